@@ -1,0 +1,65 @@
+"""Few-shot land-cover mapping of georeferenced hyperspectral scenes.
+
+Names are imported when they are first used: torch alone takes a second, and most commands and
+many scripts do not need it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hsi_geo.errors import HsiGeoError
+    from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
+    from hsi_geo.io.samplers import ShotSampler, ValidPatchSampler
+    from hsi_geo.io.scene import open_scene
+    from hsi_geo.io.shots import read_shots
+    from hsi_geo.tasks.adapt import adapt
+    from hsi_geo.tasks.classify import classify
+    from hsi_geo.tasks.demo import demo
+    from hsi_geo.tasks.predict import MapOptions, predict
+
+_HOMES = {
+    "HsiGeoError": "hsi_geo.errors",
+    "HyperspectralScene": "hsi_geo.io.datasets",
+    "MapOptions": "hsi_geo.tasks.predict",
+    "ShotLabels": "hsi_geo.io.datasets",
+    "ShotSampler": "hsi_geo.io.samplers",
+    "ValidPatchSampler": "hsi_geo.io.samplers",
+    "adapt": "hsi_geo.tasks.adapt",
+    "classify": "hsi_geo.tasks.classify",
+    "demo": "hsi_geo.tasks.demo",
+    "open_scene": "hsi_geo.io.scene",
+    "predict": "hsi_geo.tasks.predict",
+    "read_shots": "hsi_geo.io.shots",
+}
+
+__all__ = [
+    "HsiGeoError",
+    "HyperspectralScene",
+    "MapOptions",
+    "ShotLabels",
+    "ShotSampler",
+    "ValidPatchSampler",
+    "adapt",
+    "classify",
+    "demo",
+    "open_scene",
+    "predict",
+    "read_shots",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (whatever the name stands for)
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("hsi-geo")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hsi_geo' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,87 @@
+"""Models and weights on disk: named arrays and one JSON text, in safetensors.
+
+Nothing is ever unpickled. What the arrays mean is the business of whoever saves them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from hsi_geo.errors import ModelFileError
+
+#: Raised when older packages could no longer read what this one writes.
+FORMAT_VERSION = 1
+
+#: The one metadata key: safetensors keeps several in no fixed order, and equal models must be
+#: equal bytes.
+_KEY = "hsi_geo"
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> None:
+    """Write arrays and a description.
+
+    Args:
+        path: Where.
+        kind: "model" (adapted, ready to predict) or "weights" (pre-trained).
+        arrays: By name.
+        info: Anything JSON can hold.
+    """
+    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "info": info}, sort_keys=True)
+    contiguous = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    save_file(contiguous, path, metadata={_KEY: text})
+
+
+def load(path: Path, kind: str) -> tuple[Arrays, Any]:
+    """Read what `save` wrote.
+
+    Args:
+        path: Where.
+        kind: What is wanted.
+
+    Returns:
+        The arrays by name, and the description.
+
+    Raises:
+        ModelFileError: If there is no such file, it is no safetensors file, not ours, of
+            another kind or of a later version.
+    """
+    if not path.is_file():
+        raise ModelFileError(
+            f"model '{path}' does not exist", hint="make one with hsi-geo adapt, or check the path"
+        )
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"'{path}' is not a safetensors file, or is damaged",
+            hint="give a file made by hsi-geo adapt or hsi-geo pretrain; no pickle is ever read",
+        ) from error
+    if _KEY not in metadata:
+        raise ModelFileError(
+            f"'{path}' is a safetensors file, but not one of hsi-geo",
+            hint="give a file made by hsi-geo adapt or hsi-geo pretrain",
+        )
+    header = json.loads(metadata[_KEY])
+    if header["format"] > FORMAT_VERSION:
+        raise ModelFileError(
+            f"'{path}' has format {header['format']}, this package reads up to {FORMAT_VERSION}",
+            hint="upgrade hsi-geo",
+        )
+    if header["kind"] != kind:
+        raise ModelFileError(
+            f"'{path}' holds {header['kind']}, and {kind} is wanted here",
+            hint="hsi-geo adapt makes a model from weights and shots",
+        )
+    return arrays, header["info"]

@@ -1,0 +1,82 @@
+"""Pictures of a scene and its map, as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from hsi_geo.io.shots import ClassTable
+
+#: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
+FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+def false_colour(
+    cube: npt.NDArray[np.float32],
+    centres_nm: npt.NDArray[np.float64],
+    valid: npt.NDArray[np.bool_],
+) -> UInt8Array:
+    """(H, W, 3) picture of a (C, H, W) scene, each channel stretched from 2 to 98 per cent."""
+    channels = []
+    for wanted in FALSE_COLOUR_NM:
+        band = cube[int(np.abs(centres_nm - wanted).argmin())]
+        low, high = np.percentile(band[valid], (2, 98)) if valid.any() else (0.0, 1.0)
+        channels.append(np.clip((band - low) / max(high - low, 1e-12), 0, 1))
+    picture = np.where(valid[..., None], np.stack(channels, axis=-1), 1.0)
+    return np.asarray(255 * picture, np.uint8)
+
+
+def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
+    """(H, W, 3) class ids in their colours, 0 in white."""
+    table = np.full((max(c.id for c in classes) + 1, 3), 255, np.uint8)
+    for c in classes:
+        table[c.id] = list(bytes.fromhex(c.color.removeprefix("#")))
+    return np.asarray(table[ids])
+
+
+def draw_panels(
+    path: Path,
+    *,
+    scene: UInt8Array,
+    predicted: npt.NDArray[np.integer],
+    truth: npt.NDArray[np.integer],
+    confidence: npt.NDArray[np.uint8],
+    classes: ClassTable,
+    title: str,
+) -> None:
+    """Draw false colour, map, ground truth and confidence side by side, with a legend.
+
+    Args:
+        path: The PNG.
+        scene: (H, W, 3) false colour.
+        predicted: (H, W) class ids.
+        truth: (H, W) class ids, 0 where nothing is known.
+        confidence: (H, W) per cent, 255 where there is no data.
+        classes: Class table of both.
+        title: Above the panels.
+    """
+    figure = Figure(figsize=(16, 5.6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 4)
+    images = (scene, paint(predicted, classes), paint(truth, classes))
+    for axis, image, name in zip(axes, images, ("false colour", "map", "ground truth"), strict=False):
+        axis.imshow(image, interpolation="nearest")
+        axis.set_title(name)
+    shown = axes[3].imshow(
+        np.ma.masked_equal(confidence, 255), vmin=0, vmax=100, cmap="viridis", interpolation="nearest"
+    )
+    axes[3].set_title("confidence")
+    figure.colorbar(shown, ax=axes[3], label="per cent", shrink=0.7)
+    for axis in axes:
+        axis.set_axis_off()
+    handles = [Patch(facecolor=c.color, edgecolor="#444444", label=c.name) for c in classes]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8)
+    figure.suptitle(title)
+    figure.savefig(path)

@@ -1,0 +1,313 @@
+"""Scenes: one lazy DataArray whatever the file, and windows of it ready for arithmetic.
+
+What counts as missing, and what scale values have, is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from xarray.backends.common import BackendArray
+from xarray.core import indexing
+
+from hsi_geo.errors import OptionError, SceneError, WavelengthError
+from hsi_geo.io.readers import SceneFile, read_raster
+from hsi_geo.tiling import Grid, Window
+from hsi_geo.wavelengths import Bands, make_bands, spacing
+
+Path_ = str | os.PathLike[str]
+SomeScene = Path_ | xr.DataArray
+
+
+def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArray:
+    """Open a hyperspectral scene without reading its pixels.
+
+    Args:
+        path: A file that GDAL reads, or a scene opened before, which is returned as it is.
+        wavelengths: Overrides what the file says of its band centres: a file (one centre in
+            nm a line, or a CSV with a ``wavelength`` column), ``START:STOP`` in nm for evenly
+            spread bands, or ``index`` for bands without a physical meaning.
+
+    Returns:
+        (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
+        (nm) and ``good`` (bool) along ``band``, in the file's order. ``.rio`` gives the grid;
+        ``attrs["source"]`` the path.
+
+    Raises:
+        SceneNotFoundError: If there is no such file.
+        SceneError: If it is no raster.
+        WavelengthError: If it has no wavelengths and none are given.
+    """
+    if isinstance(path, xr.DataArray):
+        return path
+    file = read_raster(path)
+    if wavelengths is not None:
+        bands = _wavelength_option(wavelengths, file.band_count)
+    elif file.bands is not None:
+        bands = file.bands
+    else:
+        raise WavelengthError(
+            f"scene '{file.name}' has {file.band_count} bands and no wavelengths",
+            hint="give them with --wavelengths FILE (one centre in nm a line), "
+            "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
+        )
+    return _as_data_array(file, bands)
+
+
+def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
+    grid = file.grid
+    rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
+    coords: dict[str, Any] = {
+        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
+        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
+        "good": ("band", bands.good),
+        "band": np.arange(1, file.band_count + 1),
+    }
+    if not grid.is_rotated:
+        coords["y"] = grid.transform.e * rows + grid.transform.f
+        coords["x"] = grid.transform.a * cols + grid.transform.c
+    scene = xr.DataArray(
+        xr.Variable(
+            ("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))
+        ),
+        coords=coords,
+        name=Path(file.name).stem,
+        attrs={
+            "source": file.name,
+            "driver": file.driver,
+            "wavelength_source": bands.source,
+            "scale_factor": _one_or_all(file.scale),
+            "add_offset": _one_or_all(file.offset),
+        },
+    )
+    if not np.isnan(file.nodata).all():
+        scene.attrs["_FillValue"] = _one_or_all(file.nodata)
+    scene = scene.rio.write_transform(grid.transform)
+    return scene.rio.write_crs(grid.crs.to_wkt()) if grid.crs is not None else scene
+
+
+def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
+    """One number where all bands agree, as readers of attributes expect, else one a band."""
+    first = values[0]
+    same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
+    return float(first) if same else values
+
+
+class _LazyPixels(BackendArray):
+    """Reads just the bands and the window that an index asks for."""
+
+    def __init__(self, file: SceneFile) -> None:
+        self.file = file
+        self.shape = (file.band_count, *file.grid.shape)
+        self.dtype = file.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        indices = [np.arange(size)[k] for size, k in zip(self.shape, key, strict=True)]
+        bands, rows, cols = (np.atleast_1d(index) for index in indices)
+        shape = [index.size for index in indices if index.ndim]
+        if not (bands.size and rows.size and cols.size):
+            return np.empty(shape, self.dtype)
+        window = Window(
+            int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
+        )
+        pixels = self.file.read(bands, window)
+        picked = pixels[:, rows - window.row][:, :, cols - window.col]
+        return picked.reshape(shape)
+
+
+def _wavelength_option(option: str, count: int) -> Bands:
+    if option == "index":
+        centres = np.linspace(400.0, 2500.0, count)
+        every = np.ones(count, bool)
+        return Bands(centres, spacing(centres), every, "--wavelengths index (no physical meaning)")
+    if Path(option).exists():
+        return make_bands(_wavelength_file(Path(option), count), source=f"the file '{option}'")
+    start, colon, stop = option.partition(":")
+    try:
+        low, high = float(start), float(stop)
+    except ValueError:
+        low = high = np.nan
+    if not colon or not 0 < low < high < np.inf:
+        raise OptionError(
+            f"--wavelengths '{option}' is neither a file, nor START:STOP in nm with START below "
+            "STOP, nor the word index",
+            hint="give for example --wavelengths 400:2500",
+        )
+    return make_bands(np.linspace(low, high, count), source=f"--wavelengths {option}")
+
+
+def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
+    named = "wavelength" in header
+    column = header.index("wavelength") if named else 0
+    try:
+        centres = [float(line.split(",")[column]) for line in lines[named:]]
+    except (ValueError, IndexError) as error:
+        raise OptionError(
+            f"wavelength file '{path}' has a line that is not a number in nm ({error})",
+            hint="write one centre a line, or a CSV with a column named wavelength",
+        ) from error
+    if len(centres) != count:
+        raise OptionError(
+            f"wavelength file '{path}' has {len(centres)} centres and the scene {count} bands",
+            hint="write one centre for each band, in the scene's order",
+        )
+    return np.array(centres)
+
+
+# What a model asks of a scene -----------------------------------------------------------------
+
+
+def grid_of(scene: xr.DataArray) -> Grid:
+    """Size and place of a scene."""
+    from pyproj import CRS
+
+    crs = scene.rio.crs
+    height, width = scene.shape[-2:]
+    transform = scene.rio.transform(recalc=False)
+    return Grid(height, width, transform, CRS.from_wkt(crs.to_wkt()) if crs else None)
+
+
+def name_of(scene: xr.DataArray) -> str:
+    """The path a scene came from, for messages."""
+    return str(scene.attrs.get("source", scene.name or "array"))
+
+
+def bands_of(scene: xr.DataArray) -> Bands:
+    """The spectral side of a scene.
+
+    Raises:
+        WavelengthError: If the array has no ``wavelength`` coordinate along ``band``.
+    """
+    if "wavelength" not in scene.coords:
+        raise WavelengthError(
+            f"scene '{name_of(scene)}' has no coordinate named wavelength",
+            hint="open it with hsi_geo.open_scene, or assign band centres in nm to it",
+        )
+    centres = np.asarray(scene["wavelength"].values, np.float64)
+    fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
+    if "good" in scene.coords:
+        good = np.asarray(scene["good"].values, bool)
+        widths = spacing(centres) if fwhm is None else np.asarray(fwhm, np.float64)
+        return Bands(centres, widths, good, "the array's coordinates")
+    return make_bands(centres, fwhm_nm=fwhm, source="the array's coordinates")
+
+
+def spectral_view(scene: xr.DataArray) -> xr.DataArray:
+    """The scene as models see it: good bands only, by increasing wavelength; still lazy."""
+    return scene.isel(band=bands_of(scene).in_order())
+
+
+def require_upright(scene: xr.DataArray) -> None:
+    """Refuse a rotated grid: windows are cut along rows and columns.
+
+    Raises:
+        SceneError: If rows do not run along the x axis.
+    """
+    grid = grid_of(scene)
+    if grid.is_rotated:
+        name = name_of(scene)
+        raise SceneError(
+            f"scene '{name}' has a grid rotated by {grid.rotation_degrees:.1f} degrees, and only "
+            "upright grids can be mapped",
+            hint=f"straighten it with: gdalwarp -r near '{name}' upright.tif",
+        )
+
+
+def read_window(
+    scene: xr.DataArray, window: Window
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Physical values of a window that may reach beyond the scene.
+
+    The rule for missing data: a pixel counts if at least one band has data there. Its missing
+    bands take the value of the nearest band (in order) that has some. Declared nodata values,
+    NaN and infinities are missing; without a declared value, so is a pixel that is 0 in all of
+    several bands, as the fill of most sensors is.
+
+    Args:
+        scene: (band, y, x), usually a `spectral_view`.
+        window: Pixels, counted in the scene.
+
+    Returns:
+        image: (C, height, width) scaled values, 0 where there is no data.
+        valid: (height, width) True where there is data.
+    """
+    inside = window.clip(*scene.shape[-2:])
+    image = np.zeros((scene.shape[0], *window.shape), np.float32)
+    valid = np.zeros(window.shape, bool)
+    if inside.height and inside.width:
+        rows, cols = inside.slices
+        stored = scene[:, rows, cols].values
+        here = inside.relative_to(window).slices
+        image[:, here[0], here[1]], valid[here] = _physical(stored, scene)
+    return image, valid
+
+
+def _physical(
+    stored: npt.NDArray[Any], scene: xr.DataArray
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    present = _present(stored, _per_band(scene, "_FillValue"))
+    image = stored.astype(np.float32)
+    scale, offset = _per_band(scene, "scale_factor"), _per_band(scene, "add_offset")
+    if scale is not None and offset is not None and ((scale != 1) | (offset != 0)).any():
+        image *= scale.astype(np.float32)[:, None, None]
+        image += offset.astype(np.float32)[:, None, None]
+    valid = present.any(axis=0)
+    gaps = valid & ~present.all(axis=0)
+    if gaps.any():
+        image[:, gaps] = _from_nearest_band(image[:, gaps], present[:, gaps])
+    image[:, ~valid] = 0.0
+    return image, valid
+
+
+def _present(
+    stored: npt.NDArray[Any], nodata: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.bool_]:
+    """(C, h, w) True where a band has data."""
+    floating = np.issubdtype(stored.dtype, np.floating)
+    present = np.isfinite(stored) if floating else np.ones(stored.shape, bool)
+    if nodata is None or np.isnan(nodata).all():
+        if len(stored) > 1:
+            present &= (stored != 0).any(axis=0)
+        return present
+    for band, value in enumerate(nodata):
+        if not np.isnan(value):
+            # A float file keeps its nodata value rounded to its own type.
+            wanted = stored.dtype.type(value) if floating else value
+            present[band] &= stored[band] != wanted
+    return present
+
+
+def _per_band(scene: xr.DataArray, key: str) -> npt.NDArray[np.float64] | None:
+    """An attribute as (C,), restricted to the bands that the view still has."""
+    if key not in scene.attrs:
+        return None
+    values = np.atleast_1d(np.asarray(scene.attrs[key], np.float64))
+    if len(values) == 1:
+        return np.repeat(values, scene.shape[0])
+    return values[scene["band"].values - 1]
+
+
+def _from_nearest_band(
+    spectra: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """Fill gaps in (C, N) spectra, each with at least one present band."""
+    bands = np.arange(len(spectra))[:, None]
+    before = np.maximum.accumulate(np.where(present, bands, -len(spectra)), axis=0)
+    after = np.where(present, bands, 2 * len(spectra))[::-1]
+    after = np.minimum.accumulate(after, axis=0)[::-1]
+    nearest = np.where(bands - before <= after - bands, before, after)
+    return np.take_along_axis(spectra, nearest, axis=0)

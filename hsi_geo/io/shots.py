@@ -1,0 +1,435 @@
+"""Shots: the few labelled points, lines and polygons an analyst draws, and their class table.
+
+The home of class ids: 1..K in the order of the class table, 0 for no class.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyogrio
+import rasterio.features
+import shapely
+from pyogrio.errors import DataSourceError
+
+from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.tiling import Grid, Window
+
+#: Colours for classes that bring none: Okabe and Ito's set, told apart by colour-blind readers
+#: (https://jfly.uni-koeln.de/color/), black left out.
+PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+
+#: Field names that mean the class where a file has several fields.
+USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
+
+#: Most pixels that one class keeps: neighbours inside a polygon add little but time.
+MAX_PIXELS_PER_CLASS = 2000
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LandClass:
+    """One class of a map.
+
+    Attributes:
+        id: 1..K, the value in the map.
+        name: As shown to people.
+        color: "#rrggbb".
+        value: The user's own id, None where the class field is text.
+    """
+
+    id: int
+    name: str
+    color: str
+    value: int | None = None
+
+
+ClassTable = tuple[LandClass, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """Labelled geometries with their class table.
+
+    Attributes:
+        classes: In the order of their ids.
+        frame: One row for each part of a geometry: ``geometry`` and ``class_id``; its CRS may be None.
+        source: Where they came from, for messages.
+        skipped: What was left out while reading, in words.
+    """
+
+    classes: ClassTable
+    frame: gpd.GeoDataFrame
+    source: str
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ShotPixels:
+    """Shots burnt onto the grid of one scene.
+
+    Attributes:
+        rows: (N,) rows, ordered by row, then column; no pixel twice.
+        cols: (N,) columns.
+        class_ids: (N,) 1..K.
+        features: (N,) row of `Shots.frame` that each pixel came from.
+        outside: Shots of which no pixel lies in the scene.
+        conflicts: Pixels dropped because two classes claim them.
+    """
+
+    rows: IntArray
+    cols: IntArray
+    class_ids: IntArray
+    features: IntArray
+    outside: int = 0
+    conflicts: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pick(self, chosen: npt.NDArray[Any]) -> ShotPixels:
+        """Some of the pixels, by mask or by increasing index."""
+        return ShotPixels(
+            self.rows[chosen],
+            self.cols[chosen],
+            self.class_ids[chosen],
+            self.features[chosen],
+            self.outside,
+            self.conflicts,
+        )
+
+    def counts(self, classes: ClassTable) -> dict[str, int]:
+        """Pixels by class name, classes without any included."""
+        return {c.name: int((self.class_ids == c.id).sum()) for c in classes}
+
+    def mask(self, window: Window) -> IntArray:
+        """(height, width) class index 0..K-1 in a window, -1 where there is no shot."""
+        return self._paint(self.class_ids - 1, window)
+
+    def feature_mask(self, window: Window) -> IntArray:
+        """(height, width) row of `Shots.frame` in a window, -1 where there is no shot."""
+        return self._paint(self.features, window)
+
+    def _paint(self, values: IntArray, window: Window) -> IntArray:
+        mask = np.full(window.shape, -1, np.int64)
+        rows, cols = self.rows - window.row, self.cols - window.col
+        inside = (rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)
+        mask[rows[inside], cols[inside]] = values[inside]
+        return mask
+
+
+def read_shots(
+    path: str | os.PathLike[str] | Shots,
+    *,
+    class_field: str | None = None,
+    layer: str | None = None,
+) -> Shots:
+    """Read labelled geometries from a vector file.
+
+    Args:
+        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or whatever else GDAL reads; shots that
+            were read before are returned as they are.
+        class_field: Field that holds the class, text or integer. None: the only field there
+            is, or the only one with a usual name (`USUAL_CLASS_FIELDS`).
+        layer: Layer of a file with several.
+
+    Returns:
+        The shots. Classes are ordered by the user's ids if the field is integer, else by name.
+
+    Raises:
+        ShotsNotFoundError: If there is no such file.
+        ShotsError: If it is no vector file, or has nothing to learn from.
+        ClassFieldError: If the field does not exist or several could be meant.
+    """
+    if isinstance(path, Shots):
+        return path
+    name = os.fspath(path)
+    frame = _read_frame(name, layer)
+    class_field = _find_class_field(frame, class_field, name)
+    skipped = []
+    usable = frame.geometry.notna() & ~frame.geometry.is_empty
+    if not usable.all():
+        skipped.append(f"{int((~usable).sum())} without geometry")
+    labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
+    if not labelled.all():
+        skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
+    frame = frame[usable & labelled].reset_index(drop=True)
+    if frame.empty:
+        raise ShotsError(
+            f"shots '{name}' have no feature with a geometry and a class in '{class_field}'",
+            hint="draw at least one shot in each of two classes",
+        )
+    return make_shots(frame.geometry, frame[class_field], source=name, skipped=skipped)
+
+
+def make_shots(
+    geometry: gpd.GeoSeries,
+    labels: pd.Series[Any] | Sequence[Any],
+    *,
+    source: str = "shots",
+    skipped: Iterable[str] = (),
+) -> Shots:
+    """Build shots from geometries and their classes.
+
+    Args:
+        geometry: One geometry a shot.
+        labels: One class a shot, text or integers (floats that are whole count as integers).
+        source: For messages.
+        skipped: What a reader left out, in words.
+
+    Returns:
+        The shots with their class table.
+
+    Raises:
+        ShotsError: If there is only one class.
+    """
+    # One row a part: what is drawn apart counts apart, also inside a multipolygon.
+    parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
+    values = _class_values(pd.Series(list(labels)))[parts.index].reset_index(drop=True)
+    distinct = sorted(values.unique())
+    if len(distinct) < 2:
+        raise ShotsError(
+            f"shots '{source}' have only one class, '{distinct[0]}'",
+            hint="draw shots of at least two classes",
+        )
+    integer = isinstance(distinct[0], int)
+    classes = tuple(
+        LandClass(id, str(value), default_color(id), value if integer else None)
+        for id, value in enumerate(distinct, start=1)
+    )
+    ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
+    flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=geometry.crs)
+    frame = gpd.GeoDataFrame({"class_id": ids.to_numpy()}, geometry=flat)
+    return Shots(classes, frame, source, tuple(skipped))
+
+
+def default_color(class_id: int) -> str:
+    """A colour for a class: the palette first, then hues spread by the golden ratio."""
+    if class_id <= len(PALETTE):
+        return PALETTE[class_id - 1]
+    step = class_id - len(PALETTE)
+    rgb = colorsys.hsv_to_rgb(step * 0.618034 % 1.0, 0.45 + 0.35 * (step % 2), 0.85 - 0.2 * (step % 3))
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
+
+
+def to_grid(shots: Shots, grid: Grid) -> Shots:
+    """The shots in the scene's CRS.
+
+    Raises:
+        ShotsError: If only one of the two has a CRS.
+    """
+    if shots.frame.crs is None and grid.crs is None:
+        return shots
+    if grid.crs is None:
+        raise ShotsError(
+            f"shots '{shots.source}' are in {shots.frame.crs.to_string()} and the scene has no "
+            "coordinate reference system",
+            hint="assign one to the scene with gdal_edit.py -a_srs, or give shots in its frame",
+        )
+    if shots.frame.crs is None:
+        raise ShotsError(
+            f"shots '{shots.source}' have no coordinate reference system and the scene has one",
+            hint="assign theirs to them (in QGIS: Set Layer CRS)",
+        )
+    if shots.frame.crs.equals(grid.crs):
+        return shots
+    return Shots(shots.classes, shots.frame.to_crs(grid.crs), shots.source, shots.skipped)
+
+
+def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
+    """Find the pixels under each shot.
+
+    A pixel belongs to a polygon if its centre does (or if it is touched at all, on demand), to
+    a point or a line if they lie in it. A polygon too small to hold a centre takes the pixel
+    under it, unless another shot has a better claim. A pixel that two classes claim equally
+    well is dropped and counted.
+
+    Args:
+        shots: In any CRS.
+        grid: Of the scene.
+        all_touched: Take every pixel a polygon touches.
+
+    Returns:
+        The pixels inside the scene.
+
+    Raises:
+        ShotsError: As `to_grid`, or if not one shot lies in the scene.
+    """
+    placed = to_grid(shots, grid).frame
+    found: list[npt.NDArray[np.int64]] = []
+    outside = 0
+    for feature, (geometry, class_id) in enumerate(
+        zip(placed.geometry, placed["class_id"], strict=True)
+    ):
+        rows, cols, small = _pixels_under(geometry, grid, all_touched)
+        inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
+        if not inside.any():
+            outside += 1
+            continue
+        rows, cols = rows[inside], cols[inside]
+        tags = np.full((3, len(rows)), [[int(small)], [class_id], [feature]], np.int64)
+        found.append(np.vstack([rows * grid.width + cols, tags]))
+    if not found:
+        raise ShotsError(
+            f"none of the {len(placed)} shots in '{shots.source}' lies in the scene: "
+            f"they cover {_bounds_text(placed.total_bounds)}, the scene {_bounds_text(grid.bounds)}",
+            hint="check the coordinate reference systems of both",
+        )
+    return _one_class_per_pixel(np.hstack(found), grid.width, outside)
+
+
+def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
+    """Keep at most `MAX_PIXELS_PER_CLASS` of each class, drawn at random."""
+    keep = np.ones(len(pixels), bool)
+    for class_id in np.unique(pixels.class_ids):
+        members = np.flatnonzero(pixels.class_ids == class_id)
+        if len(members) > MAX_PIXELS_PER_CLASS:
+            keep[members] = False
+            keep[generator.choice(members, MAX_PIXELS_PER_CLASS, replace=False)] = True
+    return pixels.pick(keep)
+
+
+def _read_frame(name: str, layer: str | None) -> gpd.GeoDataFrame:
+    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+        raise ShotsNotFoundError(
+            f"shots '{name}' do not exist", hint="check the path and its spelling"
+        )
+    try:
+        layers = [str(row[0]) for row in pyogrio.list_layers(name)]
+        if layer is not None and layer not in layers:
+            raise ShotsError(
+                f"shots '{name}' have no layer '{layer}', only {_list(layers)}",
+                hint="choose one of them with --layer",
+            )
+        if layer is None and len(layers) > 1:
+            raise ShotsError(
+                f"shots '{name}' have {len(layers)} layers: {_list(layers)}",
+                hint="choose one with --layer",
+            )
+        frame = gpd.read_file(name, layer=layer or (layers[0] if layers else None))
+    except DataSourceError as error:
+        raise ShotsError(
+            f"shots '{name}' are not a vector file that GDAL can open",
+            hint="give a GeoPackage, Shapefile or GeoJSON of points or polygons",
+        ) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise ShotsError(
+            f"shots '{name}' are a table without geometry",
+            hint="give a layer of points, lines or polygons",
+        )
+    if frame.empty:
+        raise ShotsError(f"shots '{name}' are empty", hint="draw shots of at least two classes")
+    return frame
+
+
+def _find_class_field(frame: gpd.GeoDataFrame, wanted: str | None, name: str) -> str:
+    fields = [str(field) for field in frame.columns if field != frame.geometry.name]
+    if wanted is not None:
+        if wanted in fields:
+            return wanted
+        raise ClassFieldError(
+            f"shots '{name}' have no field '{wanted}', only {_list(fields)}",
+            hint="choose one of them with --class-field",
+        )
+    usual = [field for field in fields if field.lower() in USUAL_CLASS_FIELDS]
+    for candidates in (fields, usual):
+        if len(candidates) == 1:
+            return candidates[0]
+    if not fields:
+        raise ClassFieldError(
+            f"shots '{name}' have no fields", hint="add a field that holds each shot's class"
+        )
+    raise ClassFieldError(
+        f"shots '{name}' have {len(fields)} fields that could hold the class: {_list(fields)}",
+        hint="choose one with --class-field",
+    )
+
+
+def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels as Python integers where all of them are whole numbers, else as stripped text."""
+    if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
+        numbers = labels.to_numpy(np.float64)
+        if (numbers == np.round(numbers)).all():
+            return pd.Series([int(number) for number in numbers], dtype=object)
+    return pd.Series([str(label).strip() for label in labels], dtype=object)
+
+
+def _pixels_under(
+    geometry: shapely.Geometry, grid: Grid, all_touched: bool
+) -> tuple[IntArray, IntArray, bool]:
+    """(rows, columns) under a single-part geometry, and whether it is too small for a centre.
+
+    Pixels outside the grid may be missing or included.
+    """
+    if geometry.geom_type == "Point":
+        return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
+    window = _pixel_window(geometry, grid).clip(*grid.shape)
+    if not (window.height and window.width):
+        return np.empty(0, np.int64), np.empty(0, np.int64), False
+    line = geometry.geom_type in ("LineString", "LinearRing")
+    burnt = rasterio.features.rasterize(
+        [geometry],
+        out_shape=window.shape,
+        transform=grid.transform_of(window),
+        all_touched=all_touched or line,
+        dtype="uint8",
+    )
+    rows, cols = np.nonzero(burnt)
+    if len(rows):
+        return rows + window.row, cols + window.col, False
+    point = geometry.representative_point()
+    return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
+
+
+def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:
+    """Whole pixels around a geometry."""
+    left, bottom, right, top = geometry.bounds
+    rows, cols = grid.pixels_at(np.array([left, right] * 2), np.array([bottom, bottom, top, top]))
+    row, col = int(rows.min()), int(cols.min())
+    return Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
+
+
+def _one_class_per_pixel(found: npt.NDArray[np.int64], width: int, outside: int) -> ShotPixels:
+    """Sort claims by place; drop weak claims beside strong ones, repeats, contradictions.
+
+    Args:
+        found: (4, N) flat index, weakness of the claim, class, feature.
+        width: Columns of the grid.
+        outside: Shots that lie outside.
+    """
+    flat, weak, class_ids, features = found[:, np.lexsort(found[::-1])]
+    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
+    best = weak == weak[first][inverse]
+    flat, class_ids, features = flat[best], class_ids[best], features[best]
+    pixels, first, counts = np.unique(flat, return_index=True, return_counts=True)
+    # Sorted by class within a pixel: one class only if the first and the last entry agree.
+    agree = class_ids[first] == class_ids[first + counts - 1]
+    keep = first[agree]
+    return ShotPixels(
+        rows=pixels[agree] // width,
+        cols=pixels[agree] % width,
+        class_ids=class_ids[keep],
+        features=features[keep],
+        outside=outside,
+        conflicts=int((~agree).sum()),
+    )
+
+
+def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:
+    left, bottom, right, top = bounds
+    return f"x {left:g} to {right:g}, y {bottom:g} to {top:g}"
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"

@@ -1,0 +1,71 @@
+"""All outputs of a job appear together and whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hsi_geo.errors import OutputError, OutputExistsError
+
+
+@contextmanager
+def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Path]]:
+    """Write files under temporary names and rename them when all of them are whole.
+
+    The temporary names lie in a hidden folder beside the final ones, so that renaming never
+    copies; the folder goes whatever happens inside the block. Files that the block does not
+    write are not expected. Renaming follows the order of ``finals``: put the file that others
+    wait for last.
+
+    Args:
+        finals: Paths to write, all in one folder; none is fine.
+        overwrite: Replace files that are there.
+
+    Yields:
+        Temporary path for each final path, with the same file name.
+
+    Raises:
+        OutputExistsError: If a final path exists and ``overwrite`` is False.
+        OutputError: If the folder is missing or cannot be written to, or the disk is full.
+    """
+    targets = [Path(final) for final in finals]
+    if not targets:
+        yield {}
+        return
+    folder = targets[0].parent
+    if not folder.is_dir():
+        raise OutputError(
+            f"output folder '{folder}' does not exist", hint="create it or choose another"
+        )
+    for target in targets:
+        if target.is_dir():
+            raise OutputError(f"output '{target}' is a folder", hint="give the path of a file")
+        if target.exists() and not overwrite:
+            raise OutputExistsError(
+                f"output '{target}' is already there", hint="choose another, or give --overwrite"
+            )
+    try:
+        stage = Path(tempfile.mkdtemp(prefix=".hsi-geo-", dir=folder))
+    except OSError as error:
+        raise OutputError(
+            f"output folder '{folder}' cannot be written to ({error.strerror})",
+            hint="choose another folder with -o",
+        ) from error
+    try:
+        yield {target: stage / target.name for target in targets}
+        for target in targets:
+            written = stage / target.name
+            if written.exists():
+                os.replace(written, target)
+    except OSError as error:
+        if isinstance(error, OutputError) or error.errno is None:
+            raise
+        raise OutputError(
+            f"writing to '{folder}' failed ({error.strerror})", hint="check the disk's free space"
+        ) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

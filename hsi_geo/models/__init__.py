@@ -1,0 +1,1 @@
+"""Networks and their arithmetic: tensors in, tensors out."""

@@ -1,0 +1,98 @@
+"""Noise whitening: what a scene's bands are divided by before a network sees them.
+
+The minimum-noise-fraction idea (Green et al. 1988, doi 10.1109/36.3001): directions are scaled by
+their noise, not by their variance, and the noise is estimated from differences of neighbouring
+pixels. The symmetric form used here turns the result back, so that every output stays at the
+wavelength of its band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Directions kept, differences kept (edges between objects are no noise) and the share of the
+#: mean variance added to the noise covariance's diagonal.
+KEPT_DIRECTIONS = 60
+KEPT_DIFFERENCES = 0.7
+RIDGE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Frozen statistics of a scene: ``matrix @ (x - centre)``.
+
+    Attributes:
+        centre: (C,) mean of each band.
+        matrix: (C, C) from bands to noise-whitened bands at the same wavelengths.
+    """
+
+    centre: FloatArray
+    matrix: FloatArray
+
+
+def learn_whitening(
+    windows: Iterable[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]],
+) -> Whitening:
+    """Learn a scene's noise whitening from some of its windows.
+
+    Args:
+        windows: Pairs of (C, H, W) values and (H, W) validity, as `io.scene.read_window` gives.
+
+    Returns:
+        The statistics. Bands that do not vary get no weight.
+
+    Raises:
+        ValueError: If the windows hold no valid pixel.
+    """
+    pixels, differences = [], []
+    for image, valid in windows:
+        cube = image.astype(np.float64)
+        pixels.append(cube[:, valid])
+        differences.append((cube[:, :, 1:] - cube[:, :, :-1])[:, valid[:, 1:] & valid[:, :-1]])
+        differences.append((cube[:, 1:] - cube[:, :-1])[:, valid[1:] & valid[:-1]])
+    spectra = np.concatenate(pixels, axis=1)
+    if not spectra.shape[1]:
+        raise ValueError("no valid pixel to learn statistics from")
+    centre, spread = spectra.mean(axis=1), spectra.std(axis=1)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-12 * abs(centre))
+    standard = (spectra - centre[:, None]) * scale[:, None]
+    noise = np.concatenate(differences, axis=1) * scale[:, None]
+    matrix = _symmetric(standard, _inverse_root(_noise_covariance(noise, len(scale)))) * scale
+    outputs = matrix @ (spectra - centre[:, None])
+    size = np.sqrt(np.mean(outputs**2))
+    return Whitening(centre, matrix / size if size > 0 else matrix)
+
+
+def _noise_covariance(differences: FloatArray, bands: int) -> FloatArray:
+    """(C, C) from (C, N) differences of neighbours, the largest of them left out."""
+    if differences.shape[1] < 2:
+        return np.eye(bands)
+    norms = np.linalg.norm(differences, axis=0)
+    calm = differences[:, norms <= np.quantile(norms, KEPT_DIFFERENCES)]
+    covariance = calm @ calm.T / (2.0 * calm.shape[1])  # a difference holds the noise twice
+    mean_variance = np.trace(covariance) / bands
+    if mean_variance == 0.0:
+        return np.eye(bands)
+    return np.asarray(covariance + RIDGE * mean_variance * np.eye(bands))
+
+
+def _inverse_root(covariance: FloatArray) -> FloatArray:
+    """(C, C) symmetric inverse square root of a positive definite matrix."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
+
+
+def _symmetric(standard: FloatArray, root: FloatArray) -> FloatArray:
+    """Whiten the noise, then divide the strongest directions by the root of their deviation."""
+    calm = root @ standard
+    values, vectors = np.linalg.eigh(calm @ calm.T / calm.shape[1])
+    strongest = np.argsort(values)[::-1][:KEPT_DIRECTIONS]
+    strongest = strongest[values[strongest] > 1e-12 * max(values.max(), 1e-30)]
+    kept, deviation = vectors[:, strongest], np.sqrt(values[strongest])
+    return np.asarray((kept / np.sqrt(deviation)) @ kept.T @ root)

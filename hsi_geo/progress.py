@@ -1,0 +1,36 @@
+"""How a long job tells what it does: three kinds of news, received by whoever runs it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+_logger = logging.getLogger("hsi_geo")
+
+
+class Reporter(Protocol):
+    """Receives a job's news. The command line shows them; QGIS and scripts read them as JSON."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """``done`` of ``total`` steps of a stage are through; called often."""
+
+    def log(self, message: str) -> None:
+        """Something worth knowing happened."""
+
+    def warning(self, message: str) -> None:
+        """Something happened that may make the result worse than it looks."""
+
+
+class LoggingReporter:
+    """The library's default: messages go to Python's logging, progress nowhere."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Ignored."""
+
+    def log(self, message: str) -> None:
+        """To the logger ``hsi_geo``, level INFO."""
+        _logger.info(message)
+
+    def warning(self, message: str) -> None:
+        """To the logger ``hsi_geo``, level WARNING."""
+        _logger.warning(message)

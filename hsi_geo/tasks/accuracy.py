@@ -1,0 +1,121 @@
+"""How good a map is: the field's scores, and an estimate from the shots alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score
+
+IntArray = npt.NDArray[np.int64]
+
+METHOD = (
+    "hold-out: adapted once more without a third of each class's features (points, polygons), "
+    "which were then named"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Agreement with reference pixels, each from 0 to 1 (kappa may be negative).
+
+    Attributes:
+        oa: Overall accuracy: share of pixels named right.
+        aa: Average accuracy: mean over classes of the share named right.
+        kappa: Cohen's kappa: agreement beyond chance.
+    """
+
+    oa: float
+    aa: float
+    kappa: float
+
+
+def score(truth: IntArray, predicted: IntArray) -> Scores:
+    """Scores of (N,) predicted classes against (N,) true ones."""
+    return Scores(
+        oa=float(accuracy_score(truth, predicted)),
+        aa=float(balanced_accuracy_score(truth, predicted)),
+        kappa=float(cohen_kappa_score(truth, predicted)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """An estimate of a map's accuracy from its shots alone.
+
+    Attributes:
+        oa: Share of held-out pixels named right, None if it could not be estimated.
+        interval95: (low, high) of a 95 % interval, as wide as the number of features demands.
+        pixels: Held-out pixels.
+        features: Held-out points, lines and polygons.
+        method: How, or why not, in words.
+    """
+
+    oa: float | None
+    interval95: tuple[float, float] | None
+    pixels: int
+    features: int
+    method: str
+
+    @classmethod
+    def unknown(cls, why: str) -> Accuracy:
+        """No estimate, and the reason."""
+        return cls(None, None, 0, 0, f"not estimated: {why}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        if self.oa is None or self.interval95 is None:
+            return self.method
+        low, high = (100 * end for end in self.interval95)
+        return (
+            f"{100 * self.oa:.0f} % of {self.pixels} held-out pixels named right "
+            f"(95 % interval {low:.0f}-{high:.0f} %, {self.features} features)"
+        )
+
+
+def hold_out(
+    labels: IntArray, features: IntArray, generator: np.random.Generator
+) -> IntArray | None:
+    """Choose a third of each class's features, at least one of a class that has two.
+
+    Args:
+        labels: (N,) class index of each shot pixel.
+        features: (N,) drawn feature each belongs to.
+        generator: Draws them.
+
+    Returns:
+        Features to hold out; None if no class has two. A class with a single feature keeps it,
+        for the network cannot name what it has never seen.
+    """
+    held: list[IntArray] = []
+    for c in np.unique(labels):
+        own = np.unique(features[labels == c])
+        if len(own) >= 2:
+            held.append(generator.choice(own, max(1, len(own) // 3), replace=False))
+    return np.concatenate(held) if held else None
+
+
+def score_shots(truth: IntArray, predicted: IntArray, features: IntArray) -> Accuracy:
+    """Accuracy of held-out pixels.
+
+    The interval is Wilson's (1927, doi 10.1080/01621459.1927.10502953) with the number of
+    features for the number of trials: pixels of one polygon are right or wrong together.
+    """
+    right = float((truth == predicted).mean())
+    trials = len(np.unique(features))
+    return Accuracy(right, wilson(right, trials), len(truth), trials, METHOD)
+
+
+def wilson(share: float, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval for a share seen in some trials."""
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    half /= 1 + z**2 / trials
+    return max(0.0, centre - half), min(1.0, centre + half)

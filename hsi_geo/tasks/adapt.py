@@ -1,0 +1,486 @@
+"""Few-shot adaptation: from a scene and a handful of shots to a model that maps it.
+
+Statistics are learnt from the scene, then the whole network is fine-tuned on windows around the
+shots. Diffusion-aligned fine-tuning, the teacher-student scheme of arXiv 2601.18088, takes the
+place of `fit` when its turn comes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
+from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
+from hsi_geo.io.samplers import ShotSampler, spread_windows
+from hsi_geo.io.scene import SomeScene, bands_of, name_of, open_scene, read_window
+from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, read_shots, thin
+from hsi_geo.io.staging import staged
+from hsi_geo.models.classifier import Classifier, Spectral, band_map
+from hsi_geo.models.s2former import BandMap, S2FormerConfig
+from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.adapted import AdaptedModel, save_model
+from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
+from hsi_geo.tasks.runtime import computing, plain, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tiling import Tiling, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is adapted: one fixed recipe for all scenes.
+
+    Attributes:
+        network: Shape of the S2Former.
+        stride_px: Step between windows when mapping.
+        steps: Updates.
+        batch: Windows in an update.
+        learning_rate: Its peak; it rises for a fifth of the steps, then falls.
+        weight_decay: On matrices only.
+        label_smoothing: Probability taken from the shot's class and given to all.
+        gather: Most windows kept in memory to learn from.
+        statistics_px: Side of the windows that statistics are learnt from.
+        statistics: Most such windows.
+    """
+
+    network: S2FormerConfig = field(default_factory=S2FormerConfig)
+    stride_px: int = 8
+    steps: int = 100
+    batch: int = 48
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.05
+    gather: int = 400
+    statistics_px: int = 32
+    statistics: int = 64
+
+
+def adapt(
+    scenes: SomeScene | Sequence[SomeScene],
+    shots: str | os.PathLike[str] | Shots,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    class_field: str | None = None,
+    layer: str | None = None,
+    all_touched: bool = False,
+    wavelengths: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    overwrite: bool = False,
+    recipe: Recipe | None = None,
+    reporter: Reporter | None = None,
+) -> AdaptedModel:
+    """Adapt a model to a scene from a few shots.
+
+    Args:
+        scenes: One scene, or several of one sensor, CRS and pixel size; each shot goes to the
+            scene it lies in.
+        shots: Vector file or shots read before, in any CRS.
+        out: Where to write MODEL; None writes nothing.
+        class_field: See `read_shots`.
+        layer: See `read_shots`.
+        all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
+        wavelengths: See `open_scene`.
+        seed: Same seed, machine and thread count give the same bytes.
+        device: "auto", "cpu" or "cuda".
+        threads: For torch on the CPU.
+        overwrite: Replace ``out`` if it is there.
+        recipe: None for the default.
+        reporter: Receives progress and messages; None sends messages to Python's logging.
+
+    Returns:
+        The model.
+
+    Raises:
+        HsiGeoError: If scene, shots or output cannot be used; the message says why.
+    """
+    reporter = reporter or LoggingReporter()
+    recipe = recipe or Recipe()
+    several = isinstance(scenes, Sequence) and not isinstance(scenes, str)
+    opened = [
+        open_scene(scene, wavelengths=wavelengths) for scene in (scenes if several else [scenes])
+    ]
+    labelled = read_shots(shots, class_field=class_field, layer=layer)
+    finals = [] if out is None else [Path(out)]
+    with staged(finals, overwrite=overwrite) as where, computing(device, threads) as on:
+        training = gather(opened, labelled, recipe, all_touched, seed, reporter)
+        with seeded(seed):
+            accuracy = estimate_accuracy(training, recipe, on, seed, reporter)
+            classifier = fit(training, recipe, on, np.random.default_rng(seed), reporter, "adapt")
+        record = {
+            "seed": seed,
+            "shots": training.counts,
+            "accuracy": accuracy.as_dict(),
+            "parameters": {
+                "class_field": class_field,
+                "layer": layer,
+                "all_touched": all_touched,
+                "wavelengths": plain(wavelengths),
+                "recipe": dataclasses.asdict(recipe),
+            },
+            "hashes": {
+                "scenes": [scene_hash(scene) for scene in opened],
+                "shots": shots_hash(labelled),
+            },
+            "versions": versions(),
+        }
+        tiling = Tiling(recipe.network.window_px, recipe.stride_px)
+        model = AdaptedModel(classifier, training.spectral, labelled.classes, tiling, record)
+        for final in finals:
+            save_model(model, where[final])
+    return model
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Everything that is learnt from, in memory.
+
+    Windows are nearly twice as wide as the network's, with a shot in the middle, so that any crop
+    of the network's size around the shot lies inside.
+
+    Attributes:
+        images: (N, C, E, E) physical values, E = 2 * window_px - 1.
+        valid: (N, E, E) bool.
+        masks: (N, E, E) class index of every shot in the window, -1 elsewhere.
+        features: (N, E, E) feature of every shot in the window, -1 elsewhere.
+        spectral: Bands and statistics.
+        classes: Class table.
+        counts: Usable shot pixels by class name.
+    """
+
+    images: Tensor
+    valid: Tensor
+    masks: Tensor
+    features: Tensor
+    spectral: Spectral
+    classes: ClassTable
+    counts: dict[str, int]
+
+    @property
+    def centre(self) -> int:
+        """Row and column of the middle."""
+        return self.images.shape[-1] // 2
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(N,) class index of the middle shots."""
+        return self.masks[:, self.centre, self.centre].numpy()
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """(N,) drawn feature that each middle shot belongs to."""
+        return self.features[:, self.centre, self.centre].numpy()
+
+    def without(self, features: npt.NDArray[np.int64]) -> Training:
+        """All that does not come from some features; no window keeps a label of theirs."""
+        held = torch.isin(self.features, torch.from_numpy(features))
+        keep = ~held[:, self.centre, self.centre]
+        return dataclasses.replace(
+            self,
+            images=self.images[keep],
+            valid=self.valid[keep],
+            masks=self.masks.masked_fill(held, -1)[keep],
+            features=self.features.masked_fill(held, -1)[keep],
+        )
+
+
+def gather(
+    scenes: list[xr.DataArray],
+    shots: Shots,
+    recipe: Recipe,
+    all_touched: bool,
+    seed: int,
+    reporter: Reporter,
+) -> Training:
+    """Read what there is to learn from: statistics of the scenes, windows around the shots.
+
+    Raises:
+        SceneError: If scenes differ in bands, or hold no data.
+        ShotsError: If fewer than two classes have a usable pixel.
+    """
+    scene = HyperspectralScene(scenes)
+    labels = ShotLabels(shots, scene, all_touched=all_touched)
+    counts = _keep_usable(labels, scene, shots, np.random.default_rng(seed), reporter)
+    spectral = _learn_statistics(scene, recipe)
+    size = 2 * recipe.network.window_px - 1
+    places = ShotSampler(
+        labels,
+        size_px=size,
+        length=min(sum(counts.values()), recipe.gather),
+        generator=np.random.default_rng(seed),
+    )
+    both = scene & labels
+    samples = [
+        {key: sample[key] for key in ("image", "valid", "mask", "feature")}
+        for sample in DataLoader(both, sampler=places, batch_size=None)
+    ]
+    return Training(
+        images=torch.stack([sample["image"] for sample in samples]),
+        valid=torch.stack([sample["valid"] for sample in samples]),
+        masks=torch.stack([sample["mask"] for sample in samples]),
+        features=torch.stack([sample["feature"] for sample in samples]),
+        spectral=spectral,
+        classes=shots.classes,
+        counts=counts,
+    )
+
+
+def fit(
+    training: Training,
+    recipe: Recipe,
+    device: torch.device,
+    generator: np.random.Generator,
+    reporter: Reporter,
+    stage: str,
+) -> Classifier:
+    """Fine-tune a network on the shots.
+
+    Args:
+        training: What to learn from.
+        recipe: How.
+        device: Where.
+        generator: Draws windows and crops; torch's own stream draws the first weights.
+        reporter: Receives progress.
+        stage: Its name.
+
+    Returns:
+        The network of the last step, on the CPU, in evaluation mode.
+
+    Raises:
+        HsiGeoError: If the loss is not a number.
+    """
+    classifier = Classifier(recipe.network, len(training.classes)).to(device)
+    spectral = training.spectral
+    bands = _to(band_map(recipe.network, spectral, spectral.centres_nm), device)
+    optimiser = _optimiser(classifier, recipe)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.2
+    )
+    batches = _Batches(training, recipe, generator)
+    classifier.train()
+    for step in range(recipe.steps):
+        image, valid, mask = (part.to(device) for part in batches.draw())
+        logits = classifier(image, valid, bands)
+        loss = F.cross_entropy(
+            logits, mask, ignore_index=-1, label_smoothing=recipe.label_smoothing
+        )
+        if not torch.isfinite(loss):
+            raise HsiGeoError(
+                f"adaptation failed: the loss of step {step + 1} is not a number",
+                hint="look at the scene's values with hsi-geo info",
+            )
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        reporter.progress(stage, step + 1, recipe.steps)
+    _silence_absent(classifier, training)
+    return classifier.cpu().eval()
+
+
+def estimate_accuracy(
+    training: Training, recipe: Recipe, device: torch.device, seed: int, reporter: Reporter
+) -> Accuracy:
+    """Adapt once more without a third of each class's shots, and see how well those are named.
+
+    Whole features are held out, never pixels of one that is also learnt from.
+    """
+    held = hold_out(training.labels, training.groups, np.random.default_rng(seed))
+    if held is None:
+        return Accuracy.unknown("no class has two features, of which one could be held out")
+    rest = training.without(held)
+    generator = np.random.default_rng(seed)
+    classifier = fit(rest, recipe, device, generator, reporter, "estimate accuracy")
+    test = np.flatnonzero(np.isin(training.groups, held))
+    predicted = _name_centres(classifier, training, test, recipe)
+    return score_shots(training.labels[test], predicted, training.groups[test])
+
+
+class _Batches:
+    """Crops of the gathered windows: the classes in turn, shots at any place of the crop."""
+
+    def __init__(
+        self, training: Training, recipe: Recipe, generator: np.random.Generator
+    ) -> None:
+        self.training = training
+        self.size = recipe.network.window_px
+        self.batch = recipe.batch
+        self.generator = generator
+        labels = training.labels
+        self.by_class = [np.flatnonzero(labels == c) for c in np.unique(labels)]
+        self.turn = 0
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, P, P) images, (B, P, P) validity and (B, P, P) class indices or -1."""
+        crops = [self._crop() for _ in range(self.batch)]
+        image, valid, mask = (torch.stack(parts) for parts in zip(*crops, strict=True))
+        return image, valid, mask
+
+    def _crop(self) -> tuple[Tensor, Tensor, Tensor]:
+        members = self.by_class[self.turn % len(self.by_class)]
+        self.turn += 1
+        chosen = int(members[self.generator.integers(len(members))])
+        row, col = (int(start) for start in self.generator.integers(self.size, size=2))
+        quarter, mirror = self.generator.integers(4), self.generator.integers(2)
+        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
+        return tuple(  # type: ignore[return-value]  # three of them
+            _turn(part[chosen][..., rows, cols], int(quarter), bool(mirror))
+            for part in (self.training.images, self.training.valid, self.training.masks)
+        )
+
+
+def _turn(part: Tensor, quarter: int, mirror: bool) -> Tensor:
+    """One of the eight ways to lay a square: land cover has no up or down."""
+    turned = torch.rot90(part, quarter, (-2, -1))
+    return turned.flip(-1) if mirror else turned
+
+
+def _name_centres(
+    classifier: Classifier, training: Training, chosen: npt.NDArray[np.intp], recipe: Recipe
+) -> npt.NDArray[np.int64]:
+    """(M,) class index of the middle pixels of some windows, seen from the middle of a crop."""
+    spectral, size = training.spectral, recipe.network.window_px
+    bands = band_map(recipe.network, spectral, spectral.centres_nm)
+    start = training.centre - size // 2
+    crop = slice(start, start + size)
+    named = []
+    with torch.inference_mode():
+        for part in np.array_split(chosen, max(1, len(chosen) // recipe.batch)):
+            logits = classifier(
+                training.images[part][..., crop, crop], training.valid[part][..., crop, crop], bands
+            )
+            named.append(logits[:, :, size // 2, size // 2].argmax(dim=1).numpy())
+    return np.concatenate(named)
+
+
+def _optimiser(classifier: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; only what multiplies is decayed, not biases and norms."""
+    matrices = [p for p in classifier.parameters() if p.ndim >= 2]
+    others = [p for p in classifier.parameters() if p.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+def _silence_absent(classifier: Classifier, training: Training) -> None:
+    """A class of the table without a usable shot is never mapped."""
+    for index, c in enumerate(training.classes):
+        if not training.counts[c.name]:
+            with torch.no_grad():
+                classifier.head.weight[index] = 0.0
+                classifier.head.bias[index] = -1e4
+
+
+def _learn_statistics(scene: HyperspectralScene, recipe: Recipe) -> Spectral:
+    bands = bands_of(scene.views[0])
+    for view in scene.views[1:]:
+        centres = bands_of(view).centres_nm
+        if len(centres) != len(bands.centres_nm) or abs(centres - bands.centres_nm).max() > 1.0:
+            raise SceneError(
+                f"scene '{name_of(view)}' and scene '{name_of(scene.views[0])}' have other bands",
+                hint="adapt to scenes of one sensor only",
+            )
+    share = max(1, recipe.statistics // len(scene.views))
+    windows = [
+        read_window(view, window)
+        for view, grid in zip(scene.views, scene.grids, strict=True)
+        for window in spread_windows(grid, recipe.statistics_px, share)
+    ]
+    return Spectral(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
+
+
+def _keep_usable(
+    labels: ShotLabels,
+    scene: HyperspectralScene,
+    shots: Shots,
+    generator: np.random.Generator,
+    reporter: Reporter,
+) -> dict[str, int]:
+    """Drop shots on nodata, thin large classes, tell what was dropped; pixels by class name."""
+    before = sum(len(pixels) for pixels in labels.pixels)
+    dry = 0
+    for index, pixels in enumerate(labels.pixels):
+        valid = _valid_at(scene.views[index], pixels)
+        dry += int((~valid).sum())
+        labels.pixels[index] = thin(pixels.pick(valid), generator)
+    counts = {c.name: 0 for c in shots.classes}
+    for pixels in labels.pixels:
+        for name, count in pixels.counts(shots.classes).items():
+            counts[name] += count
+    _tell_dropped(labels, shots, dry, reporter)
+    if before and dry == before:
+        raise ShotsError(
+            f"all {before} pixels under the shots in '{shots.source}' are nodata in the scene",
+            hint="draw shots where the scene has data",
+        )
+    present = [name for name, count in counts.items() if count]
+    if len(present) < 2:
+        raise ShotsError(
+            f"only one class, '{present[0]}', has usable pixels under its shots in the scene",
+            hint="draw shots of at least two classes inside the scene",
+        )
+    absent = [name for name, count in counts.items() if not count]
+    if absent:
+        reporter.warning(
+            "no usable pixel in the scene for " + ", ".join(f"'{name}'" for name in absent)
+            + ": never mapped"
+        )
+    return counts
+
+
+def _tell_dropped(labels: ShotLabels, shots: Shots, dry: int, reporter: Reporter) -> None:
+    outside = min(pixels.outside for pixels in labels.pixels)
+    conflicts = sum(pixels.conflicts for pixels in labels.pixels)
+    if shots.skipped:
+        reporter.warning(f"shots left out: {', '.join(shots.skipped)}")
+    if outside:
+        reporter.warning(f"{outside} of {len(shots.frame)} shots lie outside the scene")
+    if conflicts:
+        reporter.warning(f"{conflicts} pixels dropped because two classes claim them")
+    if dry:
+        reporter.warning(f"{dry} pixels under shots are nodata and were dropped")
+
+
+def _valid_at(view: xr.DataArray, pixels: ShotPixels) -> npt.NDArray[np.bool_]:
+    """(N,) whether the scene has data under each pixel, read by rows of blocks."""
+    valid = np.zeros(len(pixels), bool)
+    step = 64
+    for band_row in np.unique(pixels.rows // step):
+        rows = pixels.rows // step == band_row
+        for band_col in np.unique(pixels.cols[rows] // step):
+            here = np.flatnonzero(rows & (pixels.cols // step == band_col))
+            window = Window(int(band_row) * step, int(band_col) * step, step, step)
+            _, has_data = read_window(view, window)
+            valid[here] = has_data[pixels.rows[here] - window.row, pixels.cols[here] - window.col]
+    return valid
+
+
+def _to(bands: BandMap, device: torch.device) -> BandMap:
+    return BandMap(*(part.to(device) for part in bands))
+
+
+def describe(model: AdaptedModel) -> dict[str, Any]:
+    """What a model is, for people and for JSON."""
+    return {
+        "classes": [dataclasses.asdict(c) for c in model.classes],
+        "range_nm": [float(model.spectral.centres_nm[0]), float(model.spectral.centres_nm[-1])],
+        "window_px": model.tiling.size_px,
+        "stride_px": model.tiling.stride_px,
+        **dict(model.record),
+    }

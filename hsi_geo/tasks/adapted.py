@@ -1,0 +1,106 @@
+"""An adapted model as a value: what `adapt` makes, `predict` needs, and MODEL holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hsi_geo.errors import ModelFileError, WavelengthError
+from hsi_geo.io import model_file
+from hsi_geo.io.shots import ClassTable, LandClass
+from hsi_geo.models.classifier import Classifier, FloatArray, Spectral
+from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.whitening import Whitening
+from hsi_geo.tiling import Tiling
+
+#: How far beyond a scene's first and last band the model's bands may reach: two bands' width.
+SLACK_NM = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedModel:
+    """A classifier with everything that maps a scene.
+
+    Attributes:
+        classifier: In evaluation mode.
+        spectral: Its bands and frozen statistics.
+        classes: Class table.
+        tiling: Windows and their overlap.
+        record: How it was made: parameters, seed, versions, hashes, shots, accuracy estimate.
+    """
+
+    classifier: Classifier
+    spectral: Spectral
+    classes: ClassTable
+    tiling: Tiling
+    record: Mapping[str, Any]
+
+
+def save_model(model: AdaptedModel, path: Path) -> None:
+    """Write MODEL; equal models give equal bytes."""
+    arrays = {f"network.{k}": v.numpy() for k, v in model.classifier.state_dict().items()}
+    arrays |= {
+        "centres_nm": model.spectral.centres_nm,
+        "fwhm_nm": model.spectral.fwhm_nm,
+        "whitening.centre": model.spectral.whitening.centre,
+        "whitening.matrix": model.spectral.whitening.matrix,
+    }
+    info = {
+        "network": dataclasses.asdict(model.classifier.backbone.config),
+        "classes": [dataclasses.asdict(c) for c in model.classes],
+        "tiling": dataclasses.asdict(model.tiling),
+        "record": dict(model.record),
+    }
+    model_file.save(path, "model", arrays, info)
+
+
+def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
+    """Read MODEL.
+
+    Raises:
+        ModelFileError: If the file is none, or does not fit this package's network.
+    """
+    arrays, info = model_file.load(Path(path), "model")
+    try:
+        classes = tuple(LandClass(**entry) for entry in info["classes"])
+        classifier = Classifier(S2FormerConfig(**info["network"]), len(classes))
+        prefix = "network."
+        weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        classifier.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        whitening = Whitening(arrays["whitening.centre"], arrays["whitening.matrix"])
+        spectral = Spectral(arrays["centres_nm"], arrays["fwhm_nm"], whitening)
+        tiling = Tiling(**info["tiling"])
+        record = info["record"]
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(
+            f"model '{path}' does not fit this version of hsi-geo",
+            hint="make it again with hsi-geo adapt",
+        ) from error
+    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record)
+
+
+def require_cover(model: AdaptedModel, centres_nm: FloatArray, name: str) -> None:
+    """Refuse a scene whose bands do not reach as far as the model's.
+
+    Args:
+        model: With its own bands.
+        centres_nm: (C,) of the scene, increasing.
+        name: Of the scene.
+
+    Raises:
+        WavelengthError: With both ranges.
+    """
+    wanted = model.spectral.centres_nm
+    if centres_nm[0] <= wanted[0] + SLACK_NM and centres_nm[-1] >= wanted[-1] - SLACK_NM:
+        return
+    raise WavelengthError(
+        f"scene '{name}' covers {centres_nm[0]:.0f}-{centres_nm[-1]:.0f} nm and the model was "
+        f"adapted on {wanted[0]:.0f}-{wanted[-1]:.0f} nm",
+        hint="adapt a model to this sensor with hsi-geo adapt",
+    )

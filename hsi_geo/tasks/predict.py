@@ -1,0 +1,297 @@
+"""The sliding-window predictor: any scene, any size, one block at a time.
+
+A block of the map is computed from all windows that touch it, and windows sit where the scene's
+place says, not where the block begins. So blocks are units of reading and writing only: cutting
+the work otherwise gives the same map.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.nn import functional as F
+
+from hsi_geo.errors import HsiGeoError, OptionError
+from hsi_geo.io.area import area_mask, read_area
+from hsi_geo.io.class_map import MapPaths, MapWriter
+from hsi_geo.io.scene import (
+    SomeScene,
+    bands_of,
+    grid_of,
+    name_of,
+    open_scene,
+    read_window,
+    require_upright,
+    spectral_view,
+)
+from hsi_geo.io.shots import ClassTable
+from hsi_geo.io.staging import staged
+from hsi_geo.models.classifier import band_map
+from hsi_geo.models.s2former import BandMap
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.adapted import AdaptedModel, load_model, require_cover
+from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, versions
+from hsi_geo.tiling import Grid, TileLattice, Window, blocks
+
+#: Windows that go through the network together.
+BATCH = 64
+
+#: Rows and columns of a block in multiples of this fill whole blocks of the written file.
+BLOCK_PX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class MapResult:
+    """What a map consists of.
+
+    Attributes:
+        paths: Files that were written.
+        classes: Class table.
+        accuracy: Estimate from the shots, as in the map's JSON.
+        record: The whole JSON.
+    """
+
+    paths: MapPaths
+    classes: ClassTable
+    accuracy: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """What is written, and how.
+
+    Attributes:
+        confidence: Write ``MAP_confidence.tif``.
+        probabilities: Write ``MAP_probabilities.tif``.
+        aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
+        overwrite: Replace outputs that are there.
+        max_memory: Bytes that blocks may take together.
+    """
+
+    confidence: bool = False
+    probabilities: bool = False
+    aoi: str | os.PathLike[str] | None = None
+    overwrite: bool = False
+    max_memory: int = 1 << 30
+
+
+def predict(
+    scene: SomeScene,
+    model: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    wavelengths: str | None = None,
+    options: MapOptions | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    reporter: Reporter | None = None,
+) -> MapResult:
+    """Map a scene with an adapted model.
+
+    Args:
+        scene: Any scene that covers the model's wavelengths.
+        model: File made by `adapt`.
+        out: The map; by default ``SCENE_classes.tif`` beside the scene.
+        wavelengths: See `open_scene`.
+        options: What else to write, and how.
+        device: "auto", "cpu" or "cuda".
+        threads: For torch on the CPU.
+        reporter: Receives progress and messages.
+
+    Returns:
+        What was written.
+
+    Raises:
+        HsiGeoError: If scene, model or output cannot be used; the message says why.
+    """
+    reporter = reporter or LoggingReporter()
+    options = options or MapOptions()
+    opened = open_scene(scene, wavelengths=wavelengths)
+    paths = map_paths(opened, out, options)
+    adapted = load_model(model)
+    with staged(paths.all, overwrite=options.overwrite) as where:
+        record = write_map(
+            opened,
+            adapted,
+            paths.moved(where),
+            model_hash=file_hash(model),
+            options=options,
+            device=device,
+            threads=threads,
+            reporter=reporter,
+        )
+    return MapResult(paths, adapted.classes, record["accuracy"], record)
+
+
+def map_paths(
+    scene: xr.DataArray, out: str | os.PathLike[str] | None, options: MapOptions
+) -> MapPaths:
+    """Where a scene's map goes."""
+    if out is None:
+        source = Path(name_of(scene))
+        out = source.with_name(f"{source.stem}_classes.tif")
+    path = Path(out)
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise OptionError(
+            f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
+        )
+    return MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
+
+
+def write_map(
+    scene: xr.DataArray,
+    model: AdaptedModel,
+    paths: MapPaths,
+    *,
+    model_hash: str,
+    options: MapOptions,
+    device: str = "auto",
+    threads: int | None = None,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Map a scene to files that nobody else looks at yet.
+
+    Returns:
+        The record that was written as JSON.
+    """
+    require_upright(scene)
+    view, grid = spectral_view(scene), grid_of(scene)
+    centres = bands_of(view).centres_nm
+    require_cover(model, centres, name_of(scene))
+    if grid.crs is None:
+        reporter.warning(
+            f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
+        )
+    area = None if options.aoi is None else read_area(options.aoi, grid)
+    with computing(device, threads) as on, MapWriter(paths, grid, model.classes) as writer:
+        mapper = _Mapper(model, view, centres, on)
+        rows, cols = block_size(grid, len(centres), options.max_memory)
+        done = 0
+        for window in blocks(grid.height, grid.width, rows, cols):
+            writer.write(window, mapper.block(window, area))
+            done += window.height * window.width
+            reporter.progress("map", done, grid.height * grid.width)
+        record = _record(scene, model, model_hash, options)
+        writer.write_record(record)
+    return record
+
+
+def block_size(grid: Grid, bands: int, max_memory: int) -> tuple[int, int]:
+    """(rows, columns) of blocks that stay within a budget: full width if it can be.
+
+    A pixel of a block costs its bands as stored and as float32, then again in windows.
+    """
+    pixels = max(BLOCK_PX**2, max_memory // (16 * bands))
+    cols = min(grid.width, pixels // BLOCK_PX // BLOCK_PX * BLOCK_PX or BLOCK_PX)
+    return BLOCK_PX, cols
+
+
+class _Mapper:
+    """Computes class probabilities of any block of a scene."""
+
+    def __init__(
+        self,
+        model: AdaptedModel,
+        view: xr.DataArray,
+        centres_nm: npt.NDArray[np.float64],
+        device: torch.device,
+    ) -> None:
+        config = model.classifier.backbone.config
+        mapped = band_map(config, model.spectral, centres_nm)
+        self.model = model
+        self.view = view
+        self.grid = grid_of(view)
+        self.device = device
+        self.network = model.classifier.to(device)
+        self.bands = BandMap(*(part.to(device) for part in mapped))
+        self.weights = torch.from_numpy(model.tiling.weights())
+
+    def block(
+        self, window: Window, area: shapely.Geometry | None
+    ) -> npt.NDArray[np.float32]:
+        """(K, height, width) probabilities, all 0 where there is no data or outside the area.
+
+        Raises:
+            HsiGeoError: If a pixel with data got no class.
+        """
+        wanted = None if area is None else area_mask(area, self.grid, window)
+        if wanted is not None and not wanted.any():
+            return np.zeros((len(self.model.classes), *window.shape), np.float32)
+        lattice = self.model.tiling.covering(window, self.grid.origin_px)
+        image, valid = read_window(self.view, lattice.extent)
+        rows, cols = window.relative_to(lattice.extent).slices
+        here = valid[rows, cols] if wanted is None else valid[rows, cols] & wanted
+        blended = self._blend(torch.from_numpy(image), torch.from_numpy(valid), lattice)
+        blended = blended[:, rows, cols]
+        total = blended.sum(dim=0)
+        probabilities = (blended / total.clamp(min=1e-30)).numpy() * here
+        missed = int((here & ~(total.numpy() > 0)).sum())
+        if missed:
+            raise HsiGeoError(
+                f"{missed} pixels with data got no class in rows {window.row} to "
+                f"{window.row + window.height}",
+                hint="look at the scene's values with hsi-geo info, or adapt the model anew",
+            )
+        return np.asarray(probabilities, np.float32)
+
+    @torch.inference_mode()
+    def _blend(self, image: Tensor, valid: Tensor, lattice: TileLattice) -> Tensor:
+        """(K, *extent) weighted sum of the probabilities of all windows that hold data."""
+        size, stride = lattice.tiling.size_px, lattice.tiling.stride_px
+        images = image.unfold(1, size, stride).unfold(2, size, stride)  # (C, R, Q, P, P), a view
+        valids = valid.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, P, P)
+        at_row, at_col = torch.nonzero(valids.any(dim=-1).any(dim=-1), as_tuple=True)
+        classes = len(self.model.classes)
+        patches = torch.zeros(lattice.rows * lattice.cols, classes, size, size)
+        for start in range(0, len(at_row), BATCH):
+            r, c = at_row[start : start + BATCH], at_col[start : start + BATCH]
+            patches[r * lattice.cols + c] = self._name(images[:, r, c].transpose(0, 1), valids[r, c])
+        columns = patches.flatten(1).T[None]  # (1, K * P * P, R * Q)
+        return F.fold(columns, lattice.extent.shape, (size, size), stride=stride)[0]
+
+    def _name(self, image: Tensor, valid: Tensor) -> Tensor:
+        """(B, C, P, P) values to (B, K, P, P) weighted probabilities, 0 where not valid."""
+        logits = self.network(
+            image.contiguous().to(self.device), valid.to(self.device), self.bands
+        )
+        return logits.softmax(dim=1).cpu() * self.weights * valid[:, None]
+
+
+def _record(
+    scene: xr.DataArray, model: AdaptedModel, model_hash: str, options: MapOptions
+) -> dict[str, Any]:
+    shots = model.record.get("shots", {})
+    adaptation = {
+        key: model.record[key] for key in ("parameters", "hashes", "versions") if key in model.record
+    }
+    return {
+        "classes": [
+            {**dataclasses.asdict(c), "shots": shots.get(c.name, 0)} for c in model.classes
+        ],
+        "accuracy": model.record.get("accuracy", {}),
+        "seed": model.record.get("seed"),
+        "adaptation": adaptation,
+        "parameters": {
+            "aoi": None if options.aoi is None else os.fspath(options.aoi),
+            "confidence": options.confidence,
+            "probabilities": options.probabilities,
+            "window_px": model.tiling.size_px,
+            "stride_px": model.tiling.stride_px,
+            "wavelength_source": scene.attrs.get("wavelength_source"),
+        },
+        "hashes": {"scene": scene_hash(scene), "model": model_hash},
+        "scene": name_of(scene),
+        "versions": versions(),
+    }

@@ -1,0 +1,118 @@
+"""What every job shares: device and threads, and the facts that identify a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+import xarray as xr
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.scene import bands_of, grid_of, name_of
+from hsi_geo.io.shots import Shots
+
+
+@contextmanager
+def computing(device: str, threads: int | None) -> Iterator[torch.device]:
+    """Choose the device and the number of threads for a while.
+
+    Args:
+        device: "auto" (a GPU if there is one), "cpu" or "cuda".
+        threads: For torch on the CPU; None leaves its choice.
+
+    Yields:
+        The device.
+
+    Raises:
+        OptionError: If a GPU is asked for and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise OptionError(
+            "--device cuda was asked for and torch finds no CUDA device",
+            hint="use --device cpu, or see hsi-geo doctor",
+        )
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        yield torch.device("cuda" if use_cuda else "cpu")
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's random numbers from a seed, the caller's own stream left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what comes out."""
+    return {
+        "hsi-geo": version("hsi-geo"),
+        "torch": version("torch"),
+        "numpy": np.__version__,
+        "rasterio": rasterio.__version__,
+        "gdal": rasterio.__gdal_version__,
+    }
+
+
+def scene_hash(scene: xr.DataArray) -> str:
+    """SHA-256 of what identifies a scene without reading it: header, file size and mtime."""
+    grid, bands = grid_of(scene), bands_of(scene)
+    path = Path(name_of(scene))
+    status = path.stat() if path.is_file() else None
+    header = {
+        "shape": list(scene.shape),
+        "dtype": str(scene.dtype),
+        "transform": list(grid.transform)[:6],
+        "crs": grid.crs.to_wkt() if grid.crs is not None else None,
+        "centres_nm": bands.centres_nm.tolist(),
+        "good": bands.good.tolist(),
+        "size": status.st_size if status else None,
+        "mtime_ns": status.st_mtime_ns if status else None,
+    }
+    return _sha256(json.dumps(header, sort_keys=True).encode())
+
+
+def shots_hash(shots: Shots) -> str:
+    """SHA-256 of geometries and classes, whatever file they came in."""
+    names = [c.name for c in shots.classes]
+    lines = [
+        f"{names[class_id - 1]}\t{wkb.hex()}"
+        for class_id, wkb in zip(
+            shots.frame["class_id"], shots.frame.geometry.to_wkb(), strict=True
+        )
+    ]
+    return _sha256("\n".join(lines).encode())
+
+
+def file_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  (JSON has no narrower type)
+    """Paths and tuples as JSON keeps them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, tuple | list):
+        return [plain(entry) for entry in value]
+    return value

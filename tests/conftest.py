@@ -1,0 +1,154 @@
+"""Scenes and shots made in code, with nothing symmetric about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+import shapely
+import torch
+from affine import Affine
+
+DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scenes in {DATA}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small windows gain nothing from threads, and other jobs may want the cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of real scenes; skips where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"needs the real scenes in {DATA}")
+    return DATA.resolve()
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A scene on disk whose classes are known.
+
+    Attributes:
+        path: GeoTIFF.
+        truth: (H, W) class 1..K of every pixel, 0 in the nodata hole.
+        names: Of the classes, in the order of their ids in ``truth``.
+        centres_nm: (C,) in file order.
+        transform: Of the grid.
+        crs: As text, None for a scene without.
+        values: (C, H, W) as stored.
+    """
+
+    path: Path
+    truth: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    centres_nm: npt.NDArray[np.float64]
+    transform: Affine
+    crs: str | None
+    values: npt.NDArray[np.int16]
+
+    def shots(self, path: Path, per_class: int = 4, crs: str | None = "same") -> Path:
+        """Write points at pixel centres, spread over each class, with a text field ``class``."""
+        rows, cols, names = [], [], []
+        for index, name in enumerate(self.names, start=1):
+            at = np.argwhere(self.truth == index)
+            picked = at[np.linspace(0, len(at) - 1, per_class + 2).round().astype(int)[1:-1]]
+            rows += [row for row, _ in picked]
+            cols += [col for _, col in picked]
+            names += [name] * per_class
+        xs, ys = self.transform @ (np.array(cols) + 0.5, np.array(rows) + 0.5)
+        frame = gpd.GeoDataFrame({"class": names}, geometry=shapely.points(xs, ys), crs=self.crs)
+        if crs != "same":
+            frame = frame.to_crs(crs)
+        frame.to_file(path, driver="GPKG")
+        return path
+
+
+NODATA = -999
+
+
+def write_planted(
+    path: Path,
+    *,
+    height: int = 37,
+    width: int = 53,
+    bands: int = 40,
+    crs: str | None = "EPSG:32633",
+    transform: Affine | None = None,
+    hole: bool = True,
+    order: npt.NDArray[np.intp] | None = None,
+    wavelengths: bool = True,
+    seed: int = 7,
+    **profile: Any,
+) -> Planted:
+    """Write a scene of three classes in unequal patches.
+
+    Each band has its own wavelength, level and gain, rows differ from columns, the origin is off
+    and pixels are not square. ``order`` permutes the bands with their wavelengths.
+    """
+    generator = np.random.default_rng(seed)
+    transform = transform or Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+    centres = np.linspace(420.0, 1300.0, bands) + 3.0 * np.sin(np.arange(bands))
+    truth = np.ones((height, width), np.int64)
+    truth[:, int(0.4 * width) :] = 2
+    truth[int(0.6 * height) :, : int(0.7 * width)] = 3
+    spectra = 2000 + 600 * np.stack(
+        [np.sin(centres / 150.0), np.cos(centres / 210.0), np.sin(centres / 90.0 + 1.0)]
+    )
+    gains = np.linspace(0.5, 2.0, bands)
+    cube = spectra[truth - 1].transpose(2, 0, 1) * gains[:, None, None]
+    cube = cube + 40.0 * generator.standard_normal(cube.shape)
+    values = np.rint(cube).astype(np.int16)
+    if hole and height > 12 and width > 12:
+        truth[3:7, 5:10] = 0
+        values[:, 3:7, 5:10] = NODATA
+    order = np.arange(bands) if order is None else order
+    values, centres = values[order], centres[order]
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=bands,
+        dtype="int16",
+        nodata=NODATA,
+        crs=crs,
+        transform=transform,
+        **profile,
+    ) as file:
+        file.write(values)
+        if wavelengths:
+            for band, centre in enumerate(centres, start=1):
+                file.update_tags(band, wavelength=str(centre), wavelength_units="Nanometers")
+    names = ("meadow", "asphalt", "water")
+    return Planted(path, truth, names, centres, transform, crs, values)
+
+
+MakeScene = Callable[..., Planted]
+
+
+@pytest.fixture
+def make_scene(tmp_path: Path) -> MakeScene:
+    """Function that writes a planted scene into the test's folder; see `write_planted`."""
+
+    def make(name: str = "scene.tif", **options: Any) -> Planted:
+        return write_planted(tmp_path / name, **options)
+
+    return make
+
+
+@pytest.fixture
+def planted(make_scene: MakeScene) -> Planted:
+    """The usual planted scene."""
+    return make_scene()
