@@ -241,3 +241,14 @@ def blocks(height: int, width: int, rows: int, cols: int) -> Iterator[Window]:
     for row in range(0, height, rows):
         for col in range(0, width, cols):
             yield Window(row, col, min(rows, height - row), min(cols, width - col))
+
+
+def spread_windows(height: int, width: int, size_px: int, count: int) -> list[Window]:
+    """At most ``count`` windows spread evenly over a scene, all inside it.
+
+    A sample of a scene that is too large to be read whole; all of one that is not.
+    """
+    every = list(blocks(height, width, size_px, size_px))
+    if len(every) <= count:
+        return every
+    return [every[int(i)] for i in np.linspace(0, len(every) - 1, count).round()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,10 @@ class Planted:
         frame = gpd.GeoDataFrame({"class": names}, geometry=shapely.points(xs, ys), crs=self.crs)
         if crs != "same":
             frame = frame.to_crs(crs)
-        frame.to_file(path, driver="GPKG")
+        with warnings.catch_warnings():
+            if self.crs is None:  # pyogrio warns that the file lacks one, as it should
+                warnings.simplefilter("ignore", UserWarning)
+            frame.to_file(path, driver="GPKG")
         return path
 
 
@@ -152,3 +156,14 @@ def make_scene(tmp_path: Path) -> MakeScene:
 def planted(make_scene: MakeScene) -> Planted:
     """The usual planted scene."""
     return make_scene()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapt with a network and a recipe small enough for tests: a second instead of half a minute."""
+    from hsi_geo.models.s2former import S2FormerConfig
+    from hsi_geo.tasks import adapt
+
+    small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
+    recipe = adapt.Recipe(network=small, stride_px=4, steps=40, batch=24, learning_rate=3e-3)
+    monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)

@@ -107,12 +107,16 @@ class MapWriter:
             the paths come from `hsi_geo.io.staging.staged`.
         grid: Of the scene.
         classes: The class table.
+
+    Attributes:
+        counts: (K + 1,) pixels written so far, by class id.
     """
 
     def __init__(self, paths: MapPaths, grid: Grid, classes: ClassTable) -> None:
         self.paths = paths
         self.grid = grid
         self.classes = classes
+        self.counts = np.zeros(len(classes) + 1, np.int64)
         self._stack = ExitStack()
         self._open: dict[Path, Any] = {}
 
@@ -162,6 +166,7 @@ class MapWriter:
         """
         valid = probabilities.any(axis=0)
         ids = np.where(valid, probabilities.argmax(axis=0) + 1, NO_CLASS)
+        self.counts += np.bincount(ids.ravel(), minlength=len(self.counts))
         layers = {self.paths.classes: ids[None]}
         if self.paths.confidence is not None:
             percent = np.rint(100 * probabilities.max(axis=0))

@@ -13,7 +13,7 @@ from torchgeo.samplers import SpatialSampler
 
 from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
 from hsi_geo.io.scene import read_window
-from hsi_geo.tiling import Grid, Window, blocks
+from hsi_geo.tiling import Grid, Window
 
 Place = tuple[slice, slice]
 
@@ -166,12 +166,3 @@ def place_of(grid: Grid, window: Window) -> Place:
     """A window as TorchGeo's (x, y) slices."""
     left, bottom, right, top = grid.bounds_of(window)
     return slice(left, right), slice(bottom, top)
-
-
-def spread_windows(grid: Grid, size_px: int, count: int) -> list[Window]:
-    """At most ``count`` windows spread evenly over a scene, all inside it: a sample of a scene
-    too large to be read whole."""
-    every = list(blocks(grid.height, grid.width, size_px, size_px))
-    if len(every) <= count:
-        return every
-    return [every[int(i)] for i in np.linspace(0, len(every) - 1, count).round()]

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
+from affine import Affine
+from pyproj import CRS
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
@@ -173,12 +175,27 @@ def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
 
 def grid_of(scene: xr.DataArray) -> Grid:
     """Size and place of a scene."""
-    from pyproj import CRS
-
     crs = scene.rio.crs
     height, width = scene.shape[-2:]
-    transform = scene.rio.transform(recalc=False)
-    return Grid(height, width, transform, CRS.from_wkt(crs.to_wkt()) if crs else None)
+    return Grid(height, width, _transform_of(scene), CRS.from_wkt(crs.to_wkt()) if crs else None)
+
+
+def _transform_of(scene: xr.DataArray) -> Affine:
+    """The affine as the file has it; from the coordinates where a scene was cut or has none."""
+    stored = scene.coords[scene.rio.grid_mapping].attrs.get("GeoTransform") if (
+        scene.rio.grid_mapping in scene.coords
+    ) else None
+    transform = None if stored is None else Affine.from_gdal(*map(float, stored.split()))
+    if "x" not in scene.coords or "y" not in scene.coords:
+        return Affine.identity() if transform is None else transform
+    x, y = scene["x"].values, scene["y"].values
+    if transform is not None:
+        first = ~transform @ (float(x[0]), float(y[0]))
+        if np.allclose(first, (0.5, 0.5), atol=1e-3):
+            return transform
+    xres = float(x[1] - x[0]) if len(x) > 1 else transform.a if transform else 1.0
+    yres = float(y[1] - y[0]) if len(y) > 1 else transform.e if transform else 1.0
+    return Affine(xres, 0.0, float(x[0]) - xres / 2, 0.0, yres, float(y[0]) - yres / 2)
 
 
 def name_of(scene: xr.DataArray) -> str:

@@ -1,15 +1,15 @@
-"""How good a map is: the field's scores, and an estimate from the shots alone."""
+"""How good a map is, estimated from its shots alone."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score
 
 IntArray = npt.NDArray[np.int64]
 
@@ -17,30 +17,6 @@ METHOD = (
     "hold-out: adapted once more without a third of each class's features (points, polygons), "
     "which were then named"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Agreement with reference pixels, each from 0 to 1 (kappa may be negative).
-
-    Attributes:
-        oa: Overall accuracy: share of pixels named right.
-        aa: Average accuracy: mean over classes of the share named right.
-        kappa: Cohen's kappa: agreement beyond chance.
-    """
-
-    oa: float
-    aa: float
-    kappa: float
-
-
-def score(truth: IntArray, predicted: IntArray) -> Scores:
-    """Scores of (N,) predicted classes against (N,) true ones."""
-    return Scores(
-        oa=float(accuracy_score(truth, predicted)),
-        aa=float(balanced_accuracy_score(truth, predicted)),
-        kappa=float(cohen_kappa_score(truth, predicted)),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +41,12 @@ class Accuracy:
     def unknown(cls, why: str) -> Accuracy:
         """No estimate, and the reason."""
         return cls(None, None, 0, 0, f"not estimated: {why}")
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Accuracy:
+        """What `as_dict` gave, also after JSON has made lists of tuples."""
+        interval = entries["interval95"]
+        return cls(**{**entries, "interval95": None if interval is None else tuple(interval)})
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
-from hsi_geo.io.samplers import ShotSampler, spread_windows
+from hsi_geo.io.samplers import ShotSampler
 from hsi_geo.io.scene import SomeScene, bands_of, name_of, open_scene, read_window
 from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, read_shots, thin
 from hsi_geo.io.staging import staged
@@ -35,7 +35,7 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
 from hsi_geo.tasks.runtime import computing, plain, scene_hash, seeded, shots_hash, versions
-from hsi_geo.tiling import Tiling, Window
+from hsi_geo.tiling import Tiling, Window, spread_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,9 @@ class Recipe:
     gather: int = 400
     statistics_px: int = 32
     statistics: int = 64
+
+
+DEFAULT_RECIPE = Recipe()
 
 
 def adapt(
@@ -108,18 +111,22 @@ def adapt(
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    recipe = recipe or Recipe()
+    recipe = recipe or DEFAULT_RECIPE
     several = isinstance(scenes, Sequence) and not isinstance(scenes, str)
     opened = [
         open_scene(scene, wavelengths=wavelengths) for scene in (scenes if several else [scenes])
     ]
     labelled = read_shots(shots, class_field=class_field, layer=layer)
     finals = [] if out is None else [Path(out)]
-    with staged(finals, overwrite=overwrite) as where, computing(device, threads) as on:
+    with (
+        staged(finals, overwrite=overwrite) as where,
+        computing(device, threads) as on,
+        seeded(seed),
+    ):
         training = gather(opened, labelled, recipe, all_touched, seed, reporter)
-        with seeded(seed):
-            accuracy = estimate_accuracy(training, recipe, on, seed, reporter)
-            classifier = fit(training, recipe, on, np.random.default_rng(seed), reporter, "adapt")
+        accuracy = estimate_accuracy(training, recipe, on, seed, reporter)
+        torch.manual_seed(seed)  # the network must not depend on whether accuracy was estimated
+        classifier = fit(training, recipe, on, np.random.default_rng(seed), reporter, "adapt")
         record = {
             "seed": seed,
             "shots": training.counts,
@@ -400,7 +407,7 @@ def _learn_statistics(scene: HyperspectralScene, recipe: Recipe) -> Spectral:
     windows = [
         read_window(view, window)
         for view, grid in zip(scene.views, scene.grids, strict=True)
-        for window in spread_windows(grid, recipe.statistics_px, share)
+        for window in spread_windows(*grid.shape, recipe.statistics_px, share)
     ]
     return Spectral(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 

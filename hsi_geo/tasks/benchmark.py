@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Agreement with reference pixels, each from 0 to 1 (kappa may be negative).
+
+    Attributes:
+        oa: Overall accuracy: share of pixels named right.
+        aa: Average accuracy: mean over classes of the share named right.
+        kappa: Cohen's kappa: agreement beyond chance.
+    """
+
+    oa: float
+    aa: float
+    kappa: float
+
+
+def score(truth: IntArray, predicted: IntArray) -> Scores:
+    """Scores of (N,) predicted classes against (N,) true ones."""
+    return Scores(
+        oa=float(accuracy_score(truth, predicted)),
+        aa=float(balanced_accuracy_score(truth, predicted)),
+        kappa=float(cohen_kappa_score(truth, predicted)),
+    )
 
 
 def draw_shots(labels: npt.NDArray[np.integer], per_class: int, seed: int) -> IntArray:

@@ -16,8 +16,7 @@ from hsi_geo.io.indian_pines import LabelledScene, load_indian_pines, write_poin
 from hsi_geo.io.picture import draw_panels, false_colour
 from hsi_geo.io.staging import staged
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.accuracy import Scores, score
-from hsi_geo.tasks.benchmark import BASELINES, draw_shots, map_with_baseline
+from hsi_geo.tasks.benchmark import BASELINES, Scores, draw_shots, map_with_baseline, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.predict import MapOptions, MapResult
 

@@ -40,6 +40,7 @@ from hsi_geo.io.staging import staged
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import BandMap
 from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, require_cover
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, versions
 from hsi_geo.tiling import Grid, TileLattice, Window, blocks
@@ -58,13 +59,13 @@ class MapResult:
     Attributes:
         paths: Files that were written.
         classes: Class table.
-        accuracy: Estimate from the shots, as in the map's JSON.
-        record: The whole JSON.
+        accuracy: Estimate from the shots.
+        record: What the map's JSON holds.
     """
 
     paths: MapPaths
     classes: ClassTable
-    accuracy: Mapping[str, Any]
+    accuracy: Accuracy
     record: Mapping[str, Any]
 
 
@@ -132,7 +133,7 @@ def predict(
             threads=threads,
             reporter=reporter,
         )
-    return MapResult(paths, adapted.classes, record["accuracy"], record)
+    return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
 
 
 def map_paths(
@@ -183,7 +184,7 @@ def write_map(
             writer.write(window, mapper.block(window, area))
             done += window.height * window.width
             reporter.progress("map", done, grid.height * grid.width)
-        record = _record(scene, model, model_hash, options)
+        record = _record(scene, model, model_hash, options, writer.counts)
         writer.write_record(record)
     return record
 
@@ -270,19 +271,27 @@ class _Mapper:
 
 
 def _record(
-    scene: xr.DataArray, model: AdaptedModel, model_hash: str, options: MapOptions
+    scene: xr.DataArray,
+    model: AdaptedModel,
+    model_hash: str,
+    options: MapOptions,
+    counts: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
-    shots = model.record.get("shots", {})
-    adaptation = {
-        key: model.record[key] for key in ("parameters", "hashes", "versions") if key in model.record
-    }
+    shots = model.record["shots"]
+    mapped = max(1, int(counts[1:].sum()))
     return {
         "classes": [
-            {**dataclasses.asdict(c), "shots": shots.get(c.name, 0)} for c in model.classes
+            {
+                **dataclasses.asdict(c),
+                "shots": shots[c.name],
+                "pixels": int(counts[c.id]),
+                "share": round(int(counts[c.id]) / mapped, 6),
+            }
+            for c in model.classes
         ],
-        "accuracy": model.record.get("accuracy", {}),
-        "seed": model.record.get("seed"),
-        "adaptation": adaptation,
+        "accuracy": model.record["accuracy"],
+        "seed": model.record["seed"],
+        "adaptation": {key: model.record[key] for key in ("parameters", "hashes", "versions")},
         "parameters": {
             "aoi": None if options.aoi is None else os.fspath(options.aoi),
             "confidence": options.confidence,

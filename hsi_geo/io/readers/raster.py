@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import warnings
@@ -158,6 +159,14 @@ def _open(name: str, stamp: tuple[int, int]) -> rasterio.DatasetReader:
             cache.pop(next(iter(cache))).close()
         cache[key] = rasterio.open(name)
     return cache[key]
+
+
+@atexit.register
+def _close_all() -> None:
+    """GDAL can no longer close files once the interpreter is half gone."""
+    for key, handle in _handles.__dict__.pop("cache", {}).items():
+        if key[0] == os.getpid():
+            handle.close()
 
 
 def _plain(error: BaseException) -> str:

@@ -1,0 +1,45 @@
+"""``hsi-geo adapt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+
+@click.command(name="adapt")
+@options.scenes
+@options.shots(required=True)
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The model (.safetensors)."
+)
+@options.seed
+@options.common()
+def command(
+    scenes: tuple[str, ...],
+    shots: str,
+    out: Path,
+    progress: str,
+    **how: Any,  # noqa: ANN401  (passed on as they are)
+) -> None:
+    """Adapt a model to SCENE from a few shots, for hsi-geo predict.
+
+    With several scenes of one sensor each shot goes to the scene it lies in.
+    """
+    from hsi_geo.tasks.accuracy import Accuracy
+    from hsi_geo.tasks.adapt import adapt
+
+    reporter = reporting.reporter(progress)
+    model = adapt(list(scenes), shots, out=out, reporter=reporter, **how)
+    counts = model.record["shots"]
+    click.echo(pairs([("model", out)]))
+    click.echo()
+    rows = [(c.name, str(c.id), str(counts[c.name])) for c in model.classes]
+    click.echo(table([("class", "id", "shots"), *rows]))
+    click.echo()
+    click.echo(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
+    reporting.tell_result(progress, {"model": out}, accuracy=model.record["accuracy"])

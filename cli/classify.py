@@ -1,0 +1,48 @@
+"""``hsi-geo classify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, reporting
+from .printing import print_maps
+
+
+@click.command(name="classify")
+@options.scenes
+@options.shots(required=True)
+@options.out
+@options.map_options()
+@options.seed
+@options.common()
+def command(
+    scenes: tuple[str, ...],
+    shots: str,
+    out: Path | None,
+    progress: str,
+    aoi: str | None,
+    confidence: bool,
+    probabilities: bool,
+    max_memory: int,
+    overwrite: bool,
+    **how: Any,  # noqa: ANN401  (passed on as they are)
+) -> None:
+    """Map SCENE from a few shots: adapt a model, map with it, estimate its accuracy.
+
+    The map is SCENE_classes.tif beside the scene unless -o says otherwise; for several scenes -o
+    is a folder. With the map come a style for QGIS (.qml), names (.aux.xml) and what made it
+    (.json).
+    """
+    from hsi_geo.tasks.classify import classify, classify_scenes
+    from hsi_geo.tasks.predict import MapOptions
+
+    reporter = reporting.reporter(progress)
+    what = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
+    if len(scenes) == 1:
+        results = [classify(scenes[0], shots, out=out, options=what, reporter=reporter, **how)]
+    else:
+        results = classify_scenes(scenes, shots, out=out, options=what, reporter=reporter, **how)
+    print_maps(results, progress)

@@ -1,0 +1,45 @@
+"""``hsi-geo demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+
+@click.command(name="demo")
+@click.argument("folder", default="demo", metavar="[DIR]", type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(0), default=1330, show_default=True)
+@options.device
+@options.threads
+@options.progress
+def command(
+    folder: Path, seed: int, device: str, threads: int | None, progress: str
+) -> None:
+    """Map Indian Pines from five shots a class, and compare with an SVM and a random forest.
+
+    Scene, shots, map and picture go to DIR (by default: demo); run it again and they are
+    replaced.
+    """
+    from hsi_geo.tasks.demo import SHOTS_PER_CLASS, demo
+
+    result = demo(
+        folder, seed=seed, device=device, threads=threads, reporter=reporting.reporter(progress)
+    )
+    outputs = {**result.map.paths.as_dict(), "picture": result.picture}
+    click.echo(pairs(list(outputs.items())))
+    click.echo()
+    rows = [
+        (name, f"{100 * s.oa:.1f}", f"{100 * s.aa:.1f}", f"{100 * s.kappa:.1f}")
+        for name, s in result.scores.items()
+    ]
+    click.echo(table([("per cent", "OA", "AA", "kappa"), *rows]))
+    click.echo()
+    click.echo(
+        f"on the {result.test_pixels} labelled pixels that were no shots; {SHOTS_PER_CLASS} shots "
+        f"a class, half of a class with fewer than ten; classify took {result.seconds:.0f} s"
+    )
+    reporting.tell_result(progress, outputs, seconds=round(result.seconds, 1))

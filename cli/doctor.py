@@ -1,0 +1,39 @@
+"""``hsi-geo doctor``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from .printing import pairs
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Check packages, device and drivers; say how to mend what is missing.
+
+    Exits with 1 if something is.
+    """
+    from hsi_geo.environment import checks
+
+    found = checks()
+    ok = all(check.ok for check in found)
+    if as_json:
+        listed = [dataclasses.asdict(check) for check in found]
+        click.echo(json.dumps({"ok": ok, "checks": listed}, indent=2))
+    else:
+        click.echo(
+            pairs(
+                [
+                    (check.name, check.found if check.ok else f"{check.found}  ->  {check.fix}")
+                    for check in found
+                ]
+            )
+        )
+        click.echo()
+        click.echo("all is well" if ok else "something is missing: run the commands after the arrows")
+    ctx.exit(0 if ok else 1)

@@ -1,0 +1,72 @@
+"""``hsi-geo info``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from . import options
+from .printing import pairs, table
+
+
+@click.command(name="info")
+@options.scene
+@options.shots(required=False)
+@options.wavelengths
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@options.progress
+def command(
+    scene: str,
+    shots: str | None,
+    as_json: bool,
+    progress: str,
+    **how: Any,  # noqa: ANN401  (passed on as they are)
+) -> None:
+    """Describe SCENE; with --shots, also what would be learnt from and what dropped."""
+    from hsi_geo.tasks.info import info
+
+    found = info(scene, shots, **how)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    click.echo(pairs(_scene_lines(found["scene"])))
+    if found["shots"] is not None:
+        click.echo()
+        click.echo(pairs(_shot_lines(found["shots"])))
+        click.echo()
+        rows = [(c["name"], str(c["id"]), str(c["pixels"])) for c in found["shots"]["classes"]]
+        click.echo(table([("class", "id", "pixels"), *rows]))
+
+
+def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
+    low, high = scene["range_nm"]
+    bad = scene["bad_bands"]
+    return [
+        ("scene", scene["path"]),
+        ("format", f"{scene['format']}, {scene['dtype']}"),
+        ("size", f"{scene['width']} x {scene['height']} px, {scene['bands']} bands"),
+        ("pixel", f"{scene['resolution'][0]:g} x {scene['resolution'][1]:g} {scene['unit']}"),
+        ("CRS", scene["crs"] or "none"),
+        ("wavelengths", f"{low:.0f}-{high:.0f} nm, from {scene['wavelength_source']}"),
+        ("bad bands", f"{len(bad)} of {scene['bands']}" + _why(bad)),
+        ("nodata", f"{scene['nodata']}, {100 * scene['nodata_share']:.1f} % of pixels"),
+        ("scale", f"{scene['scale']} x stored value + {scene['offset']}"),
+    ]
+
+
+def _why(bad: list[dict[str, Any]]) -> str:
+    reasons: dict[str, int] = {}
+    for band in bad:
+        reasons[band["why"]] = reasons.get(band["why"], 0) + 1
+    return "".join(f"; {count} {why}" for why, count in reasons.items())
+
+
+def _shot_lines(shots: dict[str, Any]) -> list[tuple[str, object]]:
+    return [
+        ("shots", shots["path"]),
+        ("CRS", (shots["crs"] or "none") + (" -> the scene's" if shots["reprojected"] else "")),
+        ("features", shots["features"]),
+        ("dropped", ", ".join(shots["dropped"]) or "nothing"),
+    ]

@@ -1,0 +1,99 @@
+"""Entry point: finds the command, and turns whatever goes wrong into one sentence."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+import click
+
+from hsi_geo.environment import drop_foreign_variables, yield_when_waiting
+from hsi_geo.errors import HsiGeoError
+
+from . import reporting
+
+#: Name and help line of each command; its module is imported only when it is called.
+COMMANDS = {
+    "info": "Describe a scene and what shots would give.",
+    "classify": "Map a scene from a few shots, in one go.",
+    "adapt": "Adapt a model to a scene from a few shots.",
+    "predict": "Map a scene with an adapted model.",
+    "demo": "Run the main job on Indian Pines.",
+    "doctor": "Check what is installed, and say how to mend it.",
+}
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class LazyGroup(click.Group):
+    """Group that imports ``hsi_geo.cli.<name>`` when command ``<name>`` is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, without importing anything."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f".{cmd_name}", __package__).command
+        assert isinstance(command, click.Command)  # each module defines one
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help lines, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (whatever a command returns)
+        """Run the command; errors leave as one sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except HsiGeoError as error:
+            reporting.tell_error(ctx, error.message, error.hint, error.code)
+        except KeyboardInterrupt:
+            reporting.tell_error(ctx, "interrupted, nothing was written", "", "interrupted")
+            ctx.exit(INTERRUPTED)
+        except MemoryError:
+            reporting.tell_error(
+                ctx, "out of memory", "give a smaller --max-memory, or a smaller scene", "memory"
+            )
+        except Exception as error:
+            if os.environ.get("HSI_GEO_TRACEBACK"):
+                raise
+            reporting.tell_error(
+                ctx,
+                f"unexpected {type(error).__name__}: {' '.join(str(error).split())}",
+                "this is a defect of hsi-geo: run again with HSI_GEO_TRACEBACK=1 and report it",
+                "unexpected",
+            )
+        ctx.exit(FAILED)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hsi-geo")
+def group() -> None:
+    """Few-shot land-cover mapping of georeferenced hyperspectral scenes.
+
+    An analyst draws a handful of points or polygons a class; hsi-geo maps the scene:
+
+        hsi-geo classify scene.tif --shots labels.gpkg
+    """
+
+
+def main() -> None:
+    """Run ``hsi-geo`` as a program."""
+    drop_foreign_variables()
+    yield_when_waiting()
+    # Whoever runs us stops us by SIGTERM: leave as on Ctrl-C, with nothing half written.
+    signal.signal(signal.SIGTERM, _interrupt)
+    group()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,128 @@
+"""Options that several commands share, so that they are spelled and explained once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import reporting
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class ByteSize(click.ParamType):
+    """A size such as 2G, 512MB or 1.5GiB, in bytes."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None  # noqa: ANN401
+    ) -> int:
+        """Text to bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", str(value).strip(), re.IGNORECASE)
+        if match is None or float(match[1]) == 0:
+            self.fail(f"'{value}' is no size; write for example 2G", param, ctx)
+        return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+scene = click.argument("scene", type=click.Path(path_type=str))
+scenes = click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=str))
+out = click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write.")
+
+seed = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same bytes."
+)
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes a GPU if there is one.",
+)
+threads = click.option("--threads", type=click.IntRange(1), help="CPU threads for the network.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
+wavelengths = click.option(
+    "--wavelengths",
+    metavar="FILE|START:STOP|index",
+    help="Band centres where the scene has none: a file (one in nm a line, or a CSV with a column "
+    "wavelength), START:STOP in nm for evenly spread bands, or index (no physical meaning).",
+)
+progress = click.option(
+    "--progress",
+    type=click.Choice(list(reporting.REPORTERS)),
+    default="auto",
+    show_default=True,
+    is_eager=True,
+    callback=reporting.remember,
+    help="jsonl: one JSON object a line on stderr, for programs.",
+)
+
+#: How shots are read.
+_SHOTS = (
+    click.option("--class-field", help="Field that holds the class, text or integer."),
+    click.option("--layer", help="Layer of a file with several."),
+    click.option(
+        "--all-touched", is_flag=True, help="Take every pixel a polygon touches, not only centres."
+    ),
+)
+
+#: What is written beside the map, and where.
+_MAP = (
+    click.option(
+        "--aoi",
+        type=click.Path(path_type=str),
+        metavar="POLYGONS",
+        help="Map only inside these polygons.",
+    ),
+    click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
+    click.option(
+        "--probabilities", is_flag=True, help="Also write MAP_probabilities.tif (a band a class)."
+    ),
+    click.option(
+        "--max-memory",
+        type=ByteSize(),
+        default="1G",
+        show_default=True,
+        help="For blocks of the scene while mapping.",
+    ),
+)
+
+_COMMON = (wavelengths, device, threads, overwrite, progress)
+
+
+def shots(required: bool) -> Decorator:
+    """--shots and how they are read."""
+    path = click.option(
+        "--shots",
+        required=required,
+        type=click.Path(path_type=str),
+        help="Points, lines or polygons with a class, in any CRS.",
+    )
+    return _all((path, *_SHOTS))
+
+
+def map_options() -> Decorator:
+    """What is written beside the map."""
+    return _all(_MAP)
+
+
+def common() -> Decorator:
+    """Options of every job on a scene."""
+    return _all(_COMMON)
+
+
+def _all(options: tuple[Decorator, ...]) -> Decorator:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

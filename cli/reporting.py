@@ -1,0 +1,143 @@
+"""News of a job on the terminal, or as one JSON object a line for programs.
+
+The protocol of ``--progress jsonl``: each line on stderr is an object with ``"v": 1`` and a
+``"type"``: progress {stage, done, total, eta_s}, log {message}, warning {message},
+result {outputs: {name: path}, ...}, error {message, hint, code}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hsi_geo.progress import Reporter
+
+PROTOCOL_VERSION = 1
+
+#: Where the choice of --progress is kept, so that errors know it too.
+_META = "hsi_geo.progress"
+
+
+class _Clock:
+    """Estimates the rest of a stage from the time its part so far took."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.started = 0.0
+
+    def eta_s(self, stage: str, done: int, total: int) -> float | None:
+        now = time.monotonic()
+        if stage != self.stage:
+            # The first step has no start to be measured from.
+            self.stage, self.started, self.first = stage, now, done
+            return None
+        passed = done - self.first
+        return (now - self.started) / passed * (total - done) if passed > 0 else None
+
+
+class JsonReporter:
+    """One JSON object a line on stderr."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Tell how far a stage is."""
+        eta = self._clock.eta_s(stage, done, total)
+        rounded = None if eta is None else round(eta, 1)
+        _emit("progress", stage=stage, done=done, total=total, eta_s=rounded)
+
+    def log(self, message: str) -> None:
+        """Tell something worth knowing."""
+        _emit("log", message=message)
+
+    def warning(self, message: str) -> None:
+        """Tell what may make the result worse than it looks."""
+        _emit("warning", message=message)
+
+
+class TerminalReporter:
+    """One line a stage, counting on a terminal, quiet in a log file."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+        self._tty = sys.stderr.isatty()
+        self._open_line = False
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Tell how far a stage is."""
+        eta = self._clock.eta_s(stage, done, total)
+        if self._tty:
+            rest = "" if eta is None or done >= total else f", {eta:.0f} s left"
+            click.echo(f"\r\x1b[K{stage}: {100 * done // total} %{rest}", err=True, nl=done >= total)
+            self._open_line = done < total
+        elif done >= total:
+            click.echo(f"{stage}: done", err=True)
+
+    def log(self, message: str) -> None:
+        """Tell something worth knowing."""
+        self._say(message)
+
+    def warning(self, message: str) -> None:
+        """Tell what may make the result worse than it looks."""
+        self._say(f"Warning: {message}")
+
+    def _say(self, message: str) -> None:
+        if self._open_line:
+            click.echo(err=True)
+            self._open_line = False
+        click.echo(message, err=True)
+
+
+class QuietReporter:
+    """Warnings only."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Ignored."""
+
+    def log(self, message: str) -> None:
+        """Ignored."""
+
+    def warning(self, message: str) -> None:
+        """Tell what may make the result worse than it looks."""
+        click.echo(f"Warning: {message}", err=True)
+
+
+REPORTERS = {"auto": TerminalReporter, "jsonl": JsonReporter, "none": QuietReporter}
+
+
+def remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Option callback: keep the choice of --progress for `tell_error`."""
+    ctx.meta[_META] = value
+    return value
+
+
+def reporter(progress: str) -> Reporter:
+    """The reporter for a value of --progress."""
+    return REPORTERS[progress]()
+
+
+def tell_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> None:  # noqa: ANN401
+    """Send the result event, in the JSON protocol only."""
+    if progress == "jsonl":
+        named = {name: str(path) for name, path in outputs.items()}
+        _emit("result", outputs=named, **more)
+
+
+def tell_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
+    """Tell why a job failed: one sentence, or one event."""
+    if ctx.meta.get(_META) == "jsonl":
+        _emit("error", message=message, hint=hint, code=code)
+    else:
+        click.echo(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
+
+
+def _emit(kind: str, **content: Any) -> None:  # noqa: ANN401  (whatever JSON holds)
+    event = {"v": PROTOCOL_VERSION, "type": kind, **content}
+    click.echo(json.dumps(event, ensure_ascii=False), err=True)

@@ -1,0 +1,120 @@
+"""The machine and the packages a job runs on, and what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+#: Set by QGIS and other GIS programs for their own GDAL and PROJ; rasterio and pyproj bring
+#: theirs, and would read foreign tables through these.
+FOREIGN_VARIABLES = (
+    "GDAL_DATA",
+    "GDAL_DRIVER_PATH",
+    "PROJ_DATA",
+    "PROJ_LIB",
+    "PROJ_NETWORK",
+)
+
+PACKAGES = ("torch", "torchgeo", "rasterio", "rioxarray", "xarray", "geopandas", "scikit-learn")
+
+#: Drivers that reading scenes and shots and writing maps cannot do without, and their use.
+DRIVERS = {
+    "GTiff": "GeoTIFF scenes and maps",
+    "COG": "maps in cloud-optimised layout",
+    "ENVI": "ENVI cubes",
+    "VRT": "mosaics",
+    "GPKG": "GeoPackage shots",
+    "ESRI Shapefile": "Shapefile shots",
+    "GeoJSON": "GeoJSON shots",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: Of the thing.
+        ok: Whether it is as it should be.
+        found: What is there.
+        fix: What to do if it is not ok, else empty.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def drop_foreign_variables() -> None:
+    """Forget other programs' GDAL and PROJ settings; call before rasterio is imported."""
+    for name in FOREIGN_VARIABLES:
+        os.environ.pop(name, None)
+
+
+def yield_when_waiting() -> None:
+    """Let torch's threads sleep while they wait for each other; call before torch is imported.
+
+    Spinning threads are a little faster on an idle machine and many times slower on a busy one.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def checks() -> list[Check]:
+    """Look at everything that a job needs."""
+    found = [
+        Check("python", True, f"{platform.python_version()} on {platform.system()}"),
+        _package("hsi-geo"),
+        *(_package(name) for name in PACKAGES),
+    ]
+    if all(check.ok for check in found):
+        found += [_device(), *_drivers(), _weights()]
+    return found
+
+
+def _package(name: str) -> Check:
+    fix = f"pip install {name}"
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return Check(name, False, "not installed", fix)
+    module = {"scikit-learn": "sklearn", "hsi-geo": "hsi_geo"}.get(name, name)
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return Check(name, False, f"{found}, cannot be imported ({error})", f"{fix} --force-reinstall")
+    return Check(name, True, found)
+
+
+def _device() -> Check:
+    import torch
+
+    threads = torch.get_num_threads()
+    if torch.cuda.is_available():
+        return Check("device", True, f"{torch.cuda.get_device_name()} and {threads} CPU threads")
+    return Check("device", True, f"CPU, {threads} threads (no CUDA device)")
+
+
+def _drivers() -> list[Check]:
+    import pyogrio
+    import rasterio
+    from rasterio.drivers import raster_driver_extensions  # noqa: F401  (needs a working GDAL)
+
+    with rasterio.Env() as env:
+        raster = set(env.drivers())
+    known = raster | set(pyogrio.list_drivers())
+    fix = "pip install --force-reinstall rasterio pyogrio"
+    gdal = Check("GDAL", True, rasterio.__gdal_version__)
+    return [gdal] + [
+        Check(f"driver {name}", name in known, use if name in known else "missing", fix)
+        if name not in known
+        else Check(f"driver {name}", True, use)
+        for name, use in DRIVERS.items()
+    ]
+
+
+def _weights() -> Check:
+    return Check("weights", True, "this version ships none: adaptation starts from random weights")

@@ -1,0 +1,151 @@
+"""What a scene is, and what shots on it would give, before anything is learnt."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pyproj import CRS
+
+from hsi_geo.io.scene import (
+    SomeScene,
+    bands_of,
+    grid_of,
+    name_of,
+    open_scene,
+    read_window,
+    require_upright,
+)
+from hsi_geo.io.shots import Shots, burn, read_shots
+from hsi_geo.tiling import Grid, spread_windows
+from hsi_geo.wavelengths import in_water_vapour
+
+#: Windows looked at to tell nodata and dead bands of a scene too large to be read whole.
+LOOKS, LOOK_PX = 36, 64
+
+
+def info(
+    scene: SomeScene,
+    shots: str | os.PathLike[str] | Shots | None = None,
+    *,
+    class_field: str | None = None,
+    layer: str | None = None,
+    all_touched: bool = False,
+    wavelengths: str | None = None,
+) -> dict[str, Any]:
+    """Describe a scene, and shots on it.
+
+    Args:
+        scene: The scene.
+        shots: Vector file or shots read before.
+        class_field: See `read_shots`.
+        layer: See `read_shots`.
+        all_touched: See `burn`.
+        wavelengths: See `open_scene`.
+
+    Returns:
+        ``scene`` and ``shots`` (None without shots), as JSON can hold them.
+
+    Raises:
+        HsiGeoError: If scene or shots cannot be used; the message says why.
+    """
+    opened = open_scene(scene, wavelengths=wavelengths)
+    described = describe_scene(opened)
+    if shots is None:
+        return {"scene": described, "shots": None}
+    labelled = read_shots(shots, class_field=class_field, layer=layer)
+    return {"scene": described, "shots": describe_shots(labelled, opened, all_touched)}
+
+
+def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
+    """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
+    grid, bands = grid_of(scene), bands_of(scene)
+    constant, nodata_share = _look(scene, grid)
+    water = in_water_vapour(bands.centres_nm)
+    bad = []
+    for band in range(scene.shape[0]):
+        if not bands.good[band]:
+            bad.append({"band": band + 1, "why": "in water vapour" if water[band] else "by bbl"})
+        elif constant[band]:
+            bad.append({"band": band + 1, "why": "constant"})
+    xres, yres = grid.resolution
+    return {
+        "path": name_of(scene),
+        "format": scene.attrs.get("driver"),
+        "dtype": str(scene.dtype),
+        "width": grid.width,
+        "height": grid.height,
+        "bands": int(scene.shape[0]),
+        "crs": _crs_name(grid.crs),
+        "unit": grid.crs.axis_info[0].unit_name if grid.crs is not None else "units",
+        "resolution": [xres, yres],
+        "bounds": list(grid.bounds),
+        "rotation_degrees": grid.rotation_degrees if grid.is_rotated else 0.0,
+        "range_nm": [float(bands.centres_nm.min()), float(bands.centres_nm.max())],
+        "wavelength_source": scene.attrs.get("wavelength_source"),
+        "bad_bands": bad,
+        "nodata": _number(scene.attrs.get("_FillValue")),
+        "nodata_share": nodata_share,
+        "scale": _number(scene.attrs.get("scale_factor", 1.0)),
+        "offset": _number(scene.attrs.get("add_offset", 0.0)),
+    }
+
+
+def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict[str, Any]:
+    """Classes with their pixels, and what would be dropped and why."""
+    require_upright(scene)
+    grid = grid_of(scene)
+    pixels = burn(shots, grid, all_touched=all_touched)
+    counts = pixels.counts(shots.classes)
+    dropped = list(shots.skipped)
+    if pixels.outside:
+        dropped.append(f"{pixels.outside} features outside the scene")
+    if pixels.conflicts:
+        dropped.append(f"{pixels.conflicts} pixels that two classes claim")
+    crs = shots.frame.crs
+    return {
+        "path": shots.source,
+        "crs": _crs_name(crs),
+        "reprojected": crs is not None and not crs.equals(grid.crs),
+        "features": len(shots.frame),
+        "dropped": dropped,
+        "classes": [
+            {"id": c.id, "value": c.value, "name": c.name, "color": c.color, "pixels": counts[c.name]}
+            for c in shots.classes
+        ],
+    }
+
+
+def _look(scene: xr.DataArray, grid: Grid) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], float]:
+    """(C,) whether a band never varies, and the share of pixels without data, from samples."""
+    low = np.full(scene.shape[0], np.inf)
+    high = np.full(scene.shape[0], -np.inf)
+    seen = missing = 0
+    for window in spread_windows(grid.height, grid.width, LOOK_PX, LOOKS):
+        image, valid = read_window(scene, window)
+        seen += valid.size
+        missing += int((~valid).sum())
+        if valid.any():
+            low = np.minimum(low, image[:, valid].min(axis=1))
+            high = np.maximum(high, image[:, valid].max(axis=1))
+    return low == high, missing / seen
+
+
+def _crs_name(crs: CRS | None) -> str | None:
+    """A short name: the EPSG code where there is one."""
+    if crs is None:
+        return None
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code is not None else str(crs.name)
+
+
+def _number(value: Any) -> float | list[float] | None:  # noqa: ANN401  (an attribute)
+    if value is None:
+        return None
+    array = np.asarray(value, np.float64)
+    if array.ndim == 0:
+        return float(array)
+    distinct = np.unique(array)
+    return float(distinct[0]) if len(distinct) == 1 else [float(entry) for entry in array]

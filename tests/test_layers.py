@@ -1,0 +1,107 @@
+"""The law of the house: a module imports only from layers above its own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = sorted((ROOT / "hsi_geo").rglob("*.py"))
+COMMANDS = sorted((ROOT / "cli").glob("*.py"))
+
+#: Lower numbers may not import higher ones. `progress` and `environment` are plain values too.
+LAYERS = {
+    "errors": 0,
+    "progress": 0,
+    "environment": 0,
+    "wavelengths": 1,
+    "tiling": 1,
+    "data": 1,
+    "io": 2,
+    "models": 2,
+    "tasks": 3,
+    "cli": 4,
+}
+FREE_OF = {
+    "errors": {"numpy", "torch", "rasterio", "click"},
+    "wavelengths": {"torch", "rasterio", "click"},
+    "tiling": {"torch", "rasterio", "click"},
+    "io": {"click", "sklearn"},
+    "models": {"rasterio", "geopandas", "torchgeo", "xarray", "click"},
+    "tasks": {"click"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names a module imports at run time or for its types."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT / "hsi_geo").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_library_imports_only_upwards(path: Path) -> None:
+    here = room(path)
+    if here in ("__init__", "__main__"):  # the front doors
+        return
+    for name in imports(path):
+        if name.startswith("hsi_geo."):
+            there = name.split(".")[1]
+            assert there == here or LAYERS[there] < LAYERS[here], f"{here} imports {name}"
+        assert name.split(".")[0] not in FREE_OF.get(here, set()), f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda p: p.name)
+def test_commands_are_thin(path: Path) -> None:
+    heavy = {"torch", "numpy", "rasterio", "geopandas", "xarray", "sklearn", "torchgeo"}
+    assert not heavy & {name.split(".")[0] for name in imports(path)}
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running some code."""
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {name.split(".")[0] for name in shown.stdout.split()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = modules_after(
+        "import hsi_geo.cli.main as m\n"
+        "try: m.group(['--help'])\n"
+        "except SystemExit: pass"
+    )
+    assert not loaded & {"torch", "numpy", "rasterio", "torchgeo", "geopandas", "xarray"}
+
+
+def test_predict_needs_neither_torchgeo_nor_lightning() -> None:
+    loaded = modules_after("from hsi_geo import predict")
+    assert "torch" in loaded
+    assert not loaded & {"torchgeo", "lightning", "pytorch_lightning", "sklearn", "matplotlib"}
+
+
+def test_opening_a_scene_needs_no_torch() -> None:
+    assert "torch" not in modules_after("from hsi_geo import open_scene, read_shots")
+
+
+def test_every_public_name_exists() -> None:
+    import hsi_geo
+
+    assert all(getattr(hsi_geo, name) is not None for name in hsi_geo.__all__)
+    assert hsi_geo.__version__
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = hsi_geo.no_such_name

@@ -1,0 +1,81 @@
+"""What the wheel holds, and that it works on its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_package_list_is_complete() -> None:
+    """A subpackage missing from the list would silently be left out of the wheel."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = set(settings["tool"]["setuptools"]["packages"])
+    folders = {
+        ".".join(init.parent.relative_to(ROOT).parts)
+        for init in (ROOT / "hsi_geo").rglob("__init__.py")
+    }
+    assert listed == folders | {"hsi_geo.cli"}
+
+
+def test_cli_has_one_home() -> None:
+    """hsi_geo/cli would shadow the folder that is installed as hsi_geo.cli."""
+    assert (ROOT / "cli" / "__init__.py").exists()
+    assert not (ROOT / "hsi_geo" / "cli").exists()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_library_only(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"hsi_geo"}
+    assert "hsi_geo/py.typed" in names
+    assert "hsi_geo/cli/classify.py" in names
+    assert "hsi_geo/data/indian_pines_wavelengths.csv" in names
+
+
+@pytest.mark.slow
+def test_wheel_runs_the_demo_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    """Dependencies come from the running environment, the package only from the wheel."""
+    home = tmp_path / "env"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    site = next((home / "lib").glob("python*/site-packages"))
+    ours = next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
+    # Plain paths only: the .pth file of our editable install must not come along.
+    (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
+    install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*install, str(wheel)], check=True)
+    where = subprocess.run(
+        [str(python), "-I", "-c", "import hsi_geo, hsi_geo.cli; print(hsi_geo.cli.__file__)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert str(site) in where.stdout
+    demo = [str(home / "bin" / "hsi-geo"), "demo", "out", "--progress", "jsonl"]
+    run = subprocess.run(demo, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert "OA" in run.stdout
+    result = json.loads(run.stderr.strip().splitlines()[-1])
+    assert result["type"] == "result"
+    assert all((tmp_path / path).is_file() for path in result["outputs"].values())

@@ -1,0 +1,811 @@
+"""Scenes from every place GDAL keeps wavelengths in, read lazily and by one rule for nodata."""
+
+from __future__ import annotations
+
+import gzip
+import multiprocessing
+import pickle
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
+
+from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError, WavelengthError
+from hsi_geo.io.readers import RasterFile
+from hsi_geo.io.scene import (
+    bands_of,
+    grid_of,
+    open_scene,
+    read_window,
+    require_upright,
+    spectral_view,
+)
+from hsi_geo.tiling import Window
+
+if TYPE_CHECKING:
+    from conftest import MakeScene, Planted
+
+Array = npt.NDArray[Any]
+
+NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+
+
+def write_tif(
+    path: Path,
+    cube: Array,
+    *,
+    tags: dict[str, str] | None = None,
+    band_tags: Sequence[dict[str, str]] = (),
+    imagery: Sequence[dict[str, str]] = (),
+    names: Sequence[str] = (),
+    scales: Sequence[float] = (),
+    offsets: Sequence[float] = (),
+    nodata: float | None = None,
+) -> Path:
+    """Write a (C, H, W) cube with wavelengths wherever asked."""
+    count, height, width = cube.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=count,
+        dtype=cube.dtype.name,
+        crs="EPSG:32633",
+        transform=NORTH_UP,
+        nodata=nodata,
+    ) as file:
+        file.write(cube)
+        file.update_tags(**(tags or {}))
+        if scales:
+            file.scales = scales
+        if offsets:
+            file.offsets = offsets
+        for band, texts in enumerate(band_tags, start=1):
+            file.update_tags(band, **texts)
+        for band, texts in enumerate(imagery, start=1):
+            file.update_tags(band, ns="IMAGERY", **texts)
+        for band, name in enumerate(names, start=1):
+            file.set_band_description(band, name)
+    return path
+
+
+def write_envi(path: Path, cube: Array, *lines: str, gzipped: bool = False) -> Path:
+    """Write a band-sequential ENVI cube of int16 with the given header lines."""
+    raw = cube.astype("<i2").tobytes()
+    path.write_bytes(gzip.compress(raw) if gzipped else raw)
+    count, height, width = cube.shape
+    header = [
+        "ENVI",
+        f"samples = {width}",
+        f"lines = {height}",
+        f"bands = {count}",
+        "header offset = 0",
+        *(["file compression = 1"] if gzipped else []),
+        "file type = ENVI Standard",
+        "data type = 2",
+        "interleave = bsq",
+        "byte order = 0",
+        "map info = {UTM, 1, 1, 383472.5, 5818302.25, 30, 20, 33, North, WGS-84, units=Meters}",
+        *lines,
+    ]
+    path.with_suffix(".hdr").write_text("\n".join(header) + "\n")
+    return path
+
+
+def cube_of(bands: int, height: int = 5, width: int = 7, dtype: str = "int16") -> Array:
+    """A cube in which no two values are the same, and none is 0."""
+    return np.arange(1, bands * height * width + 1).reshape(bands, height, width).astype(dtype)
+
+
+def nm_tags(centres: Sequence[float]) -> list[dict[str, str]]:
+    return [{"wavelength": str(nm), "wavelength_units": "Nanometers"} for nm in centres]
+
+
+def physical(scene: xr.DataArray) -> tuple[Array, Array]:
+    """Everything `read_window` says of a whole scene, in the file's order."""
+    return read_window(scene, Window(0, 0, *scene.shape[1:]))
+
+
+CENTRES = (462.0, 551.5, 640.25, 1649.0)
+
+
+# Where wavelengths are found ------------------------------------------------------------------
+
+
+def test_band_tags_give_centres_and_widths(tmp_path: Path) -> None:
+    tags = [
+        {"wavelength": str(nm / 1e3), "wavelength_units": "Micrometers", "fwhm": str(width / 1e3)}
+        for nm, width in zip(CENTRES, (6.0, 7.0, 8.0, 12.0), strict=True)
+    ]
+    bands = bands_of(open_scene(write_tif(tmp_path / "a.tif", cube_of(4), band_tags=tags)))
+    np.testing.assert_allclose(bands.centres_nm, CENTRES)
+    np.testing.assert_allclose(bands.fwhm_nm, [6.0, 7.0, 8.0, 12.0])
+
+
+def test_a_unit_for_the_whole_scene_serves_its_band_tags(tmp_path: Path) -> None:
+    scene = write_tif(
+        tmp_path / "a.tif",
+        cube_of(2),
+        tags={"Wavelength_Units": "Angstroms"},
+        band_tags=[{"Wavelength": "4620"}, {"Wavelength": "5515"}],
+    )
+    np.testing.assert_allclose(open_scene(scene)["wavelength"], [462.0, 551.5])
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_an_envi_header_gives_micrometres_widths_bad_bands_and_nodata(
+    tmp_path: Path, gzipped: bool
+) -> None:
+    cube = cube_of(4)
+    path = write_envi(
+        tmp_path / "cube.bsq",
+        cube,
+        "wavelength units = Micrometers",
+        "wavelength = { 0.462, 0.5515,\n 0.64025, 1.649 }",
+        "fwhm = { 0.006, 0.007, 0.008, 0.012 }",
+        "bbl = { 1, 0, 1, 1 }",
+        "data ignore value = -99",
+        gzipped=gzipped,
+    )
+    scene = open_scene(path)
+    bands = bands_of(scene)
+    np.testing.assert_allclose(bands.centres_nm, CENTRES)
+    np.testing.assert_allclose(bands.fwhm_nm, [6.0, 7.0, 8.0, 12.0])
+    np.testing.assert_array_equal(bands.good, [True, False, True, True])
+    assert scene.attrs["_FillValue"] == -99
+    assert scene.attrs["driver"] == "ENVI"
+    np.testing.assert_array_equal(scene.values, cube)
+    assert grid_of(scene).transform.almost_equals(NORTH_UP)
+
+
+def test_an_envi_header_without_a_unit_is_understood(tmp_path: Path) -> None:
+    path = write_envi(
+        tmp_path / "cube.bsq", cube_of(2), "wavelength = {0.462, 2.2}", "fwhm = {0.006, 0.012}"
+    )
+    bands = bands_of(open_scene(path))
+    np.testing.assert_allclose(bands.centres_nm, [462.0, 2200.0])
+    np.testing.assert_allclose(bands.fwhm_nm, [6.0, 12.0])
+
+
+def test_gdals_imagery_domain_is_in_micrometres(tmp_path: Path) -> None:
+    imagery = [
+        {"CENTRAL_WAVELENGTH_UM": "0.462", "FWHM_UM": "0.006"},
+        {"CENTRAL_WAVELENGTH_UM": "1.649", "FWHM_UM": "0.012"},
+    ]
+    scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(2), imagery=imagery))
+    np.testing.assert_allclose(scene["wavelength"], [462.0, 1649.0])
+    np.testing.assert_allclose(scene["fwhm"], [6.0, 12.0])
+    assert "IMAGERY" in scene.attrs["wavelength_source"]
+
+
+def test_band_names_carry_wavelengths(tmp_path: Path) -> None:
+    names = ["band 8 (0.4620 Micrometers)", "band 9 (551.5 nm)"]
+    scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(2), names=names))
+    np.testing.assert_allclose(scene["wavelength"], [462.0, 551.5])
+
+
+@pytest.mark.parametrize(
+    "text", ["{462, 551.5, 640.25}", "462,551.5,640.25", "{462 ,551.5,\n640.25}"]
+)
+def test_a_list_for_the_whole_scene_gives_centres(tmp_path: Path, text: str) -> None:
+    tags = {"wavelength": text, "wavelength_units": "nm", "bbl": "{1, 1, 0}"}
+    bands = bands_of(open_scene(write_tif(tmp_path / "a.tif", cube_of(3), tags=tags)))
+    np.testing.assert_allclose(bands.centres_nm, [462.0, 551.5, 640.25])
+    np.testing.assert_array_equal(bands.good, [True, True, False])
+
+
+def test_bad_band_tags_mark_single_bands(tmp_path: Path) -> None:
+    tags = nm_tags(CENTRES[:3])
+    tags[1]["bbl"] = "0"
+    tags[2]["bbl"] = "1"
+    bands = bands_of(open_scene(write_tif(tmp_path / "a.tif", cube_of(3), band_tags=tags)))
+    np.testing.assert_array_equal(bands.good, [True, False, True])
+
+
+def test_an_incomplete_list_gives_way_to_a_complete_one(tmp_path: Path) -> None:
+    scene = write_tif(
+        tmp_path / "a.tif",
+        cube_of(3),
+        tags={"wavelength": "{462, 551.5}"},
+        band_tags=nm_tags(CENTRES[:2]),
+        names=["1649 nm", "640.25 nm", "462 nm"],
+    )
+    np.testing.assert_allclose(open_scene(scene)["wavelength"], [1649.0, 640.25, 462.0])
+
+
+def test_no_wavelengths_at_all_names_the_three_ways_to_give_them(make_scene: MakeScene) -> None:
+    path = make_scene(bands=6, wavelengths=False).path
+    with pytest.raises(WavelengthError, match="has 6 bands and no wavelengths") as caught:
+        open_scene(path)
+    for way in ("--wavelengths FILE", "--wavelengths START:STOP", "--wavelengths index"):
+        assert way in str(caught.value)
+
+
+@pytest.mark.parametrize("centre", ["0", "-5"])
+def test_a_centre_that_is_no_wavelength_is_refused(tmp_path: Path, centre: str) -> None:
+    path = write_envi(
+        tmp_path / "cube.bsq",
+        cube_of(3),
+        "wavelength units = Nanometers",
+        f"wavelength = {{462, {centre}, 640}}",
+        "fwhm = {6, 6, 6}",
+    )
+    with pytest.raises(WavelengthError, match="band 2 has the wavelength"):
+        open_scene(path)
+
+
+# The wavelengths option -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "462\n551.5\n640.25\n",
+        "# nm\n462\n\n 551.5 \n640.25",
+        "\ufeff462\n551.5\n640.25\n",
+        "band,wavelength,fwhm\n1,462,6\n2,551.5,7\n3,640.25,8\n",
+        "Wavelength, name\n462, blue\n551.5, green\n640.25, red\n",
+    ],
+)
+def test_a_file_of_centres_replaces_the_scenes_own(tmp_path: Path, text: str) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags((700.0, 800.0, 900.0)))
+    centres = tmp_path / "centres.csv"
+    centres.write_text(text, encoding="utf-8")
+    scene = open_scene(path, wavelengths=str(centres))
+    np.testing.assert_array_equal(scene["wavelength"], [462.0, 551.5, 640.25])
+
+
+def test_start_and_stop_spread_bands_evenly(tmp_path: Path) -> None:
+    scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(4)), wavelengths="400:1000")
+    np.testing.assert_allclose(scene["wavelength"], [400.0, 600.0, 800.0, 1000.0])
+    np.testing.assert_allclose(scene["fwhm"], 200.0)
+
+
+def test_index_spreads_bands_and_says_that_it_means_nothing(tmp_path: Path) -> None:
+    scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(30)), wavelengths="index")
+    assert (np.diff(scene["wavelength"]) > 0).all()
+    assert scene["good"].all()  # no water vapour where there are no wavelengths
+    assert "no physical meaning" in scene.attrs["wavelength_source"]
+
+
+@pytest.mark.parametrize(
+    "option", ["1000:400", "400:400", "400", "400:", ":400", "-5:400", "nan:nan", "0:inf", "x.csv"]
+)
+def test_a_wavelength_option_that_makes_no_sense_is_refused(tmp_path: Path, option: str) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3))
+    with pytest.raises(OptionError, match="is neither a file, nor START:STOP"):
+        open_scene(path, wavelengths=option)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"462\n551.5\n", "has 2 centres and the scene 3 bands"),
+        (b"", "has 0 centres"),
+        (b"462\nblue\n640\n", "blue"),
+        (b"band,wavelength\n1,462\n2\n3,640\n", "not a number"),
+        (b"\xff\xfe\x00\x81\x8f", "centres.txt"),
+    ],
+)
+def test_a_wavelength_file_that_does_not_fit_is_refused(
+    tmp_path: Path, text: bytes, message: str
+) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3))
+    centres = tmp_path / "centres.txt"
+    centres.write_bytes(text)
+    with pytest.raises(OptionError, match=message):
+        open_scene(path, wavelengths=str(centres))
+
+
+def test_a_folder_is_no_wavelength_file(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3))
+    with pytest.raises(OptionError):
+        open_scene(path, wavelengths=str(tmp_path))
+
+
+@pytest.mark.parametrize("option", ["400:1000", "index"])
+def test_the_option_rescues_a_scene_whose_own_centres_are_wrong(
+    tmp_path: Path, option: str
+) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags((462.0, 0.0, 640.0)))
+    assert (open_scene(path, wavelengths=option)["wavelength"] > 0).all()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_option_replaces_centres_and_keeps_the_bad_bands(tmp_path: Path, own: bool) -> None:
+    tags = {"bbl": "{1, 0, 1}"}
+    centres = nm_tags((700.0, 800.0, 900.0)) if own else ()
+    path = write_tif(tmp_path / "a.tif", cube_of(3), tags=tags, band_tags=centres)
+    scene = open_scene(path, wavelengths="400:1000")
+    np.testing.assert_array_equal(scene["good"], [True, False, True])
+
+
+# The array ------------------------------------------------------------------------------------
+
+
+# rioxarray 0.23 multiplies affines in the way that affine 3.1 is about to deprecate.
+@pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
+def test_the_array_has_the_grid_and_names_of_its_file(planted: Planted) -> None:
+    scene = open_scene(planted.path)
+    assert scene.dims == ("band", "y", "x")
+    assert scene.shape == planted.values.shape
+    assert scene.dtype == np.int16
+    assert scene.attrs["source"] == str(planted.path)
+    assert scene.rio.crs.to_epsg() == 32633
+    assert scene.rio.transform() == planted.transform
+    assert scene.rio.bounds() == pytest.approx(grid_of(scene).bounds)
+    x, y = planted.transform @ (6.5, 4.5)
+    assert (scene["x"][6], scene["y"][4]) == (x, y)
+    np.testing.assert_array_equal(scene.sel(x=x, y=y), planted.values[:, 4, 6])
+
+
+def test_an_open_scene_is_returned_as_it_is(planted: Planted) -> None:
+    scene = open_scene(planted.path)
+    assert open_scene(scene) is scene
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        (slice(None), slice(3, 8), slice(5, 11)),
+        (2, slice(None), 4),
+        (slice(None, None, -1), slice(None, None, 3), slice(20, 4, -2)),
+        ([5, 1, 1], [30, 2], slice(1, 2)),
+        (slice(0, 0), slice(None), slice(None)),
+        (-1, -1, -1),
+    ],
+)
+def test_any_part_is_the_same_part_of_the_file(planted: Planted, key: tuple[Any, ...]) -> None:
+    expected = planted.values
+    for axis in (2, 1, 0):  # outer indexing, from the back so that a lost axis shifts none
+        expected = expected[(slice(None),) * axis + (key[axis],)]
+    np.testing.assert_array_equal(open_scene(planted.path)[key].values, expected)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], Window]]:
+    """Bands and windows read from files since the test began."""
+    seen: list[tuple[list[int], Window]] = []
+    original = RasterFile.read
+
+    def read(self: RasterFile, bands: npt.NDArray[np.intp], window: Window) -> Array:
+        seen.append((list(bands), window))
+        return original(self, bands, window)
+
+    monkeypatch.setattr(RasterFile, "read", read)
+    return seen
+
+
+def test_opening_a_scene_reads_no_pixel(
+    planted: Planted, reads: list[tuple[list[int], Window]]
+) -> None:
+    view = spectral_view(open_scene(planted.path))
+    assert view[3:5, 1:9].shape == (2, 8, 53)
+    assert reads == []
+
+
+def test_reading_a_window_reads_only_its_bands_and_pixels(
+    planted: Planted, reads: list[tuple[list[int], Window]]
+) -> None:
+    scene = open_scene(planted.path).isel(band=[7, 3])
+    read_window(scene, Window(30, -4, 20, 10))
+    assert [(sorted(bands), window) for bands, window in reads] == [([3, 7], Window(30, 0, 7, 6))]
+
+
+def test_a_window_outside_the_scene_reads_nothing(
+    planted: Planted, reads: list[tuple[list[int], Window]]
+) -> None:
+    image, valid = read_window(open_scene(planted.path), Window(500, 2, 3, 4))
+    assert image.shape == (40, 3, 4)
+    assert not image.any()
+    assert not valid.any()
+    assert reads == []
+
+
+@pytest.mark.parametrize(
+    "window",
+    [Window(-5, -3, 20, 9), Window(30, 48, 9, 9), Window(-2, -2, 60, 70), Window(4, 6, 1, 1)],
+)
+def test_a_window_beyond_the_scene_is_the_scene_with_a_frame_of_nothing(
+    planted: Planted, window: Window
+) -> None:
+    image, valid = read_window(open_scene(planted.path), window)
+    padded = np.pad(planted.values, ((0, 0), (80, 80), (80, 80)))
+    known = np.pad(planted.truth > 0, 80)
+    rows, cols = window.relative_to(Window(-80, -80, 0, 0)).slices
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(valid, known[rows, cols])
+    np.testing.assert_array_equal(image, np.where(valid, padded[:, rows, cols], 0))
+
+
+def test_models_see_good_bands_by_increasing_wavelength_whatever_the_order(
+    make_scene: MakeScene,
+) -> None:
+    order = np.random.default_rng(3).permutation(40)
+    straight = spectral_view(open_scene(make_scene("a.tif").path))
+    mixed = spectral_view(open_scene(make_scene("b.tif", order=order).path))
+    np.testing.assert_array_equal(mixed["wavelength"], straight["wavelength"])
+    assert (np.diff(mixed["wavelength"]) > 0).all()
+    np.testing.assert_array_equal(mixed.values, straight.values)
+
+
+def test_bands_need_a_wavelength_coordinate() -> None:
+    with pytest.raises(WavelengthError, match="'plain' has no coordinate named wavelength"):
+        bands_of(xr.DataArray(np.zeros((2, 3, 4)), dims=("band", "y", "x"), name="plain"))
+
+
+# The grid of a part ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"y": slice(4, 30), "x": slice(6, None)},
+        {"y": slice(9, 10), "x": slice(50, 53)},
+        {"y": slice(None, None, -1), "x": slice(None)},
+        {"y": slice(None), "x": slice(None, 5, -1)},
+        {"y": slice(None, None, 2), "x": slice(None, None, 3)},
+    ],
+)
+def test_the_grid_of_a_part_lies_where_its_coordinates_say(
+    planted: Planted, part: dict[str, slice]
+) -> None:
+    scene = open_scene(planted.path).isel(part)
+    grid = grid_of(scene)
+    assert grid.shape == scene.shape[1:]
+    for col, row in ((0, 0), (grid.width - 1, grid.height - 1)):
+        x, y = grid.transform @ (col + 0.5, row + 0.5)
+        there = float(scene["x"][col]), float(scene["y"][row])
+        assert (x, y) == pytest.approx(there, rel=0, abs=1e-3)
+
+
+def test_south_up_and_mirrored_grids_keep_their_orientation(make_scene: MakeScene) -> None:
+    transform = Affine(-30.0, 0.0, 500.0, 0.0, 20.0, 900.0)
+    scene = open_scene(make_scene(transform=transform).path)
+    assert grid_of(scene).transform == transform
+    require_upright(scene)
+    assert scene["y"][1] > scene["y"][0]
+    assert scene["x"][1] < scene["x"][0]
+
+
+def test_a_rotated_scene_opens_but_is_refused_for_mapping(make_scene: MakeScene) -> None:
+    turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
+    scene = open_scene(make_scene(transform=turned).path)
+    assert "x" not in scene.coords
+    assert grid_of(scene).transform.almost_equals(turned)
+    with pytest.raises(SceneError, match=r"rotated by 34\.0 degrees.*gdalwarp"):
+        require_upright(scene)
+
+
+def test_a_scene_may_have_no_crs(make_scene: MakeScene) -> None:
+    grid = grid_of(open_scene(make_scene(crs=None).path))
+    assert grid.crs is None
+    assert grid.transform == NORTH_UP
+
+
+# Values and what is missing -------------------------------------------------------------------
+
+
+def nearest_band_fill(values: Array, present: npt.NDArray[np.bool_]) -> Array:
+    """The rule of `read_window` for (C, H, W), spelt out; ties go to the earlier band."""
+    filled = np.zeros(values.shape, np.float32)
+    for band, row, col in np.ndindex(*values.shape):
+        known = np.flatnonzero(present[:, row, col])
+        if known.size:
+            filled[band, row, col] = values[known[np.abs(known - band).argmin()], row, col]
+    return filled
+
+
+@pytest.mark.parametrize("gap", [-999.0, np.nan, np.inf, -np.inf])
+def test_gaps_take_the_value_of_the_nearest_band(tmp_path: Path, gap: float) -> None:
+    generator = np.random.default_rng(5)
+    cube = cube_of(6, dtype="float32")
+    present = generator.random(cube.shape) > 0.6
+    present[:, 2, 3] = False
+    present[:, 0, 0] = True
+    stored = np.where(present, cube, np.float32(gap)).astype(np.float32)
+    centres = nm_tags([500.0 + 10 * band for band in range(6)])
+    path = write_tif(tmp_path / "a.tif", stored, band_tags=centres, nodata=-999.0)
+    image, valid = physical(open_scene(path))
+    np.testing.assert_array_equal(valid, present.any(axis=0))
+    np.testing.assert_array_equal(image, nearest_band_fill(cube, present))
+
+
+def test_without_declared_nodata_a_pixel_is_missing_only_if_all_its_bands_are_zero(
+    tmp_path: Path,
+) -> None:
+    cube = cube_of(3)
+    cube[:, 1, 2] = 0
+    cube[:2, 3, 4] = 0
+    image, valid = physical(
+        open_scene(write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3])))
+    )
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    np.testing.assert_array_equal(image, cube)
+
+
+def test_zeros_are_data_where_another_value_is_declared(tmp_path: Path) -> None:
+    cube = cube_of(2)
+    cube[:, 1, 2] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-1)
+    assert physical(open_scene(path))[1].all()
+
+
+def test_zeros_of_a_single_band_are_data(tmp_path: Path) -> None:
+    cube = cube_of(1)
+    cube[0, 1, 2] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:1]))
+    assert physical(open_scene(path))[1].all()
+
+
+def test_declared_zero_is_missing_band_by_band(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[:, 1, 2] = 0
+    cube[1, 3, 4] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3]), nodata=0)
+    image, valid = physical(open_scene(path))
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    assert image[1, 3, 4] == cube[0, 3, 4]
+
+
+def test_a_nodata_value_that_float32_rounds_is_recognised(tmp_path: Path) -> None:
+    cube = cube_of(2, dtype="float32")
+    cube[:, 4, 1] = np.float32(-0.1)
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-0.1)
+    assert np.argwhere(~physical(open_scene(path))[1]).tolist() == [[4, 1]]
+
+
+def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[:, 2, 5] = -7
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube,
+        band_tags=nm_tags((900.0, 500.0, 700.0)),
+        scales=(0.1, 0.01, 0.001),
+        offsets=(1.0, -2.0, 0.5),
+        nodata=-7,
+    )
+    image, valid = physical(spectral_view(open_scene(path)))
+    expected = np.stack([cube[1] * 0.01 - 2.0, cube[2] * 0.001 + 0.5, cube[0] * 0.1 + 1.0])
+    assert np.argwhere(~valid).tolist() == [[2, 5]]
+    np.testing.assert_allclose(image, np.where(valid, expected, 0.0), rtol=1e-5)
+
+
+def test_each_band_may_declare_its_own_nodata(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[0, 1, 1], cube[1, 1, 1], cube[2, 1, 1] = -1, -2, 9
+    cube[0, 2, 2], cube[1, 2, 2] = -2, -1  # the other's value: data
+    write_tif(tmp_path / "a.tif", cube)
+    bands = "".join(
+        f"""<VRTRasterBand dataType="Int16" band="{band}">{nodata}
+        <Metadata><MDI key="wavelength">{nm}</MDI></Metadata>
+        <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename>
+        <SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"""
+        for band, nm, nodata in (
+            (1, 900, "<NoDataValue>-1</NoDataValue>"),
+            (2, 800, "<NoDataValue>-2</NoDataValue>"),
+            (3, 700, ""),
+        )
+    )
+    vrt = tmp_path / "a.vrt"
+    vrt.write_text(
+        f"""<VRTDataset rasterXSize="7" rasterYSize="5">
+        <GeoTransform>383472.5, 30, 0, 5818302.25, 0, -20</GeoTransform>{bands}</VRTDataset>"""
+    )
+    image, valid = physical(spectral_view(open_scene(vrt)))
+    assert valid.all()
+    np.testing.assert_array_equal(image[:, 1, 1], [9, 9, 9])
+    np.testing.assert_array_equal(image[:, 2, 2], [cube[2, 2, 2], -1, -2])
+
+
+# Files and processes --------------------------------------------------------------------------
+
+
+def test_a_missing_scene_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SceneNotFoundError, match=r"'.*none\.tif' does not exist") as caught:
+        open_scene(tmp_path / "none.tif")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_a_file_that_is_no_raster_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.tif"
+    path.write_text("no raster at all")
+    with pytest.raises(SceneError, match="is not a raster that GDAL can open"):
+        open_scene(path)
+
+
+def test_a_file_cut_short_is_refused_when_it_is_read(planted: Planted) -> None:
+    whole = planted.path.read_bytes()
+    scene = open_scene(planted.path)
+    planted.path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SceneError, match=r"scene\.tif' cannot be read at row 0, column 0"):
+        read_window(scene, Window(0, 0, 37, 53))
+
+
+def test_a_scene_survives_pickling(planted: Planted) -> None:
+    scene = spectral_view(open_scene(planted.path))
+    read_window(scene, Window(0, 0, 4, 4))  # a file handle is open by now
+    again = pickle.loads(pickle.dumps(scene))
+    np.testing.assert_array_equal(again.values, scene.values)
+    np.testing.assert_array_equal(bands_of(again).centres_nm, bands_of(scene).centres_nm)
+    assert grid_of(again).bounds == grid_of(scene).bounds
+
+
+def test_threads_read_side_by_side(planted: Planted) -> None:
+    scene = open_scene(planted.path)
+
+    def row(number: int) -> Array:
+        return np.asarray(scene[:, number].values)
+
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(row, list(range(37)) * 4))
+    np.testing.assert_array_equal(np.stack(rows[-37:], axis=1), planted.values)
+
+
+# Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_reads_what_its_parent_has_open(planted: Planted) -> None:
+    scene = open_scene(planted.path)
+    read_window(scene, Window(0, 0, 37, 53))
+    context = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[Array] = context.Queue()
+
+    def child() -> None:
+        results.put(read_window(scene, Window(8, 9, 20, 30))[0])
+
+    workers = [context.Process(target=child) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    images = [results.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+    for image in images:
+        np.testing.assert_array_equal(image, planted.values[:, 8:28, 9:39])
+    # and the parent's handle is none the worse for it
+    np.testing.assert_array_equal(scene.values, planted.values)
+
+
+def test_a_scene_written_anew_under_its_name_is_read_anew(make_scene: MakeScene) -> None:
+    before = make_scene(seed=1)
+    old = open_scene(before.path).values
+    after = make_scene(seed=2)
+    assert before.path == after.path
+    np.testing.assert_array_equal(open_scene(after.path).values, after.values)
+    assert (old != after.values).any()
+
+
+def test_reading_leaves_nothing_beside_the_scene(tmp_path: Path) -> None:
+    header = ("wavelength units = nm", "wavelength = {462, 551.5, 640}", "data ignore value = -99")
+    write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]), nodata=-99)
+    write_envi(tmp_path / "b.bsq", cube_of(3, 80, 90), *header)
+    write_envi(tmp_path / "c.bsq", cube_of(3, 80, 90), *header, gzipped=True)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    # In a process of its own, which closes its files by ending.
+    code = """
+        import sys
+        from hsi_geo.io.scene import open_scene, read_window
+        from hsi_geo.tiling import Window
+        for path in sys.argv[1:]:
+            read_window(open_scene(path), Window(0, 0, 80, 90))
+        """
+    scenes = [str(tmp_path / name) for name in ("a.tif", "b.bsq", "c.bsq")]
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), *scenes], check=True, timeout=120)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+# Real scenes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(data: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Function that copies a real scene with its header, so that nothing is left beside it."""
+
+    def copy(name: str) -> Path:
+        for file in (data / name).parent.glob(f"{Path(name).stem}*"):
+            shutil.copy(file, tmp_path)
+        return tmp_path / Path(name).name
+
+    return copy
+
+
+def stored(path: Path) -> Array:
+    """All pixels, read by rasterio alone."""
+    with pytest.warns(NotGeoreferencedWarning) if _plain(path) else rasterio.Env():
+        options = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
+        with rasterio.Env(**options), rasterio.open(path) as file:
+            return np.asarray(file.read())
+
+
+def _plain(path: Path) -> bool:
+    return path.name.startswith(("emit", "corn"))
+
+
+def test_enmap_berlin_is_a_compressed_cube_in_micrometres(copied: Callable[[str], Path]) -> None:
+    path = copied("enmap_berlin/EnMAP_BerlinUrbanGradient.bsq")
+    before = sorted(file.name for file in path.parent.iterdir())
+    scene = open_scene(path)
+    assert scene.shape == (177, 80, 60)
+    np.testing.assert_allclose(scene["wavelength"][[0, 1, -1]], [460.0, 465.0, 2409.0], atol=0.5)
+    np.testing.assert_allclose(scene["fwhm"][0], 5.8, atol=0.3)
+    assert grid_of(scene).crs is not None
+    assert scene.rio.crs.to_epsg() == 32633
+    values = stored(path)
+    image, valid = physical(scene)
+    np.testing.assert_array_equal(valid, (values != -99).any(axis=0))
+    np.testing.assert_array_equal(image[:, valid], values[:, valid])
+    assert sorted(file.name for file in path.parent.iterdir()) == before
+
+
+def test_simulated_fields_are_scaled_reflectance(copied: Callable[[str], Path]) -> None:
+    path = copied("simulated_fields/simulated_fields.tif")
+    scene = open_scene(path)
+    assert scene.shape == (234, 200, 180)
+    assert scene.attrs["scale_factor"] == pytest.approx(1e-4)
+    assert scene["wavelength"][0] == 420.0
+    wet = scene["wavelength"][~scene["good"]]
+    assert wet.size
+    assert ((wet >= 1350) & (wet <= 1950)).all()
+    image, valid = read_window(spectral_view(scene), Window(60, 70, 9, 11))
+    assert valid.all()
+    assert 0.0 < np.median(image) < 1.0
+    good = scene["good"].values
+    np.testing.assert_allclose(image, stored(path)[good, 60:69, 70:81] * 1e-4, rtol=1e-5)
+
+
+def test_an_emit_crop_brings_its_bad_bands(copied: Callable[[str], Path]) -> None:
+    path = copied("emit_10x10/emit20250324t221005_jpl_unmix_ex")
+    header = path.with_name(path.name + ".hdr").read_text()
+    listed = header.split("bbl = {")[1].split("}")[0].split(",")
+    marked_bad = np.array([int(flag) == 0 for flag in listed])
+    scene = open_scene(path)
+    assert scene.shape == (285, 10, 10)
+    np.testing.assert_allclose(scene["wavelength"][0], 381.0055927)
+    assert marked_bad.any()
+    assert not scene["good"].values[marked_bad].any()
+    assert grid_of(scene).crs is None
+    np.testing.assert_array_equal(scene.values, stored(path))
+
+
+def test_a_mars_scene_keeps_the_crs_of_mars(copied: Callable[[str], Path]) -> None:
+    path = copied("awkward/crism_mars_crs.tif")
+    with pytest.raises(WavelengthError, match="489 bands and no wavelengths"):
+        open_scene(path)
+    scene = open_scene(path, wavelengths="1002:3920")
+    grid = grid_of(scene)
+    assert grid.crs is not None
+    assert grid.crs.ellipsoid is not None
+    assert grid.crs.ellipsoid.semi_major_metre < 3.4e6
+    assert grid.resolution == pytest.approx((670.5, 559.8))
+    values = stored(path)
+    _, valid = physical(scene)
+    np.testing.assert_array_equal(valid, (np.isfinite(values) & (values != 65535)).any(axis=0))
+
+
+def test_a_neon_scene_without_crs_keeps_its_grid(copied: Callable[[str], Path]) -> None:
+    scene = open_scene(copied("awkward/neon_no_crs.tif"), wavelengths="383.5:2512")
+    grid = grid_of(scene)
+    assert grid.crs is None
+    assert grid.bounds == pytest.approx((257957.6, 4110468.8, 257997.6, 4110508.8))
+
+
+def test_raw_counts_of_a_corn_kernel_are_read_line_by_line(copied: Callable[[str], Path]) -> None:
+    path = copied("awkward/corn-kernel-hyperspectral.raw")
+    scene = open_scene(path)
+    assert scene.shape == (580, 31, 43)
+    np.testing.assert_allclose(scene["wavelength"][0], 366.551)
+    np.testing.assert_array_equal(scene[100:103].values, stored(path)[100:103])

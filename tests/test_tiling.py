@@ -1,0 +1,268 @@
+"""Window arithmetic, grids of every orientation, and windows anchored to the CRS."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.tiling import Grid, TileLattice, Tiling, Window, blocks, spread_windows
+
+Pixel = tuple[int, int]
+
+offsets = st.integers(-40, 40)
+windows = st.builds(Window, offsets, offsets, st.integers(0, 25), st.integers(0, 25))
+filled = st.builds(Window, offsets, offsets, st.integers(1, 25), st.integers(1, 25))
+tilings = st.integers(1, 9).flatmap(
+    lambda size: st.builds(Tiling, st.just(size), st.integers(1, size))
+)
+origins = st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    """North-up and south-up, mirrored, of square and oblong pixels, off the origin."""
+    across = draw(st.sampled_from([0.1, 1.0 / 3600.0, 4.8, 30.0]))
+    down = across * draw(st.sampled_from([1.0, 0.75, 2.5]))
+    left, top = (draw(st.integers(-200_000, 200_000)) + draw(sixteenths) for _ in range(2))
+    return Grid(
+        draw(st.integers(1, 30)),
+        draw(st.integers(1, 40)),
+        Affine(across * draw(signs), 0.0, left * across, 0.0, down * draw(signs), top * down),
+        None,
+    )
+
+
+signs = st.sampled_from([-1.0, 1.0])
+sixteenths = st.integers(0, 15).map(lambda n: n / 16)
+
+
+def pixels(window: Window) -> set[Pixel]:
+    rows, cols = window.slices
+    return {
+        (row, col) for row in range(rows.start, rows.stop) for col in range(cols.start, cols.stop)
+    }
+
+
+def starts(lattice: TileLattice, origin: Pixel = (0, 0)) -> list[Pixel]:
+    """First pixels of the windows of a lattice, on the pixel grid of the CRS."""
+    stride = lattice.tiling.stride_px
+    return [
+        (origin[0] + lattice.row + i * stride, origin[1] + lattice.col + j * stride)
+        for i in range(lattice.rows)
+        for j in range(lattice.cols)
+    ]
+
+
+# Windows --------------------------------------------------------------------------------------
+
+
+@given(window=windows, height=st.integers(1, 20), width=st.integers(1, 20))
+def test_a_clipped_window_holds_the_pixels_inside(window: Window, height: int, width: int) -> None:
+    inside = window.clip(height, width)
+    assert pixels(inside) == pixels(window) & pixels(Window(0, 0, height, width))
+    assert min(inside.shape) >= 0
+
+
+@given(window=filled, margin=st.integers(0, 7))
+def test_a_grown_window_adds_a_frame(window: Window, margin: int) -> None:
+    grown = window.grow(margin)
+    assert grown.shape == (window.height + 2 * margin, window.width + 2 * margin)
+    assert window.relative_to(grown) == Window(margin, margin, *window.shape)
+    assert grown.grow(-margin) == window
+
+
+@given(window=windows, other=filled)
+def test_relative_windows_name_the_same_pixels(window: Window, other: Window) -> None:
+    relative = window.relative_to(other)
+    assert {(row + other.row, col + other.col) for row, col in pixels(relative)} == pixels(window)
+
+
+# Grids ----------------------------------------------------------------------------------------
+
+
+@given(grid=grids(), window=filled)
+def test_bounds_lead_back_to_the_window(grid: Grid, window: Window) -> None:
+    left, bottom, right, top = grid.bounds_of(window)
+    assert left < right
+    assert bottom < top
+    assert grid.window_of((left, bottom, right, top)) == window
+
+
+@given(grid=grids(), window=filled)
+def test_a_query_slightly_off_snaps_to_the_nearest_window(grid: Grid, window: Window) -> None:
+    left, bottom, right, top = grid.bounds_of(window)
+    across, down = (0.4 * side for side in grid.resolution)
+    assert grid.window_of((left + across, bottom - down, right + across, top - down)) == window
+
+
+@given(grid=grids(), window=filled)
+def test_a_windows_own_transform_has_its_bounds(grid: Grid, window: Window) -> None:
+    part = Grid(*window.shape, grid.transform_of(window), None)
+    np.testing.assert_allclose(part.bounds, grid.bounds_of(window))
+    assert part.resolution == grid.resolution
+
+
+@given(grid=grids(), row=offsets, col=offsets)
+def test_the_pixel_under_a_pixels_centre_is_that_pixel(grid: Grid, row: int, col: int) -> None:
+    x, y = grid.transform @ (col + 0.5, row + 0.5)
+    rows, cols = grid.pixels_at(np.array([x]), np.array([y]))
+    assert (rows.tolist(), cols.tolist()) == ([row], [col])
+
+
+@pytest.mark.parametrize(("up", "bounds"), [(-1, (5, 2, 65, 10)), (1, (5, 10, 65, 18))])
+def test_bounds_are_left_bottom_right_top(up: int, bounds: tuple[int, ...]) -> None:
+    grid = Grid(4, 20, Affine(3.0, 0.0, 5.0, 0.0, 2.0 * up, 10.0), None)
+    assert grid.bounds == bounds
+    assert grid.shape == (4, 20)
+    assert grid.resolution == (3.0, 2.0)
+    assert not grid.is_rotated
+
+
+@pytest.mark.parametrize("degrees", [34.0, 90.0, 145.0])
+def test_a_rotated_grid_says_so(degrees: float) -> None:
+    turned = Affine.translation(500.0, 900.0) @ Affine.rotation(degrees) @ Affine.scale(3.0, -2.0)
+    grid = Grid(4, 20, turned, None)
+    assert grid.is_rotated
+    assert grid.rotation_degrees == pytest.approx(degrees)
+
+
+@given(grid=grids(), row=st.integers(-500, 500), col=st.integers(-500, 500))
+def test_files_cut_from_one_scene_agree_on_the_absolute_pixel(
+    grid: Grid, row: int, col: int
+) -> None:
+    part = Grid(7, 9, grid.transform_of(Window(row, col, 7, 9)), None)
+    assert part.origin_px == (grid.origin_px[0] + row, grid.origin_px[1] + col)
+
+
+@pytest.mark.parametrize("noise", [-1e-7, 0.0, 1e-7])
+@pytest.mark.parametrize("phase", [0.0, 0.5])
+def test_rounding_in_a_header_does_not_move_a_grid(phase: float, noise: float) -> None:
+    left, top = (12_782 + phase + noise) * 30.0, (193_943 + phase - noise) * 30.0
+    grid = Grid(5, 6, Affine(30.0, 0.0, left, 0.0, -30.0, top), None)
+    # Rows count downwards: a northing half a pixel up is a row half a pixel earlier.
+    assert grid.origin_px == (-193_943 - math.ceil(phase), 12_782)
+
+
+# Tilings --------------------------------------------------------------------------------------
+
+
+@given(tiling=tilings, block=filled, origin=origins)
+def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
+    tiling: Tiling, block: Window, origin: Pixel
+) -> None:
+    lattice = tiling.covering(block, origin)
+    size, stride = tiling.size_px, tiling.stride_px
+    for first, count, begin, length in (
+        (lattice.row, lattice.rows, block.row, block.height),
+        (lattice.col, lattice.cols, block.col, block.width),
+    ):
+        lines = [range(first + k * stride, first + k * stride + size) for k in range(count)]
+        stretch = range(begin, begin + length)
+        for pixel in stretch:
+            assert size // stride <= sum(pixel in line for line in lines) <= -(-size // stride)
+        for line in lines:
+            assert line.start < stretch.stop
+            assert line.stop > stretch.start
+    extent = lattice.extent
+    assert extent.row <= block.row
+    assert extent.col <= block.col
+    assert extent.row + extent.height >= block.row + block.height
+    assert extent.col + extent.width >= block.col + block.width
+
+
+@given(tiling=tilings, block=filled, other=filled, cut=st.tuples(offsets, offsets), origin=origins)
+def test_the_windows_that_touch_a_pixel_do_not_depend_on_block_or_cut(
+    tiling: Tiling, block: Window, other: Window, cut: Pixel, origin: Pixel
+) -> None:
+    """``other`` is asked of a file whose corner lies at pixel ``cut`` of the whole scene."""
+    shared = pixels(block) & {(row + cut[0], col + cut[1]) for row, col in pixels(other)}
+    cut_origin = (origin[0] + cut[0], origin[1] + cut[1])
+    whole = starts(tiling.covering(block, origin), origin)
+    part = starts(tiling.covering(other, cut_origin), cut_origin)
+    for row, col in list(shared)[:5]:
+        at = (origin[0] + row, origin[1] + col)
+        assert _touching(whole, at, tiling.size_px) == _touching(part, at, tiling.size_px)
+
+
+def _touching(firsts: list[Pixel], at: Pixel, size_px: int) -> set[Pixel]:
+    return {
+        first
+        for first in firsts
+        if 0 <= at[0] - first[0] < size_px and 0 <= at[1] - first[1] < size_px
+    }
+
+
+@given(tiling=tilings, block=filled, origin=origins)
+def test_windows_begin_at_multiples_of_the_stride_on_the_absolute_grid(
+    tiling: Tiling, block: Window, origin: Pixel
+) -> None:
+    found = starts(tiling.covering(block, origin), origin)
+    assert {number % tiling.stride_px for start in found for number in start} == {0}
+
+
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (4, 4), (6, 3), (7, 3)])
+def test_blending_windows_of_the_scene_itself_gives_the_scene(size: int, stride: int) -> None:
+    tiling = Tiling(size, stride)
+    weights = tiling.weights()
+    for length in range(1, 3 * size + 8):
+        block = Window(2, -3, length, 3 * size + 8 - length)
+        lattice = tiling.covering(block, (1001, -77))
+        extent = lattice.extent
+        values = np.random.default_rng(length).uniform(1.0, 2.0, extent.shape)
+        total, weight = np.zeros(extent.shape), np.zeros(extent.shape)
+        for row, col in starts(lattice):
+            here = Window(row, col, size, size).relative_to(extent).slices
+            total[here] += weights * values[here]
+            weight[here] += weights
+        inner = block.relative_to(extent).slices
+        np.testing.assert_allclose((total / weight)[inner], values[inner])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 12, 33, 512])
+def test_every_pixel_of_a_window_has_weight(size: int) -> None:
+    weights = Tiling(size, size).weights()
+    assert weights.shape == (size, size)
+    assert weights.dtype == np.float32
+    assert (weights > 0).all()
+    np.testing.assert_allclose(weights, weights[::-1, ::-1], rtol=1e-6)
+    np.testing.assert_array_equal(weights, weights.T)
+    assert weights.max() == weights[size // 2, size // 2]
+
+
+@pytest.mark.parametrize(("size", "stride"), [(8, 0), (8, 9), (0, 0), (8, -1)])
+def test_a_stride_that_leaves_gaps_is_refused(size: int, stride: int) -> None:
+    with pytest.raises(ValueError, match=f"stride {stride} px"):
+        Tiling(size, stride)
+
+
+# Cutting --------------------------------------------------------------------------------------
+
+sides = st.integers(1, 30)
+
+
+@given(height=sides, width=sides, rows=sides, cols=sides)
+def test_blocks_partition_a_scene(height: int, width: int, rows: int, cols: int) -> None:
+    parts = list(blocks(height, width, rows, cols))
+    counted = Counter(pixel for part in parts for pixel in pixels(part))
+    assert set(counted) == pixels(Window(0, 0, height, width))
+    assert set(counted.values()) == {1}
+    assert all(1 <= part.height <= rows and 1 <= part.width <= cols for part in parts)
+
+
+@given(height=sides, width=sides, size=st.integers(1, 12), count=st.integers(1, 40))
+def test_spread_windows_lie_inside_and_apart(
+    height: int, width: int, size: int, count: int
+) -> None:
+    found = spread_windows(height, width, size, count)
+    every = list(blocks(height, width, size, size))
+    assert len(found) == len(set(found)) == min(count, len(every))
+    assert set(found) <= set(every)
+    assert found[0] == every[0]
+    if len(found) > 1:
+        assert found[-1] == every[-1]
