@@ -24,7 +24,7 @@ def command(
     shots: str,
     out: Path,
     progress: str,
-    **how: Any,  # noqa: ANN401  (passed on as they are)
+    **how: Any,
 ) -> None:
     """Adapt a model to SCENE from a few shots, for hsi-geo predict.
 

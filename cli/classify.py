@@ -28,7 +28,7 @@ def command(
     probabilities: bool,
     max_memory: int,
     overwrite: bool,
-    **how: Any,  # noqa: ANN401  (passed on as they are)
+    **how: Any,
 ) -> None:
     """Map SCENE from a few shots: adapt a model, map with it, estimate its accuracy.
 

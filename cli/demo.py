@@ -16,9 +16,7 @@ from .printing import pairs, table
 @options.device
 @options.threads
 @options.progress
-def command(
-    folder: Path, seed: int, device: str, threads: int | None, progress: str
-) -> None:
+def command(folder: Path, seed: int, device: str, threads: int | None, progress: str) -> None:
     """Map Indian Pines from five shots a class, and compare with an SVM and a random forest.
 
     Scene, shots, map and picture go to DIR (by default: demo); run it again and they are

@@ -35,5 +35,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
             )
         )
         click.echo()
-        click.echo("all is well" if ok else "something is missing: run the commands after the arrows")
+        click.echo(
+            "all is well" if ok else "something is missing: run the commands after the arrows"
+        )
     ctx.exit(0 if ok else 1)

@@ -22,7 +22,7 @@ def command(
     shots: str | None,
     as_json: bool,
     progress: str,
-    **how: Any,  # noqa: ANN401  (passed on as they are)
+    **how: Any,
 ) -> None:
     """Describe SCENE; with --shots, also what would be learnt from and what dropped."""
     from hsi_geo.tasks.info import info

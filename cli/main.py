@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (whatever a command returns)
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors leave as one sentence and an exit code."""
         try:
             return super().invoke(ctx)

@@ -29,7 +29,7 @@ def command(
     probabilities: bool,
     max_memory: int,
     overwrite: bool,
-    **how: Any,  # noqa: ANN401  (passed on as they are)
+    **how: Any,
 ) -> None:
     """Map SCENE with an adapted model.
 

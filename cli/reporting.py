@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ class TerminalReporter:
         eta = self._clock.eta_s(stage, done, total)
         if self._tty:
             rest = "" if eta is None or done >= total else f", {eta:.0f} s left"
-            click.echo(f"\r\x1b[K{stage}: {100 * done // total} %{rest}", err=True, nl=done >= total)
+            click.echo(
+                f"\r\x1b[K{stage}: {100 * done // total} %{rest}", err=True, nl=done >= total
+            )
             self._open_line = done < total
         elif done >= total:
             click.echo(f"{stage}: done", err=True)
@@ -109,7 +111,11 @@ class QuietReporter:
         click.echo(f"Warning: {message}", err=True)
 
 
-REPORTERS = {"auto": TerminalReporter, "jsonl": JsonReporter, "none": QuietReporter}
+REPORTERS: dict[str, Callable[[], Reporter]] = {
+    "auto": TerminalReporter,
+    "jsonl": JsonReporter,
+    "none": QuietReporter,
+}
 
 
 def remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -123,7 +129,7 @@ def reporter(progress: str) -> Reporter:
     return REPORTERS[progress]()
 
 
-def tell_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> None:  # noqa: ANN401
+def tell_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> None:
     """Send the result event, in the JSON protocol only."""
     if progress == "jsonl":
         named = {name: str(path) for name, path in outputs.items()}
@@ -138,6 +144,6 @@ def tell_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
         click.echo(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
 
 
-def _emit(kind: str, **content: Any) -> None:  # noqa: ANN401  (whatever JSON holds)
+def _emit(kind: str, **content: Any) -> None:
     event = {"v": PROTOCOL_VERSION, "type": kind, **content}
     click.echo(json.dumps(event, ensure_ascii=False), err=True)

@@ -85,7 +85,9 @@ def _package(name: str) -> Check:
     try:
         importlib.import_module(module)
     except ImportError as error:
-        return Check(name, False, f"{found}, cannot be imported ({error})", f"{fix} --force-reinstall")
+        return Check(
+            name, False, f"{found}, cannot be imported ({error})", f"{fix} --force-reinstall"
+        )
     return Check(name, True, found)
 
 

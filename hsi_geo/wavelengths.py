@@ -45,7 +45,7 @@ _NANOMETRES_PER_UNIT = {
 }
 
 _NUMBER_AND_UNIT = re.compile(
-    r"(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*"
+    r"((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*"
     r"(nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|µm|μm)\b",
     re.IGNORECASE,
 )
@@ -180,9 +180,9 @@ def placement(from_nm: FloatArray, to_nm: FloatArray) -> FloatArray:
     right = np.clip(np.searchsorted(from_nm, to_nm), 1, len(from_nm) - 1)
     left = right - 1
     gap = from_nm[right] - from_nm[left]
-    share = np.divide(
-        to_nm - from_nm[left], gap, out=np.zeros(len(to_nm)), where=gap > 0
-    ).clip(0.0, 1.0)
+    share = np.divide(to_nm - from_nm[left], gap, out=np.zeros(len(to_nm)), where=gap > 0).clip(
+        0.0, 1.0
+    )
     matrix = np.zeros((len(to_nm), len(from_nm)))
     rows = np.arange(len(to_nm))
     matrix[rows, left] += 1.0 - share

@@ -67,7 +67,8 @@ class Planted:
             rows += [row for row, _ in picked]
             cols += [col for _, col in picked]
             names += [name] * per_class
-        xs, ys = self.transform @ (np.array(cols) + 0.5, np.array(rows) + 0.5)
+        t, x, y = self.transform, np.array(cols) + 0.5, np.array(rows) + 0.5
+        xs, ys = t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
         frame = gpd.GeoDataFrame({"class": names}, geometry=shapely.points(xs, ys), crs=self.crs)
         if crs != "same":
             frame = frame.to_crs(crs)

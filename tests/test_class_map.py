@@ -312,10 +312,13 @@ def test_an_interrupted_map_leaves_what_was_there(
         for path in paths.all:
             path.write_text(f"old {path.name}")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(type(error)), staged(paths.all, overwrite=there) as where:
-        with MapWriter(paths.moved(where), GRID, CLASSES) as writer:
-            writer.write(Window(0, 0, 16, 20), random_probabilities()[:, :16, :20])
-            stop(error)
+    with (
+        pytest.raises(type(error)),
+        staged(paths.all, overwrite=there) as where,
+        MapWriter(paths.moved(where), GRID, CLASSES) as writer,
+    ):
+        writer.write(Window(0, 0, 16, 20), random_probabilities()[:, :16, :20])
+        stop(error)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -358,9 +361,11 @@ def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
 def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:
     final = tmp_path / "m.tif"
     final.write_text("old")
-    with pytest.raises(OutputExistsError, match=r"m\.tif' is already there") as caught:
-        with staged([tmp_path / "new", final], overwrite=False):
-            pytest.fail("not reached")
+    with (
+        pytest.raises(OutputExistsError, match=r"m\.tif' is already there") as caught,
+        staged([tmp_path / "new", final], overwrite=False),
+    ):
+        pytest.fail("not reached")
     assert isinstance(caught.value, FileExistsError)
     assert [path.name for path in tmp_path.iterdir()] == ["m.tif"]
     with staged([final], overwrite=True) as where:
@@ -382,9 +387,11 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="failed \\(No space left on device\\)") as caught:
-        with staged([tmp_path / "m.tif"], overwrite=False):
-            stop(OSError(28, "No space left on device"))
+    with (
+        pytest.raises(OutputError, match=r"failed \(No space left on device\)") as caught,
+        staged([tmp_path / "m.tif"], overwrite=False),
+    ):
+        stop(OSError(28, "No space left on device"))
     assert isinstance(caught.value, OSError)
     assert list(tmp_path.iterdir()) == []
 

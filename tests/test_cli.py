@@ -20,7 +20,6 @@ import pytest
 import rasterio
 import shapely
 from click.testing import CliRunner, Result
-
 from hsi_geo.cli.main import COMMANDS, group
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -81,7 +80,9 @@ def test_doctor_is_content_here() -> None:
     assert "all is well" in shown.stdout
     listed = json.loads(run("doctor", "--json").stdout)
     assert listed["ok"] is True
-    assert {"torch", "GDAL", "driver COG", "device", "weights"} <= {c["name"] for c in listed["checks"]}
+    assert {"torch", "GDAL", "driver COG", "device", "weights"} <= {
+        c["name"] for c in listed["checks"]
+    }
 
 
 def test_doctor_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,13 @@ def test_doctor_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_info_describes_scene_and_shots(planted: Planted, shots: Path) -> None:
     shown = run("info", planted.path, "--shots", shots)
     assert shown.exit_code == 0, shown.output
-    for text in ("53 x 37 px, 40 bands", "EPSG:32633", "30 x 20 metre", "420-13", "1.0 % of pixels"):
+    for text in (
+        "53 x 37 px, 40 bands",
+        "EPSG:32633",
+        "30 x 20 metre",
+        "420-13",
+        "1.0 % of pixels",
+    ):
         assert text in shown.stdout
     found = json.loads(run("info", planted.path, "--shots", shots, "--json").stdout)
     assert found["scene"]["nodata_share"] == pytest.approx(20 / (37 * 53))
@@ -278,7 +285,10 @@ BAD: dict[str, Bad] = {
         classify_with(extra=("--wavelengths", "three.txt")),
         "has 3 centres and the scene 40 bands",
     ),
-    "area missing": (classify_with(extra=("--aoi", "none.gpkg")), "area 'none.gpkg' does not exist"),
+    "area missing": (
+        classify_with(extra=("--aoi", "none.gpkg")),
+        "area 'none.gpkg' does not exist",
+    ),
     "model missing": (
         lambda folder, scene, shots: ("predict", scene, "--model", folder / "none"),
         "model '.*none' does not exist",

@@ -81,9 +81,7 @@ def modules_after(code: str) -> set[str]:
 
 def test_help_imports_nothing_heavy() -> None:
     loaded = modules_after(
-        "import hsi_geo.cli.main as m\n"
-        "try: m.group(['--help'])\n"
-        "except SystemExit: pass"
+        "import hsi_geo.cli.main as m\ntry: m.group(['--help'])\nexcept SystemExit: pass"
     )
     assert not loaded & {"torch", "numpy", "rasterio", "torchgeo", "geopandas", "xarray"}
 

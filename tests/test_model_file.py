@@ -38,7 +38,7 @@ arrays = st.dictionaries(
 )
 
 
-def header(path: Path, **changes: Any) -> Path:  # noqa: ANN401  (whatever a header could hold)
+def header(path: Path, **changes: Any) -> Path:
     """Write a file like ours with some entries of its header changed."""
     text = json.dumps({"format": FORMAT_VERSION, "kind": "model", "info": {}, **changes})
     save_file({"a": np.zeros(2)}, path, metadata={"hsi_geo": text})
@@ -93,7 +93,7 @@ class Trap:
 def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
     path, trace = tmp_path / "model.hsi", tmp_path / "trace"
     path.write_bytes(pickle.dumps(Trap(trace)))
-    with pytest.raises(ModelFileError, match="not a safetensors file.*no pickle is ever read"):
+    with pytest.raises(ModelFileError, match=r"not a safetensors file.*no pickle is ever read"):
         load(path, "model")
     assert not trace.exists()
 

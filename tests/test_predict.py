@@ -18,7 +18,7 @@ import torch
 from affine import Affine
 
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, spectral_view
+from hsi_geo.io.scene import bands_of, open_scene, spectral_view
 from hsi_geo.io.shots import LandClass
 from hsi_geo.models.classifier import Classifier, Spectral, band_map
 from hsi_geo.models.s2former import S2FormerConfig
@@ -250,7 +250,8 @@ def test_south_up_scene_is_mapped_in_place(make_scene: MakeScene, run: Run, tmp_
 def test_rotated_scene_is_refused_with_the_cure(make_scene: MakeScene, run: Run) -> None:
     straight = make_scene("straight.tif")
     turned = make_scene(
-        "turned.tif", transform=Affine.translation(5e5, 5e6) @ Affine.rotation(34) @ Affine.scale(20)
+        "turned.tif",
+        transform=Affine.translation(5e5, 5e6) @ Affine.rotation(34) @ Affine.scale(20),
     )
     with pytest.raises(HsiGeoError, match=r"rotated by 34\.0 degrees.*gdalwarp"):
         run(turned.path, model_for(straight.path))

@@ -121,9 +121,10 @@ def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
     image, valid = window(12)
     before = network(image, valid, bands)
     for block in network.blocks:
-        attention = block.get_submodule(direction)
-        torch.nn.init.zeros_(attention.out.weight)
-        torch.nn.init.zeros_(attention.out.bias)
+        out = block.get_submodule(f"{direction}.out")
+        assert isinstance(out, torch.nn.Linear)
+        torch.nn.init.zeros_(out.weight)
+        torch.nn.init.zeros_(out.bias)
     assert (network(image, valid, bands) - before).abs().max() > 1e-3
 
 

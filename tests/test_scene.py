@@ -349,7 +349,7 @@ def test_the_array_has_the_grid_and_names_of_its_file(planted: Planted) -> None:
     assert scene.rio.transform() == planted.transform
     assert scene.rio.bounds() == pytest.approx(grid_of(scene).bounds)
     x, y = planted.transform @ (6.5, 4.5)
-    assert (scene["x"][6], scene["y"][4]) == (x, y)
+    assert (float(scene["x"][6]), float(scene["y"][4])) == (x, y)
     np.testing.assert_array_equal(scene.sel(x=x, y=y), planted.values[:, 4, 6])
 
 

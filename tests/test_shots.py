@@ -75,7 +75,7 @@ def claimed(pixels: ShotPixels, class_id: int | None = None) -> list[tuple[int, 
 
 def write(
     path: Path,
-    fields: Mapping[str, Sequence[Any]],
+    fields: Mapping[str, Any],
     geometry: Sequence[Any] | None = None,
     layer: str | None = None,
 ) -> Path:
@@ -303,7 +303,7 @@ def test_shots_on_earth_do_not_lie_on_mars(data: Path) -> None:
 def polygons(draw: st.DrawFn) -> Polygon:
     """Quadrilaterals and stars in pixel coordinates, some with a hole, some beyond the grid."""
     row, col = draw(st.floats(-3, 15)), draw(st.floats(-3, 20))
-    radii = draw(st.lists(st.floats(0.3, 7.0), min_size=3, max_size=9))
+    radii = np.array(draw(st.lists(st.floats(0.3, 7.0), min_size=3, max_size=9)))
     angles = np.linspace(0.0, 2 * np.pi, len(radii), endpoint=False) + 0.1234
     ring = np.stack([col + radii * np.cos(angles), row + radii * np.sin(angles)], axis=1)
     inner = np.array([col, row]) + 0.4 * (ring - [col, row])

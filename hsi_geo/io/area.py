@@ -53,14 +53,13 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     area = shapely.make_valid(shapely.force_2d(shapely.union_all(polygons.to_numpy())))
     if not area.intersects(shapely.box(*grid.bounds)):
         raise OptionError(
-            f"area '{name}' lies outside the scene", hint="check the CRS of both, or leave out --aoi"
+            f"area '{name}' lies outside the scene",
+            hint="check the CRS of both, or leave out --aoi",
         )
     return area
 
 
-def area_mask(
-    area: shapely.Geometry, grid: Grid, window: Window
-) -> npt.NDArray[np.bool_]:
+def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> npt.NDArray[np.bool_]:
     """(height, width) True for the pixels of a window whose centre lies in the area."""
     return np.asarray(
         rasterio.features.geometry_mask(

@@ -134,9 +134,9 @@ class MapWriter:
             self._start(self.paths.probabilities, len(self.classes), "uint8", NO_PERCENT)
             for c in self.classes:
                 self._open[self.paths.probabilities].set_band_description(c.id, c.name)
-                self._open[self.paths.probabilities].scales = (
-                    1.0 / PROBABILITY_STEPS,
-                ) * len(self.classes)
+                self._open[self.paths.probabilities].scales = (1.0 / PROBABILITY_STEPS,) * len(
+                    self.classes
+                )
         return self
 
     def __exit__(
@@ -266,9 +266,11 @@ def qgis_style(classes: ClassTable) -> str:
             palette, "paletteEntry", value=str(c.id), color=c.color, label=c.name, alpha="255"
         )
     ET.indent(root)
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(
-        root, encoding="unicode"
-    ) + "\n"
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        + ET.tostring(root, encoding="unicode")
+        + "\n"
+    )
 
 
 def _draft(path: Path) -> Path:

@@ -19,11 +19,11 @@ from torchgeo.datasets import GeoDataset, IntersectionDataset
 
 from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.io.scene import (
-    SomeScene,
+    SomeScenes,
     bands_of,
     grid_of,
     name_of,
-    open_scene,
+    open_scenes,
     read_window,
     require_upright,
     spectral_view,
@@ -33,7 +33,6 @@ from hsi_geo.tiling import Grid, Window
 
 Sample = dict[str, Any]
 Transforms = Callable[[Sample], Sample]
-SomeScenes = SomeScene | Sequence[SomeScene]
 
 
 class _PlacedDataset(GeoDataset):
@@ -58,7 +57,7 @@ class _PlacedDataset(GeoDataset):
         """Both datasets where they overlap; keys they share are taken from the first."""
         return IntersectionDataset(self, other, collate_fn=_first_of_each)
 
-    def _locate(self, index: Any) -> tuple[int, Window, Sample]:  # noqa: ANN401  (TorchGeo's GeoSlice)
+    def _locate(self, index: Any) -> tuple[int, Window, Sample]:
         """The scene a query means, its window there, and TorchGeo's keys for both.
 
         Raises:
@@ -67,19 +66,25 @@ class _PlacedDataset(GeoDataset):
         x, y, _ = self._disambiguate_slice(index)
         query = shapely.box(x.start, y.start, x.stop, y.stop)
         overlap = self.index.geometry.intersection(query).area.to_numpy()
-        best = int(overlap.argmax())
-        if not overlap[best]:
+        if not overlap.any():
             raise IndexError(f"{index} lies outside {self.bounds}")
+        # The scene under the centre, or a window around a shot on a seam could lose its shot.
+        centred = [_holds(grid, query.centroid) for grid in self.grids]
+        best = int(np.lexsort((overlap, centred))[-1])
         grid = self.grids[best]
         window = grid.window_of((x.start, y.start, x.stop, y.stop))
         left, bottom, right, top = grid.bounds_of(window)
         placed = (slice(left, right, x.step), slice(bottom, top, y.step))
-        return best, window, {
-            "bounds": self._slice_to_tensor(placed),
-            "transform": torch.tensor(grid.transform_of(window)[:6], dtype=torch.float64),
-        }
+        return (
+            best,
+            window,
+            {
+                "bounds": self._slice_to_tensor(placed),
+                "transform": torch.tensor(grid.transform_of(window)[:6], dtype=torch.float64),
+            },
+        )
 
-    def _slice_to_tensor(self, index: Any) -> torch.Tensor:  # noqa: ANN401  (TorchGeo's GeoSlice)
+    def _slice_to_tensor(self, index: Any) -> torch.Tensor:
         """(9,) float64: TorchGeo's float32 moves a UTM northing by half a metre."""
         x, y, t = self._disambiguate_slice(index)
         place = [x.start, x.stop, x.step, y.start, y.stop, y.step]
@@ -107,8 +112,7 @@ class HyperspectralScene(_PlacedDataset):
     """
 
     def __init__(self, scenes: SomeScenes, transforms: Transforms | None = None) -> None:
-        several = isinstance(scenes, Sequence) and not isinstance(scenes, str)
-        opened = [open_scene(scene) for scene in (scenes if several else [scenes])]
+        opened = open_scenes(scenes)
         for scene in opened:
             require_upright(scene)
         self.grids = [grid_of(scene) for scene in opened]
@@ -118,11 +122,12 @@ class HyperspectralScene(_PlacedDataset):
         self.wavelengths = [
             torch.tensor(bands_of(view).centres_nm, dtype=torch.float32) for view in self.views
         ]
-        self.paths = [name_of(scene) for scene in opened]
+        names = [name_of(scene) for scene in opened]
+        self.paths = [*names]
         self.transforms = transforms
-        self._build_index(list(self.paths))
+        self._build_index(names)
 
-    def __getitem__(self, index: Any) -> Sample:  # noqa: ANN401  (TorchGeo's GeoSlice)
+    def __getitem__(self, index: Any) -> Sample:
         """Image of a query; see the class for its keys.
 
         Raises:
@@ -171,7 +176,7 @@ class ShotLabels(_PlacedDataset):
         self.pixels = _burn_all(shots, like.grids, all_touched)
         self._build_index([shots.source] * len(self.grids))
 
-    def __getitem__(self, index: Any) -> Sample:  # noqa: ANN401  (TorchGeo's GeoSlice)
+    def __getitem__(self, index: Any) -> Sample:
         """Mask of a query; see the class for its keys.
 
         Raises:
@@ -182,6 +187,11 @@ class ShotLabels(_PlacedDataset):
         sample["mask"] = torch.from_numpy(pixels.mask(window))
         sample["feature"] = torch.from_numpy(pixels.feature_mask(window))
         return self._finish(sample)
+
+
+def _holds(grid: Grid, point: shapely.Point) -> bool:
+    rows, cols = grid.pixels_at(np.array([point.x]), np.array([point.y]))
+    return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
 
 
 def _burn_all(shots: Shots, grids: list[Grid], all_touched: bool) -> list[ShotPixels]:

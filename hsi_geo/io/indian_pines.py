@@ -116,9 +116,7 @@ def write_scene(scene: LabelledScene, path: Path, tags: dict[str, Any]) -> None:
             file.set_band_description(band, f"{centre:.2f} Nanometers")
 
 
-def write_points(
-    scene: LabelledScene, flat: npt.NDArray[np.int64], path: Path
-) -> None:
+def write_points(scene: LabelledScene, flat: npt.NDArray[np.int64], path: Path) -> None:
     """Write pixels as points at their centres, with the field ``class``, as a GeoPackage.
 
     Args:
@@ -131,9 +129,7 @@ def write_points(
     xs = transform.c + transform.a * (cols + 0.5)
     ys = transform.f + transform.e * (rows + 0.5)
     names = [scene.names[i - 1] for i in scene.truth.ravel()[flat]]
-    frame = gpd.GeoDataFrame(
-        {"class": names}, geometry=shapely.points(xs, ys), crs=scene.grid.crs
-    )
+    frame = gpd.GeoDataFrame({"class": names}, geometry=shapely.points(xs, ys), crs=scene.grid.crs)
     frame.to_file(path, driver="GPKG")
 
 

@@ -37,7 +37,7 @@ def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: ob
         info: Anything JSON can hold.
     """
     text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "info": info}, sort_keys=True)
-    contiguous = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    contiguous = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     save_file(contiguous, path, metadata={_KEY: text})
 
 
@@ -73,15 +73,22 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
             f"'{path}' is a safetensors file, but not one of hsi-geo",
             hint="give a file made by hsi-geo adapt or hsi-geo pretrain",
         )
-    header = json.loads(metadata[_KEY])
-    if header["format"] > FORMAT_VERSION:
+    try:
+        header = json.loads(metadata[_KEY])
+        version, found, info = int(header["format"]), header["kind"], header["info"]
+    except (ValueError, TypeError, LookupError) as error:
         raise ModelFileError(
-            f"'{path}' has format {header['format']}, this package reads up to {FORMAT_VERSION}",
+            f"'{path}' has a header that hsi-geo cannot read, or is damaged",
+            hint="give a file made by hsi-geo adapt or hsi-geo pretrain",
+        ) from error
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"'{path}' has format {version}, this package reads up to {FORMAT_VERSION}",
             hint="upgrade hsi-geo",
         )
-    if header["kind"] != kind:
+    if found != kind:
         raise ModelFileError(
-            f"'{path}' holds {header['kind']}, and {kind} is wanted here",
+            f"'{path}' holds {found}, and {kind} is wanted here",
             hint="hsi-geo adapt makes a model from weights and shots",
         )
-    return arrays, header["info"]
+    return arrays, info

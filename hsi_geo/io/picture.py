@@ -62,21 +62,29 @@ def draw_panels(
         classes: Class table of both.
         title: Above the panels.
     """
-    figure = Figure(figsize=(16, 5.6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(16, 4.9), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 4)
     images = (scene, paint(predicted, classes), paint(truth, classes))
-    for axis, image, name in zip(axes, images, ("false colour", "map", "ground truth"), strict=False):
+    for axis, image, name in zip(
+        axes, images, ("false colour", "map", "ground truth"), strict=False
+    ):
         axis.imshow(image, interpolation="nearest")
         axis.set_title(name)
     shown = axes[3].imshow(
-        np.ma.masked_equal(confidence, 255), vmin=0, vmax=100, cmap="viridis", interpolation="nearest"
+        np.ma.masked_equal(confidence, 255),
+        vmin=0,
+        vmax=100,
+        cmap="viridis",
+        interpolation="nearest",
     )
     axes[3].set_title("confidence")
     figure.colorbar(shown, ax=axes[3], label="per cent", shrink=0.7)
     for axis in axes:
         axis.set_axis_off()
     handles = [Patch(facecolor=c.color, edgecolor="#444444", label=c.name) for c in classes]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8
+    )
     figure.suptitle(title)
     figure.savefig(path)

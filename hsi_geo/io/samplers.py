@@ -53,7 +53,8 @@ class ShotSampler(SpatialSampler):
         self.generator = np.random.default_rng(generator)
         self._grids = labels.grids
         self._by_class = self._group(labels, roi)
-        self._length = length or sum(len(group) for group in self._by_class)
+        every = sum(len(group) for group in self._by_class)
+        self._length = (length or every) if every else 0
 
     def __iter__(self) -> Iterator[Place]:
         """Yield (x, y) slices of windows."""
@@ -108,8 +109,8 @@ class ValidPatchSampler(SpatialSampler):
 
     strategy: Literal["random", "sequential"] = "random"
 
-    #: Draws after which a scene counts as empty.
-    patience = 200
+    #: Draws in a row without enough data after which the scenes count as empty.
+    patience = 5000
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ What counts as missing, and what scale values have, is decided here and nowhere 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from hsi_geo.wavelengths import Bands, make_bands, spacing
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
+SomeScenes = SomeScene | Sequence[SomeScene]
 
 
 def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArray:
@@ -50,7 +52,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
         return path
     file = read_raster(path)
     if wavelengths is not None:
-        bands = _wavelength_option(wavelengths, file.band_count)
+        bands = _wavelength_option(wavelengths, file.band_count, file.good)
     elif file.bands is not None:
         bands = file.bands
     else:
@@ -60,6 +62,15 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
     return _as_data_array(file, bands)
+
+
+def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
+    """Open one scene or several; see `open_scene`."""
+    if isinstance(scenes, str | os.PathLike | xr.DataArray):
+        return [open_scene(scenes, wavelengths=wavelengths)]
+    if not scenes:
+        raise SceneError("no scene was given", hint="give at least one")
+    return [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
 
 
 def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
@@ -75,9 +86,7 @@ def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         coords["y"] = grid.transform.e * rows + grid.transform.f
         coords["x"] = grid.transform.a * cols + grid.transform.c
     scene = xr.DataArray(
-        xr.Variable(
-            ("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))
-        ),
+        xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
         coords=coords,
         name=Path(file.name).stem,
         attrs={
@@ -90,8 +99,10 @@ def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     )
     if not np.isnan(file.nodata).all():
         scene.attrs["_FillValue"] = _one_or_all(file.nodata)
-    scene = scene.rio.write_transform(grid.transform)
-    return scene.rio.write_crs(grid.crs.to_wkt()) if grid.crs is not None else scene
+    placed: xr.DataArray = scene.rio.write_transform(grid.transform)
+    if grid.crs is not None:
+        placed = placed.rio.write_crs(grid.crs.to_wkt())
+    return placed
 
 
 def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
@@ -128,13 +139,14 @@ class _LazyPixels(BackendArray):
         return picked.reshape(shape)
 
 
-def _wavelength_option(option: str, count: int) -> Bands:
+def _wavelength_option(option: str, count: int, good: npt.NDArray[np.bool_] | None) -> Bands:
     if option == "index":
         centres = np.linspace(400.0, 2500.0, count)
-        every = np.ones(count, bool)
-        return Bands(centres, spacing(centres), every, "--wavelengths index (no physical meaning)")
-    if Path(option).exists():
-        return make_bands(_wavelength_file(Path(option), count), source=f"the file '{option}'")
+        listed = np.ones(count, bool) if good is None else good  # no water vapour without nm
+        return Bands(centres, spacing(centres), listed, "--wavelengths index (no physical meaning)")
+    if Path(option).is_file():
+        centres = _wavelength_file(Path(option), count)
+        return make_bands(centres, good=good, source=f"the file '{option}'")
     start, colon, stop = option.partition(":")
     try:
         low, high = float(start), float(stop)
@@ -146,11 +158,18 @@ def _wavelength_option(option: str, count: int) -> Bands:
             "STOP, nor the word index",
             hint="give for example --wavelengths 400:2500",
         )
-    return make_bands(np.linspace(low, high, count), source=f"--wavelengths {option}")
+    return make_bands(np.linspace(low, high, count), good=good, source=f"--wavelengths {option}")
 
 
 def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(
+            f"wavelength file '{path}' cannot be read as text",
+            hint="write one centre in nm a line, or a CSV with a column named wavelength",
+        ) from error
+    lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
     named = "wavelength" in header
@@ -182,16 +201,20 @@ def grid_of(scene: xr.DataArray) -> Grid:
 
 def _transform_of(scene: xr.DataArray) -> Affine:
     """The affine as the file has it; from the coordinates where a scene was cut or has none."""
-    stored = scene.coords[scene.rio.grid_mapping].attrs.get("GeoTransform") if (
-        scene.rio.grid_mapping in scene.coords
-    ) else None
+    stored = (
+        scene.coords[scene.rio.grid_mapping].attrs.get("GeoTransform")
+        if (scene.rio.grid_mapping in scene.coords)
+        else None
+    )
     transform = None if stored is None else Affine.from_gdal(*map(float, stored.split()))
     if "x" not in scene.coords or "y" not in scene.coords:
         return Affine.identity() if transform is None else transform
     x, y = scene["x"].values, scene["y"].values
     if transform is not None:
         first = ~transform @ (float(x[0]), float(y[0]))
-        if np.allclose(first, (0.5, 0.5), atol=1e-3):
+        last = ~transform @ (float(x[-1]), float(y[-1]))
+        whole = (0.5, 0.5, len(x) - 0.5, len(y) - 0.5)
+        if np.allclose((*first, *last), whole, atol=1e-3):
             return transform
     xres = float(x[1] - x[0]) if len(x) > 1 else transform.a if transform else 1.0
     yres = float(y[1] - y[0]) if len(y) > 1 else transform.e if transform else 1.0
@@ -315,7 +338,7 @@ def _per_band(scene: xr.DataArray, key: str) -> npt.NDArray[np.float64] | None:
     values = np.atleast_1d(np.asarray(scene.attrs[key], np.float64))
     if len(values) == 1:
         return np.repeat(values, scene.shape[0])
-    return values[scene["band"].values - 1]
+    return np.asarray(values[scene["band"].values - 1])
 
 
 def _from_nearest_band(

@@ -20,13 +20,21 @@ import pyogrio
 import rasterio.features
 import shapely
 from pyogrio.errors import DataSourceError
+from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.tiling import Grid, Window
 
-#: Colours for classes that bring none: Okabe and Ito's set, told apart by colour-blind readers
-#: (https://jfly.uni-koeln.de/color/), black left out.
-PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+#: Colours for classes that bring none. First Okabe and Ito's set, told apart by colour-blind
+#: readers (https://jfly.uni-koeln.de/color/), black left out; then, one by one, the colour
+#: farthest from all before it in CIELAB, as seen with full colour vision, without red cones and
+#: without green ones.
+PALETTE = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
+    "#0000ff", "#443311", "#ddddcc", "#bb44ff", "#aaee88", "#770066", "#ee1155",
+    "#44eeff", "#884400", "#1100bb", "#553344", "#dd9955", "#aa88ff", "#114499",
+    "#ff8899", "#556677", "#557744", "#8844cc", "#ddbbcc", "#ffccaa", "#112299",
+)  # fmt: skip
 
 #: Field names that mean the class where a file has several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -157,7 +165,8 @@ def read_shots(
     frame = _read_frame(name, layer)
     class_field = _find_class_field(frame, class_field, name)
     skipped = []
-    usable = frame.geometry.notna() & ~frame.geometry.is_empty
+    drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
+    usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
     if not usable.all():
         skipped.append(f"{int((~usable).sum())} without geometry")
     labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
@@ -214,11 +223,11 @@ def make_shots(
 
 
 def default_color(class_id: int) -> str:
-    """A colour for a class: the palette first, then hues spread by the golden ratio."""
+    """A colour for a class: the palette, then hues spread by the golden ratio."""
     if class_id <= len(PALETTE):
         return PALETTE[class_id - 1]
     step = class_id - len(PALETTE)
-    rgb = colorsys.hsv_to_rgb(step * 0.618034 % 1.0, 0.45 + 0.35 * (step % 2), 0.85 - 0.2 * (step % 3))
+    rgb = colorsys.hsv_to_rgb(step * 0.618034 % 1.0, 0.45 + 0.35 * (step % 2), 0.85)
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
 
 
@@ -243,7 +252,15 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
         )
     if shots.frame.crs.equals(grid.crs):
         return shots
-    return Shots(shots.classes, shots.frame.to_crs(grid.crs), shots.source, shots.skipped)
+    try:
+        frame = shots.frame.to_crs(grid.crs)
+    except ProjError as error:
+        raise ShotsError(
+            f"shots '{shots.source}' in {shots.frame.crs.to_string()} cannot be placed in the "
+            f"scene's coordinate reference system, {grid.crs.name}",
+            hint="check the CRS of both: are they on the same planet?",
+        ) from error
+    return Shots(shots.classes, frame, shots.source, shots.skipped)
 
 
 def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
@@ -305,7 +322,11 @@ def _read_frame(name: str, layer: str | None) -> gpd.GeoDataFrame:
             f"shots '{name}' do not exist", hint="check the path and its spelling"
         )
     try:
-        layers = [str(row[0]) for row in pyogrio.list_layers(name)]
+        listed = pyogrio.list_layers(name)
+        # Tables without geometry, such as the styles QGIS saves, are no shots.
+        layers = [str(row[0]) for row in listed if row[1] is not None] or [
+            str(row[0]) for row in listed
+        ]
         if layer is not None and layer not in layers:
             raise ShotsError(
                 f"shots '{name}' have no layer '{layer}', only {_list(layers)}",

@@ -46,8 +46,9 @@ class Classifier(nn.Module):
 
     def forward(self, image: Tensor, valid: Tensor, bands: BandMap) -> Tensor:
         """(B, C, H, W) physical values and (B, H, W) validity to (B, K, H, W) logits."""
-        features = self.backbone(image, valid, bands)
-        return self.head(features.movedim(1, -1)).movedim(-1, 1)
+        features: Tensor = self.backbone(image, valid, bands)
+        logits: Tensor = self.head(features.movedim(1, -1))
+        return logits.movedim(-1, 1)
 
 
 def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:

@@ -27,7 +27,6 @@ from torch.nn import functional as F
 
 from hsi_geo.wavelengths import spacing
 
-
 #: The place in a window is a weak hint beside a pixel's spectrum: windows lie anywhere.
 PLACE_CODE_SIZE = 0.1
 
@@ -63,7 +62,9 @@ class S2FormerConfig:
     @property
     def slots_nm(self) -> npt.NDArray[np.float64]:
         """(K,) centres of the axis's slots."""
-        return self.first_nm + self.slot_nm * (0.5 + np.arange(self.groups * self.slots_per_group))
+        return np.asarray(
+            self.first_nm + self.slot_nm * (0.5 + np.arange(self.groups * self.slots_per_group))
+        )
 
 
 class BandMap(NamedTuple):
@@ -136,6 +137,8 @@ class S2Former(nn.Module):
         self.pixel_token = nn.Linear(G * d, D)
         self.group_token = nn.Linear(2 * d, D)
         centres = config.slots_nm.reshape(G, S).mean(axis=1)
+        self.wavelength_code: Tensor
+        self.place_code: Tensor
         self.register_buffer("wavelength_code", _sinusoids(centres / 100.0, D), persistent=False)
         self.register_buffer("place_code", _place_code(config.window_px, D), persistent=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
@@ -163,7 +166,8 @@ class S2Former(nn.Module):
         hide_groups = _attention_bias(cover[None] > 0)
         for block in self.blocks:
             pixels, spectrum = block(pixels, spectrum, hide_pixels, hide_groups)
-        return self.norm(pixels).transpose(1, 2).reshape(B, -1, H, W)
+        features: Tensor = self.norm(pixels)
+        return features.transpose(1, 2).reshape(B, -1, H, W)
 
     def condense(self, image: Tensor, valid: Tensor, bands: BandMap) -> tuple[Tensor, Tensor]:
         """Condense each pixel's bands to a few numbers for each group of slots.
@@ -234,7 +238,8 @@ class Attention(nn.Module):
         k, v = self.key_value(self.context_norm(context)).chunk(2, dim=-1)
         k, v = k.view(split).transpose(1, 2), v.view(split).transpose(1, 2)
         seen = F.scaled_dot_product_attention(q, k, v, attn_mask=hide)
-        return self.out(seen.transpose(1, 2).reshape(B, T, D))
+        mixed: Tensor = self.out(seen.transpose(1, 2).reshape(B, T, D))
+        return mixed
 
 
 def _mlp(config: S2FormerConfig) -> nn.Module:
@@ -263,7 +268,8 @@ def _attention_bias(visible: Tensor) -> Tensor | None:
     """
     if bool(visible.all()):
         return None
-    return torch.zeros(visible.shape).masked_fill(~visible, -1e4)[:, None, None, :]
+    bias = torch.zeros(visible.shape, device=visible.device)
+    return bias.masked_fill(~visible, -1e4)[:, None, None, :]
 
 
 def _sinusoids(positions: npt.NDArray[np.float64], width: int) -> Tensor:

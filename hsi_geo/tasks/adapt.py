@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,15 @@ from torch.utils.data import DataLoader
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
 from hsi_geo.io.samplers import ShotSampler
-from hsi_geo.io.scene import SomeScene, bands_of, name_of, open_scene, read_window
+from hsi_geo.io.scene import SomeScenes, bands_of, name_of, open_scenes, read_window
 from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, read_shots, thin
 from hsi_geo.io.staging import staged
 from hsi_geo.models.classifier import Classifier, Spectral, band_map
 from hsi_geo.models.s2former import BandMap, S2FormerConfig
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
+from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.runtime import computing, plain, scene_hash, seeded, shots_hash, versions
 from hsi_geo.tiling import Tiling, Window, spread_windows
 
@@ -71,7 +70,7 @@ DEFAULT_RECIPE = Recipe()
 
 
 def adapt(
-    scenes: SomeScene | Sequence[SomeScene],
+    scenes: SomeScenes,
     shots: str | os.PathLike[str] | Shots,
     *,
     out: str | os.PathLike[str] | None = None,
@@ -112,10 +111,7 @@ def adapt(
     """
     reporter = reporter or LoggingReporter()
     recipe = recipe or DEFAULT_RECIPE
-    several = isinstance(scenes, Sequence) and not isinstance(scenes, str)
-    opened = [
-        open_scene(scene, wavelengths=wavelengths) for scene in (scenes if several else [scenes])
-    ]
+    opened = open_scenes(scenes, wavelengths=wavelengths)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
     finals = [] if out is None else [Path(out)]
     with (
@@ -290,7 +286,7 @@ def fit(
                 hint="look at the scene's values with hsi-geo info",
             )
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -320,9 +316,7 @@ def estimate_accuracy(
 class _Batches:
     """Crops of the gathered windows: the classes in turn, shots at any place of the crop."""
 
-    def __init__(
-        self, training: Training, recipe: Recipe, generator: np.random.Generator
-    ) -> None:
+    def __init__(self, training: Training, recipe: Recipe, generator: np.random.Generator) -> None:
         self.training = training
         self.size = recipe.network.window_px
         self.batch = recipe.batch
@@ -445,7 +439,8 @@ def _keep_usable(
     absent = [name for name, count in counts.items() if not count]
     if absent:
         reporter.warning(
-            "no usable pixel in the scene for " + ", ".join(f"'{name}'" for name in absent)
+            "no usable pixel in the scene for "
+            + ", ".join(f"'{name}'" for name in absent)
             + ": never mapped"
         )
     return counts

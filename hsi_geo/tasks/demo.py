@@ -67,11 +67,10 @@ def demo(
         HsiGeoError: If the folder cannot be written to.
     """
     reporter = reporter or LoggingReporter()
-    scene = load_indian_pines()
-    shots = draw_shots(scene.truth, SHOTS_PER_CLASS, seed)
     target = Path(folder)
-    scene_path, shots_path = _write_inputs(scene, shots, target, seed)
+    scene_path, shots_path, shots = write_inputs(target, seed)
     reporter.log(f"wrote {scene_path} and {shots_path}: {len(shots)} shots, grid approximate")
+    scene = load_indian_pines()
     started = time.perf_counter()
     result = classify(
         scene_path,
@@ -95,9 +94,21 @@ def demo(
     return DemoResult(result, picture, scores, len(test), seconds)
 
 
-def _write_inputs(
-    scene: LabelledScene, shots: npt.NDArray[np.int64], folder: Path, seed: int
-) -> tuple[Path, Path]:
+def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArray[np.int64]]:
+    """Write Indian Pines as a GeoTIFF, and five points a class as a GeoPackage.
+
+    Args:
+        folder: Made if need be; files of the same names in it are replaced.
+        seed: Draws the shots.
+
+    Returns:
+        The scene, the shots, and the (N,) flat indices of the shots' pixels.
+
+    Raises:
+        OutputError: If the folder cannot be written to.
+    """
+    scene = load_indian_pines()
+    shots = draw_shots(scene.truth, SHOTS_PER_CLASS, seed)
     _make(folder)
     finals = [folder / "indian_pines.tif", folder / "indian_pines_shots.gpkg"]
     with staged(finals, overwrite=True) as where:
@@ -110,7 +121,7 @@ def _write_inputs(
             },
         )
         write_points(scene, shots, where[finals[1]])
-    return finals[0], finals[1]
+    return finals[0], finals[1], shots
 
 
 def _make(folder: Path) -> None:
@@ -129,7 +140,7 @@ def _in_truth_order(result: MapResult, scene: LabelledScene) -> npt.NDArray[np.i
     order = np.zeros(len(result.classes) + 1, np.int64)
     for c in result.classes:
         order[c.id] = scene.names.index(c.name) + 1
-    return order[ids]
+    return np.asarray(order[ids])
 
 
 def _draw(

@@ -112,7 +112,13 @@ def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict
         "features": len(shots.frame),
         "dropped": dropped,
         "classes": [
-            {"id": c.id, "value": c.value, "name": c.name, "color": c.color, "pixels": counts[c.name]}
+            {
+                "id": c.id,
+                "value": c.value,
+                "name": c.name,
+                "color": c.color,
+                "pixels": counts[c.name],
+            }
             for c in shots.classes
         ],
     }
@@ -141,7 +147,7 @@ def _crs_name(crs: CRS | None) -> str | None:
     return f"EPSG:{code}" if code is not None else str(crs.name)
 
 
-def _number(value: Any) -> float | list[float] | None:  # noqa: ANN401  (an attribute)
+def _number(value: Any) -> float | list[float] | None:
     if value is None:
         return None
     array = np.asarray(value, np.float64)

@@ -219,9 +219,7 @@ class _Mapper:
         self.bands = BandMap(*(part.to(device) for part in mapped))
         self.weights = torch.from_numpy(model.tiling.weights())
 
-    def block(
-        self, window: Window, area: shapely.Geometry | None
-    ) -> npt.NDArray[np.float32]:
+    def block(self, window: Window, area: shapely.Geometry | None) -> npt.NDArray[np.float32]:
         """(K, height, width) probabilities, all 0 where there is no data or outside the area.
 
         Raises:
@@ -258,13 +256,15 @@ class _Mapper:
         patches = torch.zeros(lattice.rows * lattice.cols, classes, size, size)
         for start in range(0, len(at_row), BATCH):
             r, c = at_row[start : start + BATCH], at_col[start : start + BATCH]
-            patches[r * lattice.cols + c] = self._name(images[:, r, c].transpose(0, 1), valids[r, c])
+            patches[r * lattice.cols + c] = self._name(
+                images[:, r, c].transpose(0, 1), valids[r, c]
+            )
         columns = patches.flatten(1).T[None]  # (1, K * P * P, R * Q)
         return F.fold(columns, lattice.extent.shape, (size, size), stride=stride)[0]
 
     def _name(self, image: Tensor, valid: Tensor) -> Tensor:
         """(B, C, P, P) values to (B, K, P, P) weighted probabilities, 0 where not valid."""
-        logits = self.network(
+        logits: Tensor = self.network(
             image.contiguous().to(self.device), valid.to(self.device), self.bands
         )
         return logits.softmax(dim=1).cpu() * self.weights * valid[:, None]

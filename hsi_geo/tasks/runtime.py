@@ -109,7 +109,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401  (JSON has no narrower type)
+def plain(value: Any) -> Any:
     """Paths and tuples as JSON keeps them."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)

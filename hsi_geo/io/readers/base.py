@@ -29,7 +29,11 @@ class SceneFile(Protocol):
 
     @property
     def bands(self) -> Bands | None:
-        """Wavelengths, None if the file has none."""
+        """Wavelengths, None if the file has none; raises WavelengthError if they are none."""
+
+    @property
+    def good(self) -> npt.NDArray[np.bool_] | None:
+        """(C,) the file's own bad-band list, False where bad; None if it has none."""
 
     @property
     def band_count(self) -> int:

@@ -30,6 +30,9 @@ GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
 
 Tags = dict[str, str]
 
+#: Centres in nm, widths in nm if known, and where they were found.
+Found = tuple[FloatArray, FloatArray | None, str]
+
 #: Open files of this thread, by path, with the process that opened them. GDAL handles must be
 #: shared neither between threads nor across a fork.
 _handles = threading.local()
@@ -41,7 +44,8 @@ class RasterFile:
 
     name: str
     grid: Grid
-    bands: Bands | None
+    found: Found | None
+    good: npt.NDArray[np.bool_] | None
     band_count: int
     dtype: np.dtype[Any]
     nodata: npt.NDArray[np.float64]
@@ -49,6 +53,14 @@ class RasterFile:
     offset: npt.NDArray[np.float64]
     driver: str
     stamp: tuple[int, int] = field(default=(0, 0))
+
+    @property
+    def bands(self) -> Bands | None:
+        """Wavelengths; see `SceneFile.bands`. Made on demand: wrong ones can be overridden."""
+        if self.found is None:
+            return None
+        centres, fwhm, origin = self.found
+        return make_bands(centres, fwhm_nm=fwhm, good=self.good, source=origin)
 
     def read(self, bands: npt.NDArray[np.intp], window: Window) -> Array:
         """(B, height, width) stored values; see `SceneFile.read`.
@@ -111,10 +123,12 @@ def _describe(source: rasterio.DatasetReader, name: str) -> RasterFile:
             f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
             hint="give one of its subdatasets as gdalinfo lists them",
         )
+    found, good = _find_bands(source)
     return RasterFile(
         name=name,
         grid=Grid(source.height, source.width, source.transform, _crs(source)),
-        bands=_find_bands(source),
+        found=found,
+        good=good,
         band_count=source.count,
         dtype=np.result_type(*source.dtypes),
         nodata=np.array([np.nan if v is None else v for v in source.nodatavals], np.float64),
@@ -178,8 +192,10 @@ def _plain(error: BaseException) -> str:
 # Wavelengths: each place a file may keep them, best first -------------------------------------
 
 
-def _find_bands(source: rasterio.DatasetReader) -> Bands | None:
-    """The first complete list of centres among the places GDAL shows them in."""
+def _find_bands(
+    source: rasterio.DatasetReader,
+) -> tuple[Found | None, npt.NDArray[np.bool_] | None]:
+    """The first complete list of centres among the places GDAL shows them in; bad bands."""
     # One pass over the bands: asking for tags again and again takes seconds on 426 bands.
     by_band = [source.tags(band) for band in source.indexes]
     imagery = [
@@ -193,13 +209,7 @@ def _find_bands(source: rasterio.DatasetReader) -> Bands | None:
         or _from_imagery(imagery)
         or _from_names([name or "" for name in source.descriptions])
     )
-    if found is None:
-        return None
-    centres, fwhm, origin = found
-    return make_bands(centres, fwhm_nm=fwhm, good=_good(whole, by_band), source=origin)
-
-
-Found = tuple[FloatArray, FloatArray | None, str]
+    return found, _good(whole, by_band)
 
 
 def _from_lists(tags: Tags, count: int) -> Found | None:
@@ -247,14 +257,16 @@ def _from_names(names: list[str]) -> Found | None:
 
 def _widths_nm(widths: FloatArray, centres: FloatArray, unit: str | None) -> FloatArray:
     """Widths in nm: they share the unit of the centres, also where that had to be guessed."""
-    return np.asarray(widths * (to_nm(centres, unit) / centres))
+    ratio = np.ones_like(centres)  # a centre of 0 is refused later, with its band
+    np.divide(to_nm(centres, unit), centres, out=ratio, where=centres != 0)
+    return np.asarray(widths * ratio)
 
 
 def _good(whole: Tags, by_band: list[Tags]) -> npt.NDArray[np.bool_] | None:
     """Bad-band lists: 1 is good, 0 is bad, missing is good."""
     listed = _numbers(_lower(whole).get("bbl", ""))
     if len(listed) == len(by_band):
-        return listed != 0
+        return np.asarray(listed != 0)
     values = [_lower(tags).get("bbl", "1") for tags in by_band]
     if all(value == "1" for value in values):
         return None
@@ -273,7 +285,9 @@ def _column(by_band: list[Tags], key: str) -> FloatArray | None:
 
 def _numbers(text: str) -> FloatArray:
     """The numbers in ``{1.0, 2.0, ...}``; empty if one of them is none."""
-    values = np.array([_number(word) for word in text.strip("{} \n\r\t").split(",") if word.strip()])
+    values = np.array(
+        [_number(word) for word in text.strip("{} \n\r\t").split(",") if word.strip()]
+    )
     return values if np.isfinite(values).all() else np.empty(0)
 
 
