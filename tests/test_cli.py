@@ -260,11 +260,14 @@ BAD: dict[str, Bad] = {
     "scene cut short": (classify_with(scene="short.tif"), "short.tif'"),
     "scene without wavelengths": (classify_with(scene="plain.tif"), "40 bands and no wavelengths"),
     "scene rotated": (classify_with(scene="rotated.tif"), "rotated by .* gdalwarp"),
-    "shots missing": (classify_with(shots="none.gpkg"), "shots '.*none.gpkg' do not exist"),
-    "shots are text": (classify_with(shots="notes.txt"), "not a vector file"),
-    "shots empty": (classify_with(shots="empty.gpkg"), "are empty"),
+    "shots missing": (classify_with(shots="none.gpkg"), "shots file '.*none.gpkg' does not exist"),
+    "shots are text": (classify_with(shots="notes.txt"), "is not a vector file"),
+    "shots empty": (classify_with(shots="empty.gpkg"), "is empty"),
     "shots outside": (classify_with(shots="far.gpkg"), "none of the 12 shots .* lies in the scene"),
-    "shots without CRS": (classify_with(shots="nowhere.gpkg"), "no coordinate reference system"),
+    "shots without CRS": (
+        classify_with(shots="nowhere.gpkg"),
+        "no coordinate reference system is set",
+    ),
     "shots of one class": (classify_with(shots="one.gpkg"), "only one class, 'meadow'"),
     "shots on nodata": (classify_with(shots="hole.gpkg"), "all 3 pixels .* are nodata"),
     "no such field": (

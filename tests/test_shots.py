@@ -179,7 +179,7 @@ def test_a_single_class_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ShotsNotFoundError, match=r"none\.gpkg' do not exist") as caught:
+    with pytest.raises(ShotsNotFoundError, match=r"none\.gpkg' does not exist") as caught:
         read_shots(tmp_path / "none.gpkg")
     assert isinstance(caught.value, FileNotFoundError)
 
@@ -199,7 +199,7 @@ def test_a_table_without_geometry_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_layer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ShotsError, match="are empty"):
+    with pytest.raises(ShotsError, match="is empty"):
         read_shots(write(tmp_path / "a.gpkg", {"class": pd.Series([], dtype="str")}, []))
 
 
@@ -215,7 +215,7 @@ def test_the_usual_formats_give_the_same_pixels(tmp_path: Path, suffix: str) -> 
 def test_of_several_layers_one_has_to_be_chosen(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {"class": ["a", "b"]}, layer="fields")
     write(path, {"class": ["x", "y", "z"]}, layer="roads")
-    with pytest.raises(ShotsError, match="have 2 layers: 'fields', 'roads'; choose one"):
+    with pytest.raises(ShotsError, match="has 2 layers: 'fields', 'roads'; choose one"):
         read_shots(path)
     with pytest.raises(ShotsError, match="no layer 'rivers', only 'fields', 'roads'"):
         read_shots(path, layer="rivers")
@@ -277,8 +277,8 @@ def test_shots_and_scene_without_crs_share_coordinates() -> None:
 @pytest.mark.parametrize(
     ("of_shots", "of_scene", "message"),
     [
-        (UTM, None, "are in EPSG:32633 and the scene has no coordinate reference system"),
-        (None, UTM, "have no coordinate reference system and the scene has one"),
+        (UTM, None, "the scene has no coordinate reference system, and shots"),
+        (None, UTM, "no coordinate reference system is set for shots"),
     ],
 )
 def test_a_crs_on_one_side_only_is_refused(

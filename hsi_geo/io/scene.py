@@ -22,7 +22,7 @@ from xarray.core import indexing
 from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.readers import SceneFile, read_raster
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, make_bands, spacing
+from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
@@ -35,7 +35,8 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     Args:
         path: A file that GDAL reads, or a scene opened before, which is returned as it is.
         wavelengths: Overrides what the file says of its band centres: a file (one centre in
-            nm a line, or a CSV with a ``wavelength`` column), ``START:STOP`` in nm for evenly
+            nm a line, or a CSV with a ``wavelength`` column; all under 100 are taken for
+            micrometres), ``START:STOP`` in nm for evenly
             spread bands, or ``index`` for bands without a physical meaning.
 
     Returns:
@@ -172,10 +173,10 @@ def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
-    named = "wavelength" in header
-    column = header.index("wavelength") if named else 0
+    named = [i for i, word in enumerate(header) if word in ("wavelength", "wavelength_nm")]
+    column = named[0] if named else 0
     try:
-        centres = [float(line.split(",")[column]) for line in lines[named:]]
+        centres = [float(line.split(",")[column]) for line in lines[bool(named) :]]
     except (ValueError, IndexError) as error:
         raise OptionError(
             f"wavelength file '{path}' has a line that is not a number in nm ({error})",
@@ -186,7 +187,7 @@ def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
             f"wavelength file '{path}' has {len(centres)} centres and the scene {count} bands",
             hint="write one centre for each band, in the scene's order",
         )
-    return np.array(centres)
+    return to_nm(np.array(centres), None)
 
 
 # What a model asks of a scene -----------------------------------------------------------------
@@ -201,11 +202,8 @@ def grid_of(scene: xr.DataArray) -> Grid:
 
 def _transform_of(scene: xr.DataArray) -> Affine:
     """The affine as the file has it; from the coordinates where a scene was cut or has none."""
-    stored = (
-        scene.coords[scene.rio.grid_mapping].attrs.get("GeoTransform")
-        if (scene.rio.grid_mapping in scene.coords)
-        else None
-    )
+    mapping = scene.coords.get(scene.rio.grid_mapping)
+    stored = None if mapping is None else mapping.attrs.get("GeoTransform")
     transform = None if stored is None else Affine.from_gdal(*map(float, stored.split()))
     if "x" not in scene.coords or "y" not in scene.coords:
         return Affine.identity() if transform is None else transform
@@ -274,8 +272,8 @@ def read_window(
 
     The rule for missing data: a pixel counts if at least one band has data there. Its missing
     bands take the value of the nearest band (in order) that has some. Declared nodata values,
-    NaN and infinities are missing; without a declared value, so is a pixel that is 0 in all of
-    several bands, as the fill of most sensors is.
+    NaN and infinities are missing; without a declared value (other than NaN), so is a pixel that
+    is 0 in all of several bands, as the fill of most sensors is.
 
     Args:
         scene: (band, y, x), usually a `spectral_view`.

@@ -9,20 +9,17 @@ import colorsys
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyogrio
 import rasterio.features
 import shapely
-from pyogrio.errors import DataSourceError
-from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.io.vectors import place, quoted, read_vector
 from hsi_geo.tiling import Grid, Window
 
 #: Colours for classes that bring none. First Okabe and Ito's set, told apart by colour-blind
@@ -162,7 +159,11 @@ def read_shots(
     if isinstance(path, Shots):
         return path
     name = os.fspath(path)
-    frame = _read_frame(name, layer)
+    frame = read_vector(
+        name, what="shots file", layer=layer, missing=ShotsNotFoundError, wrong=ShotsError
+    )
+    if frame.empty:
+        raise ShotsError(f"shots file '{name}' is empty", hint="draw shots of two classes or more")
     class_field = _find_class_field(frame, class_field, name)
     skipped = []
     drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
@@ -235,31 +236,9 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     """The shots in the scene's CRS.
 
     Raises:
-        ShotsError: If only one of the two has a CRS.
+        ShotsError: If only one of the two has a CRS, or they lie on different planets.
     """
-    if shots.frame.crs is None and grid.crs is None:
-        return shots
-    if grid.crs is None:
-        raise ShotsError(
-            f"shots '{shots.source}' are in {shots.frame.crs.to_string()} and the scene has no "
-            "coordinate reference system",
-            hint="assign one to the scene with gdal_edit.py -a_srs, or give shots in its frame",
-        )
-    if shots.frame.crs is None:
-        raise ShotsError(
-            f"shots '{shots.source}' have no coordinate reference system and the scene has one",
-            hint="assign theirs to them (in QGIS: Set Layer CRS)",
-        )
-    if shots.frame.crs.equals(grid.crs):
-        return shots
-    try:
-        frame = shots.frame.to_crs(grid.crs)
-    except ProjError as error:
-        raise ShotsError(
-            f"shots '{shots.source}' in {shots.frame.crs.to_string()} cannot be placed in the "
-            f"scene's coordinate reference system, {grid.crs.name}",
-            hint="check the CRS of both: are they on the same planet?",
-        ) from error
+    frame = place(shots.frame, grid, name=f"shots '{shots.source}'", wrong=ShotsError)
     return Shots(shots.classes, frame, shots.source, shots.skipped)
 
 
@@ -316,50 +295,13 @@ def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
     return pixels.pick(keep)
 
 
-def _read_frame(name: str, layer: str | None) -> gpd.GeoDataFrame:
-    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
-        raise ShotsNotFoundError(
-            f"shots '{name}' do not exist", hint="check the path and its spelling"
-        )
-    try:
-        listed = pyogrio.list_layers(name)
-        # Tables without geometry, such as the styles QGIS saves, are no shots.
-        layers = [str(row[0]) for row in listed if row[1] is not None] or [
-            str(row[0]) for row in listed
-        ]
-        if layer is not None and layer not in layers:
-            raise ShotsError(
-                f"shots '{name}' have no layer '{layer}', only {_list(layers)}",
-                hint="choose one of them with --layer",
-            )
-        if layer is None and len(layers) > 1:
-            raise ShotsError(
-                f"shots '{name}' have {len(layers)} layers: {_list(layers)}",
-                hint="choose one with --layer",
-            )
-        frame = gpd.read_file(name, layer=layer or (layers[0] if layers else None))
-    except DataSourceError as error:
-        raise ShotsError(
-            f"shots '{name}' are not a vector file that GDAL can open",
-            hint="give a GeoPackage, Shapefile or GeoJSON of points or polygons",
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame):
-        raise ShotsError(
-            f"shots '{name}' are a table without geometry",
-            hint="give a layer of points, lines or polygons",
-        )
-    if frame.empty:
-        raise ShotsError(f"shots '{name}' are empty", hint="draw shots of at least two classes")
-    return frame
-
-
 def _find_class_field(frame: gpd.GeoDataFrame, wanted: str | None, name: str) -> str:
     fields = [str(field) for field in frame.columns if field != frame.geometry.name]
     if wanted is not None:
         if wanted in fields:
             return wanted
         raise ClassFieldError(
-            f"shots '{name}' have no field '{wanted}', only {_list(fields)}",
+            f"shots '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint="choose one of them with --class-field",
         )
     usual = [field for field in fields if field.lower() in USUAL_CLASS_FIELDS]
@@ -371,7 +313,7 @@ def _find_class_field(frame: gpd.GeoDataFrame, wanted: str | None, name: str) ->
             f"shots '{name}' have no fields", hint="add a field that holds each shot's class"
         )
     raise ClassFieldError(
-        f"shots '{name}' have {len(fields)} fields that could hold the class: {_list(fields)}",
+        f"shots '{name}' have {len(fields)} fields that could hold the class: {quoted(fields)}",
         hint="choose one with --class-field",
     )
 
@@ -448,9 +390,4 @@ def _one_class_per_pixel(found: npt.NDArray[np.int64], width: int, outside: int)
 
 def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:
     left, bottom, right, top = bounds
-    return f"x {left:g} to {right:g}, y {bottom:g} to {top:g}"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:12])
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
+    return f"x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}"

@@ -1,0 +1,105 @@
+"""Vector files as GeoDataFrames on a scene: what shots and areas of interest share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import geopandas as gpd
+import pyogrio
+from pyogrio.errors import DataSourceError
+from pyproj.exceptions import ProjError
+
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.tiling import Grid
+
+Errors = type[HsiGeoError]
+
+
+def read_vector(
+    path: str | os.PathLike[str], *, what: str, layer: str | None, missing: Errors, wrong: Errors
+) -> gpd.GeoDataFrame:
+    """Read one layer of a vector file.
+
+    Args:
+        path: Whatever GDAL reads.
+        what: What the file holds, for messages ("shots file", "area").
+        layer: Its name; None takes the only one.
+        missing: Raised if there is no such file.
+        wrong: Raised if it is no vector file or has no such layer, or has several to choose from.
+
+    Returns:
+        Its features.
+    """
+    name = os.fspath(path)
+    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+        raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
+    try:
+        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong))
+    except DataSourceError as error:
+        raise wrong(
+            f"{what} '{name}' is not a vector file that GDAL can open",
+            hint="give a GeoPackage, Shapefile or GeoJSON",
+        ) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise wrong(
+            f"{what} '{name}' is a table without geometry", hint="give a layer with geometry"
+        )
+    return frame
+
+
+def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> gpd.GeoDataFrame:
+    """The features in a scene's CRS.
+
+    Args:
+        frame: Features.
+        grid: Of the scene.
+        name: Of the features, for messages ("shots 'labels.gpkg'").
+        wrong: Raised if only one of the two has a CRS, or they lie on different planets.
+    """
+    if frame.crs is None and grid.crs is None:
+        return frame
+    if grid.crs is None:
+        raise wrong(
+            f"the scene has no coordinate reference system, and {name} one ({frame.crs.name})",
+            hint="assign one to the scene with gdal_edit.py -a_srs, or draw in the scene's frame",
+        )
+    if frame.crs is None:
+        raise wrong(
+            f"no coordinate reference system is set for {name}, and one is for the scene",
+            hint="assign it (in QGIS: Set Layer CRS)",
+        )
+    if frame.crs.equals(grid.crs):
+        return frame
+    try:
+        return frame.to_crs(grid.crs)
+    except ProjError as error:
+        raise wrong(
+            f"{name} in {frame.crs.name} cannot be placed in the scene's coordinate reference "
+            f"system, {grid.crs.name}",
+            hint="check the CRS of both: are they on the same planet?",
+        ) from error
+
+
+def quoted(names: list[str]) -> str:
+    """A list of names for a message, cut short after a dozen."""
+    shown = ", ".join(f"'{name}'" for name in names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
+
+
+def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+    listed = pyogrio.list_layers(name)
+    # Tables without geometry, such as the styles QGIS saves, are not meant.
+    layers = [str(row[0]) for row in listed if row[1] is not None]
+    layers = layers or [str(row[0]) for row in listed]
+    if layer is not None and layer not in layers:
+        raise wrong(
+            f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",
+            hint="choose one of them with --layer",
+        )
+    if layer is None and len(layers) > 1:
+        raise wrong(
+            f"{what} '{name}' has {len(layers)} layers: {quoted(layers)}",
+            hint="choose one with --layer, or give a file with one layer",
+        )
+    return layer or (layers[0] if layers else None)
