@@ -32,9 +32,9 @@ clean:
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "hsi-geo needs Python 3.12 or newer: install one, or give make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' # 25.1: dependency groups
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet 'pip>=25.1' # 25.1: dependency groups
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 

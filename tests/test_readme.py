@@ -1,0 +1,56 @@
+"""What the README tells people to type can be typed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+import hsi_geo
+from hsi_geo.cli.main import COMMANDS, group
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+LINES = [
+    line.strip()
+    for line in README.replace("\\\n", " ").splitlines()
+    if line.startswith("    hsi-geo ") and not line.startswith("    hsi-geo  ")
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_commands_parse(line: str) -> None:
+    name, *args = shlex.split(line)[1:]
+    assert name in COMMANDS
+    context = click.Context(group)
+    command = group.get_command(context, name)
+    assert command is not None
+    command.make_context(name, args, parent=context)  # raises on an option that is not there
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(LINES) >= 4
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", README)) - {"test suite"}
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_python_names_exist() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module == "hsi_geo"
+            assert all(hasattr(hsi_geo, alias.name) for alias in node.names)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
