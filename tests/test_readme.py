@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 import pytest
+from hsi_geo.cli.main import COMMANDS, group
 
 import hsi_geo
-from hsi_geo.cli.main import COMMANDS, group
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
