@@ -38,6 +38,6 @@ def command(folder: Path, seed: int, device: str, threads: int | None, progress:
     click.echo()
     click.echo(
         f"on the {result.test_pixels} labelled pixels that were no shots; {SHOTS_PER_CLASS} shots "
-        f"a class, half of a class with fewer than ten; classify took {result.seconds:.0f} s"
+        f"a class; classify took {result.seconds:.0f} s"
     )
     reporting.tell_result(progress, outputs, seconds=round(result.seconds, 1))

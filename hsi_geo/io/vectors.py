@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataSourceError
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
@@ -57,14 +58,14 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
         name: Of the features, for messages ("shots 'labels.gpkg'").
         wrong: Raised if only one of the two has a CRS, or they lie on different planets.
     """
-    if frame.crs is None and grid.crs is None:
-        return frame
-    if grid.crs is None:
+    if not (_is_known(frame.crs) or _is_known(grid.crs)):
+        return frame.set_crs(grid.crs, allow_override=True)
+    if not _is_known(grid.crs):
         raise wrong(
             f"the scene has no coordinate reference system, and {name} one ({frame.crs.name})",
             hint="assign one to the scene with gdal_edit.py -a_srs, or draw in the scene's frame",
         )
-    if frame.crs is None:
+    if not _is_known(frame.crs):
         raise wrong(
             f"no coordinate reference system is set for {name}, and one is for the scene",
             hint="assign it (in QGIS: Set Layer CRS)",
@@ -79,6 +80,11 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
             f"system, {grid.crs.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
+
+
+def _is_known(crs: CRS | None) -> bool:
+    """Whether a CRS tells a place: "undefined" ones, as QGIS writes them, are engineering CRS."""
+    return crs is not None and not crs.is_engineering
 
 
 def quoted(names: list[str]) -> str:

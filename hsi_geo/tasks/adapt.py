@@ -11,7 +11,6 @@ import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,7 @@ from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
-from hsi_geo.tasks.runtime import computing, plain, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.runtime import computing, scene_hash, seeded, shots_hash, versions
 from hsi_geo.tiling import Tiling, Window, spread_windows
 
 
@@ -131,7 +130,7 @@ def adapt(
                 "class_field": class_field,
                 "layer": layer,
                 "all_touched": all_touched,
-                "wavelengths": plain(wavelengths),
+                "wavelengths": wavelengths,
                 "recipe": dataclasses.asdict(recipe),
             },
             "hashes": {
@@ -475,14 +474,3 @@ def _valid_at(view: xr.DataArray, pixels: ShotPixels) -> npt.NDArray[np.bool_]:
 
 def _to(bands: BandMap, device: torch.device) -> BandMap:
     return BandMap(*(part.to(device) for part in bands))
-
-
-def describe(model: AdaptedModel) -> dict[str, Any]:
-    """What a model is, for people and for JSON."""
-    return {
-        "classes": [dataclasses.asdict(c) for c in model.classes],
-        "range_nm": [float(model.spectral.centres_nm[0]), float(model.spectral.centres_nm[-1])],
-        "window_px": model.tiling.size_px,
-        "stride_px": model.tiling.stride_px,
-        **dict(model.record),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
@@ -123,28 +124,18 @@ def classify_scenes(
         raise
 
 
+@dataclass(frozen=True, slots=True)
 class _Job:
     """Adapt once, map each scene, and let everything appear together."""
 
-    def __init__(
-        self,
-        class_field: str | None,
-        layer: str | None,
-        all_touched: bool,
-        wavelengths: str | None,
-        options: MapOptions,
-        seed: int,
-        device: str,
-        threads: int | None,
-    ) -> None:
-        self.class_field = class_field
-        self.layer = layer
-        self.all_touched = all_touched
-        self.wavelengths = wavelengths
-        self.options = options
-        self.seed = seed
-        self.device = device
-        self.threads = threads
+    class_field: str | None
+    layer: str | None
+    all_touched: bool
+    wavelengths: str | None
+    options: MapOptions
+    seed: int
+    device: str
+    threads: int | None
 
     def run(
         self,

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
@@ -107,12 +106,3 @@ def file_hash(path: str | os.PathLike[str]) -> str:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def plain(value: Any) -> Any:
-    """Paths and tuples as JSON keeps them."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value]
-    return value
