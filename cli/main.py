@@ -19,6 +19,7 @@ from . import reporting
 COMMANDS = {
     "info": "Describe a scene and what shots would give.",
     "classify": "Map a scene from a few shots, in one go.",
+    "pretrain": "Pre-train the network on scenes without labels.",
     "adapt": "Adapt a model to a scene from a few shots.",
     "predict": "Map a scene with an adapted model.",
     "demo": "Run the main job on Indian Pines.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.classify import classify
     from hsi_geo.tasks.demo import demo
     from hsi_geo.tasks.predict import MapOptions, predict
+    from hsi_geo.tasks.pretrain import pretrain
 
 _HOMES = {
     "HsiGeoError": "hsi_geo.errors",
@@ -32,6 +33,7 @@ _HOMES = {
     "demo": "hsi_geo.tasks.demo",
     "open_scene": "hsi_geo.io.scene",
     "predict": "hsi_geo.tasks.predict",
+    "pretrain": "hsi_geo.tasks.pretrain",
     "read_shots": "hsi_geo.io.shots",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "demo",
     "open_scene",
     "predict",
+    "pretrain",
     "read_shots",
 ]
 

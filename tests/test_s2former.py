@@ -121,6 +121,8 @@ def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
     image, valid = window(12)
     before = network(image, valid, bands)
     for block in network.blocks:
+        if not hasattr(block, direction):  # the last block's spectrum is heard by nobody
+            continue
         out = block.get_submodule(f"{direction}.out")
         assert isinstance(out, torch.nn.Linear)
         torch.nn.init.zeros_(out.weight)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialise
 
 from hsi_geo.errors import ModelFileError
 
@@ -38,7 +38,8 @@ def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: ob
     """
     text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "info": info}, sort_keys=True)
     contiguous = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    save_file(contiguous, path, metadata={_KEY: text})
+    # By way of bytes: safetensors' own writer leaves files that only their owner can read.
+    path.write_bytes(serialise(contiguous, metadata={_KEY: text}))
 
 
 def load(path: Path, kind: str) -> tuple[Arrays, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,4 +88,27 @@ def draw_panels(
         handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8
     )
     figure.suptitle(title)
+    figure.savefig(path)
+
+
+def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) -> None:
+    """Draw the losses of a run over its steps, smoothed over a fiftieth of them.
+
+    Args:
+        path: The PNG.
+        rows: ``step`` and any number of losses, equally long; ``learning_rate`` is left out.
+        title: Above the plot.
+    """
+    figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    width = max(1, len(rows["step"]) // 50)
+    for name, values in rows.items():
+        if name in ("step", "learning_rate") or not any(values):
+            continue
+        smooth = np.convolve(values, np.full(width, 1 / width), mode="valid")
+        axis.plot(rows["step"][width - 1 :], smooth, label=name)
+    axis.set(xlabel="step", ylabel="loss", yscale="log", title=title)
+    axis.grid(visible=True, which="both", alpha=0.3)
+    axis.legend()
     figure.savefig(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeGuard
 
 import geopandas as gpd
 import pyogrio
@@ -58,31 +59,33 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
         name: Of the features, for messages ("shots 'labels.gpkg'").
         wrong: Raised if only one of the two has a CRS, or they lie on different planets.
     """
-    if not (_is_known(frame.crs) or _is_known(grid.crs)):
-        return frame.set_crs(grid.crs, allow_override=True)
-    if not _is_known(grid.crs):
+    own, theirs = frame.crs, grid.crs
+    if not (_is_known(own) or _is_known(theirs)):
+        return frame.set_crs(theirs, allow_override=True)
+    if not _is_known(theirs):
+        described = own.name if own is not None else ""
         raise wrong(
-            f"the scene has no coordinate reference system, and {name} one ({frame.crs.name})",
+            f"the scene has no coordinate reference system, and {name} one ({described})",
             hint="assign one to the scene with gdal_edit.py -a_srs, or draw in the scene's frame",
         )
-    if not _is_known(frame.crs):
+    if not _is_known(own):
         raise wrong(
             f"no coordinate reference system is set for {name}, and one is for the scene",
             hint="assign it (in QGIS: Set Layer CRS)",
         )
-    if frame.crs.equals(grid.crs):
+    if own.equals(theirs):
         return frame
     try:
-        return frame.to_crs(grid.crs)
+        return frame.to_crs(theirs)
     except ProjError as error:
         raise wrong(
-            f"{name} in {frame.crs.name} cannot be placed in the scene's coordinate reference "
-            f"system, {grid.crs.name}",
+            f"{name} in {own.name} cannot be placed in the scene's coordinate reference "
+            f"system, {theirs.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
 
 
-def _is_known(crs: CRS | None) -> bool:
+def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
     """Whether a CRS tells a place: "undefined" ones, as QGIS writes them, are engineering CRS."""
     return crs is not None and not crs.is_engineering
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ class S2FormerConfig:
         groups: G, spectral tokens.
         slots_per_group: S.
         group_width: Numbers that a pixel's group of slots is condensed to.
+        cross_attention: Which branch hears the other; "both" unless for an ablation.
     """
 
     window_px: int = 16
@@ -58,6 +59,7 @@ class S2FormerConfig:
     groups: int = 22
     slots_per_group: int = 10
     group_width: int = 8
+    cross_attention: Literal["both", "to_pixels", "to_spectrum", "none"] = "both"
 
     @property
     def slots_nm(self) -> npt.NDArray[np.float64]:
@@ -92,6 +94,20 @@ class BandMap(NamedTuple):
         """
         shift = self.shift - self.matrix @ self.centre
         return BandMap(self.matrix @ matrix, centre, shift, self.present)
+
+
+class Tokens(NamedTuple):
+    """A window as tokens, before attention.
+
+    Attributes:
+        pixels: (B, N, D) spatial branch.
+        spectrum: (B, G, D) spectral branch.
+        covered: (G,) whether a group has any bands.
+    """
+
+    pixels: Tensor
+    spectrum: Tensor
+    covered: Tensor
 
 
 def place_on_axis(
@@ -141,7 +157,8 @@ class S2Former(nn.Module):
         self.place_code: Tensor
         self.register_buffer("wavelength_code", _sinusoids(centres / 100.0, D), persistent=False)
         self.register_buffer("place_code", _place_code(config.window_px, D), persistent=False)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        last = config.depth - 1
+        self.blocks = nn.ModuleList(Block(config, last=i == last) for i in range(config.depth))
         self.norm = nn.LayerNorm(D)
 
     def forward(self, image: Tensor, valid: Tensor, bands: BandMap) -> Tensor:
@@ -156,17 +173,25 @@ class S2Former(nn.Module):
         Returns:
             (B, D, H, W) features; those of pixels that are not valid mean nothing.
         """
-        B, _, H, W = image.shape
+        return self.encode(self.embed(image, valid, bands), valid)
+
+    def embed(self, image: Tensor, valid: Tensor, bands: BandMap) -> Tokens:
+        """Tokens of both branches, before they attend to anything; see `forward`."""
         groups, cover = self.condense(image, valid, bands)  # (B, N, G, d), (G,)
         pixels = self.pixel_token(groups.flatten(2))  # (B, N, D)
-        pixels = pixels + self.place_code[:H, :W].reshape(H * W, -1)
         spectrum = self.group_token(_mean_and_spread(groups, valid.flatten(1)))  # (B, G, D)
-        spectrum = spectrum + self.wavelength_code
+        return Tokens(pixels, spectrum, cover > 0)
+
+    def encode(self, tokens: Tokens, valid: Tensor) -> Tensor:
+        """(B, D, H, W) features from tokens whose (B, H, W) pixels may have been replaced."""
+        B, H, W = valid.shape
+        pixels = tokens.pixels + self.place_code[:H, :W].reshape(H * W, -1)
+        spectrum = tokens.spectrum + self.wavelength_code
         hide_pixels = _attention_bias(valid.flatten(1))
-        hide_groups = _attention_bias(cover[None] > 0)
+        hide_groups = _attention_bias(tokens.covered[None])
         for block in self.blocks:
             pixels, spectrum = block(pixels, spectrum, hide_pixels, hide_groups)
-        features: Tensor = self.norm(pixels)
+        features: Tensor = self.norm(pixels)  # (B, N, D)
         return features.transpose(1, 2).reshape(B, -1, H, W)
 
     def condense(self, image: Tensor, valid: Tensor, bands: BandMap) -> tuple[Tensor, Tensor]:
@@ -190,16 +215,29 @@ class S2Former(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention in each branch, attention from each to the other, an MLP in each."""
+    """Self-attention in each branch, attention from each to the other, an MLP in each.
 
-    def __init__(self, config: S2FormerConfig) -> None:
+    Args:
+        config: Of the network.
+        last: Whether nothing follows that would read what the spectral branch still hears.
+    """
+
+    def __init__(self, config: S2FormerConfig, *, last: bool) -> None:
         super().__init__()
+        self.to_pixels = config.cross_attention in ("both", "to_pixels")
+        self.to_spectrum = config.cross_attention in ("both", "to_spectrum") and not last
+        self.spectrum_is_read = self.to_pixels or not last
         self.pixels_self = Attention(config)
-        self.spectrum_self = Attention(config)
-        self.pixels_from_spectrum = Attention(config)
-        self.spectrum_from_pixels = Attention(config)
         self.pixels_mlp = _mlp(config)
-        self.spectrum_mlp = _mlp(config)
+        if self.spectrum_is_read:
+            self.spectrum_self = Attention(config)
+        if self.to_pixels:
+            self.pixels_from_spectrum = Attention(config)
+        if self.to_spectrum:
+            self.spectrum_from_pixels = Attention(config)
+        if not last:
+            self.spectrum_mlp = _mlp(config)
+        self.last = last
 
     def forward(
         self,
@@ -210,12 +248,17 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """(B, N, D) pixels and (B, G, D) spectrum to the same shapes."""
         pixels = pixels + self.pixels_self(pixels, pixels, hide_pixels)
-        spectrum = spectrum + self.spectrum_self(spectrum, spectrum, hide_groups)
+        if self.spectrum_is_read:
+            spectrum = spectrum + self.spectrum_self(spectrum, spectrum, hide_groups)
         # Both directions read the other branch as it was: neither goes first.
-        to_pixels = self.pixels_from_spectrum(pixels, spectrum, hide_groups)
-        to_spectrum = self.spectrum_from_pixels(spectrum, pixels, hide_pixels)
-        pixels, spectrum = pixels + to_pixels, spectrum + to_spectrum
-        return pixels + self.pixels_mlp(pixels), spectrum + self.spectrum_mlp(spectrum)
+        before = pixels, spectrum
+        if self.to_pixels:
+            pixels = pixels + self.pixels_from_spectrum(*before, hide_groups)
+        if self.to_spectrum:
+            spectrum = spectrum + self.spectrum_from_pixels(*before[::-1], hide_pixels)
+        if not self.last:
+            spectrum = spectrum + self.spectrum_mlp(spectrum)
+        return pixels + self.pixels_mlp(pixels), spectrum
 
 
 class Attention(nn.Module):

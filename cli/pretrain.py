@@ -1,0 +1,131 @@
+"""``hsi-geo pretrain``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from . import options, reporting
+from .printing import pairs
+
+
+@click.command(name="pretrain")
+@options.scenes
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The weights (.safetensors).",
+)
+@click.option("--steps", type=click.IntRange(1), help="Updates.")
+@click.option("--batch", type=click.IntRange(1), help="Windows in an update, for each process.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Its peak.")
+@click.option(
+    "--mask-ratio",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of pixels hidden.",
+)
+@click.option(
+    "--fdc",
+    type=click.Choice(["none", "spatial", "spectral", "both"]),
+    help="Axes of the Frequency Domain Constraint.",
+)
+@click.option("--fdc-consistency", type=click.FloatRange(0), help="Weight of all coefficients.")
+@click.option("--fdc-high", type=click.FloatRange(0), help="Weight of high frequencies.")
+@click.option("--checkpoint-every", type=click.IntRange(1), help="Updates between checkpoints.")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
+@click.option(
+    "--resume", is_flag=True, help="Go on from the last checkpoint of an interrupted run."
+)
+@click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu.")
+@click.option(
+    "--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes on a node."
+)
+@click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--strategy", default="auto", show_default=True, help="Lightning's: ddp, ...")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="auto takes bf16 on a GPU that has it.",
+)
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Reading processes."
+)
+@options.seed
+@options.wavelengths
+@options.overwrite
+@options.progress
+def command(
+    scenes: tuple[str, ...],
+    out: Path,
+    steps: int | None,
+    batch: int | None,
+    learning_rate: float | None,
+    mask_ratio: float | None,
+    fdc: str | None,
+    fdc_consistency: float | None,
+    fdc_high: float | None,
+    checkpoint_every: int | None,
+    init: Path | None,
+    resume: bool,
+    accelerator: str,
+    devices: int,
+    num_nodes: int,
+    strategy: str,
+    precision: str,
+    workers: int,
+    seed: int,
+    wavelengths: str | None,
+    overwrite: bool,
+    progress: str,
+) -> None:
+    """Pre-train the network on SCENES of any sensors, without labels.
+
+    Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. A run that was
+    interrupted keeps its last checkpoint in OUT.run: go on with --resume.
+    """
+    from hsi_geo.tasks.pretrain import Cluster, PretrainRecipe, pretrain
+
+    default = PretrainRecipe()
+    objective = _replaced(
+        default.objective,
+        mask_ratio=mask_ratio,
+        fdc=fdc,
+        consistency=fdc_consistency,
+        high=fdc_high,
+    )
+    recipe = _replaced(
+        default,
+        objective=objective,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        checkpoint_every=checkpoint_every,
+    )
+    result = pretrain(
+        list(scenes),
+        out,
+        recipe=recipe,
+        cluster=Cluster(accelerator, devices, num_nodes, strategy, precision, workers),  # type: ignore[arg-type]  # click has checked the words
+        init=init,
+        wavelengths=wavelengths,
+        seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+        reporter=reporting.reporter(progress),
+    )
+    if result.is_main:
+        outputs = {"weights": result.weights, "log": result.log, "plot": result.plot}
+        click.echo(pairs([*outputs.items(), ("last loss", f"{result.last_loss:.4f}")]))
+        reporting.tell_result(progress, outputs, last_loss=result.last_loss)
+
+
+def _replaced[T](settings: T, **given: object) -> T:
+    """A frozen dataclass with the values that were given."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(settings, **changes)  # type: ignore[type-var]  # T is a dataclass

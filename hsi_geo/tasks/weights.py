@@ -1,0 +1,59 @@
+"""Pre-trained weights as a value: what `pretrain` makes and `adapt` starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hsi_geo.errors import ModelFileError
+from hsi_geo.io import model_file
+from hsi_geo.models.s2former import S2Former, S2FormerConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A pre-trained encoder.
+
+    Attributes:
+        encoder: In evaluation mode.
+        record: How it was made: recipe, seed, steps, scenes, versions.
+    """
+
+    encoder: S2Former
+    record: Mapping[str, Any]
+
+
+def save_weights(weights: Weights, path: Path) -> None:
+    """Write WEIGHTS; equal weights give equal bytes."""
+    arrays = {f"encoder.{k}": v.cpu().numpy() for k, v in weights.encoder.state_dict().items()}
+    info = {
+        "network": dataclasses.asdict(weights.encoder.config),
+        "record": dict(weights.record),
+    }
+    model_file.save(path, "weights", arrays, info)
+
+
+def load_weights(path: str | os.PathLike[str]) -> Weights:
+    """Read WEIGHTS.
+
+    Raises:
+        ModelFileError: If the file is none, or does not fit this package's network.
+    """
+    arrays, info = model_file.load(Path(path), "weights")
+    try:
+        encoder = S2Former(S2FormerConfig(**info["network"]))
+        state = {k.removeprefix("encoder."): torch.from_numpy(v) for k, v in arrays.items()}
+        encoder.load_state_dict(state)
+        record = info["record"]
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(
+            f"weights '{path}' do not fit this version of hsi-geo",
+            hint="make them again with hsi-geo pretrain, or leave out --weights",
+        ) from error
+    return Weights(encoder.eval(), record)
