@@ -279,3 +279,59 @@ class _Trainer:
 
     def __init__(self, rank: int) -> None:
         self.global_rank = rank
+
+
+@pytest.mark.slow
+def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path: Path) -> None:
+    """A file repeated 256 x 256 times: 9,472 x 13,568 pixels of 90 bands."""
+    scene = make_scene("block.tif", bands=90, tiled=True, blockxsize=16, blockysize=16)
+    big = scene.path
+    for level in range(4):
+        big = repeated(big, tmp_path / f"level{level}.vrt", scene)
+    with rasterio.open(big) as file:
+        assert file.width * file.height * file.count * 2 > 20e9
+    code = (
+        "import resource\n"
+        "from hsi_geo.models.s2former import S2FormerConfig\n"
+        "from hsi_geo.tasks import pretrain as job\n"
+        "small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6\n"
+        "recipe = job.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
+        "before = peak()\n"
+        f"job.pretrain({str(big)!r}, {str(tmp_path / 'w')!r}, recipe=recipe,\n"
+        "    cluster=job.Cluster(accelerator='cpu'))\n"
+        "print(before, peak())\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    before, after = (float(number) for number in run.stdout.split())
+    assert after - before < 1.0, f"{before:.2f} GB before, {after:.2f} GB at most"
+
+
+def repeated(source: Path, path: Path, scene: Planted, times: int = 4) -> Path:
+    """A VRT that shows a scene 4 x 4 times."""
+    with rasterio.open(source) as file:
+        height, width = file.shape
+    t = scene.transform
+    places = [(row * height, col * width) for row in range(times) for col in range(times)]
+    bands = []
+    for band, centre in enumerate(scene.centres_nm, start=1):
+        sources = "".join(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{source.name}</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand>"
+            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+            f'<DstRect xOff="{col}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
+            for row, col in places
+        )
+        bands.append(
+            f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
+            f'<MDI key="wavelength">{centre}</MDI></Metadata>'
+            f"<NoDataValue>-999</NoDataValue>{sources}</VRTRasterBand>"
+        )
+    path.write_text(
+        f'<VRTDataset rasterXSize="{times * width}" rasterYSize="{times * height}">'
+        f"<SRS>{scene.crs}</SRS><GeoTransform>{t.c}, {t.a}, 0, {t.f}, 0, {t.e}</GeoTransform>"
+        + "".join(bands)
+        + "</VRTDataset>",
+        encoding="utf-8",
+    )
+    return path

@@ -25,8 +25,9 @@ from hsi_geo.io.readers.base import Array
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, FloatArray, from_band_name, make_bands, to_nm
 
-#: GDAL leaves `SCENE.properties` beside a compressed ENVI cube unless told not to.
-GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
+#: GDAL leaves `SCENE.properties` beside a compressed ENVI cube unless told not to, and keeps blocks
+#: in memory up to a share of the machine's, which is gigabytes on a large one.
+GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 256 << 20}
 
 Tags = dict[str, str]
 
