@@ -23,11 +23,6 @@ def command(
     shots: str,
     out: Path | None,
     progress: str,
-    aoi: str | None,
-    confidence: bool,
-    probabilities: bool,
-    max_memory: int,
-    overwrite: bool,
     **how: Any,
 ) -> None:
     """Map SCENE from a few shots: adapt a model, map with it, estimate its accuracy.
@@ -37,12 +32,10 @@ def command(
     (.json).
     """
     from hsi_geo.tasks.classify import classify, classify_scenes
-    from hsi_geo.tasks.predict import MapOptions
 
-    reporter = reporting.reporter(progress)
-    what = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
+    how["reporter"] = reporting.reporter(progress)
     if len(scenes) == 1:
-        results = [classify(scenes[0], shots, out=out, options=what, reporter=reporter, **how)]
+        results = [classify(scenes[0], shots, out=out, **how)]
     else:
-        results = classify_scenes(scenes, shots, out=out, options=what, reporter=reporter, **how)
+        results = classify_scenes(scenes, shots, out=out, **how)
     print_maps(results, progress)

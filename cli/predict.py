@@ -24,20 +24,13 @@ def command(
     model: Path,
     out: Path | None,
     progress: str,
-    aoi: str | None,
-    confidence: bool,
-    probabilities: bool,
-    max_memory: int,
-    overwrite: bool,
     **how: Any,
 ) -> None:
     """Map SCENE with an adapted model.
 
     The map is SCENE_classes.tif beside the scene unless -o says otherwise.
     """
-    from hsi_geo.tasks.predict import MapOptions, predict
+    from hsi_geo.tasks.predict import predict
 
-    what = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
-    reporter = reporting.reporter(progress)
-    result = predict(scene, model, out=out, options=what, reporter=reporter, **how)
+    result = predict(scene, model, out=out, reporter=reporting.reporter(progress), **how)
     print_maps([result], progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -63,33 +64,21 @@ from .printing import pairs
 def command(
     scenes: tuple[str, ...],
     out: Path,
-    steps: int | None,
-    batch: int | None,
     learning_rate: float | None,
     mask_ratio: float | None,
     fdc: str | None,
     fdc_consistency: float | None,
     fdc_high: float | None,
     checkpoint_every: int | None,
-    init: Path | None,
-    resume: bool,
-    accelerator: str,
-    devices: int,
-    num_nodes: int,
-    strategy: str,
-    precision: str,
-    workers: int,
-    seed: int,
-    wavelengths: str | None,
-    overwrite: bool,
     progress: str,
+    **how: Any,
 ) -> None:
     """Pre-train the network on SCENES of any sensors, without labels.
 
     Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. A run that was
     interrupted keeps its last checkpoint in OUT.run: go on with --resume.
     """
-    from hsi_geo.tasks.pretrain import Cluster, PretrainRecipe, pretrain
+    from hsi_geo.tasks.pretrain import PretrainRecipe, pretrain
 
     default = PretrainRecipe()
     objective = _replaced(
@@ -102,22 +91,11 @@ def command(
     recipe = _replaced(
         default,
         objective=objective,
-        steps=steps,
-        batch=batch,
         learning_rate=learning_rate,
         checkpoint_every=checkpoint_every,
     )
     result = pretrain(
-        list(scenes),
-        out,
-        recipe=recipe,
-        cluster=Cluster(accelerator, devices, num_nodes, strategy, precision, workers),  # type: ignore[arg-type]  # click has checked the words
-        init=init,
-        wavelengths=wavelengths,
-        seed=seed,
-        resume=resume,
-        overwrite=overwrite,
-        reporter=reporting.reporter(progress),
+        list(scenes), out, recipe=recipe, reporter=reporting.reporter(progress), **how
     )
     if result.is_main:
         outputs = {"weights": result.weights, "log": result.log, "plot": result.plot}

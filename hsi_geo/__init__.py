@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.classify import classify
     from hsi_geo.tasks.demo import demo
-    from hsi_geo.tasks.predict import MapOptions, predict
+    from hsi_geo.tasks.predict import predict
     from hsi_geo.tasks.pretrain import pretrain
 
 _HOMES = {
     "HsiGeoError": "hsi_geo.errors",
     "HyperspectralScene": "hsi_geo.io.datasets",
-    "MapOptions": "hsi_geo.tasks.predict",
     "ShotLabels": "hsi_geo.io.datasets",
     "ShotSampler": "hsi_geo.io.samplers",
     "ValidPatchSampler": "hsi_geo.io.samplers",
@@ -40,7 +39,6 @@ _HOMES = {
 __all__ = [
     "HsiGeoError",
     "HyperspectralScene",
-    "MapOptions",
     "ShotLabels",
     "ShotSampler",
     "ValidPatchSampler",

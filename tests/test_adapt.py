@@ -16,7 +16,7 @@ import rasterio.windows
 import shapely
 import torch
 
-from hsi_geo import MapOptions, adapt, classify, predict, read_shots
+from hsi_geo import adapt, classify, predict, read_shots
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.io.scene import open_scene
 from hsi_geo.tasks import adapt as adaptation
@@ -81,13 +81,15 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path) -> None:
 
 def test_adapt_then_predict_is_classify_byte_for_byte(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", crs="EPSG:4326")
-    what = MapOptions(confidence=True, probabilities=True)
-    one = classify(planted.path, shots, out=tmp_path / "one.tif", seed=4, options=what)
-    adapt(planted.path, shots, out=tmp_path / "model.safetensors", seed=4)
+    what: Any = {"confidence": True, "probabilities": True}
+    one = classify(planted.path, shots, out=tmp_path / "one.tif", seed=4, **what)
+    adapted = adapt(planted.path, shots, out=tmp_path / "model.safetensors", seed=4)
     model = tmp_path / "model.safetensors"
-    two = predict(planted.path, model, out=tmp_path / "two.tif", options=what)
+    two = predict(planted.path, model, out=tmp_path / "two.tif", **what)
+    three = predict(planted.path, adapted, out=tmp_path / "three.tif", **what)
     for name, path in one.paths.as_dict().items():
         assert path.read_bytes() == two.paths.as_dict()[name].read_bytes(), name
+        assert path.read_bytes() == three.paths.as_dict()[name].read_bytes(), name
 
 
 def test_seeds_decide(planted: Planted, tmp_path: Path) -> None:
@@ -277,7 +279,8 @@ def test_berlin(data: Path, tmp_path: Path) -> None:
         folder / "LandCov_BerlinUrbanGradient.shp",
         class_field="Level_2",
         out=tmp_path / "berlin.tif",
-        options=MapOptions(confidence=True, probabilities=True),
+        confidence=True,
+        probabilities=True,
     )
     assert all(path.is_file() for path in result.paths.all)
     assert [c.name for c in result.classes] == sorted(c.name for c in result.classes)

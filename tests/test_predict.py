@@ -24,7 +24,7 @@ from hsi_geo.models.classifier import Classifier, Spectral, band_map
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening, learn_whitening
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, save_model
-from hsi_geo.tasks.predict import MapOptions, MapResult, predict
+from hsi_geo.tasks.predict import MapResult, predict
 from hsi_geo.tiling import Tiling
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -74,8 +74,8 @@ def run(tmp_path: Path) -> Callable[..., npt.NDArray[np.uint8]]:
     def run_(scene: Path, model: AdaptedModel, **options: Any) -> npt.NDArray[np.uint8]:
         path = tmp_path / "model.safetensors"
         save_model(model, path)
-        what = MapOptions(overwrite=True, **options)
-        return map_of(predict(scene, path, out=tmp_path / "map.tif", options=what))
+        out = tmp_path / "map.tif"
+        return map_of(predict(scene, path, out=out, overwrite=True, **options))
 
     return run_
 
@@ -260,8 +260,9 @@ def test_rotated_scene_is_refused_with_the_cure(make_scene: MakeScene, run: Run)
 def test_confidence_and_probabilities_agree_with_the_map(planted: Planted, tmp_path: Path) -> None:
     model = model_for(planted.path)
     save_model(model, tmp_path / "model.safetensors")
-    what = MapOptions(confidence=True, probabilities=True)
-    result = predict(planted.path, tmp_path / "model.safetensors", options=what)
+    result = predict(
+        planted.path, tmp_path / "model.safetensors", confidence=True, probabilities=True
+    )
     assert result.paths.classes == planted.path.with_name("scene_classes.tif")
     ids = map_of(result)
     valid = ids > 0

@@ -31,7 +31,6 @@ MakeScene = Callable[..., Planted]
 
 SMALL = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
 RECIPE = job.PretrainRecipe(network=SMALL, steps=12, batch=4, checkpoint_every=4)
-CPU = job.Cluster(accelerator="cpu")
 
 
 def weights_of(path: Path) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def test_any_mix_of_sensors_gives_weights_a_log_and_a_plot(
 ) -> None:
     scenes = [make_scene("a.tif").path, make_scene("b.tif", bands=17, crs=None, seed=3).path]
     out = tmp_path / "w.safetensors"
-    result = job.pretrain(scenes, out, recipe=RECIPE, cluster=CPU)
+    result = job.pretrain(scenes, out, recipe=RECIPE, accelerator="cpu")
     assert result.plot.read_bytes().startswith(b"\x89PNG")
     lines = result.log.read_text().splitlines()
     assert len(lines) == 13
@@ -63,7 +62,7 @@ def test_any_mix_of_sensors_gives_weights_a_log_and_a_plot(
 def test_same_seed_same_weights(planted: Planted, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(seed + 40)
-        job.pretrain(planted.path, tmp_path / name, recipe=RECIPE, cluster=CPU, seed=seed)
+        job.pretrain(planted.path, tmp_path / name, recipe=RECIPE, accelerator="cpu", seed=seed)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert not same(tmp_path / "a", tmp_path / "c")
 
@@ -134,7 +133,7 @@ def test_interrupted_run_is_not_overwritten_unasked(planted: Planted, tmp_path: 
     run.mkdir()
     (run / job.CHECKPOINT).write_bytes(b"precious")
     with pytest.raises(OptionError, match="interrupted run"):
-        job.pretrain(planted.path, tmp_path / "w.safetensors", recipe=RECIPE, cluster=CPU)
+        job.pretrain(planted.path, tmp_path / "w.safetensors", recipe=RECIPE, accelerator="cpu")
     assert (run / job.CHECKPOINT).read_bytes() == b"precious"
 
 
@@ -150,7 +149,7 @@ def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(job._Progress, "on_train_batch_end", stop)
         with pytest.raises(HsiGeoError, match="stopped by the test"):
-            job.pretrain(planted.path, out, recipe=RECIPE, cluster=CPU)
+            job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu")
 
 
 def test_checkpoint_of_another_run_is_refused(
@@ -159,7 +158,7 @@ def test_checkpoint_of_another_run_is_refused(
     out = tmp_path / "w.safetensors"
     interrupted(planted, out, monkeypatch)
     with pytest.raises(ModelFileError, match="another recipe"):
-        job.pretrain(planted.path, out, recipe=RECIPE, cluster=CPU, seed=9, resume=True)
+        job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", seed=9, resume=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", pickle.dumps(print)])
@@ -170,7 +169,7 @@ def test_damaged_checkpoint_is_refused(
     interrupted(planted, out, monkeypatch)
     (tmp_path / "w.safetensors.run" / job.CHECKPOINT).write_bytes(damage)
     with pytest.raises(ModelFileError, match=r"damaged or no checkpoint.*--overwrite"):
-        job.pretrain(planted.path, out, recipe=RECIPE, cluster=CPU, resume=True)
+        job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
 
 def test_full_disk_leaves_the_earlier_checkpoint(
@@ -191,10 +190,10 @@ def test_full_disk_leaves_the_earlier_checkpoint(
 
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", full)
     with pytest.raises(HsiGeoError, match=r"step 8 cannot be written .*No space.*--resume"):
-        job.pretrain(planted.path, out, recipe=RECIPE, cluster=CPU)
+        job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu")
     monkeypatch.undo()
-    job.pretrain(planted.path, out, recipe=RECIPE, cluster=CPU, resume=True)
-    job.pretrain(planted.path, tmp_path / "whole", recipe=RECIPE, cluster=CPU)
+    job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
+    job.pretrain(planted.path, tmp_path / "whole", recipe=RECIPE, accelerator="cpu")
     assert same(out, tmp_path / "whole")
 
 
@@ -210,7 +209,7 @@ def test_loss_that_is_no_number_names_the_scene(
     with pytest.raises(
         HsiGeoError, match=r"loss of step 1 is not a number, on scene '.*scene.tif'"
     ):
-        job.pretrain(planted.path, tmp_path / "w", recipe=RECIPE, cluster=CPU)
+        job.pretrain(planted.path, tmp_path / "w", recipe=RECIPE, accelerator="cpu")
     assert not (tmp_path / "w").exists()
 
 
@@ -218,20 +217,24 @@ def test_scene_without_data_is_named(planted: Planted, tmp_path: Path) -> None:
     with rasterio.open(planted.path, "r+") as file:
         file.write(np.full(planted.values.shape, -999, np.int16))
     with pytest.raises(SceneError, match=r"scene\.tif' has no data"):
-        job.pretrain(planted.path, tmp_path / "w", recipe=RECIPE, cluster=CPU)
+        job.pretrain(planted.path, tmp_path / "w", recipe=RECIPE, accelerator="cpu")
 
 
 def test_weights_to_start_from_are_used_and_checked(planted: Planted, tmp_path: Path) -> None:
-    job.pretrain(planted.path, tmp_path / "a", recipe=RECIPE, cluster=CPU)
-    job.pretrain(planted.path, tmp_path / "b", recipe=RECIPE, cluster=CPU, init=tmp_path / "a")
+    job.pretrain(planted.path, tmp_path / "a", recipe=RECIPE, accelerator="cpu")
+    job.pretrain(
+        planted.path, tmp_path / "b", recipe=RECIPE, accelerator="cpu", init=tmp_path / "a"
+    )
     assert not same(tmp_path / "a", tmp_path / "b")
     other = job.PretrainRecipe(network=S2FormerConfig(window_px=8, width=32, heads=2), steps=2)
     with pytest.raises(ModelFileError, match="another shape"):
-        job.pretrain(planted.path, tmp_path / "c", recipe=other, cluster=CPU, init=tmp_path / "a")
+        job.pretrain(
+            planted.path, tmp_path / "c", recipe=other, accelerator="cpu", init=tmp_path / "a"
+        )
     (tmp_path / "pickle").write_bytes(pickle.dumps({"encoder": 1}))
     with pytest.raises(ModelFileError, match="no pickle is ever read"):
         job.pretrain(
-            planted.path, tmp_path / "d", recipe=RECIPE, cluster=CPU, init=tmp_path / "pickle"
+            planted.path, tmp_path / "d", recipe=RECIPE, accelerator="cpu", init=tmp_path / "pickle"
         )
 
 
@@ -299,7 +302,7 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
         "recipe = job.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
         "before = peak()\n"
         f"job.pretrain({str(big)!r}, {str(tmp_path / 'w')!r}, recipe=recipe,\n"
-        "    cluster=job.Cluster(accelerator='cpu'))\n"
+        "    accelerator='cpu')\n"
         "print(before, peak())\n"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -6,6 +6,7 @@ files anew in every DataLoader worker.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from hsi_geo.io.scene import (
     require_upright,
     spectral_view,
 )
-from hsi_geo.io.shots import ShotPixels, Shots, burn
+from hsi_geo.io.shots import ShotPixels, Shots, burn, read_shots
 from hsi_geo.tiling import Grid, Window
 
 Sample = dict[str, Any]
@@ -150,7 +151,7 @@ class ShotLabels(_PlacedDataset):
     ``feature`` (H, W) int64, row of `Shots.frame` or -1, beside ``bounds`` and ``transform``.
 
     Args:
-        shots: In any CRS.
+        shots: In any CRS; a vector file, or shots read before.
         like: The scenes whose pixels the shots label.
         all_touched: Take every pixel a polygon touches.
         transforms: Applied to each sample.
@@ -164,12 +165,13 @@ class ShotLabels(_PlacedDataset):
 
     def __init__(
         self,
-        shots: Shots,
+        shots: str | os.PathLike[str] | Shots,
         like: HyperspectralScene,
         *,
         all_touched: bool = False,
         transforms: Transforms | None = None,
     ) -> None:
+        shots = read_shots(shots)
         self.grids = like.grids
         self.paths = [shots.source]
         self.transforms = transforms

@@ -27,19 +27,25 @@ _KEY = "hsi_geo"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> None:
-    """Write arrays and a description.
+def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> bytes:
+    """What a file holds; equal arrays and descriptions give equal bytes.
 
     Args:
-        path: Where.
         kind: "model" (adapted, ready to predict) or "weights" (pre-trained).
         arrays: By name.
         info: Anything JSON can hold.
     """
     text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "info": info}, sort_keys=True)
     contiguous = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    # By way of bytes: safetensors' own writer leaves files that only their owner can read.
-    path.write_bytes(serialise(contiguous, metadata={_KEY: text}))
+    return bytes(serialise(contiguous, metadata={_KEY: text}))
+
+
+def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> None:
+    """Write what `dump` gives.
+
+    By way of bytes: safetensors' own writer leaves files that only their owner can read.
+    """
+    path.write_bytes(dump(kind, arrays, info))
 
 
 def load(path: Path, kind: str) -> tuple[Arrays, Any]:

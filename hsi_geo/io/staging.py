@@ -69,3 +69,23 @@ def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Pa
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def make_folder(folder: Path) -> bool:
+    """Make a folder for outputs if it is not there.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        OutputError: If it cannot be.
+    """
+    if folder.is_dir():
+        return False
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(
+            f"folder '{folder}' cannot be made ({error.strerror})", hint="choose another folder"
+        ) from error
+    return True

@@ -42,8 +42,8 @@ class AdaptedModel:
     record: Mapping[str, Any]
 
 
-def save_model(model: AdaptedModel, path: Path) -> None:
-    """Write MODEL; equal models give equal bytes."""
+def model_bytes(model: AdaptedModel) -> bytes:
+    """What MODEL holds; equal models give equal bytes."""
     arrays = {f"network.{k}": v.numpy() for k, v in model.classifier.state_dict().items()}
     arrays |= {
         "centres_nm": model.spectral.centres_nm,
@@ -57,7 +57,12 @@ def save_model(model: AdaptedModel, path: Path) -> None:
         "tiling": dataclasses.asdict(model.tiling),
         "record": dict(model.record),
     }
-    model_file.save(path, "model", arrays, info)
+    return model_file.dump("model", arrays, info)
+
+
+def save_model(model: AdaptedModel, path: Path) -> None:
+    """Write MODEL."""
+    path.write_bytes(model_bytes(model))
 
 
 def load_model(path: str | os.PathLike[str]) -> AdaptedModel:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import xarray as xr
 
@@ -14,15 +15,33 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.scene import SomeScene, name_of, open_scene, require_upright
 from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.adapted import load_model
-from hsi_geo.tasks.predict import MapOptions, MapResult, map_paths, write_map
+from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions, MapResult, map_paths, write_map
 from hsi_geo.tasks.runtime import file_hash
 
 SomeShots = str | os.PathLike[str] | Shots
+
+
+class Settings(TypedDict, total=False):
+    """Everything but scene, shots and output; see `classify` for what each means."""
+
+    class_field: str | None
+    layer: str | None
+    all_touched: bool
+    wavelengths: str | None
+    aoi: str | os.PathLike[str] | None
+    confidence: bool
+    probabilities: bool
+    overwrite: bool
+    max_memory: int
+    seed: int
+    device: str
+    threads: int | None
+    reporter: Reporter | None
 
 
 def classify(
@@ -34,7 +53,11 @@ def classify(
     layer: str | None = None,
     all_touched: bool = False,
     wavelengths: str | None = None,
-    options: MapOptions | None = None,
+    aoi: str | os.PathLike[str] | None = None,
+    confidence: bool = False,
+    probabilities: bool = False,
+    overwrite: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
@@ -53,7 +76,11 @@ def classify(
         layer: See `read_shots`.
         all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
         wavelengths: See `open_scene`.
-        options: What else to write, and how.
+        aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
+        confidence: Also write ``MAP_confidence.tif``.
+        probabilities: Also write ``MAP_probabilities.tif``.
+        overwrite: Replace outputs that are there.
+        max_memory: Bytes that blocks of the scene may take together while mapping.
         seed: Same seed, machine and thread count give the same bytes.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.
@@ -65,8 +92,8 @@ def classify(
     Raises:
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
-    options = options or MapOptions()
     opened = open_scene(scene, wavelengths=wavelengths)
+    options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
     job = _Job(class_field, layer, all_touched, wavelengths, options, seed, device, threads)
     return job.run([opened], shots, [map_paths(opened, out, options)], reporter)[0]
 
@@ -76,15 +103,7 @@ def classify_scenes(
     shots: SomeShots,
     *,
     out: str | os.PathLike[str] | None,
-    class_field: str | None = None,
-    layer: str | None = None,
-    all_touched: bool = False,
-    wavelengths: str | None = None,
-    options: MapOptions | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
-    reporter: Reporter | None = None,
+    **settings: Unpack[Settings],
 ) -> list[MapResult]:
     """Adapt one model to several scenes of a sensor and map all of them.
 
@@ -92,15 +111,7 @@ def classify_scenes(
         scenes: The scenes; each shot goes to the one it lies in.
         shots: As for `classify`.
         out: Folder for the maps, made if need be; each is ``SCENE_classes.tif``.
-        class_field: As for `classify`, like all that follow.
-        layer: See there.
-        all_touched: See there.
-        wavelengths: See there.
-        options: See there.
-        seed: See there.
-        device: See there.
-        threads: See there.
-        reporter: See there.
+        **settings: As for `classify`.
 
     Returns:
         One result a scene. All maps appear together, when the last one is whole.
@@ -108,19 +119,34 @@ def classify_scenes(
     Raises:
         HsiGeoError: If a scene, the shots or the folder cannot be used.
     """
-    options = options or MapOptions()
     if out is None:
         raise OptionError("several scenes need a folder for their maps", hint="give one with -o")
-    opened = [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
-    paths = [map_paths(s, Path(out) / f"{_stem(s, opened)}_classes.tif", options) for s in opened]
-    made = not Path(out).exists()
-    Path(out).mkdir(exist_ok=True)
-    job = _Job(class_field, layer, all_touched, wavelengths, options, seed, device, threads)
+    folder = Path(out)
+    options = MapOptions(
+        settings.get("confidence", False),
+        settings.get("probabilities", False),
+        settings.get("aoi"),
+        settings.get("overwrite", False),
+        settings.get("max_memory", DEFAULT_MEMORY),
+    )
+    job = _Job(
+        settings.get("class_field"),
+        settings.get("layer"),
+        settings.get("all_touched", False),
+        settings.get("wavelengths"),
+        options,
+        settings.get("seed", 0),
+        settings.get("device", "auto"),
+        settings.get("threads"),
+    )
+    opened = [open_scene(scene, wavelengths=job.wavelengths) for scene in scenes]
+    paths = [map_paths(s, folder / f"{_stem(s, opened)}_classes.tif", options) for s in opened]
+    made = make_folder(folder)
     try:
-        return job.run(opened, shots, paths, reporter)
+        return job.run(opened, shots, paths, settings.get("reporter"))
     except BaseException:
         if made:
-            Path(out).rmdir()
+            folder.rmdir()
         raise
 
 
@@ -167,13 +193,13 @@ class _Job:
                 threads=self.threads,
                 reporter=reporter,
             )
-            model = load_model(model_path)
+            model, model_hash = load_model(model_path), file_hash(model_path)
             records = [
                 write_map(
                     scene,
                     model,
                     one.moved(where),
-                    model_hash=file_hash(model_path),
+                    model_hash=model_hash,
                     options=self.options,
                     device=self.device,
                     threads=self.threads,

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from hsi_geo.errors import OutputError
 from hsi_geo.io.indian_pines import LabelledScene, load_indian_pines, write_points, write_scene
 from hsi_geo.io.picture import draw_panels, false_colour
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.benchmark import BASELINES, Scores, draw_shots, map_with_baseline, score
 from hsi_geo.tasks.classify import classify
-from hsi_geo.tasks.predict import MapOptions, MapResult
+from hsi_geo.tasks.predict import MapResult
 
 SHOTS_PER_CLASS = 5
 SEED = 1330  # the first of the few-shot literature's ten
@@ -76,7 +75,8 @@ def demo(
         scene_path,
         shots_path,
         out=target / "indian_pines_classes.tif",
-        options=MapOptions(confidence=True, overwrite=True),
+        confidence=True,
+        overwrite=True,
         seed=seed,
         device=device,
         threads=threads,
@@ -109,7 +109,7 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
     """
     scene = load_indian_pines()
     shots = draw_shots(scene.truth, SHOTS_PER_CLASS, seed)
-    _make(folder)
+    make_folder(folder)
     finals = [folder / "indian_pines.tif", folder / "indian_pines_shots.gpkg"]
     with staged(finals, overwrite=True) as where:
         write_scene(
@@ -122,15 +122,6 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
         )
         write_points(scene, shots, where[finals[1]])
     return finals[0], finals[1], shots
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"folder '{folder}' cannot be made ({error.strerror})", hint="choose another folder"
-        ) from error
 
 
 def _in_truth_order(result: MapResult, scene: LabelledScene) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ the work otherwise gives the same map.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,8 +42,8 @@ from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import BandMap
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
-from hsi_geo.tasks.adapted import AdaptedModel, load_model, require_cover
-from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, versions
+from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
+from hsi_geo.tasks.runtime import computing, scene_hash, versions
 from hsi_geo.tiling import Grid, TileLattice, Window, blocks
 
 #: Windows that go through the network together.
@@ -50,6 +51,10 @@ BATCH = 64
 
 #: Rows and columns of a block in multiples of this fill whole blocks of the written file.
 BLOCK_PX = 256
+
+
+#: Bytes that blocks of a scene may take together.
+DEFAULT_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +90,20 @@ class MapOptions:
     probabilities: bool = False
     aoi: str | os.PathLike[str] | None = None
     overwrite: bool = False
-    max_memory: int = 1 << 30
+    max_memory: int = DEFAULT_MEMORY
 
 
 def predict(
     scene: SomeScene,
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | AdaptedModel,
     *,
     out: str | os.PathLike[str] | None = None,
     wavelengths: str | None = None,
-    options: MapOptions | None = None,
+    aoi: str | os.PathLike[str] | None = None,
+    confidence: bool = False,
+    probabilities: bool = False,
+    overwrite: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
     device: str = "auto",
     threads: int | None = None,
     reporter: Reporter | None = None,
@@ -103,10 +112,14 @@ def predict(
 
     Args:
         scene: Any scene that covers the model's wavelengths.
-        model: File made by `adapt`.
+        model: What `adapt` returned, or the file it wrote.
         out: The map; by default ``SCENE_classes.tif`` beside the scene.
         wavelengths: See `open_scene`.
-        options: What else to write, and how.
+        aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
+        confidence: Also write ``MAP_confidence.tif``.
+        probabilities: Also write ``MAP_probabilities.tif``.
+        overwrite: Replace outputs that are there.
+        max_memory: Bytes that blocks of the scene may take together.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.
         reporter: Receives progress and messages.
@@ -118,16 +131,16 @@ def predict(
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    options = options or MapOptions()
+    options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
     opened = open_scene(scene, wavelengths=wavelengths)
     paths = map_paths(opened, out, options)
-    adapted = load_model(model)
-    with staged(paths.all, overwrite=options.overwrite) as where:
+    adapted = model if isinstance(model, AdaptedModel) else load_model(model)
+    with staged(paths.all, overwrite=overwrite) as where:
         record = write_map(
             opened,
             adapted,
             paths.moved(where),
-            model_hash=file_hash(model),
+            model_hash=hashlib.sha256(model_bytes(adapted)).hexdigest(),
             options=options,
             device=device,
             threads=threads,

@@ -76,24 +76,14 @@ class PretrainRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where Lightning runs it; the words are Lightning's own.
+class _Cluster:
+    """Where Lightning runs it; the words are Lightning's own."""
 
-    Attributes:
-        accelerator: "auto", "cpu" or "gpu".
-        devices: Processes on a node.
-        num_nodes: Nodes.
-        strategy: "auto", "ddp", ...
-        precision: "auto" takes bf16 on a GPU that has it.
-        workers: DataLoader workers for each process.
-    """
-
-    accelerator: str = "auto"
-    devices: int = 1
-    num_nodes: int = 1
-    strategy: str = "auto"
-    precision: Precision = "auto"
-    workers: int = 0
+    accelerator: str
+    devices: int
+    num_nodes: int
+    strategy: str
+    precision: Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +109,19 @@ def pretrain(
     scenes: SomeScenes,
     out: str | os.PathLike[str],
     *,
+    steps: int | None = None,
+    batch: int | None = None,
     recipe: PretrainRecipe | None = None,
-    cluster: Cluster | None = None,
     init: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    accelerator: str = "auto",
+    devices: int = 1,
+    num_nodes: int = 1,
+    strategy: str = "auto",
+    precision: Precision = "auto",
+    workers: int = 0,
     wavelengths: str | None = None,
     seed: int = 0,
-    resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> PretrainResult:
@@ -134,12 +131,19 @@ def pretrain(
         scenes: Any mix of scenes and sensors; each is read by windows.
         out: The weights; the log and its plot get names that follow from it, and
             ``OUT.run`` holds the checkpoint until all is done.
-        recipe: None for the default.
-        cluster: None for one process.
+        steps: Updates; None takes the recipe's.
+        batch: Windows in an update, for each process; None takes the recipe's.
+        recipe: All else; None for the default.
         init: Weights to start from.
+        resume: Go on from the checkpoint of an interrupted run, if there is one.
+        accelerator: Lightning's: "auto", "cpu" or "gpu".
+        devices: Lightning's: processes on a node.
+        num_nodes: Lightning's: nodes.
+        strategy: Lightning's: "auto", "ddp", ...
+        precision: "auto" takes bf16 on a GPU that has it.
+        workers: Reading processes for each process.
         wavelengths: See `open_scene`.
         seed: Same seed, machine, thread and process count give the same weights.
-        resume: Go on from the checkpoint of an interrupted run, if there is one.
         overwrite: Replace ``out``, and start anew over an interrupted run.
         reporter: Receives progress and messages.
 
@@ -150,7 +154,9 @@ def pretrain(
         HsiGeoError: If scenes, output, checkpoint or initial weights cannot be used, or the loss
             is not a number; the message says why.
     """
-    recipe, cluster = recipe or PretrainRecipe(), cluster or Cluster()
+    recipe = recipe or PretrainRecipe()
+    recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
+    cluster = _Cluster(accelerator, devices, num_nodes, strategy, precision)
     reporter = reporter or LoggingReporter()
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
         reporter = _Silent()  # the first process speaks for all
@@ -173,7 +179,7 @@ def pretrain(
             reporter.log(f"going on after step {module.first}")
         callbacks = [_Checkpoint(run), _Log(run), _Progress(reporter)]
         trainer = _trainer(recipe.steps - module.first, cluster, callbacks)
-        _fit(trainer, module, _Batches(sources, recipe, seed, cluster.workers, module.first))
+        _fit(trainer, module, _Batches(sources, recipe, seed, workers, module.first))
         main = trainer.is_global_zero
         rows = _read_log(run / LOG)
         if main:
@@ -495,7 +501,7 @@ class _Silent:
         """Ignored."""
 
 
-def _trainer(steps: int, cluster: Cluster, callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(steps: int, cluster: _Cluster, callbacks: list[pl.Callback]) -> pl.Trainer:
     gpu = cluster.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     bf16 = cluster.precision == "bf16" or (
         cluster.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
