@@ -124,7 +124,7 @@ def test_batches_do_not_show(
 ) -> None:
     model = model_for(planted.path)
     whole = run(planted.path, model)
-    monkeypatch.setattr("hsi_geo.tasks.predict.BATCH", batch)
+    monkeypatch.setattr("hsi_geo.tasks.sliding.BATCH", batch)
     assert (run(planted.path, model) != whole).mean() < 0.001
 
 

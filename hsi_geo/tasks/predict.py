@@ -1,9 +1,4 @@
-"""The sliding-window predictor: any scene, any size, one block at a time.
-
-A block of the map is computed from all windows that touch it, and windows sit where the scene's
-place says, not where the block begins. So blocks are units of reading and writing only: cutting
-the work otherwise gives the same map.
-"""
+"""The sliding-window predictor: any scene, any size, one block at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +16,6 @@ import shapely
 import torch
 import xarray as xr
 from torch import Tensor
-from torch.nn import functional as F
 
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.area import area_mask, read_area
@@ -32,7 +26,6 @@ from hsi_geo.io.scene import (
     grid_of,
     name_of,
     open_scene,
-    read_window,
     require_upright,
     spectral_view,
 )
@@ -44,10 +37,8 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
-from hsi_geo.tiling import Grid, TileLattice, Window, blocks
-
-#: Windows that go through the network together.
-BATCH = 64
+from hsi_geo.tasks.sliding import SlidingWindow
+from hsi_geo.tiling import Grid, Window, blocks
 
 #: Rows and columns of a block in multiples of this fill whole blocks of the written file.
 BLOCK_PX = 256
@@ -224,13 +215,16 @@ class _Mapper:
     ) -> None:
         config = model.classifier.backbone.config
         mapped = band_map(config, model.spectral, centres_nm)
-        self.model = model
-        self.view = view
+        bands = BandMap(*(part.to(device) for part in mapped))
+        network = model.classifier.to(device)
+
+        def probabilities(image: Tensor, valid: Tensor) -> Tensor:
+            logits: Tensor = network(image.to(device), valid.to(device), bands)
+            return logits.softmax(dim=1).cpu()
+
         self.grid = grid_of(view)
-        self.device = device
-        self.network = model.classifier.to(device)
-        self.bands = BandMap(*(part.to(device) for part in mapped))
-        self.weights = torch.from_numpy(model.tiling.weights())
+        self.classes = len(model.classes)
+        self.sliding = SlidingWindow(view, model.tiling, probabilities, self.classes)
 
     def block(self, window: Window, area: shapely.Geometry | None) -> npt.NDArray[np.float32]:
         """(K, height, width) probabilities, all 0 where there is no data or outside the area.
@@ -240,47 +234,17 @@ class _Mapper:
         """
         wanted = None if area is None else area_mask(area, self.grid, window)
         if wanted is not None and not wanted.any():
-            return np.zeros((len(self.model.classes), *window.shape), np.float32)
-        lattice = self.model.tiling.covering(window, self.grid.origin_px)
-        image, valid = read_window(self.view, lattice.extent)
-        rows, cols = window.relative_to(lattice.extent).slices
-        here = valid[rows, cols] if wanted is None else valid[rows, cols] & wanted
-        blended = self._blend(torch.from_numpy(image), torch.from_numpy(valid), lattice)
-        blended = blended[:, rows, cols]
-        total = blended.sum(dim=0)
-        probabilities = (blended / total.clamp(min=1e-30)).numpy() * here
-        missed = int((here & ~(total.numpy() > 0)).sum())
+            return np.zeros((self.classes, *window.shape), np.float32)
+        probabilities, valid = self.sliding.block(window)
+        here = valid if wanted is None else valid & wanted
+        missed = int((here & ~(probabilities.sum(axis=0) > 0.5)).sum())
         if missed:
             raise HsiGeoError(
                 f"{missed} pixels with data got no class in rows {window.row} to "
                 f"{window.row + window.height}",
                 hint="look at the scene's values with hsi-geo info, or adapt the model anew",
             )
-        return np.asarray(probabilities, np.float32)
-
-    @torch.inference_mode()
-    def _blend(self, image: Tensor, valid: Tensor, lattice: TileLattice) -> Tensor:
-        """(K, *extent) weighted sum of the probabilities of all windows that hold data."""
-        size, stride = lattice.tiling.size_px, lattice.tiling.stride_px
-        images = image.unfold(1, size, stride).unfold(2, size, stride)  # (C, R, Q, P, P), a view
-        valids = valid.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, P, P)
-        at_row, at_col = torch.nonzero(valids.any(dim=-1).any(dim=-1), as_tuple=True)
-        classes = len(self.model.classes)
-        patches = torch.zeros(lattice.rows * lattice.cols, classes, size, size)
-        for start in range(0, len(at_row), BATCH):
-            r, c = at_row[start : start + BATCH], at_col[start : start + BATCH]
-            patches[r * lattice.cols + c] = self._name(
-                images[:, r, c].transpose(0, 1), valids[r, c]
-            )
-        columns = patches.flatten(1).T[None]  # (1, K * P * P, R * Q)
-        return F.fold(columns, lattice.extent.shape, (size, size), stride=stride)[0]
-
-    def _name(self, image: Tensor, valid: Tensor) -> Tensor:
-        """(B, C, P, P) values to (B, K, P, P) weighted probabilities, 0 where not valid."""
-        logits: Tensor = self.network(
-            image.contiguous().to(self.device), valid.to(self.device), self.bands
-        )
-        return logits.softmax(dim=1).cpu() * self.weights * valid[:, None]
+        return np.where(here, probabilities, np.float32(0.0))
 
 
 def _record(
