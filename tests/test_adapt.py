@@ -19,9 +19,9 @@ import torch
 from hsi_geo import adapt, classify, predict, read_shots
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.io.scene import open_scene
-from hsi_geo.tasks import adapt as adaptation
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, wilson
 from hsi_geo.tasks.classify import classify_scenes
+from hsi_geo.tasks.gathering import gather
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -236,8 +236,14 @@ def test_held_out_labels_are_nowhere_in_what_is_learnt_from(
     planted: Planted, tmp_path: Path
 ) -> None:
     shots = read_shots(planted.shots(tmp_path / "shots.gpkg"))
-    training = adaptation.gather(
-        [open_scene(planted.path)], shots, adaptation.DEFAULT_RECIPE, False, 0, Recorder()
+    training = gather(
+        [open_scene(planted.path)],
+        shots,
+        window_px=8,
+        most=400,
+        all_touched=False,
+        seed=0,
+        reporter=Recorder(),
     )
     held = hold_out(training.labels, training.groups, np.random.default_rng(0))
     assert held is not None

@@ -74,18 +74,59 @@ def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[x
     return [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
 
 
+def scene_from_array(
+    values: npt.NDArray[Any],
+    centres_nm: npt.NDArray[np.float64],
+    *,
+    fwhm_nm: npt.NDArray[np.float64] | None = None,
+    grid: Grid | None = None,
+    nodata: float | None = None,
+    name: str = "array",
+) -> xr.DataArray:
+    """A scene from values in memory, as `open_scene` would give it.
+
+    Args:
+        values: (C, H, W) in any type.
+        centres_nm: (C,) band centres in any order.
+        fwhm_nm: (C,) widths, None for the distances between bands.
+        grid: Place of the pixels; None counts them from the upper left.
+        nodata: Value that means no data, None if none does.
+        name: For messages.
+
+    Returns:
+        (band, y, x) array.
+
+    Raises:
+        SceneError: If shapes do not fit each other.
+    """
+    if values.ndim != 3 or len(values) != len(centres_nm):
+        raise SceneError(
+            f"array '{name}' has the shape {values.shape} and there are {len(centres_nm)} band "
+            "centres",
+            hint="give (bands, rows, columns) and one centre a band",
+        )
+    bands = make_bands(np.asarray(centres_nm, np.float64), fwhm_nm=fwhm_nm, source="given")
+    coords: dict[str, Any] = {
+        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
+        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
+        "good": ("band", bands.good),
+        "band": np.arange(1, len(values) + 1),
+    }
+    attrs: dict[str, Any] = {"source": name, "wavelength_source": bands.source}
+    if nodata is not None:
+        attrs["_FillValue"] = nodata
+    grid = grid or Grid(values.shape[1], values.shape[2], Affine.identity(), None)
+    scene = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, name=name, attrs=attrs)
+    return _placed(scene, grid)
+
+
 def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
-    grid = file.grid
-    rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
     coords: dict[str, Any] = {
         "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
         "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
         "good": ("band", bands.good),
         "band": np.arange(1, file.band_count + 1),
     }
-    if not grid.is_rotated:
-        coords["y"] = grid.transform.e * rows + grid.transform.f
-        coords["x"] = grid.transform.a * cols + grid.transform.c
     scene = xr.DataArray(
         xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
         coords=coords,
@@ -100,6 +141,17 @@ def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     )
     if not np.isnan(file.nodata).all():
         scene.attrs["_FillValue"] = _one_or_all(file.nodata)
+    return _placed(scene, file.grid)
+
+
+def _placed(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """The array with its grid: coordinates of pixel centres, transform and CRS."""
+    if not grid.is_rotated:
+        rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
+        scene = scene.assign_coords(
+            y=grid.transform.e * rows + grid.transform.f,
+            x=grid.transform.a * cols + grid.transform.c,
+        )
     placed: xr.DataArray = scene.rio.write_transform(grid.transform)
     if grid.crs is not None:
         placed = placed.rio.write_crs(grid.crs.to_wkt())

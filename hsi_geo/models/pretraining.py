@@ -38,8 +38,8 @@ class Objective:
             10.1109/lgrs.2024.3360184).
     """
 
-    mask_ratio: float = 0.75
-    visible: float = 0.0
+    mask_ratio: float = 0.5
+    visible: float = 0.3
     fdc: Axes = "spatial"
     consistency: float = 0.1
     high: float = 0.1

@@ -30,19 +30,15 @@ from hsi_geo.errors import HsiGeoError, ModelFileError, OptionError, SceneError
 from hsi_geo.io.datasets import HyperspectralScene
 from hsi_geo.io.picture import draw_losses
 from hsi_geo.io.samplers import ValidPatchSampler
-from hsi_geo.io.scene import SomeScenes, bands_of, name_of, open_scenes, read_window
+from hsi_geo.io.scene import SomeScenes, name_of, open_scenes
 from hsi_geo.io.staging import staged
 from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.pretraining import Losses, MaskedReconstruction, Objective, hide
 from hsi_geo.models.s2former import BandMap, S2FormerConfig
-from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.runtime import scene_hash, versions
+from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tasks.weights import Weights, load_weights, save_weights
-from hsi_geo.tiling import spread_windows
-
-#: Windows that a scene's statistics are learnt from, as in adaptation.
-STATISTICS, STATISTICS_PX = 64, 32
 
 #: Of a run's folder, which stands beside the weights until they are whole.
 CHECKPOINT, LOG = "last.ckpt", "log.csv"
@@ -217,19 +213,9 @@ class _Source:
     @classmethod
     def of(cls, scene: xr.DataArray, recipe: PretrainRecipe) -> _Source:
         dataset = HyperspectralScene(scene)
-        view, grid = dataset.views[0], dataset.grids[0]
-        windows = [
-            read_window(view, window)
-            for window in spread_windows(*grid.shape, STATISTICS_PX, STATISTICS)
-        ]
-        if not any(valid.any() for _, valid in windows):
-            raise SceneError(
-                f"scene '{name_of(scene)}' has no data in {len(windows)} windows spread over it",
-                hint="leave it out",
-            )
-        bands = bands_of(view)
-        spectral = Spectral(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
-        mapped = band_map(recipe.network, spectral, bands.centres_nm)
+        grid = dataset.grids[0]
+        spectral = learn_spectral(dataset.views)
+        mapped = band_map(recipe.network, spectral, spectral.centres_nm)
         return cls(name_of(scene), dataset, spectral, mapped, grid.height * grid.width)
 
 
