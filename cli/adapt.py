@@ -17,6 +17,7 @@ from .printing import pairs, table
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The model (.safetensors)."
 )
+@options.weights
 @options.seed
 @options.common()
 def command(

@@ -16,6 +16,7 @@ from .printing import print_maps
 @options.shots(required=True)
 @options.out
 @options.map_options()
+@options.weights
 @options.seed
 @options.common()
 def command(

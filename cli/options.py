@@ -58,6 +58,13 @@ wavelengths = click.option(
     help="Band centres where the scene has none: a file (one in nm a line, or a CSV with a column "
     "wavelength), START:STOP in nm for evenly spread bands, or index (no physical meaning).",
 )
+weights = click.option(
+    "--weights",
+    type=click.Path(path_type=str),
+    metavar="PATH|none",
+    help="Made by hsi-geo pretrain: its encoder is taken as it is and a linear head fitted. none: "
+    "the whole network is fine-tuned from random weights.",
+)
 progress = click.option(
     "--progress",
     type=click.Choice(list(reporting.REPORTERS)),

@@ -84,7 +84,9 @@ def hold_out(
     return np.concatenate(held) if held else None
 
 
-def score_shots(truth: IntArray, predicted: IntArray, features: IntArray) -> Accuracy:
+def score_shots(
+    truth: IntArray, predicted: IntArray, features: IntArray, method: str = METHOD
+) -> Accuracy:
     """Accuracy of held-out pixels.
 
     The interval is Wilson's (1927, doi 10.1080/01621459.1927.10502953) with the number of
@@ -92,7 +94,7 @@ def score_shots(truth: IntArray, predicted: IntArray, features: IntArray) -> Acc
     """
     right = float((truth == predicted).mean())
     trials = len(np.unique(features))
-    return Accuracy(right, wilson(right, trials), len(truth), trials, METHOD)
+    return Accuracy(right, wilson(right, trials), len(truth), trials, method)
 
 
 def wilson(share: float, trials: int, z: float = 1.96) -> tuple[float, float]:

@@ -28,7 +28,9 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.gathering import Training, gather
-from hsi_geo.tasks.runtime import computing, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.head import fit_head
+from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.weights import load_weights
 from hsi_geo.tiling import Tiling
 
 
@@ -69,6 +71,7 @@ def adapt(
     layer: str | None = None,
     all_touched: bool = False,
     wavelengths: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
@@ -87,6 +90,8 @@ def adapt(
         layer: See `read_shots`.
         all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
         wavelengths: See `open_scene`.
+        weights: Made by `pretrain`: the encoder stays as it is and a linear head is fitted. None or
+            "none": the whole network is fine-tuned from random weights.
         seed: Same seed, machine and thread count give the same bytes.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.
@@ -104,6 +109,8 @@ def adapt(
     recipe = recipe or DEFAULT_RECIPE
     opened = open_scenes(scenes, wavelengths=wavelengths)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
+    encoder = None if weights in (None, "none") else load_weights(weights).encoder
+    network = recipe.network if encoder is None else encoder.config
     finals = [] if out is None else [Path(out)]
     with (
         staged(finals, overwrite=overwrite) as where,
@@ -113,15 +120,19 @@ def adapt(
         training = gather(
             opened,
             labelled,
-            window_px=recipe.network.window_px,
+            window_px=network.window_px,
             most=recipe.gather,
             all_touched=all_touched,
             seed=seed,
             reporter=reporter,
         )
-        accuracy = estimate_accuracy(training, recipe, on, seed, reporter)
-        torch.manual_seed(seed)  # the network must not depend on whether accuracy was estimated
-        classifier = fit(training, recipe, on, np.random.default_rng(seed), reporter, "adapt")
+        if encoder is not None:
+            classifier, accuracy = fit_head(training, encoder, on)
+            reporter.progress("adapt", 1, 1)
+        else:
+            accuracy = estimate_accuracy(training, recipe, on, seed, reporter)
+            torch.manual_seed(seed)  # whether or not accuracy was estimated
+            classifier = fit(training, recipe, on, np.random.default_rng(seed), reporter, "adapt")
         record = {
             "seed": seed,
             "shots": training.counts,
@@ -131,6 +142,7 @@ def adapt(
                 "layer": layer,
                 "all_touched": all_touched,
                 "wavelengths": wavelengths,
+                "weights": None if encoder is None or weights is None else file_hash(weights),
                 "recipe": dataclasses.asdict(recipe),
             },
             "hashes": {
@@ -139,7 +151,8 @@ def adapt(
             },
             "versions": versions(),
         }
-        tiling = Tiling(recipe.network.window_px, recipe.stride_px)
+        # Windows overlap by half at least.
+        tiling = Tiling(network.window_px, min(recipe.stride_px, max(1, network.window_px // 2)))
         model = AdaptedModel(classifier, training.spectral, labelled.classes, tiling, record)
         for final in finals:
             save_model(model, where[final])

@@ -33,6 +33,7 @@ class Settings(TypedDict, total=False):
     layer: str | None
     all_touched: bool
     wavelengths: str | None
+    weights: str | os.PathLike[str] | None
     aoi: str | os.PathLike[str] | None
     confidence: bool
     probabilities: bool
@@ -53,6 +54,7 @@ def classify(
     layer: str | None = None,
     all_touched: bool = False,
     wavelengths: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
     aoi: str | os.PathLike[str] | None = None,
     confidence: bool = False,
     probabilities: bool = False,
@@ -76,6 +78,7 @@ def classify(
         layer: See `read_shots`.
         all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
         wavelengths: See `open_scene`.
+        weights: See `adapt`.
         aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
         confidence: Also write ``MAP_confidence.tif``.
         probabilities: Also write ``MAP_probabilities.tif``.
@@ -94,7 +97,9 @@ def classify(
     """
     opened = open_scene(scene, wavelengths=wavelengths)
     options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
-    job = _Job(class_field, layer, all_touched, wavelengths, options, seed, device, threads)
+    job = _Job(
+        class_field, layer, all_touched, wavelengths, weights, options, seed, device, threads
+    )
     return job.run([opened], shots, [map_paths(opened, out, options)], reporter)[0]
 
 
@@ -134,6 +139,7 @@ def classify_scenes(
         settings.get("layer"),
         settings.get("all_touched", False),
         settings.get("wavelengths"),
+        settings.get("weights"),
         options,
         settings.get("seed", 0),
         settings.get("device", "auto"),
@@ -158,6 +164,7 @@ class _Job:
     layer: str | None
     all_touched: bool
     wavelengths: str | None
+    weights: str | os.PathLike[str] | None
     options: MapOptions
     seed: int
     device: str
@@ -188,6 +195,7 @@ class _Job:
                 layer=self.layer,
                 all_touched=self.all_touched,
                 wavelengths=self.wavelengths,
+                weights=self.weights,
                 seed=self.seed,
                 device=self.device,
                 threads=self.threads,
