@@ -119,4 +119,11 @@ def _drivers() -> list[Check]:
 
 
 def _weights() -> Check:
-    return Check("weights", True, "this version ships none: adaptation starts from random weights")
+    from hsi_geo.errors import ModelFileError
+    from hsi_geo.tasks.weights import SHIPPED, load_weights
+
+    try:
+        steps = load_weights(SHIPPED).record["recipe"]["steps"]
+    except ModelFileError as error:
+        return Check("weights", False, error.message, "pip install --force-reinstall hsi-geo")
+    return Check("weights", True, f"shipped, pre-trained for {steps} steps")

@@ -168,3 +168,4 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
     recipe = adapt.Recipe(network=small, stride_px=4, steps=40, batch=24, learning_rate=3e-3)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
+    monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")

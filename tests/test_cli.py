@@ -394,6 +394,7 @@ from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import adapt
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
 adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, steps=60, batch=8)
+adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()
 """

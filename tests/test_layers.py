@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "hsi_geo").rglob("*.py"))
 COMMANDS = sorted((ROOT / "cli").glob("*.py"))
 
-#: Lower numbers may not import higher ones. `progress` and `environment` are plain values too.
+#: Lower numbers may not import higher ones. `environment` looks at everything from the side.
 LAYERS = {
     "errors": 0,
     "progress": 0,
-    "environment": 0,
+    "environment": 4,
     "wavelengths": 1,
     "tiling": 1,
     "data": 1,

@@ -30,7 +30,7 @@ from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.gathering import Training, gather
 from hsi_geo.tasks.head import fit_head
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
-from hsi_geo.tasks.weights import load_weights
+from hsi_geo.tasks.weights import SHIPPED, load_weights
 from hsi_geo.tiling import Tiling
 
 
@@ -60,6 +60,7 @@ class Recipe:
 
 
 DEFAULT_RECIPE = Recipe()
+DEFAULT_WEIGHTS: str | os.PathLike[str] = SHIPPED
 
 
 def adapt(
@@ -90,8 +91,8 @@ def adapt(
         layer: See `read_shots`.
         all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
         wavelengths: See `open_scene`.
-        weights: Made by `pretrain`: the encoder stays as it is and a linear head is fitted. None or
-            "none": the whole network is fine-tuned from random weights.
+        weights: Made by `pretrain`: the encoder stays as it is and a linear head is fitted. None
+            takes those that ship; "none" fine-tunes the whole network from random weights.
         seed: Same seed, machine and thread count give the same bytes.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.
@@ -109,7 +110,9 @@ def adapt(
     recipe = recipe or DEFAULT_RECIPE
     opened = open_scenes(scenes, wavelengths=wavelengths)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
-    encoder = None if weights in (None, "none") else load_weights(weights).encoder
+    if weights is None:
+        weights = DEFAULT_WEIGHTS
+    encoder = None if weights == "none" else load_weights(weights).encoder
     network = recipe.network if encoder is None else encoder.config
     finals = [] if out is None else [Path(out)]
     with (
@@ -142,7 +145,7 @@ def adapt(
                 "layer": layer,
                 "all_touched": all_touched,
                 "wavelengths": wavelengths,
-                "weights": None if encoder is None or weights is None else file_hash(weights),
+                "weights": "none" if encoder is None else file_hash(weights),
                 "recipe": dataclasses.asdict(recipe),
             },
             "hashes": {

@@ -21,6 +21,9 @@ from hsi_geo.tasks.gathering import Training
 #: Inverse strength of the regularisation, and parts that shots are cut into for cross-validation.
 STRENGTH, FOLDS = 1.0, 3
 
+#: Shots that are few enough to be looked at more closely.
+FEW = 120
+
 #: Windows that go through the encoder together.
 BATCH = 64
 
@@ -53,17 +56,20 @@ class ShotFeatures:
 
 
 def look(training: Training, encoder: S2Former, device: torch.device) -> ShotFeatures:
-    """Encode the gathered windows, each shot at nine places of a window.
+    """Encode the gathered windows, each shot at nine places of a window; at four if shots are many.
 
-    When mapping, a pixel is seen from several windows; a shot is learnt from as many.
+    When mapping, a pixel is seen from four windows that overlap by half; a shot is learnt from as
+    many or more.
     """
     size = encoder.config.window_px
     spectral = training.spectral
     bands = band_map(encoder.config, spectral, spectral.centres_nm)
     bands = type(bands)(*(part.to(device) for part in bands))
     encoder = encoder.to(device)
-    at = [size // 4, size // 2, size - 1 - size // 4]
-    seen, pixels = [], []
+    near, far = size // 4, size - 1 - size // 4
+    at = [near, size // 2, far] if len(training.images) <= FEW else [near, far]
+    seen = []
+    count, total, squares = 0, torch.zeros(encoder.config.width), torch.zeros(encoder.config.width)
     with torch.inference_mode():
         for row in at:
             for col in at:
@@ -78,10 +84,14 @@ def look(training: Training, encoder: S2Former, device: torch.device) -> ShotFea
                     ]
                 ).cpu()
                 seen.append(features[:, :, row, col].double().numpy())
-                pixels.append(features.movedim(1, -1)[valid.cpu()].double())
-    everything = torch.cat(pixels)
-    scale = everything.std(dim=0, correction=0).clamp(min=1e-6)
-    return ShotFeatures(np.stack(seen, axis=1), everything.mean(dim=0).numpy(), scale.numpy())
+                pixels = features.movedim(1, -1)[valid.cpu()]
+                count += len(pixels)
+                total += pixels.sum(dim=0)
+                squares += pixels.square().sum(dim=0)
+    # Features leave a layer norm: they are of size one, and sums of squares keep their digits.
+    centre = total.double() / count
+    scale = (squares.double() / count - centre.square()).clamp(min=1e-6).sqrt()
+    return ShotFeatures(np.stack(seen, axis=1), centre.numpy(), scale.numpy())
 
 
 def fit_head(

@@ -63,7 +63,7 @@ class PretrainRecipe:
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
     objective: Objective = field(default_factory=Objective)
-    steps: int = 2000
+    steps: int = 400
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.05

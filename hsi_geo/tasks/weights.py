@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import torch
 from hsi_geo.errors import ModelFileError
 from hsi_geo.io import model_file
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
+
+#: What `adapt` starts from unless told otherwise; see docs/model-card.md.
+SHIPPED = Path(str(files("hsi_geo.data"))) / "s2former.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
