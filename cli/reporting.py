@@ -30,6 +30,7 @@ class _Clock:
     def __init__(self) -> None:
         self.stage = ""
         self.started = 0.0
+        self.first = 0
 
     def eta_s(self, stage: str, done: int, total: int) -> float | None:
         now = time.monotonic()

@@ -3,7 +3,7 @@
     python examples/pretrain_shipped_weights.py DATA weights.safetensors
 
 DATA is a folder with the unlabelled scenes of docs/model-card.md, as their publishers give them.
-None of the scenes that accuracy is reported on is among them. About two minutes on two cores.
+None of the scenes that accuracy is reported on is among them.
 """
 
 import sys

@@ -103,19 +103,15 @@ def _device() -> Check:
 def _drivers() -> list[Check]:
     import pyogrio
     import rasterio
-    from rasterio.drivers import raster_driver_extensions  # noqa: F401  (needs a working GDAL)
 
     with rasterio.Env() as env:
-        raster = set(env.drivers())
-    known = raster | set(pyogrio.list_drivers())
+        known = {*env.drivers(), *pyogrio.list_drivers()}
     fix = "pip install --force-reinstall rasterio pyogrio"
-    gdal = Check("GDAL", True, rasterio.__gdal_version__)
-    return [gdal] + [
-        Check(f"driver {name}", name in known, use if name in known else "missing", fix)
-        if name not in known
-        else Check(f"driver {name}", True, use)
-        for name, use in DRIVERS.items()
-    ]
+    found = [Check("GDAL", True, rasterio.__gdal_version__)]
+    for name, use in DRIVERS.items():
+        ok = name in known
+        found.append(Check(f"driver {name}", ok, use if ok else "missing", "" if ok else fix))
+    return found
 
 
 def _weights() -> Check:

@@ -56,8 +56,7 @@ def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray)
 
     The scene's bands are brought to those of the statistics, whitened, and spread over the axis. A
     band whose centre lies within half a width of the wanted one is taken for it: whitening magnifies
-    what interpolation between bands would blur (a shift of 2 nm, interpolated, cost 48 points of
-    accuracy on Indian Pines, taken as it is 2). Others are interpolated.
+    what interpolation between bands blurs. Others are interpolated.
 
     Args:
         config: Of the S2Former.

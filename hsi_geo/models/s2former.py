@@ -85,6 +85,10 @@ class BandMap(NamedTuple):
     shift: Tensor
     present: Tensor
 
+    def to(self, device: torch.device) -> BandMap:
+        """The same map on another device."""
+        return BandMap(*(part.to(device) for part in self))
+
     def after(self, matrix: Tensor, centre: Tensor) -> BandMap:
         """This map of ``matrix @ (x - centre)``, as one map.
 

@@ -1,8 +1,9 @@
 """Few-shot adaptation: from a scene and a handful of shots to a model that maps it.
 
-Statistics are learnt from the scene, then the whole network is fine-tuned on windows around the
-shots. Diffusion-aligned fine-tuning, the teacher-student scheme of arXiv 2601.18088, takes the
-place of `fit` when its turn comes.
+Statistics are learnt from the scene; then a linear head is fitted on what pre-trained weights make
+of the shots (`head`), or, without such weights, the whole network is fine-tuned on windows around
+them (`fit`). Diffusion-aligned fine-tuning, the teacher-student scheme of arXiv 2601.18088, is to
+take the place of `fit`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from hsi_geo.io.scene import SomeScenes, open_scenes
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
 from hsi_geo.models.classifier import Classifier, band_map
-from hsi_geo.models.s2former import BandMap, S2FormerConfig
+from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy, hold_out, score_shots
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
@@ -188,7 +189,7 @@ def fit(
     """
     classifier = Classifier(recipe.network, len(training.classes)).to(device)
     spectral = training.spectral
-    bands = _to(band_map(recipe.network, spectral, spectral.centres_nm), device)
+    bands = band_map(recipe.network, spectral, spectral.centres_nm).to(device)
     optimiser = _optimiser(classifier, recipe)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.2
@@ -307,7 +308,3 @@ def _silence_absent(classifier: Classifier, training: Training) -> None:
             with torch.no_grad():
                 classifier.head.weight[index] = 0.0
                 classifier.head.bias[index] = -1e4
-
-
-def _to(bands: BandMap, device: torch.device) -> BandMap:
-    return BandMap(*(part.to(device) for part in bands))

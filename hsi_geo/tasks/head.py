@@ -63,8 +63,7 @@ def look(training: Training, encoder: S2Former, device: torch.device) -> ShotFea
     """
     size = encoder.config.window_px
     spectral = training.spectral
-    bands = band_map(encoder.config, spectral, spectral.centres_nm)
-    bands = type(bands)(*(part.to(device) for part in bands))
+    bands = band_map(encoder.config, spectral, spectral.centres_nm).to(device)
     encoder = encoder.to(device)
     near, far = size // 4, size - 1 - size // 4
     at = [near, size // 2, far] if len(training.images) <= FEW else [near, far]

@@ -32,7 +32,6 @@ from hsi_geo.io.scene import (
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
 from hsi_geo.models.classifier import band_map
-from hsi_geo.models.s2former import BandMap
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
@@ -214,8 +213,7 @@ class _Mapper:
         device: torch.device,
     ) -> None:
         config = model.classifier.backbone.config
-        mapped = band_map(config, model.spectral, centres_nm)
-        bands = BandMap(*(part.to(device) for part in mapped))
+        bands = band_map(config, model.spectral, centres_nm).to(device)
         network = model.classifier.to(device)
 
         def probabilities(image: Tensor, valid: Tensor) -> Tensor:

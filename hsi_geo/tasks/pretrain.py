@@ -335,7 +335,7 @@ class _Module(pl.LightningModule):
         Raises:
             HsiGeoError: If it is not a number; the last checkpoint is good.
         """
-        bands = BandMap(*(part.to(self.device) for part in self.bands[batch["which"]]))
+        bands = self.bands[batch["which"]].to(self.device)
         losses = self.model(batch["image"], batch["valid"], bands, batch["hidden"])
         assert isinstance(losses, Losses)
         if not torch.isfinite(losses.total):
