@@ -78,7 +78,8 @@ def command(
     Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. A run that was
     interrupted keeps its last checkpoint in OUT.run: go on with --resume.
     """
-    from hsi_geo.tasks.pretrain import PretrainRecipe, pretrain
+    from hsi_geo.tasks.pretrain import pretrain
+    from hsi_geo.tasks.pretraining_batches import PretrainRecipe
 
     default = PretrainRecipe()
     objective = _replaced(

@@ -2,26 +2,31 @@
 
     python examples/pretraining_evidence.py DATA ROW [ROW ...]
 
-DATA is a folder of scenes (see docs/model-card.md); ROW is a name from `ROWS` below, or a weights
-file. Each row is one line: overall accuracy in per cent, 5 shots a class, mean over 5 seeds, for
-each benchmark scene. The command line's thread settings hold.
+DATA is a folder of scenes (see docs/model-card.md); ROW is a name from `ROWS` below, with @N for
+another seed of the pre-training, or random, shipped, own (learnt from the scene's own pixels only)
+or shipped+own (first from others, then from its own), or a weights file. Each row is one line:
+overall accuracy in per cent, 5 shots a class, mean over 5 seeds of the draw, for each benchmark
+scene, and what the network costs. The command line's thread settings hold.
 """
 
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pretrain_shipped_weights import sources
+from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import pretrain
 from hsi_geo.io.benchmark_scenes import LOADERS, BenchmarkScene, load_benchmark_scene
-from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former import S2Former, place_on_axis
 from hsi_geo.tasks.features import fresh_encoder, linear_head_accuracy, scene_features
-from hsi_geo.tasks.pretrain import PretrainRecipe
-from hsi_geo.tasks.weights import load_weights
+from hsi_geo.tasks.pretraining_batches import PretrainRecipe
+from hsi_geo.tasks.weights import SHIPPED, load_weights
 
 SEEDS = (1330, 1220, 1336, 1337, 1224)
 SHOTS = 5
@@ -59,12 +64,26 @@ def short(**changes: dict[str, Any]) -> PretrainRecipe:
     return dataclasses.replace(recipe, **replaced)
 
 
-def pretrained(scenes: list[Any], recipe: PretrainRecipe, init: Path | None = None) -> S2Former:
+def pretrained(
+    scenes: list[Any], recipe: PretrainRecipe, seed: int = 0, init: Path | None = None
+) -> S2Former:
     """The encoder of a run."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "weights.safetensors"
-        pretrain(scenes, out, recipe=recipe, init=init)
+        pretrain(scenes, out, recipe=recipe, init=init, seed=seed)
         return load_weights(out).encoder
+
+
+def megaflops(encoder: S2Former, bands: int = 200) -> float:
+    """Multiplications and additions for a pixel, in millions, when windows overlap by half."""
+    size, config = encoder.config.window_px, encoder.config
+    centres = np.linspace(400.0, 2450.0, bands)
+    mapped = place_on_axis(config, centres, np.full(bands, 10.0))
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        encoder(
+            torch.zeros(1, bands, size, size), torch.ones(1, size, size, dtype=torch.bool), mapped
+        )
+    return 4e-6 * float(counter.get_total_flops()) / size**2
 
 
 def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
@@ -76,38 +95,37 @@ def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
     )
 
 
-def row(name: str, data: Path) -> list[float]:
-    """Accuracy on every benchmark scene.
-
-    "random" is a network that has learnt nothing; "own" has learnt from the scene's own pixels
-    only, "FILE+own" from them after FILE's.
-    """
+def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]:
+    """The encoder of a row for each benchmark scene."""
+    name, _, seed = name.partition("@")
     benchmarks = [load_benchmark_scene(scene, data) for scene in LOADERS]
-    if name == "random":
-        recipe = short()
-        empty = S2Former(recipe.network)
-        return [accuracy(fresh_encoder(empty, 0), benchmark) for benchmark in benchmarks]
     if name.endswith("own"):
-        init = Path(name.removesuffix("+own")) if "+" in name else None
-        recipe = short()
-        if init is not None:
-            recipe = dataclasses.replace(recipe, network=load_weights(init).encoder.config)
-        return [accuracy(pretrained([b.scene], recipe, init), b) for b in benchmarks]
-    if name in ROWS:
-        encoder = pretrained(sources(data), short(**ROWS[name]))
+        init = SHIPPED if name == "shipped+own" else None
+        for benchmark in benchmarks:
+            yield pretrained([benchmark.scene], short(), int(seed or 0), init), benchmark
+        return
+    if name == "random":
+        encoder = fresh_encoder(S2Former(short().network), int(seed or 0))
+    elif name in ROWS:
+        encoder = pretrained(sources(data), short(**ROWS[name]), int(seed or 0))
     else:
-        encoder = load_weights(name).encoder
-    return [accuracy(encoder, benchmark) for benchmark in benchmarks]
+        encoder = load_weights(SHIPPED if name == "shipped" else name).encoder
+    for benchmark in benchmarks:
+        yield encoder, benchmark
 
 
 def main() -> None:
     """Print a line for each row asked for."""
     data, *names = sys.argv[1:]
-    print(f"| {'row':18} | " + " | ".join(f"{name:>16}" for name in LOADERS) + " |  mean |")
+    columns = " | ".join(f"{name:>16}" for name in LOADERS)
+    print(f"| {'row':18} | {columns} |  mean | MFLOP/px |")
     for name in names:
-        found = row(name, Path(data))
+        found = []
+        for encoder, benchmark in encoders(name, Path(data)):
+            found.append(accuracy(encoder, benchmark))
         cells = " | ".join(f"{value:16.1f}" for value in found)
-        print(f"| {name:18} | {cells} | {np.mean(found):5.1f} |", flush=True)
+        cost = f"{megaflops(encoder):8.2f}"
+        print(f"| {name:18} | {cells} | {np.mean(found):5.1f} | {cost} |", flush=True)
 
 
 if __name__ == "__main__":

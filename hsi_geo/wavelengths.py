@@ -25,6 +25,9 @@ WATER_VAPOUR_NM = ((1350.0, 1425.0), (1805.0, 1950.0))
 #: No optical sensor has a centre below this in nm or above it in micrometres.
 MICROMETRE_LIMIT = 100.0
 
+#: Bands around a band (an even number) that its width is guessed from.
+AROUND = 8
+
 _NANOMETRES_PER_UNIT = {
     "nm": 1.0,
     "nanometer": 1.0,
@@ -102,7 +105,7 @@ def make_bands(
 ) -> Bands:
     """Complete what a file tells of its bands.
 
-    Missing widths become the distance to the nearest neighbour; bands in the water-vapour
+    Missing widths become the usual distance between bands thereabouts; bands in the water-vapour
     windows become bad unless that would leave none.
 
     Args:
@@ -114,7 +117,7 @@ def make_bands(
     Returns:
         The bands, in the order given.
     """
-    widths = spacing(centres_nm)
+    widths = usual_spacing(centres_nm)
     if fwhm_nm is not None:
         widths = np.where(np.isfinite(fwhm_nm) & (fwhm_nm > 0), fwhm_nm, widths)
     usable = np.ones(len(centres_nm), bool) if good is None else good.copy()
@@ -157,6 +160,22 @@ def spacing(centres_nm: FloatArray) -> FloatArray:
     gaps = np.diff(distinct)
     nearest = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf))
     return np.asarray(nearest[np.searchsorted(distinct, centres_nm)])
+
+
+def usual_spacing(centres_nm: FloatArray) -> FloatArray:
+    """(C,) median of the distances in nm between the bands around each.
+
+    Unlike `spacing` it does not shrink where two detectors overlap.
+    """
+    distinct = np.unique(centres_nm)
+    if len(distinct) < 2:
+        return np.full(len(centres_nm), 10.0)
+    gaps = np.diff(distinct)
+    around = np.pad(
+        gaps, (AROUND // 2, AROUND // 2 + 1), mode="reflect" if len(gaps) > AROUND else "edge"
+    )
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(around, AROUND + 1), axis=1)
+    return np.asarray(usual[np.searchsorted(distinct, centres_nm)])
 
 
 def in_water_vapour(centres_nm: FloatArray) -> BoolArray:

@@ -212,7 +212,8 @@ def test_placing_bands_keeps_the_digits() -> None:
     centres = np.linspace(420.0, 1300.0, 30)
     generator = np.random.default_rng(2)
     matrix = generator.normal(size=(30, 30))
-    spectral = Spectral(centres, np.full(30, 3.0), Whitening(np.full(30, 9000.0), matrix))
+    smooth = np.exp(-(((centres[:, None] - centres) / 400.0) ** 2))  # neighbours go together
+    spectral = Spectral(centres, np.full(30, 3.0), Whitening(np.full(30, 9000.0), matrix, smooth))
     config = S2FormerConfig()
     shifted = centres + 2.0
     near = band_map(config, spectral, shifted)

@@ -24,13 +24,14 @@ from hsi_geo.io.model_file import load
 from hsi_geo.models.pretraining import MaskedReconstruction
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import pretrain as job
+from hsi_geo.tasks import pretraining_batches, pretraining_run
 from hsi_geo.tasks.weights import load_weights
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
 SMALL = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-RECIPE = job.PretrainRecipe(network=SMALL, steps=12, batch=4, checkpoint_every=4)
+RECIPE = pretraining_batches.PretrainRecipe(network=SMALL, steps=12, batch=4, checkpoint_every=4)
 
 
 def weights_of(path: Path) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def test_same_seed_same_weights(planted: Planted, tmp_path: Path) -> None:
 #: The program with the small network of this file.
 PROGRAM = """
 from hsi_geo.models.s2former import S2FormerConfig
-from hsi_geo.tasks import pretrain as job
+from hsi_geo.tasks import pretraining_batches as job
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
 class Recipe(job.PretrainRecipe):
     def __init__(self, **given):
@@ -131,15 +132,15 @@ def test_resumed_run_ends_where_an_unbroken_one_does(
 def test_interrupted_run_is_not_overwritten_unasked(planted: Planted, tmp_path: Path) -> None:
     run = tmp_path / "w.safetensors.run"
     run.mkdir()
-    (run / job.CHECKPOINT).write_bytes(b"precious")
+    (run / pretraining_run.CHECKPOINT).write_bytes(b"precious")
     with pytest.raises(OptionError, match="interrupted run"):
         job.pretrain(planted.path, tmp_path / "w.safetensors", recipe=RECIPE, accelerator="cpu")
-    assert (run / job.CHECKPOINT).read_bytes() == b"precious"
+    assert (run / pretraining_run.CHECKPOINT).read_bytes() == b"precious"
 
 
 def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that stopped after its second checkpoint."""
-    progress = job._Progress.on_train_batch_end
+    progress = pretraining_run.Progress.after_step
 
     def stop(self: Any, trainer: Any, *args: Any) -> None:
         if trainer.global_step == 10:
@@ -147,7 +148,7 @@ def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) ->
         progress(self, trainer, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(job._Progress, "on_train_batch_end", stop)
+        patch.setattr(pretraining_run.Progress, "after_step", stop)
         with pytest.raises(HsiGeoError, match="stopped by the test"):
             job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu")
 
@@ -167,7 +168,7 @@ def test_damaged_checkpoint_is_refused(
 ) -> None:
     out = tmp_path / "w.safetensors"
     interrupted(planted, out, monkeypatch)
-    (tmp_path / "w.safetensors.run" / job.CHECKPOINT).write_bytes(damage)
+    (tmp_path / "w.safetensors.run" / pretraining_run.CHECKPOINT).write_bytes(damage)
     with pytest.raises(ModelFileError, match=r"damaged or no checkpoint.*--overwrite"):
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
@@ -226,7 +227,9 @@ def test_weights_to_start_from_are_used_and_checked(planted: Planted, tmp_path: 
         planted.path, tmp_path / "b", recipe=RECIPE, accelerator="cpu", init=tmp_path / "a"
     )
     assert not same(tmp_path / "a", tmp_path / "b")
-    other = job.PretrainRecipe(network=S2FormerConfig(window_px=8, width=32, heads=2), steps=2)
+    other = pretraining_batches.PretrainRecipe(
+        network=S2FormerConfig(window_px=8, width=32, heads=2), steps=2
+    )
     with pytest.raises(ModelFileError, match="another shape"):
         job.pretrain(
             planted.path, tmp_path / "c", recipe=other, accelerator="cpu", init=tmp_path / "a"
@@ -264,10 +267,10 @@ def test_two_processes_share_the_batches(make_scene: MakeScene, tmp_path: Path) 
 @pytest.mark.parametrize("first", [0, 4])
 def test_numbers_of_batches_are_dealt_out_once(first: int) -> None:
     """Two processes see different batches, and after a resumption those still to come."""
-    recipe = job.PretrainRecipe(steps=10)
+    recipe = pretraining_batches.PretrainRecipe(steps=10)
     seen: list[int] = []
     for rank in range(2):
-        batches = job._Batches([_Stub()], recipe, 0, 0, first)  # type: ignore[list-item]
+        batches = pretraining_batches.Batches([_Stub()], recipe, 0, 0, first)  # type: ignore[list-item]
         batches.trainer = _Trainer(rank)  # type: ignore[assignment]
         seen += list(batches.train_dataloader().sampler)
     assert sorted(seen) == list(range(2 * first, 20))
@@ -296,10 +299,10 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
     code = (
         "import resource\n"
         "from hsi_geo.models.s2former import S2FormerConfig\n"
-        "from hsi_geo.tasks import pretrain as job\n"
+        "from hsi_geo.tasks import pretrain as job, pretraining_batches\n"
         "small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6\n"
-        "recipe = job.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
+        "recipe = pretraining_batches.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
         "before = peak()\n"
         f"job.pretrain({str(big)!r}, {str(tmp_path / 'w')!r}, recipe=recipe,\n"
         "    accelerator='cpu')\n"

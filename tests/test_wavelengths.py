@@ -18,6 +18,7 @@ from hsi_geo.wavelengths import (
     placement,
     spacing,
     to_nm,
+    usual_spacing,
 )
 
 #: Strictly increasing centres in nm with at least 0.5 nm between them.
@@ -109,13 +110,22 @@ def test_spacing_is_the_distance_to_the_nearest_other_centre(centres: FloatArray
     np.testing.assert_allclose(spacing(centres), expected)
 
 
-def test_given_widths_stay_and_missing_ones_are_spacing() -> None:
-    made = make_bands(
-        np.array([400.0, 407.0, 420.0, 450.0]),
-        fwhm_nm=np.array([9.0, 0.0, np.nan, -1.0]),
-        source="a test",
-    )
-    np.testing.assert_array_equal(made.fwhm_nm, [9.0, 7.0, 13.0, 30.0])
+def test_given_widths_stay_and_missing_ones_are_guessed_from_the_bands_around() -> None:
+    centres = np.r_[np.arange(400.0, 700.0, 10.0), np.arange(694.0, 900.0, 6.0)]
+    given = np.full(len(centres), np.nan)
+    given[3], given[4], given[5] = 8.0, 0.0, -1.0
+    made = make_bands(centres, fwhm_nm=given, source="a test")
+    assert made.fwhm_nm[3] == 8.0
+    assert (made.fwhm_nm[4:20] == 10.0).all()
+    assert (made.fwhm_nm[-20:] == 6.0).all()
+    assert made.fwhm_nm.min() >= 6.0  # though two detectors' bands lie 4 and 2 nm apart
+
+
+@given(centres=unordered)
+def test_usual_spacing_belongs_to_the_band_and_not_to_its_place(centres: FloatArray) -> None:
+    order = np.argsort(centres, kind="stable")
+    np.testing.assert_array_equal(usual_spacing(centres)[order], usual_spacing(centres[order]))
+    assert (usual_spacing(centres) > 0).all()
 
 
 # Bad bands ------------------------------------------------------------------------------------

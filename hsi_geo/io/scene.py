@@ -22,7 +22,7 @@ from xarray.core import indexing
 from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.readers import SceneFile, read_raster
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm
+from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm, usual_spacing
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
@@ -291,7 +291,7 @@ def bands_of(scene: xr.DataArray) -> Bands:
     fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
     if "good" in scene.coords:
         good = np.asarray(scene["good"].values, bool)
-        widths = spacing(centres) if fwhm is None else np.asarray(fwhm, np.float64)
+        widths = usual_spacing(centres) if fwhm is None else np.asarray(fwhm, np.float64)
         return Bands(centres, widths, good, "the array's coordinates")
     return make_bands(centres, fwhm_nm=fwhm, source="the array's coordinates")
 

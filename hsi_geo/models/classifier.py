@@ -7,11 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, place_on_axis
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.wavelengths import placement
+
+#: Cost of a pair of bands that lie too far apart, beside squared distances of pairs that do not.
+FAR_NM2 = 1e9
+
+#: Share of a standardised band's variance that is taken for not shared with any other.
+UNCERTAINTY = 1e-4
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,9 +61,7 @@ class Classifier(nn.Module):
 def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:
     """From a scene's physical values to the network's wavelength axis, in one affine map.
 
-    The scene's bands are brought to those of the statistics, whitened, and spread over the axis. A
-    band whose centre lies within half a width of the wanted one is taken for it: whitening magnifies
-    what interpolation between bands blurs. Others are interpolated.
+    The scene's bands are brought to those of the statistics, whitened, and spread over the axis.
 
     Args:
         config: Of the S2Former.
@@ -70,24 +75,53 @@ def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray)
     whitening = spectral.whitening
     if np.array_equal(centres_nm, spectral.centres_nm):
         return axis.after(_tensor(whitening.matrix), _tensor(whitening.centre))
-    # Subtract something near the scene's own values first, so that no digits are lost.
-    to_scene = placement(spectral.centres_nm, centres_nm)
-    to_model = _matched(centres_nm, spectral)
-    near = to_scene @ whitening.centre
-    rest = whitening.matrix @ (to_model @ near - whitening.centre)
-    mapped = axis.after(_tensor(whitening.matrix @ to_model), _tensor(near))
-    return mapped._replace(shift=mapped.shift + axis.matrix @ _tensor(rest))
+    seen = _as_seen_by(centres_nm, spectral)
+    estimate = _estimate(seen, whitening.covariance)
+    # What is subtracted first lies near the scene's own values, so that no digits are lost.
+    return axis.after(_tensor(whitening.matrix @ estimate), _tensor(seen @ whitening.centre))
 
 
-def _matched(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:
-    """(T, C) from a scene's bands to the statistics' own: the same band, or interpolated."""
-    matrix = placement(centres_nm, spectral.centres_nm)
-    distance = np.abs(centres_nm[None, :] - spectral.centres_nm[:, None])
-    nearest = distance.argmin(axis=1)
-    same = distance.min(axis=1) <= spectral.fwhm_nm / 2
-    matrix[same] = 0.0
-    matrix[same, nearest[same]] = 1.0
+def _as_seen_by(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:
+    """(C, T): what a scene's bands show of the statistics' own bands.
+
+    A band whose centre lies within half a width of an own one is taken for it: whitening magnifies
+    what interpolation between bands blurs. Where detectors overlap and bands lie close, as many
+    find their partner as can, in order. Others lie between two; those beyond the ends show nothing.
+    """
+    own = spectral.centres_nm
+    distance = np.abs(centres_nm[:, None] - own[None, :])
+    matrix = placement(own, centres_nm)
+    far = distance > spectral.fwhm_nm / 2
+    # Squares keep the order: of two pairs the crossed one costs more.
+    bands, partners = linear_sum_assignment(np.where(far, FAR_NM2, distance**2))
+    close = ~far[bands, partners]
+    matrix[(centres_nm < own[0]) | (centres_nm > own[-1])] = 0.0
+    matrix[bands[close]] = 0.0
+    matrix[bands[close], partners[close]] = 1.0
     return matrix
+
+
+def _estimate(seen: FloatArray, covariance: FloatArray) -> FloatArray:
+    """(T, C): the own bands, less their mean, from a scene's bands less theirs.
+
+    Bands that the scene has are taken as they are. Others, dropped as bad or never recorded, are
+    the conditional mean under the covariance, which knows how bands go together.
+    """
+    scale = np.sqrt(np.diagonal(covariance))
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    together = covariance * inverse[:, None] * inverse[None, :]  # of standardised bands
+    reached = seen * scale[None, :]
+    spread = reached @ together @ reached.T
+    size = np.sqrt(np.diagonal(spread))
+    size[size == 0] = 1.0
+    spread = spread / size[:, None] / size[None, :] + UNCERTAINTY * np.eye(len(spread))
+    mean = np.linalg.solve(spread, (reached / size[:, None]) @ together).T
+    estimate = np.asarray(scale[:, None] * mean / size[None, :])
+    single = (seen == 1.0) & ((seen == 1.0).sum(axis=0) == 1)[None, :]
+    band, own = np.nonzero(single)
+    estimate[own] = 0.0
+    estimate[own, band] = 1.0
+    return estimate
 
 
 def _tensor(array: FloatArray) -> Tensor:

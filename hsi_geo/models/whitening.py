@@ -30,10 +30,12 @@ class Whitening:
     Attributes:
         centre: (C,) mean of each band.
         matrix: (C, C) from bands to noise-whitened bands at the same wavelengths.
+        covariance: (C, C) of the bands: what a band that another scene lacks is estimated with.
     """
 
     centre: FloatArray
     matrix: FloatArray
+    covariance: FloatArray
 
 
 def learn_whitening(
@@ -66,7 +68,8 @@ def learn_whitening(
     matrix = _symmetric(standard, _inverse_root(_noise_covariance(noise, len(scale)))) * scale
     outputs = matrix @ (spectra - centre[:, None])
     size = np.sqrt(np.mean(outputs**2))
-    return Whitening(centre, matrix / size if size > 0 else matrix)
+    covariance = np.cov(spectra, bias=True).reshape(len(centre), len(centre))
+    return Whitening(centre, matrix / size if size > 0 else matrix, covariance)
 
 
 def _noise_covariance(differences: FloatArray, bands: int) -> FloatArray:

@@ -19,6 +19,9 @@ from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tiling import Tiling
 
+#: Parts of the whitening, as MODEL names them.
+WHITENING = tuple(field.name for field in dataclasses.fields(Whitening))
+
 #: How far beyond a scene's first and last band the model's bands may reach: two bands' width.
 SLACK_NM = 20.0
 
@@ -48,9 +51,9 @@ def model_bytes(model: AdaptedModel) -> bytes:
     arrays |= {
         "centres_nm": model.spectral.centres_nm,
         "fwhm_nm": model.spectral.fwhm_nm,
-        "whitening.centre": model.spectral.whitening.centre,
-        "whitening.matrix": model.spectral.whitening.matrix,
     }
+    whitening = model.spectral.whitening
+    arrays |= {f"whitening.{part}": getattr(whitening, part) for part in WHITENING}
     info = {
         "network": dataclasses.asdict(model.classifier.backbone.config),
         "classes": [dataclasses.asdict(c) for c in model.classes],
@@ -78,7 +81,7 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
         prefix = "network."
         weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
         classifier.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-        whitening = Whitening(arrays["whitening.centre"], arrays["whitening.matrix"])
+        whitening = Whitening(*(arrays[f"whitening.{part}"] for part in WHITENING))
         spectral = Spectral(arrays["centres_nm"], arrays["fwhm_nm"], whitening)
         tiling = Tiling(**info["tiling"])
         record = info["record"]

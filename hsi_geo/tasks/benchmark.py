@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import shapely
+import xarray as xr
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+
+from hsi_geo.io.scene import grid_of
+from hsi_geo.io.shots import Shots, make_shots
 
 IntArray = npt.NDArray[np.int64]
 
@@ -59,6 +65,24 @@ def draw_shots(labels: npt.NDArray[np.integer], per_class: int, seed: int) -> In
         pixels = np.flatnonzero(flat == c)
         drawn.append(generator.choice(pixels, min(per_class, len(pixels) // 2), replace=False))
     return np.concatenate(drawn)
+
+
+def shots_at(scene: xr.DataArray, labels: npt.NDArray[np.integer], chosen: IntArray) -> Shots:
+    """Points in the middle of some pixels, as a user would draw them.
+
+    Args:
+        scene: On the labels' grid.
+        labels: (H, W) 1..K.
+        chosen: (N,) flat indices of labelled pixels.
+
+    Returns:
+        The shots; classes carry the labels as the user's own integers.
+    """
+    grid = grid_of(scene)
+    rows, cols = np.divmod(chosen, grid.width)
+    t, x, y = grid.transform, cols + 0.5, rows + 0.5
+    points = shapely.points(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f)
+    return make_shots(gpd.GeoSeries(points, crs=grid.crs), labels.ravel()[chosen].tolist())
 
 
 def support_vectors(seed: int) -> ClassifierMixin:
