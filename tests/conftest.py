@@ -164,8 +164,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adapt with a network and a recipe small enough for tests: a second instead of half a minute."""
     from hsi_geo.models.s2former import S2FormerConfig
     from hsi_geo.tasks import adapt
+    from hsi_geo.tasks.daft import Lesson
 
     small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-    recipe = adapt.Recipe(network=small, stride_px=4, steps=40, batch=24, learning_rate=3e-3)
+    lesson = Lesson(steps=60, batch=12, learning_rate=5e-3)
+    recipe = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")

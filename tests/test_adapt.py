@@ -16,12 +16,10 @@ import rasterio.windows
 import shapely
 import torch
 
-from hsi_geo import adapt, classify, predict, read_shots
+from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
-from hsi_geo.io.scene import open_scene
-from hsi_geo.tasks.accuracy import Accuracy, hold_out, wilson
+from hsi_geo.tasks.accuracy import Accuracy, wilson
 from hsi_geo.tasks.classify import classify_scenes
-from hsi_geo.tasks.gathering import gather
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -72,7 +70,7 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path) -> None:
     )
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
-    assert {stage for stage, _, _ in recorder.stages} == {"estimate accuracy", "adapt", "map"}
+    assert {stage for stage, _, _ in recorder.stages} == {"look", "adapt", "map"}
     assert all(done <= total for _, done, total in recorder.stages)
     assert recorder.stages[-1] == ("map", 37 * 53, 37 * 53)
     assert result.accuracy.oa is not None
@@ -226,41 +224,10 @@ def test_loss_that_is_no_number_stops(
     def broken(*args: Any, **kwargs: Any) -> torch.Tensor:
         return torch.tensor(float("nan"), requires_grad=True)
 
-    monkeypatch.setattr("torch.nn.functional.cross_entropy", broken)
+    monkeypatch.setattr("hsi_geo.tasks.daft._distance", broken)
     with pytest.raises(HsiGeoError, match="loss of step 1 is not a number"):
         adapt(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=tmp_path / "m")
     assert not (tmp_path / "m").exists()
-
-
-def test_held_out_labels_are_nowhere_in_what_is_learnt_from(
-    planted: Planted, tmp_path: Path
-) -> None:
-    shots = read_shots(planted.shots(tmp_path / "shots.gpkg"))
-    training = gather(
-        [open_scene(planted.path)],
-        shots,
-        window_px=8,
-        most=400,
-        all_touched=False,
-        seed=0,
-        reporter=Recorder(),
-    )
-    held = hold_out(training.labels, training.groups, np.random.default_rng(0))
-    assert held is not None
-    assert len(held) == 3  # one of four, for each of three classes
-    rest = training.without(held)
-    assert len(rest.images) == len(training.images) - 3
-    assert not np.isin(rest.features.numpy(), held).any()
-    assert ((rest.features >= 0) == (rest.masks >= 0)).all()
-
-
-def test_hold_out_keeps_the_only_feature_of_a_class() -> None:
-    labels = np.array([0, 0, 0, 1, 1])
-    features = np.array([4, 5, 6, 9, 9])
-    held = hold_out(labels, features, np.random.default_rng(0))
-    assert held is not None
-    assert set(held) < {4, 5, 6}
-    assert hold_out(labels[3:], features[3:], np.random.default_rng(0)) is None
 
 
 def test_wilson_interval_is_the_textbook_one() -> None:

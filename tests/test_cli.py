@@ -381,7 +381,7 @@ def test_defects_are_told_as_such(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("hsi_geo.tasks.adapt.fit", broken)
+    monkeypatch.setattr("hsi_geo.tasks.adapt.fine_tune", broken)
     shown = run("classify", planted.path, "--shots", shots, "-o", tmp_path / "map.tif")
     assert shown.exit_code == 1
     assert "Error: unexpected ZeroDivisionError: division by zero; this is a defect" in shown.stderr
@@ -393,7 +393,8 @@ SLOW_LEARNER = """
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import adapt
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, steps=60, batch=8)
+from hsi_geo.tasks.daft import Lesson
+adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, lesson=Lesson(steps=60, batch=8), budget_px=4000)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()

@@ -12,12 +12,11 @@ import pytest
 import rasterio
 import shapely
 import torch
-from click.testing import CliRunner
-from hsi_geo.cli.main import group
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import ModelFileError
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.tasks.adapt import Recipe
 from hsi_geo.tasks.weights import Weights, load_weights, save_weights
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -32,6 +31,15 @@ def weights(tmp_path: Path) -> Path:
     path = tmp_path / "weights.safetensors"
     save_weights(Weights(S2Former(config).eval(), {"recipe": {}}), path)
     return path
+
+
+#: A linear head on the encoder as it is.
+LINEAR = Recipe(method="linear")
+
+
+@pytest.fixture(autouse=True)
+def _linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", LINEAR)
 
 
 def named(path: Path, classes: Any) -> np.ndarray[Any, Any]:
@@ -51,7 +59,8 @@ def test_planted_map_comes_back(planted: Planted, weights: Path, tmp_path: Path)
 
 
 def test_the_encoder_stays_as_it_is(planted: Planted, weights: Path, tmp_path: Path) -> None:
-    model = adapt(planted.path, planted.shots(tmp_path / "shots.gpkg"), weights=weights)
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    model = adapt(planted.path, shots, weights=weights, recipe=LINEAR)
     before = load_weights(weights).encoder.state_dict()
     after = model.classifier.backbone.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -94,13 +103,3 @@ def test_what_is_no_weights_file_is_refused(planted: Planted, tmp_path: Path) ->
     (tmp_path / "pickle").write_bytes(b"\x80\x04.")
     with pytest.raises(ModelFileError, match="no pickle is ever read"):
         adapt(planted.path, shots, weights=tmp_path / "pickle")
-
-
-@pytest.mark.usefixtures("quick")
-def test_none_means_fine_tuning(planted: Planted, tmp_path: Path) -> None:
-    shots = planted.shots(tmp_path / "shots.gpkg")
-    out = tmp_path / "m.tif"
-    args = ["classify", planted.path, "--shots", shots, "-o", out, "--weights", "none"]
-    shown = CliRunner().invoke(group, [str(arg) for arg in args])
-    assert shown.exit_code == 0, shown.output
-    assert "estimate accuracy" in shown.stderr

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -112,3 +114,63 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
     axis.grid(visible=True, which="both", alpha=0.3)
     axis.legend()
     figure.savefig(path)
+
+
+def draw_benchmark(
+    path: Path, entries: Sequence[Mapping[str, Any]], methods: Sequence[str]
+) -> None:
+    """Draw accuracy by scene (or over the number of shots), and calibration.
+
+    Args:
+        path: The PNG.
+        entries: As in ``results.json``.
+        methods: Which of them to draw.
+    """
+    scenes = list(dict.fromkeys(entry["scene"] for entry in entries))
+    figure = Figure(figsize=(4 * len(scenes), 8), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(scenes), squeeze=False)
+    for column, scene in enumerate(scenes):
+        here = [entry for entry in entries if entry["scene"] == scene]
+        for number, method in enumerate(methods):
+            own = [entry for entry in here if entry["method"] == method]
+            if own:
+                _draw_accuracy(axes[0][column], own, number, method)
+                if method == methods[0]:
+                    _draw_reliability(axes[1][column], own, method)
+        axes[0][column].set(title=scene, xlabel="shots a class", ylabel="overall accuracy, %")
+        axes[0][column].grid(visible=True, alpha=0.3)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.savefig(path)
+
+
+def _draw_accuracy(
+    axis: Axes, entries: Sequence[Mapping[str, Any]], number: int, method: str
+) -> None:
+    shots = sorted({entry["shots"] for entry in entries})
+    by_shots = [[100 * e["oa"] for e in entries if e["shots"] == k] for k in shots]
+    aside = [k * (1 + 0.02 * number) for k in shots]  # so that bars do not hide each other
+    axis.errorbar(
+        aside,
+        [float(np.mean(values)) for values in by_shots],
+        yerr=[float(np.std(values)) for values in by_shots],
+        marker="o",
+        linewidth=2.5 if number == 0 else 1.0,
+        capsize=2,
+        label=method,
+    )
+
+
+def _draw_reliability(axis: Axes, entries: Sequence[Mapping[str, Any]], method: str) -> None:
+    bins = [bin_ for entry in entries for bin_ in entry["reliability"]]
+    said, was, count = (np.array([bin_[i] for bin_ in bins], float) for i in range(3))
+    axis.plot([0, 100], [0, 100], color="#888888", linestyle="--")
+    axis.scatter(100 * said, 100 * was, s=200 * count / count.max(), alpha=0.4)
+    axis.set(
+        xlabel="confidence, %",
+        ylabel="named right, %",
+        title=f"reliability of {method}",
+        xlim=(0, 100),
+        ylim=(0, 100),
+    )

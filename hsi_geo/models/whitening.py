@@ -99,3 +99,23 @@ def _symmetric(standard: FloatArray, root: FloatArray) -> FloatArray:
     strongest = strongest[values[strongest] > 1e-12 * max(values.max(), 1e-30)]
     kept, deviation = vectors[:, strongest], np.sqrt(values[strongest])
     return np.asarray((kept / np.sqrt(deviation)) @ kept.T @ root)
+
+
+def noise_components(cube: FloatArray) -> FloatArray:
+    """All noise-whitened directions of a cube, for comparison: turned, not symmetric.
+
+    Args:
+        cube: (H, W, C) standardised bands of a whole scene.
+
+    Returns:
+        (H, W, C) directions, the strongest first, each divided by the root of its deviation.
+    """
+    bands = cube.shape[-1]
+    differences = [(cube[1:] - cube[:-1]), (cube[:, 1:] - cube[:, :-1])]
+    noise = np.concatenate([part.reshape(-1, bands).T for part in differences], axis=1)
+    calm = cube.reshape(-1, bands) @ _inverse_root(_noise_covariance(noise, bands))
+    calm = calm - calm.mean(axis=0)
+    values, vectors = np.linalg.eigh(calm.T @ calm / len(calm))
+    order = np.argsort(values)[::-1]
+    deviation = np.sqrt(np.maximum(values[order], 1e-30))
+    return np.asarray((calm @ (vectors[:, order] / np.sqrt(deviation))).reshape(cube.shape))

@@ -1,0 +1,104 @@
+"""``hsi-geo benchmark``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+
+class CommaList(click.ParamType[tuple[str, ...]]):
+    """Names or numbers separated by commas."""
+
+    name = "list"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Text to its parts."""
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+
+
+@click.command(name="benchmark")
+@click.option(
+    "--scenes",
+    type=CommaList(),
+    default="indian_pines",
+    show_default=True,
+    help="Of indian_pines, simulated_fields, enmap_berlin, jasper_ridge.",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the scenes; Indian Pines needs none."
+)
+@click.option(
+    "--shots",
+    type=CommaList(),
+    default="5",
+    show_default=True,
+    help="A class: 5, or 1,2,3,5,10,20.",
+)
+@click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True)
+@click.option(
+    "--methods",
+    type=CommaList(),
+    default="hsi-geo,svm,random-forest,logistic-regression,pca,noise,auto",
+    show_default=True,
+    help="Also parts of our own: linear-head, fine-tuning, ema, noise-only, teacher-only, "
+    "no-features, no-weights.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["random", "blocked", "both"]),
+    default="random",
+    show_default=True,
+    help="blocked: shots and test pixels lie in different blocks of the scene.",
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default="benchmark", show_default=True
+)
+@options.device
+@options.threads
+@options.overwrite
+@options.progress
+def command(
+    scenes: tuple[str, ...],
+    data: Path | None,
+    shots: tuple[str, ...],
+    seeds: int,
+    methods: tuple[str, ...],
+    split: str,
+    out: Path,
+    device: str,
+    threads: int | None,
+    overwrite: bool,
+    progress: str,
+) -> None:
+    """Compare our method with the classical ones on labelled scenes, on the same shots.
+
+    Goes on where it was stopped: what results.json in the output folder holds is kept.
+    """
+    from hsi_geo.tasks.benchmark import benchmark
+
+    if not all(number.isdigit() and int(number) > 0 for number in shots):
+        raise click.BadParameter("give numbers such as 5 or 1,2,5", param_hint="--shots")
+    result = benchmark(
+        out,
+        scenes=scenes,
+        data=data,
+        shots=[int(number) for number in shots],
+        seeds=seeds,
+        methods=methods,
+        splits=("random", "blocked") if split == "both" else (split,),  # type: ignore[arg-type]
+        device=device,
+        threads=threads,
+        overwrite=overwrite,
+        reporter=reporting.reporter(progress),
+    )
+    click.echo(table(result.table))
+    click.echo()
+    outputs = {"results": result.results, "table": result.markdown, "plot": result.plot}
+    click.echo(pairs(list(outputs.items())))
+    reporting.tell_result(progress, outputs)

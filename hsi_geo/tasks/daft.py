@@ -1,0 +1,283 @@
+"""Diffusion-aligned fine-tuning: a student network learns along its teacher's trajectory.
+
+The teacher's posterior evolves by diffusion (`teacher`); the student sees the scene through noise
+that falls while the posterior evolves: what it can say through much noise is held against an early
+posterior, what it says of clean pixels against the last one. That a teacher and a student are
+aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; this
+reading of it, and every number, was chosen by ablation (docs/adaptation.md). The other ways to
+learn from shots are here for comparison.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.models.classifier import Classifier, band_map
+from hsi_geo.models.s2former import BandMap
+from hsi_geo.progress import Reporter
+from hsi_geo.tasks.plots import Plots
+from hsi_geo.tasks.teacher import Teacher
+
+Target = Literal["teacher", "shots", "ema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """How the network is fine-tuned.
+
+    Attributes:
+        target: What it is held against: the "teacher", the "shots" alone, or the shots and the
+            moving average of itself ("ema", mean teacher).
+        steps: Updates.
+        batch: Windows in an update.
+        learning_rate: Its peak; it rises for a seventh of the steps, then falls.
+        head_rate: The head's learning rate, in units of it.
+        weight_decay: On matrices only.
+        noise: Standard deviations of the noise on pixel tokens, in units of their own, by level:
+            the first goes with the teacher's last posterior, the last with its first.
+        clean: Share of windows that are seen without noise.
+        momentum: Of the moving average.
+    """
+
+    target: Target = "teacher"
+    steps: int = 300
+    batch: int = 16
+    learning_rate: float = 2e-3
+    head_rate: float = 3.0
+    weight_decay: float = 0.01
+    noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
+    clean: float = 0.5
+    momentum: float = 0.99
+
+
+def fine_tune(
+    classifier: Classifier,
+    plots: Plots,
+    teacher: Teacher,
+    lesson: Lesson,
+    device: torch.device,
+    generator: np.random.Generator,
+    reporter: Reporter,
+) -> Classifier:
+    """Teach a network.
+
+    Args:
+        classifier: Is changed.
+        plots: Where it learns.
+        teacher: Of the same plots.
+        lesson: How.
+        device: Where.
+        generator: Draws windows and levels; torch's own stream draws the noise.
+        reporter: Receives progress.
+
+    Returns:
+        The network of the last step, on the CPU, in evaluation mode.
+
+    Raises:
+        HsiGeoError: If the loss is not a number.
+    """
+    classifier.to(device).train()
+    spectral = plots.spectral
+    bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
+    windows = _Windows(plots, teacher, classifier.backbone.config.window_px, lesson, generator)
+    follower = copy.deepcopy(classifier) if lesson.target == "ema" else None
+    optimiser = _optimiser(classifier, lesson)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rates, total_steps=lesson.steps, pct_start=0.15
+    )
+    for step in range(lesson.steps):
+        batch = windows.draw().to(device)
+        logits = _through_noise(classifier, batch, bands)
+        loss = _distance(logits, batch.target)
+        if follower is not None:
+            with torch.no_grad():
+                said = follower(batch.image, batch.valid, bands).softmax(dim=1)
+            loss = loss + _distance(logits, said * batch.valid[:, None])
+        if not torch.isfinite(loss):
+            raise HsiGeoError(
+                f"adaptation failed: the loss of step {step + 1} is not a number",
+                hint="look at the scene's values with hsi-geo info",
+            )
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if follower is not None:
+            _follow(follower, classifier, lesson.momentum)
+        reporter.progress("adapt", step + 1, lesson.steps)
+    learnt = classifier if follower is None else follower
+    return learnt.cpu().eval()
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    image: Tensor  # (B, C, P, P)
+    valid: Tensor  # (B, P, P)
+    target: Tensor  # (B, K, P, P) probabilities, 0 where nothing is asked
+    noise: Tensor  # (B,) standard deviations
+
+    def to(self, device: torch.device) -> _Batch:
+        return _Batch(
+            self.image.to(device),
+            self.valid.to(device),
+            self.target.to(device),
+            self.noise.to(device),
+        )
+
+
+class _Windows:
+    """Windows of the plots with what is to be said of their pixels."""
+
+    def __init__(
+        self,
+        plots: Plots,
+        teacher: Teacher,
+        size_px: int,
+        lesson: Lesson,
+        generator: np.random.Generator,
+    ) -> None:
+        self.size = size_px
+        self.lesson = lesson
+        self.generator = generator
+        self.images = [torch.from_numpy(_padded(p.image, size_px, 0.0)) for p in plots.plots]
+        self.valid = [torch.from_numpy(_padded(p.valid, size_px, False)) for p in plots.plots]
+        self.targets = [
+            [torch.from_numpy(_padded(placed, size_px, 0.0)) for placed in _in_place(step, plots)]
+            for step in self._steps(teacher, plots)
+        ]
+        areas = np.array([plot.inside.sum() for plot in plots.plots], np.float64)
+        self.shares = areas / areas.sum()
+        self.shots = [
+            (number, int(row), int(col))
+            for number, plot in enumerate(plots.plots)
+            for row, col in np.argwhere(plot.labels >= 0)
+        ]
+
+    def _steps(self, teacher: Teacher, plots: Plots) -> list[npt.NDArray[np.float32]]:
+        """Posteriors by level of noise: the last one first."""
+        if self.lesson.target == "teacher":
+            order = teacher.steps[::-1]
+            at = np.linspace(0, len(order) - 1, len(self.lesson.noise)).round().astype(int)
+            return [order[i] for i in at]
+        labels = plots.labels
+        known = np.zeros((len(labels), len(plots.classes)), np.float32)
+        known[labels >= 0, labels[labels >= 0]] = 1.0
+        return [known] * len(self.lesson.noise)
+
+    def draw(self) -> _Batch:
+        """Draw a batch."""
+        parts = [self._one() for _ in range(self.lesson.batch)]
+        images, valid, targets, noise = zip(*parts, strict=True)
+        return _Batch(
+            torch.stack(images), torch.stack(valid), torch.stack(targets), torch.tensor(noise)
+        )
+
+    def _one(self) -> tuple[Tensor, Tensor, Tensor, float]:
+        plot, row, col = self._place()
+        level = 0
+        if len(self.lesson.noise) > 1 and self.generator.random() >= self.lesson.clean:
+            level = int(self.generator.integers(1, len(self.lesson.noise)))
+        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
+        quarter, mirror = int(self.generator.integers(4)), bool(self.generator.integers(2))
+        image, valid, target = (
+            _turned(part[..., rows, cols], quarter, mirror)
+            for part in (self.images[plot], self.valid[plot], self.targets[level][plot])
+        )
+        return image, valid, target, self.lesson.noise[level]
+
+    def _place(self) -> tuple[int, int, int]:
+        """Plot, first row and first column: anywhere, or around a shot where only they count."""
+        if self.lesson.target == "shots" or (
+            self.lesson.target == "ema" and self.generator.random() < 0.5
+        ):
+            plot, row, col = self.shots[int(self.generator.integers(len(self.shots)))]
+            height, width = self.valid[plot].shape
+            first = self.generator.integers(self.size, size=2)
+            top = int(np.clip(row - first[0], 0, height - self.size))
+            left = int(np.clip(col - first[1], 0, width - self.size))
+            return plot, top, left
+        plot = int(self.generator.choice(len(self.shares), p=self.shares))
+        height, width = self.valid[plot].shape
+        top = int(self.generator.integers(height - self.size + 1))
+        return plot, top, int(self.generator.integers(width - self.size + 1))
+
+
+def _padded(array: npt.NDArray[Any], size_px: int, value: float) -> npt.NDArray[Any]:
+    """(..., h, w) at least as large as a window."""
+    height, width = array.shape[-2:]
+    widths = [(0, 0)] * (array.ndim - 2)
+    widths += [(0, max(0, size_px - height)), (0, max(0, size_px - width))]
+    return np.pad(array, widths, constant_values=value)
+
+
+def _in_place(
+    posterior: npt.NDArray[np.float32], plots: Plots
+) -> Iterator[npt.NDArray[np.float32]]:
+    """(K, h, w) of each plot from (N, K) of all pixels; 0 outside of it."""
+    start = 0
+    for plot in plots.plots:
+        count = int(plot.inside.sum())
+        placed = np.zeros((posterior.shape[1], *plot.inside.shape), np.float32)
+        placed[:, plot.inside] = posterior[start : start + count].T
+        start += count
+        yield placed
+
+
+def _turned(part: Tensor, quarter: int, mirror: bool) -> Tensor:
+    """One of the eight ways to lay a window: land cover has no up or down."""
+    turned = torch.rot90(part, quarter, (-2, -1))
+    return (turned.flip(-1) if mirror else turned).contiguous()
+
+
+def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap) -> Tensor:
+    """(B, K, P, P) logits of pixels whose tokens were disturbed, their size kept."""
+    tokens = classifier.backbone.embed(batch.image, batch.valid, bands)
+    amount = batch.noise[:, None, None]
+    if amount.any():
+        pixels = tokens.pixels
+        size = pixels.detach().std(dim=(0, 1))
+        disturbed = pixels + amount * size * torch.randn_like(pixels)
+        tokens = tokens._replace(pixels=disturbed / torch.sqrt(1.0 + amount**2))
+    features = classifier.backbone.encode(tokens, batch.valid)
+    logits: Tensor = classifier.head(features.movedim(1, -1))
+    return logits.movedim(-1, 1)
+
+
+def _distance(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy against probabilities, over the pixels that have any."""
+    asked = target.sum().clamp(min=1.0)
+    return -(target * F.log_softmax(logits, dim=1)).sum() / asked
+
+
+def _follow(follower: nn.Module, leader: nn.Module, momentum: float) -> None:
+    with torch.no_grad():
+        for mine, theirs in zip(follower.parameters(), leader.parameters(), strict=True):
+            mine.lerp_(theirs, 1.0 - momentum)
+
+
+def _optimiser(classifier: Classifier, lesson: Lesson) -> torch.optim.Optimizer:
+    """AdamW; only what multiplies is decayed, not biases and norms."""
+    backbone = list(classifier.backbone.parameters())
+    rate, decay = lesson.learning_rate, lesson.weight_decay
+    groups = [
+        {"params": [p for p in backbone if p.ndim >= 2], "lr": rate, "weight_decay": decay},
+        {"params": [p for p in backbone if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
+        {
+            "params": list(classifier.head.parameters()),
+            "lr": rate * lesson.head_rate,
+            "weight_decay": decay,
+        },
+    ]
+    return torch.optim.AdamW(groups)
