@@ -41,6 +41,9 @@ class Spectral:
 class Classifier(nn.Module):
     """S2Former with a linear head: logits for every pixel of a window.
 
+    The last logit is that of a pixel unlike any shot. It takes its part of the probability, so
+    that all classes become unlikely where the scene shows something that nobody has named.
+
     Args:
         config: Of the S2Former.
         classes: K, number of classes.
@@ -49,13 +52,21 @@ class Classifier(nn.Module):
     def __init__(self, config: S2FormerConfig, classes: int) -> None:
         super().__init__()
         self.backbone = S2Former(config)
-        self.head = nn.Linear(config.width, classes)
+        self.head = nn.Linear(config.width, classes + 1)
 
     def forward(self, image: Tensor, valid: Tensor, bands: BandMap) -> Tensor:
-        """(B, C, H, W) physical values and (B, H, W) validity to (B, K, H, W) logits."""
-        features: Tensor = self.backbone(image, valid, bands)
+        """(B, C, H, W) physical values and (B, H, W) validity to (B, K + 1, H, W) logits."""
+        return self.name(self.backbone(image, valid, bands))
+
+    def name(self, features: Tensor) -> Tensor:
+        """(B, D, H, W) features to (B, K + 1, H, W) logits."""
         logits: Tensor = self.head(features.movedim(1, -1))
         return logits.movedim(-1, 1)
+
+    @staticmethod
+    def probabilities(logits: Tensor) -> Tensor:
+        """(B, K, H, W) of the classes; what a pixel's lack to 1 is that it is like no shot."""
+        return logits.softmax(dim=1)[:, :-1]
 
 
 def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:

@@ -22,6 +22,9 @@ Array = npt.NDArray[np.float32]
 #: Neighbours that each pixel is joined to.
 NEIGHBOURS = 12
 
+#: Least weight of a join.
+LEAST_JOIN = 1e-6
+
 #: Share of a walk that goes on at each step; the rest starts anew.
 GO_ON = 0.99
 
@@ -40,12 +43,15 @@ def walk_over_nearest(features: Array, neighbours: int = NEIGHBOURS) -> scipy.sp
         (N, N) rows that sum to 1.
     """
     count = len(features)
+    if count < 2:
+        return scipy.sparse.identity(count, np.float32, "csr")
     neighbours = min(neighbours, count - 1)
     search = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(features)
     distances, nearest = search.kneighbors(features)
     distances, nearest = distances[:, 1:], nearest[:, 1:]  # the first is the pixel itself
     scale = np.maximum(distances[:, neighbours // 2], 1e-9)
     weights = np.exp(-(distances**2) / (scale[:, None] * scale[nearest]))
+    weights = np.maximum(weights, LEAST_JOIN)  # a pixel like no other walks on all the same
     rows = np.repeat(np.arange(count), neighbours)
     joins = scipy.sparse.csr_matrix((weights.ravel(), (rows, nearest.ravel())), (count, count))
     joins = joins.maximum(joins.T)

@@ -57,18 +57,36 @@ class Accuracy:
         )
 
 
-def score_shots(truth: IntArray, predicted: IntArray, features: IntArray, method: str) -> Accuracy:
-    """Accuracy of held-out pixels, found by a method that is told in words.
+def score_shots(
+    truth: IntArray,
+    predicted: IntArray,
+    features: IntArray,
+    method: str,
+    weights: npt.NDArray[np.floating] | None = None,
+) -> Accuracy:
+    """Accuracy of held-out pixels.
 
     The interval is Wilson's (1927, doi 10.1080/01621459.1927.10502953) with the number of
-    features for the number of trials: pixels of one polygon are right or wrong together.
+    features for the number of trials: pixels of one polygon are right or wrong together. Where
+    features weigh differently it is Kish's effective number of them (1965, Survey Sampling).
+
+    Args:
+        truth: (N,) class indices.
+        predicted: (N,) the same.
+        features: (N,) drawn feature that each pixel belongs to.
+        method: In words.
+        weights: (N,) of each pixel; None for equal ones.
     """
-    right = float((truth == predicted).mean())
-    trials = len(np.unique(features))
-    return Accuracy(right, wilson(right, trials), len(truth), trials, method)
+    if weights is None:
+        weights = np.ones(len(truth))
+    right = float(np.average(truth == predicted, weights=weights))
+    drawn, own = np.unique(features, return_inverse=True)
+    by_feature = np.bincount(own, weights)
+    trials = float(by_feature.sum() ** 2 / (by_feature**2).sum())
+    return Accuracy(right, wilson(right, trials), len(truth), len(drawn), method)
 
 
-def wilson(share: float, trials: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
     """Wilson's score interval for a share seen in some trials."""
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))

@@ -172,7 +172,7 @@ def _learn(
     if encoder is not None:
         classifier.backbone.load_state_dict(encoder.cpu().state_dict())
     generator = np.random.default_rng(seed)
-    fine_tune(classifier, plots, teacher, recipe.lesson, device, generator, reporter)
+    classifier = fine_tune(classifier, plots, teacher, recipe.lesson, device, generator, reporter)
     _silence_absent(classifier, plots)
     return classifier, teacher.accuracy, found
 

@@ -81,7 +81,7 @@ def fine_tune(
         reporter: Receives progress.
 
     Returns:
-        The network of the last step, on the CPU, in evaluation mode.
+        The network of the last step (of "ema": its moving average), on the CPU, in evaluation mode.
 
     Raises:
         HsiGeoError: If the loss is not a number.
@@ -125,7 +125,7 @@ def fine_tune(
 class _Batch:
     image: Tensor  # (B, C, P, P)
     valid: Tensor  # (B, P, P)
-    target: Tensor  # (B, K, P, P) probabilities, 0 where nothing is asked
+    target: Tensor  # (B, K + 1, P, P) probabilities, 0 where nothing is asked
     noise: Tensor  # (B,) standard deviations
 
     def to(self, device: torch.device) -> _Batch:
@@ -172,7 +172,7 @@ class _Windows:
             at = np.linspace(0, len(order) - 1, len(self.lesson.noise)).round().astype(int)
             return [order[i] for i in at]
         labels = plots.labels
-        known = np.zeros((len(labels), len(plots.classes)), np.float32)
+        known = np.zeros((len(labels), len(plots.classes) + 1), np.float32)
         known[labels >= 0, labels[labels >= 0]] = 1.0
         return [known] * len(self.lesson.noise)
 
@@ -225,7 +225,7 @@ def _padded(array: npt.NDArray[Any], size_px: int, value: float) -> npt.NDArray[
 def _in_place(
     posterior: npt.NDArray[np.float32], plots: Plots
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """(K, h, w) of each plot from (N, K) of all pixels; 0 outside of it."""
+    """(K + 1, h, w) of each plot from (N, K + 1) of all pixels; 0 outside of it."""
     start = 0
     for plot in plots.plots:
         count = int(plot.inside.sum())
@@ -242,7 +242,7 @@ def _turned(part: Tensor, quarter: int, mirror: bool) -> Tensor:
 
 
 def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap) -> Tensor:
-    """(B, K, P, P) logits of pixels whose tokens were disturbed, their size kept."""
+    """(B, K + 1, P, P) logits of pixels whose tokens were disturbed, their size kept."""
     tokens = classifier.backbone.embed(batch.image, batch.valid, bands)
     amount = batch.noise[:, None, None]
     if amount.any():
@@ -251,8 +251,7 @@ def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap) -> Ten
         disturbed = pixels + amount * size * torch.randn_like(pixels)
         tokens = tokens._replace(pixels=disturbed / torch.sqrt(1.0 + amount**2))
     features = classifier.backbone.encode(tokens, batch.valid)
-    logits: Tensor = classifier.head(features.movedim(1, -1))
-    return logits.movedim(-1, 1)
+    return classifier.name(features)
 
 
 def _distance(logits: Tensor, target: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ def fit_head(plots: Plots, encoder: S2Former, device: torch.device) -> Classifie
     classifier = Classifier(encoder.config, len(plots.classes))
     classifier.backbone.load_state_dict(encoder.cpu().state_dict())
     weight = torch.zeros_like(classifier.head.weight)
-    bias = torch.full_like(classifier.head.bias, -1e4)  # a class without shots is never mapped
+    # A class without shots is never mapped, and nothing is unlike any shot.
+    bias = torch.full_like(classifier.head.bias, -1e4)
     coefficients, intercepts = _all_rows(head)
     scaled = coefficients / scale
     weight[head.classes_] = torch.tensor(scaled, dtype=torch.float32)

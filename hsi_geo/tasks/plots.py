@@ -158,12 +158,7 @@ def _choose(
 
 def _read(scene: HyperspectralScene, shots: ShotPixels, index: int, window: Window) -> Plot:
     grid = scene.grids[index]
-    reach = Window(
-        window.row - MARGIN_PX,
-        window.col - MARGIN_PX,
-        window.height + 2 * MARGIN_PX,
-        window.width + 2 * MARGIN_PX,
-    ).clip(*grid.shape)
+    reach = window.grow(MARGIN_PX).clip(*grid.shape)
     image, valid = read_window(scene.views[index], reach)
     inside = np.zeros(valid.shape, bool)
     inside[window.relative_to(reach).slices] = True
@@ -191,6 +186,7 @@ def _keep_usable(
 ) -> dict[str, int]:
     """Drop shots on nodata, thin large classes, tell what was dropped; pixels by class name."""
     before = sum(len(pixels) for pixels in labels.pixels)
+    outside = _count_outside(labels, shots)
     dry = 0
     for index, pixels in enumerate(labels.pixels):
         valid = _valid_at(scene.views[index], pixels)
@@ -200,7 +196,7 @@ def _keep_usable(
     for pixels in labels.pixels:
         for name, count in pixels.counts(shots.classes).items():
             counts[name] += count
-    _tell_dropped(labels, shots, dry, reporter)
+    _tell_dropped(labels, shots, outside, dry, reporter)
     if before and dry == before:
         raise ShotsError(
             f"all {before} pixels under the shots in '{shots.source}' are nodata in the scene",
@@ -222,8 +218,16 @@ def _keep_usable(
     return counts
 
 
-def _tell_dropped(labels: ShotLabels, shots: Shots, dry: int, reporter: Reporter) -> None:
-    outside = min(pixels.outside for pixels in labels.pixels)
+def _count_outside(labels: ShotLabels, shots: Shots) -> int:
+    """Shots that lie in no scene; of several scenes each has many that lie in another."""
+    found = np.unique(np.concatenate([pixels.features for pixels in labels.pixels]))
+    missing = len(shots.frame) - len(found)  # or lost to conflicts, which one scene can tell
+    return min(missing, *(pixels.outside for pixels in labels.pixels))
+
+
+def _tell_dropped(
+    labels: ShotLabels, shots: Shots, outside: int, dry: int, reporter: Reporter
+) -> None:
     conflicts = sum(pixels.conflicts for pixels in labels.pixels)
     if shots.skipped:
         reporter.warning(f"shots left out: {', '.join(shots.skipped)}")

@@ -218,7 +218,7 @@ class _Mapper:
 
         def probabilities(image: Tensor, valid: Tensor) -> Tensor:
             logits: Tensor = network(image.to(device), valid.to(device), bands)
-            return logits.softmax(dim=1).cpu()
+            return network.probabilities(logits).cpu()
 
         self.grid = grid_of(view)
         self.classes = len(model.classes)
@@ -235,7 +235,7 @@ class _Mapper:
             return np.zeros((self.classes, *window.shape), np.float32)
         probabilities, valid = self.sliding.block(window)
         here = valid if wanted is None else valid & wanted
-        missed = int((here & ~(probabilities.sum(axis=0) > 0.5)).sum())
+        missed = int((here & ~(probabilities.max(axis=0) > 0)).sum())
         if missed:
             raise HsiGeoError(
                 f"{missed} pixels with data got no class in rows {window.row} to "

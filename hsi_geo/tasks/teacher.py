@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 
+from hsi_geo.errors import SceneError
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.diffusion import evidence, spread, towards_shares, walk_over_nearest
 from hsi_geo.models.s2former import S2Former
@@ -47,12 +48,27 @@ HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
 #: Least probability that a head is held to have given: one shot must not decide alone.
 LEAST = 1e-3
 
+#: Principal components that are looked at.
+COMPONENTS = 120
+
+#: Context in which pixels are compared with shots to find what is unlike any, in pixels; the
+#: distance at which a pixel is half like a shot, in units of what lies between shots; and how
+#: steeply it falls there.
+FAMILIAR_PX, FAR, FALL = 2.0, 3.0, 4
+
+#: Standard errors by which a posterior is less sure than held-out shots show.
+MODESTY = 0.5
+
+#: Logarithms of the powers that a posterior may be taken to.
+SHARPNESS_RANGE = (-3.0, 1.0)
+
 #: What the numbers of a whitened pixel, and of its features, add up to in squares.
 SIZE = 60.0
 
 METHOD = (
     "cross-validation: heads and graphs are fitted anew without a fifth of each class's features "
-    "(points, polygons), which are then named; no network has seen a label"
+    "(points, polygons), which are then named, and count by the share of the scene that their "
+    "class was mapped to; no network has seen a label"
 )
 
 FloatArray = npt.NDArray[np.float32]
@@ -64,7 +80,8 @@ class Teacher:
     """What is taught.
 
     Attributes:
-        steps: (N, K) posteriors, from the heads' own to the most evolved one.
+        steps: (N, K + 1) posteriors, from the heads' own to the most evolved one; the last column
+            is the probability of something unlike any shot.
         accuracy: Estimated from held-out shots.
         context_px: Mean standard deviation of the filters, as weighted: what the scene bears.
         trust: Weight of all graphs together.
@@ -136,8 +153,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     shots = _shots_of(plots)
     views = list(_views(plots, encoder, device))
     voices = [_listen(view, shots) for view in views]
-    weights = _weights(voices, shots, HEADS_SHARPNESS)
-    heads = _mix(voices, weights)
+    heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
     context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
     reached = [list(_graph_voices(table, shots)) for table in _compared(views, plots.places_px)]
     steps, trust = [heads], 0.0
@@ -145,29 +161,34 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     for at in range(len(STOPS)):
         evolved, trust = _evolve(heads, [graph[at] for graph in reached], shots)
         steps.append(evolved)
-    sharpness = _calibrated(evolved, shots)
-    posteriors = tuple(
-        _in_all_classes(
-            _normal(towards_shares(step.everywhere) ** sharpness), shots, len(plots.classes)
-        )
-        for step in steps
+    familiar, held_familiar = _familiarity(views[CONTEXTS_PX.index(FAMILIAR_PX)].table, shots)
+    posteriors = [towards_shares(step.everywhere) for step in steps]
+    sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
+    shares = posteriors[-1].mean(axis=0)
+    return Teacher(
+        tuple(
+            _in_all_classes(_normal(posterior**power), familiar, shots, len(plots.classes))
+            for posterior, power in zip(posteriors, sharpness, strict=True)
+        ),
+        _score(evolved, shots, shares),
+        context,
+        trust,
     )
-    return Teacher(posteriors, _score(evolved, shots), context, trust)
 
 
 def _evolve(heads: _Voice, graphs: list[_Voice], shots: _Shots) -> tuple[_Voice, float]:
     """The heads' posterior times what graphs tell, and how far graphs were trusted."""
     candidates = [heads]
     candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
-    weights = _weights(candidates, shots, GRAPHS_SHARPNESS)
-    return _mix(candidates, weights), float(weights[1:].sum())
+    evolved, weights = _mix(candidates, shots, GRAPHS_SHARPNESS)
+    return evolved, float(weights[1:].sum())
 
 
 # What is looked at ----------------------------------------------------------------------------
 
 
 def _views(plots: Plots, encoder: S2Former | None, device: torch.device) -> Iterator[_View]:
-    """Whitened spectra with the network's features in several contexts; plain spectra."""
+    """Whitened spectra with the network's features in several contexts; other spectra."""
     valid = [plot.valid for plot in plots.plots]
     inside = [plot.inside for plot in plots.plots]
     cubes = _principal([_whitened(plots, plot.image) for plot in plots.plots], inside)
@@ -178,6 +199,9 @@ def _views(plots: Plots, encoder: S2Former | None, device: torch.device) -> Iter
             parts.append(_sized(_table(learnt, valid, inside, context)))
         yield _View(np.concatenate(parts, axis=1), 1.0, context)
     spectra = np.concatenate([p.image[:, p.inside].T for p in plots.plots]).astype(np.float64)
+    evened = _of_equal_variance([plot.image for plot in plots.plots], spectra)
+    for context in CONTEXTS_PX[1:]:  # weak directions are noise unless they are smoothed
+        yield _View(_sized(_table(evened, valid, inside, context)), 1.0, context)
     yield _View(_standard(spectra), 10.0, 0.0)
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
     yield _View(_standard(spectra / lengths), 10.0, 0.0)
@@ -195,7 +219,30 @@ def _principal(cubes: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> 
     pixels = np.concatenate([c[:, i] for c, i in zip(cubes, inside, strict=True)], axis=1)
     values, vectors = np.linalg.eigh(np.cov(pixels.astype(np.float64)).reshape((len(pixels),) * 2))
     kept = vectors[:, values > 1e-6 * max(values[-1], 1e-30)].astype(np.float32)
+    if not kept.shape[1]:
+        raise SceneError(
+            "the scene's pixels are all the same around the shots",
+            hint="look at it with hsi-geo info",
+        )
     return [np.einsum("tc,thw->chw", kept, cube, optimize=True) for cube in cubes]
+
+
+def _of_equal_variance(
+    images: list[FloatArray], spectra: npt.NDArray[np.float64]
+) -> list[FloatArray]:
+    """Principal components of standardised bands, all made equally strong."""
+    centre, deviation = spectra.mean(axis=0), spectra.std(axis=0)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    covariance = np.cov(spectra, rowvar=False).reshape((len(centre),) * 2) * np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(covariance)
+    strongest = [i for i in np.argsort(values)[::-1][:COMPONENTS] if values[i] > 1e-9 * values[-1]]
+    turn = (vectors[:, strongest] / np.sqrt(values[strongest])).T * scale
+    return [
+        np.einsum("kc,chw->khw", turn, image - centre[:, None, None], optimize=True).astype(
+            np.float32
+        )
+        for image in images
+    ]
 
 
 def encode_plots(plots: Plots, encoder: S2Former, device: torch.device) -> list[FloatArray]:
@@ -357,52 +404,113 @@ def _graph_voices(table: FloatArray, shots: _Shots) -> Iterator[_Voice]:
         yield _Voice(evidence(everything), held_out)
 
 
-def _weights(voices: list[_Voice], shots: _Shots, sharpness: float) -> npt.NDArray[np.float64]:
-    """Of posteriors, by the likelihood of held-out shots; equal if none can be held out."""
-    likelihoods = sharpness * np.array([voice.likelihood(shots) for voice in voices])
-    weights = np.exp(likelihoods - likelihoods.max())
+def _mix(
+    voices: list[_Voice], shots: _Shots, sharpness: float
+) -> tuple[_Voice, npt.NDArray[np.float64]]:
+    """Posteriors weighted by the likelihood of held-out shots, and the weights.
+
+    What is said of a held-out shot is weighted without looking at its own fold: a choice that had
+    seen it would flatter itself.
+    """
+    truth = shots.labels[:, None]
+    given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]
+    likelihoods = np.log(np.maximum(np.stack(given), LEAST))  # (voices, n)
+    weights = _softmax(sharpness * likelihoods[:, shots.held].sum(axis=1))
+    held_out = np.zeros_like(voices[0].held_out)
+    for fold in np.unique(shots.folds[shots.held]):
+        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
+        honest = _softmax(sharpness * likelihoods[:, others].sum(axis=1))
+        held_out[own] = _sum(honest, [voice.held_out[own] for voice in voices])
+    return _Voice(_sum(weights, [voice.everywhere for voice in voices]), held_out), weights
+
+
+def _softmax(logarithms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    weights = np.exp(logarithms - logarithms.max())
     return np.asarray(weights / weights.sum())
 
 
-def _mix(voices: list[_Voice], weights: npt.NDArray[np.float64]) -> _Voice:
-    pairs = list(zip(weights.astype(np.float32), voices, strict=True))
-    return _Voice(
-        np.asarray(sum(w * voice.everywhere for w, voice in pairs)),
-        np.asarray(sum(w * voice.held_out for w, voice in pairs)),
+def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
+    pairs = zip(weights.astype(np.float32), arrays, strict=True)
+    return np.asarray(sum(weight * array for weight, array in pairs), np.float32)
+
+
+def _familiarity(table: FloatArray, shots: _Shots) -> tuple[FloatArray, FloatArray]:
+    """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
+
+    It falls with the distance to the nearest shot, in units of the median distance of a shot to
+    the nearest one of another fold, and is a half at `FAR` of them.
+    """
+    at_shots = table[shots.rows]
+    between = _distances(at_shots, at_shots)
+    between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
+    held = between.min(axis=1)
+    known = np.isfinite(held)
+    unit = FAR * float(np.median(held[known])) if known.any() else 0.0
+    if unit == 0.0:  # nothing tells how far shots lie apart
+        return np.ones(len(table), np.float32), np.ones(len(held), np.float32)
+    nearest = np.concatenate(
+        [_distances(part, at_shots).min(axis=1) for part in np.array_split(table, 16)]
     )
+    return _falling(nearest / unit), _falling(np.where(known, held, 0.0) / unit)
 
 
-def _calibrated(voice: _Voice, shots: _Shots) -> float:
-    """The power of the posterior under which held-out shots are most likely."""
+def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
+    return np.asarray(1.0 / (1.0 + distance**FALL), np.float32)
+
+
+def _distances(rows: FloatArray, others: FloatArray) -> FloatArray:
+    """(N, M) Euclidean."""
+    squares = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :]
+    return np.asarray(np.sqrt(np.maximum(squares - 2.0 * rows @ others.T, 0.0)), np.float32)
+
+
+def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: _Shots) -> float:
+    """The power of the posterior that makes it as sure as held-out shots allow.
+
+    Mean confidence is brought to the share of held-out shots that are named right, less half its
+    standard error: of few shots little is known, and a map had better be too modest than too sure.
+    """
     held = shots.held
     if not len(held):
         return 1.0
     posterior = np.maximum(voice.held_out[held], LEAST)
-    truth = shots.labels[held]
+    features = len(np.unique(shots.groups[held]))
+    right = float((posterior.argmax(axis=1) == shots.labels[held]).mean())
+    # A quarter of a shot's variance at least: all right is no proof of no error.
+    error = np.sqrt(max(right * (1.0 - right), 0.25 / features) / features)
 
-    def loss(logarithm: float) -> float:
-        sharpened = _normal(posterior ** np.exp(logarithm))
-        return -float(np.log(sharpened[np.arange(len(held)), truth]).mean()) + 0.02 * logarithm**2
+    def too_sure(logarithm: float) -> float:
+        sure = _normal(posterior ** np.float32(np.exp(logarithm))).max(axis=1)
+        return float((sure * familiar[held]).mean() - (right - MODESTY * error))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 1.0), method="bounded").x))
+    low, high = SHARPNESS_RANGE
+    if too_sure(low) >= 0 or too_sure(high) <= 0:
+        return float(np.exp(low if too_sure(low) >= 0 else high))
+    return float(np.exp(brentq(too_sure, low, high, xtol=1e-3)))
 
 
-def _score(voice: _Voice, shots: _Shots) -> Accuracy:
+def _score(voice: _Voice, shots: _Shots, shares: npt.NDArray[np.floating]) -> Accuracy:
+    """Accuracy of held-out shots, each standing for its class's share of the scene."""
     if not shots.honest:
         return Accuracy.unknown("no class has two features, of which one could be held out")
     held = shots.held
-    named = voice.held_out[held].argmax(axis=1)
-    return score_shots(shots.labels[held], named, shots.groups[held], METHOD)
+    labels, named = shots.labels[held], voice.held_out[held].argmax(axis=1)
+    counts = np.bincount(labels, minlength=len(shares))
+    weights = shares[labels] / counts[labels]
+    return score_shots(labels, named, shots.groups[held], METHOD, weights)
 
 
-def _in_all_classes(posterior: FloatArray, shots: _Shots, classes: int) -> FloatArray:
-    """(N, K): a class without a shot has no probability; the shots themselves are known."""
-    known = posterior.copy()
+def _in_all_classes(
+    posterior: FloatArray, familiar: FloatArray, shots: _Shots, classes: int
+) -> FloatArray:
+    """(N, K + 1): a class without a shot has no probability; the shots themselves are known."""
+    known = posterior * familiar[:, None]
     known[shots.rows] = 0.0
     known[shots.rows, shots.labels] = 1.0
-    every = np.zeros((len(posterior), classes), np.float32)
+    every = np.zeros((len(posterior), classes + 1), np.float32)
     every[:, shots.present] = known
-    return every
+    every[:, -1] = 1.0 - known.sum(axis=1)
+    return np.maximum(every, 0.0)
 
 
 def _normal(posterior: FloatArray) -> FloatArray:

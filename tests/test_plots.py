@@ -1,0 +1,360 @@
+"""Plots: what a model is adapted on is the scene itself, cut around the shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+import rasterio.windows
+import shapely
+import xarray as xr
+from affine import Affine
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.scene import open_scenes, read_window, scene_from_array
+from hsi_geo.io.shots import Shots, make_shots, read_shots
+from hsi_geo.tasks.plots import MARGIN_PX, Plots, cut_plots
+from hsi_geo.tiling import Grid, Window
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+Pixel = tuple[int, int]
+
+NODATA = -999
+NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+
+#: Pixels of the usual planted scene, the hole included.
+ALL_PX = 37 * 53
+
+
+class Recorder:
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def log(self, message: str) -> None:
+        pass
+
+    def warning(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def cut(
+    scenes: Path | list[Path] | list[xr.DataArray],
+    shots: Path | Shots,
+    budget_px: int,
+    recorder: Recorder | None = None,
+    seed: int = 0,
+) -> Plots:
+    return cut_plots(
+        open_scenes(scenes),
+        read_shots(shots),
+        budget_px=budget_px,
+        all_touched=False,
+        seed=seed,
+        reporter=recorder or Recorder(),
+    )
+
+
+def of_scene(plots: Plots, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(H, W, ...) of a scene that is one plot, NaN where there is no data."""
+    (plot,) = plots.plots
+    spread = np.full((*plot.inside.shape, *values.shape[1:]), np.nan)
+    spread[plot.inside] = values
+    return spread
+
+
+def picked(plots: Plots, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(N, ...) of an (H, W, ...) image, in the order in which the pixels of plots are counted."""
+    return np.concatenate([image[plot.reach.slices][plot.inside] for plot in plots.plots])
+
+
+@pytest.fixture
+def shots(planted: Planted, tmp_path: Path) -> Path:
+    path: Path = planted.shots(tmp_path / "shots.gpkg")
+    return path
+
+
+# One plot or many -----------------------------------------------------------------------------
+
+
+def test_a_small_scene_is_one_plot_that_covers_it(planted: Planted, shots: Path) -> None:
+    recorder = Recorder()
+    plots = cut(planted.path, shots, ALL_PX, recorder)
+    (plot,) = plots.plots
+    assert plot.window == plot.reach == Window(0, 0, 37, 53)
+    np.testing.assert_array_equal(plot.inside, planted.truth > 0)
+    np.testing.assert_array_equal(plot.valid, planted.truth > 0)
+    assert plots.counts == {"asphalt": 4, "meadow": 4, "water": 4}
+    assert not recorder.warnings
+
+
+def test_one_pixel_over_budget_is_cut(planted: Planted, shots: Path) -> None:
+    plots = cut(planted.path, shots, ALL_PX - 1)
+    assert len(plots.plots) > 1
+    assert sum(int(plot.inside.sum()) for plot in plots.plots) < ALL_PX
+
+
+@pytest.mark.parametrize("budget_px", [300, 900, 1500])
+def test_plots_agree_with_the_whole_scene(planted: Planted, shots: Path, budget_px: int) -> None:
+    """Pixels are counted in another order, and otherwise nothing is different."""
+    whole, plots = cut(planted.path, shots, ALL_PX), cut(planted.path, shots, budget_px)
+    assert len(plots.plots) > 2
+    np.testing.assert_array_equal(plots.labels, picked(plots, of_scene(whole, whole.labels)))
+    np.testing.assert_array_equal(plots.features, picked(plots, of_scene(whole, whole.features)))
+    moved = picked(plots, of_scene(whole, whole.places_px)) - plots.places_px
+    np.testing.assert_array_equal(moved, np.broadcast_to(moved[0], moved.shape))
+    np.testing.assert_array_equal(plots.places_px.min(axis=0), [0, 0])
+    assert plots.counts == whole.counts
+    matrices = (plots.spectral.whitening.matrix, whole.spectral.whitening.matrix)
+    np.testing.assert_array_equal(*matrices)
+
+
+@pytest.mark.parametrize("budget_px", [300, ALL_PX])
+def test_images_are_what_the_scene_holds_around_a_plot(
+    planted: Planted, shots: Path, budget_px: int
+) -> None:
+    plots = cut(planted.path, shots, budget_px)
+    stored = np.where(planted.truth > 0, planted.values, 0)
+    for plot in plots.plots:
+        assert plot.reach == plot.window.grow(MARGIN_PX).clip(37, 53)
+        np.testing.assert_array_equal(plot.image, stored[:, *plot.reach.slices])
+        np.testing.assert_array_equal(plot.valid, planted.truth[plot.reach.slices] > 0)
+        again, _ = read_window(plots.views[plot.scene], plot.reach)
+        np.testing.assert_array_equal(plot.image, again)
+
+
+def test_labels_name_the_classes_of_the_table(planted: Planted, shots: Path) -> None:
+    plots = cut(planted.path, shots, 300)
+    truth = picked(plots, np.array(["", *planted.names])[planted.truth])
+    names = np.array([c.name for c in plots.classes])
+    shot = plots.labels >= 0
+    assert shot.sum() == 12
+    np.testing.assert_array_equal(names[plots.labels[shot]], truth[shot])
+    np.testing.assert_array_equal(np.sort(plots.features[shot]), np.arange(12))
+
+
+# Any scene, any shots -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scene in memory with a nodata hole, and points on some of its pixels."""
+
+    scene: xr.DataArray
+    valid: npt.NDArray[np.bool_]
+    spots: list[Pixel]
+    names: list[str]
+    budget_px: int
+
+    @property
+    def shots(self) -> Shots:
+        points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in self.spots]
+        return make_shots(gpd.GeoSeries(points, crs=None), self.names)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    height, width = draw(st.integers(9, 90)), draw(st.integers(9, 130))
+    valid = np.ones((height, width), bool)
+    top, left = draw(st.integers(0, height)), draw(st.integers(0, width))
+    valid[top : top + draw(st.integers(0, 60)), left : left + draw(st.integers(0, 40))] = False
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    valid &= generator.random((height, width)) >= draw(st.sampled_from([0.0, 0.3]))
+    values = generator.integers(1, 3000, (3, height, width)).astype(np.int16)
+    values[:, ~valid] = NODATA
+    scene = scene_from_array(
+        values,
+        np.array([450.0, 560.0, 855.0]),
+        grid=Grid(height, width, NORTH_UP, None),
+        nodata=NODATA,
+    )
+    flat = generator.choice(height * width, draw(st.integers(3, 15)), replace=False)
+    spots = [(int(at) // width, int(at) % width) for at in flat]
+    kinds = draw(st.integers(2, 3))
+    names = ["abc"[turn % kinds] for turn in range(len(spots))]
+    usable = {name for name, spot in zip(names, spots, strict=True) if valid[spot]}
+    assume(len(usable) >= 2)
+    return Case(scene, valid, spots, names, draw(st.integers(1, 8000)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(case=cases())
+def test_every_usable_shot_is_in_exactly_one_plot(case: Case) -> None:
+    plots = cut([case.scene], case.shots, case.budget_px)
+    seen = {}
+    taken = np.zeros(case.valid.shape, int)
+    for plot in plots.plots:
+        taken[plot.window.slices] += 1
+        assert plot.inside.any()
+        assert not (plot.inside & ~case.valid[plot.reach.slices]).any()
+        for row, col in np.argwhere(plot.labels >= 0):
+            spot = (int(row) + plot.reach.row, int(col) + plot.reach.col)
+            assert spot not in seen
+            seen[spot] = plots.classes[plot.labels[row, col]].name, plot.features[row, col]
+        np.testing.assert_array_equal(plot.labels >= 0, plot.features >= 0)
+    listed = enumerate(zip(case.spots, case.names, strict=True))
+    assert seen == {spot: (name, at) for at, (spot, name) in listed if case.valid[spot]}
+    assert taken.max() == 1
+    # Where shots lie too far apart, each costs the smallest plot.
+    assert taken.sum() <= max(case.budget_px, 64 * len(seen))
+    assert len(plots.labels) == len(plots.features) == len(plots.places_px)
+    assert sum(plots.counts.values()) == len(seen) == (plots.labels >= 0).sum()
+
+
+@pytest.mark.parametrize(("budget_px", "side"), [(4000, 16), (12000, 32), (40000, 32), (42000, 64)])
+def test_the_rest_of_the_budget_is_spread_over_the_scene(budget_px: int, side: int) -> None:
+    """Five shots in one corner of a large scene; most plots have none."""
+    values = np.random.default_rng(3).integers(1, 3000, (2, 350, 270)).astype(np.int16)
+    scene = scene_from_array(
+        values, np.array([450.0, 560.0]), grid=Grid(350, 270, NORTH_UP, None), nodata=NODATA
+    )
+    at = [(3, 5), (4, 70), (66, 9), (67, 100), (130, 7)]
+    points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in at]
+    plots = cut([scene], make_shots(gpd.GeoSeries(points), list("abbab")), budget_px)
+    assert {plot.window.height for plot in plots.plots} <= {side, 350 % side}
+    assert max(plot.window.height for plot in plots.plots) == side
+    without = [plot for plot in plots.plots if not (plot.labels >= 0).any()]
+    assert len(without) >= len(plots.plots) // 3
+    assert 0.7 * budget_px < sum(plot.inside.sum() for plot in plots.plots) <= budget_px
+    corners = np.array([[plot.window.row, plot.window.col] for plot in without])
+    assert (corners.max(axis=0) - corners.min(axis=0) > [200, 120]).all()
+
+
+# Several scenes -------------------------------------------------------------------------------
+
+
+def halves(planted: Planted, folder: Path) -> list[Path]:
+    """The scene cut in two files side by side."""
+    paths = []
+    for name, first, width in (("west", 0, 21), ("east", 21, 32)):
+        path = folder / f"{name}.tif"
+        with rasterio.open(planted.path) as source:
+            window = rasterio.windows.Window(first, 0, width, source.height)
+            profile = {**source.profile, "width": width}
+            profile["transform"] = source.window_transform(window)
+            with rasterio.open(path, "w", **profile) as target:
+                target.write(source.read(window=window))
+                for band in source.indexes:
+                    target.update_tags(band, **source.tags(band))
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_scenes_cut_from_one_lie_where_they_lay(
+    planted: Planted, shots: Path, tmp_path: Path, turned: bool
+) -> None:
+    """In any order of files: places are those of the CRS, not those of a file."""
+    whole = cut(planted.path, shots, ALL_PX)
+    files = halves(planted, tmp_path)
+    plots = cut(files[::-1] if turned else files, shots, ALL_PX)
+    assert [plot.scene for plot in plots.plots] == [0, 1]
+    parts = [slice(0, 21), slice(21, 53)]
+    for values, of_whole in (
+        (plots.places_px, whole.places_px),
+        (plots.labels, whole.labels),
+        (plots.features, whole.features),
+    ):
+        image = of_scene(whole, of_whole)
+        uncut = [image[:, part][planted.truth[:, part] > 0] for part in parts]
+        np.testing.assert_array_equal(values, np.concatenate(uncut[::-1] if turned else uncut))
+    assert plots.counts == whole.counts
+
+
+@pytest.mark.parametrize("budget_px", [900, 1400])
+def test_several_scenes_share_the_budget(
+    planted: Planted, shots: Path, tmp_path: Path, budget_px: int
+) -> None:
+    plots = cut(halves(planted, tmp_path), shots, budget_px)
+    widths = (21, 32)
+    taken = np.zeros(2)
+    for plot in plots.plots:
+        assert plot.window == plot.window.clip(37, widths[plot.scene])
+        taken[plot.scene] += plot.inside.sum()
+    assert (plots.labels >= 0).sum() == 12
+    assert 0.4 < taken[0] / taken[1] < 1.0
+    assert 0.7 * budget_px < taken.sum() <= budget_px
+
+
+def test_a_shot_in_one_of_several_scenes_is_not_outside(
+    planted: Planted, shots: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    cut(halves(planted, tmp_path), shots, ALL_PX, recorder)
+    assert not recorder.warnings
+
+
+# What is dropped ------------------------------------------------------------------------------
+
+
+def moved(planted: Planted, shots: Path, spots: dict[int, Pixel]) -> Path:
+    """The same shots, some of them at other pixels."""
+    frame = gpd.read_file(shots)
+    points = list(frame.geometry)
+    for feature, (row, col) in spots.items():
+        points[feature] = shapely.Point(planted.transform @ (col + 0.5, row + 0.5))
+    frame.geometry = points
+    frame.to_file(shots)
+    return shots
+
+
+def test_shots_on_nodata_are_dropped_and_counted(planted: Planted, shots: Path) -> None:
+    dry = moved(planted, shots, {1: (4, 6), 2: (6, 9), 9: (3, 5)})
+    recorder = Recorder()
+    plots = cut(planted.path, dry, 300, recorder)
+    assert plots.counts == {"asphalt": 4, "meadow": 2, "water": 3}
+    assert set(plots.features) == {-1, 0, 3, 4, 5, 6, 7, 8, 10, 11}
+    assert recorder.warnings == ["3 pixels under shots are nodata and were dropped"]
+
+
+def test_a_class_all_on_nodata_stays_in_the_table(planted: Planted, shots: Path) -> None:
+    recorder = Recorder()
+    dry = moved(planted, shots, {4: (4, 6), 5: (4, 7), 6: (4, 8), 7: (5, 5)})
+    plots = cut(planted.path, dry, ALL_PX, recorder)
+    assert [c.name for c in plots.classes] == ["asphalt", "meadow", "water"]
+    assert plots.counts == {"asphalt": 0, "meadow": 4, "water": 4}
+    assert set(plots.labels) == {-1, 1, 2}
+    assert recorder.warnings[1:] == ["no usable pixel in the scene for 'asphalt': never mapped"]
+
+
+def test_what_lies_outside_or_is_claimed_twice_is_told(planted: Planted, shots: Path) -> None:
+    recorder = Recorder()
+    cut(planted.path, moved(planted, shots, {0: (-3, 4), 5: (30, 7), 8: (30, 7)}), 300, recorder)
+    assert recorder.warnings == [
+        "1 of 12 shots lie outside the scene",
+        "1 pixels dropped because two classes claim them",
+    ]
+
+
+def test_a_single_class_with_data_is_refused(planted: Planted, shots: Path) -> None:
+    dry = moved(planted, shots, {at: (3 + at // 5, 5 + at % 5) for at in range(8)})
+    with pytest.raises(ShotsError, match="only one class, 'water'"):
+        cut(planted.path, dry, 300)
+
+
+def test_the_seed_draws_pixels_of_a_class_that_has_too_many() -> None:
+    values = np.random.default_rng(3).integers(1, 3000, (2, 60, 70)).astype(np.int16)
+    scene = scene_from_array(values, np.array([450.0, 560.0]), grid=Grid(60, 70, NORTH_UP, None))
+    left, top = NORTH_UP @ (3, 55)
+    right, bottom = NORTH_UP @ (60, 4)
+    large = shapely.box(left, top, right, bottom)
+    small = shapely.Point(NORTH_UP @ (65.5, 20.5))
+    shots = make_shots(gpd.GeoSeries([large, small]), ["large", "small"])
+    found = [cut([scene], shots, 9999, seed=seed) for seed in (1, 1, 2)]
+    assert found[0].counts == {"large": 2000, "small": 1}
+    np.testing.assert_array_equal(found[0].labels, found[1].labels)
+    assert (found[0].labels != found[2].labels).any()

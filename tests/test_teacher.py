@@ -1,0 +1,469 @@
+"""The teacher: it names a planted scene, and knows no label of a shot that it is asked about."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pytest
+import shapely
+import torch
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hsi_geo.io.scene import open_scene, open_scenes, scene_from_array
+from hsi_geo.io.shots import Shots, make_shots, read_shots
+from hsi_geo.models.diffusion import evidence
+from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.tasks import teacher as module
+from hsi_geo.tasks.features import scene_features
+from hsi_geo.tasks.plots import Plots, cut_plots
+from hsi_geo.tasks.teacher import FOLDS, STOPS, Teacher, encode_plots, learn_teacher
+from hsi_geo.tiling import Grid
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+Hear = Callable[[module.FloatArray, Any], Any]
+
+CPU = torch.device("cpu")
+NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+
+
+class Silent:
+    """Receives news and tells nobody."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def log(self, message: str) -> None:
+        pass
+
+    def warning(self, message: str) -> None:
+        pass
+
+
+def cut(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Plots:
+    return cut_plots(
+        open_scenes(scene),
+        read_shots(shots),
+        budget_px=budget_px,
+        all_touched=False,
+        seed=0,
+        reporter=Silent(),
+    )
+
+
+def random_encoder() -> S2Former:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return S2Former(S2FormerConfig(window_px=8, width=32, depth=2, heads=2)).eval()
+
+
+@pytest.fixture(params=["no encoder", "encoder"])
+def encoder(request: pytest.FixtureRequest) -> S2Former | None:
+    return random_encoder() if request.param == "encoder" else None
+
+
+@pytest.fixture
+def shots(planted: Planted, tmp_path: Path) -> Path:
+    path: Path = planted.shots(tmp_path / "shots.gpkg")
+    return path
+
+
+def truth_of(plots: Plots, planted: Planted) -> npt.NDArray[np.str_]:
+    """(N,) class names of the plots' pixels."""
+    names = np.array(["", *planted.names])[planted.truth]
+    return np.concatenate([names[plot.reach.slices][plot.inside] for plot in plots.plots])
+
+
+def names_of(plots: Plots, posterior: module.FloatArray) -> npt.NDArray[np.str_]:
+    """(N,) the likeliest classes, whatever else a pixel may be."""
+    names = np.array([c.name for c in plots.classes])
+    return names[posterior[:, : len(names)].argmax(axis=1)]
+
+
+def right(plots: Plots, posterior: module.FloatArray, planted: Planted) -> float:
+    return float((names_of(plots, posterior) == truth_of(plots, planted)).mean())
+
+
+def check(teacher: Teacher, plots: Plots) -> None:
+    """What holds of every teacher."""
+    labels, classes = plots.labels, len(plots.classes)
+    rows = np.flatnonzero(labels >= 0)
+    possible = [*np.unique(labels[rows]), classes]  # the last is none of them
+    assert len(teacher.steps) == 1 + len(STOPS)
+    for step in teacher.steps:
+        assert step.shape == (len(labels), classes + 1)
+        assert (step >= 0).all()
+        np.testing.assert_allclose(step.sum(axis=1), 1.0, rtol=1e-5)
+        np.testing.assert_array_equal(step[rows], np.eye(classes + 1)[labels[rows]])
+        assert not np.delete(step, possible, axis=1).any()
+    assert 0.0 <= teacher.trust <= 1.0
+    assert min(module.CONTEXTS_PX) <= teacher.context_px <= max(module.CONTEXTS_PX)
+
+
+# What it knows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget_px", [40_000, 300])
+def test_the_planted_scene_is_known(
+    planted: Planted, shots: Path, encoder: S2Former | None, budget_px: int
+) -> None:
+    """Whole, or from ten plots in another order than the scene's."""
+    plots = cut(planted.path, shots, budget_px)
+    teacher = learn_teacher(plots, encoder, CPU)
+    check(teacher, plots)
+    assert all(right(plots, step, planted) > 0.95 for step in teacher.steps)
+    unknown = teacher.steps[-1][plots.labels < 0]
+    assert unknown[:, :3].max(axis=1).mean() > 0.8
+    assert teacher.accuracy.oa is not None
+    assert teacher.accuracy.oa > 0.9
+    assert teacher.accuracy.pixels == teacher.accuracy.features == 12
+    assert "cross-validation" in teacher.accuracy.method
+
+
+def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(40)
+    straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
+    shots = straight.shots(tmp_path / "shots.gpkg")
+    one, two = (
+        learn_teacher(cut(scene.path, shots), random_encoder(), CPU) for scene in (straight, mixed)
+    )
+    for first, second in zip(one.steps, two.steps, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_nothing_is_left_to_chance(planted: Planted, shots: Path) -> None:
+    plots, encoder = cut(planted.path, shots), random_encoder()
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = learn_teacher(plots, encoder, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    two = learn_teacher(plots, encoder, CPU)
+    for first, second in zip(one.steps, two.steps, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert one.accuracy == two.accuracy
+
+
+def test_a_class_without_shots_has_no_probability(planted: Planted, shots: Path) -> None:
+    """It comes first in the table, and all others keep their own place in it."""
+    frame = gpd.read_file(shots)
+    frame.loc[len(frame)] = ["aaa", shapely.Point(0, 0)]
+    frame.to_file(shots)
+    plots = cut(planted.path, shots)
+    assert [c.name for c in plots.classes] == ["aaa", "asphalt", "meadow", "water"]
+    teacher = learn_teacher(plots, random_encoder(), CPU)
+    check(teacher, plots)
+    assert not teacher.steps[-1][:, 0].any()
+    assert right(plots, teacher.steps[-1], planted) > 0.95
+
+
+def test_two_classes(planted: Planted, shots: Path, encoder: S2Former | None) -> None:
+    frame = gpd.read_file(shots)
+    frame[frame["class"] != "meadow"].to_file(shots)
+    plots = cut(planted.path, shots)
+    teacher = learn_teacher(plots, encoder, CPU)
+    check(teacher, plots)
+    names, truth = names_of(plots, teacher.steps[-1]), truth_of(plots, planted)
+    assert (names == truth)[truth != "meadow"].mean() > 0.95
+    assert teacher.accuracy.pixels == 8
+
+
+def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None:
+    """It is one of the classes elsewhere, of which none is likely here."""
+    frame = gpd.read_file(shots)
+    frame[frame["class"] != "meadow"].to_file(shots)
+    plots = cut(planted.path, shots)
+    meadow = truth_of(plots, planted) == "meadow"
+    for step in learn_teacher(plots, random_encoder(), CPU).steps:
+        assert np.median(step[meadow, -1]) > 0.8
+        assert np.median(step[~meadow, -1]) < 0.2
+
+
+def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
+    """Nothing can be held out: every head weighs the same."""
+    plots = cut(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
+    teacher = learn_teacher(plots, None, CPU)
+    check(teacher, plots)
+    assert teacher.accuracy.oa is None
+    assert right(plots, teacher.steps[-1], planted) > 0.95
+    assert teacher.context_px == pytest.approx(sum(module.CONTEXTS_PX) / 6)  # two know no context
+
+
+# Polygons -------------------------------------------------------------------------------------
+
+#: (top, left) of boxes of 4 by 5 pixels inside the planted classes.
+BOXES = {
+    "meadow": [(9, 2), (16, 12)],
+    "asphalt": [(2, 23), (14, 45)],
+    "water": [(24, 3), (31, 28)],
+}
+
+
+def boxes(planted: Planted, counts: dict[str, int]) -> Shots:
+    drawn = []
+    for name, count in counts.items():
+        for top, left in BOXES[name][:count]:
+            corners = ((left, top + 4), (left + 5, top))
+            ends = [planted.transform @ corner for corner in corners]
+            drawn.append((name, shapely.box(*ends[0], *ends[1])))
+    names = [name for name, _ in drawn]
+    return make_shots(gpd.GeoSeries([box for _, box in drawn], crs=planted.crs), names)
+
+
+def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) -> None:
+    plots = cut(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
+    assert (plots.labels >= 0).sum() == 60
+    teacher = learn_teacher(plots, encoder, CPU)
+    check(teacher, plots)
+    assert teacher.accuracy.oa is None
+    assert "no class has two features" in str(teacher.accuracy)
+    assert right(plots, teacher.steps[-1], planted) > 0.95
+
+
+def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
+    """And pixels of one polygon are held out together."""
+    plots = cut(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
+    shots = module._shots_of(plots)
+    meadow = shots.labels == [c.name for c in plots.classes].index("meadow")
+    np.testing.assert_array_equal(shots.folds == -1, meadow)
+    teacher = learn_teacher(plots, None, CPU)
+    check(teacher, plots)
+    assert (teacher.accuracy.pixels, teacher.accuracy.features) == (80, 4)
+    assert right(plots, teacher.steps[-1], planted) > 0.95
+
+
+@settings(deadline=None)
+@given(
+    drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=25),
+    seed=st.integers(0, 99),
+)
+def test_folds_keep_features_whole_and_classes_known(
+    drawn: list[tuple[int, int]], seed: int
+) -> None:
+    """Of features of a class and a number of pixels, all of them mixed."""
+    order = np.random.default_rng(seed).permutation(sum(size for _, size in drawn))
+    labels = np.repeat([c for c, _ in drawn], [size for _, size in drawn])[order]
+    groups = np.repeat(np.arange(len(drawn)), [size for _, size in drawn])[order]
+    folds = module._by_feature(labels, groups)
+    of_group = {int(group): set(folds[groups == group]) for group in groups}
+    assert all(len(found) == 1 for found in of_group.values())
+    for c in np.unique(labels):
+        own = [of_group[group].copy().pop() for group in np.unique(groups[labels == c])]
+        if len(own) == 1:
+            assert own == [-1]
+            continue
+        counts = np.bincount(own)
+        assert len(counts) == min(FOLDS, len(own))
+        assert counts.max() - counts.min() <= 1
+
+
+@settings(deadline=None)
+@given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=30).map(np.array))
+def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> None:
+    folds = module._by_order(labels)
+    for c in np.unique(labels):
+        own = folds[labels == c]
+        if len(own) == 1:
+            assert own[0] == -1
+            continue
+        assert (np.diff(own) >= 0).all()
+        np.testing.assert_array_equal(np.unique(own), np.arange(min(FOLDS, len(own))))
+
+
+# Honesty --------------------------------------------------------------------------------------
+
+
+def heads(table: module.FloatArray, shots: Any) -> Any:
+    return module._listen(module._View(table, 1.0, 0.0), shots)
+
+
+def graphs(table: module.FloatArray, shots: Any) -> Any:
+    return list(module._graph_voices(table, shots))[-1]
+
+
+@pytest.fixture
+def heard(planted: Planted, shots: Path) -> tuple[module.FloatArray, Any]:
+    """A table of pixels, and the shots among them in four folds."""
+    plots = cut(planted.path, shots)
+    view = next(module._views(plots, None, CPU))
+    return view.table, module._shots_of(plots)
+
+
+@pytest.mark.parametrize("hear", [heads, graphs])
+def test_a_held_out_label_is_not_heard(heard: tuple[module.FloatArray, Any], hear: Hear) -> None:
+    table, shots = heard
+    before = hear(table, shots)
+    assert set(shots.folds) == {0, 1, 2, 3}
+    for fold in range(4):
+        test = shots.folds == fold
+        others = np.where(test, (shots.labels + 1) % 3, shots.labels)
+        after = hear(table, dataclasses.replace(shots, labels=others))
+        np.testing.assert_allclose(after.held_out[test], before.held_out[test], atol=1e-4)
+        changed = np.abs(after.held_out - before.held_out)[~test].max(axis=1)
+        assert (changed > 1e-2).any()
+        assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
+
+
+def test_a_held_out_pixel_is_not_looked_at(heard: tuple[module.FloatArray, Any]) -> None:
+    """Whatever a fold's other shots look like, the heads that name the first are the same."""
+    table, shots = heard
+    before = heads(table, shots)
+    for fold in range(4):
+        first, *others = np.flatnonzero(shots.folds == fold)
+        spoilt = table.copy()
+        spoilt[shots.rows[others]] = 7.0 * np.random.default_rng(fold).normal(
+            size=(len(others), table.shape[1])
+        )
+        after = heads(spoilt, shots)
+        np.testing.assert_array_equal(after.held_out[first], before.held_out[first])
+        rest = shots.folds != fold
+        assert np.abs(after.held_out - before.held_out)[rest].max() > 1e-3
+
+
+def test_a_choice_has_not_seen_the_shots_it_speaks_of(
+    heard: tuple[module.FloatArray, Any],
+) -> None:
+    table, shots = heard
+    voices = [heads(table, shots), heads(table[:, :2], shots), graphs(table, shots)]
+    before, _ = module._mix(voices, shots, 0.5)
+    for fold in range(4):
+        test = shots.folds == fold
+        others = np.where(test, (shots.labels + 1) % 3, shots.labels)
+        after, _ = module._mix(voices, dataclasses.replace(shots, labels=others), 0.5)
+        np.testing.assert_array_equal(after.held_out[test], before.held_out[test])
+        assert np.abs(after.held_out - before.held_out)[~test].max() > 1e-3
+        assert np.abs(after.everywhere - before.everywhere).max() > 1e-3
+
+
+def points(labels: list[int]) -> Any:
+    """Shots without a scene, each a feature of its own."""
+    count = len(labels)
+    classes = np.unique(labels)
+    folds, numbers = np.arange(count) % 2, np.arange(count)
+    return module._Shots(numbers, np.array(labels), folds, numbers, classes, True)
+
+
+def says(classes: list[int], sure: float = 0.9) -> Any:
+    """A voice that names three classes."""
+    held_out = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
+    held_out[np.arange(len(classes)), classes] = sure
+    return module._Voice(held_out, held_out)
+
+
+def test_shots_count_by_what_their_class_covers() -> None:
+    """Shots of a class that covers little are as many, and would count as much as all others."""
+    voice, shots = says([0, 0, 0, 2, 2, 1]), points([0, 0, 1, 2, 2, 2])
+    accuracy = module._score(voice, shots, np.array([0.7, 0.1, 0.2]))
+    assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
+    assert (accuracy.pixels, accuracy.features) == (6, 6)
+
+
+@pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
+@pytest.mark.parametrize("count", [6, 60])
+def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
+    """All are named right; how sure that makes it does not depend on how sure the heads were."""
+    labels = [0, 1, 2] * (count // 3)
+    voice, shots = says(labels, sure), points(labels)
+    sharpness = module._modest_sharpness(voice, np.ones(count, np.float32), shots)
+    sharpened = module._normal(voice.held_out ** np.float32(sharpness))
+    assert sharpened.max(axis=1).mean() == pytest.approx(1 - 0.5 / count, abs=0.01)
+
+
+def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: Path) -> None:
+    """Three classes, drawn blindly: a third is right by chance, and some by choosing heads."""
+    frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg", per_class=8))
+    found = []
+    for seed in range(4):
+        names = np.random.default_rng(seed).permutation(frame["class"].to_numpy())
+        plots = cut(planted.path, make_shots(frame.geometry, list(names)))
+        found.append(learn_teacher(plots, None, CPU).accuracy.oa)
+    assert np.mean([oa for oa in found if oa is not None]) < 0.6
+
+
+# Context and graphs ---------------------------------------------------------------------------
+
+
+def noisy(patch_px: int, noise: float = 2.0) -> tuple[Plots, module.IntArray]:
+    """Plots of a scene of square patches, with the class index of each pixel."""
+    generator = np.random.default_rng(0)
+    height, width, bands = 42, 60, 12
+    patches = generator.integers(0, 3, (height // patch_px + 1, width // patch_px + 1))
+    truth = patches.repeat(patch_px, 0).repeat(patch_px, 1)[:height, :width]
+    spectra = generator.normal(size=(3, bands))
+    values = spectra[truth] + noise * generator.normal(size=(height, width, bands))
+    scene = scene_from_array(
+        (1000 + 100 * values.transpose(2, 0, 1)).astype(np.float32),
+        np.linspace(420, 900, bands),
+        grid=Grid(height, width, NORTH_UP, None),
+    )
+    flat = truth.ravel()
+    at = [generator.choice(np.flatnonzero(flat == c), 8, replace=False) for c in range(3)]
+    spots = [divmod(int(spot), width) for spot in np.concatenate(at)]
+    points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in spots]
+    shots = make_shots(gpd.GeoSeries(points), list(np.repeat(["a", "b", "c"], 8)))
+    return cut([scene], shots), flat
+
+
+def test_it_finds_out_how_much_context_a_scene_bears() -> None:
+    """The same noise on patches of one pixel, which no filter leaves, and on large ones."""
+    (fine, _), (coarse, truth) = noisy(1), noisy(14)
+    assert learn_teacher(fine, None, CPU).context_px < 0.5
+    teacher = learn_teacher(coarse, None, CPU)
+    assert teacher.context_px > 1.5
+    found = [step[:, :3].argmax(axis=1) for step in teacher.steps]
+    heads_own, *_, last = ((classes == truth).mean() for classes in found)
+    assert last > heads_own > 0.95
+    assert len({step.tobytes() for step in teacher.steps}) == len(teacher.steps)
+
+
+def test_graphs_that_held_out_shots_contradict_are_trusted_less(
+    planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plots = cut(planted.path, shots)
+    sound = learn_teacher(plots, None, CPU)
+
+    def wrong(reached: module.FloatArray) -> module.FloatArray:
+        return np.roll(evidence(reached), 1, axis=1)
+
+    monkeypatch.setattr(module, "evidence", wrong)
+    unsound = learn_teacher(plots, None, CPU)
+    check(unsound, plots)
+    assert unsound.trust < sound.trust - 0.1
+    assert right(plots, unsound.steps[-1], planted) > 0.95
+
+
+# What is looked at ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context_px", module.CONTEXTS_PX)
+def test_filters_do_not_look_into_holes(context_px: float) -> None:
+    generator = np.random.default_rng(4)
+    valid = generator.random((19, 31)) > 0.3
+    inside = valid.copy()
+    inside[:, :5] = False
+    values = generator.normal(size=(3, 1, 1)).astype(np.float32)
+    cube = np.where(valid, values, np.float32(1e4))
+    table = module._table([cube], [valid], [inside], context_px)
+    assert table.shape == (inside.sum(), 3)
+    assert np.allclose(table, values[:, 0, 0], rtol=1e-4)
+
+
+def test_features_belong_to_the_scene_and_not_to_a_plot(planted: Planted, shots: Path) -> None:
+    encoder, plots = random_encoder(), cut(planted.path, shots, 300)
+    features, _ = scene_features(open_scene(planted.path), encoder)
+    for plot, found in zip(plots.plots, encode_plots(plots, encoder, CPU), strict=True):
+        np.testing.assert_allclose(found, features[:, *plot.reach.slices], atol=1e-4)
+
+
+def test_the_encoder_stays_as_it_is(planted: Planted, shots: Path) -> None:
+    encoder, same = random_encoder(), random_encoder().state_dict()
+    learn_teacher(cut(planted.path, shots), encoder, CPU)
+    assert all(torch.equal(value, same[name]) for name, value in encoder.state_dict().items())
+    assert all(parameter.grad is None for parameter in encoder.parameters())
