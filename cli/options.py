@@ -62,8 +62,8 @@ weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
     metavar="PATH|none",
-    help="Made by hsi-geo pretrain; by default those that ship. A linear head is fitted on their "
-    "encoder. none: the whole network is fine-tuned from random weights.",
+    help="Made by hsi-geo pretrain, to start from; by default those that ship. none: start from "
+    "random ones.",
 )
 progress = click.option(
     "--progress",

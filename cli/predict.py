@@ -17,6 +17,12 @@ from .printing import print_maps
     "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
 )
 @options.out
+@click.option(
+    "--restat",
+    is_flag=True,
+    help="Learn the statistics anew from this scene: a whole one of another date or sensor, never "
+    "a tile.",
+)
 @options.map_options()
 @options.common()
 def command(

@@ -25,6 +25,7 @@ from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening, learn_whitening
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, save_model
 from hsi_geo.tasks.predict import MapResult, predict
+from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Tiling
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -205,6 +206,24 @@ def test_other_bands_of_the_same_range_are_placed(make_scene: MakeScene, run: Ru
     finer = make_scene("finer.tif", bands=80)
     mapped = run(finer.path, model)
     assert (mapped > 0).sum() == (finer.truth > 0).sum()
+
+
+def test_another_dates_statistics_are_learnt_on_demand(make_scene: MakeScene, run: Run) -> None:
+    """The same ground under another gain: whitening learnt anew sees the same scene."""
+    scene = make_scene("first.tif")
+    model = dataclasses.replace(
+        model_for(scene.path), spectral=learn_spectral([spectral_view(open_scene(scene.path))])
+    )
+    with rasterio.open(scene.path) as file:
+        profile, values, tags = file.profile, file.read(), [file.tags(b) for b in file.indexes]
+    later = scene.path.with_name("later.tif")
+    with rasterio.open(later, "w", **profile) as file:
+        file.write(np.where(values == -999, values, values * 2 + 500))
+        for band, tag in enumerate(tags, start=1):
+            file.update_tags(band, **tag)
+    first = run(scene.path, model)
+    assert (run(later, model, restat=True) == first).mean() > 0.99
+    assert (run(later, model) == first).mean() < 0.9
 
 
 def test_placing_bands_keeps_the_digits() -> None:

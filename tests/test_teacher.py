@@ -193,7 +193,7 @@ def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
     check(teacher, plots)
     assert teacher.accuracy.oa is None
     assert right(plots, teacher.steps[-1], planted) > 0.95
-    assert teacher.context_px == pytest.approx(sum(module.CONTEXTS_PX) / 6)  # two know no context
+    assert teacher.context_px == pytest.approx(2 * sum(module.CONTEXTS_PX) / 9)
 
 
 # Polygons -------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
     voice, shots = says(labels, sure), points(labels)
     sharpness = module._modest_sharpness(voice, np.ones(count, np.float32), shots)
     sharpened = module._normal(voice.held_out ** np.float32(sharpness))
-    assert sharpened.max(axis=1).mean() == pytest.approx(1 - 0.5 / count, abs=0.01)
+    assert sharpened.max(axis=1).mean() == pytest.approx(1 - 0.5 * module.MODESTY / count, abs=0.01)
 
 
 def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: Path) -> None:

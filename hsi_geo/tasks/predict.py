@@ -37,6 +37,7 @@ from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
 from hsi_geo.tasks.sliding import SlidingWindow
+from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Grid, Window, blocks
 
 #: Rows and columns of a block in multiples of this fill whole blocks of the written file.
@@ -74,6 +75,7 @@ class MapOptions:
         aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
         overwrite: Replace outputs that are there.
         max_memory: Bytes that blocks may take together.
+        restat: Learn the statistics anew from this scene.
     """
 
     confidence: bool = False
@@ -81,6 +83,7 @@ class MapOptions:
     aoi: str | os.PathLike[str] | None = None
     overwrite: bool = False
     max_memory: int = DEFAULT_MEMORY
+    restat: bool = False
 
 
 def predict(
@@ -92,6 +95,7 @@ def predict(
     aoi: str | os.PathLike[str] | None = None,
     confidence: bool = False,
     probabilities: bool = False,
+    restat: bool = False,
     overwrite: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     device: str = "auto",
@@ -108,6 +112,8 @@ def predict(
         aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
         confidence: Also write ``MAP_confidence.tif``.
         probabilities: Also write ``MAP_probabilities.tif``.
+        restat: Learn the statistics anew from this scene instead of taking the model's own: for a
+            whole scene of another date or sensor, never for a tile.
         overwrite: Replace outputs that are there.
         max_memory: Bytes that blocks of the scene may take together.
         device: "auto", "cpu" or "cuda".
@@ -121,7 +127,7 @@ def predict(
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory)
+    options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory, restat)
     opened = open_scene(scene, wavelengths=wavelengths)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
@@ -174,6 +180,8 @@ def write_map(
     view, grid = spectral_view(scene), grid_of(scene)
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
+    if options.restat:
+        model = dataclasses.replace(model, spectral=learn_spectral([view]))
     if grid.crs is None:
         reporter.warning(
             f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
@@ -271,6 +279,7 @@ def _record(
             "aoi": None if options.aoi is None else os.fspath(options.aoi),
             "confidence": options.confidence,
             "probabilities": options.probabilities,
+            "restat": options.restat,
             "window_px": model.tiling.size_px,
             "stride_px": model.tiling.stride_px,
             "wavelength_source": scene.attrs.get("wavelength_source"),

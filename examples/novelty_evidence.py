@@ -1,0 +1,61 @@
+"""How well confidence tells pixels of a class that nobody drew a shot of.
+
+    python examples/novelty_evidence.py [SEEDS]
+
+Each class of Indian Pines is left out of the shots in turn; the area under the ROC curve says how
+often one of its pixels gets a lower confidence than a pixel of a class that has shots. Printed for
+the map that `classify` makes and for the largest probability of *auto*.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from sklearn.metrics import roc_auc_score
+
+from hsi_geo import adapt, predict
+from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.tasks.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmark import SEEDS, draw_shots, shots_at
+
+SHOTS = 5
+
+
+def main() -> None:
+    """Print both areas by seed, as means over the classes."""
+    seeds = SEEDS[: int(sys.argv[1]) if len(sys.argv) > 1 else 3]
+    benchmark = load_benchmark_scene("indian_pines", None)
+    flat, pixels = benchmark.labels.ravel(), Pixels(benchmark.scene.values)
+    found = []
+    for seed in seeds:
+        drawn = draw_shots(benchmark.labels, SHOTS, seed)
+        test = np.setdiff1d(np.flatnonzero(flat), drawn)
+        areas = []
+        for left_out in np.unique(flat[flat > 0]):
+            shots = drawn[flat[drawn] != left_out]
+            unknown = flat[test] == left_out
+            auto = BASELINES["auto"](pixels, shots, flat[shots], seed).max(axis=1)
+            ours = confidence(benchmark, shots)
+            areas.append([roc_auc_score(unknown, -score[test]) for score in (ours, auto)])
+        found.append(np.mean(areas, axis=0))
+        print(f"seed {seed}: hsi-geo {found[-1][0]:.3f}, auto {found[-1][1]:.3f}", flush=True)
+    ours, auto = np.mean(found, axis=0)
+    print(f"mean: hsi-geo {ours:.3f}, auto {auto:.3f}")
+
+
+def confidence(benchmark: BenchmarkScene, shots: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """(H * W,) per cent, as in MAP_confidence.tif."""
+    scene = benchmark.scene
+    model = adapt(scene, shots_at(scene, benchmark.labels, shots))
+    with tempfile.TemporaryDirectory() as folder:
+        result = predict(scene, model, out=Path(folder) / "map.tif", confidence=True)
+        assert result.paths.confidence is not None  # asked for above
+        with rasterio.open(result.paths.confidence) as file:
+            return np.asarray(file.read(1).ravel(), np.float64)
+
+
+if __name__ == "__main__":
+    main()
