@@ -296,7 +296,9 @@ def test_confidence_and_probabilities_agree_with_the_map(planted: Planted, tmp_p
         confidence = file.read(1)
     assert (probabilities[:, ~valid] == 255).all()
     assert (confidence[~valid] == 255).all()
-    assert abs(probabilities[:, valid].astype(int).sum(axis=0) - 250).max() <= 2
+    total = probabilities[:, valid].astype(int).sum(axis=0)
+    assert total.max() <= 252  # what lacks to 250 is that a pixel is unlike any shot
+    assert total.min() < 240
     best = np.take_along_axis(probabilities, np.maximum(ids, 1)[None].astype(int) - 1, axis=0)[0]
     assert (best[valid] == probabilities[:, valid].max(axis=0)).all()
     assert abs(confidence[valid] / 100 - best[valid] / 250).max() < 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hsi_geo.io.scene import scene_from_array
 from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.models.whitening import Whitening
+from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.benchmark import draw_shots, shots_at
 from hsi_geo.tasks.features import linear_head_accuracy, scene_features
 from hsi_geo.tasks.weights import load_weights
@@ -43,14 +45,19 @@ def permuted(scene: xr.DataArray) -> xr.DataArray:
     return scene.isel(band=np.random.default_rng(1).permutation(scene.sizes["band"]))
 
 
+@pytest.mark.parametrize(
+    "method",
+    ["linear", pytest.param("daft", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", ["indian_pines", "simulated_fields"])
 def test_a_fixed_model_bears_a_sensor_that_changes_a_little(
-    name: str, data: Path, tmp_path: Path
+    name: str, method: Any, data: Path, tmp_path: Path
 ) -> None:
     benchmark = load_benchmark_scene(name, data)
     scene, labels = benchmark.scene, benchmark.labels
     shots = draw_shots(labels, 5, 1330)
-    model = adapt(scene, shots_at(scene, labels, shots))
+    recipe = dataclasses.replace(DEFAULT_RECIPE, method=method)
+    model = adapt(scene, shots_at(scene, labels, shots), recipe=recipe)
     test = np.setdiff1d(np.flatnonzero(labels), shots)
 
     def mapped(change: Changed) -> Any:

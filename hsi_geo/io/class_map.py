@@ -159,7 +159,7 @@ class MapWriter:
 
         Args:
             window: Its pixels.
-            probabilities: (K, height, width) that sum to 1, all 0 where there is no data.
+            probabilities: (K, height, width) that sum to 1 at most, all 0 where there is no data.
 
         Raises:
             OutputError: If the disk is full or gone.

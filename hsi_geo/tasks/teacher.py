@@ -54,7 +54,7 @@ COMPONENTS = 120
 #: Context in which pixels are compared with shots to find what is unlike any, in pixels; the
 #: distance at which a pixel is half like a shot, in units of what lies between shots; and how
 #: steeply it falls there.
-FAMILIAR_PX, FAR, FALL = 2.0, 3.0, 4
+FAMILIAR_PX, FAR, FALL = 2.0, 4.0, 8
 
 #: Standard errors by which a posterior is less sure than held-out shots show.
 MODESTY = 0.5
