@@ -68,6 +68,22 @@ def test_same_seed_same_weights(planted: Planted, tmp_path: Path) -> None:
     assert not same(tmp_path / "a", tmp_path / "c")
 
 
+def test_half_precision_learns_the_same(planted: Planted, tmp_path: Path) -> None:
+    """bf16 where asked for; on hardware that has it that is the default."""
+    losses = [
+        job.pretrain(
+            planted.path,
+            tmp_path / precision,
+            recipe=RECIPE,
+            accelerator="cpu",
+            precision=precision,
+        ).last_loss
+        for precision in ("32", "bf16")
+    ]
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 #: The program with the small network of this file.
 PROGRAM = """
 from hsi_geo.models.s2former import S2FormerConfig
