@@ -20,6 +20,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from hsi_geo.errors import SceneError
 from hsi_geo.models.classifier import band_map
@@ -152,7 +153,8 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     """
     shots = _shots_of(plots)
     views = list(_views(plots, encoder, device))
-    voices = [_listen(view, shots) for view in views]
+    with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
+        voices = [_listen(view, shots) for view in views]
     heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
     context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
     reached = [list(_graph_voices(table, shots)) for table in _compared(views, plots.places_px)]
@@ -368,7 +370,7 @@ def _listen(view: _View, shots: _Shots) -> _Voice:
         if len(np.unique(labels)) < 2:
             posterior[labels[0]] = 1.0
             return lambda table: np.tile(posterior, (len(table), 1))
-        head = LogisticRegression(C=view.strength, max_iter=5000)
+        head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
         head.fit(view.table[shots.rows[chosen]].astype(np.float64), labels)
 
         def name(table: FloatArray) -> FloatArray:
