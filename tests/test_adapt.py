@@ -18,9 +18,7 @@ import torch
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
-from hsi_geo.io.benchmark_scenes import load_benchmark_scene
 from hsi_geo.tasks.accuracy import Accuracy, wilson
-from hsi_geo.tasks.benchmark import draw_shots, shots_at
 from hsi_geo.tasks.classify import classify_scenes
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -265,37 +263,3 @@ def test_berlin(data: Path, tmp_path: Path) -> None:
         assert mapped.bounds.left == pytest.approx(383472.37)
         assert (mapped.read(1) > 0).all()
     assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.slow
-def test_a_map_of_another_tile_is_as_good(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The simulated fields cut in two: shots in one half only, and shots spread over both.
-
-    With the default recipe; classes that the shots' half lacks are left out of both.
-    """
-    monkeypatch.undo()
-    benchmark = load_benchmark_scene("simulated_fields", data)
-    scene, labels = benchmark.scene, benchmark.labels
-    middle = labels.shape[1] // 2
-    west, east = labels.copy(), labels.copy()
-    west[:, middle:], east[:, :middle] = 0, 0
-    shared = np.intersect1d(np.unique(west[west > 0]), np.unique(east[east > 0]))
-    labels = np.where(np.isin(labels, shared), labels, 0)
-    in_west, everywhere = (
-        draw_shots(np.where(west > 0, labels, 0), 5, 1330),
-        draw_shots(labels, 5, 1330),
-    )
-    test = np.setdiff1d(np.flatnonzero(np.where(east > 0, labels, 0)), everywhere)
-
-    def accuracy(tile: Any, shots: Any) -> float:
-        model = adapt(tile, shots_at(scene, labels, shots))
-        result = predict(scene, model, out=tmp_path / "map.tif", overwrite=True)
-        values = np.array([0, *(c.value for c in result.classes)])
-        found = values[read(tmp_path / "map.tif")].ravel()[test]
-        return float((found == labels.ravel()[test]).mean())
-
-    there = accuracy(scene.isel(x=slice(0, middle)), in_west)
-    both = accuracy(scene, everywhere)
-    assert there > both - 0.03, (there, both)
