@@ -46,7 +46,7 @@ class Recipe:
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
-    stride_px: int = 8
+    stride_px: int = 12
     method: Literal["daft", "linear"] = "daft"
     lesson: Lesson = field(default_factory=Lesson)
     budget_px: int = 40_000
@@ -142,8 +142,9 @@ def adapt(
             },
             "versions": versions(),
         }
-        # Windows overlap by half at least.
-        tiling = Tiling(network.window_px, min(recipe.stride_px, max(1, network.window_px // 2)))
+        # Windows overlap by a quarter at least.
+        stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
+        tiling = Tiling(network.window_px, stride_px)
         model = AdaptedModel(classifier, plots.spectral, labelled.classes, tiling, record)
         for final in finals:
             save_model(model, where[final])
