@@ -19,10 +19,11 @@ from pyproj import CRS
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
-from hsi_geo.errors import OptionError, SceneError, WavelengthError
+from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.readers import SceneFile, read_raster
+from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm, usual_spacing
+from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
@@ -53,7 +54,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
         return path
     file = read_raster(path)
     if wavelengths is not None:
-        bands = _wavelength_option(wavelengths, file.band_count, file.good)
+        bands = bands_from_option(wavelengths, file.band_count, file.good)
     elif file.bands is not None:
         bands = file.bands
     else:
@@ -187,59 +188,9 @@ class _LazyPixels(BackendArray):
         window = Window(
             int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
         )
-        pixels = self.file.read(bands, window)
+        pixels = self.file.pixels.read(bands, window)
         picked = pixels[:, rows - window.row][:, :, cols - window.col]
         return picked.reshape(shape)
-
-
-def _wavelength_option(option: str, count: int, good: npt.NDArray[np.bool_] | None) -> Bands:
-    if option == "index":
-        centres = np.linspace(400.0, 2500.0, count)
-        listed = np.ones(count, bool) if good is None else good  # no water vapour without nm
-        return Bands(centres, spacing(centres), listed, "--wavelengths index (no physical meaning)")
-    if Path(option).is_file():
-        centres = _wavelength_file(Path(option), count)
-        return make_bands(centres, good=good, source=f"the file '{option}'")
-    start, colon, stop = option.partition(":")
-    try:
-        low, high = float(start), float(stop)
-    except ValueError:
-        low = high = np.nan
-    if not colon or not 0 < low < high < np.inf:
-        raise OptionError(
-            f"--wavelengths '{option}' is neither a file, nor START:STOP in nm with START below "
-            "STOP, nor the word index",
-            hint="give for example --wavelengths 400:2500",
-        )
-    return make_bands(np.linspace(low, high, count), good=good, source=f"--wavelengths {option}")
-
-
-def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(
-            f"wavelength file '{path}' cannot be read as text",
-            hint="write one centre in nm a line, or a CSV with a column named wavelength",
-        ) from error
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
-    named = [i for i, word in enumerate(header) if word in ("wavelength", "wavelength_nm")]
-    column = named[0] if named else 0
-    try:
-        centres = [float(line.split(",")[column]) for line in lines[bool(named) :]]
-    except (ValueError, IndexError) as error:
-        raise OptionError(
-            f"wavelength file '{path}' has a line that is not a number in nm ({error})",
-            hint="write one centre a line, or a CSV with a column named wavelength",
-        ) from error
-    if len(centres) != count:
-        raise OptionError(
-            f"wavelength file '{path}' has {len(centres)} centres and the scene {count} bands",
-            hint="write one centre for each band, in the scene's order",
-        )
-    return to_nm(np.array(centres), None)
 
 
 # What a model asks of a scene -----------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TypeGuard
 
 import geopandas as gpd
@@ -13,6 +12,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]
@@ -34,7 +34,7 @@ def read_vector(
         Its features.
     """
     name = os.fspath(path)
-    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+    if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     try:
         frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong))
