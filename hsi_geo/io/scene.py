@@ -20,7 +20,7 @@ from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.readers import SceneFile, read_raster
+from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
@@ -52,7 +52,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     """
     if isinstance(path, xr.DataArray):
         return path
-    file = read_raster(path)
+    file = read_scene(path)
     if wavelengths is not None:
         bands = bands_from_option(wavelengths, file.band_count, file.good)
     elif file.bands is not None:
@@ -136,10 +136,13 @@ def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "source": file.name,
             "driver": file.driver,
             "wavelength_source": bands.source,
+            "bad_band_source": file.good_source,
             "scale_factor": _one_or_all(file.scale),
             "add_offset": _one_or_all(file.offset),
         },
     )
+    if file.quality:
+        scene.attrs["quality"] = file.quality
     if not np.isnan(file.nodata).all():
         scene.attrs["_FillValue"] = _one_or_all(file.nodata)
     return _placed(scene, file.grid)

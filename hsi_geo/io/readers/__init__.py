@@ -1,6 +1,7 @@
 """One module per way of keeping a scene in files; each offers the same `SceneFile`."""
 
 from hsi_geo.io.readers.base import SceneFile
-from hsi_geo.io.readers.raster import RasterPixels, read_raster
+from hsi_geo.io.readers.opening import read_scene
+from hsi_geo.io.readers.raster import RasterPixels
 
-__all__ = ["RasterPixels", "SceneFile", "read_raster"]
+__all__ = ["RasterPixels", "SceneFile", "read_scene"]

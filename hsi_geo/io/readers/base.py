@@ -37,6 +37,21 @@ class Pixels(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class QualityLayer:
+    """A flag that a product brings for each of its pixels.
+
+    Attributes:
+        flag: What it means, such as "cloud".
+        path: Raster, as GDAL takes it; other than 0 is flagged.
+        band: Of the raster, from 1.
+    """
+
+    flag: str
+    path: str
+    band: int
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SceneFile:
     """A scene on disk: its description, and a way to read a window of it.
@@ -53,6 +68,7 @@ class SceneFile:
         scale: (C,) factor from stored to physical values.
         offset: (C,) added after scaling.
         pixels: Reads them.
+        quality: Flags of pixels.
     """
 
     name: str
@@ -66,6 +82,7 @@ class SceneFile:
     scale: FloatArray
     offset: FloatArray
     pixels: Pixels
+    quality: tuple[QualityLayer, ...] = ()
 
     @property
     def band_count(self) -> int:
