@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import MissingPackageError
+from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, make_bands
 
@@ -176,3 +176,17 @@ def missing_package(package: str, name: str, install: str) -> MissingPackageErro
         f"scene '{name}' needs the package {package}, which is not installed",
         hint=f"run: pip install {install}",
     )
+
+
+def unreadable(name: str, window: Window, why: str) -> SceneError:
+    """The sentence for a file that fails while its pixels are read."""
+    return SceneError(
+        f"scene '{name}' cannot be read at row {window.row}, column {window.col} ({why})",
+        hint="copy or download the file again",
+    )
+
+
+def plain(error: BaseException) -> str:
+    """The first line of a library's message, without its full stop."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 from hsi_geo.errors import SceneError
 from hsi_geo.io.places import exists
 from hsi_geo.io.readers.base import SceneFile
+from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5
 from hsi_geo.io.readers.packages import (
     is_archive,
     open_archive,
@@ -59,6 +60,10 @@ def _read_file(path: Path) -> SceneFile:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
             return read_product(package)
+    with path.open("rb") as file:
+        is_hdf5 = file.read(len(SIGNATURE)) == SIGNATURE
+    if is_hdf5:
+        return read_hdf5(str(path)) or read_raster(path)
     return read_raster(path)
 
 

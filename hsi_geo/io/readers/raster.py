@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.places import exists, is_gdal_name, stamp
-from hsi_geo.io.readers.base import Array, Found, Indices, SceneFile, per_band
+from hsi_geo.io.readers.base import Array, Found, Indices, SceneFile, per_band, plain, unreadable
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
 from hsi_geo.tiling import Grid, Window
@@ -55,11 +55,7 @@ class RasterPixels:
                 handle = opened((self.path, self.stamp), lambda: rasterio.open(self.path))
                 return np.asarray(handle.read([int(band) + 1 for band in bands], window=pixels))
         except RasterioError as error:
-            raise SceneError(
-                f"scene '{self.name}' cannot be read at row {window.row}, column {window.col} "
-                f"({plain(error)})",
-                hint="copy or download the file again",
-            ) from error
+            raise unreadable(self.name, window, plain(error)) from error
 
 
 def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
@@ -99,12 +95,6 @@ def quiet_gdal() -> Iterator[None]:
     with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
-
-
-def plain(error: BaseException) -> str:
-    """The first line of a library's message, without its full stop."""
-    lines = str(error.__cause__ or error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def parse_crs(text: str, name: str) -> CRS:
