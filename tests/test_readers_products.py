@@ -195,7 +195,7 @@ def _no_metadata(folder: Path) -> None:
         (_two, "holds 2 products: .*; give the METADATA.XML of one of them"),
         (_cut, "METADATA.XML that cannot be read"),
         (_other_bands, "has 7 bands and its METADATA.XML describes 4"),
-        (_no_metadata, "is a folder and no EnMAP or DESIS product"),
+        (_no_metadata, "is a folder, and neither an EnMAP or DESIS product nor a Zarr"),
     ],
 )
 def test_a_spoilt_product_is_refused(

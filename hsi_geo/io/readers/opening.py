@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.places import exists
+from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers.base import SceneFile
+from hsi_geo.io.readers.cf import is_zarr, read_cf
 from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5
 from hsi_geo.io.readers.packages import (
     is_archive,
@@ -17,6 +18,9 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
+
+#: HDF5 files are known by their signature; of those afar only the name is seen.
+HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
 
 
 def read_scene(path: str | os.PathLike[str]) -> SceneFile:
@@ -35,7 +39,7 @@ def read_scene(path: str | os.PathLike[str]) -> SceneFile:
     name = os.fspath(path)
     here = Path(name)
     if not exists(name):
-        return read_raster(name)
+        return _read_remote(name)
     if here.is_dir():
         return _read_folder(here)
     if is_archive(here):
@@ -44,12 +48,28 @@ def read_scene(path: str | os.PathLike[str]) -> SceneFile:
     return _read_file(here)
 
 
+def _read_remote(name: str) -> SceneFile:
+    """What is not on this machine, or not at all."""
+    remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
+    suffix = Path(name).suffix.lower()
+    if remote and suffix == ".zarr" and "://" in name:
+        return read_cf(name, "zarr")
+    if remote and suffix in HDF5_SUFFIXES:
+        raise SceneError(
+            f"scene '{name}' is an HDF5 or netCDF file that is not on this machine",
+            hint="download it first; GeoTIFF, ENVI and EnMAP are also read from afar",
+        )
+    return read_raster(name)
+
+
 def _read_folder(path: Path) -> SceneFile:
+    if is_zarr(path):
+        return read_cf(str(path), "zarr")
     package = open_folder(path, str(path))
     if is_product(package):
         return read_product(package)
     raise SceneError(
-        f"scene '{path}' is a folder and no EnMAP or DESIS product",
+        f"scene '{path}' is a folder, and neither an EnMAP or DESIS product nor a Zarr store",
         hint="give the file in it that holds the scene",
     )
 
@@ -63,7 +83,7 @@ def _read_file(path: Path) -> SceneFile:
     with path.open("rb") as file:
         is_hdf5 = file.read(len(SIGNATURE)) == SIGNATURE
     if is_hdf5:
-        return read_hdf5(str(path)) or read_raster(path)
+        return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     return read_raster(path)
 
 
