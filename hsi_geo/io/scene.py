@@ -192,8 +192,16 @@ class _LazyPixels(BackendArray):
             int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
         )
         pixels = self.file.pixels.read(bands, window)
-        picked = pixels[:, rows - window.row][:, :, cols - window.col]
-        return picked.reshape(shape)
+        if not _is_run(rows):  # a copy of a large window costs as much as reading it
+            pixels = pixels[:, rows - window.row]
+        if not _is_run(cols):
+            pixels = pixels[:, :, cols - window.col]
+        return pixels.reshape(shape)
+
+
+def _is_run(indices: npt.NDArray[np.intp]) -> bool:
+    """Whether each index is one more than that before it."""
+    return bool((np.diff(indices) == 1).all())
 
 
 # What a model asks of a scene -----------------------------------------------------------------
