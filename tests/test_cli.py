@@ -116,11 +116,12 @@ def test_info_finds_bad_bands(planted: Planted) -> None:
         file.update_tags(9, bbl="0")
         file.update_tags(11, wavelength="1400.0")
     bad = json.loads(run("info", planted.path, "--json").stdout)["scene"]["bad_bands"]
-    assert bad == [
-        {"band": 5, "why": "constant"},
-        {"band": 9, "why": "by bbl"},
-        {"band": 11, "why": "in water vapour"},
+    assert [(band["band"], band["why"]) for band in bad] == [
+        (5, "constant"),
+        (9, "by bbl"),
+        (11, "in water vapour"),
     ]
+    assert bad[2]["centre_nm"] == 1400.0
 
 
 @pytest.mark.usefixtures("quick")
@@ -256,7 +257,7 @@ def classify_with(**changes: object) -> Callable[[Path, Path, Path], tuple[objec
 BAD: dict[str, Bad] = {
     "scene missing": (classify_with(scene="none.tif"), "scene '.*none.tif' does not exist"),
     "scene is text": (classify_with(scene="notes.txt"), "is not a raster"),
-    "scene is a folder": (classify_with(scene="folder"), "is not a raster"),
+    "scene is a folder": (classify_with(scene="folder"), "is a folder, and neither"),
     "scene cut short": (classify_with(scene="short.tif"), "short.tif'"),
     "scene without wavelengths": (classify_with(scene="plain.tif"), "40 bands and no wavelengths"),
     "scene rotated": (classify_with(scene="rotated.tif"), "rotated by .* gdalwarp"),

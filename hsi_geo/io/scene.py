@@ -25,6 +25,12 @@ from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
 
+#: No sensor measures numbers like this: they are some program's nodata, undeclared.
+ABSURD = 1e30
+
+#: In as many bands no spectrum has the same value.
+MANY_BANDS = 8
+
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
 SomeScenes = SomeScene | Sequence[SomeScene]
@@ -286,8 +292,9 @@ def read_window(
 
     The rule for missing data: a pixel counts if at least one band has data there. Its missing
     bands take the value of the nearest band (in order) that has some. Declared nodata values,
-    NaN and infinities are missing; without a declared value (other than NaN), so is a pixel that
-    is 0 in all of several bands, as the fill of most sensors is.
+    NaN, infinities and numbers beyond `ABSURD` are missing; so is a pixel that has one and the same
+    value in all of many bands, which is fill or saturation and no spectrum. Without a declared
+    value (other than NaN), 0 in all of several bands is missing, too.
 
     Args:
         scene: (band, y, x), usually a `spectral_view`.
@@ -297,21 +304,38 @@ def read_window(
         image: (C, height, width) scaled values, 0 where there is no data.
         valid: (height, width) True where there is data.
     """
-    inside = window.clip(*scene.shape[-2:])
-    image = np.zeros((scene.shape[0], *window.shape), np.float32)
-    valid = np.zeros(window.shape, bool)
-    if inside.height and inside.width:
-        rows, cols = inside.slices
-        stored = scene[:, rows, cols].values
-        here = inside.relative_to(window).slices
-        image[:, here[0], here[1]], valid[here] = _physical(stored, scene)
+    image, valid, _ = read_window_and_gaps(scene, window)
     return image, valid
 
 
-def _physical(
-    stored: npt.NDArray[Any], scene: xr.DataArray
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+def read_window_and_gaps(
+    scene: xr.DataArray, window: Window
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """As `read_window`, and which bands had data.
+
+    Returns:
+        image: (C, height, width).
+        valid: (height, width).
+        seen: (C,) whether a band has data in at least one pixel.
+    """
+    inside = window.clip(*scene.shape[-2:])
+    image = np.zeros((scene.shape[0], *window.shape), np.float32)
+    valid = np.zeros(window.shape, bool)
+    if not (inside.height and inside.width):
+        return image, valid, np.zeros(scene.shape[0], bool)
+    rows, cols = inside.slices
+    stored = scene[:, rows, cols].values
     present = _present(stored, _per_band(scene, "_FillValue"))
+    here = inside.relative_to(window).slices
+    image[:, here[0], here[1]], valid[here] = _physical(stored, present, scene)
+    return image, valid, present.any(axis=(1, 2))
+
+
+def _physical(
+    stored: npt.NDArray[Any], present: npt.NDArray[np.bool_], scene: xr.DataArray
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    if np.issubdtype(stored.dtype, np.floating):
+        stored = np.where(present, stored, 0)  # NaN and what float32 cannot hold
     image = stored.astype(np.float32)
     scale, offset = _per_band(scene, "scale_factor"), _per_band(scene, "add_offset")
     if scale is not None and offset is not None and ((scale != 1) | (offset != 0)).any():
@@ -330,7 +354,12 @@ def _present(
 ) -> npt.NDArray[np.bool_]:
     """(C, h, w) True where a band has data."""
     floating = np.issubdtype(stored.dtype, np.floating)
-    present = np.isfinite(stored) if floating else np.ones(stored.shape, bool)
+    present = np.abs(stored) < ABSURD if floating else np.ones(stored.shape, bool)
+    if len(stored) >= MANY_BANDS:
+        # Few pixels have the same value in three bands: only those are looked at in all.
+        alike = (stored[0] == stored[-1]) & (stored[0] == stored[len(stored) // 2])
+        alike[alike] = (stored[:, alike] == stored[0, alike]).all(axis=0)
+        present &= ~alike
     if nodata is None or np.isnan(nodata).all():
         if len(stored) > 1:
             present &= (stored != 0).any(axis=0)
