@@ -36,8 +36,11 @@ def command(
         click.echo()
         click.echo(pairs(_shot_lines(found["shots"])))
         click.echo()
-        rows = [(c["name"], str(c["id"]), str(c["pixels"])) for c in found["shots"]["classes"]]
-        click.echo(table([("class", "id", "pixels"), *rows]))
+        rows = [
+            (c["name"], str(c["id"]), str(c["pixels"]), c["remark"])
+            for c in found["shots"]["classes"]
+        ]
+        click.echo(table([("class", "id", "pixels", ""), *rows]))
 
 
 def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
@@ -54,6 +57,7 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         ("nodata", f"{scene['nodata']}, {100 * scene['nodata_share']:.1f} % of pixels"),
         ("scale", _scale(scene["scale"], scene["offset"])),
         ("values", _values(scene)),
+        *(("flagged", f"{100 * share:.0f} % {flag}") for flag, share in scene["quality"].items()),
     ]
 
 
@@ -81,6 +85,7 @@ def _why(bad: list[dict[str, Any]]) -> str:
 def _shot_lines(shots: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         ("shots", shots["path"]),
+        *(("note", note) for note in shots["notes"]),
         ("CRS", (shots["crs"] or "none") + (" -> the scene's" if shots["reprojected"] else "")),
         ("features", shots["features"]),
         ("dropped", ", ".join(shots["dropped"]) or "nothing"),

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
 from pyproj import CRS
-from xarray.backends.common import BackendArray
-from xarray.core import indexing
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
+from hsi_geo.io.readers import read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
@@ -69,7 +66,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
-    return _as_data_array(file, bands)
+    return lazy_array(file, bands)
 
 
 def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
@@ -113,101 +110,14 @@ def scene_from_array(
             hint="give (bands, rows, columns) and one centre a band",
         )
     bands = make_bands(np.asarray(centres_nm, np.float64), fwhm_nm=fwhm_nm, source="given")
-    coords: dict[str, Any] = {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
-        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
-        "good": ("band", bands.good),
-        "band": np.arange(1, len(values) + 1),
-    }
     attrs: dict[str, Any] = {"source": name, "wavelength_source": bands.source}
     if nodata is not None:
         attrs["_FillValue"] = nodata
     grid = grid or Grid(values.shape[1], values.shape[2], Affine.identity(), None)
-    scene = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, name=name, attrs=attrs)
-    return _placed(scene, grid)
-
-
-def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
-    coords: dict[str, Any] = {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
-        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
-        "good": ("band", bands.good),
-        "band": np.arange(1, file.band_count + 1),
-    }
     scene = xr.DataArray(
-        xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
-        coords=coords,
-        name=Path(file.name).stem,
-        attrs={
-            "source": file.name,
-            "driver": file.driver,
-            "wavelength_source": bands.source,
-            "bad_band_source": file.good_source,
-            "scale_factor": _one_or_all(file.scale),
-            "add_offset": _one_or_all(file.offset),
-        },
+        values, dims=("band", "y", "x"), coords=band_coordinates(bands), name=name, attrs=attrs
     )
-    if file.quality:
-        scene.attrs["quality"] = file.quality
-    if not np.isnan(file.nodata).all():
-        scene.attrs["_FillValue"] = _one_or_all(file.nodata)
-    return _placed(scene, file.grid)
-
-
-def _placed(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
-    """The array with its grid: coordinates of pixel centres, transform and CRS."""
-    if not grid.is_rotated:
-        rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
-        scene = scene.assign_coords(
-            y=grid.transform.e * rows + grid.transform.f,
-            x=grid.transform.a * cols + grid.transform.c,
-        )
-    placed: xr.DataArray = scene.rio.write_transform(grid.transform)
-    if grid.crs is not None:
-        placed = placed.rio.write_crs(grid.crs.to_wkt())
-    return placed
-
-
-def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
-    """One number where all bands agree, as readers of attributes expect, else one a band."""
-    first = values[0]
-    same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
-    return float(first) if same else values
-
-
-class _LazyPixels(BackendArray):
-    """Reads just the bands and the window that an index asks for."""
-
-    def __init__(self, file: SceneFile) -> None:
-        self.file = file
-        self.shape = (file.band_count, *file.grid.shape)
-        self.dtype = file.dtype
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        indices = [np.arange(size)[k] for size, k in zip(self.shape, key, strict=True)]
-        bands, rows, cols = (np.atleast_1d(index) for index in indices)
-        shape = [index.size for index in indices if index.ndim]
-        if not (bands.size and rows.size and cols.size):
-            return np.empty(shape, self.dtype)
-        window = Window(
-            int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
-        )
-        pixels = self.file.pixels.read(bands, window)
-        if not _is_run(rows):  # a copy of a large window costs as much as reading it
-            pixels = pixels[:, rows - window.row]
-        if not _is_run(cols):
-            pixels = pixels[:, :, cols - window.col]
-        return pixels.reshape(shape)
-
-
-def _is_run(indices: npt.NDArray[np.intp]) -> bool:
-    """Whether each index is one more than that before it."""
-    return bool((np.diff(indices) == 1).all())
+    return placed(scene, grid)
 
 
 # What a model asks of a scene -----------------------------------------------------------------

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.io.scene import bands_of, grid_of, read_window_and_gaps
-from hsi_geo.tiling import spread_windows
+from hsi_geo.io.scene import bands_of, grid_of, read_window, read_window_and_gaps
+from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
 
 #: Windows looked at of a scene too large to be read whole.
@@ -75,6 +75,21 @@ def survey(scene: xr.DataArray) -> Survey:
     values = np.concatenate(samples) if samples else np.empty(0)
     low, high = np.percentile(values, (2, 98)) if values.size else (np.nan, np.nan)
     return Survey(~seen, seen & (least == most), missing / pixels, float(low), float(high))
+
+
+def has_data(
+    scene: xr.DataArray, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """(N,) whether there is data in some pixels of a scene, read block by block."""
+    blocks, block = np.unique(
+        np.stack([rows, cols], axis=1) // LOOK_PX, axis=0, return_inverse=True
+    )
+    found = np.zeros(len(rows), bool)
+    for number, (top, left) in enumerate(blocks * LOOK_PX):
+        here = block.ravel() == number
+        _, valid = read_window(scene, Window(int(top), int(left), LOOK_PX, LOOK_PX))
+        found[here] = valid[rows[here] - top, cols[here] - left]
+    return found
 
 
 def bad_bands(scene: xr.DataArray, seen: Survey | None = None) -> list[BadBand]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeGuard
 
 import geopandas as gpd
@@ -19,7 +21,13 @@ Errors = type[HsiGeoError]
 
 
 def read_vector(
-    path: str | os.PathLike[str], *, what: str, layer: str | None, missing: Errors, wrong: Errors
+    path: str | os.PathLike[str],
+    *,
+    what: str,
+    layer: str | None,
+    missing: Errors,
+    wrong: Errors,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file.
 
@@ -29,6 +37,7 @@ def read_vector(
         layer: Its name; None takes the only one.
         missing: Raised if there is no such file.
         wrong: Raised if it is no vector file or has no such layer, or has several to choose from.
+        options: Open options of GDAL's driver.
 
     Returns:
         Its features.
@@ -37,7 +46,7 @@ def read_vector(
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     try:
-        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong))
+        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong), **options)
     except DataSourceError as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
@@ -96,11 +105,21 @@ def quoted(names: list[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
 
 
-def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+def layer_of(name: str) -> str | None:
+    """The only layer of a file, None if there are several or none."""
+    layers = _layers(name)
+    return layers[0] if len(layers) == 1 else None
+
+
+def _layers(name: str) -> list[str]:
     listed = pyogrio.list_layers(name)
     # Tables without geometry, such as the styles QGIS saves, are not meant.
     layers = [str(row[0]) for row in listed if row[1] is not None]
-    layers = layers or [str(row[0]) for row in listed]
+    return layers or [str(row[0]) for row in listed]
+
+
+def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+    layers = _layers(name)
     if layer is not None and layer not in layers:
         raise wrong(
             f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
+from hsi_geo.io.readers import flagged_share
 from hsi_geo.io.scene import (
     SomeScene,
     bands_of,
@@ -18,8 +19,11 @@ from hsi_geo.io.scene import (
     open_scene,
     require_upright,
 )
-from hsi_geo.io.shots import Shots, burn, read_shots
-from hsi_geo.io.survey import bad_bands, kind_of_values, survey
+from hsi_geo.io.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
+from hsi_geo.io.survey import bad_bands, has_data, kind_of_values, survey
+
+#: A class with fewer pixels cannot be told from its neighbours with any confidence.
+FEW_PX = 5
 
 
 def info(
@@ -81,6 +85,7 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
         "values": [_finite(seen.low), _finite(seen.high)],
         "values_look_like": kind_of_values(scene, seen),
+        "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
     }
 
 
@@ -89,30 +94,37 @@ def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict
     require_upright(scene)
     grid = grid_of(scene)
     pixels = burn(shots, grid, all_touched=all_touched)
-    counts = pixels.counts(shots.classes)
+    usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)
-    if pixels.outside:
-        dropped.append(f"{pixels.outside} features outside the scene")
-    if pixels.conflicts:
-        dropped.append(f"{pixels.conflicts} pixels that two classes claim")
+    for count, what in (
+        (pixels.outside, "features outside the scene"),
+        (pixels.conflicts, "pixels that two classes claim"),
+        (len(pixels) - len(usable), "pixels on nodata"),
+    ):
+        if count:
+            dropped.append(f"{count} {what}")
+    counts = usable.counts(shots.classes)
     crs = shots.frame.crs
     return {
         "path": shots.source,
-        "crs": _crs_name(crs),
+        "notes": list(shots.notes),
+        "crs": "the scene's own" if shots.in_scene_frame else _crs_name(crs),
         "reprojected": crs is not None and not crs.equals(grid.crs),
         "features": len(shots.frame),
         "dropped": dropped,
         "classes": [
-            {
-                "id": c.id,
-                "value": c.value,
-                "name": c.name,
-                "color": c.color,
-                "pixels": counts[c.name],
-            }
+            {**dataclasses.asdict(c), "pixels": counts[c.name], "remark": _remark(counts[c.name])}
             for c in shots.classes
         ],
     }
+
+
+def _remark(pixels: int) -> str:
+    if not pixels:
+        return "none: never mapped"
+    if pixels < FEW_PX:
+        return f"few: draw {FEW_PX} or more"
+    return f"thinned to {MAX_PIXELS_PER_CLASS}" if pixels > MAX_PIXELS_PER_CLASS else ""
 
 
 def _crs_name(crs: CRS | None) -> str | None:

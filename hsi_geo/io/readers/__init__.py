@@ -2,6 +2,6 @@
 
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.opening import read_scene
-from hsi_geo.io.readers.raster import RasterPixels
+from hsi_geo.io.readers.raster import RasterPixels, flagged_share
 
-__all__ = ["RasterPixels", "SceneFile", "read_scene"]
+__all__ = ["RasterPixels", "SceneFile", "flagged_share", "read_scene"]

@@ -18,11 +18,23 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.places import exists, is_gdal_name, stamp
-from hsi_geo.io.readers.base import Array, Found, Indices, SceneFile, per_band, plain, unreadable
+from hsi_geo.io.readers.base import (
+    Array,
+    Found,
+    Indices,
+    QualityLayer,
+    SceneFile,
+    per_band,
+    plain,
+    unreadable,
+)
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import BoolArray, FloatArray
+
+#: Quality layers are sampled to at most this many rows and columns.
+SAMPLE_PX = 512
 
 #: GDAL leaves `SCENE.properties` beside a compressed ENVI cube unless told not to, and keeps blocks
 #: in memory up to a share of the machine's, which is gigabytes on a large one.
@@ -177,3 +189,23 @@ def _scale(source: rasterio.DatasetReader, whole: Tags) -> FloatArray:
     if (scale == 1).all() and len(factor) == 1 and factor[0] > 0:
         scale /= factor[0]
     return scale
+
+
+def flagged_share(layer: QualityLayer) -> float:
+    """Share of a product's pixels, 0 to 1, that a quality layer flags; looked up in a sample.
+
+    Raises:
+        SceneError: If the layer cannot be read.
+    """
+    try:
+        with quiet_gdal(), rasterio.open(layer.path) as file:
+            shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
+            flags = file.read(layer.band, out_shape=shape)
+            nodata = file.nodata
+    except (RasterioError, IndexError) as error:
+        raise SceneError(
+            f"the quality layer '{layer.path}' cannot be read ({plain(error)})",
+            hint="download or unpack the product again",
+        ) from error
+    inside = np.ones(flags.shape, bool) if nodata in (None, 0) else flags != nodata
+    return round(float((flags[inside] != 0).mean()), 4) if inside.any() else 0.0
