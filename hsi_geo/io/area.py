@@ -10,8 +10,12 @@ import rasterio.features
 import shapely
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.readers.base import plain
 from hsi_geo.io.vectors import place, read_vector
 from hsi_geo.tiling import Grid, Window
+
+#: No coordinate of a map is larger than this.
+ABSURD = 1e15
 
 
 def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
@@ -32,8 +36,16 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     if not frame.geom_type.str.contains("Polygon", na=False).any():
         raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
     frame = place(frame, grid, name=f"area '{name}'", wrong=OptionError)
-    polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)]
-    area = shapely.make_valid(shapely.force_2d(shapely.union_all(polygons.to_numpy())))
+    polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
+    # Not NaN, nor so far away that GEOS loses itself among the digits.
+    near = (np.abs(shapely.bounds(polygons)) < ABSURD).all(axis=1)
+    try:
+        area = shapely.union_all(shapely.make_valid(shapely.force_2d(polygons[near])))
+    except shapely.errors.GEOSException as error:
+        raise OptionError(
+            f"area '{name}' has polygons that cannot be joined ({plain(error)})",
+            hint="mend them, in QGIS with Fix geometries",
+        ) from error
     if not area.intersects(shapely.box(*grid.bounds)):
         raise OptionError(
             f"area '{name}' lies outside the scene",

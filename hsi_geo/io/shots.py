@@ -28,6 +28,10 @@ from hsi_geo.tiling import Grid, Window
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
 MAX_PIXELS_PER_CLASS = 2000
 
+#: A line or polygon that reaches farther than this is a slip of some program's, and takes GDAL
+#: minutes to draw.
+FAR_PX = 1e6
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -247,7 +251,8 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
         The pixels inside the scene.
 
     Raises:
-        ShotsError: As `to_grid`, or if not one shot lies in the scene.
+        ShotsError: As `to_grid`, or if not one shot lies in the scene, or none has a pixel of its
+            own.
     """
     placed = to_grid(shots, grid).frame
     found: list[npt.NDArray[np.int64]] = []
@@ -269,7 +274,14 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
             f"they cover {_bounds_text(placed.total_bounds)}, the scene {_bounds_text(grid.bounds)}",
             hint="check the coordinate reference systems of both",
         )
-    return _one_class_per_pixel(np.hstack(found), grid.width, outside)
+    pixels = _one_class_per_pixel(np.hstack(found), grid.width, outside)
+    if not len(pixels):
+        raise ShotsError(
+            f"shots '{shots.source}' leave no pixel in the scene: two classes claim each of the "
+            f"{pixels.conflicts} under them",
+            hint="draw shots of different classes apart",
+        )
+    return pixels
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
@@ -301,6 +313,9 @@ def _pixels_under(
     """
     if geometry.geom_type == "Point":
         return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
+    reach = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
+    if not (reach < FAR_PX * min(grid.resolution)).all():
+        return np.empty(0, np.int64), np.empty(0, np.int64), False
     window = _pixel_window(geometry, grid).clip(*grid.shape)
     if not (window.height and window.width):
         return np.empty(0, np.int64), np.empty(0, np.int64), False

@@ -12,6 +12,9 @@ from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, make_bands
 
+#: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
+LOST_PX = 1e12
+
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
 
@@ -83,6 +86,21 @@ class SceneFile:
     offset: FloatArray
     pixels: Pixels
     quality: tuple[QualityLayer, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that pixels have a size and a place.
+
+        Raises:
+            SceneError: If the geotransform maps them to nothing.
+        """
+        t = self.grid.transform
+        size = abs(t.a * t.e - t.b * t.d) ** 0.5
+        if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < LOST_PX * size:
+            raise SceneError(
+                f"scene '{self.name}' has the geotransform {t.to_gdal()}, which gives its pixels "
+                "no size or no place",
+                hint="give it a sound one with gdal_edit.py -a_ullr",
+            )
 
     @property
     def band_count(self) -> int:

@@ -93,7 +93,7 @@ def _from_stac(path: Path) -> Tags:
     try:
         item = json.loads(path.read_text(encoding="utf-8-sig"))
         properties = item["properties"]
-        envi = properties.get("envi:metadata", {})
+        envi = {str(k): _listed(v) for k, v in properties.get("envi:metadata", {}).items()}
         bands = properties.get("eo:bands") or properties.get("bands") or []
         columns = {
             "wavelength": _stac_column(bands, "center_wavelength"),
@@ -104,7 +104,7 @@ def _from_stac(path: Path) -> Tags:
         return {}  # a sidecar of another kind
     if columns["wavelength"]:
         return {**{k: v for k, v in columns.items() if v}, "wavelength units": "Micrometers"}
-    return {str(key): _listed(value) for key, value in dict(envi).items()}
+    return envi
 
 
 def _stac_column(bands: Sequence[Mapping[str, Any]], key: str, missing: Any = None) -> str:
