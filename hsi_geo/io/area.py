@@ -11,11 +11,8 @@ import shapely
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.readers.base import plain
-from hsi_geo.io.vectors import place, read_vector
+from hsi_geo.io.vectors import are_sound, place, read_vector
 from hsi_geo.tiling import Grid, Window
-
-#: No coordinate of a map is larger than this.
-ABSURD = 1e15
 
 
 def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
@@ -37,16 +34,16 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
         raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
     frame = place(frame, grid, name=f"area '{name}'", wrong=OptionError)
     polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
-    # Not NaN, nor so far away that GEOS loses itself among the digits.
-    near = (np.abs(shapely.bounds(polygons)) < ABSURD).all(axis=1)
     try:
-        area = shapely.union_all(shapely.make_valid(shapely.force_2d(polygons[near])))
+        valid = shapely.make_valid(shapely.force_2d(polygons[are_sound(polygons)]))
+        area = shapely.union_all(valid)
+        inside = area.intersects(shapely.box(*grid.bounds))
     except shapely.errors.GEOSException as error:
         raise OptionError(
             f"area '{name}' has polygons that cannot be joined ({plain(error)})",
             hint="mend them, in QGIS with Fix geometries",
         ) from error
-    if not area.intersects(shapely.box(*grid.bounds)):
+    if not inside:
         raise OptionError(
             f"area '{name}' lies outside the scene",
             hint="check the CRS of both, or leave out --aoi",

@@ -24,7 +24,7 @@ from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.raster import quiet_gdal
-from hsi_geo.io.vectors import layer_of, quoted, read_vector
+from hsi_geo.io.vectors import are_sound, layer_of, quoted, read_vector
 
 #: Field names that mean the class where a file has several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -114,7 +114,7 @@ def _usable(
     skipped = []
     drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
     usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
-    placed = usable & np.isfinite(shapely.bounds(drawn)).all(axis=1)
+    placed = usable & are_sound(drawn)
     labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
     if not usable.all():
         skipped.append(f"{int((~usable).sum())} without geometry")

@@ -197,6 +197,7 @@ def make_shots(
     """
     # One row a part: what is drawn apart counts apart, also inside a multipolygon.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
+    parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     values = _class_values(pd.Series(list(labels)))[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     if len(distinct) < 2:
@@ -330,7 +331,10 @@ def _pixels_under(
     rows, cols = np.nonzero(burnt)
     if len(rows):
         return rows + window.row, cols + window.col, False
-    point = geometry.representative_point()
+    try:
+        point = geometry.representative_point()
+    except shapely.errors.GEOSException:  # a ring that crosses itself where digits end
+        point = shapely.Point(shapely.get_coordinates(geometry)[0])
     return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
 
 

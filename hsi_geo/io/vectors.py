@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pyogrio
+import shapely
 from pyogrio.errors import DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import ProjError
@@ -18,6 +21,9 @@ from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]
+
+#: No coordinate of a map is larger than this; GEOS loses itself among the digits of such.
+ABSURD = 1e15
 
 
 def read_vector(
@@ -92,6 +98,14 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
             f"system, {theirs.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
+
+
+def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(N,) False where a coordinate is NaN, infinite or larger than any map's."""
+    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
+    sound = np.ones(len(geometries), bool)
+    sound[owner[~(np.abs(coordinates) < ABSURD).all(axis=1)]] = False
+    return sound
 
 
 def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
