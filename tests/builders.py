@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import numpy.typing as npt
 import rasterio
 import xarray as xr
 from affine import Affine
+from click.testing import CliRunner, Result
+from hsi_geo.cli.main import group
 
 from hsi_geo.io.scene import read_window
 from hsi_geo.tiling import Window
@@ -108,3 +111,20 @@ def physical(scene: xr.DataArray) -> tuple[Array, Array]:
 
 
 CENTRES = (462.0, 551.5, 640.25, 1649.0)
+
+
+# The command line -----------------------------------------------------------------------------
+
+
+def run(*args: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(group, [str(arg) for arg in args])
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every file under a folder with a hash of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
