@@ -37,7 +37,9 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     """Open a hyperspectral scene without reading its pixels.
 
     Args:
-        path: A file that GDAL reads, or a scene opened before, which is returned as it is.
+        path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
+            it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, whatever else
+            GDAL reads (`/vsicurl/...`); or a scene opened before, which is returned as it is.
         wavelengths: Overrides what the file says of its band centres: a file (one centre in
             nm a line, or a CSV with a ``wavelength`` column; all under 100 are taken for
             micrometres), ``START:STOP`` in nm for evenly
@@ -50,7 +52,8 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
 
     Raises:
         SceneNotFoundError: If there is no such file.
-        SceneError: If it is no raster.
+        SceneError: If it holds no scene.
+        MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
     """
     if isinstance(path, xr.DataArray):

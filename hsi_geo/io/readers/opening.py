@@ -57,7 +57,7 @@ def _read_remote(name: str) -> SceneFile:
     if remote and suffix in HDF5_SUFFIXES:
         raise SceneError(
             f"scene '{name}' is an HDF5 or netCDF file that is not on this machine",
-            hint="download it first; GeoTIFF, ENVI and EnMAP are also read from afar",
+            hint="download it first; only GeoTIFF, ENVI and the like are read from afar",
         )
     return read_raster(name)
 
