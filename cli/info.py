@@ -36,8 +36,11 @@ def command(
         click.echo()
         click.echo(pairs(_shot_lines(found["shots"])))
         click.echo()
-        rows = [(c["name"], str(c["id"]), str(c["pixels"])) for c in found["shots"]["classes"]]
-        click.echo(table([("class", "id", "pixels"), *rows]))
+        rows = [
+            (c["name"], str(c["id"]), str(c["pixels"]), c["remark"])
+            for c in found["shots"]["classes"]
+        ]
+        click.echo(table([("class", "id", "pixels", ""), *rows]))
 
 
 def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
@@ -52,8 +55,24 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         ("wavelengths", f"{low:.0f}-{high:.0f} nm, from {scene['wavelength_source']}"),
         ("bad bands", f"{len(bad)} of {scene['bands']}" + _why(bad)),
         ("nodata", f"{scene['nodata']}, {100 * scene['nodata_share']:.1f} % of pixels"),
-        ("scale", f"{scene['scale']} x stored value + {scene['offset']}"),
+        ("scale", _scale(scene["scale"], scene["offset"])),
+        ("values", _values(scene)),
+        *(("flagged", f"{100 * share:.0f} % {flag}") for flag, share in scene["quality"].items()),
     ]
+
+
+def _scale(scale: float | list[float], offset: float | list[float]) -> str:
+    said = [
+        f"{min(value):g} to {max(value):g}" if isinstance(value, list) else f"{value:g}"
+        for value in (scale, offset)
+    ]
+    return f"{said[0]} x stored value + {said[1]}"
+
+
+def _values(scene: dict[str, Any]) -> str:
+    low, high = scene["values"]
+    look = scene["values_look_like"]
+    return look if low is None else f"{low:g} to {high:g} (98 in 100), which looks like {look}"
 
 
 def _why(bad: list[dict[str, Any]]) -> str:
@@ -66,6 +85,7 @@ def _why(bad: list[dict[str, Any]]) -> str:
 def _shot_lines(shots: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         ("shots", shots["path"]),
+        *(("note", note) for note in shots["notes"]),
         ("CRS", (shots["crs"] or "none") + (" -> the scene's" if shots["reprojected"] else "")),
         ("features", shots["features"]),
         ("dropped", ", ".join(shots["dropped"]) or "nothing"),

@@ -18,7 +18,17 @@ FOREIGN_VARIABLES = (
     "PROJ_NETWORK",
 )
 
-PACKAGES = ("torch", "torchgeo", "rasterio", "rioxarray", "xarray", "geopandas", "scikit-learn")
+PACKAGES = (
+    "torch",
+    "torchgeo",
+    "rasterio",
+    "rioxarray",
+    "xarray",
+    "h5py",
+    "h5netcdf",
+    "geopandas",
+    "scikit-learn",
+)
 
 #: Drivers that reading scenes and shots and writing maps cannot do without, and their use.
 DRIVERS = {

@@ -11,7 +11,7 @@ class HsiGeoError(Exception):
 
     Args:
         message: What was found and what was wanted.
-        hint: What to do about it.
+        hint: What to do about it. Both end up on one line, whatever is in a file's name.
 
     Attributes:
         message: As given.
@@ -22,6 +22,7 @@ class HsiGeoError(Exception):
     code = "error"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message, hint = (" ".join(text.splitlines()) for text in (message, hint))
         super().__init__(message)
         self.message = message
         self.hint = hint

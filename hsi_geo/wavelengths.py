@@ -130,13 +130,16 @@ def to_nm(values: FloatArray, unit: str | None) -> FloatArray:
 
     Args:
         values: Wavelengths in ``unit``.
-        unit: As files spell it ("Micrometers", "nm", ...). None or an unknown word: values
-            whose median is under 100 are taken for micrometres, others for nanometres.
+        unit: As files spell it ("Micrometers", "nm", "Wavenumber", ...). None or an unknown word:
+            values whose median is under 100 are taken for micrometres, others for nanometres.
 
     Returns:
         The same wavelengths in nanometres.
     """
-    factor = _NANOMETRES_PER_UNIT.get((unit or "").strip().lower().rstrip("s"))
+    word = (unit or "").strip().lower().rstrip("s")
+    if word in ("wavenumber", "cm-1", "1/cm"):
+        return np.divide(1e7, values, out=np.zeros(len(values)), where=values != 0)
+    factor = _NANOMETRES_PER_UNIT.get(word)
     if factor is None:
         finite = values[np.isfinite(values)]
         small = finite.size > 0 and float(np.median(finite)) < MICROMETRE_LIMIT

@@ -18,6 +18,7 @@ from affine import Affine
 from pyproj import CRS
 
 from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.io.class_colors import default_color
 from hsi_geo.io.class_map import (
     NO_CLASS,
     NO_PERCENT,
@@ -27,7 +28,7 @@ from hsi_geo.io.class_map import (
     aux_xml,
     qgis_style,
 )
-from hsi_geo.io.shots import ClassTable, LandClass, default_color
+from hsi_geo.io.shots import ClassTable, LandClass
 from hsi_geo.io.staging import staged
 from hsi_geo.tiling import Grid, Window, blocks
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import multiprocessing
 import pickle
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,11 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from builders import CENTRES, NORTH_UP, Array, cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError, WavelengthError
-from hsi_geo.io.readers import RasterFile
+from hsi_geo.io.readers import RasterPixels
 from hsi_geo.io.scene import (
     bands_of,
     grid_of,
@@ -36,92 +36,6 @@ from hsi_geo.tiling import Window
 
 if TYPE_CHECKING:
     from conftest import MakeScene, Planted
-
-Array = npt.NDArray[Any]
-
-NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
-
-
-def write_tif(
-    path: Path,
-    cube: Array,
-    *,
-    tags: dict[str, str] | None = None,
-    band_tags: Sequence[dict[str, str]] = (),
-    imagery: Sequence[dict[str, str]] = (),
-    names: Sequence[str] = (),
-    scales: Sequence[float] = (),
-    offsets: Sequence[float] = (),
-    nodata: float | None = None,
-) -> Path:
-    """Write a (C, H, W) cube with wavelengths wherever asked."""
-    count, height, width = cube.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=height,
-        width=width,
-        count=count,
-        dtype=cube.dtype.name,
-        crs="EPSG:32633",
-        transform=NORTH_UP,
-        nodata=nodata,
-    ) as file:
-        file.write(cube)
-        file.update_tags(**(tags or {}))
-        if scales:
-            file.scales = scales
-        if offsets:
-            file.offsets = offsets
-        for band, texts in enumerate(band_tags, start=1):
-            file.update_tags(band, **texts)
-        for band, texts in enumerate(imagery, start=1):
-            file.update_tags(band, ns="IMAGERY", **texts)
-        for band, name in enumerate(names, start=1):
-            file.set_band_description(band, name)
-    return path
-
-
-def write_envi(path: Path, cube: Array, *lines: str, gzipped: bool = False) -> Path:
-    """Write a band-sequential ENVI cube of int16 with the given header lines."""
-    raw = cube.astype("<i2").tobytes()
-    path.write_bytes(gzip.compress(raw) if gzipped else raw)
-    count, height, width = cube.shape
-    header = [
-        "ENVI",
-        f"samples = {width}",
-        f"lines = {height}",
-        f"bands = {count}",
-        "header offset = 0",
-        *(["file compression = 1"] if gzipped else []),
-        "file type = ENVI Standard",
-        "data type = 2",
-        "interleave = bsq",
-        "byte order = 0",
-        "map info = {UTM, 1, 1, 383472.5, 5818302.25, 30, 20, 33, North, WGS-84, units=Meters}",
-        *lines,
-    ]
-    path.with_suffix(".hdr").write_text("\n".join(header) + "\n")
-    return path
-
-
-def cube_of(bands: int, height: int = 5, width: int = 7, dtype: str = "int16") -> Array:
-    """A cube in which no two values are the same, and none is 0."""
-    return np.arange(1, bands * height * width + 1).reshape(bands, height, width).astype(dtype)
-
-
-def nm_tags(centres: Sequence[float]) -> list[dict[str, str]]:
-    return [{"wavelength": str(nm), "wavelength_units": "Nanometers"} for nm in centres]
-
-
-def physical(scene: xr.DataArray) -> tuple[Array, Array]:
-    """Everything `read_window` says of a whole scene, in the file's order."""
-    return read_window(scene, Window(0, 0, *scene.shape[1:]))
-
-
-CENTRES = (462.0, 551.5, 640.25, 1649.0)
-
 
 # Where wavelengths are found ------------------------------------------------------------------
 
@@ -380,13 +294,13 @@ def test_any_part_is_the_same_part_of_the_file(planted: Planted, key: tuple[Any,
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], Window]]:
     """Bands and windows read from files since the test began."""
     seen: list[tuple[list[int], Window]] = []
-    original = RasterFile.read
+    original = RasterPixels.read
 
-    def read(self: RasterFile, bands: npt.NDArray[np.intp], window: Window) -> Array:
+    def read(self: RasterPixels, bands: npt.NDArray[np.intp], window: Window) -> Array:
         seen.append((list(bands), window))
         return original(self, bands, window)
 
-    monkeypatch.setattr(RasterFile, "read", read)
+    monkeypatch.setattr(RasterPixels, "read", read)
     return seen
 
 

@@ -20,13 +20,13 @@ from pyproj import CRS
 from shapely import LineString, MultiPoint, MultiPolygon, Point, Polygon, box
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.io.class_colors import default_color
 from hsi_geo.io.scene import grid_of, open_scene
 from hsi_geo.io.shots import (
     MAX_PIXELS_PER_CLASS,
     ShotPixels,
     Shots,
     burn,
-    default_color,
     make_shots,
     read_shots,
     thin,

@@ -10,7 +10,8 @@ import rasterio.features
 import shapely
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.vectors import place, read_vector
+from hsi_geo.io.readers.base import plain
+from hsi_geo.io.vectors import are_sound, place, read_vector
 from hsi_geo.tiling import Grid, Window
 
 
@@ -32,9 +33,17 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     if not frame.geom_type.str.contains("Polygon", na=False).any():
         raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
     frame = place(frame, grid, name=f"area '{name}'", wrong=OptionError)
-    polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)]
-    area = shapely.make_valid(shapely.force_2d(shapely.union_all(polygons.to_numpy())))
-    if not area.intersects(shapely.box(*grid.bounds)):
+    polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
+    try:
+        valid = shapely.make_valid(shapely.force_2d(polygons[are_sound(polygons)]))
+        area = shapely.union_all(valid)
+        inside = area.intersects(shapely.box(*grid.bounds))
+    except shapely.errors.GEOSException as error:
+        raise OptionError(
+            f"area '{name}' has polygons that cannot be joined ({plain(error)})",
+            hint="mend them, in QGIS with Fix geometries",
+        ) from error
+    if not inside:
         raise OptionError(
             f"area '{name}' lies outside the scene",
             hint="check the CRS of both, or leave out --aoi",

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
 from pyproj import CRS
-from xarray.backends.common import BackendArray
-from xarray.core import indexing
 
-from hsi_geo.errors import OptionError, SceneError, WavelengthError
-from hsi_geo.io.readers import SceneFile, read_raster
+from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
+from hsi_geo.io.readers import read_scene
+from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm, usual_spacing
+from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
+
+#: No sensor measures numbers like this: they are some program's nodata, undeclared.
+ABSURD = 1e30
+
+#: In as many bands no spectrum has the same value.
+MANY_BANDS = 8
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
@@ -33,7 +37,9 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     """Open a hyperspectral scene without reading its pixels.
 
     Args:
-        path: A file that GDAL reads, or a scene opened before, which is returned as it is.
+        path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
+            it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, whatever else
+            GDAL reads (`/vsicurl/...`); or a scene opened before, which is returned as it is.
         wavelengths: Overrides what the file says of its band centres: a file (one centre in
             nm a line, or a CSV with a ``wavelength`` column; all under 100 are taken for
             micrometres), ``START:STOP`` in nm for evenly
@@ -46,14 +52,15 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
 
     Raises:
         SceneNotFoundError: If there is no such file.
-        SceneError: If it is no raster.
+        SceneError: If it holds no scene.
+        MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
     """
     if isinstance(path, xr.DataArray):
         return path
-    file = read_raster(path)
+    file = read_scene(path)
     if wavelengths is not None:
-        bands = _wavelength_option(wavelengths, file.band_count, file.good)
+        bands = bands_from_option(wavelengths, file.band_count, file.good)
     elif file.bands is not None:
         bands = file.bands
     else:
@@ -62,7 +69,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
-    return _as_data_array(file, bands)
+    return lazy_array(file, bands)
 
 
 def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
@@ -106,140 +113,14 @@ def scene_from_array(
             hint="give (bands, rows, columns) and one centre a band",
         )
     bands = make_bands(np.asarray(centres_nm, np.float64), fwhm_nm=fwhm_nm, source="given")
-    coords: dict[str, Any] = {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
-        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
-        "good": ("band", bands.good),
-        "band": np.arange(1, len(values) + 1),
-    }
     attrs: dict[str, Any] = {"source": name, "wavelength_source": bands.source}
     if nodata is not None:
         attrs["_FillValue"] = nodata
     grid = grid or Grid(values.shape[1], values.shape[2], Affine.identity(), None)
-    scene = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, name=name, attrs=attrs)
-    return _placed(scene, grid)
-
-
-def _as_data_array(file: SceneFile, bands: Bands) -> xr.DataArray:
-    coords: dict[str, Any] = {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
-        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
-        "good": ("band", bands.good),
-        "band": np.arange(1, file.band_count + 1),
-    }
     scene = xr.DataArray(
-        xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
-        coords=coords,
-        name=Path(file.name).stem,
-        attrs={
-            "source": file.name,
-            "driver": file.driver,
-            "wavelength_source": bands.source,
-            "scale_factor": _one_or_all(file.scale),
-            "add_offset": _one_or_all(file.offset),
-        },
+        values, dims=("band", "y", "x"), coords=band_coordinates(bands), name=name, attrs=attrs
     )
-    if not np.isnan(file.nodata).all():
-        scene.attrs["_FillValue"] = _one_or_all(file.nodata)
-    return _placed(scene, file.grid)
-
-
-def _placed(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
-    """The array with its grid: coordinates of pixel centres, transform and CRS."""
-    if not grid.is_rotated:
-        rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
-        scene = scene.assign_coords(
-            y=grid.transform.e * rows + grid.transform.f,
-            x=grid.transform.a * cols + grid.transform.c,
-        )
-    placed: xr.DataArray = scene.rio.write_transform(grid.transform)
-    if grid.crs is not None:
-        placed = placed.rio.write_crs(grid.crs.to_wkt())
-    return placed
-
-
-def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
-    """One number where all bands agree, as readers of attributes expect, else one a band."""
-    first = values[0]
-    same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
-    return float(first) if same else values
-
-
-class _LazyPixels(BackendArray):
-    """Reads just the bands and the window that an index asks for."""
-
-    def __init__(self, file: SceneFile) -> None:
-        self.file = file
-        self.shape = (file.band_count, *file.grid.shape)
-        self.dtype = file.dtype
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        indices = [np.arange(size)[k] for size, k in zip(self.shape, key, strict=True)]
-        bands, rows, cols = (np.atleast_1d(index) for index in indices)
-        shape = [index.size for index in indices if index.ndim]
-        if not (bands.size and rows.size and cols.size):
-            return np.empty(shape, self.dtype)
-        window = Window(
-            int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
-        )
-        pixels = self.file.read(bands, window)
-        picked = pixels[:, rows - window.row][:, :, cols - window.col]
-        return picked.reshape(shape)
-
-
-def _wavelength_option(option: str, count: int, good: npt.NDArray[np.bool_] | None) -> Bands:
-    if option == "index":
-        centres = np.linspace(400.0, 2500.0, count)
-        listed = np.ones(count, bool) if good is None else good  # no water vapour without nm
-        return Bands(centres, spacing(centres), listed, "--wavelengths index (no physical meaning)")
-    if Path(option).is_file():
-        centres = _wavelength_file(Path(option), count)
-        return make_bands(centres, good=good, source=f"the file '{option}'")
-    start, colon, stop = option.partition(":")
-    try:
-        low, high = float(start), float(stop)
-    except ValueError:
-        low = high = np.nan
-    if not colon or not 0 < low < high < np.inf:
-        raise OptionError(
-            f"--wavelengths '{option}' is neither a file, nor START:STOP in nm with START below "
-            "STOP, nor the word index",
-            hint="give for example --wavelengths 400:2500",
-        )
-    return make_bands(np.linspace(low, high, count), good=good, source=f"--wavelengths {option}")
-
-
-def _wavelength_file(path: Path, count: int) -> npt.NDArray[np.float64]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(
-            f"wavelength file '{path}' cannot be read as text",
-            hint="write one centre in nm a line, or a CSV with a column named wavelength",
-        ) from error
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
-    named = [i for i, word in enumerate(header) if word in ("wavelength", "wavelength_nm")]
-    column = named[0] if named else 0
-    try:
-        centres = [float(line.split(",")[column]) for line in lines[bool(named) :]]
-    except (ValueError, IndexError) as error:
-        raise OptionError(
-            f"wavelength file '{path}' has a line that is not a number in nm ({error})",
-            hint="write one centre a line, or a CSV with a column named wavelength",
-        ) from error
-    if len(centres) != count:
-        raise OptionError(
-            f"wavelength file '{path}' has {len(centres)} centres and the scene {count} bands",
-            hint="write one centre for each band, in the scene's order",
-        )
-    return to_nm(np.array(centres), None)
+    return placed(scene, grid)
 
 
 # What a model asks of a scene -----------------------------------------------------------------
@@ -324,8 +205,9 @@ def read_window(
 
     The rule for missing data: a pixel counts if at least one band has data there. Its missing
     bands take the value of the nearest band (in order) that has some. Declared nodata values,
-    NaN and infinities are missing; without a declared value (other than NaN), so is a pixel that
-    is 0 in all of several bands, as the fill of most sensors is.
+    NaN, infinities and numbers beyond `ABSURD` are missing; so is a pixel that has one and the same
+    value in all of many bands, which is fill or saturation and no spectrum. Without a declared
+    value (other than NaN), 0 in all of several bands is missing, too.
 
     Args:
         scene: (band, y, x), usually a `spectral_view`.
@@ -335,21 +217,38 @@ def read_window(
         image: (C, height, width) scaled values, 0 where there is no data.
         valid: (height, width) True where there is data.
     """
-    inside = window.clip(*scene.shape[-2:])
-    image = np.zeros((scene.shape[0], *window.shape), np.float32)
-    valid = np.zeros(window.shape, bool)
-    if inside.height and inside.width:
-        rows, cols = inside.slices
-        stored = scene[:, rows, cols].values
-        here = inside.relative_to(window).slices
-        image[:, here[0], here[1]], valid[here] = _physical(stored, scene)
+    image, valid, _ = read_window_and_gaps(scene, window)
     return image, valid
 
 
-def _physical(
-    stored: npt.NDArray[Any], scene: xr.DataArray
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+def read_window_and_gaps(
+    scene: xr.DataArray, window: Window
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """As `read_window`, and which bands had data.
+
+    Returns:
+        image: (C, height, width).
+        valid: (height, width).
+        seen: (C,) whether a band has data in at least one pixel.
+    """
+    inside = window.clip(*scene.shape[-2:])
+    image = np.zeros((scene.shape[0], *window.shape), np.float32)
+    valid = np.zeros(window.shape, bool)
+    if not (inside.height and inside.width):
+        return image, valid, np.zeros(scene.shape[0], bool)
+    rows, cols = inside.slices
+    stored = scene[:, rows, cols].values
     present = _present(stored, _per_band(scene, "_FillValue"))
+    here = inside.relative_to(window).slices
+    image[:, here[0], here[1]], valid[here] = _physical(stored, present, scene)
+    return image, valid, present.any(axis=(1, 2))
+
+
+def _physical(
+    stored: npt.NDArray[Any], present: npt.NDArray[np.bool_], scene: xr.DataArray
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    if np.issubdtype(stored.dtype, np.floating):
+        stored = np.where(present, stored, 0)  # NaN and what float32 cannot hold
     image = stored.astype(np.float32)
     scale, offset = _per_band(scene, "scale_factor"), _per_band(scene, "add_offset")
     if scale is not None and offset is not None and ((scale != 1) | (offset != 0)).any():
@@ -368,7 +267,12 @@ def _present(
 ) -> npt.NDArray[np.bool_]:
     """(C, h, w) True where a band has data."""
     floating = np.issubdtype(stored.dtype, np.floating)
-    present = np.isfinite(stored) if floating else np.ones(stored.shape, bool)
+    present = np.abs(stored) < ABSURD if floating else np.ones(stored.shape, bool)
+    if len(stored) >= MANY_BANDS:
+        # Few pixels have the same value in three bands: only those are looked at in all.
+        alike = (stored[0] == stored[-1]) & (stored[0] == stored[len(stored) // 2])
+        alike[alike] = (stored[:, alike] == stored[0, alike]).all(axis=0)
+        present &= ~alike
     if nodata is None or np.isnan(nodata).all():
         if len(stored) > 1:
             present &= (stored != 0).any(axis=0)

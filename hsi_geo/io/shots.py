@@ -5,10 +5,11 @@ The home of class ids: 1..K in the order of the class table, 0 for no class.
 
 from __future__ import annotations
 
-import colorsys
+import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -18,26 +19,18 @@ import pandas as pd
 import rasterio.features
 import shapely
 
-from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
-from hsi_geo.io.vectors import place, quoted, read_vector
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.class_colors import complete_colors
+from hsi_geo.io.shot_files import read_labelled
+from hsi_geo.io.vectors import place
 from hsi_geo.tiling import Grid, Window
-
-#: Colours for classes that bring none. First Okabe and Ito's set, told apart by colour-blind
-#: readers (https://jfly.uni-koeln.de/color/), black left out; then, one by one, the colour
-#: farthest from all before it in CIELAB, as seen with full colour vision, without red cones and
-#: without green ones.
-PALETTE = (
-    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
-    "#0000ff", "#443311", "#ddddcc", "#bb44ff", "#aaee88", "#770066", "#ee1155",
-    "#44eeff", "#884400", "#1100bb", "#553344", "#dd9955", "#aa88ff", "#114499",
-    "#ff8899", "#556677", "#557744", "#8844cc", "#ddbbcc", "#ffccaa", "#112299",
-)  # fmt: skip
-
-#: Field names that mean the class where a file has several fields.
-USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
 
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
 MAX_PIXELS_PER_CLASS = 2000
+
+#: A line or polygon that reaches farther than this is a slip of some program's, and takes GDAL
+#: minutes to draw.
+FAR_PX = 1e6
 
 IntArray = npt.NDArray[np.int64]
 
@@ -71,12 +64,16 @@ class Shots:
         frame: One row for each part of a geometry: ``geometry`` and ``class_id``; its CRS may be None.
         source: Where they came from, for messages.
         skipped: What was left out while reading, in words.
+        notes: What was decided while reading, in words.
+        in_scene_frame: Whether coordinates are the scene's own, whatever its CRS.
     """
 
     classes: ClassTable
     frame: gpd.GeoDataFrame
     source: str
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    in_scene_frame: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +139,12 @@ def read_shots(
     """Read labelled geometries from a vector file.
 
     Args:
-        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or whatever else GDAL reads; shots that
-            were read before are returned as they are.
-        class_field: Field that holds the class, text or integer. None: the only field there
-            is, or the only one with a usual name (`USUAL_CLASS_FIELDS`).
+        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or whatever else GDAL reads; a CSV with
+            the columns x, y (in the scene's own CRS) or lon, lat; a raster of class ids, 0 where
+            there is none; shots that were read before are returned as they are.
+        class_field: Field that holds the class, text or integer. None: the only field that can,
+            the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the one that
+            QGIS's style draws classes by.
         layer: Layer of a file with several.
 
     Returns:
@@ -159,27 +158,16 @@ def read_shots(
     if isinstance(path, Shots):
         return path
     name = os.fspath(path)
-    frame = read_vector(
-        name, what="shots file", layer=layer, missing=ShotsNotFoundError, wrong=ShotsError
+    file = read_labelled(name, class_field, layer)
+    shots = make_shots(
+        file.geometry,
+        file.labels,
+        source=name,
+        skipped=file.skipped,
+        colors=file.colors,
+        names=file.names,
     )
-    if frame.empty:
-        raise ShotsError(f"shots file '{name}' is empty", hint="draw shots of two classes or more")
-    class_field = _find_class_field(frame, class_field, name)
-    skipped = []
-    drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
-    usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
-    if not usable.all():
-        skipped.append(f"{int((~usable).sum())} without geometry")
-    labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
-    if not labelled.all():
-        skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
-    frame = frame[usable & labelled].reset_index(drop=True)
-    if frame.empty:
-        raise ShotsError(
-            f"shots '{name}' have no feature with a geometry and a class in '{class_field}'",
-            hint="draw at least one shot in each of two classes",
-        )
-    return make_shots(frame.geometry, frame[class_field], source=name, skipped=skipped)
+    return dataclasses.replace(shots, notes=file.notes, in_scene_frame=file.in_scene_frame)
 
 
 def make_shots(
@@ -188,6 +176,8 @@ def make_shots(
     *,
     source: str = "shots",
     skipped: Iterable[str] = (),
+    colors: Mapping[str, str] = MappingProxyType({}),
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Shots:
     """Build shots from geometries and their classes.
 
@@ -196,6 +186,8 @@ def make_shots(
         labels: One class a shot, text or integers (floats that are whole count as integers).
         source: For messages.
         skipped: What a reader left out, in words.
+        colors: "#rrggbb" by class, as text; classes without get one of the palette.
+        names: What to call a class instead, by class as text.
 
     Returns:
         The shots with their class table.
@@ -205,6 +197,7 @@ def make_shots(
     """
     # One row a part: what is drawn apart counts apart, also inside a multipolygon.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
+    parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     values = _class_values(pd.Series(list(labels)))[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     if len(distinct) < 2:
@@ -213,23 +206,20 @@ def make_shots(
             hint="draw shots of at least two classes",
         )
     integer = isinstance(distinct[0], int)
+    shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
+    if len(set(shown)) < len(shown):  # names that are no names
+        shown = [str(value) for value in distinct]
+    painted = complete_colors([colors.get(str(value)) for value in distinct])
     classes = tuple(
-        LandClass(id, str(value), default_color(id), value if integer else None)
-        for id, value in enumerate(distinct, start=1)
+        LandClass(id, name, color, value if integer else None)
+        for id, (value, name, color) in enumerate(
+            zip(distinct, shown, painted, strict=True), start=1
+        )
     )
     ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
     flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=geometry.crs)
     frame = gpd.GeoDataFrame({"class_id": ids.to_numpy()}, geometry=flat)
     return Shots(classes, frame, source, tuple(skipped))
-
-
-def default_color(class_id: int) -> str:
-    """A colour for a class: the palette, then hues spread by the golden ratio."""
-    if class_id <= len(PALETTE):
-        return PALETTE[class_id - 1]
-    step = class_id - len(PALETTE)
-    rgb = colorsys.hsv_to_rgb(step * 0.618034 % 1.0, 0.45 + 0.35 * (step % 2), 0.85)
-    return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
 
 
 def to_grid(shots: Shots, grid: Grid) -> Shots:
@@ -238,8 +228,11 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     Raises:
         ShotsError: If only one of the two has a CRS, or they lie on different planets.
     """
-    frame = place(shots.frame, grid, name=f"shots '{shots.source}'", wrong=ShotsError)
-    return Shots(shots.classes, frame, shots.source, shots.skipped)
+    frame = shots.frame
+    if shots.in_scene_frame:
+        frame = frame.set_crs(grid.crs, allow_override=True)
+    frame = place(frame, grid, name=f"shots '{shots.source}'", wrong=ShotsError)
+    return dataclasses.replace(shots, frame=frame)
 
 
 def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
@@ -259,7 +252,8 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
         The pixels inside the scene.
 
     Raises:
-        ShotsError: As `to_grid`, or if not one shot lies in the scene.
+        ShotsError: As `to_grid`, or if not one shot lies in the scene, or none has a pixel of its
+            own.
     """
     placed = to_grid(shots, grid).frame
     found: list[npt.NDArray[np.int64]] = []
@@ -281,7 +275,14 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
             f"they cover {_bounds_text(placed.total_bounds)}, the scene {_bounds_text(grid.bounds)}",
             hint="check the coordinate reference systems of both",
         )
-    return _one_class_per_pixel(np.hstack(found), grid.width, outside)
+    pixels = _one_class_per_pixel(np.hstack(found), grid.width, outside)
+    if not len(pixels):
+        raise ShotsError(
+            f"shots '{shots.source}' leave no pixel in the scene: two classes claim each of the "
+            f"{pixels.conflicts} under them",
+            hint="draw shots of different classes apart",
+        )
+    return pixels
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
@@ -293,29 +294,6 @@ def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
             keep[members] = False
             keep[generator.choice(members, MAX_PIXELS_PER_CLASS, replace=False)] = True
     return pixels.pick(keep)
-
-
-def _find_class_field(frame: gpd.GeoDataFrame, wanted: str | None, name: str) -> str:
-    fields = [str(field) for field in frame.columns if field != frame.geometry.name]
-    if wanted is not None:
-        if wanted in fields:
-            return wanted
-        raise ClassFieldError(
-            f"shots '{name}' have no field '{wanted}', only {quoted(fields)}",
-            hint="choose one of them with --class-field",
-        )
-    usual = [field for field in fields if field.lower() in USUAL_CLASS_FIELDS]
-    for candidates in (fields, usual):
-        if len(candidates) == 1:
-            return candidates[0]
-    if not fields:
-        raise ClassFieldError(
-            f"shots '{name}' have no fields", hint="add a field that holds each shot's class"
-        )
-    raise ClassFieldError(
-        f"shots '{name}' have {len(fields)} fields that could hold the class: {quoted(fields)}",
-        hint="choose one with --class-field",
-    )
 
 
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
@@ -336,6 +314,9 @@ def _pixels_under(
     """
     if geometry.geom_type == "Point":
         return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
+    reach = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
+    if not (reach < FAR_PX * min(grid.resolution)).all():
+        return np.empty(0, np.int64), np.empty(0, np.int64), False
     window = _pixel_window(geometry, grid).clip(*grid.shape)
     if not (window.height and window.width):
         return np.empty(0, np.int64), np.empty(0, np.int64), False
@@ -350,7 +331,10 @@ def _pixels_under(
     rows, cols = np.nonzero(burnt)
     if len(rows):
         return rows + window.row, cols + window.col, False
-    point = geometry.representative_point()
+    try:
+        point = geometry.representative_point()
+    except shapely.errors.GEOSException:  # a ring that crosses itself where digits end
+        point = shapely.Point(shapely.get_coordinates(geometry)[0])
     return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TypeGuard
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeGuard
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pyogrio
+import shapely
 from pyogrio.errors import DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]
 
+#: No coordinate of a map is larger than this; GEOS loses itself among the digits of such.
+ABSURD = 1e15
+
 
 def read_vector(
-    path: str | os.PathLike[str], *, what: str, layer: str | None, missing: Errors, wrong: Errors
+    path: str | os.PathLike[str],
+    *,
+    what: str,
+    layer: str | None,
+    missing: Errors,
+    wrong: Errors,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file.
 
@@ -29,15 +43,16 @@ def read_vector(
         layer: Its name; None takes the only one.
         missing: Raised if there is no such file.
         wrong: Raised if it is no vector file or has no such layer, or has several to choose from.
+        options: Open options of GDAL's driver.
 
     Returns:
         Its features.
     """
     name = os.fspath(path)
-    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+    if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     try:
-        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong))
+        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong), **options)
     except DataSourceError as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
@@ -85,6 +100,14 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
         ) from error
 
 
+def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(N,) False where a coordinate is NaN, infinite or larger than any map's."""
+    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
+    sound = np.ones(len(geometries), bool)
+    sound[owner[~(np.abs(coordinates) < ABSURD).all(axis=1)]] = False
+    return sound
+
+
 def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
     """Whether a CRS tells a place: "undefined" ones, as QGIS writes them, are engineering CRS."""
     return crs is not None and not crs.is_engineering
@@ -96,11 +119,21 @@ def quoted(names: list[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
 
 
-def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+def layer_of(name: str) -> str | None:
+    """The only layer of a file, None if there are several or none."""
+    layers = _layers(name)
+    return layers[0] if len(layers) == 1 else None
+
+
+def _layers(name: str) -> list[str]:
     listed = pyogrio.list_layers(name)
     # Tables without geometry, such as the styles QGIS saves, are not meant.
     layers = [str(row[0]) for row in listed if row[1] is not None]
-    layers = layers or [str(row[0]) for row in listed]
+    return layers or [str(row[0]) for row in listed]
+
+
+def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+    layers = _layers(name)
     if layer is not None and layer not in layers:
         raise wrong(
             f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",

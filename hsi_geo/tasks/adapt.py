@@ -104,6 +104,8 @@ def adapt(
     recipe = recipe or DEFAULT_RECIPE
     opened = open_scenes(scenes, wavelengths=wavelengths)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
+    for note in labelled.notes:
+        reporter.log(note)
     if weights is None:
         weights = DEFAULT_WEIGHTS
     encoder = None if weights == "none" else load_weights(weights).encoder

@@ -12,8 +12,9 @@ from typing import TypedDict, Unpack
 import xarray as xr
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.area import read_area
 from hsi_geo.io.class_map import MapPaths
-from hsi_geo.io.scene import SomeScene, name_of, open_scene, require_upright
+from hsi_geo.io.scene import SomeScene, grid_of, name_of, open_scene, require_upright
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.progress import LoggingReporter, Reporter
@@ -180,6 +181,8 @@ class _Job:
         reporter = reporter or LoggingReporter()
         for scene in scenes:
             require_upright(scene)
+            if self.options.aoi is not None:  # refused before a minute of learning
+                read_area(self.options.aoi, grid_of(scene))
         labelled = read_shots(shots, class_field=self.class_field, layer=self.layer)
         finals = [file for one in paths for file in one.all]
         with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -9,21 +10,20 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
+from hsi_geo.io.readers import flagged_share
 from hsi_geo.io.scene import (
     SomeScene,
     bands_of,
     grid_of,
     name_of,
     open_scene,
-    read_window,
     require_upright,
 )
-from hsi_geo.io.shots import Shots, burn, read_shots
-from hsi_geo.tiling import Grid, spread_windows
-from hsi_geo.wavelengths import in_water_vapour
+from hsi_geo.io.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
+from hsi_geo.io.survey import bad_bands, has_data, kind_of_values, survey
 
-#: Windows looked at to tell nodata and dead bands of a scene too large to be read whole.
-LOOKS, LOOK_PX = 36, 64
+#: A class with fewer pixels cannot be told from its neighbours with any confidence.
+FEW_PX = 5
 
 
 def info(
@@ -62,14 +62,7 @@ def info(
 def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
     """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
     grid, bands = grid_of(scene), bands_of(scene)
-    constant, nodata_share = _look(scene, grid)
-    water = in_water_vapour(bands.centres_nm)
-    bad = []
-    for band in range(scene.shape[0]):
-        if not bands.good[band]:
-            bad.append({"band": band + 1, "why": "in water vapour" if water[band] else "by bbl"})
-        elif constant[band]:
-            bad.append({"band": band + 1, "why": "constant"})
+    seen = survey(scene)
     xres, yres = grid.resolution
     return {
         "path": name_of(scene),
@@ -85,11 +78,14 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "rotation_degrees": grid.rotation_degrees if grid.is_rotated else 0.0,
         "range_nm": [float(bands.centres_nm.min()), float(bands.centres_nm.max())],
         "wavelength_source": scene.attrs.get("wavelength_source"),
-        "bad_bands": bad,
+        "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, seen)],
         "nodata": _number(scene.attrs.get("_FillValue")),
-        "nodata_share": nodata_share,
+        "nodata_share": seen.nodata_share,
         "scale": _number(scene.attrs.get("scale_factor", 1.0)),
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
+        "values": [_finite(seen.low), _finite(seen.high)],
+        "values_look_like": kind_of_values(scene, seen),
+        "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
     }
 
 
@@ -98,45 +94,37 @@ def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict
     require_upright(scene)
     grid = grid_of(scene)
     pixels = burn(shots, grid, all_touched=all_touched)
-    counts = pixels.counts(shots.classes)
+    usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)
-    if pixels.outside:
-        dropped.append(f"{pixels.outside} features outside the scene")
-    if pixels.conflicts:
-        dropped.append(f"{pixels.conflicts} pixels that two classes claim")
+    for count, what in (
+        (pixels.outside, "features outside the scene"),
+        (pixels.conflicts, "pixels that two classes claim"),
+        (len(pixels) - len(usable), "pixels on nodata"),
+    ):
+        if count:
+            dropped.append(f"{count} {what}")
+    counts = usable.counts(shots.classes)
     crs = shots.frame.crs
     return {
         "path": shots.source,
-        "crs": _crs_name(crs),
+        "notes": list(shots.notes),
+        "crs": "the scene's own" if shots.in_scene_frame else _crs_name(crs),
         "reprojected": crs is not None and not crs.equals(grid.crs),
         "features": len(shots.frame),
         "dropped": dropped,
         "classes": [
-            {
-                "id": c.id,
-                "value": c.value,
-                "name": c.name,
-                "color": c.color,
-                "pixels": counts[c.name],
-            }
+            {**dataclasses.asdict(c), "pixels": counts[c.name], "remark": _remark(counts[c.name])}
             for c in shots.classes
         ],
     }
 
 
-def _look(scene: xr.DataArray, grid: Grid) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], float]:
-    """(C,) whether a band never varies, and the share of pixels without data, from samples."""
-    low = np.full(scene.shape[0], np.inf)
-    high = np.full(scene.shape[0], -np.inf)
-    seen = missing = 0
-    for window in spread_windows(grid.height, grid.width, LOOK_PX, LOOKS):
-        image, valid = read_window(scene, window)
-        seen += valid.size
-        missing += int((~valid).sum())
-        if valid.any():
-            low = np.minimum(low, image[:, valid].min(axis=1))
-            high = np.maximum(high, image[:, valid].max(axis=1))
-    return low == high, missing / seen
+def _remark(pixels: int) -> str:
+    if not pixels:
+        return "none: never mapped"
+    if pixels < FEW_PX:
+        return f"few: draw {FEW_PX} or more"
+    return f"thinned to {MAX_PIXELS_PER_CLASS}" if pixels > MAX_PIXELS_PER_CLASS else ""
 
 
 def _crs_name(crs: CRS | None) -> str | None:
@@ -145,6 +133,10 @@ def _crs_name(crs: CRS | None) -> str | None:
         return None
     code = crs.to_epsg()
     return f"EPSG:{code}" if code is not None else str(crs.name)
+
+
+def _finite(value: float) -> float | None:
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _number(value: Any) -> float | list[float] | None:

@@ -28,6 +28,7 @@ from hsi_geo.io.scene import (
 )
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
+from hsi_geo.io.survey import bad_bands
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.lattice import LatticeNetwork
 from hsi_geo.progress import LoggingReporter, Reporter
@@ -264,5 +265,6 @@ def _record(
         },
         "hashes": {"scene": scene_hash(scene), "model": model_hash},
         "scene": name_of(scene),
+        "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene)],
         "versions": versions(),
     }

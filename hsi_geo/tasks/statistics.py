@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scene import bands_of, grid_of, name_of, read_window
+from hsi_geo.io.scene import bands_of, grid_of, name_of, read_window_and_gaps
 from hsi_geo.models.classifier import Spectral
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tiling import spread_windows
@@ -17,6 +19,15 @@ WINDOWS, WINDOW_PX = 64, 32
 
 #: How far the bands of two scenes of one sensor may lie apart.
 SAME_BAND_NM = 1.0
+
+#: A pixel is left out of the statistics where a band of it lies farther beyond the usual values
+#: than this many times their range: saturated, or a fill value that nobody declared.
+SPIKE = 10.0
+
+#: Pixels that tell what is usual.
+USUAL_PX = 4000
+
+Windows = list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]
 
 
 def learn_spectral(views: Sequence[xr.DataArray]) -> Spectral:
@@ -43,14 +54,42 @@ def learn_spectral(views: Sequence[xr.DataArray]) -> Spectral:
                 hint="take scenes of one sensor only",
             )
     share = max(1, WINDOWS // len(views))
-    windows = [
-        read_window(view, window)
-        for view in views
-        for window in spread_windows(*grid_of(view).shape, WINDOW_PX, share)
-    ]
+    windows = _ordinary(_read(views, share))
     if not any(valid.any() for _, valid in windows):
         raise SceneError(
             f"scene '{name_of(views[0])}' has no data in {len(windows)} windows spread over it",
             hint="look at it with hsi-geo info, or leave it out",
         )
     return Spectral(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
+
+
+def _read(views: Sequence[xr.DataArray], share: int) -> Windows:
+    """Windows spread over scenes; bands without any data are 0, so that they get no weight."""
+    windows: Windows = []
+    seen = np.zeros(views[0].shape[0], bool)
+    for view in views:
+        for window in spread_windows(*grid_of(view).shape, WINDOW_PX, share):
+            image, valid, present = read_window_and_gaps(view, window)
+            seen |= present
+            windows.append((image, valid))
+    if not seen.all():
+        for image, _ in windows:
+            image[~seen] = 0.0
+    return windows
+
+
+def _ordinary(windows: Windows) -> Windows:
+    """The windows without pixels that would bend the statistics of all others."""
+    spectra = np.concatenate([image[:, valid] for image, valid in windows], axis=1)
+    if not spectra.shape[1]:
+        return windows
+    usual = spectra[:, :: max(1, spectra.shape[1] // USUAL_PX)]
+    low, high = np.percentile(usual, (1, 99), axis=1)
+    reach = np.where(high > low, SPIKE * (high - low), np.inf)
+    least, most = (low - reach)[:, None, None], (high + reach)[:, None, None]
+    kept = [
+        (image, valid & ((image >= least) & (image <= most)).all(axis=0))
+        for image, valid in windows
+    ]
+    # What is common is no spike.
+    return kept if sum(v.sum() for _, v in kept) * 2 > spectra.shape[1] else windows

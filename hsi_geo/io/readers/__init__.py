@@ -1,6 +1,7 @@
 """One module per way of keeping a scene in files; each offers the same `SceneFile`."""
 
 from hsi_geo.io.readers.base import SceneFile
-from hsi_geo.io.readers.raster import RasterFile, read_raster
+from hsi_geo.io.readers.opening import read_scene
+from hsi_geo.io.readers.raster import RasterPixels, flagged_share
 
-__all__ = ["RasterFile", "SceneFile", "read_raster"]
+__all__ = ["RasterPixels", "SceneFile", "flagged_share", "read_scene"]

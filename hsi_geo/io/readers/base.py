@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands
+from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, make_bands
+
+#: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
+LOST_PX = 1e12
 
 Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
+
+#: Centres in nm, widths in nm if known, and where they were found.
+Found = tuple[FloatArray, FloatArray | None, str]
 
 
-class SceneFile(Protocol):
-    """A scene on disk: its description, and a way to read a window of it.
+class Pixels(Protocol):
+    """Stored values, read window by window.
 
-    It must survive pickling, so that DataLoader workers and Dask can open it by themselves.
+    They must survive pickling, so that DataLoader workers and Dask can open files by themselves.
     """
 
-    @property
-    def name(self) -> str:
-        """The path as the user gave it."""
-
-    @property
-    def grid(self) -> Grid:
-        """Size and place."""
-
-    @property
-    def bands(self) -> Bands | None:
-        """Wavelengths, None if the file has none; raises WavelengthError if they are none."""
-
-    @property
-    def good(self) -> npt.NDArray[np.bool_] | None:
-        """(C,) the file's own bad-band list, False where bad; None if it has none."""
-
-    @property
-    def band_count(self) -> int:
-        """C, the number of bands."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """How pixels are stored."""
-
-    @property
-    def nodata(self) -> npt.NDArray[np.float64]:
-        """(C,) stored value that means no data, NaN where none is declared."""
-
-    @property
-    def scale(self) -> npt.NDArray[np.float64]:
-        """(C,) factor from stored to physical values."""
-
-    @property
-    def offset(self) -> npt.NDArray[np.float64]:
-        """(C,) added after scaling."""
-
-    @property
-    def driver(self) -> str:
-        """The format, in GDAL's words."""
-
-    def read(self, bands: npt.NDArray[np.intp], window: Window) -> Array:
+    def read(self, bands: Indices, window: Window) -> Array:
         """Stored values of some bands in a window inside the scene.
 
         Args:
@@ -69,3 +38,173 @@ class SceneFile(Protocol):
         Returns:
             (B, height, width) in the file's own type.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLayer:
+    """A flag that a product brings for each of its pixels.
+
+    Attributes:
+        flag: What it means, such as "cloud".
+        path: Raster, as GDAL takes it; other than 0 is flagged.
+        band: Of the raster, from 1.
+    """
+
+    flag: str
+    path: str
+    band: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SceneFile:
+    """A scene on disk: its description, and a way to read a window of it.
+
+    Attributes:
+        name: The path as the user gave it.
+        driver: The format, in GDAL's words where it has some.
+        grid: Size and place.
+        found: Wavelengths, None if the file has none.
+        good: (C,) the file's own bad-band list, False where bad; None if it has none.
+        good_source: Where that list came from, in a word or two.
+        dtype: How pixels are stored.
+        nodata: (C,) stored value that means no data, NaN where none is declared.
+        scale: (C,) factor from stored to physical values.
+        offset: (C,) added after scaling.
+        pixels: Reads them.
+        quality: Flags of pixels.
+    """
+
+    name: str
+    driver: str
+    grid: Grid
+    found: Found | None
+    good: BoolArray | None = None
+    good_source: str = "bbl"
+    dtype: np.dtype[Any]
+    nodata: FloatArray
+    scale: FloatArray
+    offset: FloatArray
+    pixels: Pixels
+    quality: tuple[QualityLayer, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that pixels have a size and a place.
+
+        Raises:
+            SceneError: If the geotransform maps them to nothing.
+        """
+        t = self.grid.transform
+        size = abs(t.a * t.e - t.b * t.d) ** 0.5
+        if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < LOST_PX * size:
+            raise SceneError(
+                f"scene '{self.name}' has the geotransform {t.to_gdal()}, which gives its pixels "
+                "no size or no place",
+                hint="give it a sound one with gdal_edit.py -a_ullr",
+            )
+
+    @property
+    def band_count(self) -> int:
+        """C, the number of bands."""
+        return len(self.scale)
+
+    @property
+    def bands(self) -> Bands | None:
+        """Wavelengths, None if the file has none. Made on demand: wrong ones can be overridden.
+
+        Raises:
+            WavelengthError: If what the file says are no wavelengths.
+        """
+        if self.found is None:
+            return None
+        centres, fwhm, origin = self.found
+        return make_bands(centres, fwhm_nm=fwhm, good=self.good, source=origin)
+
+
+@dataclass(frozen=True, eq=False)
+class StackedPixels:
+    """Bands of several cubes, one cube after the other.
+
+    Attributes:
+        parts: The cubes, of the same height and width.
+        counts: Bands of each.
+    """
+
+    parts: tuple[Pixels, ...]
+    counts: tuple[int, ...]
+
+    def read(self, bands: Indices, window: Window) -> Array:
+        """See `Pixels.read`."""
+        starts = np.cumsum((0, *self.counts))
+        cube = np.searchsorted(starts, bands, side="right") - 1
+        read = {int(i): self.parts[i].read(bands[cube == i] - starts[i], window) for i in set(cube)}
+        values = np.empty((len(bands), *window.shape), np.result_type(*read.values()))
+        for i, part in read.items():
+            values[cube == i] = part
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class PickedPixels:
+    """Some bands of a cube.
+
+    Attributes:
+        cube: All bands.
+        kept: Indices of those that count.
+    """
+
+    cube: Pixels
+    kept: Indices
+
+    def read(self, bands: Indices, window: Window) -> Array:
+        """See `Pixels.read`."""
+        return self.cube.read(self.kept[bands], window)
+
+
+def read_part(array: Any, order: str, bands: Indices, window: Window) -> Array:
+    """A window of an array that keeps its axes in an order of its own.
+
+    Args:
+        array: Takes one slice an axis.
+        order: Letters of its axes: b(and), y, x; without b it has a single band.
+        bands: (B,) indices from 0, in any order.
+        window: Pixels inside the array.
+
+    Returns:
+        (B, height, width).
+    """
+    first = int(bands.min()) if "b" in order else 0
+    rows, cols = window.slices
+    part = {"b": slice(first, int(bands.max()) + 1), "y": rows, "x": cols}
+    values = np.asarray(array[tuple(part[axis] for axis in order)])
+    if "b" not in order:
+        values, order = values[None], "b" + order
+    values = values.transpose([order.index(axis) for axis in "byx"])
+    return values[bands - first]
+
+
+def per_band(values: Any, count: int) -> FloatArray:
+    """(count,) one number for each band, from one for all, one for each, or None for NaN."""
+    numbers = np.atleast_1d(np.asarray(np.nan if values is None else values, np.float64)).ravel()
+    return np.broadcast_to(numbers if len(numbers) == count else numbers[:1], (count,)).copy()
+
+
+def missing_package(package: str, name: str, install: str) -> MissingPackageError:
+    """The sentence for a scene whose format needs a package that is not there."""
+    return MissingPackageError(
+        f"scene '{name}' needs the package {package}, which is not installed",
+        hint=f"run: pip install {install}",
+    )
+
+
+def unreadable(name: str, window: Window, why: str) -> SceneError:
+    """The sentence for a file that fails while its pixels are read."""
+    return SceneError(
+        f"scene '{name}' cannot be read at row {window.row}, column {window.col} ({why})",
+        hint="copy or download the file again",
+    )
+
+
+def plain(error: BaseException) -> str:
+    """The first line of a library's message, without its full stop."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import rasterio.windows
 from pyproj import CRS
@@ -21,72 +17,65 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
-from hsi_geo.io.readers.base import Array
+from hsi_geo.io.places import exists, is_gdal_name, stamp
+from hsi_geo.io.readers.base import (
+    Array,
+    Found,
+    Indices,
+    QualityLayer,
+    SceneFile,
+    per_band,
+    plain,
+    unreadable,
+)
+from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, FloatArray, from_band_name, make_bands, to_nm
+from hsi_geo.wavelengths import BoolArray, FloatArray
+
+#: Quality layers are sampled to at most this many rows and columns.
+SAMPLE_PX = 512
 
 #: GDAL leaves `SCENE.properties` beside a compressed ENVI cube unless told not to, and keeps blocks
 #: in memory up to a share of the machine's, which is gigabytes on a large one.
 GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 256 << 20}
 
-Tags = dict[str, str]
-
-#: Centres in nm, widths in nm if known, and where they were found.
-Found = tuple[FloatArray, FloatArray | None, str]
-
-#: Open files of this thread, by path, with the process that opened them. GDAL handles must be
-#: shared neither between threads nor across a fork.
-_handles = threading.local()
-
 
 @dataclass(frozen=True, eq=False)
-class RasterFile:
-    """A scene in one file that rasterio reads; a `SceneFile`."""
+class RasterPixels:
+    """The bands of a file that rasterio reads.
 
+    Attributes:
+        path: As GDAL takes it.
+        name: For messages.
+        stamp: Of the file, see `places.stamp`.
+    """
+
+    path: str
     name: str
-    grid: Grid
-    found: Found | None
-    good: npt.NDArray[np.bool_] | None
-    band_count: int
-    dtype: np.dtype[Any]
-    nodata: npt.NDArray[np.float64]
-    scale: npt.NDArray[np.float64]
-    offset: npt.NDArray[np.float64]
-    driver: str
-    stamp: tuple[int, int] = field(default=(0, 0))
+    stamp: tuple[int, int]
 
-    @property
-    def bands(self) -> Bands | None:
-        """Wavelengths; see `SceneFile.bands`. Made on demand: wrong ones can be overridden."""
-        if self.found is None:
-            return None
-        centres, fwhm, origin = self.found
-        return make_bands(centres, fwhm_nm=fwhm, good=self.good, source=origin)
-
-    def read(self, bands: npt.NDArray[np.intp], window: Window) -> Array:
-        """(B, height, width) stored values; see `SceneFile.read`.
+    def read(self, bands: Indices, window: Window) -> Array:
+        """(B, height, width) stored values; see `Pixels.read`.
 
         Raises:
             SceneError: If the file is damaged or cut short.
         """
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         try:
-            with _quiet_gdal():
-                handle = _open(self.name, self.stamp)
+            with quiet_gdal():
+                handle = opened((self.path, self.stamp), lambda: rasterio.open(self.path))
                 return np.asarray(handle.read([int(band) + 1 for band in bands], window=pixels))
         except RasterioError as error:
-            raise SceneError(
-                f"scene '{self.name}' cannot be read at row {window.row}, column {window.col} "
-                f"({_plain(error)})",
-                hint="copy or download the file again",
-            ) from error
+            raise unreadable(self.name, window, plain(error)) from error
 
 
-def read_raster(path: str | os.PathLike[str]) -> RasterFile:
+def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
     """Open a raster and read all it tells about itself, once.
 
     Args:
         path: A file, or anything GDAL takes for one (`/vsicurl/...`).
+        name: For messages, if not the path.
 
     Returns:
         The scene, without its pixels.
@@ -95,205 +84,128 @@ def read_raster(path: str | os.PathLike[str]) -> RasterFile:
         SceneNotFoundError: If there is no such file.
         SceneError: If it is no raster.
     """
-    name = os.fspath(path)
-    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+    path = os.fspath(path)
+    name = name or path
+    if not exists(path) and not is_gdal_name(path):
         raise SceneNotFoundError(
             f"scene '{name}' does not exist", hint="check the path and its spelling"
         )
+    path = _data_of_header(path)
     try:
-        with _quiet_gdal(), rasterio.open(name) as source:
-            return _describe(source, name)
+        with quiet_gdal(), rasterio.open(path) as source:
+            return _describe(source, path, name)
     except RasterioError as error:
         raise SceneError(
-            f"scene '{name}' is not a raster that GDAL can open ({_plain(error)})",
+            f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
             hint="give a GeoTIFF, or an ENVI cube with its .hdr beside it",
         ) from error
 
 
 @contextmanager
-def _quiet_gdal() -> Iterator[None]:
+def quiet_gdal() -> Iterator[None]:
     """GDAL that leaves nothing beside the user's files; a scene may lack a geotransform."""
     with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
 
-def _describe(source: rasterio.DatasetReader, name: str) -> RasterFile:
-    if source.count == 0:
-        raise SceneError(
-            f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
-            hint="give one of its subdatasets as gdalinfo lists them",
-        )
-    found, good = _find_bands(source)
-    return RasterFile(
-        name=name,
-        grid=Grid(source.height, source.width, source.transform, _crs(source)),
-        found=found,
-        good=good,
-        band_count=source.count,
-        dtype=np.result_type(*source.dtypes),
-        nodata=np.array([np.nan if v is None else v for v in source.nodatavals], np.float64),
-        scale=np.array(source.scales, np.float64),
-        offset=np.array(source.offsets, np.float64),
-        driver=source.driver,
-        stamp=_stamp(name),
-    )
+def parse_crs(text: str, name: str) -> CRS:
+    """A CRS from WKT or an authority's code.
 
-
-def _crs(source: rasterio.DatasetReader) -> CRS | None:
-    if not source.crs:
-        return None
+    Raises:
+        SceneError: If PROJ does not know it.
+    """
     try:
-        return CRS.from_wkt(source.crs.to_wkt())
+        return CRS.from_user_input(text)
     except CRSError as error:
         raise SceneError(
-            f"scene '{source.name}' has a coordinate reference system that PROJ does not know "
-            f"({_plain(error)})",
+            f"scene '{name}' has a coordinate reference system that PROJ does not know "
+            f"({plain(error)})",
             hint="assign a known one with gdal_edit.py -a_srs",
         ) from error
 
 
-def _stamp(name: str) -> tuple[int, int]:
-    """(mtime in ns, size): a file written anew must not be read through an old handle."""
-    path = Path(name)
-    if not path.exists():
-        return (0, 0)
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
+def _data_of_header(path: str) -> str:
+    """The cube that an ENVI header describes, where that is what was given."""
+    header = Path(path)
+    if header.suffix.lower() != ".hdr":
+        return path
+    stem = header.with_suffix("")
+    suffixes = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
+    named = [stem, *(stem.with_suffix(suffix) for suffix in suffixes)]
+    return next((str(cube) for cube in named if cube.is_file()), path)
 
 
-def _open(name: str, stamp: tuple[int, int]) -> rasterio.DatasetReader:
-    """The handle of this process and thread; only the latest few are kept open."""
-    cache: dict[Any, rasterio.DatasetReader] = _handles.__dict__.setdefault("cache", {})
-    key = (os.getpid(), name, stamp)
-    if key not in cache:
-        # Entries of another process came with the fork: forget them, closing them is its job.
-        for old in [old for old in cache if old[0] != os.getpid()]:
-            cache.pop(old)
-        while len(cache) >= 8:
-            cache.pop(next(iter(cache))).close()
-        cache[key] = rasterio.open(name)
-    return cache[key]
-
-
-@atexit.register
-def _close_all() -> None:
-    """GDAL can no longer close files once the interpreter is half gone."""
-    for key, handle in _handles.__dict__.pop("cache", {}).items():
-        if key[0] == os.getpid():
-            handle.close()
-
-
-def _plain(error: BaseException) -> str:
-    """The first line of a library's message, without its full stop."""
-    lines = str(error.__cause__ or error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-# Wavelengths: each place a file may keep them, best first -------------------------------------
+def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile:
+    count = source.count
+    if count == 0:
+        raise SceneError(
+            f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
+            hint="give one of its subdatasets as gdalinfo lists them",
+        )
+    if source.transform.is_identity and source.gcps[0]:
+        raise SceneError(
+            f"scene '{name}' has {len(source.gcps[0])} ground control points and no grid",
+            hint=f"put it on one with: gdalwarp -r near '{name}' grid.tif",
+        )
+    whole = {**source.tags(), **source.tags(ns="ENVI"), **sidecar_tags(path)}
+    found, good = _find_bands(source, whole)
+    return SceneFile(
+        name=name,
+        driver=source.driver,
+        grid=Grid(
+            source.height,
+            source.width,
+            source.transform,
+            parse_crs(source.crs.to_wkt(), name) if source.crs else None,
+        ),
+        found=found,
+        good=good,
+        dtype=np.result_type(*source.dtypes),
+        nodata=np.array([np.nan if v is None else v for v in source.nodatavals], np.float64),
+        scale=_scale(source, whole),
+        offset=per_band(source.offsets, count),
+        pixels=RasterPixels(path, name, stamp(path)),
+    )
 
 
 def _find_bands(
-    source: rasterio.DatasetReader,
-) -> tuple[Found | None, npt.NDArray[np.bool_] | None]:
-    """The first complete list of centres among the places GDAL shows them in; bad bands."""
+    source: rasterio.DatasetReader, whole: Tags
+) -> tuple[Found | None, BoolArray | None]:
     # One pass over the bands: asking for tags again and again takes seconds on 426 bands.
     by_band = [source.tags(band) for band in source.indexes]
     imagery = [
         source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
         for band in source.indexes
     ]
-    whole = {**source.tags(), **source.tags(ns="ENVI")}
-    found = (
-        _from_lists(whole, source.count)
-        or _from_tags(by_band, whole)
-        or _from_imagery(imagery)
-        or _from_names([name or "" for name in source.descriptions])
-    )
-    return found, _good(whole, by_band)
+    return find_bands(whole, by_band, imagery, [name or "" for name in source.descriptions])
 
 
-def _from_lists(tags: Tags, count: int) -> Found | None:
-    """Dataset-level lists such as ENVI's ``wavelength = {0.46, 0.465, ...}``."""
-    tags = _lower(tags)
-    centres = _numbers(tags.get("wavelength") or tags.get("wavelengths") or "")
-    if len(centres) != count:
-        return None
-    unit = tags.get("wavelength_units") or tags.get("wavelength units")
-    widths = _numbers(tags.get("fwhm", ""))
-    fwhm = _widths_nm(widths, centres, unit) if len(widths) == count else None
-    return to_nm(centres, unit), fwhm, "the header's wavelength list"
+def _scale(source: rasterio.DatasetReader, whole: Tags) -> FloatArray:
+    """The bands' own scales, else what an ENVI header says of all."""
+    scale = per_band(source.scales, source.count)
+    said = whole.get("reflectance_scale_factor") or whole.get("reflectance scale factor", "")
+    factor = numbers(said)
+    if (scale == 1).all() and len(factor) == 1 and factor[0] > 0:
+        scale /= factor[0]
+    return scale
 
 
-def _from_tags(by_band: list[Tags], whole: Tags) -> Found | None:
-    """A ``wavelength`` tag on every band."""
-    lowered = [_lower(tags) for tags in by_band]
-    centres = _column(lowered, "wavelength")
-    if centres is None:
-        return None
-    whole = _lower(whole)
-    unit = lowered[0].get("wavelength_units") or lowered[0].get("wavelength units")
-    unit = unit or whole.get("wavelength_units") or whole.get("wavelength units")
-    widths = _column(lowered, "fwhm")
-    fwhm = None if widths is None else _widths_nm(widths, centres, unit)
-    return to_nm(centres, unit), fwhm, "the bands' wavelength tags"
+def flagged_share(layer: QualityLayer) -> float:
+    """Share of a product's pixels, 0 to 1, that a quality layer flags; looked up in a sample.
 
-
-def _from_imagery(by_band: list[Tags]) -> Found | None:
-    """GDAL's IMAGERY domain, always in micrometres and rounded to one nanometre."""
-    centres = _column(by_band, "CENTRAL_WAVELENGTH_UM")
-    if centres is None:
-        return None
-    widths = _column(by_band, "FWHM_UM")
-    return centres * 1e3, None if widths is None else widths * 1e3, "GDAL's IMAGERY tags"
-
-
-def _from_names(names: list[str]) -> Found | None:
-    centres = [from_band_name(name) for name in names]
-    known = [centre for centre in centres if centre is not None]
-    if len(known) < len(names):
-        return None
-    return np.array(known), None, "the band names"
-
-
-def _widths_nm(widths: FloatArray, centres: FloatArray, unit: str | None) -> FloatArray:
-    """Widths in nm: they share the unit of the centres, also where that had to be guessed."""
-    ratio = np.ones_like(centres)  # a centre of 0 is refused later, with its band
-    np.divide(to_nm(centres, unit), centres, out=ratio, where=centres != 0)
-    return np.asarray(widths * ratio)
-
-
-def _good(whole: Tags, by_band: list[Tags]) -> npt.NDArray[np.bool_] | None:
-    """Bad-band lists: 1 is good, 0 is bad, missing is good."""
-    listed = _numbers(_lower(whole).get("bbl", ""))
-    if len(listed) == len(by_band):
-        return np.asarray(listed != 0)
-    values = [_lower(tags).get("bbl", "1") for tags in by_band]
-    if all(value == "1" for value in values):
-        return None
-    return np.array([_number(value) != 0 for value in values])
-
-
-def _lower(tags: Tags) -> Tags:
-    return {key.lower(): value for key, value in tags.items()}
-
-
-def _column(by_band: list[Tags], key: str) -> FloatArray | None:
-    """One number a band, None unless every band has it."""
-    values = [_number(tags.get(key, "")) for tags in by_band]
-    return np.array(values) if values and all(np.isfinite(values)) else None
-
-
-def _numbers(text: str) -> FloatArray:
-    """The numbers in ``{1.0, 2.0, ...}``; empty if one of them is none."""
-    values = np.array(
-        [_number(word) for word in text.strip("{} \n\r\t").split(",") if word.strip()]
-    )
-    return values if np.isfinite(values).all() else np.empty(0)
-
-
-def _number(text: str) -> float:
+    Raises:
+        SceneError: If the layer cannot be read.
+    """
     try:
-        return float(text.strip())
-    except ValueError:
-        return float("nan")
+        with quiet_gdal(), rasterio.open(layer.path) as file:
+            shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
+            flags = file.read(layer.band, out_shape=shape)
+            nodata = file.nodata
+    except (RasterioError, IndexError) as error:
+        raise SceneError(
+            f"the quality layer '{layer.path}' cannot be read ({plain(error)})",
+            hint="download or unpack the product again",
+        ) from error
+    inside = np.ones(flags.shape, bool) if nodata in (None, 0) else flags != nodata
+    return round(float((flags[inside] != 0).mean()), 4) if inside.any() else 0.0

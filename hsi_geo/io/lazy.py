@@ -1,0 +1,105 @@
+"""The array that scenes become: lazy values with the bands and the grid as coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from xarray.backends.common import BackendArray
+from xarray.core import indexing
+
+from hsi_geo.io.readers import SceneFile
+from hsi_geo.tiling import Grid, Window
+from hsi_geo.wavelengths import Bands
+
+
+def band_coordinates(bands: Bands) -> dict[str, Any]:
+    """What an array tells of its bands, in their order."""
+    return {
+        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
+        "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
+        "good": ("band", bands.good),
+        "band": np.arange(1, len(bands.centres_nm) + 1),
+    }
+
+
+def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
+    """(band, y, x) array that reads a file when its values are asked for."""
+    scene = xr.DataArray(
+        xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
+        coords=band_coordinates(bands),
+        name=Path(file.name).stem,
+        attrs={
+            "source": file.name,
+            "driver": file.driver,
+            "wavelength_source": bands.source,
+            "bad_band_source": file.good_source,
+            "scale_factor": _one_or_all(file.scale),
+            "add_offset": _one_or_all(file.offset),
+        },
+    )
+    if file.quality:
+        scene.attrs["quality"] = file.quality
+    if not np.isnan(file.nodata).all():
+        scene.attrs["_FillValue"] = _one_or_all(file.nodata)
+    return placed(scene, file.grid)
+
+
+def placed(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """The array with its grid: coordinates of pixel centres, transform and CRS."""
+    if not grid.is_rotated:
+        rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
+        scene = scene.assign_coords(
+            y=grid.transform.e * rows + grid.transform.f,
+            x=grid.transform.a * cols + grid.transform.c,
+        )
+    whole: xr.DataArray = scene.rio.write_transform(grid.transform)
+    if grid.crs is not None:
+        whole = whole.rio.write_crs(grid.crs.to_wkt())
+    return whole
+
+
+def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
+    """One number where all bands agree, as readers of attributes expect, else one a band."""
+    first = values[0]
+    same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
+    return float(first) if same else values
+
+
+class _LazyPixels(BackendArray):
+    """Reads just the bands and the window that an index asks for."""
+
+    def __init__(self, file: SceneFile) -> None:
+        self.file = file
+        self.shape = (file.band_count, *file.grid.shape)
+        self.dtype = file.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        indices = [np.arange(size)[k] for size, k in zip(self.shape, key, strict=True)]
+        bands, rows, cols = (np.atleast_1d(index) for index in indices)
+        shape = [index.size for index in indices if index.ndim]
+        if not (bands.size and rows.size and cols.size):
+            return np.empty(shape, self.dtype)
+        window = Window(
+            int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
+        )
+        pixels = self.file.pixels.read(bands, window)
+        if not _is_run(rows):  # a copy of a large window costs as much as reading it
+            pixels = pixels[:, rows - window.row]
+        if not _is_run(cols):
+            pixels = pixels[:, :, cols - window.col]
+        return pixels.reshape(shape)
+
+
+def _is_run(indices: npt.NDArray[np.intp]) -> bool:
+    """Whether each index is one more than that before it."""
+    return bool((np.diff(indices) == 1).all())

@@ -1,0 +1,325 @@
+"""NetCDF and Zarr scenes by xarray: EMIT, AVIRIS-3 and AVIRIS-5, and whatever keeps to CF.
+
+Names differ between products, so a cube is known by its shape, its axes and its bands by their
+names or lengths, and its place by a CF grid mapping, by coordinates or by a lookup table.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsi_geo.errors import HsiGeoError, SceneError
+from hsi_geo.io.places import stamp
+from hsi_geo.io.readers.base import (
+    Array,
+    Found,
+    Indices,
+    Pixels,
+    SceneFile,
+    StackedPixels,
+    missing_package,
+    per_band,
+    plain,
+    read_part,
+    unreadable,
+)
+from hsi_geo.io.readers.cf_grid import find_grid, find_map
+from hsi_geo.io.readers.glt import GltPixels
+from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS, NO_UNITS, widths_nm
+from hsi_geo.tiling import Grid, Window
+from hsi_geo.wavelengths import BoolArray, to_nm
+
+#: What to install where xarray lacks an engine.
+_INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
+
+#: Names of the cube, best first; else the largest there is.
+_CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance")
+
+_BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
+_X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
+
+#: Names of widths and bad-band lists, without underscores.
+_WIDTH_KEYS = ("fwhm", "fullwidthhalfmax", "bandwidth")
+_GOOD_KEYS = ("goodwavelengths", "goodwavelength", "bbl", "good", "goodbands")
+
+Groups = Mapping[str, xr.Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class CfPixels:
+    """A variable of two or three dimensions.
+
+    Attributes:
+        path: Of the file or store.
+        engine: xarray's name for what reads it.
+        group: That holds the variable.
+        variable: Its name.
+        order: Of its axes: b(and), y, x.
+        stamp: Of the file, see `places.stamp`.
+    """
+
+    path: str
+    engine: str
+    group: str
+    variable: str
+    order: str
+    stamp: tuple[int, int]
+
+    def read(self, bands: Indices, window: Window) -> Array:
+        """(B, height, width) stored values; see `Pixels.read`.
+
+        Raises:
+            SceneError: If the file is damaged or cut short.
+        """
+        key = (self.engine, self.path, self.group, self.stamp)
+        try:
+            dataset = opened(key, self._open)
+            return read_part(dataset.variables[self.variable], self.order, bands, window)
+        except Exception as error:  # whatever the engine's own libraries raise
+            raise unreadable(self.path, window, plain(error)) from error
+
+    def _open(self) -> xr.Dataset:
+        with _quiet():
+            return xr.open_dataset(self.path, group=self.group, **_options(self.engine))
+
+
+@dataclass(frozen=True, eq=False)
+class _Cube:
+    """A variable with the meaning of its axes."""
+
+    group: str
+    name: str
+    array: xr.DataArray
+    order: str
+
+    def axis(self, letter: str) -> str:
+        return str(self.array.dims[self.order.index(letter)])
+
+    def size(self, letter: str) -> int:
+        return int(self.array.shape[self.order.index(letter)])
+
+
+def read_cf(path: str, engine: str) -> SceneFile:
+    """Open a netCDF-4 file or a Zarr store.
+
+    Args:
+        path: Of the file or store.
+        engine: xarray's name for what reads it: "h5netcdf" or "zarr".
+
+    Returns:
+        The scene, without its pixels.
+
+    Raises:
+        SceneError: If it holds no cube, or one without a place for each pixel.
+        MissingPackageError: If the package that reads it is not installed.
+    """
+    groups = _open_groups(path, engine)
+    try:
+        return _describe(groups, path, engine)
+    except HsiGeoError:
+        raise
+    except Exception as error:  # whatever a malformed file leads to in the engine's libraries
+        raise SceneError(
+            f"scene '{path}' is laid out as no netCDF or Zarr scene is ({plain(error)})",
+            hint="convert it to GeoTIFF",
+        ) from error
+    finally:
+        for dataset in groups.values():
+            dataset.close()
+
+
+def _open_groups(path: str, engine: str) -> Groups:
+    try:
+        with _quiet():
+            groups: Groups = xr.open_groups(path, **_options(engine))
+        return groups
+    except Exception as error:
+        if isinstance(error, ImportError) or "unrecognized engine" in str(error):
+            raise missing_package(engine, path, _INSTALL[engine]) from error
+        raise SceneError(
+            f"scene '{path}' cannot be read as netCDF or Zarr ({plain(error)})",
+            hint="copy or download it again, or convert it to GeoTIFF",
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Xarray that does not mind a Zarr store without consolidated metadata."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Failed to open Zarr store with consol", RuntimeWarning)
+        yield
+
+
+def _options(engine: str) -> dict[str, Any]:
+    """Stored values, and neither times nor masks made of them."""
+    options: dict[str, Any] = {
+        "engine": engine,
+        "decode_times": False,
+        "mask_and_scale": False,
+        "decode_coords": False,
+        "cache": False,
+    }
+    # HDF5 that is no netCDF has no names for its axes.
+    return options | ({"phony_dims": "access"} if engine == "h5netcdf" else {})
+
+
+def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
+    cube = _find_cube(groups, path)
+    attributes = cube.array.attrs
+    count = cube.size("b")
+    good, good_source = _good(groups, count)
+    grid, pixels, nodata = _placed(groups, cube, path, engine)
+    return SceneFile(
+        name=path,
+        driver="Zarr" if engine == "zarr" else "netCDF",
+        grid=grid,
+        found=_bands(groups, count),
+        good=good,
+        good_source=good_source,
+        dtype=cube.array.dtype,
+        nodata=per_band(nodata, count),
+        scale=per_band(attributes.get("scale_factor", 1.0), count),
+        offset=per_band(attributes.get("add_offset", 0.0), count),
+        pixels=pixels,
+    )
+
+
+def _placed(
+    groups: Groups, cube: _Cube, path: str, engine: str
+) -> tuple[Grid, Pixels, float | None]:
+    """Grid, pixels on it, and the value of those without data."""
+    mark = stamp(path)
+    pixels = CfPixels(path, engine, cube.group, cube.name, cube.order, mark)
+    nodata = _nodata(cube.array.attrs)
+    shape = cube.size("y"), cube.size("x")
+    lookup = _find_lookup(groups)
+    if lookup is None:
+        axes = (cube.group, cube.axis("y"), cube.axis("x"))
+        return find_grid(groups, cube.array, axes, shape, path), pixels, nodata
+    parts = tuple(CfPixels(path, engine, *where, "yx", mark) for where in lookup)
+    height, width = groups[lookup[0][0]][lookup[0][1]].shape
+    chunks = cube.array.encoding.get("chunksizes") or cube.array.encoding.get("chunks") or ()
+    fill = -9999.0 if nodata is None or not np.isfinite(nodata) else nodata
+    swath = GltPixels(
+        swath=pixels,
+        swath_shape=shape,
+        lookup=StackedPixels(parts, (1, 1)),
+        fill=fill,
+        dtype=cube.array.dtype,
+        rows_at_once=int(chunks[cube.order.index("y")]) if chunks else 64,
+    )
+    return find_map(groups, cube.array, (height, width), path), swath, fill
+
+
+def _variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]:
+    """(group, name, array) of every variable and coordinate, groups nearest the root first."""
+    for group in sorted(groups, key=lambda name: (name.count("/"), name)):
+        for name in groups[group].variables:
+            yield group, str(name), groups[group][name]
+
+
+def _find_cube(groups: Groups, path: str) -> _Cube:
+    cubes = [
+        (group, name, array)
+        for group, name, array in _variables(groups)
+        if array.ndim == 3 and array.dtype.kind in "iuf"
+    ]
+    if not cubes:
+        raise SceneError(
+            f"scene '{path}' holds no three-dimensional variable",
+            hint="give the file with the reflectance cube",
+        )
+
+    def rank(entry: tuple[str, str, xr.DataArray]) -> tuple[int, int]:
+        known = [name for name in _CUBES if entry[1].lower() == name]
+        return (_CUBES.index(known[0]) if known else len(_CUBES)), -entry[2].size
+
+    group, name, array = min(cubes, key=rank)
+    return _Cube(group, name, array, _axis_order(groups, name, array, path))
+
+
+def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> str:
+    """Which axis is what: bands by name, else by as many wavelengths; of the others y is first."""
+    dims = [str(dim) for dim in array.dims]
+    named = [dim for dim in dims if _BAND_AXIS.search(dim)]
+    listed = [dim for dim in dims if _bands(groups, array.sizes[dim]) is not None]
+    bands = named if len(named) == 1 else [dim for dim in listed if dim in (named or dims)]
+    if len(bands) != 1:
+        raise SceneError(
+            f"scene '{path}' has a variable '{name}' with the axes {', '.join(dims)}, and none of "
+            "them is known to be its bands",
+            hint="name one of them wavelength",
+        )
+    first, second = (dim for dim in dims if dim != bands[0])
+    mirrored = _X_AXIS.match(first) and not _X_AXIS.match(second)
+    letters = {bands[0]: "b", first: "x" if mirrored else "y", second: "y" if mirrored else "x"}
+    return "".join(letters[dim] for dim in dims)
+
+
+def _find_lookup(groups: Groups) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """(group, name) of the lookup table's columns and of its rows."""
+    for columns, rows in (("glt_x", "glt_y"), ("sample", "line")):
+        for group, dataset in groups.items():
+            if {columns, rows} <= set(dataset.variables) and dataset[columns].ndim == 2:
+                return (group, columns), (group, rows)
+    return None
+
+
+def _bands(groups: Groups, count: int) -> Found | None:
+    """Centres from a list of as many numbers that has one of the usual names."""
+    found = _list_named((*CENTRE_KEYS, "bandcentre", "bandcenter"), groups, count)
+    if found is None:
+        return None
+    name, array = found
+    stored, unit = np.asarray(array.values, np.float64), str(array.attrs.get("units", ""))
+    if unit.strip().lower() in NO_UNITS:
+        return None
+    widths = _list_named(_WIDTH_KEYS, groups, count)
+    fwhm = None
+    if widths is not None:
+        own = str(widths[1].attrs.get("units", "")) or unit
+        fwhm = np.asarray(widths[1].values, np.float64)
+        fwhm = to_nm(fwhm, own) if own else widths_nm(fwhm, stored, unit)
+    return to_nm(stored, unit), fwhm, f"the variable {name}"
+
+
+def _good(groups: Groups, count: int) -> tuple[BoolArray | None, str]:
+    found = _list_named(_GOOD_KEYS, groups, count)
+    if found is None:
+        return None, "bbl"
+    good = np.asarray(found[1].values).astype(np.float64) != 0
+    return (None if good.all() else good), found[0]
+
+
+def _list_named(
+    names: tuple[str, ...], groups: Groups, count: int
+) -> tuple[str, xr.DataArray] | None:
+    lists = {
+        name.lower().replace("_", ""): (name, array)
+        for _, name, array in reversed(list(_variables(groups)))
+        if array.ndim == 1 and array.size == count and array.dtype.kind in "iufb"
+    }
+    return next((lists[name] for name in names if name in lists), None)
+
+
+def _nodata(attributes: Mapping[str, Any]) -> float | None:
+    for key in ("_FillValue", "missing_value", "nodata", "no_data_value"):
+        if key in attributes:
+            return float(np.ravel(attributes[key])[0])
+    return None
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr store, of version 2 or 3."""
+    marks = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+    return any((path / mark).exists() for mark in marks)

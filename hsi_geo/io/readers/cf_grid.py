@@ -1,0 +1,153 @@
+"""Where the pixels of a netCDF or Zarr scene lie: CF grid mappings, coordinates, attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.raster import parse_crs
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import FloatArray
+
+Groups = Mapping[str, xr.Dataset]
+
+#: Coordinates count as evenly spaced if none is off by more than this share of a pixel.
+TOLERANCE_PX = 0.05
+
+
+def find_grid(
+    groups: Groups,
+    array: xr.DataArray,
+    axes: tuple[str, str, str],
+    shape: tuple[int, int],
+    path: str,
+) -> Grid:
+    """The grid of a cube whose pixels lie on it in rows and columns.
+
+    Args:
+        groups: Of the file.
+        array: The cube.
+        axes: Its group, and the names of its y and x axes.
+        shape: (rows, columns).
+        path: For messages.
+
+    Raises:
+        SceneError: If coordinates are not evenly spaced, or the CRS is unknown.
+    """
+    group, *names = axes
+    mappings = list(_mappings(groups, array))
+    stored = next((found for m in mappings if (found := _geotransform(m)) is not None), None)
+    crs = _crs(mappings, path)
+    y, x = (_coordinate(groups, group, name) for name in names)
+    if y is None or x is None or (stored is not None and (stored.b or stored.d)):
+        transform = Affine.identity() if stored is None else stored
+        return Grid(*shape, transform, crs)
+    if crs is None and all(_in_degrees(c) for c in (y, x)):
+        crs = CRS.from_epsg(4326)  # as CF means latitudes and longitudes without more words
+    place_y, place_x = (_spacing(c, path) for c in (y, x))
+    (first_y, step_y), (first_x, step_x) = place_y, place_x
+    step_y = step_y or (stored.e if stored else 1.0)
+    step_x = step_x or (stored.a if stored else 1.0)
+    transform = Affine(step_x, 0, first_x - step_x / 2, 0, step_y, first_y - step_y / 2)
+    return Grid(*shape, transform, crs)
+
+
+def find_map(groups: Groups, array: xr.DataArray, shape: tuple[int, int], path: str) -> Grid:
+    """The grid that a lookup table puts a swath on.
+
+    Raises:
+        SceneError: If the file does not tell where that grid lies.
+    """
+    mappings = list(_mappings(groups, array))
+    stored = next((found for m in mappings if (found := _geotransform(m)) is not None), None)
+    if stored is None:
+        raise SceneError(
+            f"scene '{path}' has a lookup table of {shape[1]} x {shape[0]} pixels and no "
+            "geotransform to place it",
+            hint="download the file again",
+        )
+    return Grid(*shape, stored, _crs(mappings, path))
+
+
+def _mappings(groups: Groups, array: xr.DataArray) -> Iterator[Mapping[str, Any]]:
+    """Attributes that may tell of a grid, the likeliest first."""
+    named = str(array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") or "")
+    scalars = [
+        (name, dataset[name].attrs)
+        for dataset in groups.values()
+        for name in dataset.variables
+        if dataset[name].ndim == 0 or dataset[name].size == 1
+    ]
+    yield from (attributes for name, attributes in scalars if name == named)
+    yield from (attributes for name, attributes in scalars if name != named)
+    yield from (dataset.attrs for dataset in groups.values())
+
+
+def _geotransform(attributes: Mapping[str, Any]) -> Affine | None:
+    """GDAL's six numbers, as text or as a list."""
+    for key in ("GeoTransform", "geotransform"):
+        value = attributes.get(key)
+        if value is None:
+            continue
+        words = value.replace(",", " ").split() if isinstance(value, str) else np.ravel(value)
+        try:
+            numbers = [float(word) for word in words]
+        except ValueError:
+            continue
+        if len(numbers) == 6 and np.isfinite(numbers).all() and numbers[1] and numbers[5]:
+            return Affine.from_gdal(*numbers)
+    return None
+
+
+def _crs(mappings: list[Mapping[str, Any]], path: str) -> CRS | None:
+    for attributes in mappings:
+        for key in ("crs_wkt", "spatial_ref"):
+            if attributes.get(key):
+                return parse_crs(str(attributes[key]), path)
+    for attributes in mappings:
+        if "grid_mapping_name" in attributes:
+            try:
+                return CRS.from_cf(dict(attributes))
+            except (CRSError, KeyError, ValueError) as error:
+                raise SceneError(
+                    f"scene '{path}' has a grid mapping that PROJ does not know ({plain(error)})",
+                    hint="write crs_wkt beside it, or convert the scene to GeoTIFF",
+                ) from error
+    return None
+
+
+def _coordinate(groups: Groups, group: str, name: str) -> xr.DataArray | None:
+    """The coordinate of an axis, from its group or from one above."""
+    for other in sorted(groups, key=len, reverse=True):
+        above = other == "/" or group == other or group.startswith(other.rstrip("/") + "/")
+        if above and name in groups[other].variables:
+            found = groups[other][name]
+            return found if found.ndim == 1 and found.dtype.kind in "iuf" else None
+    return None
+
+
+def _in_degrees(coordinate: xr.DataArray) -> bool:
+    return str(coordinate.attrs.get("units", "")).lower().startswith("degree")
+
+
+def _spacing(coordinate: xr.DataArray, path: str) -> tuple[float, float]:
+    """(first, step) of evenly spaced coordinates; a step of 0 for a single one."""
+    values: FloatArray = np.asarray(coordinate.values, np.float64)
+    step = float(values[-1] - values[0]) / max(1, len(values) - 1)
+    even = values[0] + step * np.arange(len(values))
+    lone = len(values) == 1
+    regular = step and np.abs(values - even).max() <= TOLERANCE_PX * abs(step)
+    if np.isfinite(values).all() and (lone or regular):
+        return float(values[0]), step
+    raise SceneError(
+        f"scene '{path}' has coordinates '{coordinate.name}' that are not evenly spaced",
+        hint="warp it to a regular grid first, for example with gdalwarp",
+    )

@@ -1,0 +1,240 @@
+"""HDF5 files that keep to a layout of their own: PRISMA L2D and NEON's airborne spectrometer.
+
+Layouts: ASI's PRISMA Products Specification Document; NEON's data product DP3.30006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from affine import Affine
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.places import stamp
+from hsi_geo.io.readers.base import (
+    Array,
+    Indices,
+    PickedPixels,
+    SceneFile,
+    StackedPixels,
+    missing_package,
+    per_band,
+    plain,
+    read_part,
+    unreadable,
+)
+from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.raster import parse_crs
+from hsi_geo.io.readers.spectral_tags import widths_nm
+from hsi_geo.tiling import Grid, Window
+from hsi_geo.wavelengths import to_nm
+
+if TYPE_CHECKING:
+    import h5py
+
+#: What an HDF5 file, netCDF-4 included, begins with.
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+#: What to install where h5py or h5netcdf is missing.
+INSTALL = "h5py h5netcdf"
+
+_PRISMA = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
+_PRISMA_PIXEL_M = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class HdfPixels:
+    """A three-dimensional dataset.
+
+    Attributes:
+        path: Of the file.
+        dataset: Name inside.
+        order: Of its axes: b(and), y, x.
+        stamp: Of the file, see `places.stamp`.
+    """
+
+    path: str
+    dataset: str
+    order: str
+    stamp: tuple[int, int]
+
+    def read(self, bands: Indices, window: Window) -> Array:
+        """(B, height, width) stored values; see `Pixels.read`.
+
+        Raises:
+            SceneError: If the file is damaged or cut short.
+        """
+        try:
+            file = opened(("h5py", self.path, self.stamp), lambda: _open(self.path))
+            return read_part(file[self.dataset], self.order, bands, window)
+        except (OSError, KeyError, ValueError) as error:
+            raise unreadable(self.path, window, plain(error)) from error
+
+
+def read_hdf5(path: str) -> SceneFile | None:
+    """Open a PRISMA L2D or NEON file.
+
+    Returns:
+        The scene, without its pixels; None if the file is neither.
+
+    Raises:
+        SceneError: If it is one of another level, or laid out otherwise than it should be.
+        MissingPackageError: If h5py is not installed.
+    """
+    try:
+        with _open(path) as file:
+            swaths = _names(file, "HDFEOS/SWATHS")
+            if "PRS_L2D_HCO" in swaths:
+                with _as_laid_out(path, "PRISMA L2D"):
+                    return _prisma(file, path)
+            if any(name.startswith("PRS_") for name in swaths):
+                raise SceneError(
+                    f"scene '{path}' is a PRISMA product without a map grid ({swaths[0][:7]})",
+                    hint="download the L2D product",
+                )
+            for site in file:
+                if "Reflectance_Data" in _names(file, f"{site}/Reflectance"):
+                    with _as_laid_out(path, "NEON reflectance"):
+                        return _neon(file, path, f"{site}/Reflectance")
+    except OSError as error:
+        raise SceneError(
+            f"scene '{path}' is a damaged HDF5 file ({plain(error)})",
+            hint="copy or download the file again",
+        ) from error
+    return None
+
+
+def _open(path: str) -> h5py.File:
+    try:
+        import h5py
+    except ImportError as error:
+        raise missing_package("h5py", path, INSTALL) from error
+    return h5py.File(path, "r", locking=False)  # read-only folders and network drives
+
+
+def _names(file: h5py.File, group: str) -> list[str]:
+    found = file.get(group)
+    return list(found) if hasattr(found, "keys") else []
+
+
+@contextmanager
+def _as_laid_out(path: str, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except SceneError:
+        raise
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise SceneError(
+            f"scene '{path}' is laid out otherwise than {kind} files are ({plain(error)})",
+            hint="download the file again, or convert it to GeoTIFF",
+        ) from error
+
+
+# PRISMA ---------------------------------------------------------------------------------------
+
+
+def _prisma(file: h5py.File, path: str) -> SceneFile:
+    """Both detectors' cubes, rows x bands x columns, without the bands that are only padding."""
+    attributes = file.attrs
+    cubes, counts, columns = [], [], []
+    for part in ("Vnir", "Swir"):
+        dataset = f"{_PRISMA}/{part.upper()}_Cube"
+        centres = np.ravel(attributes[f"List_Cw_{part}"]).astype(np.float64)
+        flags = np.ravel(attributes.get(f"List_Cw_{part}_Flags", np.ones(len(centres))))
+        low, high = (float(attributes[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
+        table = np.zeros((5, file[dataset].shape[1]))
+        table[:] = [[0], [0], [0], [(high - low) / 65535.0], [low]]
+        table[:3] = centres, np.ravel(attributes[f"List_Fwhm_{part}"]), flags
+        columns.append(table)
+        counts.append(table.shape[1])
+        cubes.append(HdfPixels(path, dataset, "ybx", stamp(path)))
+    height, _, width = file[cubes[0].dataset].shape
+    centres, fwhm, flags, scale, offset = np.hstack(columns)
+    kept = np.flatnonzero((centres > 0) & (flags != 0))
+    return SceneFile(
+        name=path,
+        driver="PRISMA L2D",
+        grid=_prisma_grid(attributes, height, width, path),
+        found=(centres[kept], fwhm[kept], "List_Cw_Vnir and List_Cw_Swir"),
+        dtype=file[cubes[0].dataset].dtype,
+        nodata=per_band(None, len(kept)),  # 0 in all bands, as everywhere
+        scale=scale[kept],
+        offset=offset[kept],
+        pixels=PickedPixels(StackedPixels(tuple(cubes), tuple(counts)), kept),
+    )
+
+
+def _prisma_grid(attributes: Any, height: int, width: int, path: str) -> Grid:
+    def corner(pick: Callable[..., float], axis: str, *names: str) -> float:
+        return pick(float(attributes[f"Product_{name}corner_{axis}"]) for name in names)
+
+    left, right = corner(min, "easting", "UL", "LL"), corner(max, "easting", "UR", "LR")
+    bottom, top = corner(min, "northing", "LL", "LR"), corner(max, "northing", "UL", "UR")
+    # Corners are centres of pixels in the files seen; should they be outer edges, the span tells.
+    span = right - left
+    if abs(span - (width - 1) * _PRISMA_PIXEL_M) <= abs(span - width * _PRISMA_PIXEL_M):
+        half = _PRISMA_PIXEL_M / 2
+        left, right, bottom, top = left - half, right + half, bottom - half, top + half
+    transform = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
+    crs = parse_crs(f"EPSG:{int(np.ravel(attributes['Epsg_Code'])[0])}", path)
+    return Grid(height, width, transform, crs)
+
+
+# NEON -----------------------------------------------------------------------------------------
+
+
+def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
+    """Rows x columns x bands."""
+    dataset = f"{group}/Reflectance_Data"
+    data, metadata = file[dataset], file[f"{group}/Metadata"]
+    height, width, count = data.shape
+    spectral, place = metadata["Spectral_Data"], metadata["Coordinate_System"]
+    stored = np.ravel(spectral["Wavelength"][()]).astype(np.float64)
+    unit = _text(spectral["Wavelength"].attrs.get("Units", ""))
+    centres = to_nm(stored, unit)
+    fwhm = None
+    if "FWHM" in spectral:
+        fwhm = widths_nm(np.ravel(spectral["FWHM"][()]).astype(np.float64), stored, unit)
+    bad = np.zeros(count, bool)
+    for name, window in file[group].attrs.items():
+        if name.startswith("Band_Window") and name.endswith("Nanometers"):
+            low, high = np.ravel(window)
+            bad |= (low <= centres) & (centres <= high)
+    epsg = _text(place["EPSG Code"][()]) if "EPSG Code" in place else ""
+    text = f"EPSG:{int(epsg)}" if epsg else _text(place["Coordinate_System_String"][()])
+    return SceneFile(
+        name=path,
+        driver="NEON HDF5",
+        grid=Grid(height, width, map_info(_text(place["Map_Info"][()])), parse_crs(text, path)),
+        found=(centres, fwhm, "Spectral_Data"),
+        good=~bad if bad.any() else None,
+        good_source="Band_Window",
+        dtype=data.dtype,
+        nodata=per_band(data.attrs.get("Data_Ignore_Value"), count),
+        scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
+        offset=per_band(0.0, count),
+        pixels=HdfPixels(path, dataset, "yxb", stamp(path)),
+    )
+
+
+def map_info(text: str) -> Affine:
+    """The affine of ENVI's ``map info``: name, pixel (from 1) and its place, pixel size, ...
+
+    Raises:
+        ValueError: If it has too few numbers.
+    """
+    words = [word.strip() for word in text.strip("{} ").split(",")]
+    col, row, x, y, width, height = (float(word) for word in words[1:7])
+    turned = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
+    place = Affine.translation(x, y) @ Affine.rotation(turned[0] if turned else 0.0)
+    return place @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)
+
+
+def _text(value: Any) -> str:
+    """Text out of the bytes, arrays and scalars that HDF5 wraps it in."""
+    entry = np.ravel(value)[0] if np.size(value) else ""
+    return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)

@@ -1,0 +1,101 @@
+"""Which reader a path is for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.readers.base import SceneFile
+from hsi_geo.io.readers.cf import is_zarr, read_cf
+from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5
+from hsi_geo.io.readers.packages import (
+    is_archive,
+    open_archive,
+    open_folder,
+    read_packed_raster,
+)
+from hsi_geo.io.readers.products import is_product, read_product
+from hsi_geo.io.readers.raster import read_raster
+
+#: HDF5 files are known by their signature; of those afar only the name is seen.
+HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
+
+
+def read_scene(path: str | os.PathLike[str]) -> SceneFile:
+    """Open whatever holds a scene and read all it tells about itself, once.
+
+    Args:
+        path: A file, a product's folder, an archive, or anything GDAL takes for a file.
+
+    Returns:
+        The scene, without its pixels.
+
+    Raises:
+        SceneNotFoundError: If there is nothing at the path.
+        SceneError: If it holds no scene.
+    """
+    name = os.fspath(path)
+    here = Path(name)
+    if not exists(name):
+        return _read_remote(name)
+    if here.is_dir():
+        return _read_folder(here)
+    if is_archive(here):
+        package = open_archive(here)
+        return read_product(package) if is_product(package) else read_packed_raster(package)
+    return _read_file(here)
+
+
+def _read_remote(name: str) -> SceneFile:
+    """What is not on this machine, or not at all."""
+    remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
+    suffix = Path(name).suffix.lower()
+    if remote and suffix == ".zarr" and "://" in name:
+        return read_cf(name, "zarr")
+    if remote and suffix in HDF5_SUFFIXES:
+        raise SceneError(
+            f"scene '{name}' is an HDF5 or netCDF file that is not on this machine",
+            hint="download it first; only GeoTIFF, ENVI and the like are read from afar",
+        )
+    return read_raster(name)
+
+
+def _read_folder(path: Path) -> SceneFile:
+    if is_zarr(path):
+        return read_cf(str(path), "zarr")
+    package = open_folder(path, str(path))
+    if is_product(package):
+        return read_product(package)
+    raise SceneError(
+        f"scene '{path}' is a folder, and neither an EnMAP or DESIS product nor a Zarr store",
+        hint="give the file in it that holds the scene",
+    )
+
+
+def _read_file(path: Path) -> SceneFile:
+    product = _product_of(path)
+    if product:
+        package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
+        if is_product(package):
+            return read_product(package)
+    with path.open("rb") as file:
+        is_hdf5 = file.read(len(SIGNATURE)) == SIGNATURE
+    if is_hdf5:
+        return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
+    return read_raster(path)
+
+
+def _product_of(path: Path) -> str | None:
+    """The part of the name that a product's files share, if it may be one of them."""
+    upper = path.name.upper()
+    for part in ("METADATA.XML", "SPECTRAL_IMAGE"):
+        if part in upper:
+            return path.name[: upper.index(part)]
+    return None
+
+
+def _escaped(text: str) -> str:
+    """A name that stands for itself in a glob."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)

@@ -1,0 +1,143 @@
+"""Folders and archives that hold a scene among other files."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.base import SceneFile
+from hsi_geo.io.readers.raster import read_raster
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
+
+#: How deep a product's files may lie in a folder.
+FOLDER_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Package:
+    """Files that came together.
+
+    Attributes:
+        name: The path as the user gave it.
+        files: Names inside, in alphabetical order.
+        gdal_path: From a name inside to what GDAL opens.
+        read_bytes: A small file's content, by its name inside.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    gdal_path: Callable[[str], str]
+    read_bytes: Callable[[str], bytes]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name is that of an archive which GDAL reads without unpacking."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
+    """The files of a folder and of folders in it.
+
+    Args:
+        path: The folder.
+        name: For messages.
+        pattern: Of the names of files at the top; folders count only if all do.
+    """
+    levels = ["/".join(["*"] * depth) for depth in range(1, FOLDER_LEVELS + 1)]
+    globs = levels if pattern == "*" else [pattern]
+    files = sorted(file for glob in globs for file in path.glob(glob) if file.is_file())
+    return Package(
+        name,
+        tuple(file.relative_to(path).as_posix() for file in files),
+        lambda inside: str(path / inside),
+        lambda inside: (path / inside).read_bytes(),
+    )
+
+
+def open_archive(path: Path) -> Package:
+    """The files of a .zip, .tar or .tar.gz.
+
+    Raises:
+        SceneError: If it is damaged.
+    """
+    name = str(path)
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                files = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            return Package(
+                name,
+                tuple(files),
+                lambda inside: f"/vsizip/{{{path}}}/{inside}",
+                lambda inside: _from_zip(path, inside),
+            )
+        with tarfile.open(path) as tar:
+            members = {member.name: member for member in tar if member.isfile()}
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise SceneError(
+            f"scene '{name}' is no archive that can be read ({error})",
+            hint="download it again, or unpack it and give what is inside",
+        ) from error
+    return Package(
+        name,
+        tuple(sorted(members)),
+        lambda inside: _in_tar(path, members[inside]),
+        lambda inside: _from_tar(path, inside),
+    )
+
+
+def read_packed_raster(package: Package) -> SceneFile:
+    """The only raster in an archive.
+
+    Raises:
+        SceneError: If there is none, or several.
+    """
+    inside = {name.lower() for name in package.files}
+    rasters = [name for name in package.files if _is_raster(name.lower(), inside)]
+    reflectance = [name for name in rasters if re.search("re?fl", PurePosixPath(name).name.lower())]
+    if len(rasters) > 1 and len(reflectance) == 1:
+        rasters = reflectance
+    if len(rasters) == 1:
+        return read_raster(package.gdal_path(rasters[0]), name=package.name)
+    if rasters:
+        raise SceneError(
+            f"scene '{package.name}' holds {len(rasters)} rasters: {', '.join(rasters[:5])}",
+            hint=f"give one of them, such as '{package.gdal_path(rasters[0])}'",
+        )
+    raise SceneError(
+        f"scene '{package.name}' holds {len(package.files)} files and no GeoTIFF, ENVI cube, "
+        "EnMAP or DESIS product",
+        hint="unpack it and give the scene's file",
+    )
+
+
+def _is_raster(name: str, inside: set[str]) -> bool:
+    path = PurePosixPath(name)
+    if path.suffix in (".tif", ".tiff"):
+        return True
+    return path.suffix != ".hdr" and bool({f"{name}.hdr", str(path.with_suffix(".hdr"))} & inside)
+
+
+def _from_zip(path: Path, inside: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(inside)
+
+
+def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
+    """GDAL finds a file by its name, but for the long names of the PAX format: there by place."""
+    if "path" not in member.pax_headers:
+        return f"/vsitar/{{{path}}}/{member.name}"
+    whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"
+    return f"/vsisubfile/{member.offset_data}_{member.size},{whole}"
+
+
+def _from_tar(path: Path, inside: str) -> bytes:
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(inside)
+        return b"" if file is None else file.read()

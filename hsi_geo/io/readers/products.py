@@ -1,0 +1,166 @@
+"""EnMAP and DESIS products: a GeoTIFF whose bands are described in a METADATA.XML beside it.
+
+Layout: the missions' product specifications (EnMAP: EN-PCV-ICD-2009-2).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.base import QualityLayer, SceneFile
+from hsi_geo.io.readers.packages import Package
+from hsi_geo.io.readers.raster import read_raster
+from hsi_geo.wavelengths import BoolArray, FloatArray
+
+#: Where EnMAP's and DESIS's names of a band's properties differ, both are listed.
+_CENTRE = ("wavelengthCenterOfBand",)
+_WIDTH = ("FWHMOfBand", "wavelengthWidthOfBand")
+_GAIN = ("GainOfBand", "gainOfBand")
+_OFFSET = ("OffsetOfBand", "offsetOfBand")
+
+_METADATA = re.compile(r"METADATA\.XML$", re.IGNORECASE)
+_IMAGE = re.compile(r"SPECTRAL_IMAGE(_COG)?\.(TIF|TIFF|BSQ|BIL|BIP)$", re.IGNORECASE)
+_IMAGE_HALF = re.compile(r"SPECTRAL_IMAGE_(VNIR|SWIR)\.", re.IGNORECASE)
+
+#: A pixel's worth in a band without data, where the image itself declares none.
+_BACKGROUND = -32768.0
+
+#: EnMAP's mean of a band without data.
+_NO_MEAN = -1_000_000.0
+
+#: EnMAP: a file a flag. DESIS: a band of one file a flag, in this order.
+_ENMAP_FLAGS = ("CLOUD", "CLOUDSHADOW", "CIRRUS", "HAZE", "SNOW")
+_DESIS_FLAGS = {"snow": 3, "haze": 4, "cloud": 6, "cloud over water": 7}
+
+
+def is_product(package: Package) -> bool:
+    """Whether there is a METADATA.XML with a spectral image, or half of one, among the files."""
+    metadata = any(_METADATA.search(name) for name in package.files)
+    return metadata and any("SPECTRAL_IMAGE" in name.upper() for name in package.files)
+
+
+def read_product(package: Package) -> SceneFile:
+    """Open an EnMAP or DESIS product.
+
+    Bands of both detectors are kept where they overlap: each stands at its own wavelength.
+
+    Raises:
+        SceneError: If files are missing or do not fit each other.
+    """
+    metadata = [name for name in package.files if _METADATA.search(name)]
+    images = [name for name in package.files if _IMAGE.search(name)]
+    if len(metadata) > 1 and len(images) > 1:
+        raise SceneError(
+            f"scene '{package.name}' holds {len(images)} products: "
+            + ", ".join(PurePosixPath(name).name for name in images[:4]),
+            hint="give the METADATA.XML of one of them",
+        )
+    if not images:
+        halves = any(_IMAGE_HALF.search(name) for name in package.files)
+        raise SceneError(
+            f"scene '{package.name}' has a METADATA.XML and "
+            + ("one spectral image a detector, as L1B has" if halves else "no SPECTRAL_IMAGE"),
+            hint="order or download the L2A product" if halves else "give the whole product",
+        )
+    image = images[0]
+    raster = read_raster(package.gdal_path(image), name=package.name)
+    root = _parse(package, _nearest(image, metadata))
+    bands = _bands(root)
+    if len(bands) != raster.band_count:
+        raise SceneError(
+            f"scene '{package.name}' has {raster.band_count} bands and its METADATA.XML describes "
+            f"{len(bands)}",
+            hint="take image and metadata from the same product",
+        )
+    gain, offset = _column(bands, _GAIN, 1.0), _column(bands, _OFFSET, 0.0)
+    widths = _column(bands, _WIDTH, np.nan)
+    return dataclasses.replace(
+        raster,
+        driver=_label(image),
+        found=(_column(bands, _CENTRE, np.nan), widths, "METADATA.XML"),
+        good=_good(root, len(bands)),
+        good_source="METADATA.XML",
+        nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),
+        scale=gain,
+        offset=offset,
+        quality=tuple(_quality(package)),
+    )
+
+
+def _parse(package: Package, name: str) -> ET.Element:
+    try:
+        return ET.fromstring(package.read_bytes(name))
+    except (ET.ParseError, OSError, ValueError) as error:
+        raise SceneError(
+            f"scene '{package.name}' has a METADATA.XML that cannot be read ({error})",
+            hint="download or unpack the product again",
+        ) from error
+
+
+def _nearest(image: str, metadata: list[str]) -> str:
+    """The metadata whose name shares most with the image's."""
+    product = image[: -len("SPECTRAL_IMAGE.TIF")]
+    return next((name for name in metadata if name.startswith(product)), metadata[0])
+
+
+def _bands(root: ET.Element) -> list[ET.Element]:
+    """The bands' elements; DESIS lists bands in other places, too."""
+    for element in root.iter("bandCharacterisation"):
+        return [band for band in element if band.find(_CENTRE[0]) is not None]
+    return []
+
+
+def _column(bands: list[ET.Element], tags: tuple[str, ...], missing: float) -> FloatArray:
+    values = []
+    for band in bands:
+        texts = [text for tag in tags if (text := band.findtext(tag))]
+        values.append(_number(texts[0] if texts else "", missing))
+    return np.array(values)
+
+
+def _number(text: str, missing: float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return missing
+
+
+def _good(root: ET.Element, count: int) -> BoolArray | None:
+    """EnMAP: bands that no detector was expected to deliver, or that hold no data, are bad."""
+    good = np.ones(count, bool)
+    lists = [element.text or "" for element in root.iter("expectedChannelsList")]
+    expected = [int(_number(word, 0)) for text in lists for word in text.split(",")]
+    if any(expected):
+        good = np.isin(np.arange(1, count + 1), expected)
+    statistics = [band for element in root.iter("bandStatistics") for band in element]
+    if len(statistics) == count:
+        mean = _column(statistics, ("mean",), np.nan)
+        deviation = _column(statistics, ("stdDeviation",), np.nan)
+        good &= ~((mean == _NO_MEAN) & (deviation == 0))
+    return None if good.all() else good
+
+
+def _label(image: str) -> str:
+    name = PurePosixPath(image).name.upper()
+    mission = next((m for m in ("EnMAP", "DESIS") if m.upper() in name), "product")
+    level = re.search(r"L\d[A-D]", name)
+    return f"{mission} {level[0]}" if level else mission
+
+
+def _quality(package: Package) -> Iterator[QualityLayer]:
+    for name in package.files:
+        upper = PurePosixPath(name).name.upper()
+        for flag in _ENMAP_FLAGS:
+            if upper.endswith(f"QL_QUALITY_{flag}.TIF"):
+                words = {"CLOUDSHADOW": "cloud shadow"}.get(flag, flag.lower())
+                yield QualityLayer(words, package.gdal_path(name), 1)
+        if upper.endswith("QL_QUALITY-2.TIF"):
+            for words, band in _DESIS_FLAGS.items():
+                yield QualityLayer(words, package.gdal_path(name), band)

@@ -1,0 +1,322 @@
+"""Shots as files hold them: features with a class field, tables of points, rasters of class ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import rasterio
+import rasterio.features
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.errors import RasterioError
+
+from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.io.class_colors import parse_color
+from hsi_geo.io.places import exists
+from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
+from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.io.vectors import are_sound, layer_of, quoted, read_vector
+
+#: Field names that mean the class where a file has several fields.
+USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
+
+#: Fields that hold a class's colour.
+COLOR_FIELDS = ("color", "colour")
+
+RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
+
+#: More different values than this are no class ids.
+MAX_RASTER_CLASSES = 1000
+
+#: Columns of a table that hold the places of points, and whether they are degrees.
+_TABLE_AXES = (
+    ("x", "y", False),
+    ("easting", "northing", False),
+    ("x_coord", "y_coord", False),
+    ("lon", "lat", True),
+    ("longitude", "latitude", True),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFile:
+    """What a file of shots holds.
+
+    Attributes:
+        geometry: One geometry a shot.
+        labels: (N,) its class, never missing.
+        colors: "#rrggbb" by class, as text, where the file brings some.
+        names: Name by class, as text, where an id has one.
+        skipped: What was left out, in words.
+        notes: What was decided, in words.
+        in_scene_frame: Whether coordinates are the scene's own, whatever they are.
+    """
+
+    geometry: gpd.GeoSeries
+    labels: pd.Series[Any]
+    colors: Mapping[str, str]
+    names: Mapping[str, str]
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    in_scene_frame: bool = False
+
+
+def read_labelled(name: str, class_field: str | None, layer: str | None) -> LabelledFile:
+    """Read a file of shots; see `io.shots.read_shots`."""
+    if Path(name).suffix.lower() in RASTERS:
+        return _read_raster(name)
+    axes = _table_axes(name)
+    frame = read_vector(
+        name,
+        what="shots file",
+        layer=layer,
+        missing=ShotsNotFoundError,
+        wrong=ShotsError,
+        options={} if axes is None else _table_options(*axes[:2]),
+    )
+    if frame.empty:
+        raise ShotsError(f"shots file '{name}' is empty", hint="draw shots of two classes or more")
+    notes = []
+    if axes is not None:
+        frame, note = _place_table(frame, name, *axes)
+        notes = [note] if note else []
+    style = find_style(name, layer or layer_of(name))
+    class_field, note = _find_class_field(frame, class_field, style, name)
+    notes += [note] if note else []
+    frame, skipped = _usable(frame, class_field, name)
+    colors = _colors(frame, class_field) or _fitting(style.colors, style, class_field)
+    return LabelledFile(
+        frame.geometry,
+        frame[class_field],
+        colors,
+        _fitting(style.labels, style, class_field),
+        tuple(skipped),
+        tuple(notes),
+        axes is not None and frame.crs is None,
+    )
+
+
+# Features -------------------------------------------------------------------------------------
+
+
+def _usable(
+    frame: gpd.GeoDataFrame, class_field: str, name: str
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    skipped = []
+    drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
+    usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
+    placed = usable & are_sound(drawn)
+    labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
+    if not usable.all():
+        skipped.append(f"{int((~usable).sum())} without geometry")
+    if (usable & ~placed).any():
+        skipped.append(f"{int((usable & ~placed).sum())} with coordinates that are no numbers")
+    if not labelled.all():
+        skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
+    frame = frame[placed & labelled].reset_index(drop=True)
+    if frame.empty:
+        raise ShotsError(
+            f"shots '{name}' have no feature with a geometry and a class in '{class_field}'",
+            hint="draw at least one shot in each of two classes",
+        )
+    return frame, skipped
+
+
+def _find_class_field(
+    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str
+) -> tuple[str, str | None]:
+    """The field, and how it was found if it was not asked for."""
+    fields = [str(field) for field in frame.columns if field != frame.geometry.name]
+    if wanted is not None:
+        if wanted in fields:
+            return wanted, None
+        raise ClassFieldError(
+            f"shots '{name}' have no field '{wanted}', only {quoted(fields)}",
+            hint="choose one of them with --class-field",
+        )
+    possible = [field for field in fields if _may_hold_classes(frame[field], field)]
+    usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
+    styled = [field for field in possible if field == style.class_field]
+    for candidates, how in (
+        (fields, "the only field"),
+        (possible, "the only field that can hold it"),
+        (usual, "by its name"),
+        (styled, f"by {style.source}"),
+    ):
+        if len(candidates) == 1:
+            return candidates[0], f"class taken from field '{candidates[0]}' ({how})"
+    if not fields:
+        raise ClassFieldError(
+            f"shots '{name}' have no fields", hint="add a field that holds each shot's class"
+        )
+    shown = possible or fields
+    raise ClassFieldError(
+        f"shots '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
+        hint="choose one with --class-field",
+    )
+
+
+def _may_hold_classes(values: pd.Series[Any], field: str) -> bool:
+    """Text or whole numbers, and no colours; empty and fractional fields hold something else."""
+    if field.lower() in COLOR_FIELDS or not values.notna().any():
+        return False
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.dropna().to_numpy(np.float64)
+        return bool((numbers == np.round(numbers)).all())
+    return True
+
+
+def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:
+    """The commonest colour of each class in a colour column."""
+    for field in frame.columns:
+        if str(field).lower() in COLOR_FIELDS and field != class_field:
+            seen: dict[str, Counter[str]] = {}
+            for value, text in zip(frame[class_field], frame[field], strict=True):
+                if color := parse_color(str(text)):
+                    seen.setdefault(class_text(value), Counter())[color] += 1
+            return {value: colors.most_common(1)[0][0] for value, colors in seen.items()}
+    return {}
+
+
+def _fitting(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
+    """A style's entries, if it is about this field."""
+    return entries if style.class_field == class_field else {}
+
+
+def class_text(value: Any) -> str:
+    """A class as text, the same whether a field is integer or a float that is whole."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+# Tables of points -----------------------------------------------------------------------------
+
+
+def _table_axes(name: str) -> tuple[str, str, bool] | None:
+    """Names of the columns that hold the places of a table's points, None if it has none."""
+    if Path(name).suffix.lower() not in (".csv", ".tsv") or not exists(name):
+        return None
+    try:
+        header = Path(name).read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0]
+    except OSError:
+        return None
+    columns = {
+        word.strip().strip("\"'").lower(): word.strip().strip("\"'") for word in _cells(header)
+    }
+    for x, y, degrees in _TABLE_AXES:
+        if x in columns and y in columns:
+            return columns[x], columns[y], degrees
+    return None
+
+
+def _cells(line: str) -> list[str]:
+    separator = max(",;\t|", key=line.count)
+    return line.split(separator)
+
+
+def _table_options(x: str, y: str) -> dict[str, str]:
+    """What GDAL's CSV driver has to know."""
+    return {
+        "X_POSSIBLE_NAMES": x,
+        "Y_POSSIBLE_NAMES": y,
+        "KEEP_GEOM_COLUMNS": "NO",
+        "AUTODETECT_TYPE": "YES",
+    }
+
+
+def _place_table(
+    frame: gpd.GeoDataFrame, name: str, x: str, y: str, degrees: bool
+) -> tuple[gpd.GeoDataFrame, str | None]:
+    """The CRS of a table's points: in a .prj beside it, WGS 84 for degrees, else the scene's."""
+    beside = Path(name).with_suffix(".prj")
+    if frame.crs is not None:
+        return frame, None
+    if exists(beside):
+        try:
+            return frame.set_crs(CRS.from_user_input(beside.read_text())), None
+        except (CRSError, OSError, UnicodeDecodeError) as error:
+            raise ShotsError(
+                f"'{beside}' holds no coordinate reference system that PROJ knows ({plain(error)})",
+                hint="mend it, or take it away: coordinates are then the scene's own",
+            ) from error
+    if degrees:
+        return frame.set_crs(4326), f"'{x}' and '{y}' taken for WGS 84"
+    return frame, f"'{x}' and '{y}' taken for coordinates in the scene's own CRS"
+
+
+# Rasters --------------------------------------------------------------------------------------
+
+
+def _read_raster(name: str) -> LabelledFile:
+    """Each patch of one class id as a polygon; 0 and nodata are no class."""
+    if not exists(name):
+        raise ShotsNotFoundError(
+            f"shots file '{name}' does not exist", hint="check the path and its spelling"
+        )
+    try:
+        with quiet_gdal(), rasterio.open(name) as file:
+            if file.count != 1:
+                raise ShotsError(
+                    f"shots '{name}' are a raster of {file.count} bands",
+                    hint="give one band of class ids, 0 where there is no shot",
+                )
+            ids, nodata, transform = file.read(1), file.nodata, file.transform
+            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
+            colors = _color_table(file)
+    except RasterioError as error:
+        raise ShotsError(
+            f"shots '{name}' are no raster that GDAL can open ({plain(error)})",
+            hint="give a GeoTIFF of class ids, or a GeoPackage",
+        ) from error
+    labelled = np.isfinite(ids) & (ids != 0)
+    if nodata is not None and np.isfinite(nodata):
+        labelled &= ids != nodata
+    values = np.unique(ids[labelled])
+    whole = values.size == 0 or (values == np.round(values)).all()
+    if (
+        not whole
+        or values.size > MAX_RASTER_CLASSES
+        or (values.size and abs(values).max() > 2**31 - 1)
+    ):
+        raise ShotsError(
+            f"shots '{name}' are a raster of {values.size} different values "
+            f"from {values[0]:g} to {values[-1]:g}",
+            hint="give one band of class ids, 0 where there is no shot",
+        )
+    if not values.size:
+        raise ShotsError(
+            f"shots '{name}' are a raster without a class id", hint="give ids of two classes"
+        )
+    patches = list(
+        rasterio.features.shapes(ids.astype(np.int32), mask=labelled, transform=transform)
+    )
+    style = find_style(name, None)
+    return LabelledFile(
+        gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
+        pd.Series([int(value) for _, value in patches]),
+        style.colors if style is not NO_STYLE else colors,
+        style.labels,
+        (),
+        (f"class ids taken from a raster, {int(labelled.sum())} pixels",),
+    )
+
+
+def _color_table(file: rasterio.DatasetReader) -> dict[str, str]:
+    """Colours by value; empty if the raster has no colour table."""
+    try:
+        table = file.colormap(1)
+    except ValueError:
+        return {}
+    return {str(i): "#" + bytes(rgba[:3]).hex() for i, rgba in table.items() if rgba[3]}

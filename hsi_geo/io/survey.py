@@ -1,0 +1,131 @@
+"""What a sample of a scene's pixels tells: dead bands, nodata, the range of values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hsi_geo.io.scene import bands_of, grid_of, read_window, read_window_and_gaps
+from hsi_geo.tiling import Window, spread_windows
+from hsi_geo.wavelengths import in_water_vapour
+
+#: Windows looked at of a scene too large to be read whole.
+LOOKS, LOOK_PX = 36, 64
+
+#: Pixels of a window that the range of values is told from.
+SAMPLED_PX = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What was seen.
+
+    Attributes:
+        empty: (C,) True for bands without any data.
+        constant: (C,) True for bands with data that never vary.
+        nodata_share: Of pixels, 0 to 1.
+        low: 2nd percentile of the good bands' physical values, NaN without any.
+        high: 98th percentile.
+    """
+
+    empty: npt.NDArray[np.bool_]
+    constant: npt.NDArray[np.bool_]
+    nodata_share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class BadBand:
+    """A band that is not learnt from.
+
+    Attributes:
+        band: Number in the file, from 1.
+        centre_nm: Its wavelength.
+        why: In a few words.
+    """
+
+    band: int
+    centre_nm: float
+    why: str
+
+
+def survey(scene: xr.DataArray) -> Survey:
+    """Look at windows spread over a scene."""
+    grid, good = grid_of(scene), bands_of(scene).good
+    least = np.full(scene.shape[0], np.inf)
+    most = np.full(scene.shape[0], -np.inf)
+    seen = np.zeros(scene.shape[0], bool)
+    pixels = missing = 0
+    samples = []
+    for window in spread_windows(grid.height, grid.width, LOOK_PX, LOOKS):
+        image, valid, present = read_window_and_gaps(scene, window)
+        seen |= present
+        pixels += valid.size
+        missing += int((~valid).sum())
+        if valid.any():
+            spectra = image[:, valid]
+            least = np.minimum(least, spectra.min(axis=1))
+            most = np.maximum(most, spectra.max(axis=1))
+            step = max(1, spectra.shape[1] // SAMPLED_PX)
+            samples.append(spectra[good & present][:, ::step].ravel())
+    values = np.concatenate(samples) if samples else np.empty(0)
+    low, high = np.percentile(values, (2, 98)) if values.size else (np.nan, np.nan)
+    return Survey(~seen, seen & (least == most), missing / pixels, float(low), float(high))
+
+
+def has_data(
+    scene: xr.DataArray, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """(N,) whether there is data in some pixels of a scene, read block by block."""
+    blocks, block = np.unique(
+        np.stack([rows, cols], axis=1) // LOOK_PX, axis=0, return_inverse=True
+    )
+    found = np.zeros(len(rows), bool)
+    for number, (top, left) in enumerate(blocks * LOOK_PX):
+        here = block.ravel() == number
+        _, valid = read_window(scene, Window(int(top), int(left), LOOK_PX, LOOK_PX))
+        found[here] = valid[rows[here] - top, cols[here] - left]
+    return found
+
+
+def bad_bands(scene: xr.DataArray, seen: Survey | None = None) -> list[BadBand]:
+    """The bands that are not learnt from, and why.
+
+    Args:
+        scene: The scene.
+        seen: What a survey told; None makes one.
+    """
+    seen = seen or survey(scene)
+    bands = bands_of(scene)
+    water = in_water_vapour(bands.centres_nm) & ~bands.good
+    listed = f"by {scene.attrs.get('bad_band_source', 'bbl')}"
+    bad = []
+    for index, centre in enumerate(bands.centres_nm):
+        if not bands.good[index]:
+            why = "in water vapour" if water[index] else listed
+        elif seen.empty[index]:
+            why = "without data"
+        elif seen.constant[index]:
+            why = "constant"
+        else:
+            continue
+        number = int(scene["band"].values[index]) if "band" in scene.coords else index + 1
+        bad.append(BadBand(number, round(float(centre), 3), why))
+    return bad
+
+
+def kind_of_values(scene: xr.DataArray, seen: Survey) -> str:
+    """What the physical values look like, in words."""
+    if not np.isfinite(seen.high):
+        return "no data"
+    if seen.low >= -0.5 and seen.high <= 2.0:
+        return "reflectance from 0 to 1"
+    if seen.high <= 100.0 and seen.low >= -50.0 and np.issubdtype(scene.dtype, np.floating):
+        return "radiance, or reflectance in per cent"
+    if seen.high <= 20_000.0:
+        return "reflectance x 10000, or counts"
+    return "radiance or counts"

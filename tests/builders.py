@@ -1,0 +1,130 @@
+"""Scene files made in code, for tests of what reads them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import xarray as xr
+from affine import Affine
+from click.testing import CliRunner, Result
+from hsi_geo.cli.main import group
+
+from hsi_geo.io.scene import read_window
+from hsi_geo.tiling import Window
+
+Array = npt.NDArray[Any]
+
+NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+
+
+def write_tif(
+    path: Path,
+    cube: Array,
+    *,
+    tags: dict[str, str] | None = None,
+    band_tags: Sequence[dict[str, str]] = (),
+    imagery: Sequence[dict[str, str]] = (),
+    names: Sequence[str] = (),
+    scales: Sequence[float] = (),
+    offsets: Sequence[float] = (),
+    nodata: float | None = None,
+) -> Path:
+    """Write a (C, H, W) cube with wavelengths wherever asked."""
+    count, height, width = cube.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=count,
+        dtype=cube.dtype.name,
+        crs="EPSG:32633",
+        transform=NORTH_UP,
+        nodata=nodata,
+    ) as file:
+        file.write(cube)
+        file.update_tags(**(tags or {}))
+        if scales:
+            file.scales = scales
+        if offsets:
+            file.offsets = offsets
+        for band, texts in enumerate(band_tags, start=1):
+            file.update_tags(band, **texts)
+        for band, texts in enumerate(imagery, start=1):
+            file.update_tags(band, ns="IMAGERY", **texts)
+        for band, name in enumerate(names, start=1):
+            file.set_band_description(band, name)
+    return path
+
+
+def write_envi(
+    path: Path,
+    cube: Array,
+    *lines: str,
+    gzipped: bool = False,
+    interleave: str = "bsq",
+    header: Path | None = None,
+) -> Path:
+    """Write a (C, H, W) cube as an ENVI cube of int16 with the given header lines."""
+    axes = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (1, 2, 0)}[interleave]
+    raw = cube.astype("<i2").transpose(axes).tobytes()
+    path.write_bytes(gzip.compress(raw) if gzipped else raw)
+    count, height, width = cube.shape
+    text = [
+        "ENVI",
+        f"samples = {width}",
+        f"lines = {height}",
+        f"bands = {count}",
+        "header offset = 0",
+        *(["file compression = 1"] if gzipped else []),
+        "file type = ENVI Standard",
+        "data type = 2",
+        f"interleave = {interleave}",
+        "byte order = 0",
+        "map info = {UTM, 1, 1, 383472.5, 5818302.25, 30, 20, 33, North, WGS-84, units=Meters}",
+        *lines,
+    ]
+    (header or path.with_suffix(".hdr")).write_text("\n".join(text) + "\n")
+    return path
+
+
+def cube_of(bands: int, height: int = 5, width: int = 7, dtype: str = "int16") -> Array:
+    """A cube in which no two values are the same, and none is 0."""
+    return np.arange(1, bands * height * width + 1).reshape(bands, height, width).astype(dtype)
+
+
+def nm_tags(centres: Sequence[float]) -> list[dict[str, str]]:
+    return [{"wavelength": str(nm), "wavelength_units": "Nanometers"} for nm in centres]
+
+
+def physical(scene: xr.DataArray) -> tuple[Array, Array]:
+    """Everything `read_window` says of a whole scene, in the file's order."""
+    return read_window(scene, Window(0, 0, *scene.shape[1:]))
+
+
+CENTRES = (462.0, 551.5, 640.25, 1649.0)
+
+
+# The command line -----------------------------------------------------------------------------
+
+
+def run(*args: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(group, [str(arg) for arg in args])
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every file under a folder with a hash of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,334 @@
+"""Whatever a file says: a result or one sentence, never another exception."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from builders import NORTH_UP, cube_of, write_tif
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.area import read_area
+from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, require_upright
+from hsi_geo.io.shots import burn, make_shots, read_shots
+from hsi_geo.io.survey import bad_bands, survey
+from hsi_geo.tiling import Grid, Window
+
+#: Each example overwrites the files of the one before.
+fuzz = settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+#: Words that break parsers.
+ODD = st.sampled_from(
+    [
+        "", " ", "{}", "{", "}", "{{}}", "nan", "inf", "-inf", "-1", "0", "1e400", "0x10", "1,2",
+        "{1, 2", "{,}", "{1;2;3}", "= =", "\x00", "\udcff", "é", "Ω", "None", "true", "1_000",
+        "99999999999999999999", "9" * 400, "{" + "1, " * 50 + "}",
+    ]
+)  # fmt: skip
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64).map(repr)
+LISTS = st.lists(st.one_of(NUMBERS, st.sampled_from(["462", "0.55", "x"])), max_size=5).map(
+    lambda words: "{" + ", ".join(words) + "}"
+)
+VALUES = st.one_of(ODD, NUMBERS, LISTS, st.text(max_size=12))
+
+
+def result_or_sentence(attempt: Callable[[], object]) -> None:
+    """Let an attempt succeed, or fail with a sentence that names a cure."""
+    try:
+        attempt()
+    except HsiGeoError as error:
+        assert str(error).strip()
+        assert "\n" not in error.message
+        assert error.hint
+
+
+def look_at(path: Path, wavelengths: str | None = None) -> None:
+    """All that info does with a scene."""
+    scene = open_scene(path, wavelengths=wavelengths)
+    bands_of(scene)
+    seen = survey(scene)
+    assert 0.0 <= seen.nodata_share <= 1.0
+    bad_bands(scene, seen)
+    image, valid = read_window(scene, Window(-1, -1, 9, 9))
+    assert np.isfinite(image).all()
+    assert image.shape[1:] == valid.shape
+    require_upright(scene)
+
+
+# Headers --------------------------------------------------------------------------------------
+
+HEADER: dict[str, Any] = {
+    "samples": st.sampled_from(["7", "0", "-7", "100000"]),
+    "lines": st.sampled_from(["5", "0", "2147483648"]),
+    "bands": st.sampled_from(["3", "0", "70000"]),
+    "header offset": st.sampled_from(["0", "9", "-4"]),
+    "data type": st.sampled_from(["2", "1", "4", "5", "6", "12", "15", "77"]),
+    "interleave": st.sampled_from(["bsq", "bil", "bip", "BSQ", "zip"]),
+    "byte order": st.sampled_from(["0", "1", "2"]),
+    "map info": st.sampled_from(
+        [
+            "{UTM, 1, 1, 383472.5, 5818302.25, 30, 20, 33, North, WGS-84, units=Meters}",
+            "{UTM, 1, 1, 383472.5, 5818302.25, 0, 0, 33, North, WGS-84}",
+            "{Arbitrary, 1, 1, 0, 0, 1, 1}",
+            "{UTM, 1, 1, nan, inf, 30, 20, 99, North, WGS-84, rotation=45}",
+            "{}",
+        ]
+    ),
+    "coordinate system string": st.sampled_from(['{PROJCS["x"]}', "{}", "{EPSG:4326}"]),
+    "wavelength units": st.sampled_from(["Nanometers", "um", "Index", "Wavenumber", "furlongs"]),
+    "wavelength": st.sampled_from(["{462, 551.5, 640.25}", "{462, 462, 462}", "{0, 0, 0}"]),
+    "fwhm": st.sampled_from(["{6, 6, 6}", "{0, -1, 6}"]),
+    "bbl": st.sampled_from(["{1, 0, 1}", "{0, 0, 0}"]),
+    "data ignore value": st.sampled_from(["-99", "nan", "1e39"]),
+    "data gain values": st.sampled_from(["{1, 2, 3}", "{0, 0, 0}"]),
+    "reflectance scale factor": st.sampled_from(["10000", "0", "-1"]),
+    "file compression": st.sampled_from(["0", "1"]),
+    "band names": st.sampled_from(["{a, b, c}", "{1 nm, 2 nm}"]),
+}
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> str:
+    """A sound header with one to four things wrong, in any order, or hardly a header at all."""
+    sound = {"samples": "7", "lines": "5", "bands": "3", "data type": "2", "interleave": "bsq"}
+    sound |= {"header offset": "0", "byte order": "0", "wavelength": "{462, 551.5, 640.25}"}
+    for key in draw(st.lists(st.sampled_from(sorted(HEADER)), min_size=1, max_size=4)):
+        sound[key] = draw(st.one_of(HEADER[key], VALUES))
+    lines = [f"{key} = {value}" for key, value in sound.items()]
+    lines += draw(st.lists(VALUES, max_size=2))
+    first = draw(st.sampled_from(["ENVI", "ENVI", "ENVI", "envi", ""]))
+    return "\n".join([first, *draw(st.permutations(lines))])
+
+
+@fuzz
+@given(text=headers(), size=st.sampled_from([210, 210, 210, 1000, 100, 0]))
+def test_any_envi_header(tmp_path: Path, text: str, size: int) -> None:
+    cube = tmp_path / "cube.bsq"
+    cube.write_bytes(cube_of(3).tobytes().ljust(size, b"\1")[:size])
+    cube.with_suffix(".hdr").write_bytes(text.encode("utf-8", "surrogatepass"))
+    result_or_sentence(lambda: look_at(cube))
+
+
+@fuzz
+@given(
+    text=st.one_of(headers(), st.text(max_size=40), VALUES.map(lambda v: f"ENVI\nwavelength={v}"))
+)
+def test_any_header_beside_a_geotiff(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.tif"
+    if not path.exists():
+        write_tif(path, cube_of(3))
+    path.with_suffix(".hdr").write_bytes(text.encode("utf-8", "surrogatepass"))
+    result_or_sentence(lambda: look_at(path))
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["center_wavelength", "full_width_half_max", "wavelength", "bbl", "x"]),
+            inner,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@fuzz
+@given(bands=JSON, envi=JSON, cut=st.integers(0, 3))
+def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, cut: int) -> None:
+    path = tmp_path / "a.tif"
+    if not path.exists():
+        write_tif(path, cube_of(3))
+    item = json.dumps({"properties": {"eo:bands": bands, "envi:metadata": envi}})
+    path.with_suffix(".stac.json").write_text(item[: len(item) - cut])
+    result_or_sentence(lambda: look_at(path))
+
+
+# Wavelengths ----------------------------------------------------------------------------------
+
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
+
+
+@fuzz
+@given(data=st.data())
+def test_any_wavelength_tags(tmp_path: Path, data: st.DataObject) -> None:
+    def text() -> str:
+        return data.draw(st.one_of(NUMBERS, LISTS, PLAIN)).replace("\x00", "")
+
+    keys = st.sampled_from(["wavelength", "wavelengths", "wavelength_units", "fwhm", "bbl"])
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube_of(3),
+        tags={data.draw(keys): text()},
+        band_tags=[{data.draw(keys): text()} for _ in range(3)],
+        imagery=[{"CENTRAL_WAVELENGTH_UM": text()} for _ in range(data.draw(st.integers(0, 3)))],
+        names=[text() for _ in range(3)],
+    )
+    result_or_sentence(lambda: look_at(path))
+
+
+@fuzz
+@given(
+    option=st.one_of(st.text(max_size=30), st.from_regex(r"\A-?[0-9.e+]{0,6}:[0-9.e+na]{0,6}\Z"))
+)
+def test_any_wavelength_option(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "a.tif"
+    if not path.exists():
+        write_tif(path, cube_of(3))
+    result_or_sentence(lambda: look_at(path, option))
+
+
+@fuzz
+@given(
+    content=st.one_of(
+        st.binary(max_size=40), st.lists(NUMBERS, max_size=4).map(lambda n: "\n".join(n).encode())
+    )
+)
+def test_any_wavelength_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.tif"
+    if not path.exists():
+        write_tif(path, cube_of(3))
+    (tmp_path / "nm.txt").write_bytes(content)
+    result_or_sentence(lambda: look_at(path, str(tmp_path / "nm.txt")))
+
+
+@fuzz
+@given(name=st.text(max_size=300))
+def test_any_name(name: str) -> None:
+    result_or_sentence(lambda: read_shots(name))
+    result_or_sentence(lambda: open_scene(name))
+
+
+# Geometries -----------------------------------------------------------------------------------
+
+UTM = CRS.from_epsg(32633)
+CLOSE = st.floats(-5, 25)
+COORDINATES = st.one_of(
+    CLOSE,
+    CLOSE,
+    CLOSE,
+    st.sampled_from([0.0, 12.0, 17.0, math.nan, math.inf, 1e300, -1e18, 5e-324]),
+)
+SPOT = st.tuples(COORDINATES, COORDINATES)
+
+#: NaN does not equal itself: a ring that began with it could not be closed.
+RING = st.tuples(st.tuples(CLOSE, CLOSE), st.lists(SPOT, min_size=2, max_size=6)).map(
+    lambda parts: [parts[0], *parts[1]]
+)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Any:
+    """Geometries of every kind around a grid of 12 x 17 pixels: crossed, flat, empty, far, 3-D."""
+    kind = draw(st.sampled_from(["Point", "LineString", "Polygon", "Multi", "Collection", "None"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NaN among the coordinates
+        if kind == "Point":
+            return draw(st.one_of(SPOT.map(shapely.Point), st.just(shapely.Point())))
+        if kind == "LineString":
+            return shapely.LineString(draw(st.lists(SPOT, min_size=2, max_size=5)))
+        if kind == "Polygon":
+            ring, hole = draw(RING), draw(st.lists(RING, max_size=1))
+            return shapely.Polygon(ring, hole)
+        if kind == "None":
+            return draw(st.sampled_from([None, shapely.Polygon(), shapely.GeometryCollection()]))
+        if kind == "Multi":
+            return shapely.MultiPoint(draw(st.lists(SPOT, max_size=4)))
+        return shapely.GeometryCollection(draw(st.lists(shapes(), max_size=3)))
+
+
+def placed(shape: Any) -> Any:
+    """From (column, row) to the coordinates of the grid."""
+    if shape is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return shapely.transform(
+            shape, lambda xy: xy * [NORTH_UP.a, NORTH_UP.e] + [NORTH_UP.c, NORTH_UP.f]
+        )
+
+
+LABELS = st.one_of(
+    st.lists(st.sampled_from(["a", "b", " ", None]), min_size=5, max_size=5),
+    st.lists(st.sampled_from([1.0, 2.0, 2.5, math.nan]), min_size=5, max_size=5),
+    st.lists(st.integers(-3, 3), min_size=5, max_size=5),
+)
+
+
+@fuzz
+@given(
+    drawn=st.lists(shapes(), min_size=5, max_size=5),
+    labels=LABELS,
+    crs=st.sampled_from([UTM, CRS.from_epsg(4326), None]),
+    all_touched=st.booleans(),
+)
+@pytest.mark.filterwarnings("ignore:.*crs.*:UserWarning", "ignore:invalid value:RuntimeWarning")
+def test_any_shots(
+    tmp_path: Path, drawn: list[Any], labels: list[Any], crs: CRS | None, all_touched: bool
+) -> None:
+    frame = gpd.GeoDataFrame({"class": labels}, geometry=[placed(s) for s in drawn], crs=crs)
+    path = tmp_path / "shots.fgb"
+    path = path.with_suffix(".gpkg")
+    path.unlink(missing_ok=True)
+    frame.to_file(path)
+
+    def attempt() -> None:
+        grid = Grid(12, 17, NORTH_UP, UTM)
+        pixels = burn(read_shots(path), grid, all_touched=all_touched)
+        assert len(pixels)
+        assert ((pixels.rows >= 0) & (pixels.rows < 12)).all()
+        assert ((pixels.cols >= 0) & (pixels.cols < 17)).all()
+        assert len(set(zip(pixels.rows, pixels.cols, strict=True))) == len(pixels)
+
+    result_or_sentence(attempt)
+    result_or_sentence(lambda: read_area(path, Grid(12, 17, NORTH_UP, UTM)))
+
+
+@fuzz
+@given(
+    numbers=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=6, max_size=6),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+def test_any_grid(tmp_path: Path, numbers: list[float], size: tuple[int, int]) -> None:
+    import rasterio
+
+    path = tmp_path / "a.tif"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(
+            path, "w", driver="GTiff", height=size[0], width=size[1], count=2, dtype="int16",
+            crs=UTM.to_wkt(), transform=Affine(*numbers),
+        ) as file:  # fmt: skip
+            file.write(cube_of(2, *size))
+
+    def attempt() -> None:
+        look_at_grid(path)
+
+    result_or_sentence(attempt)
+
+
+def look_at_grid(path: Path) -> None:
+    scene = open_scene(path, wavelengths="400:900")
+    require_upright(scene)
+    grid = grid_of(scene)
+    assert grid.origin_px
+    spots = [grid.transform @ (0.5, 0.5), grid.transform @ (grid.width - 0.5, grid.height - 0.5)]
+    shots = make_shots(gpd.GeoSeries(shapely.points(spots), crs=UTM), ["a", "b"])
+    burn(shots, grid)

@@ -1,0 +1,244 @@
+"""EnMAP and DESIS products as their agencies lay them out: folders, archives, single files."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import Array, cube_of, physical, write_envi, write_tif
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scene import bands_of, grid_of, open_scene
+
+ENMAP = "ENMAP01-____L2A-DT0000001280_20220627T104548Z_001_V010111_20221015T100000Z"
+DESIS = "DESIS-HSI-L2A-DT0483531728_001-20200628T153803-V0210"
+
+#: VNIR rises to 993 nm, SWIR starts anew at 902 nm, as on board; the last band is dead.
+CENTRES = (911.0, 942.0, 993.0, 902.0, 951.0, 1400.0, 2200.0)
+FWHM = (7.0, 7.5, 8.0, 11.0, 11.5, 11.0, 9.0)
+GAINS = (1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4)
+NODATA = -32768
+
+
+def stored() -> Array:
+    cube = cube_of(7) * 10
+    cube[:, 1, 2] = NODATA
+    cube[6] = NODATA
+    return cube
+
+
+def enmap_xml(centres: Sequence[float] = CENTRES) -> str:
+    bands = "".join(
+        f"""<bandID number="{i}"><wavelengthCenterOfBand>{nm}</wavelengthCenterOfBand>
+        <FWHMOfBand>{width}</FWHMOfBand><GainOfBand>{gain}</GainOfBand>
+        <OffsetOfBand>0.5</OffsetOfBand></bandID>"""
+        for i, (nm, width, gain) in enumerate(zip(centres, FWHM, GAINS, strict=False), 1)
+    )
+    statistics = "".join(
+        f"""<bandID number="{i}"><mean>{mean}</mean><stdDeviation>{deviation}</stdDeviation>
+        </bandID>"""
+        for i, (mean, deviation) in enumerate([(3000, 40)] * 6 + [(-1000000, 0)], 1)
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+    <level_X xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><product>
+    <bandStatistics>{statistics}</bandStatistics></product><specific>
+    <bandCharacterisation>{bands}</bandCharacterisation>
+    <vnirProductQuality><expectedChannelsList>1,2,3</expectedChannelsList></vnirProductQuality>
+    <swirProductQuality><expectedChannelsList>4,5,6,7</expectedChannelsList></swirProductQuality>
+    </specific></level_X>"""
+
+
+def desis_xml() -> str:
+    bands = "".join(
+        f"""<band><bandNumber>{i}</bandNumber>
+        <wavelengthWidthOfBand>{width}</wavelengthWidthOfBand>
+        <response>0.1,0.9,0.1</response><wavelengths>{nm - 1},{nm},{nm + 1}</wavelengths>
+        <wavelengthCenterOfBand>{nm}</wavelengthCenterOfBand>
+        <gainOfBand>{gain}</gainOfBand><offsetOfBand>0.5</offsetOfBand></band>"""
+        for i, (nm, width, gain) in enumerate(zip(CENTRES, FWHM, GAINS, strict=True), 1)
+    )
+    geometry = "<band><bandNumber>1</bandNumber></band>" * 7
+    return f"""<hsi_doc><specific><interiorOrientation>{geometry}</interiorOrientation>
+    <bandCharacterisation>{bands}</bandCharacterisation></specific></hsi_doc>"""
+
+
+def write_enmap(folder: Path, xml: str | None = None, name: str = ENMAP) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tif(folder / f"{name}-SPECTRAL_IMAGE.TIF", stored(), nodata=NODATA)
+    (folder / f"{name}-METADATA.XML").write_text(enmap_xml() if xml is None else xml)
+    cloud = np.zeros((1, 5, 7), "uint8")
+    cloud[0, :2] = 1
+    write_tif(folder / f"{name}-QL_QUALITY_CLOUD.TIF", cloud)
+    write_tif(folder / f"{name}-QL_PIXELMASK.TIF", np.ones((7, 5, 7), "uint8"))
+    return folder
+
+
+def write_desis(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tif(folder / f"{DESIS}-SPECTRAL_IMAGE.tif", stored())
+    (folder / f"{DESIS}-METADATA.xml").write_text(desis_xml())
+    flags = np.zeros((10, 5, 7), "uint8")
+    flags[2, 0] = 1
+    write_tif(folder / f"{DESIS}-QL_QUALITY-2.tif", flags)
+    return folder
+
+
+def zipped(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder), "zip", folder.parent, folder.name))
+
+
+def tarred(folder: Path, suffix: str = ".tar.gz") -> Path:
+    path = folder.with_name(folder.name + suffix)
+    with tarfile.open(path, "w:gz" if suffix != ".tar" else "w") as archive:
+        archive.add(folder, arcname=folder.name)
+    return path
+
+
+def upper_zip(folder: Path) -> Path:
+    """As EnMAP's portal spells it."""
+    return zipped(folder).rename(folder.with_suffix(".ZIP"))
+
+
+WAYS: dict[str, Callable[[Path], Path]] = {
+    "folder": lambda folder: folder,
+    "folder above": lambda folder: folder.parent,
+    "metadata": lambda folder: next(f for f in folder.iterdir() if "METADATA" in f.name),
+    "image": lambda folder: next(f for f in folder.iterdir() if "SPECTRAL_IMAGE" in f.name),
+    "zip": zipped,
+    "ZIP": upper_zip,
+    "tar": lambda folder: tarred(folder, ".tar"),
+    "tar.gz": tarred,
+    "tgz": lambda folder: tarred(folder, ".tgz"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("write", "label"), [(write_enmap, "EnMAP L2A"), (write_desis, "DESIS L2A")]
+)
+def test_a_product_opens_whichever_way_it_is_given(
+    tmp_path: Path, write: Callable[[Path], Path], label: str, way: str
+) -> None:
+    path = WAYS[way](write(tmp_path / "orders" / "product [1]"))
+    scene = open_scene(path)
+    assert scene.attrs["driver"] == label
+    assert scene.attrs["source"] == str(path)
+    bands = bands_of(scene)
+    np.testing.assert_array_equal(bands.centres_nm, CENTRES)
+    np.testing.assert_array_equal(bands.fwhm_nm, FWHM)
+    np.testing.assert_array_equal(scene.values, stored())
+    image, valid = physical(scene)
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    expected = stored()[:6] * np.array(GAINS[:6])[:, None, None] + 0.5
+    np.testing.assert_allclose(image[:6, valid], expected[:, valid], rtol=1e-5)
+    assert grid_of(scene).resolution == (30.0, 20.0)
+
+
+def test_enmaps_dead_and_unexpected_bands_are_bad(tmp_path: Path) -> None:
+    good = open_scene(write_enmap(tmp_path / "a"))["good"]
+    np.testing.assert_array_equal(good, [True] * 5 + [False, False])  # water vapour, dead
+    xml = enmap_xml().replace("1,2,3", "1,3")
+    good = open_scene(write_enmap(tmp_path / "b", xml))["good"]
+    np.testing.assert_array_equal(good, [True, False, True, True, True, False, False])
+
+
+def test_overlapping_detectors_interleave_by_wavelength(tmp_path: Path) -> None:
+    bands = bands_of(open_scene(write_enmap(tmp_path / "a")))
+    np.testing.assert_array_equal(bands.centres_nm[bands.in_order()], sorted(CENTRES[:5]))
+
+
+def test_quality_layers_are_named(tmp_path: Path) -> None:
+    flags = [layer.flag for layer in open_scene(write_enmap(tmp_path / "a")).attrs["quality"]]
+    assert flags == ["cloud"]
+    flags = [layer.flag for layer in open_scene(write_desis(tmp_path / "b")).attrs["quality"]]
+    assert flags == ["snow", "haze", "cloud", "cloud over water"]
+
+
+def _no_image(folder: Path) -> None:
+    next(folder.glob("*SPECTRAL_IMAGE*")).unlink()
+    (folder / f"{ENMAP}-SPECTRAL_IMAGE.JPG").write_bytes(b"")
+
+
+def _level_1b(folder: Path) -> None:
+    image = next(folder.glob("*SPECTRAL_IMAGE*"))
+    shutil.copy(image, folder / f"{ENMAP}-SPECTRAL_IMAGE_SWIR.TIF")
+    image.rename(folder / f"{ENMAP}-SPECTRAL_IMAGE_VNIR.TIF")
+
+
+def _two(folder: Path) -> None:
+    write_enmap(folder, name=ENMAP.replace("_001_", "_002_"))
+
+
+def _cut(folder: Path) -> None:
+    path = next(folder.glob("*METADATA*"))
+    path.write_text(path.read_text()[:400])
+
+
+def _other_bands(folder: Path) -> None:
+    next(folder.glob("*METADATA*")).write_text(enmap_xml(CENTRES[:4]))
+
+
+def _no_metadata(folder: Path) -> None:
+    next(folder.glob("*METADATA*")).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_no_image, "has a METADATA.XML and no SPECTRAL_IMAGE; give the whole product"),
+        (_level_1b, "one spectral image a detector, as L1B has; order or download the L2A"),
+        (_two, "holds 2 products: .*; give the METADATA.XML of one of them"),
+        (_cut, "METADATA.XML that cannot be read"),
+        (_other_bands, "has 7 bands and its METADATA.XML describes 4"),
+        (_no_metadata, "is a folder, and neither an EnMAP or DESIS product nor a Zarr"),
+    ],
+)
+def test_a_spoilt_product_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    folder = write_enmap(tmp_path / "product")
+    spoil(folder)
+    with pytest.raises(SceneError, match=message):
+        open_scene(folder)
+
+
+# Other archives -------------------------------------------------------------------------------
+
+
+def test_a_flight_line_in_a_tar_is_read_in_place(tmp_path: Path) -> None:
+    folder = tmp_path / "ang20190624t230039rfl"
+    folder.mkdir()
+    header = ("wavelength units = nm", "wavelength = {462, 551.5, 640.25}")
+    write_envi(folder / "ang20190624t230039_rfl_v2_img", cube_of(3), *header)
+    write_envi(folder / "ang20190624t230039_h2o_v2_img", cube_of(1))
+    scene = open_scene(tarred(folder))
+    np.testing.assert_array_equal(scene["wavelength"], [462.0, 551.5, 640.25])
+    np.testing.assert_array_equal(scene.values, cube_of(3))
+
+
+def test_several_rasters_in_an_archive_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        write_tif(folder / name, cube_of(2))
+    with pytest.raises(SceneError, match=r"holds 2 rasters: tiles/a\.tif, tiles/b\.tif; give one"):
+        open_scene(zipped(folder))
+
+
+def test_an_archive_without_a_raster_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("inner/product.zip", b"...")
+    with pytest.raises(SceneError, match="holds 1 files and no GeoTIFF"):
+        open_scene(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.tar"])
+def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 and then nothing of use" * 9)
+    with pytest.raises(SceneError, match="is no archive that can be read"):
+        open_scene(tmp_path / name)
