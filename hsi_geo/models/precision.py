@@ -41,6 +41,7 @@ def halved[M: nn.Module](network: M, part: str) -> M:
 def half_is_faster(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 in hardware; others would emulate it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.10 or so
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older versions of torch do not tell: float32 is never wrong.
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

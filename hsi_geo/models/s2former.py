@@ -217,7 +217,7 @@ class S2Former(nn.Module):
         # Sums over windows give mean and spread: no window's pixels are laid out for it.
         parts = torch.cat([flat, flat.square(), valid[..., None].float()], dim=-1)
         sums = F.avg_pool2d(parts.movedim(-1, 0)[None], size, stride_px, divisor_override=1)[0]
-        total, square, count = sums.movedim(0, -1).split([G * d, G * d, 1], dim=-1)
+        total, square, count = torch.split(sums.movedim(0, -1), [G * d, G * d, 1], dim=-1)
         mean = total / count.clamp(min=1)
         variance = (square / count.clamp(min=1) - mean.square()).clamp(min=0)
         spread = (variance + 1e-6).sqrt()

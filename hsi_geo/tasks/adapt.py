@@ -18,6 +18,7 @@ import torch
 from hsi_geo.io.scene import SomeScenes, open_scenes
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.progress import LoggingReporter, Reporter
@@ -115,9 +116,10 @@ def adapt(
         staged(finals, overwrite=overwrite) as where,
         computing(device, threads) as on,
         seeded(seed),
+        unpacked(opened, reporter.log) as readable,
     ):
         plots = cut_plots(
-            opened,
+            readable,
             labelled,
             budget_px=recipe.budget_px,
             all_touched=all_touched,

@@ -29,6 +29,7 @@ from hsi_geo.io.scene import (
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
 from hsi_geo.io.survey import bad_bands
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.lattice import LatticeNetwork
 from hsi_geo.progress import LoggingReporter, Reporter
@@ -130,9 +131,12 @@ def predict(
     opened = open_scene(scene, wavelengths=wavelengths)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
-    with staged(paths.all, overwrite=overwrite) as where:
+    with (
+        staged(paths.all, overwrite=overwrite) as where,
+        unpacked([opened], reporter.log) as readable,
+    ):
         record = write_map(
-            opened,
+            readable[0],
             adapted,
             paths.moved(where),
             model_hash=hashlib.sha256(model_bytes(adapted)).hexdigest(),

@@ -72,7 +72,7 @@ def plan_reading(
         rows, cols = max(1, budget_px // width), width
     else:
         rows, cols = high, max(wide, budget_px // high // wide * wide)
-        cols = width if cols >= width else cols
+        cols = min(width, cols)
     if rows > high:
         rows = min(rows, max(MOST_ROWS, high)) // high * high
     rows = min(rows, height)
@@ -206,7 +206,7 @@ class _Column:
                 here = Window(top, inside.col, bottom - top, inside.width).relative_to(extent)
                 part = stored[:, top - first : bottom - first, cols]
                 rows, columns = here.slices
-                image[:, rows, columns], valid[rows, columns] = physical(part, view)
+                image[:, rows, columns], valid[rows, columns], _ = physical(part, view)
         return image, valid
 
     def _forget(self) -> None:
@@ -220,9 +220,7 @@ class _Column:
         self.pieces = kept
 
 
-def _parts(
-    sliding: SlidingWindow, extent: Window, rows: int, cols: int
-) -> Iterator[TileLattice]:
+def _parts(sliding: SlidingWindow, extent: Window, rows: int, cols: int) -> Iterator[TileLattice]:
     """Cut some rows of windows into lattices of a handy size."""
     stride = sliding.tiling.stride_px
     high = min(rows, max(1, int(LATTICE_WINDOWS**0.5)))
