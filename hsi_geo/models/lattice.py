@@ -39,8 +39,7 @@ class LatticeNetwork:
     ) -> None:
         self.encoder = encoder.to(device)
         if half and half_is_faster(device):
-            # Only what is attended is halved: input and head decide over small differences.
-            self.encoder = halved(self.encoder, "blocks")
+            self.encoder = halved(self.encoder)
         self.bands = bands.to(device)
         self.stride_px = stride_px
         self.device = device

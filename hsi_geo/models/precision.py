@@ -8,11 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hsi_geo.models.s2former import Attention, S2Former
+
+#: Attention matrices that are filled together: few enough to stay in a core's cache.
+MATRICES = 16
+
 
 class HalfLinear(nn.Module):
     """A linear layer whose product is taken in bfloat16; float32 goes in and comes out.
 
-    Sums of the residual stream, norms and softmax keep their digits: only what multiplies loses.
+    Sums of the residual stream and norms keep their digits: only what multiplies loses some.
 
     Args:
         linear: The layer; not changed.
@@ -25,17 +30,73 @@ class HalfLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., D), float32."""
-        return F.linear(x.bfloat16(), self.weight, self.bias).float()
+        return self.product(x).float()
+
+    def product(self, x: Tensor) -> Tensor:
+        """(..., C) to (..., D), bfloat16."""
+        return F.linear(x.bfloat16(), self.weight, self.bias)
 
 
-def halved[M: nn.Module](network: M, part: str) -> M:
-    """A copy of a network, of which one part's linear layers multiply in half precision."""
-    network = copy.deepcopy(network)
-    for module in list(network.get_submodule(part).modules()):
+class HalfAttention(nn.Module):
+    """`Attention` in bfloat16 from queries to mixed values; float32 goes in and comes out.
+
+    Args:
+        attention: Not changed.
+    """
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.heads = attention.heads
+        self.norm, self.context_norm = attention.norm, attention.context_norm
+        self.query, self.key_value = HalfLinear(attention.query), HalfLinear(attention.key_value)
+        self.out = HalfLinear(attention.out)
+
+    def forward(self, tokens: Tensor, context: Tensor, hide: Tensor | None) -> Tensor:
+        """See `Attention.forward`."""
+        B, T, D = tokens.shape
+        split = (B, -1, self.heads, D // self.heads)
+        scale = (D // self.heads) ** -0.5
+        q = self.query.product(self.norm(tokens)).mul_(scale).view(split).transpose(1, 2)
+        k, v = self.key_value.product(self.context_norm(context)).chunk(2, dim=-1)
+        k, v = k.view(split).transpose(1, 2), v.view(split).transpose(1, 2)
+        size = max(1, MATRICES // self.heads)  # windows that are attended to together
+        biases = _split_bias(hide, B, size)
+        parts = zip(*(torch.split(x, size) for x in (q, k, v)), biases, strict=True)
+        seen = torch.cat([_attend(*part) for part in parts])
+        mixed: Tensor = self.out(seen.transpose(1, 2).reshape(B, T, D))
+        return mixed
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, hide: Tensor | None) -> Tensor:
+    """(b, heads, T, d) seen by scaled queries; libraries' own kernels are slower for short d."""
+    likeness = q @ k.transpose(-1, -2)
+    if hide is not None:
+        likeness = likeness + hide.bfloat16()
+    seen: Tensor = likeness.softmax(dim=-1) @ v
+    return seen
+
+
+def _split_bias(hide: Tensor | None, batch: int, size: int) -> list[Tensor | None]:
+    """One part for each part of the batch; a bias of length 1 goes with all."""
+    parts = -(-batch // size)
+    if hide is None or len(hide) == 1:
+        return [hide] * parts
+    return list(torch.split(hide, size))
+
+
+def halved(encoder: S2Former) -> S2Former:
+    """A copy of an encoder whose blocks multiply in half precision.
+
+    Only what attends is halved: the entry by wavelength decides over small differences.
+    """
+    encoder = copy.deepcopy(encoder)
+    for module in list(encoder.blocks.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.Linear):
+            if isinstance(child, Attention):
+                setattr(module, name, HalfAttention(child))
+            elif isinstance(child, nn.Linear):
                 setattr(module, name, HalfLinear(child))
-    return network
+    return encoder
 
 
 def half_is_faster(device: torch.device) -> bool:

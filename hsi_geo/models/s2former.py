@@ -214,15 +214,17 @@ class S2Former(nn.Module):
         G, d, size = self.config.groups, self.config.group_width, self.config.window_px
         groups, cover = self.condense(image[None], valid[None], bands)  # (1, N, G, d), (G,)
         flat = groups.view(*valid.shape, G * d)
-        # Sums over windows give mean and spread: no window's pixels are laid out for it.
-        parts = torch.cat([flat, flat.square(), valid[..., None].float()], dim=-1)
-        sums = F.avg_pool2d(parts.movedim(-1, 0)[None], size, stride_px, divisor_override=1)[0]
-        total, square, count = torch.split(sums.movedim(0, -1), [G * d, G * d, 1], dim=-1)
-        mean = total / count.clamp(min=1)
-        variance = (square / count.clamp(min=1) - mean.square()).clamp(min=0)
-        spread = (variance + 1e-6).sqrt()
-        shape = (*count.shape[:2], G, d)
-        both = torch.cat([mean.view(shape), spread.view(shape)], dim=-1)
+
+        def summed(values: Tensor) -> Tensor:
+            """(H, W, ...) to (R, Q, ...): over windows, rows first."""
+            rows = values.unfold(0, size, stride_px).sum(dim=-1)
+            return rows.unfold(1, size, stride_px).sum(dim=-1)
+
+        count = summed(valid.float()).clamp(min=1)[..., None]
+        mean = summed(flat) / count
+        variance = (summed(flat.square()) / count - mean.square()).clamp(min=0)
+        shape = (*mean.shape[:2], G, d)
+        both = torch.cat([mean.view(shape), (variance + 1e-6).sqrt().view(shape)], dim=-1)
         return LatticeTokens(self.pixel_token(flat), self.group_token(both), cover > 0)
 
     def encode(self, tokens: Tokens, valid: Tensor) -> Tensor:

@@ -137,5 +137,5 @@ def mean(sums: Tensor) -> Tensor:
 def _ran_out_of_memory(error: BaseException) -> bool:
     """On a GPU torch has a class for it, on the CPU only words."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "not enough memory" in str(error) or "alloc" in str(error)
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
     )

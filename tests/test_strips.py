@@ -1,0 +1,202 @@
+"""Reading in strips: within the budget, nearly nothing twice, and in any order of a file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from hsi_geo.io.scene import open_scene, spectral_view
+from hsi_geo.tasks.sliding import SlidingWindow, each_window
+from hsi_geo.tasks.strips import Strips, ahead, behind, plan_reading
+from hsi_geo.tiling import Tiling, Window
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+
+
+# The plan -------------------------------------------------------------------------------------
+
+
+@given(
+    shape=st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
+    block=st.tuples(st.integers(1, 1024), st.integers(1, 20_000)),
+    pixel_bytes=st.integers(1, 5000),
+    max_memory=st.integers(1, 1 << 32),
+)
+def test_a_plan_is_within_the_scene(
+    shape: tuple[int, int], block: tuple[int, int], pixel_bytes: int, max_memory: int
+) -> None:
+    plan = plan_reading(shape, block, pixel_bytes, max_memory)
+    assert 1 <= plan.rows <= shape[0]
+    assert 1 <= plan.cols <= shape[1]
+    assert plan.cols == shape[1] or plan.cols % min(block[1], shape[1]) == 0
+    rim = 2 * min(block[1], shape[1])
+    least = min(block[0], shape[0]) * (min(block[1], shape[1]) + rim)
+    if plan.cols == shape[1] and block[1] >= shape[1]:
+        least = shape[1]
+    room = max(max_memory, pixel_bytes * least)
+    assert plan.rows * plan.cols * pixel_bytes <= room
+
+
+@pytest.mark.parametrize(
+    ("block", "files"),
+    [((256, 256), 1.3), ((128, 128), 1.3), ((1, 10_000), 1.0), ((16, 10_000), 1.0)],
+)
+def test_a_large_scene_is_hardly_read_twice(block: tuple[int, int], files: float) -> None:
+    """10,000 x 10,000 x 200 in 16 bit with 10 classes, by default memory."""
+    pixel_bytes = 2 * 200 * 2 + 12 * 11
+    plan = plan_reading((10_000, 10_000), block, pixel_bytes, 1 << 30)
+    assert plan.bytes < 1.2 * (1 << 30)
+    assert plan.rows % block[0] == 0
+    rim = 0 if plan.cols == 10_000 else 2 * block[1]
+    assert (plan.cols + rim) / plan.cols <= files
+
+
+# The strips -----------------------------------------------------------------------------------
+
+
+def count_of_values(image: Tensor, valid: Tensor) -> Tensor:
+    """A network that puts out each pixel's first band, and 1."""
+    return torch.stack([image[:, 0], torch.ones_like(image[:, 0])], dim=1)
+
+
+@pytest.mark.parametrize("block", [(1, 33), (8, 8), (16, 16), (7, 5)])
+@pytest.mark.parametrize("stride", [8, 6])
+def test_strips_cover_the_scene_once(
+    make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch, block: tuple[int, int], stride: int
+) -> None:
+    scene = make_scene(height=41, width=33, bands=6)
+    view = spectral_view(open_scene(scene.path))
+    tiling = Tiling(8, stride)
+    sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    monkeypatch.setattr("hsi_geo.tasks.strips.block_of", lambda view: block)
+    monkeypatch.setattr("hsi_geo.tasks.strips.LEAST_ROWS", 1)
+    seen = np.zeros((41, 33), int)
+    values = np.zeros((41, 33), np.float32)
+    has_data = np.zeros((41, 33), bool)
+    for window, outputs, valid in Strips(sliding, 1, lambda window: None):
+        seen[window.slices] += 1
+        values[window.slices] = outputs[0]
+        has_data[window.slices] = valid
+    assert (seen == 1).all()
+    whole, valid = sliding.block(Window(0, 0, 41, 33))
+    np.testing.assert_array_equal(has_data, valid)
+    np.testing.assert_allclose(values, whole[0], rtol=1e-5, atol=1e-6)
+
+
+def test_rows_are_read_once(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is stored row by row, whatever the halo."""
+    scene = make_scene(height=41, width=33, bands=6)
+    view = spectral_view(open_scene(scene.path))
+    read: list[int] = []
+    original = type(view).__getitem__
+
+    def spied(self: Any, key: Any) -> Any:
+        if isinstance(key, tuple) and len(key) == 3 and isinstance(key[1], slice):
+            read.extend(range(*key[1].indices(41)))
+        return original(self, key)
+
+    monkeypatch.setattr(type(view), "__getitem__", spied)
+    monkeypatch.setattr("hsi_geo.tasks.strips.block_of", lambda view: (1, 33))
+    tiling = Tiling(8, 6)
+    sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    assert sum(window.height for window, _, _ in Strips(sliding, 1, lambda window: None)) == 41
+    assert read == list(range(41))
+
+
+def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> None:
+    scene = make_scene(height=41, width=33, bands=6)
+    view = spectral_view(open_scene(scene.path))
+    tiling, ran = Tiling(8, 8), []
+
+    def network(image: Tensor, valid: Tensor) -> Tensor:
+        ran.append(len(image))
+        return count_of_values(image, valid)
+
+    def corner(window: Window) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        rows, cols = np.indices(window.shape)
+        return np.asarray((rows + window.row < 1) & (cols + window.col < 1))
+
+    sliding = SlidingWindow(view, tiling, each_window(network, tiling), 2)
+    for _ in Strips(sliding, 1 << 20, corner):
+        pass
+    assert sum(ran) == 1
+
+
+@pytest.mark.parametrize("message", ["DefaultCPUAllocator: not enough memory", None])
+def test_batches_that_do_not_fit_are_halved(make_scene: MakeScene, message: str | None) -> None:
+    scene = make_scene(height=41, width=33, bands=6)
+    view = spectral_view(open_scene(scene.path))
+    tiling, sizes = Tiling(8, 6), []
+
+    def tight(image: Tensor, valid: Tensor) -> Tensor:
+        if len(image) > 5:
+            raise RuntimeError(message) if message else torch.OutOfMemoryError()
+        sizes.append(len(image))
+        return count_of_values(image, valid)
+
+    roomy = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    sliding = SlidingWindow(view, tiling, each_window(tight, tiling), 2)
+    window = Window(0, 0, 41, 33)
+    np.testing.assert_array_equal(sliding.block(window)[0], roomy.block(window)[0])
+    assert max(sizes) == 4
+
+
+def test_other_failures_are_not_taken_for_a_lack_of_memory(make_scene: MakeScene) -> None:
+    view = spectral_view(open_scene(make_scene(bands=6).path))
+
+    def broken(image: Tensor, valid: Tensor) -> Tensor:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    tiling = Tiling(8, 6)
+    with pytest.raises(RuntimeError, match="multiplied"):
+        SlidingWindow(view, tiling, each_window(broken, tiling), 2).block(Window(0, 0, 9, 9))
+
+
+# Beside each other ----------------------------------------------------------------------------
+
+
+def test_jobs_ahead_keep_their_order_and_run_elsewhere() -> None:
+    threads = []
+
+    def job(number: int) -> int:
+        threads.append(threading.current_thread())
+        return number
+
+    with ahead([lambda n=n: job(n) for n in range(5)]) as results:  # type: ignore[misc]
+        assert list(results) == [0, 1, 2, 3, 4]
+    assert threading.current_thread() not in threads
+    with ahead([]) as results:
+        assert list(results) == []
+
+
+def test_what_fails_behind_is_told() -> None:
+    def job(number: int) -> None:
+        if number == 1:
+            raise OSError("disk full")
+
+    done = []
+    with pytest.raises(OSError, match="disk full"), behind(job) as call:
+        for number in range(3):
+            call(number)
+            done.append(number)
+    assert done == [0, 1]
+    with pytest.raises(OSError, match="disk full"), behind(job) as call:
+        call(1)
+
+
+def test_calls_behind_are_over_when_the_block_is_left(tmp_path: Path) -> None:
+    seen: list[int] = []
+    with behind(seen.append) as call:
+        for number in range(20):
+            call(number)
+    assert seen == list(range(20))
