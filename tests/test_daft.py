@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -308,38 +309,53 @@ def test_a_scene_smaller_than_a_window(
 # Through noise --------------------------------------------------------------------------------
 
 
+@dataclass
+class Seen:
+    """What the network gets and says of a batch."""
+
+    image: Tensor
+    tokens: Tensor
+    logits: Tensor
+
+
 def seen(
-    plots: Plots, noise: list[float], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Pixel tokens and logits of a batch, with noise and without."""
+    plots: Plots, noise: list[float], light: float, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Seen, Seen]:
+    """A batch through noise and in another light, and as it is."""
     classifier = fresh()
     bands = band_map(SMALL, plots.spectral, plots.spectral.centres_nm)
     teacher = knows(everywhere(plots, 0.2, 0.3, 0.5))
     batch = windows(plots, teacher, Lesson(batch=len(noise))).draw()
     batch = module._Batch(batch.image, batch.valid, batch.target, torch.tensor(noise))
-    tokens = []
-    encode = classifier.backbone.encode
+    images, tokens = [], []
+    embed, encode = classifier.backbone.embed, classifier.backbone.encode
+
+    def looking(image: Tensor, *rest: Any) -> Any:
+        images.append(image)
+        return embed(image, *rest)
 
     def listening(given: Any, valid: Tensor) -> Tensor:
         tokens.append(given.pixels)
         return encode(given, valid)
 
+    monkeypatch.setattr(classifier.backbone, "embed", looking)
     monkeypatch.setattr(classifier.backbone, "encode", listening)
     with torch.no_grad(), seeded(0):
-        disturbed = module._through_noise(classifier, batch, bands)
+        disturbed = module._through_noise(classifier, batch, bands, light)
         plain = classifier(batch.image, batch.valid, bands)
-    return tokens[0], tokens[1], disturbed, plain
+    return Seen(images[0], tokens[0], disturbed), Seen(images[1], tokens[1], plain)
 
 
 def test_clean_windows_among_noisy_ones_are_seen_as_they_are(
     plots: Plots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noisy, plain, logits, as_is = seen(plots, [0.0, 1.0, 0.0, 0.25], monkeypatch)
+    noisy, plain = seen(plots, [0.0, 1.0, 0.0, 0.25], 0.1, monkeypatch)
     for window in (0, 2):
-        assert torch.equal(noisy[window], plain[window])
-        torch.testing.assert_close(logits[window], as_is[window])
+        assert torch.equal(noisy.image[window], plain.image[window])
+        assert torch.equal(noisy.tokens[window], plain.tokens[window])
+        torch.testing.assert_close(noisy.logits[window], plain.logits[window])
     for window in (1, 3):
-        assert (logits[window] - as_is[window]).abs().mean() > 0.01
+        assert (noisy.logits[window] - plain.logits[window]).abs().mean() > 0.01
 
 
 @pytest.mark.parametrize("amount", [0.25, 1.0, 3.0])
@@ -347,13 +363,30 @@ def test_noise_keeps_the_size_of_tokens(
     plots: Plots, monkeypatch: pytest.MonkeyPatch, amount: float
 ) -> None:
     """And leaves as much of them as it says, in each of their numbers."""
-    noisy, plain, _, _ = seen(plots, [amount] * 40, monkeypatch)
+    noisy, plain = seen(plots, [amount] * 40, 0.0, monkeypatch)
     for number in range(SMALL.width):
-        before, after = plain[..., number].flatten(), noisy[..., number].flatten()
+        before, after = plain.tokens[..., number].flatten(), noisy.tokens[..., number].flatten()
         centred = after - before.mean() / np.sqrt(1 + amount**2)
         assert centred.std() == pytest.approx(before.std().item(), rel=0.1)
         left = torch.corrcoef(torch.stack([before, after]))[0, 1].item()
         assert left == pytest.approx(1 / np.sqrt(1 + amount**2), abs=0.06)
+
+
+@pytest.mark.parametrize("light", [0.0, 0.1, 0.3])
+def test_light_falls_on_a_window_as_a_whole(
+    plots: Plots, monkeypatch: pytest.MonkeyPatch, light: float
+) -> None:
+    """All its values in all bands take one factor, which deviates more the more noise there is."""
+    noise = [0.0] * 20 + [0.5] * 150 + [1.0] * 150
+    dim, plain = seen(plots, noise, light, monkeypatch)
+    there = (plain.image != 0).flatten(1)
+    ratios = dim.image.flatten(1) / plain.image.flatten(1)
+    factors = torch.stack([ratio[at].median() for ratio, at in zip(ratios, there, strict=True)])
+    torch.testing.assert_close(dim.image, plain.image * factors[:, None, None, None])
+    assert (factors[:20] == 1.0).all()
+    for amount, of_these in ((0.5, factors[20:170]), (1.0, factors[170:])):
+        assert of_these.mean().item() == pytest.approx(1.0, abs=0.3 * light * amount)
+        assert of_these.std().item() == pytest.approx(light * amount, rel=0.2)
 
 
 # The student and the one that follows it ------------------------------------------------------
