@@ -74,6 +74,7 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path) -> None:
     assert all(done <= total for _, done, total in recorder.stages)
     assert recorder.stages[-1] == ("map", 37 * 53, 37 * 53)
     assert result.accuracy.oa is not None
+    assert 0.0 <= result.record["adaptation"]["found"]["context_px"] <= 4.0
     assert not recorder.warnings
 
 

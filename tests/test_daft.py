@@ -78,7 +78,7 @@ def plots(planted: Planted, tmp_path: Path) -> Plots:
 
 
 def knows(*steps: Posterior) -> Teacher:
-    return Teacher(steps, Accuracy.unknown("made up"), 0.0, 0.0)
+    return Teacher(steps, Accuracy.unknown("made up"), 0.0)
 
 
 def everywhere(plots: Plots, *shares: float) -> Posterior:

@@ -11,7 +11,7 @@ Letters for shapes: N pixels of all plots, n shots among them, K classes of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,13 +85,11 @@ class Teacher:
             is the probability of something unlike any shot.
         accuracy: Estimated from held-out shots.
         context_px: Mean standard deviation of the filters, as weighted: what the scene bears.
-        trust: Weight of all graphs together.
     """
 
     steps: tuple[FloatArray, ...]
     accuracy: Accuracy
     context_px: float
-    trust: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,11 +132,6 @@ class _Voice:
             _normal(self.held_out * other.held_out**power),
         )
 
-    def likelihood(self, shots: _Shots) -> float:
-        """Logarithmic, of all held-out shots."""
-        given = self.held_out[shots.held, shots.labels[shots.held]]
-        return float(np.log(np.maximum(given, LEAST)).sum())
-
 
 def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) -> Teacher:
     """Make the teacher of some plots.
@@ -158,11 +151,8 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
     context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
     reached = [list(_graph_voices(table, shots)) for table in _compared(views, plots.places_px)]
-    steps, trust = [heads], 0.0
-    evolved = heads
-    for at in range(len(STOPS)):
-        evolved, trust = _evolve(heads, [graph[at] for graph in reached], shots)
-        steps.append(evolved)
+    steps = [heads]
+    steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
     familiar, held_familiar = _familiarity(views[CONTEXTS_PX.index(FAMILIAR_PX)].table, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
@@ -172,18 +162,17 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
             _in_all_classes(_normal(posterior**power), familiar, shots, len(plots.classes))
             for posterior, power in zip(posteriors, sharpness, strict=True)
         ),
-        _score(evolved, shots, shares),
+        _score(steps[-1], shots, shares),
         context,
-        trust,
     )
 
 
-def _evolve(heads: _Voice, graphs: list[_Voice], shots: _Shots) -> tuple[_Voice, float]:
-    """The heads' posterior times what graphs tell, and how far graphs were trusted."""
+def _evolve(heads: _Voice, graphs: list[_Voice], shots: _Shots) -> _Voice:
+    """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
     candidates = [heads]
     candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
-    evolved, weights = _mix(candidates, shots, GRAPHS_SHARPNESS)
-    return evolved, float(weights[1:].sum())
+    evolved, _ = _mix(candidates, shots, GRAPHS_SHARPNESS)
+    return evolved
 
 
 # What is looked at ----------------------------------------------------------------------------
@@ -362,29 +351,19 @@ def _by_order(labels: IntArray) -> IntArray:
 
 
 def _listen(view: _View, shots: _Shots) -> _Voice:
-    """Fit a head on all shots, and one without each fold."""
+    """Fit a head on all shots, and one without each fold; no fold has all shots of a class."""
 
-    def fit(chosen: npt.NDArray[np.bool_]) -> Callable[[FloatArray], FloatArray]:
-        labels = shots.labels[chosen]
-        posterior = np.zeros(len(shots.present), np.float32)
-        if len(np.unique(labels)) < 2:
-            posterior[labels[0]] = 1.0
-            return lambda table: np.tile(posterior, (len(table), 1))
+    def name(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
+        """(M, K') of rows of the table, by a head fitted to some of the shots."""
         head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
-        head.fit(view.table[shots.rows[chosen]].astype(np.float64), labels)
-
-        def name(table: FloatArray) -> FloatArray:
-            named = np.zeros((len(table), len(shots.present)), np.float32)
-            named[:, head.classes_] = head.predict_proba(table)
-            return named
-
-        return name
+        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
+        return np.asarray(head.predict_proba(view.table[rows]), np.float32)
 
     held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
         test = shots.folds == fold
-        held_out[test] = fit(~test)(view.table[shots.rows[test]])
-    return _Voice(fit(np.ones(len(shots.rows), bool))(view.table), held_out)
+        held_out[test] = name(shots.rows[test], ~test)
+    return _Voice(name(slice(None), np.ones(len(shots.rows), bool)), held_out)
 
 
 def _graph_voices(table: FloatArray, shots: _Shots) -> Iterator[_Voice]:
