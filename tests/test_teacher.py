@@ -22,9 +22,11 @@ from hsi_geo.io.shots import Shots, make_shots, read_shots
 from hsi_geo.models.diffusion import evidence
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.tasks import teacher as module
+from hsi_geo.tasks import views
 from hsi_geo.tasks.features import scene_features
 from hsi_geo.tasks.plots import Plots, cut_plots
-from hsi_geo.tasks.teacher import FOLDS, STOPS, Teacher, encode_plots, learn_teacher
+from hsi_geo.tasks.teacher import FOLDS, STOPS, Teacher, learn_teacher
+from hsi_geo.tasks.views import CONTEXTS_PX, View, encode_plots, views_of
 from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -104,7 +106,7 @@ def check(teacher: Teacher, plots: Plots) -> None:
         np.testing.assert_allclose(step.sum(axis=1), 1.0, rtol=1e-5)
         np.testing.assert_array_equal(step[rows], np.eye(classes + 1)[labels[rows]])
         assert not np.delete(step, possible, axis=1).any()
-    assert min(module.CONTEXTS_PX) <= teacher.context_px <= max(module.CONTEXTS_PX)
+    assert min(CONTEXTS_PX) <= teacher.context_px <= max(CONTEXTS_PX)
 
 
 # What it knows --------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
     check(teacher, plots)
     assert teacher.accuracy.oa is None
     assert right(plots, teacher.steps[-1], planted) > 0.95
-    assert teacher.context_px == pytest.approx(2 * sum(module.CONTEXTS_PX) / 9)
+    assert teacher.context_px == pytest.approx(2 * sum(CONTEXTS_PX) / 9)
 
 
 # Polygons -------------------------------------------------------------------------------------
@@ -280,7 +282,7 @@ def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> No
 
 
 def heads(table: module.FloatArray, shots: Any) -> Any:
-    return module._listen(module._View(table, 1.0, 0.0), shots)
+    return module._listen(View(table, 1.0, 0.0), shots)
 
 
 def graphs(table: module.FloatArray, shots: Any) -> Any:
@@ -291,7 +293,7 @@ def graphs(table: module.FloatArray, shots: Any) -> Any:
 def heard(planted: Planted, shots: Path) -> tuple[module.FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     plots = cut(planted.path, shots)
-    view = next(module._views(plots, None, CPU))
+    view = next(views_of(plots, None, CPU))
     return view.table, module._shots_of(plots)
 
 
@@ -451,7 +453,7 @@ def test_a_graph_is_heard_as_far_as_held_out_shots_bear_it_out() -> None:
 # What is looked at ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("context_px", module.CONTEXTS_PX)
+@pytest.mark.parametrize("context_px", CONTEXTS_PX)
 def test_filters_do_not_look_into_holes(context_px: float) -> None:
     generator = np.random.default_rng(4)
     valid = generator.random((19, 31)) > 0.3
@@ -459,7 +461,7 @@ def test_filters_do_not_look_into_holes(context_px: float) -> None:
     inside[:, :5] = False
     values = generator.normal(size=(3, 1, 1)).astype(np.float32)
     cube = np.where(valid, values, np.float32(1e4))
-    table = module._table([cube], [valid], [inside], context_px)
+    table = views._table([cube], [valid], [inside], context_px)
     assert table.shape == (inside.sum(), 3)
     assert np.allclose(table, values[:, 0, 0], rtol=1e-4)
 
