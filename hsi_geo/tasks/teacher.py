@@ -18,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
 from hsi_geo.models.diffusion import evidence, spread, towards_shares, walk_over_nearest
@@ -235,18 +238,13 @@ def _mix(
     truth = shots.labels[:, None]
     given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]
     likelihoods = np.log(np.maximum(np.stack(given), LEAST))  # (voices, n)
-    weights = _softmax(sharpness * likelihoods[:, shots.held].sum(axis=1))
+    weights = softmax(sharpness * likelihoods[:, shots.held].sum(axis=1))
     held_out = np.zeros_like(voices[0].held_out)
     for fold in np.unique(shots.folds[shots.held]):
         own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        honest = _softmax(sharpness * likelihoods[:, others].sum(axis=1))
+        honest = softmax(sharpness * likelihoods[:, others].sum(axis=1))
         held_out[own] = _sum(honest, [voice.held_out[own] for voice in voices])
     return _Voice(_sum(weights, [voice.everywhere for voice in voices]), held_out), weights
-
-
-def _softmax(logarithms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    weights = np.exp(logarithms - logarithms.max())
-    return np.asarray(weights / weights.sum())
 
 
 def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
@@ -261,27 +259,19 @@ def _familiarity(table: FloatArray, shots: _Shots) -> tuple[FloatArray, FloatArr
     the nearest one of another fold, and is a half at `FAR` of them.
     """
     at_shots = table[shots.rows]
-    between = _distances(at_shots, at_shots)
+    between = euclidean_distances(at_shots)
     between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
     held = between.min(axis=1)
     known = np.isfinite(held)
     unit = FAR * float(np.median(held[known])) if known.any() else 0.0
     if unit == 0.0:  # nothing tells how far shots lie apart
         return np.ones(len(table), np.float32), np.ones(len(held), np.float32)
-    nearest = np.concatenate(
-        [_distances(part, at_shots).min(axis=1) for part in np.array_split(table, 16)]
-    )
+    _, nearest = pairwise_distances_argmin_min(table, at_shots)
     return _falling(nearest / unit), _falling(np.where(known, held, 0.0) / unit)
 
 
 def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
     return np.asarray(1.0 / (1.0 + distance**FALL), np.float32)
-
-
-def _distances(rows: FloatArray, others: FloatArray) -> FloatArray:
-    """(N, M) Euclidean."""
-    squares = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :]
-    return np.asarray(np.sqrt(np.maximum(squares - 2.0 * rows @ others.T, 0.0)), np.float32)
 
 
 def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: _Shots) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter
+from sklearn.preprocessing import StandardScaler
 
 from hsi_geo.errors import SceneError
 from hsi_geo.models.classifier import band_map
@@ -99,7 +100,7 @@ def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> It
         (by_context[1.0].table, 0.02),
         (views[-1].table, 0.0),
     ):
-        unit = table / np.sqrt(max((table.astype(np.float64) ** 2).sum(axis=1).mean(), 1e-30))
+        unit = table / np.sqrt(_mean_square(table))
         parts = [unit, place * places_px] if place else [unit]
         yield np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -195,12 +196,13 @@ def _table(
 
 def _sized(table: FloatArray) -> FloatArray:
     """Scaled as a whole, so that squares of a row add up to `SIZE` in the mean."""
-    square = float((table.astype(np.float64) ** 2).sum(axis=1).mean())
-    return np.asarray(table * np.float32(np.sqrt(SIZE / max(square, 1e-30))))
+    return np.asarray(table * np.float32(np.sqrt(SIZE / _mean_square(table))))
+
+
+def _mean_square(table: FloatArray) -> float:
+    """What the squares of a row add up to in the mean, at least next to nothing."""
+    return max(float((table.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
 
 
 def _standard(spectra: npt.NDArray[np.float64]) -> FloatArray:
-    spread_ = spectra.std(axis=0)
-    return ((spectra - spectra.mean(axis=0)) / np.where(spread_ > 0, spread_, 1.0)).astype(
-        np.float32
-    )
+    return np.asarray(StandardScaler().fit_transform(spectra), np.float32)
