@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsi_geo.errors import ModelFileError, OptionError
-from hsi_geo.tasks import benchmark as module
 from hsi_geo.tasks.baselines import BASELINES, Pixels
-from hsi_geo.tasks.benchmark import (
-    benchmark,
+from hsi_geo.tasks.benchmark import benchmark
+from hsi_geo.tasks.benchmark_tables import summary
+from hsi_geo.tasks.protocol import (
+    BLOCKS_ALONG,
     calibration_error,
     draw_blocked,
     draw_shots,
     reliability,
-    summary,
 )
 
 CHEAP = ("svm", "logistic-regression")
@@ -61,7 +61,7 @@ def test_the_protocol_of_the_literature_is_kept() -> None:
 def test_blocked_shots_and_test_pixels_share_no_block(seed: int, per_class: int) -> None:
     labels = patches(seed)
     shots, test = draw_blocked(labels, per_class, seed)
-    side = max(labels.shape) // module.BLOCKS_ALONG
+    side = max(labels.shape) // BLOCKS_ALONG
 
     def blocks(flat: npt.NDArray[np.int64]) -> set[tuple[int, int]]:
         rows, cols = np.divmod(flat, labels.shape[1])

@@ -13,7 +13,7 @@ from torch import Tensor
 from hsi_geo.io.scene import grid_of, spectral_view
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.benchmark import draw_shots
+from hsi_geo.tasks.protocol import draw_shots
 from hsi_geo.tasks.sliding import SlidingWindow
 from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Tiling
@@ -56,7 +56,7 @@ def linear_head_accuracy(
     Args:
         features: (D, H, W).
         labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class, drawn as in `benchmark.draw_shots`.
+        per_class: Shots a class, drawn as in `protocol.draw_shots`.
         seed: Of the draw.
         strength: Inverse of the regularisation.
 
