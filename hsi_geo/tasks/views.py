@@ -18,11 +18,9 @@ from scipy.ndimage import gaussian_filter
 from sklearn.preprocessing import StandardScaler
 
 from hsi_geo.errors import SceneError
-from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.features import sliding_encoder
 from hsi_geo.tasks.plots import Plots
-from hsi_geo.tasks.sliding import SlidingWindow
-from hsi_geo.tiling import Tiling
 
 #: Standard deviations in pixels of the Gaussian filters that pixels are seen through.
 CONTEXTS_PX = (0.0, 1.0, 2.0, 4.0)
@@ -145,21 +143,8 @@ def _of_equal_variance(
 
 def encode_plots(plots: Plots, encoder: S2Former, device: torch.device) -> list[FloatArray]:
     """(D, h, w) features of each plot's reach, blended over windows that overlap by half."""
-    spectral, size = plots.spectral, encoder.config.window_px
-    bands = band_map(encoder.config, spectral, spectral.centres_nm).to(device)
-    on_device = encoder.to(device)
-
-    def network(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = on_device(image.to(device), valid.to(device), bands)
-        return features.cpu()
-
-    tiling = Tiling(size, max(1, size // 2))
-    return [
-        SlidingWindow(plots.views[plot.scene], tiling, network, encoder.config.width).block(
-            plot.reach
-        )[0]
-        for plot in plots.plots
-    ]
+    by_scene = [sliding_encoder(v, encoder, plots.spectral, device) for v in plots.views]
+    return [by_scene[plot.scene].block(plot.reach)[0] for plot in plots.plots]
 
 
 def centre_and_scale(plots: Plots, features: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
