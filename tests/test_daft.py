@@ -19,6 +19,7 @@ from hsi_geo.io.scene import grid_of, open_scenes
 from hsi_geo.io.shots import read_shots
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks import daft as module
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.daft import Lesson, Target, fine_tune
@@ -29,6 +30,7 @@ from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
 from hsi_geo.tiling import Tiling
 
 Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
 MakeScene = Callable[..., Planted]
 Posterior = npt.NDArray[np.float32]
 
@@ -44,22 +46,6 @@ def short(**options: Any) -> Lesson:
     return Lesson(steps=3, batch=5, **options)
 
 
-class Recorder:
-    """Keeps what a job says."""
-
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, int, int]] = []
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self.stages.append((stage, done, total))
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        pass
-
-
 def cut(planted: Planted, folder: Path, budget_px: int = 40_000, per_class: int = 4) -> Plots:
     shots = planted.shots(folder / f"{planted.path.stem}.gpkg", per_class=per_class)
     return cut_plots(
@@ -68,7 +54,7 @@ def cut(planted: Planted, folder: Path, budget_px: int = 40_000, per_class: int 
         budget_px=budget_px,
         all_touched=False,
         seed=0,
-        reporter=Recorder(),
+        reporter=SilentReporter(),
     )
 
 
@@ -96,7 +82,7 @@ def taught(
 ) -> Classifier:
     generator = np.random.default_rng(seed if draw_seed is None else draw_seed)
     with seeded(seed):
-        return fine_tune(fresh(), plots, teacher, lesson, CPU, generator, Recorder())
+        return fine_tune(fresh(), plots, teacher, lesson, CPU, generator, SilentReporter())
 
 
 def same(one: Classifier, other: Classifier) -> bool:
@@ -130,8 +116,9 @@ def windows(plots: Plots, teacher: Teacher, lesson: Lesson, seed: int = 0) -> An
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_planted_scene_is_learnt(plots: Plots, planted: Planted, target: Target) -> None:
-    recorder = Recorder()
+def test_the_planted_scene_is_learnt(
+    plots: Plots, planted: Planted, target: Target, recorder: Recorder
+) -> None:
     teacher = learn_teacher(plots, None, CPU)
     lesson = Lesson(target, steps=60, batch=12, learning_rate=5e-3, momentum=0.8)
     with seeded(1):
@@ -190,7 +177,9 @@ def test_torch_draws_nothing_but_noise(plots: Plots, options: Any, drawn: bool) 
     with seeded(3):
         before = torch.get_rng_state()
         lesson = short(**options)
-        fine_tune(classifier, plots, teacher, lesson, CPU, np.random.default_rng(0), Recorder())
+        fine_tune(
+            classifier, plots, teacher, lesson, CPU, np.random.default_rng(0), SilentReporter()
+        )
         assert torch.equal(torch.get_rng_state(), before) != drawn
 
 
@@ -399,7 +388,7 @@ def test_the_moving_average_is_what_is_learnt(plots: Plots) -> None:
         student, start = fresh(), fresh()
         lesson = short(target="ema", momentum=momentum)
         generator = np.random.default_rng(0)
-        learnt = fine_tune(student, plots, teacher, lesson, CPU, generator, Recorder())
+        learnt = fine_tune(student, plots, teacher, lesson, CPU, generator, SilentReporter())
         assert not learnt.training
         assert not same(student, start)
         assert same(learnt, start) == (momentum == 1.0)
@@ -423,7 +412,7 @@ def test_the_student_is_held_against_its_moving_average(
     monkeypatch.setattr(module, "_distance", without_shots)
     student, teacher = fresh(), knows(everywhere(plots, 0.2, 0.3, 0.5))
     lesson = short(target="ema", clean=0.0, weight_decay=0.0)
-    fine_tune(student, plots, teacher, lesson, CPU, np.random.default_rng(0), Recorder())
+    fine_tune(student, plots, teacher, lesson, CPU, np.random.default_rng(0), SilentReporter())
     assert not same(student, fresh())
     assert len(asked) == lesson.steps
     share = torch.stack(asked).sum(dim=2)
@@ -437,7 +426,7 @@ def test_the_student_is_changed_in_place(plots: Plots, target: Target) -> None:
     before = copy.deepcopy(student)
     teacher = knows(everywhere(plots, 0.2, 0.3, 0.5))
     lesson, generator = short(target=target), np.random.default_rng(0)
-    assert fine_tune(student, plots, teacher, lesson, CPU, generator, Recorder()) is student
+    assert fine_tune(student, plots, teacher, lesson, CPU, generator, SilentReporter()) is student
     assert not same(student, before)
 
 

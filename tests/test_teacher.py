@@ -21,6 +21,7 @@ from hsi_geo.io.scene import open_scene, open_scenes, scene_from_array
 from hsi_geo.io.shots import Shots, make_shots, read_shots
 from hsi_geo.models.diffusion import evidence
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks import teacher as module
 from hsi_geo.tasks import views
 from hsi_geo.tasks.features import scene_features
@@ -37,19 +38,6 @@ CPU = torch.device("cpu")
 NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
 
 
-class Silent:
-    """Receives news and tells nobody."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        pass
-
-
 def cut(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Plots:
     return cut_plots(
         open_scenes(scene),
@@ -57,7 +45,7 @@ def cut(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Plots:
         budget_px=budget_px,
         all_touched=False,
         seed=0,
-        reporter=Silent(),
+        reporter=SilentReporter(),
     )
 
 

@@ -21,7 +21,7 @@ from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.picture import draw_benchmark
 from hsi_geo.io.staging import make_folder, staged
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
 from hsi_geo.tasks.baselines import BASELINES, GROUPS, Pixels
 from hsi_geo.tasks.benchmark_tables import best_methods, markdown, summary
@@ -223,7 +223,7 @@ def _map_with_ours(
     """(H * W, K) probabilities by `adapt` and `predict`, as users run them; seconds of adapt."""
     recipe, weights = VARIANTS[name]
     shots = shots_at(scene.scene, scene.labels, run.shots)
-    quiet = _Quiet()
+    quiet = SilentReporter()  # each run would say the same
     started = time.perf_counter()
     model = adapt(
         scene.scene,
@@ -249,19 +249,6 @@ def _map_with_ours(
         with rasterio.open(result.paths.probabilities) as file:
             stored = file.read().reshape(file.count, -1).T
     return np.where(stored == 255, 0, stored) / 250.0, seconds
-
-
-class _Quiet:
-    """Says nothing: each run would say the same."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Ignored."""
-
-    def log(self, message: str) -> None:
-        """Ignored."""
-
-    def warning(self, message: str) -> None:
-        """Ignored."""
 
 
 def _filled(scene: BenchmarkScene) -> npt.NDArray[np.float64]:
