@@ -87,7 +87,7 @@ def benchmark(
     data: str | os.PathLike[str] | None = None,
     shots: Sequence[int] = (5,),
     seeds: int = len(SEEDS),
-    methods: Sequence[str] = DEFAULT_METHODS,
+    methods: Sequence[str] | None = None,
     splits: Sequence[Split] = ("random",),
     device: str = "auto",
     threads: int | None = None,
@@ -104,7 +104,8 @@ def benchmark(
         data: Folder of the scenes; Indian Pines needs none.
         shots: Shots a class, one or several numbers.
         seeds: How many of `SEEDS`.
-        methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`.
+        methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`; None takes
+            `DEFAULT_METHODS`.
         splits: "random", "blocked" or both.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.
@@ -121,7 +122,7 @@ def benchmark(
     reporter = reporter or LoggingReporter()
     if not 1 <= seeds <= len(SEEDS):
         raise OptionError(f"{seeds} seeds were asked for", hint=f"give 1 to {len(SEEDS)}")
-    names = _expand(methods)
+    names = _expand(DEFAULT_METHODS if methods is None else methods)
     loaded = [load_benchmark_scene(scene, data) for scene in scenes]
     folder = Path(out)
     make_folder(folder)
