@@ -52,7 +52,7 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Reco
     )
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
-    assert {stage for stage, _, _ in recorder.stages} == {"look", "adapt", "map"}
+    assert {stage for stage, _, _ in recorder.stages} == {"teacher", "adapt", "map"}
     assert all(done <= total for _, done, total in recorder.stages)
     assert recorder.stages[-1] == ("map", 37 * 53, 37 * 53)
     assert result.accuracy.oa is not None

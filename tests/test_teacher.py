@@ -114,7 +114,7 @@ def test_the_planted_scene_is_known(
     assert teacher.accuracy.oa is not None
     assert teacher.accuracy.oa > 0.9
     assert teacher.accuracy.pixels == teacher.accuracy.features == 12
-    assert "cross-validation" in teacher.accuracy.method
+    assert "cross-validation of the teacher" in teacher.accuracy.method
 
 
 def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 The teacher's posterior evolves by diffusion (`teacher`); the student sees the scene through noise
 that falls while the posterior evolves: what it can say through much noise is held against an early
 posterior, what it says of clean pixels against the last one. That a teacher and a student are
-aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; this
-reading of it, and every number, was chosen by ablation (docs/adaptation.md). The other ways to
-learn from shots are here for comparison.
+aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; the rest
+is our reading of it. The other ways to learn from shots are here for comparison: docs/adaptation.md
+tells which ways were compared. Most numbers were chosen by trials or are usual values.
 """
 
 from __future__ import annotations

@@ -57,9 +57,10 @@ MODESTY = 0.5
 SHARPNESS_RANGE = (-3.0, 1.0)
 
 METHOD = (
-    "cross-validation: heads and graphs are fitted anew without a fifth of each class's features "
-    "(points, polygons), which are then named, and count by the share of the scene that their "
-    "class was mapped to; no network has seen a label"
+    "cross-validation of the teacher that the mapping network was taught by: its heads and graphs "
+    "are fitted anew without a fifth of each class's features (points, polygons), which are then "
+    "named, and count by the share of the scene that their class was mapped to; no network that "
+    "is heard has seen a label"
 )
 
 FloatArray = npt.NDArray[np.float32]
