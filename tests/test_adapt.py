@@ -19,12 +19,18 @@ from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.tasks.accuracy import Accuracy, wilson
 from hsi_geo.tasks.classify import classify_scenes
+from hsi_geo.tasks.predict import MapResult
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
 MakeScene = Callable[..., Planted]
 
 pytestmark = pytest.mark.usefixtures("quick")
+
+
+def mapped(scene: Planted, folder: Path, recorder: Recorder) -> MapResult:
+    shots = scene.shots(folder / "shots.gpkg")
+    return classify(scene.path, shots, out=folder / "map.tif", reporter=recorder)
 
 
 def read(path: Path) -> npt.NDArray[np.uint8]:
@@ -44,12 +50,7 @@ def agreement(path: Path, planted: Planted) -> float:
 
 
 def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
-    result = classify(
-        planted.path,
-        planted.shots(tmp_path / "shots.gpkg"),
-        out=tmp_path / "map.tif",
-        reporter=recorder,
-    )
+    result = mapped(planted, tmp_path, recorder)
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
     assert {stage for stage, _, _ in recorder.stages} == {"teacher", "adapt", "map"}
@@ -104,12 +105,7 @@ def test_scene_without_crs_takes_shots_of_its_frame(
     make_scene: MakeScene, tmp_path: Path, recorder: Recorder
 ) -> None:
     scene = make_scene(crs=None)
-    result = classify(
-        scene.path,
-        scene.shots(tmp_path / "shots.gpkg"),
-        out=tmp_path / "map.tif",
-        reporter=recorder,
-    )
+    result = mapped(scene, tmp_path, recorder)
     assert agreement(result.paths.classes, scene) > 0.95
     assert any("no coordinate reference system" in message for message in recorder.warnings)
 
@@ -129,9 +125,9 @@ def test_several_scenes_share_the_shots(
     west, east = halves
     results = classify_scenes([west, east], shots, out=tmp_path / "maps")
     assert [r.paths.classes.name for r in results] == ["west_classes.tif", "east_classes.tif"]
-    mapped = np.hstack([named(r.paths.classes) for r in results])
+    found = np.hstack([named(r.paths.classes) for r in results])
     truth = np.array(["", *planted.names])[planted.truth]
-    assert (mapped == truth).mean() > 0.95
+    assert (found == truth).mean() > 0.95
 
 
 def test_several_scenes_of_other_sensors_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
