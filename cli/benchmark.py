@@ -44,10 +44,9 @@ class CommaList(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--methods",
     type=CommaList(),
-    default="hsi-geo,svm,random-forest,logistic-regression,pca,noise,auto",
-    show_default=True,
-    help="Also parts of our own: linear-head, fine-tuning, ema, noise-only, teacher-only, "
-    "no-features, no-weights.",
+    help="By default hsi-geo, svm, random-forest, logistic-regression, pca, noise and auto. Also "
+    "parts of our own: linear-head, fine-tuning, ema, noise-only, teacher-only, no-features, "
+    "no-weights.",
 )
 @click.option(
     "--split",
@@ -68,7 +67,7 @@ def command(
     data: Path | None,
     shots: tuple[str, ...],
     seeds: int,
-    methods: tuple[str, ...],
+    methods: tuple[str, ...] | None,
     split: str,
     out: Path,
     device: str,

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from hsi_geo.progress import Reporter
+from hsi_geo.progress import Reporter, SilentReporter
 
 PROTOCOL_VERSION = 1
 
@@ -98,14 +98,8 @@ class TerminalReporter:
         click.echo(message, err=True)
 
 
-class QuietReporter:
+class QuietReporter(SilentReporter):
     """Warnings only."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Ignored."""
-
-    def log(self, message: str) -> None:
-        """Ignored."""
 
     def warning(self, message: str) -> None:
         """Tell what may make the result worse than it looks."""

@@ -34,3 +34,16 @@ class LoggingReporter:
     def warning(self, message: str) -> None:
         """To the logger ``hsi_geo``, level WARNING."""
         _logger.warning(message)
+
+
+class SilentReporter:
+    """Tells nobody: for jobs inside of others, and for all processes but the first."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Ignored."""
+
+    def log(self, message: str) -> None:
+        """Ignored."""
+
+    def warning(self, message: str) -> None:
+        """Ignored."""

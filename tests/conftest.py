@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
+import rasterio.windows
 import shapely
 import torch
 from affine import Affine
+
+from hsi_geo.progress import SilentReporter
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 
@@ -171,3 +174,46 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")
+
+
+class Recorder(SilentReporter):
+    """Keeps what a job says.
+
+    Attributes:
+        stages: (stage, done, total) of each step.
+        warnings: Messages.
+    """
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, int]] = []
+        self.warnings: list[str] = []
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self.stages.append((stage, done, total))
+
+    def warning(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """A reporter that keeps what a job says."""
+    return Recorder()
+
+
+@pytest.fixture
+def halves(planted: Planted, tmp_path: Path) -> list[Path]:
+    """The usual planted scene cut in two files side by side, ``west.tif`` and ``east.tif``."""
+    paths = []
+    for name, first, width in (("west", 0, 21), ("east", 21, 32)):
+        path = tmp_path / f"{name}.tif"
+        with rasterio.open(planted.path) as source:
+            window = rasterio.windows.Window(first, 0, width, source.height)
+            profile = {**source.profile, "width": width}
+            profile["transform"] = source.window_transform(window)
+            with rasterio.open(path, "w", **profile) as target:
+                target.write(source.read(window=window))
+                for band in source.indexes:
+                    target.update_tags(band, **source.tags(band))
+        paths.append(path)
+    return paths

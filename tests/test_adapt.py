@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
-import rasterio.windows
 import shapely
 import torch
 
@@ -20,28 +19,18 @@ from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.tasks.accuracy import Accuracy, wilson
 from hsi_geo.tasks.classify import classify_scenes
+from hsi_geo.tasks.predict import MapResult
 
 Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
 MakeScene = Callable[..., Planted]
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-class Recorder:
-    """Keeps what a job says."""
-
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, int, int]] = []
-        self.warnings: list[str] = []
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self.stages.append((stage, done, total))
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        self.warnings.append(message)
+def mapped(scene: Planted, folder: Path, recorder: Recorder) -> MapResult:
+    shots = scene.shots(folder / "shots.gpkg")
+    return classify(scene.path, shots, out=folder / "map.tif", reporter=recorder)
 
 
 def read(path: Path) -> npt.NDArray[np.uint8]:
@@ -60,20 +49,15 @@ def agreement(path: Path, planted: Planted) -> float:
     return float((named(path) == truth).mean())
 
 
-def test_planted_map_comes_back(planted: Planted, tmp_path: Path) -> None:
-    recorder = Recorder()
-    result = classify(
-        planted.path,
-        planted.shots(tmp_path / "shots.gpkg"),
-        out=tmp_path / "map.tif",
-        reporter=recorder,
-    )
+def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
+    result = mapped(planted, tmp_path, recorder)
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
-    assert {stage for stage, _, _ in recorder.stages} == {"look", "adapt", "map"}
+    assert {stage for stage, _, _ in recorder.stages} == {"teacher", "adapt", "map"}
     assert all(done <= total for _, done, total in recorder.stages)
     assert recorder.stages[-1] == ("map", 37 * 53, 37 * 53)
     assert result.accuracy.oa is not None
+    assert 0.0 <= result.record["adaptation"]["found"]["context_px"] <= 4.0
     assert not recorder.warnings
 
 
@@ -117,15 +101,11 @@ def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -
     assert (read(one.paths.classes) == read(two.paths.classes)).all()
 
 
-def test_scene_without_crs_takes_shots_of_its_frame(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_scene_without_crs_takes_shots_of_its_frame(
+    make_scene: MakeScene, tmp_path: Path, recorder: Recorder
+) -> None:
     scene = make_scene(crs=None)
-    recorder = Recorder()
-    result = classify(
-        scene.path,
-        scene.shots(tmp_path / "shots.gpkg"),
-        out=tmp_path / "map.tif",
-        reporter=recorder,
-    )
+    result = mapped(scene, tmp_path, recorder)
     assert agreement(result.paths.classes, scene) > 0.95
     assert any("no coordinate reference system" in message for message in recorder.warnings)
 
@@ -138,31 +118,16 @@ def test_integer_classes_keep_their_values(planted: Planted, tmp_path: Path) -> 
     assert [(c.id, c.value) for c in result.classes] == [(1, 7), (2, 12), (3, 30)]
 
 
-def halves(planted: Planted, folder: Path) -> list[Path]:
-    """The scene cut in two files side by side."""
-    paths = []
-    for name, first, width in (("west", 0, 21), ("east", 21, 32)):
-        path = folder / f"{name}.tif"
-        with rasterio.open(planted.path) as source:
-            window = rasterio.windows.Window(first, 0, width, source.height)
-            profile = {**source.profile, "width": width}
-            profile["transform"] = source.window_transform(window)
-            with rasterio.open(path, "w", **profile) as target:
-                target.write(source.read(window=window))
-                for band in source.indexes:
-                    target.update_tags(band, **source.tags(band))
-        paths.append(path)
-    return paths
-
-
-def test_several_scenes_share_the_shots(planted: Planted, tmp_path: Path) -> None:
+def test_several_scenes_share_the_shots(
+    planted: Planted, tmp_path: Path, halves: list[Path]
+) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=6)
-    west, east = halves(planted, tmp_path)
+    west, east = halves
     results = classify_scenes([west, east], shots, out=tmp_path / "maps")
     assert [r.paths.classes.name for r in results] == ["west_classes.tif", "east_classes.tif"]
-    mapped = np.hstack([named(r.paths.classes) for r in results])
+    found = np.hstack([named(r.paths.classes) for r in results])
     truth = np.array(["", *planted.names])[planted.truth]
-    assert (mapped == truth).mean() > 0.95
+    assert (found == truth).mean() > 0.95
 
 
 def test_several_scenes_of_other_sensors_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
@@ -171,13 +136,14 @@ def test_several_scenes_of_other_sensors_are_refused(make_scene: MakeScene, tmp_
         adapt([one.path, other.path], one.shots(tmp_path / "shots.gpkg"))
 
 
-def test_class_without_usable_pixels_is_never_mapped(planted: Planted, tmp_path: Path) -> None:
+def test_class_without_usable_pixels_is_never_mapped(
+    planted: Planted, tmp_path: Path, recorder: Recorder
+) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     far = frame.iloc[[0]].copy()
     far["class"], far["geometry"] = "glacier", [shapely.Point(0, 0)]
     shots = tmp_path / "more.gpkg"
     gpd.GeoDataFrame(np.vstack([frame, far]), columns=frame.columns, crs=frame.crs).to_file(shots)
-    recorder = Recorder()
     result = classify(planted.path, shots, out=tmp_path / "map.tif", reporter=recorder)
     assert "glacier" in {c.name for c in result.classes}
     assert "glacier" not in set(named(result.paths.classes).ravel())

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner
+from hsi_geo.cli.benchmark import command
 from hsi_geo.cli.main import group
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.tasks import benchmark as module
-from hsi_geo.tasks.baselines import BASELINES, Pixels
-from hsi_geo.tasks.benchmark import (
-    benchmark,
+from hsi_geo.tasks.baselines import BASELINES, GROUPS, Pixels
+from hsi_geo.tasks.benchmark import DEFAULT_METHODS, OURS, VARIANTS, benchmark
+from hsi_geo.tasks.benchmark_tables import summary
+from hsi_geo.tasks.protocol import (
+    BLOCKS_ALONG,
     calibration_error,
     draw_blocked,
     draw_shots,
     reliability,
-    summary,
 )
 
 CHEAP = ("svm", "logistic-regression")
@@ -61,7 +64,7 @@ def test_the_protocol_of_the_literature_is_kept() -> None:
 def test_blocked_shots_and_test_pixels_share_no_block(seed: int, per_class: int) -> None:
     labels = patches(seed)
     shots, test = draw_blocked(labels, per_class, seed)
-    side = max(labels.shape) // module.BLOCKS_ALONG
+    side = max(labels.shape) // BLOCKS_ALONG
 
     def blocks(flat: npt.NDArray[np.int64]) -> set[tuple[int, int]]:
         rows, cols = np.divmod(flat, labels.shape[1])
@@ -144,3 +147,22 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "table.md").read_text().startswith("## indian_pines, 1 shots")
     wrong = CliRunner().invoke(group, [*args[:-1], "--shots", "many"])
     assert wrong.exit_code == 2
+
+
+def test_the_commands_help_tells_the_librarys_methods() -> None:
+    told = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
+    by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in told.split("Also"))
+    methods = {*VARIANTS, *GROUPS, *BASELINES}
+    assert by_default & methods == set(DEFAULT_METHODS)
+    assert parts & methods == set(VARIANTS) - {OURS}
+
+
+def test_the_command_leaves_the_methods_to_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEFAULT_METHODS", CHEAP)
+    args = ["benchmark", "--seeds", "1", "--progress", "none", "-o", str(tmp_path)]
+    shown = CliRunner().invoke(group, args)
+    assert shown.exit_code == 0, shown.output
+    entries = json.loads((tmp_path / "results.json").read_text())
+    assert [entry["method"] for entry in entries] == list(CHEAP)

@@ -166,7 +166,7 @@ def test_jsonl_speaks_the_protocol(planted: Planted, shots: Path, tmp_path: Path
     steps = [event for event in events if event["type"] == "progress"]
     assert set(steps[0]) == {"v", "type", "stage", "done", "total", "eta_s"}
     assert [e["stage"] for e in steps if e["done"] == e["total"]] == [
-        "look",
+        "teacher",
         "adapt",
         "map",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hsi_geo.io.scene import grid_of, open_scenes
 from hsi_geo.io.shots import read_shots
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks import daft as module
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.daft import Lesson, Target, fine_tune
@@ -28,6 +30,7 @@ from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
 from hsi_geo.tiling import Tiling
 
 Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
 MakeScene = Callable[..., Planted]
 Posterior = npt.NDArray[np.float32]
 
@@ -43,22 +46,6 @@ def short(**options: Any) -> Lesson:
     return Lesson(steps=3, batch=5, **options)
 
 
-class Recorder:
-    """Keeps what a job says."""
-
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, int, int]] = []
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self.stages.append((stage, done, total))
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        pass
-
-
 def cut(planted: Planted, folder: Path, budget_px: int = 40_000, per_class: int = 4) -> Plots:
     shots = planted.shots(folder / f"{planted.path.stem}.gpkg", per_class=per_class)
     return cut_plots(
@@ -67,7 +54,7 @@ def cut(planted: Planted, folder: Path, budget_px: int = 40_000, per_class: int 
         budget_px=budget_px,
         all_touched=False,
         seed=0,
-        reporter=Recorder(),
+        reporter=SilentReporter(),
     )
 
 
@@ -77,7 +64,7 @@ def plots(planted: Planted, tmp_path: Path) -> Plots:
 
 
 def knows(*steps: Posterior) -> Teacher:
-    return Teacher(steps, Accuracy.unknown("made up"), 0.0, 0.0)
+    return Teacher(steps, Accuracy.unknown("made up"), 0.0)
 
 
 def everywhere(plots: Plots, *shares: float) -> Posterior:
@@ -95,7 +82,7 @@ def taught(
 ) -> Classifier:
     generator = np.random.default_rng(seed if draw_seed is None else draw_seed)
     with seeded(seed):
-        return fine_tune(fresh(), plots, teacher, lesson, CPU, generator, Recorder())
+        return fine_tune(fresh(), plots, teacher, lesson, CPU, generator, SilentReporter())
 
 
 def same(one: Classifier, other: Classifier) -> bool:
@@ -131,8 +118,9 @@ def windows(plots: Plots, teacher: Teacher, lesson: Lesson, seed: int = 0) -> An
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_planted_scene_is_learnt(plots: Plots, planted: Planted, target: Target) -> None:
-    recorder = Recorder()
+def test_the_planted_scene_is_learnt(
+    plots: Plots, planted: Planted, target: Target, recorder: Recorder
+) -> None:
     teacher = learn_teacher(plots, None, CPU)
     lesson = Lesson(target, steps=60, batch=12, learning_rate=5e-3, momentum=0.8)
     with seeded(1):
@@ -191,7 +179,9 @@ def test_torch_draws_nothing_but_noise(plots: Plots, options: Any, drawn: bool) 
     with seeded(3):
         before = torch.get_rng_state()
         lesson = short(**options)
-        fine_tune(classifier, plots, teacher, lesson, CPU, np.random.default_rng(0), Recorder())
+        fine_tune(
+            classifier, plots, teacher, lesson, CPU, np.random.default_rng(0), SilentReporter()
+        )
         assert torch.equal(torch.get_rng_state(), before) != drawn
 
 
@@ -310,38 +300,53 @@ def test_a_scene_smaller_than_a_window(
 # Through noise --------------------------------------------------------------------------------
 
 
+@dataclass
+class Seen:
+    """What the network gets and says of a batch."""
+
+    image: Tensor
+    tokens: Tensor
+    logits: Tensor
+
+
 def seen(
-    plots: Plots, noise: list[float], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Pixel tokens and logits of a batch, with noise and without."""
+    plots: Plots, noise: list[float], light: float, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Seen, Seen]:
+    """A batch through noise and in another light, and as it is."""
     classifier = fresh()
     bands = band_map(SMALL, plots.spectral, plots.spectral.centres_nm)
     teacher = knows(everywhere(plots, 0.2, 0.3, 0.5))
     batch = windows(plots, teacher, Lesson(batch=len(noise))).draw()
     batch = module._Batch(batch.image, batch.valid, batch.target, torch.tensor(noise))
-    tokens = []
-    encode = classifier.backbone.encode
+    images, tokens = [], []
+    embed, encode = classifier.backbone.embed, classifier.backbone.encode
+
+    def looking(image: Tensor, *rest: Any) -> Any:
+        images.append(image)
+        return embed(image, *rest)
 
     def listening(given: Any, valid: Tensor) -> Tensor:
         tokens.append(given.pixels)
         return encode(given, valid)
 
+    monkeypatch.setattr(classifier.backbone, "embed", looking)
     monkeypatch.setattr(classifier.backbone, "encode", listening)
     with torch.no_grad(), seeded(0):
-        disturbed = module._through_noise(classifier, batch, bands)
+        disturbed = module._through_noise(classifier, batch, bands, light)
         plain = classifier(batch.image, batch.valid, bands)
-    return tokens[0], tokens[1], disturbed, plain
+    return Seen(images[0], tokens[0], disturbed), Seen(images[1], tokens[1], plain)
 
 
 def test_clean_windows_among_noisy_ones_are_seen_as_they_are(
     plots: Plots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noisy, plain, logits, as_is = seen(plots, [0.0, 1.0, 0.0, 0.25], monkeypatch)
+    noisy, plain = seen(plots, [0.0, 1.0, 0.0, 0.25], 0.1, monkeypatch)
     for window in (0, 2):
-        assert torch.equal(noisy[window], plain[window])
-        torch.testing.assert_close(logits[window], as_is[window])
+        assert torch.equal(noisy.image[window], plain.image[window])
+        assert torch.equal(noisy.tokens[window], plain.tokens[window])
+        torch.testing.assert_close(noisy.logits[window], plain.logits[window])
     for window in (1, 3):
-        assert (logits[window] - as_is[window]).abs().mean() > 0.01
+        assert (noisy.logits[window] - plain.logits[window]).abs().mean() > 0.01
 
 
 @pytest.mark.parametrize("amount", [0.25, 1.0, 3.0])
@@ -349,13 +354,30 @@ def test_noise_keeps_the_size_of_tokens(
     plots: Plots, monkeypatch: pytest.MonkeyPatch, amount: float
 ) -> None:
     """And leaves as much of them as it says, in each of their numbers."""
-    noisy, plain, _, _ = seen(plots, [amount] * 40, monkeypatch)
+    noisy, plain = seen(plots, [amount] * 40, 0.0, monkeypatch)
     for number in range(SMALL.width):
-        before, after = plain[..., number].flatten(), noisy[..., number].flatten()
+        before, after = plain.tokens[..., number].flatten(), noisy.tokens[..., number].flatten()
         centred = after - before.mean() / np.sqrt(1 + amount**2)
         assert centred.std() == pytest.approx(before.std().item(), rel=0.1)
         left = torch.corrcoef(torch.stack([before, after]))[0, 1].item()
         assert left == pytest.approx(1 / np.sqrt(1 + amount**2), abs=0.06)
+
+
+@pytest.mark.parametrize("light", [0.0, 0.1, 0.3])
+def test_light_falls_on_a_window_as_a_whole(
+    plots: Plots, monkeypatch: pytest.MonkeyPatch, light: float
+) -> None:
+    """All its values in all bands take one factor, which deviates more the more noise there is."""
+    noise = [0.0] * 20 + [0.5] * 150 + [1.0] * 150
+    dim, plain = seen(plots, noise, light, monkeypatch)
+    there = (plain.image != 0).flatten(1)
+    ratios = dim.image.flatten(1) / plain.image.flatten(1)
+    factors = torch.stack([ratio[at].median() for ratio, at in zip(ratios, there, strict=True)])
+    torch.testing.assert_close(dim.image, plain.image * factors[:, None, None, None])
+    assert (factors[:20] == 1.0).all()
+    for amount, of_these in ((0.5, factors[20:170]), (1.0, factors[170:])):
+        assert of_these.mean().item() == pytest.approx(1.0, abs=0.3 * light * amount)
+        assert of_these.std().item() == pytest.approx(light * amount, rel=0.2)
 
 
 # The student and the one that follows it ------------------------------------------------------
@@ -368,7 +390,7 @@ def test_the_moving_average_is_what_is_learnt(plots: Plots) -> None:
         student, start = fresh(), fresh()
         lesson = short(target="ema", momentum=momentum)
         generator = np.random.default_rng(0)
-        learnt = fine_tune(student, plots, teacher, lesson, CPU, generator, Recorder())
+        learnt = fine_tune(student, plots, teacher, lesson, CPU, generator, SilentReporter())
         assert not learnt.training
         assert not same(student, start)
         assert same(learnt, start) == (momentum == 1.0)
@@ -392,7 +414,7 @@ def test_the_student_is_held_against_its_moving_average(
     monkeypatch.setattr(module, "_distance", without_shots)
     student, teacher = fresh(), knows(everywhere(plots, 0.2, 0.3, 0.5))
     lesson = short(target="ema", clean=0.0, weight_decay=0.0)
-    fine_tune(student, plots, teacher, lesson, CPU, np.random.default_rng(0), Recorder())
+    fine_tune(student, plots, teacher, lesson, CPU, np.random.default_rng(0), SilentReporter())
     assert not same(student, fresh())
     assert len(asked) == lesson.steps
     share = torch.stack(asked).sum(dim=2)
@@ -406,7 +428,7 @@ def test_the_student_is_changed_in_place(plots: Plots, target: Target) -> None:
     before = copy.deepcopy(student)
     teacher = knows(everywhere(plots, 0.2, 0.3, 0.5))
     lesson, generator = short(target=target), np.random.default_rng(0)
-    assert fine_tune(student, plots, teacher, lesson, CPU, generator, Recorder()) is student
+    assert fine_tune(student, plots, teacher, lesson, CPU, generator, SilentReporter()) is student
     assert not same(student, before)
 
 

@@ -16,8 +16,8 @@ from hsi_geo.cli.main import group
 from hsi_geo import demo
 from hsi_geo.io.indian_pines import load_indian_pines
 from hsi_geo.io.scene import open_scene
-from hsi_geo.tasks.benchmark import draw_shots, score
 from hsi_geo.tasks.demo import write_inputs
+from hsi_geo.tasks.protocol import draw_shots, score
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

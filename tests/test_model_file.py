@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from safetensors.numpy import save_file
 
 from hsi_geo.errors import ModelFileError
 from hsi_geo.io.model_file import FORMAT_VERSION, load, save
+from hsi_geo.tasks.adapted import load_model
+from hsi_geo.tasks.weights import load_weights
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -141,3 +144,20 @@ def test_a_header_that_is_not_ours_is_refused(tmp_path: Path, text: str) -> None
     save_file({"a": np.zeros(2)}, tmp_path / "a.hsi", metadata={"hsi_geo": text})
     with pytest.raises(ModelFileError):
         load(tmp_path / "a.hsi", "model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"), [("model", load_model), ("weights", load_weights)], ids=["model", "weights"]
+)
+@pytest.mark.parametrize(
+    "info",
+    [{}, {"network": {"colour": "red"}, "classes": []}, {"network": {}, "classes": []}],
+    ids=["nothing", "another network", "no arrays"],
+)
+def test_what_does_not_fit_the_network_is_refused(
+    tmp_path: Path, kind: str, read: Callable[[Path], object], info: dict[str, object]
+) -> None:
+    path = tmp_path / "a.hsi"
+    save(path, kind, {}, info)
+    with pytest.raises(ModelFileError, match=r"a\.hsi' does not fit this version.*make it again"):
+        read(path)

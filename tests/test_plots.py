@@ -11,8 +11,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pytest
-import rasterio
-import rasterio.windows
 import shapely
 import xarray as xr
 from affine import Affine
@@ -22,10 +20,12 @@ from hypothesis import strategies as st
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.scene import open_scenes, read_window, scene_from_array
 from hsi_geo.io.shots import Shots, make_shots, read_shots
+from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.tasks.plots import MARGIN_PX, Plots, cut_plots
 from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
 MakeScene = Callable[..., Planted]
 Pixel = tuple[int, int]
 
@@ -36,27 +36,11 @@ NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
 ALL_PX = 37 * 53
 
 
-class Recorder:
-    """Keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        pass
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        self.warnings.append(message)
-
-
 def cut(
     scenes: Path | list[Path] | list[xr.DataArray],
     shots: Path | Shots,
     budget_px: int,
-    recorder: Recorder | None = None,
+    reporter: Reporter | None = None,
     seed: int = 0,
 ) -> Plots:
     return cut_plots(
@@ -65,7 +49,7 @@ def cut(
         budget_px=budget_px,
         all_touched=False,
         seed=seed,
-        reporter=recorder or Recorder(),
+        reporter=reporter or SilentReporter(),
     )
 
 
@@ -91,8 +75,9 @@ def shots(planted: Planted, tmp_path: Path) -> Path:
 # One plot or many -----------------------------------------------------------------------------
 
 
-def test_a_small_scene_is_one_plot_that_covers_it(planted: Planted, shots: Path) -> None:
-    recorder = Recorder()
+def test_a_small_scene_is_one_plot_that_covers_it(
+    planted: Planted, shots: Path, recorder: Recorder
+) -> None:
     plots = cut(planted.path, shots, ALL_PX, recorder)
     (plot,) = plots.plots
     assert plot.window == plot.reach == Window(0, 0, 37, 53)
@@ -237,31 +222,13 @@ def test_the_rest_of_the_budget_is_spread_over_the_scene(budget_px: int, side: i
 # Several scenes -------------------------------------------------------------------------------
 
 
-def halves(planted: Planted, folder: Path) -> list[Path]:
-    """The scene cut in two files side by side."""
-    paths = []
-    for name, first, width in (("west", 0, 21), ("east", 21, 32)):
-        path = folder / f"{name}.tif"
-        with rasterio.open(planted.path) as source:
-            window = rasterio.windows.Window(first, 0, width, source.height)
-            profile = {**source.profile, "width": width}
-            profile["transform"] = source.window_transform(window)
-            with rasterio.open(path, "w", **profile) as target:
-                target.write(source.read(window=window))
-                for band in source.indexes:
-                    target.update_tags(band, **source.tags(band))
-        paths.append(path)
-    return paths
-
-
 @pytest.mark.parametrize("turned", [False, True])
 def test_scenes_cut_from_one_lie_where_they_lay(
-    planted: Planted, shots: Path, tmp_path: Path, turned: bool
+    planted: Planted, shots: Path, halves: list[Path], turned: bool
 ) -> None:
     """In any order of files: places are those of the CRS, not those of a file."""
     whole = cut(planted.path, shots, ALL_PX)
-    files = halves(planted, tmp_path)
-    plots = cut(files[::-1] if turned else files, shots, ALL_PX)
+    plots = cut(halves[::-1] if turned else halves, shots, ALL_PX)
     assert [plot.scene for plot in plots.plots] == [0, 1]
     parts = [slice(0, 21), slice(21, 53)]
     for values, of_whole in (
@@ -276,10 +243,8 @@ def test_scenes_cut_from_one_lie_where_they_lay(
 
 
 @pytest.mark.parametrize("budget_px", [900, 1400])
-def test_several_scenes_share_the_budget(
-    planted: Planted, shots: Path, tmp_path: Path, budget_px: int
-) -> None:
-    plots = cut(halves(planted, tmp_path), shots, budget_px)
+def test_several_scenes_share_the_budget(shots: Path, halves: list[Path], budget_px: int) -> None:
+    plots = cut(halves, shots, budget_px)
     widths = (21, 32)
     taken = np.zeros(2)
     for plot in plots.plots:
@@ -291,10 +256,9 @@ def test_several_scenes_share_the_budget(
 
 
 def test_a_shot_in_one_of_several_scenes_is_not_outside(
-    planted: Planted, shots: Path, tmp_path: Path
+    shots: Path, halves: list[Path], recorder: Recorder
 ) -> None:
-    recorder = Recorder()
-    cut(halves(planted, tmp_path), shots, ALL_PX, recorder)
+    cut(halves, shots, ALL_PX, recorder)
     assert not recorder.warnings
 
 
@@ -312,17 +276,19 @@ def moved(planted: Planted, shots: Path, spots: dict[int, Pixel]) -> Path:
     return shots
 
 
-def test_shots_on_nodata_are_dropped_and_counted(planted: Planted, shots: Path) -> None:
+def test_shots_on_nodata_are_dropped_and_counted(
+    planted: Planted, shots: Path, recorder: Recorder
+) -> None:
     dry = moved(planted, shots, {1: (4, 6), 2: (6, 9), 9: (3, 5)})
-    recorder = Recorder()
     plots = cut(planted.path, dry, 300, recorder)
     assert plots.counts == {"asphalt": 4, "meadow": 2, "water": 3}
     assert set(plots.features) == {-1, 0, 3, 4, 5, 6, 7, 8, 10, 11}
     assert recorder.warnings == ["3 pixels under shots are nodata and were dropped"]
 
 
-def test_a_class_all_on_nodata_stays_in_the_table(planted: Planted, shots: Path) -> None:
-    recorder = Recorder()
+def test_a_class_all_on_nodata_stays_in_the_table(
+    planted: Planted, shots: Path, recorder: Recorder
+) -> None:
     dry = moved(planted, shots, {4: (4, 6), 5: (4, 7), 6: (4, 8), 7: (5, 5)})
     plots = cut(planted.path, dry, ALL_PX, recorder)
     assert [c.name for c in plots.classes] == ["asphalt", "meadow", "water"]
@@ -331,8 +297,9 @@ def test_a_class_all_on_nodata_stays_in_the_table(planted: Planted, shots: Path)
     assert recorder.warnings[1:] == ["no usable pixel in the scene for 'asphalt': never mapped"]
 
 
-def test_what_lies_outside_or_is_claimed_twice_is_told(planted: Planted, shots: Path) -> None:
-    recorder = Recorder()
+def test_what_lies_outside_or_is_claimed_twice_is_told(
+    planted: Planted, shots: Path, recorder: Recorder
+) -> None:
     cut(planted.path, moved(planted, shots, {0: (-3, 4), 5: (30, 7), 8: (30, 7)}), 300, recorder)
     assert recorder.warnings == [
         "1 of 12 shots lie outside the scene",

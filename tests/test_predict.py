@@ -55,6 +55,7 @@ def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5
             "features": 0,
             "method": "not estimated: weights are random",
         },
+        "found": {},
         "parameters": {},
         "hashes": {},
         "versions": {},

@@ -20,8 +20,8 @@ from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
-from hsi_geo.tasks.benchmark import draw_shots, shots_at
 from hsi_geo.tasks.features import linear_head_accuracy, scene_features
+from hsi_geo.tasks.protocol import draw_shots, shots_at
 from hsi_geo.tasks.weights import load_weights
 from hsi_geo.wavelengths import placement
 

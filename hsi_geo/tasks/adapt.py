@@ -164,10 +164,10 @@ def _learn(
     reporter: Reporter,
 ) -> tuple[Classifier, Accuracy, dict[str, float]]:
     """The adapted network, how good it is, and what was found out about the scene."""
-    reporter.progress("look", 0, 1)
+    reporter.progress("teacher", 0, 1)
     teacher = learn_teacher(plots, encoder if recipe.encoder_is_heard else None, device)
-    reporter.progress("look", 1, 1)
-    found = {"context_px": round(teacher.context_px, 3), "graphs": round(teacher.trust, 3)}
+    reporter.progress("teacher", 1, 1)
+    found = {"context_px": round(teacher.context_px, 3)}
     if recipe.method == "linear" and encoder is not None:
         return fit_head(plots, encoder, device), teacher.accuracy, found
     torch.manual_seed(seed)  # whatever the teacher may have drawn

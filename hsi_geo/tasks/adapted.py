@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
-from hsi_geo.errors import ModelFileError, WavelengthError
+from hsi_geo.errors import WavelengthError
 from hsi_geo.io import model_file
 from hsi_geo.io.shots import ClassTable, LandClass
 from hsi_geo.models.classifier import Classifier, FloatArray, Spectral
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
+from hsi_geo.tasks.runtime import fitting
 from hsi_geo.tiling import Tiling
 
 #: Parts of the whitening, as MODEL names them.
@@ -75,7 +76,7 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
         ModelFileError: If the file is none, or does not fit this package's network.
     """
     arrays, info = model_file.load(Path(path), "model")
-    try:
+    with fitting(f"model '{path}'", "make it again with hsi-geo adapt"):
         classes = tuple(LandClass(**entry) for entry in info["classes"])
         classifier = Classifier(S2FormerConfig(**info["network"]), len(classes))
         prefix = "network."
@@ -85,11 +86,6 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
         spectral = Spectral(arrays["centres_nm"], arrays["fwhm_nm"], whitening)
         tiling = Tiling(**info["tiling"])
         record = info["record"]
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(
-            f"model '{path}' does not fit this version of hsi-geo",
-            hint="make it again with hsi-geo adapt",
-        ) from error
     return AdaptedModel(classifier.eval(), spectral, classes, tiling, record)
 
 

@@ -149,3 +149,9 @@ BASELINES: dict[str, Baseline] = {
     **{f"pca-{k}-g{g}": _grid("pca", k, g) for k in PRINCIPAL for g in SIGMAS_PX},
     **{f"noise-{k}-g{g}": _grid("noise", k, g) for k in NOISE for g in SIGMAS_PX},
 }
+
+#: Names that stand for several methods.
+GROUPS = {
+    "pca": [name for name in BASELINES if name.startswith("pca-")],
+    "noise": [name for name in BASELINES if name.startswith("noise-")],
+}

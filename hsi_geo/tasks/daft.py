@@ -3,9 +3,9 @@
 The teacher's posterior evolves by diffusion (`teacher`); the student sees the scene through noise
 that falls while the posterior evolves: what it can say through much noise is held against an early
 posterior, what it says of clean pixels against the last one. That a teacher and a student are
-aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; this
-reading of it, and every number, was chosen by ablation (docs/adaptation.md). The other ways to
-learn from shots are here for comparison.
+aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; the rest
+is our reading of it. The other ways to learn from shots are here for comparison: docs/adaptation.md
+tells which ways were compared. Most numbers were chosen by trials or are usual values.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former import BandMap
+from hsi_geo.models.turning import Turn
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.teacher import Teacher
@@ -193,9 +194,9 @@ class _Windows:
         if len(self.lesson.noise) > 1 and self.generator.random() >= self.lesson.clean:
             level = int(self.generator.integers(1, len(self.lesson.noise)))
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        quarter, mirror = int(self.generator.integers(4)), bool(self.generator.integers(2))
+        turn = Turn.draw(self.generator)
         image, valid, target = (
-            _turned(part[..., rows, cols], quarter, mirror)
+            turn.of(part[..., rows, cols])
             for part in (self.images[plot], self.valid[plot], self.targets[level][plot])
         )
         return image, valid, target, self.lesson.noise[level]
@@ -236,12 +237,6 @@ def _in_place(
         placed[:, plot.inside] = posterior[start : start + count].T
         start += count
         yield placed
-
-
-def _turned(part: Tensor, quarter: int, mirror: bool) -> Tensor:
-    """One of the eight ways to lay a window: land cover has no up or down."""
-    turned = torch.rot90(part, quarter, (-2, -1))
-    return (turned.flip(-1) if mirror else turned).contiguous()
 
 
 def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light: float) -> Tensor:

@@ -16,9 +16,9 @@ from hsi_geo.io.picture import draw_panels, false_colour
 from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.baselines import BASELINES, Pixels
-from hsi_geo.tasks.benchmark import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.predict import MapResult
+from hsi_geo.tasks.protocol import Scores, draw_shots, score
 
 SHOTS_PER_CLASS = 5
 SEED = 1330  # the first of the few-shot literature's ten

@@ -8,15 +8,38 @@ import torch
 import xarray as xr
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
 from hsi_geo.io.scene import grid_of, spectral_view
-from hsi_geo.models.classifier import band_map
+from hsi_geo.models.classifier import Spectral, band_map
+from hsi_geo.models.lattice import LatticeNetwork
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.benchmark import draw_shots
-from hsi_geo.tasks.sliding import SlidingWindow, each_window
+from hsi_geo.tasks.protocol import draw_shots
+from hsi_geo.tasks.sliding import SlidingWindow
 from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Tiling
+
+#: Where encoders run unless told otherwise.
+CPU = torch.device("cpu")
+
+
+def sliding_encoder(
+    view: xr.DataArray, encoder: S2Former, spectral: Spectral, device: torch.device = CPU
+) -> SlidingWindow:
+    """An encoder that gives (D, height, width) features of any block of a scene.
+
+    Args:
+        view: (C, H, W) scene as models see it, see `io.scene.spectral_view`.
+        encoder: In evaluation mode; is moved to the device.
+        spectral: Bands and statistics of the scene.
+        device: Where the encoder runs.
+
+    Returns:
+        Features blended over windows that overlap by half, on the CPU.
+    """
+    bands = band_map(encoder.config, spectral, spectral.centres_nm)
+    tiling = Tiling(encoder.config.window_px, max(1, encoder.config.window_px // 2))
+    network = LatticeNetwork(encoder, bands, tiling.stride_px, device)
+    return SlidingWindow(view, tiling, network, encoder.config.width)
 
 
 def scene_features(
@@ -32,18 +55,7 @@ def scene_features(
         (D, H, W) features, blended over windows that overlap by half, and (H, W) validity.
     """
     view = spectral_view(scene)
-    spectral = learn_spectral([view])
-    bands = band_map(encoder.config, spectral, spectral.centres_nm)
-
-    def network(image: Tensor, valid: Tensor) -> Tensor:
-        features: Tensor = encoder(image, valid, bands)
-        return features
-
-    size = encoder.config.window_px
-    tiling = Tiling(size, max(1, size // 2))
-    return SlidingWindow(view, tiling, each_window(network, tiling), encoder.config.width).block(
-        grid_of(view).window
-    )
+    return sliding_encoder(view, encoder, learn_spectral([view])).block(grid_of(view).window)
 
 
 def linear_head_accuracy(
@@ -58,7 +70,7 @@ def linear_head_accuracy(
     Args:
         features: (D, H, W).
         labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class, drawn as in `benchmark.draw_shots`.
+        per_class: Shots a class, drawn as in `protocol.draw_shots`.
         seed: Of the draw.
         strength: Inverse of the regularisation.
 

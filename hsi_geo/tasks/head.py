@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.plots import Plots
-from hsi_geo.tasks.teacher import centre_and_scale, encode_plots
+from hsi_geo.tasks.views import centre_and_scale, encode_plots
 
 #: Inverse strength of the regularisation.
 STRENGTH = 1.0

@@ -24,7 +24,8 @@ from hsi_geo.tiling import Grid, Window, spread_windows
 #: Sides of plots of a large scene, the first that lets all shots into half of the budget.
 SIDES_PX = (64, 32, 16, 8)
 
-#: Pixels around a plot that are read besides: what filters and windows see of its surroundings.
+#: Pixels around a plot that are read besides, for what is seen of its surroundings: two standard
+#: deviations of the widest filter (`views.CONTEXTS_PX`), and half a window of the default network.
 MARGIN_PX = 8
 
 IntArray = npt.NDArray[np.int64]

@@ -257,7 +257,9 @@ def _record(
         ],
         "accuracy": model.record["accuracy"],
         "seed": model.record["seed"],
-        "adaptation": {key: model.record[key] for key in ("parameters", "hashes", "versions")},
+        "adaptation": {
+            key: model.record[key] for key in ("found", "parameters", "hashes", "versions")
+        },
         "parameters": {
             "aoi": None if options.aoi is None else os.fspath(options.aoi),
             "confidence": options.confidence,

@@ -16,7 +16,7 @@ from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.picture import draw_losses
 from hsi_geo.io.scene import SomeScenes, name_of, open_scenes
 from hsi_geo.io.staging import staged
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.pretraining_batches import Batches, PretrainRecipe, Source
 from hsi_geo.tasks.pretraining_run import (
     CHECKPOINT,
@@ -109,7 +109,7 @@ def pretrain(
     cluster = Cluster(accelerator, devices, num_nodes, strategy, precision)
     reporter = reporter or LoggingReporter()
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        reporter = _Silent()  # the first process speaks for all
+        reporter = SilentReporter()  # the first process speaks for all
     weights = Path(out)
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
@@ -144,19 +144,6 @@ def pretrain(
         run.rmdir()
     tail = rows["loss"][-max(1, len(rows["loss"]) // 10) :]
     return PretrainResult(weights, log, plot, float(np.mean(tail)), main)
-
-
-class _Silent:
-    """For all processes but the first."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Ignored."""
-
-    def log(self, message: str) -> None:
-        """Ignored."""
-
-    def warning(self, message: str) -> None:
-        """Ignored."""
 
 
 def _prepare_run(run: Path, resume: bool, overwrite: bool) -> Path | None:

@@ -14,7 +14,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from hsi_geo.errors import SceneError
@@ -24,6 +23,7 @@ from hsi_geo.io.scene import name_of
 from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.pretraining import Objective, hide
 from hsi_geo.models.s2former import BandMap, S2FormerConfig
+from hsi_geo.models.turning import Turn
 from hsi_geo.tasks.statistics import learn_spectral
 
 
@@ -132,20 +132,15 @@ class _Windows(Dataset[dict[str, Any]]):
                 f"scene '{self.sources[which].name}' has hardly any window with data",
                 hint="leave it out",
             )
-        turned = [_turned(sample, generator) for sample in samples]
-        valid = torch.stack([sample[1] for sample in turned])
+        turns = [Turn.draw(generator) for _ in samples]
+        image, valid = (
+            torch.stack([turn.of(s[key]) for turn, s in zip(turns, samples, strict=True)])
+            for key in ("image", "valid")
+        )
         draws = torch.Generator().manual_seed(int(generator.integers(2**62)))
         return {
             "which": which,
-            "image": torch.stack([sample[0] for sample in turned]),
+            "image": image,
             "valid": valid,
             "hidden": hide(valid, self.recipe.objective.mask_ratio, draws),
         }
-
-
-def _turned(sample: dict[str, Any], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """One of the eight ways to lay a window: land cover has no up or down."""
-    quarter, mirror = int(generator.integers(4)), bool(generator.integers(2))
-    parts = [torch.rot90(sample[key], quarter, (-2, -1)) for key in ("image", "valid")]
-    image, valid = (part.flip(-1) if mirror else part for part in parts)
-    return image.contiguous(), valid.contiguous()

@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def identity_of(recipe: PretrainRecipe, sources: list[Source], seed: int) -> str
     )
 
 
-class _EachStep(pl.Callback):
+class _EachStep(pl.Callback, ABC):
     """Does something after every update; Lightning's hook tells more than we want."""
 
     def on_train_batch_end(
@@ -145,6 +146,7 @@ class _EachStep(pl.Callback):
         assert isinstance(pl_module, PretrainModule)
         self.after_step(trainer, pl_module)
 
+    @abstractmethod
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
         """What is done.
 
@@ -152,7 +154,6 @@ class _EachStep(pl.Callback):
             trainer: Lightning's.
             module: After the update.
         """
-        raise NotImplementedError
 
 
 class Checkpoint(_EachStep):

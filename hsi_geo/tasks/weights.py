@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from hsi_geo.errors import ModelFileError
 from hsi_geo.io import model_file
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.tasks.runtime import fitting
 
 #: What `adapt` starts from unless told otherwise; see docs/model-card.md.
 SHIPPED = Path(str(files("hsi_geo.data"))) / "s2former.safetensors"
@@ -50,14 +50,11 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
         ModelFileError: If the file is none, or does not fit this package's network.
     """
     arrays, info = model_file.load(Path(path), "weights")
-    try:
+    with fitting(
+        f"weights file '{path}'", "make it again with hsi-geo pretrain, or leave out --weights"
+    ):
         encoder = S2Former(S2FormerConfig(**info["network"]))
         state = {k.removeprefix("encoder."): torch.from_numpy(v) for k, v in arrays.items()}
         encoder.load_state_dict(state)
         record = info["record"]
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(
-            f"weights '{path}' do not fit this version of hsi-geo",
-            hint="make them again with hsi-geo pretrain, or leave out --weights",
-        ) from error
     return Weights(encoder.eval(), record)

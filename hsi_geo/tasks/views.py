@@ -1,0 +1,193 @@
+"""Views: the ways in which the teacher looks at the pixels of the plots.
+
+Spectra and the features of a pre-trained network, scaled in several ways, each seen through
+Gaussian filters: some scenes bear much spatial context, others none.
+
+Letters for shapes: N pixels of all plots, C bands, D numbers of a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.ndimage import gaussian_filter
+from sklearn.preprocessing import StandardScaler
+
+from hsi_geo.errors import SceneError
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.features import sliding_encoder
+from hsi_geo.tasks.plots import Plots
+
+#: Standard deviations in pixels of the Gaussian filters that pixels are seen through.
+CONTEXTS_PX = (0.0, 1.0, 2.0, 4.0)
+
+#: Principal components that are looked at.
+COMPONENTS = 120
+
+#: What the numbers of a whitened pixel, and of its features, add up to in squares.
+SIZE = 60.0
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One way to look at the pixels, with a head's strength that goes with it.
+
+    Attributes:
+        table: (N, D) numbers of each pixel.
+        strength: Inverse of the regularisation.
+        context_px: Standard deviation of the filter.
+    """
+
+    table: FloatArray
+    strength: float
+    context_px: float
+
+
+def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Iterator[View]:
+    """Look at the pixels of some plots.
+
+    Args:
+        plots: With N pixels in all.
+        encoder: Pre-trained, stays frozen; None does without its features.
+        device: Where the encoder runs.
+
+    Yields:
+        Whitened spectra with the encoder's features in all of `CONTEXTS_PX`; components of equal
+        variance in all but the first; standardised spectra; the same of unit length.
+
+    Raises:
+        SceneError: If all pixels are the same.
+    """
+    valid = [plot.valid for plot in plots.plots]
+    inside = [plot.inside for plot in plots.plots]
+    cubes = _principal([_whitened(plots, plot.image) for plot in plots.plots], inside)
+    learnt = None if encoder is None else _standard_features(plots, encoder, device)
+    for context in CONTEXTS_PX:
+        parts = [_sized(_table(cubes, valid, inside, context))]
+        if learnt is not None:
+            parts.append(_sized(_table(learnt, valid, inside, context)))
+        yield View(np.concatenate(parts, axis=1), 1.0, context)
+    spectra = np.concatenate([p.image[:, p.inside].T for p in plots.plots]).astype(np.float64)
+    evened = _of_equal_variance([plot.image for plot in plots.plots], spectra)
+    for context in CONTEXTS_PX[1:]:  # weak directions are noise unless they are smoothed
+        yield View(_sized(_table(evened, valid, inside, context)), 1.0, context)
+    yield View(_standard(spectra), 10.0, 0.0)
+    lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
+    yield View(_standard(spectra / lengths), 10.0, 0.0)
+
+
+def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> Iterator[FloatArray]:
+    """The tables whose nearest rows are joined: features with some and more place, spectra.
+
+    Args:
+        views: As `views_of` gives them.
+        places_px: (N, 2) row and column of each pixel.
+
+    Yields:
+        (N, D) of each graph.
+    """
+    by_context = {view.context_px: view for view in reversed(views)}
+    for table, place in (
+        (views[0].table, 0.05),
+        (by_context[1.0].table, 0.02),
+        (views[-1].table, 0.0),
+    ):
+        unit = table / np.sqrt(_mean_square(table))
+        parts = [unit, place * places_px] if place else [unit]
+        yield np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _whitened(plots: Plots, image: FloatArray) -> FloatArray:
+    whitening = plots.spectral.whitening
+    off = image - whitening.centre[:, None, None]
+    turned = np.einsum("tc,chw->thw", whitening.matrix, off, optimize=True)
+    return np.asarray(turned, np.float32)
+
+
+def _principal(cubes: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> list[FloatArray]:
+    """Turn bands to the few directions that whitening left, so that tables are narrow."""
+    pixels = np.concatenate([c[:, i] for c, i in zip(cubes, inside, strict=True)], axis=1)
+    values, vectors = np.linalg.eigh(np.cov(pixels.astype(np.float64)).reshape((len(pixels),) * 2))
+    kept = vectors[:, values > 1e-6 * max(values[-1], 1e-30)].astype(np.float32)
+    if not kept.shape[1]:
+        raise SceneError(
+            "the scene's pixels are all the same around the shots",
+            hint="look at it with hsi-geo info",
+        )
+    return [np.einsum("tc,thw->chw", kept, cube, optimize=True) for cube in cubes]
+
+
+def _of_equal_variance(
+    images: list[FloatArray], spectra: npt.NDArray[np.float64]
+) -> list[FloatArray]:
+    """Principal components of standardised bands, all made equally strong."""
+    centre, deviation = spectra.mean(axis=0), spectra.std(axis=0)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    covariance = np.cov(spectra, rowvar=False).reshape((len(centre),) * 2) * np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(covariance)
+    strongest = [i for i in np.argsort(values)[::-1][:COMPONENTS] if values[i] > 1e-9 * values[-1]]
+    turn = (vectors[:, strongest] / np.sqrt(values[strongest])).T * scale
+    return [
+        np.einsum("kc,chw->khw", turn, image - centre[:, None, None], optimize=True).astype(
+            np.float32
+        )
+        for image in images
+    ]
+
+
+def encode_plots(plots: Plots, encoder: S2Former, device: torch.device) -> list[FloatArray]:
+    """(D, h, w) features of each plot's reach, blended over windows that overlap by half."""
+    by_scene = [sliding_encoder(v, encoder, plots.spectral, device) for v in plots.views]
+    return [by_scene[plot.scene].block(plot.reach)[0] for plot in plots.plots]
+
+
+def centre_and_scale(plots: Plots, features: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """(D,) mean and standard deviation of features over all pixels of the plots."""
+    pairs = zip(features, plots.plots, strict=True)
+    pixels = np.concatenate([found[:, plot.inside] for found, plot in pairs], axis=1)
+    scale = np.maximum(pixels.std(axis=1), 1e-6)
+    return np.asarray(pixels.mean(axis=1), np.float32), np.asarray(scale, np.float32)
+
+
+def _standard_features(plots: Plots, encoder: S2Former, device: torch.device) -> list[FloatArray]:
+    features = encode_plots(plots, encoder, device)
+    centre, scale = centre_and_scale(plots, features)
+    return [(found - centre[:, None, None]) / scale[:, None, None] for found in features]
+
+
+def _table(
+    cubes: list[FloatArray],
+    valid: list[npt.NDArray[np.bool_]],
+    inside: list[npt.NDArray[np.bool_]],
+    context_px: float,
+) -> FloatArray:
+    """(N, D) of cubes seen through a Gaussian filter; pixels without data have no weight."""
+    parts = []
+    for cube, has_data, wanted in zip(cubes, valid, inside, strict=True):
+        smooth = cube
+        if context_px > 0:
+            sigma = (0.0, context_px, context_px)
+            weight = gaussian_filter(has_data.astype(np.float32), context_px)
+            smooth = gaussian_filter(cube * has_data, sigma) / np.maximum(weight, 1e-6)
+        parts.append(smooth[:, wanted].T)
+    return np.concatenate(parts)
+
+
+def _sized(table: FloatArray) -> FloatArray:
+    """Scaled as a whole, so that squares of a row add up to `SIZE` in the mean."""
+    return np.asarray(table * np.float32(np.sqrt(SIZE / _mean_square(table))))
+
+
+def _mean_square(table: FloatArray) -> float:
+    """What the squares of a row add up to in the mean, at least next to nothing."""
+    return max(float((table.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
+
+
+def _standard(spectra: npt.NDArray[np.float64]) -> FloatArray:
+    return np.asarray(StandardScaler().fit_transform(spectra), np.float32)
