@@ -411,3 +411,9 @@ def test_without_its_package_the_command_that_installs_it_is_named(
 def test_hdf5_afar_has_to_be_downloaded(name: str) -> None:
     with pytest.raises(SceneError, match="not on this machine; download it first"):
         open_scene(name)
+
+
+def test_a_zarr_store_may_lie_where_fsspec_reaches() -> None:
+    dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
+    scene = open_scene("memory://scene.zarr")
+    np.testing.assert_array_equal(scene.values, aviris_cube())
