@@ -23,7 +23,7 @@ from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.daft import Lesson, Target, fine_tune
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.runtime import seeded
-from hsi_geo.tasks.sliding import SlidingWindow
+from hsi_geo.tasks.sliding import SlidingWindow, each_window
 from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
 from hsi_geo.tiling import Tiling
 
@@ -111,7 +111,9 @@ def mapped(classifier: Classifier, plots: Plots) -> npt.NDArray[np.str_]:
         return classifier.probabilities(classifier(image, valid, bands))
 
     view = plots.views[0]
-    sliding = SlidingWindow(view, Tiling(8, 4), network, len(plots.classes))
+    sliding = SlidingWindow(
+        view, Tiling(8, 4), each_window(network, Tiling(8, 4)), len(plots.classes)
+    )
     probabilities, _ = sliding.block(grid_of(view).window)
     return np.array([c.name for c in plots.classes])[probabilities.argmax(axis=0)]
 

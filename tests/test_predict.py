@@ -109,13 +109,22 @@ def test_scene_without_any_data_gives_an_empty_map(planted: Planted, run: Run) -
     assert not run(planted.path, model).any()
 
 
-@pytest.mark.parametrize("block", [1, 5, 8, 13, 64])
+@pytest.mark.parametrize("output_px", [1, 1 << 19])
+@pytest.mark.parametrize("block", [(1, 53), (5, 53), (1, 1), (8, 8), (13, 5), (64, 64)])
 def test_blocks_do_not_show(
-    planted: Planted, run: Run, monkeypatch: pytest.MonkeyPatch, block: int
+    planted: Planted,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    block: tuple[int, int],
+    output_px: int,
 ) -> None:
+    """Neither those of the file, whatever they are, nor those that are put out."""
     model = model_for(planted.path)
     whole = run(planted.path, model)
-    monkeypatch.setattr("hsi_geo.tasks.predict.BLOCK_PX", block)
+    monkeypatch.setattr("hsi_geo.tasks.strips.block_of", lambda view: block)
+    monkeypatch.setattr("hsi_geo.tasks.strips.LEAST_ROWS", 1)
+    monkeypatch.setattr("hsi_geo.tasks.strips.OUTPUT_PX", output_px)
+    monkeypatch.setattr("hsi_geo.tasks.strips.LATTICE_WINDOWS", 6)
     assert (run(planted.path, model, max_memory=1) != whole).mean() < 0.001
 
 

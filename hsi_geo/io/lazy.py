@@ -40,6 +40,8 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "bad_band_source": file.good_source,
             "scale_factor": _one_or_all(file.scale),
             "add_offset": _one_or_all(file.offset),
+            "block_px": file.block_px or (1, file.grid.width),
+            "packed": file.packed,
         },
     )
     if file.quality:

@@ -238,15 +238,22 @@ def read_window_and_gaps(
         return image, valid, np.zeros(scene.shape[0], bool)
     rows, cols = inside.slices
     stored = scene[:, rows, cols].values
-    present = _present(stored, _per_band(scene, "_FillValue"))
     here = inside.relative_to(window).slices
-    image[:, here[0], here[1]], valid[here] = _physical(stored, present, scene)
-    return image, valid, present.any(axis=(1, 2))
+    image[:, here[0], here[1]], valid[here], seen = physical(stored, scene)
+    return image, valid, seen
 
 
-def _physical(
-    stored: npt.NDArray[Any], present: npt.NDArray[np.bool_], scene: xr.DataArray
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+def block_of(scene: xr.DataArray) -> tuple[int, int]:
+    """(rows, columns) of the pieces that a scene's pixels are stored in."""
+    rows, cols = scene.attrs.get("block_px", (1, scene.shape[-1]))
+    return int(rows), int(cols)
+
+
+def physical(
+    stored: npt.NDArray[Any], scene: xr.DataArray
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Physical values of (C, height, width) stored ones; see `read_window_and_gaps`."""
+    present = _present(stored, _per_band(scene, "_FillValue"))
     if np.issubdtype(stored.dtype, np.floating):
         stored = np.where(present, stored, 0)  # NaN and what float32 cannot hold
     image = stored.astype(np.float32)
@@ -258,8 +265,9 @@ def _physical(
     gaps = valid & ~present.all(axis=0)
     if gaps.any():
         image[:, gaps] = _from_nearest_band(image[:, gaps], present[:, gaps])
-    image[:, ~valid] = 0.0
-    return image, valid
+    if not valid.all():
+        image[:, ~valid] = 0.0
+    return image, valid, present.any(axis=(1, 2))
 
 
 def _present(

@@ -100,6 +100,20 @@ class BandMap(NamedTuple):
         return BandMap(self.matrix @ matrix, centre, shift, self.present)
 
 
+class LatticeTokens(NamedTuple):
+    """A stretch of a scene as tokens, for windows that overlap: what is a pixel's own is held once.
+
+    Attributes:
+        pixels: (H, W, D) of the spatial branch.
+        spectrum: (R, Q, G, D) of the spectral branch, for R rows of Q windows.
+        covered: (G,) whether a group has any bands.
+    """
+
+    pixels: Tensor
+    spectrum: Tensor
+    covered: Tensor
+
+
 class Tokens(NamedTuple):
     """A window as tokens, before attention.
 
@@ -185,6 +199,31 @@ class S2Former(nn.Module):
         pixels = self.pixel_token(groups.flatten(2))  # (B, N, D)
         spectrum = self.group_token(_mean_and_spread(groups, valid.flatten(1)))  # (B, G, D)
         return Tokens(pixels, spectrum, cover > 0)
+
+    def embed_lattice(
+        self, image: Tensor, valid: Tensor, bands: BandMap, stride_px: int
+    ) -> LatticeTokens:
+        """Tokens of all windows of a stretch, as `embed` gives them window by window.
+
+        Args:
+            image: (C, H, W) float32 of any size from a window's on; any value where not ``valid``.
+            valid: (H, W) bool.
+            bands: From the C bands to the axis.
+            stride_px: Step from one window to the next, from the first pixel on.
+        """
+        G, d, size = self.config.groups, self.config.group_width, self.config.window_px
+        groups, cover = self.condense(image[None], valid[None], bands)  # (1, N, G, d), (G,)
+        flat = groups.view(*valid.shape, G * d)
+        # Sums over windows give mean and spread: no window's pixels are laid out for it.
+        parts = torch.cat([flat, flat.square(), valid[..., None].float()], dim=-1)
+        sums = F.avg_pool2d(parts.movedim(-1, 0)[None], size, stride_px, divisor_override=1)[0]
+        total, square, count = torch.split(sums.movedim(0, -1), [G * d, G * d, 1], dim=-1)
+        mean = total / count.clamp(min=1)
+        variance = (square / count.clamp(min=1) - mean.square()).clamp(min=0)
+        spread = (variance + 1e-6).sqrt()
+        shape = (*count.shape[:2], G, d)
+        both = torch.cat([mean.view(shape), spread.view(shape)], dim=-1)
+        return LatticeTokens(self.pixel_token(flat), self.group_token(both), cover > 0)
 
     def encode(self, tokens: Tokens, valid: Tensor) -> Tensor:
         """(B, D, H, W) features from tokens whose (B, H, W) pixels may have been replaced."""

@@ -18,6 +18,7 @@ import torch
 from hsi_geo.io.scene import SomeScenes, open_scenes
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.progress import LoggingReporter, Reporter
@@ -46,7 +47,7 @@ class Recipe:
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
-    stride_px: int = 8
+    stride_px: int = 12
     method: Literal["daft", "linear"] = "daft"
     lesson: Lesson = field(default_factory=Lesson)
     budget_px: int = 40_000
@@ -115,9 +116,10 @@ def adapt(
         staged(finals, overwrite=overwrite) as where,
         computing(device, threads) as on,
         seeded(seed),
+        unpacked(opened, reporter.log) as readable,
     ):
         plots = cut_plots(
-            opened,
+            readable,
             labelled,
             budget_px=recipe.budget_px,
             all_touched=all_touched,
@@ -144,8 +146,9 @@ def adapt(
             },
             "versions": versions(),
         }
-        # Windows overlap by half at least.
-        tiling = Tiling(network.window_px, min(recipe.stride_px, max(1, network.window_px // 2)))
+        # Windows overlap by a quarter at least.
+        stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
+        tiling = Tiling(network.window_px, stride_px)
         model = AdaptedModel(classifier, plots.spectral, labelled.classes, tiling, record)
         for final in finals:
             save_model(model, where[final])

@@ -17,6 +17,7 @@ from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.scene import SomeScene, grid_of, name_of, open_scene, require_upright
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import make_folder, staged
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapt import adapt
@@ -188,10 +189,11 @@ class _Job:
         with (
             staged(finals, overwrite=self.options.overwrite) as where,
             tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
+            unpacked(scenes, reporter.log) as readable,
         ):
             model_path = Path(folder) / "model.safetensors"
             adapt(
-                scenes,
+                readable,
                 labelled,
                 out=model_path,
                 class_field=self.class_field,
@@ -216,7 +218,7 @@ class _Job:
                     threads=self.threads,
                     reporter=reporter,
                 )
-                for scene, one in zip(scenes, paths, strict=True)
+                for scene, one in zip(readable, paths, strict=True)
             ]
         return [
             MapResult(one, model.classes, Accuracy.from_dict(record["accuracy"]), record)

@@ -45,6 +45,8 @@ class Lesson:
         weight_decay: On matrices only.
         noise: Standard deviations of the noise on pixel tokens, in units of their own, by level:
             the first goes with the teacher's last posterior, the last with its first.
+        light: Standard deviation of the factor on a window's values, at noise 1: on other tiles
+            the same ground lies in another light.
         clean: Share of windows that are seen without noise.
         momentum: Of the moving average.
     """
@@ -56,6 +58,7 @@ class Lesson:
     head_rate: float = 3.0
     weight_decay: float = 0.01
     noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
+    light: float = 0.1
     clean: float = 0.5
     momentum: float = 0.99
 
@@ -98,7 +101,7 @@ def fine_tune(
     )
     for step in range(lesson.steps):
         batch = windows.draw().to(device)
-        logits = _through_noise(classifier, batch, bands)
+        logits = _through_noise(classifier, batch, bands, lesson.light)
         loss = _distance(logits, batch.target)
         if follower is not None:
             with torch.no_grad():
@@ -241,10 +244,15 @@ def _turned(part: Tensor, quarter: int, mirror: bool) -> Tensor:
     return (turned.flip(-1) if mirror else turned).contiguous()
 
 
-def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap) -> Tensor:
-    """(B, K + 1, P, P) logits of pixels whose tokens were disturbed, their size kept."""
-    tokens = classifier.backbone.embed(batch.image, batch.valid, bands)
-    amount = batch.noise[:, None, None]
+def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light: float) -> Tensor:
+    """(B, K + 1, P, P) logits of pixels in another light, whose tokens were disturbed.
+
+    The tokens' size is kept.
+    """
+    image, amount = batch.image, batch.noise[:, None, None]
+    if amount.any():
+        image = image * (1.0 + light * amount[..., None] * torch.randn_like(amount)[..., None])
+    tokens = classifier.backbone.embed(image, batch.valid, bands)
     if amount.any():
         pixels = tokens.pixels
         size = pixels.detach().std(dim=(0, 1))

@@ -14,7 +14,7 @@ from hsi_geo.io.scene import grid_of, spectral_view
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.benchmark import draw_shots
-from hsi_geo.tasks.sliding import SlidingWindow
+from hsi_geo.tasks.sliding import SlidingWindow, each_window
 from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Tiling
 
@@ -41,7 +41,9 @@ def scene_features(
 
     size = encoder.config.window_px
     tiling = Tiling(size, max(1, size // 2))
-    return SlidingWindow(view, tiling, network, encoder.config.width).block(grid_of(view).window)
+    return SlidingWindow(view, tiling, each_window(network, tiling), encoder.config.width).block(
+        grid_of(view).window
+    )
 
 
 def linear_head_accuracy(

@@ -12,10 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import shapely
-import torch
 import xarray as xr
-from torch import Tensor
 
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.area import area_mask, read_area
@@ -32,21 +29,23 @@ from hsi_geo.io.scene import (
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
 from hsi_geo.io.survey import bad_bands
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import band_map
+from hsi_geo.models.lattice import LatticeNetwork
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
 from hsi_geo.tasks.sliding import SlidingWindow
 from hsi_geo.tasks.statistics import learn_spectral
-from hsi_geo.tiling import Grid, Window, blocks
+from hsi_geo.tasks.strips import Strips, behind
+from hsi_geo.tiling import Grid, Window
 
-#: Rows and columns of a block in multiples of this fill whole blocks of the written file.
-BLOCK_PX = 256
-
-
-#: Bytes that blocks of a scene may take together.
+#: Bytes that strips of a scene may take together.
 DEFAULT_MEMORY = 1 << 30
+
+#: Pixels from which on a run is told beforehand what it will take.
+LONG_PX = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,12 @@ def predict(
     opened = open_scene(scene, wavelengths=wavelengths)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
-    with staged(paths.all, overwrite=overwrite) as where:
+    with (
+        staged(paths.all, overwrite=overwrite) as where,
+        unpacked([opened], reporter.log) as readable,
+    ):
         record = write_map(
-            opened,
+            readable[0],
             adapted,
             paths.moved(where),
             model_hash=hashlib.sha256(model_bytes(adapted)).hexdigest(),
@@ -189,69 +191,49 @@ def write_map(
         )
     area = None if options.aoi is None else read_area(options.aoi, grid)
     with computing(device, threads) as on, MapWriter(paths, grid, model.classes) as writer:
-        mapper = _Mapper(model, view, centres, on)
-        rows, cols = block_size(grid, len(centres), options.max_memory)
-        done = 0
-        for window in blocks(grid.height, grid.width, rows, cols):
-            writer.write(window, mapper.block(window, area))
-            done += window.height * window.width
-            reporter.progress("map", done, grid.height * grid.width)
+        bands = band_map(model.classifier.backbone.config, model.spectral, centres)
+        network = LatticeNetwork.of(model.classifier, bands, model.tiling.stride_px, on)
+        sliding = SlidingWindow(view, model.tiling, network, len(model.classes))
+        strips = Strips(
+            sliding,
+            options.max_memory,
+            lambda window: None if area is None else area_mask(area, grid, window),
+        )
+        _map_strips(strips, writer, grid, reporter)
         record = _record(scene, model, model_hash, options, writer.counts)
         writer.write_record(record)
     return record
 
 
-def block_size(grid: Grid, bands: int, max_memory: int) -> tuple[int, int]:
-    """(rows, columns) of blocks that stay within a budget: full width if it can be.
+def _map_strips(strips: Strips, writer: MapWriter, grid: Grid, reporter: Reporter) -> None:
+    pixels, done = grid.height * grid.width, 0
+    if pixels >= LONG_PX:
+        plan = strips.plan
+        reporter.log(
+            f"{pixels / 1e6:.0f} million pixels, read {plan.rows} rows of {plan.cols} columns at a "
+            f"time: about {plan.bytes / 2**30:.1f} GiB of memory beside the program itself"
+        )
+    with behind(writer.write) as write:
+        for window, probabilities, valid in strips:
+            wanted = strips.wanted(window)
+            here = valid if wanted is None else valid & wanted
+            _require_classes(probabilities, here, window)
+            write(window, np.where(here, probabilities, np.float32(0.0)))
+            done += window.height * window.width
+            reporter.progress("map", done, pixels)
 
-    A pixel of a block costs its bands as stored and as float32, then again in windows.
-    """
-    pixels = max(BLOCK_PX**2, max_memory // (16 * bands))
-    cols = min(grid.width, pixels // BLOCK_PX // BLOCK_PX * BLOCK_PX or BLOCK_PX)
-    return BLOCK_PX, cols
 
-
-class _Mapper:
-    """Computes class probabilities of any block of a scene."""
-
-    def __init__(
-        self,
-        model: AdaptedModel,
-        view: xr.DataArray,
-        centres_nm: npt.NDArray[np.float64],
-        device: torch.device,
-    ) -> None:
-        config = model.classifier.backbone.config
-        bands = band_map(config, model.spectral, centres_nm).to(device)
-        network = model.classifier.to(device)
-
-        def probabilities(image: Tensor, valid: Tensor) -> Tensor:
-            logits: Tensor = network(image.to(device), valid.to(device), bands)
-            return network.probabilities(logits).cpu()
-
-        self.grid = grid_of(view)
-        self.classes = len(model.classes)
-        self.sliding = SlidingWindow(view, model.tiling, probabilities, self.classes)
-
-    def block(self, window: Window, area: shapely.Geometry | None) -> npt.NDArray[np.float32]:
-        """(K, height, width) probabilities, all 0 where there is no data or outside the area.
-
-        Raises:
-            HsiGeoError: If a pixel with data got no class.
-        """
-        wanted = None if area is None else area_mask(area, self.grid, window)
-        if wanted is not None and not wanted.any():
-            return np.zeros((self.classes, *window.shape), np.float32)
-        probabilities, valid = self.sliding.block(window)
-        here = valid if wanted is None else valid & wanted
-        missed = int((here & ~(probabilities.max(axis=0) > 0)).sum())
-        if missed:
-            raise HsiGeoError(
-                f"{missed} pixels with data got no class in rows {window.row} to "
-                f"{window.row + window.height}",
-                hint="look at the scene's values with hsi-geo info, or adapt the model anew",
-            )
-        return np.where(here, probabilities, np.float32(0.0))
+def _require_classes(
+    probabilities: npt.NDArray[np.float32], here: npt.NDArray[np.bool_], window: Window
+) -> None:
+    """Every pixel that has data gets a class."""
+    missed = int((here & ~(probabilities.max(axis=0) > 0)).sum())
+    if missed:
+        raise HsiGeoError(
+            f"{missed} pixels with data got no class in rows {window.row} to "
+            f"{window.row + window.height}",
+            hint="look at the scene's values with hsi-geo info, or adapt the model anew",
+        )
 
 
 def _record(

@@ -22,7 +22,29 @@ from hsi_geo.tiling import TileLattice, Tiling, Window
 #: Windows that go through the network together.
 BATCH = 64
 
-Network = Callable[[Tensor, Tensor], Tensor]
+#: From (B, C, P, P) values and (B, P, P) validity of windows to (B, K, P, P).
+WindowNetwork = Callable[[Tensor, Tensor], Tensor]
+
+#: From (C, H, W) values and (H, W) validity of a stretch to what gives (B, K, P, P) outputs of the
+#: windows in some rows and columns of its lattice.
+StretchNetwork = Callable[[Tensor, Tensor], Callable[[Tensor, Tensor], Tensor]]
+
+
+def each_window(network: WindowNetwork, tiling: Tiling) -> StretchNetwork:
+    """A network that looks at each window by itself."""
+    size, stride = tiling.size_px, tiling.stride_px
+
+    def look(image: Tensor, valid: Tensor) -> WindowNetwork:
+        images = image.unfold(1, size, stride).unfold(2, size, stride)  # (C, R, Q, P, P), a view
+        valids = valid.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, P, P)
+
+        def windows(rows: Tensor, cols: Tensor) -> Tensor:
+            chosen = images[:, rows, cols].transpose(0, 1).contiguous()
+            return network(chosen, valids[rows, cols])
+
+        return windows
+
+    return look
 
 
 class SlidingWindow:
@@ -31,20 +53,23 @@ class SlidingWindow:
     Args:
         view: (C, H, W) scene as models see it, see `io.scene.spectral_view`.
         tiling: Windows and their overlap.
-        network: From (B, C, P, P) values and (B, P, P) validity to (B, K, P, P).
+        network: Over stretches; see `each_window` for one over windows.
         outputs: K.
     """
 
-    def __init__(self, view: xr.DataArray, tiling: Tiling, network: Network, outputs: int) -> None:
+    def __init__(
+        self, view: xr.DataArray, tiling: Tiling, network: StretchNetwork, outputs: int
+    ) -> None:
         self.view = view
         self.tiling = tiling
         self.network = network
         self.outputs = outputs
+        self.batch = BATCH
         self.origin_px = grid_of(view).origin_px
         self.weights = torch.from_numpy(tiling.weights())
 
     def block(self, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Outputs of one block.
+        """Outputs of one block that fits into memory.
 
         Args:
             window: Its pixels, inside the scene.
@@ -56,24 +81,61 @@ class SlidingWindow:
         lattice = self.tiling.covering(window, self.origin_px)
         image, valid = read_window(self.view, lattice.extent)
         rows, cols = window.relative_to(lattice.extent).slices
-        blended = self._blend(torch.from_numpy(image), torch.from_numpy(valid), lattice)
+        blended = mean(self.sums(torch.from_numpy(image), torch.from_numpy(valid), lattice))
         return blended[:, rows, cols].numpy(), valid[rows, cols]
 
     @torch.inference_mode()
-    def _blend(self, image: Tensor, valid: Tensor, lattice: TileLattice) -> Tensor:
-        """(K, *extent) weighted means over the windows that hold any data."""
+    def sums(
+        self, image: Tensor, valid: Tensor, lattice: TileLattice, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Weighted sums over the windows of a lattice, to be added to those of others.
+
+        Args:
+            image: (C, *extent) values.
+            valid: (*extent) validity.
+            lattice: The windows.
+            wanted: (*extent) pixels that are asked for; windows without one are left out, as are
+                those without data.
+
+        Returns:
+            (K + 1, *extent) sums of weighted outputs, and of the weights.
+        """
         size, stride = self.tiling.size_px, self.tiling.stride_px
-        images = image.unfold(1, size, stride).unfold(2, size, stride)  # (C, R, Q, P, P), a view
-        valids = valid.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, P, P)
-        at_row, at_col = torch.nonzero(valids.any(dim=-1).any(dim=-1), as_tuple=True)
-        # The weights ride along as one more output, to be divided by in the end.
+        asked = valid if wanted is None else valid & wanted
+        valids = valid.unfold(0, size, stride).unfold(1, size, stride)
+        at_row, at_col = torch.nonzero(
+            asked.unfold(0, size, stride).unfold(1, size, stride).any(dim=-1).any(dim=-1),
+            as_tuple=True,
+        )
+        if not len(at_row):
+            return torch.zeros(self.outputs + 1, *lattice.extent.shape)
+        look = self.network(image, valid)
         patches = torch.zeros(lattice.rows * lattice.cols, self.outputs + 1, size, size)
-        for start in range(0, len(at_row), BATCH):
-            r, c = at_row[start : start + BATCH], at_col[start : start + BATCH]
-            outputs = self.network(images[:, r, c].transpose(0, 1).contiguous(), valids[r, c])
+        start = 0
+        while start < len(at_row):
+            r, c = at_row[start : start + self.batch], at_col[start : start + self.batch]
+            try:
+                outputs = look(r, c)
+            except (RuntimeError, MemoryError) as error:
+                if self.batch == 1 or not _ran_out_of_memory(error):
+                    raise
+                self.batch //= 2
+                continue
             there = (self.weights * valids[r, c])[:, None]
             weighted = torch.where(there > 0, outputs * there, 0.0)
             patches[r * lattice.cols + c] = torch.cat([weighted, there], dim=1)
+            start += len(r)
         columns = patches.flatten(1).T[None]  # (1, (K + 1) * P * P, R * Q)
-        summed = F.fold(columns, lattice.extent.shape, (size, size), stride=stride)[0]
-        return summed[:-1] / summed[-1:].clamp(min=1e-30)
+        return F.fold(columns, lattice.extent.shape, (size, size), stride=stride)[0]
+
+
+def mean(sums: Tensor) -> Tensor:
+    """(K, ...) weighted means from (K + 1, ...) sums; 0 where nothing was summed."""
+    return sums[:-1] / sums[-1:].clamp(min=1e-30)
+
+
+def _ran_out_of_memory(error: BaseException) -> bool:
+    """On a GPU torch has a class for it, on the CPU only words."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        "not enough memory" in str(error) or "alloc" in str(error)
+    )

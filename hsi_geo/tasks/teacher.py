@@ -28,7 +28,7 @@ from hsi_geo.models.diffusion import evidence, spread, towards_shares, walk_over
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.accuracy import Accuracy, score_shots
 from hsi_geo.tasks.plots import Plots
-from hsi_geo.tasks.sliding import SlidingWindow
+from hsi_geo.tasks.sliding import SlidingWindow, each_window
 from hsi_geo.tiling import Tiling
 
 #: Standard deviations in pixels of the Gaussian filters that pixels are seen through.
@@ -259,9 +259,9 @@ def encode_plots(plots: Plots, encoder: S2Former, device: torch.device) -> list[
 
     tiling = Tiling(size, max(1, size // 2))
     return [
-        SlidingWindow(plots.views[plot.scene], tiling, network, encoder.config.width).block(
-            plot.reach
-        )[0]
+        SlidingWindow(
+            plots.views[plot.scene], tiling, each_window(network, tiling), encoder.config.width
+        ).block(plot.reach)[0]
         for plot in plots.plots
     ]
 

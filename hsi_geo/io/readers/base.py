@@ -72,6 +72,9 @@ class SceneFile:
         offset: (C,) added after scaling.
         pixels: Reads them.
         quality: Flags of pixels.
+        block_px: (rows, columns) of the pieces that pixels are stored in; None if they lie row by
+            row.
+        packed: Whether a window can only be had by unpacking all that lies before it.
     """
 
     name: str
@@ -86,6 +89,8 @@ class SceneFile:
     offset: FloatArray
     pixels: Pixels
     quality: tuple[QualityLayer, ...] = ()
+    block_px: tuple[int, int] | None = None
+    packed: bool = False
 
     def __post_init__(self) -> None:
         """Check that pixels have a size and a place.

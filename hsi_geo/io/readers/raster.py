@@ -166,7 +166,16 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         scale=_scale(source, whole),
         offset=per_band(source.offsets, count),
         pixels=RasterPixels(path, name, stamp(path)),
+        block_px=source.block_shapes[0],
+        packed=_is_packed(path, whole),
     )
+
+
+def _is_packed(path: str, whole: Tags) -> bool:
+    """A stream of zipped bytes has no places to jump to."""
+    streams = ("/vsigzip/", "/vsizip/", "/vsitar/", "/vsi7z/", "/vsirar/")
+    compressed = whole.get("file_compression", whole.get("file compression", "0"))
+    return path.startswith(streams) or compressed.strip() == "1"
 
 
 def _find_bands(
