@@ -23,7 +23,7 @@ from pyproj import CRS
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
 from hsi_geo.io.readers.glt import GltPixels
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scene import bands_of, block_of, grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
 
 NM = [381.0, 900.0, 1380.0, 2400.0]
@@ -323,6 +323,15 @@ def test_only_what_is_asked_for_is_read(
     read_window(view.isel(band=[1]), Window(3, 4, 2, 2))
     assert {name for name, _, _ in seen} <= {"glt_x", "glt_y", "reflectance", "cube"}
     assert all(bands == 1 and window.height <= 2 and window.width <= 3 for _, bands, window in seen)
+
+
+@pytest.mark.parametrize(
+    ("write", "block"), [(write_emit, (2, 8)), (write_aviris, (3, 7)), (write_dataset, (5, 7))]
+)
+def test_the_pieces_a_file_is_stored_in_are_known(
+    tmp_path: Path, write: Callable[[Path], Path], block: tuple[int, int]
+) -> None:
+    assert block_of(open_scene(write(tmp_path / "a.nc"))) == block
 
 
 # Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.

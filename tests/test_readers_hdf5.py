@@ -17,7 +17,7 @@ from builders import Array, cube_of, physical
 
 from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.io.readers.hdf5 import HdfPixels, map_info
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scene import bands_of, block_of, grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
 
 #: Each detector from its longest wavelength down; 0 is padding, and one band is flagged out.
@@ -104,6 +104,7 @@ def test_prismas_two_cubes_are_one_scene(tmp_path: Path) -> None:
     scene = open_scene(write_prisma(tmp_path / "PRS_L2D_STD.he5"))
     vnir, swir = prisma_cubes()
     stored = np.concatenate([vnir[:3], swir[[0, 2]]])
+    assert block_of(scene) == (2, 7)
     np.testing.assert_array_equal(scene["wavelength"], KEPT)
     np.testing.assert_array_equal(scene["fwhm"], [12, 11, 10, 9, 7])
     np.testing.assert_array_equal(scene.values, stored)

@@ -175,7 +175,7 @@ def _is_packed(path: str, whole: Tags) -> bool:
     """A stream of zipped bytes has no places to jump to."""
     streams = ("/vsigzip/", "/vsizip/", "/vsitar/", "/vsi7z/", "/vsirar/")
     compressed = whole.get("file_compression", whole.get("file compression", "0"))
-    return path.startswith(streams) or compressed.strip() == "1"
+    return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
 
 
 def _find_bands(
