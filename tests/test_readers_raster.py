@@ -170,6 +170,17 @@ def test_other_keys_for_centres(tmp_path: Path, key: str) -> None:
         np.testing.assert_array_equal(open_scene(path)["wavelength"], CENTRES[:3])
 
 
+def test_tags_may_stand_in_any_domain(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3), tags={"wavelength": "{1, 2}"})
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ns="SENSOR", wavelength_units="um")
+        for band, nm in enumerate(CENTRES[:3], start=1):
+            file.update_tags(band, ns="SENSOR", wavelength=str(nm / 1e3), fwhm="0.006")
+    bands = bands_of(open_scene(path))
+    np.testing.assert_allclose(bands.centres_nm, CENTRES[:3])
+    np.testing.assert_allclose(bands.fwhm_nm, 6.0)
+
+
 def test_bands_of_two_detectors_that_overlap_stay_and_stand_in_order(tmp_path: Path) -> None:
     centres = (880.0, 900.0, 920.0, 940.0, 890.0, 900.0, 910.0, 930.0)
     bands = bands_of(
