@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Sequence
+import multiprocessing
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
@@ -128,3 +130,32 @@ def snapshot(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+# Readers --------------------------------------------------------------------------------------
+
+
+def in_a_fork(read: Callable[[], Array]) -> Array:
+    """What a function returns in a forked process, as DataLoader starts them on Linux."""
+    context = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[Array] = context.Queue()
+    child = context.Process(target=lambda: results.put(read()))
+    child.start()
+    found = results.get(timeout=60)
+    child.join(60)
+    return found
+
+
+def watch_reads(
+    monkeypatch: pytest.MonkeyPatch, pixels: type[Any]
+) -> list[tuple[Any, list[int], Window]]:
+    """Reader, bands and window of each read from now on."""
+    seen: list[tuple[Any, list[int], Window]] = []
+    original = pixels.read
+
+    def read(self: Any, bands: npt.NDArray[np.intp], window: Window) -> Array:
+        seen.append((self, [int(band) for band in bands], window))
+        return np.asarray(original(self, bands, window))
+
+    monkeypatch.setattr(pixels, "read", read)
+    return seen

@@ -125,6 +125,11 @@ def test_classify_writes_all_that_was_asked_for(
     assert set(after) - set(before) == names
     assert {name: after[name] for name in before} == before
     assert all(name in shown.stdout for name in names | {"asphalt", "meadow", "water"})
+    record = json.loads((tmp_path / "scene_classes.json").read_text(encoding="utf-8"))
+    assert (
+        record["bad_bands"]
+        == json.loads(run("info", planted.path, "--json").stdout)["scene"]["bad_bands"]
+    )
     assert "map: done" in shown.stderr
 
 

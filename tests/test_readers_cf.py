@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import pytest
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
-from builders import Array, cube_of, physical
+from builders import Array, cube_of, in_a_fork, physical, watch_reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
@@ -23,7 +22,7 @@ from pyproj import CRS
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
 from hsi_geo.io.readers.glt import GltPixels
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scene import bands_of, block_of, grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
 
 NM = [381.0, 900.0, 1380.0, 2400.0]
@@ -310,19 +309,22 @@ EVERY = pytest.mark.parametrize("write", [write_emit, write_aviris, write_datase
 def test_only_what_is_asked_for_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Path]
 ) -> None:
-    seen: list[tuple[str, int, Window]] = []
-    original = CfPixels.read
-
-    def read(self: CfPixels, bands: Any, window: Window) -> Array:
-        seen.append((self.variable, len(bands), window))
-        return original(self, bands, window)
-
-    monkeypatch.setattr(CfPixels, "read", read)
+    seen = watch_reads(monkeypatch, CfPixels)
     view = spectral_view(open_scene(write(tmp_path / "a.nc")))
     assert seen == []
     read_window(view.isel(band=[1]), Window(3, 4, 2, 2))
-    assert {name for name, _, _ in seen} <= {"glt_x", "glt_y", "reflectance", "cube"}
-    assert all(bands == 1 and window.height <= 2 and window.width <= 3 for _, bands, window in seen)
+    names = {"glt_x", "glt_y", "reflectance", "cube"}
+    assert {reader.variable for reader, _, _ in seen} <= names
+    assert all(len(bands) == 1 and w.height <= 2 and w.width <= 3 for _, bands, w in seen)
+
+
+@pytest.mark.parametrize(
+    ("write", "block"), [(write_emit, (2, 8)), (write_aviris, (3, 7)), (write_dataset, (5, 7))]
+)
+def test_the_pieces_a_file_is_stored_in_are_known(
+    tmp_path: Path, write: Callable[[Path], Path], block: tuple[int, int]
+) -> None:
+    assert block_of(open_scene(write(tmp_path / "a.nc"))) == block
 
 
 # Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.
@@ -335,12 +337,7 @@ def test_pickled_and_forked_readers_open_the_file_anew(
     whole = scene.values
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)).values, whole)
     if scene.attrs["driver"] == "netCDF":  # Zarr reads in an event loop, which no fork survives
-        context = multiprocessing.get_context("fork")
-        results: multiprocessing.Queue[Array] = context.Queue()
-        child = context.Process(target=lambda: results.put(scene.values))
-        child.start()
-        np.testing.assert_array_equal(results.get(timeout=60), whole)
-        child.join(60)
+        np.testing.assert_array_equal(in_a_fork(lambda: scene.values), whole)
     np.testing.assert_array_equal(scene.values, whole)
 
 
@@ -411,3 +408,9 @@ def test_without_its_package_the_command_that_installs_it_is_named(
 def test_hdf5_afar_has_to_be_downloaded(name: str) -> None:
     with pytest.raises(SceneError, match="not on this machine; download it first"):
         open_scene(name)
+
+
+def test_a_zarr_store_may_lie_where_fsspec_reaches() -> None:
+    dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
+    scene = open_scene("memory://scene.zarr")
+    np.testing.assert_array_equal(scene.values, aviris_cube())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import sys
 from collections.abc import Callable
@@ -13,11 +12,11 @@ import h5py
 import numpy as np
 import pytest
 from affine import Affine
-from builders import Array, cube_of, physical
+from builders import Array, cube_of, in_a_fork, physical, watch_reads
 
 from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.io.readers.hdf5 import HdfPixels, map_info
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scene import bands_of, block_of, grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
 
 #: Each detector from its longest wavelength down; 0 is padding, and one band is flagged out.
@@ -104,6 +103,7 @@ def test_prismas_two_cubes_are_one_scene(tmp_path: Path) -> None:
     scene = open_scene(write_prisma(tmp_path / "PRS_L2D_STD.he5"))
     vnir, swir = prisma_cubes()
     stored = np.concatenate([vnir[:3], swir[[0, 2]]])
+    assert block_of(scene) == (2, 7)
     np.testing.assert_array_equal(scene["wavelength"], KEPT)
     np.testing.assert_array_equal(scene["fwhm"], [12, 11, 10, 9, 7])
     np.testing.assert_array_equal(scene.values, stored)
@@ -169,19 +169,13 @@ def test_any_part_is_the_same_part_of_the_whole(
 
 
 def test_only_the_window_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[list[int], Window]] = []
-    original = HdfPixels.read
-
-    def read(self: HdfPixels, bands: Any, window: Window) -> Array:
-        seen.append(([int(band) for band in bands], window))
-        return original(self, bands, window)
-
-    monkeypatch.setattr(HdfPixels, "read", read)
+    seen = watch_reads(monkeypatch, HdfPixels)
     view = spectral_view(open_scene(write_prisma(tmp_path / "a.he5")))
     assert seen == []
     read_window(view.isel(band=[1, 2]), Window(-2, 3, 5, 2))
     window = Window(0, 3, 3, 2)
-    assert sorted(seen, key=str) == [([1], window), ([2], window)]  # 700 nm and 920 nm
+    assert sorted(bands for _, bands, _ in seen) == [[1], [2]]  # 700 nm and 920 nm
+    assert {where for _, _, where in seen} == {window}
 
 
 # Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.
@@ -193,12 +187,7 @@ def test_pickled_and_forked_readers_open_the_file_anew(
     scene = open_scene(write(tmp_path / "a.h5"))
     whole = scene.values
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)).values, whole)
-    context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[Array] = context.Queue()
-    child = context.Process(target=lambda: results.put(scene.values))
-    child.start()
-    np.testing.assert_array_equal(results.get(timeout=60), whole)
-    child.join(60)
+    np.testing.assert_array_equal(in_a_fork(lambda: scene.values), whole)
     np.testing.assert_array_equal(scene.values, whole)
 
 

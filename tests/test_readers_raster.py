@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from builders import CENTRES, cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.control import GroundControlPoint
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, require_upright
+from hsi_geo.io.scene import bands_of, grid_of, open_scene, require_upright, scene_from_array
 
 NM = "wavelength units = Nanometers"
 LISTED = "wavelength = {462, 551.5, 640.25}"
@@ -166,6 +170,17 @@ def test_other_keys_for_centres(tmp_path: Path, key: str) -> None:
         np.testing.assert_array_equal(open_scene(path)["wavelength"], CENTRES[:3])
 
 
+def test_tags_may_stand_in_any_domain(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3), tags={"wavelength": "{1, 2}"})
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ns="SENSOR", wavelength_units="um")
+        for band, nm in enumerate(CENTRES[:3], start=1):
+            file.update_tags(band, ns="SENSOR", wavelength=str(nm / 1e3), fwhm="0.006")
+    bands = bands_of(open_scene(path))
+    np.testing.assert_allclose(bands.centres_nm, CENTRES[:3])
+    np.testing.assert_allclose(bands.fwhm_nm, 6.0)
+
+
 def test_bands_of_two_detectors_that_overlap_stay_and_stand_in_order(tmp_path: Path) -> None:
     centres = (880.0, 900.0, 920.0, 940.0, 890.0, 900.0, 910.0, 930.0)
     bands = bands_of(
@@ -209,3 +224,80 @@ def test_a_flight_line_keeps_its_rotation(tmp_path: Path) -> None:
     assert grid_of(scene).rotation_degrees == pytest.approx(34.0)
     with pytest.raises(SceneError, match=r"rotated by 34\.0 degrees, .*gdalwarp"):
         require_upright(scene)
+
+
+# Somewhere else -------------------------------------------------------------------------------
+
+
+#: Serves parts of files, as stores of scenes do. In a process of its own: rasterio waits for the
+#: answer without letting other threads run.
+SERVER = """
+import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+class Ranges(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        path, wanted = Path(self.translate_path(self.path)), self.headers.get("Range")
+        if wanted is None or not path.is_file():
+            return super().do_GET()
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        whole = path.read_bytes()
+        part = whole[int(first) : int(last) + 1 if last else None]
+        self.send_response(206)
+        end = int(first) + len(part) - 1
+        self.send_header("Content-Range", f"bytes {first}-{end}/{len(whole)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address under which the test's folder can be read."""
+    monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "10")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.terminate()
+
+
+@pytest.mark.parametrize("prefix", ["", "/vsicurl/"])
+def test_a_scene_is_read_from_afar(tmp_path: Path, served: str, prefix: str) -> None:
+    write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
+    scene = open_scene(f"{prefix}{served}/scene.tif")
+    np.testing.assert_array_equal(scene[:, 2:4, 1:5].values, cube_of(3)[:, 2:4, 1:5])
+    with pytest.raises(SceneError, match="is not a raster that GDAL can open"):
+        open_scene(f"{prefix}{served}/none.tif")
+
+
+def test_gdals_names_for_what_lies_in_an_archive(tmp_path: Path) -> None:
+    write_envi(tmp_path / "cube.img", cube_of(3), NM, LISTED)
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("cube.img", "cube.hdr"):
+            archive.write(tmp_path / name, f"inner/{name}")
+    scene = open_scene(f"/vsizip/{tmp_path / 'a.zip'}/inner/cube.img")
+    np.testing.assert_array_equal(scene.values, cube_of(3))
+
+
+def test_gdals_names_for_subdatasets(tmp_path: Path) -> None:
+    scene = scene_from_array(cube_of(3), np.array(CENTRES[:3]))
+    path = tmp_path / "a.nc"
+    scene.drop_vars(["fwhm", "good", "spatial_ref"]).swap_dims(band="wavelength").to_dataset(
+        name="cube"
+    ).drop_attrs().to_netcdf(path, engine="h5netcdf")
+    again = open_scene(f'NETCDF:"{path}":cube')
+    np.testing.assert_array_equal(again["wavelength"], CENTRES[:3])
+    np.testing.assert_array_equal(again.values[:, ::-1], cube_of(3))  # GDAL turns north up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import shutil
 import subprocess
@@ -19,7 +18,18 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
-from builders import CENTRES, NORTH_UP, Array, cube_of, nm_tags, physical, write_envi, write_tif
+from builders import (
+    CENTRES,
+    NORTH_UP,
+    Array,
+    cube_of,
+    in_a_fork,
+    nm_tags,
+    physical,
+    watch_reads,
+    write_envi,
+    write_tif,
+)
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError, WavelengthError
@@ -290,39 +300,30 @@ def test_any_part_is_the_same_part_of_the_file(planted: Planted, key: tuple[Any,
     np.testing.assert_array_equal(open_scene(planted.path)[key].values, expected)
 
 
+Reads = list[tuple[Any, list[int], Window]]
+
+
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], Window]]:
-    """Bands and windows read from files since the test began."""
-    seen: list[tuple[list[int], Window]] = []
-    original = RasterPixels.read
-
-    def read(self: RasterPixels, bands: npt.NDArray[np.intp], window: Window) -> Array:
-        seen.append((list(bands), window))
-        return original(self, bands, window)
-
-    monkeypatch.setattr(RasterPixels, "read", read)
-    return seen
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """What was read from files since the test began."""
+    return watch_reads(monkeypatch, RasterPixels)
 
 
-def test_opening_a_scene_reads_no_pixel(
-    planted: Planted, reads: list[tuple[list[int], Window]]
-) -> None:
+def test_opening_a_scene_reads_no_pixel(planted: Planted, reads: Reads) -> None:
     view = spectral_view(open_scene(planted.path))
     assert view[3:5, 1:9].shape == (2, 8, 53)
     assert reads == []
 
 
-def test_reading_a_window_reads_only_its_bands_and_pixels(
-    planted: Planted, reads: list[tuple[list[int], Window]]
-) -> None:
+def test_reading_a_window_reads_only_its_bands_and_pixels(planted: Planted, reads: Reads) -> None:
     scene = open_scene(planted.path).isel(band=[7, 3])
     read_window(scene, Window(30, -4, 20, 10))
-    assert [(sorted(bands), window) for bands, window in reads] == [([3, 7], Window(30, 0, 7, 6))]
+    assert [(sorted(bands), window) for _, bands, window in reads] == [
+        ([3, 7], Window(30, 0, 7, 6))
+    ]
 
 
-def test_a_window_outside_the_scene_reads_nothing(
-    planted: Planted, reads: list[tuple[list[int], Window]]
-) -> None:
+def test_a_window_outside_the_scene_reads_nothing(planted: Planted, reads: Reads) -> None:
     image, valid = read_window(open_scene(planted.path), Window(500, 2, 3, 4))
     assert image.shape == (40, 3, 4)
     assert not image.any()
@@ -576,19 +577,9 @@ def test_threads_read_side_by_side(planted: Planted) -> None:
 def test_a_forked_process_reads_what_its_parent_has_open(planted: Planted) -> None:
     scene = open_scene(planted.path)
     read_window(scene, Window(0, 0, 37, 53))
-    context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[Array] = context.Queue()
-
-    def child() -> None:
-        results.put(read_window(scene, Window(8, 9, 20, 30))[0])
-
-    workers = [context.Process(target=child) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    images = [results.get(timeout=60) for _ in workers]
-    for worker in workers:
-        worker.join(60)
-    for image in images:
+    window = Window(8, 9, 20, 30)
+    for _ in range(2):
+        image = in_a_fork(lambda: read_window(scene, window)[0])
         np.testing.assert_array_equal(image, planted.values[:, 8:28, 9:39])
     # and the parent's handle is none the worse for it
     np.testing.assert_array_equal(scene.values, planted.values)

@@ -16,10 +16,10 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import rasterio.features
 import shapely
 
 from hsi_geo.errors import ShotsError
+from hsi_geo.io.burning import pixels_under, settle
 from hsi_geo.io.class_colors import complete_colors
 from hsi_geo.io.shot_files import read_labelled
 from hsi_geo.io.vectors import place
@@ -27,10 +27,6 @@ from hsi_geo.tiling import Grid, Window
 
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
 MAX_PIXELS_PER_CLASS = 2000
-
-#: A line or polygon that reaches farther than this is a slip of some program's, and takes GDAL
-#: minutes to draw.
-FAR_PX = 1e6
 
 IntArray = npt.NDArray[np.int64]
 
@@ -261,7 +257,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
     for feature, (geometry, class_id) in enumerate(
         zip(placed.geometry, placed["class_id"], strict=True)
     ):
-        rows, cols, small = _pixels_under(geometry, grid, all_touched)
+        rows, cols, small = pixels_under(geometry, grid, all_touched)
         inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
         if not inside.any():
             outside += 1
@@ -275,14 +271,15 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
             f"they cover {_bounds_text(placed.total_bounds)}, the scene {_bounds_text(grid.bounds)}",
             hint="check the coordinate reference systems of both",
         )
-    pixels = _one_class_per_pixel(np.hstack(found), grid.width, outside)
-    if not len(pixels):
+    flat, class_ids, features, conflicts = settle(np.hstack(found))
+    if not len(flat):
         raise ShotsError(
             f"shots '{shots.source}' leave no pixel in the scene: two classes claim each of the "
-            f"{pixels.conflicts} under them",
+            f"{conflicts} under them",
             hint="draw shots of different classes apart",
         )
-    return pixels
+    rows, cols = np.divmod(flat, grid.width)
+    return ShotPixels(rows, cols, class_ids, features, outside, conflicts)
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
@@ -303,73 +300,6 @@ def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
         if (numbers == np.round(numbers)).all():
             return pd.Series([int(number) for number in numbers], dtype=object)
     return pd.Series([str(label).strip() for label in labels], dtype=object)
-
-
-def _pixels_under(
-    geometry: shapely.Geometry, grid: Grid, all_touched: bool
-) -> tuple[IntArray, IntArray, bool]:
-    """(rows, columns) under a single-part geometry, and whether it is too small for a centre.
-
-    Pixels outside the grid may be missing or included.
-    """
-    if geometry.geom_type == "Point":
-        return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
-    reach = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
-    if not (reach < FAR_PX * min(grid.resolution)).all():
-        return np.empty(0, np.int64), np.empty(0, np.int64), False
-    window = _pixel_window(geometry, grid).clip(*grid.shape)
-    if not (window.height and window.width):
-        return np.empty(0, np.int64), np.empty(0, np.int64), False
-    line = geometry.geom_type in ("LineString", "LinearRing")
-    burnt = rasterio.features.rasterize(
-        [geometry],
-        out_shape=window.shape,
-        transform=grid.transform_of(window),
-        all_touched=all_touched or line,
-        dtype="uint8",
-    )
-    rows, cols = np.nonzero(burnt)
-    if len(rows):
-        return rows + window.row, cols + window.col, False
-    try:
-        point = geometry.representative_point()
-    except shapely.errors.GEOSException:  # a ring that crosses itself where digits end
-        point = shapely.Point(shapely.get_coordinates(geometry)[0])
-    return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
-
-
-def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:
-    """Whole pixels around a geometry."""
-    left, bottom, right, top = geometry.bounds
-    rows, cols = grid.pixels_at(np.array([left, right] * 2), np.array([bottom, bottom, top, top]))
-    row, col = int(rows.min()), int(cols.min())
-    return Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
-
-
-def _one_class_per_pixel(found: npt.NDArray[np.int64], width: int, outside: int) -> ShotPixels:
-    """Sort claims by place; drop weak claims beside strong ones, repeats, contradictions.
-
-    Args:
-        found: (4, N) flat index, weakness of the claim, class, feature.
-        width: Columns of the grid.
-        outside: Shots that lie outside.
-    """
-    flat, weak, class_ids, features = found[:, np.lexsort(found[::-1])]
-    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    best = weak == weak[first][inverse]
-    flat, class_ids, features = flat[best], class_ids[best], features[best]
-    pixels, first, counts = np.unique(flat, return_index=True, return_counts=True)
-    # Sorted by class within a pixel: one class only if the first and the last entry agree.
-    agree = class_ids[first] == class_ids[first + counts - 1]
-    keep = first[agree]
-    return ShotPixels(
-        rows=pixels[agree] // width,
-        cols=pixels[agree] % width,
-        class_ids=class_ids[keep],
-        features=features[keep],
-        outside=outside,
-        conflicts=int((~agree).sum()),
-    )
 
 
 def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -213,3 +214,8 @@ def plain(error: BaseException) -> str:
     """The first line of a library's message, without its full stop."""
     lines = str(error.__cause__ or error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def blocks_of(chunks: Sequence[int] | None, order: str) -> tuple[int, int] | None:
+    """(rows, columns) of an array's chunks, None if it has none; order as in `read_part`."""
+    return (int(chunks[order.index("y")]), int(chunks[order.index("x")])) if chunks else None

@@ -26,6 +26,7 @@ from hsi_geo.io.readers.base import (
     Pixels,
     SceneFile,
     StackedPixels,
+    blocks_of,
     missing_package,
     per_band,
     plain,
@@ -44,6 +45,9 @@ _INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
 
 #: Names of the cube, best first; else the largest there is.
 _CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance")
+
+#: Rows of a map or a swath that are read at once where its file does not say what lies together.
+MAP_ROWS = 64
 
 _BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
 _X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
@@ -104,6 +108,12 @@ class _Cube:
 
     def axis(self, letter: str) -> str:
         return str(self.array.dims[self.order.index(letter)])
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """(rows, columns) of the pieces it is stored in."""
+        encoding = self.array.encoding
+        return blocks_of(encoding.get("chunksizes") or encoding.get("chunks"), self.order)
 
     def size(self, letter: str) -> int:
         return int(self.array.shape[self.order.index(letter)])
@@ -179,6 +189,9 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     count = cube.size("b")
     good, good_source = _good(groups, count)
     grid, pixels, nodata = _placed(groups, cube, path, engine)
+    blocks = cube.blocks
+    if isinstance(pixels, GltPixels):  # rows of the map cross those of the swath
+        blocks = (blocks[0] if blocks else MAP_ROWS, grid.width)
     return SceneFile(
         name=path,
         driver="Zarr" if engine == "zarr" else "netCDF",
@@ -191,6 +204,7 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         scale=per_band(attributes.get("scale_factor", 1.0), count),
         offset=per_band(attributes.get("add_offset", 0.0), count),
         pixels=pixels,
+        block_px=blocks,
     )
 
 
@@ -208,7 +222,7 @@ def _placed(
         return find_grid(groups, cube.array, axes, shape, path), pixels, nodata
     parts = tuple(CfPixels(path, engine, *where, "yx", mark) for where in lookup)
     height, width = groups[lookup[0][0]][lookup[0][1]].shape
-    chunks = cube.array.encoding.get("chunksizes") or cube.array.encoding.get("chunks") or ()
+    blocks = cube.blocks
     fill = -9999.0 if nodata is None or not np.isfinite(nodata) else nodata
     swath = GltPixels(
         swath=pixels,
@@ -216,7 +230,7 @@ def _placed(
         lookup=StackedPixels(parts, (1, 1)),
         fill=fill,
         dtype=cube.array.dtype,
-        rows_at_once=int(chunks[cube.order.index("y")]) if chunks else 64,
+        rows_at_once=blocks[0] if blocks else MAP_ROWS,
     )
     return find_map(groups, cube.array, (height, width), path), swath, fill
 

@@ -21,6 +21,7 @@ from hsi_geo.io.readers.base import (
     PickedPixels,
     SceneFile,
     StackedPixels,
+    blocks_of,
     missing_package,
     per_band,
     plain,
@@ -165,6 +166,7 @@ def _prisma(file: h5py.File, path: str) -> SceneFile:
         scale=scale[kept],
         offset=offset[kept],
         pixels=PickedPixels(StackedPixels(tuple(cubes), tuple(counts)), kept),
+        block_px=blocks_of(file[cubes[0].dataset].chunks, "ybx"),
     )
 
 
@@ -218,6 +220,7 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
         scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
         offset=per_band(0.0, count),
         pixels=HdfPixels(path, dataset, "yxb", stamp(path)),
+        block_px=blocks_of(data.chunks, "yxb"),
     )
 
 

@@ -33,6 +33,18 @@ from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import BoolArray, FloatArray
 
+#: Metadata domains that hold no tags of the user's, or that are read by their own rules.
+GDALS_OWN = (
+    "IMAGE_STRUCTURE",
+    "DERIVED_",
+    "SUBDATASETS",
+    "IMAGERY",
+    "RPC",
+    "xml:",
+    "json:",
+    "GEOLOC",
+)
+
 #: Quality layers are sampled to at most this many rows and columns.
 SAMPLE_PX = 512
 
@@ -148,7 +160,7 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
             f"scene '{name}' has {len(source.gcps[0])} ground control points and no grid",
             hint=f"put it on one with: gdalwarp -r near '{name}' grid.tif",
         )
-    whole = {**source.tags(), **source.tags(ns="ENVI"), **sidecar_tags(path)}
+    whole = {**_tags(source, 0), **sidecar_tags(path)}
     found, good = _find_bands(source, whole)
     return SceneFile(
         name=name,
@@ -175,19 +187,28 @@ def _is_packed(path: str, whole: Tags) -> bool:
     """A stream of zipped bytes has no places to jump to."""
     streams = ("/vsigzip/", "/vsizip/", "/vsitar/", "/vsi7z/", "/vsirar/")
     compressed = whole.get("file_compression", whole.get("file compression", "0"))
-    return path.startswith(streams) or compressed.strip() == "1"
+    return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
 
 
 def _find_bands(
     source: rasterio.DatasetReader, whole: Tags
 ) -> tuple[Found | None, BoolArray | None]:
     # One pass over the bands: asking for tags again and again takes seconds on 426 bands.
-    by_band = [source.tags(band) for band in source.indexes]
+    by_band = [_tags(source, band) for band in source.indexes]
     imagery = [
         source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
         for band in source.indexes
     ]
     return find_bands(whole, by_band, imagery, [name or "" for name in source.descriptions])
+
+
+def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
+    """Tags of a band, or of the raster (0), in whatever domain a program wrote them; ENVI's count."""
+    domains = [name for name in source.tag_namespaces(band) if not name.startswith(GDALS_OWN)]
+    tags: dict[str, str] = source.tags(band)
+    for domain in sorted(domains, key=lambda name: name == "ENVI"):
+        tags.update(source.tags(band, ns=domain))
+    return tags
 
 
 def _scale(source: rasterio.DatasetReader, whole: Tags) -> FloatArray:
