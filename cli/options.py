@@ -119,6 +119,11 @@ def shots(required: bool) -> Decorator:
     return _all((path, *_SHOTS))
 
 
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How labelled geometries are read."""
+    return _all(_SHOTS)(command)
+
+
 def map_options() -> Decorator:
     """What is written beside the map."""
     return _all(_MAP)
