@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test test-slow lint format clean
+PLUGIN_FILES = $(wildcard qgis_plugin/hsi_geo_qgis/*.py) $(addprefix qgis_plugin/hsi_geo_qgis/,metadata.txt icon.svg)
+
+.PHONY: demo test test-slow lint format plugin clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
@@ -21,10 +23,20 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive qgis_plugin
+	$(BIN)/detect-secrets-hook $(PLUGIN_FILES)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# What plugins.qgis.org and "Install from ZIP" take: one folder with its licence, no tests.
+plugin:
+	rm -rf build/plugin build/hsi_geo_qgis.zip
+	mkdir -p build/plugin/hsi_geo_qgis
+	cp $(PLUGIN_FILES) LICENSE build/plugin/hsi_geo_qgis
+	cd build/plugin && python3 -m zipfile -c ../hsi_geo_qgis.zip hsi_geo_qgis
+	@ls -l build/hsi_geo_qgis.zip
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

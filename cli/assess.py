@@ -45,7 +45,8 @@ def command(
     """
     from hsi_geo.tasks.assess import assess
 
-    found = assess(class_map, reference, reporter=reporting.reporter(progress), **how)
+    labels = options.styled(reference, how)
+    found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
