@@ -64,5 +64,4 @@ of one.</li>
             **self.run_options(parameters, context),
             **self.map_options(parameters, context, feedback),
         )
-        written = run_command(command, feedback, STAGES).result["outputs"]
-        return self.finish_maps(parameters, context, written)
+        return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))

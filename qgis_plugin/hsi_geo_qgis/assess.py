@@ -83,7 +83,9 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             **self.label_options(parameters, "REFERENCE", context, feedback),
             design=None if design == "none" else design,
         )
-        found = run_command(command, feedback, {}).result["assessment"]
+        run = run_command(command, feedback, {})
+        run.show_output()
+        found = run.result["assessment"]
         results: Results = {
             name: None if found[key] is None else 100.0 * found[key][part]
             for name, _, key, part in NUMBERS

@@ -34,10 +34,13 @@ from .layers import (
     raster_path,
     write_class_styles,
 )
-from .runner import launcher
+from .runner import Run, launcher
 from .styling import load_styled, write_confidence_style
 
 Results = dict[str, Any]
+
+#: QGIS's own "All files (*.*)" refuses names without a dot.
+ANY_FILE = "All files (*)"
 
 
 class HsiGeoAlgorithm(QgsProcessingAlgorithm):
@@ -63,7 +66,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
 
     def shortHelpString(self) -> str:
         """HTML beside the dialog, with a worked example."""
-        return self.HELP
+        return " ".join(self.HELP.split())  # QGIS shows line breaks of the source as such
 
     def helpUrl(self) -> str:
         """The section of the documentation."""
@@ -239,18 +242,20 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         }
 
     def finish_maps(
-        self, parameters: Parameters, context: QgsProcessingContext, written: dict[str, str]
+        self, parameters: Parameters, context: QgsProcessingContext, run: Run
     ) -> Results:
         """Put optional rasters where the user wants them, and have everything styled.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
-            written: Paths by name, as hsi-geo told them.
+            run: That has written the maps.
 
         Returns:
             Path by output.
         """
+        run.show_output(after=1)  # the paths, which QGIS shows itself
+        written = run.result["outputs"]
         results: Results = {"OUTPUT": written["map"]}
         for name in ("CONFIDENCE", "PROBABILITIES"):
             if parameters.get(name):

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsSettings,
 )
 
-from .base import HsiGeoAlgorithm, Results
+from .base import ANY_FILE, HsiGeoAlgorithm, Results
 from .command import arguments
 from .interpreter import SETTING, LauncherError
 from .layers import Parameters
@@ -48,7 +48,10 @@ HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
         """Define the parameter and the outputs."""
         self.addParameter(
             QgsProcessingParameterFile(
-                "PYTHON", "Python that hsi-geo is installed in", optional=True
+                "PYTHON",
+                "Python that hsi-geo is installed in",
+                optional=True,
+                fileFilter=ANY_FILE,
             )
         )
         self.addOutput(QgsProcessingOutputString("PROGRAM", "What starts hsi-geo"))

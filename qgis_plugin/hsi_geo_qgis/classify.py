@@ -13,7 +13,7 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from .base import HsiGeoAlgorithm, Results, put
+from .base import ANY_FILE, HsiGeoAlgorithm, Results, put
 from .command import arguments
 from .layers import Parameters, temporary_file
 from .runner import run_command
@@ -60,7 +60,10 @@ something unlike any label.</li>
         )
         self.add_advanced(
             QgsProcessingParameterFile(
-                "WEIGHTS", "Pre-trained weights (those of hsi-geo if empty)", optional=True
+                "WEIGHTS",
+                "Pre-trained weights (those of hsi-geo if empty)",
+                optional=True,
+                fileFilter=ANY_FILE,
             )
         )
         self.add_map_options()
@@ -88,15 +91,14 @@ something unlike any label.</li>
         }
         if not parameters.get("MODEL"):
             command = arguments("classify", scene, **learning, **running, **mapping)
-            written = run_command(command, feedback, STAGES).result["outputs"]
-            return self.finish_maps(parameters, context, written)
+            return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))
         # The same in two steps, with the model in a safe place until the map is there.
         model = temporary_file("model.safetensors")
         command = arguments("adapt", scene, **learning, **running, out=model)
         run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
         command = arguments("predict", scene, model=model, **running, **mapping)
-        written = run_command(command, feedback, {"map": 1.0}, (80.0, 100.0)).result["outputs"]
-        results = self.finish_maps(parameters, context, written)
+        run = run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
+        results = self.finish_maps(parameters, context, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         put(model, target)
         return {**results, "MODEL": os.path.abspath(target)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from qgis.core import QgsBlockingProcess, QgsProcessingException, QgsProcessingFeedback, QgsSettings
@@ -13,6 +14,9 @@ from .protocol import VERSION, LineBuffer, ProgressBar, Stages, failure, parse_e
 
 #: Lines of plain output that are kept to tell a failure by.
 KEPT_LINES = 20
+
+#: The log is HTML, which makes one blank of several.
+_COLUMN_GAP = re.compile(" {2,}")
 
 
 def launcher(python: str = "") -> Launcher:
@@ -89,6 +93,16 @@ class Run:
             raise QgsProcessingException(self.failure())
         return self
 
+    def show_output(self, after: int = 0) -> None:
+        """Show what was printed, in columns, in the log.
+
+        Args:
+            after: Paragraphs that are left out.
+        """
+        paragraphs = "\n".join(self.output).split("\n\n")[after:]
+        for line in "\n\n".join(paragraphs).split("\n"):
+            self.feedback.pushConsoleInfo(_COLUMN_GAP.sub(_unbroken, line))
+
     def failure(self) -> str:
         """One sentence on why it failed."""
         return failure(self.exit_code, self._error, self._plain, self.found.program)
@@ -142,7 +156,7 @@ def run_command(
     stages: Stages,
     part: tuple[float, float] = (0.0, 100.0),
 ) -> Run:
-    """Run a command that speaks the protocol, and show what it printed.
+    """Run a command that speaks the protocol.
 
     Args:
         arguments: Of hsi-geo, without --progress.
@@ -159,10 +173,11 @@ def run_command(
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
     run = Run(found, feedback, ProgressBar(stages, *part))
-    run.start([name, "--progress", "jsonl", *rest])
-    for line in run.output:
-        feedback.pushConsoleInfo(line)
-    return run
+    return run.start([name, "--progress", "jsonl", *rest])
+
+
+def _unbroken(gap: re.Match[str]) -> str:
+    return "\N{NO-BREAK SPACE}" * len(gap[0])
 
 
 def _quoted(part: str) -> str:

@@ -31,14 +31,15 @@ class StyleBeside(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
-#: QGIS keeps no reference of its own.
-STYLE_BESIDE = StyleBeside()
+_KEPT: list[StyleBeside] = []
 
 
 def load_styled(path: str | None, context: QgsProcessingContext) -> None:
     """Have a result styled when QGIS loads it."""
     if path and context.willLoadLayerOnCompletion(path):
-        context.layerToLoadOnCompletionDetails(path).setPostProcessor(STYLE_BESIDE)
+        # One a layer, for the context deletes it; and kept, lest Python does so before.
+        _KEPT.append(StyleBeside())
+        context.layerToLoadOnCompletionDetails(path).setPostProcessor(_KEPT[-1])
 
 
 def write_confidence_style(path: str) -> None:
