@@ -241,6 +241,21 @@ def batch(job: Job) -> Job:
     return {"rows": [run(job["algorithm"], row) for row in job["rows"]]}
 
 
+def settings_page(job: Job) -> Job:
+    """Open the page of the options, accept another Python, and open it again."""
+    from hsi_geo_qgis.runner import launcher
+    from hsi_geo_qgis.settings_page import SettingsPageFactory
+    from qgis.PyQt.QtWidgets import QWidget
+
+    parent = QWidget()
+    factory = SettingsPageFactory()
+    page = factory.createWidget(parent)
+    page.python.setFilePath(job["python"])
+    page.apply()
+    again = factory.createWidget(parent)
+    return {"shown": again.python.filePath(), "origin": launcher().origin}
+
+
 CASES: dict[str, Callable[[Job], Job]] = {
     case.__name__: case
     for case in (
@@ -250,13 +265,14 @@ CASES: dict[str, Callable[[Job], Job]] = {
         cancelled,
         two_steps,
         batch,
+        settings_page,
     )
 }
 
 
 def main() -> None:
     faulthandler.enable()
-    application = QgsApplication([], False)
+    application = QgsApplication([], True)
     application.initQgis()
     from hsi_geo_qgis.plugin import HsiGeoPlugin
 

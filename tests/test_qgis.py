@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import rasterio
 
@@ -173,8 +175,13 @@ def call(environment: dict[str, str]) -> Call:
 def case(environment: dict[str, str], quick_python: str) -> Case:
     """Function that runs one of `qgis_cases.py` inside QGIS's Python."""
 
-    def run(name: str, *, python: object = quick_python, steps: int = 60, **job: Any) -> Any:
+    def run(
+        name: str, *, python: object = quick_python, steps: int = 60, profile: Path | None = None,
+        **job: Any,
+    ) -> Any:  # fmt: skip
+        job["python"] = str(python)
         own = {
+            **({"QGIS_CUSTOM_CONFIG_PATH": str(profile)} if profile else {}),
             "PYTHONPATH": str(PLUGINS),  # QGIS's Python has nothing of ours but the plugin
             "HSI_GEO_PYTHON": str(python),
             "HSI_GEO_TEST_STEPS": str(steps),
@@ -308,6 +315,13 @@ def test_a_python_that_works_is_remembered(environment: dict[str, str], tmp_path
     assert "named in the provider's setting" in shown.stdout
 
 
+def test_the_page_of_the_options(
+    case: Case, environment: dict[str, str], fake: Fake, tmp_path: Path
+) -> None:
+    found = case("settings_page", profile=tmp_path / "profile", python=fake.python)
+    assert found == {"shown": str(fake.python), "origin": "the provider's setting"}
+
+
 # What goes wrong ---------------------------------------------------------------------------------
 
 
@@ -331,6 +345,14 @@ def test_a_wrong_environment_is_one_sentence(
     (error,) = [line for line in shown.stderr.splitlines() if line.startswith("ERROR:")]
     assert re.search(said, error), error
     assert "Traceback" not in shown.stderr
+
+
+def test_nothing_runs_without_an_environment(call: Call, job: dict[str, Any]) -> None:
+    shown = call(
+        "hsi_geo:classify", python="/nowhere/python", LABELS=job["labels"], **job["parameters"]
+    )
+    assert shown.returncode == 1
+    assert "Python '/nowhere/python' of $HSI_GEO_PYTHON does not exist" in shown.stderr
 
 
 def test_an_incomplete_environment_is_told_with_its_cure(call: Call, tmp_path: Path) -> None:
@@ -595,6 +617,25 @@ def test_a_model_of_two_steps(
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert json.loads(numbers.read_text(encoding="utf-8"))["pixels"] == 27
     assert shots_by_class(job) == {"asphalt": 4, "meadow": 4, "water": 4}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs a virtual screen (xvfb)")
+def test_pictures_of_the_desktop(data: Path, tmp_path: Path) -> None:
+    """A person's way: toolbox, dialog, Run, styled result."""
+    berlin = data / "enmap_berlin"
+    script = HERE.parent / "examples" / "qgis_screenshots.py"
+    command = [
+        sys.executable, script, berlin / "EnMAP_BerlinUrbanGradient.bsq",
+        berlin / "LandCov_BerlinUrbanGradient.shp", "Level_2", tmp_path,
+    ]  # fmt: skip
+    subprocess.run([str(part) for part in command], check=True, timeout=280)
+    for name, color in (("qgis-dialog.png", None), ("qgis-result.png", (230, 0, 0))):
+        picture = plt.imread(tmp_path / name)[..., :3]
+        assert picture.shape == (800, 1360, 3)
+        if color is not None:  # roofs are red, in the label layer's own red
+            roofs = (np.abs(picture - np.array(color) / 255) < 0.01).all(axis=-1)
+            assert roofs.sum() > 1000
 
 
 def test_parameters_as_json_on_stdin(

@@ -54,7 +54,7 @@ def write_confidence_style(path: str) -> None:
             for percent, color in RAMP
         ]
     )
-    shader = QgsRasterShader(100.0)
+    shader = QgsRasterShader(0.0, 100.0)
     shader.setRasterShaderFunction(ramp)
     renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
     renderer.setClassificationMin(0.0)
