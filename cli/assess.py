@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     help="Only if the reference points were drawn by chance: anywhere in the map (simple), or "
     "within each of its classes (stratified). Gives accuracy and areas of the whole map.",
 )
+@click.option(
+    "--strata",
+    type=click.Path(path_type=str),
+    metavar="MAP",
+    help="The map a stratified sample was drawn from, if it was another one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @options.progress
 def command(

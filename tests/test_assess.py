@@ -20,11 +20,11 @@ from hsi_geo.cli.main import group
 from sklearn.metrics import cohen_kappa_score
 
 from hsi_geo import assess
-from hsi_geo.errors import HsiGeoError, MapError, MapNotFoundError, ShotsError
+from hsi_geo.errors import HsiGeoError, MapError, MapNotFoundError, OptionError, ShotsError
 from hsi_geo.io.class_map import aux_xml
 from hsi_geo.io.map_reader import read_map
 from hsi_geo.io.shots import LandClass, default_color
-from hsi_geo.tasks.area_estimates import estimate_areas
+from hsi_geo.tasks.area_estimates import AreaEstimates, estimate_areas
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +35,6 @@ GRID = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
 OLOFSSON = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
 MAPPED = np.array([200_000, 150_000, 3_200_000, 6_450_000])
 CHANGES = ("deforestation", "forest gain", "stable forest", "stable non-forest")
-HA = 0.09 * MAPPED.sum()
 
 
 def truth() -> Array:
@@ -64,9 +63,12 @@ def write_map(tmp_path: Path) -> WriteMap:
     """Function that writes a class map, with names beside it."""
 
     def write(
-        classes: Array, names: Sequence[str] | None = NAMES, crs: str | None = "EPSG:32633"
+        classes: Array,
+        names: Sequence[str] | None = NAMES,
+        crs: str | None = "EPSG:32633",
+        name: str = "map.tif",
     ) -> Path:
-        path = tmp_path / "map.tif"
+        path = tmp_path / name
         height, width = classes.shape
         with rasterio.open(
             path, "w", driver="GTiff", height=height, width=width, count=1, nodata=0,
@@ -75,7 +77,7 @@ def write_map(tmp_path: Path) -> WriteMap:
             file.write(classes[None])
         if names is not None:
             table = tuple(LandClass(i, n, default_color(i)) for i, n in enumerate(names, start=1))
-            path.with_name("map.tif.aux.xml").write_text(aux_xml(table), encoding="utf-8")
+            path.with_name(f"{name}.aux.xml").write_text(aux_xml(table), encoding="utf-8")
         return path
 
     return write
@@ -109,68 +111,112 @@ def run(*args: object) -> Result:
     return CliRunner().invoke(group, ["assess", *map(str, args)])
 
 
-# Olofsson et al. 2014 ----------------------------------------------------------------------------
+# Published examples ------------------------------------------------------------------------------
+
+
+def spread(matrix: Array) -> tuple[Array, Array]:
+    """(N,) mapped and (N,) true class of each pixel that a confusion matrix counts."""
+    rows, cols = np.indices(matrix.shape)
+    return np.repeat(rows.ravel(), matrix.ravel()), np.repeat(cols.ravel(), matrix.ravel())
+
+
+@pytest.fixture
+def olofsson() -> AreaEstimates:
+    """Sampled within the map's classes."""
+    mapped, actual = spread(OLOFSSON)
+    return estimate_areas(mapped, actual, 4, mapped, dict(zip(CHANGES, MAPPED, strict=True)))
+
+
+@pytest.fixture
+def stehman() -> AreaEstimates:
+    """Stehman 2014, table 2: strata, map and reference are three different things."""
+    mapped, actual = (
+        np.array(["ABCD".index(letter) for letter in letters.replace(" ", "")])
+        for letters in (
+            "AAAAAAABBB ABBBBBBBBB BBCCCCCCBB DDDDDDDDDD",
+            "AAAAACBABC ABBBBBAABB CCCCCDDBBA DDDDDDDCCB",
+        )
+    )
+    sizes = {"A": 40_000, "B": 30_000, "C": 20_000, "D": 10_000}
+    return estimate_areas(mapped, actual, 4, np.repeat(np.arange(4), 10), sizes)
 
 
 @pytest.mark.parametrize(
-    ("name", "printed"),
-    [("user", [0.88, 0.73, 0.93, 0.96]), ("producer", [0.75, 0.85, 0.93, 0.96])],
-)
-def test_accuracies_as_printed(name: str, printed: list[float]) -> None:
-    found = estimate_areas(OLOFSSON, MAPPED, CHANGES)
-    assert np.round(getattr(found, name), 2).tolist() == printed
-
-
-@pytest.mark.parametrize(
-    ("name", "printed"),
+    ("name", "shares", "half_widths"),
     [
-        ("user_se", [0.07, 0.10, 0.04, 0.02]),
-        # The paper prints 0.23 and 0.01 for the second and the fourth, which its equation 7 does
-        # not give: mapac and mapaccuracy, two packages in R, find 0.25 and 0.02 as well.
-        ("producer_se", [0.21, 0.25, 0.03, 0.02]),
+        ("oa", [0.95], [0.02]),
+        ("user", [0.88, 0.73, 0.93, 0.96], [0.07, 0.10, 0.04, 0.02]),
+        # The paper prints 0.23 and 0.01 for the second and the fourth half width, which its own
+        # equation 7 does not give: mapac and mapaccuracy, packages in R, find 0.25 and 0.02 too.
+        ("producer", [0.75, 0.85, 0.93, 0.96], [0.21, 0.25, 0.03, 0.02]),
     ],
 )
-def test_intervals_as_printed(name: str, printed: list[float]) -> None:
-    found = estimate_areas(OLOFSSON, MAPPED, CHANGES)
-    assert np.round(1.96 * getattr(found, name), 2).tolist() == printed
+def test_olofsson_as_printed(
+    name: str, shares: list[float], half_widths: list[float], olofsson: AreaEstimates
+) -> None:
+    found = getattr(olofsson, name)
+    assert np.round(found.value, 2).tolist() == shares
+    assert np.round(1.96 * found.error, 2).tolist() == half_widths
 
 
-def test_overall_accuracy_and_areas_as_printed() -> None:
-    found = estimate_areas(OLOFSSON, MAPPED, CHANGES)
-    assert (round(found.oa, 2), round(1.96 * found.oa_se, 2)) == (0.95, 0.02)
-    assert np.round(found.share * HA).tolist() == [21158, 11686, 285770, 581386]
-    assert np.round(1.96 * found.share_se * HA).tolist() == [6158, 3756, 15510, 16282]
-    assert round(found.share_se[0], 4) == 0.0035
+def test_areas_of_olofsson_as_printed(olofsson: AreaEstimates) -> None:
+    hectares = 0.09 * olofsson.total
+    assert np.round(olofsson.share.value * hectares).tolist() == [21158, 11686, 285770, 581386]
+    assert np.round(1.96 * olofsson.share.error * hectares).tolist() == [6158, 3756, 15510, 16282]
+    assert round(olofsson.share.error[0], 4) == 0.0035
 
 
-def test_estimates_do_not_depend_on_the_order_of_classes() -> None:
+@pytest.mark.parametrize(
+    ("name", "index", "value", "error"),
+    [
+        ("oa", 0, 0.63, 0.085),
+        ("share", 0, 0.35, 0.082),
+        ("share", 2, 0.20, 0.064),
+        ("user", 1, 0.574, 0.125),
+        ("producer", 1, 0.794, 0.117),
+    ],
+)
+def test_stehman_as_printed(
+    name: str, index: int, value: float, error: float, stehman: AreaEstimates
+) -> None:
+    found = getattr(stehman, name)
+    assert found.value[index] == pytest.approx(value, abs=5e-4)
+    assert found.error[index] == pytest.approx(error, abs=5e-4)
+
+
+def test_estimates_do_not_depend_on_the_order_of_classes(olofsson: AreaEstimates) -> None:
     order = np.array([2, 0, 3, 1])
-    one = estimate_areas(OLOFSSON, MAPPED, CHANGES)
-    two = estimate_areas(OLOFSSON[np.ix_(order, order)], MAPPED[order], CHANGES)
-    for name in ("user", "producer", "f1", "share", "user_se", "producer_se", "f1_se", "share_se"):
-        np.testing.assert_allclose(getattr(one, name)[order], getattr(two, name))
-    assert one.oa == pytest.approx(two.oa)
-    assert one.oa_se == pytest.approx(two.oa_se)
+    mapped, actual = spread(OLOFSSON[np.ix_(order, order)])
+    sizes = {CHANGES[i]: int(MAPPED[i]) for i in order}
+    other = estimate_areas(mapped, actual, 4, mapped, sizes)
+    for name in ("user", "producer", "f1", "share"):
+        for part in ("value", "error"):
+            one, two = getattr(getattr(olofsson, name), part), getattr(getattr(other, name), part)
+            np.testing.assert_allclose(one[order], two)
+    np.testing.assert_allclose(other.oa.value, olofsson.oa.value)
 
 
 def test_standard_errors_are_the_spread_of_repeated_samples() -> None:
-    """Draw many stratified samples of a map with known truth; nothing here is from the paper."""
-    mapped, actual = damaged().ravel(), truth().ravel()
-    strata = [np.flatnonzero(mapped == c) for c in (1, 2, 3)]
-    sizes = np.array([len(s) for s in strata])
+    """Draw many samples of a map with known truth, from the classes of another map."""
+    mapped, actual, older = (a.ravel() for a in (damaged(), truth(), damaged(0.4, seed=8)))
+    strata = [np.flatnonzero(older == c) for c in (1, 2, 3)]
+    sizes = {name: len(stratum) for name, stratum in zip(NAMES, strata, strict=True)}
     generator = np.random.default_rng(3)
     estimates = []
-    for _ in range(800):
-        matrix = [
-            np.bincount(actual[generator.choice(s, 40)], minlength=4)[1:] for s in strata
-        ]  # with replacement, as the formulas have it
-        estimates.append(estimate_areas(np.array(matrix), sizes, NAMES))
-    area = np.bincount(actual)[1:] / sizes.sum()
-    both = np.array([[(actual == c) & (mapped == c) for c in (1, 2, 3)]]).sum(axis=(0, 2))
-    f1 = 2 * both / (sizes + np.bincount(actual)[1:])
-    for name, expected in (("share", area), ("f1", f1), ("producer", both / (area * sizes.sum()))):
-        values = np.array([getattr(e, name) for e in estimates])
-        errors = np.array([getattr(e, f"{name}_se") for e in estimates])
+    for _ in range(800):  # with replacement, as the formulas have it
+        drawn = np.concatenate([generator.choice(stratum, 60) for stratum in strata])
+        came_from = np.repeat(np.arange(3), 60)
+        estimates.append(estimate_areas(mapped[drawn] - 1, actual[drawn] - 1, 3, came_from, sizes))
+    area, shown = (np.bincount(values)[1:] for values in (actual, mapped))
+    both = np.bincount(actual[actual == mapped])[1:]
+    for name, expected in (
+        ("share", area / area.sum()),
+        ("f1", 2 * both / (area + shown)),
+        ("producer", both / area),
+        ("user", both / shown),
+    ):
+        values = np.array([getattr(e, name).value for e in estimates])
+        errors = np.array([getattr(e, name).error for e in estimates])
         np.testing.assert_allclose(values.mean(axis=0), expected, atol=0.01)
         np.testing.assert_allclose(errors.mean(axis=0), values.std(axis=0), rtol=0.1)
 
@@ -229,6 +275,27 @@ def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path)
         assert area.ha_se is not None
         assert abs(area.ha - count * 0.06) < 3 * area.ha_se
     assert sum(area.share for area in areas if area is not None) == pytest.approx(1.0)
+
+
+def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> None:
+    path, older = write_map(damaged()), write_map(damaged(0.4, seed=8), name="older.tif")
+    usual = assess(path, everywhere, design="stratified")
+    assert assess(path, everywhere, design="stratified", strata=path).oa == usual.oa
+    found = assess(path, everywhere, design="stratified", strata=older)
+    assert found.oa != usual.oa
+    assert abs(found.oa.value - usual.oa.value) < usual.oa.high - usual.oa.low
+
+
+def test_strata_have_to_cover_the_sample(write_map: WriteMap, everywhere: Path) -> None:
+    path = write_map(damaged())
+    small = write_map(damaged()[:20], name="small.tif")
+    elsewhere = write_map(damaged(), crs="EPSG:32632", name="elsewhere.tif")
+    holed = write_map(np.where(damaged() == 2, 0, damaged()).astype(np.uint8), name="holed.tif")
+    for strata, said in ((small, "cover"), (elsewhere, "CRS"), (holed, "no class in the strata")):
+        with pytest.raises(MapError, match=said):
+            assess(path, everywhere, design="stratified", strata=strata)
+    with pytest.raises(OptionError, match="not stratified"):
+        assess(path, everywhere, design="simple", strata=path)
 
 
 def test_pixels_in_degrees_have_no_area(
@@ -339,7 +406,7 @@ REFUSED: dict[str, Refusal] = {
         lambda m, r: (m, r.with_name("discs.gpkg")), "simple",
     ),
     "a class unsampled": (
-        ShotsError, "fewer than two pixels in the map's deep water",
+        ShotsError, "fewer than two pixels in deep water",
         lambda m, r: (m, r.with_name("few.gpkg")), "stratified",
     ),
     "a class the map lacks": (

@@ -480,6 +480,27 @@ def test_parameters_become_options(
     assert asked[asked.index("--shots") + 1].endswith("/shots.gpkg")
 
 
+def test_a_sampling_design_is_passed_on(call: Call, fake: Fake, job: dict[str, Any]) -> None:
+    numbers = dict.fromkeys(("value", "low", "high"), 0.25)
+    found = {"oa": numbers, "aa": numbers, "kappa": None}
+    fake.tell({"v": 1, "type": "result", "outputs": {}, "assessment": found})
+    shown = call(
+        "hsi_geo:assess",
+        python=str(fake.python),
+        INPUT=job["parameters"]["INPUT"],
+        REFERENCE=job["labels"],
+        CLASS_FIELD="class",
+        DESIGN="stratified",
+        STRATA=job["parameters"]["INPUT"],
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "OVERALL_ACCURACY:\t25" in shown.stdout
+    asked = fake.asked
+    assert asked[asked.index("--design") + 1] == "stratified"
+    assert asked[asked.index("--strata") + 1] == job["parameters"]["INPUT"]
+    assert asked[asked.index("--reference") + 1].endswith("/shots.gpkg")
+
+
 def test_files_of_others_are_not_overwritten(call: Call, fake: Fake, job: dict[str, Any]) -> None:
     """Without a map, what lies beside its place belongs to someone else."""
     call("hsi_geo:classify", python=str(fake.python), LABELS=job["labels"], **job["parameters"])

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import (
-    confusion_matrix,
     precision_recall_fscore_support,
 )
 
-from hsi_geo.errors import MapError, ShotsError
+from hsi_geo.errors import OptionError
 from hsi_geo.io.map_reader import ReadMap, read_map, read_record
-from hsi_geo.io.shots import Shots, burn, read_shots
+from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.vectors import quoted
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.accuracy import effective_features, wilson
-from hsi_geo.tasks.area_estimates import AreaEstimates, estimate_areas
+from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas
 from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
+from hsi_geo.tasks.reference_sample import (
+    Sample,
+    read_sample,
+    read_strata,
+    require_probability_sample,
+)
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.tiling import Grid
 
@@ -39,6 +43,7 @@ def assess(
     layer: str | None = None,
     all_touched: bool = False,
     design: Design | None = None,
+    strata: str | os.PathLike[str] | None = None,
     reporter: Reporter | None = None,
 ) -> Assessment:
     """Compare a map with reference labels.
@@ -55,7 +60,8 @@ def assess(
         layer: See `read_shots`.
         all_touched: See `burn`.
         design: How the reference points were drawn: "simple" (at random) or "stratified" (at
-            random within each class of this map). None: not by chance, or not known.
+            random within each class of a map). None: not by chance, or not known.
+        strata: The map whose classes a stratified sample was drawn from, if it is not this one.
         reporter: Receives warnings.
 
     Returns:
@@ -68,7 +74,7 @@ def assess(
     reporter = reporter or LoggingReporter()
     opened = read_map(class_map)
     labelled = read_shots(reference, class_field=class_field, layer=layer)
-    sample = _sample(opened, labelled, all_touched)
+    sample = read_sample(opened, labelled, all_touched)
     _warn_of_own_shots(opened, labelled, reporter)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
@@ -77,83 +83,24 @@ def assess(
             f"the map has no class {quoted(list(sample.only_in_reference))}: pixels of it in the "
             "reference count as wrong"
         )
+    if strata is not None and design != "stratified":
+        raise OptionError(
+            "strata were given, and the design is not stratified", hint="add --design stratified"
+        )
     if design is None:
         return _describe(sample)
-    _require_probability_sample(labelled, sample, design)
-    counts = {opened.name_of(value): n for value, n in opened.counts().items()}
-    mapped = np.array([counts.get(name, 0) for name in sample.names], np.int64)
-    return _estimate(sample, mapped, design, _pixel_ha(opened.grid, reporter))
-
-
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """Reference pixels on mapped ones: what every score is computed from.
-
-    Attributes:
-        names: K classes, the map's first, in the order of their values.
-        mapped: (N,) index of the map's class.
-        truth: (N,) index of the reference's class.
-        features: (N,) row of the reference.
-        only_in_map: See `Assessment`.
-        only_in_reference: See `Assessment`.
-        dropped: See `Assessment`.
-    """
-
-    names: tuple[str, ...]
-    mapped: IntArray
-    truth: IntArray
-    features: IntArray
-    only_in_map: tuple[str, ...]
-    only_in_reference: tuple[str, ...]
-    dropped: tuple[str, ...]
-
-    @property
-    def matrix(self) -> IntArray:
-        """(K, K), rows are the map's classes."""
-        found: IntArray = confusion_matrix(
-            self.mapped, self.truth, labels=np.arange(len(self.names))
-        )
-        return found
-
-
-def _sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> _Sample:
-    pixels = burn(labelled, opened.grid, all_touched=all_touched)
-    values = opened.values_at(pixels.rows, pixels.cols)
-    here = values != 0
-    if not here.any():
-        raise ShotsError(
-            f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
-            hint="give reference labels on the mapped part of the scene",
-        )
-    in_map = {opened.name_of(v): v for v in sorted({*opened.names, *map(int, values[here])} - {0})}
-    in_reference = [c.name for c in labelled.classes]
-    shared = [name for name in in_reference if name in in_map]
-    if not shared:
-        raise MapError(
-            f"map and reference have no class in common: the map has {quoted(list(in_map))}, the "
-            f"reference {quoted(in_reference)}",
-            hint="choose the field that holds the map's class names with --class-field",
-        )
-    names = (*in_map, *(name for name in in_reference if name not in in_map))
-    place = {name: index for index, name in enumerate(names)}
-    by_value = {value: place[name] for name, value in in_map.items()}
-    dropped = list(labelled.skipped)
-    for count, what in (
-        (pixels.outside, "features outside the map"),
-        (pixels.conflicts, "pixels that two classes claim"),
-        (int((~here).sum()), "pixels without a class in the map"),
-    ):
-        if count:
-            dropped.append(f"{count} {what}")
-    return _Sample(
-        names=names,
-        mapped=np.array([by_value[int(value)] for value in values[here]], np.int64),
-        truth=np.array([place[in_reference[i - 1]] for i in pixels.class_ids[here]], np.int64),
-        features=pixels.features[here],
-        only_in_map=tuple(name for name in in_map if name not in in_reference),
-        only_in_reference=names[len(in_map) :],
-        dropped=tuple(dropped),
+    require_probability_sample(labelled, sample, design)
+    drawn_from = opened if strata is None else read_map(strata)
+    found = estimate_areas(
+        sample.mapped,
+        sample.truth,
+        len(sample.names),
+        *read_strata(sample, opened, drawn_from),
     )
+    counts = {opened.name_of(value): n for value, n in opened.counts().items()}
+    in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
+    pixel_ha = _pixel_ha(drawn_from.grid, reporter)
+    return _estimate(sample, found, in_map, design, pixel_ha)
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
@@ -165,26 +112,10 @@ def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> 
         )
 
 
-def _require_probability_sample(labelled: Shots, sample: _Sample, design: Design) -> None:
-    kinds = sorted(set(labelled.frame.geom_type) - {"Point"})
-    if kinds:
-        raise ShotsError(
-            f"a {design} random sample consists of points, and the reference has {kinds[0]}s: "
-            "pixels of one of them were not drawn one by one",
-            hint="leave out --design, or draw points at random (in QGIS: Random points)",
-        )
-    if sample.only_in_reference:
-        raise ShotsError(
-            f"the map has no class {quoted(list(sample.only_in_reference))}, and areas are "
-            "estimated by the map's classes",
-            hint="rename classes so that they match, or leave out --design",
-        )
-
-
 # Without a design: shares of the reference pixels ------------------------------------------------
 
 
-def _describe(sample: _Sample) -> Assessment:
+def _describe(sample: Sample) -> Assessment:
     labels = np.arange(len(sample.names))
     user, producer, f1, _ = precision_recall_fscore_support(
         sample.truth, sample.mapped, labels=labels, zero_division=np.nan
@@ -223,7 +154,7 @@ def _chance(matrix: IntArray) -> float:
     return float((matrix.sum(axis=0) * matrix.sum(axis=1)).sum() / matrix.sum() ** 2)
 
 
-def _facts(sample: _Sample) -> dict[str, Any]:
+def _facts(sample: Sample) -> dict[str, Any]:
     """What an assessment says of its sample, whatever the design."""
     return {
         "matrix": sample.matrix,
@@ -235,13 +166,13 @@ def _facts(sample: _Sample) -> dict[str, Any]:
     }
 
 
-def _share(value: float, of: npt.NDArray[np.bool_], sample: _Sample) -> Estimate | None:
+def _share(value: float, of: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
     if not of.any():
         return None
     return Estimate(float(value), *wilson(float(value), effective_features(sample.features[of])))
 
 
-def _f1(value: float, either: npt.NDArray[np.bool_], sample: _Sample) -> Estimate | None:
+def _f1(value: float, either: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
     """F1 = 2 J / (1 + J), J the share of agreement among pixels that either gives the class."""
     if not either.any():
         return None
@@ -276,51 +207,54 @@ def _kappa(oa: Estimate, chance: float) -> Estimate | None:
 
 
 def _estimate(
-    sample: _Sample, mapped: IntArray, design: Design, pixel_ha: float | None
+    sample: Sample,
+    found: AreaEstimates,
+    in_map: npt.NDArray[np.float64],
+    design: Design,
+    pixel_ha: float | None,
 ) -> Assessment:
     matrix = sample.matrix
-    found = estimate_areas(matrix, mapped, sample.names)
-    total_ha = None if pixel_ha is None else pixel_ha * int(mapped.sum())
     of_map, of_truth = matrix.sum(axis=1), matrix.sum(axis=0)
     agreed = np.diag(matrix)
+    total_ha = None if pixel_ha is None else pixel_ha * found.total
     scores = tuple(
         ClassScore(
             name,
             reference=int(of_truth[i]),
             mapped=int(of_map[i]),
-            user=_normal(found.user[i], found.user_se[i], of_map[i]),
-            producer=_normal(found.producer[i], found.producer_se[i], of_truth[i]),
-            f1=_normal(found.f1[i], found.f1_se[i], of_map[i] + of_truth[i] - agreed[i]),
-            area=_area(found, i, total_ha),
+            user=_normal(found.user, i, of_map[i]),
+            producer=_normal(found.producer, i, of_truth[i]),
+            f1=_normal(found.f1, i, of_map[i] + of_truth[i] - agreed[i]),
+            area=_area(found.share, in_map, i, total_ha),
         )
         for i, name in enumerate(sample.names)
     )
-    oa = _normal(found.oa, found.oa_se, matrix.sum())
+    oa = _normal(found.oa, 0, matrix.sum())
     assert oa is not None  # the sample has at least two pixels
     return Assessment(
         oa=oa,
         aa=_mean([score.producer for score in scores if score.producer is not None]),
-        kappa=_kappa(oa, float((found.mapped_share * found.share).sum())),
+        kappa=_kappa(oa, float((in_map * found.share.value).sum())),
         scores=scores,
         design=design,
-        method=f"of the whole map, by a {design} random sample (Olofsson et al. 2014)",
+        method=f"of the whole map, by a {design} random sample (Olofsson et al. 2014, Stehman 2014)",
         **_facts(sample),
     )
 
 
-def _area(found: AreaEstimates, i: int, total_ha: float | None) -> Area:
-    shares = [float(values[i]) for values in (found.mapped_share, found.share, found.share_se)]
-    return Area(*shares, *(None if total_ha is None else share * total_ha for share in shares))
+def _area(share: Ratios, in_map: npt.NDArray[np.float64], i: int, total_ha: float | None) -> Area:
+    shares = [float(values[i]) for values in (in_map, share.value, share.error)]
+    return Area(*shares, *(None if total_ha is None else part * total_ha for part in shares))
 
 
-def _normal(value: float, standard_error: float, pixels: npt.ArrayLike) -> Estimate | None:
+def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None:
     """Within 1.96 standard errors; Wilson's interval where all pixels agree and the error is 0."""
-    if not np.isfinite(value):
+    value, error = float(estimates.value[i]), float(estimates.error[i])
+    if not math.isfinite(value):
         return None
-    if standard_error == 0:
-        return Estimate(float(value), *wilson(float(value), float(np.asarray(pixels))))
-    half = Z95 * standard_error
-    return Estimate(float(value), max(0.0, float(value - half)), min(1.0, float(value + half)))
+    if error == 0:
+        return Estimate(value, *wilson(value, float(np.asarray(pixels))))
+    return Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error))
 
 
 def _pixel_ha(grid: Grid, reporter: Reporter) -> float | None:

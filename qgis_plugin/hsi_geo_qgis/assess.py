@@ -64,6 +64,11 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             )
         )
         self.add_all_touched()
+        self.add_advanced(
+            QgsProcessingParameterRasterLayer(
+                "STRATA", "Map that a stratified sample was drawn from, if another", optional=True
+            )
+        )
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "OUTPUT", "All numbers", "JSON (*.json)", optional=True, createByDefault=False
@@ -82,6 +87,9 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             raster_path(self, parameters, "INPUT", context),
             **self.label_options(parameters, "REFERENCE", context, feedback),
             design=None if design == "none" else design,
+            strata=raster_path(self, parameters, "STRATA", context)
+            if parameters.get("STRATA")
+            else None,
         )
         run = run_command(command, feedback, {})
         run.show_output()
