@@ -335,6 +335,15 @@ def test_a_map_without_names_matches_numbers(
     assert assess(write_map(truth(), names=None), reference).oa.value == 1.0
 
 
+def test_values_of_one_name_are_one_class(write_map: WriteMap, write_points: WritePoints) -> None:
+    names = ("green", "grey", "green")
+    reference = write_points(np.argwhere(truth() > 0)[::7], ("", *names))
+    for design in (None, "stratified"):
+        found = assess(write_map(truth(), names), reference, design=design)
+        assert [score.name for score in found.scores] == ["green", "grey"]
+        assert found.oa.value == 1.0
+
+
 def test_an_attribute_table_gives_names_too(write_map: WriteMap) -> None:
     path = write_map(truth())
     aux = path.with_name("map.tif.aux.xml")

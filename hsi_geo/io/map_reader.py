@@ -71,6 +71,13 @@ class ReadMap:
         counted.pop(NO_CLASS, None)
         return counted
 
+    def class_counts(self) -> dict[str, int]:
+        """Pixels by class name, in the order of the values; values of one name are one class."""
+        counted: dict[str, int] = {}
+        for value, count in sorted(self.counts().items()):
+            counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
+        return counted
+
     def _read(self, window: Window) -> IntArray:
         try:
             with rasterio.open(self.path) as file:

@@ -97,7 +97,7 @@ def assess(
         len(sample.names),
         *read_strata(sample, opened, drawn_from),
     )
-    counts = {opened.name_of(value): n for value, n in opened.counts().items()}
+    counts = opened.class_counts()
     in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
     pixel_ha = _pixel_ha(drawn_from.grid, reporter)
     return _estimate(sample, found, in_map, design, pixel_ha)

@@ -69,18 +69,19 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
             f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
             hint="give reference labels on the mapped part of the scene",
         )
-    in_map = {opened.name_of(v): v for v in sorted({*opened.names, *map(int, values[here])} - {0})}
+    shown = sorted({*opened.names, *map(int, values[here])} - {0})
+    in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
     in_reference = [c.name for c in labelled.classes]
     shared = [name for name in in_reference if name in in_map]
     if not shared:
         raise MapError(
-            f"map and reference have no class in common: the map has {quoted(list(in_map))}, the "
+            f"map and reference have no class in common: the map has {quoted(in_map)}, the "
             f"reference {quoted(in_reference)}",
             hint="choose the field that holds the map's class names with --class-field",
         )
     names = (*in_map, *(name for name in in_reference if name not in in_map))
     place = {name: index for index, name in enumerate(names)}
-    by_value = {value: place[name] for name, value in in_map.items()}
+    by_value = {value: place[opened.name_of(value)] for value in shown}
     dropped = list(labelled.skipped)
     for count, what in (
         (pixels.outside, "features outside the map"),
@@ -132,16 +133,15 @@ def read_strata(
                 hint="give the map that the sample was drawn from, warped to the CRS of this one",
             )
     values = drawn_from.values_at(rows, cols)
-    counts = drawn_from.counts()
-    if not set(values.tolist()) <= set(counts):
+    if not values.all():
         raise MapError(
             f"{int((values == 0).sum())} sampled pixels have no class in the strata "
             f"'{drawn_from.path}'",
             hint="give the map that the sample was drawn from",
         )
-    names = {value: index for index, value in enumerate(sorted(counts))}
-    sizes = {drawn_from.name_of(value): counts[value] for value in names}
-    return np.array([names[int(value)] for value in values], np.int64), sizes
+    sizes = drawn_from.class_counts()
+    place = {name: index for index, name in enumerate(sizes)}
+    return np.array([place[drawn_from.name_of(int(v))] for v in values], np.int64), sizes
 
 
 def require_probability_sample(labelled: Shots, sample: Sample, design: Design) -> None:
