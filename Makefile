@@ -2,11 +2,14 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+BUILD ?= build
+PLUGIN := qgis_plugin/hsi_geo_qgis
+PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
 # The newest Python at hand that is new enough; .python-version makes pyenv and uv offer one.
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow lint format plugin clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
@@ -21,10 +24,20 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive $(PLUGIN)
+	$(BIN)/detect-secrets-hook $(PLUGIN_FILES)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# What QGIS installs from a ZIP file: one folder with its licence, no tests.
+plugin:
+	rm -rf $(BUILD)/plugin $(BUILD)/hsi_geo_qgis.zip
+	mkdir -p $(BUILD)/plugin/hsi_geo_qgis
+	cp $(PLUGIN_FILES) LICENSE $(BUILD)/plugin/hsi_geo_qgis
+	cd $(BUILD)/plugin && $(PYTHON) -m zipfile -c ../hsi_geo_qgis.zip hsi_geo_qgis
+	@ls -l $(BUILD)/hsi_geo_qgis.zip
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -35,7 +35,8 @@ def command(
     from hsi_geo.tasks.adapt import adapt
 
     reporter = reporting.reporter(progress)
-    model = adapt(list(scenes), shots, out=out, reporter=reporter, **how)
+    labels = options.styled(shots, how)
+    model = adapt(list(scenes), labels, out=out, reporter=reporter, **how)
     counts = model.record["shots"]
     click.echo(pairs([("model", out)]))
     click.echo()

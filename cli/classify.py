@@ -34,9 +34,10 @@ def command(
     """
     from hsi_geo.tasks.classify import classify, classify_scenes
 
+    labels = options.styled(shots, how)
     how["reporter"] = reporting.reporter(progress)
     if len(scenes) == 1:
-        results = [classify(scenes[0], shots, out=out, **how)]
+        results = [classify(scenes[0], labels, out=out, **how)]
     else:
-        results = classify_scenes(scenes, shots, out=out, **how)
+        results = classify_scenes(scenes, labels, out=out, **how)
     print_maps(results, progress)

@@ -27,7 +27,9 @@ def command(
     """Describe SCENE; with --shots, also what would be learnt from and what dropped."""
     from hsi_geo.tasks.info import info
 
-    found = info(scene, shots, **how)
+    labels = None if shots is None else options.styled(shots, how)
+    how.pop("classes", None)
+    found = info(scene, labels, **how)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -22,6 +24,7 @@ COMMANDS = {
     "pretrain": "Pre-train the network on scenes without labels.",
     "adapt": "Adapt a model to a scene from a few shots.",
     "predict": "Map a scene with an adapted model.",
+    "assess": "Compare a map with reference labels.",
     "benchmark": "Compare with the classical methods on labelled scenes.",
     "demo": "Run the main job on Indian Pines.",
     "doctor": "Check what is installed, and say how to mend it.",
@@ -94,7 +97,23 @@ def main() -> None:
     yield_when_waiting()
     # Whoever runs us stops us by SIGTERM: leave as on Ctrl-C, with nothing half written.
     signal.signal(signal.SIGTERM, _interrupt)
-    group()
+    try:
+        group()
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            _leave_at_once()
+        raise
+
+
+def _leave_at_once() -> None:
+    """End without taking every module down, which takes seconds once torch is there.
+
+    Whoever cancels a job waits for its end; the job itself has cleaned up behind it by now.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    atexit._run_exitfuncs()  # ends processes that libraries have started
+    os._exit(INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -80,6 +80,12 @@ _SHOTS = (
     click.option("--class-field", help="Field that holds the class, text or integer."),
     click.option("--layer", help="Layer of a file with several."),
     click.option(
+        "--classes",
+        type=click.Path(path_type=str),
+        metavar="FILE",
+        help='Names and colours, JSON such as {"1": {"name": "roof", "color": "#e60000"}}.',
+    ),
+    click.option(
         "--all-touched", is_flag=True, help="Take every pixel a polygon touches, not only centres."
     ),
 )
@@ -117,6 +123,23 @@ def shots(required: bool) -> Decorator:
         help="Points, lines or polygons with a class, in any CRS.",
     )
     return _all((path, *_SHOTS))
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How labelled geometries are read."""
+    return _all(_SHOTS)(command)
+
+
+def styled(labels: str, how: dict[str, Any]) -> Any:
+    """The labels for a library function, with --classes taken out of the options and heeded."""
+    classes = how.pop("classes")
+    if classes is None:
+        return labels
+    from hsi_geo.io.class_styles import style_classes
+    from hsi_geo.io.shots import read_shots
+
+    read = read_shots(labels, class_field=how["class_field"], layer=how["layer"])
+    return style_classes(read, classes)
 
 
 def map_options() -> Decorator:

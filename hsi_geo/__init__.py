@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hsi_geo.io.scene import open_scene
     from hsi_geo.io.shots import read_shots
     from hsi_geo.tasks.adapt import adapt
+    from hsi_geo.tasks.assess import assess
     from hsi_geo.tasks.classify import classify
     from hsi_geo.tasks.demo import demo
     from hsi_geo.tasks.predict import predict
@@ -28,6 +29,7 @@ _HOMES = {
     "ShotSampler": "hsi_geo.io.samplers",
     "ValidPatchSampler": "hsi_geo.io.samplers",
     "adapt": "hsi_geo.tasks.adapt",
+    "assess": "hsi_geo.tasks.assess",
     "classify": "hsi_geo.tasks.classify",
     "demo": "hsi_geo.tasks.demo",
     "open_scene": "hsi_geo.io.scene",
@@ -43,6 +45,7 @@ __all__ = [
     "ShotSampler",
     "ValidPatchSampler",
     "adapt",
+    "assess",
     "classify",
     "demo",
     "open_scene",

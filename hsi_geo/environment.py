@@ -81,7 +81,7 @@ def checks() -> list[Check]:
         *(_package(name) for name in PACKAGES),
     ]
     if all(check.ok for check in found):
-        found += [_device(), *_drivers(), _weights()]
+        found += [_device(), *_memory(), *_drivers(), _weights()]
     return found
 
 
@@ -108,6 +108,16 @@ def _device() -> Check:
     if torch.cuda.is_available():
         return Check("device", True, f"{torch.cuda.get_device_name()} and {threads} CPU threads")
     return Check("device", True, f"CPU, {threads} threads (no CUDA device)")
+
+
+def _memory() -> list[Check]:
+    """Of the machine; nothing where the system does not tell (Windows)."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names or "SC_AVPHYS_PAGES" not in names:
+        return []
+    page = os.sysconf("SC_PAGE_SIZE")
+    total, free = (os.sysconf(name) * page / 2**30 for name in ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES"))
+    return [Check("memory", True, f"{total:.1f} GiB, {free:.1f} GiB free")]
 
 
 def _drivers() -> list[Check]:

@@ -67,6 +67,18 @@ class ClassFieldError(ShotsError, LookupError):
     code = "class-field"
 
 
+class MapNotFoundError(HsiGeoError, FileNotFoundError):
+    """There is no map at that path."""
+
+    code = "map-not-found"
+
+
+class MapError(HsiGeoError, ValueError):
+    """The map is there, but cannot be assessed as it is."""
+
+    code = "map"
+
+
 class ModelFileError(HsiGeoError, ValueError):
     """The file is no hsi-geo model, or one of a version this package cannot read."""
 

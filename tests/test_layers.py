@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "hsi_geo").rglob("*.py"))
 COMMANDS = sorted((ROOT / "cli").glob("*.py"))
+PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 
 #: Lower numbers may not import higher ones. `environment` looks at everything from the side.
 LAYERS = {
@@ -66,6 +67,11 @@ def test_library_imports_only_upwards(path: Path) -> None:
 def test_commands_are_thin(path: Path) -> None:
     heavy = {"torch", "numpy", "rasterio", "geopandas", "xarray", "sklearn", "torchgeo"}
     assert not heavy & {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", PLUGIN, ids=lambda p: p.name)
+def test_plugin_needs_qgis_only(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names | {"qgis"}
 
 
 def modules_after(code: str) -> set[str]:

@@ -80,10 +80,22 @@ def score_shots(
     if weights is None:
         weights = np.ones(len(truth))
     right = float(np.average(truth == predicted, weights=weights))
-    drawn, own = np.unique(features, return_inverse=True)
+    trials = effective_features(features, weights)
+    return Accuracy(right, wilson(right, trials), len(truth), len(np.unique(features)), method)
+
+
+def effective_features(
+    features: IntArray, weights: npt.NDArray[np.floating] | None = None
+) -> float:
+    """Kish's effective number of features: as many as there are if all weigh the same.
+
+    Args:
+        features: (N,) drawn feature that each pixel belongs to, N > 0.
+        weights: (N,) of each pixel; None for equal ones.
+    """
+    own = np.unique(features, return_inverse=True)[1]
     by_feature = np.bincount(own, weights)
-    trials = float(by_feature.sum() ** 2 / (by_feature**2).sum())
-    return Accuracy(right, wilson(right, trials), len(truth), len(drawn), method)
+    return float(by_feature.sum() ** 2 / (by_feature**2).sum())
 
 
 def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:

@@ -1,0 +1,120 @@
+"""``hsi-geo assess``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.assessment import Assessment
+
+
+@click.command(name="assess")
+@click.argument("class_map", metavar="MAP", type=click.Path(path_type=str))
+@click.option(
+    "--reference",
+    required=True,
+    type=click.Path(path_type=str),
+    help="Points, lines or polygons with a class, in any CRS; not those the map was made from.",
+)
+@options.reading
+@click.option(
+    "--design",
+    type=click.Choice(["simple", "stratified"]),
+    help="Only if the reference points were drawn by chance: anywhere in the map (simple), or "
+    "within each of its classes (stratified). Gives accuracy and areas of the whole map.",
+)
+@click.option(
+    "--strata",
+    type=click.Path(path_type=str),
+    metavar="MAP",
+    help="The map a stratified sample was drawn from, if it was another one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@options.progress
+def command(
+    class_map: str,
+    reference: str,
+    as_json: bool,
+    progress: str,
+    **how: Any,
+) -> None:
+    """Compare MAP with reference labels: accuracies with 95 % intervals.
+
+    Classes are matched by name. Without --design the numbers hold for the reference pixels;
+    with it for the whole map, and areas are corrected for the map's errors.
+    """
+    from hsi_geo.tasks.assess import assess
+
+    labels = options.styled(reference, how)
+    found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(_parts(found)))
+    reporting.tell_result(progress, {}, assessment=found.as_dict())
+
+
+def _parts(found: Assessment) -> list[str]:
+    parts = [
+        pairs(
+            [
+                ("overall accuracy", f"{_cell(found.oa)} %"),
+                ("average accuracy", f"{_cell(found.aa)} %"),
+                ("kappa", f"{_cell(found.kappa)} %"),
+                ("reference", f"{found.pixels} pixels of {found.features} features"),
+                ("left out", ", ".join(found.dropped) or "nothing"),
+                ("only in the map", ", ".join(found.only_in_map) or "nothing"),
+                ("only in reference", ", ".join(found.only_in_reference) or "nothing"),
+            ]
+        ),
+        table(_class_rows(found)),
+    ]
+    if found.design is not None:
+        parts.append(table(_area_rows(found)))
+    parts.append("pixels; rows: map, columns: reference\n" + table(_matrix_rows(found)))
+    parts.append(f"in brackets: 95 % interval; {found.method}")
+    return parts
+
+
+def _class_rows(found: Assessment) -> list[tuple[str, ...]]:
+    rows = [
+        (s.name, str(s.mapped), str(s.reference), *(_cell(e) for e in (s.user, s.producer, s.f1)))
+        for s in found.scores
+    ]
+    return [("per cent", "mapped", "reference", "user's", "producer's", "F1"), *rows]
+
+
+def _area_rows(found: Assessment) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("area", "in the map", "estimated", "standard error")]
+    for score in found.scores:
+        area = score.area
+        if area is None:
+            continue
+        in_ha = (area.mapped_ha, area.ha, area.ha_se)
+        shares = (area.mapped_share, area.share, area.share_se)
+        rows.append(
+            (
+                score.name,
+                *(
+                    f"{100 * share:.2f} %" if ha is None else f"{ha:,.1f} ha"
+                    for ha, share in zip(in_ha, shares, strict=True)
+                ),
+            )
+        )
+    return rows
+
+
+def _matrix_rows(found: Assessment) -> list[tuple[str, ...]]:
+    names = [score.name for score in found.scores]
+    rows = zip(names, found.matrix.tolist(), strict=True)
+    return [("", *names), *((name, *map(str, counts)) for name, counts in rows)]
+
+
+def _cell(estimate: object | None) -> str:
+    return "-" if estimate is None else str(estimate)

@@ -1,0 +1,177 @@
+"""Maps read back: their grid, class names and values, whatever program wrote them."""
+
+from __future__ import annotations
+
+import json
+import os
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from pyproj import CRS
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from hsi_geo.errors import MapError, MapNotFoundError
+from hsi_geo.io.class_map import NO_CLASS
+from hsi_geo.tiling import Grid, Window
+
+IntArray = npt.NDArray[np.int64]
+
+#: Rows read at a time while counting.
+STRIP_PX = 256
+
+#: GDAL's GDALRATFieldUsage numbers.
+_RAT_NAME, _RAT_VALUE = "2", "5"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadMap:
+    """A class map on disk; its pixels are read when they are asked for.
+
+    Attributes:
+        path: As given.
+        grid: Its pixels.
+        nodata: Value that means no class besides 0, None if there is none.
+        names: Class name by value, for values that have one.
+    """
+
+    path: str
+    grid: Grid
+    nodata: float | None
+    names: dict[int, str]
+
+    def name_of(self, value: int) -> str:
+        """The class's name, or its number where it has none."""
+        return self.names.get(value, str(value))
+
+    def values_at(self, rows: IntArray, cols: IntArray) -> IntArray:
+        """(N,) values of pixels inside the map, 0 for no class."""
+        top, bottom = int(rows.min()), int(rows.max()) + 1
+        left, right = int(cols.min()), int(cols.max()) + 1
+        found = np.zeros(len(rows), np.int64)
+        for strip in _strips(Window(top, left, bottom - top, right - left)):
+            here = (rows >= strip.row) & (rows < strip.row + strip.height)
+            if here.any():
+                values = self._read(strip)
+                found[here] = values[rows[here] - strip.row, cols[here] - strip.col]
+        return found
+
+    def counts(self) -> dict[int, int]:
+        """Pixels by value, those without a class left out."""
+        counted: dict[int, int] = {}
+        for strip in _strips(self.grid.window):
+            for value, count in zip(*np.unique(self._read(strip), return_counts=True), strict=True):
+                counted[int(value)] = counted.get(int(value), 0) + int(count)
+        counted.pop(NO_CLASS, None)
+        return counted
+
+    def class_counts(self) -> dict[str, int]:
+        """Pixels by class name, in the order of the values; values of one name are one class."""
+        counted: dict[str, int] = {}
+        for value, count in sorted(self.counts().items()):
+            counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
+        return counted
+
+    def _read(self, window: Window) -> IntArray:
+        try:
+            with rasterio.open(self.path) as file:
+                values = file.read(
+                    1,
+                    window=rasterio.windows.Window(
+                        window.col, window.row, window.width, window.height
+                    ),
+                ).astype(np.int64)
+        except RasterioError as error:
+            raise MapError(
+                f"map '{self.path}' is damaged in rows {window.row} to "
+                f"{window.row + window.height}",
+                hint="make it again, or copy it again",
+            ) from error
+        return values if self.nodata is None else np.where(values == self.nodata, 0, values)
+
+
+def read_map(path: str | os.PathLike[str]) -> ReadMap:
+    """Open a class map.
+
+    Class names are GDAL's category names, or its raster attribute table: inside the file, or in
+    the `.aux.xml` beside it.
+
+    Args:
+        path: Raster of one band of integers.
+
+    Returns:
+        The map.
+
+    Raises:
+        MapNotFoundError: If there is no such file.
+        MapError: If it is no raster, or no class map.
+    """
+    name = os.fspath(path)
+    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+        raise MapNotFoundError(
+            f"map '{name}' does not exist", hint="check the path and its spelling"
+        )
+    try:
+        with rasterio.open(name) as file:
+            dtypes, nodata = file.dtypes, file.nodata
+            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
+            grid = Grid(file.height, file.width, file.transform, crs)
+            names = _class_names(file)
+    except RasterioError as error:
+        raise MapError(
+            f"map '{name}' is not a raster that GDAL can open",
+            hint="give the map that hsi-geo classify or predict wrote",
+        ) from error
+    if len(dtypes) != 1 or np.dtype(dtypes[0]).kind not in "iu":
+        raise MapError(
+            f"'{name}' is no class map: it has {len(dtypes)} bands of {dtypes[0]} and should have "
+            "one band of integers",
+            hint="give the map, not its confidence, its probabilities or the scene",
+        )
+    return ReadMap(name, grid, nodata, names)
+
+
+def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What made the map, from the `.json` beside it; empty where there is none."""
+    try:
+        found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _strips(window: Window) -> list[Window]:
+    end = window.row + window.height
+    return [
+        Window(row, window.col, min(STRIP_PX, end - row), window.width)
+        for row in range(window.row, end, STRIP_PX)
+    ]
+
+
+def _class_names(file: Any) -> dict[int, str]:
+    """Rasterio has no call for names, but GDAL spells them out in a virtual copy of the file."""
+    with MemoryFile(ext=".vrt") as memory:
+        rasterio.shutil.copy(file, memory.name, driver="VRT")
+        band = ET.fromstring(memory.read()).find("VRTRasterBand")
+    if band is None:
+        return {}
+    categories = enumerate(entry.text or "" for entry in band.iterfind("CategoryNames/Category"))
+    named = {value: name for value, name in categories if name.strip()}
+    return named or _table_names(band.find("GDALRasterAttributeTable"))
+
+
+def _table_names(table: ET.Element | None) -> dict[int, str]:
+    if table is None:
+        return {}
+    usages = [field.findtext("Usage") for field in table.iterfind("FieldDefn")]
+    if _RAT_NAME not in usages or _RAT_VALUE not in usages:
+        return {}
+    value, name = usages.index(_RAT_VALUE), usages.index(_RAT_NAME)
+    rows = [[cell.text or "" for cell in row.iterfind("F")] for row in table.iterfind("Row")]
+    return {int(float(row[value])): row[name] for row in rows if row[name].strip()}

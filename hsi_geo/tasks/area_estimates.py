@@ -1,0 +1,122 @@
+"""Accuracy and areas of a whole map from a probability sample, corrected for the map's errors.
+
+Every estimate is a ratio of two totals over a stratified random sample, as in Stehman 2014
+(International Journal of Remote Sensing 35, 4923-4939, doi 10.1080/01431161.2014.930207), without the
+correction for finite populations. Where the strata are the map's classes these are the estimators of
+Olofsson et al. 2014 (Remote Sensing of Environment 148, 42-57, doi 10.1016/j.rse.2014.02.015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hsi_geo.errors import ShotsError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ratios:
+    """Estimates with their standard errors; NaN where the sample cannot tell.
+
+    Attributes:
+        value: (K,) shares.
+        error: (K,) standard errors.
+    """
+
+    value: FloatArray
+    error: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class AreaEstimates:
+    """What a probability sample says of a map.
+
+    Attributes:
+        oa: (1,) overall accuracy.
+        user: (K,) user's accuracy by class.
+        producer: (K,) producer's accuracy by class.
+        f1: (K,) harmonic mean of both by class.
+        share: (K,) of each class on the ground.
+        total: Pixels of all strata.
+    """
+
+    oa: Ratios
+    user: Ratios
+    producer: Ratios
+    f1: Ratios
+    share: Ratios
+    total: int
+
+
+def estimate_areas(
+    mapped: IntArray, truth: IntArray, classes: int, strata: IntArray, sizes: Mapping[str, int]
+) -> AreaEstimates:
+    """Estimate accuracy and areas from a stratified random sample of pixels.
+
+    A simple random sample may be treated as stratified by the map's classes after it was drawn.
+
+    Args:
+        mapped: (N,) class of each sampled pixel in the map, 0..K-1.
+        truth: (N,) the same in the reference.
+        classes: K.
+        strata: (N,) stratum each was drawn from, an index into ``sizes``.
+        sizes: Pixels of each stratum by its name.
+
+    Returns:
+        The estimates.
+
+    Raises:
+        ShotsError: If a stratum has fewer than two sampled pixels.
+    """
+    pixels = np.array(list(sizes.values()), np.float64)
+    sampled = np.bincount(strata, minlength=len(sizes))
+    few = [name for name, size, n in zip(sizes, pixels, sampled, strict=True) if size and n < 2]
+    if few:
+        raise ShotsError(
+            f"the sample has fewer than two pixels in {', '.join(few)}: no standard error can be "
+            "told",
+            hint="sample more there, merge classes, or leave out --design",
+        )
+    in_map = mapped[:, None] == np.arange(classes)  # (N, K)
+    in_truth = truth[:, None] == np.arange(classes)
+    both = in_map & in_truth
+    all_of_it = np.ones((len(truth), 1))
+    weight = pixels / pixels.sum()
+
+    def ratios(of: npt.ArrayLike, to: npt.ArrayLike) -> Ratios:
+        return _ratios(np.asarray(of, np.float64), np.asarray(to, np.float64), strata, weight)
+
+    return AreaEstimates(
+        oa=ratios(both.sum(axis=1, keepdims=True), all_of_it),
+        user=ratios(both, in_map),
+        producer=ratios(both, in_truth),
+        f1=ratios(2 * both, in_map.astype(int) + in_truth),
+        share=ratios(in_truth, all_of_it),
+        total=int(pixels.sum()),
+    )
+
+
+def _ratios(of: FloatArray, to: FloatArray, strata: IntArray, weight: FloatArray) -> Ratios:
+    """Ratios of the totals of (N, K) and (N, K) or (N, 1) values of sampled pixels."""
+    drawn = [strata == stratum for stratum in range(len(weight))]
+
+    def total(values: FloatArray) -> FloatArray:
+        means = (w * values[here].mean(axis=0) for w, here in zip(weight, drawn, strict=True) if w)
+        return np.asarray(sum(means), np.float64)
+
+    whole = total(to)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(whole > 0, total(of) / whole, np.nan)
+        residual = of - value * to
+        variance = sum(
+            w**2 * residual[here].var(axis=0, ddof=1) / here.sum()
+            for w, here in zip(weight, drawn, strict=True)
+            if w
+        )
+        return Ratios(value, np.sqrt(variance) / whole)

@@ -1,0 +1,269 @@
+"""How far a map can be trusted: its classes against reference labels that it has not seen."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    precision_recall_fscore_support,
+)
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.map_reader import ReadMap, read_map, read_record
+from hsi_geo.io.shots import Shots, read_shots
+from hsi_geo.io.vectors import quoted
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.accuracy import effective_features, wilson
+from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas
+from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
+from hsi_geo.tasks.reference_sample import (
+    Sample,
+    read_sample,
+    read_strata,
+    require_probability_sample,
+)
+from hsi_geo.tasks.runtime import shots_hash
+from hsi_geo.tiling import Grid
+
+IntArray = npt.NDArray[np.int64]
+
+#: Half a 95 % interval in standard errors.
+Z95 = 1.96
+
+
+def assess(
+    class_map: str | os.PathLike[str],
+    reference: str | os.PathLike[str] | Shots,
+    *,
+    class_field: str | None = None,
+    layer: str | None = None,
+    all_touched: bool = False,
+    design: Design | None = None,
+    strata: str | os.PathLike[str] | None = None,
+    reporter: Reporter | None = None,
+) -> Assessment:
+    """Compare a map with reference labels.
+
+    Classes are matched by name. Without a design, shares are of the reference pixels, and their
+    intervals are Wilson's, with the effective number of features for the number of trials (see
+    `score_shots`); they tell nothing of places that the reference leaves out. With a design,
+    accuracy and areas are those of the whole map (see `estimate_areas`).
+
+    Args:
+        class_map: The map; see `read_map`.
+        reference: Vector file or labels read before, in any CRS.
+        class_field: See `read_shots`.
+        layer: See `read_shots`.
+        all_touched: See `burn`.
+        design: How the reference points were drawn: "simple" (at random) or "stratified" (at
+            random within each class of a map). None: not by chance, or not known.
+        strata: The map whose classes a stratified sample was drawn from, if it is not this one.
+        reporter: Receives warnings.
+
+    Returns:
+        The accuracies.
+
+    Raises:
+        HsiGeoError: If map or reference cannot be used, or the reference is no sample of the
+            stated design; the message says why.
+    """
+    reporter = reporter or LoggingReporter()
+    opened = read_map(class_map)
+    labelled = read_shots(reference, class_field=class_field, layer=layer)
+    sample = read_sample(opened, labelled, all_touched)
+    _warn_of_own_shots(opened, labelled, reporter)
+    for text in sample.dropped:
+        reporter.warning(f"left out: {text}")
+    if sample.only_in_reference:
+        reporter.warning(
+            f"the map has no class {quoted(list(sample.only_in_reference))}: pixels of it in the "
+            "reference count as wrong"
+        )
+    if strata is not None and design != "stratified":
+        raise OptionError(
+            "strata were given, and the design is not stratified", hint="add --design stratified"
+        )
+    if design is None:
+        return _describe(sample)
+    require_probability_sample(labelled, sample, design)
+    drawn_from = opened if strata is None else read_map(strata)
+    found = estimate_areas(
+        sample.mapped,
+        sample.truth,
+        len(sample.names),
+        *read_strata(sample, opened, drawn_from),
+    )
+    counts = opened.class_counts()
+    in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
+    pixel_ha = _pixel_ha(drawn_from.grid, reporter)
+    return _estimate(sample, found, in_map, design, pixel_ha)
+
+
+def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
+    made_from = read_record(opened.path).get("adaptation", {}).get("hashes", {}).get("shots")
+    if made_from == shots_hash(labelled):
+        reporter.warning(
+            "the map was made from these very labels: it knows the answers, and the numbers "
+            "flatter it"
+        )
+
+
+# Without a design: shares of the reference pixels ------------------------------------------------
+
+
+def _describe(sample: Sample) -> Assessment:
+    labels = np.arange(len(sample.names))
+    user, producer, f1, _ = precision_recall_fscore_support(
+        sample.truth, sample.mapped, labels=labels, zero_division=np.nan
+    )
+    scores = []
+    for index, name in enumerate(sample.names):
+        is_mapped, is_true = sample.mapped == index, sample.truth == index
+        scores.append(
+            ClassScore(
+                name,
+                reference=int(is_true.sum()),
+                mapped=int(is_mapped.sum()),
+                user=_share(user[index], is_mapped, sample),
+                producer=_share(producer[index], is_true, sample),
+                f1=_f1(f1[index], is_mapped | is_true, sample),
+                area=None,
+            )
+        )
+    right = sample.truth == sample.mapped
+    oa = _share(float(right.mean()), np.ones_like(right), sample)
+    assert oa is not None  # there is at least one pixel
+    return Assessment(
+        oa=oa,
+        aa=_mean([score.producer for score in scores if score.producer is not None]),
+        kappa=_kappa(oa, _chance(sample.matrix)),
+        scores=tuple(scores),
+        design=None,
+        method="share of the reference pixels; intervals are Wilson's, and count pixels of one "
+        "feature once: they are right or wrong together",
+        **_facts(sample),
+    )
+
+
+def _chance(matrix: IntArray) -> float:
+    """Agreement that rows and columns would have if they knew nothing of each other."""
+    return float((matrix.sum(axis=0) * matrix.sum(axis=1)).sum() / matrix.sum() ** 2)
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    """What an assessment says of its sample, whatever the design."""
+    return {
+        "matrix": sample.matrix,
+        "pixels": len(sample.truth),
+        "features": len(np.unique(sample.features)),
+        "only_in_map": sample.only_in_map,
+        "only_in_reference": sample.only_in_reference,
+        "dropped": sample.dropped,
+    }
+
+
+def _share(value: float, of: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
+    if not of.any():
+        return None
+    return Estimate(float(value), *wilson(float(value), effective_features(sample.features[of])))
+
+
+def _f1(value: float, either: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
+    """F1 = 2 J / (1 + J), J the share of agreement among pixels that either gives the class."""
+    if not either.any():
+        return None
+    agreed = float(value / (2 - value))
+    low, high = wilson(agreed, effective_features(sample.features[either]))
+    return Estimate(float(value), 2 * low / (1 + low), 2 * high / (1 + high))
+
+
+def _mean(parts: list[Estimate]) -> Estimate:
+    """Mean of independent shares, its interval from theirs.
+
+    Zou and Donner 2008 (Statistics in Medicine 27, 1693, doi 10.1002/sim.3095).
+    """
+    value = math.fsum(part.value for part in parts) / len(parts)
+    down = math.hypot(*(part.value - part.low for part in parts)) / len(parts)
+    up = math.hypot(*(part.high - part.value for part in parts)) / len(parts)
+    return Estimate(value, max(0.0, value - down), min(1.0, value + up))
+
+
+def _kappa(oa: Estimate, chance: float) -> Estimate | None:
+    """Kappa with the interval of the overall accuracy, agreement by chance taken as known.
+
+    So did Cohen (1960, doi 10.1177/001316446002000104).
+    """
+    if chance >= 1:
+        return None
+    value, low, high = ((end - chance) / (1 - chance) for end in (oa.value, oa.low, oa.high))
+    return Estimate(value, low, high)
+
+
+# With a design: estimates of the whole map -------------------------------------------------------
+
+
+def _estimate(
+    sample: Sample,
+    found: AreaEstimates,
+    in_map: npt.NDArray[np.float64],
+    design: Design,
+    pixel_ha: float | None,
+) -> Assessment:
+    matrix = sample.matrix
+    of_map, of_truth = matrix.sum(axis=1), matrix.sum(axis=0)
+    agreed = np.diag(matrix)
+    total_ha = None if pixel_ha is None else pixel_ha * found.total
+    scores = tuple(
+        ClassScore(
+            name,
+            reference=int(of_truth[i]),
+            mapped=int(of_map[i]),
+            user=_normal(found.user, i, of_map[i]),
+            producer=_normal(found.producer, i, of_truth[i]),
+            f1=_normal(found.f1, i, of_map[i] + of_truth[i] - agreed[i]),
+            area=_area(found.share, in_map, i, total_ha),
+        )
+        for i, name in enumerate(sample.names)
+    )
+    oa = _normal(found.oa, 0, matrix.sum())
+    assert oa is not None  # the sample has at least two pixels
+    return Assessment(
+        oa=oa,
+        aa=_mean([score.producer for score in scores if score.producer is not None]),
+        kappa=_kappa(oa, float((in_map * found.share.value).sum())),
+        scores=scores,
+        design=design,
+        method=f"of the whole map, by a {design} random sample (Olofsson et al. 2014, Stehman 2014)",
+        **_facts(sample),
+    )
+
+
+def _area(share: Ratios, in_map: npt.NDArray[np.float64], i: int, total_ha: float | None) -> Area:
+    shares = [float(values[i]) for values in (in_map, share.value, share.error)]
+    return Area(*shares, *(None if total_ha is None else part * total_ha for part in shares))
+
+
+def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None:
+    """Within 1.96 standard errors; Wilson's interval where all pixels agree and the error is 0."""
+    value, error = float(estimates.value[i]), float(estimates.error[i])
+    if not math.isfinite(value):
+        return None
+    if error == 0:
+        return Estimate(value, *wilson(value, float(np.asarray(pixels))))
+    return Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error))
+
+
+def _pixel_ha(grid: Grid, reporter: Reporter) -> float | None:
+    """Hectares of a pixel, None where they differ or the unit is unknown."""
+    if grid.crs is None or not grid.crs.is_projected:
+        reporter.warning(
+            "the map's pixels have no area in metres: areas are told as shares of its pixels"
+        )
+        return None
+    metres = float(grid.crs.axis_info[0].unit_conversion_factor)
+    t = grid.transform
+    return float(abs(t.a * t.e - t.b * t.d)) * metres**2 / 1e4

@@ -1,0 +1,20 @@
+"""What metadata.txt says of the plugin."""
+
+from __future__ import annotations
+
+import configparser
+import os
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ICON = os.path.join(FOLDER, "icon.svg")
+
+_METADATA = configparser.ConfigParser(interpolation=None)
+_METADATA.read(os.path.join(FOLDER, "metadata.txt"), encoding="utf-8")
+
+VERSION = _METADATA["general"]["version"]
+HOMEPAGE = _METADATA["general"]["homepage"]
+
+
+def help_page(section: str) -> str:
+    """Address of a section of the documentation."""
+    return f"{HOMEPAGE}/blob/main/docs/qgis.md#{section}"

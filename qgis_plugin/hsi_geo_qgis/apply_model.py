@@ -1,0 +1,67 @@
+"""Apply model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFile,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .command import arguments
+from .layers import Parameters
+from .runner import run_command
+
+STAGES = {"map": 1.0}
+
+
+class ApplyModel(HsiGeoAlgorithm):
+    """``hsi-geo predict``."""
+
+    NAME = "predict"
+    TITLE = "Apply model"
+    SHORT = "Map a hyperspectral scene with a model kept from Classify with few shots."
+    HELP = """<p>Maps a scene with a model that was adapted to another scene of the same sensor.</p>
+<h3>Example</h3>
+<p>Run <i>Classify with few shots</i> on one flight line and keep its <i>Model</i>. Choose the
+next flight line and that model here; with 'Run as Batch Process', all others at once.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Hyperspectral scene</b>: has to cover the model's wavelengths.</li>
+<li><b>Model</b>: a .safetensors file of hsi-geo.</li>
+<li><b>Learn the statistics anew</b>: for a whole scene of another date or sensor, never for a tile
+of one.</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters."""
+        self.add_scene()
+        self.addParameter(
+            QgsProcessingParameterFile(
+                "MODEL", "Model", fileFilter="hsi-geo models (*.safetensors)"
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "RESTAT", "Learn the statistics anew from this scene", defaultValue=False
+            )
+        )
+        self.add_map_options()
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        command = arguments(
+            "predict",
+            self.scene(parameters, context),
+            model=self.parameterAsFile(parameters, "MODEL", context),
+            restat=self.parameterAsBoolean(parameters, "RESTAT", context),
+            **self.run_options(parameters, context),
+            **self.map_options(parameters, context, feedback),
+        )
+        return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))

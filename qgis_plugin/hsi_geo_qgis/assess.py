@@ -1,0 +1,105 @@
+"""Assess map."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterLayer,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .command import arguments
+from .layers import Parameters, raster_path
+from .runner import run_command
+
+#: Output and its key in the result.
+NUMBERS = (
+    ("OVERALL_ACCURACY", "Overall accuracy (per cent)", "oa", "value"),
+    ("OVERALL_ACCURACY_LOW", "Its 95 % interval, lower end", "oa", "low"),
+    ("OVERALL_ACCURACY_HIGH", "Its 95 % interval, upper end", "oa", "high"),
+    ("AVERAGE_ACCURACY", "Average accuracy (per cent)", "aa", "value"),
+    ("KAPPA", "Kappa (per cent)", "kappa", "value"),
+)
+
+
+class AssessMap(HsiGeoAlgorithm):
+    """``hsi-geo assess``."""
+
+    NAME = "assess"
+    TITLE = "Assess map"
+    SHORT = "Compare a class map with reference labels: accuracies with 95 % intervals."
+    TAGS = (*HsiGeoAlgorithm.TAGS, "accuracy", "confusion matrix", "area estimation", "kappa")
+    HELP = """<p>Compares a class map with labels that it was not made from.</p>
+<h3>Example</h3>
+<p>Visit forty places, note the class of each in a point layer, choose the map, that layer and its
+field. The log shows the confusion matrix, and overall, user's and producer's accuracy with their
+95 % intervals.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Reference labels</b>: classes are matched with the map's by name; what does not match is
+shown.</li>
+<li><b>Sampling design</b>: leave it at 'none' unless the points were drawn by chance, anywhere in
+the map (simple) or within each of its classes (stratified). Only then do the numbers hold for the
+whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Class map"))
+        self.add_labels("REFERENCE", "Reference labels")
+        self.addParameter(
+            QgsProcessingParameterEnum(
+                "DESIGN",
+                "Sampling design",
+                options=["none", "simple", "stratified"],
+                defaultValue="none",
+                usesStaticStrings=True,
+            )
+        )
+        self.add_all_touched()
+        self.add_advanced(
+            QgsProcessingParameterRasterLayer(
+                "STRATA", "Map that a stratified sample was drawn from, if another", optional=True
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "OUTPUT", "All numbers", "JSON (*.json)", optional=True, createByDefault=False
+            )
+        )
+        for name, title, _, _ in NUMBERS:
+            self.addOutput(QgsProcessingOutputNumber(name, title))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        design = self.parameterAsEnumString(parameters, "DESIGN", context)
+        command = arguments(
+            "assess",
+            raster_path(self, parameters, "INPUT", context),
+            **self.label_options(parameters, "REFERENCE", context, feedback),
+            design=None if design == "none" else design,
+            strata=raster_path(self, parameters, "STRATA", context)
+            if parameters.get("STRATA")
+            else None,
+        )
+        run = run_command(command, feedback, {})
+        run.show_output()
+        found = run.result["assessment"]
+        results: Results = {
+            name: None if found[key] is None else 100.0 * found[key][part]
+            for name, _, key, part in NUMBERS
+        }
+        if parameters.get("OUTPUT"):
+            results["OUTPUT"] = self.parameterAsFileOutput(parameters, "OUTPUT", context)
+            with open(results["OUTPUT"], "w", encoding="utf-8") as file:
+                json.dump(found, file, indent=2, ensure_ascii=False)
+        return results

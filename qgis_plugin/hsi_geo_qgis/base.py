@@ -1,0 +1,279 @@
+"""What the algorithms share: parameters, outputs, and how they look in the toolbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from .about import ICON, help_page
+from .command import Value
+from .interpreter import LauncherError
+from .layers import (
+    Parameters,
+    class_styles,
+    export_features,
+    raster_path,
+    write_class_styles,
+)
+from .runner import Run, launcher
+from .styling import load_styled, write_confidence_style
+
+Results = dict[str, Any]
+
+#: QGIS's own "All files (*.*)" refuses names without a dot.
+ANY_FILE = "All files (*)"
+
+
+class HsiGeoAlgorithm(QgsProcessingAlgorithm):
+    """Base of the algorithms: each tells its name, help and tags in class attributes."""
+
+    NAME = ""
+    TITLE = ""
+    SHORT = ""
+    HELP = ""
+    TAGS: tuple[str, ...] = ("hyperspectral", "land cover", "classification", "few-shot")
+
+    def name(self) -> str:
+        """Never translated: scripts name algorithms by it."""
+        return self.NAME
+
+    def displayName(self) -> str:
+        """As shown in the toolbox."""
+        return self.TITLE
+
+    def shortDescription(self) -> str:
+        """One line."""
+        return self.SHORT
+
+    def shortHelpString(self) -> str:
+        """HTML beside the dialog, with a worked example."""
+        return " ".join(self.HELP.split())  # QGIS shows line breaks of the source as such
+
+    def helpUrl(self) -> str:
+        """The section of the documentation."""
+        return help_page(self.TITLE.lower().replace(" ", "-"))
+
+    def tags(self) -> list[str]:
+        """For the toolbox's search."""
+        return list(self.TAGS)
+
+    def icon(self) -> QIcon:
+        """The plugin's icon."""
+        return QIcon(ICON)
+
+    def createInstance(self) -> QgsProcessingAlgorithm:
+        """A new one."""
+        return type(self)()
+
+    def canExecute(self) -> tuple[bool, str]:
+        """Whether hsi-geo is set up; that it works is seen when it runs."""
+        try:
+            launcher()
+        except LauncherError as error:
+            return False, str(error)
+        return True, ""
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Read styles of label layers, on the main thread, where layers live."""
+        self.class_styles: dict[str, dict[str, str]] = {}
+        for definition in self.parameterDefinitions():
+            if isinstance(definition, QgsProcessingParameterField):
+                field = self.parameterAsString(parameters, definition.name(), context)
+                layer = definition.parentLayerParameterName()
+                self.class_styles = class_styles(parameters, layer, field, context)
+        return True
+
+    # Parameters ----------------------------------------------------------------------------------
+
+    def add_scene(self) -> None:
+        """INPUT, the scene."""
+        self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Hyperspectral scene"))
+
+    def add_labels(self, name: str, title: str) -> None:
+        """A layer of labelled features, and CLASS_FIELD."""
+        kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
+        self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
+        self.addParameter(
+            QgsProcessingParameterField(
+                "CLASS_FIELD", "Field with the class", parentLayerParameterName=name
+            )
+        )
+
+    def add_all_touched(self) -> None:
+        """ALL_TOUCHED, how polygons take pixels."""
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "ALL_TOUCHED",
+                "Take every pixel a polygon touches, not only centres",
+                defaultValue=False,
+            )
+        )
+
+    def add_map_options(self) -> None:
+        """Parameters of mapping, and the maps themselves."""
+        kinds = [QgsProcessing.SourceType.TypeVectorPolygon]
+        self.add_advanced(
+            QgsProcessingParameterFeatureSource(
+                "AOI", "Map only inside these polygons", kinds, optional=True
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterString(
+                "WAVELENGTHS",
+                "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)",
+                optional=True,
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterEnum(
+                "DEVICE",
+                "Device",
+                options=["auto", "cpu", "cuda"],
+                defaultValue="auto",
+                usesStaticStrings=True,
+            )
+        )
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "THREADS", "CPU threads (all if empty)", whole, optional=True, minValue=1
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterString(
+                "MAX_MEMORY", "Memory for blocks of the scene", defaultValue="1G"
+            )
+        )
+        self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
+        for name, title in (
+            ("CONFIDENCE", "Confidence (per cent)"),
+            ("PROBABILITIES", "Probabilities (a band a class)"),
+        ):
+            self.addParameter(
+                QgsProcessingParameterRasterDestination(
+                    name, title, optional=True, createByDefault=False
+                )
+            )
+
+    def add_advanced(self, definition: QgsProcessingParameterDefinition) -> None:
+        """Add a parameter that most users need not see."""
+        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+        definition.setFlags(definition.flags() | advanced)
+        self.addParameter(definition)
+
+    # Values --------------------------------------------------------------------------------------
+
+    def scene(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+        """Path of INPUT."""
+        return raster_path(self, parameters, "INPUT", context)
+
+    def label_options(
+        self,
+        parameters: Parameters,
+        name: str,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options that tell which labels to read, and how; the labels are exported."""
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        return {
+            "reference" if name == "REFERENCE" else "shots": export_features(
+                self, parameters, name, context, feedback, field
+            ),
+            "class_field": field,
+            "classes": write_class_styles(self.class_styles),
+            "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
+        }
+
+    def run_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of every job on a scene."""
+        threads = parameters.get("THREADS")
+        return {
+            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
+            "device": self.parameterAsEnumString(parameters, "DEVICE", context),
+            "threads": None
+            if threads in (None, "")
+            else self.parameterAsInt(parameters, "THREADS", context),
+        }
+
+    def map_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options that tell what is mapped and written."""
+        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        if not output:
+            raise QgsProcessingException("no path is given for the class map")
+        return {
+            "aoi": export_features(self, parameters, "AOI", context, feedback)
+            if parameters.get("AOI")
+            else None,
+            "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
+            "confidence": bool(parameters.get("CONFIDENCE")),
+            "probabilities": bool(parameters.get("PROBABILITIES")),
+            "out": output,
+            # QGIS has asked before; where there is no map, files beside it are someone else's.
+            "overwrite": os.path.exists(output),
+        }
+
+    def finish_maps(
+        self, parameters: Parameters, context: QgsProcessingContext, run: Run
+    ) -> Results:
+        """Put optional rasters where the user wants them, and have everything styled.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            run: That has written the maps.
+
+        Returns:
+            Path by output.
+        """
+        run.show_output(after=1)  # the paths, which QGIS shows itself
+        written = run.result["outputs"]
+        results: Results = {"OUTPUT": written["map"]}
+        for name in ("CONFIDENCE", "PROBABILITIES"):
+            if parameters.get(name):
+                target = self.parameterAsOutputLayer(parameters, name, context)
+                put(written[name.lower()], target)
+                results[name] = target
+        if "CONFIDENCE" in results:
+            write_confidence_style(results["CONFIDENCE"])
+        for name in ("OUTPUT", "CONFIDENCE"):
+            load_styled(results.get(name), context)
+        return results
+
+
+def put(source: str, target: str | None) -> None:
+    """Move a file; the target is whole whenever it is there."""
+    if not target or os.path.abspath(source) == os.path.abspath(target):
+        return
+    beside = f"{target}.part"
+    shutil.copyfile(source, beside)
+    os.replace(beside, target)
+    os.remove(source)

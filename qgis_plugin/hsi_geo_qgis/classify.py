@@ -1,0 +1,104 @@
+"""Classify with few shots."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterNumber,
+)
+
+from .base import ANY_FILE, HsiGeoAlgorithm, Results, put
+from .command import arguments
+from .layers import Parameters, temporary_file
+from .runner import run_command
+
+#: About the time that each stage takes.
+STAGES = {"look": 0.1, "adapt": 0.7, "map": 0.2}
+ADAPT_STAGES = {"look": 0.12, "adapt": 0.88}
+
+
+class Classify(HsiGeoAlgorithm):
+    """``hsi-geo classify``; with a MODEL, ``hsi-geo adapt`` and then ``predict``."""
+
+    NAME = "classify"
+    TITLE = "Classify with few shots"
+    SHORT = "Map a hyperspectral scene from a few labelled points, lines or polygons a class."
+    HELP = """<p>Maps land cover of a hyperspectral scene from a few labelled features a class, and
+estimates how good the map is.</p>
+<h3>Example</h3>
+<p>Draw five points in each of 'roof', 'tree' and 'water' into a layer with a text field
+<i>class</i>. Choose your scene, that layer and that field, and run. The map comes with class names
+and with the colours of your layer's categories; the log tells the accuracy to expect.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Hyperspectral scene</b>: any raster that GDAL reads and that knows its wavelengths.</li>
+<li><b>Labels</b>: points, lines or polygons in any CRS; selected features only, temporary layers
+and unsaved edits all work.</li>
+<li><b>Field with the class</b>: text or integer.</li>
+<li><b>Class map</b>: GeoTIFF; a style (.qml), names (.aux.xml) and what made it (.json) are written
+beside it.</li>
+<li><b>Confidence</b>: probability of the mapped class in per cent, low where the scene shows
+something unlike any label.</li>
+<li><b>Model</b>: keep it to map other scenes of the same sensor with <i>Apply model</i>.</li>
+</ul>
+<p>Same seed, machine and threads give the same map. Cancelling leaves no file.</p>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters."""
+        self.add_scene()
+        self.add_labels("LABELS", "Labels")
+        self.add_all_touched()
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
+        )
+        self.add_advanced(
+            QgsProcessingParameterFile(
+                "WEIGHTS",
+                "Pre-trained weights (those of hsi-geo if empty)",
+                optional=True,
+                fileFilter=ANY_FILE,
+            )
+        )
+        self.add_map_options()
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "MODEL",
+                "Model, to map other scenes with",
+                "hsi-geo models (*.safetensors)",
+                optional=True,
+                createByDefault=False,
+            )
+        )
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        scene = self.scene(parameters, context)
+        running = self.run_options(parameters, context)
+        mapping = self.map_options(parameters, context, feedback)
+        learning = {
+            **self.label_options(parameters, "LABELS", context, feedback),
+            "seed": self.parameterAsInt(parameters, "SEED", context),
+            "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
+        }
+        if not parameters.get("MODEL"):
+            command = arguments("classify", scene, **learning, **running, **mapping)
+            return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))
+        # The same in two steps, with the model in a safe place until the map is there.
+        model = temporary_file("model.safetensors")
+        command = arguments("adapt", scene, **learning, **running, out=model)
+        run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
+        command = arguments("predict", scene, model=model, **running, **mapping)
+        run = run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
+        results = self.finish_maps(parameters, context, run)
+        target = self.parameterAsFileOutput(parameters, "MODEL", context)
+        put(model, target)
+        return {**results, "MODEL": os.path.abspath(target)}

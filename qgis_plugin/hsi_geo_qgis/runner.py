@@ -1,0 +1,184 @@
+"""Runs hsi-geo outside QGIS, and tells QGIS's feedback what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from qgis.core import QgsBlockingProcess, QgsProcessingException, QgsProcessingFeedback, QgsSettings
+from qgis.PyQt.QtCore import QByteArray, QProcess
+
+from .interpreter import SETTING, Launcher, LauncherError, find_launcher
+from .protocol import VERSION, LineBuffer, ProgressBar, Stages, failure, parse_event
+
+#: Lines of plain output that are kept to tell a failure by.
+KEPT_LINES = 20
+
+#: The log is HTML, which makes one blank of several.
+_COLUMN_GAP = re.compile(" {2,}")
+
+
+def launcher(python: str = "") -> Launcher:
+    """How hsi-geo is started.
+
+    Args:
+        python: Instead of the provider's setting.
+
+    Raises:
+        LauncherError: If it cannot be found.
+    """
+    setting = python or str(QgsSettings().value(SETTING, "") or "")
+    return find_launcher(setting, os.environ)
+
+
+class Run:
+    """One run of a command.
+
+    Args:
+        found: How hsi-geo is started.
+        feedback: Receives progress and messages; its cancelling ends the run.
+        bar: Turns progress events into per cent.
+
+    Attributes:
+        result: The result event.
+        output: Lines on stdout.
+    """
+
+    def __init__(
+        self, found: Launcher, feedback: QgsProcessingFeedback, bar: ProgressBar | None = None
+    ) -> None:
+        self.found, self.feedback = found, feedback
+        self.bar = bar or ProgressBar({})
+        self.result: dict[str, Any] = {}
+        self.output: list[str] = []
+        self.exit_code = 0
+        self._error: dict[str, Any] | None = None
+        self._plain: list[str] = []
+        self._stage = ""
+        self._stdout, self._stderr = LineBuffer(), LineBuffer()
+
+    def start(self, arguments: list[str], answers: tuple[int, ...] = (0,)) -> Run:
+        """Run to the end.
+
+        Args:
+            arguments: Of hsi-geo.
+            answers: Exit codes that are answers, not failures.
+
+        Raises:
+            QgsProcessingException: If it failed or was cancelled; the message is one sentence.
+        """
+        command = [*self.found.command, *arguments]
+        self.feedback.pushCommandInfo(" ".join(_quoted(part) for part in command))
+        # A process started for a feedback that is cancelled already would run to its end.
+        self._refuse_if_cancelled()
+        process = QgsBlockingProcess(command[0], command[1:])
+        # QGIS 3.22 keeps no reference: a bound method made for the call would be gone by its use.
+        on_stdout, on_stderr = self._on_stdout, self._on_stderr
+        process.setStdOutHandler(on_stdout)
+        process.setStdErrHandler(on_stderr)
+        self.exit_code = process.run(self.feedback)
+        self.output += self._stdout.flush()
+        for line in self._stderr.flush():
+            self._hear(line)
+        self._refuse_if_cancelled()
+        if process.processError() == QProcess.ProcessError.FailedToStart:
+            raise QgsProcessingException(
+                f"'{self.found.program}' ({self.found.origin}) cannot be started; "
+                "run 'Check environment' with the Python that hsi-geo is installed in"
+            )
+        if process.exitStatus() == QProcess.ExitStatus.CrashExit:
+            self.exit_code = -1
+        if self.exit_code not in answers or self._error is not None:
+            raise QgsProcessingException(self.failure())
+        return self
+
+    def show_output(self, after: int = 0) -> None:
+        """Show what was printed, in columns, in the log.
+
+        Args:
+            after: Paragraphs that are left out.
+        """
+        paragraphs = "\n".join(self.output).split("\n\n")[after:]
+        for line in "\n\n".join(paragraphs).split("\n"):
+            self.feedback.pushConsoleInfo(_COLUMN_GAP.sub(_unbroken, line))
+
+    def failure(self) -> str:
+        """One sentence on why it failed."""
+        return failure(self.exit_code, self._error, self._plain, self.found.program)
+
+    def _refuse_if_cancelled(self) -> None:
+        if self.feedback.isCanceled():
+            raise QgsProcessingException("cancelled; nothing was written")
+
+    def _on_stdout(self, piece: QByteArray) -> None:
+        self.output += self._stdout.feed(piece.data())
+
+    def _on_stderr(self, piece: QByteArray) -> None:
+        for line in self._stderr.feed(piece.data()):
+            self._hear(line)
+
+    def _hear(self, line: str) -> None:
+        event = parse_event(line)
+        if event is None:
+            self._plain = [*self._plain, line][-KEPT_LINES:]
+            self.feedback.pushConsoleInfo(line)
+            return
+        kind = event["type"]
+        if event.get("v") != VERSION:
+            self._error = {
+                "message": f"this hsi-geo speaks version {event.get('v')} of its protocol, the "
+                f"plugin version {VERSION}",
+                "hint": "update the older of the two",
+            }
+        elif kind == "progress":
+            self._show(event)
+        elif kind == "log":
+            self.feedback.pushInfo(str(event.get("message", "")))
+        elif kind == "warning":
+            self.feedback.pushWarning(str(event.get("message", "")))
+        elif kind == "result":
+            self.result = event
+        elif kind == "error":
+            self._error = event
+
+    def _show(self, event: dict[str, Any]) -> None:
+        self.feedback.setProgress(self.bar.percent(event))
+        stage = str(event.get("stage", ""))
+        if stage != self._stage:  # every text is a line in the log
+            self._stage = stage
+            self.feedback.setProgressText(stage)
+
+
+def run_command(
+    arguments: list[str],
+    feedback: QgsProcessingFeedback,
+    stages: Stages,
+    part: tuple[float, float] = (0.0, 100.0),
+) -> Run:
+    """Run a command that speaks the protocol.
+
+    Args:
+        arguments: Of hsi-geo, without --progress.
+        feedback: Receives progress and messages.
+        stages: Of the progress bar.
+        part: Of the progress bar, from and to per cent.
+
+    Raises:
+        QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
+    """
+    try:
+        found = launcher()
+    except LauncherError as error:
+        raise QgsProcessingException(str(error)) from error
+    name, *rest = arguments
+    run = Run(found, feedback, ProgressBar(stages, *part))
+    return run.start([name, "--progress", "jsonl", *rest])
+
+
+def _unbroken(gap: re.Match[str]) -> str:
+    return "\N{NO-BREAK SPACE}" * len(gap[0])
+
+
+def _quoted(part: str) -> str:
+    return f'"{part}"' if " " in part else part

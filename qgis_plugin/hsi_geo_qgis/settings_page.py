@@ -1,0 +1,45 @@
+"""The provider's page in QGIS's options; imported only where there is a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsSettings
+from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QFormLayout, QLabel
+
+from .about import ICON
+from .interpreter import SETTING
+
+
+class SettingsPage(QgsOptionsPageWidget):
+    """One line: the Python that hsi-geo is installed in."""
+
+    def __init__(self, parent: Any) -> None:
+        super().__init__(parent)
+        self.python = QgsFileWidget(self)
+        self.python.setFilePath(str(QgsSettings().value(SETTING, "") or ""))
+        layout = QFormLayout(self)
+        layout.addRow("Python that hsi-geo is installed in", self.python)
+        layout.addRow(QLabel("If empty: HSI_GEO_PYTHON, else the hsi-geo on the PATH."))
+
+    def apply(self) -> None:
+        """Called when the options are accepted."""
+        QgsSettings().setValue(SETTING, self.python.filePath())
+
+
+class SettingsPageFactory(QgsOptionsWidgetFactory):
+    """Makes the page when the options are opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTitle("hsi-geo")
+
+    def icon(self) -> QIcon:
+        """The plugin's icon."""
+        return QIcon(ICON)
+
+    def createWidget(self, parent: Any) -> SettingsPage:
+        """The page."""
+        return SettingsPage(parent)

@@ -1,0 +1,290 @@
+"""Cases that `test_qgis.py` runs inside QGIS's own Python: ``python3 qgis_cases.py CASE < JSON``.
+
+Each takes its settings as JSON on stdin and prints one JSON object as its last line.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsCategorizedSymbolRenderer,
+    QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsFeatureRequest,
+    QgsGeometry,
+    QgsMarkerSymbol,
+    QgsPointXY,
+    QgsProcessingAlgorithm,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterVectorLayer,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRendererCategory,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QEventLoop, QTimer
+from qgis.PyQt.QtGui import QColor
+
+Job = dict[str, Any]
+
+
+class Listener(QgsProcessingFeedback):
+    """Keeps the stage, which the log does not hold."""
+
+    stage = ""
+
+    def setProgressText(self, text: str) -> None:
+        self.stage = text
+
+
+def algorithm(name: str) -> QgsProcessingAlgorithm:
+    return QgsApplication.processingRegistry().createAlgorithmById(f"hsi_geo:{name}")
+
+
+def run(name: str, parameters: Job, context: QgsProcessingContext | None = None) -> Job:
+    """Run an algorithm as the toolbox does: what it returns, or its sentence, and its log."""
+    feedback = QgsProcessingFeedback()
+    moved: list[float] = []
+    feedback.progressChanged.connect(moved.append)
+    context = context or new_context()
+    try:
+        results, ok = algorithm(name).run(parameters, context, feedback, {}, False)
+    except QgsProcessingException as error:
+        return {"ok": False, "error": str(error), "log": feedback.textLog()}
+    QgsApplication.processEvents()  # signals from the thread that the process ran in
+    return {"ok": ok, "results": results, "log": feedback.textLog(), "progress": moved}
+
+
+def new_context() -> QgsProcessingContext:
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return context
+
+
+def vector(path: str) -> QgsVectorLayer:
+    layer = QgsVectorLayer(path, "Meine Flächen")
+    QgsProject.instance().addMapLayer(layer)
+    return layer
+
+
+def classify(job: Job, labels: Any) -> Job:
+    return run("classify", {**job["parameters"], "LABELS": labels})
+
+
+# Cases -------------------------------------------------------------------------------------------
+
+
+def selected_only(job: Job) -> Job:
+    layer = vector(job["labels"])
+    layer.selectByExpression(job["expression"])
+    source = QgsProcessingFeatureSourceDefinition(layer.id(), True)
+    return classify(job, source)
+
+
+def unsaved_edits(job: Job) -> Job:
+    """Delete the features of an expression and add a point, saving neither; run the row as it is."""
+    layer = vector(job["labels"])
+    layer.startEditing()
+    layer.selectByExpression(job["expression"])
+    layer.deleteSelectedFeatures()
+    added = QgsFeature(layer.fields())
+    added.setGeometry(QgsGeometry.fromPointXY(QgsPointXY(*job["point"])))
+    added.setAttribute(job["parameters"]["CLASS_FIELD"], job["class"])
+    layer.addFeature(added)
+    found = classify(job, layer)
+    layer.rollBack()
+    return found
+
+
+def temporary_and_styled(job: Job) -> Job:
+    """A temporary layer in other coordinates, with categories, in an environment that suits QGIS.
+
+    Results are loaded as the toolbox does, and looked at.
+    """
+    saved = vector(job["labels"])
+    crs = QgsCoordinateReferenceSystem("EPSG:4326")
+    request = QgsFeatureRequest().setDestinationCrs(crs, QgsProject.instance().transformContext())
+    layer = saved.materialize(request)
+    QgsProject.instance().addMapLayer(layer)
+    categories = []
+    for value, (label, color) in job["categories"].items():
+        symbol = QgsMarkerSymbol.createSimple({})
+        symbol.setColor(QColor(color))
+        categories.append(QgsRendererCategory(value, symbol, label))
+    field = job["parameters"]["CLASS_FIELD"]
+    layer.setRenderer(QgsCategorizedSymbolRenderer(field, categories))
+    for name in ("GDAL_DATA", "PROJ_LIB", "PROJ_DATA", "PYTHONHOME", "PYTHONPATH"):
+        os.environ[name] = "/nowhere"
+    context = new_context()
+    parameters = {**job["parameters"], "LABELS": layer}
+    for name in ("OUTPUT", "CONFIDENCE"):
+        parameters[name] = QgsProcessingOutputLayerDefinition(
+            parameters[name], QgsProject.instance()
+        )
+    found = run("classify", parameters, context)
+    found["provider"] = layer.providerType()
+    found["layers"] = {
+        details.outputName: load(path, details, context)
+        for path, details in context.layersToLoadOnCompletion().items()
+        if found["ok"]
+    }
+    return found
+
+
+def load(path: str, details: Any, context: QgsProcessingContext) -> Job:
+    layer = QgsProcessingUtils.mapLayerFromString(path, context)
+    if details.postProcessor() is not None:
+        details.postProcessor().postProcessLayer(layer, context, QgsProcessingFeedback())
+    assert isinstance(layer, QgsRasterLayer)
+    renderer = layer.renderer()
+    legend = [(label, color.name()) for label, color in renderer.legendSymbologyItems()]
+    return {"renderer": renderer.type(), "legend": legend}
+
+
+def cancelled(job: Job) -> Job:
+    """Cancel a background task, as the dialog does, when it has reached a stage."""
+    context, feedback = new_context(), Listener()
+    task = QgsProcessingAlgRunnerTask(
+        algorithm("classify"), {**job["parameters"], "LABELS": job["labels"]}, context, feedback
+    )
+    loop = QEventLoop()
+    state: Job = {"asked": 0.0, "ok": None}
+
+    def look() -> None:
+        if not state["asked"] and feedback.stage == job["stage"]:
+            state["asked"] = time.monotonic()
+            feedback.cancel()
+
+    def done(ok: bool, results: Job) -> None:
+        state.update(ok=ok, results=results, took=time.monotonic() - state["asked"])
+        loop.quit()
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(20)
+    task.executed.connect(done)
+    QgsApplication.taskManager().addTask(task)
+    QTimer.singleShot(120_000, loop.quit)
+    loop.exec()
+    return {**state, "log": feedback.textLog()}
+
+
+def two_steps(job: Job) -> Job:
+    """Build a model of Classify and Assess, and save it for qgis_process."""
+    model = QgsProcessingModelAlgorithm("classify and assess", "tests")
+    model.addModelParameter(
+        QgsProcessingParameterRasterLayer("SCENE", "Scene"), QgsProcessingModelParameter("SCENE")
+    )
+    for name in ("SHOTS", "TRUTH"):
+        model.addModelParameter(
+            QgsProcessingParameterVectorLayer(name, name), QgsProcessingModelParameter(name)
+        )
+
+    def value(text: str) -> list[Any]:
+        return [QgsProcessingModelChildParameterSource.fromStaticValue(text)]
+
+    def given(name: str) -> list[Any]:
+        return [QgsProcessingModelChildParameterSource.fromModelParameter(name)]
+
+    first = QgsProcessingModelChildAlgorithm("hsi_geo:classify")
+    first.setChildId("first")
+    for name, source in (
+        ("INPUT", given("SCENE")),
+        ("LABELS", given("SHOTS")),
+        ("CLASS_FIELD", value(job["field"])),
+    ):
+        first.addParameterSources(name, source)
+    output = QgsProcessingModelOutput("Map", "Map")
+    output.setChildId("first")
+    output.setChildOutputName("OUTPUT")
+    first.setModelOutputs({"Map": output})
+    model.addChildAlgorithm(first)
+    second = QgsProcessingModelChildAlgorithm("hsi_geo:assess")
+    second.setChildId("second")
+    produced = QgsProcessingModelChildParameterSource.fromChildOutput("first", "OUTPUT")
+    for name, source in (
+        ("INPUT", [produced]),
+        ("REFERENCE", given("TRUTH")),
+        ("CLASS_FIELD", value(job["field"])),
+    ):
+        second.addParameterSources(name, source)
+    numbers = QgsProcessingModelOutput("Numbers", "Numbers")
+    numbers.setChildId("second")
+    numbers.setChildOutputName("OUTPUT")
+    second.setModelOutputs({"Numbers": numbers})
+    model.addChildAlgorithm(second)
+    return {"ok": model.toFile(job["path"])}
+
+
+def batch(job: Job) -> Job:
+    """What the batch dialog does: one algorithm, a row of parameters each."""
+    return {"rows": [run(job["algorithm"], row) for row in job["rows"]]}
+
+
+def settings_page(job: Job) -> Job:
+    """Open the page of the options, accept another Python, and open it again."""
+    from hsi_geo_qgis.runner import launcher
+    from hsi_geo_qgis.settings_page import SettingsPageFactory
+    from qgis.PyQt.QtWidgets import QWidget
+
+    parent = QWidget()
+    factory = SettingsPageFactory()
+    page = factory.createWidget(parent)
+    page.python.setFilePath(job["python"])
+    page.apply()
+    again = factory.createWidget(parent)
+    return {"shown": again.python.filePath(), "origin": launcher().origin}
+
+
+CASES: dict[str, Callable[[Job], Job]] = {
+    case.__name__: case
+    for case in (
+        selected_only,
+        unsaved_edits,
+        temporary_and_styled,
+        cancelled,
+        two_steps,
+        batch,
+        settings_page,
+    )
+}
+
+
+def main() -> None:
+    faulthandler.enable()
+    application = QgsApplication([], True)
+    application.initQgis()
+    from hsi_geo_qgis.plugin import HsiGeoPlugin
+
+    plugin = HsiGeoPlugin(None)
+    plugin.initProcessing()
+    found = CASES[sys.argv[1]](json.load(sys.stdin))
+    sys.stdout.write("\n" + json.dumps(found, default=str) + "\n")
+    sys.stdout.flush()
+    plugin.unload()
+    # QGIS's own tear-down crashes now and then once plugins are gone; the answer is out.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
