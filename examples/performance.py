@@ -1,0 +1,288 @@
+"""How fast scenes are mapped, beside what users would take instead: docs/performance.md.
+
+    python examples/performance.py [--repeats 3] [--terratorch PYTHON]
+
+Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the shipped network, by the
+same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by
+TerraTorch's tiled inference with the same network. TerraTorch wants another TorchGeo than we do:
+give it the interpreter of an environment of its own (pip install terratorch). Each runs as a
+process of its own, one after the other, and again in each repeat: rates are given as ratios to
+the forest of the same repeat, since machines are never quiet. Printed besides: what the network
+costs, and what this machine can do at best.
+"""
+
+import argparse
+import dataclasses
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch.utils.flop_counter import FlopCounterMode
+
+from hsi_geo import adapt, predict
+from hsi_geo.io.indian_pines import load_indian_pines
+from hsi_geo.io.scene import open_scene, read_window, spectral_view
+from hsi_geo.models import lattice
+from hsi_geo.models.classifier import band_map
+from hsi_geo.models.lattice import LatticeNetwork
+from hsi_geo.tasks.adapt import DEFAULT_RECIPE
+from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.demo import write_inputs
+from hsi_geo.tasks.sliding import each_window
+from hsi_geo.tiling import Tiling, Window
+
+TIMES, TREES = 4, 300
+
+#: Side of the square that slow contenders map.
+PART_PX = 96
+
+
+def main() -> None:
+    """Prepare once, run all contenders in turn, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--terratorch", help="interpreter of an environment that has it")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
+        folder = Path(name)
+        prepare(folder)
+        commands = {contender: [sys.executable] for contender in CONTENDERS}
+        if options.terratorch:
+            commands["terratorch tiled inference"] = [options.terratorch]
+        found: dict[str, list[dict[str, float]]] = {contender: [] for contender in commands}
+        for _ in range(options.repeats):
+            for contender, command in commands.items():
+                found[contender].append(run(command, contender, folder))
+        show(found)
+        show_roofline(folder)
+
+
+def prepare(folder: Path) -> None:
+    """The scene, a model for it, the shots' spectra, and the network as others can run it."""
+    small, shots, _ = write_inputs(folder)
+    recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, sooner
+    adapt(small, shots, out=folder / "model.safetensors", recipe=recipe)
+    with rasterio.open(small) as source:
+        profile = {**source.profile, "tiled": True, "blockxsize": 256, "blockysize": 256}
+        profile |= {"width": source.width * TIMES, "height": source.height * TIMES}
+        cube, tags = source.read(), [source.tags(band) for band in source.indexes]
+    with rasterio.open(folder / "scene.tif", "w", **profile) as target:
+        target.write(np.tile(cube, (1, TIMES, TIMES)))
+        for band, own in enumerate(tags, 1):
+            target.update_tags(band, **own)
+    pines = load_indian_pines()
+    rng = np.random.default_rng(1330)
+    classes = range(1, len(pines.names) + 1)
+    rows = [rng.choice(np.flatnonzero(pines.truth.ravel() == c), 5, False) for c in classes]
+    spectra = pines.cube.reshape(len(pines.cube), -1).T[np.concatenate(rows)].astype(np.float32)
+    np.savez(folder / "shots.npz", spectra=spectra, labels=np.repeat(classes, 5))
+    trace(folder)
+
+
+def trace(folder: Path) -> None:
+    """The network as TorchScript: probabilities of (B, C, P, P) physical values."""
+    model = load_model(folder / "model.safetensors")
+    network = model.classifier
+    centres = model.spectral.centres_nm
+    bands = band_map(network.backbone.config, model.spectral, centres)
+    size = model.tiling.size_px
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            valid = torch.ones_like(image[:, 0], dtype=torch.bool)
+            probabilities: torch.Tensor = self.network(image, valid, bands).softmax(dim=1)
+            return probabilities
+
+    example = torch.zeros(16, len(centres), size, size)
+    traced = torch.jit.trace(Plain().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+    traced.save(folder / "network.pt")
+
+
+def run(command: list[str], contender: str, folder: Path) -> dict[str, float]:
+    """A contender in a process of its own."""
+    script = (
+        __file__ if contender in CONTENDERS else Path(__file__).with_name("terratorch_tiles.py")
+    )
+    text = subprocess.run(
+        [*command, str(script), "run", contender, str(folder)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    result: dict[str, float] = json.loads(text.splitlines()[-1])
+    return result
+
+
+# Contenders: each maps the scene in a folder and returns how many pixels in how many seconds. ---
+
+
+def ours(folder: Path, *, half: bool) -> tuple[int, float]:
+    """`predict`, from the file to the map."""
+    if not half:
+        setattr(lattice, "half_is_faster", lambda device: False)  # noqa: B010
+    model = load_model(folder / "model.safetensors")
+    started = time.perf_counter()
+    result = predict(folder / "scene.tif", model, out=folder / "map.tif", overwrite=True)
+    seconds = time.perf_counter() - started
+    with rasterio.open(result.paths.classes) as file:
+        return file.width * file.height, seconds
+
+
+def patches(folder: Path) -> tuple[int, float]:
+    """The same network on the window around each pixel, of which the middle is kept."""
+    model = load_model(folder / "model.safetensors")
+    view = spectral_view(open_scene(folder / "scene.tif"))
+    size = model.tiling.size_px
+    side = PART_PX // 2
+    image, valid = read_window(view, Window(0, 0, side + size, side + size))
+    bands = band_map(model.classifier.backbone.config, model.spectral, model.spectral.centres_nm)
+
+    def network(windows: torch.Tensor, has_data: torch.Tensor) -> torch.Tensor:
+        return model.classifier.probabilities(model.classifier(windows, has_data, bands))
+
+    started = time.perf_counter()
+    with torch.inference_mode():
+        look = each_window(network, Tiling(size, 1))(
+            torch.from_numpy(image), torch.from_numpy(valid)
+        )
+        cols = torch.arange(side)
+        for row in range(side):
+            look(torch.full((side,), row), cols)[:, :, size // 2, size // 2].argmax(dim=1)
+    return side * side, time.perf_counter() - started
+
+
+def forest(folder: Path) -> tuple[int, float]:
+    """Without reading the file: spectra lie in memory, pixel by pixel."""
+    return classical(folder, RandomForestClassifier(TREES, n_jobs=-1), None)
+
+
+def svm(folder: Path) -> tuple[int, float]:
+    """On standardised spectra of a part of the scene."""
+    return classical(folder, SVC(C=100.0), PART_PX**2)
+
+
+def classical(folder: Path, classifier: ClassifierMixin, most: int | None) -> tuple[int, float]:
+    """Fit on the shots, then name pixels."""
+    shots = np.load(folder / "shots.npz")
+    scaler = StandardScaler().fit(shots["spectra"])
+    classifier.fit(scaler.transform(shots["spectra"]), shots["labels"])
+    with rasterio.open(folder / "scene.tif") as source:
+        cube = source.read().astype(np.float32)
+    pixels: npt.NDArray[np.float32] = np.ascontiguousarray(cube.reshape(len(cube), -1).T[:most])
+    started = time.perf_counter()
+    classifier.predict(scaler.transform(pixels).astype(np.float32))
+    return len(pixels), time.perf_counter() - started
+
+
+CONTENDERS: dict[str, Callable[[Path], tuple[int, float]]] = {
+    "hsi-geo predict": lambda folder: ours(folder, half=True),
+    "hsi-geo predict, float32": lambda folder: ours(folder, half=False),
+    "same network, one patch a pixel": patches,
+    "random forest, 300 trees": forest,
+    "SVM": svm,
+}
+
+
+# What comes of it -----------------------------------------------------------------------------
+
+
+def show(found: dict[str, list[dict[str, float]]]) -> None:
+    """Rates with their spread, and as ratios to the forest's of the same repeat."""
+    print("| contender | kpx/s | times the forest | peak RSS, MiB |\n|---|---|---|---|")
+    reference = [one["rate"] for one in found["random forest, 300 trees"]]
+    for contender, results in found.items():
+        rates = [one["rate"] for one in results]
+        ratios = [rate / other for rate, other in zip(rates, reference, strict=True)]
+        memory = max(one["rss_mib"] for one in results)
+        print(
+            f"| {contender} | {spread([rate / 1e3 for rate in rates])} | {spread(ratios)} | "
+            f"{memory:.0f} |"
+        )
+
+
+def spread(values: list[float]) -> str:
+    """Median, least and greatest."""
+    return f"{np.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def show_roofline(folder: Path) -> None:
+    """What a pixel costs and what the machine can do."""
+    model = load_model(folder / "model.safetensors")
+    flop = flop_per_pixel(model)
+    bands = len(model.spectral.centres_nm)
+    full, half = (products_per_second(dtype) for dtype in (torch.float32, torch.bfloat16))
+    print(
+        f"\n{flop / 1e6:.2f} MFLOP a pixel of {bands} bands; {2 * bands} bytes of it in the file, "
+        f"{4 * bands} as float32\n"
+        f"products of 1024 x 1024: {full / 1e9:.0f} GFLOP/s in float32, {half / 1e9:.0f} in "
+        f"bfloat16; exponentials: {exponentials_per_second() / 1e9:.2f} G/s; copies: "
+        f"{copied_bytes_per_second() / 1e9:.1f} GB/s; {torch.get_num_threads()} threads"
+    )
+
+
+def flop_per_pixel(model: AdaptedModel) -> float:
+    """Multiplications and additions, of a stretch of 16 x 16 windows."""
+    size, stride = model.tiling.size_px, model.tiling.stride_px
+    bands = band_map(model.classifier.backbone.config, model.spectral, model.spectral.centres_nm)
+    network = LatticeNetwork.of(model.classifier, bands, stride, torch.device("cpu"))
+    side = 15 * stride + size
+    at = torch.cartesian_prod(torch.arange(16), torch.arange(16))
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        look = network(torch.zeros(len(bands.centre), side, side), torch.ones(side, side) > 0)
+        look(at[:, 0], at[:, 1])
+    return float(counter.get_total_flops()) / (16 * stride) ** 2
+
+
+def products_per_second(dtype: torch.dtype) -> float:
+    """FLOP/s of a large product."""
+    a, b = (torch.ones(1024, 1024, dtype=dtype) for _ in range(2))
+    return 2 * 1024**3 / best_seconds(lambda: a @ b)
+
+
+def exponentials_per_second() -> float:
+    """Of numbers that lie in the cache."""
+    a = torch.zeros(1 << 18)
+    return (1 << 18) / best_seconds(a.exp)
+
+
+def copied_bytes_per_second() -> float:
+    """Read and written, of an array larger than any cache."""
+    a, b = torch.zeros(1 << 26), torch.zeros(1 << 26)
+    return 2 * 4 * (1 << 26) / best_seconds(lambda: b.copy_(a))
+
+
+def best_seconds(job: Callable[[], Any], times: int = 20) -> float:
+    """Of the fastest of some runs."""
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        job()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        pixels, seconds = CONTENDERS[sys.argv[2]](Path(sys.argv[3]))
+        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"rate": pixels / seconds, "rss_mib": rss}))
+    else:
+        main()
