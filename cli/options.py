@@ -105,9 +105,9 @@ _MAP = (
     click.option(
         "--max-memory",
         type=ByteSize(),
-        default="1G",
+        default="768M",
         show_default=True,
-        help="For blocks of the scene while mapping.",
+        help="For strips of the scene while mapping.",
     ),
 )
 

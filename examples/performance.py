@@ -14,7 +14,6 @@ costs, and what this machine can do at best.
 import argparse
 import dataclasses
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -114,6 +113,8 @@ def trace(folder: Path) -> None:
     example = torch.zeros(16, len(centres), size, size)
     traced = torch.jit.trace(Plain().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
     traced.save(folder / "network.pt")
+    order = spectral_view(open_scene(folder / "scene.tif"))["band"].values.tolist()
+    (folder / "bands.json").write_text(json.dumps(order))
 
 
 def run(command: list[str], contender: str, folder: Path) -> dict[str, float]:
@@ -279,10 +280,16 @@ def best_seconds(job: Callable[[], Any], times: int = 20) -> float:
     return min(seconds)
 
 
+def peak_rss_mib() -> float:
+    """Of this process alone, as Linux tells it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
         pixels, seconds = CONTENDERS[sys.argv[2]](Path(sys.argv[3]))
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rss = peak_rss_mib()
         print(json.dumps({"rate": pixels / seconds, "rss_mib": rss}))
     else:
         main()

@@ -159,3 +159,33 @@ def watch_reads(
 
     monkeypatch.setattr(pixels, "read", read)
     return seen
+
+
+def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Path:
+    """A VRT that shows a planted scene (down, across) times."""
+    with rasterio.open(source) as file:
+        height, width = file.shape
+    t = scene.transform
+    places = [(row * height, col * width) for row in range(times[0]) for col in range(times[1])]
+    bands = []
+    for band, centre in enumerate(scene.centres_nm, start=1):
+        sources = "".join(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{source.name}</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand>"
+            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+            f'<DstRect xOff="{col}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
+            for row, col in places
+        )
+        bands.append(
+            f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
+            f'<MDI key="wavelength">{centre}</MDI></Metadata>'
+            f"<NoDataValue>-999</NoDataValue>{sources}</VRTRasterBand>"
+        )
+    path.write_text(
+        f'<VRTDataset rasterXSize="{times[1] * width}" rasterYSize="{times[0] * height}">'
+        f"<SRS>{scene.crs}</SRS><GeoTransform>{t.c}, {t.a}, 0, {t.f}, 0, {t.e}</GeoTransform>"
+        + "".join(bands)
+        + "</VRTDataset>",
+        encoding="utf-8",
+    )
+    return path

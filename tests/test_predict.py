@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import rasterio.windows
 import shapely
 import torch
 from affine import Affine
+from builders import repeated
 
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
 from hsi_geo.io.scene import bands_of, open_scene, spectral_view
@@ -340,3 +343,28 @@ def test_small_shifts_of_wavelength_change_nothing(make_scene: MakeScene, run: R
         for band, centre in enumerate(scene.centres_nm, start=1):
             file.update_tags(band, wavelength=str(centre + 2.0))
     assert (run(scene.path, model) == before).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_flat_in_height(make_scene: MakeScene, tmp_path: Path) -> None:
+    """Under 2 GB at 10,240 columns of 200 bands, and the same at twice the height."""
+    tile = make_scene(
+        "tile.tif", height=256, width=512, bands=200, tiled=True, blockxsize=256, blockysize=256
+    )
+    model = tmp_path / "model.safetensors"
+    save_model(model_for(tile.path, SIZE), model)
+    peaks = []
+    for down in (2, 4):
+        scene = repeated(tile.path, tmp_path / f"{down}.vrt", tile, (down, 20))
+        code = (
+            "from hsi_geo import predict\n"
+            f"predict({str(scene)!r}, {str(model)!r}, out={str(tmp_path / f'{down}.tif')!r})\n"
+            "lines = open('/proc/self/status').read().splitlines()\n"
+            "print([line.split()[1] for line in lines if line.startswith('VmHWM')][0])\n"
+        )
+        run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        peaks.append(float(run.stdout) / 1e6)  # of this process; ru_maxrss knows its parent's
+    assert max(peaks) < 2.0
+    assert peaks[1] < 1.05 * peaks[0], f"{peaks[0]:.2f} GB, then {peaks[1]:.2f} GB"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from builders import repeated
 from click.testing import CliRunner
 from hsi_geo.cli.main import group
 
@@ -309,7 +310,7 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
     scene = make_scene("block.tif", bands=90, tiled=True, blockxsize=16, blockysize=16)
     big = scene.path
     for level in range(4):
-        big = repeated(big, tmp_path / f"level{level}.vrt", scene)
+        big = repeated(big, tmp_path / f"level{level}.vrt", scene, (4, 4))
     with rasterio.open(big) as file:
         assert file.width * file.height * file.count * 2 > 20e9
     code = (
@@ -327,33 +328,3 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     before, after = (float(number) for number in run.stdout.split())
     assert after - before < 1.0, f"{before:.2f} GB before, {after:.2f} GB at most"
-
-
-def repeated(source: Path, path: Path, scene: Planted, times: int = 4) -> Path:
-    """A VRT that shows a scene 4 x 4 times."""
-    with rasterio.open(source) as file:
-        height, width = file.shape
-    t = scene.transform
-    places = [(row * height, col * width) for row in range(times) for col in range(times)]
-    bands = []
-    for band, centre in enumerate(scene.centres_nm, start=1):
-        sources = "".join(
-            f'<SimpleSource><SourceFilename relativeToVRT="1">{source.name}</SourceFilename>'
-            f"<SourceBand>{band}</SourceBand>"
-            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
-            f'<DstRect xOff="{col}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
-            for row, col in places
-        )
-        bands.append(
-            f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
-            f'<MDI key="wavelength">{centre}</MDI></Metadata>'
-            f"<NoDataValue>-999</NoDataValue>{sources}</VRTRasterBand>"
-        )
-    path.write_text(
-        f'<VRTDataset rasterXSize="{times * width}" rasterYSize="{times * height}">'
-        f"<SRS>{scene.crs}</SRS><GeoTransform>{t.c}, {t.a}, 0, {t.f}, 0, {t.e}</GeoTransform>"
-        + "".join(bands)
-        + "</VRTDataset>",
-        encoding="utf-8",
-    )
-    return path

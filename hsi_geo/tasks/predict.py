@@ -42,7 +42,7 @@ from hsi_geo.tasks.strips import Strips, behind
 from hsi_geo.tiling import Grid, Window
 
 #: Bytes that strips of a scene may take together.
-DEFAULT_MEMORY = 1 << 30
+DEFAULT_MEMORY = 768 << 20
 
 #: Pixels from which on a run is told beforehand what it will take.
 LONG_PX = 10_000_000

@@ -23,7 +23,7 @@ from hsi_geo.tasks.sliding import SlidingWindow, mean
 from hsi_geo.tiling import TileLattice, Window
 
 #: Windows that are cut out of the scene together, and pixels that are put out together, at most.
-LATTICE_WINDOWS, OUTPUT_PX = 256, 1 << 19
+LATTICE_WINDOWS, OUTPUT_PX = 64, 1 << 17
 
 #: Rows of a strip that are read at once, at least where the file's blocks allow it, and at most.
 LEAST_ROWS, MOST_ROWS = 64, 1024

@@ -50,7 +50,7 @@ SAMPLE_PX = 512
 
 #: GDAL leaves `SCENE.properties` beside a compressed ENVI cube unless told not to, and keeps blocks
 #: in memory up to a share of the machine's, which is gigabytes on a large one.
-GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 256 << 20}
+GDAL_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 64 << 20}
 
 
 @dataclass(frozen=True, eq=False)
