@@ -14,8 +14,9 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
 
+# A test on each core, and so one thread a test.
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/pytest -m slow
