@@ -138,13 +138,15 @@ def to_nm(values: FloatArray, unit: str | None) -> FloatArray:
     """
     word = (unit or "").strip().lower().rstrip("s")
     if word in ("wavenumber", "cm-1", "1/cm"):
-        return np.divide(1e7, values, out=np.zeros(len(values)), where=values != 0)
+        with np.errstate(over="ignore"):  # as below
+            return np.divide(1e7, values, out=np.zeros(len(values)), where=values != 0)
     factor = _NANOMETRES_PER_UNIT.get(word)
     if factor is None:
         finite = values[np.isfinite(values)]
         small = finite.size > 0 and float(np.median(finite)) < MICROMETRE_LIMIT
         factor = 1e3 if small else 1.0
-    return np.asarray(values * factor, np.float64)
+    with np.errstate(over="ignore"):  # what is infinite in nm is refused as a wavelength
+        return np.asarray(values * factor, np.float64)
 
 
 def from_band_name(name: str) -> float | None:

@@ -17,10 +17,16 @@ import rasterio.windows
 import shapely
 import torch
 from affine import Affine
+from hypothesis import settings
 
 from hsi_geo.progress import SilentReporter
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+
+# The same examples everywhere, so that a change is not blamed for what luck finds; to look for
+# more run pytest with --hypothesis-profile=default, and keep what it finds with @example.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scenes in {DATA}")
 

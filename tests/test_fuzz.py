@@ -15,7 +15,7 @@ import pytest
 import shapely
 from affine import Affine
 from builders import NORTH_UP, cube_of, write_tif
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
@@ -201,6 +201,7 @@ def test_any_wavelength_option(tmp_path: Path, option: str) -> None:
         st.binary(max_size=40), st.lists(NUMBERS, max_size=4).map(lambda n: "\n".join(n).encode())
     )
 )
+@example(content=b"0\n0\n2e305")  # beyond all numbers once it is in nm
 def test_any_wavelength_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.tif"
     if not path.exists():
