@@ -49,12 +49,14 @@ Job = dict[str, Any]
 
 
 class Listener(QgsProcessingFeedback):
-    """Keeps the stage, which the log does not hold."""
+    """Keeps the stages begun, which the log does not hold."""
 
-    stage = ""
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: set[str] = set()
 
     def setProgressText(self, text: str) -> None:
-        self.stage = text
+        self.stages.add(text)
 
 
 def algorithm(name: str) -> QgsProcessingAlgorithm:
@@ -171,7 +173,8 @@ def cancelled(job: Job) -> Job:
     state: Job = {"asked": 0.0, "ok": None}
 
     def look() -> None:
-        if not state["asked"] and feedback.stage == job["stage"]:
+        # The stage may be over by now: a short one fits between two looks.
+        if not state["asked"] and job["stage"] in feedback.stages:
             state["asked"] = time.monotonic()
             feedback.cancel()
 
