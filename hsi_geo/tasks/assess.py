@@ -50,7 +50,7 @@ def assess(
 
     Classes are matched by name. Without a design, shares are of the reference pixels, and their
     intervals are Wilson's, with the effective number of features for the number of trials (see
-    `score_shots`); they tell nothing of places that the reference leaves out. With a design,
+    `accuracy.effective_features`); they tell nothing of places that the reference leaves out. With a design,
     accuracy and areas are those of the whole map (see `estimate_areas`).
 
     Args:
