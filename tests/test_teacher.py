@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -282,7 +283,9 @@ def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> No
         max_size=20,
     )
 )
-def test_blocks_are_the_chains_of_what_lies_close(drawn: list[tuple[int, int, int, int]]) -> None:
+def test_blocks_hold_what_lies_close_and_nothing_else(
+    drawn: list[tuple[int, int, int, int]],
+) -> None:
     """Features of a class, row, column and length of a row of pixels; by brute force."""
     labels, features, places = [], [], []
     for number, (c, row, col, length) in enumerate(drawn):
@@ -290,26 +293,28 @@ def test_blocks_are_the_chains_of_what_lies_close(drawn: list[tuple[int, int, in
         features += [10 + 3 * number] * length
         places += [(row, col + step) for step in range(length)]
     found = blocks_of(np.array(labels), np.array(features), np.array(places, np.float64))
-    count = len(labels)
-    joined = np.array(
-        [
-            [
-                labels[i] == labels[j]
-                and (features[i] == features[j] or math.dist(places[i], places[j]) <= NEAR_PX)
-                for j in range(count)
-            ]
-            for i in range(count)
-        ]
-    )
-    for _ in range(count.bit_length()):
-        joined = (joined.astype(int) @ joined.astype(int)) > 0
-    np.testing.assert_array_equal(found[:, None] == found[None, :], joined)
+    blocks: dict[int, dict[int, list[tuple[int, int]]]] = {}
+    for block, feature, place in zip(found, features, places, strict=True):
+        blocks.setdefault(int(block), {}).setdefault(feature, []).append(place)
+    assert sorted(blocks) == list(range(len(blocks)))
+    assert sum(len(block) for block in blocks.values()) == len(drawn)  # no feature in two
+
+    def close(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> bool:
+        return min(math.dist(a, b) for a in one for b in other) <= NEAR_PX
+
+    kinds = {int(block): labels[index] for index, block in enumerate(found)}
+    for number, block in blocks.items():
+        assert all(close(a, b) for a, b in itertools.combinations(block.values(), 2))
+        for other in range(number):  # two blocks that could be one are one
+            if kinds[other] == kinds[number]:
+                pairs = itertools.product(block.values(), blocks[other].values())
+                assert not all(close(a, b) for a, b in pairs)
 
 
 def test_points_beside_each_other_are_held_out_together(planted: Planted) -> None:
     """For the estimate only: what is trusted is chosen with every point by itself."""
     t = planted.transform
-    spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 5), (26, 7)]
+    spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 4), (26, 3)]
     points = [shapely.Point(t @ (col + 0.5, row + 0.5)) for row, col in spots]
     names = np.repeat(["meadow", "asphalt", "water"], 3)
     plots = cut(planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.io.shots import Shots
 from hsi_geo.io.vectors import quoted
 
 #: An interval wider than this says next to nothing.
@@ -38,6 +39,36 @@ class HeldOut:
     named: IntArray
     shares: npt.NDArray[np.float64]
     never: IntArray
+
+    def as_dict(self, shots: Shots) -> dict[str, Any]:
+        """For JSON: the confusion matrix in pixels, and features that were named otherwise.
+
+        Args:
+            shots: That the features are rows of.
+
+        Returns:
+            ``matrix``, rows are what pixels were named, columns what they were drawn as, in the
+            order of the class table; ``named_otherwise``, for each feature most of whose pixels
+            were: its ``feature_id``, what it was ``drawn`` as and ``named``, and its ``pixels``.
+        """
+        size = len(shots.classes)
+        matrix = np.zeros((size, size), np.int64)
+        np.add.at(matrix, (self.named, self.truth), 1)
+        names, otherwise = [c.name for c in shots.classes], []
+        for row in np.unique(self.features):
+            own = self.features == row
+            drawn = int(self.truth[own][0])
+            named = int(np.bincount(self.named[own]).argmax())
+            if named != drawn:
+                otherwise.append(
+                    {
+                        "feature_id": int(shots.frame["feature_id"].iloc[row]),
+                        "drawn": names[drawn],
+                        "named": names[named],
+                        "pixels": int(own.sum()),
+                    }
+                )
+        return {"matrix": matrix.tolist(), "named_otherwise": otherwise}
 
 
 @dataclass(frozen=True, slots=True)
