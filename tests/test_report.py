@@ -27,6 +27,7 @@ from hsi_geo.io.report import Report, Section, Table, write_report
 from hsi_geo.io.scene import grid_of, open_scene, spectral_view
 from hsi_geo.io.shots import burn, read_shots
 from hsi_geo.tasks import adapt as adapting
+from hsi_geo.tasks import folds
 from hsi_geo.tasks.spectra import class_spectra
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -89,7 +90,15 @@ def odd_shots(planted: Planted, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reported(planted: Planted, odd_shots: Path, tmp_path: Path, recorder: Recorder) -> Any:
+def reported(
+    planted: Planted,
+    odd_shots: Path,
+    tmp_path: Path,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """With two folds instead of five: a matter of time."""
+    monkeypatch.setattr(folds, "FOLDS", 2)
     out = tmp_path / "m.tif"
     again = "hsi-geo classify 'a & <b>.tif'"
     return classify(planted.path, odd_shots, out=out, report=True, command=again, reporter=recorder)
@@ -123,12 +132,16 @@ def test_a_report_tells_what_was_found(reported: Any, planted: Planted) -> None:
         assert any(row[:1] + row[-1:] == [entry["name"], hectares] for row in page.rows)
     assert page.row("seed")[1] == "0"
     # The feature's id is the file's own: GeoPackages count from 1.
-    assert "shot 16 looks wrong: drawn as 'water', named 'asphalt'" in page.text
-    assert page.text.count("looks wrong") == 1
+    assert page.row("16")[:4] == ["16", "water", "asphalt", "1"]
+    x, y = planted.transform @ (40.5, 5.5)
+    assert [float(cell) for cell in page.row("16")[4:]] == pytest.approx([x, y], abs=0.01)
+    assert "1 shot looks wrong" in page.text
+    check_pictures(page, reported, planted)
 
 
-def test_pictures_are_those_of_the_map(reported: Any, planted: Planted) -> None:
-    scene, shown, confidence, spectra = Page(reported.paths.report).pictures
+def check_pictures(page: Page, reported: Any, planted: Planted) -> None:
+    """They are those of the map."""
+    scene, shown, confidence, spectra = page.pictures
     height, width = planted.truth.shape
     assert scene.shape[:2] == shown.shape[:2] == confidence.shape[:2] == (height, width)
     assert spectra.shape[1] > 500
@@ -171,9 +184,7 @@ def test_no_shot_is_named_by_what_has_seen_it(
     assert sorted(pixel for part in missing for pixel in part) == sorted(everything)
 
 
-def test_equal_input_gives_equal_reports(
-    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=2)
     pages = []
     for name in ("one", "two"):

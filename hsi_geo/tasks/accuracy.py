@@ -49,7 +49,8 @@ class HeldOut:
         Returns:
             ``matrix``, rows are what pixels were named, columns what they were drawn as, in the
             order of the class table; ``named_otherwise``, for each feature most of whose pixels
-            were: its ``feature_id``, what it was ``drawn`` as and ``named``, and its ``pixels``.
+            were: its ``feature_id`` and a place in it (``x`` and ``y`` in the shots' CRS), what it
+            was ``drawn`` as and ``named``, and its ``pixels``.
         """
         size = len(shots.classes)
         matrix = np.zeros((size, size), np.int64)
@@ -60,9 +61,12 @@ class HeldOut:
             drawn = int(self.truth[own][0])
             named = int(np.bincount(self.named[own]).argmax())
             if named != drawn:
+                place = shots.frame.geometry.iloc[row].representative_point()
                 otherwise.append(
                     {
                         "feature_id": int(shots.frame["feature_id"].iloc[row]),
+                        "x": place.x,
+                        "y": place.y,
                         "drawn": names[drawn],
                         "named": names[named],
                         "pixels": int(own.sum()),

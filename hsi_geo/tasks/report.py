@@ -154,6 +154,8 @@ def _trust_section(mapped: Mapped, accuracy: Accuracy) -> Section:
                 "they were drawn as",
             )
         )
+    if mapped.held_out["named_otherwise"]:
+        tables.append(_odd_table(mapped))
     text.append(
         "Held-out shots are what was drawn, not a sample of the land: places that are easy to draw "
         "are easy to name. Labels that the map was not made from, drawn at random, tell more: "
@@ -188,16 +190,35 @@ def _alike(mapped: Mapped) -> list[str]:
 
 
 def _odd_shots(mapped: Mapped) -> list[str]:
-    """Shots that all others speak against."""
+    """How many shots all others speak against."""
+    odd = len(mapped.held_out["named_otherwise"])
+    if not odd:
+        return []
+    what = "shot looks" if odd == 1 else "shots look"
+    return [f"{odd} {what} wrong: see the table under 'How far to trust it'"]
+
+
+def _odd_table(mapped: Mapped) -> Table:
+    """Shots that all others speak against, and where to find them."""
     odd = mapped.held_out["named_otherwise"]
-    told = [
-        f"shot {one['feature_id']} looks wrong: drawn as '{one['drawn']}', named '{one['named']}' "
-        f"when it was held out ({one['pixels']} pixel{'s' if one['pixels'] > 1 else ''})"
+    rows = [
+        (
+            str(one["feature_id"]),
+            one["drawn"],
+            one["named"],
+            str(one["pixels"]),
+            f"{one['x']:.10g}",
+            f"{one['y']:.10g}",
+        )
         for one in odd[:MANY_SHOTS]
     ]
-    if len(odd) > MANY_SHOTS:
-        told.append(f"and {len(odd) - MANY_SHOTS} more shots")
-    return told
+    left = f"; {len(odd) - MANY_SHOTS} more are not shown" if len(odd) > MANY_SHOTS else ""
+    return Table(
+        ("feature id", "drawn as", "named", "pixels", "x", "y"),
+        rows,
+        caption="Shots that look wrong: named otherwise when they were held out. Either they are, or "
+        f"their class has few like them{left}",
+    )
 
 
 # Spectra and areas ----------------------------------------------------------------------------
