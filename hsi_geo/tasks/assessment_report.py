@@ -15,7 +15,8 @@ from hsi_geo.io.report import Picture, Report, Section, Table, write_report
 from hsi_geo.io.report_pictures import image_uri
 from hsi_geo.io.shots import LandClass
 from hsi_geo.tasks.assessment import Area, Assessment, Estimate
-from hsi_geo.tasks.report import SIDE_PX, matrix_table
+from hsi_geo.tasks.preview import SIDE_PX
+from hsi_geo.tasks.report import matrix_table
 
 #: Different values of a map that are painted; the rest stays white.
 MANY_CLASSES = 1000

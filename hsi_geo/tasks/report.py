@@ -17,17 +17,15 @@ import xarray as xr
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.class_map import NO_PERCENT, MapPaths
 from hsi_geo.io.map_reader import read_picture
-from hsi_geo.io.picture import FALSE_COLOUR_NM, false_colour, paint
+from hsi_geo.io.picture import FALSE_COLOUR_NM, paint
 from hsi_geo.io.report import Picture, Report, Section, Table, write_report
 from hsi_geo.io.report_pictures import image_uri, percent_uri, shades, spectra_uri
-from hsi_geo.io.scene import bands_of, grid_of, name_of, physical, spectral_view
+from hsi_geo.io.scene import bands_of, grid_of, name_of, spectral_view
 from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, burn
 from hsi_geo.tasks.accuracy import Accuracy
+from hsi_geo.tasks.preview import SIDE_PX, preview
 from hsi_geo.tasks.spectra import class_spectra
 from hsi_geo.tiling import Grid, Window
-
-#: Longest side of pictures, in pixels.
-SIDE_PX = 900
 
 #: Two classes look alike if as many of their held-out pixels were named the other.
 ALIKE = 0.2
@@ -113,22 +111,6 @@ def _map_section(mapped: Mapped) -> Section:
         colors=[c["color"] for c in mapped.record["classes"]],
     )
     return Section("Map", pictures=pictures, tables=(legend,))
-
-
-def preview(scene: xr.DataArray) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) false colour, thinned to at most `SIDE_PX` along a side."""
-    view = spectral_view(scene)
-    centres = bands_of(view).centres_nm
-    chosen = sorted({int(np.abs(centres - nm).argmin()) for nm in FALSE_COLOUR_NM})
-    three = view.isel(band=chosen)
-    step = max(1, -(-max(scene.shape[-2:]) // SIDE_PX))
-    if step == 1:
-        stored = three.values
-    else:  # row by row: a thinned read would hold the rows between as well
-        rows = range(0, scene.shape[-2], step)
-        stored = np.concatenate([three[:, r : r + 1, ::step].values for r in rows], axis=1)
-    image, valid, _ = physical(stored, three)
-    return false_colour(image, centres[chosen], valid)
 
 
 def _shown_bands(scene: xr.DataArray) -> str:
