@@ -28,6 +28,7 @@ from hsi_geo.io.scene import grid_of, open_scene, spectral_view
 from hsi_geo.io.shots import burn, read_shots
 from hsi_geo.tasks import adapt as adapting
 from hsi_geo.tasks import folds
+from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.spectra import class_spectra
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -182,6 +183,26 @@ def test_no_shot_is_named_by_what_has_seen_it(
     assert len(parts) == 5
     missing = [everything - part for part in parts]
     assert sorted(pixel for part in missing for pixel in part) == sorted(everything)
+
+
+def test_several_scenes_have_a_report_each(
+    planted: Planted,
+    halves: list[Path],
+    odd_shots: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The west has no shot: its page does without."""
+    monkeypatch.setattr(folds, "FOLDS", 2)
+    frame = gpd.read_file(odd_shots)
+    east = frame[frame.geometry.x > planted.transform.c + 21 * planted.transform.a]
+    east[east["class"] != "meadow"].to_file(odd_shots)
+    results = classify_scenes(halves, odd_shots, out=tmp_path / "maps", report=True)
+    for result, half in zip(results, halves, strict=True):
+        assert result.paths.report is not None
+        page = Page(result.paths.report)
+        assert f"Land cover of {half.name}" in page.text
+        assert len(list(page.pictures)) == 4
 
 
 def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> None:
