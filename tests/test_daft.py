@@ -65,7 +65,7 @@ def plots(planted: Planted, tmp_path: Path) -> Plots:
 
 def knows(*steps: Posterior) -> Teacher:
     none = np.empty(0, np.int64)
-    nothing = HeldOut(none, none, none, none, np.empty(0), none)
+    nothing = HeldOut(none, none, none, none, np.empty(0), 0, none)
     return Teacher(steps, nothing, Accuracy.unknown("made up"), 0.0)
 
 

@@ -27,7 +27,7 @@ from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks import folds as folding
 from hsi_geo.tasks import teacher as module
 from hsi_geo.tasks import views
-from hsi_geo.tasks.accuracy import estimate
+from hsi_geo.tasks.accuracy import estimate, wilson
 from hsi_geo.tasks.blocks import NEAR_PX, blocks_of
 from hsi_geo.tasks.features import scene_features
 from hsi_geo.tasks.folds import FOLDS
@@ -424,6 +424,10 @@ def test_shots_count_by_what_their_class_covers() -> None:
     shots, named = points([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
     held = folding.held_out_of(shots, named, np.array([0.7, 0.1, 0.2]))
     accuracy = estimate(held, ["a", "b", "c"], "by hand")
+    # Classes of 2, 1 and 3 shots that count 0.7, 0.1 and 0.2; two folds have all in common.
+    by_block = np.array([0.35, 0.35, 0.1, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+    trials = 1.0 / (by_block**2).sum() / 3
+    assert accuracy.interval95 == pytest.approx(wilson(0.7 + 0.4 / 3, trials))
     assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
     assert (accuracy.pixels, accuracy.features) == (6, 6)
 

@@ -90,6 +90,7 @@ def held_out_of(shots: HeldShots, named: IntArray, shares: npt.NDArray[np.float6
         shots.present[shots.labels[held]],
         shots.present[named[held]],
         shares,
+        len(np.unique(shots.folds[held])),
         shots.present[never],
     )
 
