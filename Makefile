@@ -9,7 +9,7 @@ PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test test-slow lint format plugin clean
+.PHONY: demo test test-slow lint format docs plugin clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
@@ -31,6 +31,11 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The site, into $(BUILD)/site; a warning ends it.
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict --quiet --site-dir $(CURDIR)/$(BUILD)/site
+	@ls $(BUILD)/site/index.html
 
 # What QGIS installs from a ZIP file: one folder with its licence, no tests.
 plugin:
@@ -54,4 +59,8 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@

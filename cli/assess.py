@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options, reporting
+from .again import command_line
 from .printing import pairs, table
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ if TYPE_CHECKING:
     metavar="MAP",
     help="The map a stratified sample was drawn from, if it was another one.",
 )
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=str),
+    metavar="REPORT.html",
+    help="Also write a report: one HTML page that needs nothing else.",
+)
+@options.overwrite
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @options.progress
 def command(
@@ -52,12 +62,14 @@ def command(
     from hsi_geo.tasks.assess import assess
 
     labels = options.styled(reference, how)
+    how["command"] = command_line()
     found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
         click.echo("\n\n".join(_parts(found)))
-    reporting.tell_result(progress, {}, assessment=found.as_dict())
+    outputs = {} if how["out"] is None else {"report": Path(how["out"])}
+    reporting.tell_result(progress, outputs, assessment=found.as_dict())
 
 
 def _parts(found: Assessment) -> list[str]:

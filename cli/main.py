@@ -25,6 +25,7 @@ COMMANDS = {
     "adapt": "Adapt a model to a scene from a few shots.",
     "predict": "Map a scene with an adapted model.",
     "assess": "Compare a map with reference labels.",
+    "suggest": "Find where the next shots would help most.",
     "benchmark": "Compare with the classical methods on labelled scenes.",
     "demo": "Run the main job on Indian Pines.",
     "doctor": "Check what is installed, and say how to mend it.",

@@ -90,25 +90,28 @@ _SHOTS = (
     ),
 )
 
+aoi = click.option(
+    "--aoi",
+    type=click.Path(path_type=str),
+    metavar="POLYGONS",
+    help="Only inside these polygons.",
+)
+max_memory = click.option(
+    "--max-memory",
+    type=ByteSize(),
+    default="768M",
+    show_default=True,
+    help="For strips of the scene while mapping.",
+)
+
 #: What is written beside the map, and where.
 _MAP = (
-    click.option(
-        "--aoi",
-        type=click.Path(path_type=str),
-        metavar="POLYGONS",
-        help="Map only inside these polygons.",
-    ),
+    aoi,
     click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
     click.option(
         "--probabilities", is_flag=True, help="Also write MAP_probabilities.tif (a band a class)."
     ),
-    click.option(
-        "--max-memory",
-        type=ByteSize(),
-        default="768M",
-        show_default=True,
-        help="For strips of the scene while mapping.",
-    ),
+    max_memory,
 )
 
 _COMMON = (wavelengths, device, threads, overwrite, progress)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.demo import demo
     from hsi_geo.tasks.predict import predict
     from hsi_geo.tasks.pretrain import pretrain
+    from hsi_geo.tasks.suggest import suggest
 
 _HOMES = {
     "HsiGeoError": "hsi_geo.errors",
@@ -36,6 +37,7 @@ _HOMES = {
     "predict": "hsi_geo.tasks.predict",
     "pretrain": "hsi_geo.tasks.pretrain",
     "read_shots": "hsi_geo.io.shots",
+    "suggest": "hsi_geo.tasks.suggest",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "predict",
     "pretrain",
     "read_shots",
+    "suggest",
 ]
 
 

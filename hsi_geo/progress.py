@@ -47,3 +47,29 @@ class SilentReporter:
 
     def warning(self, message: str) -> None:
         """Ignored."""
+
+
+class Witness:
+    """A reporter that passes everything on and remembers the warnings.
+
+    Attributes:
+        warnings: In their order, each once.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.warnings: list[str] = []
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Passed on."""
+        self.reporter.progress(stage, done, total)
+
+    def log(self, message: str) -> None:
+        """Passed on."""
+        self.reporter.log(message)
+
+    def warning(self, message: str) -> None:
+        """Passed on and remembered."""
+        self.reporter.warning(message)
+        if message not in self.warnings:
+            self.warnings.append(message)

@@ -96,6 +96,15 @@ class Grid:
         return abs(self.transform.a), abs(self.transform.e)
 
     @property
+    def pixel_ha(self) -> float | None:
+        """Hectares of a pixel, None where they differ or the unit is unknown."""
+        if self.crs is None or not self.crs.is_projected:
+            return None
+        metres = float(self.crs.axis_info[0].unit_conversion_factor)
+        t = self.transform
+        return float(abs(t.a * t.e - t.b * t.d)) * metres**2 / 1e4
+
+    @property
     def rotation_degrees(self) -> float:
         """Angle between the rows and the x axis; 0 for an upright grid."""
         return math.degrees(math.atan2(self.transform.d, self.transform.a)) % 180.0

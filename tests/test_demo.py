@@ -1,9 +1,7 @@
-"""The demo and the examples, as a new user runs them."""
+"""The demo, as a new user runs it."""
 
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,8 +16,6 @@ from hsi_geo.io.indian_pines import load_indian_pines
 from hsi_geo.io.scene import open_scene
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.protocol import draw_shots, score
-
-EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def test_demo_beats_what_users_pick_today(tmp_path: Path) -> None:
@@ -94,15 +90,3 @@ def test_scores_are_the_textbook_ones() -> None:
     assert scores.oa == pytest.approx(4 / 6)
     assert scores.aa == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert scores.kappa == pytest.approx((4 / 6 - 15 / 36) / (1 - 15 / 36))
-
-
-@pytest.mark.usefixtures("quick")
-def test_quickstart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["quickstart.py", str(tmp_path)])
-    runpy.run_path(str(EXAMPLES / "quickstart.py"), run_name="__main__")
-    said = capsys.readouterr().out
-    assert "200 bands, 400 nm and up" in said
-    assert "80 shots of 16 classes" in said
-    assert (tmp_path / "map.tif").is_file()

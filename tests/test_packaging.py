@@ -51,6 +51,7 @@ def test_wheel_holds_the_library_only(wheel: Path) -> None:
     assert "hsi_geo/py.typed" in names
     assert "hsi_geo/cli/classify.py" in names
     assert "hsi_geo/data/indian_pines_wavelengths.csv" in names
+    assert "hsi_geo/data/report.html" in names
     assert "hsi_geo/data/s2former.safetensors" in names
     assert zipfile.ZipFile(wheel).getinfo("hsi_geo/data/s2former.safetensors").file_size < 8e6
 

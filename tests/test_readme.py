@@ -1,4 +1,4 @@
-"""What the README tells people to type can be typed."""
+"""What the README and docs tell people to type can be typed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ import hsi_geo
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
+
 LINES = [
     line.strip()
-    for line in README.replace("\\\n", " ").splitlines()
-    if line.startswith("    hsi-geo ") and not line.startswith("    hsi-geo  ")
+    for page in PAGES
+    for line in page.replace("\\\n", " ").splitlines()
+    if re.match(r" {4,}hsi-geo \S", line)
 ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,18 @@ from hypothesis import strategies as st
 
 from hsi_geo.io.scene import open_scene, open_scenes, scene_from_array
 from hsi_geo.io.shots import Shots, make_shots, read_shots
-from hsi_geo.models.diffusion import evidence
+from hsi_geo.models.diffusion import evidence, walk_over_nearest
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks import folds as folding
 from hsi_geo.tasks import teacher as module
 from hsi_geo.tasks import views
+from hsi_geo.tasks.accuracy import estimate, wilson
+from hsi_geo.tasks.blocks import NEAR_PX, blocks_of
 from hsi_geo.tasks.features import scene_features
+from hsi_geo.tasks.folds import FOLDS
 from hsi_geo.tasks.plots import Plots, cut_plots
-from hsi_geo.tasks.teacher import FOLDS, STOPS, Teacher, learn_teacher
+from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
 from hsi_geo.tasks.views import CONTEXTS_PX, View, encode_plots, views_of
 from hsi_geo.tiling import Grid
 
@@ -114,7 +120,7 @@ def test_the_planted_scene_is_known(
     assert teacher.accuracy.oa is not None
     assert teacher.accuracy.oa > 0.9
     assert teacher.accuracy.pixels == teacher.accuracy.features == 12
-    assert "cross-validation of the teacher" in teacher.accuracy.method
+    assert "blocked in space" in teacher.accuracy.method
 
 
 def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:
@@ -212,14 +218,14 @@ def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) 
     teacher = learn_teacher(plots, encoder, CPU)
     check(teacher, plots)
     assert teacher.accuracy.oa is None
-    assert "no class has two features" in str(teacher.accuracy)
+    assert "every class was drawn in one place" in str(teacher.accuracy)
     assert right(plots, teacher.steps[-1], planted) > 0.95
 
 
 def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
     """And pixels of one polygon are held out together."""
     plots = cut(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
-    shots = module._shots_of(plots)
+    shots = folding.shots_of(plots)
     meadow = shots.labels == [c.name for c in plots.classes].index("meadow")
     np.testing.assert_array_equal(shots.folds == -1, meadow)
     teacher = learn_teacher(plots, None, CPU)
@@ -240,7 +246,7 @@ def test_folds_keep_features_whole_and_classes_known(
     order = np.random.default_rng(seed).permutation(sum(size for _, size in drawn))
     labels = np.repeat([c for c, _ in drawn], [size for _, size in drawn])[order]
     groups = np.repeat(np.arange(len(drawn)), [size for _, size in drawn])[order]
-    folds = module._by_feature(labels, groups)
+    folds = folding.by_group(labels, groups)
     of_group = {int(group): set(folds[groups == group]) for group in groups}
     assert all(len(found) == 1 for found in of_group.values())
     for c in np.unique(labels):
@@ -256,7 +262,7 @@ def test_folds_keep_features_whole_and_classes_known(
 @settings(deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=30).map(np.array))
 def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> None:
-    folds = module._by_order(labels)
+    folds = folding.by_order(labels)
     for c in np.unique(labels):
         own = folds[labels == c]
         if len(own) == 1:
@@ -264,6 +270,73 @@ def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> No
             continue
         assert (np.diff(own) >= 0).all()
         np.testing.assert_array_equal(np.unique(own), np.arange(min(FOLDS, len(own))))
+
+
+# Blocks ---------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    drawn=st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 40), st.integers(1, 4)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_blocks_hold_what_lies_close_and_nothing_else(
+    drawn: list[tuple[int, int, int, int]],
+) -> None:
+    """Features of a class, row, column and length of a row of pixels; by brute force."""
+    labels, features, places = [], [], []
+    for number, (c, row, col, length) in enumerate(drawn):
+        labels += [c] * length
+        features += [10 + 3 * number] * length
+        places += [(row, col + step) for step in range(length)]
+    found = blocks_of(np.array(labels), np.array(features), np.array(places, np.float64))
+    blocks: dict[int, dict[int, list[tuple[int, int]]]] = {}
+    for block, feature, place in zip(found, features, places, strict=True):
+        blocks.setdefault(int(block), {}).setdefault(feature, []).append(place)
+    assert sorted(blocks) == list(range(len(blocks)))
+    assert sum(len(block) for block in blocks.values()) == len(drawn)  # no feature in two
+
+    def close(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> bool:
+        return min(math.dist(a, b) for a in one for b in other) <= NEAR_PX
+
+    kinds = {int(block): labels[index] for index, block in enumerate(found)}
+    for number, block in blocks.items():
+        assert all(close(a, b) for a, b in itertools.combinations(block.values(), 2))
+        for other in range(number):  # two blocks that could be one are one
+            if kinds[other] == kinds[number]:
+                pairs = itertools.product(block.values(), blocks[other].values())
+                assert not all(close(a, b) for a, b in pairs)
+
+
+def test_points_beside_each_other_are_held_out_together(planted: Planted) -> None:
+    """For the estimate only: what is trusted is chosen with every point by itself."""
+    t = planted.transform
+    spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 4), (26, 3)]
+    points = [shapely.Point(t @ (col + 0.5, row + 0.5)) for row, col in spots]
+    names = np.repeat(["meadow", "asphalt", "water"], 3)
+    plots = cut(planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names)))
+    alone = folding.shots_of(plots)
+    together = folding.in_blocks(plots, alone)
+    assert len(np.unique(alone.groups)) == 9
+    assert (alone.folds >= 0).all()
+    assert len(np.unique(together.groups)) == 3 + 2 + 1
+    water = plots.labels[together.rows] == [c.name for c in plots.classes].index("water")
+    np.testing.assert_array_equal(together.folds == -1, water)
+    accuracy = learn_teacher(plots, None, CPU).accuracy
+    assert (accuracy.pixels, accuracy.features, accuracy.blocks) == (6, 6, 5)
+    assert "too few to tell: 5 places" in str(accuracy)
+    assert "nothing is known of 'water', drawn in one place" in str(accuracy)
+
+
+def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
+    plots = cut(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
+    shots = folding.shots_of(plots)
+    blocked = folding.in_blocks(plots, shots)
+    np.testing.assert_array_equal(blocked.folds, shots.folds)
+    np.testing.assert_array_equal(blocked.groups, shots.groups)
 
 
 # Honesty --------------------------------------------------------------------------------------
@@ -274,7 +347,7 @@ def heads(table: module.FloatArray, shots: Any) -> Any:
 
 
 def graphs(table: module.FloatArray, shots: Any) -> Any:
-    return list(module._graph_voices(table, shots))[-1]
+    return list(module._graph_voices(walk_over_nearest(table), shots))[-1]
 
 
 @pytest.fixture
@@ -282,7 +355,7 @@ def heard(planted: Planted, shots: Path) -> tuple[module.FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     plots = cut(planted.path, shots)
     view = next(views_of(plots, None, CPU))
-    return view.table, module._shots_of(plots)
+    return view.table, folding.shots_of(plots)
 
 
 @pytest.mark.parametrize("hear", [heads, graphs])
@@ -336,7 +409,7 @@ def points(labels: list[int]) -> Any:
     count = len(labels)
     classes = np.unique(labels)
     folds, numbers = np.arange(count) % 2, np.arange(count)
-    return module._Shots(numbers, np.array(labels), folds, numbers, classes, True)
+    return folding.HeldShots(numbers, np.array(labels), folds, numbers, numbers, classes)
 
 
 def says(classes: list[int], sure: float = 0.9) -> Any:
@@ -348,8 +421,13 @@ def says(classes: list[int], sure: float = 0.9) -> Any:
 
 def test_shots_count_by_what_their_class_covers() -> None:
     """Shots of a class that covers little are as many, and would count as much as all others."""
-    voice, shots = says([0, 0, 0, 2, 2, 1]), points([0, 0, 1, 2, 2, 2])
-    accuracy = module._score(voice, shots, np.array([0.7, 0.1, 0.2]))
+    shots, named = points([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
+    held = folding.held_out_of(shots, named, np.array([0.7, 0.1, 0.2]))
+    accuracy = estimate(held, ["a", "b", "c"], "by hand")
+    # Classes of 2, 1 and 3 shots that count 0.7, 0.1 and 0.2; two folds have all in common.
+    by_block = np.array([0.35, 0.35, 0.1, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+    trials = 1.0 / (by_block**2).sum() / 3
+    assert accuracy.interval95 == pytest.approx(wilson(0.7 + 0.4 / 3, trials))
     assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
     assert (accuracy.pixels, accuracy.features) == (6, 6)
 

@@ -7,6 +7,7 @@ them), and a style for QGIS in `.qml`.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 import xml.etree.ElementTree as ET
@@ -48,6 +49,7 @@ class MapPaths:
         record: What made the map, as JSON.
         confidence: Largest probability in per cent.
         probabilities: One band a class.
+        report: Page about the map.
     """
 
     classes: Path
@@ -56,6 +58,7 @@ class MapPaths:
     record: Path
     confidence: Path | None = None
     probabilities: Path | None = None
+    report: Path | None = None
 
     @classmethod
     def of(cls, out: Path, *, confidence: bool = False, probabilities: bool = False) -> Self:
@@ -69,11 +72,22 @@ class MapPaths:
             out.with_name(f"{out.stem}_probabilities.tif") if probabilities else None,
         )
 
+    def with_report(self) -> MapPaths:
+        """The same files and a page about them."""
+        page = self.classes.with_name(f"{self.classes.stem}_report.html")
+        return dataclasses.replace(self, report=page)
+
     @property
     def all(self) -> list[Path]:
         """Every file, the map last: when it is there, the others are too."""
-        optional = [path for path in (self.confidence, self.probabilities) if path is not None]
-        return [*optional, self.aux, self.style, self.record, self.classes]
+        optional = (self.confidence, self.probabilities, self.report)
+        return [
+            *(path for path in optional if path is not None),
+            self.aux,
+            self.style,
+            self.record,
+            self.classes,
+        ]
 
     def moved(self, where: Mapping[Path, Path]) -> MapPaths:
         """The same files under other paths."""
@@ -84,6 +98,7 @@ class MapPaths:
             where[self.record],
             where[self.confidence] if self.confidence else None,
             where[self.probabilities] if self.probabilities else None,
+            where[self.report] if self.report else None,
         )
 
     def as_dict(self) -> dict[str, Path]:
@@ -95,6 +110,7 @@ class MapPaths:
             "record": self.record,
             "confidence": self.confidence,
             "probabilities": self.probabilities,
+            "report": self.report,
         }
         return {name: path for name, path in named.items() if path is not None}
 

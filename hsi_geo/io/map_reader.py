@@ -137,6 +137,24 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     return ReadMap(name, grid, nodata, names)
 
 
+def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
+    """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
+    with rasterio.open(path) as file:
+        height, width = file.shape
+        step = max(1, -(-max(height, width) // side_px))
+        return np.asarray(file.read(1, out_shape=(-(-height // step), -(-width // step))))
+
+
+def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
+    """Colours as "#rrggbb" by value, from the colour table; empty if the raster has none."""
+    with rasterio.open(path) as file:
+        try:
+            table = file.colormap(1)
+        except ValueError:
+            return {}
+    return {value: "#" + bytes(rgba[:3]).hex() for value, rgba in table.items() if rgba[3]}
+
+
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What made the map, from the `.json` beside it; empty where there is none."""
     try:

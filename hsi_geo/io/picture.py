@@ -65,15 +65,12 @@ def draw_panels(
         classes: Class table of both.
         title: Above the panels.
     """
-    figure = Figure(figsize=(16, 4.9), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 4)
-    images = (scene, paint(predicted, classes), paint(truth, classes))
-    for axis, image, name in zip(
-        axes, images, ("false colour", "map", "ground truth"), strict=False
-    ):
-        axis.imshow(image, interpolation="nearest")
-        axis.set_title(name)
+    named = {
+        "false colour": scene,
+        "map": paint(predicted, classes),
+        "ground truth": paint(truth, classes),
+    }
+    figure, axes = _panels(named, 4, classes, title)
     shown = axes[3].imshow(
         np.ma.masked_equal(confidence, 255),
         vmin=0,
@@ -83,14 +80,41 @@ def draw_panels(
     )
     axes[3].set_title("confidence")
     figure.colorbar(shown, ax=axes[3], label="per cent", shrink=0.7)
+    figure.savefig(path)
+
+
+def draw_map(
+    path: Path,
+    *,
+    scene: UInt8Array,
+    predicted: npt.NDArray[np.integer],
+    classes: ClassTable,
+    title: str,
+) -> None:
+    """Draw false colour and map side by side, with a legend; see `draw_panels`."""
+    named = {"false colour": scene, "map": paint(predicted, classes)}
+    figure, _ = _panels(named, 2, classes, title)
+    figure.savefig(path)
+
+
+def _panels(
+    named: Mapping[str, UInt8Array], count: int, classes: ClassTable, title: str
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels side by side, the first of them filled, with a legend."""
+    figure = Figure(figsize=(4 * count, 4.9), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(1, count))
+    for axis, (name, image) in zip(axes, named.items(), strict=False):
+        axis.imshow(image, interpolation="nearest")
+        axis.set_title(name)
     for axis in axes:
         axis.set_axis_off()
     handles = [Patch(facecolor=c.color, edgecolor="#444444", label=c.name) for c in classes]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8
+        handles=handles, loc="outside lower center", ncols=min(2 * count, len(handles)), fontsize=8
     )
     figure.suptitle(title)
-    figure.savefig(path)
+    return figure, axes
 
 
 def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) -> None:

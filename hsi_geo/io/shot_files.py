@@ -10,6 +10,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import rasterio
 import rasterio.features
@@ -54,6 +55,7 @@ class LabelledFile:
     Attributes:
         geometry: One geometry a shot.
         labels: (N,) its class, never missing.
+        ids: (N,) what the file calls it.
         colors: "#rrggbb" by class, as text, where the file brings some.
         names: Name by class, as text, where an id has one.
         skipped: What was left out, in words.
@@ -63,6 +65,7 @@ class LabelledFile:
 
     geometry: gpd.GeoSeries
     labels: pd.Series[Any]
+    ids: npt.NDArray[np.int64]
     colors: Mapping[str, str]
     names: Mapping[str, str]
     skipped: tuple[str, ...] = ()
@@ -93,10 +96,13 @@ def read_labelled(name: str, class_field: str | None, layer: str | None) -> Labe
     class_field, note = _find_class_field(frame, class_field, style, name)
     notes += [note] if note else []
     frame, skipped = _usable(frame, class_field, name)
+    ids = frame.index.to_numpy()
+    frame = frame.reset_index(drop=True)
     colors = _colors(frame, class_field) or _fitting(style.colors, style, class_field)
     return LabelledFile(
         frame.geometry,
         frame[class_field],
+        ids,
         colors,
         _fitting(style.labels, style, class_field),
         tuple(skipped),
@@ -122,7 +128,7 @@ def _usable(
         skipped.append(f"{int((usable & ~placed).sum())} with coordinates that are no numbers")
     if not labelled.all():
         skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
-    frame = frame[placed & labelled].reset_index(drop=True)
+    frame = frame[placed & labelled]
     if frame.empty:
         raise ShotsError(
             f"shots '{name}' have no feature with a geometry and a class in '{class_field}'",
@@ -306,6 +312,7 @@ def _read_raster(name: str) -> LabelledFile:
     return LabelledFile(
         gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
         pd.Series([int(value) for _, value in patches]),
+        np.arange(1, len(patches) + 1),
         style.colors if style is not NO_STYLE else colors,
         style.labels,
         (),

@@ -57,7 +57,8 @@ class Shots:
 
     Attributes:
         classes: In the order of their ids.
-        frame: One row for each part of a geometry: ``geometry`` and ``class_id``; its CRS may be None.
+        frame: One row for each part of a geometry: ``geometry``, ``class_id`` and ``feature_id``, what
+            the file calls the feature; its CRS may be None.
         source: Where they came from, for messages.
         skipped: What was left out while reading, in words.
         notes: What was decided while reading, in words.
@@ -158,6 +159,7 @@ def read_shots(
     shots = make_shots(
         file.geometry,
         file.labels,
+        ids=file.ids,
         source=name,
         skipped=file.skipped,
         colors=file.colors,
@@ -170,6 +172,7 @@ def make_shots(
     geometry: gpd.GeoSeries,
     labels: pd.Series[Any] | Sequence[Any],
     *,
+    ids: Sequence[int] | npt.NDArray[np.int64] | None = None,
     source: str = "shots",
     skipped: Iterable[str] = (),
     colors: Mapping[str, str] = MappingProxyType({}),
@@ -180,6 +183,7 @@ def make_shots(
     Args:
         geometry: One geometry a shot.
         labels: One class a shot, text or integers (floats that are whole count as integers).
+        ids: What each shot is called; None counts them from 0.
         source: For messages.
         skipped: What a reader left out, in words.
         colors: "#rrggbb" by class, as text; classes without get one of the palette.
@@ -212,9 +216,12 @@ def make_shots(
             zip(distinct, shown, painted, strict=True), start=1
         )
     )
-    ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
+    class_ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
+    called = np.arange(len(geometry)) if ids is None else np.asarray(ids, np.int64)
     flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=geometry.crs)
-    frame = gpd.GeoDataFrame({"class_id": ids.to_numpy()}, geometry=flat)
+    frame = gpd.GeoDataFrame(
+        {"class_id": class_ids.to_numpy(), "feature_id": called[parts.index]}, geometry=flat
+    )
     return Shots(classes, frame, source, tuple(skipped))
 
 

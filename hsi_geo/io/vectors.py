@@ -46,13 +46,15 @@ def read_vector(
         options: Open options of GDAL's driver.
 
     Returns:
-        Its features.
+        Its features, indexed by the ids that the file gives them.
     """
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     try:
-        frame = gpd.read_file(name, layer=_choose_layer(name, layer, what, wrong), **options)
+        frame = gpd.read_file(
+            name, layer=_choose_layer(name, layer, what, wrong), fid_as_index=True, **options
+        )
     except DataSourceError as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",

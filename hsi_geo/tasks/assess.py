@@ -14,12 +14,15 @@ from sklearn.metrics import (
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.map_reader import ReadMap, read_map, read_record
+from hsi_geo.io.report import require_html
 from hsi_geo.io.shots import Shots, read_shots
+from hsi_geo.io.staging import staged
 from hsi_geo.io.vectors import quoted
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import effective_features, wilson
 from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas
 from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
+from hsi_geo.tasks.assessment_report import Assessed, report_assessment
 from hsi_geo.tasks.reference_sample import (
     Sample,
     read_sample,
@@ -27,7 +30,6 @@ from hsi_geo.tasks.reference_sample import (
     require_probability_sample,
 )
 from hsi_geo.tasks.runtime import shots_hash
-from hsi_geo.tiling import Grid
 
 IntArray = npt.NDArray[np.int64]
 
@@ -44,13 +46,16 @@ def assess(
     all_touched: bool = False,
     design: Design | None = None,
     strata: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    command: str = "",
     reporter: Reporter | None = None,
 ) -> Assessment:
     """Compare a map with reference labels.
 
     Classes are matched by name. Without a design, shares are of the reference pixels, and their
     intervals are Wilson's, with the effective number of features for the number of trials (see
-    `score_shots`); they tell nothing of places that the reference leaves out. With a design,
+    `accuracy.effective_features`); they tell nothing of places that the reference leaves out. With a design,
     accuracy and areas are those of the whole map (see `estimate_areas`).
 
     Args:
@@ -62,6 +67,9 @@ def assess(
         design: How the reference points were drawn: "simple" (at random) or "stratified" (at
             random within each class of a map). None: not by chance, or not known.
         strata: The map whose classes a stratified sample was drawn from, if it is not this one.
+        out: HTML file for a report; None writes none.
+        overwrite: Replace ``out`` if it is there.
+        command: What makes the report again, to be shown in it.
         reporter: Receives warnings.
 
     Returns:
@@ -71,9 +79,26 @@ def assess(
         HsiGeoError: If map or reference cannot be used, or the reference is no sample of the
             stated design; the message says why.
     """
-    reporter = reporter or LoggingReporter()
+    witness = Witness(reporter or LoggingReporter())
     opened = read_map(class_map)
     labelled = read_shots(reference, class_field=class_field, layer=layer)
+    finals = [] if out is None else [require_html(out)]
+    with staged(finals, overwrite=overwrite) as where:
+        found = _compare(opened, labelled, all_touched, design, strata, witness)
+        for final in finals:
+            about = Assessed(opened, labelled.source, found, witness.warnings, command)
+            report_assessment(about, where[final])
+    return found
+
+
+def _compare(
+    opened: ReadMap,
+    labelled: Shots,
+    all_touched: bool,
+    design: Design | None,
+    strata: str | os.PathLike[str] | None,
+    reporter: Reporter,
+) -> Assessment:
     sample = read_sample(opened, labelled, all_touched)
     _warn_of_own_shots(opened, labelled, reporter)
     for text in sample.dropped:
@@ -99,7 +124,11 @@ def assess(
     )
     counts = opened.class_counts()
     in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
-    pixel_ha = _pixel_ha(drawn_from.grid, reporter)
+    pixel_ha = drawn_from.grid.pixel_ha
+    if pixel_ha is None:
+        reporter.warning(
+            "the map's pixels have no area in metres: areas are told as shares of its pixels"
+        )
     return _estimate(sample, found, in_map, design, pixel_ha)
 
 
@@ -255,15 +284,3 @@ def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None
     if error == 0:
         return Estimate(value, *wilson(value, float(np.asarray(pixels))))
     return Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error))
-
-
-def _pixel_ha(grid: Grid, reporter: Reporter) -> float | None:
-    """Hectares of a pixel, None where they differ or the unit is unknown."""
-    if grid.crs is None or not grid.crs.is_projected:
-        reporter.warning(
-            "the map's pixels have no area in metres: areas are told as shares of its pixels"
-        )
-        return None
-    metres = float(grid.crs.axis_info[0].unit_conversion_factor)
-    t = grid.transform
-    return float(abs(t.a * t.e - t.b * t.d)) * metres**2 / 1e4

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
+from scipy.sparse import csr_array
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin_min
@@ -26,12 +27,10 @@ from threadpoolctl import threadpool_limits
 
 from hsi_geo.models.diffusion import evidence, spread, towards_shares, walk_over_nearest
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.accuracy import Accuracy, score_shots
+from hsi_geo.tasks.accuracy import Accuracy, HeldOut, estimate
+from hsi_geo.tasks.folds import HeldShots, held_out_of, in_blocks, shots_of
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.views import CONTEXTS_PX, View, compared_tables, views_of
-
-#: Parts that shots are cut into for cross-validation, at most.
-FOLDS = 5
 
 #: Steps of the diffusion at which the student looks.
 STOPS = (10, 40, 150)
@@ -57,10 +56,10 @@ MODESTY = 0.5
 SHARPNESS_RANGE = (-3.0, 1.0)
 
 METHOD = (
-    "cross-validation of the teacher that the mapping network was taught by: its heads and graphs "
-    "are fitted anew without a fifth of each class's features (points, polygons), which are then "
-    "named, and count by the share of the scene that their class was mapped to; no network that "
-    "is heard has seen a label"
+    "cross-validation, blocked in space, of the teacher that the mapping network was taught by: its "
+    "heads and graphs are fitted anew without a fifth of each class's places (polygons, clusters of "
+    "points), which are then named, and count by the share of the scene that their class was mapped "
+    "to; no network that is heard has seen a label, and the mapping network itself is not refitted"
 )
 
 FloatArray = npt.NDArray[np.float32]
@@ -74,30 +73,15 @@ class Teacher:
     Attributes:
         steps: (N, K + 1) posteriors, from the heads' own to the most evolved one; the last column
             is the probability of something unlike any shot.
-        accuracy: Estimated from held-out shots.
+        held_out: What shots were named without those around them.
+        accuracy: Estimated from these.
         context_px: Mean standard deviation of the filters, as weighted: what the scene bears.
     """
 
     steps: tuple[FloatArray, ...]
+    held_out: HeldOut
     accuracy: Accuracy
     context_px: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Shots:
-    """The shots among the pixels, in the classes that have any."""
-
-    rows: IntArray  # (n,) of the pixels' tables
-    labels: IntArray  # (n,) 0..K' - 1
-    folds: IntArray  # (n,) -1: never held out
-    groups: IntArray  # (n,) drawn features
-    present: IntArray  # (K',) class indices
-    honest: bool  # whether no feature lies in two folds
-
-    @property
-    def held(self) -> IntArray:
-        """(n',) which shots are held out at some time."""
-        return np.flatnonzero(self.folds >= 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,32 +110,48 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     Returns:
         The teacher.
     """
-    shots = _shots_of(plots)
+    shots = shots_of(plots)
     views = list(views_of(plots, encoder, device))
-    with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
-        voices = [_listen(view, shots) for view in views]
-    heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
+    walks = [walk_over_nearest(table) for table in compared_tables(views, plots.places_px)]
+    steps, weights = _deliberate(views, walks, shots)
     context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
-    reached = [
-        list(_graph_voices(table, shots)) for table in compared_tables(views, plots.places_px)
-    ]
-    steps = [heads]
-    steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
     familiar, held_familiar = _familiarity(views[CONTEXTS_PX.index(FAMILIAR_PX)].table, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
-    shares = posteriors[-1].mean(axis=0)
+    blocked = in_blocks(plots, shots)
+    if not np.array_equal(blocked.folds, shots.folds):
+        # Only the estimate: what heads and graphs are trusted with needs every shot it can get.
+        blocked_steps, _ = _deliberate(views, walks, blocked)
+    else:
+        blocked_steps = steps
+    shares = np.zeros(len(plots.classes))
+    shares[shots.present] = posteriors[-1].mean(axis=0)
+    held_out = held_out_of(blocked, blocked_steps[-1].held_out.argmax(axis=1), shares)
     return Teacher(
         tuple(
             _in_all_classes(_normal(posterior**power), familiar, shots, len(plots.classes))
             for posterior, power in zip(posteriors, sharpness, strict=True)
         ),
-        _score(steps[-1], shots, shares),
+        held_out,
+        estimate(held_out, [c.name for c in plots.classes], METHOD),
         context,
     )
 
 
-def _evolve(heads: _Voice, graphs: list[_Voice], shots: _Shots) -> _Voice:
+def _deliberate(
+    views: list[View], walks: list[csr_array], shots: HeldShots
+) -> tuple[list[_Voice], npt.NDArray[np.float64]]:
+    """The trajectory from the heads' own posterior to the most evolved one; the heads' weights."""
+    with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
+        voices = [_listen(view, shots) for view in views]
+    heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
+    reached = [list(_graph_voices(walk, shots)) for walk in walks]
+    steps = [heads]
+    steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
+    return steps, weights
+
+
+def _evolve(heads: _Voice, graphs: list[_Voice], shots: HeldShots) -> _Voice:
     """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
     candidates = [heads]
     candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
@@ -159,41 +159,7 @@ def _evolve(heads: _Voice, graphs: list[_Voice], shots: _Shots) -> _Voice:
     return evolved
 
 
-def _shots_of(plots: Plots) -> _Shots:
-    labels, features = plots.labels, plots.features
-    rows = np.flatnonzero(labels >= 0)
-    present, own = np.unique(labels[rows], return_inverse=True)
-    groups = features[rows]
-    folds = _by_feature(own, groups)
-    honest = bool((folds >= 0).any())
-    if not honest:  # every class was drawn in one piece
-        folds = _by_order(own)
-    return _Shots(rows, own, folds, groups, present, honest)
-
-
-def _by_feature(labels: IntArray, groups: IntArray) -> IntArray:
-    """(n,) fold of each shot, whole features together; -1 for a class drawn in one piece."""
-    folds = np.full(len(labels), -1)
-    generator = np.random.default_rng(0)
-    for c in np.unique(labels):
-        own = generator.permutation(np.unique(groups[labels == c]))
-        if len(own) >= 2:
-            for turn, feature in enumerate(own):
-                folds[(labels == c) & (groups == feature)] = turn % min(FOLDS, len(own))
-    return folds
-
-
-def _by_order(labels: IntArray) -> IntArray:
-    """(n,) fold of each shot: stretches of consecutive pixels; -1 for a class of one pixel."""
-    folds = np.full(len(labels), -1)
-    for c in np.unique(labels):
-        own = np.flatnonzero(labels == c)
-        if len(own) >= 2:
-            folds[own] = np.arange(len(own)) * min(FOLDS, len(own)) // len(own)
-    return folds
-
-
-def _listen(view: View, shots: _Shots) -> _Voice:
+def _listen(view: View, shots: HeldShots) -> _Voice:
     """Fit a head on all shots, and one without each fold; no fold has all shots of a class."""
 
     def name(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
@@ -209,15 +175,14 @@ def _listen(view: View, shots: _Shots) -> _Voice:
     return _Voice(name(slice(None), np.ones(len(shots.rows), bool)), held_out)
 
 
-def _graph_voices(table: FloatArray, shots: _Shots) -> Iterator[_Voice]:
+def _graph_voices(walk: csr_array, shots: HeldShots) -> Iterator[_Voice]:
     """What walks over a graph tell, after each of `STOPS`."""
-    walk = walk_over_nearest(table)
     classes = len(shots.present)
     folds = np.unique(shots.folds)
     # A walk for each class and fold: what all but one fold tell is a sum of columns.
-    starts = np.zeros((len(table), len(folds), classes), np.float32)
+    starts = np.zeros((walk.shape[0], len(folds), classes), np.float32)
     starts[shots.rows, np.searchsorted(folds, shots.folds), shots.labels] = 1.0
-    for flat in spread(walk, starts.reshape(len(table), -1), STOPS):
+    for flat in spread(walk, starts.reshape(len(starts), -1), STOPS):
         reached = flat.reshape(starts.shape)
         everything = reached.sum(axis=1)
         held_out = np.zeros((len(shots.rows), classes), np.float32)
@@ -229,7 +194,7 @@ def _graph_voices(table: FloatArray, shots: _Shots) -> Iterator[_Voice]:
 
 
 def _mix(
-    voices: list[_Voice], shots: _Shots, sharpness: float
+    voices: list[_Voice], shots: HeldShots, sharpness: float
 ) -> tuple[_Voice, npt.NDArray[np.float64]]:
     """Posteriors weighted by the likelihood of held-out shots, and the weights.
 
@@ -253,7 +218,7 @@ def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArr
     return np.asarray(sum(weight * array for weight, array in pairs), np.float32)
 
 
-def _familiarity(table: FloatArray, shots: _Shots) -> tuple[FloatArray, FloatArray]:
+def _familiarity(table: FloatArray, shots: HeldShots) -> tuple[FloatArray, FloatArray]:
     """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
 
     It falls with the distance to the nearest shot, in units of the median distance of a shot to
@@ -275,7 +240,7 @@ def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
     return np.asarray(1.0 / (1.0 + distance**FALL), np.float32)
 
 
-def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: _Shots) -> float:
+def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: HeldShots) -> float:
     """The power of the posterior that makes it as sure as held-out shots allow.
 
     Mean confidence is brought to the share of held-out shots that are named right, less half its
@@ -300,19 +265,8 @@ def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: _Shots) -> flo
     return float(np.exp(brentq(too_sure, low, high, xtol=1e-3)))
 
 
-def _score(voice: _Voice, shots: _Shots, shares: npt.NDArray[np.floating]) -> Accuracy:
-    """Accuracy of held-out shots, each standing for its class's share of the scene."""
-    if not shots.honest:
-        return Accuracy.unknown("no class has two features, of which one could be held out")
-    held = shots.held
-    labels, named = shots.labels[held], voice.held_out[held].argmax(axis=1)
-    counts = np.bincount(labels, minlength=len(shares))
-    weights = shares[labels] / counts[labels]
-    return score_shots(labels, named, shots.groups[held], METHOD, weights)
-
-
 def _in_all_classes(
-    posterior: FloatArray, familiar: FloatArray, shots: _Shots, classes: int
+    posterior: FloatArray, familiar: FloatArray, shots: HeldShots, classes: int
 ) -> FloatArray:
     """(N, K + 1): a class without a shot has no probability; the shots themselves are known."""
     known = posterior * familiar[:, None]

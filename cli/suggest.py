@@ -1,0 +1,46 @@
+"""``hsi-geo suggest``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+
+@click.command(name="suggest")
+@options.scene
+@click.option(
+    "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
+)
+@click.option(
+    "-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="How many places."
+)
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The points (.gpkg)."
+)
+@options.aoi
+@options.max_memory
+@options.seed
+@options.common()
+def command(scene: str, model: Path, out: Path, progress: str, **how: Any) -> None:
+    """Find the places in SCENE where the next shots would help most.
+
+    Points come with the model's guess and its confidence, the most helpful first. Open them in
+    QGIS, fill in the field class, delete what cannot be told, and give them to hsi-geo classify
+    together with the shots that are there already.
+    """
+    from hsi_geo.tasks.suggest import suggest
+
+    found = suggest(scene, model, out=out, reporter=reporting.reporter(progress), **how)
+    click.echo(pairs([("points", out)]))
+    click.echo()
+    rows = [
+        (str(p.rank), p.guess, f"{p.confidence} %", f"{p.x:.10g}", f"{p.y:.10g}")
+        for p in found.points
+    ]
+    click.echo(table([("rank", "guess", "confidence", "x", "y"), *rows]))
+    reporting.tell_result(progress, {"points": out}, count=len(rows))

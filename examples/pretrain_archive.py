@@ -1,0 +1,37 @@
+"""Pre-train on scenes of your own, then map with the weights.
+
+Run it with `python examples/pretrain_archive.py [FOLDER] [STEPS]`. The archive here is one scene,
+Indian Pines; give `pretrain` as many as you have, of any sensors. 200 steps show how it goes and
+take a minute or two; what ships was trained for thousands. Losses are drawn into
+FOLDER/archive.png, the map into FOLDER/pretrain_archive.png.
+"""
+
+import sys
+from pathlib import Path
+
+from hsi_geo import classify, pretrain
+from hsi_geo.tasks.demo import write_inputs
+from hsi_geo.tasks.preview import draw_scene_and_map
+
+
+def main(folder: Path, steps: int = 200) -> None:
+    """No label is looked at until the last step."""
+    scene_path, shots_path, _ = write_inputs(folder)
+    archive = [scene_path]
+
+    learnt = pretrain(archive, folder / "archive.safetensors", steps=steps, overwrite=True)
+    print(f"weights: {learnt.weights}, last loss {learnt.last_loss:.3f}, see {learnt.plot}")
+
+    out = folder / "pretrain_archive.tif"
+    result = classify(scene_path, shots_path, out=out, weights=learnt.weights, overwrite=True)
+    print(f"accuracy: {result.accuracy}")
+    picture = folder / "pretrain_archive.png"
+    draw_scene_and_map(scene_path, out, result.classes, picture, title=f"{steps} steps of our own")
+    print(f"picture: {picture}")
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1] if len(sys.argv) > 1 else "demo"),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 200,
+    )

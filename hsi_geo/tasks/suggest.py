@@ -1,0 +1,239 @@
+"""Where the next shots would help most."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import xarray as xr
+from scipy.ndimage import uniform_filter
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.io.class_map import NO_PERCENT, PROBABILITY_STEPS
+from hsi_geo.io.points import Point, require_points, write_points
+from hsi_geo.io.scene import SomeScene, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.shots import ClassTable
+from hsi_geo.io.staging import staged
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
+from hsi_geo.tiling import Window, blocks
+
+#: Side of the patches that a suggestion is the middle of: a lone pixel is hard to find outdoors.
+PATCH_PX = 3
+
+#: Pixels that are chosen among, at most: the most doubtful of each part of the scene.
+CANDIDATES = 20_000
+
+#: Side of the blocks that a scene is read in.
+BLOCK_PX = 512
+
+STEPS = np.float32(PROBABILITY_STEPS)
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Suggestions:
+    """Places to label next, the most helpful first.
+
+    Attributes:
+        points: One each, with what the model guesses there.
+        path: File they were written to, None without one.
+    """
+
+    points: tuple[Point, ...]
+    path: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Pixels that might be labelled."""
+
+    rows: IntArray  # (N,)
+    cols: IntArray  # (N,)
+    doubt: FloatArray  # (N,) 0 to 1
+    probabilities: FloatArray  # (N, K)
+
+    def pick(self, chosen: npt.NDArray[Any]) -> _Candidates:
+        return _Candidates(
+            self.rows[chosen], self.cols[chosen], self.doubt[chosen], self.probabilities[chosen]
+        )
+
+
+def suggest(
+    scene: SomeScene,
+    model: str | os.PathLike[str] | AdaptedModel,
+    *,
+    count: int = 20,
+    out: str | os.PathLike[str] | None = None,
+    wavelengths: str | None = None,
+    aoi: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    reporter: Reporter | None = None,
+) -> Suggestions:
+    """Find where the next shots would help most.
+
+    Doubt is 1 less the lead of the likeliest class over the next one, in the mean over a patch, and
+    counts by the share of the patch that has the class of its middle: rims between two fields are
+    doubtful, and of no use. Candidates are put into groups of like spectra, doubt being their weight
+    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954); the candidate nearest to the
+    middle of each group is suggested. Groups with most doubt come first.
+
+    Args:
+        scene: Any scene that covers the model's wavelengths.
+        model: What `adapt` returned, or the file it wrote.
+        count: How many places.
+        out: GeoPackage to write them to; None writes none.
+        wavelengths: See `open_scene`.
+        aoi: Vector file; only places inside its polygons are suggested.
+        overwrite: Replace ``out`` if it is there.
+        max_memory: See `predict`.
+        seed: Decides how groups begin.
+        device: See `predict`.
+        threads: See `predict`.
+        reporter: Receives progress and messages.
+
+    Returns:
+        The places.
+
+    Raises:
+        HsiGeoError: If scene, model or output cannot be used; the message says why.
+    """
+    reporter = reporter or LoggingReporter()
+    if count < 1:
+        raise OptionError(f"{count} places were asked for", hint="ask for one or more")
+    opened = open_scene(scene, wavelengths=wavelengths)
+    adapted = model if isinstance(model, AdaptedModel) else load_model(model)
+    finals = [] if out is None else [require_points(out)]
+    with (
+        staged(finals, overwrite=overwrite) as where,
+        tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
+    ):
+        mapped = predict(
+            opened,
+            adapted,
+            out=Path(folder) / "map.tif",
+            aoi=aoi,
+            probabilities=True,
+            max_memory=max_memory,
+            device=device,
+            threads=threads,
+            reporter=reporter,
+        )
+        assert mapped.paths.probabilities is not None  # asked for above
+        candidates = _candidates(mapped.paths.probabilities)
+        if not len(candidates.rows):
+            raise SceneError(
+                "no pixel of the scene was mapped", hint="check the area given with --aoi"
+            )
+        with threadpool_limits(1, user_api="blas"):
+            chosen = _choose(candidates, _spectra(opened, adapted, candidates), count, seed)
+        points = _points(candidates.pick(chosen), opened, adapted.classes)
+        for final in finals:
+            write_points(points, grid_of(opened).crs, where[final])
+    if len(points) < count:
+        reporter.warning(f"only {len(points)} places differ enough to be worth a label")
+    return Suggestions(points, finals[0] if finals else None)
+
+
+def _candidates(path: Path) -> _Candidates:
+    """The most doubtful pixels of each block, as many as its share of the scene."""
+    found = []
+    with rasterio.open(path) as file:
+        total = file.height * file.width
+        for block in blocks(file.height, file.width, BLOCK_PX, BLOCK_PX):
+            reach = block.grow(PATCH_PX // 2).clip(file.height, file.width)
+            stored = file.read(
+                window=rasterio.windows.Window(reach.col, reach.row, reach.width, reach.height)
+            )
+            doubt = _doubt(np.where(stored == NO_PERCENT, 0, stored).astype(np.float32) / STEPS)
+            inside = block.relative_to(reach).slices
+            share = -(-CANDIDATES * block.height * block.width // total)
+            order = np.argsort(-doubt[inside], axis=None, kind="stable")[:share]
+            rows, cols = np.unravel_index(order, block.shape)
+            known = doubt[inside][rows, cols] > 0
+            rows, cols = rows[known], cols[known]
+            at = stored[:, inside[0], inside[1]][:, rows, cols].T / STEPS
+            found.append((rows + block.row, cols + block.col, doubt[inside][rows, cols], at))
+    return _Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _doubt(probabilities: FloatArray) -> FloatArray:
+    """(H, W) from (K, H, W): how little is known of a patch that looks like one thing."""
+    ordered = np.sort(probabilities, axis=0)
+    known = ordered[-1] > 0
+    single = np.where(known, 1.0 - (ordered[-1] - ordered[-2]), 0.0).astype(np.float32)
+    guess = np.where(known, probabilities.argmax(axis=0), -1)
+    alike = np.zeros(guess.shape, np.float32)
+    for c in np.unique(guess[known]):
+        here = (guess == c).astype(np.float32)
+        alike += here * uniform_filter(here, PATCH_PX, mode="constant")
+    return np.asarray(
+        np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * alike, 0.0), np.float32
+    )
+
+
+def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> FloatArray:
+    """(N, D) what tells candidates apart: whitened spectra of their patches, and what was guessed."""
+    view = spectral_view(scene)
+    side = PATCH_PX // 2
+    found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
+    for block in blocks(*grid_of(view).shape, BLOCK_PX, BLOCK_PX):
+        here = (candidates.rows // BLOCK_PX == block.row // BLOCK_PX) & (
+            candidates.cols // BLOCK_PX == block.col // BLOCK_PX
+        )
+        if not here.any():
+            continue
+        reach = block.grow(side)
+        image, valid = read_window(view, Window(reach.row, reach.col, *reach.shape))
+        weight = np.maximum(uniform_filter(valid.astype(np.float32), PATCH_PX), 1e-6)
+        rows, cols = candidates.rows[here] - reach.row, candidates.cols[here] - reach.col
+        for band, values in enumerate(image):
+            smooth = uniform_filter(values * valid, PATCH_PX) / weight
+            found[here, band] = smooth[rows, cols]
+    whitening = model.spectral.whitening
+    same = view.shape[0] == len(whitening.centre)
+    spectra = (found - whitening.centre) @ whitening.matrix.T if same else found - found.mean(0)
+    sized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
+    return np.concatenate([sized, np.sqrt(candidates.probabilities)], axis=1).astype(np.float32)
+
+
+def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -> IntArray:
+    """One candidate of each of so many groups, groups with most doubt first."""
+    distinct = len(np.unique(table, axis=0))
+    groups = KMeans(min(count, distinct), n_init=4, random_state=seed)
+    of_group = groups.fit_predict(table, sample_weight=candidates.doubt)
+    from_middle = np.linalg.norm(table - groups.cluster_centers_[of_group], axis=1)
+    present = np.unique(of_group)
+    total = [float(candidates.doubt[of_group == g].sum()) for g in present]
+    chosen = []
+    for g in present[np.argsort(-np.array(total), kind="stable")]:
+        members = np.flatnonzero(of_group == g)
+        chosen.append(int(members[from_middle[members].argmin()]))
+    return np.array(chosen)
+
+
+def _points(chosen: _Candidates, scene: xr.DataArray, classes: ClassTable) -> tuple[Point, ...]:
+    t = grid_of(scene).transform
+    points = []
+    for rank, (row, col, given) in enumerate(
+        zip(chosen.rows, chosen.cols, chosen.probabilities, strict=True), start=1
+    ):
+        x, y = t @ (float(col) + 0.5, float(row) + 0.5)
+        guess = classes[int(given.argmax())]
+        points.append(Point(rank, x, y, guess.name, round(100 * float(given.max()))))
+    return tuple(points)

@@ -1,0 +1,74 @@
+"""The site builds without a warning, and its pages say when not to use the tool."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+needs_mkdocs = pytest.mark.skipif(
+    importlib.util.find_spec("mkdocs_click") is None, reason="needs the dependency group docs"
+)
+
+
+class _Asked(HTMLParser):
+    """What a page has a browser fetch by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("script", "img", "iframe"):
+            self.found.append(given.get("src") or "")
+        elif tag == "link" and given.get("rel") in ("stylesheet", "preload", "icon"):
+            self.found.append(given.get("href") or "")
+
+
+@needs_mkdocs
+def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        asked = _Asked()
+        asked.feed(page.read_text(encoding="utf-8"))
+        assert asked.found
+        assert not [url for url in asked.found if "//" in url], page.name
+    commands = (site / "commands.html").read_text(encoding="utf-8")
+    assert all(name in commands for name in ("hsi-geo suggest", "hsi-geo assess", "--report"))
+
+
+OURS = (
+    "index",
+    "how-it-works",
+    "commands",
+    "python",
+    "sensors",
+    "trust",
+    "many-scenes",
+    "examples",
+)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_page_says_when_not_to_use_it(name: str) -> None:
+    assert "hen not to use" in (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")

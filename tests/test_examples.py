@@ -1,0 +1,73 @@
+"""The examples run as they stand, on a corner of a real scene."""
+
+from __future__ import annotations
+
+import dataclasses
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from hsi_geo.io import indian_pines
+from hsi_geo.io.indian_pines import LabelledScene, load_indian_pines
+from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.tasks import demo, pretrain
+from hsi_geo.tasks.pretraining_batches import PretrainRecipe
+from hsi_geo.tiling import Grid
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+#: What each example is given, and some of what it says.
+RUNS = {
+    "quickstart": ([], ("200 bands, 400 nm and up", "40 shots of 8 classes", "accuracy: ")),
+    "own_sensor": ([], ("map: ", "accuracy: ")),
+    "map_folder": ([], ("tile_0_0.tif", "tile_30_27.tif")),
+    "pretrain_archive": (["3"], ("last loss", "accuracy: ")),
+    "torchgeo_lightning": (["2"], ("last loss",)),
+}
+
+HEIGHT, WIDTH = 60, 55
+
+
+def corner() -> LabelledScene:
+    """Fields of eight classes, of which each has ten pixels or more."""
+    whole = load_indian_pines()
+    rows, cols = slice(40, 40 + HEIGHT), slice(20, 20 + WIDTH)
+    truth = whole.truth[rows, cols].copy()
+    counts = np.bincount(truth.ravel())
+    truth[~np.isin(truth, np.argsort(-counts[1:])[:8] + 1)] = 0
+    grid = Grid(HEIGHT, WIDTH, whole.grid.transform, whole.grid.crs)
+    return dataclasses.replace(whole, cube=whole.cube[:, rows, cols].copy(), truth=truth, grid=grid)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings(  # Lightning's own
+    "ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers"
+)
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_runs_and_draws(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small = corner()
+    assert np.bincount(small.truth.ravel())[1:].max() > 100
+    for home in (indian_pines, demo):
+        monkeypatch.setattr(home, "load_indian_pines", lambda: small)
+    network = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
+    monkeypatch.setattr(
+        pretrain, "PretrainRecipe", lambda: PretrainRecipe(network=network, batch=4)
+    )
+    args, said = RUNS[name]
+    monkeypatch.setattr(sys, "argv", [name, str(tmp_path), *args])
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert all(text in out for text in said), out
+    picture = tmp_path / f"{name}.png"
+    assert f"picture: {picture}" in out
+    pixels = imread(picture)[..., :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100

@@ -1,0 +1,135 @@
+"""Suggested places: doubtful, different, in the midst of something, and ready for QGIS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from builders import run, snapshot
+
+from hsi_geo import adapt, read_shots, suggest
+from hsi_geo.errors import OptionError
+from hsi_geo.tasks.suggest import _doubt
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Any
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def unsure(planted: Planted, tmp_path: Path) -> Any:
+    """A model that has never seen water."""
+    path = planted.shots(tmp_path / "shots.gpkg")
+    frame = gpd.read_file(path)
+    frame[frame["class"] != "water"].to_file(path)
+    return adapt(planted.path, path, out=tmp_path / "model.safetensors")
+
+
+def places(points: Any, planted: Planted) -> tuple[Any, Any]:
+    """(rows, columns) of suggested points."""
+    t = ~planted.transform
+    at = [t @ (p.x, p.y) for p in points]
+    np.testing.assert_allclose(np.array(at) % 1, 0.5, atol=1e-6)  # in the middle of pixels
+    return tuple(np.floor(np.array(at)).astype(int).T[::-1])
+
+
+def test_what_was_never_shown_is_asked_for(planted: Planted, unsure: Any) -> None:
+    found = suggest(planted.path, unsure, count=6)
+    assert [p.rank for p in found.points] == [1, 2, 3, 4, 5, 6]
+    assert found.path is None
+    rows, cols = places(found.points, planted)
+    assert len(set(zip(rows.tolist(), cols.tolist(), strict=True))) == 6
+    truth = planted.truth[rows, cols]
+    assert (truth != 0).all()
+    assert (truth == 3).sum() > 6 * (planted.truth == 3).mean()
+    assert truth[0] == 3
+    assert {p.guess for p in found.points} <= {"meadow", "asphalt"}
+
+
+def test_the_same_seed_gives_the_same_places(planted: Planted, unsure: Any) -> None:
+    one, two = (suggest(planted.path, unsure, count=4, seed=2).points for _ in range(2))
+    assert one == two
+
+
+def test_points_are_the_start_of_the_next_round(
+    planted: Planted, unsure: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "points.gpkg"
+    args = [
+        "suggest",
+        planted.path,
+        "--model",
+        tmp_path / "model.safetensors",
+        "-n",
+        "5",
+        "-o",
+        out,
+    ]
+    shown = run(*args)
+    assert shown.exit_code == 0, shown.output
+    frame = gpd.read_file(out)
+    assert list(frame.columns) == ["rank", "guess", "confidence", "class", "geometry"]
+    assert frame["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert frame["class"].isna().all()
+    assert frame.crs == planted.crs
+    assert frame["confidence"].between(0, 100).all()
+    assert all(name in shown.stdout for name in frame["guess"])
+    before = snapshot(tmp_path)
+    assert "already there" in run(*args).output
+    assert snapshot(tmp_path) == before
+    # Filled in, they are shots; what was left empty is left out.
+    frame.loc[:3, "class"] = ["water", "meadow", "water", "asphalt"]
+    frame.to_file(out)
+    shots = read_shots(out)
+    assert [c.name for c in shots.classes] == ["asphalt", "meadow", "water"]
+    assert shots.skipped == ("1 without a class in 'class'",)
+
+
+def test_only_inside_an_area(planted: Planted, unsure: Any, tmp_path: Path) -> None:
+    corner, other = planted.transform @ (30, 20), planted.transform @ (50, 2)
+    box = gpd.GeoDataFrame(geometry=[shapely.box(*corner, *other)], crs=planted.crs)
+    box.to_file(tmp_path / "aoi.gpkg")
+    found = suggest(planted.path, unsure, count=5, aoi=tmp_path / "aoi.gpkg")
+    rows, cols = places(found.points, planted)
+    assert ((rows >= 2) & (rows < 20) & (cols >= 30) & (cols < 50)).all()
+
+
+def test_a_scene_without_crs_and_with_fewer_bands(
+    make_scene: MakeScene, tmp_path: Path, planted: Planted, unsure: Any
+) -> None:
+    lacking = make_scene("lacking.tif", bands=38)
+    assert len(suggest(lacking.path, unsure, count=3).points) == 3
+    bare = make_scene("bare.tif", crs=None)
+    shots = bare.shots(tmp_path / "bare.gpkg")
+    model = adapt(bare.path, shots)
+    out = tmp_path / "p.gpkg"
+    suggest(bare.path, model, count=3, out=out)
+    assert len(gpd.read_file(out)) == 3
+
+
+def test_nonsense_is_refused(planted: Planted, unsure: Any, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="0 places were asked for"):
+        suggest(planted.path, unsure, count=0)
+    with pytest.raises(OptionError, match=r"does not end in \.gpkg"):
+        suggest(planted.path, unsure, out=tmp_path / "p.shp")
+
+
+def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
+    """Of equal doubt: within a patch, at its rim, alone among others, and where nothing is."""
+    given = np.zeros((2, 9, 12), np.float32)
+    given[0] = 0.6
+    given[1] = 0.4
+    given[:, :, 6:] = given[::-1, :, 6:]  # another class on the right
+    given[:, 4, 2] = given[::-1, 4, 2]
+    given[:, 8] = 0
+    doubt = _doubt(given)
+    assert doubt[2, 9] == pytest.approx(0.8)
+    assert doubt[2, 9] > doubt[2, 6] > doubt[4, 2] > 0
+    assert (doubt[8] == 0).all()
+    given[:, 6:, 8:] = np.array([0.05, 0.95], np.float32)[:, None, None]
+    assert _doubt(given)[7, 10] < 0.3
