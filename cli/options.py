@@ -90,14 +90,15 @@ _SHOTS = (
     ),
 )
 
-#: What is written beside the map, and where.
-_MAP = (
-    click.option(
-        "--aoi",
-        type=click.Path(path_type=str),
-        metavar="POLYGONS",
-        help="Map only inside these polygons.",
-    ),
+aoi = click.option(
+    "--aoi",
+    type=click.Path(path_type=str),
+    metavar="POLYGONS",
+    help="Map only inside these polygons.",
+)
+
+#: What is written beside the map, and in how much memory.
+_BESIDE_MAP = (
     click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
     click.option(
         "--probabilities", is_flag=True, help="Also write MAP_probabilities.tif (a band a class)."
@@ -143,8 +144,13 @@ def styled(labels: str, how: dict[str, Any]) -> Any:
 
 
 def map_options() -> Decorator:
-    """What is written beside the map."""
-    return _all(_MAP)
+    """What is mapped, and what is written beside it."""
+    return _all((aoi, *_BESIDE_MAP))
+
+
+def beside_map(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is written beside a map."""
+    return _all(_BESIDE_MAP)(command)
 
 
 def common() -> Decorator:
