@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import HsiGeoError, MissingPackageError, OptionError
+from hsi_geo.errors import HsiGeoError, MissingPackageError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap
 from hsi_geo.io.staging import make_folder, sweep
@@ -18,10 +18,10 @@ from hsi_geo.io.tile_list import ListedTile, list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.batch_outputs import (
-    RESERVED,
     ClassArea,
     MappedTile,
     area_jobs,
+    place_maps,
     summed,
     write_log,
     write_overview,
@@ -38,9 +38,10 @@ from hsi_geo.tasks.tiles import (
     Tile,
     TileJob,
     describe_tile,
-    map_names,
+    failure,
     map_tile,
     neighbours,
+    sentence,
     standing_job,
     tile_areas,
     tile_job,
@@ -144,7 +145,7 @@ def batch(
     )
     listed = list_tiles([tiles] if isinstance(tiles, str | os.PathLike) else tiles)
     folder = Path(out).absolute()
-    paths = _map_paths(listed, folder, settings.options)
+    paths = place_maps(listed, folder, settings.options)
     make_folder(folder)
     cluster: AbstractContextManager[Client]
     if scheduler is not None:
@@ -171,36 +172,6 @@ def _found_anywhere(wavelengths: str | None) -> str | None:
     return wavelengths
 
 
-def _map_paths(listed: Sequence[ListedTile], folder: Path, options: MapOptions) -> list[MapPaths]:
-    """Where maps go.
-
-    Raises:
-        OptionError: If one would replace a tile, or another one.
-    """
-    names = map_names([tile.path for tile in listed], RESERVED.__contains__)
-    found = [
-        MapPaths.of(
-            folder / f"{name}.tif",
-            confidence=options.confidence,
-            probabilities=options.probabilities,
-        )
-        for name in names
-    ]
-    finals = [path for paths in found for path in paths.all]
-    if len(set(finals)) < len(finals):
-        twice = next(path for path in finals if finals.count(path) > 1)
-        raise OptionError(
-            f"two tiles would have the file '{twice.name}'", hint="rename one, or give --out twice"
-        )
-    tiles = {Path(tile.path).resolve() for tile in listed}
-    for path in finals:
-        if folder.resolve() / path.name in tiles:
-            raise OptionError(
-                f"map '{path}' would replace a tile", hint="choose another folder with -o"
-            )
-    return found
-
-
 class _Batch:
     """One run, from the list of tiles to what lies in the folder."""
 
@@ -221,23 +192,25 @@ class _Batch:
         self.reporter = reporter
         self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
         self.outcomes = [Outcome(PENDING)] * len(listed)
+        self.jobs: dict[int, TileJob] = {}
 
     def run(self, cluster: AbstractContextManager[Client]) -> BatchResult:
-        """All steps; the log is written however they end."""
+        """All steps; what is mapped stays and is logged however they end."""
         try:
-            with cluster as client:
-                self._describe(client)
-                self._map(client)
-                maps = self._done()
-                areas = self._areas(client, maps)
+            try:
+                with cluster as client:
+                    self._describe(client)
+                    self._map(client)
+                    maps = self._done()
+                    areas = self._areas(client, maps)
+            finally:
+                self._close()
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(self._how_far("interrupted")) from interrupt
-        finally:
-            # What killed workers left behind, of tiles that nobody will map any more.
-            ended = zip(self.paths, self.outcomes, strict=True)
-            undone = [p.classes.stem for p, o in ended if o.state not in (MAPPED, UNCHANGED)]
-            sweep(self.folder, undone)
-            write_log(self.folder, list(zip(self.listed, self.paths, self.outcomes, strict=True)))
+            done = self._count(MAPPED, UNCHANGED)
+            raise KeyboardInterrupt(
+                f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
+                "command maps the rest"
+            ) from interrupt
         outputs = write_overview(self.folder, maps, self.model.classes, self.reporter)
         names = [tile.path for tile in self.listed]
         return BatchResult(
@@ -248,12 +221,19 @@ class _Batch:
             outputs,
         )
 
-    def _how_far(self, what: str) -> str:
-        done = sum(outcome.state in (MAPPED, UNCHANGED) for outcome in self.outcomes)
-        return (
-            f"{what}: {done} of {len(self.listed)} tiles are mapped and stay, the same command "
-            "maps the rest"
-        )
+    def _count(self, *states: str) -> int:
+        return sum(outcome.state in states for outcome in self.outcomes)
+
+    def _close(self) -> None:
+        """Count what workers finished unheard, remove what they left half done, write the log."""
+        for index, job in self.jobs.items():
+            pending = self.outcomes[index].state == PENDING
+            if pending and standing_job(job.paths) == job.hashes["job"]:
+                self.outcomes[index] = Outcome(MAPPED)
+        ends = list(zip(self.listed, self.paths, self.outcomes, strict=True))
+        undone = [p.classes.stem for _, p, o in ends if o.state not in (MAPPED, UNCHANGED)]
+        sweep(self.folder, undone)
+        write_log(self.folder, ends)
 
     def _describe(self, client: Client) -> None:
         """Headers of all tiles, which tell who is whose neighbour and what has changed."""
@@ -262,7 +242,7 @@ class _Batch:
         paths = [tile.path for tile in self.listed]
         found = each(client, describe_tile, paths, self.settings.wavelengths)
         for done, (index, tile) in enumerate(found, start=1):
-            self.tiles[index] = _failure(tile) if isinstance(tile, BaseException) else tile
+            self.tiles[index] = failure(tile) if isinstance(tile, BaseException) else tile
             if isinstance(now := self.tiles[index], Outcome):
                 self._settle(index, now)
             self.reporter.progress("look at tiles", done, len(paths))
@@ -271,13 +251,13 @@ class _Batch:
         """Map what is not there as it should be."""
         from hsi_geo.tasks.cluster import each
 
-        jobs = self._jobs()
-        order = list(jobs)
+        self.jobs = self._jobs()
+        order = list(self.jobs)
         pixels = _Pixels(self.reporter, sum(self._pixels(index) for index in order))
-        ordered = [jobs[index] for index in order]
+        ordered = list(self.jobs.values())
         for number, result in each(client, map_tile, ordered, self.settings, news=pixels.hear):
             index = order[number]
-            outcome = _failure(result) if isinstance(result, BaseException) else result
+            outcome = failure(result) if isinstance(result, BaseException) else result
             self._settle(index, outcome)
             pixels.add(self.listed[index].path, self._pixels(index))
 
@@ -328,7 +308,7 @@ class _Batch:
         for done, (_, part) in enumerate(found, start=1):
             if isinstance(part, BaseException):
                 raise HsiGeoError(
-                    f"a map could not be read back ({_sentence(part)})", hint="run it again"
+                    f"a map could not be read back ({sentence(part)})", hint="run it again"
                 ) from part
             parts.append(part)
             self.reporter.progress("sum areas", done, len(jobs))
@@ -359,21 +339,3 @@ class _Pixels:
     def _tell(self) -> None:
         done = min(self.total, self.done + sum(self.partly.values()))
         self.reporter.progress("map", done, self.total)
-
-
-def _failure(error: BaseException) -> Outcome:
-    return Outcome(FAILED, error=_sentence(error))
-
-
-def _sentence(error: BaseException) -> str:
-    """What Dask brought back, for people."""
-    if isinstance(error, HsiGeoError):
-        return str(error)
-    if type(error).__name__ == "KilledWorker":
-        return (
-            "its worker died each time, most likely out of memory; give fewer --workers or a "
-            "smaller --max-memory"
-        )
-    if isinstance(error, MemoryError):
-        return "out of memory; give fewer --workers or a smaller --max-memory"
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"

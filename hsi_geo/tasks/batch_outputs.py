@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.errors import OptionError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, index_xml
 from hsi_geo.io.shots import ClassTable
@@ -17,7 +18,8 @@ from hsi_geo.io.staging import staged
 from hsi_geo.io.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.footprints import Footprints
-from hsi_geo.tasks.tiles import Outcome
+from hsi_geo.tasks.predict import MapOptions
+from hsi_geo.tasks.tiles import Outcome, map_names
 
 LOG, ITEMS, INDEX = "batch.jsonl", "items.json", "index"
 
@@ -56,6 +58,36 @@ class ClassArea:
     name: str
     pixels: int
     hectares: float | None
+
+
+def place_maps(listed: Sequence[ListedTile], folder: Path, options: MapOptions) -> list[MapPaths]:
+    """Where maps go.
+
+    Raises:
+        OptionError: If one would replace a tile, or another one.
+    """
+    names = map_names([tile.path for tile in listed], RESERVED.__contains__)
+    found = [
+        MapPaths.of(
+            folder / f"{name}.tif",
+            confidence=options.confidence,
+            probabilities=options.probabilities,
+        )
+        for name in names
+    ]
+    finals = [path for paths in found for path in paths.all]
+    if len(set(finals)) < len(finals):
+        twice = next(path for path in finals if finals.count(path) > 1)
+        raise OptionError(
+            f"two tiles would have the file '{twice.name}'", hint="rename one, or give --out twice"
+        )
+    tiles = {Path(tile.path).resolve() for tile in listed}
+    for path in finals:
+        if folder.resolve() / path.name in tiles:
+            raise OptionError(
+                f"map '{path}' would replace a tile", hint="choose another folder with -o"
+            )
+    return found
 
 
 def area_jobs(maps: Sequence[MappedTile]) -> list[tuple[PlacedMap, list[PlacedMap]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import signal
 import time
 import uuid
 import warnings
@@ -13,7 +14,15 @@ from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed, get_worker
+from distributed import (
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    WorkerPlugin,
+    as_completed,
+    get_worker,
+)
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
@@ -60,6 +69,7 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
             ) as cluster,
             Client(cluster) as client,
         ):
+            client.register_plugin(_DeafToInterrupts())
             plural = "s" if workers > 1 else ""
             reporter.log(f"{workers} worker{plural} on this machine{_dashboard(client)}")
             yield client
@@ -208,6 +218,13 @@ class Teller(SilentReporter):
         if now - self.last >= NEWS_S:
             self.last = now
             get_worker().log_event(self.topic, (self.about, done))
+
+
+class _DeafToInterrupts(WorkerPlugin):
+    """A terminal sends Ctrl-C to all processes; each worker would print a traceback. Ours ends them."""
+
+    def setup(self, worker: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -206,6 +206,25 @@ def standing_job(paths: MapPaths) -> str | None:
     return found if all(path.exists() for path in paths.all) else ""
 
 
+def failure(error: BaseException) -> Outcome:
+    """What became of a tile whose job raised instead of telling."""
+    return Outcome(FAILED, error=sentence(error))
+
+
+def sentence(error: BaseException) -> str:
+    """What Dask brought back, for people."""
+    if isinstance(error, HsiGeoError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return (
+            "its worker died each time, most likely out of memory; give fewer --workers or a "
+            "smaller --max-memory"
+        )
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer --workers or a smaller --max-memory"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+
 # Before that ---------------------------------------------------------------------------------
 
 
