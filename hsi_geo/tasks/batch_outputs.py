@@ -79,7 +79,8 @@ def place_maps(listed: Sequence[ListedTile], folder: Path, options: MapOptions) 
     if len(set(finals)) < len(finals):
         twice = next(path for path in finals if finals.count(path) > 1)
         raise OptionError(
-            f"two tiles would have the file '{twice.name}'", hint="rename one, or give --out twice"
+            f"two tiles would have the file '{twice.name}'",
+            hint="rename one of them, or map them in two batches",
         )
     tiles = {Path(tile.path).resolve() for tile in listed}
     for path in finals:

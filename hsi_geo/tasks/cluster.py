@@ -115,7 +115,7 @@ def each[J, R](
         function: Of a job and of what is the same for all; picklable.
         jobs: Picklable.
         same: Further arguments.
-        news: Receives what jobs tell by `tell`.
+        news: Receives (path, done) of a job on its way; see `Teller`.
 
     Yields:
         A job's index and its result, as they come.
@@ -197,23 +197,24 @@ class _Job:
         self.same = same
 
     def __call__(self, job: Any) -> Any:
-        return self.function(job, *self.same, Teller(self.topic))
+        return self.function(job, *self.same, Teller(self.topic, job))
 
 
 class Teller(SilentReporter):
     """A reporter inside a worker: progress goes to whoever started the job, not too often.
 
-    Attributes:
-        about: What the job is about; sent with each message.
+    Args:
+        topic: That is listened to.
+        job: Its ``path``, if it has one, is sent with each message.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, job: Any) -> None:
         self.topic = topic
-        self.about: Any = None
+        self.about = getattr(job, "path", None)
         self.last = time.monotonic()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Send (about, done)."""
+        """Send (path, done)."""
         now = time.monotonic()
         if now - self.last >= NEWS_S:
             self.last = now

@@ -128,8 +128,6 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     get their names, and the map gets its name last.
     """
     started = time.monotonic()
-    if hasattr(reporter, "about"):
-        reporter.about = job.path
     paths = job.paths
     try:
         standing = standing_job(paths)
