@@ -39,7 +39,8 @@ RETRIES, PATIENCE_S = 1, 15
 #: between a worker's news of one job.
 SUBMITTED, LOOK_S, NEWS_S = 1000, 0.02, 1.0
 
-DASHBOARD_PORT = 8787
+#: Where Dask's dashboard is shown, or at another port if this one is taken.
+DASHBOARD = "127.0.0.1:8787"
 
 
 def default_workers(threads: int, max_memory: int) -> int:
@@ -64,7 +65,7 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=int(MEMORY_LIMIT) // workers,
-                dashboard_address=_dashboard_address(),
+                dashboard_address=DASHBOARD,  # not for other machines
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
@@ -240,11 +241,6 @@ def _silent() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _dashboard_address() -> str | None:
-    """Only for this machine; none without bokeh, which draws it."""
-    return f"127.0.0.1:{DASHBOARD_PORT}" if importlib.util.find_spec("bokeh") else None
-
-
 def _dashboard(client: Client) -> str:
-    link = client.dashboard_link
+    link = client.dashboard_link if importlib.util.find_spec("bokeh") else None
     return f", watch them at {link}" if link else ""
