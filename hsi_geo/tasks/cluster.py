@@ -71,8 +71,7 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
             Client(cluster) as client,
         ):
             client.register_plugin(_DeafToInterrupts())
-            plural = "s" if workers > 1 else ""
-            reporter.log(f"{workers} worker{plural} on this machine{_dashboard(client)}")
+            reporter.log(f"{_counted(workers)} on this machine{_dashboard(client)}")
             yield client
 
 
@@ -93,7 +92,7 @@ def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
             ) from error
         with client:
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            reporter.log(f"{workers} workers of {address}{_dashboard(client)}")
+            reporter.log(f"{_counted(workers)} of {address}{_dashboard(client)}")
             if not workers:
                 reporter.warning("the scheduler has no workers yet: tiles wait for the first one")
             yield client
@@ -231,14 +230,20 @@ class _DeafToInterrupts(WorkerPlugin):
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without Dask's own log: what goes wrong is told in sentences."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """Without the logs of Dask and its event loop: what goes wrong is told in sentences."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _counted(workers: int) -> str:
+    return f"{workers} worker{'' if workers == 1 else 's'}"
 
 
 def _dashboard(client: Client) -> str:
