@@ -231,7 +231,14 @@ class _DeafToInterrupts(WorkerPlugin):
 @contextmanager
 def _silent() -> Iterator[None]:
     """Without the logs of Dask and its event loop: what goes wrong is told in sentences."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application")]
+    loggers = [
+        logging.getLogger(name)
+        for name in (
+            "distributed",
+            *logging.root.manager.loggerDict,
+        )  # some have a level of their own
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio")
+    ]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
