@@ -119,7 +119,7 @@ def show_continent(rate: float, pixels: int) -> None:
         f" pixels, at {rate / 1e3:.1f} kpx/s and worker\n\n| workers | days |\n|---|---|"
     )
     for workers in WORKERS:
-        print(f"| {workers} | {total / rate / workers / 86400:.1f} |")
+        print(f"| {workers} | {total / rate / workers / 86400:.2f} |")
 
 
 def write_tiles(folder: Path, scene: Path, side: int, count: int) -> tuple[Path, list[Path]]:

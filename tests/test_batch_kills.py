@@ -18,7 +18,9 @@ import pytest
 import rasterio
 from builders import cut_tile, model_for
 
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapted import save_model
+from hsi_geo.tasks.cluster import local_cluster
 from hsi_geo.tiling import Window
 
 pytestmark = pytest.mark.slow  # each starts a cluster or two
@@ -140,6 +142,13 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def require_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
+
+
+def test_workers_keep_torchs_memory_and_heed_threads() -> None:
+    with local_cluster(1, 3, SilentReporter()) as client:
+        (found,) = client.run(lambda: dict(os.environ)).values()
+    assert "MALLOC_TRIM_THRESHOLD_" not in found
+    assert found["OMP_NUM_THREADS"] == "3"
 
 
 def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import signal
 import time
 import uuid
@@ -39,6 +40,10 @@ RETRIES, PATIENCE_S = 1, 15
 #: between a worker's news of one job.
 SUBMITTED, LOOK_S, NEWS_S = 1000, 0.02, 1.0
 
+#: With this variable, which Dask sets, torch hands its memory back to the system after each product
+#: and gets it again page by page: maps take more than twice as long.
+TRIMMING = "MALLOC_TRIM_THRESHOLD_"
+
 #: Where Dask's dashboard is shown, or at another port if this one is taken.
 DASHBOARD = "127.0.0.1:8787"
 
@@ -52,10 +57,15 @@ def default_workers(threads: int, max_memory: int) -> int:
 @contextmanager
 def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Client]:
     """Workers on this machine, each a process that does one job at a time."""
+    environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     settings = {
         # A worker is given what it can begin at once: no bystander falls with it.
         "distributed.scheduler.worker-saturation": 1.0,
-        "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
+        "distributed.nanny.pre-spawn-environ": {
+            **environment,
+            TRIMMING: None,  # leaves it unset
+            "OMP_NUM_THREADS": threads,
+        },
     }
     with dask.config.set(settings), _silent(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Port .* is already in use")
@@ -91,10 +101,15 @@ def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
                 hint="start one with: dask scheduler, and give its address such as tcp://host:8786",
             ) from error
         with client:
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            reporter.log(f"{_counted(workers)} of {address}{_dashboard(client)}")
+            workers = list(client.scheduler_info(n_workers=-1)["workers"])
+            reporter.log(f"{_counted(len(workers))} of {address}{_dashboard(client)}")
             if not workers:
                 reporter.warning("the scheduler has no workers yet: tiles wait for the first one")
+            elif any(client.run(os.getenv, TRIMMING, workers=workers[:1]).values()):
+                reporter.warning(
+                    f"the workers have {TRIMMING} set, which makes maps take twice as long; "
+                    "docs/batch.md tells how to unset it"
+                )
             yield client
 
 
