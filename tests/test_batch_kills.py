@@ -144,7 +144,8 @@ def require_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-def test_workers_keep_torchs_memory_and_heed_threads() -> None:
+def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a user's own would count
     with local_cluster(1, 3, SilentReporter()) as client:
         (found,) = client.run(lambda: dict(os.environ)).values()
     assert "MALLOC_TRIM_THRESHOLD_" not in found
