@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": "Pre-train the network on scenes without labels.",
     "adapt": "Adapt a model to a scene from a few shots.",
     "predict": "Map a scene with an adapted model.",
+    "batch": "Map many tiles with an adapted model, on Dask.",
     "assess": "Compare a map with reference labels.",
     "suggest": "Find where the next shots would help most.",
     "benchmark": "Compare with the classical methods on labelled scenes.",
@@ -62,8 +63,9 @@ class LazyGroup(click.Group):
             raise
         except HsiGeoError as error:
             reporting.tell_error(ctx, error.message, error.hint, error.code)
-        except KeyboardInterrupt:
-            reporting.tell_error(ctx, "interrupted, nothing was written", "", "interrupted")
+        except KeyboardInterrupt as interrupt:
+            what = str(interrupt) or "interrupted, nothing was written"
+            reporting.tell_error(ctx, what, "", "interrupted")
             ctx.exit(INTERRUPTED)
         except MemoryError:
             reporting.tell_error(

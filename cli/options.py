@@ -104,9 +104,8 @@ max_memory = click.option(
     help="For strips of the scene while mapping.",
 )
 
-#: What is written beside the map, and where.
-_MAP = (
-    aoi,
+#: What is written beside the map, and in how much memory.
+_BESIDE_MAP = (
     click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
     click.option(
         "--probabilities", is_flag=True, help="Also write MAP_probabilities.tif (a band a class)."
@@ -146,8 +145,13 @@ def styled(labels: str, how: dict[str, Any]) -> Any:
 
 
 def map_options() -> Decorator:
-    """What is written beside the map."""
-    return _all(_MAP)
+    """What is mapped, and what is written beside it."""
+    return _all((aoi, *_BESIDE_MAP))
+
+
+def beside_map(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is written beside a map."""
+    return _all(_BESIDE_MAP)(command)
 
 
 def common() -> Decorator:

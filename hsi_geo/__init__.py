@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hsi_geo.io.shots import read_shots
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.assess import assess
+    from hsi_geo.tasks.batch import batch
     from hsi_geo.tasks.classify import classify
     from hsi_geo.tasks.demo import demo
     from hsi_geo.tasks.predict import predict
@@ -31,6 +32,7 @@ _HOMES = {
     "ValidPatchSampler": "hsi_geo.io.samplers",
     "adapt": "hsi_geo.tasks.adapt",
     "assess": "hsi_geo.tasks.assess",
+    "batch": "hsi_geo.tasks.batch",
     "classify": "hsi_geo.tasks.classify",
     "demo": "hsi_geo.tasks.demo",
     "open_scene": "hsi_geo.io.scene",
@@ -48,6 +50,7 @@ __all__ = [
     "ValidPatchSampler",
     "adapt",
     "assess",
+    "batch",
     "classify",
     "demo",
     "open_scene",

@@ -107,3 +107,15 @@ class MissingPackageError(HsiGeoError, ImportError):
     """A package that this job needs is not installed."""
 
     code = "missing-package"
+
+
+class ClusterError(HsiGeoError, ConnectionError):
+    """The workers cannot be reached, or not any longer."""
+
+    code = "cluster"
+
+
+class BatchError(HsiGeoError, RuntimeError):
+    """Some tiles of a batch were not mapped."""
+
+    code = "batch"

@@ -13,13 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
+import rasterio.windows
+import torch
 import xarray as xr
 from affine import Affine
 from click.testing import CliRunner, Result
 from hsi_geo.cli.main import group
 
-from hsi_geo.io.scene import read_window
-from hsi_geo.tiling import Window
+from hsi_geo.io.scene import bands_of, open_scene, read_window, spectral_view
+from hsi_geo.io.shots import LandClass
+from hsi_geo.models.classifier import Classifier, Spectral
+from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.tasks.adapted import AdaptedModel
+from hsi_geo.tiling import Tiling, Window
 
 Array = npt.NDArray[Any]
 
@@ -113,6 +120,59 @@ def physical(scene: xr.DataArray) -> tuple[Array, Array]:
 
 
 CENTRES = (462.0, 551.5, 640.25, 1649.0)
+
+
+def cut_tile(source: Path, path: Path, window: Window) -> Path:
+    """Write a part of a GeoTIFF, in its place."""
+    with rasterio.open(source) as file:
+        part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        kept = {key: value for key, value in file.profile.items() if "block" not in key}
+        profile = {
+            **kept,
+            "height": window.height,
+            "width": window.width,
+            "transform": file.window_transform(part),
+        }
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(file.read(window=part))
+            for band in file.indexes:
+                target.update_tags(band, **file.tags(band))
+    return path
+
+
+# Models ---------------------------------------------------------------------------------------
+
+SIZE, STRIDE = 8, 4
+
+
+def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5) -> AdaptedModel:
+    """Random weights, so that neighbouring pixels and windows disagree as much as they can."""
+    torch.manual_seed(seed)
+    config = S2FormerConfig(window_px=SIZE, width=16, depth=1, heads=2)
+    classifier = Classifier(config, classes).eval()
+    torch.nn.init.normal_(classifier.head.weight, std=1.0)
+    view = spectral_view(open_scene(scene))
+    bands = bands_of(view)
+    image = view.values.astype(np.float32)
+    learnt = learn_whitening([(image, np.ones(image.shape[1:], bool))])
+    table = tuple(LandClass(i, f"class {i}", "#0a1b2c", None) for i in range(1, classes + 1))
+    record = {
+        "seed": 0,
+        "shots": {c.name: 4 for c in table},
+        "accuracy": {
+            "oa": None,
+            "interval95": None,
+            "pixels": 0,
+            "features": 0,
+            "method": "not estimated: weights are random",
+        },
+        "found": {},
+        "parameters": {},
+        "hashes": {},
+        "versions": {},
+    }
+    spectral = Spectral(bands.centres_nm, bands.fwhm_nm, learnt)
+    return AdaptedModel(classifier, spectral, table, Tiling(SIZE, stride), record)
 
 
 # The command line -----------------------------------------------------------------------------

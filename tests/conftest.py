@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
-import rasterio.windows
 import shapely
 import torch
 from affine import Affine
+from builders import cut_tile
 from hypothesis import settings
 
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tiling import Window
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 
@@ -210,16 +211,7 @@ def recorder() -> Recorder:
 @pytest.fixture
 def halves(planted: Planted, tmp_path: Path) -> list[Path]:
     """The usual planted scene cut in two files side by side, ``west.tif`` and ``east.tif``."""
-    paths = []
-    for name, first, width in (("west", 0, 21), ("east", 21, 32)):
-        path = tmp_path / f"{name}.tif"
-        with rasterio.open(planted.path) as source:
-            window = rasterio.windows.Window(first, 0, width, source.height)
-            profile = {**source.profile, "width": width}
-            profile["transform"] = source.window_transform(window)
-            with rasterio.open(path, "w", **profile) as target:
-                target.write(source.read(window=window))
-                for band in source.indexes:
-                    target.update_tags(band, **source.tags(band))
-        paths.append(path)
-    return paths
+    return [
+        cut_tile(planted.path, tmp_path / f"{name}.tif", Window(0, first, 37, width))
+        for name, first, width in (("west", 0, 21), ("east", 21, 32))
+    ]

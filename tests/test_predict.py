@@ -14,57 +14,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
-import rasterio.windows
 import shapely
 import torch
 from affine import Affine
-from builders import repeated
+from builders import SIZE, STRIDE, cut_tile, model_for, repeated
 
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
-from hsi_geo.io.scene import bands_of, open_scene, spectral_view
-from hsi_geo.io.shots import LandClass
-from hsi_geo.models.classifier import Classifier, Spectral, band_map
+from hsi_geo.io.scene import open_scene, spectral_view
+from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.s2former import S2FormerConfig
-from hsi_geo.models.whitening import Whitening, learn_whitening
+from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, save_model
 from hsi_geo.tasks.predict import MapResult, predict
 from hsi_geo.tasks.statistics import learn_spectral
-from hsi_geo.tiling import Tiling
+from hsi_geo.tiling import Window
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
-
-SIZE, STRIDE = 8, 4
-
-
-def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5) -> AdaptedModel:
-    """Random weights, so that neighbouring pixels and windows disagree as much as they can."""
-    torch.manual_seed(seed)
-    config = S2FormerConfig(window_px=SIZE, width=16, depth=1, heads=2)
-    classifier = Classifier(config, classes).eval()
-    torch.nn.init.normal_(classifier.head.weight, std=1.0)
-    view = spectral_view(open_scene(scene))
-    bands = bands_of(view)
-    image = view.values.astype(np.float32)
-    learnt = learn_whitening([(image, np.ones(image.shape[1:], bool))])
-    table = tuple(LandClass(i, f"class {i}", "#0a1b2c", None) for i in range(1, classes + 1))
-    record = {
-        "seed": 0,
-        "shots": {c.name: 4 for c in table},
-        "accuracy": {
-            "oa": None,
-            "interval95": None,
-            "pixels": 0,
-            "features": 0,
-            "method": "not estimated: weights are random",
-        },
-        "found": {},
-        "parameters": {},
-        "hashes": {},
-        "versions": {},
-    }
-    spectral = Spectral(bands.centres_nm, bands.fwhm_nm, learnt)
-    return AdaptedModel(classifier, spectral, table, Tiling(SIZE, stride), record)
 
 
 def map_of(result: MapResult) -> npt.NDArray[np.uint8]:
@@ -150,18 +116,7 @@ def test_a_cut_scene_gives_the_same_map_inside_its_margin(
     model = model_for(planted.path)
     whole = run(planted.path, model)
     cut = tmp_path / "cut.tif"
-    with rasterio.open(planted.path) as source:
-        window = rasterio.windows.Window(col, row, source.width - col, source.height - row)
-        profile = {
-            **source.profile,
-            "height": source.height - row,
-            "width": source.width - col,
-            "transform": source.window_transform(window),
-        }
-        with rasterio.open(cut, "w", **profile) as target:
-            target.write(source.read(window=window))
-            for band in source.indexes:
-                target.update_tags(band, **source.tags(band))
+    cut_tile(planted.path, cut, Window(row, col, 37 - row, 53 - col))
     part = run(cut, model)
     top, left = (SIZE if row else 0), (SIZE if col else 0)
     expected = whole[row + top :, col + left :]

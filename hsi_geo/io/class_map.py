@@ -141,7 +141,7 @@ class MapWriter:
         wide = len(self.classes) > 255
         self._start(self.paths.classes, 1, "uint16" if wide else "uint8", NO_CLASS)
         if not wide:
-            table = {c.id: (*_rgb(c.color), 255) for c in self.classes}
+            table = {c.id: (*rgb(c.color), 255) for c in self.classes}
             self._open[self.paths.classes].write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **table})
         if self.paths.confidence is not None:
             self._start(self.paths.confidence, 1, "uint8", NO_PERCENT)
@@ -242,7 +242,13 @@ class MapWriter:
 def aux_xml(classes: ClassTable) -> str:
     """GDAL's sidecar with category names and a raster attribute table for band 1."""
     root = ET.Element("PAMDataset")
-    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    add_names(ET.SubElement(root, "PAMRasterBand", band="1"), classes)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def add_names(band: ET.Element, classes: ClassTable) -> None:
+    """Category names and attribute table, as a band of GDAL's PAM or VRT holds them."""
     names = ET.SubElement(band, "CategoryNames")
     for name in ("", *(c.name for c in classes)):
         ET.SubElement(names, "Category").text = name
@@ -257,10 +263,8 @@ def aux_xml(classes: ClassTable) -> str:
         ET.SubElement(field, "Usage").text = str(usage)
     for index, c in enumerate(classes):
         row = ET.SubElement(table, "Row", index=str(index))
-        for value in (c.id, c.name, *_rgb(c.color)):
+        for value in (c.id, c.name, *rgb(c.color)):
             ET.SubElement(row, "F").text = str(value)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def qgis_style(classes: ClassTable) -> str:
@@ -293,7 +297,8 @@ def _draft(path: Path) -> Path:
     return path.with_name(path.name + ".draft")
 
 
-def _rgb(color: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of ``#rrggbb``."""
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
     return red, green, blue
 

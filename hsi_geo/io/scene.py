@@ -17,7 +17,7 @@ from pyproj import CRS
 
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
-from hsi_geo.io.readers import read_scene
+from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
@@ -58,7 +58,11 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     """
     if isinstance(path, xr.DataArray):
         return path
-    file = read_scene(path)
+    return scene_of(read_scene(path), wavelengths=wavelengths)
+
+
+def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:
+    """A file that was described before as `open_scene` gives it; same arguments and errors."""
     if wavelengths is not None:
         bands = bands_from_option(wavelengths, file.band_count, file.good)
     elif file.bands is not None:
@@ -253,7 +257,7 @@ def physical(
     stored: npt.NDArray[Any], scene: xr.DataArray
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Physical values of (C, height, width) stored ones; see `read_window_and_gaps`."""
-    present = _present(stored, _per_band(scene, "_FillValue"))
+    present = has_values(stored, _per_band(scene, "_FillValue"))
     if np.issubdtype(stored.dtype, np.floating):
         stored = np.where(present, stored, 0)  # NaN and what float32 cannot hold
     image = stored.astype(np.float32)
@@ -270,10 +274,18 @@ def physical(
     return image, valid, present.any(axis=(1, 2))
 
 
-def _present(
+def has_values(
     stored: npt.NDArray[Any], nodata: npt.NDArray[np.float64] | None
 ) -> npt.NDArray[np.bool_]:
-    """(C, h, w) True where a band has data."""
+    """Where there is data, by the rule of `read_window`.
+
+    Args:
+        stored: (C, height, width).
+        nodata: (C,) stored values that mean no data, NaN where none is declared; None for none.
+
+    Returns:
+        (C, height, width) True where a band has data.
+    """
     floating = np.issubdtype(stored.dtype, np.floating)
     present = np.abs(stored) < ABSURD if floating else np.ones(stored.shape, bool)
     if len(stored) >= MANY_BANDS:

@@ -11,9 +11,14 @@ from pathlib import Path
 
 from hsi_geo.errors import OutputError, OutputExistsError
 
+#: That `tempfile` puts at the end of a name.
+RANDOM_LETTERS = 8
+
 
 @contextmanager
-def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Path]]:
+def staged(
+    finals: Iterable[Path], *, overwrite: bool, name: str = ""
+) -> Iterator[dict[Path, Path]]:
     """Write files under temporary names and rename them when all of them are whole.
 
     The temporary names lie in a hidden folder beside the final ones, so that renaming never
@@ -24,6 +29,7 @@ def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Pa
     Args:
         finals: Paths to write, all in one folder; none is fine.
         overwrite: Replace files that are there.
+        name: Of the job, so that `sweep` finds what it leaves behind when it is killed.
 
     Yields:
         Temporary path for each final path, with the same file name.
@@ -49,7 +55,7 @@ def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Pa
                 f"output '{target}' is already there", hint="choose another, or give --overwrite"
             )
     try:
-        stage = Path(tempfile.mkdtemp(prefix=".hsi-geo-", dir=folder))
+        stage = Path(tempfile.mkdtemp(prefix=_prefix(name), dir=folder))
     except OSError as error:
         raise OutputError(
             f"output folder '{folder}' cannot be written to ({error.strerror})",
@@ -69,6 +75,20 @@ def staged(finals: Iterable[Path], *, overwrite: bool) -> Iterator[dict[Path, Pa
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed jobs of these names left in a folder; whoever still writes there fails."""
+    left: dict[str, list[Path]] = {}
+    for path in folder.glob(".hsi-geo-*"):
+        left.setdefault(path.name[:-RANDOM_LETTERS], []).append(path)
+    for name in names:
+        for path in left.get(_prefix(name), []):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _prefix(name: str) -> str:
+    return f".hsi-geo-{name}-" if name else ".hsi-geo-"
 
 
 def make_folder(folder: Path) -> bool:

@@ -7,22 +7,26 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.area import area_mask, read_area
 from hsi_geo.io.class_map import MapPaths, MapWriter
+from hsi_geo.io.mosaic import Surroundings
 from hsi_geo.io.scene import (
     SomeScene,
     bands_of,
     grid_of,
     name_of,
     open_scene,
+    read_window,
     require_upright,
     spectral_view,
 )
@@ -173,8 +177,22 @@ def write_map(
     device: str = "auto",
     threads: int | None = None,
     reporter: Reporter,
+    around: Surroundings | None = None,
+    more_hashes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Map a scene to files that nobody else looks at yet.
+
+    Args:
+        scene: The scene.
+        model: Maps it.
+        paths: To write.
+        model_hash: For the record.
+        options: See `predict`.
+        device: See `predict`.
+        threads: See `predict`.
+        reporter: See `predict`.
+        around: The scene amid its neighbours, which windows look at beyond its rim.
+        more_hashes: For the record.
 
     Returns:
         The record that was written as JSON.
@@ -193,20 +211,58 @@ def write_map(
     with computing(device, threads) as on, MapWriter(paths, grid, model.classes) as writer:
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
         network = LatticeNetwork.of(model.classifier, bands, model.tiling.stride_px, on)
-        sliding = SlidingWindow(view, model.tiling, network, len(model.classes))
-        strips = Strips(
-            sliding,
-            options.max_memory,
-            lambda window: None if area is None else area_mask(area, grid, window),
-        )
-        _map_strips(strips, writer, grid, reporter)
+        seen = view if around is None else spectral_view(around.scene)
+        sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
+        asked = partial(_asked, area, grid_of(seen), around)
+        part = _Part(grid.window)
+        if around is not None:
+            part = _Part(around.core, view if around.overlapped else None)
+        _map_strips(Strips(sliding, options.max_memory, asked), writer, part, reporter)
         record = _record(scene, model, model_hash, options, writer.counts)
+        record["hashes"] |= more_hashes or {}
         writer.write_record(record)
     return record
 
 
-def _map_strips(strips: Strips, writer: MapWriter, grid: Grid, reporter: Reporter) -> None:
-    pixels, done = grid.height * grid.width, 0
+def _asked(
+    area: shapely.Geometry | None, grid: Grid, around: Surroundings | None, window: Window
+) -> npt.NDArray[np.bool_] | None:
+    """Which pixels of a window are asked for, None for all."""
+    mask = None if around is None else around.core_mask(window)
+    if area is None:
+        return mask
+    inside = area_mask(area, grid, window)
+    return inside if mask is None else inside & mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is written of that which the strips read.
+
+    Attributes:
+        core: The pixels, counted in what the strips read.
+        own: (C, height, width) view that tells where the core has data of its own; None if what
+            was read tells.
+    """
+
+    core: Window
+    own: xr.DataArray | None = None
+
+    def cut(
+        self, window: Window, probabilities: npt.NDArray[np.float32]
+    ) -> tuple[Window, npt.NDArray[np.float32]]:
+        """A window's pixels inside the core, counted in the core; maybe none."""
+        moved = window.relative_to(self.core)
+        inside = moved.clip(*self.core.shape)
+        rows, cols = inside.relative_to(moved).slices
+        kept = probabilities[:, rows, cols]
+        if self.own is not None and kept.size:
+            kept = np.where(read_window(self.own, inside)[1], kept, np.float32(0.0))
+        return inside, kept
+
+
+def _map_strips(strips: Strips, writer: MapWriter, part: _Part, reporter: Reporter) -> None:
+    pixels, done = part.core.height * part.core.width, 0
     if pixels >= LONG_PX:
         plan = strips.plan
         reporter.log(
@@ -218,9 +274,11 @@ def _map_strips(strips: Strips, writer: MapWriter, grid: Grid, reporter: Reporte
             wanted = strips.wanted(window)
             here = valid if wanted is None else valid & wanted
             _require_classes(probabilities, here, window)
-            write(window, np.where(here, probabilities, np.float32(0.0)))
-            done += window.height * window.width
-            reporter.progress("map", done, pixels)
+            inside, kept = part.cut(window, np.where(here, probabilities, np.float32(0.0)))
+            if kept.size:
+                write(inside, kept)
+                done += inside.height * inside.width
+                reporter.progress("map", done, pixels)
 
 
 def _require_classes(

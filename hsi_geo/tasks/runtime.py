@@ -83,7 +83,7 @@ def scene_hash(scene: xr.DataArray) -> str:
         "size": status.st_size if status else None,
         "mtime_ns": status.st_mtime_ns if status else None,
     }
-    return _sha256(json.dumps(header, sort_keys=True).encode())
+    return text_hash(json.dumps(header, sort_keys=True))
 
 
 def shots_hash(shots: Shots) -> str:
@@ -95,7 +95,7 @@ def shots_hash(shots: Shots) -> str:
             shots.frame["class_id"], shots.frame.geometry.to_wkb(), strict=True
         )
     ]
-    return _sha256("\n".join(lines).encode())
+    return text_hash("\n".join(lines))
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
@@ -104,8 +104,9 @@ def file_hash(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def text_hash(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""``hsi-geo batch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options, reporting
+from .printing import pairs, table
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.batch import BatchResult
+
+STATES = ("mapped", "unchanged", "failed")
+
+
+@click.command(name="batch")
+@click.argument("tiles", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.option(
+    "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the maps; each keeps its tile's name.",
+)
+@click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="A Dask scheduler of your own; without it, workers start on this machine.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes on this machine; by default as many as cores and memory allow.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of each worker.",
+)
+@click.option(
+    "--no-halo",
+    "halo",
+    is_flag=True,
+    default=True,
+    flag_value=False,
+    help="Map each tile as if it had no neighbours: seams may show.",
+)
+@options.beside_map
+@options.wavelengths
+@options.device
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Map every tile anew, and replace maps that no batch made.",
+)
+@options.progress
+def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **how: Any) -> None:
+    """Map many TILES with an adapted model.
+
+    TILES are scenes, globs, folders, text files with a path a line, VRT mosaics or STAC item
+    collections. Give the same command again after an interruption: only tiles without a map, or
+    that have changed, are mapped. Exit code 1 tells that some tiles could not be mapped.
+    """
+    from hsi_geo.errors import BatchError
+    from hsi_geo.tasks.batch import batch
+
+    result = batch(tiles, model, out, reporter=reporting.reporter(progress), **how)
+    print_batch(result)
+    reporting.tell_result(
+        progress, result.outputs, tiles={state: result.count(state) for state in STATES}
+    )
+    failed = result.count("failed")
+    if failed:
+        raise BatchError(
+            f"{failed} of {len(result.outcomes)} tiles were not mapped",
+            hint=f"'{result.outputs['log']}' tells why",
+        )
+
+
+def print_batch(result: BatchResult) -> None:
+    """What was written, the areas of the classes, and how many tiles came through."""
+    click.echo(pairs(list(result.outputs.items())))
+    click.echo()
+    mapped = max(1, sum(area.pixels for area in result.areas))
+    rows = [("class", "id", "pixels", "share", "area (ha)")]
+    for area in result.areas:
+        hectares = "" if area.hectares is None else f"{area.hectares:.2f}"
+        share = f"{100 * area.pixels / mapped:.1f} %"
+        rows.append((area.name, str(area.id), str(area.pixels), share, hectares))
+    click.echo(table(rows))
+    click.echo()
+    counted = [(state, str(result.count(state))) for state in STATES]
+    seconds = sum(outcome.seconds for outcome in result.outcomes.values())
+    click.echo(table([("tiles", ""), *counted, ("worker seconds", f"{seconds:.1f}")]))

@@ -1,0 +1,166 @@
+"""How batches scale, what a tile costs beside its work, and what a continent takes: docs/batch.md.
+
+    python examples/batch_rates.py [--side 2] [--small 1000]
+
+Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the shipped
+network by one worker, by two, and, as one scene, by `predict` with two threads. Then SMALL tiles of
+16 x 16 pixels are mapped one after the other without a batch and by a batch of one worker. Times
+count from the first map that is begun to the last that is there: starting a cluster is told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from hsi_geo import adapt, batch, predict
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adapt import DEFAULT_RECIPE
+from hsi_geo.tasks.adapted import load_model
+from hsi_geo.tasks.demo import write_inputs
+
+TILES = 8
+SMALL_PX = 16
+
+#: Of the continent: its area and the side of its pixels.
+CONTINENT_KM2, PIXEL_M = 10_000_000, 30
+WORKERS = (1, 10, 100)
+
+
+class Stopwatch(SilentReporter):
+    """Knows when the first tile was begun and when the last one was there."""
+
+    def __init__(self) -> None:
+        self.begun = self.ended = time.perf_counter()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """See `hsi_geo.progress.Reporter`."""
+        now = time.perf_counter()
+        if stage == "look at tiles":
+            self.begun = now
+        elif stage == "map":
+            self.ended = now
+
+    @property
+    def seconds(self) -> float:
+        """From the one to the other."""
+        return self.ended - self.begun
+
+
+def main() -> None:
+    """Prepare once, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=2)
+    parser.add_argument("--small", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
+        folder = Path(name)
+        scene, shots, _ = write_inputs(folder)
+        model = folder / "model.safetensors"
+        recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, sooner
+        adapt(scene, shots, out=model, recipe=recipe)
+        pixels, rate = show_scaling(folder, scene, model, options.side)
+        show_overhead(folder, scene, model, options.small)
+        show_continent(rate, pixels)
+
+
+def show_scaling(folder: Path, scene: Path, model: Path, side: int) -> tuple[int, float]:
+    """Print rates; pixels of a tile, and pixels per second of one worker."""
+    whole, tiles = write_tiles(folder, scene, side, TILES)
+    with rasterio.open(tiles[0]) as file:
+        pixels = file.width * file.height
+    started = time.perf_counter()
+    predict(whole, model, out=folder / "whole_map.tif", threads=2)
+    found = {"predict, 2 threads": TILES * pixels / (time.perf_counter() - started)}
+    for workers in (1, 2):
+        watch, started = Stopwatch(), time.perf_counter()
+        batch(tiles, model, folder / f"maps{workers}", workers=workers, reporter=watch)
+        beside = time.perf_counter() - started - watch.seconds
+        found[f"batch, {workers} workers"] = TILES * pixels / watch.seconds
+        print(f"{workers} workers: {watch.seconds:.1f} s, starting and ending {beside:.1f} s")
+    for contender, rate in found.items():
+        print(f"{contender}: {rate / 1e3:.1f} kpx/s")
+    reference, one, two = found.values()
+    print(f"2 workers are {two / one:.2f} times 1 worker, {two / reference:.2f} times predict")
+    return pixels, one
+
+
+def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
+    """Print what a tile costs beside what `predict` takes for it."""
+    tiles = write_small(folder / "small", scene, count)
+    adapted = load_model(model)
+    (folder / "alone").mkdir()
+    started = time.perf_counter()
+    for tile in tiles[: max(1, count // 5)]:
+        predict(tile, adapted, out=folder / "alone" / tile.name, threads=1)
+    alone = (time.perf_counter() - started) / max(1, count // 5)
+    watch, started = Stopwatch(), time.perf_counter()
+    batch(tiles, model, folder / "maps", workers=1, halo=False, reporter=watch)
+    everything = (time.perf_counter() - started) / count
+    print(
+        f"{count} tiles of {SMALL_PX} x {SMALL_PX}: predict {1e3 * alone:.0f} ms a tile, batch "
+        f"{1e3 * watch.seconds / count:.0f} ms, with headers, areas, index, start and end "
+        f"{1e3 * everything:.0f} ms: {1e3 * (everything - alone):.0f} ms beside the work"
+    )
+
+
+def show_continent(rate: float, pixels: int) -> None:
+    """Print a table of days."""
+    total = CONTINENT_KM2 * 1e6 / PIXEL_M**2
+    print(
+        f"\n{CONTINENT_KM2 / 1e6:.0f} million km2 at {PIXEL_M} m: {total / 1e9:.1f} thousand million"
+        f" pixels, at {rate / 1e3:.1f} kpx/s and worker\n\n| workers | days |\n|---|---|"
+    )
+    for workers in WORKERS:
+        print(f"| {workers} | {total / rate / workers / 86400:.2f} |")
+
+
+def write_tiles(folder: Path, scene: Path, side: int, count: int) -> tuple[Path, list[Path]]:
+    """One scene, and the same cut into tiles side by side."""
+    with rasterio.open(scene) as file:
+        cube, tags, profile = file.read(), [file.tags(b) for b in file.indexes], file.profile
+    for key in ("blockxsize", "blockysize"):
+        profile.pop(key, None)
+    tile = np.tile(cube, (1, side, side))
+    whole = folder / "whole.tif"
+    write(whole, np.tile(tile, (1, 1, count)), profile, tags, 0)
+    paths = [folder / f"tile{index}.tif" for index in range(count)]
+    for index, path in enumerate(paths):
+        write(path, tile, profile, tags, index * tile.shape[2])
+    return whole, paths
+
+
+def write_small(folder: Path, scene: Path, count: int) -> list[Path]:
+    """Many tiles with the same pixels, far from each other."""
+    folder.mkdir()
+    with rasterio.open(scene) as file:
+        cube, tags, profile = file.read(), [file.tags(b) for b in file.indexes], file.profile
+    paths = [folder / f"{index}.tif" for index in range(count)]
+    for index, path in enumerate(paths):
+        write(path, cube[:, :SMALL_PX, :SMALL_PX], profile, tags, 100 * index)
+    return paths
+
+
+def write(
+    path: Path, cube: np.ndarray, profile: dict[str, object], tags: list[dict[str, str]], col: int
+) -> None:
+    """A scene that lies so many columns to the right."""
+    transform = profile["transform"]
+    assert isinstance(transform, Affine)
+    moved = transform @ Affine.translation(col, 0)
+    shape = {"height": cube.shape[1], "width": cube.shape[2], "transform": moved}
+    with rasterio.open(path, "w", **{**profile, **shape}) as file:
+        file.write(cube)
+        for band, own in enumerate(tags, start=1):
+            file.update_tags(band, **own)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,341 @@
+"""Many tiles, one model: maps that fit together, made by Dask's workers and never twice."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsi_geo.errors import HsiGeoError, MissingPackageError
+from hsi_geo.io.class_map import MapPaths
+from hsi_geo.io.map_index import PlacedMap
+from hsi_geo.io.staging import make_folder, sweep
+from hsi_geo.io.tile_list import ListedTile, list_tiles
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.batch_outputs import (
+    ClassArea,
+    MappedTile,
+    area_jobs,
+    place_maps,
+    summed,
+    write_log,
+    write_overview,
+)
+from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions
+from hsi_geo.tasks.runtime import file_hash
+from hsi_geo.tasks.tiles import (
+    FAILED,
+    MAPPED,
+    PENDING,
+    UNCHANGED,
+    Outcome,
+    Settings,
+    Tile,
+    TileJob,
+    describe_tile,
+    failure,
+    map_tile,
+    neighbours,
+    sentence,
+    standing_job,
+    tile_areas,
+    tile_job,
+)
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: What the optional packages are for; `pip install 'hsi-geo[batch]'` brings all.
+PACKAGES = ("distributed", "pystac")
+
+SomeTiles = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """What a batch left.
+
+    Attributes:
+        folder: That holds the maps.
+        maps: Of each tile, in their order, whether it was mapped or not.
+        outcomes: What became of each tile.
+        areas: Of each class.
+        outputs: Name and path of what was written beside the maps.
+    """
+
+    folder: Path
+    maps: Mapping[str, Path]
+    outcomes: Mapping[str, Outcome]
+    areas: Sequence[ClassArea]
+    outputs: Mapping[str, Path]
+
+    def count(self, state: str) -> int:
+        """Tiles in a state: mapped, unchanged, failed or pending."""
+        return sum(outcome.state == state for outcome in self.outcomes.values())
+
+
+def batch(
+    tiles: SomeTiles,
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    threads: int = 1,
+    halo: bool = True,
+    wavelengths: str | None = None,
+    confidence: bool = False,
+    probabilities: bool = False,
+    overwrite: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
+    device: str = "auto",
+    reporter: Reporter | None = None,
+) -> BatchResult:
+    """Map many tiles with an adapted model, on this machine or on a Dask cluster.
+
+    A tile whose map is there already is left alone, unless the tile, a neighbour, the model or a
+    parameter has changed; so the same call goes on after whatever stopped it. A tile that cannot be
+    mapped is told in the result and stops no other.
+
+    A script that calls this needs ``if __name__ == "__main__":``, as Python starts the workers by
+    importing it.
+
+    Args:
+        tiles: Scenes, globs, folders, text files with a path a line, VRT mosaics, STAC item
+            collections, or several of them.
+        model: The file that `adapt` wrote; workers read it under the same path.
+        out: Folder for the maps, made if need be; each keeps its tile's name.
+        scheduler: Address of a Dask scheduler; None starts workers on this machine.
+        workers: On this machine; None takes as many as cores and memory allow.
+        threads: Of each worker.
+        halo: Let windows at a tile's rim look at its neighbours, so that maps have no seams.
+        wavelengths: See `open_scene`.
+        confidence: Also write ``MAP_confidence.tif``.
+        probabilities: Also write ``MAP_probabilities.tif``.
+        overwrite: Map every tile anew, and replace maps that no batch made.
+        max_memory: Bytes that blocks of a tile may take together.
+        device: "auto", "cpu" or "cuda".
+        reporter: Receives progress and messages.
+
+    Returns:
+        What became of each tile, and what was written beside the maps.
+
+    Raises:
+        HsiGeoError: If no tile can be looked for, or the cluster is lost; maps that are done stay.
+    """
+    _require_packages()
+    from hsi_geo.tasks.cluster import default_workers, local_cluster, remote_cluster
+
+    reporter = reporter or LoggingReporter()
+    path = Path(model).absolute()
+    adapted = load_model(path)
+    settings = Settings(
+        str(path),
+        file_hash(path),
+        MapOptions(confidence, probabilities, None, overwrite, max_memory),
+        _found_anywhere(wavelengths),
+        halo,
+        device,
+        threads,
+    )
+    listed = list_tiles([tiles] if isinstance(tiles, str | os.PathLike) else tiles)
+    folder = Path(out).absolute()
+    paths = place_maps(listed, folder, settings.options)
+    make_folder(folder)
+    cluster: AbstractContextManager[Client]
+    if scheduler is not None:
+        cluster = remote_cluster(scheduler, reporter)
+    else:
+        count = min(workers or default_workers(threads, max_memory), len(listed))
+        cluster = local_cluster(count, threads, reporter)
+    return _Batch(listed, paths, folder, adapted, settings, reporter).run(cluster)
+
+
+def _require_packages() -> None:
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(
+                f"batches need the package {package}, which is not installed",
+                hint="run: pip install 'hsi-geo[batch]'",
+            )
+
+
+def _found_anywhere(wavelengths: str | None) -> str | None:
+    """A file's path so that workers elsewhere find it, too."""
+    if wavelengths is not None and Path(wavelengths).is_file():
+        return str(Path(wavelengths).absolute())
+    return wavelengths
+
+
+class _Batch:
+    """One run, from the list of tiles to what lies in the folder."""
+
+    def __init__(
+        self,
+        listed: Sequence[ListedTile],
+        paths: Sequence[MapPaths],
+        folder: Path,
+        model: AdaptedModel,
+        settings: Settings,
+        reporter: Reporter,
+    ) -> None:
+        self.listed = listed
+        self.paths = paths
+        self.folder = folder
+        self.model = model
+        self.settings = settings
+        self.reporter = reporter
+        self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
+        self.outcomes = [Outcome(PENDING)] * len(listed)
+        self.jobs: dict[int, TileJob] = {}
+
+    def run(self, cluster: AbstractContextManager[Client]) -> BatchResult:
+        """All steps; what is mapped stays and is logged however they end."""
+        try:
+            try:
+                with cluster as client:
+                    self._describe(client)
+                    self._map(client)
+                    maps = self._done()
+                    areas = self._areas(client, maps)
+            finally:
+                self._close()
+        except KeyboardInterrupt as interrupt:
+            done = self._count(MAPPED, UNCHANGED)
+            raise KeyboardInterrupt(
+                f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
+                "command maps the rest"
+            ) from interrupt
+        outputs = write_overview(self.folder, maps, self.model.classes, self.reporter)
+        names = [tile.path for tile in self.listed]
+        return BatchResult(
+            self.folder,
+            dict(zip(names, (paths.classes for paths in self.paths), strict=True)),
+            dict(zip(names, self.outcomes, strict=True)),
+            areas,
+            outputs,
+        )
+
+    def _count(self, *states: str) -> int:
+        return sum(outcome.state in states for outcome in self.outcomes)
+
+    def _close(self) -> None:
+        """Count what workers finished unheard, remove what they left half done, write the log."""
+        for index, job in self.jobs.items():
+            pending = self.outcomes[index].state == PENDING
+            if pending and standing_job(job.paths) == job.hashes["job"]:
+                self.outcomes[index] = Outcome(MAPPED)
+        ends = list(zip(self.listed, self.paths, self.outcomes, strict=True))
+        undone = [p.classes.stem for _, p, o in ends if o.state not in (MAPPED, UNCHANGED)]
+        sweep(self.folder, undone)
+        write_log(self.folder, ends)
+
+    def _describe(self, client: Client) -> None:
+        """Headers of all tiles, which tell who is whose neighbour and what has changed."""
+        from hsi_geo.tasks.cluster import each
+
+        paths = [tile.path for tile in self.listed]
+        found = each(client, describe_tile, paths, self.settings.wavelengths)
+        for done, (index, tile) in enumerate(found, start=1):
+            self.tiles[index] = failure(tile) if isinstance(tile, BaseException) else tile
+            if isinstance(now := self.tiles[index], Outcome):
+                self._settle(index, now)
+            self.reporter.progress("look at tiles", done, len(paths))
+
+    def _map(self, client: Client) -> None:
+        """Map what is not there as it should be."""
+        from hsi_geo.tasks.cluster import each
+
+        self.jobs = self._jobs()
+        order = list(self.jobs)
+        pixels = _Pixels(self.reporter, sum(self._pixels(index) for index in order))
+        ordered = list(self.jobs.values())
+        for number, result in each(client, map_tile, ordered, self.settings, news=pixels.hear):
+            index = order[number]
+            outcome = failure(result) if isinstance(result, BaseException) else result
+            self._settle(index, outcome)
+            pixels.add(self.listed[index].path, self._pixels(index))
+
+    def _jobs(self) -> dict[int, TileJob]:
+        """What has to be mapped, by the index of the tile."""
+        margin = self.model.tiling.size_px if self.settings.halo else None
+        lent = [[] for _ in self.tiles] if margin is None else list(neighbours(self.tiles, margin))
+        jobs = {}
+        for index, tile in enumerate(self.tiles):
+            if isinstance(tile, Outcome):
+                continue
+            path, paths = self.listed[index].path, self.paths[index]
+            job = tile_job(path, tile, paths, lent[index], self.tiles, self.settings)
+            if standing_job(paths) == job.hashes["job"] and not self.settings.options.overwrite:
+                self.outcomes[index] = Outcome(UNCHANGED)
+            else:
+                jobs[index] = job
+        return jobs
+
+    def _pixels(self, index: int) -> int:
+        tile = self.tiles[index]
+        return tile.file.grid.height * tile.file.grid.width if isinstance(tile, Tile) else 0
+
+    def _settle(self, index: int, outcome: Outcome) -> None:
+        self.outcomes[index] = outcome
+        name = Path(self.listed[index].path).name
+        if outcome.state == FAILED:
+            self.reporter.warning(f"tile '{name}' was not mapped: {outcome.error}")
+        else:
+            self.reporter.log(f"tile '{name}' {outcome.state} in {outcome.seconds:.1f} s")
+
+    def _done(self) -> list[MappedTile]:
+        return [
+            MappedTile(listed, PlacedMap(paths.classes, tile.file.grid))
+            for listed, paths, tile, outcome in zip(
+                self.listed, self.paths, self.tiles, self.outcomes, strict=True
+            )
+            if outcome.state in (MAPPED, UNCHANGED) and isinstance(tile, Tile)
+        ]
+
+    def _areas(self, client: Client, maps: Sequence[MappedTile]) -> list[ClassArea]:
+        """Each class's, of all maps."""
+        from hsi_geo.tasks.cluster import each
+
+        jobs, classes = area_jobs(maps), self.model.classes
+        parts = []
+        found = each(client, tile_areas, jobs, len(classes))
+        for done, (_, part) in enumerate(found, start=1):
+            if isinstance(part, BaseException):
+                raise HsiGeoError(
+                    f"a map could not be read back ({sentence(part)})", hint="run it again"
+                ) from part
+            parts.append(part)
+            self.reporter.progress("sum areas", done, len(jobs))
+        return summed(parts, classes)
+
+
+class _Pixels:
+    """How many are mapped; large tiles tell on their way."""
+
+    def __init__(self, reporter: Reporter, total: int) -> None:
+        self.reporter = reporter
+        self.total = total
+        self.done = 0
+        self.partly: dict[str, int] = {}
+
+    def hear(self, content: tuple[str, int]) -> None:
+        """So many pixels of a tile are mapped."""
+        tile, pixels = content
+        self.partly[tile] = pixels
+        self._tell()
+
+    def add(self, tile: str, pixels: int) -> None:
+        """A tile is through."""
+        self.partly.pop(tile, None)
+        self.done += pixels
+        self._tell()
+
+    def _tell(self) -> None:
+        done = min(self.total, self.done + sum(self.partly.values()))
+        self.reporter.progress("map", done, self.total)

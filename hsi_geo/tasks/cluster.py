@@ -1,0 +1,273 @@
+"""Where the tiles of a batch are worked on: Dask's workers, on this machine or on the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import signal
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import (
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    WorkerPlugin,
+    as_completed,
+    get_worker,
+)
+from distributed.system import MEMORY_LIMIT
+
+from hsi_geo.errors import ClusterError
+from hsi_geo.progress import Reporter, SilentReporter
+
+#: Memory of a worker beside the blocks of a scene: Python, torch and GDAL.
+PROGRAM_BYTES = 1 << 30
+
+#: How often a job is tried again that raised what is no fault of its tile; and seconds to wait for
+#: an answer of a scheduler.
+RETRIES, PATIENCE_S = 1, 15
+
+#: Jobs that are handed to the scheduler at a time; seconds between looks at what has come back, and
+#: between a worker's news of one job.
+SUBMITTED, LOOK_S, NEWS_S = 1000, 0.02, 1.0
+
+#: With this variable, which Dask sets, torch hands its memory back to the system after each product
+#: and gets it again page by page: maps take more than twice as long.
+TRIMMING = "MALLOC_TRIM_THRESHOLD_"
+
+#: Where Dask's dashboard is shown, or at another port if this one is taken.
+DASHBOARD = "127.0.0.1:8787"
+
+
+def default_workers(threads: int, max_memory: int) -> int:
+    """As many as there are cores for and memory."""
+    by_memory = int(MEMORY_LIMIT) // (max_memory + PROGRAM_BYTES)
+    return max(1, min(CPU_COUNT // threads, by_memory))
+
+
+@contextmanager
+def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Client]:
+    """Workers on this machine, each a process that does one job at a time."""
+    environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    settings = {
+        # A worker is given what it can begin at once: no bystander falls with it.
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.nanny.pre-spawn-environ": {
+            **environment,
+            TRIMMING: None,  # leaves it unset
+            "OMP_NUM_THREADS": threads,
+        },
+    }
+    with dask.config.set(settings), _silent(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Port .* is already in use")
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=int(MEMORY_LIMIT) // workers,
+                dashboard_address=DASHBOARD,  # not for other machines
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            client.register_plugin(_DeafToInterrupts())
+            reporter.log(f"{_counted(workers)} on this machine{_dashboard(client)}")
+            yield client
+
+
+@contextmanager
+def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
+    """The user's own cluster.
+
+    Raises:
+        ClusterError: If no scheduler answers.
+    """
+    with _silent():
+        try:
+            client = Client(address, timeout=PATIENCE_S)
+        except (OSError, ValueError, TypeError) as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at '{address}'",
+                hint="start one with: dask scheduler, and give its address such as tcp://host:8786",
+            ) from error
+        with client:
+            workers = list(client.scheduler_info(n_workers=-1)["workers"])
+            reporter.log(f"{_counted(len(workers))} of {address}{_dashboard(client)}")
+            if not workers:
+                reporter.warning("the scheduler has no workers yet: tiles wait for the first one")
+            elif any(client.run(os.getenv, TRIMMING, workers=workers[:1]).values()):
+                reporter.warning(
+                    f"the workers have {TRIMMING} set, which makes maps take twice as long; "
+                    "docs/batch.md tells how to unset it"
+                )
+            yield client
+
+
+def each[J, R](
+    client: Client,
+    function: Callable[..., R],
+    jobs: Sequence[J],
+    *same: Any,
+    news: Callable[[Any], None] = lambda content: None,
+) -> Iterator[tuple[int, R | BaseException]]:
+    """Do jobs on the workers; Dask sees to their order, to retries and to workers that get lost.
+
+    A job that still fails gives its exception. If its worker died again and again it may have been
+    a bystander of the one that killed it, so it is tried once more when nothing else runs.
+
+    Args:
+        client: Of the cluster.
+        function: Of a job and of what is the same for all; picklable.
+        jobs: Picklable.
+        same: Further arguments.
+        news: Receives (path, done) of a job on its way; see `Teller`.
+
+    Yields:
+        A job's index and its result, as they come.
+
+    Raises:
+        ClusterError: If the scheduler is lost.
+    """
+    topic = f"hsi-geo-{uuid.uuid4().hex}"
+    client.subscribe_topic(topic, lambda event: news(event[1]))
+    suspects = []
+    try:
+        for index, result in _round(client, function, jobs, range(len(jobs)), topic, same):
+            if isinstance(result, KilledWorker):
+                suspects.append(index)
+            else:
+                yield index, result
+        for index in suspects:
+            yield from _round(client, function, jobs, [index], topic, same)
+    finally:
+        if client.status == "running":
+            client.unsubscribe_topic(topic)
+
+
+def _round[J, R](
+    client: Client,
+    function: Callable[..., R],
+    jobs: Sequence[J],
+    chosen: Sequence[int],
+    topic: str,
+    same: tuple[Any, ...],
+) -> Iterator[tuple[int, R | BaseException]]:
+    futures = client.map(
+        _Job(function, topic, same),
+        [jobs[index] for index in chosen],
+        key=f"{function.__name__}-{uuid.uuid4().hex}",
+        pure=False,
+        retries=RETRIES,
+        batch_size=SUBMITTED,
+    )
+    index_of = dict(zip((future.key for future in futures), chosen, strict=True))
+    completed = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
+    try:
+        del futures  # what has come back is let go of, or Dask does it again when its worker dies
+        while not completed.is_empty():
+            ready = completed.next_batch(block=False)
+            if not ready:
+                _require_scheduler(client)
+                time.sleep(LOOK_S)
+            for future, result in ready:
+                yield index_of[future.key], _outcome(client, future, result)
+    finally:
+        if client.status == "running":
+            client.cancel(list(completed.futures), force=True)
+
+
+def _outcome(client: Client, future: Future, result: Any) -> Any:
+    if future.status == "error":
+        return result[1]
+    if future.status == "finished":
+        return result
+    _require_scheduler(client)
+    raise ClusterError("a tile's job was cancelled by another program", hint="run it again")
+
+
+def _require_scheduler(client: Client) -> None:
+    if client.status != "running":
+        raise ClusterError(
+            "the Dask scheduler is gone",
+            hint="what is mapped stays: start it again and give the same command",
+        )
+
+
+class _Job:
+    """A function with what is the same for all jobs, which knows where to send news."""
+
+    def __init__(self, function: Callable[..., Any], topic: str, same: tuple[Any, ...]) -> None:
+        self.function = function
+        self.topic = topic
+        self.same = same
+
+    def __call__(self, job: Any) -> Any:
+        return self.function(job, *self.same, Teller(self.topic, job))
+
+
+class Teller(SilentReporter):
+    """A reporter inside a worker: progress goes to whoever started the job, not too often.
+
+    Args:
+        topic: That is listened to.
+        job: Its ``path``, if it has one, is sent with each message.
+    """
+
+    def __init__(self, topic: str, job: Any) -> None:
+        self.topic = topic
+        self.about = getattr(job, "path", None)
+        self.last = time.monotonic()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Send (path, done)."""
+        now = time.monotonic()
+        if now - self.last >= NEWS_S:
+            self.last = now
+            get_worker().log_event(self.topic, (self.about, done))
+
+
+class _DeafToInterrupts(WorkerPlugin):
+    """A terminal sends Ctrl-C to all processes; each worker would print a traceback. Ours ends them."""
+
+    def setup(self, worker: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the logs of Dask and its event loop: what goes wrong is told in sentences."""
+    loggers = [
+        logging.getLogger(name)
+        for name in (
+            "distributed",
+            *logging.root.manager.loggerDict,
+        )  # some have a level of their own
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio")
+    ]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _counted(workers: int) -> str:
+    return f"{workers} worker{'' if workers == 1 else 's'}"
+
+
+def _dashboard(client: Client) -> str:
+    link = client.dashboard_link if importlib.util.find_spec("bokeh") else None
+    return f", watch them at {link}" if link else ""

@@ -1,0 +1,57 @@
+"""Who lies where: grids found by their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import shapely
+from pyproj import CRS
+
+from hsi_geo.tiling import Grid
+
+
+class Footprints:
+    """Grids, found by where they lie; those without a CRS lie nowhere.
+
+    Args:
+        grids: None for tiles that do not count.
+
+    Attributes:
+        groups: Indices of the grids of one CRS with rows in one direction, in their order.
+    """
+
+    def __init__(self, grids: Sequence[Grid | None]) -> None:
+        self.grids = grids
+        self.groups: list[list[int]] = []
+        self._group_of: dict[int, tuple[list[int], shapely.STRtree]] = {}
+        known: list[tuple[CRS, tuple[bool, bool], list[int]]] = []
+        texts: dict[str, CRS] = {}
+        for index, grid in enumerate(grids):
+            if grid is None or grid.crs is None or grid.is_rotated:
+                continue
+            crs = texts.setdefault(grid.crs.to_wkt(), grid.crs)
+            turned = (grid.transform.a < 0, grid.transform.e < 0)
+            same = (g for c, t, g in known if t == turned and (c is crs or c == crs))
+            group = next(same, None)
+            if group is None:
+                known.append((crs, turned, group := []))
+            group.append(index)
+        self.groups = [group for *_, group in known]
+        for group in self.groups:
+            tree = shapely.STRtree([shapely.box(*self._bounds(i)) for i in group])
+            self._group_of |= dict.fromkeys(group, (group, tree))
+
+    def _bounds(self, index: int, margin_px: float = 0) -> tuple[float, float, float, float]:
+        grid = self.grids[index]
+        assert grid is not None  # only those that lie somewhere are asked for
+        left, bottom, right, top = grid.bounds
+        x, y = (margin_px * size for size in grid.resolution)
+        return left - x, bottom - y, right + x, top + y
+
+    def near(self, index: int, margin_px: float) -> list[int]:
+        """Other grids of the same group within a margin, in their order; negative: that overlap."""
+        if index not in self._group_of:
+            return []
+        group, tree = self._group_of[index]
+        hits = tree.query(shapely.box(*self._bounds(index, margin_px)), predicate="intersects")
+        return sorted(group[hit] for hit in hits if group[hit] != index)

@@ -1,0 +1,327 @@
+"""Tiles: what each needs, and how one is mapped wherever a worker runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hsi_geo.errors import HsiGeoError, ModelFileError, OutputExistsError
+from hsi_geo.io.class_map import MapPaths
+from hsi_geo.io.map_index import PlacedMap, class_areas
+from hsi_geo.io.mosaic import Piece, surround
+from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.scene import bands_of, scene_of
+from hsi_geo.io.staging import staged, sweep
+from hsi_geo.io.unpacking import unpacked
+from hsi_geo.progress import Reporter
+from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.footprints import Footprints
+from hsi_geo.tasks.predict import MapOptions, write_map
+from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import Bands
+
+#: Neighbours' pixels and wavelengths may be off by as much.
+SAME_PX, SAME_NM = 0.05, 1.0
+
+#: What became of a tile.
+MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is the same for all tiles.
+
+    Attributes:
+        model: Path of the model.
+        model_hash: SHA-256 of its bytes.
+        options: See `predict`.
+        wavelengths: See `open_scene`.
+        halo: Whether neighbours lend their margins.
+        device: See `predict`.
+        threads: Of torch, for each tile.
+    """
+
+    model: str
+    model_hash: str
+    options: MapOptions
+    wavelengths: str | None
+    halo: bool
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """What is known of a tile before it is mapped.
+
+    Attributes:
+        file: Its description.
+        bands: Its wavelengths.
+        hash: See `runtime.scene_hash`.
+    """
+
+    file: SceneFile
+    bands: Bands
+    hash: str
+
+
+@dataclass(frozen=True, eq=False)
+class TileJob:
+    """A tile to map.
+
+    Attributes:
+        path: Of the tile.
+        paths: To write.
+        neighbours: Whose pixels windows at the rim look at; windows counted in the tile.
+        hashes: For the record; "job" is of all that the map depends on.
+    """
+
+    path: str
+    paths: MapPaths
+    neighbours: tuple[Piece, ...]
+    hashes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a tile.
+
+    Attributes:
+        state: mapped, unchanged (its map was there), failed, or pending (never begun).
+        seconds: It took.
+        error: Why it failed, in a sentence.
+    """
+
+    state: str
+    seconds: float = 0.0
+    error: str = ""
+
+
+# On the workers -------------------------------------------------------------------------------
+
+
+def describe_tile(path: str, wavelengths: str | None, reporter: Reporter) -> Tile | Outcome:
+    """Read a tile's header."""
+    try:
+        file = read_scene(path)
+        scene = scene_of(file, wavelengths=wavelengths)
+        return Tile(dataclasses.replace(file, quality=()), bands_of(scene), scene_hash(scene))
+    except HsiGeoError as error:
+        return Outcome(FAILED, error=str(error))
+
+
+def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
+    """Map a tile; what stops it is told as its outcome, not raised.
+
+    The map is there with its record, or it is not there: an earlier one goes before the new files
+    get their names, and the map gets its name last.
+    """
+    started = time.monotonic()
+    paths = job.paths
+    try:
+        standing = standing_job(paths)
+        if standing == job.hashes["job"] and not settings.options.overwrite:
+            return Outcome(UNCHANGED)  # a worker was lost after it had finished
+        if paths.classes.exists() and standing is None and not settings.options.overwrite:
+            raise OutputExistsError(
+                f"output '{paths.classes}' is already there and no batch made it",
+                hint="choose another folder, or give --overwrite",
+            )
+        name = paths.classes.stem
+        sweep(paths.classes.parent, [name])
+        with staged(paths.all, overwrite=True, name=name) as where:
+            _write(job, paths.moved(where), settings, reporter)
+            paths.classes.unlink(missing_ok=True)
+    except HsiGeoError as error:
+        return Outcome(FAILED, time.monotonic() - started, str(error))
+    return Outcome(MAPPED, time.monotonic() - started)
+
+
+def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
+    model = _model(settings.model, settings.model_hash)
+    file = read_scene(job.path)
+    scene = scene_of(file, wavelengths=settings.wavelengths)
+    around = None
+    if job.neighbours:
+        around = surround(
+            file, job.neighbours, model.tiling.size_px, wavelengths=settings.wavelengths
+        )
+    readable = [scene] if around is None else [scene, around.scene]
+    with unpacked(readable, reporter.log) as read:
+        write_map(
+            read[0],
+            model,
+            paths,
+            model_hash=settings.model_hash,
+            options=settings.options,
+            device=settings.device,
+            threads=settings.threads,
+            reporter=reporter,
+            around=None if around is None else dataclasses.replace(around, scene=read[1]),
+            more_hashes=job.hashes,
+        )
+
+
+@lru_cache(maxsize=1)
+def _model(path: str, expected_hash: str) -> AdaptedModel:
+    """Read once a worker."""
+    if file_hash(path) != expected_hash:
+        raise ModelFileError(
+            f"model '{path}' has changed since the batch began", hint="run the batch again"
+        )
+    return load_model(path)
+
+
+def tile_areas(
+    job: tuple[PlacedMap, list[PlacedMap]], classes: int, reporter: Reporter
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """See `class_areas`."""
+    return class_areas(job[0], classes, job[1])
+
+
+def standing_job(paths: MapPaths) -> str | None:
+    """Hash of the job that made the map under its final name.
+
+    Returns:
+        Empty if a batch made it and files are missing; None if none did.
+    """
+    try:
+        record = json.loads(paths.record.read_text(encoding="utf-8"))
+        found = str(record["hashes"]["job"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return found if all(path.exists() for path in paths.all) else ""
+
+
+def failure(error: BaseException) -> Outcome:
+    """What became of a tile whose job raised instead of telling."""
+    return Outcome(FAILED, error=sentence(error))
+
+
+def sentence(error: BaseException) -> str:
+    """What Dask brought back, for people."""
+    if isinstance(error, HsiGeoError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return (
+            "its worker died each time, most likely out of memory; give fewer --workers or a "
+            "smaller --max-memory"
+        )
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer --workers or a smaller --max-memory"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+# Before that ---------------------------------------------------------------------------------
+
+
+def neighbours(
+    tiles: Sequence[Tile | Outcome], margin_px: int
+) -> Iterator[list[tuple[int, Piece]]]:
+    """For each tile, those that lend it their margin, in their order.
+
+    They lie on the same pixels of the same CRS, and have the same bands in the same units.
+    """
+    grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in tiles]
+    footprints = Footprints(grids)
+    for index, tile in enumerate(tiles):
+        found = []
+        for near in footprints.near(index, margin_px):
+            other = tiles[near]
+            if isinstance(tile, Tile) and isinstance(other, Tile) and _fits(tile, other):
+                window = tile.file.grid.window_of(other.file.grid.bounds)
+                found.append((near, Piece(other.file.pixels, window, other.file.nodata)))
+        yield found
+
+
+def _fits(tile: Tile, other: Tile) -> bool:
+    here, there = tile.file, other.file
+    if here.dtype != there.dtype or here.band_count != there.band_count:
+        return False
+    if not np.allclose(tile.bands.centres_nm, other.bands.centres_nm, rtol=0, atol=SAME_NM):
+        return False
+    same = (
+        np.array_equal(tile.bands.good, other.bands.good)
+        and np.array_equal(here.scale, there.scale, equal_nan=True)
+        and np.array_equal(here.offset, there.offset, equal_nan=True)
+        and len(set(np.isnan(here.nodata))) == 1
+    )
+    return same and _on_one_lattice(here.grid, there.grid)
+
+
+def _on_one_lattice(grid: Grid, other: Grid) -> bool:
+    inverse = ~grid.transform
+    first = np.array(inverse @ (other.transform @ (0, 0)))
+    last = np.array(inverse @ (other.transform @ (other.width, other.height)))
+    off = np.abs(first - np.round(first)).max()
+    stretched = np.abs(last - first - (other.width, other.height)).max()
+    return bool(max(off, stretched) < SAME_PX)
+
+
+def tile_job(
+    path: str,
+    tile: Tile,
+    paths: MapPaths,
+    near: Sequence[tuple[int, Piece]],
+    tiles: Sequence[Tile | Outcome],
+    settings: Settings,
+) -> TileJob:
+    """Everything that a tile's map depends on."""
+    hashes = [other.hash for index, _ in near if isinstance(other := tiles[index], Tile)]
+    options = dataclasses.asdict(settings.options)
+    del options["overwrite"], options["max_memory"]  # they change no pixel
+    depends = {
+        "tile": tile.hash,
+        "neighbours": hashes,
+        "model": settings.model_hash,
+        "parameters": options,
+    }
+    job = text_hash(json.dumps(depends, sort_keys=True))
+    pieces = tuple(piece for _, piece in near)
+    return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes})
+
+
+# Names ----------------------------------------------------------------------------------------
+
+
+def map_names(paths: Sequence[str], taken: Callable[[str], bool]) -> list[str]:
+    """A stem for each tile: its file's, with its folders' before it where two would collide.
+
+    Args:
+        paths: Of the tiles, each another one.
+        taken: Stems that are not free.
+    """
+    depth = dict.fromkeys(range(len(paths)), 1)
+    while True:
+        names = [_stem(path, depth[i]) for i, path in enumerate(paths)]
+        seen: dict[str, list[int]] = {}
+        for index, name in enumerate(names):
+            seen.setdefault(name, []).append(index)
+        clashing = [
+            index
+            for name, group in seen.items()
+            if len(group) > 1 or taken(name)
+            for index in group
+            if depth[index] < len(Path(paths[index]).parts)
+        ]
+        if not clashing:
+            return names
+        for index in clashing:
+            depth[index] += 1
+
+
+def _stem(path: str, parts: int) -> str:
+    here = Path(path)
+    folders = [part.strip(os.sep + ":") for part in here.parts[:-1][len(here.parts) - parts :]]
+    return "_".join([*(folder for folder in folders if folder), here.stem])

@@ -1,0 +1,247 @@
+"""Batches that are killed: nothing is lost, nothing half made stays, the next run finishes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import rasterio
+from builders import cut_tile, model_for
+
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adapted import save_model
+from hsi_geo.tasks.cluster import local_cluster
+from hsi_geo.tiling import Window
+
+pytestmark = pytest.mark.slow  # each starts a cluster or two
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+
+#: Runs inside each worker: mapping takes a while, and tiles named poison kill it.
+PRELOAD = """
+import os, signal, time
+from pathlib import Path
+from hsi_geo.tasks import tiles
+
+def slow(write_map):
+    def slowly(scene, model, paths, **how):
+        paths.classes.write_text("half")
+        if Path(scene.attrs["source"]).stem == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.5)
+        paths.classes.unlink()
+        return write_map(scene, model, paths, **how)
+    return slowly
+
+if tiles.write_map.__name__ != "slowly":  # Dask runs this twice
+    tiles.write_map = slow(tiles.write_map)
+"""
+
+COUNT = 6
+
+
+class Scenery:
+    """Tiles, a model, and the command that maps them.
+
+    Attributes:
+        maps: Folder for the maps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.maps = folder / "maps"
+        self.preload = folder / "preload.py"
+        self.preload.write_text(PRELOAD)
+        self.started: list[subprocess.Popen[str]] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DASK_DISTRIBUTED__WORKER__PRELOAD": str([str(self.preload)]),
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+        }
+
+    def run_module(self, *command: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def start(self, *more: str) -> subprocess.Popen[str]:
+        command = ["batch", f"{self.folder}/tiles", "--model", f"{self.folder}/model.safetensors"]
+        return self.run_module("hsi_geo", *command, "-o", str(self.maps), *more)
+
+    def end(self) -> None:
+        """Kill whatever a test has left running."""
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def wait_for_a_map(self, least: int = 1) -> None:
+        for _ in range(1200):
+            if len(list(self.maps.glob("*.tif"))) >= least:
+                return
+            time.sleep(0.05)
+        pytest.fail("no map in a minute")
+
+    def require_whole_maps(self) -> int:
+        """Everything under a final name can be read; how many maps there are."""
+        maps = list(self.maps.glob("*.tif"))
+        for path in maps:
+            with rasterio.open(path) as file:
+                assert file.read(1).any()
+            assert json.loads(path.with_suffix(".json").read_text())["hashes"]["job"]
+        return len(maps)
+
+    def states(self) -> list[str]:
+        lines = (self.maps / "batch.jsonl").read_text().splitlines()
+        return [json.loads(line)["state"] for line in lines]
+
+    def leftovers(self) -> list[Path]:
+        return list(self.maps.glob(".hsi-geo-*"))
+
+
+@pytest.fixture
+def scenery(make_scene: MakeScene, tmp_path: Path) -> Iterator[Scenery]:
+    scene = make_scene(bands=6)
+    save_model(model_for(scene.path), tmp_path / "model.safetensors")
+    (tmp_path / "tiles").mkdir()
+    for col in range(COUNT):
+        cut_tile(scene.path, tmp_path / "tiles" / f"{col}.tif", Window(0, 8 * col, 37, 8))
+    made = Scenery(tmp_path)
+    yield made
+    made.end()
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return process.returncode, out, err
+
+
+def require_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert not alive
+
+
+def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a user's own would count
+    with local_cluster(1, 3, SilentReporter()) as client:
+        (found,) = client.run(lambda: dict(os.environ)).values()
+    assert "MALLOC_TRIM_THRESHOLD_" not in found
+    assert found["OMP_NUM_THREADS"] == "3"
+
+
+def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> None:
+    poison = scenery.folder / "tiles" / "2.tif"
+    poison.rename(poison.with_name("poison.tif"))
+    code, _, err = finish(scenery.start("--workers", "2"))
+    assert code == 1
+    assert "tile 'poison.tif' was not mapped: its worker died each time" in err
+    assert scenery.states() == ["mapped"] * (COUNT - 1) + ["failed"]
+    assert scenery.require_whole_maps() == COUNT - 1
+    assert not scenery.leftovers()
+
+
+def test_interrupt_ends_it_cleanly_and_the_next_run_goes_on(scenery: Scenery) -> None:
+    process = scenery.start("--workers", "1")
+    scenery.wait_for_a_map()
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    started = time.monotonic()
+    code, _, err = finish(process)
+    assert code == 130
+    assert time.monotonic() - started < 15
+    assert f"of {COUNT} tiles are mapped and stay" in err
+    require_gone(children)
+    mapped = scenery.require_whole_maps()
+    assert 1 <= mapped < COUNT
+    assert scenery.states().count("mapped") == mapped
+    assert not scenery.leftovers()
+    code, _, err = finish(scenery.start("--workers", "1"))
+    assert (code, scenery.states().count("unchanged")) == (0, mapped)
+    assert scenery.require_whole_maps() == COUNT
+
+
+def test_killed_worker_costs_nothing(scenery: Scenery) -> None:
+    process = scenery.start("--workers", "1")
+    scenery.wait_for_a_map()
+    workers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    assert workers
+    for worker in workers:
+        worker.kill()
+    code, _, err = finish(process)
+    assert code == 0, err
+    assert scenery.states() == ["mapped"] * COUNT
+    assert scenery.require_whole_maps() == COUNT
+    assert not scenery.leftovers()
+
+
+def test_killed_client_leaves_nothing_half_made(scenery: Scenery) -> None:
+    process = scenery.start("--workers", "2")
+    scenery.wait_for_a_map()
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate()
+    require_gone(children)
+    mapped = scenery.require_whole_maps()
+    assert 1 <= mapped < COUNT
+    code, _, err = finish(scenery.start("--workers", "2"))
+    assert code == 0, err
+    assert scenery.states().count("unchanged") == mapped
+    assert scenery.require_whole_maps() == COUNT
+    assert not scenery.leftovers()
+
+
+def start_cluster(scenery: Scenery) -> tuple[str, subprocess.Popen[str]]:
+    """Start a scheduler and a worker as users do; its address, and its process."""
+    known = scenery.folder / f"scheduler-{len(scenery.started)}.json"
+    quiet = ("--no-dashboard", "--scheduler-file", str(known))
+    scheduler = scenery.run_module("dask", "scheduler", "--host=127.0.0.1", "--port=0", *quiet)
+    while not known.exists():
+        assert scheduler.poll() is None
+        time.sleep(0.05)
+    scenery.run_module("dask", "worker", "--nthreads=1", *quiet)
+    return str(json.loads(known.read_text())["address"]), scheduler
+
+
+def test_killed_scheduler_is_told_and_the_next_run_goes_on(scenery: Scenery) -> None:
+    address, scheduler = start_cluster(scenery)
+    process = scenery.start("--scheduler", address)
+    scenery.wait_for_a_map()
+    scheduler.kill()
+    code, _, err = finish(process)
+    assert code == 1
+    assert "Error: the Dask scheduler is gone" in err
+    mapped = scenery.require_whole_maps()
+    assert mapped < COUNT
+    address, _ = start_cluster(scenery)
+    code, _, err = finish(scenery.start("--scheduler", address))
+    assert code == 0, err
+    assert scenery.states().count("unchanged") >= mapped
+    assert scenery.require_whole_maps() == COUNT
+    assert not scenery.leftovers()

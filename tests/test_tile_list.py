@@ -1,0 +1,129 @@
+"""Which tiles people mean by what they type."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
+
+from hsi_geo.errors import SceneError, SceneNotFoundError
+from hsi_geo.io.tile_list import ListedTile, list_tiles
+from hsi_geo.tasks.tiles import map_names
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three tiles in two folders, and things that are none."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("b.tif", "a.tif", "deep/c.tif"):
+        write_tif(tmp_path / "in" / name, cube_of(4), band_tags=nm_tags(CENTRES))
+    (tmp_path / "in" / "notes.md").write_text("no tile")
+    (tmp_path / "in" / ".hidden.tif").write_text("no tile")
+    return tmp_path / "in"
+
+
+def names(*given: Any) -> list[str]:
+    return [Path(tile.path).name for tile in list_tiles(given)]
+
+
+def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names(folder / "*.tif") == ["a.tif", "b.tif"]
+    assert names(f"{folder}/**/*.tif") == ["a.tif", "b.tif", "c.tif"]
+    assert names(folder) == ["a.tif", "b.tif", "c.tif"]
+    assert names(folder / "b.tif", folder) == ["b.tif", "a.tif", "c.tif"]
+    monkeypatch.chdir(folder)
+    assert list_tiles(["b.tif"]) == [ListedTile(str(folder / "b.tif"))]
+
+
+def test_envi_cube_in_a_folder_counts_once(tmp_path: Path) -> None:
+    write_envi(tmp_path / "cube.bsq", cube_of(4))
+    assert names(tmp_path) == ["cube.hdr"]
+
+
+def test_text_list_counts_from_its_own_folder(folder: Path) -> None:
+    listed = folder / "list.txt"
+    listed.write_text(f"# tiles\n\nb.tif\n  {folder / 'a.tif'}\n/vsicurl/https://x.org/c.tif\n")
+    assert [tile.path for tile in list_tiles([listed])] == [
+        str(folder / "b.tif"),
+        str(folder / "a.tif"),
+        "/vsicurl/https://x.org/c.tif",
+    ]
+
+
+def vrt(*sources: tuple[str, ...]) -> str:
+    """A VRT, by the sources of each of its bands."""
+    bands = "".join(
+        "<VRTRasterBand>"
+        + "".join(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{name}</SourceFilename></SimpleSource>'
+            for name in band
+        )
+        + "</VRTRasterBand>"
+        for band in sources
+    )
+    return f"<VRTDataset>{bands}</VRTDataset>"
+
+
+def test_mosaic_stands_for_its_sources_and_a_stack_for_itself(folder: Path) -> None:
+    mosaic, stack = folder / "mosaic.vrt", folder / "stack.vrt"
+    mosaic.write_text(vrt(("b.tif", "a.tif"), ("b.tif", "a.tif")))
+    stack.write_text(vrt(("b.tif",), ("a.tif",)))
+    assert names(mosaic) == ["b.tif", "a.tif"]
+    assert names(stack) == ["stack.vrt"]
+
+
+def item(href: str, **asset: Any) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": href,
+        "properties": {"datetime": "2021-05-06T07:08:09Z"},
+        "assets": {"image": {"href": href, **asset}, "thumbnail": {"href": "small.png"}},
+    }
+
+
+def test_stac_items_bring_their_date(folder: Path) -> None:
+    collection = folder / "items.json"
+    features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
+    collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert list_tiles([collection]) == [
+        ListedTile(path, "2021-05-06T07:08:09Z")
+        for path in (str(folder / "b.tif"), "/vsicurl/https://x.org/c", "/vsis3/bucket/d.tif")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("list.json", "{}", "no STAC item"),
+        ("list.json", json.dumps(item("a.png")), "0 rasters"),
+        ("list.vrt", "<VRTDataset>", "no VRT"),
+        ("list.txt", b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_lists_that_are_none_are_told(
+    tmp_path: Path, name: str, text: str | bytes, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SceneError, match=told):
+        list_tiles([path])
+
+
+@pytest.mark.parametrize("given", ["nothing/*.tif", "empty", "list.txt"])
+def test_nothing_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("# none\n")
+    with pytest.raises(SceneNotFoundError, match="no tiles in"):
+        list_tiles([given])
+
+
+def test_names_grow_by_folders_until_they_differ() -> None:
+    paths = [
+        f"{os.sep}{part}" for part in ("a/x/t.tif", "b/x/t.tif", "b/y/u.tif", "b/index.tif", "v.h5")
+    ]
+    assert map_names(paths, {"index"}.__contains__) == ["a_x_t", "b_x_t", "u", "b_index", "v"]
