@@ -10,8 +10,8 @@ from torch import Tensor
 from hsi_geo.models import lattice
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.lattice import LatticeNetwork
-from hsi_geo.models.precision import half_is_faster, halved
-from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, place_on_axis
+from hsi_geo.models.precision import HalfAttention, half_is_faster, halved
+from hsi_geo.models.s2former import Attention, BandMap, S2Former, S2FormerConfig, place_on_axis
 from hsi_geo.tasks.sliding import each_window
 from hsi_geo.tiling import Tiling
 
@@ -86,7 +86,27 @@ def test_half_precision_changes_little(
         monkeypatch.setattr(lattice, "half_is_faster", lambda device, half=half: half)
         said[half] = outputs(LatticeNetwork.of(classifier, bands, 5, CPU), stretch)
     assert not torch.equal(said[False], said[True])
-    assert (said[False] - said[True]).abs().max() < 0.02
+    with_data = stretch[1].unfold(0, 8, 5).unfold(1, 8, 5).any(dim=-1).any(dim=-1)
+    assert (said[False] - said[True]).abs()[with_data].max() < 0.02
+
+
+@pytest.mark.parametrize("strength", [1.0, 300.0])
+@pytest.mark.parametrize("hidden", [0, 5, 11])
+def test_half_attention_is_attention(strength: float, hidden: int) -> None:
+    """Also where likeness is beyond what exponentials hold; numbers where nothing is shown."""
+    torch.manual_seed(2)
+    attention = Attention(CONFIG).eval()
+    with torch.no_grad():
+        attention.query.weight *= strength
+    tokens, context = torch.randn(3, 17, CONFIG.width), torch.randn(3, 11, CONFIG.width)
+    hide = torch.zeros(3, 1, 1, 11)
+    hide[1, ..., :hidden] = -1e4
+    with torch.inference_mode():
+        expected = attention(tokens, context, hide)
+        found = HalfAttention(attention)(tokens, context, hide)
+    assert found.isfinite().all()
+    off = (found - expected).abs()[[0, 1, 2] if hidden < 11 else [0, 2]]
+    assert off.mean() < (0.005 if strength == 1.0 else 0.05)
 
 
 def test_halving_leaves_the_network_as_it_was(classifier: Classifier) -> None:

@@ -25,6 +25,7 @@ from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, save_model
+from hsi_geo.tasks.info import describe_scene
 from hsi_geo.tasks.predict import MapResult, predict
 from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Window
@@ -280,6 +281,18 @@ def test_network_that_fails_is_noticed(planted: Planted, run: Run, tmp_path: Pat
     with pytest.raises(HsiGeoError, match="got no class"):
         run(planted.path, model)
     assert not (tmp_path / "map.tif").exists()
+
+
+def test_the_record_tells_dead_bands_as_info_does(make_scene: MakeScene, tmp_path: Path) -> None:
+    scene = make_scene(height=70, width=41)
+    model = model_for(scene.path)
+    with rasterio.open(scene.path, "r+") as file:
+        file.write(np.full(file.shape, 812, np.int16), 7)
+        file.update_tags(2, bbl="0")
+    record = predict(scene.path, model, out=tmp_path / "map.tif").record
+    assert [(bad["band"], bad["why"]) for bad in record["bad_bands"]][:1] == [(2, "by bbl")]
+    assert (7, "constant") in [(bad["band"], bad["why"]) for bad in record["bad_bands"]]
+    assert record["bad_bands"] == describe_scene(open_scene(scene.path))["bad_bands"]
 
 
 def test_model_round_trip_gives_equal_bytes(planted: Planted, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 from builders import Array, cube_of, nm_tags, physical, write_tif
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hsi_geo.io.scene import open_scene, scene_from_array, spectral_view
-from hsi_geo.io.survey import bad_bands, kind_of_values, survey
+from hsi_geo.io.survey import BandRanges, bad_bands, kind_of_values, survey
 from hsi_geo.tasks.statistics import learn_spectral
 
 if TYPE_CHECKING:
@@ -112,7 +114,8 @@ def test_dead_bands_are_told_with_their_reason(make_scene: MakeScene) -> None:
         flat = np.where(planted.truth, 812, -999)
         file.write(flat.astype(np.int16), 7)
         file.update_tags(9, bbl="0")
-    found = bad_bands(open_scene(planted.path))
+    scene = open_scene(planted.path)
+    found = bad_bands(scene, survey(scene))
     assert [(bad.band, bad.why) for bad in found] == [
         (3, "without data"),
         (7, "constant"),
@@ -120,10 +123,34 @@ def test_dead_bands_are_told_with_their_reason(make_scene: MakeScene) -> None:
     ]
     assert found[0].centre_nm == pytest.approx(planted.centres_nm[2], abs=1e-3)
     view = spectral_view(open_scene(planted.path))
-    assert [(bad.band, bad.why) for bad in bad_bands(view)] == [
+    assert [(bad.band, bad.why) for bad in bad_bands(view, survey(view))] == [
         (3, "without data"),
         (7, "constant"),
     ]
+
+
+@given(
+    cuts=st.lists(st.integers(0, 40), max_size=4),
+    places=st.permutations(range(6)),
+)
+def test_ranges_do_not_depend_on_how_a_scene_is_cut(cuts: list[int], places: list[int]) -> None:
+    spectra = np.random.default_rng(3).normal(size=(4, 40)).astype(np.float32)
+    spectra[1] = 0.25
+    present = np.array([True, True, False, True])
+    ranges = BandRanges(4)
+    for part in np.split(spectra, sorted(cuts), axis=1):
+        ranges.look(part, present)
+    whole = ranges.among(np.array(places[:4]), 6)
+    expected = np.full(6, "empty", object)
+    expected[places[:4]] = ["fine", "constant", "empty", "fine"]
+    assert whole.empty.tolist() == (expected == "empty").tolist()
+    assert whole.constant.tolist() == (expected == "constant").tolist()
+    np.testing.assert_array_equal(whole.most[places[0]], spectra[0].max())
+
+
+def test_a_lone_pixel_tells_of_no_constant_band() -> None:
+    scene = scene_from_array(np.linspace(0.1, 0.4, 10, dtype=np.float32)[:, None, None], CENTRES)
+    assert bad_bands(scene, survey(scene)) == []
 
 
 def test_a_scene_of_nothing_has_no_values() -> None:

@@ -81,6 +81,8 @@ class _LazyPixels(BackendArray):
         self.dtype = file.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        if isinstance(key, indexing.BasicIndexer | indexing.OuterIndexer):
+            return self._read(key.tuple)  # xarray would have bands in order, and turn a copy
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )

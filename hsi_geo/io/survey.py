@@ -38,6 +38,52 @@ class Survey:
     high: float
 
 
+class BandRanges:
+    """The range of each band's values, gathered piece by piece.
+
+    Args:
+        bands: Number of them.
+
+    Attributes:
+        least: (C,) least value, infinite where there was none.
+        most: (C,) greatest value.
+        seen: (C,) whether there was data.
+        pixels: With data, that were looked at.
+    """
+
+    def __init__(self, bands: int) -> None:
+        self.least = np.full(bands, np.inf)
+        self.most = np.full(bands, -np.inf)
+        self.seen = np.zeros(bands, bool)
+        self.pixels = 0
+
+    def look(self, spectra: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
+        """Take in (C, n) spectra of pixels with data, and (C,) which bands had some."""
+        self.seen |= present
+        self.pixels += spectra.shape[1]
+        if spectra.shape[1]:
+            self.least = np.minimum(self.least, spectra.min(axis=1))
+            self.most = np.maximum(self.most, spectra.max(axis=1))
+
+    @property
+    def empty(self) -> npt.NDArray[np.bool_]:
+        """(C,) True for bands without any data."""
+        return ~self.seen
+
+    @property
+    def constant(self) -> npt.NDArray[np.bool_]:
+        """(C,) True for bands with data that never vary; a lone pixel tells of none."""
+        alike = np.equal(self.least, self.most) & (self.pixels > 1)
+        return np.asarray(self.seen & alike)
+
+    def among(self, places: npt.NDArray[np.intp], bands: int) -> BandRanges:
+        """The same of a scene of more bands, of which these have the indices ``places``."""
+        whole = BandRanges(bands)
+        whole.least[places], whole.most[places] = self.least, self.most
+        whole.seen[places], whole.pixels = self.seen, self.pixels
+        return whole
+
+
 @dataclass(frozen=True, slots=True)
 class BadBand:
     """A band that is not learnt from.
@@ -56,25 +102,21 @@ class BadBand:
 def survey(scene: xr.DataArray) -> Survey:
     """Look at windows spread over a scene."""
     grid, good = grid_of(scene), bands_of(scene).good
-    least = np.full(scene.shape[0], np.inf)
-    most = np.full(scene.shape[0], -np.inf)
-    seen = np.zeros(scene.shape[0], bool)
-    pixels = missing = 0
+    ranges = BandRanges(scene.shape[0])
+    pixels = 0
     samples = []
     for window in spread_windows(grid.height, grid.width, LOOK_PX, LOOKS):
         image, valid, present = read_window_and_gaps(scene, window)
-        seen |= present
         pixels += valid.size
-        missing += int((~valid).sum())
-        if valid.any():
-            spectra = image[:, valid]
-            least = np.minimum(least, spectra.min(axis=1))
-            most = np.maximum(most, spectra.max(axis=1))
-            step = max(1, spectra.shape[1] // SAMPLED_PX)
-            samples.append(spectra[good & present][:, ::step].ravel())
-    values = np.concatenate(samples) if samples else np.empty(0)
+        spectra = image[:, valid]
+        ranges.look(spectra, present)
+        step = max(1, spectra.shape[1] // SAMPLED_PX)
+        samples.append(spectra[good & present][:, ::step].ravel())
+    values = np.concatenate(samples)
     low, high = np.percentile(values, (2, 98)) if values.size else (np.nan, np.nan)
-    return Survey(~seen, seen & (least == most), missing / pixels, float(low), float(high))
+    return Survey(
+        ranges.empty, ranges.constant, 1 - ranges.pixels / pixels, float(low), float(high)
+    )
 
 
 def has_data(
@@ -92,14 +134,13 @@ def has_data(
     return found
 
 
-def bad_bands(scene: xr.DataArray, seen: Survey | None = None) -> list[BadBand]:
+def bad_bands(scene: xr.DataArray, seen: Survey | BandRanges) -> list[BadBand]:
     """The bands that are not learnt from, and why.
 
     Args:
         scene: The scene.
-        seen: What a survey told; None makes one.
+        seen: What was seen of all its bands.
     """
-    seen = seen or survey(scene)
     bands = bands_of(scene)
     water = in_water_vapour(bands.centres_nm) & ~bands.good
     listed = f"by {scene.attrs.get('bad_band_source', 'bbl')}"

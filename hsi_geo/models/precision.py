@@ -11,7 +11,11 @@ from torch.nn import functional as F
 from hsi_geo.models.s2former import Attention, S2Former
 
 #: Attention matrices that are filled together: few enough to stay in a core's cache.
-MATRICES = 16
+MATRICES = 32
+
+#: Likeness up to this, of either sign, may be raised to e as it is; less than the least that
+#: comes of it counts as nothing.
+SAFE, NOTHING = 60.0, 1e-30
 
 
 class HalfLinear(nn.Module):
@@ -59,21 +63,39 @@ class HalfAttention(nn.Module):
         q = self.query.product(self.norm(tokens)).mul_(scale).view(split).transpose(1, 2)
         k, v = self.key_value.product(self.context_norm(context)).chunk(2, dim=-1)
         k, v = k.view(split).transpose(1, 2), v.view(split).transpose(1, 2)
+        # No product can be greater than that of the longest.
+        attend = _attend if _longest(q) * _longest(k) < SAFE else _attend_safely
         size = max(1, MATRICES // self.heads)  # windows that are attended to together
         biases = _split_bias(hide, B, size)
         parts = zip(*(torch.split(x, size) for x in (q, k, v)), biases, strict=True)
-        seen = torch.cat([_attend(*part) for part in parts])
+        seen = torch.cat([attend(*part) for part in parts])
         mixed: Tensor = self.out(seen.transpose(1, 2).reshape(B, T, D))
         return mixed
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, hide: Tensor | None) -> Tensor:
-    """(b, heads, T, d) seen by scaled queries; libraries' own kernels are slower for short d."""
+    """(b, heads, T, d) seen by scaled queries; libraries' own kernels are slower for short d.
+
+    Softmax in place, divided by its sum only at the end: of a matrix that is written anew for each
+    step, most of the time goes into memory. A query that nothing is shown to sees 0.
+    """
+    weights = q @ k.transpose(-1, -2)
+    if hide is not None:
+        weights += hide.bfloat16()
+    weights.exp_()
+    return (weights @ v).div_(weights.sum(dim=-1, keepdim=True).clamp_(min=NOTHING))
+
+
+def _attend_safely(q: Tensor, k: Tensor, v: Tensor, hide: Tensor | None) -> Tensor:
+    """The same where likeness may be of any size."""
     likeness = q @ k.transpose(-1, -2)
     if hide is not None:
-        likeness = likeness + hide.bfloat16()
-    seen: Tensor = likeness.softmax(dim=-1) @ v
-    return seen
+        likeness += hide.bfloat16()
+    return likeness.softmax(dim=-1) @ v
+
+
+def _longest(vectors: Tensor) -> float:
+    return float(vectors.norm(dim=-1).max())
 
 
 def _split_bias(hide: Tensor | None, batch: int, size: int) -> list[Tensor | None]:

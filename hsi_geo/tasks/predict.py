@@ -217,8 +217,11 @@ def write_map(
         part = _Part(grid.window)
         if around is not None:
             part = _Part(around.core, view if around.overlapped else None)
-        _map_strips(Strips(sliding, options.max_memory, asked), writer, part, reporter)
+        strips = Strips(sliding, options.max_memory, asked)
+        _map_strips(strips, writer, part, reporter)
+        ranges = strips.ranges.among(bands_of(scene).in_order(), scene.shape[0])
         record = _record(scene, model, model_hash, options, writer.counts)
+        record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
         writer.write_record(record)
     return record
@@ -329,6 +332,5 @@ def _record(
         },
         "hashes": {"scene": scene_hash(scene), "model": model_hash},
         "scene": name_of(scene),
-        "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene)],
         "versions": versions(),
     }

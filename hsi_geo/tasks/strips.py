@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from hsi_geo.io.scene import block_of, grid_of, physical
+from hsi_geo.io.survey import BandRanges
 from hsi_geo.tasks.sliding import SlidingWindow, mean
 from hsi_geo.tiling import TileLattice, Window
 
@@ -26,7 +27,11 @@ from hsi_geo.tiling import TileLattice, Window
 LATTICE_WINDOWS, OUTPUT_PX = 64, 1 << 17
 
 #: Rows of a strip that are read at once, at least where the file's blocks allow it, and at most.
-LEAST_ROWS, MOST_ROWS = 64, 1024
+#: More would leave nothing to read while the first are mapped.
+LEAST_ROWS, MOST_ROWS = 64, 256
+
+#: Pixels along a side that are looked at of what is mapped together, to tell dead bands by.
+LOOKED_AT_PX = 32
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -86,12 +91,17 @@ class Strips:
         sliding: The network over the scene.
         max_memory: Bytes that strips may take together.
         wanted: Which pixels are asked for.
+
+    Attributes:
+        plan: How the scene is read.
+        ranges: Of the view's bands, in what was mapped so far.
     """
 
     def __init__(self, sliding: SlidingWindow, max_memory: int, wanted: Wanted) -> None:
         self.sliding = sliding
         self.wanted = wanted
         view = sliding.view
+        self.ranges = BandRanges(view.shape[0])
         self.shape = grid_of(view).shape
         # Stored values are held twice, as one strip is read ahead; sums and results are floats.
         stored = 2 * view.shape[0] * view.dtype.itemsize
@@ -206,8 +216,13 @@ class _Column:
                 here = Window(top, inside.col, bottom - top, inside.width).relative_to(extent)
                 part = stored[:, top - first : bottom - first, cols]
                 rows, columns = here.slices
-                image[:, rows, columns], valid[rows, columns], _ = physical(part, view)
+                image[:, rows, columns], valid[rows, columns], present = physical(part, view)
+                self._look(image[:, rows, columns], valid[rows, columns], present)
         return image, valid
+
+    def _look(self, image: FloatArray, valid: BoolArray, present: BoolArray) -> None:
+        step = max(1, min(valid.shape) // LOOKED_AT_PX)
+        self.strips.ranges.look(image[:, ::step, ::step][:, valid[::step, ::step]], present)
 
     def _forget(self) -> None:
         """Drop rows that no window will ask for again."""
