@@ -30,6 +30,7 @@ from hsi_geo.io.readers.base import (
 )
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
+from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import BoolArray, FloatArray
 
@@ -61,11 +62,13 @@ class RasterPixels:
         path: As GDAL takes it.
         name: For messages.
         stamp: Of the file, see `places.stamp`.
+        lines: Of a mosaic, along which to cut what is read; None for no cuts.
     """
 
     path: str
     name: str
     stamp: tuple[int, int]
+    lines: BlockLines | None = None
 
     def read(self, bands: Indices, window: Window) -> Array:
         """(B, height, width) stored values; see `Pixels.read`.
@@ -73,13 +76,25 @@ class RasterPixels:
         Raises:
             SceneError: If the file is damaged or cut short.
         """
-        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        numbers = [int(band) + 1 for band in bands]
         try:
             with quiet_gdal():
                 handle = opened((self.path, self.stamp), lambda: rasterio.open(self.path))
-                return np.asarray(handle.read([int(band) + 1 for band in bands], window=pixels))
+                if self.lines is None:
+                    return _read(handle, numbers, window)
+                kind = np.result_type(*(handle.dtypes[number - 1] for number in numbers))
+                values = np.empty((len(numbers), *window.shape), kind)
+                for part in self.lines.parts(window):
+                    rows, cols = part.relative_to(window).slices
+                    values[:, rows, cols] = _read(handle, numbers, part)
+                return values
         except RasterioError as error:
             raise unreadable(self.name, window, plain(error)) from error
+
+
+def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+    pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+    return np.asarray(handle.read(numbers, window=pixels))
 
 
 def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
@@ -162,6 +177,7 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         )
     whole = {**_tags(source, 0), **sidecar_tags(path)}
     found, good = _find_bands(source, whole)
+    lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
     return SceneFile(
         name=name,
         driver=source.driver,
@@ -177,8 +193,8 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         nodata=np.array([np.nan if v is None else v for v in source.nodatavals], np.float64),
         scale=_scale(source, whole),
         offset=per_band(source.offsets, count),
-        pixels=RasterPixels(path, name, stamp(path)),
-        block_px=source.block_shapes[0],
+        pixels=RasterPixels(path, name, stamp(path), lines),
+        block_px=source.block_shapes[0] if lines is None else lines.block_px,
         packed=_is_packed(path, whole),
     )
 
