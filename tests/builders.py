@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import multiprocessing
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,22 +44,18 @@ def write_tif(
     names: Sequence[str] = (),
     scales: Sequence[float] = (),
     offsets: Sequence[float] = (),
-    nodata: float | None = None,
+    **profile: Any,
 ) -> Path:
     """Write a (C, H, W) cube with wavelengths wherever asked."""
     count, height, width = cube.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=height,
-        width=width,
-        count=count,
-        dtype=cube.dtype.name,
-        crs="EPSG:32633",
-        transform=NORTH_UP,
-        nodata=nodata,
-    ) as file:
+    usual = {
+        "driver": "GTiff",
+        "dtype": cube.dtype.name,
+        "crs": "EPSG:32633",
+        "transform": NORTH_UP,
+    }
+    size = {"height": height, "width": width, "count": count}
+    with rasterio.open(path, "w", **size, **{**usual, **profile}) as file:
         file.write(cube)
         file.update_tags(**(tags or {}))
         if scales:
@@ -204,6 +201,15 @@ def in_a_fork(read: Callable[[], Array]) -> Array:
     found = results.get(timeout=60)
     child.join(60)
     return found
+
+
+def check_travels(scene: xr.DataArray, *, forks: bool = True) -> None:
+    """A scene reads the same after pickling, and in a forked process, and still here."""
+    whole = scene.values
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)).values, whole)
+    if forks:
+        np.testing.assert_array_equal(in_a_fork(lambda: scene.values), whole)
+    np.testing.assert_array_equal(scene.values, whole)
 
 
 def watch_reads(

@@ -12,11 +12,10 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pytest
-import rasterio
 import shapely
 import torch
 from affine import Affine
-from builders import cut_tile
+from builders import NORTH_UP, cut_tile, nm_tags, write_tif
 from hypothesis import settings
 
 from hsi_geo.progress import SilentReporter
@@ -112,7 +111,7 @@ def write_planted(
     and pixels are not square. ``order`` permutes the bands with their wavelengths.
     """
     generator = np.random.default_rng(seed)
-    transform = transform or Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+    transform = transform or NORTH_UP
     centres = np.linspace(420.0, 1300.0, bands) + 3.0 * np.sin(np.arange(bands))
     truth = np.ones((height, width), np.int64)
     truth[:, int(0.4 * width) :] = 2
@@ -129,23 +128,9 @@ def write_planted(
         values[:, 3:7, 5:10] = NODATA
     order = np.arange(bands) if order is None else order
     values, centres = values[order], centres[order]
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=height,
-        width=width,
-        count=bands,
-        dtype="int16",
-        nodata=NODATA,
-        crs=crs,
-        transform=transform,
-        **profile,
-    ) as file:
-        file.write(values)
-        if wavelengths:
-            for band, centre in enumerate(centres, start=1):
-                file.update_tags(band, wavelength=str(centre), wavelength_units="Nanometers")
+    tags = nm_tags(list(centres)) if wavelengths else ()
+    how = {"crs": crs, "transform": transform, "nodata": NODATA, **profile}
+    write_tif(path, values, band_tags=tags, **how)
     names = ("meadow", "asphalt", "water")
     return Planted(path, truth, names, centres, transform, crs, values)
 

@@ -209,33 +209,28 @@ def two_steps(job: Job) -> Job:
     def given(name: str) -> list[Any]:
         return [QgsProcessingModelChildParameterSource.fromModelParameter(name)]
 
-    first = QgsProcessingModelChildAlgorithm("hsi_geo:classify")
-    first.setChildId("first")
-    for name, source in (
-        ("INPUT", given("SCENE")),
-        ("LABELS", given("SHOTS")),
-        ("CLASS_FIELD", value(job["field"])),
-    ):
-        first.addParameterSources(name, source)
-    output = QgsProcessingModelOutput("Map", "Map")
-    output.setChildId("first")
-    output.setChildOutputName("OUTPUT")
-    first.setModelOutputs({"Map": output})
-    model.addChildAlgorithm(first)
-    second = QgsProcessingModelChildAlgorithm("hsi_geo:assess")
-    second.setChildId("second")
+    def step(name: str, child: str, output: tuple[str, str], sources: dict[str, list[Any]]) -> None:
+        added = QgsProcessingModelChildAlgorithm(f"hsi_geo:{name}")
+        added.setChildId(child)
+        for parameter, source in sources.items():
+            added.addParameterSources(parameter, source)
+        title, produces = output
+        shown = QgsProcessingModelOutput(title, title)
+        shown.setChildId(child)
+        shown.setChildOutputName(produces)
+        added.setModelOutputs({title: shown})
+        model.addChildAlgorithm(added)
+
+    field = value(job["field"])
+    step(
+        "classify", "first", ("Map", "OUTPUT"),
+        {"INPUT": given("SCENE"), "LABELS": given("SHOTS"), "CLASS_FIELD": field},
+    )  # fmt: skip
     produced = QgsProcessingModelChildParameterSource.fromChildOutput("first", "OUTPUT")
-    for name, source in (
-        ("INPUT", [produced]),
-        ("REFERENCE", given("TRUTH")),
-        ("CLASS_FIELD", value(job["field"])),
-    ):
-        second.addParameterSources(name, source)
-    numbers = QgsProcessingModelOutput("Numbers", "Numbers")
-    numbers.setChildId("second")
-    numbers.setChildOutputName("OUTPUT")
-    second.setModelOutputs({"Numbers": numbers})
-    model.addChildAlgorithm(second)
+    step(
+        "assess", "second", ("Numbers", "OUTPUT"),
+        {"INPUT": [produced], "REFERENCE": given("TRUTH"), "CLASS_FIELD": field},
+    )  # fmt: skip
     return {"ok": model.toFile(job["path"])}
 
 

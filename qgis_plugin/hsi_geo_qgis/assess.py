@@ -9,12 +9,11 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterLayer,
 )
 
-from .base import HsiGeoAlgorithm, Results
+from .base import HsiGeoAlgorithm, Results, one_of
 from .command import arguments
 from .layers import Parameters, raster_path
 from .runner import run_command
@@ -54,15 +53,8 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
         """Define the parameters and outputs."""
         self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Class map"))
         self.add_labels("REFERENCE", "Reference labels")
-        self.addParameter(
-            QgsProcessingParameterEnum(
-                "DESIGN",
-                "Sampling design",
-                options=["none", "simple", "stratified"],
-                defaultValue="none",
-                usesStaticStrings=True,
-            )
-        )
+        designs = ["none", "simple", "stratified"]
+        self.addParameter(one_of("DESIGN", "Sampling design", designs))
         self.add_all_touched()
         self.add_advanced(
             QgsProcessingParameterRasterLayer(

@@ -145,15 +145,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
                 optional=True,
             )
         )
-        self.add_advanced(
-            QgsProcessingParameterEnum(
-                "DEVICE",
-                "Device",
-                options=["auto", "cpu", "cuda"],
-                defaultValue="auto",
-                usesStaticStrings=True,
-            )
-        )
+        self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
         whole = QgsProcessingParameterNumber.Type.Integer
         self.add_advanced(
             QgsProcessingParameterNumber(
@@ -162,7 +154,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         )
         self.add_advanced(
             QgsProcessingParameterString(
-                "MAX_MEMORY", "Memory for blocks of the scene", defaultValue="1G"
+                "MAX_MEMORY", "Memory for strips of the scene", defaultValue="768M"
             )
         )
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
@@ -267,6 +259,13 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         for name in ("OUTPUT", "CONFIDENCE"):
             load_styled(results.get(name), context)
         return results
+
+
+def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:
+    """A choice by its own words; the first unless another is made."""
+    return QgsProcessingParameterEnum(
+        name, title, options=options, defaultValue=options[0], usesStaticStrings=True
+    )
 
 
 def put(source: str, target: str | None) -> None:

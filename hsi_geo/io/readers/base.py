@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -164,6 +165,36 @@ class PickedPixels:
     def read(self, bands: Indices, window: Window) -> Array:
         """See `Pixels.read`."""
         return self.cube.read(self.kept[bands], window)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ArrayPixels(ABC):
+    """A variable of a file that keeps arrays.
+
+    Attributes:
+        path: Of the file or store.
+        order: Of the variable's axes: b(and), y, x.
+        stamp: Of the file, see `places.stamp`.
+    """
+
+    path: str
+    order: str
+    stamp: tuple[int, int]
+
+    @abstractmethod
+    def variable(self) -> Any:
+        """Takes one slice an axis; of the file as this process has it open."""
+
+    def read(self, bands: Indices, window: Window) -> Array:
+        """(B, height, width) stored values; see `Pixels.read`.
+
+        Raises:
+            SceneError: If the file is damaged or cut short.
+        """
+        try:
+            return read_part(self.variable(), self.order, bands, window)
+        except Exception as error:  # whatever the libraries behind raise
+            raise unreadable(self.path, window, plain(error)) from error
 
 
 def read_part(array: Any, order: str, bands: Indices, window: Window) -> Array:

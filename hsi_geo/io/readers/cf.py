@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,8 @@ import xarray as xr
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.places import stamp
 from hsi_geo.io.readers.base import (
-    Array,
+    ArrayPixels,
     Found,
-    Indices,
     Pixels,
     SceneFile,
     StackedPixels,
@@ -30,14 +30,12 @@ from hsi_geo.io.readers.base import (
     missing_package,
     per_band,
     plain,
-    read_part,
-    unreadable,
 )
 from hsi_geo.io.readers.cf_grid import find_grid, find_map
 from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS, NO_UNITS, widths_nm
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import BoolArray, to_nm
 
 #: What to install where xarray lacks an engine.
@@ -59,38 +57,24 @@ _GOOD_KEYS = ("goodwavelengths", "goodwavelength", "bbl", "good", "goodbands")
 Groups = Mapping[str, xr.Dataset]
 
 
-@dataclass(frozen=True, eq=False)
-class CfPixels:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CfPixels(ArrayPixels):
     """A variable of two or three dimensions.
 
     Attributes:
-        path: Of the file or store.
         engine: xarray's name for what reads it.
         group: That holds the variable.
-        variable: Its name.
-        order: Of its axes: b(and), y, x.
-        stamp: Of the file, see `places.stamp`.
+        name: Of the variable.
     """
 
-    path: str
     engine: str
     group: str
-    variable: str
-    order: str
-    stamp: tuple[int, int]
+    name: str
 
-    def read(self, bands: Indices, window: Window) -> Array:
-        """(B, height, width) stored values; see `Pixels.read`.
-
-        Raises:
-            SceneError: If the file is damaged or cut short.
-        """
-        key = (self.engine, self.path, self.group, self.stamp)
-        try:
-            dataset = opened(key, self._open)
-            return read_part(dataset.variables[self.variable], self.order, bands, window)
-        except Exception as error:  # whatever the engine's own libraries raise
-            raise unreadable(self.path, window, plain(error)) from error
+    def variable(self) -> Any:
+        """See `ArrayPixels.variable`."""
+        dataset = opened((self.engine, self.path, self.group, self.stamp), self._open)
+        return dataset.variables[self.name]
 
     def _open(self) -> xr.Dataset:
         with _quiet():
@@ -213,14 +197,15 @@ def _placed(
 ) -> tuple[Grid, Pixels, float | None]:
     """Grid, pixels on it, and the value of those without data."""
     mark = stamp(path)
-    pixels = CfPixels(path, engine, cube.group, cube.name, cube.order, mark)
+    part = partial(CfPixels, path=path, engine=engine, stamp=mark)
+    pixels = part(group=cube.group, name=cube.name, order=cube.order)
     nodata = _nodata(cube.array.attrs)
     shape = cube.size("y"), cube.size("x")
     lookup = _find_lookup(groups)
     if lookup is None:
         axes = (cube.group, cube.axis("y"), cube.axis("x"))
         return find_grid(groups, cube.array, axes, shape, path), pixels, nodata
-    parts = tuple(CfPixels(path, engine, *where, "yx", mark) for where in lookup)
+    parts = tuple(part(group=group, name=name, order="yx") for group, name in lookup)
     height, width = groups[lookup[0][0]][lookup[0][1]].shape
     blocks = cube.blocks
     fill = -9999.0 if nodata is None or not np.isfinite(nodata) else nodata

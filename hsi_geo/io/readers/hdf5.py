@@ -16,8 +16,7 @@ from affine import Affine
 from hsi_geo.errors import SceneError
 from hsi_geo.io.places import stamp
 from hsi_geo.io.readers.base import (
-    Array,
-    Indices,
+    ArrayPixels,
     PickedPixels,
     SceneFile,
     StackedPixels,
@@ -25,13 +24,11 @@ from hsi_geo.io.readers.base import (
     missing_package,
     per_band,
     plain,
-    read_part,
-    unreadable,
 )
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.raster import parse_crs
 from hsi_geo.io.readers.spectral_tags import widths_nm
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import to_nm
 
 if TYPE_CHECKING:
@@ -47,33 +44,19 @@ _PRISMA = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
 _PRISMA_PIXEL_M = 30.0
 
 
-@dataclass(frozen=True, eq=False)
-class HdfPixels:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HdfPixels(ArrayPixels):
     """A three-dimensional dataset.
 
     Attributes:
-        path: Of the file.
-        dataset: Name inside.
-        order: Of its axes: b(and), y, x.
-        stamp: Of the file, see `places.stamp`.
+        dataset: Its name inside.
     """
 
-    path: str
     dataset: str
-    order: str
-    stamp: tuple[int, int]
 
-    def read(self, bands: Indices, window: Window) -> Array:
-        """(B, height, width) stored values; see `Pixels.read`.
-
-        Raises:
-            SceneError: If the file is damaged or cut short.
-        """
-        try:
-            file = opened(("h5py", self.path, self.stamp), lambda: _open(self.path))
-            return read_part(file[self.dataset], self.order, bands, window)
-        except (OSError, KeyError, ValueError) as error:
-            raise unreadable(self.path, window, plain(error)) from error
+    def variable(self) -> Any:
+        """See `ArrayPixels.variable`."""
+        return opened(("h5py", self.path, self.stamp), lambda: _open(self.path))[self.dataset]
 
 
 def read_hdf5(path: str) -> SceneFile | None:
@@ -152,7 +135,7 @@ def _prisma(file: h5py.File, path: str) -> SceneFile:
         table[:3] = centres, np.ravel(attributes[f"List_Fwhm_{part}"]), flags
         columns.append(table)
         counts.append(table.shape[1])
-        cubes.append(HdfPixels(path, dataset, "ybx", stamp(path)))
+        cubes.append(HdfPixels(path=path, dataset=dataset, order="ybx", stamp=stamp(path)))
     height, _, width = file[cubes[0].dataset].shape
     centres, fwhm, flags, scale, offset = np.hstack(columns)
     kept = np.flatnonzero((centres > 0) & (flags != 0))
@@ -219,7 +202,7 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
         nodata=per_band(data.attrs.get("Data_Ignore_Value"), count),
         scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
         offset=per_band(0.0, count),
-        pixels=HdfPixels(path, dataset, "yxb", stamp(path)),
+        pixels=HdfPixels(path=path, dataset=dataset, order="yxb", stamp=stamp(path)),
         block_px=blocks_of(data.chunks, "yxb"),
     )
 
