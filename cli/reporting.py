@@ -24,6 +24,10 @@ PROTOCOL_VERSION = 1
 _META = "hsi_geo.progress"
 
 
+#: Stages that count pixels: their rate is worth telling.
+_PIXEL_STAGES = ("map",)
+
+
 class _Clock:
     """Estimates the rest of a stage from the time its part so far took."""
 
@@ -32,7 +36,14 @@ class _Clock:
         self.started = 0.0
         self.first = 0
 
+    def rate(self, stage: str, done: int) -> float | None:
+        """Steps a second since the first that was told of."""
+        passed = done - self.first
+        seconds = time.monotonic() - self.started
+        return passed / seconds if stage == self.stage and passed > 0 and seconds > 0 else None
+
     def eta_s(self, stage: str, done: int, total: int) -> float | None:
+        """Seconds to the end of a stage, None at its start."""
         now = time.monotonic()
         if stage != self.stage:
             # The first step has no start to be measured from.
@@ -74,14 +85,15 @@ class TerminalReporter:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Tell how far a stage is."""
         eta = self._clock.eta_s(stage, done, total)
+        rate = self._clock.rate(stage, done) if stage in _PIXEL_STAGES else None
+        fast = "" if rate is None else f", {rate / 1e3:.3g} kpx/s"
         if self._tty:
             rest = "" if eta is None or done >= total else f", {eta:.0f} s left"
-            click.echo(
-                f"\r\x1b[K{stage}: {100 * done // total} %{rest}", err=True, nl=done >= total
-            )
+            text = f"{stage}: {100 * done // total} %{fast}{rest}"
+            click.echo(f"\r\x1b[K{text}", err=True, nl=done >= total)
             self._open_line = done < total
         elif done >= total:
-            click.echo(f"{stage}: done", err=True)
+            click.echo(f"{stage}: done{fast}", err=True)
 
     def log(self, message: str) -> None:
         """Tell something worth knowing."""

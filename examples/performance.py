@@ -1,6 +1,6 @@
 """How fast scenes are mapped, beside what users would take instead: docs/performance.md.
 
-    python examples/performance.py [--repeats 3] [--terratorch PYTHON]
+    python examples/performance.py [--repeats 3] [--terratorch PYTHON] [--profile]
 
 Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the shipped network, by the
 same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by
@@ -8,7 +8,7 @@ TerraTorch's tiled inference with the same network. TerraTorch wants another Tor
 give it the interpreter of an environment of its own (pip install terratorch). Each runs as a
 process of its own, one after the other, and again in each repeat: rates are given as ratios to
 the forest of the same repeat, since machines are never quiet. Printed besides: what the network
-costs, and what this machine can do at best.
+costs, what this machine can do at best, and on demand where the time goes.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from torch import profiler
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import adapt, predict
@@ -55,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--terratorch", help="interpreter of an environment that has it")
+    parser.add_argument("--profile", action="store_true", help="tell where the time goes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         folder = Path(name)
@@ -68,6 +70,8 @@ def main() -> None:
                 found[contender].append(run(command, contender, folder))
         show(found)
         show_roofline(folder)
+        if options.profile:
+            show_profile(folder)
 
 
 def prepare(folder: Path) -> None:
@@ -237,6 +241,22 @@ def show_roofline(folder: Path) -> None:
         f"bfloat16; exponentials: {exponentials_per_second() / 1e9:.2f} G/s; copies: "
         f"{copied_bytes_per_second() / 1e9:.1f} GB/s; {torch.get_num_threads()} threads"
     )
+
+
+def show_profile(folder: Path) -> None:
+    """Seconds of `predict` on the clock, and those of torch's operators among them."""
+    model = load_model(folder / "model.safetensors")
+
+    def job() -> None:
+        predict(folder / "scene.tif", model, out=folder / "map.tif", overwrite=True)
+
+    seconds = best_seconds(job, times=2)
+    with profiler.profile(activities=[profiler.ProfilerActivity.CPU]) as profiled:
+        job()
+    operators = sorted(profiled.key_averages(), key=lambda one: -one.self_cpu_time_total)
+    print(f"\npredict: {seconds:.2f} s\n\n| operator | seconds in the calling thread |\n|---|---|")
+    for one in operators[:10]:
+        print(f"| {one.key} | {one.self_cpu_time_total / 1e6:.2f} |")
 
 
 def flop_per_pixel(model: AdaptedModel) -> float:

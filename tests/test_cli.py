@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 from builders import run, snapshot
+from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -177,6 +178,29 @@ def test_jsonl_speaks_the_protocol(planted: Planted, shots: Path, tmp_path: Path
     ]
     assert events[-1]["type"] == "result"
     assert events[-1]["outputs"]["map"] == str(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_mapping_tells_its_rate(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([10.0, 10.0, 12.0, 12.0, 14.0, 14.0, 20.0, 21.0])
+    monkeypatch.setattr("hsi_geo.cli.reporting.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    told = reporting.TerminalReporter()
+    for done in (10_000, 190_000, 370_000):
+        told.progress("map", done, 370_000)
+    told.progress("teacher", 1, 2)
+    lines = capsys.readouterr().err.replace("\r\x1b[K", "\n").split("\n")
+    if terminal:
+        assert lines[1:4] == [
+            "map: 2 %",
+            "map: 51 %, 90 kpx/s, 2 s left",
+            "map: 100 %, 90 kpx/s",
+        ]
+        assert "teacher: 50 %" in lines
+    else:
+        assert lines == ["map: done, 90 kpx/s", ""]
 
 
 def test_jsonl_tells_errors_too(tmp_path: Path) -> None:
