@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from builders import cube_of, write_envi
+from builders import cube_of, nm_tags, write_envi, write_tif
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import unpacking
@@ -59,6 +60,19 @@ def test_a_copy_reads_like_the_scene(
             assert again is copy
     assert len(told) == 1
     assert not any(scratch.iterdir())
+
+
+@pytest.mark.parametrize(("ending", "packed"), [("tar", False), ("tar.gz", True)])
+def test_a_plain_archive_is_no_packed_one(tmp_path: Path, ending: str, packed: bool) -> None:
+    scene = write_tif(
+        tmp_path / "a.tif",
+        cube_of(9, 11, 7),
+        band_tags=nm_tags([500.0 + 10 * band for band in range(9)]),
+    )
+    archive = tmp_path / f"a.{ending}"
+    with tarfile.open(archive, "w:gz" if packed else "w") as target:
+        target.add(scene, "a.tif")
+    assert open_scene(f"/vsitar/{archive}/a.tif").attrs["packed"] is packed
 
 
 def test_what_can_be_read_by_windows_is_not_copied(tmp_path: Path, scratch: Path) -> None:

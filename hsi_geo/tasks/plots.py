@@ -16,6 +16,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
 from hsi_geo.io.scene import read_window
 from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, thin
+from hsi_geo.io.survey import has_data
 from hsi_geo.models.classifier import Spectral
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.statistics import learn_spectral
@@ -190,7 +191,7 @@ def _keep_usable(
     outside = _count_outside(labels, shots)
     dry = 0
     for index, pixels in enumerate(labels.pixels):
-        valid = _valid_at(scene.views[index], pixels)
+        valid = has_data(scene.views[index], pixels.rows, pixels.cols)
         dry += int((~valid).sum())
         labels.pixels[index] = thin(pixels.pick(valid), generator)
     counts = {c.name: 0 for c in shots.classes}
@@ -238,17 +239,3 @@ def _tell_dropped(
         reporter.warning(f"{conflicts} pixels dropped because two classes claim them")
     if dry:
         reporter.warning(f"{dry} pixels under shots are nodata and were dropped")
-
-
-def _valid_at(view: xr.DataArray, pixels: ShotPixels) -> npt.NDArray[np.bool_]:
-    """(N,) whether the scene has data under each pixel, read by rows of blocks."""
-    valid = np.zeros(len(pixels), bool)
-    step = 64
-    for band_row in np.unique(pixels.rows // step):
-        rows = pixels.rows // step == band_row
-        for band_col in np.unique(pixels.cols[rows] // step):
-            here = np.flatnonzero(rows & (pixels.cols // step == band_col))
-            window = Window(int(band_row) * step, int(band_col) * step, step, step)
-            _, has_data = read_window(view, window)
-            valid[here] = has_data[pixels.rows[here] - window.row, pixels.cols[here] - window.col]
-    return valid

@@ -200,9 +200,11 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
 
 
 def _is_packed(path: str, whole: Tags) -> bool:
-    """A stream of zipped bytes has no places to jump to."""
+    """A stream of zipped bytes has no places to jump to; a plain tar has."""
     streams = ("/vsigzip/", "/vsizip/", "/vsitar/", "/vsi7z/", "/vsirar/")
     compressed = whole.get("file_compression", whole.get("file compression", "0"))
+    if path.startswith("/vsitar/"):
+        return ".tar/" not in path.lower()
     return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
 
 
