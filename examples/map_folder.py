@@ -1,46 +1,37 @@
 """Learn from shots that lie in several tiles, then map a folder of them.
 
 Run it with `python examples/map_folder.py [FOLDER]`. It cuts Indian Pines into four tiles, adapts one
-model to all of them (each shot goes to the tile it lies in), maps tile by tile, and draws the maps
-side by side into FOLDER/map_folder.png. Tiles that are mapped already are passed over, so that the
-script goes on where it was stopped. The seams do not show: windows are anchored to the pixel grid
-of the CRS, not to the corner of a file.
+model to all of them (each shot goes to the tile it lies in), maps them side by side on all cores, and
+draws the index over all maps into FOLDER/map_folder.png. Tiles that are mapped already are left alone,
+so that the script goes on where it was stopped. The seams do not show: tiles lend each other their
+margins.
 """
 
 import sys
 from pathlib import Path
 
 import rasterio
-import rasterio.merge
 import rasterio.windows
 
-from hsi_geo import adapt, predict
+from hsi_geo import adapt, batch
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.preview import draw_scene_and_map
 
 
 def main(folder: Path) -> None:
-    """Cut, adapt, map, put together."""
+    """Cut, adapt, map, draw."""
     scene_path, shots_path, _ = write_inputs(folder)
     tiles = cut(scene_path, folder / "tiles")
 
-    model = adapt(tiles, shots_path, out=folder / "tiles.safetensors", overwrite=True)
-    maps = folder / "maps"
-    maps.mkdir(exist_ok=True)
-    for tile in tiles:
-        out = maps / tile.name
-        if not out.exists():  # maps appear whole or not at all
-            predict(tile, model, out=out)
-        print(f"{tile.name}: {out}")
+    model_path = folder / "tiles.safetensors"
+    model = adapt(tiles, shots_path, out=model_path, overwrite=True)
+    result = batch(tiles, model_path, folder / "maps")
+    for tile, outcome in result.outcomes.items():
+        print(f"{Path(tile).name}: {outcome.state}")
 
-    with rasterio.open(maps / tiles[0].name) as first:
-        colors = first.colormap(1)
-    mosaic = folder / "map_folder.tif"
-    rasterio.merge.merge([maps / tile.name for tile in tiles], dst_path=mosaic)
-    with rasterio.open(mosaic, "r+") as file:
-        file.write_colormap(1, colors)
     picture = folder / "map_folder.png"
-    draw_scene_and_map(scene_path, mosaic, model.classes, picture, title="Four tiles")
+    index = result.outputs["index"]
+    draw_scene_and_map(scene_path, index, model.classes, picture, title="Four tiles")
     print(f"picture: {picture}")
 
 

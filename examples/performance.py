@@ -229,18 +229,29 @@ def spread(values: list[float]) -> str:
 
 
 def show_roofline(folder: Path) -> None:
-    """What a pixel costs and what the machine can do."""
+    """What a pixel costs, what the machine can do, and how fast that alone would let us be."""
     model = load_model(folder / "model.safetensors")
-    flop = flop_per_pixel(model)
+    flop, exponentials = flop_per_pixel(model), exponentials_per_pixel(model)
     bands = len(model.spectral.centres_nm)
     full, half = (products_per_second(dtype) for dtype in (torch.float32, torch.bfloat16))
-    print(
-        f"\n{flop / 1e6:.2f} MFLOP a pixel of {bands} bands; {2 * bands} bytes of it in the file, "
-        f"{4 * bands} as float32\n"
-        f"products of 1024 x 1024: {full / 1e9:.0f} GFLOP/s in float32, {half / 1e9:.0f} in "
-        f"bfloat16; exponentials: {exponentials_per_second() / 1e9:.2f} G/s; copies: "
-        f"{copied_bytes_per_second() / 1e9:.1f} GB/s; {torch.get_num_threads()} threads"
-    )
+    raised, copied = exponentials_per_second(), copied_bytes_per_second()
+    print("\n| of a pixel | the machine does, a second | and so at most, kpx/s |\n|---|---|---|")
+    for cost, speed, most in (
+        (f"{flop / 1e6:.2f} MFLOP in float32", f"{full / 1e9:.0f} GFLOP", full / flop),
+        (f"{flop / 1e6:.2f} MFLOP in bfloat16", f"{half / 1e9:.0f} GFLOP", half / flop),
+        (f"{exponentials:.0f} exponentials", f"{raised / 1e9:.2f} G", raised / exponentials),
+        (f"{2 * bands} bytes in the file", f"{copied / 1e9:.0f} GB copied", copied / (2 * bands)),
+    ):
+        print(f"| {cost} | {speed} | {most / 1e3:.3g} |")
+    print(f"\n{bands} bands, {torch.get_num_threads()} threads; products of 1024 x 1024.")
+
+
+def exponentials_per_pixel(model: AdaptedModel) -> float:
+    """Of all attention matrices of a window, for each pixel that a window brings."""
+    config = model.classifier.backbone.config
+    pixels, groups = config.window_px**2, config.groups
+    whole = config.depth * (pixels + groups) ** 2 - groups * pixels  # the last looks one way only
+    return config.heads * whole / model.tiling.stride_px**2
 
 
 def show_profile(folder: Path) -> None:

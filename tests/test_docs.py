@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+tables: Any = SimpleNamespace(**runpy.run_path(str(ROOT / "docs" / "tables.py")))
 
 needs_mkdocs = pytest.mark.skipif(
     importlib.util.find_spec("mkdocs_click") is None, reason="needs the dependency group docs"
@@ -57,18 +62,21 @@ def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
     assert all(name in commands for name in ("hsi-geo suggest", "hsi-geo assess", "--report"))
 
 
-OURS = (
-    "index",
-    "how-it-works",
-    "commands",
-    "python",
-    "sensors",
-    "trust",
-    "many-scenes",
-    "examples",
-)
+PAGES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "glossary")
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", PAGES)
 def test_each_page_says_when_not_to_use_it(name: str) -> None:
     assert "hen not to use" in (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_numbers_in_pages_are_what_commands_printed() -> None:
+    """`python docs/tables.py` puts them there; nobody types them."""
+    runs = tables.read_runs()
+    marked = 0
+    for path in tables.pages():
+        page = path.read_text(encoding="utf-8")
+        assert tables.filled(page, runs) == page, f"{path.name}: run python docs/tables.py"
+        marked += len(tables.PLACE.findall(page))
+        assert page.count("<!-- result:") == page.count("<!-- end -->")
+    assert marked > 8

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from hsi_geo.io.scene import open_scene, spectral_view
+from hsi_geo.tasks.predict import DEFAULT_MEMORY
 from hsi_geo.tasks.sliding import SlidingWindow, each_window
-from hsi_geo.tasks.strips import Strips, ahead, behind, plan_reading
+from hsi_geo.tasks.strips import Plan, Strips, ahead, behind, plan_reading
 from hsi_geo.tiling import Tiling, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -29,36 +30,53 @@ MakeScene = Callable[..., Planted]
 @given(
     shape=st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
     block=st.tuples(st.integers(1, 1024), st.integers(1, 20_000)),
-    pixel_bytes=st.integers(1, 5000),
+    stored_bytes=st.integers(1, 2000),
+    output_bytes=st.integers(12, 1000),
     max_memory=st.integers(1, 1 << 32),
+    window_px=st.integers(1, 32),
 )
-def test_a_plan_is_within_the_scene(
-    shape: tuple[int, int], block: tuple[int, int], pixel_bytes: int, max_memory: int
+def test_a_plan_is_within_the_scene_and_the_budget(
+    shape: tuple[int, int],
+    block: tuple[int, int],
+    stored_bytes: int,
+    output_bytes: int,
+    max_memory: int,
+    window_px: int,
 ) -> None:
-    plan = plan_reading(shape, block, pixel_bytes, max_memory)
+    plan = plan_reading(shape, block, stored_bytes, output_bytes, max_memory, window_px)
+    high, wide = min(block[0], shape[0]), min(block[1], shape[1])
     assert 1 <= plan.rows <= shape[0]
-    assert 1 <= plan.cols <= shape[1]
-    assert plan.cols == shape[1] or plan.cols % min(block[1], shape[1]) == 0
-    rim = 2 * min(block[1], shape[1])
-    least = min(block[0], shape[0]) * (min(block[1], shape[1]) + rim)
-    if plan.cols == shape[1] and block[1] >= shape[1]:
-        least = shape[1]
-    room = max(max_memory, pixel_bytes * least)
-    assert plan.rows * plan.cols * pixel_bytes <= room
+    assert 1 <= plan.cols <= plan.group <= shape[1]
+    if plan.cols < shape[1]:  # pieces of a row of blocks
+        assert plan.rows == high
+        assert plan.cols % wide == 0
+        assert plan.cols >= min(window_px, shape[1])
+        assert plan.group == shape[1] or plan.group % plan.cols == 0
+    # A few blocks and what is kept of them from above are the least.
+    kept = window_px * (2 * stored_bytes + output_bytes)
+    few = (wide + window_px) * (high * (3 * stored_bytes + output_bytes) + kept)
+    row = shape[1] * (2 * stored_bytes + output_bytes) if wide == shape[1] else 0
+    assert plan.bytes <= max(max_memory, row) + few
 
 
 @pytest.mark.parametrize(
-    ("block", "files"),
-    [((256, 256), 1.3), ((128, 128), 1.3), ((1, 10_000), 1.0), ((16, 10_000), 1.0)],
+    "block", [(64, 64), (256, 256), (512, 512), (1024, 1024), (1, 10_000), (16, 10_000), (512, 16)]
 )
-def test_a_large_scene_is_hardly_read_twice(block: tuple[int, int], files: float) -> None:
-    """10,000 x 10,000 x 200 in 16 bit with 10 classes, by default memory."""
-    pixel_bytes = 2 * 200 * 2 + 12 * 11
-    plan = plan_reading((10_000, 10_000), block, pixel_bytes, 1 << 30)
-    assert plan.bytes < 1.2 * (1 << 30)
+@pytest.mark.parametrize("bands", [200, 426])
+def test_nothing_of_a_large_scene_is_read_twice(block: tuple[int, int], bands: int) -> None:
+    """10,000 x 10,000 in 16 bit with 10 classes, by default memory."""
+    plan = plan_reading((10_000, 10_000), block, 2 * bands, 12 * 11, DEFAULT_MEMORY, 16)
+    assert plan.group == 10_000
     assert plan.rows % block[0] == 0
-    rim = 0 if plan.cols == 10_000 else 2 * block[1]
-    assert (plan.cols + rim) / plan.cols <= files
+    assert plan.cols == 10_000 or plan.cols % block[1] == 0
+    three_blocks = 3 * 2 * bands * block[0] * block[1]
+    assert plan.bytes <= DEFAULT_MEMORY or three_blocks > DEFAULT_MEMORY // 2
+
+
+def test_rims_of_wide_groups_are_little() -> None:
+    plan = plan_reading((1000, 300_000), (512, 512), 852, 132, DEFAULT_MEMORY, 16)
+    assert plan.group < 300_000
+    assert (plan.group + 2 * 512) / plan.group < 1.3
 
 
 # The strips -----------------------------------------------------------------------------------
@@ -69,10 +87,15 @@ def count_of_values(image: Tensor, valid: Tensor) -> Tensor:
     return torch.stack([image[:, 0], torch.ones_like(image[:, 0])], dim=1)
 
 
-@pytest.mark.parametrize("block", [(1, 33), (8, 8), (16, 16), (7, 5)])
+@pytest.mark.parametrize("max_memory", [1, 20_000, 40_000, 1 << 20])
+@pytest.mark.parametrize("block", [(1, 33), (8, 8), (16, 16), (7, 5), (41, 3)])
 @pytest.mark.parametrize("stride", [8, 6])
 def test_strips_cover_the_scene_once(
-    make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch, block: tuple[int, int], stride: int
+    make_scene: MakeScene,
+    monkeypatch: pytest.MonkeyPatch,
+    block: tuple[int, int],
+    stride: int,
+    max_memory: int,
 ) -> None:
     scene = make_scene(height=41, width=33, bands=6)
     view = spectral_view(open_scene(scene.path))
@@ -83,7 +106,7 @@ def test_strips_cover_the_scene_once(
     seen = np.zeros((41, 33), int)
     values = np.zeros((41, 33), np.float32)
     has_data = np.zeros((41, 33), bool)
-    for window, outputs, valid in Strips(sliding, 1, lambda window: None):
+    for window, outputs, valid in Strips(sliding, max_memory, lambda window: None):
         seen[window.slices] += 1
         values[window.slices] = outputs[0]
         has_data[window.slices] = valid
@@ -93,24 +116,28 @@ def test_strips_cover_the_scene_once(
     np.testing.assert_allclose(values, whole[0], rtol=1e-5, atol=1e-6)
 
 
-def test_rows_are_read_once(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a file that is stored row by row, whatever the halo."""
+@pytest.mark.parametrize(("rows", "cols"), [(1, 33), (8, 8), (3, 16), (16, 10), (41, 9)])
+def test_pixels_are_read_once(
+    make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch, rows: int, cols: int
+) -> None:
+    """Whatever the blocks of the file and the reach of the windows."""
     scene = make_scene(height=41, width=33, bands=6)
     view = spectral_view(open_scene(scene.path))
-    read: list[int] = []
+    read = np.zeros((41, 33), int)
     original = type(view).__getitem__
 
     def spied(self: Any, key: Any) -> Any:
         if isinstance(key, tuple) and len(key) == 3 and isinstance(key[1], slice):
-            read.extend(range(*key[1].indices(41)))
+            read[key[1], key[2]] += 1
         return original(self, key)
 
     monkeypatch.setattr(type(view), "__getitem__", spied)
-    monkeypatch.setattr("hsi_geo.tasks.strips.block_of", lambda view: (1, 33))
     tiling = Tiling(8, 6)
     sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
-    assert sum(window.height for window, _, _ in Strips(sliding, 1, lambda window: None)) == 41
-    assert read == list(range(41))
+    strips = Strips(sliding, 1, lambda window: None)
+    strips.plan = Plan(rows, cols, group=33, bytes=0)
+    assert sum(window.height * window.width for window, _, _ in strips) == 41 * 33
+    assert (read == 1).all()
 
 
 def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> None:

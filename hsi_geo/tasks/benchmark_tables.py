@@ -34,6 +34,45 @@ def summary(entries: Entries) -> list[tuple[str, ...]]:
     return rows
 
 
+def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True) -> list[list[str]]:
+    """Rows of text: a head, then a method a row with its accuracy on each scene and the pooled error.
+
+    Args:
+        entries: Of one number of shots and one split.
+        methods: In their order; a key of `baselines.GROUPS` stands for the best of its grid on each
+            scene by hindsight, "best" for the best of all methods but the first.
+        deviations: Show standard deviations, too.
+
+    Returns:
+        Means over the seeds that all these methods have in common on a scene. The pooled error is the
+        sum of 100 - OA over scenes.
+    """
+    members = {name: list(GROUPS.get(name, (name,))) for name in methods if name != "best"}
+    if "best" in methods:
+        members["best"] = [m for name in list(members)[1:] for m in members[name]]
+    scenes = list(dict.fromkeys(e["scene"] for e in entries))
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for e in entries:
+        found.setdefault((e["scene"], e["method"]), {})[e["seed"]] = 100 * e["oa"]
+    rows = [["method", *scenes, "pooled error"]]
+    seeds = {
+        scene: set.intersection(*(set(found[scene, m]) for own in members.values() for m in own))
+        for scene in scenes
+    }
+    for name in methods:
+        cells, error = [], 0.0
+        for scene in scenes:
+            tried = [
+                [found[scene, m][seed] for seed in sorted(seeds[scene])] for m in members[name]
+            ]
+            best = max(tried, key=lambda values: float(np.mean(values)))
+            error += 100 - float(np.mean(best))
+            spread = f" +- {np.std(best):.1f}" if deviations and name != "best" else ""
+            cells.append(f"{np.mean(best):.1f}{spread}")
+        rows.append([_row_title(name), *cells, f"{error:.1f}"])
+    return rows
+
+
 def best_methods(entries: Entries) -> list[str]:
     """Methods for a plot: all but grids, of which the best by hindsight is kept."""
     kept = []
@@ -71,9 +110,14 @@ def _rows(entries: Entries) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for method in dict.fromkeys(e["method"] for e in entries):
         group = next((g for g, members in GROUPS.items() if method in members), None)
-        title = method if group is None else f"{group}-whiten grid, best by hindsight"
-        rows.setdefault(title, []).append(method)
+        rows.setdefault(_row_title(group or method), []).append(method)
     return rows
+
+
+def _row_title(name: str) -> str:
+    if name == "best":
+        return "best of these on each scene, by hindsight"
+    return f"{name}-whiten grid, best by hindsight" if name in GROUPS else name
 
 
 def _column(entry: dict[str, Any]) -> tuple[str, int, str]:

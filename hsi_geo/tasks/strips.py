@@ -1,9 +1,10 @@
 """Mapping of scenes of any size: strip by strip, read ahead, in little memory.
 
 The file's own blocks decide in which order it is read: whole blocks, full rows of them where they
-fit into the budget, columns of them one after the other where they do not. Rows that the next
-strip needs again stay in memory, and so do sums of windows that are not complete yet; nothing is
-read or computed twice but the rim between two columns.
+fit into the budget, else one piece of a row of blocks after the other. Pixels that a later piece
+needs again stay in memory, be it beside this one or below, and so do sums of windows that are not
+complete yet: nothing is read or computed twice, but in scenes so wide that what is kept of a row
+would not fit.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,42 +48,57 @@ class Plan:
 
     Attributes:
         rows: Of the scene that are read at once.
-        cols: Of the scene that are mapped from top to bottom before the next ones.
+        cols: Of the scene that are read at once.
+        group: Columns of the scene that are mapped from top to bottom before the next ones; pixels
+            at the rim of two groups are read twice.
         bytes: That this takes beside the program itself, about.
     """
 
     rows: int
     cols: int
+    group: int
     bytes: int
 
 
 def plan_reading(
-    shape: tuple[int, int], block: tuple[int, int], pixel_bytes: int, max_memory: int
+    shape: tuple[int, int],
+    block: tuple[int, int],
+    stored_bytes: int,
+    output_bytes: int,
+    max_memory: int,
+    window_px: int,
 ) -> Plan:
     """Choose strips that stay within a budget.
 
     Args:
         shape: (rows, columns) of the scene.
         block: (rows, columns) of the file's blocks.
-        pixel_bytes: What a pixel of a strip costs.
+        stored_bytes: Of a pixel of the scene.
+        output_bytes: Of what comes of it.
         max_memory: Budget in bytes, for all.
+        window_px: Side of the network's windows.
 
     Returns:
-        The plan. A budget below one block of the file is overdrawn.
+        The plan. A budget below a few blocks of the file is overdrawn.
     """
     height, width = shape
     high, wide = min(block[0], height), min(block[1], width)
+    pixel_bytes = 2 * stored_bytes + output_bytes  # the next strip is there already
     budget_px = max(1, max_memory // pixel_bytes)
     least = min(height, max(high, LEAST_ROWS if wide == width else high))
     if budget_px >= least * width or wide == width:
-        rows, cols = max(1, budget_px // width), width
-    else:
-        rows, cols = high, max(wide, budget_px // high // wide * wide)
-        cols = min(width, cols)
-    if rows > high:
-        rows = min(rows, max(MOST_ROWS, high)) // high * high
-    rows = min(rows, height)
-    return Plan(rows, cols, rows * min(cols + 2 * wide, width) * pixel_bytes)
+        rows = min(max(1, budget_px // width), height)
+        if rows > high:
+            rows = min(rows, max(MOST_ROWS, high)) // high * high
+        return Plan(rows, width, width, rows * width * pixel_bytes)
+    pixel_bytes += stored_bytes  # a piece is mapped when the one beside it is there
+    kept_bytes = window_px * (2 * stored_bytes + output_bytes)  # of a column, from above
+    least_cols = min(width, -(-window_px // wide) * wide)  # so that windows reach one piece beside
+    group = min(width, max(least_cols, max_memory // 2 // kept_bytes // wide * wide))
+    room_px = max(0, max_memory - group * kept_bytes) // pixel_bytes
+    cols = min(group, max(least_cols, room_px // high // wide * wide))
+    group = group // cols * cols if group < width else width
+    return Plan(high, cols, group, high * cols * pixel_bytes + group * kept_bytes)
 
 
 class Strips:
@@ -103,10 +120,13 @@ class Strips:
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
         self.shape = grid_of(view).shape
-        # Stored values are held twice, as one strip is read ahead; sums and results are floats.
-        stored = 2 * view.shape[0] * view.dtype.itemsize
         self.plan = plan_reading(
-            self.shape, block_of(view), stored + 12 * (sliding.outputs + 1), max_memory
+            self.shape,
+            block_of(view),
+            view.shape[0] * view.dtype.itemsize,
+            12 * (sliding.outputs + 1),  # sums and results are floats
+            max_memory,
+            sliding.tiling.size_px,
         )
 
     def __iter__(self) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
@@ -115,20 +135,42 @@ class Strips:
         Yields:
             A part, its (K, height, width) blended outputs and where it has data, (height, width).
         """
+        reads = list(self._reads())
+        with ahead([_reading(self.sliding, window) for _, _, window in reads]) as arrived:
+            for (columns, index, window), stored in zip(reads, arrived, strict=True):
+                for column in columns[max(0, index - 1) : index + 2]:
+                    column.take(window, stored)
+                # A column can go on when the one to its right is there, too.
+                if index:
+                    yield from columns[index - 1].advance()
+                if index == len(columns) - 1:
+                    yield from columns[index].advance()
+
+    def _reads(self) -> Iterator[tuple[list[_Column], int, Window]]:
+        """What is read, one piece after the other: its group's columns, which of them, and where."""
         height, width = self.shape
-        columns = [
-            Window(0, col, height, min(self.plan.cols, width - col))
-            for col in range(0, width, self.plan.cols)
-        ]
-        strips = [_Column(self, column) for column in columns]
-        reads = [(strip, rows) for strip in strips for rows in strip.reads()]
-        with ahead([_reading(strip, rows) for strip, rows in reads]) as arrived:
-            for (strip, rows), stored in zip(reads, arrived, strict=True):
-                yield from strip.take(rows, stored)
+        for left in range(0, width, self.plan.group):
+            right = min(width, left + self.plan.group)
+            edges = [*range(left, right, self.plan.cols), right]
+            columns = [
+                _Column(self, Window(0, first, height, last - first))
+                for first, last in pairwise(edges)
+            ]
+            # A group's outer columns bring the rim that they share with the next group.
+            edges[0], edges[-1] = columns[0].reach.col, columns[-1].right
+            for row in range(0, height, self.plan.rows):
+                rows = min(self.plan.rows, height - row)
+                for index, (first, last) in enumerate(pairwise(edges)):
+                    yield columns, index, Window(row, first, rows, last - first)
 
 
 class _Column:
-    """A column of the scene, from top to bottom."""
+    """A column of the scene, from top to bottom.
+
+    Args:
+        strips: That it belongs to.
+        column: The pixels it puts out.
+    """
 
     def __init__(self, strips: Strips, column: Window) -> None:
         self.strips = strips
@@ -138,26 +180,33 @@ class _Column:
         self.lattice = tiling.covering(column, self.sliding.origin_px)
         self.reach = self.lattice.extent.clip(*strips.shape)
         self.next = 0  # row of the lattice that comes next
-        self.pieces: list[tuple[int, npt.NDArray[Any]]] = []  # first row, (C, rows, columns)
+        self.known = 0  # rows of the scene that are there
+        self.pieces: list[tuple[Window, npt.NDArray[Any]]] = []  # where, (C, rows, columns)
         overlap = tiling.size_px - tiling.stride_px
         self.sums = torch.zeros(self.sliding.outputs + 1, overlap, self.lattice.extent.width)
         self.valid = np.zeros((overlap, self.lattice.extent.width), bool)
 
-    def reads(self) -> Iterator[Window]:
-        """What is read, one strip after the other."""
-        for row in range(0, self.column.height, self.strips.plan.rows):
-            rows = min(self.strips.plan.rows, self.column.height - row)
-            yield Window(row, self.reach.col, rows, self.reach.width)
+    @property
+    def right(self) -> int:
+        """First column of the scene beyond its reach."""
+        return self.reach.col + self.reach.width
 
-    def take(
-        self, strip: Window, stored: npt.NDArray[Any]
-    ) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
-        """Go as far as the rows that were read so far let."""
-        self.pieces.append((strip.row, stored))
-        known = strip.row + strip.height
+    def take(self, window: Window, stored: npt.NDArray[Any]) -> None:
+        """Keep what it needs of a piece of the scene."""
+        first, last = max(window.col, self.reach.col), min(window.col + window.width, self.right)
+        if first >= last:
+            return
+        here = stored[:, :, first - window.col : last - window.col]
+        if here.shape[2] < window.width:
+            here = here.copy()  # a rim, or the whole piece would stay with it
+        self.pieces.append((Window(window.row, first, window.height, last - first), here))
+        self.known = window.row + window.height
+
+    def advance(self) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
+        """Go as far as the rows that are there let."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
-        complete = (known - self.lattice.row - size) // stride + 1
-        last = self.lattice.rows if known == self.column.height else complete
+        complete = (self.known - self.lattice.row - size) // stride + 1
+        last = self.lattice.rows if self.known == self.column.height else complete
         most = max(1, OUTPUT_PX // self.lattice.extent.width // stride)
         while self.next < last:
             yield from self._advance(min(most, last - self.next))
@@ -205,19 +254,17 @@ class _Column:
     def _cut(self, extent: Window) -> tuple[FloatArray, BoolArray]:
         """(C, height, width) values and validity, 0 beyond the scene."""
         view = self.sliding.view
-        inside = extent.clip(*self.strips.shape)
         image = np.zeros((view.shape[0], *extent.shape), np.float32)
         valid = np.zeros(extent.shape, bool)
-        cols = slice(inside.col - self.reach.col, inside.col + inside.width - self.reach.col)
-        for first, stored in self.pieces:
-            top = max(first, inside.row)
-            bottom = min(first + stored.shape[1], inside.row + inside.height)
-            if top < bottom:
-                here = Window(top, inside.col, bottom - top, inside.width).relative_to(extent)
-                part = stored[:, top - first : bottom - first, cols]
-                rows, columns = here.slices
-                image[:, rows, columns], valid[rows, columns], present = physical(part, view)
-                self._look(image[:, rows, columns], valid[rows, columns], present)
+        for window, stored in self.pieces:
+            inside = extent.relative_to(window).clip(*window.shape)
+            if not (inside.height and inside.width):
+                continue
+            rows, cols = inside.slices
+            here = inside.relative_to(extent.relative_to(window)).slices
+            values, has_data, present = physical(stored[:, rows, cols], view)
+            image[:, here[0], here[1]], valid[here] = values, has_data
+            self._look(values, has_data, present)
         return image, valid
 
     def _look(self, image: FloatArray, valid: BoolArray, present: BoolArray) -> None:
@@ -228,10 +275,11 @@ class _Column:
         """Drop rows that no window will ask for again."""
         first = self.lattice.row + self.next * self.sliding.tiling.stride_px
         kept = []
-        for row, stored in self.pieces:
-            if row + stored.shape[1] > first:
-                gone = max(0, first - row)
-                kept.append((row + gone, stored[:, gone:].copy() if gone else stored))
+        for window, stored in self.pieces:
+            gone = max(0, first - window.row)
+            if gone < window.height:
+                left = Window(window.row + gone, window.col, window.height - gone, window.width)
+                kept.append((left, stored[:, gone:].copy() if gone else stored))
         self.pieces = kept
 
 
@@ -251,9 +299,9 @@ def _parts(sliding: SlidingWindow, extent: Window, rows: int, cols: int) -> Iter
             )
 
 
-def _reading(strip: _Column, rows: Window) -> Callable[[], npt.NDArray[Any]]:
-    at = rows.slices
-    return lambda: np.asarray(strip.sliding.view[:, at[0], at[1]].values)
+def _reading(sliding: SlidingWindow, window: Window) -> Callable[[], npt.NDArray[Any]]:
+    rows, cols = window.slices
+    return lambda: np.asarray(sliding.view[:, rows, cols].values)
 
 
 @contextmanager

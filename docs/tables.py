@@ -1,0 +1,161 @@
+"""Puts what commands printed into the pages: numbers are never typed.
+
+    python docs/tables.py                    # refresh the pages
+    python docs/tables.py RESULTS.json...    # take over what `hsi-geo benchmark` measured, first
+
+Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is, or, for
+a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`. A test asks that nothing changes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from hsi_geo.tasks.benchmark_tables import pooled
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+RUNS = RESULTS / "accuracy.csv"
+
+#: What is kept of a run.
+KEYS = ("scene", "split", "shots", "method", "seed", "oa", "aa", "kappa", "ece")
+
+CLASSICAL = ["auto", "svm", "random-forest", "logistic-regression", "pca", "noise"]
+PARTS = ["hsi-geo", "no-features", "no-weights", "linear-head"]
+WAYS = ["hsi-geo", "teacher-only", "noise-only", "fine-tuning", "ema", "linear-head"]
+CURVE = ["hsi-geo", "auto", "svm", "random-forest"]
+
+Runs = list[dict[str, Any]]
+Rows = list[list[str]]
+
+PLACE = re.compile(r"(<!-- result: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def compared(runs: Runs) -> Rows:
+    """All methods, five shots drawn anywhere."""
+    return pooled(_of(runs, "random"), ["hsi-geo", *CLASSICAL, "best"])
+
+
+def blocked(runs: Runs) -> Rows:
+    """All methods, shots and test pixels in different blocks."""
+    return pooled(_of(runs, "blocked"), ["hsi-geo", *CLASSICAL, "best"])
+
+
+def others(runs: Runs) -> Rows:
+    """AA, kappa and ECE of our method."""
+    rows = [["", *_scenes(runs)]]
+    for split in ("random", "blocked"):
+        own = [run for run in _of(runs, split) if run["method"] == "hsi-geo"]
+        for key, title in (("aa", "AA"), ("kappa", "kappa"), ("ece", "ECE")):
+            cells = [_mean(run[key] for run in own if run["scene"] == s) for s in _scenes(own)]
+            rows.append([f"{title}, {split} split", *cells])
+    return rows
+
+
+def parts(runs: Runs) -> Rows:
+    """What each part of the network's side is worth."""
+    return pooled(_of(runs, "random"), PARTS)
+
+
+def ways(runs: Runs) -> Rows:
+    """Ways to teach the network."""
+    return pooled(_of(runs, "random"), WAYS)
+
+
+def curve(runs: Runs) -> Rows:
+    """Mean accuracy over the scenes by shots a class."""
+    counts = sorted({run["shots"] for run in runs if run["split"] == "random"})
+    rows = [["pooled error", *(f"{count} shots" for count in counts)]]
+    tables = [pooled(_of(runs, "random", count), CURVE) for count in counts]
+    for index, name in enumerate(CURVE, start=1):
+        rows.append([name, *(table[index][-1] for table in tables)])
+    return rows
+
+
+TABLES: dict[str, Callable[[Runs], Rows]] = {
+    made.__name__: made for made in (compared, blocked, others, parts, ways, curve)
+}
+
+
+def _of(runs: Runs, split: str, shots: int = 5) -> Runs:
+    return [run for run in runs if (run["split"], run["shots"]) == (split, shots)]
+
+
+def _scenes(runs: Runs) -> list[str]:
+    return list(dict.fromkeys(run["scene"] for run in runs))
+
+
+def _mean(values: Iterable[float]) -> str:
+    shares = list(values)
+    return f"{100 * sum(shares) / len(shares):.1f}"
+
+
+def read_runs() -> Runs:
+    """The runs that the pages tell of."""
+    kinds = {"shots": int, "seed": int} | dict.fromkeys(("oa", "aa", "kappa", "ece"), float)
+    with RUNS.open(encoding="utf-8", newline="") as file:
+        return [
+            {key: kinds.get(key, str)(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def take(paths: Iterable[str]) -> None:
+    """Write the runs of results.json files to `RUNS`."""
+    found = {}
+    for path in paths:
+        for run in json.loads(Path(path).read_text(encoding="utf-8")):
+            found[tuple(run[key] for key in KEYS[:5])] = {key: run[key] for key in KEYS}
+    with RUNS.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, KEYS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found.values())
+
+
+def filled(page: str, runs: Runs) -> str:
+    """A page with what belongs between its marks."""
+
+    def content(found: re.Match[str]) -> str:
+        name = found[2]
+        text = _markdown(TABLES[name](runs)) if name in TABLES else _printed(RESULTS / name)
+        return f"{found[1]}\n{text}\n{found[3]}"
+
+    return PLACE.sub(content, page)
+
+
+def _markdown(rows: Rows) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def _printed(path: Path) -> str:
+    """Markdown as it is, other text as a block."""
+    text = path.read_text(encoding="utf-8").strip("\n")
+    if path.suffix != ".md":
+        text = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
+    return text + "\n"
+
+
+def pages() -> list[Path]:
+    """Pages that may hold results."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def main() -> None:
+    """Refresh all pages."""
+    if sys.argv[1:]:
+        take(sys.argv[1:])
+    runs = read_runs()
+    for path in pages():
+        page = path.read_text(encoding="utf-8")
+        path.write_text(filled(page, runs), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
