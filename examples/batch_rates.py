@@ -1,6 +1,6 @@
 """How batches scale, what a tile costs beside its work, and what a continent takes: docs/batch.md.
 
-    python examples/batch_rates.py [--side 2] [--small 1000]
+    python examples/batch_rates.py [--side 4] [--small 1000]
 
 Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the shipped
 network by one worker, by two, and, as one scene, by `predict` with two threads. Then SMALL tiles of
@@ -57,7 +57,7 @@ class Stopwatch(SilentReporter):
 def main() -> None:
     """Prepare once, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--side", type=int, default=2)
+    parser.add_argument("--side", type=int, default=4)
     parser.add_argument("--small", type=int, default=1000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:

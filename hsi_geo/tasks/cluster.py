@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -44,6 +45,14 @@ SUBMITTED, LOOK_S, NEWS_S = 1000, 0.02, 1.0
 #: and gets it again page by page: maps take more than twice as long.
 TRIMMING = "MALLOC_TRIM_THRESHOLD_"
 
+#: What makes glibc keep the memory that a worker's threads give back, and hand it out again: two
+#: workers then map a tenth faster side by side. Other C libraries do not know these.
+KEEPING = {
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 30,
+    "MALLOC_TOP_PAD_": 64 << 20,
+}
+
 #: Where Dask's dashboard is shown, or at another port if this one is taken.
 DASHBOARD = "127.0.0.1:8787"
 
@@ -64,6 +73,7 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
         "distributed.nanny.pre-spawn-environ": {
             **environment,
             TRIMMING: None,  # leaves it unset
+            **KEEPING,
             "OMP_NUM_THREADS": threads,
         },
     }
@@ -80,7 +90,7 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
             ) as cluster,
             Client(cluster) as client,
         ):
-            client.register_plugin(_DeafToInterrupts())
+            client.register_plugin(_Ready())
             reporter.log(f"{_counted(workers)} on this machine{_dashboard(client)}")
             yield client
 
@@ -236,11 +246,17 @@ class Teller(SilentReporter):
             get_worker().log_event(self.topic, (self.about, done))
 
 
-class _DeafToInterrupts(WorkerPlugin):
-    """A terminal sends Ctrl-C to all processes; each worker would print a traceback. Ours ends them."""
+class _Ready(WorkerPlugin):
+    """Prepares a worker of this machine.
+
+    A terminal sends Ctrl-C to all processes; each worker would print a traceback. Ours ends them.
+    And what jobs need, torch above all, is there before the first: seconds that a worker
+    spends on it are those of its neighbours' jobs otherwise.
+    """
 
     def setup(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        importlib.import_module("hsi_geo.tasks.tiles")
 
 
 @contextmanager
