@@ -69,10 +69,12 @@ def ways(runs: Runs) -> Rows:
 
 
 def curve(runs: Runs) -> Rows:
-    """Mean accuracy over the scenes by shots a class."""
+    """Pooled error by shots a class, on the seeds that all numbers of shots have."""
     counts = sorted({run["shots"] for run in runs if run["split"] == "random"})
-    rows = [["pooled error", *(f"{count} shots" for count in counts)]]
-    tables = [pooled(_of(runs, "random", count), CURVE) for count in counts]
+    seeds = set.intersection(*({run["seed"] for run in _of(runs, "random", c)} for c in counts))
+    same = [run for run in runs if run["seed"] in seeds]
+    rows = [["pooled error", *(f"{count} shot{'s' * (count > 1)}" for count in counts)]]
+    tables = [pooled(_of(same, "random", count), CURVE) for count in counts]
     for index, name in enumerate(CURVE, start=1):
         rows.append([name, *(table[index][-1] for table in tables)])
     return rows
