@@ -39,7 +39,8 @@ def main() -> None:
     print("| adapted to | shots in | west | east |\n|---|---|---|---|")
     for row in found[0]:
         west, east = np.mean([one[row] for one in found], axis=0)
-        print(f"| {row[0]} | {row[1]} | {west:.1f} | {east:.1f} |")
+        known = "-" if np.isnan(west) else f"{west:.1f}"  # all labels of the west were taken
+        print(f"| {row[0]} | {row[1]} | {known} | {east:.1f} |")
     print(f"\n{len(seeds)} seeds; noise-60-g1 is fitted to all labels of the west.")
 
 
