@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -56,6 +57,12 @@ def test_wheel_holds_the_library_only(wheel: Path) -> None:
     assert zipfile.ZipFile(wheel).getinfo("hsi_geo/data/s2former.safetensors").file_size < 8e6
 
 
+def accuracies(text: str) -> dict[str, float]:
+    """Overall accuracy by method, of the table that the demo prints."""
+    rows = re.findall(r"^(\S+(?: \S+)*) +(\d+\.\d) +\d+\.\d +\d+\.\d$", text, re.MULTILINE)
+    return {method: float(oa) for method, oa in rows}
+
+
 @pytest.mark.slow
 def test_wheel_runs_the_demo_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     """Dependencies come from the running environment, the package only from the wheel."""
@@ -78,7 +85,11 @@ def test_wheel_runs_the_demo_in_an_empty_environment(wheel: Path, tmp_path: Path
     assert str(site) in where.stdout
     demo = [str(home / "bin" / "hsi-geo"), "demo", "out", "--progress", "jsonl"]
     run = subprocess.run(demo, check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert "OA" in run.stdout
+    told = accuracies((ROOT / "docs" / "results" / "demo.txt").read_text(encoding="utf-8"))
+    found = accuracies(run.stdout)
+    assert found.keys() == told.keys() == {"hsi-geo", "SVM", "random forest"}
+    for method, oa in found.items():  # what the README tells; processors round differently
+        assert oa == pytest.approx(told[method], abs=1.5)
     result = json.loads(run.stderr.strip().splitlines()[-1])
     assert result["type"] == "result"
     assert all((tmp_path / path).is_file() for path in result["outputs"].values())
