@@ -55,6 +55,7 @@ class MosaicPixels:
         fill = self.fill[bands].astype(self.dtype)[:, None, None]
         values: Array = np.empty((len(bands), *window.shape), self.dtype)
         values[:] = fill
+        free = np.ones(window.shape, bool)
         for index, piece in reversed(list(enumerate(self.pieces))):
             here = window.relative_to(piece.window).clip(*piece.window.shape)
             if not (here.height and here.width):
@@ -65,12 +66,19 @@ class MosaicPixels:
                 if index == 0:
                     raise
                 continue
-            present = has_values(stored, piece.nodata[bands])
             rows, cols = here.relative_to(window.relative_to(piece.window)).slices
-            np.copyto(
-                values[:, rows, cols], np.where(present, stored, fill), where=present.any(axis=0)
-            )
+            if free[rows, cols].all() and self._speaks_alike(piece):
+                values[:, rows, cols] = stored  # what is missing in it stays missing
+            else:
+                present = has_values(stored, piece.nodata[bands])
+                filled = np.where(present, stored, fill)
+                np.copyto(values[:, rows, cols], filled, where=present.any(axis=0))
+            free[rows, cols] = False
         return values
+
+    def _speaks_alike(self, piece: Piece) -> bool:
+        """Whether the same stored values mean no data in a piece and in the tile itself."""
+        return np.array_equal(piece.nodata, self.pieces[0].nodata, equal_nan=True)
 
 
 @dataclass(frozen=True, eq=False)
