@@ -582,7 +582,7 @@ def test_cancelling_ends_the_child_and_leaves_no_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["look", "adapt", "map"])
+@pytest.mark.parametrize("stage", ["teacher", "adapt", "map"])
 def test_cancelling_the_real_thing(stage: str, case: Case, berlin: Path, tmp_path: Path) -> None:
     parameters = {
         "INPUT": str(berlin / "EnMAP_BerlinUrbanGradient.bsq"),

@@ -7,6 +7,7 @@ import configparser
 import enum
 import importlib
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -52,6 +53,16 @@ def test_a_last_line_without_break_is_kept() -> None:
 @pytest.mark.parametrize("line", ["", "plain", "[1]", "3", '{"no": "type"}', '{"type": '])
 def test_other_lines_are_no_events(line: str) -> None:
     assert parse_event(line) is None
+
+
+def test_stages_are_those_that_hsi_geo_tells_of() -> None:
+    """A stage by another name would move no progress bar."""
+    root = Path(__file__).parents[1]
+    plugin = (root / "qgis_plugin" / "hsi_geo_qgis" / "classify.py").read_text(encoding="utf-8")
+    named = set(re.findall(r'"(\w+)": \d\.\d', plugin))
+    sources = [path.read_text(encoding="utf-8") for path in (root / "hsi_geo").rglob("*.py")]
+    told = {stage for text in sources for stage in re.findall(r'progress\("(\w+)"', text)}
+    assert {"teacher", "adapt", "map"} == named <= told
 
 
 def test_the_bar_goes_forward_through_the_stages() -> None:

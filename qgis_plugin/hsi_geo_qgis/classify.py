@@ -19,8 +19,8 @@ from .layers import Parameters, temporary_file
 from .runner import run_command
 
 #: About the time that each stage takes.
-STAGES = {"look": 0.1, "adapt": 0.7, "map": 0.2}
-ADAPT_STAGES = {"look": 0.12, "adapt": 0.88}
+STAGES = {"teacher": 0.25, "adapt": 0.6, "map": 0.15}
+ADAPT_STAGES = {"teacher": 0.3, "adapt": 0.7}
 
 
 class Classify(HsiGeoAlgorithm):
