@@ -99,7 +99,7 @@ aoi = click.option(
 max_memory = click.option(
     "--max-memory",
     type=ByteSize(),
-    default="768M",
+    default="512M",
     show_default=True,
     help="For strips of the scene while mapping.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 # more run pytest with --hypothesis-profile=default, and keep what it finds with @example.
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # machines are noisy
 settings.load_profile("repeatable")
+
+# What a shell runs in the background ignores Ctrl-C, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scenes in {DATA}")
 

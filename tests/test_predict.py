@@ -335,4 +335,6 @@ def test_memory_is_flat_in_height(make_scene: MakeScene, tmp_path: Path) -> None
         run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         peaks.append(float(run.stdout) / 1e6)  # of this process; ru_maxrss knows its parent's
     assert max(peaks) < 2.0
-    assert peaks[1] < 1.05 * peaks[0], f"{peaks[0]:.2f} GB, then {peaks[1]:.2f} GB"
+    # Pages of libraries count, and how many are there is the system's choice: a row of blocks more
+    # in memory would be a gigabyte.
+    assert peaks[1] < 1.1 * peaks[0], f"{peaks[0]:.2f} GB, then {peaks[1]:.2f} GB"

@@ -112,13 +112,13 @@ def batch(
         out: Folder for the maps, made if need be; each keeps its tile's name.
         scheduler: Address of a Dask scheduler; None starts workers on this machine.
         workers: On this machine; None takes as many as cores and memory allow.
-        threads: Of each worker.
+        threads: Of each worker; with one, it reads and maps in turn.
         halo: Let windows at a tile's rim look at its neighbours, so that maps have no seams.
         wavelengths: See `open_scene`.
         confidence: Also write ``MAP_confidence.tif``.
         probabilities: Also write ``MAP_probabilities.tif``.
         overwrite: Map every tile anew, and replace maps that no batch made.
-        max_memory: Bytes that blocks of a tile may take together.
+        max_memory: Bytes that strips of a tile may take together.
         device: "auto", "cpu" or "cuda".
         reporter: Receives progress and messages.
 

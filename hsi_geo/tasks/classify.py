@@ -94,7 +94,7 @@ def classify(
             each fifth of the shots: up to six times the time.
         command: What makes the map again, to be shown in the report.
         overwrite: Replace outputs that are there.
-        max_memory: Bytes that blocks of the scene may take together while mapping.
+        max_memory: Bytes that strips of the scene may take together while mapping.
         seed: Same seed, machine and thread count give the same bytes.
         device: "auto", "cpu" or "cuda".
         threads: For torch on the CPU.

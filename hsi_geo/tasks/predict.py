@@ -46,7 +46,7 @@ from hsi_geo.tasks.strips import Strips, behind
 from hsi_geo.tiling import Grid, Window
 
 #: Bytes that strips of a scene may take together.
-DEFAULT_MEMORY = 768 << 20
+DEFAULT_MEMORY = 512 << 20
 
 #: Pixels from which on a run is told beforehand what it will take.
 LONG_PX = 10_000_000
@@ -78,7 +78,7 @@ class MapOptions:
         probabilities: Write ``MAP_probabilities.tif``.
         aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
         overwrite: Replace outputs that are there.
-        max_memory: Bytes that blocks may take together.
+        max_memory: Bytes that strips of the scene may take together.
         restat: Learn the statistics anew from this scene.
     """
 
@@ -119,9 +119,9 @@ def predict(
         restat: Learn the statistics anew from this scene instead of taking the model's own: for a
             whole scene of another date or sensor, never for a tile.
         overwrite: Replace outputs that are there.
-        max_memory: Bytes that blocks of the scene may take together.
+        max_memory: Bytes that strips of the scene may take together.
         device: "auto", "cpu" or "cuda".
-        threads: For torch on the CPU.
+        threads: For torch on the CPU; with 1, the scene is not read ahead in another one either.
         reporter: Receives progress and messages.
 
     Returns:
@@ -217,7 +217,8 @@ def write_map(
         part = _Part(grid.window)
         if around is not None:
             part = _Part(around.core, view if around.overlapped else None)
-        strips = Strips(sliding, options.max_memory, asked)
+        # One thread is one thread: beside other workers, reading ahead would take from their cores.
+        strips = Strips(sliding, options.max_memory, asked, read_ahead=threads != 1)
         _map_strips(strips, writer, part, reporter)
         ranges = strips.ranges.among(bands_of(scene).in_order(), scene.shape[0])
         record = _record(scene, model, model_hash, options, writer.counts)

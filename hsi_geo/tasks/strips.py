@@ -108,15 +108,19 @@ class Strips:
         sliding: The network over the scene.
         max_memory: Bytes that strips may take together.
         wanted: Which pixels are asked for.
+        read_ahead: Read the next strip in a thread of its own while one is mapped.
 
     Attributes:
         plan: How the scene is read.
         ranges: Of the view's bands, in what was mapped so far.
     """
 
-    def __init__(self, sliding: SlidingWindow, max_memory: int, wanted: Wanted) -> None:
+    def __init__(
+        self, sliding: SlidingWindow, max_memory: int, wanted: Wanted, *, read_ahead: bool = True
+    ) -> None:
         self.sliding = sliding
         self.wanted = wanted
+        self.arriving = ahead if read_ahead else _one_by_one
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
         self.shape = grid_of(view).shape
@@ -136,7 +140,7 @@ class Strips:
             A part, its (K, height, width) blended outputs and where it has data, (height, width).
         """
         reads = list(self._reads())
-        with ahead([_reading(self.sliding, window) for _, _, window in reads]) as arrived:
+        with self.arriving([_reading(self.sliding, window) for _, _, window in reads]) as arrived:
             for (columns, index, window), stored in zip(reads, arrived, strict=True):
                 for column in columns[max(0, index - 1) : index + 2]:
                     column.take(window, stored)
@@ -321,6 +325,12 @@ def ahead[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
         yield results() if jobs else iter(())
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_by_one[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
+    """The same without another thread."""
+    yield (job() for job in jobs)
 
 
 @contextmanager

@@ -154,7 +154,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         )
         self.add_advanced(
             QgsProcessingParameterString(
-                "MAX_MEMORY", "Memory for strips of the scene", defaultValue="768M"
+                "MAX_MEMORY", "Memory for strips of the scene", defaultValue="512M"
             )
         )
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
