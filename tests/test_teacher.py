@@ -33,7 +33,7 @@ from hsi_geo.tasks.features import scene_features
 from hsi_geo.tasks.folds import FOLDS
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
-from hsi_geo.tasks.views import CONTEXTS_PX, View, encode_plots, views_of
+from hsi_geo.tasks.views import CONTEXTS_PX, Sight, View, encode_plots, views_of
 from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -343,7 +343,7 @@ def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
 
 
 def heads(table: module.FloatArray, shots: Any) -> Any:
-    return module._listen(View(table, 1.0, 0.0), shots)
+    return module._listen(View(table, 1.0, 0.0, Sight.ALONE), shots)
 
 
 def graphs(table: module.FloatArray, shots: Any) -> Any:
@@ -394,11 +394,11 @@ def test_a_choice_has_not_seen_the_shots_it_speaks_of(
 ) -> None:
     table, shots = heard
     voices = [heads(table, shots), heads(table[:, :2], shots), graphs(table, shots)]
-    before, _ = module._mix(voices, shots, 0.5)
+    before, _ = module._mix(voices, shots, 0.5, np.ones(3))
     for fold in range(4):
         test = shots.folds == fold
         others = np.where(test, (shots.labels + 1) % 3, shots.labels)
-        after, _ = module._mix(voices, dataclasses.replace(shots, labels=others), 0.5)
+        after, _ = module._mix(voices, dataclasses.replace(shots, labels=others), 0.5, np.ones(3))
         np.testing.assert_array_equal(after.held_out[test], before.held_out[test])
         assert np.abs(after.held_out - before.held_out)[~test].max() > 1e-3
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-3

@@ -1,6 +1,6 @@
 """The teacher of diffusion-aligned fine-tuning: what the shots and the scene itself tell.
 
-Cheap linear heads on several views of the pixels (`views`), each smoothed over more or less of its
+Cheap linear heads on several views of the pixels (`views`), each with more or less of their
 surroundings, are weighted by how well they name shots that were held out: that is how it finds out
 how much spatial context a scene bears. Their posterior then evolves by diffusion over graphs of
 the scene's pixels, trusted as far as held-out shots say. It is transductive: it knows the pixels
@@ -30,13 +30,17 @@ from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.accuracy import Accuracy, HeldOut, estimate
 from hsi_geo.tasks.folds import HeldShots, held_out_of, in_blocks, shots_of
 from hsi_geo.tasks.plots import Plots
-from hsi_geo.tasks.views import CONTEXTS_PX, View, compared_tables, views_of
+from hsi_geo.tasks.views import CONTEXTS_PX, Sight, View, compared_tables, views_of
 
 #: Steps of the diffusion at which the student looks.
 STOPS = (10, 40, 150)
 
 #: Powers of the graphs' evidence among which held-out shots choose, beside none.
 POWERS = (0.5, 1.0)
+
+#: What heads weigh together before anything is held out, by how surroundings come in: a few shots
+#: tell little, and the number of views must not decide.
+BEFOREHAND = {Sight.ALONE: 0.5, Sight.FILTER: 0.25, Sight.SEGMENT: 0.25}
 
 #: How sharply the held-out likelihood of all shots decides between heads, and between graphs.
 HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
@@ -144,18 +148,24 @@ def _deliberate(
     """The trajectory from the heads' own posterior to the most evolved one; the heads' weights."""
     with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
         voices = [_listen(view, shots) for view in views]
-    heads, weights = _mix(voices, shots, HEADS_SHARPNESS)
+    heads, weights = _mix(voices, shots, HEADS_SHARPNESS, _beforehand(views))
     reached = [list(_graph_voices(walk, shots)) for walk in walks]
     steps = [heads]
     steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
     return steps, weights
 
 
+def _beforehand(views: list[View]) -> npt.NDArray[np.float64]:
+    """What each view's head weighs before anything is held out."""
+    sights = [view.sight for view in views]
+    return np.array([BEFOREHAND[sight] / sights.count(sight) for sight in sights])
+
+
 def _evolve(heads: _Voice, graphs: list[_Voice], shots: HeldShots) -> _Voice:
     """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
     candidates = [heads]
     candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
-    evolved, _ = _mix(candidates, shots, GRAPHS_SHARPNESS)
+    evolved, _ = _mix(candidates, shots, GRAPHS_SHARPNESS, np.ones(len(candidates)))
     return evolved
 
 
@@ -194,21 +204,25 @@ def _graph_voices(walk: csr_array, shots: HeldShots) -> Iterator[_Voice]:
 
 
 def _mix(
-    voices: list[_Voice], shots: HeldShots, sharpness: float
+    voices: list[_Voice],
+    shots: HeldShots,
+    sharpness: float,
+    beforehand: npt.NDArray[np.float64],
 ) -> tuple[_Voice, npt.NDArray[np.float64]]:
-    """Posteriors weighted by the likelihood of held-out shots, and the weights.
+    """Posteriors weighted by what they weigh beforehand and the likelihood of held-out shots.
 
-    What is said of a held-out shot is weighted without looking at its own fold: a choice that had
+    The weights come with them. What is said of a held-out shot is weighted without looking at its own fold: a choice that had
     seen it would flatter itself.
     """
     truth = shots.labels[:, None]
     given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]
     likelihoods = np.log(np.maximum(np.stack(given), LEAST))  # (voices, n)
-    weights = softmax(sharpness * likelihoods[:, shots.held].sum(axis=1))
+    start = np.log(beforehand)
+    weights = softmax(start + sharpness * likelihoods[:, shots.held].sum(axis=1))
     held_out = np.zeros_like(voices[0].held_out)
     for fold in np.unique(shots.folds[shots.held]):
         own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        honest = softmax(sharpness * likelihoods[:, others].sum(axis=1))
+        honest = softmax(start + sharpness * likelihoods[:, others].sum(axis=1))
         held_out[own] = _sum(honest, [voice.held_out[own] for voice in voices])
     return _Voice(_sum(weights, [voice.everywhere for voice in voices]), held_out), weights
 

@@ -1,7 +1,7 @@
 """Views: the ways in which the teacher looks at the pixels of the plots.
 
-Spectra and the features of a pre-trained network, scaled in several ways, each seen through
-Gaussian filters: some scenes bear much spatial context, others none.
+Spectra and the features of a pre-trained network, scaled in several ways; alone, through Gaussian
+filters, and as means over segments: some scenes bear much spatial context, others none.
 
 Letters for shapes: N pixels of all plots, C bands, D numbers of a pixel.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,13 @@ from hsi_geo.errors import SceneError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.features import sliding_encoder
 from hsi_geo.tasks.plots import Plots
+from hsi_geo.tasks.segments import means, segment
 
 #: Standard deviations in pixels of the Gaussian filters that pixels are seen through.
 CONTEXTS_PX = (0.0, 1.0, 2.0, 4.0)
+
+#: Mean pixels of the segments that pixels are seen in.
+SEGMENTS_PX = (32, 128)
 
 #: Principal components that are looked at.
 COMPONENTS = 120
@@ -34,6 +39,14 @@ SIZE = 60.0
 FloatArray = npt.NDArray[np.float32]
 
 
+class Sight(Enum):
+    """How a pixel's surroundings come into a view."""
+
+    ALONE = "not at all"
+    FILTER = "through a filter"
+    SEGMENT = "as far as its segment reaches"
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """One way to look at the pixels, with a head's strength that goes with it.
@@ -41,12 +54,14 @@ class View:
     Attributes:
         table: (N, D) numbers of each pixel.
         strength: Inverse of the regularisation.
-        context_px: Standard deviation of the filter.
+        context_px: Standard deviation of what is averaged, along rows or columns.
+        sight: How surroundings come in.
     """
 
     table: FloatArray
     strength: float
     context_px: float
+    sight: Sight
 
 
 def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Iterator[View]:
@@ -59,7 +74,8 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> It
 
     Yields:
         Whitened spectra with the encoder's features in all of `CONTEXTS_PX`; components of equal
-        variance in all but the first; standardised spectra; the same of unit length.
+        variance in all but the first; both as means over segments, which are grown by either;
+        standardised spectra; the same of unit length.
 
     Raises:
         SceneError: If all pixels are the same.
@@ -68,18 +84,36 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> It
     inside = [plot.inside for plot in plots.plots]
     cubes = _principal([_whitened(plots, plot.image) for plot in plots.plots], inside)
     learnt = None if encoder is None else _standard_features(plots, encoder, device)
+    grown = []  # what segments are grown from, and what is averaged over them
     for context in CONTEXTS_PX:
         parts = [_sized(_table(cubes, valid, inside, context))]
         if learnt is not None:
             parts.append(_sized(_table(learnt, valid, inside, context)))
-        yield View(np.concatenate(parts, axis=1), 1.0, context)
+        table = np.concatenate(parts, axis=1)
+        if not context:
+            grown.append(table)
+        yield View(table, 1.0, context, Sight.FILTER if context else Sight.ALONE)
     spectra = np.concatenate([p.image[:, p.inside].T for p in plots.plots]).astype(np.float64)
     evened = _of_equal_variance([plot.image for plot in plots.plots], spectra)
     for context in CONTEXTS_PX[1:]:  # weak directions are noise unless they are smoothed
-        yield View(_sized(_table(evened, valid, inside, context)), 1.0, context)
-    yield View(_standard(spectra), 10.0, 0.0)
+        table = _sized(_table(evened, valid, inside, context))
+        if context == CONTEXTS_PX[1]:
+            grown.append(table)
+        yield View(table, 1.0, context, Sight.FILTER)
+    yield from _in_segments(grown, inside)
+    yield View(_standard(spectra), 10.0, 0.0, Sight.ALONE)
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    yield View(_standard(spectra / lengths), 10.0, 0.0)
+    yield View(_standard(spectra / lengths), 10.0, 0.0, Sight.ALONE)
+
+
+def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> Iterator[View]:
+    """Means of all tables over segments that were grown by each."""
+    for grown in tables:
+        found = segment(grown, inside, SEGMENTS_PX)
+        for size, segments in zip(SEGMENTS_PX, found, strict=True):
+            parts = [_sized(means(table, segments)) for table in tables]
+            spread_px = float(np.sqrt(size / 12))  # of a square of as many pixels
+            yield View(_sized(np.concatenate(parts, axis=1)), 1.0, spread_px, Sight.SEGMENT)
 
 
 def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> Iterator[FloatArray]:
