@@ -33,7 +33,7 @@ from hsi_geo.tasks.features import scene_features
 from hsi_geo.tasks.folds import FOLDS
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
-from hsi_geo.tasks.views import CONTEXTS_PX, Sight, View, encode_plots, views_of
+from hsi_geo.tasks.views import CONTEXTS_PX, SEGMENTS_PX, Sight, View, encode_plots, views_of
 from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -182,13 +182,15 @@ def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None
 
 
 def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
-    """Nothing can be held out: every head weighs the same."""
+    """Nothing can be held out: heads weigh what they weigh beforehand."""
     plots = cut(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
     teacher = learn_teacher(plots, None, CPU)
     check(teacher, plots)
     assert teacher.accuracy.oa is None
     assert right(plots, teacher.steps[-1], planted) > 0.95
-    assert teacher.context_px == pytest.approx(2 * sum(CONTEXTS_PX) / 9)
+    filters = sum(CONTEXTS_PX) / 3
+    segments = sum(np.sqrt(size / 12) for size in SEGMENTS_PX) / 2
+    assert teacher.context_px == pytest.approx(0.25 * filters + 0.25 * segments)
 
 
 # Polygons -------------------------------------------------------------------------------------

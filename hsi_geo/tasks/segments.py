@@ -40,8 +40,9 @@ def segment(
     Returns:
         For each size the (N,) segment of each pixel, counted from 0.
     """
-    kept = min(COMPARED, *table.shape)
-    compared = PCA(kept, random_state=0).fit_transform(table) if kept > 1 else table
+    components = PCA(min(COMPARED, *table.shape), random_state=0)
+    with np.errstate(invalid="ignore"):  # shares of the variance, if there is none
+        compared = components.fit_transform(table)
     found = [np.empty(len(table), np.int64) for _ in sizes_px]
     counts = [0] * len(sizes_px)
     for rows, mask in _islands(inside):
