@@ -1,11 +1,12 @@
 """How batches scale, what a tile costs beside its work, and what a continent takes: docs/batch.md.
 
-    python examples/batch_rates.py [--side 4] [--small 1000]
+    python examples/batch_rates.py [--side 4] [--small 1000] [--turns 3]
 
 Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the shipped
-network by one worker, by two, and, as one scene, by `predict` with two threads. Then SMALL tiles of
-16 x 16 pixels are mapped one after the other without a batch and by a batch of one worker. Times
-count from the first map that is begun to the last that is there: starting a cluster is told apart.
+network by one worker, by two, and, as one scene, by `predict` with two threads, in turns; rates and
+ratios are medians over the turns. Then SMALL tiles of 16 x 16 pixels are mapped one after the other
+without a batch and by a batch of one worker. Times count from the first map that is begun to the
+last that is there: starting a cluster is told apart.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=4)
     parser.add_argument("--small", type=int, default=1000)
+    parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         folder = Path(name)
@@ -66,30 +68,43 @@ def main() -> None:
         model = folder / "model.safetensors"
         recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, sooner
         adapt(scene, shots, out=model, recipe=recipe)
-        pixels, rate = show_scaling(folder, scene, model, options.side)
+        rate = show_scaling(folder, scene, model, options.side, options.turns)
         show_overhead(folder, scene, model, options.small)
-        show_continent(rate, pixels)
+        show_continent(rate)
 
 
-def show_scaling(folder: Path, scene: Path, model: Path, side: int) -> tuple[int, float]:
-    """Print rates; pixels of a tile, and pixels per second of one worker."""
+def show_scaling(folder: Path, scene: Path, model: Path, side: int, turns: int) -> float:
+    """Print rates; pixels per second of one worker."""
     whole, tiles = write_tiles(folder, scene, side, TILES)
-    with rasterio.open(tiles[0]) as file:
+    with rasterio.open(whole) as file:
         pixels = file.width * file.height
+    found = pixels / np.array([time_turn(whole, tiles, model, folder) for _ in range(turns)])
+    contenders = ("predict, 2 threads", "batch, 1 worker", "batch, 2 workers")
+    for contender, rates in zip(contenders, found.T, strict=True):
+        print(f"{contender}: {np.median(rates) / 1e3:.1f} kpx/s")
+    reference, one, two = found.T
+    print(
+        f"2 workers are {np.median(two / one):.2f} ({(two / one).min():.2f} to "
+        f"{(two / one).max():.2f}) times 1 worker, {np.median(two / reference):.2f} times predict"
+    )
+    return float(np.median(one))
+
+
+def time_turn(
+    whole: Path, tiles: list[Path], model: Path, folder: Path
+) -> tuple[float, float, float]:
+    """Seconds of `predict`, one worker and two."""
     started = time.perf_counter()
-    predict(whole, model, out=folder / "whole_map.tif", threads=2)
-    found = {"predict, 2 threads": TILES * pixels / (time.perf_counter() - started)}
+    predict(whole, model, out=folder / "whole_map.tif", threads=2, overwrite=True)
+    found = [time.perf_counter() - started]
     for workers in (1, 2):
         watch, started = Stopwatch(), time.perf_counter()
-        batch(tiles, model, folder / f"maps{workers}", workers=workers, reporter=watch)
+        maps = folder / f"maps{workers}"
+        batch(tiles, model, maps, workers=workers, overwrite=True, reporter=watch)
         beside = time.perf_counter() - started - watch.seconds
-        found[f"batch, {workers} workers"] = TILES * pixels / watch.seconds
         print(f"{workers} workers: {watch.seconds:.1f} s, starting and ending {beside:.1f} s")
-    for contender, rate in found.items():
-        print(f"{contender}: {rate / 1e3:.1f} kpx/s")
-    reference, one, two = found.values()
-    print(f"2 workers are {two / one:.2f} times 1 worker, {two / reference:.2f} times predict")
-    return pixels, one
+        found.append(watch.seconds)
+    return found[0], found[1], found[2]
 
 
 def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
@@ -111,7 +126,7 @@ def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
     )
 
 
-def show_continent(rate: float, pixels: int) -> None:
+def show_continent(rate: float) -> None:
     """Print a table of days."""
     total = CONTINENT_KM2 * 1e6 / PIXEL_M**2
     print(
