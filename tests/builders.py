@@ -21,12 +21,15 @@ from affine import Affine
 from click.testing import CliRunner, Result
 from hsi_geo.cli.main import group
 
-from hsi_geo.io.scene import bands_of, open_scene, read_window, spectral_view
-from hsi_geo.io.shots import LandClass
+from hsi_geo.io.scene import bands_of, open_scene, open_scenes, read_window, spectral_view
+from hsi_geo.io.shots import LandClass, Shots, read_shots
 from hsi_geo.models.classifier import Classifier, Spectral
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapted import AdaptedModel
+from hsi_geo.tasks.folds import HeldShots
+from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tiling import Tiling, Window
 
 Array = npt.NDArray[Any]
@@ -255,3 +258,29 @@ def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Pa
         encoding="utf-8",
     )
     return path
+
+
+def plots_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Plots:
+    """What is learnt from."""
+    return cut_plots(
+        open_scenes(scene),
+        read_shots(shots),
+        budget_px=budget_px,
+        all_touched=False,
+        seed=0,
+        reporter=SilentReporter(),
+    )
+
+
+def random_encoder() -> S2Former:
+    """The same whenever it is asked for."""
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return S2Former(S2FormerConfig(window_px=8, width=32, depth=2, heads=2)).eval()
+
+
+def points_of(labels: Sequence[int]) -> HeldShots:
+    """Shots without a scene, each a feature of its own, in two folds."""
+    numbers = np.arange(len(labels))
+    classes = np.unique(labels)
+    return HeldShots(numbers, np.array(labels), numbers % 2, numbers, numbers, classes)

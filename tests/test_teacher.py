@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,24 +14,17 @@ import pytest
 import shapely
 import torch
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from builders import plots_of, points_of, random_encoder
 
-from hsi_geo.io.scene import open_scene, open_scenes, scene_from_array
-from hsi_geo.io.shots import Shots, make_shots, read_shots
+from hsi_geo.io.scene import scene_from_array
+from hsi_geo.io.shots import Shots, make_shots
 from hsi_geo.models.diffusion import evidence, walk_over_nearest
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
-from hsi_geo.progress import SilentReporter
+from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks import folds as folding
 from hsi_geo.tasks import teacher as module
-from hsi_geo.tasks import views
-from hsi_geo.tasks.accuracy import estimate, wilson
-from hsi_geo.tasks.blocks import NEAR_PX, blocks_of
-from hsi_geo.tasks.features import scene_features
-from hsi_geo.tasks.folds import FOLDS
-from hsi_geo.tasks.plots import Plots, cut_plots
+from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
-from hsi_geo.tasks.views import CONTEXTS_PX, SEGMENTS_PX, Sight, View, encode_plots, views_of
+from hsi_geo.tasks.views import CONTEXTS_PX, SEGMENTS_PX, Sight, View, views_of
 from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -42,23 +33,6 @@ Hear = Callable[[module.FloatArray, Any], Any]
 
 CPU = torch.device("cpu")
 NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
-
-
-def cut(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Plots:
-    return cut_plots(
-        open_scenes(scene),
-        read_shots(shots),
-        budget_px=budget_px,
-        all_touched=False,
-        seed=0,
-        reporter=SilentReporter(),
-    )
-
-
-def random_encoder() -> S2Former:
-    with torch.random.fork_rng():
-        torch.manual_seed(2)
-        return S2Former(S2FormerConfig(window_px=8, width=32, depth=2, heads=2)).eval()
 
 
 @pytest.fixture(params=["no encoder", "encoder"])
@@ -111,7 +85,7 @@ def test_the_planted_scene_is_known(
     planted: Planted, shots: Path, encoder: S2Former | None, budget_px: int
 ) -> None:
     """Whole, or from ten plots in another order than the scene's."""
-    plots = cut(planted.path, shots, budget_px)
+    plots = plots_of(planted.path, shots, budget_px)
     teacher = learn_teacher(plots, encoder, CPU)
     check(teacher, plots)
     assert all(right(plots, step, planted) > 0.95 for step in teacher.steps)
@@ -128,14 +102,15 @@ def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -
     straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
     shots = straight.shots(tmp_path / "shots.gpkg")
     one, two = (
-        learn_teacher(cut(scene.path, shots), random_encoder(), CPU) for scene in (straight, mixed)
+        learn_teacher(plots_of(scene.path, shots), random_encoder(), CPU)
+        for scene in (straight, mixed)
     )
     for first, second in zip(one.steps, two.steps, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def test_nothing_is_left_to_chance(planted: Planted, shots: Path) -> None:
-    plots, encoder = cut(planted.path, shots), random_encoder()
+    plots, encoder = plots_of(planted.path, shots), random_encoder()
     torch.manual_seed(1)
     before = torch.get_rng_state()
     one = learn_teacher(plots, encoder, CPU)
@@ -151,7 +126,7 @@ def test_a_class_without_shots_has_no_probability(planted: Planted, shots: Path)
     frame = gpd.read_file(shots)
     frame.loc[len(frame)] = ["aaa", shapely.Point(0, 0)]
     frame.to_file(shots)
-    plots = cut(planted.path, shots)
+    plots = plots_of(planted.path, shots)
     assert [c.name for c in plots.classes] == ["aaa", "asphalt", "meadow", "water"]
     teacher = learn_teacher(plots, random_encoder(), CPU)
     check(teacher, plots)
@@ -162,7 +137,7 @@ def test_a_class_without_shots_has_no_probability(planted: Planted, shots: Path)
 def test_two_classes(planted: Planted, shots: Path, encoder: S2Former | None) -> None:
     frame = gpd.read_file(shots)
     frame[frame["class"] != "meadow"].to_file(shots)
-    plots = cut(planted.path, shots)
+    plots = plots_of(planted.path, shots)
     teacher = learn_teacher(plots, encoder, CPU)
     check(teacher, plots)
     names, truth = names_of(plots, teacher.steps[-1]), truth_of(plots, planted)
@@ -174,7 +149,7 @@ def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None
     """It is one of the classes elsewhere, of which none is likely here."""
     frame = gpd.read_file(shots)
     frame[frame["class"] != "meadow"].to_file(shots)
-    plots = cut(planted.path, shots)
+    plots = plots_of(planted.path, shots)
     meadow = truth_of(plots, planted) == "meadow"
     for step in learn_teacher(plots, random_encoder(), CPU).steps:
         assert np.median(step[meadow, -1]) > 0.8
@@ -183,7 +158,7 @@ def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None
 
 def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
     """Nothing can be held out: heads weigh what they weigh beforehand."""
-    plots = cut(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
+    plots = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
     teacher = learn_teacher(plots, None, CPU)
     check(teacher, plots)
     assert teacher.accuracy.oa is None
@@ -215,7 +190,7 @@ def boxes(planted: Planted, counts: dict[str, int]) -> Shots:
 
 
 def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) -> None:
-    plots = cut(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
+    plots = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
     assert (plots.labels >= 0).sum() == 60
     teacher = learn_teacher(plots, encoder, CPU)
     check(teacher, plots)
@@ -226,7 +201,7 @@ def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) 
 
 def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
     """And pixels of one polygon are held out together."""
-    plots = cut(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
+    plots = plots_of(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
     shots = folding.shots_of(plots)
     meadow = shots.labels == [c.name for c in plots.classes].index("meadow")
     np.testing.assert_array_equal(shots.folds == -1, meadow)
@@ -236,90 +211,13 @@ def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
     assert right(plots, teacher.steps[-1], planted) > 0.95
 
 
-@settings(deadline=None)
-@given(
-    drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=25),
-    seed=st.integers(0, 99),
-)
-def test_folds_keep_features_whole_and_classes_known(
-    drawn: list[tuple[int, int]], seed: int
-) -> None:
-    """Of features of a class and a number of pixels, all of them mixed."""
-    order = np.random.default_rng(seed).permutation(sum(size for _, size in drawn))
-    labels = np.repeat([c for c, _ in drawn], [size for _, size in drawn])[order]
-    groups = np.repeat(np.arange(len(drawn)), [size for _, size in drawn])[order]
-    folds = folding.by_group(labels, groups)
-    of_group = {int(group): set(folds[groups == group]) for group in groups}
-    assert all(len(found) == 1 for found in of_group.values())
-    for c in np.unique(labels):
-        own = [of_group[group].copy().pop() for group in np.unique(groups[labels == c])]
-        if len(own) == 1:
-            assert own == [-1]
-            continue
-        counts = np.bincount(own)
-        assert len(counts) == min(FOLDS, len(own))
-        assert counts.max() - counts.min() <= 1
-
-
-@settings(deadline=None)
-@given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=30).map(np.array))
-def test_folds_of_one_polygon_are_stretches_of_it(labels: module.IntArray) -> None:
-    folds = folding.by_order(labels)
-    for c in np.unique(labels):
-        own = folds[labels == c]
-        if len(own) == 1:
-            assert own[0] == -1
-            continue
-        assert (np.diff(own) >= 0).all()
-        np.testing.assert_array_equal(np.unique(own), np.arange(min(FOLDS, len(own))))
-
-
-# Blocks ---------------------------------------------------------------------------------------
-
-
-@settings(deadline=None)
-@given(
-    drawn=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 40), st.integers(1, 4)),
-        min_size=1,
-        max_size=20,
-    )
-)
-def test_blocks_hold_what_lies_close_and_nothing_else(
-    drawn: list[tuple[int, int, int, int]],
-) -> None:
-    """Features of a class, row, column and length of a row of pixels; by brute force."""
-    labels, features, places = [], [], []
-    for number, (c, row, col, length) in enumerate(drawn):
-        labels += [c] * length
-        features += [10 + 3 * number] * length
-        places += [(row, col + step) for step in range(length)]
-    found = blocks_of(np.array(labels), np.array(features), np.array(places, np.float64))
-    blocks: dict[int, dict[int, list[tuple[int, int]]]] = {}
-    for block, feature, place in zip(found, features, places, strict=True):
-        blocks.setdefault(int(block), {}).setdefault(feature, []).append(place)
-    assert sorted(blocks) == list(range(len(blocks)))
-    assert sum(len(block) for block in blocks.values()) == len(drawn)  # no feature in two
-
-    def close(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> bool:
-        return min(math.dist(a, b) for a in one for b in other) <= NEAR_PX
-
-    kinds = {int(block): labels[index] for index, block in enumerate(found)}
-    for number, block in blocks.items():
-        assert all(close(a, b) for a, b in itertools.combinations(block.values(), 2))
-        for other in range(number):  # two blocks that could be one are one
-            if kinds[other] == kinds[number]:
-                pairs = itertools.product(block.values(), blocks[other].values())
-                assert not all(close(a, b) for a, b in pairs)
-
-
 def test_points_beside_each_other_are_held_out_together(planted: Planted) -> None:
     """For the estimate only: what is trusted is chosen with every point by itself."""
     t = planted.transform
     spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 4), (26, 3)]
     points = [shapely.Point(t @ (col + 0.5, row + 0.5)) for row, col in spots]
     names = np.repeat(["meadow", "asphalt", "water"], 3)
-    plots = cut(planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names)))
+    plots = plots_of(planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names)))
     alone = folding.shots_of(plots)
     together = folding.in_blocks(plots, alone)
     assert len(np.unique(alone.groups)) == 9
@@ -334,7 +232,7 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
 
 
 def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
-    plots = cut(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
+    plots = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
     shots = folding.shots_of(plots)
     blocked = folding.in_blocks(plots, shots)
     np.testing.assert_array_equal(blocked.folds, shots.folds)
@@ -355,7 +253,7 @@ def graphs(table: module.FloatArray, shots: Any) -> Any:
 @pytest.fixture
 def heard(planted: Planted, shots: Path) -> tuple[module.FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
-    plots = cut(planted.path, shots)
+    plots = plots_of(planted.path, shots)
     view = next(views_of(plots, None, CPU))
     return view.table, folding.shots_of(plots)
 
@@ -406,14 +304,6 @@ def test_a_choice_has_not_seen_the_shots_it_speaks_of(
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-3
 
 
-def points(labels: list[int]) -> Any:
-    """Shots without a scene, each a feature of its own."""
-    count = len(labels)
-    classes = np.unique(labels)
-    folds, numbers = np.arange(count) % 2, np.arange(count)
-    return folding.HeldShots(numbers, np.array(labels), folds, numbers, numbers, classes)
-
-
 def says(classes: list[int], sure: float = 0.9) -> Any:
     """A voice that names three classes."""
     held_out = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
@@ -421,25 +311,12 @@ def says(classes: list[int], sure: float = 0.9) -> Any:
     return module._Voice(held_out, held_out)
 
 
-def test_shots_count_by_what_their_class_covers() -> None:
-    """Shots of a class that covers little are as many, and would count as much as all others."""
-    shots, named = points([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
-    held = folding.held_out_of(shots, named, np.array([0.7, 0.1, 0.2]))
-    accuracy = estimate(held, ["a", "b", "c"], "by hand")
-    # Classes of 2, 1 and 3 shots that count 0.7, 0.1 and 0.2; two folds have all in common.
-    by_block = np.array([0.35, 0.35, 0.1, 0.2 / 3, 0.2 / 3, 0.2 / 3])
-    trials = 1.0 / (by_block**2).sum() / 3
-    assert accuracy.interval95 == pytest.approx(wilson(0.7 + 0.4 / 3, trials))
-    assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
-    assert (accuracy.pixels, accuracy.features) == (6, 6)
-
-
 @pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
 @pytest.mark.parametrize("count", [6, 60])
 def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
     """All are named right; how sure that makes it does not depend on how sure the heads were."""
     labels = [0, 1, 2] * (count // 3)
-    voice, shots = says(labels, sure), points(labels)
+    voice, shots = says(labels, sure), points_of(labels)
     sharpness = module._modest_sharpness(voice, np.ones(count, np.float32), shots)
     sharpened = module._normal(voice.held_out ** np.float32(sharpness))
     assert sharpened.max(axis=1).mean() == pytest.approx(1 - 0.5 * module.MODESTY / count, abs=0.01)
@@ -451,7 +328,7 @@ def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: 
     found = []
     for seed in range(4):
         names = np.random.default_rng(seed).permutation(frame["class"].to_numpy())
-        plots = cut(planted.path, make_shots(frame.geometry, list(names)))
+        plots = plots_of(planted.path, make_shots(frame.geometry, list(names)))
         found.append(learn_teacher(plots, None, CPU).accuracy.oa)
     assert np.mean([oa for oa in found if oa is not None]) < 0.6
 
@@ -477,7 +354,7 @@ def noisy(patch_px: int, noise: float = 2.0) -> tuple[Plots, module.IntArray]:
     spots = [divmod(int(spot), width) for spot in np.concatenate(at)]
     points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in spots]
     shots = make_shots(gpd.GeoSeries(points), list(np.repeat(["a", "b", "c"], 8)))
-    return cut([scene], shots), flat
+    return plots_of([scene], shots), flat
 
 
 def test_it_finds_out_how_much_context_a_scene_bears() -> None:
@@ -492,13 +369,26 @@ def test_it_finds_out_how_much_context_a_scene_bears() -> None:
     assert len({step.tobytes() for step in teacher.steps}) == len(teacher.steps)
 
 
+@pytest.mark.parametrize("copies", [1, 3])
+def test_the_number_of_views_of_a_kind_does_not_count(copies: int) -> None:
+    kinds = [Sight.ALONE, *[Sight.FILTER] * copies, Sight.SEGMENT, Sight.SEGMENT]
+    weights = module._beforehand(
+        [View(np.zeros((1, 1), np.float32), 1.0, 0.0, kind) for kind in kinds]
+    )
+    for kind, together in module.BEFOREHAND.items():
+        own = weights[[kind is other for other in kinds]]
+        assert own.sum() == pytest.approx(together)
+        assert len(set(own)) == 1
+    assert sum(module.BEFOREHAND.values()) == 1.0
+
+
 def test_graphs_that_held_out_shots_contradict_are_trusted_less(
     planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(reached: module.FloatArray) -> module.FloatArray:
         return np.roll(evidence(reached), 1, axis=1)
 
-    plots = cut(planted.path, shots)
+    plots = plots_of(planted.path, shots)
     monkeypatch.setattr(module, "evidence", wrong)
     unsound = learn_teacher(plots, None, CPU)
     check(unsound, plots)
@@ -507,7 +397,7 @@ def test_graphs_that_held_out_shots_contradict_are_trusted_less(
 
 def test_a_graph_is_heard_as_far_as_held_out_shots_bear_it_out() -> None:
     truth = [0, 1, 2] * 4
-    shots, heads_own = points(truth), says(truth, 0.6)
+    shots, heads_own = points_of(truth), says(truth, 0.6)
     sure = {}
     for name, said in (("sound", truth), ("wrong", [(c + 1) % 3 for c in truth])):
         evolved = module._evolve(heads_own, [says(said)], shots)
@@ -518,31 +408,8 @@ def test_a_graph_is_heard_as_far_as_held_out_shots_bear_it_out() -> None:
     assert (sure["wrong"] <= 0.6 + 1e-6).all()
 
 
-# What is looked at ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("context_px", CONTEXTS_PX)
-def test_filters_do_not_look_into_holes(context_px: float) -> None:
-    generator = np.random.default_rng(4)
-    valid = generator.random((19, 31)) > 0.3
-    inside = valid.copy()
-    inside[:, :5] = False
-    values = generator.normal(size=(3, 1, 1)).astype(np.float32)
-    cube = np.where(valid, values, np.float32(1e4))
-    table = views._table([cube], [valid], [inside], context_px)
-    assert table.shape == (inside.sum(), 3)
-    assert np.allclose(table, values[:, 0, 0], rtol=1e-4)
-
-
-def test_features_belong_to_the_scene_and_not_to_a_plot(planted: Planted, shots: Path) -> None:
-    encoder, plots = random_encoder(), cut(planted.path, shots, 300)
-    features, _ = scene_features(open_scene(planted.path), encoder)
-    for plot, found in zip(plots.plots, encode_plots(plots, encoder, CPU), strict=True):
-        np.testing.assert_allclose(found, features[:, *plot.reach.slices], atol=1e-4)
-
-
 def test_the_encoder_stays_as_it_is(planted: Planted, shots: Path) -> None:
     encoder, same = random_encoder(), random_encoder().state_dict()
-    learn_teacher(cut(planted.path, shots), encoder, CPU)
+    learn_teacher(plots_of(planted.path, shots), encoder, CPU)
     assert all(torch.equal(value, same[name]) for name, value in encoder.state_dict().items())
     assert all(parameter.grad is None for parameter in encoder.parameters())
