@@ -3,8 +3,9 @@
     python docs/tables.py                    # refresh the pages
     python docs/tables.py RESULTS.json...    # take over what `hsi-geo benchmark` measured, first
 
-Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is, or, for
-a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`. A test asks that nothing changes.
+Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is (its last
+line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`. A
+test asks that nothing changes.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def filled(page: str, runs: Runs) -> str:
 
     def content(found: re.Match[str]) -> str:
         name = found[2]
-        text = _markdown(TABLES[name](runs)) if name in TABLES else _printed(RESULTS / name)
+        text = _markdown(TABLES[name](runs)) if name in TABLES else _printed(name)
         return f"{found[1]}\n{text}\n{found[3]}"
 
     return PLACE.sub(content, page)
@@ -136,9 +137,13 @@ def _markdown(rows: Rows) -> str:
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
 
-def _printed(path: Path) -> str:
+def _printed(name: str) -> str:
     """Markdown as it is, other text as a block."""
+    file, _, part = name.partition("#")
+    path = RESULTS / file
     text = path.read_text(encoding="utf-8").strip("\n")
+    if part == "last":
+        text = text.splitlines()[-1]
     if path.suffix != ".md":
         text = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
     return text + "\n"

@@ -2,7 +2,7 @@
 
 Run it with `python examples/pretrain_archive.py [FOLDER] [STEPS]`. The archive here is one scene,
 Indian Pines; give `pretrain` as many as you have, of any sensors. 200 steps show how it goes and
-take a minute or two; what ships was trained for thousands. Losses are drawn into
+take a minute or two; what ships was trained for 400, on many scenes. Losses are drawn into
 FOLDER/archive.png, the map into FOLDER/pretrain_archive.png.
 """
 

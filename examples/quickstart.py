@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
     shots = read_shots(shots_path)
     print(f"{len(shots.frame)} shots of {len(shots.classes)} classes")
 
-    result = classify(scene, shots, out=folder / "map.tif")
+    result = classify(scene, shots, out=folder / "map.tif", overwrite=True)
     print(f"map: {result.paths.classes}")
     print(f"accuracy: {result.accuracy}")
     for entry in result.record["classes"]:

@@ -13,9 +13,11 @@ from builders import Array, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers import raster as raster_reader
 from hsi_geo.io.readers import read_scene
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
+from hsi_geo.io.scene import bands_of, open_scene
 from hsi_geo.tiling import Window
 
 BANDS, HEIGHT, WIDTH, BLOCK = 3, 37, 53, 16
@@ -151,3 +153,22 @@ def no_mosaic(folder: Path) -> Path:
 @pytest.mark.parametrize("make", [bands_apart, resampled, crooked, without_its_file, no_mosaic])
 def test_other_mosaics_are_read_as_they_are(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     assert block_lines(str(make(tmp_path))) is None
+
+
+def test_bands_are_those_of_the_first_file_that_has_as_many(tmp_path: Path) -> None:
+    """gdalbuildvrt leaves wavelengths and bad bands behind."""
+    tags = [{"wavelength": str(nm), "bbl": str(int(nm != 700))} for nm in (500, 700, 900)]
+    cube = np.ones((BANDS, HEIGHT, WIDTH), np.int16)
+    write_tif(tmp_path / "a.tif", cube, band_tags=tags, tags={"wavelength_units": "nm"})
+    write_tif(tmp_path / "b.tif", cube)
+    path = mosaic(tmp_path / "all.vrt", {"a.tif": (0, 0), "b.tif": (0, WIDTH)})
+    scene = open_scene(path)
+    np.testing.assert_array_equal(bands_of(scene).centres_nm, [500.0, 700.0, 900.0])
+    np.testing.assert_array_equal(bands_of(scene).good, [True, False, True])
+    assert scene.attrs["wavelength_source"] == "the bands' wavelength tags of a.tif"
+
+
+def test_a_mosaic_of_files_without_wavelengths_has_none(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a.tif", np.ones((BANDS, HEIGHT, WIDTH), np.int16))
+    with pytest.raises(WavelengthError, match=r"all\.vrt.* no wavelengths"):
+        open_scene(mosaic(tmp_path / "all.vrt", {"a.tif": (0, 0)}))

@@ -15,8 +15,9 @@ VARIABLE = "HSI_GEO_PYTHON"
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 
 INSTALL = (
-    "make an environment (python3.12 -m venv hsi-geo-env), install hsi-geo into it "
-    "(hsi-geo-env/bin/python -m pip install hsi-geo), and run 'Check environment' with its Python"
+    "make an environment (python3.12 -m venv hsi-geo-env; on Windows: py -3.12 -m venv hsi-geo-env), "
+    "install hsi-geo into it (hsi-geo-env/bin/python -m pip install hsi-geo; on Windows: "
+    "hsi-geo-env\\Scripts\\python -m pip install hsi-geo), and run 'Check environment' with its Python"
 )
 
 

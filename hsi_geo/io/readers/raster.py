@@ -177,6 +177,8 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         )
     whole = {**_tags(source, 0), **sidecar_tags(path)}
     found, good = _find_bands(source, whole)
+    if found is None and source.driver == "VRT":
+        found, good = _bands_of_first_file(source)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
     return SceneFile(
         name=name,
@@ -218,6 +220,19 @@ def _find_bands(
         for band in source.indexes
     ]
     return find_bands(whole, by_band, imagery, [name or "" for name in source.descriptions])
+
+
+def _bands_of_first_file(mosaic: rasterio.DatasetReader) -> tuple[Found | None, BoolArray | None]:
+    """What the first file of a mosaic tells of its bands: gdalbuildvrt leaves that behind."""
+    for path in mosaic.files[1:]:  # the first is the mosaic itself
+        try:
+            with rasterio.open(path) as file:
+                if file.count == mosaic.count:
+                    found, good = _find_bands(file, {**_tags(file, 0), **sidecar_tags(path)})
+                    return found and (*found[:2], f"{found[2]} of {Path(path).name}"), good
+        except RasterioError:
+            continue  # told when its pixels are read
+    return None, None
 
 
 def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
