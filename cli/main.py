@@ -71,6 +71,8 @@ class LazyGroup(click.Group):
             reporting.tell_error(
                 ctx, "out of memory", "give a smaller --max-memory, or a smaller scene", "memory"
             )
+        except BrokenPipeError:
+            raise  # whoever read our results has heard enough, as `| head` does; click ends us
         except Exception as error:
             if os.environ.get("HSI_GEO_TRACEBACK"):
                 raise

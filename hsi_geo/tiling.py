@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
+#: Share by which areas in a CRS may be off and still count as true: zones of UTM keep within 0.2 %.
+TRUE_AREA = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -100,8 +103,46 @@ class Grid:
         """Hectares of a pixel, None where they differ or the unit is unknown."""
         if self.crs is None or not self.crs.is_projected:
             return None
-        metres = float(self.crs.axis_info[0].unit_conversion_factor)
+        if (np.abs(self.areal_scales - 1) > TRUE_AREA).any():
+            return None
+        return self._plane_ha(self.crs)
+
+    @property
+    def row_ha(self) -> npt.NDArray[np.float64]:
+        """(height,) hectares of a pixel in each row of a projected grid, on the ground.
+
+        The plane's own where it tells the truth; in CRS that stretch areas, as Web Mercator
+        does, what PROJ says of the middle of the row.
+        """
+        assert self.crs is not None
+        scales = self.areal_scales
+        if not (np.abs(scales - 1) > TRUE_AREA).any():
+            scales = np.ones(self.height)
+        return np.asarray(self._plane_ha(self.crs) / scales)
+
+    @property
+    def areal_scales(self) -> npt.NDArray[np.float64]:
+        """(height,) how much larger than on the ground areas are in the CRS, in each row's middle.
+
+        1 where PROJ cannot tell.
+        """
+        from pyproj import Proj
+        from pyproj.exceptions import ProjError
+
+        assert self.crs is not None
+        rows = np.arange(self.height) + 0.5
         t = self.transform
+        x, y = t.c + t.a * self.width / 2 + t.b * rows, t.f + t.d * self.width / 2 + t.e * rows
+        try:
+            projection = Proj(self.crs)
+            found = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
+        except ProjError:
+            return np.ones(self.height)
+        scales = np.asarray(found, np.float64)
+        return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
+
+    def _plane_ha(self, crs: CRS) -> float:
+        t, metres = self.transform, float(crs.axis_info[0].unit_conversion_factor)
         return float(abs(t.a * t.e - t.b * t.d)) * metres**2 / 1e4
 
     @property
@@ -145,10 +186,16 @@ class Grid:
     def pixels_at(
         self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(rows, columns) of the pixels under points; may lie outside the grid."""
+        """(rows, columns) of the pixels under points; may lie outside the grid.
+
+        Points that no projection can place do.
+        """
         inverse = ~self.transform
-        cols = inverse.a * x + inverse.b * y + inverse.c
-        rows = inverse.d * x + inverse.e * y + inverse.f
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            cols = inverse.a * x + inverse.b * y + inverse.c
+            rows = inverse.d * x + inverse.e * y + inverse.f
+        known = np.isfinite(rows) & np.isfinite(cols)
+        rows, cols = np.where(known, rows, -1.0), np.where(known, cols, -1.0)
         return np.floor(rows).astype(np.int64), np.floor(cols).astype(np.int64)
 
     @property

@@ -43,6 +43,11 @@ class Case:
         path.write_text(content, encoding="utf-8")
         return path
 
+    def bytes(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
     def made(self, name: str) -> Path:
         path = self.folder / name
         path.mkdir()
@@ -377,6 +382,12 @@ BAD: dict[str, tuple[Make, str]] = {
         shots(lambda c: write_tif(c.folder / "z.tif", np.zeros((1, 5, 7), "uint8"))),
         "a raster without a class id",
     ),
+    "shots in another encoding": (
+        shots(
+            lambda c: c.bytes("latin.csv", "x,y,class\n1,2,Gewässer\n3,4,Wald\n".encode("cp1252"))
+        ),
+        "text that is not in the encoding it states, or in UTF-8; save it as UTF-8",
+    ),
     # areas
     "area missing": (
         classify("map.tif", "--aoi", "none.gpkg"),
@@ -398,6 +409,17 @@ BAD: dict[str, tuple[Make, str]] = {
     "output's style there": (
         after(lambda c: c.text("styled.qml"), classify("styled.tif")),
         "styled.qml' is already there",
+    ),
+    "output is the scene": (
+        lambda c: ("classify", c.scene, "--shots", c.shots, "-o", c.scene, "--overwrite"),
+        "scene.tif' would replace what it is made from; choose another",
+    ),
+    "output's style is that of the shots": (
+        after(
+            lambda c: c.text("shots.qml"),
+            classify("shots.tif", "--overwrite"),
+        ),
+        "shots.qml' would replace what it is made from",
     ),
     "output folder missing": (classify("none/map.tif"), "folder '.*none' does not exist"),
     "output is a folder": (

@@ -16,6 +16,7 @@ import rasterio
 from affine import Affine
 from builders import cut_tile, model_for, run, snapshot
 from distributed import LocalCluster
+from pyproj import CRS
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
@@ -23,10 +24,13 @@ from pystac.validation.stac_validator import GetSchemaError
 
 from hsi_geo import batch
 from hsi_geo.errors import MissingPackageError, OptionError
+from hsi_geo.io.map_index import PlacedMap
+from hsi_geo.io.stac_items import item_collection
+from hsi_geo.io.tile_list import ListedTile
 from hsi_geo.tasks.adapted import save_model
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.predict import predict
-from hsi_geo.tiling import Window
+from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -328,6 +332,19 @@ def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path)
         assert [(c.value, c.name, c.title, c.color_hint) for c in named or ()] == [
             (i, f"class-{i}", f"class {i}", "0A1B2C") for i in (1, 2, 3)
         ]
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:49910", 'LOCAL_CS["Arbitrary",UNIT["metre",1]]'])
+def test_maps_that_are_nowhere_on_earth_have_items_without_a_footprint(
+    tmp_path: Path, crs: str
+) -> None:
+    grid = Grid(5, 7, Affine(30.0, 0.0, 100.0, 0.0, -20.0, 900.0), CRS.from_user_input(crs))
+    path = tmp_path / "map.tif"
+    tile = ListedTile(str(path), "some day in May")
+    collection = item_collection([(PlacedMap(path, grid), tile)], (), tmp_path)
+    (item,) = collection.items
+    assert item.geometry is None
+    assert item.datetime is not None
 
 
 def test_items_keep_to_the_schemas_of_their_extensions(tiles: list[Path], map_tiles: Run) -> None:

@@ -359,6 +359,15 @@ def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
+def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -> None:
+    before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True).with_report()
+    for path in (*before.all, tmp_path / "m_notes.txt"):
+        path.write_text("old")
+    now = MapPaths.of(tmp_path / "m.tif", probabilities=True)
+    now.remove_stale()
+    assert sorted(tmp_path.iterdir()) == sorted([*now.all, tmp_path / "m_notes.txt"])
+
+
 def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:
     final = tmp_path / "m.tif"
     final.write_text("old")

@@ -43,6 +43,15 @@ def test_values_get_names_and_colors(shots: Shots, tmp_path: Path) -> None:
     assert found.frame is shots.frame
 
 
+def test_values_that_have_a_name_already_get_another(tmp_path: Path) -> None:
+    """A layer's own style may have named its numbers."""
+    points = [shapely.Point(x, 2 * x) for x in range(3)]
+    named = make_shots(gpd.GeoSeries(points), [12, 3, 7], names={"3": "Wald", "12": "Dach"})
+    styles = {"12": {"name": "roof"}, "Wald": {"name": "not meant"}}
+    found = style_classes(named, write(tmp_path / "classes.json", styles))
+    assert [c.name for c in found.classes] == ["Wald", "7", "roof"]
+
+
 @pytest.mark.parametrize(
     ("styles", "said"),
     [

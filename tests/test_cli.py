@@ -212,6 +212,20 @@ def test_jsonl_tells_errors_too(tmp_path: Path) -> None:
     assert event["hint"]
 
 
+def test_a_reader_who_has_heard_enough_is_no_defect(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `hsi-geo info scene.tif | head`."""
+    command = [sys.executable, "-m", "hsi_geo", "info", str(planted.path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
 @pytest.mark.usefixtures("quick")
 def test_overwrite_replaces(planted: Planted, shots: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.tif"

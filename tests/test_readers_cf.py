@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
-from hsi_geo.io.readers.cf import CfPixels
+from hsi_geo.io.readers.cf import CfPixels, _fill_value
 from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.scene import bands_of, block_of, grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
@@ -87,6 +87,14 @@ def emit_map() -> Array:
     for row, col in np.argwhere(glt_x):
         expected[:, row, col] = emit_swath()[glt_y[row, col] - 1, glt_x[row, col] - 1]
     return expected
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8", "int16", "float32", "float64"])
+def test_what_a_swath_leaves_empty_is_missing(dtype: str) -> None:
+    """-9999 would wrap around to data where it cannot be held."""
+    fill = _fill_value(None, np.dtype(dtype))
+    assert np.full(1, fill, dtype)[0] == fill
+    assert _fill_value(-1.0, np.dtype(dtype)) == -1.0
 
 
 def test_emit_is_put_on_its_map(tmp_path: Path) -> None:

@@ -237,6 +237,17 @@ def test_an_archive_without_a_raster_is_refused(tmp_path: Path) -> None:
         open_scene(tmp_path / "a.zip")
 
 
+def test_metadata_that_was_damaged_on_its_way_is_told(tmp_path: Path) -> None:
+    path = zipped(write_enmap(tmp_path / ENMAP))
+    with zipfile.ZipFile(path) as archive:
+        (info,) = [one for one in archive.infolist() if one.filename.endswith("METADATA.XML")]
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + 20] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(SceneError, match=r"METADATA\.XML that cannot be read"):
+        open_scene(path)
+
+
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.tar"])
 def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"PK\x03\x04 and then nothing of use" * 9)

@@ -333,6 +333,17 @@ def test_a_file_that_is_no_raster_is_refused(tmp_path: Path) -> None:
         open_scene(path)
 
 
+def test_a_file_that_may_not_be_read_is_told(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SceneError, match=r"cannot be read \(Permission denied\)"):
+        open_scene(planted.path)
+
+
 def test_a_file_cut_short_is_refused_when_it_is_read(planted: Planted) -> None:
     whole = planted.path.read_bytes()
     scene = open_scene(planted.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,6 +248,29 @@ def test_nulls_and_empty_geometries_are_skipped_and_counted(tmp_path: Path) -> N
     shots = read_shots(path)
     assert shots.skipped == ("2 without geometry", "2 without a class in 'class'")
     assert claimed(burn(shots, GRID)) == [(0, 0), (1, 1)]
+
+
+def test_a_geometry_that_is_broken_is_skipped_and_the_others_count(tmp_path: Path) -> None:
+    """A ring that is not closed, a line of one point."""
+    broken = [[[0, 0], [1, 0], [1, 1]]]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"class": name},
+            "geometry": {"type": kind, "coordinates": at},
+        }
+        for name, kind, at in (
+            ("roof", "Point", [1, 2]),
+            ("tree", "Point", [3, 4]),
+            ("tree", "Polygon", broken),
+            ("roof", "LineString", [[5, 5]]),
+        )
+    ]
+    path = tmp_path / "shots.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    shots = read_shots(path)
+    assert len(shots.frame) == 2
+    assert any("2" in said for said in shots.skipped), shots.skipped
 
 
 def test_nothing_usable_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from builders import run, snapshot
 
 from hsi_geo import adapt, read_shots, suggest
 from hsi_geo.errors import OptionError
-from hsi_geo.tasks.suggest import _doubt
+from hsi_geo.tasks.suggest import _doubt, _nothing_to_suggest
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Any
@@ -49,6 +49,12 @@ def test_what_was_never_shown_is_asked_for(planted: Planted, unsure: Any) -> Non
     assert (truth == 3).sum() > 6 * (planted.truth == 3).mean()
     assert truth[0] == 3
     assert {p.guess for p in found.points} <= {"meadow", "asphalt"}
+
+
+def test_why_there_is_nothing_to_suggest() -> None:
+    sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]})
+    assert "sure of every pixel" in str(sure)
+    assert "no pixel of the scene was mapped" in str(_nothing_to_suggest({"classes": []}))
 
 
 def test_the_same_seed_gives_the_same_places(planted: Planted, unsure: Any) -> None:

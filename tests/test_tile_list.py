@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_envi_cube_in_a_folder_counts_once(tmp_path: Path) -> None:
     write_envi(tmp_path / "cube.bsq", cube_of(4))
     assert names(tmp_path) == ["cube.hdr"]
+
+
+@pytest.mark.parametrize("header", ["a.hdr", "a.tif.hdr"])
+def test_a_header_that_tells_of_a_geotiff_is_no_tile(folder: Path, header: str) -> None:
+    (folder / header).write_text("ENVI\nwavelength = {462, 551.5, 640.25, 1649}\n")
+    assert names(folder) == ["a.tif", "b.tif", "c.tif"]
+
+
+def test_a_folder_that_may_not_be_read_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self.name == "deep":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    real = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert names(folder) == ["a.tif", "b.tif"]
+    with pytest.raises(SceneNotFoundError, match="no tiles in"):
+        names(folder / "deep")
 
 
 def test_text_list_counts_from_its_own_folder(folder: Path) -> None:

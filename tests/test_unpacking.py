@@ -99,3 +99,21 @@ def test_no_room_for_a_copy(tmp_path: Path, scratch: Path, monkeypatch: pytest.M
         pass
     assert "TMPDIR" in raised.value.hint
     assert not any(scratch.iterdir())
+
+
+def test_room_is_made_sure_of_before_it_is_used(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk would end the process while a mapped file is written."""
+    asked: list[int] = []
+
+    def full(_: int, start: int, size: int) -> None:
+        asked.append(size - start)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    scene = scene_of(tmp_path, gzipped=True)
+    with pytest.raises(OutputError, match="no room for a temporary copy"), unpacked([scene], print):
+        pytest.fail("there is no copy")
+    assert asked == [scene.nbytes]
+    assert not any(scratch.iterdir())

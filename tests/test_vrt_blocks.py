@@ -172,3 +172,22 @@ def test_a_mosaic_of_files_without_wavelengths_has_none(tmp_path: Path) -> None:
     write_tif(tmp_path / "a.tif", np.ones((BANDS, HEIGHT, WIDTH), np.int16))
     with pytest.raises(WavelengthError, match=r"all\.vrt.* no wavelengths"):
         open_scene(mosaic(tmp_path / "all.vrt", {"a.tif": (0, 0)}))
+
+
+def test_bands_of_different_types_are_read_in_one_that_holds_both(tmp_path: Path) -> None:
+    """As gdalbuildvrt -separate puts them side by side."""
+    bands = []
+    for number, dtype in enumerate(("uint8", "uint16"), start=1):
+        cube = np.arange(1, 36, dtype=dtype).reshape(1, 5, 7) * number
+        write_tif(tmp_path / f"{number}.tif", cube, nodata=0)
+        kind = {"uint8": "Byte", "uint16": "UInt16"}[dtype]
+        bands.append(
+            f'<VRTRasterBand dataType="{kind}" band="{number}"><SimpleSource>'
+            f'<SourceFilename relativeToVRT="1">{number}.tif</SourceFilename>'
+            "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        )
+    path = tmp_path / "both.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{"".join(bands)}</VRTDataset>')
+    scene = open_scene(path, wavelengths="500:900")
+    np.testing.assert_array_equal(scene.values[1], 2 * scene.values[0].astype(int))
+    assert scene.dtype == scene.values.dtype == np.uint16

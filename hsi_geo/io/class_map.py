@@ -89,6 +89,12 @@ class MapPaths:
             self.classes,
         ]
 
+    def remove_stale(self) -> None:
+        """Remove optional files of an earlier map that this one does not bring: they would mislead."""
+        every = MapPaths.of(self.classes, confidence=True, probabilities=True).with_report()
+        for path in set(every.all) - set(self.all):
+            path.unlink(missing_ok=True)
+
     def moved(self, where: Mapping[Path, Path]) -> MapPaths:
         """The same files under other paths."""
         return MapPaths(

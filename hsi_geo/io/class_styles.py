@@ -32,7 +32,7 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
         OptionError: If the file is missing or says something else, or gives two classes one name.
     """
     styles = _read(path)
-    classes = tuple(_styled(one, styles.get(one.name, {}), path) for one in shots.classes)
+    classes = tuple(_styled(one, styles.get(_key(one), {}), path) for one in shots.classes)
     names = [one.name for one in classes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -41,6 +41,11 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
             hint="give each its own, or merge them in the shots",
         )
     return dataclasses.replace(shots, classes=classes)
+
+
+def _key(one: LandClass) -> str:
+    """The value of the class field, also where a style has named it already."""
+    return one.name if one.value is None else str(one.value)
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

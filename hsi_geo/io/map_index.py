@@ -147,15 +147,14 @@ def class_areas(
 def row_hectares(grid: Grid) -> npt.NDArray[np.float64]:
     """(height,) hectares of a pixel in each row; NaN where the unit is unknown.
 
-    Projected: the plane's own area. Geographic: on the CRS's ellipsoid.
+    Projected: see `Grid.row_ha`. Geographic: on the CRS's ellipsoid.
     """
     unknown = np.full(grid.height, np.nan)
     if grid.crs is None:
         return unknown
-    xres, yres = grid.resolution
     unit = float(grid.crs.axis_info[0].unit_conversion_factor) if grid.crs.axis_info else 0.0
     if grid.crs.is_projected:
-        return np.full(grid.height, xres * yres * unit**2 / 1e4) if unit else unknown
+        return grid.row_ha if unit else unknown
     geod = grid.crs.get_geod()
     if not grid.crs.is_geographic or geod is None:
         return unknown

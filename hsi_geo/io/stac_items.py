@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 import pystac
 import shapely
 from pyproj import Transformer
+from pyproj.exceptions import ProjError
 from pystac.extensions.classification import Classification, ClassificationExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 
@@ -79,22 +81,27 @@ def _item(
 
 def _taken(tile: ListedTile) -> datetime:
     if tile.datetime is not None:
-        return pystac.utils.str_to_datetime(tile.datetime)
+        with contextlib.suppress(ValueError, TypeError):  # not ours to judge: the mtime stands in
+            return pystac.utils.str_to_datetime(tile.datetime)
     path = Path(tile.path)
     return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
 
 
 def _footprint(grid: Grid) -> Any:
-    """A polygon in longitude and latitude, None for a map without a place."""
+    """A polygon in longitude and latitude, None for a map without a place on earth."""
     if grid.crs is None:
+        return None
+    try:
+        to_degrees = _transformer(grid.crs.to_wkt())
+    except ProjError:  # of another planet, or a frame of somebody's own
         return None
     left, bottom, right, top = grid.bounds
     box = shapely.box(left, bottom, right, top)
     box = shapely.segmentize(box, max(right - left, top - bottom) / _SIDE_VERTICES)
-    to_degrees = _transformer(grid.crs.to_wkt())
-    return shapely.transform(
+    footprint = shapely.transform(
         box, lambda xy: np.round(np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])), 7)
     )
+    return footprint if np.isfinite(footprint.bounds).all() else None
 
 
 @lru_cache

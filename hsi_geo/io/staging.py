@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.errors import OptionError, OutputError, OutputExistsError
 
 #: That `tempfile` puts at the end of a name.
 RANDOM_LETTERS = 8
@@ -75,6 +75,21 @@ def staged(
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def keep_apart(finals: Iterable[Path], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """No output may replace what it is made from, whatever --overwrite says.
+
+    Raises:
+        OptionError: If one would.
+    """
+    read = {Path(path).resolve() for path in inputs}
+    for final in finals:
+        if final.resolve() in read:
+            raise OptionError(
+                f"output '{final}' would replace what it is made from",
+                hint="choose another with -o",
+            )
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:

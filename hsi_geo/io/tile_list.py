@@ -97,8 +97,16 @@ def _of_folder(folder: Path) -> Iterator[ListedTile]:
     else:
         yield ListedTile(_absolute(str(folder)))
         return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+    try:
+        paths = sorted(folder.iterdir())
+    except PermissionError:  # such as lost+found; a folder that was asked for is then empty
+        return
+    rasters = {path for path in paths if path.suffix.lower() in (".tif", ".tiff")}
+    described = {path.with_suffix(".hdr") for path in rasters} | {
+        path.with_name(f"{path.name}.hdr") for path in rasters
+    }
+    for path in paths:
+        if path.name.startswith(".") or path in described:  # a header tells of a GeoTIFF's bands
             continue
         if path.is_dir():
             yield from _of_folder(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -47,12 +48,27 @@ def unpacked(
         yield found
 
 
+def _reserve(path: Path, size: int) -> None:
+    """Make a file that has its room on the disk: a mapped one would end the process for want of it.
+
+    Raises:
+        OSError: If there is none.
+    """
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, PIECE):
+                file.write(bytes(min(PIECE, size - start)))
+
+
 def _copied(scene: xr.DataArray, path: Path) -> xr.DataArray:
     """A scene over a raw file; rows are read once, from first to last."""
     bands, height, width = scene.shape
     rows = max(1, PIECE // (bands * width * scene.dtype.itemsize))
     try:
-        values = np.memmap(path, scene.dtype, "w+", shape=scene.shape)
+        _reserve(path, scene.nbytes)
+        values = np.memmap(path, scene.dtype, "r+", shape=scene.shape)
         for row in range(0, height, rows):
             values[:, row : row + rows] = scene[:, row : row + rows].values
         values.flush()

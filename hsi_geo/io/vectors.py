@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeGuard
@@ -52,13 +53,24 @@ def read_vector(
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     try:
-        frame = gpd.read_file(
-            name, layer=_choose_layer(name, layer, what, wrong), fid_as_index=True, **options
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
+            frame = gpd.read_file(
+                name,
+                layer=_choose_layer(name, layer, what, wrong),
+                fid_as_index=True,
+                on_invalid="ignore",  # they are missing then, and counted as such
+                **options,
+            )
     except DataSourceError as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
             hint="give a GeoPackage, Shapefile or GeoJSON",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise wrong(
+            f"{what} '{name}' holds text that is not in the encoding it states, or in UTF-8",
+            hint="save it as UTF-8, a Shapefile with a .cpg file beside it",
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise wrong(

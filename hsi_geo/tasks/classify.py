@@ -17,7 +17,7 @@ from hsi_geo.io.area import read_area
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.scene import SomeScene, grid_of, name_of, open_scene, require_upright
 from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import make_folder, staged
+from hsi_geo.io.staging import keep_apart, make_folder, staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import Accuracy
@@ -211,6 +211,9 @@ class _Job:
         if self.report:
             paths = [one.with_report() for one in paths]
         finals = [file for one in paths for file in one.all]
+        drawn = Path(labelled.source)
+        if drawn.is_file():
+            keep_apart(finals, [drawn, drawn.with_suffix(".qml")])
         with (
             staged(finals, overwrite=self.options.overwrite) as where,
             tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
@@ -263,6 +266,9 @@ class _Job:
                         self.command,
                     )
                     report_map(about, there.report)
+        if self.options.overwrite:
+            for one in paths:
+                one.remove_stale()
         return [
             MapResult(one, model.classes, Accuracy.from_dict(record["accuracy"]), record)
             for one, record in zip(paths, records, strict=True)

@@ -31,7 +31,7 @@ from hsi_geo.io.scene import (
     spectral_view,
 )
 from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.survey import bad_bands
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import band_map
@@ -149,13 +149,19 @@ def predict(
             threads=threads,
             reporter=reporter,
         )
+    if overwrite:
+        paths.remove_stale()
     return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
 
 
 def map_paths(
     scene: xr.DataArray, out: str | os.PathLike[str] | None, options: MapOptions
 ) -> MapPaths:
-    """Where a scene's map goes."""
+    """Where a scene's map goes.
+
+    Raises:
+        OptionError: If the name is no GeoTIFF's, or a file would replace the scene.
+    """
     if out is None:
         source = Path(name_of(scene))
         out = source.with_name(f"{source.stem}_classes.tif")
@@ -164,7 +170,9 @@ def map_paths(
         raise OptionError(
             f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
         )
-    return MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
+    paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
+    keep_apart(paths.all, [name_of(scene)])
+    return paths
 
 
 def write_map(

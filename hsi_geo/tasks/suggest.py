@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,17 @@ from threadpoolctl import threadpool_limits
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.class_map import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.points import Point, require_points, write_points
-from hsi_geo.io.scene import SomeScene, grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scene import (
+    SomeScene,
+    bands_of,
+    grid_of,
+    open_scene,
+    read_window,
+    spectral_view,
+)
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
+from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
@@ -32,6 +41,9 @@ PATCH_PX = 3
 
 #: Pixels that are chosen among, at most: the most doubtful of each part of the scene.
 CANDIDATES = 20_000
+
+#: Bands of two scenes are the same if their centres differ by no more nanometres.
+SAME_NM = 2.0
 
 #: Side of the blocks that a scene is read in.
 BLOCK_PX = 512
@@ -122,9 +134,10 @@ def suggest(
     with (
         staged(finals, overwrite=overwrite) as where,
         tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
+        unpacked([opened], reporter.log) as (readable,),
     ):
         mapped = predict(
-            opened,
+            readable,
             adapted,
             out=Path(folder) / "map.tif",
             aoi=aoi,
@@ -137,17 +150,24 @@ def suggest(
         assert mapped.paths.probabilities is not None  # asked for above
         candidates = _candidates(mapped.paths.probabilities)
         if not len(candidates.rows):
-            raise SceneError(
-                "no pixel of the scene was mapped", hint="check the area given with --aoi"
-            )
+            raise _nothing_to_suggest(mapped.record)
         with threadpool_limits(1, user_api="blas"):
-            chosen = _choose(candidates, _spectra(opened, adapted, candidates), count, seed)
+            chosen = _choose(candidates, _spectra(readable, adapted, candidates), count, seed)
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
             write_points(points, grid_of(opened).crs, where[final])
     if len(points) < count:
         reporter.warning(f"only {len(points)} places differ enough to be worth a label")
     return Suggestions(points, finals[0] if finals else None)
+
+
+def _nothing_to_suggest(record: Mapping[str, Any]) -> SceneError:
+    if any(one["pixels"] for one in record["classes"]):
+        return SceneError(
+            "the model is sure of every pixel, so that no place helps more than another",
+            hint="draw shots where you doubt the map",
+        )
+    return SceneError("no pixel of the scene was mapped", hint="check the area given with --aoi")
 
 
 def _candidates(path: Path) -> _Candidates:
@@ -206,7 +226,10 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
             smooth = uniform_filter(values * valid, PATCH_PX) / weight
             found[here, band] = smooth[rows, cols]
     whitening = model.spectral.whitening
-    same = view.shape[0] == len(whitening.centre)
+    centres = bands_of(view).centres_nm
+    same = len(centres) == len(whitening.centre) and np.allclose(
+        centres, model.spectral.centres_nm, rtol=0, atol=SAME_NM
+    )
     spectra = (found - whitening.centre) @ whitening.matrix.T if same else found - found.mean(0)
     sized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
     return np.concatenate([sized, np.sqrt(candidates.probabilities)], axis=1).astype(np.float32)

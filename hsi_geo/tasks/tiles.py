@@ -143,6 +143,7 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         with staged(paths.all, overwrite=True, name=name) as where:
             _write(job, paths.moved(where), settings, reporter)
             paths.classes.unlink(missing_ok=True)
+            paths.remove_stale()
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error))
     return Outcome(MAPPED, time.monotonic() - started)

@@ -208,7 +208,7 @@ def _placed(
     parts = tuple(part(group=group, name=name, order="yx") for group, name in lookup)
     height, width = groups[lookup[0][0]][lookup[0][1]].shape
     blocks = cube.blocks
-    fill = -9999.0 if nodata is None or not np.isfinite(nodata) else nodata
+    fill = _fill_value(nodata, cube.array.dtype)
     swath = GltPixels(
         swath=pixels,
         swath_shape=shape,
@@ -218,6 +218,15 @@ def _placed(
         rows_at_once=blocks[0] if blocks else MAP_ROWS,
     )
     return find_map(groups, cube.array, (height, width), path), swath, fill
+
+
+def _fill_value(nodata: float | None, dtype: np.dtype[Any]) -> float:
+    """What a map holds where its swath has nothing."""
+    if nodata is not None and np.isfinite(nodata):
+        return nodata
+    if np.issubdtype(dtype, np.integer) and np.iinfo(dtype).min > -9999:
+        return float(np.iinfo(dtype).max)
+    return -9999.0
 
 
 def _variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]:

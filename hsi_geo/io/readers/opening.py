@@ -37,9 +37,18 @@ def read_scene(path: str | os.PathLike[str]) -> SceneFile:
         SceneError: If it holds no scene.
     """
     name = os.fspath(path)
-    here = Path(name)
     if not exists(name):
         return _read_remote(name)
+    try:
+        return _read_local(Path(name))
+    except PermissionError as error:
+        raise SceneError(
+            f"scene '{name}' cannot be read ({error.strerror})",
+            hint="ask its owner for the right to read it",
+        ) from error
+
+
+def _read_local(here: Path) -> SceneFile:
     if here.is_dir():
         return _read_folder(here)
     if is_archive(here):

@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -97,7 +99,7 @@ def read_product(package: Package) -> SceneFile:
 def _parse(package: Package, name: str) -> ET.Element:
     try:
         return ET.fromstring(package.read_bytes(name))
-    except (ET.ParseError, OSError, ValueError) as error:
+    except (ET.ParseError, OSError, ValueError, BadZipFile, RuntimeError, zlib.error) as error:
         raise SceneError(
             f"scene '{package.name}' has a METADATA.XML that cannot be read ({error})",
             hint="download or unpack the product again",

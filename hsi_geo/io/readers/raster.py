@@ -94,7 +94,11 @@ class RasterPixels:
 
 def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
     pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-    return np.asarray(handle.read(numbers, window=pixels))
+    kinds = {handle.dtypes[number - 1] for number in numbers}
+    if len(kinds) < 2:
+        return np.asarray(handle.read(numbers, window=pixels))
+    bands = [handle.read(number, window=pixels) for number in numbers]  # rasterio wants one type
+    return np.stack(bands).astype(np.result_type(*kinds), copy=False)
 
 
 def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
