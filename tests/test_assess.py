@@ -396,6 +396,30 @@ def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path
     assert "knows the answers" not in run(out, "--reference", others).stderr
 
 
+@pytest.mark.parametrize(
+    "record",
+    [None, [], {"adaptation": None}, {"adaptation": "none"}, {"adaptation": {"hashes": [1]}}],
+)
+def test_a_record_of_another_program_is_passed_over(
+    record: object, write_map: WriteMap, everywhere: Path
+) -> None:
+    path = write_map(damaged())
+    path.with_suffix(".json").write_text(json.dumps(record))
+    assert assess(path, everywhere).pixels > 0
+
+
+def test_few_pixels_of_a_large_map_have_a_report_without_a_picture(
+    write_map: WriteMap, write_points: WritePoints, tmp_path: Path
+) -> None:
+    """The picture takes every fourth row and column, and none of those is mapped."""
+    classes = np.zeros((3000, 2900), np.uint8)
+    classes[11:13, 15:17] = truth()[11:13, 15:17]
+    reference = write_points(np.array([[11, 15], [12, 16], [20, 25]]))
+    page = tmp_path / "page.html"
+    assert assess(write_map(classes), reference, out=page).pixels == 2
+    assert "too few to show" in page.read_text(encoding="utf-8")
+
+
 Refusal = tuple[type[HsiGeoError], str, Callable[[Path, Path], tuple[Any, ...]], str | None]
 
 REFUSED: dict[str, Refusal] = {

@@ -133,7 +133,9 @@ def _compare(
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
-    made_from = read_record(opened.path).get("adaptation", {}).get("hashes", {}).get("shots")
+    made_from: Any = read_record(opened.path)
+    for key in ("adaptation", "hashes", "shots"):  # the file may be any program's
+        made_from = made_from.get(key) if isinstance(made_from, dict) else None
     if made_from == shots_hash(labelled):
         reporter.warning(
             "the map was made from these very labels: it knows the answers, and the numbers "
