@@ -278,6 +278,22 @@ def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path)
     assert sum(area.share for area in areas if area is not None) == pytest.approx(1.0)
 
 
+def test_a_simple_sample_may_miss_a_class(
+    write_map: WriteMap, write_points: WritePoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rare classes often get no point; where points were drawn within classes, that is no chance."""
+    at = np.argwhere((truth() > 0) & (damaged() != 3))[::5]
+    reference = write_points(at)
+    found = assess(write_map(damaged()), reference, design="simple")
+    assert "'deep water', 'meadow' are weighted as one" in caplog.text
+    assert found.scores[2].user is None
+    areas = [score.area for score in found.scores if score.area is not None]
+    assert sum(area.share for area in areas) == pytest.approx(1.0)
+    assert all(area.share_se > 0 for area in areas)
+    with pytest.raises(ShotsError, match="fewer than two pixels in deep water"):
+        assess(write_map(damaged()), reference, design="stratified")
+
+
 def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> None:
     path, older = write_map(damaged()), write_map(damaged(0.4, seed=8), name="older.tif")
     usual = assess(path, everywhere, design="stratified")

@@ -20,7 +20,7 @@ from hsi_geo.io.staging import staged
 from hsi_geo.io.vectors import quoted
 from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import effective_features, wilson
-from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas
+from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas, pool_small
 from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
 from hsi_geo.tasks.assessment_report import Assessed, report_assessment
 from hsi_geo.tasks.reference_sample import (
@@ -116,12 +116,15 @@ def _compare(
         return _describe(sample)
     require_probability_sample(labelled, sample, design)
     drawn_from = opened if strata is None else read_map(strata)
-    found = estimate_areas(
-        sample.mapped,
-        sample.truth,
-        len(sample.names),
-        *read_strata(sample, opened, drawn_from),
-    )
+    came_from, sizes = read_strata(sample, opened, drawn_from)
+    if design == "simple":
+        came_from, sizes, pooled = pool_small(came_from, sizes)
+        if pooled:
+            reporter.warning(
+                "the sample has fewer than two pixels in a class of the map, and a standard error "
+                f"takes two: {quoted(list(pooled))} are weighted as one"
+            )
+    found = estimate_areas(sample.mapped, sample.truth, len(sample.names), came_from, sizes)
     counts = opened.class_counts()
     in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
     pixel_ha = drawn_from.grid.pixel_ha
