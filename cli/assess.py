@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     "--strata",
     type=click.Path(path_type=str),
     metavar="MAP",
-    help="The map a stratified sample was drawn from, if it was another one.",
+    help="The map a stratified sample was drawn from, if it was another one. Both have to show "
+    "classes on the same land: their areas may differ by 1 %.",
 )
 @click.option(
     "-o",

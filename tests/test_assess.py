@@ -303,16 +303,67 @@ def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> Non
     assert abs(found.oa.value - usual.oa.value) < usual.oa.high - usual.oa.low
 
 
-def test_strata_have_to_cover_the_sample(write_map: WriteMap, everywhere: Path) -> None:
+def without(row: int, col: int, classes: Array) -> Array:
+    """The same map with a hole of one pixel."""
+    holed = classes.copy()
+    holed[row, col] = 0
+    return holed
+
+
+def test_strata_have_to_be_those_of_the_sample(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """A sample point lies at row 11, column 13."""
+    reference = write_points(np.vstack([[[11, 13]], np.argwhere(truth() > 0)[2::5]]))
     path = write_map(damaged())
-    small = write_map(damaged()[:20], name="small.tif")
-    elsewhere = write_map(damaged(), crs="EPSG:32632", name="elsewhere.tif")
-    holed = write_map(np.where(damaged() == 2, 0, damaged()).astype(np.uint8), name="holed.tif")
-    for strata, said in ((small, "cover"), (elsewhere, "CRS"), (holed, "no class in the strata")):
-        with pytest.raises(MapError, match=said):
-            assess(path, everywhere, design="stratified", strata=strata)
+    wide = np.hstack([damaged(), damaged()])
+    for name, classes, crs, said in (
+        ("wide", wide, "EPSG:32633", r"cover 200\.0 % of the area that those of map"),
+        ("small", damaged()[:20], "EPSG:32633", r"cover 5\d\.\d % of the area"),
+        ("empty", 0 * damaged(), "EPSG:32633", r"cover 0\.0 % of the area"),
+        ("elsewhere", damaged(), "EPSG:32632", "in another CRS"),
+        ("holed", without(11, 13, damaged()), "EPSG:32633", "1 sampled pixels have no class in"),
+    ):
+        strata = write_map(classes, crs=crs, name=f"{name}.tif")
+        with pytest.raises(MapError, match=said) as caught:
+            assess(path, reference, design="stratified", strata=strata)
+        assert caught.value.hint
     with pytest.raises(OptionError, match="not stratified"):
-        assess(path, everywhere, design="simple", strata=path)
+        assess(path, reference, design="simple", strata=path)
+
+
+def test_points_of_the_strata_that_the_map_leaves_out_are_not_dropped(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """Weights count the land they stand for. Points that are in neither map stand for none."""
+    strata = write_map(damaged(0.4, seed=8), name="older.tif")
+    at = np.argwhere(truth() > 0)[::5]
+    holed = write_map(without(11, 13, damaged()))
+    reference = write_points(np.vstack([[[11, 13]], at]))
+    with pytest.raises(MapError, match="1 points that were drawn from the strata") as caught:
+        assess(holed, reference, design="stratified", strata=strata)
+    assert caught.value.hint
+    reference = write_points(np.vstack([[[4, 6]], at]), (*NAMES[:1], *NAMES))
+    found = assess(write_map(damaged()), reference, design="stratified", strata=strata)
+    assert found.dropped == ("1 pixels without a class in the map",)
+
+
+def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
+    write_map: WriteMap, everywhere: Path
+) -> None:
+    """The strata have four times the pixels, and lack two of the map's."""
+    older = without(11, 14, without(30, 9, damaged(0.4, seed=8)))
+    strata = write_map(np.kron(older, np.ones((2, 2), np.uint8)), name="older.tif")
+    with rasterio.open(strata, "r+") as file:
+        file.transform = GRID @ Affine.scale(0.5)
+    found = assess(write_map(damaged()), everywhere, design="stratified", strata=strata)
+    areas = [score.area for score in found.scores if score.area is not None]
+    counts = np.bincount(damaged().ravel())[1:]
+    assert [area.mapped_ha for area in areas] == pytest.approx((0.06 * counts).tolist())
+    assert sum(area.ha or 0.0 for area in areas) == pytest.approx(0.06 * counts.sum())
+    same = write_map(older, name="same.tif")
+    again = assess(write_map(damaged()), everywhere, design="stratified", strata=same)
+    assert again.as_dict() == found.as_dict()
 
 
 def test_pixels_in_degrees_have_no_area(
