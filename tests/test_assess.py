@@ -396,6 +396,37 @@ def test_class_names_are_what_is_matched(write_map: WriteMap, write_points: Writ
     assert found.scores[3].user is None
 
 
+@pytest.mark.parametrize("design", [None, "simple"])
+def test_a_reference_may_be_of_one_class(
+    design: Any, write_map: WriteMap, write_points: WritePoints, tmp_path: Path
+) -> None:
+    """Are these places water? Every other row is asked about."""
+    at = np.argwhere(truth() == 3)[::2]
+    path, reference = write_map(damaged()), write_points(at)
+    found = assess(path, reference, design=design, out=tmp_path / "page.html")
+    right = (damaged()[*at.T] == 3).mean()
+    assert found.only_in_map == NAMES[:2]
+    assert found.matrix[:, 2].sum() == found.matrix.sum() == len(at)
+    assert found.scores[2].producer is not None
+    assert found.aa.value == found.scores[2].producer.value
+    if design is None:
+        assert found.oa.value == pytest.approx(right)
+    styles = tmp_path / "classes.json"
+    styles.write_text('{"deep water": {"color": "#0000ff"}}')
+    args = [path, "--reference", reference, "--classes", styles]
+    shown = run(*args, *(["--design", design] if design else []))
+    assert shown.exit_code == 0, shown.output
+
+
+def test_a_map_of_the_one_class_that_the_reference_has(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    water = np.where(truth() == 3, 3, 0).astype(np.uint8)
+    found = assess(write_map(water), write_points(np.argwhere(truth() == 3)[::3]))
+    assert found.oa.value == 1.0
+    assert found.kappa is None
+
+
 def test_a_map_without_names_matches_numbers(
     write_map: WriteMap, write_points: WritePoints
 ) -> None:
@@ -539,6 +570,30 @@ def refused_files(everywhere: Path, tmp_path: Path) -> None:
     hole = frame.iloc[[0, -1]].copy()
     hole.geometry = [shapely.Point(*GRID @ (col, 4.5)) for col in (6.5, 8.5)]
     save("hole", hole.assign(**{"class": ["meadow", "asphalt"]}))
+
+
+def test_refusals_speak_of_map_and_reference(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path
+) -> None:
+    """Nobody who assesses a map has drawn shots, or given a scene."""
+    frame = gpd.read_file(everywhere)
+    changed = {
+        "far": frame.set_geometry(frame.translate(1e6, 0.0)),
+        "empty": frame[:0],
+        "unlabelled": frame.assign(**{"class": None}),
+        "twice": frame.assign(other=frame["class"], more=frame["class"]).drop(columns="class"),
+        "contested": frame[:2].assign(geometry=[frame.geometry[0]] * 2, **{"class": NAMES[:2]}),
+    }
+    path, bare = write_map(truth()), write_map(truth(), crs=None, name="bare.tif")
+    asked = {name: (path, tmp_path / f"{name}.gpkg") for name in (*changed, "missing")}
+    for name, one in changed.items():
+        one.to_file(asked[name][1], driver="GPKG")
+    for name, (class_map, reference) in (*asked.items(), ("bare", (bare, everywhere))):
+        with pytest.raises(HsiGeoError) as caught:
+            assess(class_map, reference)
+        said = str(caught.value).replace(str(tmp_path), "")
+        assert "reference labels" in said, name
+        assert not re.search("shot|scene|two classes or", said), name
 
 
 @pytest.mark.usefixtures("refused_files")

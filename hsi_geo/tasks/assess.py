@@ -16,6 +16,7 @@ from sklearn.metrics import (
 from hsi_geo.errors import OptionError
 from hsi_geo.io.map_reader import ReadMap, read_map, read_record
 from hsi_geo.io.report import require_html
+from hsi_geo.io.shot_files import REFERENCE
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
 from hsi_geo.io.vectors import quoted
@@ -63,7 +64,7 @@ def assess(
 
     Args:
         class_map: The map; see `read_map`.
-        reference: Vector file or labels read before, in any CRS.
+        reference: Vector file or labels read before, in any CRS. One class is enough.
         class_field: See `read_shots`.
         layer: See `read_shots`.
         all_touched: See `burn`.
@@ -86,7 +87,7 @@ def assess(
     """
     witness = Witness(reporter or LoggingReporter())
     opened = read_map(class_map)
-    labelled = read_shots(reference, class_field=class_field, layer=layer)
+    labelled = read_shots(reference, class_field=class_field, layer=layer, purpose=REFERENCE)
     finals = [] if out is None else [require_html(out)]
     with staged(finals, overwrite=overwrite) as where:
         found = _compare(opened, labelled, all_touched, design, strata, witness)

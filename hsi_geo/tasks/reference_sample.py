@@ -72,7 +72,7 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     if not here.any():
         raise ShotsError(
             f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
-            hint="give reference labels on the mapped part of the scene",
+            hint="give reference labels where the map shows classes",
         )
     shown = sorted({*opened.names, *map(int, values[here])} - {0})
     in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
