@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     "--strata",
     type=click.Path(path_type=str),
     metavar="MAP",
-    help="The map a stratified sample was drawn from, if it was another one.",
+    help="The map a stratified sample was drawn from, if it was another one. Both have to show "
+    "classes on the same land: their areas may differ by 1 %.",
 )
 @click.option(
     "-o",
@@ -59,9 +60,10 @@ def command(
     Classes are matched by name. Without --design the numbers hold for the reference pixels;
     with it for the whole map, and areas are corrected for the map's errors.
     """
+    from hsi_geo.io.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess
 
-    labels = options.styled(reference, how)
+    labels = options.styled(reference, how, purpose=REFERENCE)
     how["command"] = command_line()
     found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
     if as_json:

@@ -132,15 +132,21 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return _all(_SHOTS)(command)
 
 
-def styled(labels: str, how: dict[str, Any]) -> Any:
-    """The labels for a library function, with --classes taken out of the options and heeded."""
+def styled(labels: str, how: dict[str, Any], **reading: Any) -> Any:
+    """The labels for a library function, with --classes taken out of the options and heeded.
+
+    Args:
+        labels: The file.
+        how: The command's options.
+        reading: What else `read_shots` is told.
+    """
     classes = how.pop("classes")
     if classes is None:
         return labels
     from hsi_geo.io.class_styles import style_classes
     from hsi_geo.io.shots import read_shots
 
-    read = read_shots(labels, class_field=how["class_field"], layer=how["layer"])
+    read = read_shots(labels, class_field=how["class_field"], layer=how["layer"], **reading)
     return style_classes(read, classes)
 
 

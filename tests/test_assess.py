@@ -278,6 +278,22 @@ def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path)
     assert sum(area.share for area in areas if area is not None) == pytest.approx(1.0)
 
 
+def test_a_simple_sample_may_miss_a_class(
+    write_map: WriteMap, write_points: WritePoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rare classes often get no point; where points were drawn within classes, that is no chance."""
+    at = np.argwhere((truth() > 0) & (damaged() != 3))[::5]
+    reference = write_points(at)
+    found = assess(write_map(damaged()), reference, design="simple")
+    assert "'deep water', 'meadow' are weighted as one" in caplog.text
+    assert found.scores[2].user is None
+    areas = [score.area for score in found.scores if score.area is not None]
+    assert sum(area.share for area in areas) == pytest.approx(1.0)
+    assert all(area.share_se > 0 for area in areas)
+    with pytest.raises(ShotsError, match="fewer than two pixels in deep water"):
+        assess(write_map(damaged()), reference, design="stratified")
+
+
 def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> None:
     path, older = write_map(damaged()), write_map(damaged(0.4, seed=8), name="older.tif")
     usual = assess(path, everywhere, design="stratified")
@@ -287,16 +303,67 @@ def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> Non
     assert abs(found.oa.value - usual.oa.value) < usual.oa.high - usual.oa.low
 
 
-def test_strata_have_to_cover_the_sample(write_map: WriteMap, everywhere: Path) -> None:
+def without(row: int, col: int, classes: Array) -> Array:
+    """The same map with a hole of one pixel."""
+    holed = classes.copy()
+    holed[row, col] = 0
+    return holed
+
+
+def test_strata_have_to_be_those_of_the_sample(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """A sample point lies at row 11, column 13."""
+    reference = write_points(np.vstack([[[11, 13]], np.argwhere(truth() > 0)[2::5]]))
     path = write_map(damaged())
-    small = write_map(damaged()[:20], name="small.tif")
-    elsewhere = write_map(damaged(), crs="EPSG:32632", name="elsewhere.tif")
-    holed = write_map(np.where(damaged() == 2, 0, damaged()).astype(np.uint8), name="holed.tif")
-    for strata, said in ((small, "cover"), (elsewhere, "CRS"), (holed, "no class in the strata")):
-        with pytest.raises(MapError, match=said):
-            assess(path, everywhere, design="stratified", strata=strata)
+    wide = np.hstack([damaged(), damaged()])
+    for name, classes, crs, said in (
+        ("wide", wide, "EPSG:32633", r"cover 200\.0 % of the area that those of map"),
+        ("small", damaged()[:20], "EPSG:32633", r"cover 5\d\.\d % of the area"),
+        ("empty", 0 * damaged(), "EPSG:32633", r"cover 0\.0 % of the area"),
+        ("elsewhere", damaged(), "EPSG:32632", "in another CRS"),
+        ("holed", without(11, 13, damaged()), "EPSG:32633", "1 sampled pixels have no class in"),
+    ):
+        strata = write_map(classes, crs=crs, name=f"{name}.tif")
+        with pytest.raises(MapError, match=said) as caught:
+            assess(path, reference, design="stratified", strata=strata)
+        assert caught.value.hint
     with pytest.raises(OptionError, match="not stratified"):
-        assess(path, everywhere, design="simple", strata=path)
+        assess(path, reference, design="simple", strata=path)
+
+
+def test_points_of_the_strata_that_the_map_leaves_out_are_not_dropped(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """Weights count the land they stand for. Points that are in neither map stand for none."""
+    strata = write_map(damaged(0.4, seed=8), name="older.tif")
+    at = np.argwhere(truth() > 0)[::5]
+    holed = write_map(without(11, 13, damaged()))
+    reference = write_points(np.vstack([[[11, 13]], at]))
+    with pytest.raises(MapError, match="1 points that were drawn from the strata") as caught:
+        assess(holed, reference, design="stratified", strata=strata)
+    assert caught.value.hint
+    reference = write_points(np.vstack([[[4, 6]], at]), (*NAMES[:1], *NAMES))
+    found = assess(write_map(damaged()), reference, design="stratified", strata=strata)
+    assert found.dropped == ("1 pixels without a class in the map",)
+
+
+def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
+    write_map: WriteMap, everywhere: Path
+) -> None:
+    """The strata have four times the pixels, and lack two of the map's."""
+    older = without(11, 14, without(30, 9, damaged(0.4, seed=8)))
+    strata = write_map(np.kron(older, np.ones((2, 2), np.uint8)), name="older.tif")
+    with rasterio.open(strata, "r+") as file:
+        file.transform = GRID @ Affine.scale(0.5)
+    found = assess(write_map(damaged()), everywhere, design="stratified", strata=strata)
+    areas = [score.area for score in found.scores if score.area is not None]
+    counts = np.bincount(damaged().ravel())[1:]
+    assert [area.mapped_ha for area in areas] == pytest.approx((0.06 * counts).tolist())
+    assert sum(area.ha or 0.0 for area in areas) == pytest.approx(0.06 * counts.sum())
+    same = write_map(older, name="same.tif")
+    again = assess(write_map(damaged()), everywhere, design="stratified", strata=same)
+    assert again.as_dict() == found.as_dict()
 
 
 def test_pixels_in_degrees_have_no_area(
@@ -327,6 +394,37 @@ def test_class_names_are_what_is_matched(write_map: WriteMap, write_points: Writ
     assert found.matrix[1, 3] == (truth()[*at.T] == 2).sum()
     assert found.scores[1].producer is None
     assert found.scores[3].user is None
+
+
+@pytest.mark.parametrize("design", [None, "simple"])
+def test_a_reference_may_be_of_one_class(
+    design: Any, write_map: WriteMap, write_points: WritePoints, tmp_path: Path
+) -> None:
+    """Are these places water? Every other row is asked about."""
+    at = np.argwhere(truth() == 3)[::2]
+    path, reference = write_map(damaged()), write_points(at)
+    found = assess(path, reference, design=design, out=tmp_path / "page.html")
+    right = (damaged()[*at.T] == 3).mean()
+    assert found.only_in_map == NAMES[:2]
+    assert found.matrix[:, 2].sum() == found.matrix.sum() == len(at)
+    assert found.scores[2].producer is not None
+    assert found.aa.value == found.scores[2].producer.value
+    if design is None:
+        assert found.oa.value == pytest.approx(right)
+    styles = tmp_path / "classes.json"
+    styles.write_text('{"deep water": {"color": "#0000ff"}}')
+    args = [path, "--reference", reference, "--classes", styles]
+    shown = run(*args, *(["--design", design] if design else []))
+    assert shown.exit_code == 0, shown.output
+
+
+def test_a_map_of_the_one_class_that_the_reference_has(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    water = np.where(truth() == 3, 3, 0).astype(np.uint8)
+    found = assess(write_map(water), write_points(np.argwhere(truth() == 3)[::3]))
+    assert found.oa.value == 1.0
+    assert found.kappa is None
 
 
 def test_a_map_without_names_matches_numbers(
@@ -396,6 +494,30 @@ def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path
     assert "knows the answers" not in run(out, "--reference", others).stderr
 
 
+@pytest.mark.parametrize(
+    "record",
+    [None, [], {"adaptation": None}, {"adaptation": "none"}, {"adaptation": {"hashes": [1]}}],
+)
+def test_a_record_of_another_program_is_passed_over(
+    record: object, write_map: WriteMap, everywhere: Path
+) -> None:
+    path = write_map(damaged())
+    path.with_suffix(".json").write_text(json.dumps(record))
+    assert assess(path, everywhere).pixels > 0
+
+
+def test_few_pixels_of_a_large_map_have_a_report_without_a_picture(
+    write_map: WriteMap, write_points: WritePoints, tmp_path: Path
+) -> None:
+    """The picture takes every fourth row and column, and none of those is mapped."""
+    classes = np.zeros((3000, 2900), np.uint8)
+    classes[11:13, 15:17] = truth()[11:13, 15:17]
+    reference = write_points(np.array([[11, 15], [12, 16], [20, 25]]))
+    page = tmp_path / "page.html"
+    assert assess(write_map(classes), reference, out=page).pixels == 2
+    assert "too few to show" in page.read_text(encoding="utf-8")
+
+
 Refusal = tuple[type[HsiGeoError], str, Callable[[Path, Path], tuple[Any, ...]], str | None]
 
 REFUSED: dict[str, Refusal] = {
@@ -448,6 +570,30 @@ def refused_files(everywhere: Path, tmp_path: Path) -> None:
     hole = frame.iloc[[0, -1]].copy()
     hole.geometry = [shapely.Point(*GRID @ (col, 4.5)) for col in (6.5, 8.5)]
     save("hole", hole.assign(**{"class": ["meadow", "asphalt"]}))
+
+
+def test_refusals_speak_of_map_and_reference(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path
+) -> None:
+    """Nobody who assesses a map has drawn shots, or given a scene."""
+    frame = gpd.read_file(everywhere)
+    changed = {
+        "far": frame.set_geometry(frame.translate(1e6, 0.0)),
+        "empty": frame[:0],
+        "unlabelled": frame.assign(**{"class": None}),
+        "twice": frame.assign(other=frame["class"], more=frame["class"]).drop(columns="class"),
+        "contested": frame[:2].assign(geometry=[frame.geometry[0]] * 2, **{"class": NAMES[:2]}),
+    }
+    path, bare = write_map(truth()), write_map(truth(), crs=None, name="bare.tif")
+    asked = {name: (path, tmp_path / f"{name}.gpkg") for name in (*changed, "missing")}
+    for name, one in changed.items():
+        one.to_file(asked[name][1], driver="GPKG")
+    for name, (class_map, reference) in (*asked.items(), ("bare", (bare, everywhere))):
+        with pytest.raises(HsiGeoError) as caught:
+            assess(class_map, reference)
+        said = str(caught.value).replace(str(tmp_path), "")
+        assert "reference labels" in said, name
+        assert not re.search("shot|scene|two classes or", said), name
 
 
 @pytest.mark.usefixtures("refused_files")

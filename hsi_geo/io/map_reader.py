@@ -19,6 +19,8 @@ from rasterio.io import MemoryFile
 
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.class_map import NO_CLASS
+from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.tiling import Grid, Window
 
 IntArray = npt.NDArray[np.int64]
@@ -80,7 +82,7 @@ class ReadMap:
 
     def _read(self, window: Window) -> IntArray:
         try:
-            with rasterio.open(self.path) as file:
+            with quiet_gdal(), rasterio.open(self.path) as file:
                 values = file.read(
                     1,
                     window=rasterio.windows.Window(
@@ -113,12 +115,13 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
         MapError: If it is no raster, or no class map.
     """
     name = os.fspath(path)
-    if not name.startswith("/vsi") and "://" not in name and not Path(name).exists():
+    if not exists(name) and not is_gdal_name(name):
         raise MapNotFoundError(
             f"map '{name}' does not exist", hint="check the path and its spelling"
         )
     try:
-        with rasterio.open(name) as file:
+        with quiet_gdal(), rasterio.open(name) as file:
+            _require_pixels(file, name)
             dtypes, nodata = file.dtypes, file.nodata
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             grid = Grid(file.height, file.width, file.transform, crs)
@@ -139,7 +142,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
 
 def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
     """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
-    with rasterio.open(path) as file:
+    with quiet_gdal(), rasterio.open(path) as file:
         height, width = file.shape
         step = max(1, -(-max(height, width) // side_px))
         return np.asarray(file.read(1, out_shape=(-(-height // step), -(-width // step))))
@@ -147,7 +150,7 @@ def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]
 
 def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
     """Colours as "#rrggbb" by value, from the colour table; empty if the raster has none."""
-    with rasterio.open(path) as file:
+    with quiet_gdal(), rasterio.open(path) as file:
         try:
             table = file.colormap(1)
         except ValueError:
@@ -162,6 +165,17 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _require_pixels(file: Any, name: str) -> None:
+    """Refuse a container: HDF5 and netCDF files may have no band, only other datasets inside."""
+    if file.count:
+        return
+    inside = file.subdatasets
+    raise MapError(
+        f"'{name}' is no class map: it has no band, and {len(inside)} datasets inside",
+        hint=f"give one of them, such as {inside[0]}" if inside else "give the map itself",
+    )
 
 
 def _strips(window: Window) -> list[Window]:

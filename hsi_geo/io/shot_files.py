@@ -48,6 +48,33 @@ _TABLE_AXES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What labelled geometries are read for: what messages call them, and how many classes it takes.
+
+    Attributes:
+        labels: Several of them.
+        raster: What they lie on.
+        fewest_classes: That they have to have.
+    """
+
+    labels: str
+    raster: str
+    fewest_classes: int
+
+    @property
+    def wanted(self) -> str:
+        """What to draw, for hints."""
+        return self.labels if self.fewest_classes < 2 else f"{self.labels} of at least two classes"
+
+
+#: To learn from: it takes two classes to tell one from the other.
+TRAINING = Purpose("shots", "scene", 2)
+
+#: To compare a map with: whether water is water can be asked of water alone.
+REFERENCE = Purpose("reference labels", "map", 1)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledFile:
     """What a file of shots holds.
@@ -73,29 +100,31 @@ class LabelledFile:
     in_scene_frame: bool = False
 
 
-def read_labelled(name: str, class_field: str | None, layer: str | None) -> LabelledFile:
+def read_labelled(
+    name: str, class_field: str | None, layer: str | None, purpose: Purpose
+) -> LabelledFile:
     """Read a file of shots; see `io.shots.read_shots`."""
     if Path(name).suffix.lower() in RASTERS:
-        return _read_raster(name)
+        return _read_raster(name, purpose)
     axes = _table_axes(name)
     frame = read_vector(
         name,
-        what="shots file",
+        what=f"{purpose.labels} file",
         layer=layer,
         missing=ShotsNotFoundError,
         wrong=ShotsError,
         options={} if axes is None else _table_options(*axes[:2]),
     )
     if frame.empty:
-        raise ShotsError(f"shots file '{name}' is empty", hint="draw shots of two classes or more")
+        raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
     notes = []
     if axes is not None:
         frame, note = _place_table(frame, name, *axes)
         notes = [note] if note else []
     style = find_style(name, layer or layer_of(name))
-    class_field, note = _find_class_field(frame, class_field, style, name)
+    class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
-    frame, skipped = _usable(frame, class_field, name)
+    frame, skipped = _usable(frame, class_field, name, purpose)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
     colors = _colors(frame, class_field) or _fitting(style.colors, style, class_field)
@@ -115,7 +144,7 @@ def read_labelled(name: str, class_field: str | None, layer: str | None) -> Labe
 
 
 def _usable(
-    frame: gpd.GeoDataFrame, class_field: str, name: str
+    frame: gpd.GeoDataFrame, class_field: str, name: str, purpose: Purpose
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
     skipped = []
     drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
@@ -131,14 +160,14 @@ def _usable(
     frame = frame[placed & labelled]
     if frame.empty:
         raise ShotsError(
-            f"shots '{name}' have no feature with a geometry and a class in '{class_field}'",
-            hint="draw at least one shot in each of two classes",
+            f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
+            hint=f"draw {purpose.wanted}",
         )
     return frame, skipped
 
 
 def _find_class_field(
-    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str
+    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
 ) -> tuple[str, str | None]:
     """The field, and how it was found if it was not asked for."""
     fields = [str(field) for field in frame.columns if field != frame.geometry.name]
@@ -146,7 +175,7 @@ def _find_class_field(
         if wanted in fields:
             return wanted, None
         raise ClassFieldError(
-            f"shots '{name}' have no field '{wanted}', only {quoted(fields)}",
+            f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint="choose one of them with --class-field",
         )
     possible = [field for field in fields if _may_hold_classes(frame[field], field)]
@@ -162,11 +191,12 @@ def _find_class_field(
             return candidates[0], f"class taken from field '{candidates[0]}' ({how})"
     if not fields:
         raise ClassFieldError(
-            f"shots '{name}' have no fields", hint="add a field that holds each shot's class"
+            f"{purpose.labels} '{name}' have no fields",
+            hint="add a field that holds the class of each",
         )
     shown = possible or fields
     raise ClassFieldError(
-        f"shots '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
+        f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
         hint="choose one with --class-field",
     )
 
@@ -265,25 +295,25 @@ def _place_table(
 # Rasters --------------------------------------------------------------------------------------
 
 
-def _read_raster(name: str) -> LabelledFile:
+def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
     """Each patch of one class id as a polygon; 0 and nodata are no class."""
     if not exists(name):
         raise ShotsNotFoundError(
-            f"shots file '{name}' does not exist", hint="check the path and its spelling"
+            f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
         )
     try:
         with quiet_gdal(), rasterio.open(name) as file:
             if file.count != 1:
                 raise ShotsError(
-                    f"shots '{name}' are a raster of {file.count} bands",
-                    hint="give one band of class ids, 0 where there is no shot",
+                    f"{purpose.labels} '{name}' are a raster of {file.count} bands",
+                    hint="give one band of class ids, 0 where there is none",
                 )
             ids, nodata, transform = file.read(1), file.nodata, file.transform
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             colors = _color_table(file)
     except RasterioError as error:
         raise ShotsError(
-            f"shots '{name}' are no raster that GDAL can open ({plain(error)})",
+            f"{purpose.labels} '{name}' are no raster that GDAL can open ({plain(error)})",
             hint="give a GeoTIFF of class ids, or a GeoPackage",
         ) from error
     labelled = np.isfinite(ids) & (ids != 0)
@@ -297,13 +327,14 @@ def _read_raster(name: str) -> LabelledFile:
         or (values.size and abs(values).max() > 2**31 - 1)
     ):
         raise ShotsError(
-            f"shots '{name}' are a raster of {values.size} different values "
+            f"{purpose.labels} '{name}' are a raster of {values.size} different values "
             f"from {values[0]:g} to {values[-1]:g}",
-            hint="give one band of class ids, 0 where there is no shot",
+            hint="give one band of class ids, 0 where there is none",
         )
     if not values.size:
         raise ShotsError(
-            f"shots '{name}' are a raster without a class id", hint="give ids of two classes"
+            f"{purpose.labels} '{name}' are a raster without a class id",
+            hint=f"give {purpose.wanted}",
         )
     patches = list(
         rasterio.features.shapes(ids.astype(np.int32), mask=labelled, transform=transform)

@@ -21,7 +21,7 @@ import shapely
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.burning import pixels_under, settle
 from hsi_geo.io.class_colors import complete_colors
-from hsi_geo.io.shot_files import read_labelled
+from hsi_geo.io.shot_files import TRAINING, Purpose, read_labelled
 from hsi_geo.io.vectors import place
 from hsi_geo.tiling import Grid, Window
 
@@ -63,6 +63,7 @@ class Shots:
         skipped: What was left out while reading, in words.
         notes: What was decided while reading, in words.
         in_scene_frame: Whether coordinates are the scene's own, whatever its CRS.
+        purpose: What they were read for.
     """
 
     classes: ClassTable
@@ -71,6 +72,7 @@ class Shots:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     in_scene_frame: bool = False
+    purpose: Purpose = TRAINING
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +134,7 @@ def read_shots(
     *,
     class_field: str | None = None,
     layer: str | None = None,
+    purpose: Purpose = TRAINING,
 ) -> Shots:
     """Read labelled geometries from a vector file.
 
@@ -143,6 +146,8 @@ def read_shots(
             the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the one that
             QGIS's style draws classes by.
         layer: Layer of a file with several.
+        purpose: `shot_files.REFERENCE` for labels that a map is compared with, which may be of one
+            class.
 
     Returns:
         The shots. Classes are ordered by the user's ids if the field is integer, else by name.
@@ -155,7 +160,7 @@ def read_shots(
     if isinstance(path, Shots):
         return path
     name = os.fspath(path)
-    file = read_labelled(name, class_field, layer)
+    file = read_labelled(name, class_field, layer, purpose)
     shots = make_shots(
         file.geometry,
         file.labels,
@@ -164,6 +169,7 @@ def read_shots(
         skipped=file.skipped,
         colors=file.colors,
         names=file.names,
+        purpose=purpose,
     )
     return dataclasses.replace(shots, notes=file.notes, in_scene_frame=file.in_scene_frame)
 
@@ -177,6 +183,7 @@ def make_shots(
     skipped: Iterable[str] = (),
     colors: Mapping[str, str] = MappingProxyType({}),
     names: Mapping[str, str] = MappingProxyType({}),
+    purpose: Purpose = TRAINING,
 ) -> Shots:
     """Build shots from geometries and their classes.
 
@@ -188,22 +195,23 @@ def make_shots(
         skipped: What a reader left out, in words.
         colors: "#rrggbb" by class, as text; classes without get one of the palette.
         names: What to call a class instead, by class as text.
+        purpose: As in `read_shots`.
 
     Returns:
         The shots with their class table.
 
     Raises:
-        ShotsError: If there is only one class.
+        ShotsError: If there are fewer classes than the purpose takes.
     """
     # One row a part: what is drawn apart counts apart, also inside a multipolygon.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
     parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     values = _class_values(pd.Series(list(labels)))[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
-    if len(distinct) < 2:
+    if len(distinct) < purpose.fewest_classes:
         raise ShotsError(
-            f"shots '{source}' have only one class, '{distinct[0]}'",
-            hint="draw shots of at least two classes",
+            f"{purpose.labels} '{source}' have only one class, '{distinct[0]}'",
+            hint=f"draw {purpose.wanted}",
         )
     integer = isinstance(distinct[0], int)
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
@@ -222,7 +230,7 @@ def make_shots(
     frame = gpd.GeoDataFrame(
         {"class_id": class_ids.to_numpy(), "feature_id": called[parts.index]}, geometry=flat
     )
-    return Shots(classes, frame, source, tuple(skipped))
+    return Shots(classes, frame, source, tuple(skipped), purpose=purpose)
 
 
 def to_grid(shots: Shots, grid: Grid) -> Shots:
@@ -234,7 +242,8 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     frame = shots.frame
     if shots.in_scene_frame:
         frame = frame.set_crs(grid.crs, allow_override=True)
-    frame = place(frame, grid, name=f"shots '{shots.source}'", wrong=ShotsError)
+    called = f"{shots.purpose.labels} '{shots.source}'"
+    frame = place(frame, grid, name=called, wrong=ShotsError, of=shots.purpose.raster)
     return dataclasses.replace(shots, frame=frame)
 
 
@@ -259,6 +268,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
             own.
     """
     placed = to_grid(shots, grid).frame
+    labels, raster = shots.purpose.labels, shots.purpose.raster
     found: list[npt.NDArray[np.int64]] = []
     outside = 0
     for feature, (geometry, class_id) in enumerate(
@@ -274,16 +284,16 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
         found.append(np.vstack([rows * grid.width + cols, tags]))
     if not found:
         raise ShotsError(
-            f"none of the {len(placed)} shots in '{shots.source}' lies in the scene: "
-            f"they cover {_bounds_text(placed.total_bounds)}, the scene {_bounds_text(grid.bounds)}",
+            f"none of the {len(placed)} {labels} in '{shots.source}' lies in the {raster}: they cover "
+            f"{_bounds_text(placed.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
             hint="check the coordinate reference systems of both",
         )
     flat, class_ids, features, conflicts = settle(np.hstack(found))
     if not len(flat):
         raise ShotsError(
-            f"shots '{shots.source}' leave no pixel in the scene: two classes claim each of the "
-            f"{conflicts} under them",
-            hint="draw shots of different classes apart",
+            f"{labels} '{shots.source}' leave no pixel in the {raster}: two classes claim each of "
+            f"the {conflicts} under them",
+            hint=f"draw {labels} of different classes apart",
         )
     rows, cols = np.divmod(flat, grid.width)
     return ShotPixels(rows, cols, class_ids, features, outside, conflicts)

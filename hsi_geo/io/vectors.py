@@ -79,13 +79,16 @@ def read_vector(
     return frame
 
 
-def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> gpd.GeoDataFrame:
+def place(
+    frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors, of: str = "scene"
+) -> gpd.GeoDataFrame:
     """The features in a scene's CRS.
 
     Args:
         frame: Features.
         grid: Of the scene.
         name: Of the features, for messages ("shots 'labels.gpkg'").
+        of: What the grid is of, for messages.
         wrong: Raised if only one of the two has a CRS, or they lie on different planets.
     """
     own, theirs = frame.crs, grid.crs
@@ -94,12 +97,12 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
     if not _is_known(theirs):
         described = own.name if own is not None else ""
         raise wrong(
-            f"the scene has no coordinate reference system, and {name} one ({described})",
-            hint="assign one to the scene with gdal_edit.py -a_srs, or draw in the scene's frame",
+            f"the {of} has no coordinate reference system, and {name} one ({described})",
+            hint=f"assign one to the {of} with gdal_edit.py -a_srs, or draw in the {of}'s frame",
         )
     if not _is_known(own):
         raise wrong(
-            f"no coordinate reference system is set for {name}, and one is for the scene",
+            f"no coordinate reference system is set for {name}, and one is for the {of}",
             hint="assign it (in QGIS: Set Layer CRS)",
         )
     if own.equals(theirs):
@@ -108,7 +111,7 @@ def place(frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors) -> g
         return frame.to_crs(theirs)
     except ProjError as error:
         raise wrong(
-            f"{name} in {own.name} cannot be placed in the scene's coordinate reference "
+            f"{name} in {own.name} cannot be placed in the {of}'s coordinate reference "
             f"system, {theirs.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error

@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 from hsi_geo.errors import ShotsError
 
+#: Sampled pixels that the standard error of a stratum takes.
+FEWEST = 2
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -59,7 +62,8 @@ def estimate_areas(
 ) -> AreaEstimates:
     """Estimate accuracy and areas from a stratified random sample of pixels.
 
-    A simple random sample may be treated as stratified by the map's classes after it was drawn.
+    A simple random sample may be treated as stratified by the map's classes after it was drawn;
+    see `pool_small`.
 
     Args:
         mapped: (N,) class of each sampled pixel in the map, 0..K-1.
@@ -76,7 +80,9 @@ def estimate_areas(
     """
     pixels = np.array(list(sizes.values()), np.float64)
     sampled = np.bincount(strata, minlength=len(sizes))
-    few = [name for name, size, n in zip(sizes, pixels, sampled, strict=True) if size and n < 2]
+    few = [
+        name for name, size, n in zip(sizes, pixels, sampled, strict=True) if size and n < FEWEST
+    ]
     if few:
         raise ShotsError(
             f"the sample has fewer than two pixels in {', '.join(few)}: no standard error can be "
@@ -100,6 +106,40 @@ def estimate_areas(
         share=ratios(in_truth, all_of_it),
         total=int(pixels.sum()),
     )
+
+
+def pool_small(
+    strata: IntArray, sizes: Mapping[str, int]
+) -> tuple[IntArray, dict[str, int], tuple[str, ...]]:
+    """Make one stratum of those with too few pixels of a simple random sample.
+
+    How many pixels fall on a class is chance there, and a rare class may well get none. Strata
+    that are made after the sample was drawn may be made coarser for that (Little 1993, Journal of the
+    American Statistical Association 88, 1001-1012, doi 10.1080/01621459.1993.10476368); where all
+    become one, the estimates are the plain shares of the sample. A sample that was drawn within
+    strata must not be pooled: there the design says how many pixels each gets.
+
+    Args:
+        strata: (N,) as in `estimate_areas`.
+        sizes: As in `estimate_areas`.
+
+    Returns:
+        Both anew, and the names of the strata that are one now, none if all are large enough. It
+        goes by the last name. If the small ones are still too few together, the next joins them.
+    """
+    sampled = np.bincount(strata, minlength=len(sizes))
+    # By the sample, then by size: the result must not depend on the order of the map's values.
+    ranked = sorted(zip(sampled.tolist(), sizes.values(), sizes, strict=True))
+    count = sum(n < FEWEST for n, _, _ in ranked)
+    while 0 < count < len(ranked) and sum(n for n, _, _ in ranked[:count]) < FEWEST:
+        count += 1
+    pooled = tuple(name for _, _, name in ranked[:count])
+    merged = {name: size for name, size in sizes.items() if name not in pooled}
+    if pooled:
+        merged[pooled[-1]] = sum(sizes[name] for name in pooled)
+    place = {name: index for index, name in enumerate(merged)}
+    moved = np.array([place[pooled[-1] if name in pooled else name] for name in sizes], np.int64)
+    return moved[strata], merged, pooled
 
 
 def _ratios(of: FloatArray, to: FloatArray, strata: IntArray, weight: FloatArray) -> Ratios:

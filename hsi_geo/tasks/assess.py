@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,22 @@ from sklearn.metrics import (
 from hsi_geo.errors import OptionError
 from hsi_geo.io.map_reader import ReadMap, read_map, read_record
 from hsi_geo.io.report import require_html
+from hsi_geo.io.shot_files import REFERENCE
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
 from hsi_geo.io.vectors import quoted
 from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import effective_features, wilson
-from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas
+from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas, pool_small
 from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
 from hsi_geo.tasks.assessment_report import Assessed, report_assessment
 from hsi_geo.tasks.reference_sample import (
     Sample,
+    other_strata,
+    own_strata,
     read_sample,
-    read_strata,
     require_probability_sample,
+    require_same_land,
 )
 from hsi_geo.tasks.runtime import shots_hash
 
@@ -60,13 +64,15 @@ def assess(
 
     Args:
         class_map: The map; see `read_map`.
-        reference: Vector file or labels read before, in any CRS.
+        reference: Vector file or labels read before, in any CRS. One class is enough.
         class_field: See `read_shots`.
         layer: See `read_shots`.
         all_touched: See `burn`.
         design: How the reference points were drawn: "simple" (at random) or "stratified" (at
             random within each class of a map). None: not by chance, or not known.
-        strata: The map whose classes a stratified sample was drawn from, if it is not this one.
+        strata: The map whose classes a stratified sample was drawn from, if it is not this one. Both
+            have to show classes on the same land: no drawn point may lie outside of either, and
+            their areas may differ by 1 %.
         out: HTML file for a report; None writes none.
         overwrite: Replace ``out`` if it is there.
         command: What makes the report again, to be shown in it.
@@ -81,7 +87,7 @@ def assess(
     """
     witness = Witness(reporter or LoggingReporter())
     opened = read_map(class_map)
-    labelled = read_shots(reference, class_field=class_field, layer=layer)
+    labelled = read_shots(reference, class_field=class_field, layer=layer, purpose=REFERENCE)
     finals = [] if out is None else [require_html(out)]
     with staged(finals, overwrite=overwrite) as where:
         found = _compare(opened, labelled, all_touched, design, strata, witness)
@@ -115,25 +121,44 @@ def _compare(
     if design is None:
         return _describe(sample)
     require_probability_sample(labelled, sample, design)
-    drawn_from = opened if strata is None else read_map(strata)
-    found = estimate_areas(
-        sample.mapped,
-        sample.truth,
-        len(sample.names),
-        *read_strata(sample, opened, drawn_from),
-    )
+    return _of_whole_map(opened, labelled, sample, design, strata, reporter)
+
+
+def _of_whole_map(
+    opened: ReadMap,
+    labelled: Shots,
+    sample: Sample,
+    design: Design,
+    strata: str | os.PathLike[str] | None,
+    reporter: Reporter,
+) -> Assessment:
     counts = opened.class_counts()
-    in_map = np.array([counts.get(name, 0) for name in sample.names]) / sum(counts.values())
-    pixel_ha = drawn_from.grid.pixel_ha
-    if pixel_ha is None:
+    if strata is None:
+        came_from, sizes = own_strata(sample, counts), counts
+    else:
+        drawn_from = read_map(strata)
+        sizes = drawn_from.class_counts()
+        require_same_land(opened, counts, drawn_from, sizes)
+        came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
+    if design == "simple":
+        came_from, sizes, pooled = pool_small(came_from, sizes)
+        if pooled:
+            reporter.warning(
+                "the sample has fewer than two pixels in a class of the map, and a standard error "
+                f"takes two: {quoted(list(pooled))} are weighted as one"
+            )
+    found = estimate_areas(sample.mapped, sample.truth, len(sample.names), came_from, sizes)
+    if opened.grid.pixel_ha is None:
         reporter.warning(
             "the map's pixels have no area in metres: areas are told as shares of its pixels"
         )
-    return _estimate(sample, found, in_map, design, pixel_ha)
+    return _estimate(sample, found, counts, design, opened.grid.pixel_ha)
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
-    made_from = read_record(opened.path).get("adaptation", {}).get("hashes", {}).get("shots")
+    made_from: Any = read_record(opened.path)
+    for key in ("adaptation", "hashes", "shots"):  # the file may be any program's
+        made_from = made_from.get(key) if isinstance(made_from, dict) else None
     if made_from == shots_hash(labelled):
         reporter.warning(
             "the map was made from these very labels: it knows the answers, and the numbers "
@@ -238,14 +263,16 @@ def _kappa(oa: Estimate, chance: float) -> Estimate | None:
 def _estimate(
     sample: Sample,
     found: AreaEstimates,
-    in_map: npt.NDArray[np.float64],
+    counts: Mapping[str, int],
     design: Design,
     pixel_ha: float | None,
 ) -> Assessment:
     matrix = sample.matrix
     of_map, of_truth = matrix.sum(axis=1), matrix.sum(axis=0)
     agreed = np.diag(matrix)
-    total_ha = None if pixel_ha is None else pixel_ha * found.total
+    total = sum(counts.values())
+    in_map = np.array([counts.get(name, 0) for name in sample.names]) / total
+    total_ha = None if pixel_ha is None else pixel_ha * total
     scores = tuple(
         ClassScore(
             name,

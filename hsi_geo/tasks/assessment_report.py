@@ -133,8 +133,10 @@ def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
         ids[values == value] = id
         name = opened.name_of(value)
         table.append(LandClass(id, name, colors.get(name, "#888888"), value))
+    if not table:  # a picture leaves out most pixels of a large map
+        return Section("Map", ("The mapped pixels are too few to show at the size of a picture.",))
     picture = Picture(image_uri(paint(ids, tuple(table))), "Map; white: no class", True)
-    return Section("Map", pictures=(picture,) if table else ())
+    return Section("Map", pictures=(picture,))
 
 
 def _colors(opened: ReadMap) -> dict[str, str]:

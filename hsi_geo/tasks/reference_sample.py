@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix
 
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.map_reader import ReadMap
-from hsi_geo.io.shots import Shots, burn
+from hsi_geo.io.shots import Shots, burn, to_grid
 from hsi_geo.io.vectors import quoted
 from hsi_geo.tasks.assessment import Design
+
+#: Maps of one area may differ in it by this share: their pixels differ along the rim.
+SAME_LAND = 0.01
 
 IntArray = npt.NDArray[np.int64]
 
@@ -67,7 +72,7 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     if not here.any():
         raise ShotsError(
             f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
-            hint="give reference labels on the mapped part of the scene",
+            hint="give reference labels where the map shows classes",
         )
     shown = sorted({*opened.names, *map(int, values[here])} - {0})
     in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
@@ -103,45 +108,94 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     )
 
 
-def read_strata(
-    sample: Sample, opened: ReadMap, drawn_from: ReadMap
-) -> tuple[IntArray, dict[str, int]]:
-    """Find the stratum that each pixel was drawn from.
+def require_same_land(
+    opened: ReadMap, counts: Mapping[str, int], drawn_from: ReadMap, sizes: Mapping[str, int]
+) -> None:
+    """Refuse strata of more or less land than the map.
+
+    Weights are shares of the strata's land, and what they give is told of the map's.
+
+    Args:
+        opened: The map.
+        counts: Pixels of each of its classes.
+        drawn_from: The strata.
+        sizes: Pixels of each of them.
+
+    Raises:
+        MapError: If their areas differ by more than `SAME_LAND`, or they are in different CRS.
+    """
+    if drawn_from.grid.crs != opened.grid.crs:
+        raise MapError(
+            f"the strata '{drawn_from.path}' are in another CRS than map '{opened.path}'",
+            hint="warp one of them with gdalwarp -r near",
+        )
+    own, theirs = (
+        abs(one.grid.transform.determinant) * sum(of.values())
+        for one, of in ((opened, counts), (drawn_from, sizes))
+    )
+    if abs(theirs - own) > SAME_LAND * own:
+        raise MapError(
+            f"the classes of the strata '{drawn_from.path}' cover {100 * theirs / own:.1f} % of the "
+            f"area that those of map '{opened.path}' cover, and should cover the same",
+            hint="assess a map of just the land that the sample was drawn from",
+        )
+
+
+def own_strata(sample: Sample, sizes: Mapping[str, int]) -> IntArray:
+    """(N,) stratum of each pixel where the map's own classes are the strata.
 
     Args:
         sample: Drawn pixels.
-        opened: The map they are pixels of.
-        drawn_from: The map whose classes are the strata.
+        sizes: Pixels of each class of the map by its name.
+    """
+    place = {name: index for index, name in enumerate(sizes)}
+    return np.array([place[sample.names[mapped]] for mapped in sample.mapped], np.int64)
 
-    Returns:
-        (N,) index of the stratum, and the pixels of each stratum by its name.
+
+def other_strata(
+    labelled: Shots, sample: Sample, opened: ReadMap, drawn_from: ReadMap, sizes: Mapping[str, int]
+) -> IntArray:
+    """(N,) stratum of each pixel where another map's classes are the strata.
+
+    Args:
+        labelled: The points that were drawn.
+        sample: Their pixels.
+        opened: The map they are pixels of.
+        drawn_from: The map whose classes are the strata, of the same land.
+        sizes: Pixels of each of its classes by its name.
 
     Raises:
-        MapError: If the strata do not cover the sample.
+        MapError: If a point that was drawn lies outside of either map's classes.
     """
-    rows, cols = sample.rows, sample.cols
-    if drawn_from is not opened:
-        same = drawn_from.grid.crs == opened.grid.crs
-        t = opened.grid.transform
-        x, y = cols + 0.5, rows + 0.5
-        rows, cols = drawn_from.grid.pixels_at(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f)
-        height, width = drawn_from.grid.shape
-        inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
-        if not (same and inside.all()):
-            raise MapError(
-                f"the strata '{drawn_from.path}' do not cover the sample, or are in another CRS",
-                hint="give the map that the sample was drawn from, warped to the CRS of this one",
-            )
-    values = drawn_from.values_at(rows, cols)
+    points = to_grid(labelled, opened.grid).frame.geometry
+    strata, mapped = _values_under(drawn_from, points), _values_under(opened, points)
+    lost = int(((strata != 0) & (mapped == 0)).sum())
+    if lost:
+        raise MapError(
+            f"{lost} points that were drawn from the strata '{drawn_from.path}' have no class in "
+            f"map '{opened.path}'",
+            hint="assess a map of all the land that the sample was drawn from",
+        )
+    values = strata[sample.features]
     if not values.all():
         raise MapError(
             f"{int((values == 0).sum())} sampled pixels have no class in the strata "
             f"'{drawn_from.path}'",
             hint="give the map that the sample was drawn from",
         )
-    sizes = drawn_from.class_counts()
     place = {name: index for index, name in enumerate(sizes)}
-    return np.array([place[drawn_from.name_of(int(v))] for v in values], np.int64), sizes
+    return np.array([place[drawn_from.name_of(int(value))] for value in values], np.int64)
+
+
+def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> IntArray:
+    """(N,) values of a map under points in its CRS, 0 for no class and outside the map."""
+    rows, cols = opened.grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
+    height, width = opened.grid.shape
+    inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    values = np.zeros(len(rows), np.int64)
+    if inside.any():
+        values[inside] = opened.values_at(rows[inside], cols[inside])
+    return values
 
 
 def require_probability_sample(labelled: Shots, sample: Sample, design: Design) -> None:
