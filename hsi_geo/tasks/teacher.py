@@ -53,6 +53,9 @@ LEAST = 1e-3
 #: steeply it falls there.
 FAMILIAR_PX, FAR, FALL = 2.0, 4.0, 8
 
+#: Nothing is less familiar than what lies as far off.
+VERY_FAR = 1000.0
+
 #: Standard errors by which a posterior is less sure than held-out shots show.
 MODESTY = 0.5
 
@@ -251,7 +254,8 @@ def _familiarity(table: FloatArray, shots: HeldShots) -> tuple[FloatArray, Float
 
 
 def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
-    return np.asarray(1.0 / (1.0 + distance**FALL), np.float32)
+    near = np.minimum(distance, VERY_FAR)  # whose powers are still numbers
+    return np.asarray(1.0 / (1.0 + near**FALL), np.float32)
 
 
 def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: HeldShots) -> float:
