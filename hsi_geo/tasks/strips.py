@@ -94,7 +94,7 @@ def plan_reading(
     pixel_bytes += stored_bytes  # a piece is mapped when the one beside it is there
     kept_bytes = window_px * (2 * stored_bytes + output_bytes)  # of a column, from above
     least_cols = min(width, -(-window_px // wide) * wide)  # so that windows reach one piece beside
-    group = min(width, max(least_cols, max_memory // 2 // kept_bytes // wide * wide))
+    group = min(width, max(least_cols, 2 * max_memory // 3 // kept_bytes // wide * wide))
     room_px = max(0, max_memory - group * kept_bytes) // pixel_bytes
     cols = min(group, max(least_cols, room_px // high // wide * wide))
     group = group // cols * cols if group < width else width
