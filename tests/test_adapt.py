@@ -14,10 +14,11 @@ import pytest
 import rasterio
 import shapely
 import torch
+from scipy.stats import binom
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
-from hsi_geo.tasks.accuracy import Accuracy, wilson
+from hsi_geo.tasks.accuracy import Accuracy, exact, wilson
 from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.predict import MapResult
 
@@ -194,6 +195,17 @@ def test_loss_that_is_no_number_stops(
     with pytest.raises(HsiGeoError, match="loss of step 1 is not a number"):
         adapt(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def test_the_exact_interval_is_the_textbook_one() -> None:
+    """Nine of ten: Clopper and Pearson's own limits, and those that follow from the binomial."""
+    low, high = exact(0.9, 10)
+    assert (low, high) == pytest.approx((0.5550, 0.9975), abs=1e-4)
+    assert binom.sf(8, 10, low) == pytest.approx(0.025)
+    assert binom.cdf(9, 10, high) == pytest.approx(0.025)
+    assert exact(1.0, 5)[1] == 1.0
+    assert exact(0.0, 5)[0] == 0.0
+    assert exact(0.91, 26.7)[1] > wilson(0.91, 26.7)[1]
 
 
 def test_wilson_interval_is_the_textbook_one() -> None:

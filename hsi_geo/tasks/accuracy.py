@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta
 
 from hsi_geo.io.shots import Shots
 from hsi_geo.io.vectors import quoted
@@ -128,9 +129,11 @@ class Accuracy:
 def estimate(held: HeldOut, classes: Sequence[str], method: str) -> Accuracy:
     """Accuracy of the whole scene from shots that were held out.
 
-    A pixel counts by the share of the scene that its class covers. The interval is Wilson's (1927,
-    doi 10.1080/01621459.1927.10502953) with the number of blocks for the number of trials: pixels
-    of one polygon, and points beside each other, are right or wrong together. Where blocks count
+    A pixel counts by the share of the scene that its class covers. The interval is that of Clopper and
+    Pearson (1934, doi 10.1093/biomet/26.4.404) with the number of blocks for the number of trials: pixels
+    of one polygon, and points beside each other, are right or wrong together. It holds the truth at
+    least as often as it says; Wilson's did so in the mean only, and in 7 of 10 draws from fields
+    that are named almost all right, since what is learnt without a fifth of the shots is worse. Where blocks count
     differently, their number is Kish's effective one. What is learnt without one fold and without
     another has most shots in common, so that trials are not independent: their number is divided by
     1 + k / (k - 1) for k folds (Nadeau and Bengio 2003, doi 10.1023/A:1024068626366). Without this, intervals
@@ -154,7 +157,7 @@ def estimate(held: HeldOut, classes: Sequence[str], method: str) -> Accuracy:
     weights = np.maximum(held.shares, 1e-6)[held.truth] / counts[held.truth]
     right = float(np.average(held.truth == held.named, weights=weights))
     overlap = 1 + held.folds / max(1, held.folds - 1)
-    low, high = wilson(right, effective_features(held.blocks, weights) / overlap)
+    low, high = exact(right, effective_features(held.blocks, weights) / overlap)
     blocks = len(np.unique(held.blocks))
     cautions = []
     if high - low > TOO_WIDE:
@@ -180,6 +183,14 @@ def effective_features(
     own = np.unique(features, return_inverse=True)[1]
     by_feature = np.bincount(own, weights)
     return float(by_feature.sum() ** 2 / (by_feature**2).sum())
+
+
+def exact(share: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval for a share seen in some trials, which need not be whole."""
+    right, wrong, tail = share * trials, (1 - share) * trials, (1 - level) / 2
+    low = float(beta.ppf(tail, right, wrong + 1)) if right > 0 else 0.0
+    high = float(beta.ppf(1 - tail, right + 1, wrong)) if wrong > 0 else 1.0
+    return low, high
 
 
 def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
