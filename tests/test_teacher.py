@@ -254,7 +254,7 @@ def graphs(table: module.FloatArray, shots: Any) -> Any:
 def heard(planted: Planted, shots: Path) -> tuple[module.FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     plots = plots_of(planted.path, shots)
-    view = next(views_of(plots, None, CPU))
+    view = views_of(plots, None, CPU)[0]
     return view.table, folding.shots_of(plots)
 
 

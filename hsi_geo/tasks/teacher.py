@@ -118,7 +118,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
         The teacher.
     """
     shots = shots_of(plots)
-    views = list(views_of(plots, encoder, device))
+    views = views_of(plots, encoder, device)
     walks = [walk_over_nearest(table) for table in compared_tables(views, plots.places_px)]
     steps, weights = _deliberate(views, walks, shots)
     context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
@@ -214,8 +214,8 @@ def _mix(
 ) -> tuple[_Voice, npt.NDArray[np.float64]]:
     """Posteriors weighted by what they weigh beforehand and the likelihood of held-out shots.
 
-    The weights come with them. What is said of a held-out shot is weighted without looking at its own fold: a choice that had
-    seen it would flatter itself.
+    The weights come with them. What is said of a held-out shot is weighted without looking at its
+    own fold: a choice that had seen it would flatter itself.
     """
     truth = shots.labels[:, None]
     given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]

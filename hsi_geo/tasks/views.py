@@ -64,7 +64,7 @@ class View:
     sight: Sight
 
 
-def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Iterator[View]:
+def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> list[View]:
     """Look at the pixels of some plots.
 
     Args:
@@ -72,7 +72,7 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> It
         encoder: Pre-trained, stays frozen; None does without its features.
         device: Where the encoder runs.
 
-    Yields:
+    Returns:
         Whitened spectra with the encoder's features in all of `CONTEXTS_PX`; components of equal
         variance in all but the first; both as means over segments, which are grown by either;
         standardised spectra; the same of unit length.
@@ -84,36 +84,40 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> It
     inside = [plot.inside for plot in plots.plots]
     cubes = _principal([_whitened(plots, plot.image) for plot in plots.plots], inside)
     learnt = None if encoder is None else _standard_features(plots, encoder, device)
-    grown = []  # what segments are grown from, and what is averaged over them
+    whitened = []
     for context in CONTEXTS_PX:
         parts = [_sized(_table(cubes, valid, inside, context))]
         if learnt is not None:
             parts.append(_sized(_table(learnt, valid, inside, context)))
-        table = np.concatenate(parts, axis=1)
-        if not context:
-            grown.append(table)
-        yield View(table, 1.0, context, Sight.FILTER if context else Sight.ALONE)
+        sight = Sight.FILTER if context else Sight.ALONE
+        whitened.append(View(np.concatenate(parts, axis=1), 1.0, context, sight))
     spectra = np.concatenate([p.image[:, p.inside].T for p in plots.plots]).astype(np.float64)
-    evened = _of_equal_variance([plot.image for plot in plots.plots], spectra)
-    for context in CONTEXTS_PX[1:]:  # weak directions are noise unless they are smoothed
-        table = _sized(_table(evened, valid, inside, context))
-        if context == CONTEXTS_PX[1]:
-            grown.append(table)
-        yield View(table, 1.0, context, Sight.FILTER)
-    yield from _in_segments(grown, inside)
-    yield View(_standard(spectra), 10.0, 0.0, Sight.ALONE)
+    components = _of_equal_variance([plot.image for plot in plots.plots], spectra)
+    evened = [
+        View(_sized(_table(components, valid, inside, context)), 1.0, context, Sight.FILTER)
+        for context in CONTEXTS_PX[1:]  # weak directions are noise unless they are smoothed
+    ]
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    yield View(_standard(spectra / lengths), 10.0, 0.0, Sight.ALONE)
+    return [
+        *whitened,
+        *evened,
+        *_in_segments([whitened[0].table, evened[0].table], inside),
+        View(_standard(spectra), 10.0, 0.0, Sight.ALONE),
+        View(_standard(spectra / lengths), 10.0, 0.0, Sight.ALONE),
+    ]
 
 
-def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> Iterator[View]:
+def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> list[View]:
     """Means of all tables over segments that were grown by each."""
+    views = []
     for grown in tables:
         found = segment(grown, inside, SEGMENTS_PX)
         for size, segments in zip(SEGMENTS_PX, found, strict=True):
             parts = [_sized(means(table, segments)) for table in tables]
             spread_px = float(np.sqrt(size / 12))  # of a square of as many pixels
-            yield View(_sized(np.concatenate(parts, axis=1)), 1.0, spread_px, Sight.SEGMENT)
+            table = _sized(np.concatenate(parts, axis=1))
+            views.append(View(table, 1.0, spread_px, Sight.SEGMENT))
+    return views
 
 
 def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> Iterator[FloatArray]:
