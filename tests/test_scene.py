@@ -1,21 +1,17 @@
-"""Scenes as lazy arrays on a grid, with one rule for nodata, in every process."""
+"""Scenes as lazy arrays on a grid, in every process."""
 
 from __future__ import annotations
 
 import pickle
-import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import rasterio
 import xarray as xr
 from affine import Affine
 from builders import (
@@ -25,12 +21,10 @@ from builders import (
     cube_of,
     in_a_fork,
     nm_tags,
-    physical,
     watch_reads,
     write_envi,
     write_tif,
 )
-from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import SceneError, SceneNotFoundError, WavelengthError
 from hsi_geo.io.readers import RasterPixels
@@ -46,6 +40,7 @@ from hsi_geo.tiling import Window
 
 if TYPE_CHECKING:
     from conftest import MakeScene, Planted
+
 
 # The array ------------------------------------------------------------------------------------
 
@@ -201,122 +196,6 @@ def test_a_scene_may_have_no_crs(make_scene: MakeScene) -> None:
     assert grid.transform == NORTH_UP
 
 
-# Values and what is missing -------------------------------------------------------------------
-
-
-def nearest_band_fill(values: Array, present: npt.NDArray[np.bool_]) -> Array:
-    """The rule of `read_window` for (C, H, W), spelt out; ties go to the earlier band."""
-    filled = np.zeros(values.shape, np.float32)
-    for band, row, col in np.ndindex(*values.shape):
-        known = np.flatnonzero(present[:, row, col])
-        if known.size:
-            filled[band, row, col] = values[known[np.abs(known - band).argmin()], row, col]
-    return filled
-
-
-@pytest.mark.parametrize("gap", [-999.0, np.nan, np.inf, -np.inf])
-def test_gaps_take_the_value_of_the_nearest_band(tmp_path: Path, gap: float) -> None:
-    generator = np.random.default_rng(5)
-    cube = cube_of(6, dtype="float32")
-    present = generator.random(cube.shape) > 0.6
-    present[:, 2, 3] = False
-    present[:, 0, 0] = True
-    stored = np.where(present, cube, np.float32(gap)).astype(np.float32)
-    centres = nm_tags([500.0 + 10 * band for band in range(6)])
-    path = write_tif(tmp_path / "a.tif", stored, band_tags=centres, nodata=-999.0)
-    image, valid = physical(open_scene(path))
-    np.testing.assert_array_equal(valid, present.any(axis=0))
-    np.testing.assert_array_equal(image, nearest_band_fill(cube, present))
-
-
-def test_without_declared_nodata_a_pixel_is_missing_only_if_all_its_bands_are_zero(
-    tmp_path: Path,
-) -> None:
-    cube = cube_of(3)
-    cube[:, 1, 2] = 0
-    cube[:2, 3, 4] = 0
-    image, valid = physical(
-        open_scene(write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3])))
-    )
-    assert np.argwhere(~valid).tolist() == [[1, 2]]
-    np.testing.assert_array_equal(image, cube)
-
-
-def test_zeros_are_data_where_another_value_is_declared(tmp_path: Path) -> None:
-    cube = cube_of(2)
-    cube[:, 1, 2] = 0
-    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-1)
-    assert physical(open_scene(path))[1].all()
-
-
-def test_zeros_of_a_single_band_are_data(tmp_path: Path) -> None:
-    cube = cube_of(1)
-    cube[0, 1, 2] = 0
-    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:1]))
-    assert physical(open_scene(path))[1].all()
-
-
-def test_declared_zero_is_missing_band_by_band(tmp_path: Path) -> None:
-    cube = cube_of(3)
-    cube[:, 1, 2] = 0
-    cube[1, 3, 4] = 0
-    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3]), nodata=0)
-    image, valid = physical(open_scene(path))
-    assert np.argwhere(~valid).tolist() == [[1, 2]]
-    assert image[1, 3, 4] == cube[0, 3, 4]
-
-
-def test_a_nodata_value_that_float32_rounds_is_recognised(tmp_path: Path) -> None:
-    cube = cube_of(2, dtype="float32")
-    cube[:, 4, 1] = np.float32(-0.1)
-    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-0.1)
-    assert np.argwhere(~physical(open_scene(path))[1]).tolist() == [[4, 1]]
-
-
-def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) -> None:
-    cube = cube_of(3)
-    cube[:, 2, 5] = -7
-    path = write_tif(
-        tmp_path / "a.tif",
-        cube,
-        band_tags=nm_tags((900.0, 500.0, 700.0)),
-        scales=(0.1, 0.01, 0.001),
-        offsets=(1.0, -2.0, 0.5),
-        nodata=-7,
-    )
-    image, valid = physical(spectral_view(open_scene(path)))
-    expected = np.stack([cube[1] * 0.01 - 2.0, cube[2] * 0.001 + 0.5, cube[0] * 0.1 + 1.0])
-    assert np.argwhere(~valid).tolist() == [[2, 5]]
-    np.testing.assert_allclose(image, np.where(valid, expected, 0.0), rtol=1e-5)
-
-
-def test_each_band_may_declare_its_own_nodata(tmp_path: Path) -> None:
-    cube = cube_of(3)
-    cube[0, 1, 1], cube[1, 1, 1], cube[2, 1, 1] = -1, -2, 9
-    cube[0, 2, 2], cube[1, 2, 2] = -2, -1  # the other's value: data
-    write_tif(tmp_path / "a.tif", cube)
-    bands = "".join(
-        f"""<VRTRasterBand dataType="Int16" band="{band}">{nodata}
-        <Metadata><MDI key="wavelength">{nm}</MDI></Metadata>
-        <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename>
-        <SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"""
-        for band, nm, nodata in (
-            (1, 900, "<NoDataValue>-1</NoDataValue>"),
-            (2, 800, "<NoDataValue>-2</NoDataValue>"),
-            (3, 700, ""),
-        )
-    )
-    vrt = tmp_path / "a.vrt"
-    vrt.write_text(
-        f"""<VRTDataset rasterXSize="7" rasterYSize="5">
-        <GeoTransform>383472.5, 30, 0, 5818302.25, 0, -20</GeoTransform>{bands}</VRTDataset>"""
-    )
-    image, valid = physical(spectral_view(open_scene(vrt)))
-    assert valid.all()
-    np.testing.assert_array_equal(image[:, 1, 1], [9, 9, 9])
-    np.testing.assert_array_equal(image[:, 2, 2], [cube[2, 2, 2], -1, -2])
-
-
 # Files and processes --------------------------------------------------------------------------
 
 
@@ -411,106 +290,3 @@ def test_reading_leaves_nothing_beside_the_scene(tmp_path: Path) -> None:
     scenes = [str(tmp_path / name) for name in ("a.tif", "b.bsq", "c.bsq")]
     subprocess.run([sys.executable, "-c", textwrap.dedent(code), *scenes], check=True, timeout=120)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-
-
-# Real scenes ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def copied(data: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Function that copies a real scene with its header, so that nothing is left beside it."""
-
-    def copy(name: str) -> Path:
-        for file in (data / name).parent.glob(f"{Path(name).stem}*"):
-            shutil.copy(file, tmp_path)
-        return tmp_path / Path(name).name
-
-    return copy
-
-
-def stored(path: Path) -> Array:
-    """All pixels, read by rasterio alone."""
-    with pytest.warns(NotGeoreferencedWarning) if _plain(path) else rasterio.Env():
-        options = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
-        with rasterio.Env(**options), rasterio.open(path) as file:
-            return np.asarray(file.read())
-
-
-def _plain(path: Path) -> bool:
-    return path.name.startswith(("emit", "corn"))
-
-
-def test_enmap_berlin_is_a_compressed_cube_in_micrometres(copied: Callable[[str], Path]) -> None:
-    path = copied("enmap_berlin/EnMAP_BerlinUrbanGradient.bsq")
-    before = sorted(file.name for file in path.parent.iterdir())
-    scene = open_scene(path)
-    assert scene.shape == (177, 80, 60)
-    np.testing.assert_allclose(scene["wavelength"][[0, 1, -1]], [460.0, 465.0, 2409.0], atol=0.5)
-    np.testing.assert_allclose(scene["fwhm"][0], 5.8, atol=0.3)
-    assert grid_of(scene).crs is not None
-    assert scene.rio.crs.to_epsg() == 32633
-    values = stored(path)
-    image, valid = physical(scene)
-    np.testing.assert_array_equal(valid, (values != -99).any(axis=0))
-    np.testing.assert_array_equal(image[:, valid], values[:, valid])
-    assert sorted(file.name for file in path.parent.iterdir()) == before
-
-
-def test_simulated_fields_are_scaled_reflectance(copied: Callable[[str], Path]) -> None:
-    path = copied("simulated_fields/simulated_fields.tif")
-    scene = open_scene(path)
-    assert scene.shape == (234, 200, 180)
-    assert scene.attrs["scale_factor"] == pytest.approx(1e-4)
-    assert scene["wavelength"][0] == 420.0
-    wet = scene["wavelength"][~scene["good"]]
-    assert wet.size
-    assert ((wet >= 1350) & (wet <= 1950)).all()
-    image, valid = read_window(spectral_view(scene), Window(60, 70, 9, 11))
-    assert valid.all()
-    assert 0.0 < np.median(image) < 1.0
-    good = scene["good"].values
-    np.testing.assert_allclose(image, stored(path)[good, 60:69, 70:81] * 1e-4, rtol=1e-5)
-
-
-def test_an_emit_crop_brings_its_bad_bands(copied: Callable[[str], Path]) -> None:
-    path = copied("emit_10x10/emit20250324t221005_jpl_unmix_ex")
-    header = path.with_name(path.name + ".hdr").read_text()
-    listed = header.split("bbl = {")[1].split("}")[0].split(",")
-    marked_bad = np.array([int(flag) == 0 for flag in listed])
-    scene = open_scene(path)
-    assert scene.shape == (285, 10, 10)
-    np.testing.assert_allclose(scene["wavelength"][0], 381.0055927)
-    assert marked_bad.any()
-    assert not scene["good"].values[marked_bad].any()
-    assert grid_of(scene).crs is None
-    np.testing.assert_array_equal(scene.values, stored(path))
-
-
-def test_a_mars_scene_keeps_the_crs_of_mars(copied: Callable[[str], Path]) -> None:
-    path = copied("awkward/crism_mars_crs.tif")
-    with pytest.raises(WavelengthError, match="489 bands and no wavelengths"):
-        open_scene(path)
-    scene = open_scene(path, wavelengths="1002:3920")
-    grid = grid_of(scene)
-    assert grid.crs is not None
-    assert grid.crs.ellipsoid is not None
-    assert grid.crs.ellipsoid.semi_major_metre < 3.4e6
-    assert grid.resolution == pytest.approx((670.5, 559.8))
-    values = stored(path)
-    _, valid = physical(scene)
-    np.testing.assert_array_equal(valid, (np.isfinite(values) & (values != 65535)).any(axis=0))
-
-
-def test_a_neon_scene_without_crs_keeps_its_grid(copied: Callable[[str], Path]) -> None:
-    scene = open_scene(copied("awkward/neon_no_crs.tif"), wavelengths="383.5:2512")
-    grid = grid_of(scene)
-    assert grid.crs is None
-    assert grid.bounds == pytest.approx((257957.6, 4110468.8, 257997.6, 4110508.8))
-
-
-def test_raw_counts_of_a_corn_kernel_are_read_line_by_line(copied: Callable[[str], Path]) -> None:
-    path = copied("awkward/corn-kernel-hyperspectral.raw")
-    scene = open_scene(path)
-    assert scene.shape == (580, 31, 43)
-    np.testing.assert_allclose(scene["wavelength"][0], 366.551)
-    np.testing.assert_array_equal(scene[100:103].values, stored(path)[100:103])
