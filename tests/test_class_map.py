@@ -1,23 +1,20 @@
-"""Maps that other programs read as meant, whole or not there at all."""
+"""Maps that other programs read as meant."""
 
 from __future__ import annotations
 
 import json
-import os
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import rasterio
 from affine import Affine
-from pyproj import CRS
+from builders import NORTH_UP, Array
+from class_map_cases import CLASSES, GRID, HOLE, NAMES, random_probabilities, write_map
 
-from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.errors import OutputError
 from hsi_geo.io.class_colors import default_color
 from hsi_geo.io.class_map import (
     NO_CLASS,
@@ -29,57 +26,17 @@ from hsi_geo.io.class_map import (
     qgis_style,
 )
 from hsi_geo.io.shots import ClassTable, LandClass
-from hsi_geo.io.staging import staged
-from hsi_geo.tiling import Grid, Window, blocks
-
-Array = npt.NDArray[Any]
-
-NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
-GRID = Grid(37, 53, NORTH_UP, CRS.from_epsg(32633))
-NAMES = ("meadow & <pasture>", "Straße", "water, deep")
-CLASSES: ClassTable = tuple(
-    LandClass(id, name, color)
-    for id, (name, color) in enumerate(
-        zip(NAMES, ("#01ff7f", "#e69f00", "#0072b2"), strict=True), start=1
-    )
-)
-HOLE = (slice(3, 7), slice(5, 10))
+from hsi_geo.tiling import Grid, blocks
 
 
 def many(count: int) -> ClassTable:
     return tuple(LandClass(id, f"class {id}", default_color(id)) for id in range(1, count + 1))
 
 
-def random_probabilities(classes: int = 3, grid: Grid = GRID, seed: int = 4) -> Array:
-    """(K, H, W) float32 that sum to 1, 0 in the hole."""
-    draws = np.random.default_rng(seed).gamma(0.7, size=(classes, *grid.shape)) + 1e-6
-    probabilities = (draws / draws.sum(axis=0)).astype(np.float32)
-    probabilities[:, *HOLE] = 0.0
-    return probabilities
-
-
-def write_map(
-    paths: MapPaths,
-    probabilities: Array,
-    classes: ClassTable = CLASSES,
-    grid: Grid = GRID,
-    parts: Iterable[Window] | None = None,
-) -> MapPaths:
-    parts = blocks(*grid.shape, 16, 20) if parts is None else parts
-    with MapWriter(paths, grid, classes) as writer:
-        for part in parts:
-            writer.write(part, probabilities[:, *part.slices])
-        writer.write_record({"classes": [c.name for c in classes], "a": 1})
-    return paths
-
-
 def read(path: Path) -> tuple[Array, dict[str, Any]]:
     with rasterio.open(path) as file:
         layout = file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"]
         return file.read(), {**file.profile, "layout": layout, "scales": file.scales}
-
-
-# The map --------------------------------------------------------------------------------------
 
 
 def test_a_map_keeps_grid_classes_and_nodata(tmp_path: Path) -> None:
@@ -294,126 +251,3 @@ def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:
         MapWriter(paths, GRID, CLASSES),
     ):
         pass
-
-
-# Whole or not at all --------------------------------------------------------------------------
-
-
-def stop(error: BaseException) -> None:
-    raise error
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
-@pytest.mark.parametrize("there", [False, True])
-def test_an_interrupted_map_leaves_what_was_there(
-    tmp_path: Path, error: BaseException, there: bool
-) -> None:
-    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
-    if there:
-        for path in paths.all:
-            path.write_text(f"old {path.name}")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with (
-        pytest.raises(type(error)),
-        staged(paths.all, overwrite=there) as where,
-        MapWriter(paths.moved(where), GRID, CLASSES) as writer,
-    ):
-        writer.write(Window(0, 0, 16, 20), random_probabilities()[:, :16, :20])
-        stop(error)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_staged_map_appears_whole(tmp_path: Path) -> None:
-    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
-    with staged(paths.all, overwrite=False) as where:
-        write_map(paths.moved(where), random_probabilities())
-        assert not any(path.exists() for path in paths.all)
-        hidden = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
-        assert hidden == []
-    assert sorted(tmp_path.iterdir()) == sorted(paths.all)
-
-
-def test_files_are_renamed_in_order_so_that_the_last_tells_of_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finals = [tmp_path / name for name in ("c", "a", "b")]
-    renamed: list[str] = []
-    original: Callable[[Path, Path], None] = os.replace
-
-    def replace_and_note(source: Path, target: Path) -> None:
-        renamed.append(Path(target).name)
-        original(source, target)
-
-    monkeypatch.setattr(os, "replace", replace_and_note)
-    with staged(finals, overwrite=False) as where:
-        for final, path in where.items():
-            assert path.name == final.name
-            path.write_text("x")
-    assert renamed == ["c", "a", "b"]
-
-
-def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
-    finals = [tmp_path / "a", tmp_path / "b"]
-    with staged(finals, overwrite=False) as where:
-        where[finals[1]].write_text("x")
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
-
-
-def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -> None:
-    before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True).with_report()
-    for path in (*before.all, tmp_path / "m_notes.txt"):
-        path.write_text("old")
-    now = MapPaths.of(tmp_path / "m.tif", probabilities=True)
-    now.remove_stale()
-    assert sorted(tmp_path.iterdir()) == sorted([*now.all, tmp_path / "m_notes.txt"])
-
-
-def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:
-    final = tmp_path / "m.tif"
-    final.write_text("old")
-    with (
-        pytest.raises(OutputExistsError, match=r"m\.tif' is already there") as caught,
-        staged([tmp_path / "new", final], overwrite=False),
-    ):
-        pytest.fail("not reached")
-    assert isinstance(caught.value, FileExistsError)
-    assert [path.name for path in tmp_path.iterdir()] == ["m.tif"]
-    with staged([final], overwrite=True) as where:
-        where[final].write_text("new")
-        assert final.read_text() == "old"
-    assert final.read_text() == "new"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"), [("none/m.tif", "folder '.*none' does not exist"), ("dir", "is a folder")]
-)
-def test_an_output_that_cannot_be_is_refused_before_any_work(
-    tmp_path: Path, name: str, message: str
-) -> None:
-    (tmp_path / "dir").mkdir()
-    with pytest.raises(OutputError, match=message), staged([tmp_path / name], overwrite=True):
-        pytest.fail("not reached")
-    assert [path.name for path in tmp_path.iterdir()] == ["dir"]
-
-
-def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match=r"failed \(No space left on device\)") as caught,
-        staged([tmp_path / "m.tif"], overwrite=False),
-    ):
-        stop(OSError(28, "No space left on device"))
-    assert isinstance(caught.value, OSError)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_to_write_needs_no_folder() -> None:
-    with staged([], overwrite=False) as where:
-        assert where == {}
-
-
-def test_moved_paths_keep_what_was_not_asked_for_out(tmp_path: Path) -> None:
-    paths = MapPaths.of(tmp_path / "m.tif")
-    where = {path: tmp_path / "stage" / path.name for path in paths.all}
-    moved = paths.moved(where)
-    assert moved == replace(moved, confidence=None, probabilities=None)
-    assert {path.parent.name for path in moved.all} == {"stage"}
