@@ -1,0 +1,145 @@
+"""Maps against a sample of known design: areas, and the strata that it was drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from assess_cases import GRID, NAMES, damaged, truth, without, write_class_map, write_reference
+
+from hsi_geo import assess
+from hsi_geo.errors import MapError, OptionError, ShotsError
+
+WriteMap = Callable[..., Path]
+WritePoints = Callable[..., Path]
+
+
+@pytest.fixture
+def write_map(tmp_path: Path) -> WriteMap:
+    """Function that writes a class map, with names beside it."""
+    return partial(write_class_map, tmp_path)
+
+
+@pytest.fixture
+def write_points(tmp_path: Path) -> WritePoints:
+    """Function that writes the truth at some pixels as points."""
+    return partial(write_reference, tmp_path)
+
+
+@pytest.fixture
+def everywhere(write_points: WritePoints) -> Path:
+    """A reference point on every fifth pixel."""
+    return write_points(np.argwhere(truth() > 0)[::5])
+
+
+def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path) -> None:
+    found = assess(write_map(damaged()), everywhere, design="simple")
+    areas = [score.area for score in found.scores]
+    for area, count in zip(areas, np.bincount(truth().ravel())[1:], strict=True):
+        assert area is not None
+        assert area.ha is not None
+        assert area.ha_se is not None
+        assert abs(area.ha - count * 0.06) < 3 * area.ha_se
+    assert sum(area.share for area in areas if area is not None) == pytest.approx(1.0)
+
+
+def test_a_simple_sample_may_miss_a_class(
+    write_map: WriteMap, write_points: WritePoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rare classes often get no point; where points were drawn within classes, that is no chance."""
+    at = np.argwhere((truth() > 0) & (damaged() != 3))[::5]
+    reference = write_points(at)
+    found = assess(write_map(damaged()), reference, design="simple")
+    assert "'deep water', 'meadow' are weighted as one" in caplog.text
+    assert found.scores[2].user is None
+    areas = [score.area for score in found.scores if score.area is not None]
+    assert sum(area.share for area in areas) == pytest.approx(1.0)
+    assert all(area.share_se > 0 for area in areas)
+    with pytest.raises(ShotsError, match="fewer than two pixels in deep water"):
+        assess(write_map(damaged()), reference, design="stratified")
+
+
+def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> None:
+    path, older = write_map(damaged()), write_map(damaged(0.4, seed=8), name="older.tif")
+    usual = assess(path, everywhere, design="stratified")
+    assert assess(path, everywhere, design="stratified", strata=path).oa == usual.oa
+    found = assess(path, everywhere, design="stratified", strata=older)
+    assert found.oa != usual.oa
+    assert abs(found.oa.value - usual.oa.value) < usual.oa.high - usual.oa.low
+
+
+def test_strata_have_to_be_those_of_the_sample(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """A sample point lies at row 11, column 13."""
+    reference = write_points(np.vstack([[[11, 13]], np.argwhere(truth() > 0)[2::5]]))
+    path = write_map(damaged())
+    wide = np.hstack([damaged(), damaged()])
+    for name, classes, crs, said in (
+        ("wide", wide, "EPSG:32633", r"cover 200\.0 % of the area that those of map"),
+        ("small", damaged()[:20], "EPSG:32633", r"cover 5\d\.\d % of the area"),
+        ("empty", 0 * damaged(), "EPSG:32633", r"cover 0\.0 % of the area"),
+        ("elsewhere", damaged(), "EPSG:32632", "in another CRS"),
+        ("holed", without(11, 13, damaged()), "EPSG:32633", "1 sampled pixels have no class in"),
+    ):
+        strata = write_map(classes, crs=crs, name=f"{name}.tif")
+        with pytest.raises(MapError, match=said) as caught:
+            assess(path, reference, design="stratified", strata=strata)
+        assert caught.value.hint
+    with pytest.raises(OptionError, match="not stratified"):
+        assess(path, reference, design="simple", strata=path)
+
+
+def test_points_of_the_strata_that_the_map_leaves_out_are_not_dropped(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    """Weights count the land they stand for. Points that are in neither map stand for none."""
+    strata = write_map(damaged(0.4, seed=8), name="older.tif")
+    at = np.argwhere(truth() > 0)[::5]
+    holed = write_map(without(11, 13, damaged()))
+    reference = write_points(np.vstack([[[11, 13]], at]))
+    with pytest.raises(MapError, match="1 points that were drawn from the strata") as caught:
+        assess(holed, reference, design="stratified", strata=strata)
+    assert caught.value.hint
+    reference = write_points(np.vstack([[[4, 6]], at]), (*NAMES[:1], *NAMES))
+    found = assess(write_map(damaged()), reference, design="stratified", strata=strata)
+    assert found.dropped == ("1 pixels without a class in the map",)
+
+
+def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
+    write_map: WriteMap, everywhere: Path
+) -> None:
+    """The strata have four times the pixels, and lack two of the map's."""
+    older = without(11, 14, without(30, 9, damaged(0.4, seed=8)))
+    strata = write_map(np.kron(older, np.ones((2, 2), np.uint8)), name="older.tif")
+    with rasterio.open(strata, "r+") as file:
+        file.transform = GRID @ Affine.scale(0.5)
+    found = assess(write_map(damaged()), everywhere, design="stratified", strata=strata)
+    areas = [score.area for score in found.scores if score.area is not None]
+    counts = np.bincount(damaged().ravel())[1:]
+    assert [area.mapped_ha for area in areas] == pytest.approx((0.06 * counts).tolist())
+    assert sum(area.ha or 0.0 for area in areas) == pytest.approx(0.06 * counts.sum())
+    same = write_map(older, name="same.tif")
+    again = assess(write_map(damaged()), everywhere, design="stratified", strata=same)
+    assert again.as_dict() == found.as_dict()
+
+
+def test_pixels_in_degrees_have_no_area(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path
+) -> None:
+    frame = gpd.read_file(everywhere).set_crs("EPSG:4326", allow_override=True)
+    frame.geometry = frame.geometry.affine_transform([1e-5, 0, 0, 1e-5, 0, 0])
+    frame.to_file(tmp_path / "degrees.gpkg", driver="GPKG")
+    path = write_map(damaged(), crs="EPSG:4326")
+    with rasterio.open(path, "r+") as file:
+        file.transform = Affine.scale(1e-5) @ GRID
+    found = assess(path, tmp_path / "degrees.gpkg", design="stratified")
+    assert found.scores[0].area is not None
+    assert found.scores[0].area.ha is None
+    assert found.scores[0].area.share > 0
