@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from assess_cases import NAMES, Array, damaged, truth
+from assess_cases import NAMES, damaged, truth
+from builders import Array
 
 from hsi_geo.tasks.area_estimates import AreaEstimates, estimate_areas
 
