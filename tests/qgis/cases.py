@@ -1,4 +1,4 @@
-"""Cases that `test_qgis.py` runs inside QGIS's own Python: ``python3 qgis_cases.py CASE < JSON``.
+"""Cases that tests run inside QGIS's own Python: ``python3 cases.py CASE < JSON``.
 
 Each takes its settings as JSON on stdin and prints one JSON object as its last line.
 """

@@ -1,0 +1,215 @@
+"""A QGIS that knows nothing but our plugin, environments that it starts, and ways to ask it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+
+MakeScene = Callable[..., Any]  # defined in the other conftest
+Call = Callable[..., subprocess.CompletedProcess[str]]
+Case = Callable[..., dict[str, Any]]
+
+HERE = Path(__file__).parent
+PLUGINS = HERE.parents[1] / "qgis_plugin"
+
+#: Stands for the environment's Python: the same program with a network and a recipe for tests.
+QUICK_PYTHON = """#!{python} -I
+import os, sys
+assert sys.argv[1:4] == ["-I", "-m", "hsi_geo"], sys.argv
+sys.argv = ["hsi-geo", *sys.argv[4:]]
+from hsi_geo.environment import drop_foreign_variables
+drop_foreign_variables()
+from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.tasks import adapt
+from hsi_geo.tasks.daft import Lesson
+small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
+lesson = Lesson(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12, learning_rate=5e-3)
+adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
+adapt.DEFAULT_WEIGHTS = "none"
+from hsi_geo.cli.main import main
+main()
+"""
+
+#: Stands for it too: notes what it is asked, keeps the files it is given, says what it is told to.
+FAKE_PYTHON = """#!{python} -I
+import json, os, shutil, sys, time
+from pathlib import Path
+home = Path(__file__).parent
+asked = sys.argv[4:]
+told = json.loads((home / "told.json").read_text(encoding="utf-8"))
+for option in ("--shots", "--aoi"):
+    if option in asked:
+        shutil.copy(asked[asked.index(option) + 1], home / (option[2:] + ".gpkg"))
+with (home / "asked.jsonl").open("a", encoding="utf-8") as file:
+    file.write(json.dumps(asked) + chr(10))
+for line in told["stderr"]:
+    data = (line + chr(10)).encode()
+    for piece in (data[:19], data[19:]):  # as pipes hand them over, through the middle of a letter
+        sys.stderr.buffer.write(piece)
+        sys.stderr.buffer.flush()
+        time.sleep(0.02)
+if told["code"] < 0:
+    os.kill(os.getpid(), -told["code"])
+sys.exit(told["code"])
+"""
+
+
+class Fake:
+    """An environment whose hsi-geo does as it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "python"
+        self.python.write_text(FAKE_PYTHON.format(python=sys.executable), encoding="utf-8")
+        self.python.chmod(0o755)
+        self.tell({"v": 1, "type": "result", "outputs": {"map": "map.tif"}})
+
+    def tell(self, *events: dict[str, Any] | str, code: int = 0) -> None:
+        lines = [e if isinstance(e, str) else json.dumps(e, ensure_ascii=False) for e in events]
+        told = json.dumps({"stderr": lines, "code": code})
+        (self.folder / "told.json").write_text(told, encoding="utf-8")
+
+    @property
+    def asked(self) -> list[str]:
+        """Arguments of the last call."""
+        lines = (self.folder / "asked.jsonl").read_text(encoding="utf-8").splitlines()
+        found: list[str] = json.loads(lines[-1])
+        return found
+
+    def given(self, option: str) -> gpd.GeoDataFrame:
+        return gpd.read_file(self.folder / f"{option}.gpkg")
+
+
+WANTING = "needs QGIS (Debian: apt-get install qgis python3-qgis qgis-providers)"
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Path of qgis_process; skips where there is none."""
+    # Debian's wrapper of qgis_process passes a flag that the program refuses.
+    found = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
+    return found or pytest.skip(WANTING)
+
+
+@pytest.fixture(scope="session")
+def qgis_python() -> str:
+    """A Python that QGIS is installed in; skips where there is none."""
+    for name in ("/usr/bin/python3", "python3", "python"):
+        found = shutil.which(name)
+        command = [str(found), "-c", "import qgis.core"]
+        if found and not subprocess.run(command, capture_output=True, check=False).returncode:
+            return found
+    pytest.skip(WANTING)
+
+
+@pytest.fixture(scope="session")
+def environment(
+    program: str, qgis_python: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Variables for a QGIS that knows nothing but our plugin, in a profile of its own."""
+    profile = tmp_path_factory.mktemp("profile")
+    profile.chmod(0o700)
+    variables = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("QGIS", "PYTHON", "VIRTUAL"))},
+        "HOME": str(profile),
+        "XDG_RUNTIME_DIR": str(profile),
+        "QGIS_CUSTOM_CONFIG_PATH": str(profile),
+        "QGIS_PLUGINPATH": str(PLUGINS),
+        "QT_QPA_PLATFORM": "offscreen",
+        "HSI_GEO_PYTHON": sys.executable,
+        "OMP_NUM_THREADS": "1",
+    }
+    enabled = subprocess.run(
+        [program, "plugins", "enable", "hsi_geo_qgis"],
+        env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Enabled hsi_geo_qgis" in enabled.stdout, enabled.stdout + enabled.stderr
+    return variables
+
+
+@pytest.fixture(scope="session")
+def quick_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("environment") / "python"
+    path.write_text(QUICK_PYTHON.format(python=sys.executable), encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    folder = tmp_path / "environment"
+    folder.mkdir()
+    return Fake(folder)
+
+
+@pytest.fixture(scope="session")
+def call(program: str, environment: dict[str, str]) -> Call:
+    """Function that runs an algorithm, or a model, by qgis_process."""
+
+    def run(name: str, *, python: str | None = None, **parameters: object) -> Any:
+        variables = {**environment, **({"HSI_GEO_PYTHON": python} if python is not None else {})}
+        given = [f"{key}={value}" for key, value in parameters.items()]
+        command = [program, "run", name, *(["--", *given] if given else [])]
+        return subprocess.run(
+            command, env=variables, capture_output=True, text=True, check=False, timeout=280
+        )
+
+    return run
+
+
+@pytest.fixture
+def case(qgis_python: str, environment: dict[str, str], quick_python: str) -> Case:
+    """Function that runs one of `cases.py` inside QGIS's Python."""
+
+    def run(
+        name: str, *, python: object = quick_python, steps: int = 60, profile: Path | None = None,
+        **job: Any,
+    ) -> Any:  # fmt: skip
+        job["python"] = str(python)
+        own = {
+            **({"QGIS_CUSTOM_CONFIG_PATH": str(profile)} if profile else {}),
+            "PYTHONPATH": str(PLUGINS),  # QGIS's Python has nothing of ours but the plugin
+            "HSI_GEO_PYTHON": str(python),
+            "HSI_GEO_TEST_STEPS": str(steps),
+        }
+        command = [qgis_python, str(HERE / "cases.py"), name]
+        shown = subprocess.run(
+            command, input=json.dumps(job), env={**environment, **own}, capture_output=True,
+            text=True, check=False, timeout=280,
+        )  # fmt: skip
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        return json.loads(shown.stdout.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def berlin(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Berlin in a folder that QGIS may write its notes into, with a blank and umlauts."""
+    folder = tmp_path_factory.mktemp("berlin") / "Größe und Raum"
+    shutil.copytree(data / "enmap_berlin", folder)
+    return folder
+
+
+@pytest.fixture
+def job(make_scene: MakeScene, tmp_path: Path) -> dict[str, Any]:
+    """The planted scene, twelve points on it, and where the map goes."""
+    scene = make_scene("Szene mit ä.tif")
+    shots = scene.shots(tmp_path / "shots.gpkg")
+    return {
+        "labels": str(shots),
+        "parameters": {
+            "INPUT": str(scene.path),
+            "CLASS_FIELD": "class",
+            "OUTPUT": str(tmp_path / "Karte ü.tif"),
+        },
+    }

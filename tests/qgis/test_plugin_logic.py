@@ -1,0 +1,131 @@
+"""What of the plugin works without QGIS: its protocol, and how it looks for hsi-geo."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hsi_geo_qgis.command import arguments
+from hsi_geo_qgis.interpreter import LauncherError, find_launcher
+from hsi_geo_qgis.protocol import LineBuffer, ProgressBar, failure, parse_event
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[2]
+
+
+# Protocol ----------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"))), st.data())
+def test_lines_survive_any_cut(lines: list[str], data: st.DataObject) -> None:
+    whole = "".join(f"{line}\n" for line in lines).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
+    buffer, found = LineBuffer(), []
+    for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+        found += buffer.feed(whole[start:end])
+    assert found == lines
+    assert buffer.flush() == []
+
+
+def test_a_last_line_without_break_is_kept() -> None:
+    buffer = LineBuffer()
+    assert buffer.feed(b"one\r\ntw") == ["one"]
+    assert buffer.flush() == ["tw"]
+
+
+@pytest.mark.parametrize("line", ["", "plain", "[1]", "3", '{"no": "type"}', '{"type": '])
+def test_other_lines_are_no_events(line: str) -> None:
+    assert parse_event(line) is None
+
+
+def test_stages_are_those_that_hsi_geo_tells_of() -> None:
+    """A stage by another name would move no progress bar."""
+    plugin = (ROOT / "qgis_plugin" / "hsi_geo_qgis" / "classify.py").read_text(encoding="utf-8")
+    named = set(re.findall(r'"(\w+)": \d\.\d', plugin))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "hsi_geo").rglob("*.py")]
+    told = {stage for text in sources for stage in re.findall(r'progress\("(\w+)"', text)}
+    assert {"teacher", "adapt", "map"} == named <= told
+
+
+def test_the_bar_goes_forward_through_the_stages() -> None:
+    bar = ProgressBar({"look": 0.1, "adapt": 0.7, "map": 0.2})
+    steps = [
+        ("look", 1, 2, 5), ("look", 2, 2, 10), ("adapt", 1, 7, 20), ("adapt", 7, 7, 80),
+        ("adapt", 1, 7, 80), ("unheard of", 1, 2, 80), ("map", 1, 4, 85), ("map", 0, 0, 85),
+        ("map", 4, 4, 100),
+    ]  # fmt: skip
+    for stage, done, total, percent in steps:
+        event = {"stage": stage, "done": done, "total": total}
+        assert bar.percent(event) == pytest.approx(percent)
+
+
+def test_a_part_of_the_bar() -> None:
+    bar = ProgressBar({"map": 1.0}, start=80, end=100)
+    assert bar.percent({"stage": "map", "done": 1, "total": 4}) == pytest.approx(85)
+
+
+def test_the_hint_is_left_out_where_there_is_none() -> None:
+    assert failure(1, {"message": "interrupted", "hint": ""}, [], "python") == "interrupted"
+
+
+def test_options_become_arguments() -> None:
+    found = arguments(
+        "classify", "-odd scene.tif", max_memory="1G", seed=0, aoi=None, weights="", overwrite=True,
+        confidence=False,
+    )  # fmt: skip
+    expected = ["classify", "--max-memory", "1G", "--seed", "0", "--overwrite", "--"]
+    assert found == [*expected, "-odd scene.tif"]
+    assert arguments("doctor", json=True) == ["doctor", "--json"]
+
+
+# Where hsi-geo is --------------------------------------------------------------------------------
+
+
+def executable(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o755)
+    return str(path)
+
+
+ISOLATED = ("-I", "-m", "hsi_geo")
+
+
+def test_setting_comes_before_variable_before_path(tmp_path: Path) -> None:
+    setting = executable(tmp_path / "a" / "python")
+    variable = executable(tmp_path / "b" / "python")
+    on_path = executable(tmp_path / "c" / "bin" / "hsi-geo")
+    environ = {"HSI_GEO_PYTHON": variable, "PATH": str(tmp_path / "c" / "bin")}
+    assert find_launcher(setting, environ).command == (setting, *ISOLATED)
+    assert find_launcher("", environ).command == (variable, *ISOLATED)
+    del environ["HSI_GEO_PYTHON"]
+    assert find_launcher(" ", environ).command == (on_path,)
+    beside = executable(tmp_path / "c" / "bin" / "python")
+    assert find_launcher("", environ).command == (beside, *ISOLATED)
+
+
+@pytest.mark.parametrize("python", ["bin/python", "Scripts/python.exe", "python.exe"])
+def test_the_folder_of_an_environment_will_do(python: str, tmp_path: Path) -> None:
+    expected = executable(tmp_path / "env" / python)
+    assert find_launcher(str(tmp_path / "env"), {}).command == (expected, *ISOLATED)
+
+
+def test_an_installed_script_leads_to_its_python(tmp_path: Path) -> None:
+    """Tools that install programs put a link to the environment's script on the PATH."""
+    python = executable(tmp_path / "venvs" / "hsi-geo" / "bin" / "python")
+    script = executable(tmp_path / "venvs" / "hsi-geo" / "bin" / "hsi-geo")
+    link = tmp_path / "bin" / "hsi-geo"
+    link.parent.mkdir()
+    link.symlink_to(script)
+    assert find_launcher(str(link), {}).command == (python, *ISOLATED)
+    assert find_launcher("", {"PATH": str(link.parent)}).program == python
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("", "not set up"), ("{}/none", "does not exist"), ("{}", "holds no Python")],
+)
+def test_what_is_not_there_is_told_with_what_to_do(setting: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LauncherError, match=f"{said}.*pip install hsi-geo"):
+        find_launcher(setting.format(tmp_path), {"PATH": str(tmp_path)})
