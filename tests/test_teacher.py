@@ -20,6 +20,7 @@ from hsi_geo.models.diffusion import evidence
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks import folds as folding
 from hsi_geo.tasks import teacher as module
+from hsi_geo.tasks import voices
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.teacher import STOPS, Teacher, learn_teacher
 from hsi_geo.tasks.views import CONTEXTS_PX, SEGMENTS_PX, Sight, View
@@ -288,11 +289,11 @@ def test_the_number_of_views_of_a_kind_does_not_count(copies: int) -> None:
 def test_graphs_that_held_out_shots_contradict_are_trusted_less(
     planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(reached: module.FloatArray) -> module.FloatArray:
+    def wrong(reached: voices.FloatArray) -> voices.FloatArray:
         return np.roll(evidence(reached), 1, axis=1)
 
     plots = plots_of(planted.path, shots)
-    monkeypatch.setattr(module, "evidence", wrong)
+    monkeypatch.setattr(voices, "evidence", wrong)
     unsound = learn_teacher(plots, None, CPU)
     check(unsound, plots)
     assert right(plots, unsound.steps[-1], planted) > 0.95

@@ -17,25 +17,32 @@ from hsi_geo.io.shots import make_shots
 from hsi_geo.models.diffusion import walk_over_nearest
 from hsi_geo.tasks import folds as folding
 from hsi_geo.tasks import teacher as module
-from hsi_geo.tasks.teacher import learn_teacher
+from hsi_geo.tasks.teacher import STOPS, learn_teacher
 from hsi_geo.tasks.views import Sight, View, views_of
+from hsi_geo.tasks.voices import FloatArray, Voice, graph_voices, head_voices, mix, normal
 
 Planted = Any  # defined in conftest, which tests cannot import
-Hear = Callable[[module.FloatArray, Any], Any]
+Hear = Callable[[FloatArray, Any], Voice]
 
 CPU = torch.device("cpu")
 
 
-def heads(table: module.FloatArray, shots: Any) -> Any:
-    return module._listen(View(table, 1.0, 0.0, Sight.ALONE), shots)
+def heads(table: FloatArray, shots: Any) -> Voice:
+    (logistic,) = head_voices(View(table, 1.0, 0.0, Sight.ALONE), shots)
+    return logistic
 
 
-def graphs(table: module.FloatArray, shots: Any) -> Any:
-    return list(module._graph_voices(walk_over_nearest(table), shots))[-1]
+def discriminant(table: FloatArray, shots: Any) -> Voice:
+    _, discriminant = head_voices(View(table, 1.0, 2.0, Sight.FILTER), shots)
+    return discriminant
+
+
+def graphs(table: FloatArray, shots: Any) -> Voice:
+    return list(graph_voices(walk_over_nearest(table), shots, STOPS))[-1]
 
 
 @pytest.fixture
-def heard(planted: Planted, tmp_path: Path) -> tuple[module.FloatArray, Any]:
+def heard(planted: Planted, tmp_path: Path) -> tuple[FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     plots = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     view = views_of(plots, None, CPU)[0]
@@ -43,7 +50,7 @@ def heard(planted: Planted, tmp_path: Path) -> tuple[module.FloatArray, Any]:
 
 
 @pytest.mark.parametrize("hear", [heads, graphs])
-def test_a_held_out_label_is_not_heard(heard: tuple[module.FloatArray, Any], hear: Hear) -> None:
+def test_a_held_out_label_is_not_heard(heard: tuple[FloatArray, Any], hear: Hear) -> None:
     table, shots = heard
     before = hear(table, shots)
     assert set(shots.folds) == {0, 1, 2, 3}
@@ -57,32 +64,74 @@ def test_a_held_out_label_is_not_heard(heard: tuple[module.FloatArray, Any], hea
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
 
 
-def test_a_held_out_pixel_is_not_looked_at(heard: tuple[module.FloatArray, Any]) -> None:
+def in_folds(labels: list[int]) -> Any:
+    """Shots without a scene, each class in as many folds as it has shots."""
+    shots = points_of(labels)
+    return dataclasses.replace(shots, folds=folding.by_group(shots.labels, shots.groups))
+
+
+def test_a_discriminant_hears_of_a_held_out_label_only_how_sure_to_be(
+    heard: tuple[FloatArray, Any],
+) -> None:
+    """Its factor comes from the other folds, which were scored by fits that knew the label."""
+    table, shots = heard
+    before = discriminant(table, shots)
+    for fold in range(4):
+        test = shots.folds == fold
+        others = np.where(test, (shots.labels + 1) % 3, shots.labels)
+        after = discriminant(table, dataclasses.replace(shots, labels=others))
+        order = [np.argsort(voice.held_out[test], axis=1) for voice in (before, after)]
+        np.testing.assert_array_equal(order[0][:, -1], order[1][:, -1])
+        assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_shots_a_class_tell_nothing_of_the_spread_within_it(count: int) -> None:
+    shots = in_folds([0, 1, 2] * count)
+    table = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
+    assert len(head_voices(View(table, 1.0, 2.0, Sight.FILTER), shots)) == 1
+
+
+@pytest.mark.parametrize("labels", [[0, 1] * 4, [0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])
+def test_a_discriminant_names_two_classes_and_hears_of_one_shot(labels: list[int]) -> None:
+    shots = in_folds(labels)
+    table = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
+    table[shots.rows, shots.labels] += 9.0
+    voice = discriminant(table, shots)
+    held = shots.held
+    for posterior in (voice.everywhere, voice.held_out[held]):
+        np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
+    assert (voice.held_out.argmax(axis=1) == shots.labels)[held].mean() > 0.7
+    assert (voice.everywhere[shots.rows].argmax(axis=1) == shots.labels).mean() > 0.9
+
+
+@pytest.mark.parametrize("hear", [heads, discriminant])
+def test_a_held_out_pixel_is_not_looked_at(heard: tuple[FloatArray, Any], hear: Hear) -> None:
     """Whatever a fold's other shots look like, the heads that name the first are the same."""
     table, shots = heard
-    before = heads(table, shots)
+    before = hear(table, shots)
     for fold in range(4):
         first, *others = np.flatnonzero(shots.folds == fold)
         spoilt = table.copy()
         spoilt[shots.rows[others]] = 7.0 * np.random.default_rng(fold).normal(
             size=(len(others), table.shape[1])
         )
-        after = heads(spoilt, shots)
+        after = hear(spoilt, shots)
         np.testing.assert_array_equal(after.held_out[first], before.held_out[first])
         rest = shots.folds != fold
         assert np.abs(after.held_out - before.held_out)[rest].max() > 1e-3
 
 
 def test_a_choice_has_not_seen_the_shots_it_speaks_of(
-    heard: tuple[module.FloatArray, Any],
+    heard: tuple[FloatArray, Any],
 ) -> None:
     table, shots = heard
-    voices = [heads(table, shots), heads(table[:, :2], shots), graphs(table, shots)]
-    before, _ = module._mix(voices, shots, 0.5, np.ones(3))
+    voices = [hear(table, shots) for hear in (heads, discriminant, graphs)]
+    before, _ = mix(voices, shots, 0.5, np.ones(3))
     for fold in range(4):
         test = shots.folds == fold
         others = np.where(test, (shots.labels + 1) % 3, shots.labels)
-        after, _ = module._mix(voices, dataclasses.replace(shots, labels=others), 0.5, np.ones(3))
+        after, _ = mix(voices, dataclasses.replace(shots, labels=others), 0.5, np.ones(3))
         np.testing.assert_array_equal(after.held_out[test], before.held_out[test])
         assert np.abs(after.held_out - before.held_out)[~test].max() > 1e-3
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-3
@@ -92,7 +141,7 @@ def says(classes: list[int], sure: float = 0.9) -> Any:
     """A voice that names three classes."""
     held_out = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
     held_out[np.arange(len(classes)), classes] = sure
-    return module._Voice(held_out, held_out)
+    return Voice(held_out, held_out)
 
 
 def test_a_graph_is_heard_as_far_as_held_out_shots_bear_it_out() -> None:
@@ -115,7 +164,7 @@ def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
     labels = [0, 1, 2] * (count // 3)
     voice, shots = says(labels, sure), points_of(labels)
     sharpness = module._modest_sharpness(voice, np.ones(count, np.float32), shots)
-    sharpened = module._normal(voice.held_out ** np.float32(sharpness))
+    sharpened = normal(voice.held_out ** np.float32(sharpness))
     assert sharpened.max(axis=1).mean() == pytest.approx(1 - 0.5 * module.MODESTY / count, abs=0.01)
 
 

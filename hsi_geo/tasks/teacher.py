@@ -11,26 +11,25 @@ Letters for shapes: N pixels of all plots, n shots among them, K classes of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
-from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
-from hsi_geo.models.diffusion import evidence, spread, towards_shares, walk_over_nearest
+from hsi_geo.models.diffusion import towards_shares, walk_over_nearest
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.accuracy import Accuracy, HeldOut, estimate
 from hsi_geo.tasks.folds import HeldShots, held_out_of, in_blocks, shots_of
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.views import CONTEXTS_PX, Sight, View, compared_tables, views_of
+from hsi_geo.tasks.voices import LEAST, Voice, graph_voices, head_voices, mix, normal
 
 #: Steps of the diffusion at which the student looks.
 STOPS = (10, 40, 150)
@@ -44,9 +43,6 @@ BEFOREHAND = {Sight.ALONE: 0.5, Sight.FILTER: 0.25, Sight.SEGMENT: 0.25}
 
 #: How sharply the held-out likelihood of all shots decides between heads, and between graphs.
 HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
-
-#: Least probability that a head is held to have given: one shot must not decide alone.
-LEAST = 1e-3
 
 #: Context in which pixels are compared with shots to find what is unlike any, in pixels; the
 #: distance at which a pixel is half like a shot, in units of what lies between shots; and how
@@ -91,21 +87,6 @@ class Teacher:
     context_px: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Voice:
-    """A posterior of all pixels, and one of the shots from fits that did not know them."""
-
-    everywhere: FloatArray  # (N, K')
-    held_out: FloatArray  # (n, K'); rows of shots that are never held out mean nothing
-
-    def times(self, other: _Voice, power: float) -> _Voice:
-        """Product of experts."""
-        return _Voice(
-            _normal(self.everywhere * other.everywhere**power),
-            _normal(self.held_out * other.held_out**power),
-        )
-
-
 def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) -> Teacher:
     """Make the teacher of some plots.
 
@@ -136,7 +117,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     held_out = held_out_of(blocked, blocked_steps[-1].held_out.argmax(axis=1), shares)
     return Teacher(
         tuple(
-            _in_all_classes(_normal(posterior**power), familiar, shots, len(plots.classes))
+            _in_all_classes(normal(posterior**power), familiar, shots, len(plots.classes))
             for posterior, power in zip(posteriors, sharpness, strict=True)
         ),
         held_out,
@@ -147,92 +128,31 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
 
 def _deliberate(
     views: list[View], walks: list[csr_array], shots: HeldShots
-) -> tuple[list[_Voice], npt.NDArray[np.float64]]:
-    """The trajectory from the heads' own posterior to the most evolved one; the heads' weights."""
+) -> tuple[list[Voice], npt.NDArray[np.float64]]:
+    """The trajectory from the heads' own posterior to the most evolved one; the views' weights."""
     with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
-        voices = [_listen(view, shots) for view in views]
-    heads, weights = _mix(voices, shots, HEADS_SHARPNESS, _beforehand(views))
-    reached = [list(_graph_voices(walk, shots)) for walk in walks]
+        said = [head_voices(view, shots) for view in views]
+    view_of = np.repeat(np.arange(len(views)), [len(voices) for voices in said])
+    beforehand = _beforehand(views)[view_of] / np.bincount(view_of)[view_of]
+    heads, weights = mix(list(chain(*said)), shots, HEADS_SHARPNESS, beforehand)
+    reached = [list(graph_voices(walk, shots, STOPS)) for walk in walks]
     steps = [heads]
     steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
-    return steps, weights
+    return steps, np.bincount(view_of, weights)
 
 
 def _beforehand(views: list[View]) -> npt.NDArray[np.float64]:
-    """What each view's head weighs before anything is held out."""
+    """What each view's heads weigh together before anything is held out."""
     sights = [view.sight for view in views]
     return np.array([BEFOREHAND[sight] / sights.count(sight) for sight in sights])
 
 
-def _evolve(heads: _Voice, graphs: list[_Voice], shots: HeldShots) -> _Voice:
+def _evolve(heads: Voice, graphs: list[Voice], shots: HeldShots) -> Voice:
     """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
     candidates = [heads]
     candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
-    evolved, _ = _mix(candidates, shots, GRAPHS_SHARPNESS, np.ones(len(candidates)))
+    evolved, _ = mix(candidates, shots, GRAPHS_SHARPNESS, np.ones(len(candidates)))
     return evolved
-
-
-def _listen(view: View, shots: HeldShots) -> _Voice:
-    """Fit a head on all shots, and one without each fold; no fold has all shots of a class."""
-
-    def name(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
-        """(M, K') of rows of the table, by a head fitted to some of the shots."""
-        head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
-        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
-        return np.asarray(head.predict_proba(view.table[rows]), np.float32)
-
-    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
-    for fold in np.unique(shots.folds[shots.held]):
-        test = shots.folds == fold
-        held_out[test] = name(shots.rows[test], ~test)
-    return _Voice(name(slice(None), np.ones(len(shots.rows), bool)), held_out)
-
-
-def _graph_voices(walk: csr_array, shots: HeldShots) -> Iterator[_Voice]:
-    """What walks over a graph tell, after each of `STOPS`."""
-    classes = len(shots.present)
-    folds = np.unique(shots.folds)
-    # A walk for each class and fold: what all but one fold tell is a sum of columns.
-    starts = np.zeros((walk.shape[0], len(folds), classes), np.float32)
-    starts[shots.rows, np.searchsorted(folds, shots.folds), shots.labels] = 1.0
-    for flat in spread(walk, starts.reshape(len(starts), -1), STOPS):
-        reached = flat.reshape(starts.shape)
-        everything = reached.sum(axis=1)
-        held_out = np.zeros((len(shots.rows), classes), np.float32)
-        for number, fold in enumerate(folds):
-            if fold >= 0:
-                test = shots.folds == fold
-                held_out[test] = evidence(everything - reached[:, number])[shots.rows[test]]
-        yield _Voice(evidence(everything), held_out)
-
-
-def _mix(
-    voices: list[_Voice],
-    shots: HeldShots,
-    sharpness: float,
-    beforehand: npt.NDArray[np.float64],
-) -> tuple[_Voice, npt.NDArray[np.float64]]:
-    """Posteriors weighted by what they weigh beforehand and the likelihood of held-out shots.
-
-    The weights come with them. What is said of a held-out shot is weighted without looking at its
-    own fold: a choice that had seen it would flatter itself.
-    """
-    truth = shots.labels[:, None]
-    given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]
-    likelihoods = np.log(np.maximum(np.stack(given), LEAST))  # (voices, n)
-    start = np.log(beforehand)
-    weights = softmax(start + sharpness * likelihoods[:, shots.held].sum(axis=1))
-    held_out = np.zeros_like(voices[0].held_out)
-    for fold in np.unique(shots.folds[shots.held]):
-        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        honest = softmax(start + sharpness * likelihoods[:, others].sum(axis=1))
-        held_out[own] = _sum(honest, [voice.held_out[own] for voice in voices])
-    return _Voice(_sum(weights, [voice.everywhere for voice in voices]), held_out), weights
-
-
-def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
-    pairs = zip(weights.astype(np.float32), arrays, strict=True)
-    return np.asarray(sum(weight * array for weight, array in pairs), np.float32)
 
 
 def _familiarity(table: FloatArray, shots: HeldShots) -> tuple[FloatArray, FloatArray]:
@@ -258,7 +178,7 @@ def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
     return np.asarray(1.0 / (1.0 + near**FALL), np.float32)
 
 
-def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: HeldShots) -> float:
+def _modest_sharpness(voice: Voice, familiar: FloatArray, shots: HeldShots) -> float:
     """The power of the posterior that makes it as sure as held-out shots allow.
 
     Mean confidence is brought to the share of held-out shots that are named right, less half its
@@ -274,7 +194,7 @@ def _modest_sharpness(voice: _Voice, familiar: FloatArray, shots: HeldShots) -> 
     error = np.sqrt(max(right * (1.0 - right), 0.25 / features) / features)
 
     def too_sure(logarithm: float) -> float:
-        sure = _normal(posterior ** np.float32(np.exp(logarithm))).max(axis=1)
+        sure = normal(posterior ** np.float32(np.exp(logarithm))).max(axis=1)
         return float((sure * familiar[held]).mean() - (right - MODESTY * error))
 
     low, high = SHARPNESS_RANGE
@@ -294,8 +214,3 @@ def _in_all_classes(
     every[:, shots.present] = known
     every[:, -1] = 1.0 - known.sum(axis=1)
     return np.maximum(every, 0.0)
-
-
-def _normal(posterior: FloatArray) -> FloatArray:
-    total = np.maximum(posterior.sum(axis=1, keepdims=True), 1e-30)
-    return np.asarray(posterior / total, np.float32)

@@ -1,0 +1,206 @@
+"""Voices: what a head, or walks over a graph, say of every pixel, and of shots held out from them.
+
+The teacher listens to many of them (`teacher`) and trusts each as far as held-out shots say.
+
+Letters for shapes: N pixels of all plots, n shots among them, K' classes that have any.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_array
+from scipy.special import log_softmax, softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+
+from hsi_geo.models.diffusion import evidence, spread
+from hsi_geo.tasks.folds import HeldShots
+from hsi_geo.tasks.views import Sight, View
+
+#: Least probability that a voice is held to have given: one shot must not decide alone.
+LEAST = 1e-3
+
+#: Logarithms of the factors that a discriminant's scores may be taken by.
+SCALE_RANGE = (-7.0, 1.0)
+
+#: Shots a class, in the mean, that the spread within classes can be learnt from.
+ENOUGH = 2
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """A posterior of all pixels, and one of the shots from fits that did not know them.
+
+    Attributes:
+        everywhere: (N, K').
+        held_out: (n, K'); rows of shots that are never held out mean nothing.
+    """
+
+    everywhere: FloatArray
+    held_out: FloatArray
+
+    def times(self, other: Voice, power: float) -> Voice:
+        """Product of experts."""
+        return Voice(
+            normal(self.everywhere * other.everywhere**power),
+            normal(self.held_out * other.held_out**power),
+        )
+
+
+def head_voices(view: View, shots: HeldShots) -> list[Voice]:
+    """Fit heads to a view: on all shots, and without each fold.
+
+    Logistic regression always. Where pixels are seen with their surroundings a discriminant, too:
+    with a pixel's own noise averaged away, how fields of one class differ can be learnt from the
+    shots of all classes together.
+
+    Args:
+        view: With N pixels.
+        shots: No fold of them has all shots of a class.
+
+    Returns:
+        One or two.
+    """
+    voices = [_logistic(view, shots)]
+    if view.sight is not Sight.ALONE and _spread_is_known(shots):
+        voices.append(_discriminant(view, shots))
+    return voices
+
+
+def graph_voices(walk: csr_array, shots: HeldShots, stops: Sequence[int]) -> Iterator[Voice]:
+    """What walks over a graph tell, after each of some numbers of steps."""
+    classes = len(shots.present)
+    folds = np.unique(shots.folds)
+    # A walk for each class and fold: what all but one fold tell is a sum of columns.
+    starts = np.zeros((walk.shape[0], len(folds), classes), np.float32)
+    starts[shots.rows, np.searchsorted(folds, shots.folds), shots.labels] = 1.0
+    for flat in spread(walk, starts.reshape(len(starts), -1), stops):
+        reached = flat.reshape(starts.shape)
+        everything = reached.sum(axis=1)
+        held_out = np.zeros((len(shots.rows), classes), np.float32)
+        for number, fold in enumerate(folds):
+            if fold >= 0:
+                test = shots.folds == fold
+                held_out[test] = evidence(everything - reached[:, number])[shots.rows[test]]
+        yield Voice(evidence(everything), held_out)
+
+
+def mix(
+    voices: list[Voice],
+    shots: HeldShots,
+    sharpness: float,
+    beforehand: npt.NDArray[np.float64],
+) -> tuple[Voice, npt.NDArray[np.float64]]:
+    """Voices weighted by what they weigh beforehand and the likelihood of held-out shots.
+
+    What is said of a held-out shot is weighted without looking at its own fold: a choice that had
+    seen it would flatter itself.
+
+    Args:
+        voices: Some.
+        shots: That they were fitted to.
+        sharpness: How much the likelihood counts.
+        beforehand: What each voice weighs before anything is held out.
+
+    Returns:
+        The mixture, and the weight of each voice.
+    """
+    truth = shots.labels[:, None]
+    given = [np.take_along_axis(voice.held_out, truth, axis=1)[:, 0] for voice in voices]
+    likelihoods = np.log(np.maximum(np.stack(given), LEAST))  # (voices, n)
+    start = np.log(beforehand)
+    weights = softmax(start + sharpness * likelihoods[:, shots.held].sum(axis=1))
+    held_out = np.zeros_like(voices[0].held_out)
+    for fold in np.unique(shots.folds[shots.held]):
+        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
+        honest = softmax(start + sharpness * likelihoods[:, others].sum(axis=1))
+        held_out[own] = _sum(honest, [voice.held_out[own] for voice in voices])
+    return Voice(_sum(weights, [voice.everywhere for voice in voices]), held_out), weights
+
+
+def normal(posterior: FloatArray) -> FloatArray:
+    """Rows that sum to 1."""
+    total = np.maximum(posterior.sum(axis=1, keepdims=True), 1e-30)
+    return np.asarray(posterior / total, np.float32)
+
+
+def _logistic(view: View, shots: HeldShots) -> Voice:
+    def name(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
+        head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
+        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
+        return np.asarray(head.predict_proba(view.table[rows]), np.float32)
+
+    return Voice(*_everywhere_and_held_out(name, shots))
+
+
+def _discriminant(view: View, shots: HeldShots) -> Voice:
+    """Linear discriminant analysis, as sure as held-out shots make likely.
+
+    Covariances of a few shots are shrunk by Ledoit and Wolf's rule (2004, doi
+    10.1016/S0047-259X(03)00096-4). Their scores are far too sure, in all classes alike: one factor
+    for all of them is what the shots themselves are asked for.
+    """
+    classes = len(shots.present)
+
+    def score(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
+        equal = np.full(classes, 1.0 / classes)
+        head = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
+        with warnings.catch_warnings():  # the covariance of a class of one shot is 0
+            warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
+            head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
+        scores = head.decision_function(view.table[rows])
+        if classes == 2:  # scikit-learn gives the second's lead
+            scores = np.stack([-scores / 2, scores / 2], axis=1)
+        return np.asarray(scores, np.float32)
+
+    everywhere, held_out = _everywhere_and_held_out(score, shots)
+    honest = np.zeros_like(held_out)
+    for fold in np.unique(shots.folds[shots.held]):
+        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
+        factor = _likeliest_factor(held_out[others], shots.labels[others])
+        honest[own] = softmax(held_out[own] * factor, axis=1)
+    factor = _likeliest_factor(held_out[shots.held], shots.labels[shots.held])
+    return Voice(softmax(everywhere * factor, axis=1), honest)
+
+
+def _likeliest_factor(scores: FloatArray, labels: IntArray) -> np.float32:
+    """The factor under which (m, K') scores give (m,) labels the most probability."""
+
+    def unlikeliness(logarithm: float) -> float:
+        given = log_softmax(scores * np.exp(logarithm), axis=1)
+        return -float(given[np.arange(len(labels)), labels].sum())
+
+    found = minimize_scalar(unlikeliness, bounds=SCALE_RANGE, method="bounded")
+    return np.float32(np.exp(found.x))
+
+
+def _everywhere_and_held_out(
+    say: Callable[[IntArray | slice, npt.NDArray[np.bool_]], FloatArray], shots: HeldShots
+) -> tuple[FloatArray, FloatArray]:
+    """(N, K') and (n, K') of what is said of some rows after fitting to some of the shots."""
+    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
+    for fold in np.unique(shots.folds[shots.held]):
+        test = shots.folds == fold
+        held_out[test] = say(shots.rows[test], ~test)
+    return say(slice(None), np.ones(len(shots.rows), bool)), held_out
+
+
+def _spread_is_known(shots: HeldShots) -> bool:
+    """Whether every fit knows enough shots, and some are held out at all."""
+    folds, counts = np.unique(shots.folds[shots.held], return_counts=True)
+    left = len(shots.rows) - counts
+    return len(folds) > 0 and bool(left.min() >= ENOUGH * len(shots.present))
+
+
+def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
+    pairs = zip(weights.astype(np.float32), arrays, strict=True)
+    return np.asarray(sum(weight * array for weight, array in pairs), np.float32)
