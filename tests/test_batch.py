@@ -373,7 +373,7 @@ def test_names_that_collide_take_their_folders(
 
 def test_tiles_are_never_replaced(tiles: list[Path], model: Path, scheduler: str) -> None:
     before = snapshot(tiles[0].parent)
-    with pytest.raises(OptionError, match="would replace a tile"):
+    with pytest.raises(OptionError, match="would replace what it is made from"):
         batch(tiles, model, tiles[0].parent, scheduler=scheduler, overwrite=True)
     assert snapshot(tiles[0].parent) == before
 
