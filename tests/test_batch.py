@@ -390,6 +390,22 @@ def test_map_of_another_making_is_left_alone(
     assert map_tiles(tiles[:2], overwrite=True).count("mapped") == 2
 
 
+def test_only_what_a_batch_made_goes_with_its_map(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    mine = [maps / "0_0_confidence.tif", maps / "0_0_report.html"]
+    for path in mine:
+        path.write_text("mine")
+    for probabilities in (False, True, False):
+        assert map_tiles(tiles[:1], probabilities=probabilities).count("mapped") == 1
+        assert (maps / "0_0_probabilities.tif").exists() == probabilities
+        assert [path.read_text() for path in mine] == ["mine", "mine"]
+    map_tiles(tiles[:1], overwrite=True)
+    assert not any(path.exists() for path in mine)
+
+
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:
     map_tiles(tiles, reporter=recorder)
     mapped = [(done, total) for stage, done, total in recorder.stages if stage == "map"]

@@ -143,10 +143,18 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         with staged(paths.all, overwrite=True, name=name) as where:
             _write(job, paths.moved(where), settings, reporter)
             paths.classes.unlink(missing_ok=True)
-            paths.remove_stale()
+            _remove_stale(paths, settings.options.overwrite)
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error))
     return Outcome(MAPPED, time.monotonic() - started)
+
+
+def _remove_stale(paths: MapPaths, overwrite: bool) -> None:
+    """Remove what an earlier batch brought and this one does not; what others made, if told to."""
+    if overwrite:
+        paths.remove_stale()
+    elif (standing := _standing(paths)) is not None:
+        paths.remove_stale(standing[1])
 
 
 def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
@@ -197,12 +205,23 @@ def standing_job(paths: MapPaths) -> str | None:
     Returns:
         Empty if a batch made it and files are missing; None if none did.
     """
+    standing = _standing(paths)
+    if standing is None:
+        return None
+    return standing[0] if all(path.exists() for path in paths.all) else ""
+
+
+def _standing(paths: MapPaths) -> tuple[str, MapPaths] | None:
+    """Hash of the job that made the map under its final name, and the files that it brought."""
     try:
         record = json.loads(paths.record.read_text(encoding="utf-8"))
-        found = str(record["hashes"]["job"])
+        told = record["parameters"]
+        made = MapPaths.of(
+            paths.classes, confidence=told["confidence"], probabilities=told["probabilities"]
+        )
+        return str(record["hashes"]["job"]), made
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return found if all(path.exists() for path in paths.all) else ""
 
 
 def failure(error: BaseException) -> Outcome:
