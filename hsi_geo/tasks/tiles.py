@@ -29,10 +29,10 @@ from hsi_geo.tasks.footprints import Footprints
 from hsi_geo.tasks.predict import MapOptions, write_map
 from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import Bands
+from hsi_geo.wavelengths import Bands, same_centres
 
-#: Neighbours' pixels and wavelengths may be off by as much.
-SAME_PX, SAME_NM = 0.05, 1.0
+#: Neighbours' pixels may be off by as much.
+SAME_PX = 0.05
 
 #: What became of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
@@ -269,7 +269,7 @@ def _fits(tile: Tile, other: Tile) -> bool:
     here, there = tile.file, other.file
     if here.dtype != there.dtype or here.band_count != there.band_count:
         return False
-    if not np.allclose(tile.bands.centres_nm, other.bands.centres_nm, rtol=0, atol=SAME_NM):
+    if not same_centres(tile.bands.centres_nm, other.bands.centres_nm):
         return False
     same = (
         np.array_equal(tile.bands.good, other.bands.good)
