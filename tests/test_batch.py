@@ -406,6 +406,24 @@ def test_only_what_a_batch_made_goes_with_its_map(
     assert not any(path.exists() for path in mine)
 
 
+def test_an_unreadable_folder_is_told_and_stops_no_tile(
+    tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read anywhere, so the refusal is made here."""
+    folder = tiles[0].parent
+    (folder / "lost+found").mkdir()
+    real = Path.iterdir
+
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert map_tiles(folder, reporter=recorder).count("mapped") == 6
+    assert [text for text in recorder.warnings if "lost+found' is left out" in text]
+
+
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:
     map_tiles(tiles, reporter=recorder)
     mapped = [(done, total) for stage, done, total in recorder.stages if stage == "map"]
