@@ -103,9 +103,8 @@ class Grid:
         """Hectares of a pixel, None where they differ or the unit is unknown."""
         if self.crs is None or not self.crs.is_projected:
             return None
-        if (np.abs(self.areal_scales - 1) > TRUE_AREA).any():
-            return None
-        return self._plane_ha(self.crs)
+        rows = self.row_ha
+        return float(rows[0]) if (rows == rows[0]).all() else None
 
     @property
     def row_ha(self) -> npt.NDArray[np.float64]:

@@ -28,6 +28,10 @@ MICROMETRE_LIMIT = 100.0
 #: Bands around a band (an even number) that its width is guessed from.
 AROUND = 8
 
+#: Centres that differ by no more nanometres are of the same band. Less than half the step of DESIS
+#: (2.55 nm), the finest sensor that is read: with more, the next band might be taken for this one.
+SAME_NM = 1.0
+
 _NANOMETRES_PER_UNIT = {
     "nm": 1.0,
     "nanometer": 1.0,
@@ -181,6 +185,11 @@ def usual_spacing(centres_nm: FloatArray) -> FloatArray:
     )
     usual = np.median(np.lib.stride_tricks.sliding_window_view(around, AROUND + 1), axis=1)
     return np.asarray(usual[np.searchsorted(distinct, centres_nm)])
+
+
+def same_centres(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two lists of band centres, in nm and in order, are of the same bands."""
+    return len(one) == len(other) and bool((np.abs(one - other) <= SAME_NM).all())
 
 
 def in_water_vapour(centres_nm: FloatArray) -> BoolArray:

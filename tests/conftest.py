@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,14 @@ import pytest
 import shapely
 import torch
 from affine import Affine
-from builders import NORTH_UP, cut_tile, nm_tags, write_tif
+from batch_cases import COLS, ROWS, Run, cut
+from builders import NORTH_UP, cut_tile, model_for, nm_tags, write_tif
 from hypothesis import settings
 
+from hsi_geo import batch
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adapted import save_model
+from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tiling import Window
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
@@ -204,3 +208,51 @@ def halves(planted: Planted, tmp_path: Path) -> list[Path]:
         cut_tile(planted.path, tmp_path / f"{name}.tif", Window(0, first, 37, width))
         for name, first, width in (("west", 0, 21), ("east", 21, 32))
     ]
+
+
+# Batches --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """A cluster that stays for all tests, in this process."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        protocol="tcp",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Planted:
+    """The usual scene with fewer bands."""
+    return make_scene(bands=9)
+
+
+@pytest.fixture
+def model(scene: Planted, tmp_path: Path) -> Path:
+    """A model for it."""
+    path = tmp_path / "model.safetensors"
+    save_model(model_for(scene.path), path)
+    return path
+
+
+@pytest.fixture
+def tiles(scene: Planted, tmp_path: Path) -> list[Path]:
+    """It in six tiles that leave nothing out."""
+    return cut(scene.path, tmp_path / "tiles", ROWS, COLS)
+
+
+@pytest.fixture
+def map_tiles(model: Path, tmp_path: Path, scheduler: str) -> Run:
+    """Map tiles into ``maps`` on the cluster that stays."""
+
+    def map_tiles_(tiles: Any, **options: Any) -> BatchResult:
+        return batch(tiles, model, tmp_path / "maps", scheduler=scheduler, **options)
+
+    return map_tiles_

@@ -421,6 +421,20 @@ BAD: dict[str, tuple[Make, str]] = {
         ),
         "shots.qml' would replace what it is made from",
     ),
+    "output's record is the area": (
+        after(
+            lambda c: c.text("area.json"),
+            classify("area.tif", "--aoi", "area.json", "--overwrite"),
+        ),
+        "area.json' would replace what it is made from; choose another",
+    ),
+    "output's record is the area, of a map with a model": (
+        lambda c: (
+            *("predict", c.scene, "--model", c.folder / "none", "-o", c.folder / "area.tif"),
+            *("--aoi", c.text("area.json"), "--overwrite"),
+        ),
+        "area.json' would replace what it is made from; choose another",
+    ),
     "output folder missing": (classify("none/map.tif"), "folder '.*none' does not exist"),
     "output is a folder": (
         after(lambda c: c.made("folder.tif"), classify("folder.tif")),

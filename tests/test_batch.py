@@ -4,102 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pystac
 import pytest
 import rasterio
-from affine import Affine
-from builders import cut_tile, model_for, run, snapshot
-from distributed import LocalCluster
-from pyproj import CRS
-from pystac.extensions.classification import ClassificationExtension
-from pystac.extensions.raster import RasterExtension
-from pystac.validation import validate_dict
-from pystac.validation.stac_validator import GetSchemaError
+from batch_cases import COLS, ROWS, Ids, Run, Spans, cut, ids_in
+from builders import run, snapshot
 
-from hsi_geo import batch
-from hsi_geo.errors import MissingPackageError, OptionError
-from hsi_geo.io.map_index import PlacedMap
-from hsi_geo.io.stac_items import item_collection
-from hsi_geo.io.tile_list import ListedTile
-from hsi_geo.tasks.adapted import save_model
+from hsi_geo.errors import MissingPackageError
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.predict import predict
-from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
-MakeScene = Callable[..., Planted]
 Recorder = Any
-Ids = npt.NDArray[np.uint8]
-
-#: (first, size) of rows and columns that cut the usual scene into six unequal tiles.
-ROWS, COLS = ((0, 20), (20, 17)), ((0, 17), (17, 16), (33, 20))
-
-
-@pytest.fixture(scope="session")
-def scheduler() -> Iterator[str]:
-    """A cluster that stays for all tests, in this process."""
-    with LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp",
-        dashboard_address="127.0.0.1:0",
-    ) as cluster:
-        yield cluster.scheduler_address
-
-
-@pytest.fixture
-def scene(make_scene: MakeScene) -> Planted:
-    return make_scene(bands=9)
-
-
-@pytest.fixture
-def model(scene: Planted, tmp_path: Path) -> Path:
-    path = tmp_path / "model.safetensors"
-    save_model(model_for(scene.path), path)
-    return path
-
-
-@pytest.fixture
-def tiles(scene: Planted, tmp_path: Path) -> list[Path]:
-    """The usual scene in six tiles that leave nothing out."""
-    return cut(scene.path, tmp_path / "tiles", ROWS, COLS)
-
-
-Spans = tuple[tuple[int, int], ...]
-
-
-def cut(scene: Path, folder: Path, rows: Spans, cols: Spans) -> list[Path]:
-    folder.mkdir()
-    return [
-        cut_tile(scene, folder / f"{row}_{col}.tif", Window(row, col, height, width))
-        for row, height in rows
-        for col, width in cols
-    ]
-
-
-Run = Callable[..., BatchResult]
-
-
-@pytest.fixture
-def map_tiles(model: Path, tmp_path: Path, scheduler: str) -> Run:
-    """Map tiles into ``maps`` on the cluster that stays."""
-
-    def map_tiles_(tiles: Any, **options: Any) -> BatchResult:
-        return batch(tiles, model, tmp_path / "maps", scheduler=scheduler, **options)
-
-    return map_tiles_
-
-
-def ids_in(path: Path) -> Ids:
-    with rasterio.open(path) as file:
-        return np.asarray(file.read(1))
 
 
 @pytest.fixture
@@ -170,34 +89,6 @@ def test_areas_count_what_several_maps_show_once(
     for area in result.areas:
         assert area.pixels == (whole == area.id).sum()
         assert area.hectares == pytest.approx(area.pixels * 30 * 20 / 1e4)
-
-
-def test_gaps_zones_and_sizes_do_not_matter(
-    make_scene: MakeScene, map_tiles: Run, tmp_path: Path
-) -> None:
-    near = make_scene("near.tif", bands=9)
-    far = Affine(30.0, 0.0, 393462.5, 0.0, -20.0, 5818302.25)
-    coarse = Affine(60.0, 0.0, 387462.5, 0.0, -60.0, 5818302.25)
-    added: dict[str, dict[str, Any]] = {
-        "far.tif": {"transform": far},
-        "coarse.tif": {"transform": coarse, "height": 5, "width": 11},
-        "zone.tif": {"crs": "EPSG:32632"},
-        "degrees.tif": {"crs": "EPSG:4326", "transform": Affine(0.01, 0, 13, 0, -0.01, 52)},
-    }
-    for name, options in added.items():
-        make_scene(name, bands=9, **options)
-    others = [near.path.with_name(name) for name in ("far.tif", "coarse.tif", "zone.tif")]
-    result = map_tiles([near.path, *others, near.path.with_name("degrees.tif")])
-    assert result.count("mapped") == 5
-    assert {"index_epsg_32633", "index_epsg_32632", "index_epsg_4326"} <= set(result.outputs)
-    with rasterio.open(result.outputs["index_epsg_32633"]) as file:
-        assert file.res == (30.0, 20.0)
-        assert file.bounds == (383472.5, 5817562.25, 393462.5 + 53 * 30, 5818302.25)
-        east = file.read(1)[:37, -53:]
-        fine = file.read(1)[:15, 133:155]  # 5 x 11 pixels of 60 m
-    assert (east == ids_in(result.maps[str(others[0])])).all()
-    expected = ids_in(result.maps[str(others[1])]).repeat(3, axis=0).repeat(2, axis=1)
-    assert (fine == expected).all()
 
 
 def test_nothing_is_mapped_twice(tiles: list[Path], map_tiles: Run, tmp_path: Path) -> None:
@@ -301,83 +192,6 @@ def test_bad_tile_stops_no_other(
     assert "area (ha)" in shown.stdout
 
 
-def test_index_carries_colours_and_names(tiles: list[Path], map_tiles: Run) -> None:
-    result = map_tiles(tiles)
-    with rasterio.open(result.outputs["index"]) as file:
-        assert file.colormap(1)[2] == (10, 27, 44, 255)
-        assert file.nodata == 0
-        assert file.dtypes == ("uint8",)
-    text = result.outputs["index"].read_text()
-    assert "<Category>class 2</Category>" in text
-    assert "GDALRasterAttributeTable" in text
-
-
-def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path) -> None:
-    result = map_tiles(tiles)
-    items = pystac.ItemCollection.from_file(str(result.outputs["items"]))
-    assert len(items) == 6
-    for item in items:
-        plain = item.to_dict(include_self_link=False, transform_hrefs=False)
-        validate_dict({**plain, "stac_extensions": []})  # the others' schemas are on the web
-        assert item.geometry is not None
-        assert item.bbox is not None
-        assert 13 < item.bbox[0] < item.bbox[2] < 14
-        asset = item.assets["map"]
-        assert (tmp_path / "maps" / asset.href).exists()
-        bands = RasterExtension.ext(asset).bands
-        assert bands is not None
-        (band,) = bands
-        assert (band.nodata, band.data_type, band.spatial_resolution) == (0, "uint8", 30)
-        named = ClassificationExtension.ext(asset).classes
-        assert [(c.value, c.name, c.title, c.color_hint) for c in named or ()] == [
-            (i, f"class-{i}", f"class {i}", "0A1B2C") for i in (1, 2, 3)
-        ]
-
-
-@pytest.mark.parametrize("crs", ["IAU_2015:49910", 'LOCAL_CS["Arbitrary",UNIT["metre",1]]'])
-def test_maps_that_are_nowhere_on_earth_have_items_without_a_footprint(
-    tmp_path: Path, crs: str
-) -> None:
-    grid = Grid(5, 7, Affine(30.0, 0.0, 100.0, 0.0, -20.0, 900.0), CRS.from_user_input(crs))
-    path = tmp_path / "map.tif"
-    tile = ListedTile(str(path), "some day in May")
-    collection = item_collection([(PlacedMap(path, grid), tile)], (), tmp_path)
-    (item,) = collection.items
-    assert item.geometry is None
-    assert item.datetime is not None
-
-
-def test_items_keep_to_the_schemas_of_their_extensions(tiles: list[Path], map_tiles: Run) -> None:
-    items = pystac.ItemCollection.from_file(str(map_tiles(tiles[:1]).outputs["items"]))
-    try:
-        assert len(items[0].validate()) == 3
-    except GetSchemaError:
-        pytest.skip("needs the web, where the schemas of STAC extensions lie")
-
-
-def test_names_that_collide_take_their_folders(
-    scene: Planted, map_tiles: Run, tmp_path: Path
-) -> None:
-    for folder in ("east", "west"):
-        cut(scene.path, tmp_path / folder, ((0, 9),), ((0, 9),))
-    only = cut(scene.path, tmp_path / "more", ((0, 9),), ((9, 9),))[0].rename(
-        tmp_path / "more" / "index.tif"
-    )
-    tiles = [tmp_path / "east" / "0_0.tif", tmp_path / "west" / "0_0.tif", only]
-    assert [path.name for path in map_tiles(tiles).maps.values()] == [
-        "east_0_0.tif",
-        "west_0_0.tif",
-        "more_index.tif",
-    ]
-
-
-def test_tiles_are_never_replaced(tiles: list[Path], model: Path, scheduler: str) -> None:
-    before = snapshot(tiles[0].parent)
-    with pytest.raises(OptionError, match="would replace a tile"):
-        batch(tiles, model, tiles[0].parent, scheduler=scheduler, overwrite=True)
-    assert snapshot(tiles[0].parent) == before
-
-
 def test_map_of_another_making_is_left_alone(
     tiles: list[Path], model: Path, map_tiles: Run, tmp_path: Path
 ) -> None:
@@ -388,6 +202,40 @@ def test_map_of_another_making_is_left_alone(
     assert list(states(result).values()) == ["failed", "mapped"]
     assert before.items() <= snapshot(tmp_path / "maps").items()
     assert map_tiles(tiles[:2], overwrite=True).count("mapped") == 2
+
+
+def test_only_what_a_batch_made_goes_with_its_map(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    mine = [maps / "0_0_confidence.tif", maps / "0_0_report.html"]
+    for path in mine:
+        path.write_text("mine")
+    for probabilities in (False, True, False):
+        assert map_tiles(tiles[:1], probabilities=probabilities).count("mapped") == 1
+        assert (maps / "0_0_probabilities.tif").exists() == probabilities
+        assert [path.read_text() for path in mine] == ["mine", "mine"]
+    map_tiles(tiles[:1], overwrite=True)
+    assert not any(path.exists() for path in mine)
+
+
+def test_an_unreadable_folder_is_told_and_stops_no_tile(
+    tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read anywhere, so the refusal is made here."""
+    folder = tiles[0].parent
+    (folder / "lost+found").mkdir()
+    real = Path.iterdir
+
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert map_tiles(folder, reporter=recorder).count("mapped") == 6
+    assert [text for text in recorder.warnings if "lost+found' is left out" in text]
 
 
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:

@@ -105,3 +105,14 @@ def test_shots_count_by_what_their_class_covers() -> None:
     assert accuracy.interval95 == pytest.approx(exact(0.7 + 0.4 / 3, trials))
     assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
     assert (accuracy.pixels, accuracy.features) == (6, 6)
+
+
+def test_the_caution_tells_how_many_places_count() -> None:
+    """Six places that weigh as 0.35, 0.35, 0.1 and three of 0.067 count as 1 / 0.268 = 3.7."""
+    shots, named = points_of([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
+    uneven = folding.held_out_of(shots, named, np.array([0.7, 0.1, 0.2]))
+    told = estimate(uneven, ["a", "b", "c"], "by hand").caution
+    assert told == "too few to tell: 6 places count as 4, no more than a hint"
+    alike = folding.held_out_of(shots, named, np.array([2, 1, 3]) / 6)
+    told = estimate(alike, ["a", "b", "c"], "by hand").caution
+    assert told == "too few to tell: 6 places are no more than a hint"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def names(*given: Any) -> list[str]:
-    return [Path(tile.path).name for tile in list_tiles(given)]
+def names(*given: Any, warn: Callable[[str], object] = pytest.fail) -> list[str]:
+    return [Path(tile.path).name for tile in list_tiles(given, warn)]
 
 
 def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert names(folder) == ["a.tif", "b.tif", "c.tif"]
     assert names(folder / "b.tif", folder) == ["b.tif", "a.tif", "c.tif"]
     monkeypatch.chdir(folder)
-    assert list_tiles(["b.tif"]) == [ListedTile(str(folder / "b.tif"))]
+    assert list_tiles(["b.tif"], pytest.fail) == [ListedTile(str(folder / "b.tif"))]
 
 
 def test_envi_cube_in_a_folder_counts_once(tmp_path: Path) -> None:
@@ -51,25 +51,28 @@ def test_a_header_that_tells_of_a_geotiff_is_no_tile(folder: Path, header: str) 
     assert names(folder) == ["a.tif", "b.tif", "c.tif"]
 
 
-def test_a_folder_that_may_not_be_read_holds_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "why"), [(13, "Permission denied"), (5, "Input/output error")])
+def test_a_folder_that_cannot_be_read_is_told_and_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, why: str
 ) -> None:
     def iterdir(self: Path) -> Iterator[Path]:
         if self.name == "deep":
-            raise PermissionError(13, "Permission denied", str(self))
+            raise OSError(number, why, str(self))
         return real(self)
 
     real = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    assert names(folder) == ["a.tif", "b.tif"]
+    told: list[str] = []
+    assert names(folder, warn=told.append) == ["a.tif", "b.tif"]
+    assert told == [f"folder '{folder / 'deep'}' is left out: it cannot be read ({why})"]
     with pytest.raises(SceneNotFoundError, match="no tiles in"):
-        names(folder / "deep")
+        names(folder / "deep", warn=told.append)
 
 
 def test_text_list_counts_from_its_own_folder(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text(f"# tiles\n\nb.tif\n  {folder / 'a.tif'}\n/vsicurl/https://x.org/c.tif\n")
-    assert [tile.path for tile in list_tiles([listed])] == [
+    assert [tile.path for tile in list_tiles([listed], pytest.fail)] == [
         str(folder / "b.tif"),
         str(folder / "a.tif"),
         "/vsicurl/https://x.org/c.tif",
@@ -111,7 +114,7 @@ def test_stac_items_bring_their_date(folder: Path) -> None:
     collection = folder / "items.json"
     features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
     collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    assert list_tiles([collection]) == [
+    assert list_tiles([collection], pytest.fail) == [
         ListedTile(path, "2021-05-06T07:08:09Z")
         for path in (str(folder / "b.tif"), "/vsicurl/https://x.org/c", "/vsis3/bucket/d.tif")
     ]
@@ -132,7 +135,7 @@ def test_lists_that_are_none_are_told(
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SceneError, match=told):
-        list_tiles([path])
+        list_tiles([path], pytest.fail)
 
 
 @pytest.mark.parametrize("given", ["nothing/*.tif", "empty", "list.txt"])
@@ -141,7 +144,7 @@ def test_nothing_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "empty").mkdir()
     (tmp_path / "list.txt").write_text("# none\n")
     with pytest.raises(SceneNotFoundError, match="no tiles in"):
-        list_tiles([given])
+        list_tiles([given], pytest.fail)
 
 
 def test_names_grow_by_folders_until_they_differ() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,7 @@ def test_hectares_are_those_of_the_ground(epsg: int, degrees: float) -> None:
         assert grid.row_ha[row] == pytest.approx(area / 1e4, rel=0.01)
     if epsg == 3857:
         assert grid.pixel_ha is None
+        assert replace(grid, height=1).pixel_ha == pytest.approx(grid.row_ha[0])
     else:
         assert grid.pixel_ha == pytest.approx(6.0)
 

@@ -16,6 +16,7 @@ from hsi_geo.wavelengths import (
     in_water_vapour,
     make_bands,
     placement,
+    same_centres,
     spacing,
     to_nm,
     usual_spacing,
@@ -219,3 +220,13 @@ def test_a_single_band_serves_all() -> None:
     np.testing.assert_array_equal(
         placement(np.array([550.0]), np.array([400.0, 900.0])), [[1.0], [1.0]]
     )
+
+
+def test_centres_a_nanometre_apart_are_of_the_same_bands() -> None:
+    """In the same order, and all of them."""
+    here = np.array([551.5, 462.0, 1649.0])
+    assert same_centres(here, here + np.array([1.0, -0.9, 0.0]))
+    assert not same_centres(here, here + np.array([0.0, 0.0, 1.1]))
+    assert not same_centres(here, here[::-1])
+    assert not same_centres(here, here[:2])
+    assert not same_centres(here[:1], here)

@@ -89,10 +89,16 @@ class MapPaths:
             self.classes,
         ]
 
-    def remove_stale(self) -> None:
-        """Remove optional files of an earlier map that this one does not bring: they would mislead."""
-        every = MapPaths.of(self.classes, confidence=True, probabilities=True).with_report()
-        for path in set(every.all) - set(self.all):
+    def remove_stale(self, earlier: MapPaths | None = None) -> None:
+        """Remove optional files of an earlier map that this one does not bring: they would mislead.
+
+        Args:
+            earlier: What it brought; None takes all that a map may bring.
+        """
+        if earlier is None:
+            every = MapPaths.of(self.classes, confidence=True, probabilities=True)
+            earlier = every.with_report()
+        for path in set(earlier.all) - set(self.all):
             path.unlink(missing_ok=True)
 
     def moved(self, where: Mapping[Path, Path]) -> MapPaths:

@@ -39,12 +39,15 @@ class ListedTile:
     datetime: str | None = None
 
 
-def list_tiles(given: Iterable[str | os.PathLike[str]]) -> list[ListedTile]:
+def list_tiles(
+    given: Iterable[str | os.PathLike[str]], warn: Callable[[str], object]
+) -> list[ListedTile]:
     """Tiles in the order they are given; each once.
 
     Args:
         given: Scenes; globs; folders of scenes; text files with a path a line (`.txt`, `.lst`);
             VRT mosaics, for their sources; STAC items and item collections.
+        warn: Told which folders cannot be read; what may lie in them is left out.
 
     Raises:
         SceneNotFoundError: If a glob, a folder or a list holds nothing.
@@ -52,7 +55,7 @@ def list_tiles(given: Iterable[str | os.PathLike[str]]) -> list[ListedTile]:
     """
     found: dict[str, ListedTile] = {}
     for one in given:
-        tiles = list(_expanded(os.fspath(one)))
+        tiles = list(_expanded(os.fspath(one), warn))
         if not tiles:
             raise SceneNotFoundError(
                 f"there are no tiles in '{os.fspath(one)}'", hint="check the path and its spelling"
@@ -64,15 +67,15 @@ def list_tiles(given: Iterable[str | os.PathLike[str]]) -> list[ListedTile]:
     return list(found.values())
 
 
-def _expanded(name: str) -> Iterator[ListedTile]:
+def _expanded(name: str, warn: Callable[[str], object]) -> Iterator[ListedTile]:
     path = Path(name)
     if not exists(name) and glob.has_magic(name) and not is_gdal_name(name):
         for match in sorted(glob.glob(name, recursive=True)):  # noqa: PTH207  (absolute ones, too)
-            yield from _expanded(match)
+            yield from _expanded(match, warn)
         return
     suffix = path.suffix.lower()
     if exists(name) and path.is_dir():
-        yield from _of_folder(path)
+        yield from _of_folder(path, warn)
     elif exists(name) and suffix in _LISTING:
         yield from _LISTING[suffix](path)
     else:
@@ -88,7 +91,7 @@ def _absolute(name: str, folder: Path | None = None) -> str:
     return str((folder or Path()).joinpath(name).absolute())
 
 
-def _of_folder(folder: Path) -> Iterator[ListedTile]:
+def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTile]:
     """A product or a store is a tile; any other folder is searched for tiles."""
     try:
         read_scene(folder)
@@ -99,7 +102,8 @@ def _of_folder(folder: Path) -> Iterator[ListedTile]:
         return
     try:
         paths = sorted(folder.iterdir())
-    except PermissionError:  # such as lost+found; a folder that was asked for is then empty
+    except OSError as error:  # such as lost+found; a folder that was asked for is then empty
+        warn(f"folder '{folder}' is left out: it cannot be read ({error.strerror})")
         return
     rasters = {path for path in paths if path.suffix.lower() in (".tif", ".tiff")}
     described = {path.with_suffix(".hdr") for path in rasters} | {
@@ -109,7 +113,7 @@ def _of_folder(folder: Path) -> Iterator[ListedTile]:
         if path.name.startswith(".") or path in described:  # a header tells of a GeoTIFF's bands
             continue
         if path.is_dir():
-            yield from _of_folder(path)
+            yield from _of_folder(path, warn)
         elif path.name.lower().endswith(SUFFIXES):
             yield ListedTile(_absolute(str(path)))
 

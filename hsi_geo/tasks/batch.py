@@ -143,7 +143,8 @@ def batch(
         device,
         threads,
     )
-    listed = list_tiles([tiles] if isinstance(tiles, str | os.PathLike) else tiles)
+    given = [tiles] if isinstance(tiles, str | os.PathLike) else tiles
+    listed = list_tiles(given, reporter.warning)
     folder = Path(out).absolute()
     paths = place_maps(listed, folder, settings.options)
     make_folder(folder)

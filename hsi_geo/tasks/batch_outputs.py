@@ -14,7 +14,7 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, index_xml
 from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.footprints import Footprints
@@ -82,12 +82,7 @@ def place_maps(listed: Sequence[ListedTile], folder: Path, options: MapOptions) 
             f"two tiles would have the file '{twice.name}'",
             hint="rename one of them, or map them in two batches",
         )
-    tiles = {Path(tile.path).resolve() for tile in listed}
-    for path in finals:
-        if folder.resolve() / path.name in tiles:
-            raise OptionError(
-                f"map '{path}' would replace a tile", hint="choose another folder with -o"
-            )
+    keep_apart(finals, [tile.path for tile in listed])
     return found
 
 

@@ -160,7 +160,7 @@ def map_paths(
     """Where a scene's map goes.
 
     Raises:
-        OptionError: If the name is no GeoTIFF's, or a file would replace the scene.
+        OptionError: If the name is no GeoTIFF's, or a file would replace the scene or the area.
     """
     if out is None:
         source = Path(name_of(scene))
@@ -171,7 +171,7 @@ def map_paths(
             f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
         )
     paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
-    keep_apart(paths.all, [name_of(scene)])
+    keep_apart(paths.all, [name_of(scene), *([] if options.aoi is None else [options.aoi])])
     return paths
 
 

@@ -35,15 +35,13 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
 from hsi_geo.tiling import Window, blocks
+from hsi_geo.wavelengths import same_centres
 
 #: Side of the patches that a suggestion is the middle of: a lone pixel is hard to find outdoors.
 PATCH_PX = 3
 
 #: Pixels that are chosen among, at most: the most doubtful of each part of the scene.
 CANDIDATES = 20_000
-
-#: Bands of two scenes are the same if their centres differ by no more nanometres.
-SAME_NM = 2.0
 
 #: Side of the blocks that a scene is read in.
 BLOCK_PX = 512
@@ -226,10 +224,7 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
             smooth = uniform_filter(values * valid, PATCH_PX) / weight
             found[here, band] = smooth[rows, cols]
     whitening = model.spectral.whitening
-    centres = bands_of(view).centres_nm
-    same = len(centres) == len(whitening.centre) and np.allclose(
-        centres, model.spectral.centres_nm, rtol=0, atol=SAME_NM
-    )
+    same = same_centres(bands_of(view).centres_nm, model.spectral.centres_nm)
     spectra = (found - whitening.centre) @ whitening.matrix.T if same else found - found.mean(0)
     sized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
     return np.concatenate([sized, np.sqrt(candidates.probabilities)], axis=1).astype(np.float32)

@@ -29,10 +29,10 @@ from hsi_geo.tasks.footprints import Footprints
 from hsi_geo.tasks.predict import MapOptions, write_map
 from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import Bands
+from hsi_geo.wavelengths import Bands, same_centres
 
-#: Neighbours' pixels and wavelengths may be off by as much.
-SAME_PX, SAME_NM = 0.05, 1.0
+#: Neighbours' pixels may be off by as much.
+SAME_PX = 0.05
 
 #: What became of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
@@ -143,10 +143,18 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         with staged(paths.all, overwrite=True, name=name) as where:
             _write(job, paths.moved(where), settings, reporter)
             paths.classes.unlink(missing_ok=True)
-            paths.remove_stale()
+            _remove_stale(paths, settings.options.overwrite)
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error))
     return Outcome(MAPPED, time.monotonic() - started)
+
+
+def _remove_stale(paths: MapPaths, overwrite: bool) -> None:
+    """Remove what an earlier batch brought and this one does not; what others made, if told to."""
+    if overwrite:
+        paths.remove_stale()
+    elif (standing := _standing(paths)) is not None:
+        paths.remove_stale(standing[1])
 
 
 def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
@@ -197,12 +205,23 @@ def standing_job(paths: MapPaths) -> str | None:
     Returns:
         Empty if a batch made it and files are missing; None if none did.
     """
+    standing = _standing(paths)
+    if standing is None:
+        return None
+    return standing[0] if all(path.exists() for path in paths.all) else ""
+
+
+def _standing(paths: MapPaths) -> tuple[str, MapPaths] | None:
+    """Hash of the job that made the map under its final name, and the files that it brought."""
     try:
         record = json.loads(paths.record.read_text(encoding="utf-8"))
-        found = str(record["hashes"]["job"])
+        told = record["parameters"]
+        made = MapPaths.of(
+            paths.classes, confidence=told["confidence"], probabilities=told["probabilities"]
+        )
+        return str(record["hashes"]["job"]), made
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return found if all(path.exists() for path in paths.all) else ""
 
 
 def failure(error: BaseException) -> Outcome:
@@ -250,7 +269,7 @@ def _fits(tile: Tile, other: Tile) -> bool:
     here, there = tile.file, other.file
     if here.dtype != there.dtype or here.band_count != there.band_count:
         return False
-    if not np.allclose(tile.bands.centres_nm, other.bands.centres_nm, rtol=0, atol=SAME_NM):
+    if not same_centres(tile.bands.centres_nm, other.bands.centres_nm):
         return False
     same = (
         np.array_equal(tile.bands.good, other.bands.good)

@@ -1,0 +1,37 @@
+"""A scene in tiles, and what is in their maps, for tests of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from builders import cut_tile
+
+from hsi_geo.tasks.batch import BatchResult
+from hsi_geo.tiling import Window
+
+Run = Callable[..., BatchResult]
+Spans = tuple[tuple[int, int], ...]
+Ids = npt.NDArray[np.uint8]
+
+#: (first, size) of rows and columns that cut the usual scene into six unequal tiles.
+ROWS, COLS = ((0, 20), (20, 17)), ((0, 17), (17, 16), (33, 20))
+
+
+def cut(scene: Path, folder: Path, rows: Spans, cols: Spans) -> list[Path]:
+    """Write the part of a scene in each pair of rows and columns."""
+    folder.mkdir()
+    return [
+        cut_tile(scene, folder / f"{row}_{col}.tif", Window(row, col, height, width))
+        for row, height in rows
+        for col, width in cols
+    ]
+
+
+def ids_in(path: Path) -> Ids:
+    """(H, W) class ids of a map."""
+    with rasterio.open(path) as file:
+        return np.asarray(file.read(1))
