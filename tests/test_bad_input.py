@@ -435,6 +435,10 @@ BAD: dict[str, tuple[Make, str]] = {
         ),
         "area.json' would replace what it is made from; choose another",
     ),
+    "model is the shots": (
+        lambda c: ("adapt", c.scene, "--shots", c.shots, "-o", c.shots, "--overwrite"),
+        "would replace what it is made from; choose another",
+    ),
     "output folder missing": (classify("none/map.tif"), "folder '.*none' does not exist"),
     "output is a folder": (
         after(lambda c: c.made("folder.tif"), classify("folder.tif")),

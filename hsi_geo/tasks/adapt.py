@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.scene import SomeScenes, open_scenes
+from hsi_geo.io.scene import SomeScenes, name_of, open_scenes
 from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
@@ -117,6 +117,7 @@ def adapt(
     encoder = None if weights == "none" else load_weights(weights).encoder
     network = recipe.network if encoder is None else encoder.config
     finals = [] if out is None else [Path(out)]
+    keep_apart(finals, [*map(name_of, opened), labelled.source])
     with (
         staged(finals, overwrite=overwrite) as where,
         computing(device, threads) as on,

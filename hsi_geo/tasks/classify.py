@@ -211,6 +211,7 @@ class _Job:
         if self.report:
             paths = [one.with_report() for one in paths]
         finals = [file for one in paths for file in one.all]
+        keep_apart(finals, map(name_of, scenes))  # each other's, too
         drawn = Path(labelled.source)
         if drawn.is_file():
             keep_apart(finals, [drawn, drawn.with_suffix(".qml")])

@@ -29,7 +29,7 @@ from hsi_geo.io.scene import (
     spectral_view,
 )
 from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import staged
+from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
@@ -129,6 +129,7 @@ def suggest(
     opened = open_scene(scene, wavelengths=wavelengths)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     finals = [] if out is None else [require_points(out)]
+    keep_apart(finals, [] if aoi is None else [aoi])
     with (
         staged(finals, overwrite=overwrite) as where,
         tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,

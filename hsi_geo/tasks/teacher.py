@@ -44,10 +44,9 @@ BEFOREHAND = {Sight.ALONE: 0.5, Sight.FILTER: 0.25, Sight.SEGMENT: 0.25}
 #: How sharply the held-out likelihood of all shots decides between heads, and between graphs.
 HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
 
-#: Context in which pixels are compared with shots to find what is unlike any, in pixels; the
-#: distance at which a pixel is half like a shot, in units of what lies between shots; and how
+#: Distance at which a pixel is half like a shot, in units of what lies between shots; and how
 #: steeply it falls there.
-FAMILIAR_PX, FAR, FALL = 2.0, 4.0, 8
+FAR, FALL = 3.0, 4
 
 #: Nothing is less familiar than what lies as far off.
 VERY_FAR = 1000.0
@@ -102,8 +101,10 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     views = views_of(plots, encoder, device)
     walks = [walk_over_nearest(table) for table in compared_tables(views, plots.places_px)]
     steps, weights = _deliberate(views, walks, shots)
-    context = float(sum(w * view.context_px for w, view in zip(weights, views, strict=True)))
-    familiar, held_familiar = _familiarity(views[CONTEXTS_PX.index(FAMILIAR_PX)].table, shots)
+    contexts = np.array([view.context_px for view in views])
+    trust = np.bincount([_nearest_context(c) for c in contexts], weights, len(CONTEXTS_PX))
+    tables = [view.table for view in views[: len(CONTEXTS_PX)]]
+    familiar, held_familiar = _familiarity(tables, trust, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
     blocked = in_blocks(plots, shots)
@@ -122,7 +123,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
         ),
         held_out,
         estimate(held_out, [c.name for c in plots.classes], METHOD),
-        context,
+        float(weights @ contexts),
     )
 
 
@@ -155,22 +156,41 @@ def _evolve(heads: Voice, graphs: list[Voice], shots: HeldShots) -> Voice:
     return evolved
 
 
-def _familiarity(table: FloatArray, shots: HeldShots) -> tuple[FloatArray, FloatArray]:
+def _nearest_context(context_px: float) -> int:
+    return int(np.abs(np.array(CONTEXTS_PX) - context_px).argmin())
+
+
+def _familiarity(
+    tables: list[FloatArray], trust: npt.NDArray[np.float64], shots: HeldShots
+) -> tuple[FloatArray, FloatArray]:
     """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
 
     It falls with the distance to the nearest shot, in units of the median distance of a shot to
-    the nearest one of another fold, and is a half at `FAR` of them.
+    the nearest one of another fold, and is a half at `FAR` of them. Distances are means over
+    contexts, weighted by the trust that heads won there: where a scene bears no context, what
+    surrounds a pixel makes it no stranger.
+
+    Args:
+        tables: (N, D) of the pixels in each context.
+        trust: Of each context.
+        shots: n of them.
     """
-    at_shots = table[shots.rows]
-    between = euclidean_distances(at_shots)
-    between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
-    held = between.min(axis=1)
-    known = np.isfinite(held)
-    unit = FAR * float(np.median(held[known])) if known.any() else 0.0
-    if unit == 0.0:  # nothing tells how far shots lie apart
-        return np.ones(len(table), np.float32), np.ones(len(held), np.float32)
-    _, nearest = pairwise_distances_argmin_min(table, at_shots)
-    return _falling(nearest / unit), _falling(np.where(known, held, 0.0) / unit)
+    distance, between, heard = np.zeros(len(tables[0])), np.zeros(len(shots.rows)), 0.0
+    for table, weight in zip(tables, trust, strict=True):
+        at_shots = table[shots.rows]
+        apart = euclidean_distances(at_shots)
+        apart[shots.folds[:, None] == shots.folds[None, :]] = np.inf
+        held = apart.min(axis=1)
+        known = np.isfinite(held)
+        unit = float(np.median(held[known])) if known.any() else 0.0
+        if unit > 0.0:  # else nothing tells how far shots lie apart
+            _, nearest = pairwise_distances_argmin_min(table, at_shots)
+            distance += weight * nearest / unit
+            between += weight * np.where(known, held, 0.0) / unit
+            heard += weight
+    if heard == 0.0:
+        return np.ones(len(distance), np.float32), np.ones(len(between), np.float32)
+    return _falling(distance / (heard * FAR)), _falling(between / (heard * FAR))
 
 
 def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
