@@ -177,3 +177,27 @@ def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: 
         plots = plots_of(planted.path, make_shots(frame.geometry, list(names)))
         found.append(learn_teacher(plots, None, CPU).accuracy.oa)
     assert np.mean([oa for oa in found if oa is not None]) < 0.6
+
+
+def test_a_stranger_is_told_in_the_contexts_that_are_trusted() -> None:
+    """Pixel 9 is one only in the second table, pixel 8 in neither."""
+    shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
+    near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
+    far = near + 50.0 * (np.arange(10) == 9)[:, None].astype(np.float32)
+    only = [module._familiarity([near, far], np.array(trust), shots)[0] for trust in np.eye(2)]
+    assert only[0][9] > 0.8 > 0.1 > only[1][9]
+    assert only[0][8] == only[1][8] > 0.9
+    both, held = module._familiarity([near, far], np.array([0.5, 0.5]), shots)
+    assert only[1][9] < both[9] < only[0][9]
+    assert ((held > 0.9) & (held < 1.0)).all()
+
+
+def test_a_context_that_tells_no_distance_between_shots_is_left_out() -> None:
+    shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
+    near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
+    same = np.where(np.arange(10) < 8, 0.0, 5.0).astype(np.float32)[:, None]
+    with_it, _ = module._familiarity([near, same], np.array([0.3, 0.7]), shots)
+    without, _ = module._familiarity([near], np.array([1.0]), shots)
+    np.testing.assert_allclose(with_it, without, rtol=1e-5)
+    nothing, held = module._familiarity([same], np.array([1.0]), shots)
+    assert (nothing == 1.0).all() and (held == 1.0).all()
