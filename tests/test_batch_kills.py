@@ -23,7 +23,8 @@ from hsi_geo.tasks.adapted import save_model
 from hsi_geo.tasks.cluster import local_cluster
 from hsi_geo.tiling import Window
 
-pytestmark = pytest.mark.slow  # each starts a cluster or two
+# Each starts a cluster or two, whose workers take their time to start where other jobs run.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -134,7 +135,7 @@ def scenery(make_scene: MakeScene, tmp_path: Path) -> Iterator[Scenery]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=400)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
