@@ -53,9 +53,9 @@ class Lesson:
     """
 
     target: Target = "teacher"
-    steps: int = 600
-    batch: int = 8
-    learning_rate: float = 3e-3
+    steps: int = 300
+    batch: int = 16
+    learning_rate: float = 4e-3
     head_rate: float = 3.0
     weight_decay: float = 0.01
     noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
