@@ -1,11 +1,13 @@
 """Puts what commands printed into the pages: numbers are never typed.
 
-    python docs/tables.py                    # refresh the pages
-    python docs/tables.py RESULTS.json...    # take over what `hsi-geo benchmark` measured, first
+    python docs/tables.py                             # refresh the pages
+    python docs/tables.py accuracy RESULTS.json...    # first add what `hsi-geo benchmark` measured
+    python docs/tables.py parts RESULTS.json...       # the same for parts of our method
 
 Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is (its last
-line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`. A
-test asks that nothing changes.
+line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv` or
+`parts.csv`: what a part is worth is only told by runs of one and the same code. A test asks that nothing
+changes.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from hsi_geo.tasks.benchmark_tables import pooled
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-RUNS = RESULTS / "accuracy.csv"
 
 #: What is kept of a run.
 KEYS = ("scene", "split", "shots", "method", "seed", "oa", "aa", "kappa", "ece")
@@ -81,8 +82,10 @@ def curve(runs: Runs) -> Rows:
     return rows
 
 
-TABLES: dict[str, Callable[[Runs], Rows]] = {
-    made.__name__: made for made in (compared, blocked, others, parts, ways, curve)
+#: From which file which tables are made.
+TABLES: dict[str, dict[str, Callable[[Runs], Rows]]] = {
+    "accuracy": {made.__name__: made for made in (compared, blocked, others, curve)},
+    "parts": {made.__name__: made for made in (parts, ways)},
 }
 
 
@@ -99,35 +102,44 @@ def _mean(values: Iterable[float]) -> str:
     return f"{100 * sum(shares) / len(shares):.1f}"
 
 
-def read_runs() -> Runs:
-    """The runs that the pages tell of."""
+def read_runs(name: str) -> Runs:
+    """The runs of one file."""
     kinds = {"shots": int, "seed": int} | dict.fromkeys(("oa", "aa", "kappa", "ece"), float)
-    with RUNS.open(encoding="utf-8", newline="") as file:
+    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return [
             {key: kinds.get(key, str)(value) for key, value in row.items()}
             for row in csv.DictReader(file)
         ]
 
 
-def take(paths: Iterable[str]) -> None:
-    """Write the runs of results.json files to `RUNS`."""
-    found = {}
+def take(name: str, paths: Iterable[str]) -> None:
+    """Add the runs of results.json files to a file; they replace earlier ones of the same draw."""
+    found = {tuple(run[key] for key in KEYS[:5]): run for run in read_runs(name)}
     for path in paths:
         for run in json.loads(Path(path).read_text(encoding="utf-8")):
             found[tuple(run[key] for key in KEYS[:5])] = {key: run[key] for key in KEYS}
-    with RUNS.open("w", encoding="utf-8", newline="") as file:
+    with (RESULTS / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, KEYS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(found.values())
 
 
-def filled(page: str, runs: Runs) -> str:
+def made_tables() -> dict[str, str]:
+    """All tables by name, as Markdown."""
+    return {
+        name: _markdown(make(runs))
+        for file, tables in TABLES.items()
+        for runs in (read_runs(file),)
+        for name, make in tables.items()
+    }
+
+
+def filled(page: str, tables: dict[str, str]) -> str:
     """A page with what belongs between its marks."""
 
     def content(found: re.Match[str]) -> str:
         name = found[2]
-        text = _markdown(TABLES[name](runs)) if name in TABLES else _printed(name)
-        return f"{found[1]}\n{text}\n{found[3]}"
+        return f"{found[1]}\n{tables.get(name) or _printed(name)}\n{found[3]}"
 
     return PLACE.sub(content, page)
 
@@ -157,11 +169,11 @@ def pages() -> list[Path]:
 def main() -> None:
     """Refresh all pages."""
     if sys.argv[1:]:
-        take(sys.argv[1:])
-    runs = read_runs()
+        take(sys.argv[1], sys.argv[2:])
+    tables = made_tables()
     for path in pages():
         page = path.read_text(encoding="utf-8")
-        path.write_text(filled(page, runs), encoding="utf-8")
+        path.write_text(filled(page, tables), encoding="utf-8")
 
 
 if __name__ == "__main__":

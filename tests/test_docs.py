@@ -72,11 +72,11 @@ def test_each_page_says_when_not_to_use_it(name: str) -> None:
 
 def test_numbers_in_pages_are_what_commands_printed() -> None:
     """`python docs/tables.py` puts them there; nobody types them."""
-    runs = tables.read_runs()
+    made = tables.made_tables()
     marked = 0
     for path in tables.pages():
         page = path.read_text(encoding="utf-8")
-        assert tables.filled(page, runs) == page, f"{path.name}: run python docs/tables.py"
+        assert tables.filled(page, made) == page, f"{path.name}: run python docs/tables.py"
         marked += len(tables.PLACE.findall(page))
         assert page.count("<!-- result:") == page.count("<!-- end -->")
     assert marked > 8
