@@ -85,11 +85,11 @@ def test_a_discriminant_hears_of_a_held_out_label_only_how_sure_to_be(
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_too_few_shots_a_class_tell_nothing_of_the_spread_within_it(count: int) -> None:
+@pytest.mark.parametrize(("count", "heard"), [(1, 1), (2, 1), (3, 2), (10, 2), (11, 1)])
+def test_discriminants_are_heard_of_some_shots_a_class_not_of_many(count: int, heard: int) -> None:
     shots = in_folds([0, 1, 2] * count)
     table = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
-    assert len(head_voices(View(table, 1.0, 2.0, Sight.FILTER), shots)) == 1
+    assert len(head_voices(View(table, 1.0, 2.0, Sight.FILTER), shots)) == heard
 
 
 @pytest.mark.parametrize("labels", [[0, 1] * 4, [0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])

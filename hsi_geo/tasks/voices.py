@@ -29,8 +29,10 @@ LEAST = 1e-3
 #: Logarithms of the factors that a discriminant's scores may be taken by.
 SCALE_RANGE = (-7.0, 1.0)
 
-#: Shots a class, in the mean, that the spread within classes can be learnt from.
-ENOUGH = 2
+#: Shots a class, in the mean, from which and up to which discriminants are heard: of fewer the spread
+#: within classes is not known; of many polygons' pixels they are likelier than heads that name
+#: more of them right, since their scores are scaled and logistic regression's are not.
+ENOUGH, FEW = 2, 10
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -59,9 +61,9 @@ class Voice:
 def head_voices(view: View, shots: HeldShots) -> list[Voice]:
     """Fit heads to a view: on all shots, and without each fold.
 
-    Logistic regression always. Where pixels are seen with their surroundings a discriminant, too:
-    with a pixel's own noise averaged away, how fields of one class differ can be learnt from the
-    shots of all classes together.
+    Logistic regression always. Where shots are few and pixels are seen with their surroundings a
+    discriminant, too: with a pixel's own noise averaged away, how fields of one class differ can be
+    learnt from the shots of all classes together.
 
     Args:
         view: With N pixels.
@@ -71,7 +73,7 @@ def head_voices(view: View, shots: HeldShots) -> list[Voice]:
         One or two.
     """
     voices = [_logistic(view, shots)]
-    if view.sight is not Sight.ALONE and _spread_is_known(shots):
+    if view.sight is not Sight.ALONE and _discriminants_help(shots):
         voices.append(_discriminant(view, shots))
     return voices
 
@@ -194,11 +196,12 @@ def _everywhere_and_held_out(
     return say(slice(None), np.ones(len(shots.rows), bool)), held_out
 
 
-def _spread_is_known(shots: HeldShots) -> bool:
-    """Whether every fit knows enough shots, and some are held out at all."""
+def _discriminants_help(shots: HeldShots) -> bool:
+    """Whether every fit knows enough shots, some are held out at all, and there are few."""
     folds, counts = np.unique(shots.folds[shots.held], return_counts=True)
-    left = len(shots.rows) - counts
-    return len(folds) > 0 and bool(left.min() >= ENOUGH * len(shots.present))
+    classes, left = len(shots.present), len(shots.rows) - counts
+    enough = len(folds) > 0 and bool(left.min() >= ENOUGH * classes)
+    return enough and len(shots.rows) <= FEW * classes
 
 
 def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
