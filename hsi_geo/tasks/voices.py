@@ -29,9 +29,9 @@ LEAST = 1e-3
 #: Logarithms of the factors that a discriminant's scores may be taken by.
 SCALE_RANGE = (-7.0, 1.0)
 
-#: Shots a class, in the mean, from which and up to which discriminants are heard: of fewer the spread
-#: within classes is not known; of many polygons' pixels they are likelier than heads that name
-#: more of them right, since their scores are scaled and logistic regression's are not.
+#: Pixels of shots a class, in the mean, from which and up to which discriminants are heard: of fewer
+#: the spread within classes is not known; of many polygons' pixels they are likelier than heads
+#: that name more of them right, since their scores are scaled and logistic regression's are not.
 ENOUGH, FEW = 2, 10
 
 FloatArray = npt.NDArray[np.float32]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,12 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from assess_cases import GRID, NAMES, truth, write_class_map, write_reference
+from assess_cases import GRID, NAMES, truth
 
 from hsi_geo import assess
 from hsi_geo.errors import HsiGeoError, MapError, MapNotFoundError, ShotsError
 
 WriteMap = Callable[..., Path]
-
-
-@pytest.fixture
-def write_map(tmp_path: Path) -> WriteMap:
-    """Function that writes a class map, with names beside it."""
-    return partial(write_class_map, tmp_path)
-
-
-@pytest.fixture
-def everywhere(tmp_path: Path) -> Path:
-    """A reference point on every fifth pixel."""
-    return write_reference(tmp_path, np.argwhere(truth() > 0)[::5])
 
 
 Refusal = tuple[type[HsiGeoError], str, Callable[[Path, Path], tuple[Any, ...]], str | None]

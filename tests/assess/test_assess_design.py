@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,31 +10,13 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from assess_cases import GRID, NAMES, damaged, truth, without, write_class_map, write_reference
+from assess_cases import GRID, NAMES, damaged, truth, without
 
 from hsi_geo import assess
 from hsi_geo.errors import MapError, OptionError, ShotsError
 
 WriteMap = Callable[..., Path]
 WritePoints = Callable[..., Path]
-
-
-@pytest.fixture
-def write_map(tmp_path: Path) -> WriteMap:
-    """Function that writes a class map, with names beside it."""
-    return partial(write_class_map, tmp_path)
-
-
-@pytest.fixture
-def write_points(tmp_path: Path) -> WritePoints:
-    """Function that writes the truth at some pixels as points."""
-    return partial(write_reference, tmp_path)
-
-
-@pytest.fixture
-def everywhere(write_points: WritePoints) -> Path:
-    """A reference point on every fifth pixel."""
-    return write_points(np.argwhere(truth() > 0)[::5])
 
 
 def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from assess_cases import NAMES, damaged, truth, write_class_map, write_reference
+from assess_cases import NAMES, damaged, truth
 from click.testing import CliRunner, Result
 from hsi_geo.cli.main import group
 from sklearn.metrics import cohen_kappa_score
@@ -21,24 +20,6 @@ from hsi_geo.io.map_reader import read_map
 
 WriteMap = Callable[..., Path]
 WritePoints = Callable[..., Path]
-
-
-@pytest.fixture
-def write_map(tmp_path: Path) -> WriteMap:
-    """Function that writes a class map, with names beside it."""
-    return partial(write_class_map, tmp_path)
-
-
-@pytest.fixture
-def write_points(tmp_path: Path) -> WritePoints:
-    """Function that writes the truth at some pixels as points."""
-    return partial(write_reference, tmp_path)
-
-
-@pytest.fixture
-def everywhere(write_points: WritePoints) -> Path:
-    """A reference point on every fifth pixel."""
-    return write_points(np.argwhere(truth() > 0)[::5])
 
 
 def run(*args: object) -> Result:
