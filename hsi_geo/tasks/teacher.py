@@ -46,7 +46,7 @@ HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
 
 #: Distance at which a pixel is half like a shot, in units of what lies between shots; and how
 #: steeply it falls there.
-FAR, FALL = 4.0, 4
+FAR, FALL = 3.5, 4
 
 #: Nothing is less familiar than what lies as far off.
 VERY_FAR = 1000.0

@@ -26,12 +26,15 @@ from hsi_geo.tasks.views import Sight, View
 #: Least probability that a voice is held to have given: one shot must not decide alone.
 LEAST = 1e-3
 
-#: Logarithms of the factors that a discriminant's scores may be taken by.
+#: Logarithms of the factors that a head's scores may be taken by.
 SCALE_RANGE = (-7.0, 1.0)
 
+#: Standard deviation, beforehand, of the logarithm of the factor on logistic regression's scores:
+#: it is about as sure as it should be when shots are few, far too sure of many polygons' pixels.
+OWN_SURENESS = 0.25
+
 #: Pixels of shots a class, in the mean, from which and up to which discriminants are heard: of fewer
-#: the spread within classes is not known; of many polygons' pixels they are likelier than heads
-#: that name more of them right, since their scores are scaled and logistic regression's are not.
+#: the spread within classes is not known, of more logistic regression knows as much without them.
 ENOUGH, FEW = 2, 10
 
 FloatArray = npt.NDArray[np.float32]
@@ -136,31 +139,46 @@ def normal(posterior: FloatArray) -> FloatArray:
 
 
 def _logistic(view: View, shots: HeldShots) -> Voice:
-    def name(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
-        head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
-        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
-        return np.asarray(head.predict_proba(view.table[rows]), np.float32)
-
-    return Voice(*_everywhere_and_held_out(name, shots))
+    head = LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3)
+    return _as_sure_as_is_likely(head, view, shots, OWN_SURENESS)
 
 
 def _discriminant(view: View, shots: HeldShots) -> Voice:
-    """Linear discriminant analysis, as sure as held-out shots make likely.
+    """Linear discriminant analysis.
 
     Covariances of a few shots are shrunk by Ledoit and Wolf's rule (2004, doi
-    10.1016/S0047-259X(03)00096-4). Their scores are far too sure, in all classes alike: one factor
-    for all of them is what the shots themselves are asked for.
+    10.1016/S0047-259X(03)00096-4). Their scores are far too sure, in all classes alike: how sure
+    they may be is for the held-out shots alone to say.
     """
-    classes = len(shots.present)
+    equal = np.full(len(shots.present), 1.0 / len(shots.present))
+    head = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
+    with warnings.catch_warnings():  # the covariance of a class of one shot is 0
+        warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
+        return _as_sure_as_is_likely(head, view, shots, np.inf)
+
+
+def _as_sure_as_is_likely(
+    head: LogisticRegression | LinearDiscriminantAnalysis,
+    view: View,
+    shots: HeldShots,
+    spread_of_factor: float,
+) -> Voice:
+    """What a head says after one factor on all its scores that held-out shots make likely.
+
+    Heads that are too sure would else lose to modest ones that name fewer shots right. A held-out
+    shot is told by a factor that was found without its fold.
+
+    Args:
+        head: To be fitted.
+        view: With N pixels.
+        shots: To fit it to.
+        spread_of_factor: See `_likeliest_factor`.
+    """
 
     def score(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
-        equal = np.full(classes, 1.0 / classes)
-        head = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
-        with warnings.catch_warnings():  # the covariance of a class of one shot is 0
-            warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
-            head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
+        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
         scores = head.decision_function(view.table[rows])
-        if classes == 2:  # scikit-learn gives the second's lead
+        if scores.ndim == 1:  # of two classes scikit-learn gives the second's lead
             scores = np.stack([-scores / 2, scores / 2], axis=1)
         return np.asarray(scores, np.float32)
 
@@ -168,18 +186,21 @@ def _discriminant(view: View, shots: HeldShots) -> Voice:
     honest = np.zeros_like(held_out)
     for fold in np.unique(shots.folds[shots.held]):
         own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        factor = _likeliest_factor(held_out[others], shots.labels[others])
+        factor = _likeliest_factor(held_out[others], shots.labels[others], spread_of_factor)
         honest[own] = softmax(held_out[own] * factor, axis=1)
-    factor = _likeliest_factor(held_out[shots.held], shots.labels[shots.held])
+    factor = _likeliest_factor(held_out[shots.held], shots.labels[shots.held], spread_of_factor)
     return Voice(softmax(everywhere * factor, axis=1), honest)
 
 
-def _likeliest_factor(scores: FloatArray, labels: IntArray) -> np.float32:
-    """The factor under which (m, K') scores give (m,) labels the most probability."""
+def _likeliest_factor(scores: FloatArray, labels: IntArray, spread: float) -> np.float32:
+    """The likeliest factor on (m, K') scores, of which (m,) labels are known.
+
+    Beforehand its logarithm is normal around 0 with a standard deviation of ``spread``.
+    """
 
     def unlikeliness(logarithm: float) -> float:
         given = log_softmax(scores * np.exp(logarithm), axis=1)
-        return -float(given[np.arange(len(labels)), labels].sum())
+        return 0.5 * (logarithm / spread) ** 2 - float(given[np.arange(len(labels)), labels].sum())
 
     found = minimize_scalar(unlikeliness, bounds=SCALE_RANGE, method="bounded")
     return np.float32(np.exp(found.x))
