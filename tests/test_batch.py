@@ -204,6 +204,31 @@ def test_map_of_another_making_is_left_alone(
     assert map_tiles(tiles[:2], overwrite=True).count("mapped") == 2
 
 
+@pytest.mark.parametrize("name", ["0_0.json", "0_0.qml", "0_0_confidence.tif"])
+def test_a_file_of_that_name_is_left_alone(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "maps").mkdir()
+    mine = tmp_path / "maps" / name
+    mine.write_text("mine")
+    result = map_tiles(tiles[:2], confidence=True)
+    assert list(states(result).values()) == ["failed", "mapped"]
+    assert mine.read_text() == "mine"
+    assert f"'{mine}' is already there" in next(iter(result.outcomes.values())).error
+
+
+def test_an_option_more_replaces_nothing_that_others_made(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path
+) -> None:
+    map_tiles(tiles[:1])
+    mine = tmp_path / "maps" / "0_0_confidence.tif"
+    mine.write_text("mine")
+    assert map_tiles(tiles[:1], confidence=True).count("failed") == 1
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    assert map_tiles(tiles[:1], confidence=True).count("mapped") == 1
+
+
 def test_only_what_a_batch_made_goes_with_its_map(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:

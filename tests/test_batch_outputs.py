@@ -9,6 +9,7 @@ from typing import Any
 import pystac
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from batch_cases import Run, cut, ids_in
 from builders import snapshot
@@ -132,3 +133,18 @@ def test_tiles_are_never_replaced(tiles: list[Path], model: Path, scheduler: str
     with pytest.raises(OptionError, match="would replace what it is made from"):
         batch(tiles, model, tiles[0].parent, scheduler=scheduler, overwrite=True)
     assert snapshot(tiles[0].parent) == before
+
+
+@pytest.mark.parametrize("name", ["index.vrt", "index_epsg_32633.vrt"])
+def test_the_list_of_tiles_is_never_replaced(
+    tiles: list[Path], model: Path, scheduler: str, tmp_path: Path, name: str
+) -> None:
+    mosaic = tmp_path / "maps" / name
+    mosaic.parent.mkdir()
+    rasterio.shutil.copy(tiles[0], mosaic, driver="VRT")
+    before = snapshot(mosaic.parent)
+    with pytest.raises(OptionError, match="would replace what it is made from"):
+        batch(mosaic, model, mosaic.parent, scheduler=scheduler, overwrite=True)
+    assert snapshot(mosaic.parent) == before
+    elsewhere = mosaic.rename(tmp_path / name)
+    assert batch(elsewhere, model, mosaic.parent, scheduler=scheduler).count("mapped") == 1

@@ -79,13 +79,13 @@ class MapPaths:
 
     @property
     def all(self) -> list[Path]:
-        """Every file, the map last: when it is there, the others are too."""
+        """Every file: the record first, which tells whose the others are, and the map last."""
         optional = (self.confidence, self.probabilities, self.report)
         return [
+            self.record,
             *(path for path in optional if path is not None),
             self.aux,
             self.style,
-            self.record,
             self.classes,
         ]
 

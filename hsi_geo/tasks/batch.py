@@ -143,10 +143,10 @@ def batch(
         device,
         threads,
     )
-    given = [tiles] if isinstance(tiles, str | os.PathLike) else tiles
+    given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
     listed = list_tiles(given, reporter.warning)
     folder = Path(out).absolute()
-    paths = place_maps(listed, folder, settings.options)
+    paths = place_maps(listed, given, folder, settings.options)
     make_folder(folder)
     cluster: AbstractContextManager[Client]
     if scheduler is not None:

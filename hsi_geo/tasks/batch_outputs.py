@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,22 @@ class ClassArea:
     hectares: float | None
 
 
-def place_maps(listed: Sequence[ListedTile], folder: Path, options: MapOptions) -> list[MapPaths]:
+def place_maps(
+    listed: Sequence[ListedTile],
+    given: Iterable[str | os.PathLike[str]],
+    folder: Path,
+    options: MapOptions,
+) -> list[MapPaths]:
     """Where maps go.
 
+    Args:
+        listed: The tiles.
+        given: What they were listed from.
+        folder: For the maps and what shows them as one.
+        options: Tell which files each map has.
+
     Raises:
-        OptionError: If one would replace a tile, or another one.
+        OptionError: If an output would replace a tile, what tiles were listed from, or another one.
     """
     names = map_names([tile.path for tile in listed], RESERVED.__contains__)
     found = [
@@ -82,8 +94,16 @@ def place_maps(listed: Sequence[ListedTile], folder: Path, options: MapOptions) 
             f"two tiles would have the file '{twice.name}'",
             hint="rename one of them, or map them in two batches",
         )
-    keep_apart(finals, [tile.path for tile in listed])
+    read = [Path(path).absolute() for path in (*(tile.path for tile in listed), *given)]
+    overviews = [path for path in read if path.parent == folder and _is_overview(path)]
+    keep_apart([*finals, *overviews], read)
     return found
+
+
+def _is_overview(path: Path) -> bool:
+    """Whether `write_overview` or `write_log` may give a file this name."""
+    index = path.suffix == ".vrt" and f"{path.stem}_".startswith(f"{INDEX}_")
+    return index or path.name in (LOG, ITEMS)
 
 
 def area_jobs(maps: Sequence[MappedTile]) -> list[tuple[PlacedMap, list[PlacedMap]]]:

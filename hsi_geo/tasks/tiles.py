@@ -125,7 +125,8 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     """Map a tile; what stops it is told as its outcome, not raised.
 
     The map is there with its record, or it is not there: an earlier one goes before the new files
-    get their names, and the map gets its name last.
+    get their names; the record gets its name first, so that what a killed batch left is known as
+    a batch's, and the map last.
     """
     started = time.monotonic()
     paths = job.paths
@@ -133,11 +134,8 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         standing = standing_job(paths)
         if standing == job.hashes["job"] and not settings.options.overwrite:
             return Outcome(UNCHANGED)  # a worker was lost after it had finished
-        if paths.classes.exists() and standing is None and not settings.options.overwrite:
-            raise OutputExistsError(
-                f"output '{paths.classes}' is already there and no batch made it",
-                hint="choose another folder, or give --overwrite",
-            )
+        if not settings.options.overwrite:
+            _keep_what_others_made(paths)
         name = paths.classes.stem
         sweep(paths.classes.parent, [name])
         with staged(paths.all, overwrite=True, name=name) as where:
@@ -147,6 +145,17 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error))
     return Outcome(MAPPED, time.monotonic() - started)
+
+
+def _keep_what_others_made(paths: MapPaths) -> None:
+    standing = _standing(paths)
+    own = [] if standing is None else standing[1].all
+    for path in reversed(paths.all):
+        if path not in own and path.exists():
+            raise OutputExistsError(
+                f"output '{path}' is already there and no batch made it",
+                hint="choose another folder, or give --overwrite",
+            )
 
 
 def _remove_stale(paths: MapPaths, overwrite: bool) -> None:
