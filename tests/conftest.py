@@ -170,7 +170,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     from hsi_geo.tasks.daft import Lesson
 
     small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-    lesson = Lesson(steps=60, batch=12, learning_rate=5e-3)
+    lesson = Lesson(steps=60, batch=12)
     recipe = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")

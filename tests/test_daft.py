@@ -38,7 +38,7 @@ Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
 
 #: Enough to learn the planted scene.
-LONG = Lesson(steps=60, batch=12, learning_rate=5e-3)
+LONG = Lesson(steps=60, batch=12)
 
 
 def short(**options: Any) -> Lesson:
@@ -63,7 +63,7 @@ def test_the_planted_scene_is_learnt(
     plots: Plots, planted: Planted, target: Target, recorder: Recorder
 ) -> None:
     teacher = learn_teacher(plots, None, CPU)
-    lesson = Lesson(target, steps=60, batch=12, learning_rate=5e-3, momentum=0.8)
+    lesson = Lesson(target, steps=60, batch=12, momentum=0.8)
     with seeded(1):
         classifier = fine_tune(
             fresh(), plots, teacher, lesson, CPU, np.random.default_rng(1), recorder

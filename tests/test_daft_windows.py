@@ -129,5 +129,5 @@ def test_a_scene_smaller_than_a_window(
     assert (batch.valid.sum(dim=(1, 2)) == 30).all()
     if target == "teacher":
         assert ((batch.target.sum(dim=1) > 0.99) == batch.valid).all()
-    lesson = Lesson(target, steps=40, batch=8, learning_rate=5e-3, momentum=0.5)
+    lesson = Lesson(target, steps=40, batch=8, momentum=0.5)
     assert agreement(taught(plots, teacher, lesson), plots, scene) > 0.7

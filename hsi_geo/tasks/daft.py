@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.classifier import Classifier, band_map
+from hsi_geo.models.muon import Muon
 from hsi_geo.models.s2former import BandMap
 from hsi_geo.models.turning import Turn
 from hsi_geo.progress import Reporter
@@ -41,8 +42,10 @@ class Lesson:
             moving average of itself ("ema", mean teacher).
         steps: Updates.
         batch: Windows in an update.
-        learning_rate: Its peak; it rises for a seventh of the steps, then falls.
-        head_rate: The head's learning rate, in units of it.
+        learning_rate: Of the backbone's matrices, by Muon. This is its peak; all rates rise for a
+            seventh of the steps, then fall.
+        other_rate: Of what else the backbone has, by AdamW.
+        head_rate: Of the head, by AdamW.
         weight_decay: On matrices only.
         noise: Standard deviations of the noise on pixel tokens, in units of their own, by level:
             the first goes with the teacher's last posterior, the last with its first.
@@ -53,10 +56,11 @@ class Lesson:
     """
 
     target: Target = "teacher"
-    steps: int = 300
+    steps: int = 200
     batch: int = 16
-    learning_rate: float = 4e-3
-    head_rate: float = 3.0
+    learning_rate: float = 2e-2
+    other_rate: float = 4e-3
+    head_rate: float = 1.2e-2
     weight_decay: float = 0.01
     noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
     light: float = 0.1
@@ -95,11 +99,8 @@ def fine_tune(
     bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
     windows = _Windows(plots, teacher, classifier.backbone.config.window_px, lesson, generator)
     follower = copy.deepcopy(classifier) if lesson.target == "ema" else None
-    optimiser = _optimiser(classifier, lesson)
-    rates = [group["lr"] for group in optimiser.param_groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=lesson.steps, pct_start=0.15
-    )
+    optimisers = _optimisers(classifier, lesson)
+    schedules = [_schedule(optimiser, lesson.steps) for optimiser in optimisers]
     for step in range(lesson.steps):
         batch = windows.draw().to(device)
         logits = _through_noise(classifier, batch, bands, lesson.light)
@@ -113,11 +114,12 @@ def fine_tune(
                 f"adaptation failed: the loss of step {step + 1} is not a number",
                 hint="look at the scene's values with hsi-geo info",
             )
-        optimiser.zero_grad()
+        classifier.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
+        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+            optimiser.step()
+            schedule.step()
         if follower is not None:
             _follow(follower, classifier, lesson.momentum)
         reporter.progress("adapt", step + 1, lesson.steps)
@@ -269,17 +271,24 @@ def _follow(follower: nn.Module, leader: nn.Module, momentum: float) -> None:
             mine.lerp_(theirs, 1.0 - momentum)
 
 
-def _optimiser(classifier: Classifier, lesson: Lesson) -> torch.optim.Optimizer:
-    """AdamW; only what multiplies is decayed, not biases and norms."""
+def _optimisers(classifier: Classifier, lesson: Lesson) -> list[torch.optim.Optimizer]:
+    """Muon for the backbone's matrices, AdamW for the rest; only what multiplies is decayed."""
     backbone = list(classifier.backbone.parameters())
-    rate, decay = lesson.learning_rate, lesson.weight_decay
-    groups = [
-        {"params": [p for p in backbone if p.ndim >= 2], "lr": rate, "weight_decay": decay},
-        {"params": [p for p in backbone if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
-        {
-            "params": list(classifier.head.parameters()),
-            "lr": rate * lesson.head_rate,
-            "weight_decay": decay,
-        },
+    matrices = [p for p in backbone if p.ndim == 2]
+    others = [p for p in backbone if p.ndim != 2]
+    head = list(classifier.head.parameters())
+    decay = lesson.weight_decay
+    return [
+        Muon(matrices, lesson.learning_rate, weight_decay=decay),
+        torch.optim.AdamW(
+            [
+                {"params": others, "lr": lesson.other_rate, "weight_decay": 0.0},
+                {"params": head, "lr": lesson.head_rate, "weight_decay": decay},
+            ]
+        ),
     ]
-    return torch.optim.AdamW(groups)
+
+
+def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    rates = [group["lr"] for group in optimiser.param_groups]
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.15)

@@ -32,7 +32,7 @@ from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import adapt
 from hsi_geo.tasks.daft import Lesson
 small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-lesson = Lesson(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12, learning_rate=5e-3)
+lesson = Lesson(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
 adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
