@@ -56,7 +56,7 @@ class Lesson:
     """
 
     target: Target = "teacher"
-    steps: int = 200
+    steps: int = 150
     batch: int = 16
     learning_rate: float = 2e-2
     other_rate: float = 4e-3
