@@ -2,7 +2,8 @@
 
 After K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); step sizes
 after Liu et al. (arXiv 2502.16982). torch has one as well, which works matrix by matrix and in
-bfloat16, as suits GPUs: without one it took a lesson 2.4 times as long as this.
+bfloat16, as suits GPUs: on a CPU a lesson took 1.7 times as long with it as with AdamW in a trial, with
+this 1.1 times.
 """
 
 from __future__ import annotations

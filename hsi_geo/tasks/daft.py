@@ -46,7 +46,7 @@ class Lesson:
             seventh of the steps, then fall.
         other_rate: Of what else the backbone has, by AdamW.
         head_rate: Of the head, by AdamW.
-        weight_decay: On matrices only.
+        weight_decay: Of the backbone's matrices and of the head.
         noise: Standard deviations of the noise on pixel tokens, in units of their own, by level:
             the first goes with the teacher's last posterior, the last with its first.
         light: Standard deviation of the factor on a window's values, at noise 1: on other tiles
@@ -272,7 +272,7 @@ def _follow(follower: nn.Module, leader: nn.Module, momentum: float) -> None:
 
 
 def _optimisers(classifier: Classifier, lesson: Lesson) -> list[torch.optim.Optimizer]:
-    """Muon for the backbone's matrices, AdamW for the rest; only what multiplies is decayed."""
+    """Muon for the backbone's matrices, AdamW for the rest; only matrices and the head are decayed."""
     backbone = list(classifier.backbone.parameters())
     matrices = [p for p in backbone if p.ndim == 2]
     others = [p for p in backbone if p.ndim != 2]

@@ -153,7 +153,7 @@ def _keep_what_others_made(paths: MapPaths) -> None:
     for path in reversed(paths.all):
         if path not in own and path.exists():
             raise OutputExistsError(
-                f"output '{path}' is already there and no batch made it",
+                f"output '{path}' is already there and no record tells that a batch made it",
                 hint="choose another folder, or give --overwrite",
             )
 
