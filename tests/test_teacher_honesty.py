@@ -39,7 +39,8 @@ def discriminant(table: FloatArray, shots: Any) -> Voice:
 
 
 def graphs(table: FloatArray, shots: Any) -> Voice:
-    return list(graph_voices(walk_over_nearest(table), shots, STOPS))[-1]
+    *_, (last,) = graph_voices(walk_over_nearest(table), [shots], STOPS)
+    return last
 
 
 @pytest.fixture

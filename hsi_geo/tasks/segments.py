@@ -13,11 +13,9 @@ from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import ward_tree
-from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import grid_to_graph
 
-#: Principal components that pixels are compared by: more is noise to a squared distance.
-COMPARED = 20
+from hsi_geo.tasks.likeness import compared
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -40,13 +38,11 @@ def segment(
     Returns:
         For each size the (N,) segment of each pixel, counted from 0.
     """
-    components = PCA(min(COMPARED, *table.shape), random_state=0)
-    with np.errstate(invalid="ignore"):  # shares of the variance, if there is none
-        compared = components.fit_transform(table)
+    likeness = compared(table)
     found = [np.empty(len(table), np.int64) for _ in sizes_px]
     counts = [0] * len(sizes_px)
     for rows, mask in _islands(inside):
-        children = _joined(compared[rows], mask)
+        children = _joined(likeness[rows], mask)
         for number, size in enumerate(sizes_px):
             own = _cut(children, len(rows), max(1, round(len(rows) / size)))
             found[number][rows] = counts[number] + own

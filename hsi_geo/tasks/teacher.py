@@ -11,6 +11,7 @@ Letters for shapes: N pixels of all plots, n shots among them, K classes of the 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from itertools import chain
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
-from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
@@ -98,21 +99,19 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
         The teacher.
     """
     shots = shots_of(plots)
+    blocked = in_blocks(plots, shots)
+    ways = [shots] if np.array_equal(blocked.folds, shots.folds) else [shots, blocked]
     views = views_of(plots, encoder, device)
-    walks = [walk_over_nearest(table) for table in compared_tables(views, plots.places_px)]
-    steps, weights = _deliberate(views, walks, shots)
+    told = _tell_graphs(views, plots.places_px, ways)
+    steps, weights = _deliberate(views, told[0], shots)
     contexts = np.array([view.context_px for view in views])
     trust = np.bincount([_nearest_context(c) for c in contexts], weights, len(CONTEXTS_PX))
     tables = [view.table for view in views[: len(CONTEXTS_PX)]]
     familiar, held_familiar = _familiarity(tables, trust, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
-    blocked = in_blocks(plots, shots)
-    if not np.array_equal(blocked.folds, shots.folds):
-        # Only the estimate: what heads and graphs are trusted with needs every shot it can get.
-        blocked_steps, _ = _deliberate(views, walks, blocked)
-    else:
-        blocked_steps = steps
+    # Only for the estimate: what heads and graphs are trusted with needs every shot it can get.
+    blocked_steps = steps if len(ways) == 1 else _deliberate_shots(views, told[1], blocked)
     shares = np.zeros(len(plots.classes))
     shares[shots.present] = posteriors[-1].mean(axis=0)
     held_out = held_out_of(blocked, blocked_steps[-1].held_out.argmax(axis=1), shares)
@@ -127,19 +126,41 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     )
 
 
+def _tell_graphs(
+    views: list[View], places_px: npt.NDArray[np.float64], ways: list[HeldShots]
+) -> list[list[list[Voice]]]:
+    """What each graph tells, by way to hold shots out and by stop."""
+    graphs = [
+        list(graph_voices(walk_over_nearest(table), ways, STOPS))
+        for table in compared_tables(views, places_px)
+    ]
+    stops, numbers = range(len(STOPS)), range(len(ways))
+    return [[[graph[stop][way] for graph in graphs] for stop in stops] for way in numbers]
+
+
 def _deliberate(
-    views: list[View], walks: list[csr_array], shots: HeldShots
+    views: list[View], told: list[list[Voice]], shots: HeldShots
 ) -> tuple[list[Voice], npt.NDArray[np.float64]]:
     """The trajectory from the heads' own posterior to the most evolved one; the views' weights."""
-    with threadpool_limits(1, user_api="blas"):  # threads wait longer for each other than they work
+    # Threads wait longer for each other than they work, and checks take a third of a small fit.
+    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with threadpool_limits(1, user_api="blas"), unchecked:
         said = [head_voices(view, shots) for view in views]
     view_of = np.repeat(np.arange(len(views)), [len(voices) for voices in said])
     beforehand = _beforehand(views)[view_of] / np.bincount(view_of)[view_of]
     heads, weights = mix(list(chain(*said)), shots, HEADS_SHARPNESS, beforehand)
-    reached = [list(graph_voices(walk, shots, STOPS)) for walk in walks]
-    steps = [heads]
-    steps += [_evolve(heads, list(graphs), shots) for graphs in zip(*reached, strict=True)]
+    steps = [heads, *(_evolve(heads, graphs, shots) for graphs in told)]
     return steps, np.bincount(view_of, weights)
+
+
+def _deliberate_shots(views: list[View], told: list[list[Voice]], shots: HeldShots) -> list[Voice]:
+    """The same trajectory of the shots' pixels alone, where no other pixel is asked about."""
+    steps, _ = _deliberate(
+        [view.at(shots.rows) for view in views],
+        [[graph.at(shots.rows) for graph in graphs] for graphs in told],
+        dataclasses.replace(shots, rows=np.arange(len(shots.rows))),
+    )
+    return steps
 
 
 def _beforehand(views: list[View]) -> npt.NDArray[np.float64]:

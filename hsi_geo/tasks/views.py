@@ -9,7 +9,7 @@ Letters for shapes: N pixels of all plots, C bands, D numbers of a pixel.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from hsi_geo.errors import SceneError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.features import sliding_encoder
+from hsi_geo.tasks.likeness import compared
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.segments import means, segment
 
@@ -37,6 +38,7 @@ COMPONENTS = 120
 SIZE = 60.0
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 
 
 class Sight(Enum):
@@ -62,6 +64,10 @@ class View:
     strength: float
     context_px: float
     sight: Sight
+
+    def at(self, rows: IntArray) -> View:
+        """The view of some pixels only."""
+        return replace(self, table=self.table[rows])
 
 
 def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> list[View]:
@@ -136,9 +142,9 @@ def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> It
         (by_context[1.0].table, 0.02),
         (views[-1].table, 0.0),
     ):
-        unit = table / np.sqrt(_mean_square(table))
-        parts = [unit, place * places_px] if place else [unit]
-        yield np.concatenate(parts, axis=1).astype(np.float32)
+        likeness = compared(table / np.float32(np.sqrt(_mean_square(table))))
+        near = (place * places_px).astype(np.float32)
+        yield np.concatenate([likeness, near], axis=1) if place else likeness
 
 
 def _whitened(plots: Plots, image: FloatArray) -> FloatArray:

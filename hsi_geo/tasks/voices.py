@@ -53,6 +53,10 @@ class Voice:
     everywhere: FloatArray
     held_out: FloatArray
 
+    def at(self, rows: IntArray) -> Voice:
+        """What is said of some pixels only."""
+        return Voice(self.everywhere[rows], self.held_out)
+
     def times(self, other: Voice, power: float) -> Voice:
         """Product of experts."""
         return Voice(
@@ -81,22 +85,39 @@ def head_voices(view: View, shots: HeldShots) -> list[Voice]:
     return voices
 
 
-def graph_voices(walk: csr_array, shots: HeldShots, stops: Sequence[int]) -> Iterator[Voice]:
-    """What walks over a graph tell, after each of some numbers of steps."""
-    classes = len(shots.present)
-    folds = np.unique(shots.folds)
-    # A walk for each class and fold: what all but one fold tell is a sum of columns.
-    starts = np.zeros((walk.shape[0], len(folds), classes), np.float32)
-    starts[shots.rows, np.searchsorted(folds, shots.folds), shots.labels] = 1.0
-    for flat in spread(walk, starts.reshape(len(starts), -1), stops):
-        reached = flat.reshape(starts.shape)
-        everything = reached.sum(axis=1)
-        held_out = np.zeros((len(shots.rows), classes), np.float32)
-        for number, fold in enumerate(folds):
-            if fold >= 0:
-                test = shots.folds == fold
-                held_out[test] = evidence(everything - reached[:, number])[shots.rows[test]]
-        yield Voice(evidence(everything), held_out)
+def graph_voices(
+    walk: csr_array, ways: Sequence[HeldShots], stops: Sequence[int]
+) -> Iterator[list[Voice]]:
+    """What walks over a graph tell, after each of some numbers of steps.
+
+    Args:
+        walk: (N, N) one step, see `walk_over_nearest`.
+        ways: The same shots, held out in other folds.
+        stops: Increasing numbers of steps.
+
+    Yields:
+        A voice for each of the ways.
+    """
+    # One walk for all shots of a class that no way tells apart: whatever a fold leaves is a sum.
+    kinds = np.stack([ways[0].labels, *(shots.folds for shots in ways)])
+    walks, walk_of = np.unique(kinds, axis=1, return_inverse=True)
+    starts = np.zeros((walk.shape[0], walks.shape[1]), np.float32)
+    starts[ways[0].rows, walk_of] = 1.0
+    for reached in spread(walk, starts, stops):
+        yield [
+            _told(reached, walks[0], walked, shots)
+            for walked, shots in zip(walks[1:], ways, strict=True)
+        ]
+
+
+def _told(reached: FloatArray, classes: IntArray, folds: IntArray, shots: HeldShots) -> Voice:
+    """What (N, W) walks of W classes and folds tell."""
+    to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
+    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
+    for fold in np.unique(shots.folds[shots.held]):
+        test, left = shots.folds == fold, folds != fold
+        held_out[test] = evidence(reached[:, left] @ to_class[left])[shots.rows[test]]
+    return Voice(evidence(reached @ to_class), held_out)
 
 
 def mix(
