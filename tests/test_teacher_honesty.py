@@ -70,6 +70,37 @@ def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[FloatArray, Any]) -
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
 
 
+def test_a_graph_tells_of_each_way_to_hold_shots_out_as_of_that_alone(
+    heard: tuple[FloatArray, Any],
+) -> None:
+    table, shots = heard
+    walk = walk_over_nearest(table)
+    turned = dataclasses.replace(shots, folds=(shots.folds + shots.labels) % 3 - 1)
+    for both, *alone in zip(
+        graph_voices(walk, [shots, turned], STOPS),
+        *(graph_voices(walk, [way], STOPS) for way in (shots, turned)),
+        strict=True,
+    ):
+        for together, (own,) in zip(both, alone, strict=True):
+            np.testing.assert_allclose(together.everywhere, own.everywhere, atol=1e-5)
+            np.testing.assert_allclose(together.held_out, own.held_out, atol=1e-5)
+    assert np.abs(both[0].held_out - both[1].held_out).max() > 1e-2
+
+
+def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
+    planted: Planted, tmp_path: Path
+) -> None:
+    plots = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
+    shots, views = folding.shots_of(plots), views_of(plots, None, CPU)
+    (told,) = module._tell_graphs(views, plots.places_px, [shots])
+    everywhere, _ = module._deliberate(views, told, shots)
+    alone = module._deliberate_shots(views, told, shots)
+    for wide, narrow in zip(everywhere, alone, strict=True):
+        assert len(narrow.everywhere) == len(shots.rows) < len(wide.everywhere)
+        np.testing.assert_allclose(narrow.everywhere, wide.everywhere[shots.rows], atol=1e-4)
+        np.testing.assert_allclose(narrow.held_out, wide.held_out, atol=1e-5)
+
+
 @pytest.mark.parametrize("hear", [heads, discriminant])
 def test_a_head_hears_of_a_held_out_label_only_how_sure_to_be(
     heard: tuple[FloatArray, Any], hear: Hear
