@@ -68,8 +68,8 @@ def drop_foreign_variables() -> None:
 def yield_when_waiting() -> None:
     """Let torch's threads soon sleep while they wait for each other; call before torch is imported.
 
-    Threads that spin are many times slower on a busy machine, threads that never do are woken
-    thousands of times a second: a lone adaptation then takes a seventh longer.
+    Threads that spin for long are many times slower on a busy machine, threads that never do are
+    slower on an idle one, where the wait is shorter than to be woken.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"

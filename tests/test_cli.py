@@ -20,6 +20,8 @@ from builders import run, snapshot
 from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
+from hsi_geo.environment import yield_when_waiting
+
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
@@ -315,8 +317,6 @@ def test_stopping_leaves_no_file(
 
 
 def test_threads_soon_sleep_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hsi_geo.environment import yield_when_waiting
-
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     for told, set_to in (
         ({}, ("passive", "1000")),

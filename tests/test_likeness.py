@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
@@ -18,13 +17,12 @@ def test_distances_stay_where_nothing_is_dropped(seed: int, count: int, numbers:
     np.testing.assert_allclose(pdist(compared(table)), pdist(table), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("noise", [0.5, 1.0])
-def test_neighbours_are_more_often_of_one_kind(noise: float) -> None:
+def test_neighbours_are_more_often_of_one_kind() -> None:
     """Six kinds of pixels that differ in five directions of 150, under noise in all of them."""
     generator = np.random.default_rng(7)
     kinds = np.repeat(np.arange(6), 70)
     clean = generator.normal(size=(6, 5)) @ generator.normal(size=(5, 150)) / 5.0
-    table = (clean[kinds] + noise * generator.normal(size=(420, 150))).astype(np.float32)
+    table = (clean[kinds] + generator.normal(size=(420, 150))).astype(np.float32)
 
     def of_one_kind(numbers: np.ndarray) -> float:
         apart = ((numbers[:, None] - numbers[None]) ** 2).sum(axis=2)
@@ -32,9 +30,7 @@ def test_neighbours_are_more_often_of_one_kind(noise: float) -> None:
         return float((kinds[nearest] == kinds[:, None]).mean())
 
     assert compared(table).shape == (420, COMPARED)
-    assert of_one_kind(compared(table)) >= of_one_kind(table)
-    if noise == 1.0:
-        assert of_one_kind(compared(table)) > of_one_kind(table) + 0.03
+    assert of_one_kind(compared(table)) > of_one_kind(table) + 0.03
 
 
 def test_pixels_all_alike() -> None:

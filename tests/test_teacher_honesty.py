@@ -70,12 +70,13 @@ def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[FloatArray, Any]) -
         assert np.abs(after.everywhere - before.everywhere).max() > 1e-2
 
 
-def test_a_graph_tells_of_each_way_to_hold_shots_out_as_of_that_alone(
-    heard: tuple[FloatArray, Any],
-) -> None:
-    table, shots = heard
+@pytest.mark.parametrize("count", [4, 40])
+def test_a_graph_tells_of_each_way_to_hold_shots_out_as_of_that_alone(count: int) -> None:
+    """Of many shots as well, where ways share no walks."""
+    shots = in_folds([0, 1, 2] * count)
+    table = np.random.default_rng(3).normal(size=(150, 5)).astype(np.float32)
     walk = walk_over_nearest(table)
-    turned = dataclasses.replace(shots, folds=(shots.folds + shots.labels) % 3 - 1)
+    turned = dataclasses.replace(shots, folds=np.arange(3 * count) // 5 % 4 - 1)
     for both, *alone in zip(
         graph_voices(walk, [shots, turned], STOPS),
         *(graph_voices(walk, [way], STOPS) for way in (shots, turned)),

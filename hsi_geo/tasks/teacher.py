@@ -11,8 +11,7 @@ Letters for shapes: N pixels of all plots, n shots among them, K classes of the 
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -158,7 +157,7 @@ def _deliberate_shots(views: list[View], told: list[list[Voice]], shots: HeldSho
     steps, _ = _deliberate(
         [view.at(shots.rows) for view in views],
         [[graph.at(shots.rows) for graph in graphs] for graphs in told],
-        dataclasses.replace(shots, rows=np.arange(len(shots.rows))),
+        replace(shots, rows=np.arange(len(shots.rows))),
     )
     return steps
 

@@ -101,6 +101,11 @@ def graph_voices(
     # One walk for all shots of a class that no way tells apart: whatever a fold leaves is a sum.
     kinds = np.stack([ways[0].labels, *(shots.folds for shots in ways)])
     walks, walk_of = np.unique(kinds, axis=1, return_inverse=True)
+    if walks.shape[1] > sum(len(set(zip(w.labels, w.folds, strict=True))) for w in ways):
+        # So many shots that each way by itself needs fewer.
+        apart = (graph_voices(walk, [way], stops) for way in ways)
+        yield from ([voice for (voice,) in found] for found in zip(*apart, strict=True))
+        return
     starts = np.zeros((walk.shape[0], walks.shape[1]), np.float32)
     starts[ways[0].rows, walk_of] = 1.0
     for reached in spread(walk, starts, stops):
