@@ -4,8 +4,9 @@
 
 The simulated fields are cut in two. Printed is the overall accuracy in the western and in the eastern
 half, five shots a class, of models that were adapted to different halves with shots in different halves,
-and of the classical recipes on the same shots; last of the scene's best classical recipe fitted to all
-labels of the western half, which no choice of shots there can beat by much. About three minutes a seed.
+and of the classical recipes on the same shots. What no choice of shots in the west can beat by much is
+told last: the scene's best classical recipe fitted to all labels of the western half, and the best in the
+east of all heads that the teacher listens to, fitted to the same. About three minutes a seed, and three more.
 """
 
 import sys
@@ -15,19 +16,28 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+import torch
 import xarray as xr
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import adapt, predict
 from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.scene import open_scenes
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adapt import DEFAULT_WEIGHTS
 from hsi_geo.tasks.adapted import AdaptedModel
 from hsi_geo.tasks.baselines import BASELINES, Pixels
+from hsi_geo.tasks.plots import cut_plots
 from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
+from hsi_geo.tasks.views import View, views_of
+from hsi_geo.tasks.weights import load_weights
 
 SHOTS, BEST = 5, "noise-60-g1"
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Halves = tuple[float, float]
 
 
@@ -41,7 +51,8 @@ def main() -> None:
         west, east = np.mean([one[row] for one in found], axis=0)
         known = "-" if np.isnan(west) else f"{west:.1f}"  # all labels of the west were taken
         print(f"| {row[0]} | {row[1]} | {known} | {east:.1f} |")
-    print(f"\n{len(seeds)} seeds; noise-60-g1 is fitted to all labels of the west.")
+    print(f"| best of all heads, by hindsight | west | - | {best_head(fields):.1f} |")
+    print(f"\n{len(seeds)} seeds; the last two are fitted to all labels of the west.")
 
 
 def of_seed(fields: BenchmarkScene, seed: int) -> dict[tuple[str, str], Halves]:
@@ -69,6 +80,42 @@ def of_seed(fields: BenchmarkScene, seed: int) -> dict[tuple[str, str], Halves]:
             order[given.argmax(axis=1)].reshape(labels.shape), labels, drawn
         )
     return found
+
+
+def best_head(fields: BenchmarkScene) -> float:
+    """Per cent of the east that the best of the teacher's heads names after all labels of the west."""
+    scene, labels = fields.scene, fields.labels
+    plots = cut_plots(
+        open_scenes(scene),
+        shots_at(scene, labels, np.flatnonzero(labels)),
+        budget_px=labels.size,
+        all_touched=False,
+        seed=0,
+        reporter=SilentReporter(),
+    )
+    views = views_of(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
+    known = plots.labels >= 0
+    in_west = plots.places_px[:, 1] < labels.shape[1] // 2
+    return max(
+        named_right(head, view, plots.labels, known & in_west, known & ~in_west)
+        for view in views
+        for head in (
+            LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3),
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+        )
+    )
+
+
+def named_right(
+    head: LogisticRegression | LinearDiscriminantAnalysis,
+    view: View,
+    labels: IntArray,
+    fitted: BoolArray,
+    test: BoolArray,
+) -> float:
+    """Per cent of the test pixels that a head names right, seen in one view."""
+    head.fit(view.table[fitted], labels[fitted])
+    return 100 * float(head.score(view.table[test], labels[test]))
 
 
 def mapped(scene: xr.DataArray, model: AdaptedModel) -> IntArray:
