@@ -101,6 +101,17 @@ def test_joins_weigh_what_the_formula_says() -> None:
     )
 
 
+@pytest.mark.parametrize("falls_by", [1.0, 0.2], ids=["all alike", "few count"])
+def test_the_nearest_are_joined_whatever_way_they_are_found(falls_by: float) -> None:
+    spreads = falls_by ** np.arange(12)
+    cloud = (np.random.default_rng(4).normal(size=(70, 12)) * spreads).astype(np.float32)
+    apart = np.linalg.norm(cloud[:, None].astype(np.float64) - cloud[None], axis=2)
+    nearest = apart.argsort(axis=1)[:, 1:6]
+    joined = np.zeros((70, 70), bool)
+    np.put_along_axis(joined, nearest, True, axis=1)
+    np.testing.assert_array_equal(dense(walk_over_nearest(cloud, 5)) > 0, joined | joined.T)
+
+
 @pytest.mark.parametrize("distance", [300.0, 1e4])
 def test_a_pixel_like_no_other_walks_on_all_the_same(distance: float) -> None:
     cloud = pixels(5)
@@ -123,6 +134,31 @@ def test_what_spreads_stays_between_nothing_and_all(seed: int, go_on: float, sto
     assert (reached[:, :2] >= low - 1e-5).all()
     assert (reached[:, :2] <= high + 1e-5).all()
     np.testing.assert_allclose(reached[:, 2], 1.0, rtol=1e-5)
+
+
+@some
+@given(seed=seeds, go_on=st.floats(0.0, 1.0), stop=st.integers(0, 200))
+def test_what_spreads_goes_step_by_step(seed: int, go_on: float, stop: int) -> None:
+    walk, starts = walk_over_nearest(pixels(seed), 4), numbers(seed, 31, 2)
+    stepwise = starts.astype(np.float64)
+    for _ in range(stop):
+        stepwise = go_on * (walk @ stepwise) + (1.0 - go_on) * starts
+    (reached,) = spread(walk, starts, [stop], go_on)
+    np.testing.assert_allclose(reached, stepwise, atol=2e-6)
+
+
+def test_many_steps_take_few_products() -> None:
+    products = 0
+
+    class Counted:
+        def __matmul__(self, other: Array) -> Array:
+            nonlocal products
+            products += 1
+            return np.asarray(walk @ other)
+
+    walk, starts = walk_over_nearest(pixels(3), 4), numbers(3, 31, 2)
+    spread(Counted(), starts, [10, 40, 150])
+    assert products < 70
 
 
 @some
