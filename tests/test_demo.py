@@ -36,6 +36,7 @@ def test_demo_beats_what_users_pick_today(tmp_path: Path) -> None:
     assert result.picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_demo_runs_again_over_its_own_files(tmp_path: Path) -> None:
     for _ in range(2):

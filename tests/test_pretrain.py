@@ -121,7 +121,9 @@ def finish(child: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_resumed_run_ends_where_an_unbroken_one_does(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -267,6 +269,7 @@ def test_bad_scenes_are_one_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batches(make_scene: MakeScene, tmp_path: Path) -> None:
     """DDP over gloo: two processes of 4 windows a step."""
     scenes = [make_scene("a.tif").path, make_scene("b.tif", bands=17, seed=3).path]

@@ -49,7 +49,9 @@ def permuted(scene: xr.DataArray) -> xr.DataArray:
     "method",
     ["linear", pytest.param("daft", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("name", ["indian_pines", "simulated_fields"])
+@pytest.mark.parametrize(
+    "name", ["indian_pines", pytest.param("simulated_fields", marks=pytest.mark.slow)]
+)
 def test_a_fixed_model_bears_a_sensor_that_changes_a_little(
     name: str, method: Any, data: Path, tmp_path: Path
 ) -> None:
