@@ -111,8 +111,8 @@ def spread(
 def _series(steps: int, go_on: float) -> Array:
     """Coefficients of the Chebyshev series of so many steps with restarts, a polynomial of one step.
 
-    Few of them matter, about as many as the root of the steps (Sachdeva and Vishnoi 2014, doi
-    10.1561/0400000065): 63 of 151 at 150 steps.
+    Few of them matter, a number that grows as the root of the steps (Sachdeva and Vishnoi 2014, doi
+    10.1561/0400000065): 63 of 151 at 150 steps. Others are left off, see `LEFT_OUT`.
     """
     powers = (1.0 - go_on) * go_on ** np.arange(steps + 1)
     powers[steps] = go_on**steps
