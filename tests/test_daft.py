@@ -154,9 +154,9 @@ def seen(
         images.append(image)
         return embed(image, *rest)
 
-    def listening(given: Any, valid: Tensor) -> Tensor:
+    def listening(given: Any, *rest: Any) -> Tensor:
         tokens.append(given.pixels)
-        return encode(given, valid)
+        return encode(given, *rest)
 
     monkeypatch.setattr(classifier.backbone, "embed", looking)
     monkeypatch.setattr(classifier.backbone, "encode", listening)
@@ -259,6 +259,15 @@ def test_the_student_is_changed_in_place(plots: Plots, target: Target) -> None:
     lesson, generator = short(target=target), np.random.default_rng(0)
     assert fine_tune(student, plots, teacher, lesson, CPU, generator, SilentReporter()) is student
     assert not same(student, before)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "steps"), [(4800, 150), (21_025, 226), (24_000, 258), (40_000, 300), (1, 150)]
+)
+def test_a_larger_scene_takes_more_steps(pixels: int, steps: int) -> None:
+    """Each pixel is seen as often, but for the smallest scenes and the largest."""
+    assert Lesson().steps_for(pixels, 16) == steps
+    assert Lesson(steps=7).steps_for(pixels, 16) == 7
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7])

@@ -11,6 +11,7 @@ import pytest
 import torch
 from daft_cases import CPU, TARGETS, agreement, cut, everywhere, knows, taught, windows
 
+from hsi_geo.tasks import daft as module
 from hsi_geo.tasks.daft import Lesson, Target
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.teacher import STOPS, learn_teacher
@@ -115,6 +116,50 @@ def test_the_moving_average_sees_the_rest_as_well(plots: Plots) -> None:
     batch = windows(plots, teacher, Lesson("ema", batch=400)).draw()
     without = (batch.target.sum(dim=(1, 2, 3)) == 0).float().mean().item()
     assert 0.2 < without < 0.5
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.5, 32), (0.1, 6), (1.0, 64), (0.001, 1)])
+def test_a_thinned_window_holds_other_pixels_of_its_own_each_time(
+    plots: Plots, share: float, count: int
+) -> None:
+    """Each with its values, whether it has data, what is asked of it and where it lies."""
+    posterior = np.random.default_rng(2).dirichlet(np.ones(4), len(plots.labels))
+    batch = windows(plots, knows(posterior.astype(np.float32)), Lesson(batch=50)).draw()
+    thin = module._thinned(batch, share, np.random.default_rng(1))
+    assert thin.image.shape == (50, 40, count, 1)
+    assert thin.valid.shape == (50, count, 1)
+    assert thin.places is not None
+    for window, places in enumerate(thin.places):
+        assert len(set(places.tolist())) == count
+        rows, cols = places // 8, places % 8
+        for some, every in zip(
+            (thin.image, thin.target, thin.valid),
+            (batch.image, batch.target, batch.valid),
+            strict=True,
+        ):
+            assert torch.equal(some[window, ..., 0], every[window][..., rows, cols])
+    assert torch.equal(thin.noise, batch.noise)
+    drawn = {tuple(sorted(places)) for places in thin.places.tolist()}
+    assert len(drawn) > 30 or share in (1.0, 0.001)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_only_the_teachers_windows_are_thinned(
+    plots: Plots, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shots are too few to leave any out."""
+    seen: list[int] = []
+
+    def through(classifier: Any, batch: Any, *rest: Any) -> Any:
+        seen.append(batch.valid[0].numel())
+        return real(classifier, batch, *rest)
+
+    real = module._through_noise
+    monkeypatch.setattr(module, "_through_noise", through)
+    taught(
+        plots, knows(everywhere(plots, 0.2, 0.3, 0.5)), Lesson(target, steps=2, batch=3, shown=0.25)
+    )
+    assert seen == [16 if target == "teacher" else 64] * 2
 
 
 @pytest.mark.parametrize("target", TARGETS)

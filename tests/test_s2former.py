@@ -115,6 +115,27 @@ def test_pixels_see_the_rest_of_their_window(network: S2Former) -> None:
     assert moved[:, :, 0, 0].max() > 1e-3
 
 
+def test_pixels_in_any_order_are_the_same_window_where_their_places_are_told(
+    network: S2Former,
+) -> None:
+    """Of a window, and of a part of one: rows are counted as whole ones."""
+    bands = bands_at(np.linspace(450.0, 1300.0, 30))
+    generator = torch.Generator().manual_seed(5)
+    for height, width in ((6, 6), (6, 5), (3, 6)):
+        image, valid = window(30, height, width)
+        valid[1, 2, 1:4] = False
+        order = torch.stack([torch.randperm(height * width, generator=generator) for _ in range(2)])
+        rows, cols = order // width, order % width
+        mixed = torch.stack([one[:, r, c] for one, r, c in zip(image, rows, cols, strict=True)])
+        there = torch.stack([one[r, c] for one, r, c in zip(valid, rows, cols, strict=True)])
+        tokens = network.embed(mixed[..., None], there[..., None], bands)
+        places = rows * CONFIG.window_px + cols
+        features = network.encode(tokens, there[..., None], places)[..., 0]
+        whole = network(image, valid, bands)
+        for one, r, c, expected in zip(features, rows, cols, whole, strict=True):
+            torch.testing.assert_close(one, expected[:, r, c], atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("direction", ["pixels_from_spectrum", "spectrum_from_pixels"])
 def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
     bands = bands_at(np.linspace(450.0, 900.0, 12))

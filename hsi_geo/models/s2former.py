@@ -227,10 +227,19 @@ class S2Former(nn.Module):
         both = torch.cat([mean.view(shape), (variance + 1e-6).sqrt().view(shape)], dim=-1)
         return LatticeTokens(self.pixel_token(flat), self.group_token(both), cover > 0)
 
-    def encode(self, tokens: Tokens, valid: Tensor) -> Tensor:
-        """(B, D, H, W) features from tokens whose (B, H, W) pixels may have been replaced."""
+    def encode(self, tokens: Tokens, valid: Tensor, places: Tensor | None = None) -> Tensor:
+        """(B, D, H, W) features from tokens whose (B, H, W) pixels may have been replaced.
+
+        Args:
+            tokens: As `embed` gives them.
+            valid: (B, H, W) bool.
+            places: (B, H * W) where in a window each of the pixels lies, counted row by row: pixels
+                may be some of a window's in any order. None: they are a window.
+        """
         B, H, W = valid.shape
-        pixels = tokens.pixels + self.place_code[:H, :W].reshape(H * W, -1)
+        code = self.place_code
+        where = code[:H, :W].reshape(H * W, -1) if places is None else code.flatten(0, 1)[places]
+        pixels = tokens.pixels + where
         spectrum = tokens.spectrum + self.wavelength_code
         hide_pixels = _attention_bias(valid.flatten(1))
         hide_groups = _attention_bias(tokens.covered[None])

@@ -32,6 +32,10 @@ from hsi_geo.tasks.teacher import Teacher
 
 Target = Literal["teacher", "shots", "ema"]
 
+#: How often a pixel is seen unless steps are told, and the fewest and most steps of that: a small scene is soon
+#: learnt by heart, with its teacher's errors; of a large one more brings little.
+PASSES, FEWEST, MOST = 22, 150, 300
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -40,8 +44,11 @@ class Lesson:
     Attributes:
         target: What it is held against: the "teacher", the "shots" alone, or the shots and the
             moving average of itself ("ema", mean teacher).
-        steps: Updates.
+        steps: Updates; None for as many as the plots' pixels ask for.
         batch: Windows in an update.
+        shown: Share of a window's pixels, drawn anew each time, that an update is made from where the
+            target is the teacher: neighbours tell much the same, so that half of them teach as much
+            in half the time. Of shots, which are few, none is left out.
         learning_rate: Of the backbone's matrices, by Muon. This is its peak; all rates rise for a
             seventh of the steps, then fall.
         other_rate: Of what else the backbone has, by AdamW.
@@ -56,8 +63,9 @@ class Lesson:
     """
 
     target: Target = "teacher"
-    steps: int = 150
+    steps: int | None = None
     batch: int = 16
+    shown: float = 0.5
     learning_rate: float = 2e-2
     other_rate: float = 4e-3
     head_rate: float = 1.2e-2
@@ -66,6 +74,21 @@ class Lesson:
     light: float = 0.1
     clean: float = 0.5
     momentum: float = 0.99
+
+    def steps_for(self, pixels: int, window_px: int) -> int:
+        """How many updates there are.
+
+        Args:
+            pixels: Of the plots, that are asked about.
+            window_px: Side of a window.
+
+        Returns:
+            What is told, or as many as show each pixel `PASSES` times, within bounds.
+        """
+        if self.steps is not None:
+            return self.steps
+        at_once = self.batch * self.shown * window_px**2
+        return min(MOST, max(FEWEST, round(PASSES * pixels / at_once)))
 
 
 def fine_tune(
@@ -100,9 +123,13 @@ def fine_tune(
     windows = _Windows(plots, teacher, classifier.backbone.config.window_px, lesson, generator)
     follower = copy.deepcopy(classifier) if lesson.target == "ema" else None
     optimisers = _optimisers(classifier, lesson)
-    schedules = [_schedule(optimiser, lesson.steps) for optimiser in optimisers]
-    for step in range(lesson.steps):
-        batch = windows.draw().to(device)
+    steps = lesson.steps_for(len(plots.labels), classifier.backbone.config.window_px)
+    schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
+    for step in range(steps):
+        batch = windows.draw()
+        if lesson.target == "teacher":
+            batch = _thinned(batch, lesson.shown, generator)
+        batch = batch.to(device)
         logits = _through_noise(classifier, batch, bands, lesson.light)
         loss = _distance(logits, batch.target)
         if follower is not None:
@@ -122,7 +149,7 @@ def fine_tune(
             schedule.step()
         if follower is not None:
             _follow(follower, classifier, lesson.momentum)
-        reporter.progress("adapt", step + 1, lesson.steps)
+        reporter.progress("adapt", step + 1, steps)
     learnt = classifier if follower is None else follower
     return learnt.cpu().eval()
 
@@ -133,6 +160,7 @@ class _Batch:
     valid: Tensor  # (B, P, P)
     target: Tensor  # (B, K + 1, P, P) probabilities, 0 where nothing is asked
     noise: Tensor  # (B,) standard deviations
+    places: Tensor | None = None  # (B, P * P) as `S2Former.encode` takes them
 
     def to(self, device: torch.device) -> _Batch:
         return _Batch(
@@ -140,7 +168,29 @@ class _Batch:
             self.valid.to(device),
             self.target.to(device),
             self.noise.to(device),
+            None if self.places is None else self.places.to(device),
         )
+
+
+def _thinned(batch: _Batch, share: float, generator: np.random.Generator) -> _Batch:
+    """Some pixels of each window, drawn without return, as windows of one column."""
+    windows, height, width = batch.valid.shape
+    every = np.tile(np.arange(height * width), (windows, 1))
+    count = max(1, round(share * height * width))
+    places = torch.from_numpy(generator.permuted(every, axis=1)[:, :count].copy())
+
+    def chosen(part: Tensor) -> Tensor:
+        """(B, X, P, P) to (B, X, count, 1)."""
+        at = places[:, None].expand(-1, part.shape[1], -1)
+        return part.flatten(2).gather(2, at)[..., None]
+
+    return _Batch(
+        chosen(batch.image),
+        chosen(batch.valid[:, None])[:, 0],
+        chosen(batch.target),
+        batch.noise,
+        places,
+    )
 
 
 class _Windows:
@@ -242,7 +292,7 @@ def _in_place(
 
 
 def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light: float) -> Tensor:
-    """(B, K + 1, P, P) logits of pixels in another light, whose tokens were disturbed.
+    """(B, K + 1, P, P) logits of a batch's pixels in another light, whose tokens were disturbed.
 
     The tokens' size is kept.
     """
@@ -255,7 +305,7 @@ def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light:
         size = pixels.detach().std(dim=(0, 1))
         disturbed = pixels + amount * size * torch.randn_like(pixels)
         tokens = tokens._replace(pixels=disturbed / torch.sqrt(1.0 + amount**2))
-    features = classifier.backbone.encode(tokens, batch.valid)
+    features = classifier.backbone.encode(tokens, batch.valid, batch.places)
     return classifier.name(features)
 
 
