@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 import rasterio
 from builders import cut_tile, model_for
 
+from hsi_geo.errors import ClusterError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapted import save_model
-from hsi_geo.tasks.cluster import local_cluster
+from hsi_geo.tasks.cluster import each, local_cluster
 from hsi_geo.tiling import Window
 
 # Each starts a cluster or two, whose workers take their time to start where other jobs run.
@@ -151,6 +153,48 @@ def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyP
         (found,) = client.run(lambda: dict(os.environ)).values()
     assert "MALLOC_TRIM_THRESHOLD_" not in found
     assert found["OMP_NUM_THREADS"] == "3"
+
+
+def test_what_came_back_counts_though_its_worker_died_since() -> None:
+    def worker(job: int, _: object) -> int:
+        return os.getpid()
+
+    with local_cluster(1, 1, SilentReporter()) as client:
+
+        def wait(done: bool) -> None:
+            deadline = time.monotonic() + 60
+            while all(future.status == "finished" for future in client.futures.values()) != done:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+
+        results = each(client, worker, [0, 1, 2])
+        first, pid = next(results)
+        assert isinstance(pid, int)
+        wait(done=True)
+        os.kill(pid, signal.SIGKILL)
+        wait(done=False)
+        assert {first, *dict(results)} == {0, 1, 2}
+
+
+def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
+    def third_time(job: int, _: object) -> int:
+        deaths = len(list(tmp_path.iterdir()))
+        if deaths < 2:
+            (tmp_path / str(deaths)).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return job
+
+    impatient = {"distributed.deploy.lost-worker-timeout": "0.1s"}
+    with dask.config.set(impatient), local_cluster(1, 1, SilentReporter()) as client:
+        assert dict(each(client, third_time, [7])) == {0: 7}
+
+
+def test_workers_that_nobody_starts_again_are_told() -> None:
+    with local_cluster(1, 1, SilentReporter()) as client:
+        (nanny,) = client.cluster.workers.values()
+        client.cluster.sync(nanny.close)
+        with pytest.raises(ClusterError, match="could not be started again"):
+            dict(each(client, abs, [-1]))
 
 
 def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import dask
 from dask.system import CPU_COUNT
 from distributed import (
+    CancelledError,
     Client,
     Future,
     KilledWorker,
@@ -25,6 +26,7 @@ from distributed import (
     as_completed,
     get_worker,
 )
+from distributed.core import Status
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
@@ -70,6 +72,8 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
     settings = {
         # A worker is given what it can begin at once: no bystander falls with it.
         "distributed.scheduler.worker-saturation": 1.0,
+        # Dask gives up a worker that is down so long after it died, be it from another death since.
+        "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.nanny.pre-spawn-environ": {
             **environment,
             TRIMMING: None,  # leaves it unset
@@ -146,7 +150,7 @@ def each[J, R](
         A job's index and its result, as they come.
 
     Raises:
-        ClusterError: If the scheduler is lost.
+        ClusterError: If the scheduler is lost, or all workers of this machine.
     """
     topic = f"hsi-geo-{uuid.uuid4().hex}"
     client.subscribe_topic(topic, lambda event: news(event[1]))
@@ -181,26 +185,42 @@ def _round[J, R](
         batch_size=SUBMITTED,
     )
     index_of = dict(zip((future.key for future in futures), chosen, strict=True))
-    completed = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
+    completed = as_completed(futures, loop=client.loop)
     try:
         del futures  # what has come back is let go of, or Dask does it again when its worker dies
         while not completed.is_empty():
             ready = completed.next_batch(block=False)
             if not ready:
                 _require_scheduler(client)
+                _require_workers(client)
                 time.sleep(LOOK_S)
-            for future, result in ready:
-                yield index_of[future.key], _outcome(client, future, result)
+                continue
+            found = _gathered(client, ready)
+            for future in ready:
+                yield index_of[future.key], _outcome(client, future, found[future.key])
     finally:
         if client.status == "running":
             client.cancel(list(completed.futures), force=True)
 
 
-def _outcome(client: Client, future: Future, result: Any) -> Any:
+def _gathered(client: Client, ready: list[Future]) -> dict[Any, Any]:
+    """By key what `_Job` returned, None where there is nothing.
+
+    A result whose worker dies before it is fetched is waited for: Dask does the job again.
+    """
+    try:
+        return dict(client.gather({future.key: future for future in ready}, errors="skip"))
+    except (OSError, CancelledError):
+        return dict.fromkeys(future.key for future in ready)
+
+
+def _outcome(client: Client, future: Future, returned: tuple[Any] | None) -> Any:
+    # Not by its status alone: a job whose worker has died since is on its way again, which takes
+    # nothing from what it returned.
+    if returned is not None:
+        return returned[0]
     if future.status == "error":
-        return result[1]
-    if future.status == "finished":
-        return result
+        return future.exception()
     _require_scheduler(client)
     raise ClusterError("a tile's job was cancelled by another program", hint="run it again")
 
@@ -213,6 +233,18 @@ def _require_scheduler(client: Client) -> None:
         )
 
 
+def _require_workers(client: Client) -> None:
+    """On this machine somebody has to start workers again; a user's own cluster may grow later."""
+    if client.cluster is None:
+        return
+    nannies = client.cluster.workers.values()
+    if all(nanny.status in (Status.closed, Status.failed) for nanny in nannies):
+        raise ClusterError(
+            "the workers on this machine died and could not be started again",
+            hint="what is mapped stays: see that memory is free, and give the same command",
+        )
+
+
 class _Job:
     """A function with what is the same for all jobs, which knows where to send news."""
 
@@ -221,8 +253,9 @@ class _Job:
         self.topic = topic
         self.same = same
 
-    def __call__(self, job: Any) -> Any:
-        return self.function(job, *self.same, Teller(self.topic, job))
+    def __call__(self, job: Any) -> tuple[Any]:
+        """In a tuple, so that whatever is returned is something."""
+        return (self.function(job, *self.same, Teller(self.topic, job)),)
 
 
 class Teller(SilentReporter):
