@@ -245,7 +245,9 @@ def test_killed_worker_costs_nothing(scenery: Scenery) -> None:
         worker.kill()
     code, _, err = finish(process)
     assert code == 0, err
-    assert scenery.states() == ["mapped"] * COUNT
+    # Whose map was whole when its worker died, but not yet told, is found unchanged.
+    assert len(scenery.states()) == COUNT
+    assert set(scenery.states()) <= {"mapped", "unchanged"}
     assert scenery.require_whole_maps() == COUNT
     assert not scenery.leftovers()
 
