@@ -17,7 +17,6 @@ from typing import Any
 import dask
 from dask.system import CPU_COUNT
 from distributed import (
-    CancelledError,
     Client,
     Future,
     KilledWorker,
@@ -203,15 +202,15 @@ def _round[J, R](
             client.cancel(list(completed.futures), force=True)
 
 
-def _gathered(client: Client, ready: list[Future]) -> dict[Any, Any]:
-    """By key what `_Job` returned, None where there is nothing.
+def _gathered(client: Client, ready: list[Future]) -> dict[str, tuple[Any] | None]:
+    """By key what `_Job` returned, None for a job that failed.
 
     A result whose worker dies before it is fetched is waited for: Dask does the job again.
     """
     try:
         return dict(client.gather({future.key: future for future in ready}, errors="skip"))
-    except (OSError, CancelledError):
-        return dict.fromkeys(future.key for future in ready)
+    except OSError as error:  # the client may not know yet that nobody answers
+        raise _scheduler_is_gone() from error
 
 
 def _outcome(client: Client, future: Future, returned: tuple[Any] | None) -> Any:
@@ -227,10 +226,14 @@ def _outcome(client: Client, future: Future, returned: tuple[Any] | None) -> Any
 
 def _require_scheduler(client: Client) -> None:
     if client.status != "running":
-        raise ClusterError(
-            "the Dask scheduler is gone",
-            hint="what is mapped stays: start it again and give the same command",
-        )
+        raise _scheduler_is_gone()
+
+
+def _scheduler_is_gone() -> ClusterError:
+    return ClusterError(
+        "the Dask scheduler is gone",
+        hint="what is mapped stays: start it again and give the same command",
+    )
 
 
 def _require_workers(client: Client) -> None:

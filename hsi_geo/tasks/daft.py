@@ -160,7 +160,9 @@ class _Batch:
     valid: Tensor  # (B, P, P)
     target: Tensor  # (B, K + 1, P, P) probabilities, 0 where nothing is asked
     noise: Tensor  # (B,) standard deviations
-    places: Tensor | None = None  # (B, P * P) as `S2Former.encode` takes them
+    places: Tensor | None = (
+        None  # (B, n) as `S2Former.encode` takes them, of n pixels in place of P * P
+    )
 
     def to(self, device: torch.device) -> _Batch:
         return _Batch(
@@ -173,7 +175,7 @@ class _Batch:
 
 
 def _thinned(batch: _Batch, share: float, generator: np.random.Generator) -> _Batch:
-    """Some pixels of each window, drawn without return, as windows of one column."""
+    """A share of each window's pixels, drawn without return: (B, P, P) become (B, n, 1)."""
     windows, height, width = batch.valid.shape
     every = np.tile(np.arange(height * width), (windows, 1))
     count = max(1, round(share * height * width))
