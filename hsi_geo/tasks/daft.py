@@ -160,9 +160,7 @@ class _Batch:
     valid: Tensor  # (B, P, P)
     target: Tensor  # (B, K + 1, P, P) probabilities, 0 where nothing is asked
     noise: Tensor  # (B,) standard deviations
-    places: Tensor | None = (
-        None  # (B, n) as `S2Former.encode` takes them, of n pixels in place of P * P
-    )
+    places: Tensor | None = None  # (B, n), see `S2Former.encode`; n pixels in place of P * P
 
     def to(self, device: torch.device) -> _Batch:
         return _Batch(
