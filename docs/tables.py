@@ -3,11 +3,12 @@
     python docs/tables.py                             # refresh the pages
     python docs/tables.py accuracy RESULTS.json...    # first add what `hsi-geo benchmark` measured
     python docs/tables.py parts RESULTS.json...       # the same for parts of our method
+    python docs/tables.py unchosen RESULTS.json...    # and for a scene on which nothing was chosen
 
 Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is (its last
-line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv` or
-`parts.csv`: what a part is worth is only told by runs of one and the same code. A test asks that nothing
-changes.
+line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`,
+`parts.csv` or `unchosen.csv`: what a part is worth is only told by runs of one and the same code. A test
+asks that nothing changes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ RESULTS = ROOT / "docs" / "results"
 #: What is kept of a run.
 KEYS = ("scene", "split", "shots", "method", "seed", "oa", "aa", "kappa", "ece")
 
+SPLITS = ("random", "blocked")
 CLASSICAL = ["auto", "svm", "random-forest", "logistic-regression", "pca", "noise"]
 PARTS = ["hsi-geo", "no-features", "no-weights", "linear-head"]
 WAYS = ["hsi-geo", "teacher-only", "noise-only", "fine-tuning", "ema", "linear-head"]
@@ -52,7 +54,7 @@ def blocked(runs: Runs) -> Rows:
 def others(runs: Runs) -> Rows:
     """AA, kappa and ECE of our method."""
     rows = [["", *_scenes(runs)]]
-    for split in ("random", "blocked"):
+    for split in SPLITS:
         own = [run for run in _of(runs, split) if run["method"] == "hsi-geo"]
         for key, title in (("aa", "AA"), ("kappa", "kappa"), ("ece", "ECE")):
             cells = [_mean(run[key] for run in own if run["scene"] == s) for s in _scenes(own)]
@@ -82,10 +84,22 @@ def curve(runs: Runs) -> Rows:
     return rows
 
 
+def unchosen(runs: Runs) -> Rows:
+    """All methods on a scene on which nothing was chosen, by split, and how sure ours is."""
+    methods = ["hsi-geo", *CLASSICAL]
+    by_split = [pooled(_of(runs, split), methods)[1:] for split in SPLITS]
+    rows = [["method", *(f"{split} split" for split in SPLITS)]]
+    rows += [[cells[0][0], *(row[1] for row in cells)] for cells in zip(*by_split, strict=True)]
+    own = [run for run in runs if run["method"] == "hsi-geo"]
+    sure = [_mean(run["ece"] for run in _of(own, split)) for split in SPLITS]
+    return [*rows, ["ECE of hsi-geo", *sure]]
+
+
 #: From which file which tables are made.
 TABLES: dict[str, dict[str, Callable[[Runs], Rows]]] = {
     "accuracy": {made.__name__: made for made in (compared, blocked, others, curve)},
     "parts": {made.__name__: made for made in (parts, ways)},
+    "unchosen": {"unchosen": unchosen},
 }
 
 

@@ -16,7 +16,7 @@ import xarray as xr
 from other_tile_evidence import classical, mapped
 
 from hsi_geo import adapt
-from hsi_geo.io.benchmark_scenes import LOADERS, BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.baselines import Pixels
 from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
@@ -27,7 +27,7 @@ SHOTS, CLASSICAL = 5, ("auto", "svm", "random-forest", "logistic-regression")
 def main() -> None:
     """Print a table: means over the seeds."""
     data = Path(sys.argv[1])
-    names = sys.argv[2].split(",") if len(sys.argv) > 2 else list(LOADERS)
+    names = sys.argv[2].split(",") if len(sys.argv) > 2 else list(CHOSEN_ON)
     seeds = SEEDS[: int(sys.argv[3]) if len(sys.argv) > 3 else 3]
     print(f"| scene | bands | hsi-geo | {' | '.join(CLASSICAL)} |")
     print("|---|" + "---|" * (2 + len(CLASSICAL)))

@@ -22,7 +22,7 @@ from pretrain_shipped_weights import sources
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import pretrain
-from hsi_geo.io.benchmark_scenes import LOADERS, BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.models.s2former import S2Former, place_on_axis
 from hsi_geo.tasks.features import fresh_encoder, linear_head_accuracy, scene_features
 from hsi_geo.tasks.pretraining_batches import PretrainRecipe
@@ -98,7 +98,7 @@ def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
 def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]:
     """The encoder of a row for each benchmark scene."""
     name, _, seed = name.partition("@")
-    benchmarks = [load_benchmark_scene(scene, data) for scene in LOADERS]
+    benchmarks = [load_benchmark_scene(scene, data) for scene in CHOSEN_ON]
     if name.endswith("own"):
         init = SHIPPED if name == "shipped+own" else None
         for benchmark in benchmarks:
@@ -117,7 +117,7 @@ def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]
 def main() -> None:
     """Print a line for each row asked for."""
     data, *names = sys.argv[1:]
-    columns = " | ".join(f"{name:>16}" for name in LOADERS)
+    columns = " | ".join(f"{name:>16}" for name in CHOSEN_ON)
     print(f"| {'row':18} | {columns} |  mean | MFLOP/px |")
     for name in names:
         found = []

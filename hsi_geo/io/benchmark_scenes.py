@@ -106,9 +106,24 @@ def _jasper_ridge(folder: Path) -> Loaded:
     return scene, abundances.argmax(axis=0).astype(np.int64) + 1
 
 
+def _samson(folder: Path) -> Loaded:
+    file = scipy.io.loadmat(folder / "samson" / "samson_1.mat")
+    # Stored column by column, as its abundances are.
+    cube = file["V"].reshape(156, 95, 95).transpose(0, 2, 1)
+    abundances = scipy.io.loadmat(folder / "samson" / "end3.mat")["A"].reshape(3, 95, 95)
+    table = folder / "wavelengths" / "samson.csv"
+    centres = np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)
+    scene = scene_from_array(np.ascontiguousarray(cube), centres, name="samson")
+    return scene, abundances.transpose(0, 2, 1).argmax(axis=0).astype(np.int64) + 1
+
+
 LOADERS: dict[str, Callable[[Path], Loaded]] = {
     "indian_pines": _indian_pines,
     "simulated_fields": _simulated_fields,
     "enmap_berlin": _enmap_berlin,
     "jasper_ridge": _jasper_ridge,
+    "samson": _samson,
 }
+
+#: Those on which the recipe was chosen.
+CHOSEN_ON = ("indian_pines", "simulated_fields", "enmap_berlin", "jasper_ridge")
