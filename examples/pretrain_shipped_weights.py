@@ -18,6 +18,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from hsi_geo import open_scene, pretrain
+from hsi_geo.io.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scene import scene_from_array
 from hsi_geo.wavelengths import placement
 
@@ -74,9 +75,7 @@ def _without_noisy(centres_nm: FloatArray, count: int) -> FloatArray:
 
 
 def _others(data: Path) -> Iterator[xr.DataArray]:
-    samson = scipy.io.loadmat(data / "samson" / "samson_1.mat")["V"]
-    cube = np.ascontiguousarray(samson.reshape(156, 95, 95).transpose(0, 2, 1))
-    yield scene_from_array(cube, _centres(data, "samson"), name="samson")
+    yield load_benchmark_scene("samson", data).scene
     salton = scipy.io.loadmat(data / "salton_sea" / "salton_sea_roi.mat")
     cube = np.ascontiguousarray(salton["I"].transpose(2, 0, 1)[salton["bbl"].ravel() > 0])
     centres = salton["wl"].ravel()[salton["bbl"].ravel() > 0].astype(np.float64)

@@ -7,12 +7,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hsi_geo.io.benchmark_scenes import load_benchmark_scene
 from hsi_geo.tasks.protocol import SEEDS
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_tile_evidence.py"
+
+
+def test_fields_with_a_shot_are_told_from_those_without() -> None:
+    """Four fields: one in the west, two in the east, and one over the cut, with the shot."""
+    evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
+    labels = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1], [2, 2, 2, 2, 0, 2]])
+    fields = evidence.numbered_fields(labels)
+    np.testing.assert_array_equal(
+        fields, [[1, 1, 0, 2, 2, 2], [0, 0, 0, 0, 0, 2], [3, 3, 3, 3, 0, 4]]
+    )
+    here = np.arange(6) < np.full((3, 1), 3)
+    ours, autos = labels.copy(), labels.copy()
+    ours[0, 0] = ours[0, 1] = 2  # without a shot, here
+    ours[0, 3] = 2  # without a shot, there
+    autos[2, 3] = 1  # with a shot
+    autos[2, 0] = 1  # the shot itself, which is not asked about
+    crossed = evidence.Crossing(here, np.array([12]), ours, autos)
+    found = evidence.of_fields([crossed], labels)
+    np.testing.assert_allclose([*found.values()], [(100.0, 200 / 3), (0.0, 100.0), (80.0, 100.0)])
 
 
 @pytest.mark.slow

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-import scipy.io
 import xarray as xr
 
 from hsi_geo import adapt, open_scene, predict, pretrain
 from hsi_geo.io.benchmark_scenes import load_benchmark_scene
-from hsi_geo.io.scene import scene_from_array
+from hsi_geo.io.scene import bands_of, scene_from_array
 from hsi_geo.models.classifier import Spectral, band_map
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.models.whitening import Whitening
@@ -87,16 +86,13 @@ def from_aviris(data: Path, tmp_path_factory: pytest.TempPathFactory) -> S2Forme
 
 
 def test_weights_of_200_bands_are_useful_on_103_of_vnir(from_aviris: S2Former, data: Path) -> None:
-    bands = np.linspace(401.0, 889.0, 156)
+    samson = load_benchmark_scene("samson", data)
     wanted = np.linspace(430.0, 860.0, 103)
-    stored = scipy.io.loadmat(data / "samson" / "samson_1.mat")["V"]
-    cube = stored.reshape(156, 95, 95).transpose(0, 2, 1).astype(np.float32)
-    vnir = np.einsum("tc,chw->thw", placement(bands, wanted), cube)
-    abundances = scipy.io.loadmat(data / "samson" / "end3.mat")["A"].reshape(3, 95, 95)
-    labels = abundances.transpose(0, 2, 1).argmax(axis=0) + 1
+    placed = placement(bands_of(samson.scene).centres_nm, wanted)
+    vnir = np.einsum("tc,chw->thw", placed, samson.scene.values.astype(np.float32))
     features, _ = scene_features(scene_from_array(vnir, wanted, name="vnir"), from_aviris)
     assert np.isfinite(features).all()
-    assert linear_head_accuracy(features, labels, 5, 1330) > 0.85
+    assert linear_head_accuracy(features, samson.labels, 5, 1330) > 0.85
 
 
 def test_weights_of_200_bands_are_useful_on_426_of_neon(from_aviris: S2Former, data: Path) -> None:

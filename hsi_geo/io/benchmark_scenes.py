@@ -97,26 +97,41 @@ def _enmap_berlin(folder: Path) -> Loaded:
 
 def _jasper_ridge(folder: Path) -> Loaded:
     file = scipy.io.loadmat(folder / "jasper_ridge" / "jasperRidge2_R198.mat")
-    # Stored column by column.
-    cube = file["Y"].reshape(198, 100, 100).transpose(0, 2, 1)
-    abundances = file["A"].reshape(4, 100, 100).transpose(0, 2, 1)
-    table = folder / "wavelengths" / "jasper_ridge.csv"
-    centres = np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)
-    scene = scene_from_array(np.ascontiguousarray(cube), centres, name="jasper_ridge")
-    return scene, abundances.argmax(axis=0).astype(np.int64) + 1
+    return _unmixed(folder, "jasper_ridge", file["Y"], file["A"], (100, 100))
 
 
 def _samson(folder: Path) -> Loaded:
-    file = scipy.io.loadmat(folder / "samson" / "samson_1.mat")
-    # Stored column by column, as its abundances are.
-    cube = file["V"].reshape(156, 95, 95).transpose(0, 2, 1)
-    abundances = scipy.io.loadmat(folder / "samson" / "end3.mat")["A"].reshape(3, 95, 95)
-    table = folder / "wavelengths" / "samson.csv"
+    spectra = scipy.io.loadmat(folder / "samson" / "samson_1.mat")["V"]
+    abundances = scipy.io.loadmat(folder / "samson" / "end3.mat")["A"]
+    return _unmixed(folder, "samson", spectra, abundances, (95, 95))
+
+
+def _unmixed(
+    folder: Path,
+    name: str,
+    spectra: npt.NDArray[np.number],
+    abundances: npt.NDArray[np.floating],
+    shape: tuple[int, int],
+) -> Loaded:
+    """A scene that was published with abundances; a pixel's label is what covers most of it.
+
+    Args:
+        folder: Of the scenes, with the table of the band centres.
+        name: Of the scene, and of its table.
+        spectra: (C, W * H), column by column.
+        abundances: (K, W * H) likewise.
+        shape: (H, W).
+    """
+    cube, shares = (
+        rows.reshape(-1, *shape[::-1]).transpose(0, 2, 1) for rows in (spectra, abundances)
+    )
+    table = folder / "wavelengths" / f"{name}.csv"
     centres = np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)
-    scene = scene_from_array(np.ascontiguousarray(cube), centres, name="samson")
-    return scene, abundances.transpose(0, 2, 1).argmax(axis=0).astype(np.int64) + 1
+    scene = scene_from_array(np.ascontiguousarray(cube), centres, name=name)
+    return scene, shares.argmax(axis=0).astype(np.int64) + 1
 
 
+#: What reads each scene, by its name.
 LOADERS: dict[str, Callable[[Path], Loaded]] = {
     "indian_pines": _indian_pines,
     "simulated_fields": _simulated_fields,
@@ -125,5 +140,5 @@ LOADERS: dict[str, Callable[[Path], Loaded]] = {
     "samson": _samson,
 }
 
-#: Those on which the recipe was chosen.
+#: The scenes on which the recipe was chosen, whose errors are pooled.
 CHOSEN_ON = ("indian_pines", "simulated_fields", "enmap_berlin", "jasper_ridge")
