@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
 
 from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.cli.benchmark import command as benchmark
 from hsi_geo.io.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scene import bands_of, grid_of, read_window, scene_from_array, spectral_view
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
@@ -36,6 +38,13 @@ def test_scenes_are_what_their_publishers_say(name: str, data: Path) -> None:
     image, valid = read_window(spectral_view(loaded.scene), Window(0, 0, rows, cols))
     assert np.isfinite(image).all()
     assert valid[loaded.labels > 0].all()
+
+
+def test_help_names_all_scenes() -> None:
+    """It does so without loading what reads them."""
+    (option,) = [o for o in benchmark.params if o.name == "scenes"]
+    assert isinstance(option, click.Option)
+    assert option.help == f"Of {', '.join(LOADERS)}."
 
 
 def test_unknown_and_absent_scenes_are_named(tmp_path: Path) -> None:
