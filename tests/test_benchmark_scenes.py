@@ -8,9 +8,9 @@ import click
 import numpy as np
 import pytest
 import torch
+from hsi_geo.cli.benchmark import command as benchmark
 
 from hsi_geo.errors import OptionError, SceneError
-from hsi_geo.cli.benchmark import command as benchmark
 from hsi_geo.io.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scene import bands_of, grid_of, read_window, scene_from_array, spectral_view
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
