@@ -205,7 +205,8 @@ def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
     west = places[:, 1] < labels.shape[1] // 2
     field_of = numbered_fields(labels)[places[:, 0], places[:, 1]]
     of_east, of_a_field = [], []
-    for view in views_of(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu")):
+    views = views_of(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
+    for view in views.heard:
         seen = view.table[known]
         for head in (
             LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3),

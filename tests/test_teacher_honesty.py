@@ -47,7 +47,7 @@ def graphs(table: FloatArray, shots: Any) -> Voice:
 def heard(planted: Planted, tmp_path: Path) -> tuple[FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     plots = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
-    view = views_of(plots, None, CPU)[0]
+    view = views_of(plots, None, CPU).heard[0]
     return view.table, folding.shots_of(plots)
 
 
@@ -94,8 +94,8 @@ def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
     plots = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     shots, views = folding.shots_of(plots), views_of(plots, None, CPU)
     (told,) = module._tell_graphs(views, plots.places_px, [shots])
-    everywhere, _ = module._deliberate(views, told, shots)
-    alone = module._deliberate_shots(views, told, shots)
+    everywhere, _ = module._deliberate(views.heard, told, shots)
+    alone = module._deliberate_shots(views.heard, told, shots)
     for wide, narrow in zip(everywhere, alone, strict=True):
         assert len(narrow.everywhere) == len(shots.rows) < len(wide.everywhere)
         np.testing.assert_allclose(narrow.everywhere, wide.everywhere[shots.rows], atol=1e-4)
@@ -258,26 +258,33 @@ def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: 
     assert np.mean([oa for oa in found if oa is not None]) < 0.6
 
 
-def test_a_stranger_is_told_in_the_contexts_that_are_trusted() -> None:
+def test_a_stranger_is_told_through_the_filters_that_are_trusted() -> None:
     """Pixel 9 is one only in the second table, pixel 8 in neither."""
     shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
     near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
     far = near + 50.0 * (np.arange(10) == 9)[:, None].astype(np.float32)
-    only = [module._familiarity([near, far], np.array(trust), shots)[0] for trust in np.eye(2)]
+    tables = {Sight.ALONE: near, Sight.SEGMENT: far}
+
+    def familiar(alone: float) -> tuple[FloatArray, FloatArray]:
+        trust = {Sight.ALONE: alone, Sight.SEGMENT: 1.0 - alone}
+        return module._familiarity(tables, trust, shots)
+
+    only = [familiar(1.0)[0], familiar(0.0)[0]]
     assert only[0][9] > 0.8
     assert only[1][9] < 0.1
     assert only[0][8] == only[1][8] > 0.9
-    both, held = module._familiarity([near, far], np.array([0.5, 0.5]), shots)
+    both, held = familiar(0.5)
     assert only[1][9] < both[9] < only[0][9]
     assert ((held > 0.9) & (held < 1.0)).all()
 
 
-def test_a_context_that_tells_no_distance_between_shots_is_left_out() -> None:
+def test_a_filter_that_tells_no_distance_between_shots_is_left_out() -> None:
     shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
     near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
     same = np.where(np.arange(10) < 8, 0.0, 5.0).astype(np.float32)[:, None]
-    with_it, _ = module._familiarity([near, same], np.array([0.3, 0.7]), shots)
-    without, _ = module._familiarity([near], np.array([1.0]), shots)
+    trust = {Sight.ALONE: 0.3, Sight.FILTER: 0.7}
+    with_it, _ = module._familiarity({Sight.ALONE: near, Sight.FILTER: same}, trust, shots)
+    without, _ = module._familiarity({Sight.ALONE: near}, trust, shots)
     np.testing.assert_allclose(with_it, without, rtol=1e-5)
-    nothing, held = module._familiarity([same], np.array([1.0]), shots)
+    nothing, held = module._familiarity({Sight.FILTER: same}, trust, shots)
     assert (nothing == 1.0).all() and (held == 1.0).all()

@@ -13,14 +13,14 @@ from builders import plots_of, random_encoder
 from hsi_geo.io.scene import open_scene
 from hsi_geo.tasks import views
 from hsi_geo.tasks.features import scene_features
-from hsi_geo.tasks.views import CONTEXTS_PX, encode_plots
+from hsi_geo.tasks.views import COMPARED_PX, encode_plots
 
 Planted = Any  # defined in conftest, which tests cannot import
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("context_px", CONTEXTS_PX)
+@pytest.mark.parametrize("context_px", COMPARED_PX.values())
 def test_filters_do_not_look_into_holes(context_px: float) -> None:
     generator = np.random.default_rng(4)
     valid = generator.random((19, 31)) > 0.3

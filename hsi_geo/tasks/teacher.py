@@ -28,7 +28,7 @@ from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.accuracy import Accuracy, HeldOut, estimate
 from hsi_geo.tasks.folds import HeldShots, held_out_of, in_blocks, shots_of
 from hsi_geo.tasks.plots import Plots
-from hsi_geo.tasks.views import CONTEXTS_PX, Sight, View, compared_tables, views_of
+from hsi_geo.tasks.views import Sight, View, Views, compared_tables, views_of
 from hsi_geo.tasks.voices import LEAST, Voice, graph_voices, head_voices, mix, normal
 
 #: Steps of the diffusion at which the student looks.
@@ -102,15 +102,16 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     ways = [shots] if np.array_equal(blocked.folds, shots.folds) else [shots, blocked]
     views = views_of(plots, encoder, device)
     told = _tell_graphs(views, plots.places_px, ways)
-    steps, weights = _deliberate(views, told[0], shots)
-    contexts = np.array([view.context_px for view in views])
-    trust = np.bincount([_nearest_context(c) for c in contexts], weights, len(CONTEXTS_PX))
-    tables = [view.table for view in views[: len(CONTEXTS_PX)]]
-    familiar, held_familiar = _familiarity(tables, trust, shots)
+    steps, weights = _deliberate(views.heard, told[0], shots)
+    contexts = np.array([view.context_px for view in views.heard])
+    trust = dict.fromkeys(Sight, 0.0)
+    for view, weight in zip(views.heard, weights, strict=True):
+        trust[view.sight] += float(weight)
+    familiar, held_familiar = _familiarity(views.filtered, trust, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
     # Only for the estimate: what heads and graphs are trusted with needs every shot it can get.
-    blocked_steps = steps if len(ways) == 1 else _deliberate_shots(views, told[1], blocked)
+    blocked_steps = steps if len(ways) == 1 else _deliberate_shots(views.heard, told[1], blocked)
     shares = np.zeros(len(plots.classes))
     shares[shots.present] = posteriors[-1].mean(axis=0)
     held_out = held_out_of(blocked, blocked_steps[-1].held_out.argmax(axis=1), shares)
@@ -126,7 +127,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
 
 
 def _tell_graphs(
-    views: list[View], places_px: npt.NDArray[np.float64], ways: list[HeldShots]
+    views: Views, places_px: npt.NDArray[np.float64], ways: list[HeldShots]
 ) -> list[list[list[Voice]]]:
     """What each graph tells, by way to hold shots out and by stop."""
     graphs = [
@@ -176,27 +177,24 @@ def _evolve(heads: Voice, graphs: list[Voice], shots: HeldShots) -> Voice:
     return evolved
 
 
-def _nearest_context(context_px: float) -> int:
-    return int(np.abs(np.array(CONTEXTS_PX) - context_px).argmin())
-
-
 def _familiarity(
-    tables: list[FloatArray], trust: npt.NDArray[np.float64], shots: HeldShots
+    tables: dict[Sight, FloatArray], trust: dict[Sight, float], shots: HeldShots
 ) -> tuple[FloatArray, FloatArray]:
     """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
 
     It falls with the distance to the nearest shot, in units of the median distance of a shot to
     the nearest one of another fold, and is a half at `FAR` of them. Distances are means over
-    contexts, weighted by the trust that heads won there: where a scene bears no context, what
-    surrounds a pixel makes it no stranger.
+    filters, weighted by the trust that heads won with such surroundings: where a scene bears no
+    context, what surrounds a pixel makes it no stranger.
 
     Args:
-        tables: (N, D) of the pixels in each context.
-        trust: Of each context.
+        tables: (N, D) of the pixels through each filter.
+        trust: In each.
         shots: n of them.
     """
-    distance, between, heard = np.zeros(len(tables[0])), np.zeros(len(shots.rows)), 0.0
-    for table, weight in zip(tables, trust, strict=True):
+    count = len(next(iter(tables.values())))
+    distance, between, heard = np.zeros(count), np.zeros(len(shots.rows)), 0.0
+    for sight, table in tables.items():
         at_shots = table[shots.rows]
         apart = euclidean_distances(at_shots)
         apart[shots.folds[:, None] == shots.folds[None, :]] = np.inf
@@ -205,9 +203,9 @@ def _familiarity(
         unit = float(np.median(held[known])) if known.any() else 0.0
         if unit > 0.0:  # else nothing tells how far shots lie apart
             _, nearest = pairwise_distances_argmin_min(table, at_shots)
-            distance += weight * nearest / unit
-            between += weight * np.where(known, held, 0.0) / unit
-            heard += weight
+            distance += trust[sight] * nearest / unit
+            between += trust[sight] * np.where(known, held, 0.0) / unit
+            heard += trust[sight]
     if heard == 0.0:
         return np.ones(len(distance), np.float32), np.ones(len(between), np.float32)
     return _falling(distance / (heard * FAR)), _falling(between / (heard * FAR))

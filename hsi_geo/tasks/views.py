@@ -25,8 +25,8 @@ from hsi_geo.tasks.likeness import compared
 from hsi_geo.tasks.plots import Plots
 from hsi_geo.tasks.segments import means, segment
 
-#: Standard deviations in pixels of the Gaussian filters that pixels are seen through.
-CONTEXTS_PX = (0.0, 1.0, 2.0, 4.0)
+#: Standard deviation in pixels of the Gaussian filter that heads look through.
+FILTER_PX = 1.0
 
 #: Mean pixels of the segments that pixels are seen in.
 SEGMENTS_PX = (32, 128)
@@ -47,6 +47,11 @@ class Sight(Enum):
     ALONE = "not at all"
     FILTER = "through a filter"
     SEGMENT = "as far as its segment reaches"
+
+
+#: Standard deviations in pixels of the Gaussian filters through which pixels are compared with shots:
+#: by their means over segments, most pixels would be strangers.
+COMPARED_PX = {Sight.ALONE: 0.0, Sight.FILTER: FILTER_PX, Sight.SEGMENT: 4.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,21 @@ class View:
         return replace(self, table=self.table[rows])
 
 
-def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> list[View]:
+@dataclass(frozen=True, eq=False)
+class Views:
+    """All ways to look at the pixels.
+
+    Attributes:
+        heard: What heads are fitted to.
+        filtered: (N, D) whitened spectra with the encoder's features through each filter of
+            `COMPARED_PX`.
+    """
+
+    heard: list[View]
+    filtered: dict[Sight, FloatArray]
+
+
+def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Views:
     """Look at the pixels of some plots.
 
     Args:
@@ -79,9 +98,9 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> li
         device: Where the encoder runs.
 
     Returns:
-        Whitened spectra with the encoder's features in all of `CONTEXTS_PX`; components of equal
-        variance in all but the first; both as means over segments, which are grown by either;
-        standardised spectra; the same of unit length.
+        Heard are, in this order, whitened spectra with the encoder's features, alone and through a
+        filter; these and components of equal variance as means over segments of each of
+        `SEGMENTS_PX`; standardised spectra; the same of unit length.
 
     Raises:
         SceneError: If all pixels are the same.
@@ -90,43 +109,38 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> li
     inside = [plot.inside for plot in plots.plots]
     cubes = _principal([_whitened(plots, plot.image) for plot in plots.plots], inside)
     learnt = None if encoder is None else _standard_features(plots, encoder, device)
-    whitened = []
-    for context in CONTEXTS_PX:
-        parts = [_sized(_table(cubes, valid, inside, context))]
+    filtered = {}
+    for sight, width_px in COMPARED_PX.items():
+        parts = [_sized(_table(cubes, valid, inside, width_px))]
         if learnt is not None:
-            parts.append(_sized(_table(learnt, valid, inside, context)))
-        sight = Sight.FILTER if context else Sight.ALONE
-        whitened.append(View(np.concatenate(parts, axis=1), 1.0, context, sight))
+            parts.append(_sized(_table(learnt, valid, inside, width_px)))
+        filtered[sight] = np.concatenate(parts, axis=1)
     spectra = np.concatenate([p.image[:, p.inside].T for p in plots.plots]).astype(np.float64)
     components = _of_equal_variance([plot.image for plot in plots.plots], spectra)
-    evened = [
-        View(_sized(_table(components, valid, inside, context)), 1.0, context, Sight.FILTER)
-        for context in CONTEXTS_PX[1:]  # weak directions are noise unless they are smoothed
-    ]
+    # Weak directions are noise unless they are smoothed.
+    evened = _sized(_table(components, valid, inside, FILTER_PX))
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    return [
-        *whitened,
-        *evened,
-        *_in_segments([whitened[0].table, evened[0].table], inside),
+    alone = filtered[Sight.ALONE]
+    heard = [
+        View(alone, 1.0, 0.0, Sight.ALONE),
+        View(filtered[Sight.FILTER], 1.0, FILTER_PX, Sight.FILTER),
+        *_in_segments([alone, evened], inside),
         View(_standard(spectra), 10.0, 0.0, Sight.ALONE),
         View(_standard(spectra / lengths), 10.0, 0.0, Sight.ALONE),
     ]
+    return Views(heard, filtered)
 
 
-def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> list[View]:
-    """Means of all tables over segments that were grown by each."""
-    views = []
-    for grown in tables:
-        found = segment(grown, inside, SEGMENTS_PX)
-        for size, segments in zip(SEGMENTS_PX, found, strict=True):
-            parts = [_sized(means(table, segments)) for table in tables]
-            spread_px = float(np.sqrt(size / 12))  # of a square of as many pixels
-            table = _sized(np.concatenate(parts, axis=1))
-            views.append(View(table, 1.0, spread_px, Sight.SEGMENT))
-    return views
+def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> Iterator[View]:
+    """Means of all tables over segments that are grown by the first."""
+    found = segment(tables[0], inside, SEGMENTS_PX)
+    for size, segments in zip(SEGMENTS_PX, found, strict=True):
+        parts = [_sized(means(table, segments)) for table in tables]
+        spread_px = float(np.sqrt(size / 12))  # of a square of as many pixels
+        yield View(_sized(np.concatenate(parts, axis=1)), 1.0, spread_px, Sight.SEGMENT)
 
 
-def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> Iterator[FloatArray]:
+def compared_tables(views: Views, places_px: npt.NDArray[np.float64]) -> Iterator[FloatArray]:
     """The tables whose nearest rows are joined: features with some and more place, spectra.
 
     Args:
@@ -136,11 +150,10 @@ def compared_tables(views: list[View], places_px: npt.NDArray[np.float64]) -> It
     Yields:
         (N, D) of each graph.
     """
-    by_context = {view.context_px: view for view in reversed(views)}
     for table, place in (
-        (views[0].table, 0.05),
-        (by_context[1.0].table, 0.02),
-        (views[-1].table, 0.0),
+        (views.filtered[Sight.ALONE], 0.05),
+        (views.filtered[Sight.FILTER], 0.02),
+        (views.heard[-1].table, 0.0),
     ):
         likeness = compared(table / np.float32(np.sqrt(_mean_square(table))))
         near = (place * places_px).astype(np.float32)
