@@ -104,9 +104,7 @@ def learn_teacher(plots: Plots, encoder: S2Former | None, device: torch.device) 
     told = _tell_graphs(views, plots.places_px, ways)
     steps, weights = _deliberate(views.heard, told[0], shots)
     contexts = np.array([view.context_px for view in views.heard])
-    trust = dict.fromkeys(Sight, 0.0)
-    for view, weight in zip(views.heard, weights, strict=True):
-        trust[view.sight] += float(weight)
+    trust = _trust(views.heard, weights)
     familiar, held_familiar = _familiarity(views.filtered, trust, shots)
     posteriors = [towards_shares(step.everywhere) for step in steps]
     sharpness = [_modest_sharpness(step, held_familiar, shots) for step in steps]
@@ -169,6 +167,14 @@ def _beforehand(views: list[View]) -> npt.NDArray[np.float64]:
     return np.array([BEFOREHAND[sight] / sights.count(sight) for sight in sights])
 
 
+def _trust(views: list[View], weights: npt.NDArray[np.float64]) -> dict[Sight, float]:
+    """What the heads of all views of a kind weigh together after shots were held out."""
+    found = dict.fromkeys(Sight, 0.0)
+    for view, weight in zip(views, weights, strict=True):
+        found[view.sight] += float(weight)
+    return found
+
+
 def _evolve(heads: Voice, graphs: list[Voice], shots: HeldShots) -> Voice:
     """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
     candidates = [heads]
@@ -189,7 +195,7 @@ def _familiarity(
 
     Args:
         tables: (N, D) of the pixels through each filter.
-        trust: In each.
+        trust: In heads with such surroundings.
         shots: n of them.
     """
     count = len(next(iter(tables.values())))

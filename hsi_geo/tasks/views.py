@@ -83,10 +83,12 @@ class Views:
         heard: What heads are fitted to.
         filtered: (N, D) whitened spectra with the encoder's features through each filter of
             `COMPARED_PX`.
+        unit_length: (N, C) spectra of unit length, standardised.
     """
 
     heard: list[View]
     filtered: dict[Sight, FloatArray]
+    unit_length: FloatArray
 
 
 def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Views:
@@ -98,7 +100,7 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Vi
         device: Where the encoder runs.
 
     Returns:
-        Heard are, in this order, whitened spectra with the encoder's features, alone and through a
+        Heard are whitened spectra with the encoder's features, alone and through a
         filter; these and components of equal variance as means over segments of each of
         `SEGMENTS_PX`; standardised spectra; the same of unit length.
 
@@ -120,15 +122,16 @@ def views_of(plots: Plots, encoder: S2Former | None, device: torch.device) -> Vi
     # Weak directions are noise unless they are smoothed.
     evened = _sized(_table(components, valid, inside, FILTER_PX))
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
+    unit_length = _standard(spectra / lengths)
     alone = filtered[Sight.ALONE]
     heard = [
         View(alone, 1.0, 0.0, Sight.ALONE),
         View(filtered[Sight.FILTER], 1.0, FILTER_PX, Sight.FILTER),
         *_in_segments([alone, evened], inside),
         View(_standard(spectra), 10.0, 0.0, Sight.ALONE),
-        View(_standard(spectra / lengths), 10.0, 0.0, Sight.ALONE),
+        View(unit_length, 10.0, 0.0, Sight.ALONE),
     ]
-    return Views(heard, filtered)
+    return Views(heard, filtered, unit_length)
 
 
 def _in_segments(tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> Iterator[View]:
@@ -153,7 +156,7 @@ def compared_tables(views: Views, places_px: npt.NDArray[np.float64]) -> Iterato
     for table, place in (
         (views.filtered[Sight.ALONE], 0.05),
         (views.filtered[Sight.FILTER], 0.02),
-        (views.heard[-1].table, 0.0),
+        (views.unit_length, 0.0),
     ):
         likeness = compared(table / np.float32(np.sqrt(_mean_square(table))))
         near = (place * places_px).astype(np.float32)
