@@ -73,6 +73,38 @@ def test_the_planted_scene_is_learnt(
     assert recorder.stages == [("adapt", step, 60) for step in range(1, 61)]
 
 
+@pytest.mark.parametrize("rare", [1, 2, 3])
+def test_a_class_of_few_pixels_is_named_where_there_are_more(
+    plots: Plots, planted: Planted, rare: int
+) -> None:
+    """A pond among the plots, lakes elsewhere: the teacher knows one pixel of the class."""
+    names = np.array([c.name for c in plots.classes])
+    known = planted.truth[plots.places_px[:, 0].astype(int), plots.places_px[:, 1].astype(int)]
+    posterior = everywhere(plots, 0.0, 0.0, 0.0)
+    for number, name in enumerate(planted.names, start=1):
+        posterior[known == number, np.flatnonzero(names == name)[0]] = 1.0
+    few = np.flatnonzero(known == rare)
+    posterior[np.delete(few, len(few) // 2)] = 0.0
+    found = mapped(taught(plots, knows(posterior), LONG), plots)
+    there = planted.truth == rare
+    assert (found[there] == planted.names[rare - 1]).mean() > 0.9
+    others = (planted.truth > 0) & ~there
+    assert (found[others] != planted.names[rare - 1]).mean() > 0.9
+
+
+def test_weights_of_classes() -> None:
+    """Rare classes are lifted to the least share; others, absent ones and what is none are not."""
+    posterior = np.zeros((2000, 5), np.float32)
+    posterior[:1200, 0], posterior[1200:1990, 1] = 1.0, 1.0
+    posterior[1990:1995, 3], posterior[1995:1998, 4] = 1.0, 1.0  # two pixels are not asked about
+    weights = module.class_weights(posterior)
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights, [1.0, 1.0, 1.0, 0.01 * 1998 / 5, 1.0], rtol=1e-6)
+    order = [3, 0, 2, 1, 4]
+    np.testing.assert_array_equal(module.class_weights(posterior[:, order]), weights[order])
+    np.testing.assert_array_equal(module.class_weights(np.zeros((3, 4), np.float32)), np.ones(4))
+
+
 def test_plots_are_enough(planted: Planted, tmp_path: Path) -> None:
     """Of a third of the scene, in plots no larger than a window."""
     plots = cut(planted, tmp_path, 700)

@@ -30,9 +30,22 @@ def test_fields_with_a_shot_are_told_from_those_without() -> None:
     ours[0, 3] = 2  # without a shot, there
     autos[2, 3] = 1  # with a shot
     autos[2, 0] = 1  # the shot itself, which is not asked about
-    crossed = evidence.Crossing(here, np.array([12]), ours, autos)
+    crossed = evidence.Crossing(here, np.array([12]), ours, labels, autos)
     found = evidence.of_fields([crossed], labels)
-    np.testing.assert_allclose([*found.values()], [(100.0, 200 / 3), (0.0, 100.0), (80.0, 100.0)])
+    np.testing.assert_allclose([*found.values()], [(1, 1, 2 / 3), (0, 1, 1), (0.8, 1, 1)])
+
+
+def test_classes_without_a_shot_are_not_asked_about() -> None:
+    """Nor is the half with the shots."""
+    evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
+    labels = np.array([[1, 2, 1, 2], [0, 1, 3, 2], [2, 1, 3, 0]])
+    here = np.arange(4) < np.full((3, 1), 2)
+    wrong_there = labels.copy()
+    wrong_there[0, 2:] = 0
+    crossed = evidence.Crossing(
+        here, np.array([0, 1]), np.where(here, 0, labels), wrong_there, labels
+    )
+    np.testing.assert_allclose(evidence.of_opposite([crossed] * 2, labels), [1, 1 / 3, 1])
 
 
 @pytest.mark.slow
@@ -58,3 +71,15 @@ def test_another_tile_is_mapped_as_well_as_its_shots_allow(data: Path) -> None:
     assert east > with_all_labels - 6
     assert min(west_spread, east_spread) > 95
     assert with_all_labels < east_spread - 2
+
+
+@pytest.mark.slow
+def test_a_lake_is_mapped_after_shots_in_a_pond(data: Path) -> None:
+    """The east of the scene has three pixels of water, half of the west is water."""
+    evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
+    samson = load_benchmark_scene("samson", data)
+    east = evidence.cross(samson, SEEDS[0], "east")
+    water = (samson.labels == 3) & ~east.here
+    assert (samson.labels[east.here] == 3).sum() == 3
+    assert water.sum() > 2000
+    assert (east.ours == 3)[water].mean() > 0.8

@@ -36,6 +36,10 @@ Target = Literal["teacher", "shots", "ema"]
 #: learnt by heart, with its teacher's errors; of a large one more brings little.
 PASSES, FEWEST, MOST = 22, 150, 300
 
+#: What a class counts for at least, as a share of all pixels: a pond's few pixels must be learnt, for on
+#: other tiles there may be lakes.
+LEAST_SHARE = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -125,13 +129,14 @@ def fine_tune(
     optimisers = _optimisers(classifier, lesson)
     steps = lesson.steps_for(len(plots.labels), classifier.backbone.config.window_px)
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
+    weights = torch.from_numpy(windows.weights).to(device)
     for step in range(steps):
         batch = windows.draw()
         if lesson.target == "teacher":
             batch = _thinned(batch, lesson.shown, generator)
         batch = batch.to(device)
         logits = _through_noise(classifier, batch, bands, lesson.light)
-        loss = _distance(logits, batch.target)
+        loss = _distance(logits, batch.target * weights)
         if follower is not None:
             with torch.no_grad():
                 said = follower(batch.image, batch.valid, bands).softmax(dim=1)
@@ -209,9 +214,11 @@ class _Windows:
         self.generator = generator
         self.images = [torch.from_numpy(_padded(p.image, size_px, 0.0)) for p in plots.plots]
         self.valid = [torch.from_numpy(_padded(p.valid, size_px, False)) for p in plots.plots]
+        steps = self._steps(teacher, plots)
+        self.weights = class_weights(steps[0])[:, None, None]
         self.targets = [
             [torch.from_numpy(_padded(placed, size_px, 0.0)) for placed in _in_place(step, plots)]
-            for step in self._steps(teacher, plots)
+            for step in steps
         ]
         areas = np.array([plot.inside.sum() for plot in plots.plots], np.float64)
         self.shares = areas / areas.sum()
@@ -268,6 +275,23 @@ class _Windows:
         height, width = self.valid[plot].shape
         top = int(self.generator.integers(height - self.size + 1))
         return plot, top, int(self.generator.integers(width - self.size + 1))
+
+
+def class_weights(posterior: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What each class's probability is multiplied by, so that rare ones count `LEAST_SHARE`.
+
+    Args:
+        posterior: (N, K + 1) of all pixels, zeros where nothing is known; the last column is no class.
+
+    Returns:
+        (K + 1,) at least 1; 1 for what is no class and for a class that no pixel has.
+    """
+    mass = posterior.sum(axis=0, dtype=np.float64)
+    shares = mass / max(mass.sum(), 1e-30)
+    rare = (shares > 0) & (shares < LEAST_SHARE)
+    rare[-1] = False
+    weights = np.divide(LEAST_SHARE, shares, out=np.ones_like(shares), where=rare)
+    return weights.astype(np.float32)
 
 
 def _padded(array: npt.NDArray[Any], size_px: int, value: float) -> npt.NDArray[Any]:
