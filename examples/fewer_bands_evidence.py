@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from other_tile_evidence import classical, mapped
 
 from hsi_geo import adapt
 from hsi_geo.io.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.shots import Shots
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.baselines import Pixels
 from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
+
+IntArray = npt.NDArray[np.int64]
 
 SHOTS, CLASSICAL = 5, ("auto", "svm", "random-forest", "logistic-regression")
 
@@ -50,12 +54,27 @@ def with_fewer_bands(scene: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
 
 def of_seed(benchmark: BenchmarkScene, seed: int) -> list[float]:
     """Per cent of the labelled pixels that were no shots: ours, then the classical ones."""
+    drawn = draw_shots(benchmark.labels, SHOTS, seed)
+    shots = shots_at(benchmark.scene, benchmark.labels, drawn)
+    return of_shots(benchmark, shots, drawn, benchmark.labels, seed)
+
+
+def of_shots(
+    benchmark: BenchmarkScene, shots: Shots, drawn: IntArray, called: IntArray, seed: int
+) -> list[float]:
+    """The same of given shots.
+
+    Args:
+        benchmark: The scene.
+        shots: As our method gets them.
+        drawn: (n,) flat indices of their pixels.
+        called: (H, W) what those are called.
+        seed: Of the classical methods.
+    """
     scene, labels = benchmark.scene, benchmark.labels
-    drawn = draw_shots(labels, SHOTS, seed)
-    model = adapt(scene, shots_at(scene, labels, drawn), reporter=SilentReporter())
-    maps = [mapped(scene, model)]
+    maps = [mapped(scene, adapt(scene, shots, reporter=SilentReporter()))]
     pixels = Pixels(scene.values.astype(np.float64))
-    maps += [classical(name, pixels, labels, drawn, seed) for name in CLASSICAL]
+    maps += [classical(name, pixels, called, drawn, seed) for name in CLASSICAL]
     test = labels > 0
     test.flat[drawn] = False
     return [100 * float((named == labels)[test].mean()) for named in maps]
