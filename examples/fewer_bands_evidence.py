@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from other_tile_evidence import classical, mapped
+from other_tile_evidence import classical, in_cells, mapped
 
 from hsi_geo import adapt
 from hsi_geo.io.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
@@ -40,8 +40,7 @@ def main() -> None:
         for title, scene in with_fewer_bands(benchmark.scene):
             fewer = BenchmarkScene(name, scene, benchmark.labels)
             found = np.mean([of_seed(fewer, seed) for seed in seeds], axis=0)
-            cells = " | ".join(f"{value:.1f}" for value in found)
-            print(f"| {name} | {title}: {scene.shape[0]} | {cells} |", flush=True)
+            print(f"| {name} | {title}: {scene.shape[0]} | {in_cells(found)} |", flush=True)
 
 
 def with_fewer_bands(scene: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -53,7 +52,7 @@ def with_fewer_bands(scene: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
 
 
 def of_seed(benchmark: BenchmarkScene, seed: int) -> list[float]:
-    """Per cent of the labelled pixels that were no shots: ours, then the classical ones."""
+    """What each method names right after shots of a seed: see `of_shots`."""
     drawn = draw_shots(benchmark.labels, SHOTS, seed)
     shots = shots_at(benchmark.scene, benchmark.labels, drawn)
     return of_shots(benchmark, shots, drawn, benchmark.labels, seed)
@@ -62,7 +61,7 @@ def of_seed(benchmark: BenchmarkScene, seed: int) -> list[float]:
 def of_shots(
     benchmark: BenchmarkScene, shots: Shots, drawn: IntArray, called: IntArray, seed: int
 ) -> list[float]:
-    """The same of given shots.
+    """Shares of the labelled pixels that were no shots: ours, then the classical ones'.
 
     Args:
         benchmark: The scene.
@@ -77,7 +76,7 @@ def of_shots(
     maps += [classical(name, pixels, called, drawn, seed) for name in CLASSICAL]
     test = labels > 0
     test.flat[drawn] = False
-    return [100 * float((named == labels)[test].mean()) for named in maps]
+    return [float((named == labels)[test].mean()) for named in maps]
 
 
 if __name__ == "__main__":

@@ -65,20 +65,20 @@ class Crossing:
         here: (H, W) the half that the shots lie in.
         shots: (n,) their flat indices.
         ours: (H, W) labels that a model names which saw that half only.
-        seen: (H, W) labels that a model names which was adapted to both halves.
+        both: (H, W) labels that a model names which was adapted to both halves.
         autos: (H, W) *auto*'s, which takes its statistics from both halves.
     """
 
     here: BoolArray
     shots: IntArray
     ours: IntArray
-    seen: IntArray
+    both: IntArray
     autos: IntArray
 
     @property
     def maps(self) -> tuple[IntArray, ...]:
         """In the order of the tables."""
-        return self.ours, self.seen, self.autos
+        return self.ours, self.both, self.autos
 
 
 def main() -> None:
@@ -127,7 +127,7 @@ def of_seed(fields: BenchmarkScene, seed: int, west: Crossing) -> dict[tuple[str
     halves = [scene[:, :, :middle], scene[:, :, middle:]]
     found = {
         ("west", "west"): by_half(west.ours, labels, west.shots),
-        ("west and east", "west"): by_half(west.seen, labels, west.shots),
+        ("west and east", "west"): by_half(west.both, labels, west.shots),
     }
     drawn = draw_shots(labels, SHOTS, seed)
     model = adapt(halves, shots_at(scene, labels, drawn), reporter=SilentReporter())
@@ -160,13 +160,13 @@ def cross(fields: BenchmarkScene, seed: int, side: str) -> Crossing:
     here[halves[side]] = True
     drawn = draw_shots(labels * here, SHOTS, seed)
     tiles = [scene[(..., *half)] for half in (halves[side], halves[dict(WAYS)[side]])]
-    ours, seen = np.zeros_like(labels), np.zeros_like(labels)
-    for named, adapted_to in ((ours, tiles[:1]), (seen, tiles)):
+    ours, both = np.zeros_like(labels), np.zeros_like(labels)
+    for named, adapted_to in ((ours, tiles[:1]), (both, tiles)):
         model = adapt(adapted_to, shots_at(scene, labels, drawn), reporter=SilentReporter())
         named[here] = mapped(tiles[0], model).ravel()
         named[~here] = mapped(tiles[1], model).ravel()
     autos = classical("auto", Pixels(scene.values), labels, drawn, seed)
-    return Crossing(here, drawn, ours, seen, autos)
+    return Crossing(here, drawn, ours, both, autos)
 
 
 def of_opposite(crossings: list[Crossing], labels: IntArray) -> FloatArray:

@@ -62,7 +62,7 @@ def test_one_point_of_each_class_is_called_another(
 ) -> None:
     """And only points are."""
     drawing = evidence.with_wrong_ones(benchmark, 1220)
-    wrong = np.flatnonzero(drawing.named != benchmark.labels)
+    wrong = np.flatnonzero(drawing.called != benchmark.labels)
     np.testing.assert_array_equal(np.sort(benchmark.labels.flat[wrong]), [1, 2, 3])
     assert set(wrong) <= set(drawing.pixels)
-    assert (drawing.named.flat[wrong] > 0).all()
+    assert (drawing.called.flat[wrong] > 0).all()

@@ -129,14 +129,13 @@ def fine_tune(
     optimisers = _optimisers(classifier, lesson)
     steps = lesson.steps_for(len(plots.labels), classifier.backbone.config.window_px)
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
-    weights = torch.from_numpy(windows.weights).to(device)
     for step in range(steps):
         batch = windows.draw()
         if lesson.target == "teacher":
             batch = _thinned(batch, lesson.shown, generator)
         batch = batch.to(device)
         logits = _through_noise(classifier, batch, bands, lesson.light)
-        loss = _distance(logits, batch.target * weights)
+        loss = _distance(logits, batch.target)
         if follower is not None:
             with torch.no_grad():
                 said = follower(batch.image, batch.valid, bands).softmax(dim=1)
@@ -163,7 +162,7 @@ def fine_tune(
 class _Batch:
     image: Tensor  # (B, C, P, P)
     valid: Tensor  # (B, P, P)
-    target: Tensor  # (B, K + 1, P, P) probabilities, 0 where nothing is asked
+    target: Tensor  # (B, K + 1, P, P) weighted probabilities, 0 where nothing is asked
     noise: Tensor  # (B,) standard deviations
     places: Tensor | None = None  # (B, n), see `S2Former.encode`; n pixels in place of P * P
 
@@ -215,10 +214,10 @@ class _Windows:
         self.images = [torch.from_numpy(_padded(p.image, size_px, 0.0)) for p in plots.plots]
         self.valid = [torch.from_numpy(_padded(p.valid, size_px, False)) for p in plots.plots]
         steps = self._steps(teacher, plots)
-        self.weights = class_weights(steps[0])[:, None, None]
+        weights = class_weights(steps[0])
         self.targets = [
             [torch.from_numpy(_padded(placed, size_px, 0.0)) for placed in _in_place(step, plots)]
-            for step in steps
+            for step in (said * weights for said in steps)
         ]
         areas = np.array([plot.inside.sum() for plot in plots.plots], np.float64)
         self.shares = areas / areas.sum()
@@ -334,7 +333,7 @@ def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light:
 
 
 def _distance(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy against probabilities, over the pixels that have any."""
+    """Cross-entropy against weighted probabilities, over the pixels that have any."""
     asked = target.sum().clamp(min=1.0)
     return -(target * F.log_softmax(logits, dim=1)).sum() / asked
 
