@@ -75,7 +75,9 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **how
     result = batch(tiles, model, out, reporter=reporting.reporter(progress), **how)
     print_batch(result)
     reporting.tell_result(
-        progress, result.outputs, tiles={state: result.count(state) for state in STATES}
+        progress,
+        result.outputs,
+        tiles={**{state: result.count(state) for state in STATES}, "warned": result.warned},
     )
     failed = result.count("failed")
     if failed:
@@ -98,5 +100,7 @@ def print_batch(result: BatchResult) -> None:
     click.echo(table(rows))
     click.echo()
     counted = [(state, str(result.count(state))) for state in STATES]
+    if result.warned:
+        counted.append(("with warnings", str(result.warned)))
     seconds = sum(outcome.seconds for outcome in result.outcomes.values())
     click.echo(table([("tiles", ""), *counted, ("worker seconds", f"{seconds:.1f}")]))

@@ -18,6 +18,7 @@ from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.predict import predict
 
 Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Any
 Recorder = Any
 
 
@@ -261,6 +262,21 @@ def test_an_unreadable_folder_is_told_and_stops_no_tile(
     monkeypatch.setattr(Path, "iterdir", iterdir)
     assert map_tiles(folder, reporter=recorder).count("mapped") == 6
     assert [text for text in recorder.warnings if "lost+found' is left out" in text]
+
+
+def test_warnings_of_a_tile_are_told_logged_and_kept(
+    make_scene: MakeScene, map_tiles: Run, recorder: Recorder, tmp_path: Path
+) -> None:
+    nowhere = make_scene("nowhere.tif", bands=9, crs=None)
+    here = make_scene("here.tif", bands=9)
+    said = f"scene '{nowhere.path}' has no coordinate reference system: neither has its map"
+    result = map_tiles([nowhere.path, here.path], reporter=recorder)
+    assert f"tile 'nowhere.tif': {said}" in recorder.warnings
+    for run_again in (result, map_tiles([nowhere.path, here.path])):
+        assert [outcome.warnings for outcome in run_again.outcomes.values()] == [(said,), ()]
+        assert run_again.warned == 1
+        lines = (tmp_path / "maps" / "batch.jsonl").read_text().splitlines()
+        assert [json.loads(line)["warnings"] for line in lines] == [[said], []]
 
 
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:

@@ -45,6 +45,7 @@ from hsi_geo.tasks.tiles import (
     standing_job,
     tile_areas,
     tile_job,
+    unchanged,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class BatchResult:
     def count(self, state: str) -> int:
         """Tiles in a state: mapped, unchanged, failed or pending."""
         return sum(outcome.state == state for outcome in self.outcomes.values())
+
+    @property
+    def warned(self) -> int:
+        """Tiles whose maps may be worse than they look: `Outcome.warnings` tell why."""
+        return sum(bool(outcome.warnings) for outcome in self.outcomes.values())
 
 
 def batch(
@@ -273,7 +279,7 @@ class _Batch:
             path, paths = self.listed[index].path, self.paths[index]
             job = tile_job(path, tile, paths, lent[index], self.tiles, self.settings)
             if standing_job(paths) == job.hashes["job"] and not self.settings.options.overwrite:
-                self.outcomes[index] = Outcome(UNCHANGED)
+                self.outcomes[index] = unchanged(paths)
             else:
                 jobs[index] = job
         return jobs
@@ -285,6 +291,8 @@ class _Batch:
     def _settle(self, index: int, outcome: Outcome) -> None:
         self.outcomes[index] = outcome
         name = Path(self.listed[index].path).name
+        for text in outcome.warnings:
+            self.reporter.warning(f"tile '{name}': {text}")
         if outcome.state == FAILED:
             self.reporter.warning(f"tile '{name}' was not mapped: {outcome.error}")
         else:

@@ -165,6 +165,7 @@ def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]
             "state": outcome.state,
             "seconds": round(outcome.seconds, 3),
             "error": outcome.error or None,
+            "warnings": list(outcome.warnings),
         }
         for listed, paths, outcome in ends
     ]

@@ -36,7 +36,7 @@ from hsi_geo.io.survey import bad_bands
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.lattice import LatticeNetwork
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
@@ -206,6 +206,7 @@ def write_map(
         The record that was written as JSON.
     """
     require_upright(scene)
+    reporter = witness = Witness(reporter)
     view, grid = spectral_view(scene), grid_of(scene)
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
@@ -232,6 +233,7 @@ def write_map(
         record = _record(scene, model, model_hash, options, writer.counts)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
+        record["warnings"] = witness.warnings
         writer.write_record(record)
     return record
 

@@ -23,7 +23,7 @@ from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scene import bands_of, scene_of
 from hsi_geo.io.staging import staged, sweep
 from hsi_geo.io.unpacking import unpacked
-from hsi_geo.progress import Reporter
+from hsi_geo.progress import Reporter, Witness
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.footprints import Footprints
 from hsi_geo.tasks.predict import MapOptions, write_map
@@ -101,11 +101,13 @@ class Outcome:
         state: mapped, unchanged (its map was there), failed, or pending (never begun).
         seconds: It took.
         error: Why it failed, in a sentence.
+        warnings: What was told of its map when it was made; an unchanged map keeps them.
     """
 
     state: str
     seconds: float = 0.0
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 # On the workers -------------------------------------------------------------------------------
@@ -130,21 +132,22 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     """
     started = time.monotonic()
     paths = job.paths
+    witness = Witness(reporter)
     try:
         standing = standing_job(paths)
         if standing == job.hashes["job"] and not settings.options.overwrite:
-            return Outcome(UNCHANGED)  # a worker was lost after it had finished
+            return unchanged(paths)  # a worker was lost after it had finished
         if not settings.options.overwrite:
             _keep_what_others_made(paths)
         name = paths.classes.stem
         sweep(paths.classes.parent, [name])
         with staged(paths.all, overwrite=True, name=name) as where:
-            _write(job, paths.moved(where), settings, reporter)
+            _write(job, paths.moved(where), settings, witness)
             paths.classes.unlink(missing_ok=True)
             _remove_stale(paths, settings.options.overwrite)
     except HsiGeoError as error:
-        return Outcome(FAILED, time.monotonic() - started, str(error))
-    return Outcome(MAPPED, time.monotonic() - started)
+        return Outcome(FAILED, time.monotonic() - started, str(error), tuple(witness.warnings))
+    return Outcome(MAPPED, time.monotonic() - started, warnings=tuple(witness.warnings))
 
 
 def _keep_what_others_made(paths: MapPaths) -> None:
@@ -231,6 +234,12 @@ def _standing(paths: MapPaths) -> tuple[str, MapPaths] | None:
         return str(record["hashes"]["job"]), made
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def unchanged(paths: MapPaths) -> Outcome:
+    """Of a tile whose map stands, with what was told when it was made."""
+    record = json.loads(paths.record.read_text(encoding="utf-8"))
+    return Outcome(UNCHANGED, warnings=tuple(record.get("warnings", ())))
 
 
 def failure(error: BaseException) -> Outcome:
