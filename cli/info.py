@@ -60,6 +60,8 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         ("scale", _scale(scene["scale"], scene["offset"])),
         ("values", _values(scene)),
         *(("flagged", f"{100 * share:.0f} % {flag}") for flag, share in scene["quality"].items()),
+        *(("note", note) for note in scene["notes"]),
+        *(("warning", warning) for warning in scene["warnings"]),
     ]
 
 

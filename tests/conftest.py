@@ -181,15 +181,20 @@ class Recorder(SilentReporter):
 
     Attributes:
         stages: (stage, done, total) of each step.
+        logs: Messages.
         warnings: Messages.
     """
 
     def __init__(self) -> None:
         self.stages: list[tuple[str, int, int]] = []
+        self.logs: list[str] = []
         self.warnings: list[str] = []
 
     def progress(self, stage: str, done: int, total: int) -> None:
         self.stages.append((stage, done, total))
+
+    def log(self, message: str) -> None:
+        self.logs.append(message)
 
     def warning(self, message: str) -> None:
         self.warnings.append(message)

@@ -44,6 +44,10 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "packed": file.packed,
         },
     )
+    if file.notes:
+        scene.attrs["notes"] = file.notes
+    if file.warnings:
+        scene.attrs["warnings"] = file.warnings
     if file.quality:
         scene.attrs["quality"] = file.quality
     if not np.isnan(file.nodata).all():

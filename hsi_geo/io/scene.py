@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
+from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
 
@@ -48,7 +50,8 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
         (nm) and ``good`` (bool) along ``band``, in the file's order. ``.rio`` gives the grid;
-        ``attrs["source"]`` the path.
+        ``attrs["source"]`` the path, ``attrs["notes"]`` and ``attrs["warnings"]``, where there are
+        any, what was noticed in the file.
 
     Raises:
         SceneNotFoundError: If there is no such file.
@@ -159,6 +162,41 @@ def _transform_of(scene: xr.DataArray) -> Affine:
 def name_of(scene: xr.DataArray) -> str:
     """The path a scene came from, for messages."""
     return str(scene.attrs.get("source", scene.name or "array"))
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What was noticed while a scene was opened; see `readers.base.SceneFile`.
+
+    Attributes:
+        notes: Worth knowing.
+        warnings: What may make a result worse than it looks.
+    """
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def remarks_of(scene: xr.DataArray) -> Remarks:
+    """What was noticed while a scene was opened."""
+    return Remarks(
+        tuple(scene.attrs.get("notes", ())),
+        tuple(scene.attrs.get("warnings", ())),
+    )
+
+
+def tell_about(scenes: Sequence[xr.DataArray], reporter: Reporter) -> None:
+    """Tell what was noticed while scenes were opened.
+
+    Whatever a job opens it tells about itself, once, before it works: `adapt`, `predict`,
+    `pretrain` and `batch` do; those that are made of them do not.
+    """
+    for scene in scenes:
+        remarks = remarks_of(scene)
+        for note in remarks.notes:
+            reporter.log(f"scene '{name_of(scene)}': {note}")
+        for warning in remarks.warnings:
+            reporter.warning(f"scene '{name_of(scene)}': {warning}")
 
 
 def bands_of(scene: xr.DataArray) -> Bands:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.scene import SomeScenes, name_of, open_scenes
+from hsi_geo.io.scene import SomeScenes, name_of, open_scenes, tell_about
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.unpacking import unpacked
@@ -109,6 +109,7 @@ def adapt(
     reporter = reporter or LoggingReporter()
     recipe = recipe or DEFAULT_RECIPE
     opened = open_scenes(scenes, wavelengths=wavelengths)
+    tell_about(opened, reporter)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
     for note in labelled.notes:
         reporter.log(note)

@@ -253,6 +253,18 @@ class _Batch:
             if isinstance(now := self.tiles[index], Outcome):
                 self._settle(index, now)
             self.reporter.progress("look at tiles", done, len(paths))
+        self._tell_about_tiles()
+
+    def _tell_about_tiles(self) -> None:
+        """What was noticed in them: the tiles of a flight mostly share their flaws."""
+        for kind, tell in (("notes", self.reporter.log), ("warnings", self.reporter.warning)):
+            tiles_of: dict[str, list[str]] = {}
+            for listed, tile in zip(self.listed, self.tiles, strict=True):
+                for remark in getattr(tile.remarks, kind) if isinstance(tile, Tile) else ():
+                    tiles_of.setdefault(remark, []).append(Path(listed.path).name)
+            for remark, names in tiles_of.items():
+                others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                tell(f"tile '{names[0]}'{others}: {remark}")
 
     def _map(self, client: Client) -> None:
         """Map what is not there as it should be."""

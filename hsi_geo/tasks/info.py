@@ -17,6 +17,7 @@ from hsi_geo.io.scene import (
     grid_of,
     name_of,
     open_scene,
+    remarks_of,
     require_upright,
 )
 from hsi_geo.io.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
@@ -85,6 +86,7 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
         "values": [_finite(seen.low), _finite(seen.high)],
         "values_look_like": kind_of_values(scene, seen),
+        **{kind: list(said) for kind, said in dataclasses.asdict(remarks_of(scene)).items()},
         "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
     }
 

@@ -29,6 +29,7 @@ from hsi_geo.io.scene import (
     read_window,
     require_upright,
     spectral_view,
+    tell_about,
 )
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import keep_apart, staged
@@ -133,6 +134,7 @@ def predict(
     reporter = reporter or LoggingReporter()
     options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory, restat)
     opened = open_scene(scene, wavelengths=wavelengths)
+    tell_about([opened], reporter)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     with (

@@ -14,7 +14,7 @@ import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.picture import draw_losses
-from hsi_geo.io.scene import SomeScenes, name_of, open_scenes
+from hsi_geo.io.scene import SomeScenes, name_of, open_scenes, tell_about
 from hsi_geo.io.staging import staged
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.pretraining_batches import Batches, PretrainRecipe, Source
@@ -114,6 +114,7 @@ def pretrain(
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
     opened = open_scenes(scenes, wavelengths=wavelengths)
+    tell_about(opened, reporter)
     start = None if init is None else load_weights(init)
     with staged([log, plot, weights], overwrite=overwrite) as where:
         checkpoint = _prepare_run(run, resume, overwrite)

@@ -20,7 +20,7 @@ from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, class_areas
 from hsi_geo.io.mosaic import Piece, surround
 from hsi_geo.io.readers import SceneFile, read_scene
-from hsi_geo.io.scene import bands_of, scene_of
+from hsi_geo.io.scene import Remarks, bands_of, remarks_of, scene_of
 from hsi_geo.io.staging import staged, sweep
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import Reporter, Witness
@@ -69,11 +69,13 @@ class Tile:
         file: Its description.
         bands: Its wavelengths.
         hash: See `runtime.scene_hash`.
+        remarks: What was noticed while it was opened.
     """
 
     file: SceneFile
     bands: Bands
     hash: str
+    remarks: Remarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,8 @@ def describe_tile(path: str, wavelengths: str | None, reporter: Reporter) -> Til
     try:
         file = read_scene(path)
         scene = scene_of(file, wavelengths=wavelengths)
-        return Tile(dataclasses.replace(file, quality=()), bands_of(scene), scene_hash(scene))
+        file = dataclasses.replace(file, quality=())
+        return Tile(file, bands_of(scene), scene_hash(scene), remarks_of(scene))
     except HsiGeoError as error:
         return Outcome(FAILED, error=str(error))
 

@@ -77,6 +77,12 @@ class SceneFile:
         block_px: (rows, columns) of the pieces that pixels are stored in; None if they lie row by
             row.
         packed: Whether a window can only be had by unpacking all that lies before it.
+        notes: What the reader noticed and whoever uses the scene should know, one short sentence
+            each, without the scene's name and without a full stop ("0 counts as no data, as ...").
+        warnings: The same where it may make a result worse than it looks. Both go to the scene's
+            ``attrs``; `io.scene.tell_about` tells them to a reporter, once a job, and `info` lists
+            them. A reader adds to them with ``dataclasses.replace(file, warnings=(*file.warnings,
+            "..."))``, or gives them at once.
     """
 
     name: str
@@ -93,6 +99,8 @@ class SceneFile:
     quality: tuple[QualityLayer, ...] = ()
     block_px: tuple[int, int] | None = None
     packed: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that pixels have a size and a place.
