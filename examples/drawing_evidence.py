@@ -1,4 +1,4 @@
-"""How accuracy hangs on how shots are drawn: docs/adaptation.md.
+"""How accuracy hangs on how shots are drawn: docs/accuracy.md.
 
     python examples/drawing_evidence.py DATA [SCENE,...] [SEEDS]
 

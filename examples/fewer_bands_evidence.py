@@ -1,4 +1,4 @@
-"""How accuracy holds on sensors of fewer bands: docs/adaptation.md.
+"""How accuracy holds on sensors of fewer bands: docs/accuracy.md.
 
     python examples/fewer_bands_evidence.py DATA [SCENE,...] [SEEDS]
 

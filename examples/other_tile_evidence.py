@@ -1,4 +1,4 @@
-"""How a map of another tile compares with one of the tile that the shots lie in: docs/adaptation.md.
+"""How a map of another tile compares with one of the tile that the shots lie in: docs/accuracy.md.
 
     python examples/other_tile_evidence.py DATA [SEEDS]
 

@@ -65,11 +65,6 @@ def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
 PAGES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "glossary")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_each_page_says_when_not_to_use_it(name: str) -> None:
-    assert "hen not to use" in (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-
-
 def test_numbers_in_pages_are_what_commands_printed() -> None:
     """`python docs/tables.py` puts them there; nobody types them."""
     made = tables.made_tables()

@@ -4,7 +4,7 @@ The teacher's posterior evolves by diffusion (`teacher`); the student sees the s
 that falls while the posterior evolves: what it can say through much noise is held against an early
 posterior, what it says of clean pixels against the last one. That a teacher and a student are
 aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; the rest
-is our reading of it. The other ways to learn from shots are here for comparison: docs/adaptation.md
+is our reading of it. The other ways to learn from shots are here for comparison: docs/ablations.md
 tells which ways were compared. Most numbers were chosen by trials or are usual values.
 """
 
