@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import rasterio.shutil
 from pyproj import CRS
 from rasterio.errors import RasterioError
-from rasterio.io import MemoryFile
 
 from hsi_geo.errors import MapError, MapNotFoundError
-from hsi_geo.io.class_map import NO_CLASS
+from hsi_geo.io.class_values import ClassValues, read_class_values
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.tiling import Grid, Window
 
 IntArray = npt.NDArray[np.int64]
+MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
 
 #: Rows read at a time while counting.
 STRIP_PX = 256
-
-#: GDAL's GDALRATFieldUsage numbers.
-_RAT_NAME, _RAT_VALUE = "2", "5"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,24 +34,28 @@ class ReadMap:
     Attributes:
         path: As given.
         grid: Its pixels.
-        nodata: Value that means no class besides 0, None if there is none.
-        names: Class name by value, for values that have one.
+        said: Of its values.
     """
 
     path: str
     grid: Grid
-    nodata: float | None
-    names: dict[int, str]
+    said: ClassValues
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class name by value, for classes that have one."""
+        none = {self.said.nodata, None if self.said.has_zero else 0}
+        return {value: name for value, name in self.said.names.items() if value not in none}
 
     def name_of(self, value: int) -> str:
         """The class's name, or its number where it has none."""
-        return self.names.get(value, str(value))
+        return self.said.names.get(value, str(value))
 
-    def values_at(self, rows: IntArray, cols: IntArray) -> IntArray:
-        """(N,) values of pixels inside the map, 0 for no class."""
+    def values_at(self, rows: IntArray, cols: IntArray) -> MaskedInts:
+        """(N,) values of pixels inside the map, masked where there is no class."""
         top, bottom = int(rows.min()), int(rows.max()) + 1
         left, right = int(cols.min()), int(cols.max()) + 1
-        found = np.zeros(len(rows), np.int64)
+        found = np.ma.masked_all(len(rows), np.int64)
         for strip in _strips(Window(top, left, bottom - top, right - left)):
             here = (rows >= strip.row) & (rows < strip.row + strip.height)
             if here.any():
@@ -68,9 +67,9 @@ class ReadMap:
         """Pixels by value, those without a class left out."""
         counted: dict[int, int] = {}
         for strip in _strips(self.grid.window):
-            for value, count in zip(*np.unique(self._read(strip), return_counts=True), strict=True):
+            values = self._read(strip).compressed()
+            for value, count in zip(*np.unique(values, return_counts=True), strict=True):
                 counted[int(value)] = counted.get(int(value), 0) + int(count)
-        counted.pop(NO_CLASS, None)
         return counted
 
     def class_counts(self) -> dict[str, int]:
@@ -80,7 +79,11 @@ class ReadMap:
             counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
         return counted
 
-    def _read(self, window: Window) -> IntArray:
+    def picture(self, side_px: int) -> MaskedInts:
+        """(h, w) values thinned as by `read_picture`, masked where there is no class."""
+        return self._known(read_picture(self.path, side_px).astype(np.int64))
+
+    def _read(self, window: Window) -> MaskedInts:
         try:
             with quiet_gdal(), rasterio.open(self.path) as file:
                 values = file.read(
@@ -95,14 +98,21 @@ class ReadMap:
                 f"{window.row + window.height}",
                 hint="make it again, or copy it again",
             ) from error
-        return values if self.nodata is None else np.where(values == self.nodata, 0, values)
+        return self._known(values)
+
+    def _known(self, values: IntArray) -> MaskedInts:
+        """The values, those masked that mean no class."""
+        known = np.ma.array(values, mask=np.zeros(values.shape, bool))
+        if self.said.nodata is not None:
+            known = np.ma.masked_where(values == self.said.nodata, known)
+        return known if self.said.has_zero else np.ma.masked_where(values == 0, known)
 
 
 def read_map(path: str | os.PathLike[str]) -> ReadMap:
     """Open a class map.
 
     Class names are GDAL's category names, or its raster attribute table: inside the file, or in
-    the `.aux.xml` beside it.
+    the `.aux.xml` beside it. Whether 0 is a class, they and the declared nodata value tell.
 
     Args:
         path: Raster of one band of integers.
@@ -122,10 +132,9 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     try:
         with quiet_gdal(), rasterio.open(name) as file:
             _require_pixels(file, name)
-            dtypes, nodata = file.dtypes, file.nodata
+            dtypes, said = file.dtypes, read_class_values(file)
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             grid = Grid(file.height, file.width, file.transform, crs)
-            names = _class_names(file)
     except RasterioError as error:
         raise MapError(
             f"map '{name}' is not a raster that GDAL can open",
@@ -137,7 +146,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             "one band of integers",
             hint="give the map, not its confidence, its probabilities or the scene",
         )
-    return ReadMap(name, grid, nodata, names)
+    return ReadMap(name, grid, said)
 
 
 def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
@@ -184,26 +193,3 @@ def _strips(window: Window) -> list[Window]:
         Window(row, window.col, min(STRIP_PX, end - row), window.width)
         for row in range(window.row, end, STRIP_PX)
     ]
-
-
-def _class_names(file: Any) -> dict[int, str]:
-    """Rasterio has no call for names, but GDAL spells them out in a virtual copy of the file."""
-    with MemoryFile(ext=".vrt") as memory:
-        rasterio.shutil.copy(file, memory.name, driver="VRT")
-        band = ET.fromstring(memory.read()).find("VRTRasterBand")
-    if band is None:
-        return {}
-    categories = enumerate(entry.text or "" for entry in band.iterfind("CategoryNames/Category"))
-    named = {value: name for value, name in categories if name.strip()}
-    return named or _table_names(band.find("GDALRasterAttributeTable"))
-
-
-def _table_names(table: ET.Element | None) -> dict[int, str]:
-    if table is None:
-        return {}
-    usages = [field.findtext("Usage") for field in table.iterfind("FieldDefn")]
-    if _RAT_NAME not in usages or _RAT_VALUE not in usages:
-        return {}
-    value, name = usages.index(_RAT_VALUE), usages.index(_RAT_NAME)
-    rows = [[cell.text or "" for cell in row.iterfind("F")] for row in table.iterfind("Row")]
-    return {int(float(row[value])): row[name] for row in rows if row[name].strip()}

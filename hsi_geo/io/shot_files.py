@@ -21,6 +21,7 @@ from rasterio.errors import RasterioError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.class_colors import parse_color
+from hsi_geo.io.class_values import read_class_values
 from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.readers.base import plain
@@ -296,7 +297,7 @@ def _place_table(
 
 
 def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
-    """Each patch of one class id as a polygon; 0 and nodata are no class."""
+    """Each patch of one class id as a polygon; nodata is no class, nor is 0 if nothing says so."""
     if not exists(name):
         raise ShotsNotFoundError(
             f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
@@ -308,17 +309,21 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
                     f"{purpose.labels} '{name}' are a raster of {file.count} bands",
                     hint="give one band of class ids, 0 where there is none",
                 )
-            ids, nodata, transform = file.read(1), file.nodata, file.transform
+            ids, transform = file.read(1), file.transform
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-            colors = _color_table(file)
+            colors, said = _color_table(file), read_class_values(file)
     except RasterioError as error:
         raise ShotsError(
             f"{purpose.labels} '{name}' are no raster that GDAL can open ({plain(error)})",
             hint="give a GeoTIFF of class ids, or a GeoPackage",
         ) from error
-    labelled = np.isfinite(ids) & (ids != 0)
-    if nodata is not None and np.isfinite(nodata):
-        labelled &= ids != nodata
+    style = find_style(name, None)
+    said = said.renamed({int(v): label for v, label in style.labels.items() if v.isdecimal()})
+    labelled = np.isfinite(ids)
+    if said.nodata is not None:
+        labelled &= ids != said.nodata
+    if not said.has_zero:
+        labelled &= ids != 0
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
     if (
@@ -337,17 +342,21 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
             hint=f"give {purpose.wanted}",
         )
     patches = list(
-        rasterio.features.shapes(ids.astype(np.int32), mask=labelled, transform=transform)
+        rasterio.features.shapes(
+            np.where(labelled, ids, 0).astype(np.int32), mask=labelled, transform=transform
+        )
     )
-    style = find_style(name, None)
+    notes = [f"class ids taken from a raster, {int(labelled.sum())} pixels"]
+    if (ids[labelled] == 0).any():
+        notes.append(f"0 is one of its classes: {said.why_zero}")
     return LabelledFile(
         gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
         pd.Series([int(value) for _, value in patches]),
         np.arange(1, len(patches) + 1),
         style.colors if style is not NO_STYLE else colors,
-        style.labels,
+        {str(value): called for value, called in said.names.items()},
         (),
-        (f"class ids taken from a raster, {int(labelled.sum())} pixels",),
+        tuple(notes),
     )
 
 

@@ -88,6 +88,8 @@ def assess(
     witness = Witness(reporter or LoggingReporter())
     opened = read_map(class_map)
     labelled = read_shots(reference, class_field=class_field, layer=layer, purpose=REFERENCE)
+    for note in labelled.notes:
+        witness.log(note)
     finals = [] if out is None else [require_html(out)]
     with staged(finals, overwrite=overwrite) as where:
         found = _compare(opened, labelled, all_touched, design, strata, witness)
@@ -105,15 +107,13 @@ def _compare(
     strata: str | os.PathLike[str] | None,
     reporter: Reporter,
 ) -> Assessment:
+    _tell_of_zero("map", opened, reporter)
     sample = read_sample(opened, labelled, all_touched)
     _warn_of_own_shots(opened, labelled, reporter)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
-    if sample.only_in_reference:
-        reporter.warning(
-            f"the map has no class {quoted(list(sample.only_in_reference))}: pixels of it in the "
-            "reference count as wrong"
-        )
+    if sample.lacking:
+        reporter.warning(sample.lacking)
     if strata is not None and design != "stratified":
         raise OptionError(
             "strata were given, and the design is not stratified", hint="add --design stratified"
@@ -137,6 +137,7 @@ def _of_whole_map(
         came_from, sizes = own_strata(sample, counts), counts
     else:
         drawn_from = read_map(strata)
+        _tell_of_zero("strata", drawn_from, reporter)
         sizes = drawn_from.class_counts()
         require_same_land(opened, counts, drawn_from, sizes)
         came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
@@ -153,6 +154,11 @@ def _of_whole_map(
             "the map's pixels have no area in metres: areas are told as shares of its pixels"
         )
     return _estimate(sample, found, counts, design, opened.grid.pixel_ha)
+
+
+def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
+    if opened.said.has_zero:
+        reporter.log(f"0 is a class of the {what} '{opened.path}': {opened.said.why_zero}")
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo.io.class_colors import complete_colors
-from hsi_geo.io.map_reader import ReadMap, read_colors, read_picture
+from hsi_geo.io.map_reader import ReadMap, read_colors
 from hsi_geo.io.picture import paint
 from hsi_geo.io.report import Picture, Report, Section, Table, write_report
 from hsi_geo.io.report_pictures import image_uri
@@ -125,12 +125,12 @@ def _area_cells(area: Area) -> list[str]:
 
 
 def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
-    values = read_picture(opened.path, SIDE_PX)
-    known = [int(v) for v in np.unique(values) if v != 0 and v != opened.nodata][:MANY_CLASSES]
+    values = opened.picture(SIDE_PX)
+    known = [int(v) for v in np.unique(values.compressed())][:MANY_CLASSES]
     ids = np.zeros(values.shape, np.int64)
     table = []
     for id, value in enumerate(known, start=1):
-        ids[values == value] = id
+        ids[(values == value).filled(False)] = id
         name = opened.name_of(value)
         table.append(LandClass(id, name, colors.get(name, "#888888"), value))
     if not table:  # a picture leaves out most pixels of a large map

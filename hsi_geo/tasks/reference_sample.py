@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix
 
 from hsi_geo.errors import MapError, ShotsError
-from hsi_geo.io.map_reader import ReadMap
+from hsi_geo.io.map_reader import MaskedInts, ReadMap
 from hsi_geo.io.shots import Shots, burn, to_grid
 from hsi_geo.io.vectors import quoted
 from hsi_geo.tasks.assessment import Design
@@ -56,6 +56,18 @@ class Sample:
         )
         return found
 
+    @property
+    def lacking(self) -> str:
+        """What comes of the classes that only the reference has, in words; empty without any."""
+        if not self.only_in_reference:
+            return ""
+        first = len(self.names) - len(self.only_in_reference)  # they come last
+        counted = int((self.truth >= first).sum())
+        said = f"the map has no class {quoted(list(self.only_in_reference))}"
+        if not counted:
+            return f"{said}, nor another class where the reference has it"
+        return f"{said}: {counted} pixels of it in the reference count as wrong"
+
 
 def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     """Look up what the map says where reference labels are.
@@ -68,13 +80,14 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     """
     pixels = burn(labelled, opened.grid, all_touched=all_touched)
     values = opened.values_at(pixels.rows, pixels.cols)
-    here = values != 0
+    here = ~np.ma.getmaskarray(values)
     if not here.any():
         raise ShotsError(
             f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
             hint="give reference labels where the map shows classes",
         )
-    shown = sorted({*opened.names, *map(int, values[here])} - {0})
+    mapped = values.compressed()
+    shown = sorted({*opened.names, *map(int, mapped)})
     in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
     in_reference = [c.name for c in labelled.classes]
     shared = [name for name in in_reference if name in in_map]
@@ -91,13 +104,13 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
     for count, what in (
         (pixels.outside, "features outside the map"),
         (pixels.conflicts, "pixels that two classes claim"),
-        (int((~here).sum()), "pixels without a class in the map"),
+        (int((~here).sum()), f"pixels without a class in the map{_why_none(opened)}"),
     ):
         if count:
             dropped.append(f"{count} {what}")
     return Sample(
         names=names,
-        mapped=np.array([by_value[int(value)] for value in values[here]], np.int64),
+        mapped=np.array([by_value[int(value)] for value in mapped], np.int64),
         truth=np.array([place[in_reference[i - 1]] for i in pixels.class_ids[here]], np.int64),
         features=pixels.features[here],
         rows=pixels.rows[here],
@@ -106,6 +119,13 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
         only_in_reference=names[len(in_map) :],
         dropped=tuple(dropped),
     )
+
+
+def _why_none(opened: ReadMap) -> str:
+    """What makes pixels of a map have no class, where the map itself does not say it."""
+    if opened.said.has_zero or opened.said.nodata is not None:
+        return ""
+    return " (0, as it has no name there)"
 
 
 def require_same_land(
@@ -169,7 +189,7 @@ def other_strata(
     """
     points = to_grid(labelled, opened.grid).frame.geometry
     strata, mapped = _values_under(drawn_from, points), _values_under(opened, points)
-    lost = int(((strata != 0) & (mapped == 0)).sum())
+    lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
     if lost:
         raise MapError(
             f"{lost} points that were drawn from the strata '{drawn_from.path}' have no class in "
@@ -177,22 +197,21 @@ def other_strata(
             hint="assess a map of all the land that the sample was drawn from",
         )
     values = strata[sample.features]
-    if not values.all():
+    if outside := int(np.ma.count_masked(values)):
         raise MapError(
-            f"{int((values == 0).sum())} sampled pixels have no class in the strata "
-            f"'{drawn_from.path}'",
+            f"{outside} sampled pixels have no class in the strata '{drawn_from.path}'",
             hint="give the map that the sample was drawn from",
         )
     place = {name: index for index, name in enumerate(sizes)}
     return np.array([place[drawn_from.name_of(int(value))] for value in values], np.int64)
 
 
-def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> IntArray:
-    """(N,) values of a map under points in its CRS, 0 for no class and outside the map."""
+def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
+    """(N,) values of a map under points in its CRS, masked without a class and outside the map."""
     rows, cols = opened.grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
     height, width = opened.grid.shape
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
-    values = np.zeros(len(rows), np.int64)
+    values = np.ma.masked_all(len(rows), np.int64)
     if inside.any():
         values[inside] = opened.values_at(rows[inside], cols[inside])
     return values
