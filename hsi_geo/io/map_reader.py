@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.class_values import ClassValues, read_class_values
 from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.tiling import Grid, Window
 
@@ -35,11 +36,15 @@ class ReadMap:
         path: As given.
         grid: Its pixels.
         said: Of its values.
+        band: Number of the band of classes, from 1.
+        mask: What says apart from the values where there are classes; None if nothing does.
     """
 
     path: str
     grid: Grid
     said: ClassValues
+    band: int = 1
+    mask: Mask | None = None
 
     @property
     def names(self) -> dict[int, str]:
@@ -81,28 +86,36 @@ class ReadMap:
 
     def picture(self, side_px: int) -> MaskedInts:
         """(h, w) values thinned as by `read_picture`, masked where there is no class."""
-        return self._known(read_picture(self.path, side_px).astype(np.int64))
+        with quiet_gdal(), rasterio.open(self.path) as file:
+            shape = _thinned(file.shape, side_px)
+            values = file.read(self.band, out_shape=shape).astype(np.int64)
+            return self._known(values, self._valid(file, None, shape))
 
     def _read(self, window: Window) -> MaskedInts:
         try:
             with quiet_gdal(), rasterio.open(self.path) as file:
-                values = file.read(
-                    1,
-                    window=rasterio.windows.Window(
-                        window.col, window.row, window.width, window.height
-                    ),
-                ).astype(np.int64)
+                part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+                values = file.read(self.band, window=part).astype(np.int64)
+                valid = self._valid(file, part, window.shape)
         except RasterioError as error:
             raise MapError(
                 f"map '{self.path}' is damaged in rows {window.row} to "
                 f"{window.row + window.height}",
                 hint="make it again, or copy it again",
             ) from error
-        return self._known(values)
+        return self._known(values, valid)
 
-    def _known(self, values: IntArray) -> MaskedInts:
+    def _valid(
+        self, file: Any, part: rasterio.windows.Window | None, shape: tuple[int, int]
+    ) -> npt.NDArray[np.bool_]:
+        """(height, width) False where the file's mask leaves out a pixel."""
+        if self.mask is None:
+            return np.ones(shape, bool)
+        return np.asarray(self.mask.valid(file, [self.band], part, shape)[0])
+
+    def _known(self, values: IntArray, valid: npt.NDArray[np.bool_]) -> MaskedInts:
         """The values, those masked that mean no class."""
-        known = np.ma.array(values, mask=np.zeros(values.shape, bool))
+        known = np.ma.array(values, mask=~valid)
         if self.said.nodata is not None:
             known = np.ma.masked_where(values == self.said.nodata, known)
         return known if self.said.has_zero else np.ma.masked_where(values == 0, known)
@@ -132,7 +145,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     try:
         with quiet_gdal(), rasterio.open(name) as file:
             _require_pixels(file, name)
-            dtypes, said = file.dtypes, read_class_values(file)
+            classes, dtypes, said = only_band(file), file.dtypes, read_class_values(file)
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             grid = Grid(file.height, file.width, file.transform, crs)
     except RasterioError as error:
@@ -140,21 +153,24 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             f"map '{name}' is not a raster that GDAL can open",
             hint="give the map that hsi-geo classify or predict wrote",
         ) from error
-    if len(dtypes) != 1 or np.dtype(dtypes[0]).kind not in "iu":
+    if classes is None or np.dtype(dtypes[classes[0] - 1]).kind not in "iu":
         raise MapError(
             f"'{name}' is no class map: it has {len(dtypes)} bands of {dtypes[0]} and should have "
             "one band of integers",
             hint="give the map, not its confidence, its probabilities or the scene",
         )
-    return ReadMap(name, grid, said)
+    return ReadMap(name, grid, said, *classes)
 
 
 def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
     """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
     with quiet_gdal(), rasterio.open(path) as file:
-        height, width = file.shape
-        step = max(1, -(-max(height, width) // side_px))
-        return np.asarray(file.read(1, out_shape=(-(-height // step), -(-width // step))))
+        return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))
+
+
+def _thinned(shape: tuple[int, int], side_px: int) -> tuple[int, int]:
+    step = max(1, -(-max(shape) // side_px))
+    return -(-shape[0] // step), -(-shape[1] // step)
 
 
 def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:

@@ -72,7 +72,9 @@ class MosaicPixels:
             else:
                 present = has_values(stored, piece.nodata[bands])
                 filled = np.where(present, stored, fill)
-                np.copyto(values[:, rows, cols], filled, where=present.any(axis=0))
+                # A neighbour with a mask may be of a wider type, for what it masks.
+                here_is_data = present.any(axis=0)
+                np.copyto(values[:, rows, cols], filled, casting="unsafe", where=here_is_data)
             free[rows, cols] = False
         return values
 

@@ -25,6 +25,7 @@ from hsi_geo.io.class_values import read_class_values
 from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.io.vectors import are_sound, layer_of, quoted, read_vector
 
@@ -304,12 +305,17 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         )
     try:
         with quiet_gdal(), rasterio.open(name) as file:
-            if file.count != 1:
+            classes = only_band(file)
+            if classes is None:
                 raise ShotsError(
                     f"{purpose.labels} '{name}' are a raster of {file.count} bands",
                     hint="give one band of class ids, 0 where there is none",
                 )
-            ids, transform = file.read(1), file.transform
+            (band, mask), transform = classes, file.transform
+            ids = file.read(band)
+            labelled = np.isfinite(ids)
+            if mask is not None:
+                labelled &= mask.valid(file, [band])[0]
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             colors, said = _color_table(file), read_class_values(file)
     except RasterioError as error:
@@ -319,7 +325,6 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         ) from error
     style = find_style(name, None)
     said = said.renamed({int(v): label for v, label in style.labels.items() if v.isdecimal()})
-    labelled = np.isfinite(ids)
     if said.nodata is not None:
         labelled &= ids != said.nodata
     if not said.has_zero:

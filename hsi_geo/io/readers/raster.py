@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from hsi_geo.io.readers.base import (
     Array,
     Found,
     Indices,
+    PickedPixels,
+    Pixels,
     QualityLayer,
     SceneFile,
     per_band,
@@ -29,6 +31,7 @@ from hsi_geo.io.readers.base import (
     unreadable,
 )
 from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.masks import MaskFill, alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
 from hsi_geo.tiling import Grid, Window
@@ -63,12 +66,14 @@ class RasterPixels:
         name: For messages.
         stamp: Of the file, see `places.stamp`.
         lines: Of a mosaic, along which to cut what is read; None for no cuts.
+        fill: Of pixels that the file masks; None if it masks none.
     """
 
     path: str
     name: str
     stamp: tuple[int, int]
     lines: BlockLines | None = None
+    fill: MaskFill | None = None
 
     def read(self, bands: Indices, window: Window) -> Array:
         """(B, height, width) stored values; see `Pixels.read`.
@@ -81,19 +86,26 @@ class RasterPixels:
             with quiet_gdal():
                 handle = opened((self.path, self.stamp), lambda: rasterio.open(self.path))
                 if self.lines is None:
-                    return _read(handle, numbers, window)
+                    return self._part(handle, numbers, window)
                 kind = np.result_type(*(handle.dtypes[number - 1] for number in numbers))
+                kind = kind if self.fill is None else self.fill.dtype
                 values = np.empty((len(numbers), *window.shape), kind)
                 for part in self.lines.parts(window):
                     rows, cols = part.relative_to(window).slices
-                    values[:, rows, cols] = _read(handle, numbers, part)
+                    values[:, rows, cols] = self._part(handle, numbers, part)
                 return values
         except RasterioError as error:
             raise unreadable(self.name, window, plain(error)) from error
 
+    def _part(self, handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        stored = _read(handle, numbers, pixels)
+        return stored if self.fill is None else self.fill.over(stored, handle, numbers, pixels)
 
-def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
-    pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+
+def _read(
+    handle: rasterio.DatasetReader, numbers: list[int], pixels: rasterio.windows.Window
+) -> Array:
     kinds = {handle.dtypes[number - 1] for number in numbers}
     if len(kinds) < 2:
         return np.asarray(handle.read(numbers, window=pixels))
@@ -180,10 +192,22 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
             hint=f"put it on one with: gdalwarp -r near '{name}' grid.tif",
         )
     whole = {**_tags(source, 0), **sidecar_tags(path)}
-    found, good = _find_bands(source, whole)
-    if found is None and source.driver == "VRT":
-        found, good = _bands_of_first_file(source)
+    alpha, spectral = alpha_band(source), list(source.indexes)
+    found, good = _find_bands_or_first(source, whole, spectral)
+    if found is not None:
+        alpha = (
+            None  # a band with a wavelength is one of the spectrum: four bytes a pixel read as RGBA
+        )
+    elif alpha is not None:
+        spectral.remove(alpha)
+        found, good = _find_bands_or_first(source, whole, spectral)
+    kept = np.array(spectral) - 1
+    mask = find_mask(source, alpha)
+    nodata = np.array([np.nan if v is None else v for v in source.nodatavals], np.float64)
+    dtype = np.result_type(*(source.dtypes[band] for band in kept))
+    fill = None if mask is None else fill_for(mask, nodata, dtype)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
+    pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
     return SceneFile(
         name=name,
         driver=source.driver,
@@ -195,13 +219,14 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         ),
         found=found,
         good=good,
-        dtype=np.result_type(*source.dtypes),
-        nodata=np.array([np.nan if v is None else v for v in source.nodatavals], np.float64),
-        scale=_scale(source, whole),
-        offset=per_band(source.offsets, count),
-        pixels=RasterPixels(path, name, stamp(path), lines),
+        dtype=dtype if fill is None else fill.dtype,
+        nodata=(nodata if fill is None else fill.values)[kept],
+        scale=_scale(source, whole)[kept],
+        offset=per_band(source.offsets, count)[kept],
+        pixels=pixels if alpha is None else PickedPixels(pixels, kept),
         block_px=source.block_shapes[0] if lines is None else lines.block_px,
         packed=_is_packed(path, whole),
+        notes=() if mask is None else (mask.told,),
     )
 
 
@@ -214,25 +239,39 @@ def _is_packed(path: str, whole: Tags) -> bool:
     return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
 
 
+def _find_bands_or_first(
+    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
+) -> tuple[Found | None, BoolArray | None]:
+    """What a file tells of some of its bands, or the first file of a mosaic of all of its own."""
+    found, good = _find_bands(source, whole, numbers)
+    if found is None and source.driver == "VRT":
+        return _bands_of_first_file(source, len(numbers))
+    return found, good
+
+
 def _find_bands(
-    source: rasterio.DatasetReader, whole: Tags
+    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
 ) -> tuple[Found | None, BoolArray | None]:
     # One pass over the bands: asking for tags again and again takes seconds on 426 bands.
-    by_band = [_tags(source, band) for band in source.indexes]
+    by_band = [_tags(source, band) for band in numbers]
     imagery = [
         source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
-        for band in source.indexes
+        for band in numbers
     ]
-    return find_bands(whole, by_band, imagery, [name or "" for name in source.descriptions])
+    names = [source.descriptions[band - 1] or "" for band in numbers]
+    return find_bands(whole, by_band, imagery, names)
 
 
-def _bands_of_first_file(mosaic: rasterio.DatasetReader) -> tuple[Found | None, BoolArray | None]:
+def _bands_of_first_file(
+    mosaic: rasterio.DatasetReader, count: int
+) -> tuple[Found | None, BoolArray | None]:
     """What the first file of a mosaic tells of its bands: gdalbuildvrt leaves that behind."""
     for path in mosaic.files[1:]:  # the first is the mosaic itself
         try:
             with rasterio.open(path) as file:
-                if file.count == mosaic.count:
-                    found, good = _find_bands(file, {**_tags(file, 0), **sidecar_tags(path)})
+                if file.count == count:
+                    whole = {**_tags(file, 0), **sidecar_tags(path)}
+                    found, good = _find_bands(file, whole, file.indexes)
                     return found and (*found[:2], f"{found[2]} of {Path(path).name}"), good
         except RasterioError:
             continue  # told when its pixels are read
@@ -268,11 +307,14 @@ def flagged_share(layer: QualityLayer) -> float:
         with quiet_gdal(), rasterio.open(layer.path) as file:
             shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
             flags = file.read(layer.band, out_shape=shape)
-            nodata = file.nodata
+            nodata, mask = file.nodata, find_mask(file)
+            masked = mask and ~mask.valid(file, [layer.band], out_shape=shape)[0]
     except (RasterioError, IndexError) as error:
         raise SceneError(
             f"the quality layer '{layer.path}' cannot be read ({plain(error)})",
             hint="download or unpack the product again",
         ) from error
     inside = np.ones(flags.shape, bool) if nodata in (None, 0) else flags != nodata
+    if masked is not None:
+        inside &= ~masked
     return round(float((flags[inside] != 0).mean()), 4) if inside.any() else 0.0
