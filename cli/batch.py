@@ -53,6 +53,11 @@ STATES = ("mapped", "unchanged", "failed")
     flag_value=False,
     help="Map each tile as if it had no neighbours: seams may show.",
 )
+@click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Show Dask's pages about workers on this machine; any user of it can read them.",
+)
 @options.beside_map
 @options.wavelengths
 @options.device

@@ -21,7 +21,6 @@ from builders import cut_tile, model_for
 
 from hsi_geo.errors import ClusterError
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks import cluster
 from hsi_geo.tasks.adapted import save_model
 from hsi_geo.tasks.cluster import each, local_cluster
 from hsi_geo.tiling import Window
@@ -148,13 +147,6 @@ def require_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-@pytest.fixture
-def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard that is in no other test's way: of a port that is taken Dask leaves a socket open."""
-    monkeypatch.setattr(cluster, "DASHBOARD", "127.0.0.1:0")
-
-
-@pytest.mark.usefixtures("free_port")
 def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a user's own would count
     with local_cluster(1, 3, SilentReporter()) as client:
@@ -163,7 +155,6 @@ def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyP
     assert found["OMP_NUM_THREADS"] == "3"
 
 
-@pytest.mark.usefixtures("free_port")
 def test_what_came_back_counts_though_its_worker_died_since() -> None:
     def worker(job: int, _: object) -> int:
         return os.getpid()
@@ -185,7 +176,6 @@ def test_what_came_back_counts_though_its_worker_died_since() -> None:
         assert {first, *dict(results)} == {0, 1, 2}
 
 
-@pytest.mark.usefixtures("free_port")
 def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
     def third_time(job: int, _: object) -> int:
         deaths = len(list(tmp_path.iterdir()))
@@ -199,7 +189,6 @@ def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
         assert dict(each(client, third_time, [7])) == {0: 7}
 
 
-@pytest.mark.usefixtures("free_port")
 def test_workers_that_nobody_starts_again_are_told() -> None:
     with local_cluster(1, 1, SilentReporter()) as client:
         (nanny,) = client.cluster.workers.values()

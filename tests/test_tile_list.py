@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
+from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.tile_list import ListedTile, list_tiles
-from hsi_geo.tasks.tiles import map_names
+from hsi_geo.tasks.map_names import map_names
 
 
 @pytest.fixture
@@ -147,8 +151,67 @@ def test_nothing_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         list_tiles([given], pytest.fail)
 
 
+def rooted(*parts: str) -> list[str]:
+    return [f"{os.sep}{part}" for part in parts]
+
+
 def test_names_grow_by_folders_until_they_differ() -> None:
-    paths = [
-        f"{os.sep}{part}" for part in ("a/x/t.tif", "b/x/t.tif", "b/y/u.tif", "b/index.tif", "v.h5")
+    paths = rooted("a/x/t.tif", "b/x/t.tif", "b/y/u.tif", "b/index.tif", "v.h5")
+    assert map_names(paths, {"index"}) == ["a_x_t", "b_x_t", "u", "b_index", "v"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["t/a.tif", "t/a_confidence.tif"], ["a", "t_a_confidence"]),
+        (["t/a_probabilities.tif", "t/a.tif"], ["t_a_probabilities", "a"]),
+        (["t/a.tif", "t/A_Confidence.tif"], ["a", "t_A_Confidence"]),
+        (["t/a.tif", "u/t_a_confidence.h5", "t/t_a.tif"], ["a", "u_t_a_confidence", "t_a"]),
+        (["t/a.tif", "t/a.tiff", "t/a.tar.gz"], ["a_tif", "a_tiff", "a.tar"]),
+        (["t/a.tif", "t/a.tiff", "u/a_tif.tif"], ["t_a_tif", "a_tiff", "u_a_tif"]),
+        (["t/a.tif", "u/A.tif"], ["t_a", "u_A"]),
+        (["t/é.tif", "u/e\u0301.tif"], ["t_é", "u_e\u0301"]),
+        (["t/Index.tif", "t/b.tif"], ["t_Index", "b"]),
+        (["t/a.tif", "t/a_report.tif"], ["a", "a_report"]),
+    ],
+)
+def test_no_file_of_a_map_is_a_file_of_another(paths: list[str], names: list[str]) -> None:
+    assert map_names(rooted(*paths), {"index"}) == names
+
+
+def test_names_that_differ_by_case_alone_take_a_hash() -> None:
+    names = map_names(rooted("t/a.tif", "t/A.tif"), ())
+    assert [name[:2] for name in names] == ["a_", "A_"]
+    assert names[0].lower() != names[1].lower()
+
+
+PART = st.sampled_from(["a", "A", "a_confidence", "a_probabilities", "b", "index", "é", "e\u0301"])
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(PART, max_size=2), PART, st.sampled_from([".tif", ".tiff", ""])),
+        max_size=8,
+    )
+)
+def test_files_of_maps_never_meet_on_any_file_system(
+    tiles: list[tuple[list[str], str, str]],
+) -> None:
+    """Neither as they are, nor those that other options bring."""
+    paths = list(dict.fromkeys(rooted(*("/".join([*f, n + s]) for f, n, s in tiles))))
+    names = map_names(paths, {"index"})
+    files = [
+        unicodedata.normalize("NFC", path.name).casefold()
+        for name in names
+        for path in MapPaths.of(Path(f"{name}.tif"), confidence=True, probabilities=True).all
     ]
-    assert map_names(paths, {"index"}.__contains__) == ["a_x_t", "b_x_t", "u", "b_index", "v"]
+    assert len(set(files)) == len(files)
+    assert "index.tif" not in files
+    assert names == map_names(paths, {"index"})
+
+
+@given(st.permutations(rooted("t/a.tif", "t/a_confidence.tif", "u/a.tif", "t/A.tif", "t/a.h5")))
+def test_names_do_not_hang_on_the_order_of_tiles(paths: list[str]) -> None:
+    named = dict(zip(paths, map_names(paths, ()), strict=True))
+    usual = sorted(paths)
+    assert named == dict(zip(usual, map_names(usual, ()), strict=True))

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 #: What the optional packages are for; `pip install 'hsi-geo[batch]'` brings all.
-PACKAGES = ("distributed", "pystac")
+PACKAGES = ("distributed", "cryptography", "pystac")
 
 SomeTiles = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -94,6 +94,7 @@ def batch(
     workers: int | None = None,
     threads: int = 1,
     halo: bool = True,
+    dashboard: bool = False,
     wavelengths: str | None = None,
     confidence: bool = False,
     probabilities: bool = False,
@@ -120,6 +121,7 @@ def batch(
         workers: On this machine; None takes as many as cores and memory allow.
         threads: Of each worker; with one, it reads and maps in turn.
         halo: Let windows at a tile's rim look at its neighbours, so that maps have no seams.
+        dashboard: Show Dask's pages about workers on this machine; any user of it can read them.
         wavelengths: See `open_scene`.
         confidence: Also write ``MAP_confidence.tif``.
         probabilities: Also write ``MAP_probabilities.tif``.
@@ -159,7 +161,7 @@ def batch(
         cluster = remote_cluster(scheduler, reporter)
     else:
         count = min(workers or default_workers(threads, max_memory), len(listed))
-        cluster = local_cluster(count, threads, reporter)
+        cluster = local_cluster(count, threads, reporter, dashboard=dashboard)
     return _Batch(listed, paths, folder, adapted, settings, reporter).run(cluster)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import OptionError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, index_xml
 from hsi_geo.io.shots import ClassTable
@@ -19,8 +18,9 @@ from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.footprints import Footprints
+from hsi_geo.tasks.map_names import map_names
 from hsi_geo.tasks.predict import MapOptions
-from hsi_geo.tasks.tiles import Outcome, map_names
+from hsi_geo.tasks.tiles import Outcome
 
 LOG, ITEMS, INDEX = "batch.jsonl", "items.json", "index"
 
@@ -76,9 +76,9 @@ def place_maps(
         options: Tell which files each map has.
 
     Raises:
-        OptionError: If an output would replace a tile, what tiles were listed from, or another one.
+        OptionError: If a file of a map would replace a tile, or what tiles were listed from.
     """
-    names = map_names([tile.path for tile in listed], RESERVED.__contains__)
+    names = map_names([tile.path for tile in listed], RESERVED)
     found = [
         MapPaths.of(
             folder / f"{name}.tif",
@@ -87,13 +87,8 @@ def place_maps(
         )
         for name in names
     ]
-    finals = [path for paths in found for path in paths.all]
-    if len(set(finals)) < len(finals):
-        twice = next(path for path in finals if finals.count(path) > 1)
-        raise OptionError(
-            f"two tiles would have the file '{twice.name}'",
-            hint="rename one of them, or map them in two batches",
-        )
+    every = (MapPaths.of(paths.classes, confidence=True, probabilities=True) for paths in found)
+    finals = [path for paths in every for path in paths.with_report().all]
     read = [Path(path).absolute() for path in (*(tile.path for tile in listed), *given)]
     overviews = [path for path in read if path.parent == folder and _is_overview(path)]
     keep_apart([*finals, *overviews], read)

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +25,7 @@ from distributed import (
     get_worker,
 )
 from distributed.core import Status
+from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
@@ -54,8 +54,11 @@ KEEPING = {
     "MALLOC_TOP_PAD_": 64 << 20,
 }
 
-#: Where Dask's dashboard is shown, or at another port if this one is taken.
-DASHBOARD = "127.0.0.1:8787"
+#: No other machine reaches what listens here; Dask takes any free port.
+HOST = "127.0.0.1"
+
+#: What Dask's web servers show that ask nobody for a name or a key, as its configuration calls it.
+WEB_PAGES = ("distributed.scheduler.http.routes", "distributed.worker.http.routes")
 
 
 def default_workers(threads: int, max_memory: int) -> int:
@@ -65,8 +68,21 @@ def default_workers(threads: int, max_memory: int) -> int:
 
 
 @contextmanager
-def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Client]:
-    """Workers on this machine, each a process that does one job at a time."""
+def local_cluster(
+    workers: int, threads: int, reporter: Reporter, *, dashboard: bool = False
+) -> Iterator[Client]:
+    """Workers on this machine, each a process that does one job at a time.
+
+    Whoever can connect to a scheduler, a worker or its nanny can run code as the user who started
+    it, and every user of a machine reaches its loopback. So all of them want TLS both ways, with a
+    key that is made here and never leaves the memory of these processes.
+
+    Args:
+        workers: How many.
+        threads: Of each.
+        reporter: Told where they are.
+        dashboard: Also show Dask's pages, which anybody on this machine can read.
+    """
     environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     settings = {
         # A worker is given what it can begin at once: no bystander falls with it.
@@ -79,23 +95,28 @@ def local_cluster(workers: int, threads: int, reporter: Reporter) -> Iterator[Cl
             **KEEPING,
             "OMP_NUM_THREADS": threads,
         },
+        **{key: [] for key in WEB_PAGES if not dashboard},
     }
-    with dask.config.set(settings), _silent(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Port .* is already in use")
-        with (
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=int(MEMORY_LIMIT) // workers,
-                dashboard_address=DASHBOARD,  # not for other machines
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            client.register_plugin(_Ready())
-            reporter.log(f"{_counted(workers)} on this machine{_dashboard(client)}")
-            yield client
+    with (
+        dask.config.set(settings),
+        _silent(),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=int(MEMORY_LIMIT) // workers,
+            host=HOST,
+            security=Security.temporary(),
+            dashboard_address=f"{HOST}:0",  # of a port that is taken Dask leaves a socket open
+            scheduler_kwargs={"dashboard": dashboard},
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(_Ready())
+        shown = _dashboard(client) if dashboard else ""
+        reporter.log(f"{_counted(workers)} on this machine{shown}")
+        yield client
 
 
 @contextmanager
@@ -111,11 +132,17 @@ def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
         except (OSError, ValueError, TypeError) as error:
             raise ClusterError(
                 f"no Dask scheduler answers at '{address}'",
-                hint="start one with: dask scheduler, and give its address such as tcp://host:8786",
+                hint="start one with: dask scheduler, and give its address such as tcp://host:8786; one "
+                "that wants TLS needs its certificates in Dask's configuration (docs/batch.md)",
             ) from error
         with client:
             workers = list(client.scheduler_info(n_workers=-1)["workers"])
             reporter.log(f"{_counted(len(workers))} of {address}{_dashboard(client)}")
+            if not client.scheduler.address.startswith("tls://"):
+                reporter.log(
+                    "the scheduler is open: whoever can connect to it runs code as its user; "
+                    "docs/batch.md tells how to close it by TLS"
+                )
             if not workers:
                 reporter.warning("the scheduler has no workers yet: tiles wait for the first one")
             elif any(client.run(os.getenv, TRIMMING, workers=workers[:1]).values()):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -331,38 +329,3 @@ def tile_job(
     job = text_hash(json.dumps(depends, sort_keys=True))
     pieces = tuple(piece for _, piece in near)
     return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes})
-
-
-# Names ----------------------------------------------------------------------------------------
-
-
-def map_names(paths: Sequence[str], taken: Callable[[str], bool]) -> list[str]:
-    """A stem for each tile: its file's, with its folders' before it where two would collide.
-
-    Args:
-        paths: Of the tiles, each another one.
-        taken: Stems that are not free.
-    """
-    depth = dict.fromkeys(range(len(paths)), 1)
-    while True:
-        names = [_stem(path, depth[i]) for i, path in enumerate(paths)]
-        seen: dict[str, list[int]] = {}
-        for index, name in enumerate(names):
-            seen.setdefault(name, []).append(index)
-        clashing = [
-            index
-            for name, group in seen.items()
-            if len(group) > 1 or taken(name)
-            for index in group
-            if depth[index] < len(Path(paths[index]).parts)
-        ]
-        if not clashing:
-            return names
-        for index in clashing:
-            depth[index] += 1
-
-
-def _stem(path: str, parts: int) -> str:
-    here = Path(path)
-    folders = [part.strip(os.sep + ":") for part in here.parts[:-1][len(here.parts) - parts :]]
-    return "_".join([*(folder for folder in folders if folder), here.stem])
