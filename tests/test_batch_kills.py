@@ -20,6 +20,7 @@ import rasterio
 from builders import cut_tile, model_for
 
 from hsi_geo.errors import ClusterError
+from hsi_geo.io.folder_lock import LOCK_NAME
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapted import save_model
 from hsi_geo.tasks.cluster import each, local_cluster
@@ -294,5 +295,27 @@ def test_killed_scheduler_is_told_and_the_next_run_goes_on(scenery: Scenery) -> 
     code, _, err = finish(scenery.start("--scheduler", address))
     assert code == 0, err
     assert scenery.states().count("unchanged") >= mapped
+    assert scenery.require_whole_maps() == COUNT
+    assert not scenery.leftovers()
+
+
+def test_of_two_batches_into_one_folder_one_ends_at_once(scenery: Scenery) -> None:
+    one, other = scenery.start("--workers", "1"), scenery.start("--workers", "1")
+    ends = sorted(finish(process) for process in (one, other))
+    assert [code for code, *_ in ends] == [0, 1]
+    assert f"Error: another batch writes into '{scenery.maps}'" in ends[1][2]
+    assert scenery.states() == ["mapped"] * COUNT
+    assert scenery.require_whole_maps() == COUNT
+    assert not scenery.leftovers()
+
+
+def test_a_killed_batch_keeps_the_next_from_nothing(scenery: Scenery) -> None:
+    process = scenery.start("--workers", "1")
+    scenery.wait_for_a_map()
+    process.kill()
+    process.communicate()
+    assert (scenery.maps / LOCK_NAME).exists()
+    code, _, err = finish(scenery.start("--workers", "1"))
+    assert code == 0, err
     assert scenery.require_whole_maps() == COUNT
     assert not scenery.leftovers()

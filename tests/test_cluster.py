@@ -83,7 +83,8 @@ def listening() -> list[Any]:
 
 
 def ports(client: Client) -> set[int]:
-    return {one.laddr.port for one in listening()} - client.before
+    before: set[int] = client.before
+    return {int(one.laddr.port) for one in listening()} - before
 
 
 def programs(client: Client) -> list[int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hsi_geo.errors import HsiGeoError, MissingPackageError
 from hsi_geo.io.class_map import MapPaths
+from hsi_geo.io.folder_lock import locked
 from hsi_geo.io.map_index import PlacedMap
 from hsi_geo.io.staging import make_folder, sweep
 from hsi_geo.io.tile_list import ListedTile, list_tiles
@@ -134,7 +135,8 @@ def batch(
         What became of each tile, and what was written beside the maps.
 
     Raises:
-        HsiGeoError: If no tile can be looked for, or the cluster is lost; maps that are done stay.
+        HsiGeoError: If no tile can be looked for, another batch writes into the folder, or the
+            cluster is lost; maps that are done stay.
     """
     _require_packages()
     from hsi_geo.tasks.cluster import default_workers, local_cluster, remote_cluster
@@ -162,7 +164,8 @@ def batch(
     else:
         count = min(workers or default_workers(threads, max_memory), len(listed))
         cluster = local_cluster(count, threads, reporter, dashboard=dashboard)
-    return _Batch(listed, paths, folder, adapted, settings, reporter).run(cluster)
+    with locked(folder, reporter.warning):
+        return _Batch(listed, paths, folder, adapted, settings, reporter).run(cluster)
 
 
 def _require_packages() -> None:
