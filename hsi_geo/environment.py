@@ -8,14 +8,39 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-#: Set by QGIS and other GIS programs for their own GDAL and PROJ; rasterio and pyproj bring
-#: theirs, and would read foreign tables through these.
+#: Set by QGIS and other GIS programs, or by people for them, to change what GDAL, PROJ and HDF5 read,
+#: where they look for tables, and which code they load; rasterio, pyogrio, pyproj and h5py bring
+#: their own tables, and a map must not hang on such switches.
 FOREIGN_VARIABLES = (
-    "GDAL_DATA",
-    "GDAL_DRIVER_PATH",
-    "PROJ_DATA",
-    "PROJ_LIB",
-    "PROJ_NETWORK",
+    *(
+        "GDAL_",
+        "OGR_",
+        "OSR_",
+        "CPL_",
+        "VRT_",
+        "VSI",
+        "GTIFF_",
+        "GML_",
+        "KML_",
+        "LIBKML_",
+        "SHAPE_",
+    ),
+    *("PROJ_", "HDF5_", "JPEGMEM", "PYTHONSO", "SPATIALITE_SECURITY", "USE_RRD", "ECW_", "NITF_"),
+)
+
+#: Of these, what tells how to reach an address that people give themselves, how much memory and how
+#: many threads there are, and where to write what goes wrong.
+KEPT_VARIABLES = (
+    *("GDAL_HTTP_", "GDAL_HTTPS_PROXY", "GDAL_PROXY_AUTH", "GDAL_CURL_CA_BUNDLE", "GDAL_CACHEMAX"),
+    *("GDAL_NUM_THREADS", "CPL_VSIL_CURL_", "CPL_CURL_", "CPL_AWS_", "CPL_AZURE_", "CPL_GS_"),
+    *("CPL_GCE_", "CPL_DEBUG", "CPL_LOG", "CPL_TMPDIR", "VSI_CACHE", "HDF5_USE_FILE_LOCKING"),
+)
+
+#: GDAL's drivers for what is not in a file, or that run other programs: no local file needs them.
+REMOTE_DRIVERS = (
+    *("HTTP", "WMS", "WCS", "WMTS", "EEDA", "EEDAI", "DAAS", "PLMOSAIC", "STACIT", "STACTA"),
+    *("KMLSUPEROVERLAY", "GDALG", "WFS", "OAPIF", "OGCAPI", "CSW", "NGW", "PLSCENES"),
+    *("AmigoCloud", "Carto", "Elasticsearch", "ADBC", "GPSBabel"),
 )
 
 PACKAGES = (
@@ -61,8 +86,10 @@ class Check:
 
 def drop_foreign_variables() -> None:
     """Forget other programs' GDAL and PROJ settings; call before rasterio is imported."""
-    for name in FOREIGN_VARIABLES:
-        os.environ.pop(name, None)
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_VARIABLES) and not name.startswith(KEPT_VARIABLES):
+            del os.environ[name]
+    os.environ["GDAL_SKIP"] = ",".join(REMOTE_DRIVERS)
 
 
 def yield_when_waiting() -> None:

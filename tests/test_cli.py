@@ -50,14 +50,38 @@ def test_wrong_use_is_exit_2() -> None:
     assert run("classify", "scene.tif", "--shots", "a", "--max-memory", "lots").exit_code == 2
 
 
-def test_foreign_gdal_settings_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("PROJ_LIB", False),
+        ("GDAL_DATA", False),
+        ("GDAL_VRT_ENABLE_PYTHON", False),
+        ("GDAL_VRT_PYTHON_TRUSTED_MODULES", False),
+        ("GDAL_PYTHON_DRIVER_PATH", False),
+        ("GDAL_CONFIG_FILE", False),
+        ("GDAL_DISABLE_READDIR_ON_OPEN", False),  # hides masks and headers
+        ("VRT_VIRTUAL_OVERVIEWS", False),
+        ("GTIFF_IGNORE_READ_ERRORS", False),
+        ("GTIFF_POINT_GEO_IGNORE", False),  # shifts by half a pixel
+        ("OGR_SQLITE_LOAD_EXTENSIONS", False),
+        ("HDF5_PLUGIN_PATH", False),
+        ("CPL_ALLOW_VSISTDIN", False),
+        ("GDAL_HTTP_PROXY", True),
+        ("GDAL_HTTP_TIMEOUT", True),
+        ("CPL_VSIL_CURL_CACHE_SIZE", True),
+        ("AWS_PROFILE", True),
+        ("PATH", True),
+    ],
+)
+def test_foreign_settings_are_dropped_but_those_of_the_network(
+    name: str, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from hsi_geo.environment import drop_foreign_variables
 
-    monkeypatch.setenv("PROJ_LIB", "/nowhere")
-    monkeypatch.setenv("GDAL_DATA", "/nowhere")
+    monkeypatch.setattr(os, "environ", {**os.environ, name: "/nowhere"})
     drop_foreign_variables()
-    assert "PROJ_LIB" not in os.environ
-    assert "GDAL_DATA" not in os.environ
+    assert (name in os.environ) is kept
+    assert "WMS" in os.environ["GDAL_SKIP"]
 
 
 def test_doctor_is_content_here() -> None:

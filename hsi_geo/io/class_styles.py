@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.references import require_file
 from hsi_geo.io.shots import LandClass, Shots
 from hsi_geo.io.vectors import quoted
 
@@ -50,6 +51,7 @@ def _key(one: LandClass) -> str:
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     name = os.fspath(path)
+    require_file(name, "class file", OptionError)
     try:
         found = json.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:

@@ -18,7 +18,8 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.class_values import ClassValues, read_class_values
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers.masks import Mask, only_band
-from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.io.readers.raster import open_raster, quiet_gdal
+from hsi_geo.io.references import require_file, require_local
 from hsi_geo.tiling import Grid, Window
 
 IntArray = npt.NDArray[np.int64]
@@ -86,14 +87,14 @@ class ReadMap:
 
     def picture(self, side_px: int) -> MaskedInts:
         """(h, w) values thinned as by `read_picture`, masked where there is no class."""
-        with quiet_gdal(), rasterio.open(self.path) as file:
+        with quiet_gdal(self.path), open_raster(self.path) as file:
             shape = _thinned(file.shape, side_px)
             values = file.read(self.band, out_shape=shape).astype(np.int64)
             return self._known(values, self._valid(file, None, shape))
 
     def _read(self, window: Window) -> MaskedInts:
         try:
-            with quiet_gdal(), rasterio.open(self.path) as file:
+            with quiet_gdal(self.path), open_raster(self.path) as file:
                 part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
                 values = file.read(self.band, window=part).astype(np.int64)
                 valid = self._valid(file, part, window.shape)
@@ -142,8 +143,9 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
         raise MapNotFoundError(
             f"map '{name}' does not exist", hint="check the path and its spelling"
         )
+    require_local(name, "map", MapError)
     try:
-        with quiet_gdal(), rasterio.open(name) as file:
+        with quiet_gdal(name), open_raster(name) as file:
             _require_pixels(file, name)
             classes, dtypes, said = only_band(file), file.dtypes, read_class_values(file)
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
@@ -164,7 +166,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
 
 def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
     """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
-    with quiet_gdal(), rasterio.open(path) as file:
+    with quiet_gdal(path), open_raster(path) as file:
         return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))
 
 
@@ -175,7 +177,7 @@ def _thinned(shape: tuple[int, int], side_px: int) -> tuple[int, int]:
 
 def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
     """Colours as "#rrggbb" by value, from the colour table; empty if the raster has none."""
-    with quiet_gdal(), rasterio.open(path) as file:
+    with quiet_gdal(path), open_raster(path) as file:
         try:
             table = file.colormap(1)
         except ValueError:
@@ -185,6 +187,7 @@ def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What made the map, from the `.json` beside it; empty where there is none."""
+    require_file(Path(path).with_suffix(".json"), "record", MapError)
     try:
         found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from hsi_geo.errors import ModelFileError
+from hsi_geo.io.references import require_file
 
 #: Raised when older packages could no longer read what this one writes.
 FORMAT_VERSION = 1
@@ -62,6 +63,7 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
         ModelFileError: If there is no such file, it is no safetensors file, not ours, of
             another kind or of a later version.
     """
+    require_file(path, "model", ModelFileError)
     if not path.is_file():
         raise ModelFileError(
             f"model '{path}' does not exist", hint="make one with hsi-geo adapt, or check the path"

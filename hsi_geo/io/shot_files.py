@@ -26,7 +26,8 @@ from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.masks import only_band
-from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.io.readers.raster import open_raster, quiet_gdal
+from hsi_geo.io.references import require_file, require_local
 from hsi_geo.io.vectors import are_sound, layer_of, quoted, read_vector
 
 #: Field names that mean the class where a file has several fields.
@@ -108,6 +109,7 @@ def read_labelled(
     """Read a file of shots; see `io.shots.read_shots`."""
     if Path(name).suffix.lower() in RASTERS:
         return _read_raster(name, purpose)
+    require_file(name, f"{purpose.labels} file", ShotsError)
     axes = _table_axes(name)
     frame = read_vector(
         name,
@@ -303,8 +305,9 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         raise ShotsNotFoundError(
             f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
         )
+    require_local(name, f"{purpose.labels} file", ShotsError)
     try:
-        with quiet_gdal(), rasterio.open(name) as file:
+        with quiet_gdal(name), open_raster(name) as file:
             classes = only_band(file)
             if classes is None:
                 raise ShotsError(

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urljoin, urlparse
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers import read_scene
+from hsi_geo.io.references import require_file
 
 #: What counts in a folder; an ENVI cube is known by its header.
 SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
@@ -192,6 +193,7 @@ def _located(href: str, item_file: Path) -> str:
 
 
 def _text(path: Path) -> str:
+    require_file(path, "list", SceneError)
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

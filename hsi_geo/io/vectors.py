@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
@@ -13,15 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import pyogrio
 import shapely
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.references import CLOSED, is_link, require_local
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]
+
+#: What pyogrio raises where GDAL cannot make sense of a file, or of a part of it.
+UNREADABLE = (DataSourceError, DataLayerError, CRSError, FeatureError, FieldError)
 
 #: No coordinate of a map is larger than this; GEOS loses itself among the digits of such.
 ABSURD = 1e15
@@ -52,8 +57,9 @@ def read_vector(
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
+    require_local(name, what, wrong)
     try:
-        with warnings.catch_warnings():
+        with closed_to_others(name), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
             frame = gpd.read_file(
                 name,
@@ -62,7 +68,7 @@ def read_vector(
                 on_invalid="ignore",  # they are missing then, and counted as such
                 **options,
             )
-    except DataSourceError as error:
+    except UNREADABLE as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
             hint="give a GeoPackage, Shapefile or GeoJSON",
@@ -77,6 +83,20 @@ def read_vector(
             f"{what} '{name}' is a table without geometry", hint="give a layer with geometry"
         )
     return frame
+
+
+@contextmanager
+def closed_to_others(name: str) -> Iterator[None]:
+    """GDAL, as pyogrio brings it, that opens nothing from afar because a local file asks for it."""
+    if is_link(name):
+        yield
+        return
+    before = {option: pyogrio.get_gdal_config_option(option) for option in CLOSED}
+    pyogrio.set_gdal_config_options(CLOSED)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
 
 
 def place(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.places import exists
+from hsi_geo.io.references import require_file
 from hsi_geo.wavelengths import Bands, make_bands, spacing, to_nm
 
 
@@ -29,7 +30,7 @@ def bands_from_option(option: str, count: int, good: npt.NDArray[np.bool_] | Non
         centres = np.linspace(400.0, 2500.0, count)
         listed = np.ones(count, bool) if good is None else good  # no water vapour without nm
         return Bands(centres, spacing(centres), listed, "--wavelengths index (no physical meaning)")
-    if exists(option) and Path(option).is_file():
+    if exists(option) and not Path(option).is_dir():
         centres = _read_centres(Path(option), count)
         return make_bands(centres, good=good, source=f"the file '{option}'")
     start, colon, stop = option.partition(":")
@@ -47,6 +48,7 @@ def bands_from_option(option: str, count: int, good: npt.NDArray[np.bool_] | Non
 
 
 def _read_centres(path: Path, count: int) -> npt.NDArray[np.float64]:
+    require_file(path, "wavelength file", OptionError)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -18,6 +18,7 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
+from hsi_geo.io.references import require_local
 
 #: HDF5 files are known by their signature; of those afar only the name is seen.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
@@ -39,6 +40,7 @@ def read_scene(path: str | os.PathLike[str]) -> SceneFile:
     name = os.fspath(path)
     if not exists(name):
         return _read_remote(name)
+    require_local(name, "scene", SceneError)
     try:
         return _read_local(Path(name))
     except PermissionError as error:

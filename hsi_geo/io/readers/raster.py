@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from hsi_geo.environment import REMOTE_DRIVERS
 from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.places import exists, is_gdal_name, stamp
 from hsi_geo.io.readers.base import (
@@ -34,6 +36,7 @@ from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.masks import MaskFill, alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
+from hsi_geo.io.references import CLOSED, OPEN, is_link, require_local
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import BoolArray, FloatArray
 
@@ -83,8 +86,8 @@ class RasterPixels:
         """
         numbers = [int(band) + 1 for band in bands]
         try:
-            with quiet_gdal():
-                handle = opened((self.path, self.stamp), lambda: rasterio.open(self.path))
+            with quiet_gdal(self.path):
+                handle = opened((self.path, self.stamp), lambda: open_raster(self.path))
                 if self.lines is None:
                     return self._part(handle, numbers, window)
                 kind = np.result_type(*(handle.dtypes[number - 1] for number in numbers))
@@ -134,8 +137,9 @@ def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> Sce
             f"scene '{name}' does not exist", hint="check the path and its spelling"
         )
     path = _data_of_header(path)
+    require_local(path, "scene", SceneError)
     try:
-        with quiet_gdal(), rasterio.open(path) as source:
+        with quiet_gdal(path), open_raster(path) as source:
             return _describe(source, path, name)
     except RasterioError as error:
         raise SceneError(
@@ -145,11 +149,36 @@ def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> Sce
 
 
 @contextmanager
-def quiet_gdal() -> Iterator[None]:
-    """GDAL that leaves nothing beside the user's files; a scene may lack a geotransform."""
-    with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
+def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
+    """GDAL that leaves nothing beside the user's files; a scene may lack a geotransform.
+
+    Nothing from afar is opened, unless ``name`` is the address of something there.
+    """
+    afar = name is not None and is_link(os.fspath(name))
+    with (
+        rasterio.Env(**GDAL_OPTIONS, **(OPEN if afar else CLOSED)),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
+
+
+def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
+    """As rasterio opens it, inside `quiet_gdal`; local files only with drivers that stay local."""
+    name = os.fspath(path)
+    if is_link(name):
+        return rasterio.open(name)
+    if not exists(name) and not name.startswith("/vsi"):
+        return rasterio.open(name)  # names of subdatasets
+    return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))
+
+
+@cache
+def _local_drivers(packed: bool) -> list[str]:
+    """GDAL's drivers for files; what lies in an archive must not name others, none looks into it."""
+    left_out = {*REMOTE_DRIVERS, *(("VRT", "MRF", "GTI") if packed else ())}
+    with rasterio.Env() as env:
+        return [driver for driver in env.drivers() if driver not in left_out]
 
 
 def parse_crs(text: str, name: str) -> CRS:
@@ -304,7 +333,8 @@ def flagged_share(layer: QualityLayer) -> float:
         SceneError: If the layer cannot be read.
     """
     try:
-        with quiet_gdal(), rasterio.open(layer.path) as file:
+        require_local(layer.path, "quality layer", SceneError)
+        with quiet_gdal(layer.path), open_raster(layer.path) as file:
             shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
             flags = file.read(layer.band, out_shape=shape)
             nodata, mask = file.nodata, find_mask(file)
