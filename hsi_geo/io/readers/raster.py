@@ -101,14 +101,18 @@ class RasterPixels:
             raise unreadable(self.name, window, plain(error)) from error
 
     def _part(self, handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
-        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        stored = _read(handle, numbers, pixels)
-        return stored if self.fill is None else self.fill.over(stored, handle, numbers, pixels)
+        stored = _read(handle, numbers, window)
+        if self.fill is None:
+            return stored
+        return self.fill.over(stored, handle, numbers, _for_gdal(window))
 
 
-def _read(
-    handle: rasterio.DatasetReader, numbers: list[int], pixels: rasterio.windows.Window
-) -> Array:
+def _for_gdal(window: Window) -> rasterio.windows.Window:
+    return rasterio.windows.Window(window.col, window.row, window.width, window.height)
+
+
+def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+    pixels = _for_gdal(window)
     kinds = {handle.dtypes[number - 1] for number in numbers}
     if len(kinds) < 2:
         return np.asarray(handle.read(numbers, window=pixels))
