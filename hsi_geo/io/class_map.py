@@ -11,7 +11,7 @@ import dataclasses
 import json
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +135,24 @@ class MapWriter:
             the paths come from `hsi_geo.io.staging.staged`.
         grid: Of the scene.
         classes: The class table.
+        order: (K,) index in the table of each class that probabilities are written of; None: the
+            table's own order.
 
     Attributes:
         counts: (K + 1,) pixels written so far, by class id.
     """
 
-    def __init__(self, paths: MapPaths, grid: Grid, classes: ClassTable) -> None:
+    def __init__(
+        self,
+        paths: MapPaths,
+        grid: Grid,
+        classes: ClassTable,
+        order: Sequence[int] | None = None,
+    ) -> None:
         self.paths = paths
         self.grid = grid
         self.classes = classes
+        self._order = np.arange(len(classes)) if order is None else np.asarray(order, np.int64)
         self.counts = np.zeros(len(classes) + 1, np.int64)
         self._stack = ExitStack()
         self._open: dict[Path, Any] = {}
@@ -187,20 +196,20 @@ class MapWriter:
 
         Args:
             window: Its pixels.
-            probabilities: (K, height, width) that sum to 1 at most, all 0 where there is no data.
+            probabilities: (K, height, width), in the writer's order of classes, that sum to 1 at most, all 0 where there is no data.
 
         Raises:
             OutputError: If the disk is full or gone.
         """
         valid = probabilities.any(axis=0)
-        ids = np.where(valid, probabilities.argmax(axis=0) + 1, NO_CLASS)
+        ids = np.where(valid, self._order[probabilities.argmax(axis=0)] + 1, NO_CLASS)
         self.counts += np.bincount(ids.ravel(), minlength=len(self.counts))
         layers = {self.paths.classes: ids[None]}
         if self.paths.confidence is not None:
             percent = np.rint(100 * probabilities.max(axis=0))
             layers[self.paths.confidence] = np.where(valid, percent, NO_PERCENT)[None]
         if self.paths.probabilities is not None:
-            steps = np.rint(PROBABILITY_STEPS * probabilities)
+            steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
             layers[self.paths.probabilities] = np.where(valid, steps, NO_PERCENT)
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         with _writing(self.paths.classes):

@@ -279,16 +279,22 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
         if not inside.any():
             outside += 1
             continue
-        rows, cols = rows[inside], cols[inside]
-        tags = np.full((3, len(rows)), [[int(small)], [class_id], [feature]], np.int64)
-        found.append(np.vstack([rows * grid.width + cols, tags]))
+        flat = np.sort(rows[inside] * grid.width + cols[inside])
+        tags = np.full((3, len(flat)), [[int(small)], [class_id], [feature]], np.int64)
+        found.append(np.vstack([flat, tags]))
     if not found:
         raise ShotsError(
             f"none of the {len(placed)} {labels} in '{shots.source}' lies in the {raster}: they cover "
             f"{_bounds_text(placed.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
             hint="check the coordinate reference systems of both",
         )
-    flat, class_ids, features, conflicts = settle(np.hstack(found))
+    # Of one class's shots on a pixel one has it: which, their places decide, not the file's order.
+    shapes = placed.geometry.to_numpy()
+    found.sort(key=lambda claims: _place_key(claims[0], shapes[claims[3, 0]]))
+    ranks = np.array([claims[3, 0] for claims in found])
+    for rank, claims in enumerate(found):
+        claims[3] = rank
+    flat, class_ids, ranked, conflicts = settle(np.hstack(found))
     if not len(flat):
         raise ShotsError(
             f"{labels} '{shots.source}' leave no pixel in the {raster}: two classes claim each of "
@@ -296,18 +302,25 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
             hint=f"draw {labels} of different classes apart",
         )
     rows, cols = np.divmod(flat, grid.width)
-    return ShotPixels(rows, cols, class_ids, features, outside, conflicts)
+    return ShotPixels(rows, cols, class_ids, ranks[ranked], outside, conflicts)
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
     """Keep at most `MAX_PIXELS_PER_CLASS` of each class, drawn at random."""
     keep = np.ones(len(pixels), bool)
-    for class_id in np.unique(pixels.class_ids):
+    # Whatever classes are called, they draw in the order of their first pixels.
+    for first in np.sort(np.unique(pixels.class_ids, return_index=True)[1]):
+        class_id = pixels.class_ids[first]
         members = np.flatnonzero(pixels.class_ids == class_id)
         if len(members) > MAX_PIXELS_PER_CLASS:
             keep[members] = False
             keep[generator.choice(members, MAX_PIXELS_PER_CLASS, replace=False)] = True
     return pixels.pick(keep)
+
+
+def _place_key(pixels: IntArray, shape: shapely.Geometry) -> tuple[bytes, bytes]:
+    """What sorts shots by their pixels, and those with the same ones by their shapes."""
+    return pixels.astype(">i8").tobytes(), shapely.to_wkb(shapely.normalize(shape))
 
 
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:

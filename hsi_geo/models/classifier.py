@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +64,19 @@ class Classifier(nn.Module):
         """(B, D, H, W) features to (B, K + 1, H, W) logits."""
         logits: Tensor = self.head(features.movedim(1, -1))
         return logits.movedim(-1, 1)
+
+    def reordered(self, order: Sequence[int] | npt.NDArray[np.int64]) -> Classifier:
+        """A copy whose classes stand in another order.
+
+        Args:
+            order: (K,) which of this one's classes stands at each place.
+        """
+        other = copy.deepcopy(self)
+        rows = [*map(int, order), len(order)]  # unlike any shot stays last
+        with torch.no_grad():
+            other.head.weight.copy_(self.head.weight[rows])
+            other.head.bias.copy_(self.head.bias[rows])
+        return other
 
     @staticmethod
     def probabilities(logits: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from hsi_geo.tasks.accuracy import estimate
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
 from hsi_geo.tasks.daft import Lesson, fine_tune
 from hsi_geo.tasks.head import fit_head
+from hsi_geo.tasks.place_order import by_place
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.refit import METHOD, hold_out
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
@@ -133,26 +134,27 @@ def adapt(
             seed=seed,
             reporter=reporter,
         )
+        learnt_from, order = by_place(plots)
         # Windows overlap by a quarter at least.
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
         tiling = Tiling(network.window_px, stride_px)
-        classifier, teacher = _learn(plots, encoder, recipe, on, seed, reporter)
+        classifier, teacher = _learn(learnt_from, encoder, recipe, on, seed, reporter)
         held_out, accuracy = teacher.held_out, teacher.accuracy
         if refit:
             held_out = hold_out(
-                plots,
+                learnt_from,
                 held_out.shares,
                 lambda part: _learn(part, encoder, recipe, on, seed, SilentReporter())[0],
                 tiling,
                 on,
                 reporter,
             )
-            accuracy = estimate(held_out, [c.name for c in labelled.classes], METHOD)
+            accuracy = estimate(held_out, [c.name for c in learnt_from.classes], METHOD)
         record = {
             "seed": seed,
             "shots": plots.counts,
             "accuracy": accuracy.as_dict(),
-            "held_out": held_out.as_dict(labelled),
+            "held_out": order.held_out(held_out).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
                 "class_field": class_field,
@@ -168,7 +170,14 @@ def adapt(
             },
             "versions": versions(),
         }
-        model = AdaptedModel(classifier, plots.spectral, labelled.classes, tiling, record)
+        model = AdaptedModel(
+            order.classifier(classifier),
+            plots.spectral,
+            labelled.classes,
+            tiling,
+            record,
+            tuple(order.classes.tolist()),
+        )
         for final in finals:
             save_model(model, where[final])
     return model

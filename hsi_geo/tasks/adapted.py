@@ -37,6 +37,8 @@ class AdaptedModel:
         classes: Class table.
         tiling: Windows and their overlap.
         record: How it was made: parameters, seed, versions, hashes, shots, accuracy estimate.
+        order: (K,) index in the class table of each class in the order in which scenes are mapped,
+            which does not depend on the classes' names; None: the table's own.
     """
 
     classifier: Classifier
@@ -44,6 +46,7 @@ class AdaptedModel:
     classes: ClassTable
     tiling: Tiling
     record: Mapping[str, Any]
+    order: tuple[int, ...] | None = None
 
 
 def model_bytes(model: AdaptedModel) -> bytes:
@@ -60,6 +63,7 @@ def model_bytes(model: AdaptedModel) -> bytes:
         "classes": [dataclasses.asdict(c) for c in model.classes],
         "tiling": dataclasses.asdict(model.tiling),
         "record": dict(model.record),
+        "order": model.order,
     }
     return model_file.dump("model", arrays, info)
 
@@ -86,7 +90,17 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
         spectral = Spectral(arrays["centres_nm"], arrays["fwhm_nm"], whitening)
         tiling = Tiling(**info["tiling"])
         record = info["record"]
-    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record)
+        order = _order(info.get("order"), len(classes))
+    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record, order)
+
+
+def _order(listed: Any, classes: int) -> tuple[int, ...] | None:
+    """Models of earlier versions list none."""
+    if listed is None:
+        return None
+    if sorted(listed) != list(range(classes)):
+        raise TypeError(f"{listed} does not order {classes} classes")
+    return tuple(map(int, listed))
 
 
 def require_cover(model: AdaptedModel, centres_nm: FloatArray, name: str) -> None:

@@ -219,9 +219,15 @@ def write_map(
             f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
         )
     area = None if options.aoi is None else read_area(options.aoi, grid)
-    with computing(device, threads) as on, MapWriter(paths, grid, model.classes) as writer:
+    with (
+        computing(device, threads) as on,
+        MapWriter(paths, grid, model.classes, model.order) as writer,
+    ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
-        network = LatticeNetwork.of(model.classifier, bands, model.tiling.stride_px, on)
+        classifier = model.classifier
+        if model.order is not None:
+            classifier = classifier.reordered(model.order)
+        network = LatticeNetwork.of(classifier, bands, model.tiling.stride_px, on)
         seen = view if around is None else spectral_view(around.scene)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
         asked = partial(_asked, area, grid_of(seen), around)
