@@ -9,6 +9,7 @@ import click
 
 from . import options, reporting
 from .printing import pairs, table
+from .terminal import say
 
 
 @click.command(name="adapt")
@@ -43,5 +44,5 @@ def command(
     rows = [(c.name, str(c.id), str(counts[c.name])) for c in model.classes]
     click.echo(table([("class", "id", "shots"), *rows]))
     click.echo()
-    click.echo(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
+    say(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
     reporting.tell_result(progress, {"model": out}, accuracy=model.record["accuracy"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from . import options, reporting
 from .again import command_line
 from .printing import pairs, table
+from .terminal import say_json
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.assessment import Assessment
@@ -67,7 +67,7 @@ def command(
     how["command"] = command_line()
     found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        say_json(found.as_dict(), indent=2)
     else:
         click.echo("\n\n".join(_parts(found)))
     outputs = {} if how["out"] is None else {"report": Path(how["out"])}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
 from .printing import pairs
+from .terminal import say_json
 
 
 @click.command(name="doctor")
@@ -24,7 +24,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     ok = all(check.ok for check in found)
     if as_json:
         listed = [dataclasses.asdict(check) for check in found]
-        click.echo(json.dumps({"ok": ok, "checks": listed}, indent=2))
+        say_json({"ok": ok, "checks": listed}, indent=2)
     else:
         click.echo(
             pairs(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from . import options
 from .printing import pairs, table
+from .terminal import say_json
 
 
 @click.command(name="info")
@@ -31,7 +31,7 @@ def command(
     how.pop("classes", None)
     found = info(scene, labels, **how)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        say_json(found, indent=2)
         return
     click.echo(pairs(_scene_lines(found["scene"])))
     if found["shots"] is not None:

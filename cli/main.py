@@ -14,8 +14,10 @@ import click
 
 from hsi_geo.environment import drop_foreign_variables, yield_when_waiting
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.text import plain
 
 from . import reporting
+from .terminal import name_files_in_utf8, speak_utf8
 
 #: Name and help line of each command; its module is imported only when it is called.
 COMMANDS = {
@@ -59,7 +61,10 @@ class LazyGroup(click.Group):
         """Run the command; errors leave as one sentence and an exit code."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            error.message = plain(error.message)  # words of the command line may be names of files
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except HsiGeoError as error:
             reporting.tell_error(ctx, error.message, error.hint, error.code)
@@ -70,6 +75,13 @@ class LazyGroup(click.Group):
         except MemoryError:
             reporting.tell_error(
                 ctx, "out of memory", "give a smaller --max-memory, or a smaller scene", "memory"
+            )
+        except UnicodeEncodeError as error:
+            reporting.tell_error(
+                ctx,
+                f"'{error.object}' is not in UTF-8, and GDAL cannot be given such a name",
+                "rename the file, or the folder that it is in",
+                "file-name",
             )
         except BrokenPipeError:
             raise  # whoever read our results has heard enough, as `| head` does; click ends us
@@ -98,6 +110,8 @@ def group() -> None:
 
 def main() -> None:
     """Run ``hsi-geo`` as a program."""
+    name_files_in_utf8()
+    speak_utf8()
     drop_foreign_variables()
     yield_when_waiting()
     # Whoever runs us stops us by SIGTERM: leave as on Ctrl-C, with nothing half written.
@@ -115,8 +129,9 @@ def _leave_at_once() -> None:
 
     Whoever cancels a job waits for its end; the job itself has cleaned up behind it by now.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     atexit._run_exitfuncs()  # ends processes that libraries have started
     os._exit(INTERRUPTED)
 

@@ -7,7 +7,6 @@ result {outputs: {name: path}, ...}, error {message, hint, code}.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,8 @@ from typing import Any
 import click
 
 from hsi_geo.progress import Reporter, SilentReporter
+
+from .terminal import say, say_json
 
 PROTOCOL_VERSION = 1
 
@@ -107,7 +108,7 @@ class TerminalReporter:
         if self._open_line:
             click.echo(err=True)
             self._open_line = False
-        click.echo(message, err=True)
+        say(message, err=True)
 
 
 class QuietReporter(SilentReporter):
@@ -115,7 +116,7 @@ class QuietReporter(SilentReporter):
 
     def warning(self, message: str) -> None:
         """Tell what may make the result worse than it looks."""
-        click.echo(f"Warning: {message}", err=True)
+        say(f"Warning: {message}", err=True)
 
 
 REPORTERS: dict[str, Callable[[], Reporter]] = {
@@ -148,9 +149,9 @@ def tell_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
     if ctx.meta.get(_META) == "jsonl":
         _emit("error", message=message, hint=hint, code=code)
     else:
-        click.echo(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
+        say(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
 
 
 def _emit(kind: str, **content: Any) -> None:
     event = {"v": PROTOCOL_VERSION, "type": kind, **content}
-    click.echo(json.dumps(event, ensure_ascii=False), err=True)
+    say_json(event, err=True)

@@ -19,6 +19,7 @@ PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 LAYERS = {
     "errors": 0,
     "progress": 0,
+    "text": 0,
     "environment": 4,
     "wavelengths": 1,
     "tiling": 1,

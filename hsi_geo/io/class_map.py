@@ -27,6 +27,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.shots import ClassTable
+from hsi_geo.text import plain_json
 from hsi_geo.tiling import Grid, Window
 
 NO_CLASS = 0
@@ -220,7 +221,7 @@ class MapWriter:
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write what made the map, as JSON with sorted keys."""
         text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
-        self.paths.record.write_text(text + "\n", encoding="utf-8")
+        self.paths.record.write_text(plain_json(text) + "\n", encoding="utf-8")
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         with _writing(path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from hsi_geo.errors import OptionError
+from hsi_geo.text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,11 @@ def write_report(report: Report, path: Path) -> None:
     """Write a report as HTML; equal reports give equal bytes."""
     text = (files("hsi_geo.data") / "report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        finalize=lambda value: plain(value) if isinstance(value, str) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     page = environment.from_string(text).render(report=report)
     path.write_text(page + "\n", encoding="utf-8")

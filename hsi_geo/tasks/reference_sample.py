@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix
 
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.map_reader import MaskedInts, ReadMap
@@ -51,9 +50,8 @@ class Sample:
     @property
     def matrix(self) -> IntArray:
         """(K, K), rows are the map's classes."""
-        found: IntArray = confusion_matrix(
-            self.mapped, self.truth, labels=np.arange(len(self.names))
-        )
+        found = np.zeros((len(self.names),) * 2, np.int64)
+        np.add.at(found, (self.mapped, self.truth), 1)
         return found
 
     @property

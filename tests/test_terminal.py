@@ -1,0 +1,247 @@
+"""Pipes of every code page, and names that a terminal or a parser would stumble over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from builders import run
+from hsi_geo.cli.printing import pairs, table
+from hsi_geo.cli.reporting import JsonReporter, QuietReporter, TerminalReporter
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.text import plain, plain_json
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+
+#: Environments in which Python's own choice for pipes is not UTF-8, or may not be.
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "cp1252": {"PYTHONIOENCODING": "cp1252"},
+    "ascii, strict": {"PYTHONIOENCODING": "ascii:strict"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "utf-16": {"PYTHONIOENCODING": "utf-16"},
+    "C": {"LC_ALL": "C"},
+    "POSIX without coercion": {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"},
+    "C without UTF-8 mode": {"LC_ALL": "C", "PYTHONUTF8": "0"},
+    "nothing but ASCII": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "all of it": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"},
+}
+
+#: One of each kind of letters: Latin beyond ASCII, beyond cp1252, Chinese, an emoji of several parts.
+NAMES = {"meadow": "Grünland", "asphalt": "łąka", "water": "水田 👩‍🌾"}
+
+
+def call(
+    where: Path, environment: Mapping[str, str], *args: object
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the program as others do: bytes through pipes."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "LC_", "LANG"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "hsi_geo", *map(os.fsencode, map(str, args))],
+        cwd=where,
+        env={**kept, **environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def events(said: bytes) -> list[dict[str, Any]]:
+    """Lines of the protocol, in UTF-8."""
+    return [json.loads(line) for line in said.decode("utf-8").splitlines()]
+
+
+@pytest.fixture
+def chinese(planted: Planted, tmp_path: Path) -> tuple[Path, Path]:
+    """A scene and its shots, every name in letters of other languages."""
+    folder = tmp_path / "Übung 测试"
+    folder.mkdir()
+    scene = planted.path.rename(folder / "场景 é.tif")
+    shots = planted.shots(folder / "标签.gpkg")
+    frame = gpd.read_file(shots)
+    frame["class"] = frame["class"].map(NAMES)
+    frame.to_file(shots)
+    return scene, shots
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_what_is_printed_is_utf8_whatever_the_locale(
+    environment: dict[str, str], chinese: tuple[Path, Path], tmp_path: Path
+) -> None:
+    scene, shots = chinese
+    done = call(tmp_path, environment, "info", scene, "--shots", shots)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.decode("utf-8")
+    assert str(scene) in said
+    assert all(name in said for name in NAMES.values())
+    assert b"\r\n" not in done.stdout
+
+
+@pytest.mark.parametrize("environment", ["cp1252", "all of it"])
+def test_json_is_utf8_too(environment: str, chinese: tuple[Path, Path], tmp_path: Path) -> None:
+    scene, shots = chinese
+    chosen = ENVIRONMENTS[environment]
+    done = call(tmp_path, chosen, "info", scene, "--json", "--shots", shots)
+    found = json.loads(done.stdout.decode("utf-8"))
+    assert {c["name"] for c in found["shots"]["classes"]} == set(NAMES.values())
+    missing = f"{scene}-没有.tif"
+    done = call(tmp_path, chosen, "info", missing, "--progress", "jsonl")
+    assert done.returncode == 1
+    (event,) = events(done.stderr)
+    assert event["code"] == "scene-not-found"
+    assert missing in event["message"]
+
+
+@pytest.mark.parametrize("environment", ["cp1252", "all of it"])
+def test_a_map_that_is_written_is_told(
+    environment: str, chinese: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Exit 0 and the result event with its true path, of names that the code page lacks."""
+    scene, _ = chinese
+    with rasterio.open(scene) as file:
+        profile = {"driver": "GTiff", "transform": file.transform, "crs": file.crs, "nodata": 0}
+        ids = np.where(file.read(1) > 2000, 1, 2).astype(np.uint8)
+    reference = tmp_path / "карта.tif"
+    height, width = ids.shape
+    with rasterio.open(
+        reference, "w", height=height, width=width, count=1, dtype="uint8", **profile
+    ) as file:
+        file.write(ids[None])
+    page = tmp_path / "отчёт.html"
+    done = call(
+        tmp_path, ENVIRONMENTS[environment], "assess", reference, "--reference", reference,
+        "-o", page, "--progress", "jsonl",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert page.exists()
+    assert events(done.stderr)[-1]["outputs"] == {"report": str(page)}
+
+
+def test_file_names_that_are_no_utf8(
+    make_scene: MakeScene, planted: Planted, tmp_path: Path
+) -> None:
+    """Bytes of another encoding: GDAL takes none such, and what is said of it can be read and parsed."""
+    name = os.fsdecode(b"caf\xe9.tif")
+    planted.path.rename(tmp_path / name)
+    for environment in (ENVIRONMENTS["nothing but ASCII"], ENVIRONMENTS["cp1252"]):
+        done = call(tmp_path, environment, "info", name)
+        assert done.returncode == 1
+        assert b"'caf\\udce9.tif' is not in UTF-8" in done.stderr
+        assert b"unexpected" not in done.stderr
+        done = call(tmp_path, environment, "info", name, "--progress", "jsonl")
+        (event,) = events(done.stderr)
+        assert name in event["message"]  # the very bytes, for whoever wants them
+    done = call(tmp_path, {}, "info", os.fsdecode(b"\xe9none.tif"))
+    assert b"'\\udce9none.tif' does not exist" in done.stderr
+
+
+def test_a_closed_stdout_is_no_failure(planted: Planted, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m hsi_geo info '{planted.path}' >&-"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# Control characters ------------------------------------------------------------------------------
+
+#: What a terminal would obey, or a reader be deceived by.
+HOSTILE = (
+    "\x1b[31mred",
+    "bell\x07",
+    "csi\x9b2J",
+    "del\x7f",
+    "back\u202ewards",
+    "\u2028line",
+    "a\rb",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_control_character_is_printed(
+    name: str, planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [
+        table([("class", "id"), (name, "1")]),
+        pairs([("scene", Path(name)), ("CRS", name)]),
+    ]
+    for reporter in (TerminalReporter(), QuietReporter(), JsonReporter()):
+        reporter.warning(name)
+        reporter.log(name)
+    shown += capsys.readouterr()
+    for text in shown:
+        assert not any(char in text for char in name if not char.isprintable()), text
+    assert all(plain(name) in text for text in shown[:2])
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "\r" not in name])  # GDAL's SQLite
+def test_names_of_files_bands_and_classes_stay_words(
+    name: str, planted: Planted, tmp_path: Path
+) -> None:
+    scene = planted.path.rename(tmp_path / f"{name}.tif")
+    shots = planted.shots(tmp_path / f"{name}.gpkg")
+    frame = gpd.read_file(shots)
+    frame["class"] = frame["class"].replace("water", f"water {name}")
+    frame.to_file(shots, layer=f"layer {name.strip()}")
+    for args in (
+        ("info", scene, "--shots", shots),
+        ("info", scene, "--shots", shots, "--layer", f"layer {name.strip()}"),
+        ("info", scene, "--shots", shots, "--layer", f"layer {name.strip()}", "--json"),
+        ("info", scene, "--shots", shots, "--class-field", name),
+        ("info", f"{scene}{name}"),
+        ("info", scene, name),
+        ("info", scene, f"--{name}"),
+        ("info", scene, "--progress", name),
+        (name,),
+        ("assess", scene, "--reference", shots),
+        ("assess", scene, "--reference", shots, "--progress", "jsonl"),
+    ):
+        shown = run(*args)
+        raw = [c for c in shown.stdout + shown.stderr if not c.isprintable() and c != "\n"]
+        assert not raw, (args, raw)
+        assert "defect" not in shown.stderr
+        if "--json" in args:
+            names = {c["name"] for c in json.loads(shown.stdout)["shots"]["classes"]}
+            assert f"water {name}".strip() in names
+        if "jsonl" in args:
+            (event,) = events(shown.stderr.encode())
+            assert name in event["message"] or "\u2028" in name  # errors are one line
+
+
+@given(st.text(st.characters(), max_size=30))
+def test_plain_text_is_one_line_of_what_can_be_encoded(text: str) -> None:
+    shown = plain(text)
+    assert shown.splitlines() in ([shown], [])
+    shown.encode("utf-8")
+    if text.isprintable():
+        assert shown == text
+
+
+@given(st.recursive(st.text(st.characters()), lambda inner: st.lists(inner, max_size=3)))
+def test_plain_json_says_the_same(content: Any) -> None:
+    for indent in (None, 2):
+        text = plain_json(json.dumps(content, ensure_ascii=False, indent=indent))
+        assert json.loads(text.encode("utf-8")) == content
+        assert "\x1b" not in text
+        assert "\x9b" not in text
+
+
+def test_columns_of_wide_letters_stand_in_line() -> None:
+    lines = table([("class", "id"), ("水田", "1"), ("meadow", "2"), ("o\u0302", "3")]).splitlines()
+    assert lines == ["class   id", "水田     1", "meadow   2", "o\u0302        3"]
