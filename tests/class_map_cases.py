@@ -9,6 +9,7 @@ from builders import NORTH_UP, Array
 from pyproj import CRS
 
 from hsi_geo.io.class_map import MapPaths, MapWriter
+from hsi_geo.io.map_record import write_record
 from hsi_geo.io.shots import ClassTable, LandClass
 from hsi_geo.tiling import Grid, Window, blocks
 
@@ -42,5 +43,5 @@ def write_map(
     with MapWriter(paths, grid, classes) as writer:
         for part in parts:
             writer.write(part, probabilities[:, *part.slices])
-        writer.write_record({"classes": [c.name for c in classes], "a": 1})
+    write_record(paths, {"classes": [c.name for c in classes], "a": 1})
     return paths

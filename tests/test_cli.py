@@ -276,7 +276,7 @@ def test_folder_that_cannot_be_written(
     def refuse(*args: Any, **kwargs: Any) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("hsi_geo.io.staging.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("hsi_geo.io.scratch.tempfile.mkdtemp", refuse)
     shown = run("classify", planted.path, "--shots", shots)
     assert shown.exit_code == 1
     assert "cannot be written to (Permission denied); choose another folder" in shown.stderr

@@ -159,7 +159,6 @@ def test_our_own_map_can_serve_as_shots(planted: Planted, tmp_path: Path) -> Non
     probabilities[0, :9], probabilities[1, 9:20], probabilities[2, 20:] = 1, 1, 1
     with MapWriter(paths, grid, classes) as writer:
         writer.write(grid.window, probabilities)
-        writer.write_record({})
     again = read_shots(paths.classes)
     assert [(c.name, c.color) for c in again.classes] == [(c.name, c.color) for c in classes]
     np.testing.assert_array_equal(

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from class_map_cases import CLASSES, GRID, random_probabilities, write_map
 
 from hsi_geo.errors import OutputError, OutputExistsError
 from hsi_geo.io.class_map import MapPaths, MapWriter
+from hsi_geo.io.map_record import earlier_files
 from hsi_geo.io.staging import staged
 from hsi_geo.tiling import Window
 
@@ -50,19 +52,22 @@ def test_a_staged_map_appears_whole(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(paths.all)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
 def test_files_are_renamed_in_order_so_that_the_last_tells_of_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     finals = [tmp_path / name for name in ("c", "a", "b")]
     renamed: list[str] = []
-    original: Callable[[Path, Path], None] = os.replace
+    by = "replace" if overwrite else "link"
+    original: Callable[[Path, Path], None] = getattr(os, by)
 
-    def replace_and_note(source: Path, target: Path) -> None:
-        renamed.append(Path(target).name)
-        original(source, target)
+    def rename_and_note(source: Path, target: Path, **how: Any) -> None:
+        original(source, target, **how)
+        if Path(target).parent == tmp_path:
+            renamed.append(Path(target).name)
 
-    monkeypatch.setattr(os, "replace", replace_and_note)
-    with staged(finals, overwrite=False) as where:
+    monkeypatch.setattr(os, by, rename_and_note)
+    with staged(finals, overwrite=overwrite) as where:
         for final, path in where.items():
             assert path.name == final.name
             path.write_text("x")
@@ -77,12 +82,15 @@ def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
 
 
 def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -> None:
-    before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True).with_report()
-    for path in (*before.all, tmp_path / "m_notes.txt"):
-        path.write_text("old")
+    before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True)
+    write_map(before, random_probabilities())
+    others = [tmp_path / "m_notes.txt", tmp_path / "m_report.html"]  # no record tells of them
+    for path in others:
+        path.write_text("mine")
     now = MapPaths.of(tmp_path / "m.tif", probabilities=True)
-    now.remove_stale()
-    assert sorted(tmp_path.iterdir()) == sorted([*now.all, tmp_path / "m_notes.txt"])
+    with staged(now.all, overwrite=True, stale=earlier_files(now)) as where:
+        write_map(now.moved(where), random_probabilities(seed=5))
+    assert sorted(tmp_path.iterdir()) == sorted([*now.all, *others])
 
 
 def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:

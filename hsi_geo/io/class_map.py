@@ -8,9 +8,9 @@ them), and a style for QGIS in `.qml`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import warnings
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ import numpy.typing as npt
 import rasterio
 import rasterio.shutil
 import rasterio.windows
+from rasterio._err import CPLE_BaseError  # of calls that rasterio has no error of its own for
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.shots import ClassTable
-from hsi_geo.text import plain_json
 from hsi_geo.tiling import Grid, Window
 
 NO_CLASS = 0
@@ -90,18 +90,6 @@ class MapPaths:
             self.classes,
         ]
 
-    def remove_stale(self, earlier: MapPaths | None = None) -> None:
-        """Remove optional files of an earlier map that this one does not bring: they would mislead.
-
-        Args:
-            earlier: What it brought; None takes all that a map may bring.
-        """
-        if earlier is None:
-            every = MapPaths.of(self.classes, confidence=True, probabilities=True)
-            earlier = every.with_report()
-        for path in set(earlier.all) - set(self.all):
-            path.unlink(missing_ok=True)
-
     def moved(self, where: Mapping[Path, Path]) -> MapPaths:
         """The same files under other paths."""
         return MapPaths(
@@ -157,6 +145,7 @@ class MapWriter:
         self.counts = np.zeros(len(classes) + 1, np.int64)
         self._stack = ExitStack()
         self._open: dict[Path, Any] = {}
+        self._written: dict[Path, list[tuple[Window, int]]] = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(_no_georeference_warning())
@@ -196,7 +185,7 @@ class MapWriter:
         """Write one block.
 
         Args:
-            window: Its pixels.
+            window: Its pixels, each of which is written once.
             probabilities: (K, height, width), in the writer's order of classes, that sum to 1 at most, all 0 where there is no data.
 
         Raises:
@@ -216,14 +205,12 @@ class MapWriter:
         with _writing(self.paths.classes):
             for path, layer in layers.items():
                 file = self._open[path]
-                file.write(layer.astype(file.dtypes[0]), window=pixels)
-
-    def write_record(self, record: Mapping[str, Any]) -> None:
-        """Write what made the map, as JSON with sorted keys."""
-        text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
-        self.paths.record.write_text(plain_json(text) + "\n", encoding="utf-8")
+                values = layer.astype(file.dtypes[0])
+                file.write(values, window=pixels)
+                self._written[path].append((window, _checksum(values)))
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
+        self._written[path] = []
         with _writing(path):
             self._open[path] = rasterio.open(
                 _draft(path),
@@ -257,6 +244,7 @@ class MapWriter:
                     overview_resampling="nearest",
                 )
                 _draft(path).unlink()
+                _compare(path, self._written[path])
         self.paths.aux.write_text(aux_xml(self.classes), encoding="utf-8")
         self.paths.style.write_text(qgis_style(self.classes), encoding="utf-8")
 
@@ -315,6 +303,31 @@ def qgis_style(classes: ClassTable) -> str:
     )
 
 
+def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:
+    """Read a file back: GDAL tells nobody of a disk that was full when it closed a file.
+
+    Raises:
+        OutputError: If it does not hold what was written, or its overviews cannot be read.
+    """
+    with rasterio.open(path) as file:
+        for window, checksum in written:
+            pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+            if _checksum(file.read(window=pixels)) != checksum:
+                raise OutputError(
+                    f"map '{path.name}' does not hold what was written to it",
+                    hint="check the disk and its free space",
+                )
+        levels = len(file.overviews(1))
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as file:
+            for _, window in file.block_windows(1):
+                file.read(window=window)
+
+
+def _checksum(values: npt.NDArray[np.integer]) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).data)
+
+
 def _draft(path: Path) -> Path:
     return path.with_name(path.name + ".draft")
 
@@ -337,7 +350,7 @@ def _no_georeference_warning() -> Iterator[None]:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise OutputError(
             f"map '{path.name}' cannot be written ({first})", hint="check the disk's free space"

@@ -41,7 +41,7 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
             f"class file '{os.fspath(path)}' gives several classes the name {quoted(twice)}",
             hint="give each its own, or merge them in the shots",
         )
-    return dataclasses.replace(shots, classes=classes)
+    return dataclasses.replace(shots, classes=classes, files=(*shots.files, os.fspath(path)))
 
 
 def _key(one: LandClass) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from hsi_geo.io.class_values import ClassValues, read_class_values
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
-from hsi_geo.io.references import require_file, require_local
+from hsi_geo.io.references import require_local
 from hsi_geo.tiling import Grid, Window
 
 IntArray = npt.NDArray[np.int64]
@@ -183,16 +181,6 @@ def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
         except ValueError:
             return {}
     return {value: "#" + bytes(rgba[:3]).hex() for value, rgba in table.items() if rgba[3]}
-
-
-def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What made the map, from the `.json` beside it; empty where there is none."""
-    require_file(Path(path).with_suffix(".json"), "record", MapError)
-    try:
-        found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _require_pixels(file: Any, name: str) -> None:

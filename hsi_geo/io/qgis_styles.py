@@ -38,12 +38,15 @@ NO_STYLE = Style()
 def find_style(path: str, layer: str | None) -> Style:
     """The style of a layer: a .qml beside its file (as QGIS prefers), else its GeoPackage's own."""
     beside = Path(path).with_suffix(".qml")
+    in_geopackage = Path(path).suffix.lower() == ".gpkg" and exists(path)
     if exists(beside):
         try:
-            return _parse(beside.read_bytes(), f"the style '{beside.name}'")
+            style = _parse(beside.read_bytes(), f"the style '{beside.name}'")
         except OSError:
             return NO_STYLE
-    if Path(path).suffix.lower() == ".gpkg" and exists(path):
+        if style.class_field or not in_geopackage:  # a raster of the same name has its style there
+            return style
+    if in_geopackage:
         return _from_geopackage(path, layer)
     return NO_STYLE
 

@@ -18,6 +18,7 @@ from pyproj import CRS
 
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
+from hsi_geo.io.places import exists
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.progress import Reporter
@@ -76,7 +77,10 @@ def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
-    return lazy_array(file, bands)
+    scene = lazy_array(file, bands)
+    if wavelengths is not None and exists(wavelengths):
+        scene.attrs["wavelength_file"] = wavelengths
+    return scene
 
 
 def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
@@ -183,6 +187,12 @@ def remarks_of(scene: xr.DataArray) -> Remarks:
         tuple(scene.attrs.get("notes", ())),
         tuple(scene.attrs.get("warnings", ())),
     )
+
+
+def files_of(scene: xr.DataArray) -> tuple[str, ...]:
+    """Names of what a scene was opened from: its own, and that of a file of wavelengths."""
+    names = (scene.attrs.get("source"), scene.attrs.get("wavelength_file"))
+    return tuple(str(name) for name in names if name)
 
 
 def tell_about(scenes: Sequence[xr.DataArray], reporter: Reporter) -> None:

@@ -64,6 +64,7 @@ class Shots:
         notes: What was decided while reading, in words.
         in_scene_frame: Whether coordinates are the scene's own, whatever its CRS.
         purpose: What they were read for.
+        files: What was read for them.
     """
 
     classes: ClassTable
@@ -73,6 +74,7 @@ class Shots:
     notes: tuple[str, ...] = ()
     in_scene_frame: bool = False
     purpose: Purpose = TRAINING
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,9 @@ def read_shots(
         names=file.names,
         purpose=purpose,
     )
-    return dataclasses.replace(shots, notes=file.notes, in_scene_frame=file.in_scene_frame)
+    return dataclasses.replace(
+        shots, notes=file.notes, in_scene_frame=file.in_scene_frame, files=(name,)
+    )
 
 
 def make_shots(

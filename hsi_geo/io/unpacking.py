@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import xarray as xr
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.scene import name_of
+from hsi_geo.io.scratch import scratch_folder
 
 #: Bytes that are copied at a time.
 PIECE = 128 << 20
@@ -38,12 +38,12 @@ def unpacked(
         found = []
         for scene in scenes:
             if scene.attrs.get("packed"):
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hsi-geo-"))
+                folder = stack.enter_context(scratch_folder())
                 tell(
                     f"scene '{name_of(scene)}' is compressed as a whole: it is read through a "
                     f"temporary copy of {scene.nbytes / 2**20:.0f} MiB"
                 )
-                scene = _copied(scene, Path(folder) / "scene.raw")
+                scene = _copied(scene, folder / "scene.raw")
             found.append(scene)
         yield found
 

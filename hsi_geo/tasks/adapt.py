@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.scene import SomeScenes, name_of, open_scenes, tell_about
+from hsi_geo.io.scene import SomeScenes, files_of, open_scenes, tell_about
 from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import keep_apart, staged
+from hsi_geo.io.staging import staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
@@ -119,9 +119,13 @@ def adapt(
     encoder = None if weights == "none" else load_weights(weights).encoder
     network = recipe.network if encoder is None else encoder.config
     finals = [] if out is None else [Path(out)]
-    keep_apart(finals, [*map(name_of, opened), labelled.source])
+    inputs = [name for scene in opened for name in files_of(scene)]
     with (
-        staged(finals, overwrite=overwrite) as where,
+        staged(
+            finals,
+            overwrite=overwrite,
+            inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
+        ) as where,
         computing(device, threads) as on,
         seeded(seed),
         unpacked(opened, reporter.log) as readable,

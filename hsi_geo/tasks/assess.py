@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.metrics import (
 )
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.map_reader import ReadMap, read_map, read_record
+from hsi_geo.io.map_reader import ReadMap, read_map
+from hsi_geo.io.map_record import read_record
 from hsi_geo.io.report import require_html
 from hsi_geo.io.shot_files import REFERENCE
 from hsi_geo.io.shots import Shots, read_shots
@@ -91,7 +93,8 @@ def assess(
     for note in labelled.notes:
         witness.log(note)
     finals = [] if out is None else [require_html(out)]
-    with staged(finals, overwrite=overwrite) as where:
+    inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
+    with staged(finals, overwrite=overwrite, inputs=inputs) as where:
         found = _compare(opened, labelled, all_touched, design, strata, witness)
         for final in finals:
             about = Assessed(opened, labelled.source, found, witness.warnings, command)

@@ -91,7 +91,7 @@ def place_maps(
     finals = [path for paths in every for path in paths.with_report().all]
     read = [Path(path).absolute() for path in (*(tile.path for tile in listed), *given)]
     overviews = [path for path in read if path.parent == folder and _is_overview(path)]
-    keep_apart([*finals, *overviews], read)
+    keep_apart([*finals, *overviews], [path for path in read if not path.is_dir()])
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sklearn.metrics import f1_score
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.picture import draw_benchmark
+from hsi_geo.io.scratch import scratch_folder
 from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
@@ -236,11 +236,11 @@ def _map_with_ours(
         reporter=quiet,
     )
     seconds = time.perf_counter() - started
-    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
+    with scratch_folder() as folder:
         result = predict(
             scene.scene,
             model,
-            out=Path(folder) / "map.tif",
+            out=folder / "map.tif",
             probabilities=True,
             device=device,
             threads=threads,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ import xarray as xr
 from hsi_geo.errors import OptionError
 from hsi_geo.io.area import read_area
 from hsi_geo.io.class_map import MapPaths
-from hsi_geo.io.scene import SomeScene, grid_of, name_of, open_scene, require_upright
+from hsi_geo.io.map_record import earlier_files, write_record
+from hsi_geo.io.scene import SomeScene, files_of, grid_of, name_of, open_scene, require_upright
+from hsi_geo.io.scratch import scratch_folder
 from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import keep_apart, make_folder, staged
+from hsi_geo.io.staging import make_folder, staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import Accuracy
@@ -210,17 +211,19 @@ class _Job:
         labelled = read_shots(shots, class_field=self.class_field, layer=self.layer)
         if self.report:
             paths = [one.with_report() for one in paths]
-        finals = [file for one in paths for file in one.all]
-        keep_apart(finals, map(name_of, scenes))  # each other's, too
-        drawn = Path(labelled.source)
-        if drawn.is_file():
-            keep_apart(finals, [drawn, drawn.with_suffix(".qml")])
+        weights = None if self.weights == "none" else self.weights
+        opened = [name for scene in scenes for name in files_of(scene)]
         with (
-            staged(finals, overwrite=self.options.overwrite) as where,
-            tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
+            staged(
+                [file for one in paths for file in one.all],
+                overwrite=self.options.overwrite,
+                inputs=[*opened, *labelled.files, self.options.aoi, weights],
+                stale=[file for one in paths for file in earlier_files(one)],
+            ) as where,
+            scratch_folder() as folder,
             unpacked(scenes, witness.log) as readable,
         ):
-            model_path = Path(folder) / "model.safetensors"
+            model_path = folder / "model.safetensors"
             adapt(
                 readable,
                 labelled,
@@ -241,7 +244,7 @@ class _Job:
             for number, (scene, one) in enumerate(zip(readable, paths, strict=True)):
                 there = one.moved(where)
                 if self.report and there.confidence is None:
-                    there = dataclasses.replace(there, confidence=Path(folder) / f"{number}.tif")
+                    there = dataclasses.replace(there, confidence=folder / f"{number}.tif")
                 records.append(
                     write_map(
                         scene,
@@ -267,9 +270,7 @@ class _Job:
                         self.command,
                     )
                     report_map(about, there.report)
-        if self.options.overwrite:
-            for one in paths:
-                one.remove_stale()
+                    records[-1] = write_record(one.moved(where), records[-1])
         return [
             MapResult(one, model.classes, Accuracy.from_dict(record["accuracy"]), record)
             for one, record in zip(paths, records, strict=True)

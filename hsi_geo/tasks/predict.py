@@ -19,10 +19,12 @@ import xarray as xr
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.area import area_mask, read_area
 from hsi_geo.io.class_map import MapPaths, MapWriter
+from hsi_geo.io.map_record import earlier_files, write_record
 from hsi_geo.io.mosaic import Surroundings
 from hsi_geo.io.scene import (
     SomeScene,
     bands_of,
+    files_of,
     grid_of,
     name_of,
     open_scene,
@@ -137,8 +139,14 @@ def predict(
     tell_about([opened], reporter)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
+    model_file = None if isinstance(model, AdaptedModel) else model
     with (
-        staged(paths.all, overwrite=overwrite) as where,
+        staged(
+            paths.all,
+            overwrite=overwrite,
+            inputs=[*files_of(opened), model_file, aoi],
+            stale=earlier_files(paths),
+        ) as where,
         unpacked([opened], reporter.log) as readable,
     ):
         record = write_map(
@@ -151,8 +159,6 @@ def predict(
             threads=threads,
             reporter=reporter,
         )
-    if overwrite:
-        paths.remove_stale()
     return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
 
 
@@ -173,7 +179,7 @@ def map_paths(
             f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
         )
     paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
-    keep_apart(paths.all, [name_of(scene), *([] if options.aoi is None else [options.aoi])])
+    keep_apart(paths.all, [*files_of(scene), options.aoi])  # told before anything else is read
     return paths
 
 
@@ -242,8 +248,7 @@ def write_map(
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
         record["warnings"] = witness.warnings
-        writer.write_record(record)
-    return record
+    return write_record(paths, record)
 
 
 def _asked(

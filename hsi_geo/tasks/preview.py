@@ -11,7 +11,7 @@ import xarray as xr
 
 from hsi_geo.io.map_reader import read_picture
 from hsi_geo.io.picture import FALSE_COLOUR_NM, draw_map, false_colour
-from hsi_geo.io.scene import SomeScene, bands_of, open_scene, physical, spectral_view
+from hsi_geo.io.scene import SomeScene, bands_of, files_of, open_scene, physical, spectral_view
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import staged
 
@@ -40,10 +40,11 @@ def draw_scene_and_map(
         The PNG.
     """
     path = Path(out)
-    with staged([path], overwrite=True) as where:
+    opened = open_scene(scene)
+    with staged([path], overwrite=True, inputs=[*files_of(opened), class_map]) as where:
         draw_map(
             where[path],
-            scene=preview(open_scene(scene)),
+            scene=preview(opened),
             predicted=read_picture(class_map, SIDE_PX),
             classes=classes,
             title=title,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,15 @@ from hsi_geo.io.points import Point, require_points, write_points
 from hsi_geo.io.scene import (
     SomeScene,
     bands_of,
+    files_of,
     grid_of,
     open_scene,
     read_window,
     spectral_view,
 )
+from hsi_geo.io.scratch import scratch_folder
 from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import keep_apart, staged
+from hsi_geo.io.staging import staged
 from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
@@ -129,16 +130,16 @@ def suggest(
     opened = open_scene(scene, wavelengths=wavelengths)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     finals = [] if out is None else [require_points(out)]
-    keep_apart(finals, [] if aoi is None else [aoi])
+    model_file = None if isinstance(model, AdaptedModel) else model
     with (
-        staged(finals, overwrite=overwrite) as where,
-        tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder,
+        staged(finals, overwrite=overwrite, inputs=[*files_of(opened), model_file, aoi]) as where,
+        scratch_folder() as folder,
         unpacked([opened], reporter.log) as (readable,),
     ):
         mapped = predict(
             readable,
             adapted,
-            out=Path(folder) / "map.tif",
+            out=folder / "map.tif",
             aoi=aoi,
             probabilities=True,
             max_memory=max_memory,

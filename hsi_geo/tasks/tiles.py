@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hsi_geo.errors import HsiGeoError, ModelFileError, OutputExistsError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, class_areas
+from hsi_geo.io.map_record import earlier_files, is_whole
 from hsi_geo.io.mosaic import Piece, surround
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scene import Remarks, bands_of, remarks_of, scene_of
@@ -127,9 +128,8 @@ def describe_tile(path: str, wavelengths: str | None, reporter: Reporter) -> Til
 def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     """Map a tile; what stops it is told as its outcome, not raised.
 
-    The map is there with its record, or it is not there: an earlier one goes before the new files
-    get their names; the record gets its name first, so that what a killed batch left is known as
-    a batch's, and the map last.
+    The record gets its name first, so that what a killed batch left is known as a batch's, and the
+    map last; the record tells which map is its own.
     """
     started = time.monotonic()
     paths = job.paths
@@ -142,10 +142,9 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
             _keep_what_others_made(paths)
         name = paths.classes.stem
         sweep(paths.classes.parent, [name])
-        with staged(paths.all, overwrite=True, name=name) as where:
+        stale = earlier_files(paths)
+        with staged(paths.all, overwrite=True, name=name, stale=stale) as where:
             _write(job, paths.moved(where), settings, witness)
-            paths.classes.unlink(missing_ok=True)
-            _remove_stale(paths, settings.options.overwrite)
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error), tuple(witness.warnings))
     return Outcome(MAPPED, time.monotonic() - started, warnings=tuple(witness.warnings))
@@ -160,14 +159,6 @@ def _keep_what_others_made(paths: MapPaths) -> None:
                 f"output '{path}' is already there and no record tells that a batch made it",
                 hint="choose another folder, or give --overwrite",
             )
-
-
-def _remove_stale(paths: MapPaths, overwrite: bool) -> None:
-    """Remove what an earlier batch brought and this one does not; what others made, if told to."""
-    if overwrite:
-        paths.remove_stale()
-    elif (standing := _standing(paths)) is not None:
-        paths.remove_stale(standing[1])
 
 
 def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
@@ -216,12 +207,12 @@ def standing_job(paths: MapPaths) -> str | None:
     """Hash of the job that made the map under its final name.
 
     Returns:
-        Empty if a batch made it and files are missing; None if none did.
+        Empty if a batch made it and files are missing or are others; None if none did.
     """
     standing = _standing(paths)
     if standing is None:
         return None
-    return standing[0] if all(path.exists() for path in paths.all) else ""
+    return standing[0] if is_whole(paths) else ""
 
 
 def _standing(paths: MapPaths) -> tuple[str, MapPaths] | None:

@@ -86,7 +86,7 @@ def _read_folder(path: Path) -> SceneFile:
 
 
 def _read_file(path: Path) -> SceneFile:
-    product = _product_of(path)
+    product = product_part(path)
     if product:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
@@ -98,8 +98,8 @@ def _read_file(path: Path) -> SceneFile:
     return read_raster(path)
 
 
-def _product_of(path: Path) -> str | None:
-    """The part of the name that a product's files share, if it may be one of them."""
+def product_part(path: Path) -> str | None:
+    """The part of the name that a product's files share, if it may be one of them; maybe empty."""
     upper = path.name.upper()
     for part in ("METADATA.XML", "SPECTRAL_IMAGE"):
         if part in upper:

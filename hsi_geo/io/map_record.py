@@ -1,0 +1,174 @@
+"""The record of a map: what made it, and which files are the map's, by size and SHA-256.
+
+A copy that was cut short, or a mix of two maps, is known by it: `mismatched_files`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hsi_geo.errors import MapError
+from hsi_geo.io.class_map import MapPaths
+from hsi_geo.io.references import require_file
+from hsi_geo.text import plain_json
+
+#: Key of the record that holds size and hash of each of the map's files, by their names in
+#: `MapPaths.as_dict`: moved or renamed together they stay together.
+FILES = "files"
+
+#: What GDAL and QGIS write into by themselves, such as statistics: it tells no other map.
+_WRITTEN_BY_OTHERS = "names"
+
+
+def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the record of a map, as JSON with sorted keys, once all other files are whole.
+
+    A page about the map is made from the record: with one, write it again.
+
+    Args:
+        paths: Of the map.
+        record: What made it.
+
+    Returns:
+        The record with what was found of the files.
+    """
+    files = {
+        name: {"size": path.stat().st_size, "sha256": _sha256(path)}
+        for name, path in paths.as_dict().items()
+        if path != paths.record and path.exists()
+    }
+    whole = {**record, FILES: files}
+    text = json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False)
+    paths.record.write_text(plain_json(text) + "\n", encoding="utf-8")
+    return whole
+
+
+def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The record beside a map; empty where there is none.
+
+    Raises:
+        MapError: If it is none that can be read to an end.
+    """
+    record = Path(path).with_suffix(".json")
+    require_file(record, "record", MapError)
+    return _read(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a record tells of one of the map's files.
+
+    Attributes:
+        name: See `MapPaths.as_dict`.
+        path: Where it should be.
+        size: In bytes.
+        sha256: Of its bytes.
+    """
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file stands there as it was written."""
+        try:
+            return self.path.stat().st_size == self.size and _sha256(self.path) == self.sha256
+        except OSError:
+            return False
+
+
+def recorded(class_map: str | os.PathLike[str]) -> list[Recorded]:
+    """The files that the record beside a map tells of; none for records of other programs."""
+    path = Path(class_map)
+    return _recorded(path, _read(path.with_suffix(".json")))
+
+
+def _recorded(class_map: Path, record: Mapping[str, Any]) -> list[Recorded]:
+    every = MapPaths.of(class_map, confidence=True, probabilities=True).with_report().as_dict()
+    files = record.get(FILES)
+    found = []
+    for name, told in files.items() if isinstance(files, dict) else ():
+        if name in every and isinstance(told, dict):
+            size, digest = told.get("size"), told.get("sha256")
+            if isinstance(size, int) and isinstance(digest, str):
+                found.append(Recorded(name, every[name], size, digest))
+    return found
+
+
+def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
+    """Files beside a map that are not those its record tells of, the map itself among them.
+
+    Statistics that other programs add to the names do not count, and neither does a file that is
+    missing, unless it is the map.
+
+    Returns:
+        Empty where all fits, or there is no record that tells.
+    """
+    return [
+        one.path
+        for one in recorded(class_map)
+        if one.name != _WRITTEN_BY_OTHERS
+        and (one.path.exists() or one.name == "map")
+        and not one.is_there
+    ]
+
+
+def is_whole(paths: MapPaths) -> bool:
+    """Whether a map's files are all there as its record tells, but for statistics in the names."""
+    told = {one.name: one for one in recorded(paths.classes)}
+    return all(
+        name in told
+        and (told[name].path.exists() if name == _WRITTEN_BY_OTHERS else told[name].is_there)
+        for name, path in paths.as_dict().items()
+        if path != paths.record
+    )
+
+
+def earlier_files(paths: MapPaths) -> list[Path]:
+    """Optional files of the map that stands there which this one does not bring: they would mislead.
+
+    Only what its record tells, and only as it was written: all else is somebody's own.
+    """
+    return [
+        one.path for one in recorded(paths.classes) if one.path not in paths.all and one.is_there
+    ]
+
+
+def recorded_files(record: Path) -> Iterator[Path]:
+    """The record and the files that it tells of, as they were written; none if it is no record."""
+    if record.suffix.lower() != ".json":
+        return
+    content = _read(record)
+    # A map's name ends in .tif or .tiff, and the record does not say which.
+    found = [
+        one.path
+        for suffix in (".tif", ".tiff")
+        for one in _recorded(record.with_suffix(suffix), content)
+        if one.is_there
+    ]
+    if found:
+        yield record
+        yield from found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
