@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 BUILD ?= build
 PLUGIN := qgis_plugin/hsi_geo_qgis
 PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
@@ -9,22 +10,36 @@ PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test test-slow lint format docs plugin clean
+.PHONY: demo test test-slow lowest lowest-list lint format docs plugin clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
 
-# A test on each core, and so one thread a test.
+# A test on each core, and so one thread a test. How much of the code they run may not fall (pyproject.toml).
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --cov --cov-report term
 
 test-slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses auto
+
+# The same with the lowest versions that pyproject.toml allows. They warn of each other, so warnings are no errors here.
+lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/pytest --numprocesses auto -W default
+
+# The list of them: after a change of pyproject.toml's dependencies.
+lowest-list: $(VENV)/.installed-dev
+	UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --resolution lowest-direct \
+		--python-version 3.12 --python-platform linux --annotation-style line --custom-compile-command 'make lowest-list' \
+		--output-file requirements-lowest.txt
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell . .github .pre-commit-config.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/bandit --quiet --recursive $(PLUGIN)
 	$(BIN)/detect-secrets-hook $(PLUGIN_FILES)
 
@@ -46,7 +61,7 @@ plugin:
 	@ls -l $(BUILD)/hsi_geo_qgis.zip
 
 clean:
-	rm -rf $(VENV) build demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "hsi-geo needs Python 3.12 or newer: install one, or give make PYTHON=..."; exit 1; }
@@ -58,9 +73,15 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[batch,zarr]' --group dev
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
+$(LOWEST)/.installed: requirements-lowest.txt pyproject.toml
+	python3.12 -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet 'pip>=25.1'
+	$(LOWEST)/bin/python -m pip install --quiet --constraint requirements-lowest.txt --editable '.[batch,zarr]' --group test
 	touch $@

@@ -1,0 +1,150 @@
+"""What the project's files say of each other is true: versions of Python, lowest releases, addresses, commands."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hsi_geo.cli.main import COMMANDS
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*_*.yml"))
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIRED = [
+    Requirement(text) for part in (PROJECT["dependencies"], *EXTRAS.values()) for text in part
+]
+
+
+def jobs(workflow: str) -> dict[str, Any]:
+    text = (ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)["jobs"]
+    return found
+
+
+def lowest_python() -> str:
+    return str(PROJECT["requires-python"].removeprefix(">="))
+
+
+def floor(requirement: Requirement) -> Version:
+    """The release that a requirement names with ``>=``."""
+    (version,) = [spec.version for spec in requirement.specifier if spec.operator == ">="]
+    return Version(version)
+
+
+def pins() -> dict[str, Version]:
+    """Release of each package in the list of lowest releases."""
+    text = (ROOT / "requirements-lowest.txt").read_text(encoding="utf-8")
+    rows = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    return {canonicalize_name(name): Version(version) for name, version in rows}
+
+
+def test_each_python_that_is_promised_is_tested_everywhere() -> None:
+    matrix = jobs("tests")["tests"]["strategy"]["matrix"]
+    prefix = "Programming Language :: Python :: "
+    promised = [
+        line.removeprefix(prefix)
+        for line in PROJECT["classifiers"]
+        if re.fullmatch(rf"{prefix}3\.\d+", line)
+    ]
+    assert matrix["python"] == promised
+    assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "windows", "macos"}
+    minors = [int(version.split(".")[1]) for version in promised]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    assert promised[0] == lowest_python()
+
+
+def test_the_lowest_python_is_one_everywhere() -> None:
+    version = lowest_python()
+    (setup,) = [step for step in jobs("tests")["lowest"]["steps"] if "with" in step]
+    assert setup["with"]["python-version"] == version
+    assert f"--python-version {version} " in MAKEFILE
+    assert f"python{version} -m venv $(LOWEST)" in MAKEFILE
+    assert SETTINGS["tool"]["ruff"]["target-version"] == "py" + version.replace(".", "")
+    assert (ROOT / ".python-version").read_text(encoding="utf-8").strip() == version
+
+
+@pytest.mark.parametrize("requirement", REQUIRED, ids=lambda r: str(r.name))
+def test_lower_bounds_are_those_of_the_lowest_list(requirement: Requirement) -> None:
+    """A bound that no set of releases reaches is never tested; `make lowest-list` writes the list."""
+    assert pins()[canonicalize_name(requirement.name)] == floor(requirement)
+
+
+def test_whatever_the_library_imports_is_a_dependency() -> None:
+    """What only comes along with another package goes when that package drops it."""
+    provided_by = packages_distributions()
+    required = {canonicalize_name(requirement.name) for requirement in REQUIRED}
+    ours = sys.stdlib_module_names | {"hsi_geo"}
+    for path in [*(ROOT / "hsi_geo").rglob("*.py"), *(ROOT / "cli").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            else:
+                continue
+            for name in {name.split(".")[0] for name in names} - ours:
+                providers = {canonicalize_name(found) for found in provided_by.get(name, [name])}
+                assert providers & required, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+def test_what_workflows_run_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
+    assert set(re.findall(r"--group (\w+)", text)) <= SETTINGS["dependency-groups"].keys()
+
+
+def test_the_job_with_extras_has_all_and_the_one_without_has_none() -> None:
+    extras = ",".join(EXTRAS)
+    assert f'--editable ".[{extras}]" ' in str(jobs("tests")["tests"])
+    assert "--editable . " in str(jobs("tests")["without-extras"])
+    assert MAKEFILE.count(f"'.[{extras}]'") == 2  # of `make test` and of `make lowest`
+
+
+def test_a_release_publishes_what_it_tested_and_the_plugin() -> None:
+    steps = jobs("release")
+    assert steps["tests"]["uses"] == "./.github/workflows/tests.yml"
+    assert {"tests", "build"} <= set(steps["publish"]["needs"])
+    assert steps["publish"]["permissions"] == {"id-token": "write"}
+    assert "build/hsi_geo_qgis.zip" in str(steps["build"]["steps"])
+
+
+def test_the_address_is_one_everywhere() -> None:
+    urls = PROJECT["urls"]
+    home = urls["Homepage"]
+    assert all(url.startswith(home) for url in urls.values())
+    plugin = configparser.ConfigParser(interpolation=None)
+    plugin.read(ROOT / "qgis_plugin" / "hsi_geo_qgis" / "metadata.txt", encoding="utf-8")
+    told = plugin["general"]
+    assert (told["homepage"], told["repository"], told["tracker"]) == (home, home, urls["Issues"])
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["repository-code"] == PROJECT["urls"]["Homepage"]
+    assert citation["license"] == PROJECT["license"]
+    assert citation["authors"] == PROJECT["authors"]
+    assert citation["abstract"] == PROJECT["description"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
+def test_commands_that_templates_name_are_there(path: Path) -> None:
+    named = re.findall(r"`hsi-geo ([a-z]+)", path.read_text(encoding="utf-8"))
+    assert set(named) <= set(COMMANDS)
