@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from hsi_geo.io.picture_words import set_words
 from hsi_geo.io.shots import ClassTable
 
 #: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
@@ -109,11 +110,13 @@ def _panels(
         axis.set_title(name)
     for axis in axes:
         axis.set_axis_off()
-    handles = [Patch(facecolor=c.color, edgecolor="#444444", label=c.name) for c in classes]
-    figure.legend(
+    handles = [Patch(facecolor=c.color, edgecolor="#444444", label=str(c.id)) for c in classes]
+    legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=min(2 * count, len(handles)), fontsize=8
     )
-    figure.suptitle(title)
+    for text, c in zip(legend.get_texts(), classes, strict=True):
+        set_words(text, c.name, c.id)  # not as labels: a legend leaves out those that begin with _
+    set_words(figure.suptitle(""), title)
     return figure, axes
 
 
@@ -134,7 +137,8 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
             continue
         smooth = np.convolve(values, np.full(width, 1 / width), mode="valid")
         axis.plot(rows["step"][width - 1 :], smooth, label=name)
-    axis.set(xlabel="step", ylabel="loss", yscale="log", title=title)
+    axis.set(xlabel="step", ylabel="loss", yscale="log")
+    set_words(axis.set_title(""), title)
     axis.grid(visible=True, which="both", alpha=0.3)
     axis.legend()
     figure.savefig(path)

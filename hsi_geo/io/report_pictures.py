@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from hsi_geo.io.picture_words import set_words
 from hsi_geo.io.shots import ClassTable
 
 #: Spectra side by side.
@@ -62,7 +63,7 @@ def spectra_uri(
     for axis, c, shot, mapped in zip(axes, classes, of_shots, of_map, strict=False):
         axis.plot(*_broken(centres_nm, shot), color=c.color, linewidth=2.2, label="shots")
         axis.plot(*_broken(centres_nm, mapped), color="#222222", linewidth=1, label="map")
-        axis.set_title(c.name, fontsize=10)
+        set_words(axis.set_title("", fontsize=10), c.name, c.id)
         axis.grid(visible=True, alpha=0.3)
     for axis in axes[len(classes) :]:
         axis.set_axis_off()

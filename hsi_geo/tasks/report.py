@@ -18,6 +18,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.class_map import NO_PERCENT, MapPaths
 from hsi_geo.io.map_reader import read_picture
 from hsi_geo.io.picture import FALSE_COLOUR_NM, paint
+from hsi_geo.io.picture_words import can_be_drawn
 from hsi_geo.io.report import Picture, Report, Section, Table, write_report
 from hsi_geo.io.report_pictures import image_uri, percent_uri, shades, spectra_uri
 from hsi_geo.io.scene import bands_of, grid_of, name_of, spectral_view
@@ -221,6 +222,8 @@ def _spectra_section(mapped: Mapped) -> Section:
         "Mean spectrum of each class: coloured under the shots, black where the map shows it "
         f"({found.mapped_px} pixels looked at)"
     )
+    unnamed = [f"{c.id} is {c.name}" for c in mapped.classes if not can_be_drawn(c.name)]
+    caption += "".join(f"; {one}" for one in unnamed)  # a page has every letter
     text = "Where the two part, the map has put something else into the class."
     return Section("Spectra", (text,), (Picture(picture, caption),))
 
