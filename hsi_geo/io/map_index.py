@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import rasterio
 import rasterio.windows
 from affine import Affine
 from pyproj import Geod
+from rasterio.errors import RasterioError
 
+from hsi_geo.errors import MapError
 from hsi_geo.io.class_map import BLOCK_PX, NO_CLASS, add_names, rgb
+from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.tiling import Grid, Window, blocks
 
@@ -131,7 +135,7 @@ def class_areas(
     """
     pixels, hectares = np.zeros(classes, np.int64), np.zeros(classes)
     of_row = row_hectares(one.grid)
-    with rasterio.open(one.path) as file:
+    with _reading(one.path) as file:
         for block in blocks(one.grid.height, one.grid.width, BLOCK_PX, one.grid.width):
             ids = _ids(file, block)
             for other in before:
@@ -171,6 +175,22 @@ def _ellipsoid_hectares(grid: Grid, geod: Geod, degrees: float) -> npt.NDArray[n
     return np.asarray(np.abs(np.diff(q)) / 2 * width * geod.a**2 / 1e4)
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """A map; what cannot be read of it is told by its name.
+
+    Raises:
+        MapError: If it is damaged or gone.
+    """
+    try:
+        with quiet_gdal(), rasterio.open(path) as file:
+            yield file
+    except RasterioError as error:
+        raise MapError(
+            f"map '{path}' could not be read back ({error})", hint="run it again"
+        ) from error
+
+
 def _ids(file: rasterio.DatasetReader, window: Window) -> npt.NDArray[np.int64]:
     pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
     return np.asarray(file.read(1, window=pixels), np.int64)
@@ -192,7 +212,7 @@ def _has_class(other: PlacedMap, grid: Grid, block: Window) -> npt.NDArray[np.bo
     seen_row, seen_col = there_row[use_row], there_col[use_col]
     top, left = int(seen_row.min()), int(seen_col.min())
     window = Window(top, left, int(np.ptp(seen_row)) + 1, int(np.ptp(seen_col)) + 1)
-    with rasterio.open(other.path) as file:
+    with _reading(other.path) as file:
         ids = _ids(file, window)
     found[np.ix_(use_row, use_col)] = ids[np.ix_(seen_row - top, seen_col - left)] != NO_CLASS
     return found

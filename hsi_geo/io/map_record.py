@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hsi_geo.errors import MapError
-from hsi_geo.io.class_map import MapPaths
+from hsi_geo.io.class_map import MapPaths, aux_xml
 from hsi_geo.io.references import require_file
+from hsi_geo.io.shots import LandClass
 from hsi_geo.text import plain_json
 
 #: Key of the record that holds size and hash of each of the map's files, by their names in
@@ -24,6 +26,12 @@ FILES = "files"
 
 #: What GDAL and QGIS write into by themselves, such as statistics: it tells no other map.
 _WRITTEN_BY_OTHERS = "names"
+
+#: What people change in QGIS.
+_CHANGED_BY_PEOPLE = "style"
+
+#: Of the stems of rasters that belong to a map.
+_ENDS = ("_confidence", "_probabilities")
 
 
 def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,15 +129,74 @@ def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     ]
 
 
-def is_whole(paths: MapPaths) -> bool:
-    """Whether a map's files are all there as its record tells, but for statistics in the names."""
-    told = {one.name: one for one in recorded(paths.classes)}
+def flaw(paths: MapPaths) -> str:
+    """Which of a map's files is not as its record tells, and why; empty if all are whole.
+
+    Names that hold what this map is called, and styles that QGIS can read, are whole whatever else
+    stands in them: GDAL adds statistics to the ones, and people change the others.
+    """
+    record = _read(paths.record)
+    told = {one.name: one for one in _recorded(paths.classes, record)}
+    for name, path in paths.as_dict().items():
+        if path == paths.record:
+            continue
+        if name not in told:
+            return f"its record tells nothing of '{path.name}'"
+        if not told[name].is_there and (found := _flaw(told[name], record)):
+            return found
+    return ""
+
+
+def _flaw(one: Recorded, record: Mapping[str, Any]) -> str:
+    try:
+        size = one.path.stat().st_size
+        if one.name == _WRITTEN_BY_OTHERS and _names_fit(one.path, record):
+            return ""
+        if one.name == _CHANGED_BY_PEOPLE and ET.parse(one.path).getroot().tag == "qgis":
+            return ""
+    except FileNotFoundError:
+        return f"'{one.path.name}' is missing"
+    except OSError as error:
+        return f"'{one.path.name}' cannot be read ({error.strerror})"
+    except ET.ParseError:
+        pass
+    if size != one.size:
+        return f"'{one.path.name}' has {size} bytes instead of {one.size}"
+    return f"'{one.path.name}' holds other bytes than were written"
+
+
+def _names_fit(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a sidecar calls the classes as the record does."""
+    try:
+        classes = [LandClass(c["id"], c["name"], c["color"]) for c in record["classes"]]
+        wanted = ET.fromstring(aux_xml(tuple(classes)))
+    except (KeyError, TypeError, ValueError):
+        return False
+    found = ET.parse(path).getroot()
     return all(
-        name in told
-        and (told[name].path.exists() if name == _WRITTEN_BY_OTHERS else told[name].is_there)
-        for name, path in paths.as_dict().items()
-        if path != paths.record
+        [e.text or "" for e in found.iter(tag)] == [e.text or "" for e in wanted.iter(tag)]
+        for tag in ("Category", "F")
     )
+
+
+def owner_of(path: Path, paths: MapPaths) -> Path | None:
+    """Another map to which a file belongs by that map's record, None if there is none.
+
+    Args:
+        path: Where something would be written.
+        paths: Of the map that it would be written for, which does not count.
+    """
+    stem = path.stem
+    candidates = [
+        path,
+        *(path.with_stem(stem.removesuffix(end)) for end in _ENDS if stem.endswith(end)),
+    ]
+    for candidate in candidates:
+        if candidate == paths.classes or candidate.suffix.lower() not in (".tif", ".tiff"):
+            continue
+        if any(one.path == path for one in recorded(candidate)):
+            return candidate
+    return None
 
 
 def earlier_files(paths: MapPaths) -> list[Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import HsiGeoError, MissingPackageError
+from hsi_geo.errors import MapError, MissingPackageError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.folder_lock import locked
 from hsi_geo.io.map_index import PlacedMap
@@ -22,6 +22,7 @@ from hsi_geo.tasks.batch_outputs import (
     ClassArea,
     MappedTile,
     area_jobs,
+    files_in_log,
     place_maps,
     summed,
     write_log,
@@ -29,6 +30,7 @@ from hsi_geo.tasks.batch_outputs import (
 )
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.runtime import file_hash
+from hsi_geo.tasks.standing import made_by_log, standing
 from hsi_geo.tasks.tiles import (
     FAILED,
     MAPPED,
@@ -43,7 +45,6 @@ from hsi_geo.tasks.tiles import (
     map_tile,
     neighbours,
     sentence,
-    standing_job,
     tile_areas,
     tile_job,
     unchanged,
@@ -240,8 +241,10 @@ class _Batch:
         """Count what workers finished unheard, remove what they left half done, write the log."""
         for index, job in self.jobs.items():
             pending = self.outcomes[index].state == PENDING
-            if pending and standing_job(job.paths) == job.hashes["job"]:
-                self.outcomes[index] = Outcome(MAPPED)
+            if not pending or (stands := standing(job.paths)) is None:
+                continue
+            if stands.is_of(job.hashes["job"]):
+                self.outcomes[index] = Outcome(MAPPED, warnings=stands.warnings)
         ends = list(zip(self.listed, self.paths, self.outcomes, strict=True))
         undone = [p.classes.stem for _, p, o in ends if o.state not in (MAPPED, UNCHANGED)]
         sweep(self.folder, undone)
@@ -251,13 +254,13 @@ class _Batch:
         """Headers of all tiles, which tell who is whose neighbour and what has changed."""
         from hsi_geo.tasks.cluster import each
 
-        paths = [tile.path for tile in self.listed]
-        found = each(client, describe_tile, paths, self.settings.wavelengths)
+        jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
+        found = each(client, describe_tile, jobs, self.settings.wavelengths)
         for done, (index, tile) in enumerate(found, start=1):
             self.tiles[index] = failure(tile) if isinstance(tile, BaseException) else tile
             if isinstance(now := self.tiles[index], Outcome):
                 self._settle(index, now)
-            self.reporter.progress("look at tiles", done, len(paths))
+            self.reporter.progress("look at tiles", done, len(jobs))
         self._tell_about_tiles()
 
     def _tell_about_tiles(self) -> None:
@@ -289,16 +292,24 @@ class _Batch:
         """What has to be mapped, by the index of the tile."""
         margin = self.model.tiling.size_px if self.settings.halo else None
         lent = [[] for _ in self.tiles] if margin is None else list(neighbours(self.tiles, margin))
+        logged = files_in_log(self.folder)
         jobs = {}
         for index, tile in enumerate(self.tiles):
             if isinstance(tile, Outcome):
                 continue
             path, paths = self.listed[index].path, self.paths[index]
-            job = tile_job(path, tile, paths, lent[index], self.tiles, self.settings)
-            if standing_job(paths) == job.hashes["job"] and not self.settings.options.overwrite:
-                self.outcomes[index] = unchanged(paths)
-            else:
-                jobs[index] = job
+            made = made_by_log(paths, logged.get(str(paths.classes), {}))
+            job = tile_job(path, tile, paths, lent[index], self.tiles, self.settings, made)
+            stands, overwrite = tile.stands, self.settings.options.overwrite
+            if stands is not None and stands.is_of(job.hashes["job"]) and not overwrite:
+                self.outcomes[index] = unchanged(stands)
+                continue
+            flaw = stands.flaw if stands is not None else "its record is lost" if made else ""
+            if flaw and not overwrite:
+                self.reporter.warning(
+                    f"map '{paths.classes}' is not as it was written ({flaw}): it is made again"
+                )
+            jobs[index] = job
         return jobs
 
     def _pixels(self, index: int) -> int:
@@ -331,10 +342,14 @@ class _Batch:
         jobs, classes = area_jobs(maps), self.model.classes
         parts = []
         found = each(client, tile_areas, jobs, len(classes))
-        for done, (_, part) in enumerate(found, start=1):
+        for done, (index, part) in enumerate(found, start=1):
+            if isinstance(part, Outcome):
+                raise MapError(part.error)
             if isinstance(part, BaseException):
-                raise HsiGeoError(
-                    f"a map could not be read back ({sentence(part)})", hint="run it again"
+                raise MapError(
+                    f"the classes of map '{jobs[index][0].path}' could not be counted "
+                    f"({sentence(part)})",
+                    hint="run it again",
                 ) from part
             parts.append(part)
             self.reporter.progress("sum areas", done, len(jobs))

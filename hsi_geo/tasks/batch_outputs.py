@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, index_xml
+from hsi_geo.io.map_record import recorded
 from hsi_geo.io.shots import ClassTable
 from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.io.tile_list import ListedTile
@@ -20,7 +21,7 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.footprints import Footprints
 from hsi_geo.tasks.map_names import map_names
 from hsi_geo.tasks.predict import MapOptions
-from hsi_geo.tasks.tiles import Outcome
+from hsi_geo.tasks.tiles import MAPPED, UNCHANGED, Outcome
 
 LOG, ITEMS, INDEX = "batch.jsonl", "items.json", "index"
 
@@ -161,11 +162,27 @@ def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]
             "seconds": round(outcome.seconds, 3),
             "error": outcome.error or None,
             "warnings": list(outcome.warnings),
+            "files": {one.path.name: one.sha256 for one in recorded(paths.classes)}
+            if outcome.state in (MAPPED, UNCHANGED)
+            else {},
         }
         for listed, paths, outcome in ends
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     _write(folder, {LOG: text})
+
+
+def files_in_log(folder: Path) -> dict[str, dict[str, str]]:
+    """SHA-256 of the files of each map by their names, by the map's path; see `write_log`.
+
+    What cannot be read tells nothing.
+    """
+    try:
+        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        told = [json.loads(line) for line in lines]
+        return {line["map"]: dict(line["files"]) for line in told}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

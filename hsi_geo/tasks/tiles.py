@@ -8,15 +8,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import HsiGeoError, ModelFileError, OutputExistsError
+from hsi_geo.errors import HsiGeoError, ModelFileError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.map_index import PlacedMap, class_areas
-from hsi_geo.io.map_record import earlier_files, is_whole
+from hsi_geo.io.map_record import earlier_files
 from hsi_geo.io.mosaic import Piece, surround
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scene import Remarks, bands_of, remarks_of, scene_of
@@ -27,6 +28,7 @@ from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.footprints import Footprints
 from hsi_geo.tasks.predict import MapOptions, write_map
 from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
+from hsi_geo.tasks.standing import Standing, require_own, standing
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import Bands, same_centres
 
@@ -69,12 +71,14 @@ class Tile:
         bands: Its wavelengths.
         hash: See `runtime.scene_hash`.
         remarks: What was noticed while it was opened.
+        stands: What a batch left where its map goes.
     """
 
     file: SceneFile
     bands: Bands
     hash: str
     remarks: Remarks
+    stands: Standing | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +90,14 @@ class TileJob:
         paths: To write.
         neighbours: Whose pixels windows at the rim look at; windows counted in the tile.
         hashes: For the record; "job" is of all that the map depends on.
+        made: Files that an earlier batch made, by its log, where a record is lost.
     """
 
     path: str
     paths: MapPaths
     neighbours: tuple[Piece, ...]
     hashes: dict[str, Any]
+    made: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +120,16 @@ class Outcome:
 # On the workers -------------------------------------------------------------------------------
 
 
-def describe_tile(path: str, wavelengths: str | None, reporter: Reporter) -> Tile | Outcome:
-    """Read a tile's header."""
+def describe_tile(
+    job: tuple[str, MapPaths], wavelengths: str | None, reporter: Reporter
+) -> Tile | Outcome:
+    """Read a tile's header, and what stands where its map goes."""
+    path, paths = job
     try:
         file = read_scene(path)
         scene = scene_of(file, wavelengths=wavelengths)
         file = dataclasses.replace(file, quality=())
-        return Tile(file, bands_of(scene), scene_hash(scene), remarks_of(scene))
+        return Tile(file, bands_of(scene), scene_hash(scene), remarks_of(scene), standing(paths))
     except HsiGeoError as error:
         return Outcome(FAILED, error=str(error))
 
@@ -132,33 +141,23 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
     map last; the record tells which map is its own.
     """
     started = time.monotonic()
-    paths = job.paths
+    paths, overwrite = job.paths, settings.options.overwrite
     witness = Witness(reporter)
     try:
-        standing = standing_job(paths)
-        if standing == job.hashes["job"] and not settings.options.overwrite:
-            return unchanged(paths)  # a worker was lost after it had finished
-        if not settings.options.overwrite:
-            _keep_what_others_made(paths)
+        stands = standing(paths)
+        if not overwrite and stands is not None and stands.is_of(job.hashes["job"]):
+            return unchanged(stands)  # a worker was lost after it had finished
+        require_own(paths, job.path, stands, job.made, overwrite=overwrite)
         name = paths.classes.stem
         sweep(paths.classes.parent, [name])
         stale = earlier_files(paths)
         with staged(paths.all, overwrite=True, name=name, stale=stale) as where:
             _write(job, paths.moved(where), settings, witness)
+            # Something may have appeared.
+            require_own(paths, job.path, stands, job.made, overwrite=overwrite)
     except HsiGeoError as error:
         return Outcome(FAILED, time.monotonic() - started, str(error), tuple(witness.warnings))
     return Outcome(MAPPED, time.monotonic() - started, warnings=tuple(witness.warnings))
-
-
-def _keep_what_others_made(paths: MapPaths) -> None:
-    standing = _standing(paths)
-    own = [] if standing is None else standing[1].all
-    for path in reversed(paths.all):
-        if path not in own and path.exists():
-            raise OutputExistsError(
-                f"output '{path}' is already there and no record tells that a batch made it",
-                hint="choose another folder, or give --overwrite",
-            )
 
 
 def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
@@ -198,40 +197,17 @@ def _model(path: str, expected_hash: str) -> AdaptedModel:
 
 def tile_areas(
     job: tuple[PlacedMap, list[PlacedMap]], classes: int, reporter: Reporter
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """See `class_areas`."""
-    return class_areas(job[0], classes, job[1])
-
-
-def standing_job(paths: MapPaths) -> str | None:
-    """Hash of the job that made the map under its final name.
-
-    Returns:
-        Empty if a batch made it and files are missing or are others; None if none did.
-    """
-    standing = _standing(paths)
-    if standing is None:
-        return None
-    return standing[0] if is_whole(paths) else ""
-
-
-def _standing(paths: MapPaths) -> tuple[str, MapPaths] | None:
-    """Hash of the job that made the map under its final name, and the files that it brought."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | Outcome:
+    """See `class_areas`; what stops it is told as an outcome, not raised."""
     try:
-        record = json.loads(paths.record.read_text(encoding="utf-8"))
-        told = record["parameters"]
-        made = MapPaths.of(
-            paths.classes, confidence=told["confidence"], probabilities=told["probabilities"]
-        )
-        return str(record["hashes"]["job"]), made
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+        return class_areas(job[0], classes, job[1])
+    except HsiGeoError as error:
+        return Outcome(FAILED, error=str(error))
 
 
-def unchanged(paths: MapPaths) -> Outcome:
+def unchanged(stands: Standing) -> Outcome:
     """Of a tile whose map stands, with what was told when it was made."""
-    record = json.loads(paths.record.read_text(encoding="utf-8"))
-    return Outcome(UNCHANGED, warnings=tuple(record.get("warnings", ())))
+    return Outcome(UNCHANGED, warnings=stands.warnings)
 
 
 def failure(error: BaseException) -> Outcome:
@@ -306,6 +282,7 @@ def tile_job(
     near: Sequence[tuple[int, Piece]],
     tiles: Sequence[Tile | Outcome],
     settings: Settings,
+    made: tuple[Path, ...] = (),
 ) -> TileJob:
     """Everything that a tile's map depends on."""
     hashes = [other.hash for index, _ in near if isinstance(other := tiles[index], Tile)]
@@ -319,4 +296,4 @@ def tile_job(
     }
     job = text_hash(json.dumps(depends, sort_keys=True))
     pieces = tuple(piece for _, piece in near)
-    return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes})
+    return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes}, made)
