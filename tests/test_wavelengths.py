@@ -89,7 +89,9 @@ def test_the_guess_follows_the_median_not_the_first_value() -> None:
     ],
 )
 def test_a_band_name_tells_its_wavelength(name: str, nm: float) -> None:
-    assert from_band_name(name) == pytest.approx(nm)
+    found = from_band_name(name)
+    assert found is not None
+    assert to_nm(np.array([found[0]]), found[1]) == pytest.approx(nm)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,14 @@ from hsi_geo.io.readers import SceneFile
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
 
+#: Attribute of the coordinate ``wavelength`` that tells who has asked whether it can be true.
+CHECKED_BY = "checked_by"
+
 
 def band_coordinates(bands: Bands) -> dict[str, Any]:
     """What an array tells of its bands, in their order."""
     return {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm"}),
+        "wavelength": ("band", bands.centres_nm, {"units": "nm", CHECKED_BY: "hsi-geo"}),
         "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
         "good": ("band", bands.good),
         "band": np.arange(1, len(bands.centres_nm) + 1),
@@ -46,8 +49,8 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     )
     if file.notes:
         scene.attrs["notes"] = file.notes
-    if file.warnings:
-        scene.attrs["warnings"] = file.warnings
+    if file.warnings or bands.warnings:
+        scene.attrs["warnings"] = (*bands.warnings, *file.warnings)
     if file.quality:
         scene.attrs["quality"] = file.quality
     if not np.isnan(file.nodata).all():

@@ -5,6 +5,7 @@ What counts as missing, and what scale values have, is decided here and nowhere 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from affine import Affine
 from pyproj import CRS
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.lazy import band_coordinates, lazy_array, placed
+from hsi_geo.io.lazy import CHECKED_BY, band_coordinates, lazy_array, placed
 from hsi_geo.io.places import exists
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, make_bands, usual_spacing
+from hsi_geo.wavelengths import Bands, StatedBands, make_bands, read_bands, usual_spacing
 
 #: No sensor measures numbers like this: they are some program's nodata, undeclared.
 ABSURD = 1e30
@@ -42,7 +43,9 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     Args:
         path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
             it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, whatever else
-            GDAL reads (`/vsicurl/...`); or a scene opened before, which is returned as it is.
+            GDAL reads (`/vsicurl/...`); or a scene opened before, which is returned as it is; or
+            another array with a coordinate ``wavelength`` along ``band``, in the unit that its
+            attribute ``units`` tells (nm if there is none).
         wavelengths: Overrides what the file says of its band centres: a file (one centre in
             nm a line, or a CSV with a ``wavelength`` column; all under 100 are taken for
             micrometres), ``START:STOP`` in nm for evenly
@@ -61,19 +64,35 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
         WavelengthError: If it has no wavelengths and none are given.
     """
     if isinstance(path, xr.DataArray):
-        return path
+        return _with_checked_bands(path)
     return scene_of(read_scene(path), wavelengths=wavelengths)
+
+
+def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
+    """An array that somebody else made, with bands in nm that can be true."""
+    centres = scene.coords.get("wavelength")
+    if centres is None or CHECKED_BY in centres.attrs or "band" not in centres.dims:
+        return scene
+    bands = bands_of(scene)
+    made = band_coordinates(bands)
+    if "band" in scene.coords:
+        del made["band"]
+    # Coordinates that are only replaced keep the attributes of the old ones.
+    checked = scene.drop_vars([name for name in made if name in scene.coords]).assign_coords(made)
+    if bands.warnings:
+        checked.attrs["warnings"] = (*bands.warnings, *remarks_of(scene).warnings)
+    return checked
 
 
 def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:
     """A file that was described before as `open_scene` gives it; same arguments and errors."""
     if wavelengths is not None:
-        bands = bands_from_option(wavelengths, file.band_count, file.good)
-    elif file.bands is not None:
-        bands = file.bands
-    else:
+        return lazy_array(file, bands_from_option(wavelengths, file.band_count, file.good))
+    bands = file.bands
+    if bands is None:
+        why = f" ({file.found_warnings[0]})" if file.found_warnings else ""
         raise WavelengthError(
-            f"scene '{file.name}' has {file.band_count} bands and no wavelengths",
+            f"scene '{file.name}' has {file.band_count} bands and no wavelengths{why}",
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
@@ -116,6 +135,7 @@ def scene_from_array(
 
     Raises:
         SceneError: If shapes do not fit each other.
+        WavelengthError: If the centres are no optical wavelengths.
     """
     if values.ndim != 3 or len(values) != len(centres_nm):
         raise SceneError(
@@ -123,8 +143,12 @@ def scene_from_array(
             "centres",
             hint="give (bands, rows, columns) and one centre a band",
         )
-    bands = make_bands(np.asarray(centres_nm, np.float64), fwhm_nm=fwhm_nm, source="given")
+    centres = np.asarray(centres_nm, np.float64)
+    widths = None if fwhm_nm is None else np.asarray(fwhm_nm, np.float64)
+    bands = read_bands(StatedBands(centres, "nm", "given", widths))
     attrs: dict[str, Any] = {"source": name, "wavelength_source": bands.source}
+    if bands.warnings:
+        attrs["warnings"] = bands.warnings
     if nodata is not None:
         attrs["_FillValue"] = nodata
     grid = grid or Grid(values.shape[1], values.shape[2], Affine.identity(), None)
@@ -220,13 +244,19 @@ def bands_of(scene: xr.DataArray) -> Bands:
             f"scene '{name_of(scene)}' has no coordinate named wavelength",
             hint="open it with hsi_geo.open_scene, or assign band centres in nm to it",
         )
-    centres = np.asarray(scene["wavelength"].values, np.float64)
-    fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
-    if "good" in scene.coords:
-        good = np.asarray(scene["good"].values, bool)
-        widths = usual_spacing(centres) if fwhm is None else np.asarray(fwhm, np.float64)
-        return Bands(centres, widths, good, "the array's coordinates")
-    return make_bands(centres, fwhm_nm=fwhm, source="the array's coordinates")
+    wavelength = scene["wavelength"]
+    centres = np.asarray(wavelength.values, np.float64)
+    fwhm = np.asarray(scene["fwhm"].values, np.float64) if "fwhm" in scene.coords else None
+    good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
+    source = "the array's coordinates"
+    if CHECKED_BY in wavelength.attrs:
+        if good is None:
+            return make_bands(centres, fwhm_nm=fwhm, source=source)
+        return Bands(centres, usual_spacing(centres) if fwhm is None else fwhm, good, source)
+    widths_unit = None if fwhm is None else scene["fwhm"].attrs.get("units")
+    unit = wavelength.attrs.get("units") or "nm"
+    bands = read_bands(StatedBands(centres, unit, source, fwhm, widths_unit), good=good)
+    return bands if good is None else dataclasses.replace(bands, good=good)
 
 
 def spectral_view(scene: xr.DataArray) -> xr.DataArray:

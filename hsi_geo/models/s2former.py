@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hsi_geo.errors import WavelengthError
 from hsi_geo.wavelengths import spacing
 
 #: The place in a window is a weak hint beside a pixel's spectrum: windows lie anywhere.
@@ -60,6 +61,11 @@ class S2FormerConfig:
     slots_per_group: int = 10
     group_width: int = 8
     cross_attention: Literal["both", "to_pixels", "to_spectrum", "none"] = "both"
+
+    @property
+    def last_nm(self) -> float:
+        """Where the wavelength axis ends."""
+        return self.first_nm + self.slot_nm * self.groups * self.slots_per_group
 
     @property
     def slots_nm(self) -> npt.NDArray[np.float64]:
@@ -144,7 +150,17 @@ def place_on_axis(
 
     Returns:
         The map, with centre and shift 0.
+
+    Raises:
+        WavelengthError: If no band lies on the axis: the network would see nothing but what is
+            missing.
     """
+    if not ((config.first_nm <= centres_nm) & (centres_nm <= config.last_nm)).any():
+        raise WavelengthError(
+            f"no band of {centres_nm.min():.6g} to {centres_nm.max():.6g} nm lies on the network's "
+            f"wavelength axis, which goes from {config.first_nm:g} to {config.last_nm:g} nm",
+            hint="if the scene's wavelengths are wrong, give its own with --wavelengths",
+        )
     reach = np.maximum(config.slot_nm, np.minimum(spacing(centres_nm), 2.0 * fwhm_nm))
     distance = np.abs(config.slots_nm[:, None] - centres_nm[None, :])
     matrix = np.maximum(0.0, 1.0 - distance / reach)

@@ -30,6 +30,7 @@ from hsi_geo.tasks.place_order import by_place
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.refit import METHOD, hold_out
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.statistics import require_on_axis
 from hsi_geo.tasks.teacher import Teacher, learn_teacher
 from hsi_geo.tasks.weights import SHIPPED, load_weights
 from hsi_geo.tiling import Tiling
@@ -118,6 +119,8 @@ def adapt(
         weights = DEFAULT_WEIGHTS
     encoder = None if weights == "none" else load_weights(weights).encoder
     network = recipe.network if encoder is None else encoder.config
+    for scene in opened:
+        require_on_axis(network, scene)
     finals = [] if out is None else [Path(out)]
     inputs = [name for scene in opened for name in files_of(scene)]
     with (

@@ -63,6 +63,7 @@ def info(
 def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
     """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
     grid, bands = grid_of(scene), bands_of(scene)
+    known = bands.centres_nm[bands.centres_nm > 0]  # 0 stands for none, in bands that are bad
     seen = survey(scene)
     xres, yres = grid.resolution
     return {
@@ -77,7 +78,7 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "resolution": [xres, yres],
         "bounds": list(grid.bounds),
         "rotation_degrees": grid.rotation_degrees if grid.is_rotated else 0.0,
-        "range_nm": [float(bands.centres_nm.min()), float(bands.centres_nm.max())],
+        "range_nm": [float(known.min()), float(known.max())],
         "wavelength_source": scene.attrs.get("wavelength_source"),
         "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, seen)],
         "nodata": _number(scene.attrs.get("_FillValue")),

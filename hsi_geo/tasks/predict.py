@@ -44,7 +44,7 @@ from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
 from hsi_geo.tasks.sliding import SlidingWindow
-from hsi_geo.tasks.statistics import learn_spectral
+from hsi_geo.tasks.statistics import learn_spectral, require_on_axis
 from hsi_geo.tasks.strips import Strips, behind
 from hsi_geo.tiling import Grid, Window
 
@@ -218,6 +218,7 @@ def write_map(
     view, grid = spectral_view(scene), grid_of(scene)
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
+    require_on_axis(model.classifier.backbone.config, scene)
     if options.restat:
         model = dataclasses.replace(model, spectral=learn_spectral([view]))
     if grid.crs is None:

@@ -33,6 +33,7 @@ from hsi_geo.tasks.pretraining_run import (
     run_trainer,
 )
 from hsi_geo.tasks.runtime import scene_hash, versions
+from hsi_geo.tasks.statistics import require_on_axis
 from hsi_geo.tasks.weights import Weights, load_weights, save_weights
 
 
@@ -115,6 +116,8 @@ def pretrain(
     run = weights.with_name(weights.name + ".run")
     opened = open_scenes(scenes, wavelengths=wavelengths)
     tell_about(opened, reporter)
+    for scene in opened:
+        require_on_axis(recipe.network, scene)
     start = None if init is None else load_weights(init)
     with staged([log, plot, weights], overwrite=overwrite) as where:
         checkpoint = _prepare_run(run, resume, overwrite)

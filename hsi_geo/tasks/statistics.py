@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.errors import SceneError
-from hsi_geo.io.scene import bands_of, grid_of, name_of, read_window_and_gaps
+from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.scene import bands_of, grid_of, name_of, read_window_and_gaps, spectral_view
 from hsi_geo.models.classifier import Spectral
+from hsi_geo.models.s2former import S2FormerConfig, place_on_axis
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tiling import spread_windows
 
@@ -28,6 +29,21 @@ SPIKE = 10.0
 USUAL_PX = 4000
 
 Windows = list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]
+
+
+def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
+    """Refuse a scene of which a network would see nothing.
+
+    Raises:
+        WavelengthError: If none of its good bands lies on the network's wavelength axis.
+    """
+    bands = bands_of(spectral_view(scene))
+    try:
+        place_on_axis(network, bands.centres_nm, bands.fwhm_nm)
+    except WavelengthError as error:
+        raise WavelengthError(
+            f"scene '{name_of(scene)}' cannot be seen: {error.message}", hint=error.hint
+        ) from error
 
 
 def learn_spectral(views: Sequence[xr.DataArray]) -> Spectral:

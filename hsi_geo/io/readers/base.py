@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,16 +12,13 @@ import numpy.typing as npt
 
 from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, make_bands
+from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, StatedBands, read_bands
 
 #: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
 LOST_PX = 1e12
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
-
-#: Centres in nm, widths in nm if known, and where they were found.
-Found = tuple[FloatArray, FloatArray | None, str]
 
 
 class Pixels(Protocol):
@@ -65,7 +62,8 @@ class SceneFile:
         name: The path as the user gave it.
         driver: The format, in GDAL's words where it has some.
         grid: Size and place.
-        found: Wavelengths, None if the file has none.
+        found: What it says of its wavelengths, None if it says nothing.
+        found_warnings: What it says of them in vain; moot where they are given in another way.
         good: (C,) the file's own bad-band list, False where bad; None if it has none.
         good_source: Where that list came from, in a word or two.
         dtype: How pixels are stored.
@@ -88,7 +86,8 @@ class SceneFile:
     name: str
     driver: str
     grid: Grid
-    found: Found | None
+    found: StatedBands | None
+    found_warnings: tuple[str, ...] = ()
     good: BoolArray | None = None
     good_source: str = "bbl"
     dtype: np.dtype[Any]
@@ -131,8 +130,8 @@ class SceneFile:
         """
         if self.found is None:
             return None
-        centres, fwhm, origin = self.found
-        return make_bands(centres, fwhm_nm=fwhm, good=self.good, source=origin)
+        bands = read_bands(self.found, good=self.good)
+        return replace(bands, warnings=(*self.found_warnings, *bands.warnings))
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,6 @@ from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.places import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
-    Found,
     Pixels,
     SceneFile,
     StackedPixels,
@@ -34,9 +33,10 @@ from hsi_geo.io.readers.base import (
 from hsi_geo.io.readers.cf_grid import find_grid, find_map
 from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.readers.handles import opened
-from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS, NO_UNITS, widths_nm
+from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError, plain_key
+from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import BoolArray, to_nm
+from hsi_geo.wavelengths import BoolArray, StatedBands, are_band_numbers
 
 #: What to install where xarray lacks an engine.
 _INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
@@ -50,9 +50,9 @@ MAP_ROWS = 64
 _BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
 _X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
 
-#: Names of widths and bad-band lists, without underscores.
+#: Names of centres and widths, without underscores.
+_CENTRE_KEYS = (*CENTRE_KEYS, "bandcentre", "bandcenter")
 _WIDTH_KEYS = ("fwhm", "fullwidthhalfmax", "bandwidth")
-_GOOD_KEYS = ("goodwavelengths", "goodwavelength", "bbl", "good", "goodbands")
 
 Groups = Mapping[str, xr.Dataset]
 
@@ -171,7 +171,7 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     cube = _find_cube(groups, path)
     attributes = cube.array.attrs
     count = cube.size("b")
-    good, good_source = _good(groups, count)
+    good = _good(groups, count)
     grid, pixels, nodata = _placed(groups, cube, path, engine)
     blocks = cube.blocks
     if isinstance(pixels, GltPixels):  # rows of the map cross those of the swath
@@ -181,8 +181,10 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         driver="Zarr" if engine == "zarr" else "netCDF",
         grid=grid,
         found=_bands(groups, count),
-        good=good,
-        good_source=good_source,
+        found_warnings=_of_other_bands(groups, count, _CENTRE_KEYS, _WIDTH_KEYS),
+        good=good.good,
+        good_source=good.name,
+        warnings=good.warnings,
         dtype=cube.array.dtype,
         nodata=per_band(nodata, count),
         scale=per_band(attributes.get("scale_factor", 1.0), count),
@@ -283,39 +285,89 @@ def _find_lookup(groups: Groups) -> tuple[tuple[str, str], tuple[str, str]] | No
     return None
 
 
-def _bands(groups: Groups, count: int) -> Found | None:
+def _bands(groups: Groups, count: int) -> StatedBands | None:
     """Centres from a list of as many numbers that has one of the usual names."""
-    found = _list_named((*CENTRE_KEYS, "bandcentre", "bandcenter"), groups, count)
+    found = _list_named(_CENTRE_KEYS, groups, count)
     if found is None:
         return None
     name, array = found
-    stored, unit = np.asarray(array.values, np.float64), str(array.attrs.get("units", ""))
-    if unit.strip().lower() in NO_UNITS:
+    centres, unit = np.asarray(array.values, np.float64), _unit(name, array)
+    if are_band_numbers(centres, unit):
         return None
     widths = _list_named(_WIDTH_KEYS, groups, count)
-    fwhm = None
-    if widths is not None:
-        own = str(widths[1].attrs.get("units", "")) or unit
-        fwhm = np.asarray(widths[1].values, np.float64)
-        fwhm = to_nm(fwhm, own) if own else widths_nm(fwhm, stored, unit)
-    return to_nm(stored, unit), fwhm, f"the variable {name}"
+    source = f"the variable {name}"
+    if widths is None:
+        return StatedBands(centres, unit, source)
+    fwhm = np.asarray(widths[1].values, np.float64)
+    return StatedBands(centres, unit, source, fwhm, _unit(*widths))
 
 
-def _good(groups: Groups, count: int) -> tuple[BoolArray | None, str]:
-    found = _list_named(_GOOD_KEYS, groups, count)
+def _unit(name: str, array: xr.DataArray) -> str | None:
+    """The unit of a variable by its attributes, or by the end of its name."""
+    for key in ("units", "unit", "Units", "Unit"):
+        if array.attrs.get(key):
+            return str(array.attrs[key])
+    return next((unit for unit in ("nm", "um") if name.lower().endswith(f"_{unit}")), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Good:
+    """The bad-band list, None for none or where all are good, its name, and lists without use."""
+
+    good: BoolArray | None = None
+    name: str = "bbl"
+    warnings: tuple[str, ...] = ()
+
+
+def _good(groups: Groups, count: int) -> _Good:
+    warnings = _of_other_bands(groups, count, tuple(FLAG_KEYS))
+    found = _list_named(tuple(FLAG_KEYS), groups, count)
     if found is None:
-        return None, "bbl"
-    good = np.asarray(found[1].values).astype(np.float64) != 0
-    return (None if good.all() else good), found[0]
+        return _Good(warnings=warnings)
+    name, array = found
+    values = array.values
+    if array.dtype.kind == "f":  # what is missing is not said to be bad
+        values = np.where(np.isnan(values), 1.0, values)
+    is_bool = array.dtype.kind == "b" or array.attrs.get("dtype") == "bool"
+    words = [_word(value) for value in (values.astype(bool) if is_bool else values)]
+    try:
+        good = HeaderList(name, " ".join(words), count).good()
+    except UnusableListError as error:
+        return _Good(warnings=(*warnings, str(error)))
+    return _Good(None if good.all() else good, name, warnings)
+
+
+def _word(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip() or "?"
+
+
+def _of_other_bands(groups: Groups, count: int, *kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Warnings of lists with one of the names, where none of them is as long as it should be."""
+    told = []
+    for names in kinds:
+        if _list_named(names, groups, count) is not None:
+            continue
+        others = [
+            (name, array.size)
+            for _, name, array in _variables(groups)
+            if array.ndim == 1 and plain_key(name) in names
+        ]
+        told += [
+            f"its variable '{name}' has {size} entries and the scene {count} bands: not used"
+            for name, size in others[:1]
+        ]
+    return tuple(told)
 
 
 def _list_named(
     names: tuple[str, ...], groups: Groups, count: int
 ) -> tuple[str, xr.DataArray] | None:
+    text = "OSU" if names[0] in FLAG_KEYS else ""
     lists = {
-        name.lower().replace("_", ""): (name, array)
+        plain_key(name): (name, array)
         for _, name, array in reversed(list(_variables(groups)))
-        if array.ndim == 1 and array.size == count and array.dtype.kind in "iufb"
+        if array.ndim == 1 and array.size == count and array.dtype.kind in f"iufb{text}"
     }
     return next((lists[name] for name in names if name in lists), None)
 

@@ -27,9 +27,8 @@ from hsi_geo.io.readers.base import (
 )
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.raster import parse_crs
-from hsi_geo.io.readers.spectral_tags import widths_nm
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import to_nm
+from hsi_geo.wavelengths import FloatArray, StatedBands, centres_in_nm
 
 if TYPE_CHECKING:
     import h5py
@@ -143,7 +142,7 @@ def _prisma(file: h5py.File, path: str) -> SceneFile:
         name=path,
         driver="PRISMA L2D",
         grid=_prisma_grid(attributes, height, width, path),
-        found=(centres[kept], fwhm[kept], "List_Cw_Vnir and List_Cw_Swir"),
+        found=StatedBands(centres[kept], "nm", "List_Cw_Vnir and List_Cw_Swir", fwhm[kept]),
         dtype=file[cubes[0].dataset].dtype,
         nodata=per_band(None, len(kept)),  # 0 in all bands, as everywhere
         scale=scale[kept],
@@ -178,12 +177,8 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
     data, metadata = file[dataset], file[f"{group}/Metadata"]
     height, width, count = data.shape
     spectral, place = metadata["Spectral_Data"], metadata["Coordinate_System"]
-    stored = np.ravel(spectral["Wavelength"][()]).astype(np.float64)
-    unit = _text(spectral["Wavelength"].attrs.get("Units", ""))
-    centres = to_nm(stored, unit)
-    fwhm = None
-    if "FWHM" in spectral:
-        fwhm = widths_nm(np.ravel(spectral["FWHM"][()]).astype(np.float64), stored, unit)
+    found, told = _neon_bands(spectral, count)
+    centres = np.full(count, np.nan) if found is None else centres_in_nm(found)
     bad = np.zeros(count, bool)
     for name, window in file[group].attrs.items():
         if name.startswith("Band_Window") and name.endswith("Nanometers"):
@@ -195,7 +190,8 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
         name=path,
         driver="NEON HDF5",
         grid=Grid(height, width, map_info(_text(place["Map_Info"][()])), parse_crs(text, path)),
-        found=(centres, fwhm, "Spectral_Data"),
+        found=found,
+        found_warnings=tuple(told),
         good=~bad if bad.any() else None,
         good_source="Band_Window",
         dtype=data.dtype,
@@ -205,6 +201,28 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
         pixels=HdfPixels(path=path, dataset=dataset, order="yxb", stamp=stamp(path)),
         block_px=blocks_of(data.chunks, "yxb"),
     )
+
+
+def _neon_bands(spectral: h5py.Group, count: int) -> tuple[StatedBands | None, list[str]]:
+    """What the group says of wavelengths, and what it says in vain."""
+    told: list[str] = []
+
+    def listed(name: str) -> tuple[FloatArray | None, str | None]:
+        if name not in spectral:
+            return None, None
+        values = np.ravel(spectral[name][()]).astype(np.float64)
+        if len(values) != count:
+            told.append(
+                f"its '{name}' has {len(values)} entries and the scene {count} bands: not used"
+            )
+            return None, None
+        return values, _text(spectral[name].attrs.get("Units", ""))
+
+    centres, unit = listed("Wavelength")
+    widths, widths_unit = listed("FWHM")
+    if centres is None:
+        return None, told
+    return StatedBands(centres, unit, "Spectral_Data", widths, widths_unit), told
 
 
 def map_info(text: str) -> Affine:

@@ -19,7 +19,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.base import QualityLayer, SceneFile
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.wavelengths import BoolArray, FloatArray
+from hsi_geo.wavelengths import BoolArray, FloatArray, StatedBands
 
 #: Where EnMAP's and DESIS's names of a band's properties differ, both are listed.
 _CENTRE = ("wavelengthCenterOfBand",)
@@ -86,7 +86,8 @@ def read_product(package: Package) -> SceneFile:
     return dataclasses.replace(
         raster,
         driver=_label(image),
-        found=(_column(bands, _CENTRE, np.nan), widths, "METADATA.XML"),
+        found=StatedBands(_column(bands, _CENTRE, np.nan), "nm", "METADATA.XML", widths),
+        found_warnings=(),
         good=_good(root, len(bands)),
         good_source="METADATA.XML",
         nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),

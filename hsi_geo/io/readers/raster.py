@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.places import exists, is_gdal_name, stamp
 from hsi_geo.io.readers.base import (
     Array,
-    Found,
     Indices,
     PickedPixels,
     Pixels,
@@ -33,12 +32,13 @@ from hsi_geo.io.readers.base import (
     unreadable,
 )
 from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import MaskFill, alpha_band, fill_for, find_mask
-from hsi_geo.io.readers.spectral_tags import Tags, find_bands, numbers, sidecar_tags
+from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, sidecar_tags
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
 from hsi_geo.io.references import CLOSED, OPEN, is_link, require_local
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import BoolArray, FloatArray
+from hsi_geo.wavelengths import FloatArray
 
 #: Metadata domains that hold no tags of the user's, or that are read by their own rules.
 GDALS_OWN = (
@@ -51,6 +51,9 @@ GDALS_OWN = (
     "json:",
     "GEOLOC",
 )
+
+#: How headers say that no stored value means no data, or what never is data.
+NOT_A_NUMBER = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
 
 #: Quality layers are sampled to at most this many rows and columns.
 SAMPLE_PX = 512
@@ -226,19 +229,19 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         )
     whole = {**_tags(source, 0), **sidecar_tags(path)}
     alpha, spectral = alpha_band(source), list(source.indexes)
-    found, good = _find_bands_or_first(source, whole, spectral)
-    if found is not None:
+    bands = _find_bands_or_first(source, whole, spectral)
+    if bands.found is not None:
         alpha = (
             None  # a band with a wavelength is one of the spectrum: four bytes a pixel read as RGBA
         )
     elif alpha is not None:
         spectral.remove(alpha)
-        found, good = _find_bands_or_first(source, whole, spectral)
+        bands = _find_bands_or_first(source, whole, spectral)
     kept = np.array(spectral) - 1
     mask = find_mask(source, alpha)
-    nodata = np.array([np.nan if v is None else v for v in source.nodatavals], np.float64)
+    values = _stored_values(source, whole)
     dtype = np.result_type(*(source.dtypes[band] for band in kept))
-    fill = None if mask is None else fill_for(mask, nodata, dtype)
+    fill = None if mask is None else fill_for(mask, values.nodata, dtype)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
     pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
     return SceneFile(
@@ -250,16 +253,19 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
             source.transform,
             parse_crs(source.crs.to_wkt(), name) if source.crs else None,
         ),
-        found=found,
-        good=good,
+        found=bands.found,
+        found_warnings=bands.found_warnings,
+        good=bands.good,
+        good_source=bands.good_source,
         dtype=dtype if fill is None else fill.dtype,
-        nodata=(nodata if fill is None else fill.values)[kept],
-        scale=_scale(source, whole)[kept],
-        offset=per_band(source.offsets, count)[kept],
+        nodata=(values.nodata if fill is None else fill.values)[kept],
+        scale=values.scale[kept],
+        offset=values.offset[kept],
         pixels=pixels if alpha is None else PickedPixels(pixels, kept),
         block_px=source.block_shapes[0] if lines is None else lines.block_px,
         packed=_is_packed(path, whole),
         notes=() if mask is None else (mask.told,),
+        warnings=(*bands.warnings, *values.warnings),
     )
 
 
@@ -274,17 +280,15 @@ def _is_packed(path: str, whole: Tags) -> bool:
 
 def _find_bands_or_first(
     source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
-) -> tuple[Found | None, BoolArray | None]:
+) -> TaggedBands:
     """What a file tells of some of its bands, or the first file of a mosaic of all of its own."""
-    found, good = _find_bands(source, whole, numbers)
-    if found is None and source.driver == "VRT":
-        return _bands_of_first_file(source, len(numbers))
-    return found, good
+    bands = _find_bands(source, whole, numbers)
+    if bands.found is None and source.driver == "VRT":
+        return _bands_of_first_file(source, len(numbers)) or bands
+    return bands
 
 
-def _find_bands(
-    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
-) -> tuple[Found | None, BoolArray | None]:
+def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]) -> TaggedBands:
     # One pass over the bands: asking for tags again and again takes seconds on 426 bands.
     by_band = [_tags(source, band) for band in numbers]
     imagery = [
@@ -295,20 +299,21 @@ def _find_bands(
     return find_bands(whole, by_band, imagery, names)
 
 
-def _bands_of_first_file(
-    mosaic: rasterio.DatasetReader, count: int
-) -> tuple[Found | None, BoolArray | None]:
+def _bands_of_first_file(mosaic: rasterio.DatasetReader, count: int) -> TaggedBands | None:
     """What the first file of a mosaic tells of its bands: gdalbuildvrt leaves that behind."""
     for path in mosaic.files[1:]:  # the first is the mosaic itself
         try:
             with rasterio.open(path) as file:
                 if file.count == count:
                     whole = {**_tags(file, 0), **sidecar_tags(path)}
-                    found, good = _find_bands(file, whole, file.indexes)
-                    return found and (*found[:2], f"{found[2]} of {Path(path).name}"), good
+                    bands = _find_bands(file, whole, file.indexes)
+                    if bands.found is None:
+                        return bands
+                    origin = f"{bands.found.source} of {Path(path).name}"
+                    return replace(bands, found=replace(bands.found, source=origin))
         except RasterioError:
             continue  # told when its pixels are read
-    return None, None
+    return None
 
 
 def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
@@ -320,14 +325,51 @@ def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
     return tags
 
 
-def _scale(source: rasterio.DatasetReader, whole: Tags) -> FloatArray:
-    """The bands' own scales, else what an ENVI header says of all."""
-    scale = per_band(source.scales, source.count)
-    said = whole.get("reflectance_scale_factor") or whole.get("reflectance scale factor", "")
-    factor = numbers(said)
-    if (scale == 1).all() and len(factor) == 1 and factor[0] > 0:
-        scale /= factor[0]
-    return scale
+@dataclass(frozen=True, eq=False)
+class _StoredValues:
+    """What stored values mean: (C,) each, and warnings of what tells it in vain."""
+
+    nodata: FloatArray
+    scale: FloatArray
+    offset: FloatArray
+    warnings: tuple[str, ...]
+
+
+def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues:
+    """What the bands themselves declare, else what an ENVI header says of them.
+
+    GDAL reads ENVI's lists by the beginning of each word, so that what is no number is 0 to it:
+    of an ENVI cube the header itself counts.
+    """
+    count, told = source.count, list[str]()
+    lists = HeaderLists.of(whole, count, told)
+    is_envi = source.driver == "ENVI"
+
+    def declared(own: FloatArray, neutral: float, key: str) -> FloatArray:
+        if key not in lists.tags or not (is_envi or _all_are(own, neutral)):
+            return own
+        said = lists.numbers(key, or_one=True)
+        if said is not None:
+            return said
+        return per_band(neutral, count) if is_envi else own
+
+    scale = declared(per_band(source.scales, count), 1.0, "datagainvalues")
+    offset = declared(per_band(source.offsets, count), 0.0, "dataoffsetvalues")
+    nodata = np.array([np.nan if v is None else v for v in source.nodatavals], np.float64)
+    if lists.tags.get("dataignorevalue", "").strip("{} ").lower() not in NOT_A_NUMBER:
+        nodata = declared(nodata, np.nan, "dataignorevalue")
+    elif is_envi:
+        nodata = per_band(None, count)
+    factor = lists.numbers("reflectancescalefactor", or_one=True)
+    if factor is not None and not (factor > 0).all():
+        told.append(f"its 'reflectance scale factor' is {factor.min():g}: not used")
+    elif factor is not None and _all_are(scale, 1.0):
+        scale = scale / factor
+    return _StoredValues(nodata, scale, offset, tuple(told))
+
+
+def _all_are(values: FloatArray, neutral: float) -> bool:
+    return bool((np.isnan(values) if np.isnan(neutral) else values == neutral).all())
 
 
 def flagged_share(layer: QualityLayer) -> float:

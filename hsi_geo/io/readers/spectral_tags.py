@@ -4,31 +4,78 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hsi_geo.io.places import exists
-from hsi_geo.io.readers.base import Found
-from hsi_geo.wavelengths import BoolArray, FloatArray, from_band_name, to_nm
+from hsi_geo.io.readers.header_lists import (
+    FLAG_KEYS,
+    HeaderLists,
+    UnusableListError,
+    as_number,
+    flag_of,
+    plain_key,
+)
+from hsi_geo.wavelengths import (
+    NANOMETRES,
+    BoolArray,
+    FloatArray,
+    StatedBands,
+    are_band_numbers,
+    from_band_name,
+    to_nm,
+    unit_named,
+)
 
 Tags = Mapping[str, str]
 
-#: Keys of centres, best first, without underscores and blanks; a band's or a whole raster's.
-CENTRE_KEYS = ("wavelength", "wavelengths", "centerwavelength", "centrewavelength")
+#: Keys of centres, best first, as `plain_key` makes them; a band's or a whole raster's.
+CENTRE_KEYS = (
+    "wavelength",
+    "wavelengths",
+    "centerwavelength",
+    "centrewavelength",
+    "centerwavelengths",
+    "centrewavelengths",
+    "wavelengthnm",
+    "wavelengthsnm",
+    "wavelengthum",
+    "wavelengthsum",
+)
 
-#: What stands for the unit where a list counts bands instead of telling wavelengths.
-NO_UNITS = ("index", "band", "bands", "bandnumber")
+#: Keys of widths.
+WIDTH_KEYS = ("fwhm", "fullwidthhalfmax", "fwhmnm", "fwhmum")
 
 #: ENVI headers larger than this are something else that ends in .hdr.
 MAX_HEADER_BYTES = 10_000_000
 
 
+@dataclass(frozen=True, eq=False)
+class TaggedBands:
+    """What tags tell of bands.
+
+    Attributes:
+        found: The first complete list of centres.
+        good: (C,) the bad-band list, False where bad.
+        good_source: Its key.
+        found_warnings: Lists of centres and widths that could not be used.
+        warnings: Bad-band lists that could not be used.
+    """
+
+    found: StatedBands | None
+    good: BoolArray | None
+    good_source: str = "bbl"
+    found_warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def find_bands(
     whole: Tags, by_band: Sequence[Tags], imagery: Sequence[Tags], names: Sequence[str]
-) -> tuple[Found | None, BoolArray | None]:
+) -> TaggedBands:
     """The first complete list of centres, and the bad-band list.
 
     Args:
@@ -37,15 +84,17 @@ def find_bands(
         imagery: (C,) tags of each band in GDAL's IMAGERY domain.
         names: (C,) band names.
     """
-    whole = _plain_keys(whole)
-    by_band = [_plain_keys(tags) for tags in by_band]
+    by_band = [{plain_key(key): value for key, value in tags.items()} for tags in by_band]
+    told: list[str] = []
+    lists = HeaderLists.of(whole, len(by_band), told)
     found = (
-        _from_lists(whole, len(by_band))
-        or _from_tags(by_band, whole)
+        _from_lists(lists)
+        or _from_tags(by_band, lists)
         or _from_imagery(imagery)
-        or _from_names(names)
+        or _from_names(names, told)
     )
-    return found, _good(whole, by_band)
+    good, source, warnings = _good(lists, by_band)
+    return TaggedBands(found, good, source, tuple(told), warnings)
 
 
 def sidecar_tags(path: str) -> Tags:
@@ -73,21 +122,6 @@ def read_envi_header(path: Path) -> Tags:
     return {key: value.strip() for key, value in pairs}
 
 
-def numbers(text: str) -> FloatArray:
-    """The numbers in ``{1.0, 2.0, ...}``; empty if one of them is none."""
-    values = np.array(
-        [_number(word) for word in re.split(r"[,\s]+", text.strip("{}[]() \n\r\t")) if word]
-    )
-    return values if np.isfinite(values).all() else np.empty(0)
-
-
-def widths_nm(widths: FloatArray, centres: FloatArray, unit: str | None) -> FloatArray:
-    """Widths in nm: they share the unit of the centres, also where that had to be guessed."""
-    ratio = np.ones_like(centres)  # a centre of 0 is refused later, with its band
-    np.divide(to_nm(centres, unit), centres, out=ratio, where=centres != 0)
-    return np.asarray(widths * ratio)
-
-
 def _from_stac(path: Path) -> Tags:
     """A STAC item's bands as if an ENVI header had them."""
     try:
@@ -104,87 +138,164 @@ def _from_stac(path: Path) -> Tags:
         return {}  # a sidecar of another kind
     if columns["wavelength"]:
         return {**{k: v for k, v in columns.items() if v}, "wavelength units": "Micrometers"}
-    return envi
+    flagged = any("enmapbox:bad_band_multiplier" in band for band in bands)
+    return {**envi, "bbl": columns["bbl"]} if flagged else envi
 
 
 def _stac_column(bands: Sequence[Mapping[str, Any]], key: str, missing: Any = None) -> str:
-    values = [band.get(key, band.get(f"eo:{key}", missing)) for band in bands]
-    return "" if None in values else _listed(values)
+    values = [band.get(key, band.get(f"eo:{key}")) for band in bands]
+    told = [missing if value is None else value for value in values]
+    return _listed([value for value in told if value is not None])
 
 
 def _listed(value: Any) -> str:
     return ", ".join(str(entry) for entry in value) if isinstance(value, list) else str(value)
 
 
-def _from_lists(tags: Tags, count: int) -> Found | None:
+def _from_lists(lists: HeaderLists) -> StatedBands | None:
     """Dataset-level lists such as ENVI's ``wavelength = {0.46, 0.465, ...}``."""
+    widths = _first(WIDTH_KEYS, lambda key: lists.numbers(key, or_one=True))
     for key in CENTRE_KEYS:
-        centres = numbers(tags.get(key, ""))
-        unit = _unit(tags)
-        if len(centres) == count and (unit or "").strip().lower() not in NO_UNITS:
-            widths = numbers(tags.get("fwhm", ""))
-            fwhm = widths_nm(widths, centres, unit) if len(widths) == count else None
-            return to_nm(centres, unit), fwhm, "the header's wavelength list"
+        centres = lists.numbers(key)
+        if centres is None:
+            continue
+        unit = _unit(lists.tags) or _unit_in(key)
+        if are_band_numbers(centres, unit):
+            if not unit:
+                lists.told.append(f"its '{lists.spelled[key]}' counts the bands: not used")
+            continue
+        fwhm, fwhm_unit = widths if widths is not None else (None, None)
+        return StatedBands(
+            centres,
+            unit,
+            "the header's wavelength list",
+            fwhm,
+            _width_unit(lists.tags) or (fwhm_unit and _unit_in(fwhm_unit)),
+        )
     return None
 
 
-def _from_tags(by_band: Sequence[Tags], whole: Tags) -> Found | None:
+def _first(
+    keys: Sequence[str], read: Callable[[str], FloatArray | None]
+) -> tuple[FloatArray, str] | None:
+    """What the first key with a use gives, and the key."""
+    for key in keys:
+        values = read(key)
+        if values is not None:
+            return values, key
+    return None
+
+
+def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> StatedBands | None:
     """A ``wavelength`` tag on every band."""
+    whole = lists.tags
     for key in (*CENTRE_KEYS, "netcdfdimwavelength"):
         centres = _column(by_band, key)
-        unit = (_unit(by_band[0]) if by_band else None) or _unit(whole)
-        if centres is not None and (unit or "").strip().lower() not in NO_UNITS:
-            widths = _column(by_band, "fwhm")
-            fwhm = None if widths is None else widths_nm(widths, centres, unit)
-            return to_nm(centres, unit), fwhm, "the bands' wavelength tags"
+        if centres is None:
+            tagged = sum(key in tags for tags in by_band)
+            if tagged and not lists.told:  # GDAL gives the entries of a short list to the first
+                lists.told.append(
+                    f"its tag '{key}' is a number on {_numbered(by_band, key)} of "
+                    f"{len(by_band)} bands: not used"
+                )
+            continue
+        units = [_unit(tags) or _unit(whole) or _unit_in(key) or "" for tags in by_band]
+        if are_band_numbers(centres, units[0]):
+            continue
+        widths = _first(WIDTH_KEYS, lambda key: _column(by_band, key))
+        fwhm, fwhm_key = widths if widths is not None else (None, "")
+        fwhm_unit = (_width_unit(by_band[0]) or _width_unit(whole) or _unit_in(fwhm_key)) or None
+        return _alike(centres, units, "the bands' wavelength tags", fwhm, fwhm_unit)
     return None
 
 
-def _from_imagery(by_band: Sequence[Tags]) -> Found | None:
+def _alike(
+    centres: FloatArray,
+    units: Sequence[str],
+    source: str,
+    widths: FloatArray | None = None,
+    widths_unit: str | None = None,
+) -> StatedBands:
+    """Bands whose units are told one by one."""
+    if len({unit_named(unit) for unit in units}) < 2:
+        return StatedBands(centres, units[0], source, widths, widths_unit)
+    pairs = list(zip(centres, units, strict=True))
+    in_nm = np.array([to_nm(np.array([centre]), unit)[0] for centre, unit in pairs])
+    if widths is not None and widths_unit is None:
+        own = [
+            (unit_named(unit) or NANOMETRES).widths_to_nm(width, nm)
+            for width, unit, nm in zip(widths, units, in_nm, strict=True)
+        ]
+        widths, widths_unit = np.array(own), "nm"
+    return StatedBands(in_nm, "nm", source, widths, widths_unit)
+
+
+def _from_imagery(by_band: Sequence[Tags]) -> StatedBands | None:
     """GDAL's IMAGERY domain, always in micrometres and rounded to one nanometre."""
     centres = _column(by_band, "CENTRAL_WAVELENGTH_UM")
     if centres is None:
         return None
     widths = _column(by_band, "FWHM_UM")
-    return centres * 1e3, None if widths is None else widths * 1e3, "GDAL's IMAGERY tags"
+    return StatedBands(centres, "um", "GDAL's IMAGERY tags", widths)
 
 
-def _from_names(names: Sequence[str]) -> Found | None:
-    centres = [from_band_name(name) for name in names]
-    known = [centre for centre in centres if centre is not None]
-    if len(known) < len(names):
+def _from_names(names: Sequence[str], told: list[str]) -> StatedBands | None:
+    found = [known for name in names if (known := from_band_name(name)) is not None]
+    if found and len(found) < len(names):
+        told.append(
+            f"the names of {len(found)} of its {len(names)} bands tell their wavelength: not used"
+        )
+    if len(found) < len(names) or not found:
         return None
-    return np.array(known), None, "the band names"
+    centres, units = zip(*found, strict=True)
+    return _alike(np.array(centres), units, "the band names")
 
 
 def _unit(tags: Tags) -> str | None:
-    return tags.get("wavelengthunits") or tags.get("wavelengthunit")
+    keys = ("wavelengthunits", "wavelengthunit", "wavelength#units", "unitofwavelength")
+    return next((tags[key] for key in keys if tags.get(key)), None)
 
 
-def _good(whole: Tags, by_band: Sequence[Tags]) -> BoolArray | None:
-    """Bad-band lists: 1 is good, 0 is bad, missing is good."""
-    listed = numbers(whole.get("bbl", ""))
-    if len(listed) == len(by_band):
-        return np.asarray(listed != 0)
-    values = [tags.get("bbl", "1") for tags in by_band]
-    if all(value == "1" for value in values):
-        return None
-    return np.array([_number(value) != 0 for value in values])
+def _width_unit(tags: Tags) -> str | None:
+    return tags.get("fwhmunits") or tags.get("fwhmunit")
 
 
-def _plain_keys(tags: Tags) -> Tags:
-    """Keys in lower case, without the blanks and underscores that writers disagree about."""
-    return {re.sub(r"[\s_]+", "", key).lower(): value for key, value in tags.items()}
+def _unit_in(key: str) -> str | None:
+    """The unit that a key ends in, such as ``wavelength_um``."""
+    return next((unit for unit in ("nm", "um") if key.endswith(unit)), None)
+
+
+def _good(
+    lists: HeaderLists, by_band: Sequence[Tags]
+) -> tuple[BoolArray | None, str, tuple[str, ...]]:
+    """The bad-band list, its key, and warnings of those that cannot be used."""
+    warnings: list[str] = []
+    for key in FLAG_KEYS:
+        listed = lists.named(key)
+        if listed is None:
+            continue
+        try:
+            return listed.good(), listed.key, tuple(warnings)
+        except UnusableListError as error:
+            warnings.append(str(error))
+    for key in FLAG_KEYS:
+        flags = [flag_of(key, tags[key]) if key in tags else True for tags in by_band]
+        if None in flags:
+            band = flags.index(None)
+            warnings.append(
+                f"the tag '{key}' of band {band + 1} says '{by_band[band][key]}', which is neither "
+                "good nor bad: not used"
+            )
+        if not all(flag is not False for flag in flags):
+            return np.array([flag is not False for flag in flags]), key, tuple(warnings)
+    return None, "bbl", tuple(warnings)
+
+
+def _numbered(by_band: Sequence[Tags], key: str) -> int:
+    return sum(bool(np.isfinite(as_number(tags.get(key, "")))) for tags in by_band)
 
 
 def _column(by_band: Sequence[Tags], key: str) -> FloatArray | None:
     """One number a band, None unless every band has it."""
-    values = [_number(tags.get(key, "")) for tags in by_band]
+    values = [as_number(tags.get(key, "")) for tags in by_band]
     return np.array(values) if values and all(np.isfinite(values)) else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.strip())
-    except ValueError:
-        return float("nan")
