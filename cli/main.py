@@ -73,9 +73,7 @@ class LazyGroup(click.Group):
             reporting.tell_error(ctx, what, "", "interrupted")
             ctx.exit(INTERRUPTED)
         except MemoryError:
-            reporting.tell_error(
-                ctx, "out of memory", "give a smaller --max-memory, or a smaller scene", "memory"
-            )
+            reporting.tell_error(ctx, "out of memory", self._less_memory(ctx), "memory")
         except UnicodeEncodeError as error:
             reporting.tell_error(
                 ctx,
@@ -95,6 +93,13 @@ class LazyGroup(click.Group):
                 "unexpected",
             )
         ctx.exit(FAILED)
+
+    def _less_memory(self, ctx: click.Context) -> str:
+        """What to do about it, by what the command that ran can be told."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        known = {option for param in command.params for option in param.opts} if command else set()
+        limits = [one for one in ("--max-memory", "--batch") if one in known]
+        return "".join(f"give a smaller {one}, or " for one in limits[:1]) + "take a smaller scene"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

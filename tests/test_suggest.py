@@ -52,9 +52,12 @@ def test_what_was_never_shown_is_asked_for(planted: Planted, unsure: Any) -> Non
 
 
 def test_why_there_is_nothing_to_suggest() -> None:
-    sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]})
+    sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]}, None)
     assert "sure of every pixel" in str(sure)
-    assert "no pixel of the scene was mapped" in str(_nothing_to_suggest({"classes": []}))
+    for aoi, advice in ((None, "give a scene with data"), ("a.gpkg", "given with --aoi")):
+        none = _nothing_to_suggest({"classes": []}, aoi)
+        assert "no pixel of the scene was mapped" in none.message
+        assert advice in none.hint
 
 
 def test_the_same_seed_gives_the_same_places(planted: Planted, unsure: Any) -> None:

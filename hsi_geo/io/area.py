@@ -29,7 +29,14 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
         OptionError: If the file is missing, holds no polygon, or lies outside the scene.
     """
     name = os.fspath(path)
-    frame = read_vector(name, what="area", layer=None, missing=OptionError, wrong=OptionError)
+    frame = read_vector(
+        name,
+        what="area",
+        layer=None,
+        missing=OptionError,
+        wrong=OptionError,
+        chooses_layer=False,  # --layer is that of the shots
+    )
     if not frame.geom_type.str.contains("Polygon", na=False).any():
         raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
     frame = place(frame, grid, name=f"area '{name}'", wrong=OptionError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class LabelledFile:
         skipped: What was left out, in words.
         notes: What was decided, in words.
         in_scene_frame: Whether coordinates are the scene's own, whatever they are.
+        other_fields: Fields that could have held the class as well; a raster has none.
     """
 
     geometry: gpd.GeoSeries
@@ -101,6 +103,7 @@ class LabelledFile:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     in_scene_frame: bool = False
+    other_fields: tuple[str, ...] = ()
 
 
 def read_labelled(
@@ -108,7 +111,7 @@ def read_labelled(
 ) -> LabelledFile:
     """Read a file of shots; see `io.shots.read_shots`."""
     if Path(name).suffix.lower() in RASTERS:
-        return _read_raster(name, purpose)
+        return _without_fields(_read_raster(name, purpose), class_field, layer)
     require_file(name, f"{purpose.labels} file", ShotsError)
     axes = _table_axes(name)
     frame = read_vector(
@@ -128,6 +131,7 @@ def read_labelled(
     style = find_style(name, layer or layer_of(name))
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
+    others = [field for field in _fields(frame) if field != class_field]
     frame, skipped = _usable(frame, class_field, name, purpose)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
@@ -141,6 +145,7 @@ def read_labelled(
         tuple(skipped),
         tuple(notes),
         axes is not None and frame.crs is None,
+        tuple(field for field in others if _may_hold_classes(frame[field], field)),
     )
 
 
@@ -174,8 +179,8 @@ def _find_class_field(
     frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
 ) -> tuple[str, str | None]:
     """The field, and how it was found if it was not asked for."""
-    fields = [str(field) for field in frame.columns if field != frame.geometry.name]
-    if wanted is not None:
+    fields = _fields(frame)
+    if wanted is not None and fields:
         if wanted in fields:
             return wanted, None
         raise ClassFieldError(
@@ -203,6 +208,10 @@ def _find_class_field(
         f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
         hint="choose one with --class-field",
     )
+
+
+def _fields(frame: gpd.GeoDataFrame) -> list[str]:
+    return [str(field) for field in frame.columns if field != frame.geometry.name]
 
 
 def _may_hold_classes(values: pd.Series[Any], field: str) -> bool:
@@ -366,6 +375,17 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         (),
         tuple(notes),
     )
+
+
+def _without_fields(file: LabelledFile, class_field: str | None, layer: str | None) -> LabelledFile:
+    """A raster's labels, with a note on options that it has no use for."""
+    given = [
+        option
+        for option, value in (("--class-field", class_field), ("--layer", layer))
+        if value is not None
+    ]
+    notes = [f"{option} is not heeded: a raster has neither fields nor layers" for option in given]
+    return dataclasses.replace(file, notes=(*file.notes, *notes))
 
 
 def _color_table(file: rasterio.DatasetReader) -> dict[str, str]:

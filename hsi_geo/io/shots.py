@@ -65,6 +65,7 @@ class Shots:
         in_scene_frame: Whether coordinates are the scene's own, whatever its CRS.
         purpose: What they were read for.
         files: What was read for them.
+        other_fields: Fields of their file that could have held the class as well.
     """
 
     classes: ClassTable
@@ -75,6 +76,7 @@ class Shots:
     in_scene_frame: bool = False
     purpose: Purpose = TRAINING
     files: tuple[str, ...] = ()
+    other_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +176,11 @@ def read_shots(
         purpose=purpose,
     )
     return dataclasses.replace(
-        shots, notes=file.notes, in_scene_frame=file.in_scene_frame, files=(name,)
+        shots,
+        notes=file.notes,
+        in_scene_frame=file.in_scene_frame,
+        files=(name,),
+        other_fields=file.other_fields,
     )
 
 

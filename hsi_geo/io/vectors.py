@@ -40,6 +40,7 @@ def read_vector(
     missing: Errors,
     wrong: Errors,
     options: Mapping[str, str] = MappingProxyType({}),
+    chooses_layer: bool = True,
 ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file.
 
@@ -50,6 +51,7 @@ def read_vector(
         missing: Raised if there is no such file.
         wrong: Raised if it is no vector file or has no such layer, or has several to choose from.
         options: Open options of GDAL's driver.
+        chooses_layer: Whether whoever gave the file can say which of its layers is meant.
 
     Returns:
         Its features, indexed by the ids that the file gives them.
@@ -63,7 +65,7 @@ def read_vector(
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
             frame = gpd.read_file(
                 name,
-                layer=_choose_layer(name, layer, what, wrong),
+                layer=_choose_layer(name, layer, what, wrong, chooses_layer),
                 fid_as_index=True,
                 on_invalid="ignore",  # they are missing then, and counted as such
                 **options,
@@ -169,7 +171,9 @@ def _layers(name: str) -> list[str]:
     return layers or [str(row[0]) for row in listed]
 
 
-def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str | None:
+def _choose_layer(
+    name: str, layer: str | None, what: str, wrong: Errors, chooses_layer: bool
+) -> str | None:
     layers = _layers(name)
     if layer is not None and layer not in layers:
         raise wrong(
@@ -179,6 +183,6 @@ def _choose_layer(name: str, layer: str | None, what: str, wrong: Errors) -> str
     if layer is None and len(layers) > 1:
         raise wrong(
             f"{what} '{name}' has {len(layers)} layers: {quoted(layers)}",
-            hint="choose one with --layer, or give a file with one layer",
+            hint=f"{'choose one with --layer, or ' * chooses_layer}give a file with one layer",
         )
     return layer or (layers[0] if layers else None)

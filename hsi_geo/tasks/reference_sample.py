@@ -93,7 +93,9 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
         raise MapError(
             f"map and reference have no class in common: the map has {quoted(in_map)}, the "
             f"reference {quoted(in_reference)}",
-            hint="choose the field that holds the map's class names with --class-field",
+            hint="choose the field that holds the map's class names with --class-field"
+            if labelled.other_fields
+            else "call the classes of both alike, or name those of the reference with --classes",
         )
     names = (*in_map, *(name for name in in_reference if name not in in_map))
     place = {name: index for index, name in enumerate(names)}

@@ -150,7 +150,7 @@ def suggest(
         assert mapped.paths.probabilities is not None  # asked for above
         candidates = _candidates(mapped.paths.probabilities)
         if not len(candidates.rows):
-            raise _nothing_to_suggest(mapped.record)
+            raise _nothing_to_suggest(mapped.record, aoi)
         with threadpool_limits(1, user_api="blas"):
             chosen = _choose(candidates, _spectra(readable, adapted, candidates), count, seed)
         points = _points(candidates.pick(chosen), opened, adapted.classes)
@@ -161,13 +161,18 @@ def suggest(
     return Suggestions(points, finals[0] if finals else None)
 
 
-def _nothing_to_suggest(record: Mapping[str, Any]) -> SceneError:
+def _nothing_to_suggest(
+    record: Mapping[str, Any], aoi: str | os.PathLike[str] | None
+) -> SceneError:
     if any(one["pixels"] for one in record["classes"]):
         return SceneError(
             "the model is sure of every pixel, so that no place helps more than another",
             hint="draw shots where you doubt the map",
         )
-    return SceneError("no pixel of the scene was mapped", hint="check the area given with --aoi")
+    return SceneError(
+        "no pixel of the scene was mapped",
+        hint="give a scene with data" if aoi is None else "check the area given with --aoi",
+    )
 
 
 def _candidates(path: Path) -> _Candidates:

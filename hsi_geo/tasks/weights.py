@@ -50,9 +50,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
         ModelFileError: If the file is none, or does not fit this package's network.
     """
     arrays, info = model_file.load(Path(path), "weights")
-    with fitting(
-        f"weights file '{path}'", "make it again with hsi-geo pretrain, or leave out --weights"
-    ):
+    with fitting(f"weights file '{path}'", "give another, or make it again with hsi-geo pretrain"):
         encoder = S2Former(S2FormerConfig(**info["network"]))
         state = {k.removeprefix("encoder."): torch.from_numpy(v) for k, v in arrays.items()}
         encoder.load_state_dict(state)

@@ -14,7 +14,6 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
-from .runner import run_command
 
 STAGES = {"map": 1.0}
 
@@ -64,4 +63,4 @@ of one.</li>
             **self.run_options(parameters, context),
             **self.map_options(parameters, context, feedback),
         )
-        return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))
+        return self.finish_maps(parameters, context, self.run_command(command, feedback, STAGES))

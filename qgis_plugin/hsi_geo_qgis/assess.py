@@ -16,7 +16,6 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results, one_of
 from .command import arguments
 from .layers import Parameters, raster_path
-from .runner import run_command
 
 #: Output and its key in the result.
 NUMBERS = (
@@ -83,7 +82,7 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             if parameters.get("STRATA")
             else None,
         )
-        run = run_command(command, feedback, {})
+        run = self.run_command(command, feedback, {})
         run.show_output()
         found = run.result["assessment"]
         results: Results = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import Any
 
@@ -34,7 +35,8 @@ from .layers import (
     raster_path,
     write_class_styles,
 )
-from .runner import Run, launcher
+from .protocol import Stages
+from .runner import Run, launcher, run_command
 from .styling import load_styled, write_confidence_style
 
 Results = dict[str, Any]
@@ -103,6 +105,25 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
                 layer = definition.parentLayerParameterName()
                 self.class_styles = class_styles(parameters, layer, field, context)
         return True
+
+    def run_command(
+        self,
+        arguments: list[str],
+        feedback: QgsProcessingFeedback,
+        stages: Stages,
+        part: tuple[float, float] = (0.0, 100.0),
+    ) -> Run:
+        """Run a command of hsi-geo; what it says of options is said of this dialog's parameters."""
+        return run_command(arguments, feedback, stages, part, self._titles())
+
+    def _titles(self) -> dict[str, str]:
+        """Title of each parameter, without what follows in brackets, by the option it stands for."""
+        titles = {
+            "--" + definition.name().lower().replace("_", "-"): definition.description()
+            for definition in self.parameterDefinitions()
+            if not definition.isDestination()
+        }
+        return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
 
     # Parameters ----------------------------------------------------------------------------------
 

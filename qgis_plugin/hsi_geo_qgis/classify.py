@@ -16,7 +16,6 @@ from qgis.core import (
 from .base import ANY_FILE, HsiGeoAlgorithm, Results, put
 from .command import arguments
 from .layers import Parameters, temporary_file
-from .runner import run_command
 
 #: About the time that each stage takes.
 STAGES = {"teacher": 0.25, "adapt": 0.6, "map": 0.15}
@@ -91,13 +90,15 @@ something unlike any label.</li>
         }
         if not parameters.get("MODEL"):
             command = arguments("classify", scene, **learning, **running, **mapping)
-            return self.finish_maps(parameters, context, run_command(command, feedback, STAGES))
+            return self.finish_maps(
+                parameters, context, self.run_command(command, feedback, STAGES)
+            )
         # The same in two steps, with the model in a safe place until the map is there.
         model = temporary_file("model.safetensors")
         command = arguments("adapt", scene, **learning, **running, out=model)
-        run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
+        self.run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
         command = arguments("predict", scene, model=model, **running, **mapping)
-        run = run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
+        run = self.run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
         results = self.finish_maps(parameters, context, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         put(model, target)

@@ -7,6 +7,7 @@ Version 1: progress {stage, done, total, eta_s}, log {message}, warning {message
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ VERSION = 1
 Stages = Mapping[str, float]
 
 USAGE, INTERRUPTED = 2, 130
+
+#: Title of the parameter that stands for an option of the command line, by the option.
+Titles = Mapping[str, str]
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class LineBuffer:
@@ -72,7 +78,30 @@ class ProgressBar:
         return self._reached
 
 
-def failure(code: int, error: Mapping[str, Any] | None, plain: Sequence[str], program: str) -> str:
+def in_dialog(text: str, titles: Titles) -> str:
+    """A message in the words of a dialog: options by the titles of their parameters."""
+    return _OPTION.sub(
+        lambda found: f"'{titles[found[0]]}'" if found[0] in titles else found[0], text
+    )
+
+
+def advice(hint: str, titles: Titles) -> str:
+    """A hint in the words of a dialog, without what the dialog cannot be asked for."""
+    ways = [
+        way
+        for way in hint.split(", or ")
+        if all(option in titles for option in _OPTION.findall(way))
+    ]
+    return in_dialog(", or ".join(ways), titles)
+
+
+def failure(
+    code: int,
+    error: Mapping[str, Any] | None,
+    plain: Sequence[str],
+    program: str,
+    titles: Titles | None = None,
+) -> str:
     """One sentence on why hsi-geo failed.
 
     Args:
@@ -80,9 +109,12 @@ def failure(code: int, error: Mapping[str, Any] | None, plain: Sequence[str], pr
         error: The error event, if there was one.
         plain: Lines on stderr that were no events.
         program: What was started.
+        titles: Of the dialog's parameters; None where there is no dialog.
     """
     if error is not None:
-        parts = (str(error.get("message", "")), str(error.get("hint", "")))
+        parts = [str(error.get("message", "")), str(error.get("hint", ""))]
+        if titles is not None:
+            parts = [in_dialog(parts[0], titles), advice(parts[1], titles)]
         return "; ".join(part for part in parts if part)
     said = [line.strip() for line in plain if line.strip()]
     last = said[-1] if said else ""

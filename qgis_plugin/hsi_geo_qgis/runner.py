@@ -10,7 +10,16 @@ from qgis.core import QgsBlockingProcess, QgsProcessingException, QgsProcessingF
 from qgis.PyQt.QtCore import QByteArray, QProcess
 
 from .interpreter import SETTING, Launcher, LauncherError, find_launcher
-from .protocol import VERSION, LineBuffer, ProgressBar, Stages, failure, parse_event
+from .protocol import (
+    VERSION,
+    LineBuffer,
+    ProgressBar,
+    Stages,
+    Titles,
+    failure,
+    in_dialog,
+    parse_event,
+)
 
 #: Lines of plain output that are kept to tell a failure by.
 KEPT_LINES = 20
@@ -39,6 +48,7 @@ class Run:
         found: How hsi-geo is started.
         feedback: Receives progress and messages; its cancelling ends the run.
         bar: Turns progress events into per cent.
+        titles: Of the parameters that stand for options, for messages that name one.
 
     Attributes:
         result: The result event.
@@ -46,9 +56,13 @@ class Run:
     """
 
     def __init__(
-        self, found: Launcher, feedback: QgsProcessingFeedback, bar: ProgressBar | None = None
+        self,
+        found: Launcher,
+        feedback: QgsProcessingFeedback,
+        bar: ProgressBar | None = None,
+        titles: Titles | None = None,
     ) -> None:
-        self.found, self.feedback = found, feedback
+        self.found, self.feedback, self.titles = found, feedback, titles
         self.bar = bar or ProgressBar({})
         self.result: dict[str, Any] = {}
         self.output: list[str] = []
@@ -105,7 +119,7 @@ class Run:
 
     def failure(self) -> str:
         """One sentence on why it failed."""
-        return failure(self.exit_code, self._error, self._plain, self.found.program)
+        return failure(self.exit_code, self._error, self._plain, self.found.program, self.titles)
 
     def _refuse_if_cancelled(self) -> None:
         if self.feedback.isCanceled():
@@ -134,13 +148,16 @@ class Run:
         elif kind == "progress":
             self._show(event)
         elif kind == "log":
-            self.feedback.pushInfo(str(event.get("message", "")))
+            self.feedback.pushInfo(self._message(event))
         elif kind == "warning":
-            self.feedback.pushWarning(str(event.get("message", "")))
+            self.feedback.pushWarning(self._message(event))
         elif kind == "result":
             self.result = event
         elif kind == "error":
             self._error = event
+
+    def _message(self, event: dict[str, Any]) -> str:
+        return in_dialog(str(event.get("message", "")), self.titles or {})
 
     def _show(self, event: dict[str, Any]) -> None:
         self.feedback.setProgress(self.bar.percent(event))
@@ -155,6 +172,7 @@ def run_command(
     feedback: QgsProcessingFeedback,
     stages: Stages,
     part: tuple[float, float] = (0.0, 100.0),
+    titles: Titles | None = None,
 ) -> Run:
     """Run a command that speaks the protocol.
 
@@ -163,6 +181,7 @@ def run_command(
         feedback: Receives progress and messages.
         stages: Of the progress bar.
         part: Of the progress bar, from and to per cent.
+        titles: Of the parameters that stand for options.
 
     Raises:
         QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
@@ -172,7 +191,7 @@ def run_command(
     except LauncherError as error:
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
-    run = Run(found, feedback, ProgressBar(stages, *part))
+    run = Run(found, feedback, ProgressBar(stages, *part), titles)
     return run.start([name, "--progress", "jsonl", *rest])
 
 

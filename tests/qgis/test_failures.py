@@ -40,6 +40,17 @@ ERROR = {"v": 1, "type": "error", "message": "die Szene fehlt völlig", "hint": 
     ("events", "code", "said"),
     [
         ([ERROR], 1, "die Szene fehlt völlig; look"),
+        (
+            [{**ERROR, "hint": "move it, or give --overwrite"}],
+            1,
+            "die Szene fehlt völlig; move it\n",
+        ),
+        ([{**ERROR, "hint": "a smaller --max-memory"}], 1, "a smaller 'Memory for strips of the"),
+        (
+            [{**ERROR, "message": "--aoi?", "hint": "give --layer"}],
+            1,
+            "'Map only inside these polygons'?\n",
+        ),
         ([{**ERROR, "v": 2}], 0, "speaks version 2 of its protocol, the plugin version 1; update"),
         (["Traceback", "ValueError: nichts"], 1, "exit code 1 (ValueError: nichts); run 'Check"),
         (["Error: No such option: --restat"], 2, "does not know what the plugin asks for"),
@@ -55,7 +66,7 @@ def test_failures_are_one_sentence(
     )
     assert shown.returncode == 1
     (error,) = [line for line in shown.stderr.splitlines() if line.startswith("ERROR:")]
-    assert said in error
+    assert said in f"{error}\n"
 
 
 def test_news_arrive_as_what_they_are(call: Call, fake: Fake, job: dict[str, Any]) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from hsi_geo_qgis.command import arguments
 from hsi_geo_qgis.interpreter import LauncherError, find_launcher
-from hsi_geo_qgis.protocol import LineBuffer, ProgressBar, failure, parse_event
+from hsi_geo_qgis.protocol import (
+    LineBuffer,
+    ProgressBar,
+    advice,
+    failure,
+    in_dialog,
+    parse_event,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +54,30 @@ def test_stages_are_those_that_hsi_geo_tells_of() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "hsi_geo").rglob("*.py")]
     told = {stage for text in sources for stage in re.findall(r'progress\("(\w+)"', text)}
     assert {"teacher", "adapt", "map"} == named <= told
+
+
+TITLES = {"--aoi": "Inside these", "--max-memory": "Memory"}
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("give polygons to --aoi", "give polygons to 'Inside these'"),
+        ("choose another, or give --overwrite", "choose another"),
+        ("choose one with --layer", ""),
+        ("give fewer --workers, or a smaller --max-memory", "a smaller 'Memory'"),
+        ("warp it with gdalwarp -r near", "warp it with gdalwarp -r near"),
+        ("", ""),
+    ],
+)
+def test_hints_speak_of_what_a_dialog_has(hint: str, shown: str) -> None:
+    assert advice(hint, TITLES) == shown
+    assert failure(1, {"message": "no", "hint": hint}, [], "p", TITLES).startswith("no")
+    assert failure(1, {"message": "no", "hint": ""}, [], "p", TITLES) == "no"
+
+
+def test_messages_stay_whole() -> None:
+    assert in_dialog("--aoi and --layer, a--aoi", TITLES) == "'Inside these' and --layer, a--aoi"
 
 
 def test_the_bar_goes_forward_through_the_stages() -> None:

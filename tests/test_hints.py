@@ -1,0 +1,155 @@
+"""No hint names an option that the command at hand, or its input, does not have."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from builders import NORTH_UP, run
+from hsi_geo.cli.main import COMMANDS
+
+from hsi_geo.io import model_file
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+
+def options_of(command: str) -> set[str]:
+    found = importlib.import_module(f"hsi_geo.cli.{command}").command
+    return {option for param in found.params for option in param.opts}
+
+
+def hint_of(*args: object) -> str:
+    """What a command that fails advises; options that it names are its own."""
+    shown = run(*args)
+    assert shown.exit_code == 1, shown.output
+    said = shown.stderr.splitlines()[-1]
+    assert said.startswith("Error: ")
+    hint = said.partition("; ")[2]
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", hint)) <= options_of(str(args[0])), said
+    return hint
+
+
+@pytest.fixture
+def class_map(tmp_path: Path) -> Path:
+    """Of classes 1 and 2, without names."""
+    path = tmp_path / "map.tif"
+    ids = np.repeat([[1, 2, 2]], 4, axis=0).astype(np.uint8)
+    with rasterio.open(
+        path, "w", driver="GTiff", height=4, width=3, count=1, dtype="uint8", nodata=0,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(ids[None])
+    return path
+
+
+@pytest.fixture
+def named_otherwise(class_map: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Function that writes references whose classes are called unlike the map's."""
+    points = gpd.GeoSeries.from_xy(
+        *zip(NORTH_UP @ (0.5, 0.5), NORTH_UP @ (1.5, 0.5), strict=True), crs="EPSG:32633"
+    )
+
+    def write(kind: str) -> Path:
+        if kind == "raster":
+            path = tmp_path / "reference.tif"
+            with rasterio.open(class_map) as file, rasterio.open(path, "w", **file.profile) as out:
+                out.write(file.read() + 10)
+            return path
+        columns: dict[str, list[object]] = {"class": ["a", "b"]}
+        columns |= {"id_of_class": [1, 2]} if kind == "several fields" else {}
+        columns |= {"share": [0.5, 0.25]} if kind == "one field and shares" else {}
+        path = tmp_path / "reference.gpkg"
+        gpd.GeoDataFrame(columns, geometry=points).to_file(path)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "advised"),
+    [
+        ("raster", "--classes"),
+        ("one field", "--classes"),
+        ("one field and shares", "--classes"),
+        ("several fields", "--class-field"),
+    ],
+)
+def test_a_reference_of_other_names(
+    kind: str, advised: str, class_map: Path, named_otherwise: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reference = named_otherwise(kind)
+    hint = hint_of("assess", class_map, "--reference", reference)
+    assert re.findall(r"--[a-z-]+", hint) == [advised]
+    # and it helps
+    if advised == "--class-field":
+        shown = run("assess", class_map, "--reference", reference, advised, "id_of_class")
+    else:
+        values = ("11", "12") if kind == "raster" else ("a", "b")
+        names = ", ".join(f'"{v}": {{"name": "{i}"}}' for i, v in enumerate(values, start=1))
+        (tmp_path / "names.json").write_text(f"{{{names}}}")
+        shown = run("assess", class_map, "--reference", reference, advised, tmp_path / "names.json")
+    assert shown.exit_code == 0, shown.output
+
+
+def test_options_that_a_raster_has_no_use_for_are_told(
+    class_map: Path, named_otherwise: Callable[[str], Path]
+) -> None:
+    shown = run("assess", class_map, "--reference", class_map, "--class-field", "a", "--layer", "b")
+    assert shown.exit_code == 0
+    for option in ("--class-field", "--layer"):
+        assert f"{option} is not heeded: a raster has neither fields nor layers" in shown.stderr
+
+
+def test_of_an_area_no_layer_can_be_chosen(planted: Planted, model: Path, tmp_path: Path) -> None:
+    area = tmp_path / "area.gpkg"
+    shots = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
+    for layer in ("one", "two"):
+        shots.set_geometry(shots.buffer(99)).to_file(area, layer=layer)
+    args = ("predict", planted.path, "--model", model, "--aoi", area, "-o", tmp_path / "m.tif")
+    assert hint_of(*args) == "give a file with one layer"
+    hint = hint_of("info", planted.path, "--shots", area)  # here it can
+    assert "--layer" in hint
+
+
+def test_shots_without_a_field_have_none_to_choose(planted: Planted, tmp_path: Path) -> None:
+    frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))[["geometry"]]
+    frame.to_file(tmp_path / "bare.gpkg")
+    for more in ((), ("--class-field", "class")):
+        hint = hint_of("info", planted.path, "--shots", tmp_path / "bare.gpkg", *more)
+        assert hint == "add a field that holds the class of each"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_out_of_memory(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = importlib.import_module(f"hsi_geo.cli.{command}")
+    needed = [p for p in module.command.params if p.required]
+    monkeypatch.setattr(module.command, "callback", _full)
+    args = [
+        part
+        for param in needed
+        for part in ((param.opts[-1], "a.gpkg") if param.opts[0].startswith("-") else ("a.tif",))
+    ]
+    hint = hint_of(command, *args)
+    assert ("--max-memory" in hint) == ("--max-memory" in options_of(command))
+
+
+def _full(**options: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("command", ["adapt", "pretrain"])
+def test_weights_that_do_not_fit(command: str, planted: Planted, tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    model_file.save(weights, "weights", {}, {"network": {"no": "network"}, "record": {}})
+    args: tuple[object, ...] = ("pretrain", planted.path, "--init", weights)
+    if command == "adapt":
+        shots = planted.shots(tmp_path / "shots.gpkg")
+        args = ("adapt", planted.path, "--shots", shots, "--weights", weights)
+    assert hint_of(*args, "-o", tmp_path / "out.safetensors").startswith("give another")
