@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from hsi_geo.environment import drop_foreign_variables, yield_when_waiting
+from hsi_geo.environment import drop_foreign_variables
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.text import plain
 
@@ -118,7 +118,6 @@ def main() -> None:
     name_files_in_utf8()
     speak_utf8()
     drop_foreign_variables()
-    yield_when_waiting()
     # Whoever runs us stops us by SIGTERM: leave as on Ctrl-C, with nothing half written.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hsi_geo.threads import yield_when_waiting
+
 if TYPE_CHECKING:
     from hsi_geo.errors import HsiGeoError
     from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
@@ -59,6 +61,9 @@ __all__ = [
     "read_shots",
     "suggest",
 ]
+
+
+yield_when_waiting()  # here, as whatever imports torch comes later
 
 
 def __getattr__(name: str) -> Any:

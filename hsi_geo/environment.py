@@ -8,6 +8,10 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from hsi_geo.threads import yield_when_waiting
+
+__all__ = ["Check", "checks", "drop_foreign_variables", "yield_when_waiting"]
+
 #: Set by QGIS and other GIS programs, or by people for them, to change what GDAL, PROJ and HDF5 read,
 #: where they look for tables, and which code they load; rasterio, pyogrio, pyproj and h5py bring
 #: their own tables, and a map must not hang on such switches.
@@ -90,17 +94,6 @@ def drop_foreign_variables() -> None:
         if name.startswith(FOREIGN_VARIABLES) and not name.startswith(KEPT_VARIABLES):
             del os.environ[name]
     os.environ["GDAL_SKIP"] = ",".join(REMOTE_DRIVERS)
-
-
-def yield_when_waiting() -> None:
-    """Let torch's threads soon sleep while they wait for each other; call before torch is imported.
-
-    Threads that spin for long are many times slower on a busy machine, threads that never do are
-    slower on an idle one, where the wait is shorter than to be woken.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's, a few microseconds
 
 
 def checks() -> list[Check]:

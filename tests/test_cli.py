@@ -20,8 +20,6 @@ from builders import run, snapshot
 from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
-from hsi_geo.environment import yield_when_waiting
-
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
@@ -338,20 +336,3 @@ def test_stopping_leaves_no_file(
     assert json.loads(rest[-1])["code"] == "interrupted"
     assert snapshot(tmp_path) == before
     assert not list(tmp_path.glob(".hsi-geo-*"))
-
-
-def test_threads_soon_sleep_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    for told, set_to in (
-        ({}, ("passive", "1000")),
-        ({"OMP_WAIT_POLICY": "active"}, ("active", None)),
-        ({"GOMP_SPINCOUNT": "7"}, ("passive", "7")),
-    ):
-        for name in names:
-            if name in told:
-                monkeypatch.setenv(name, told[name])
-            else:  # what is set below goes again when the test ends
-                monkeypatch.setenv(name, "")
-                monkeypatch.delenv(name)
-        yield_when_waiting()
-        assert tuple(os.environ.get(name) for name in names) == set_to

@@ -20,6 +20,7 @@ LAYERS = {
     "errors": 0,
     "progress": 0,
     "text": 0,
+    "threads": 0,
     "environment": 4,
     "wavelengths": 1,
     "tiling": 1,

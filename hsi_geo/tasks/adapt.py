@@ -129,7 +129,7 @@ def adapt(
             overwrite=overwrite,
             inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
         ) as where,
-        computing(device, threads) as on,
+        computing(device, threads, reporter) as on,
         seeded(seed),
         unpacked(opened, reporter.log) as readable,
     ):

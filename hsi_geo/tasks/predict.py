@@ -227,7 +227,7 @@ def write_map(
         )
     area = None if options.aoi is None else read_area(options.aoi, grid)
     with (
-        computing(device, threads) as on,
+        computing(device, threads, reporter) as on,
         MapWriter(paths, grid, model.classes, model.order) as writer,
     ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)

@@ -18,15 +18,20 @@ import xarray as xr
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.scene import bands_of, grid_of, name_of
 from hsi_geo.io.shots import Shots
+from hsi_geo.progress import Reporter
+from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
 
 
 @contextmanager
-def computing(device: str, threads: int | None) -> Iterator[torch.device]:
+def computing(
+    device: str, threads: int | None, reporter: Reporter | None = None
+) -> Iterator[torch.device]:
     """Choose the device and the number of threads for a while.
 
     Args:
         device: "auto" (a GPU if there is one), "cpu" or "cuda".
         threads: For torch on the CPU; None leaves its choice.
+        reporter: Is told if the threads will be slow beside other jobs.
 
     Yields:
         The device.
@@ -44,6 +49,13 @@ def computing(device: str, threads: int | None) -> Iterator[torch.device]:
         torch.set_num_threads(threads)
     try:
         use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        if (
+            TORCH_CAME_FIRST
+            and reporter is not None
+            and not use_cuda
+            and torch.get_num_threads() > 1
+        ):
+            reporter.log(SPINNING)
         yield torch.device("cuda" if use_cuda else "cpu")
     finally:
         torch.set_num_threads(before)

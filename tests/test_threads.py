@@ -1,0 +1,78 @@
+"""How torch's threads wait: set by the package, for the command and for Python alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks import runtime
+from hsi_geo.threads import SPINNING, yield_when_waiting
+
+
+def test_threads_soon_sleep_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for told, set_to in (
+        ({}, ("passive", "1000")),
+        ({"OMP_WAIT_POLICY": "active"}, ("active", None)),
+        ({"GOMP_SPINCOUNT": "7"}, ("passive", "7")),
+    ):
+        for name in names:
+            if name in told:
+                monkeypatch.setenv(name, told[name])
+            else:  # what is set below goes again when the test ends
+                monkeypatch.setenv(name, "")
+                monkeypatch.delenv(name)
+        yield_when_waiting()
+        assert tuple(os.environ.get(name) for name in names) == set_to
+
+
+#: How Python is begun, and what it finds of OpenMP's policy, and of torch having come first.
+STARTS = {
+    "a job": ("from hsi_geo import classify", {}, ("passive", False)),
+    "a module inside": ("import hsi_geo.tasks.runtime", {}, ("passive", False)),
+    "the command": ("import hsi_geo.cli.main", {}, ("passive", False)),
+    "a choice": ("import hsi_geo", {"OMP_WAIT_POLICY": "active"}, ("active", False)),
+    "torch first": ("import torch, hsi_geo", {}, ("passive", True)),
+    "torch first, with a choice": (
+        "import torch, hsi_geo", {"OMP_WAIT_POLICY": "active"}, ("active", False)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_the_package_sets_it(start: tuple[str, dict[str, str], tuple[str, bool]]) -> None:
+    code, chosen, expected = start
+    ask = "import json, os; from hsi_geo.threads import TORCH_CAME_FIRST as first; "
+    ask += "print(json.dumps([os.environ['OMP_WAIT_POLICY'], first]))"
+    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    said = subprocess.run(
+        [sys.executable, "-c", f"{code}; {ask}"],
+        env={**env, **chosen},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert tuple(json.loads(said.stdout)) == expected
+
+
+@pytest.mark.parametrize(
+    ("came_first", "threads", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)]
+)
+def test_what_came_too_late_is_told(
+    came_first: bool, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    reporter = SilentReporter()
+    monkeypatch.setattr(reporter, "log", said.append)
+    monkeypatch.setattr(runtime, "TORCH_CAME_FIRST", came_first)
+    before = torch.get_num_threads()
+    with runtime.computing("cpu", threads, reporter):
+        assert torch.get_num_threads() == threads
+    assert said == ([SPINNING] if told else [])
+    assert torch.get_num_threads() == before
