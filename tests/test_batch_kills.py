@@ -60,6 +60,7 @@ class Scenery:
 
     Attributes:
         maps: Folder for the maps.
+        scratch: Where its processes keep temporary files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,12 +68,15 @@ class Scenery:
         self.maps = folder / "maps"
         self.preload = folder / "preload.py"
         self.preload.write_text(PRELOAD)
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
         self.started: list[subprocess.Popen[str]] = []
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            "TMPDIR": str(self.scratch),
             "DASK_DISTRIBUTED__WORKER__PRELOAD": str([str(self.preload)]),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
@@ -122,7 +126,12 @@ class Scenery:
         return [json.loads(line)["state"] for line in lines]
 
     def leftovers(self) -> list[Path]:
-        return list(self.maps.glob(".hsi-geo-*"))
+        """Temporary folders of ours and of Dask, beside the maps and where the system keeps such."""
+        return [
+            *self.maps.glob(".hsi-geo-*"),
+            *self.scratch.glob("*hsi-geo*"),
+            *self.scratch.glob("dask-*"),
+        ]
 
 
 @pytest.fixture
@@ -262,6 +271,7 @@ def test_killed_client_leaves_nothing_half_made(scenery: Scenery) -> None:
     require_gone(children)
     mapped = scenery.require_whole_maps()
     assert 1 <= mapped < COUNT
+    assert scenery.leftovers()
     code, _, err = finish(scenery.start("--workers", "2"))
     assert code == 0, err
     assert scenery.states().count("unchanged") == mapped

@@ -76,9 +76,13 @@ def make(parent: Path, job: str = "") -> Path:
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder for a job's own files, where the system keeps such; gone when the block is left."""
-    parent = Path(tempfile.gettempdir())
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder for a job's own files; gone when the block is left.
+
+    Args:
+        parent: Where; None takes the place where the system keeps such.
+    """
+    parent = parent or Path(tempfile.gettempdir())
     sweep_dead(parent)
     folder = make(parent)
     try:

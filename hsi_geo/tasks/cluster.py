@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -29,6 +30,7 @@ from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
+from hsi_geo.io.scratch import scratch_folder
 from hsi_geo.progress import Reporter, SilentReporter
 
 #: Memory of a worker beside the blocks of a scene: Python, torch and GDAL.
@@ -84,6 +86,7 @@ def local_cluster(
         dashboard: Also show Dask's pages, which anybody on this machine can read.
     """
     environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    chosen = dask.config.get("temporary-directory", None)
     settings = {
         # A worker is given what it can begin at once: no bystander falls with it.
         "distributed.scheduler.worker-saturation": 1.0,
@@ -98,7 +101,9 @@ def local_cluster(
         **{key: [] for key in WEB_PAGES if not dashboard},
     }
     with (
-        dask.config.set(settings),
+        # Swept by the next job if this one is killed, and closed to other users.
+        scratch_folder(Path(chosen) if chosen else None) as scratch,
+        dask.config.set({**settings, "temporary-directory": str(scratch)}),
         _silent(),
         LocalCluster(
             n_workers=workers,
