@@ -420,3 +420,28 @@ def test_unreachable_scheduler_is_one_sentence(
     assert shown.exit_code == 1
     assert "Error: no Dask scheduler answers at 'tcp://127.0.0.1:9'" in shown.stderr
     assert "Traceback" not in shown.output
+
+
+BOMBS: dict[str, Callable[[Path], object]] = {
+    "pipe.tif": os.mkfifo,
+    "cube.hdr": os.mkfifo,
+    "pipe.h5": os.mkfifo,
+    "pipe.nc": os.mkfifo,
+    "pipe.zip": os.mkfifo,
+    "nothing.tif": lambda path: path.write_bytes(b""),
+    "loop.tif": lambda path: path.symlink_to(path),
+    "vrt.tif": lambda path: path.write_text(f"<VRTDataset><a>{'<b>' * 100000}</a></VRTDataset>"),
+}
+
+
+@pytest.mark.timeout(60)
+def test_tiles_that_never_end_fail_alone(tiles: list[Path], map_tiles: Run) -> None:
+    folder = tiles[0].parent
+    for path in tiles[2:]:
+        path.unlink()
+    for name, make in BOMBS.items():
+        make(folder / name)
+    result = map_tiles(folder)
+    assert result.count("mapped") == 2
+    assert result.count("failed") == len(BOMBS)
+    assert not [o.error for o in result.outcomes.values() if "unexpected" in o.error]

@@ -51,9 +51,10 @@ def keep_apart(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
     """
     names = list(filter(None, inputs))
     outputs = list(outputs)
-    spelt = {path.resolve(): path for path in outputs}
+    # Path.resolve raises for a link to itself.
+    spelt = {os.path.realpath(path): path for path in outputs}
     for name in names:
-        if (same := spelt.get(Path(name).resolve())) is not None:
+        if (same := spelt.get(os.path.realpath(name))) is not None:
             raise _would_replace(same, Path(name), name)
     at_stake = {identity: path for path in outputs if (identity := _identity(path))}
     if not at_stake:
