@@ -90,6 +90,7 @@ def _shot_lines(shots: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         ("shots", shots["path"]),
         *(("note", note) for note in shots["notes"]),
+        *(("warning", warning) for warning in shots["warnings"]),
         ("CRS", (shots["crs"] or "none") + (" -> the scene's" if shots["reprojected"] else "")),
         ("features", shots["features"]),
         ("dropped", ", ".join(shots["dropped"]) or "nothing"),

@@ -382,11 +382,9 @@ BAD: dict[str, tuple[Make, str]] = {
         shots(lambda c: write_tif(c.folder / "z.tif", np.zeros((1, 5, 7), "uint8"))),
         "a raster without a class id",
     ),
-    "shots in another encoding": (
-        shots(
-            lambda c: c.bytes("latin.csv", "x,y,class\n1,2,Gewässer\n3,4,Wald\n".encode("cp1252"))
-        ),
-        "text that is not in the encoding it states, or in UTF-8; save it as UTF-8",
+    "shots with a field twice": (
+        shots(lambda c: c.text("twice.csv", "x,y,class,class\n1,2,a,b\n3,4,c,d\n")),
+        "have several fields 'class'; rename all but one of them",
     ),
     # areas
     "area missing": (

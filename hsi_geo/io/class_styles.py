@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.references import require_file
 from hsi_geo.io.shots import LandClass, Shots
+from hsi_geo.io.text_encoding import decode
 from hsi_geo.io.vectors import quoted
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -32,7 +34,7 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
     Raises:
         OptionError: If the file is missing or says something else, or gives two classes one name.
     """
-    styles = _read(path)
+    styles = {clean_name(value): style for value, style in _read(path).items()}
     classes = tuple(_styled(one, styles.get(_key(one), {}), path) for one in shots.classes)
     names = [one.name for one in classes]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -53,12 +55,12 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     name = os.fspath(path)
     require_file(name, "class file", OptionError)
     try:
-        found = json.loads(Path(name).read_text(encoding="utf-8"))
+        found = json.loads(decode(Path(name).read_bytes())[0])
     except OSError as error:
         raise OptionError(
             f"class file '{name}' cannot be read ({error.strerror})", hint="check its path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # brackets in brackets in brackets
         raise OptionError(f"class file '{name}' is no JSON", hint=f"write {_EXAMPLE}") from error
     if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
         raise OptionError(
@@ -69,7 +71,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _styled(one: LandClass, style: dict[str, Any], path: str | os.PathLike[str]) -> LandClass:
-    name, color = str(style.get("name", one.name)).strip(), str(style.get("color", one.color))
+    name, color = clean_name(style.get("name", one.name)), str(style.get("color", one.color))
     if not name or not _COLOR.fullmatch(color):
         raise OptionError(
             f"class file '{os.fspath(path)}' gives class '{one.name}' the name '{name}' and the "

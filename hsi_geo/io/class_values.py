@@ -11,6 +11,9 @@ from typing import Any
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
+from hsi_geo.io.class_names import clean_name
+from hsi_geo.io.text_encoding import xml_text
+
 #: GDAL's GDALRATFieldUsage numbers.
 _RAT_NAME, _RAT_VALUE = "2", "5"
 
@@ -68,11 +71,13 @@ def read_class_values(file: Any) -> ClassValues:
     # GDAL spells both out in a virtual copy of the file.
     with MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(file, memory.name, driver="VRT")
-        band = ET.fromstring(memory.read()).find("VRTRasterBand")
+        band = ET.fromstring(xml_text(memory.read())).find("VRTRasterBand")
     if band is None:
         return ClassValues(file.nodata, {})
-    categories = enumerate(entry.text or "" for entry in band.iterfind("CategoryNames/Category"))
-    named = {value: name for value, name in categories if name.strip()}
+    categories = enumerate(
+        clean_name(entry.text or "") for entry in band.iterfind("CategoryNames/Category")
+    )
+    named = {value: name for value, name in categories if name}
     declared = band.findtext("NoDataValue")
     nodata = file.nodata if declared is None else float(declared)
     return ClassValues(nodata, _table_names(band.find("GDALRasterAttributeTable")) | named)
@@ -88,9 +93,9 @@ def _table_names(table: ET.Element | None) -> dict[int, str]:
     rows = [[cell.text or "" for cell in row.iterfind("F")] for row in table.iterfind("Row")]
     values = [_whole(row[at]) for row in rows]
     return {
-        value: row[name]
+        value: clean_name(row[name])
         for value, row in zip(values, rows, strict=True)
-        if value is not None and row[name].strip()
+        if value is not None and clean_name(row[name])
     }
 
 

@@ -12,7 +12,9 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from hsi_geo.io.class_colors import parse_color
+from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.places import exists
+from hsi_geo.io.text_encoding import xml_text
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _from_geopackage(path: str, layer: str | None) -> Style:
 def _parse(text: bytes, source: str) -> Style:
     """Categories of a vector layer, or palette entries of a raster."""
     try:
-        root = ET.fromstring(text)
+        root = ET.fromstring(xml_text(text))
     except ET.ParseError:
         return NO_STYLE
     for renderer in root.iter("renderer-v2"):
@@ -96,6 +98,7 @@ def _parse(text: bytes, source: str) -> Style:
 
 
 def _style(attribute: str, entries: list[tuple[str, str, str | None]], source: str) -> Style:
+    entries = [(clean_name(value), clean_name(label), color) for value, label, color in entries]
     entries = [entry for entry in entries if entry[0]]  # the rest has no value
     return Style(
         attribute,

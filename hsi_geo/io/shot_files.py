@@ -22,6 +22,7 @@ from rasterio.errors import RasterioError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.class_colors import parse_color
+from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.class_values import read_class_values
 from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
@@ -29,7 +30,8 @@ from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.io.references import require_file, require_local
-from hsi_geo.io.vectors import are_sound, layer_of, quoted, read_vector
+from hsi_geo.io.text_encoding import decode
+from hsi_geo.io.vectors import are_sound, quoted, read_vector
 
 #: Field names that mean the class where a file has several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -124,13 +126,20 @@ def read_labelled(
     )
     if frame.empty:
         raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
-    notes = []
+    notes = list(frame.attrs["notes"])
+    style = find_style(name, frame.attrs["layer"])
+    again = frame.columns.duplicated()  # what such fields hold, pyogrio confounds
+    repeated, frame = set(frame.columns[again]), frame.loc[:, ~again]
     if axes is not None:
         frame, note = _place_table(frame, name, *axes)
-        notes = [note] if note else []
-    style = find_style(name, layer or layer_of(name))
+        notes += [note] if note else []
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
+    if class_field in repeated:
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have several fields '{class_field}'",
+            hint="rename all but one of them, or choose another field with --class-field",
+        )
     others = [field for field in _fields(frame) if field != class_field]
     frame, skipped = _usable(frame, class_field, name, purpose)
     ids = frame.index.to_numpy()
@@ -159,7 +168,7 @@ def _usable(
     drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
     usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
     placed = usable & are_sound(drawn)
-    labelled = frame[class_field].notna() & (frame[class_field].astype(str).str.strip() != "")
+    labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
     if not usable.all():
         skipped.append(f"{int((~usable).sum())} without geometry")
     if (usable & ~placed).any():
@@ -181,8 +190,9 @@ def _find_class_field(
     """The field, and how it was found if it was not asked for."""
     fields = _fields(frame)
     if wanted is not None and fields:
-        if wanted in fields:
-            return wanted, None
+        called = [field for field in fields if clean_name(field) == clean_name(wanted)]
+        if called:
+            return wanted if wanted in called else called[0], None
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint="choose one of them with --class-field",
@@ -247,7 +257,7 @@ def class_text(value: Any) -> str:
     """A class as text, the same whether a field is integer or a float that is whole."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
-    return str(value).strip()
+    return clean_name(value)
 
 
 # Tables of points -----------------------------------------------------------------------------
@@ -258,7 +268,7 @@ def _table_axes(name: str) -> tuple[str, str, bool] | None:
     if Path(name).suffix.lower() not in (".csv", ".tsv") or not exists(name):
         return None
     try:
-        header = Path(name).read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0]
+        header = decode(Path(name).read_bytes())[0].partition("\n")[0]
     except OSError:
         return None
     columns = {

@@ -21,8 +21,9 @@ import shapely
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.burning import pixels_under, settle
 from hsi_geo.io.class_colors import complete_colors
+from hsi_geo.io.class_names import clean_name, told_apart
 from hsi_geo.io.shot_files import TRAINING, Purpose, read_labelled
-from hsi_geo.io.vectors import place
+from hsi_geo.io.vectors import place, quoted
 from hsi_geo.tiling import Grid, Window
 
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
@@ -37,7 +38,7 @@ class LandClass:
 
     Attributes:
         id: 1..K, the value in the map.
-        name: As shown to people.
+        name: As shown to people; see `clean_name`.
         color: "#rrggbb".
         value: The user's own id, None where the class field is text.
     """
@@ -46,6 +47,10 @@ class LandClass:
     name: str
     color: str
     value: int | None = None
+
+    def __post_init__(self) -> None:
+        """Whoever names a class, its name can be written to every file and read back."""
+        object.__setattr__(self, "name", clean_name(self.name))
 
 
 ClassTable = tuple[LandClass, ...]
@@ -77,6 +82,11 @@ class Shots:
     purpose: Purpose = TRAINING
     files: tuple[str, ...] = ()
     other_fields: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be warned of before anything is made of them, in words."""
+        return told_apart(c.name for c in self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +187,7 @@ def read_shots(
     )
     return dataclasses.replace(
         shots,
-        notes=file.notes,
+        notes=(*file.notes, *shots.notes),
         in_scene_frame=file.in_scene_frame,
         files=(name,),
         other_fields=file.other_fields,
@@ -216,7 +226,8 @@ def make_shots(
     # One row a part: what is drawn apart counts apart, also inside a multipolygon.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
     parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
-    values = _class_values(pd.Series(list(labels)))[parts.index].reset_index(drop=True)
+    given = pd.Series(list(labels))
+    values = _class_values(given)[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     if len(distinct) < purpose.fewest_classes:
         raise ShotsError(
@@ -240,7 +251,8 @@ def make_shots(
     frame = gpd.GeoDataFrame(
         {"class_id": class_ids.to_numpy(), "feature_id": called[parts.index]}, geometry=flat
     )
-    return Shots(classes, frame, source, tuple(skipped), purpose=purpose)
+    notes = _renamed(given, set() if integer else set(distinct))
+    return Shots(classes, frame, source, tuple(skipped), notes, purpose=purpose)
 
 
 def to_grid(shots: Shots, grid: Grid) -> Shots:
@@ -328,18 +340,31 @@ def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
     return pixels.pick(keep)
 
 
+def _renamed(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:
+    """What is to be told of labels that are not written as their classes are called."""
+    changed = {
+        clean_name(t) for t in set(labels) if isinstance(t, str) and clean_name(t) != t.strip()
+    }
+    shown = sorted(changed & names)
+    if not shown:
+        return ()
+    return (
+        f"names with control characters, or letters written as two, are written anew: {quoted(shown)}",
+    )
+
+
 def _place_key(pixels: IntArray, shape: shapely.Geometry) -> tuple[bytes, bytes]:
     """What sorts shots by their pixels, and those with the same ones by their shapes."""
     return pixels.astype(">i8").tobytes(), shapely.to_wkb(shapely.normalize(shape))
 
 
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels as Python integers where all of them are whole numbers, else as stripped text."""
+    """Labels as Python integers where all of them are whole numbers, else as clean text."""
     if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
         numbers = labels.to_numpy(np.float64)
         if (numbers == np.round(numbers)).all():
             return pd.Series([int(number) for number in numbers], dtype=object)
-    return pd.Series([str(label).strip() for label in labels], dtype=object)
+    return pd.Series([clean_name(label) for label in labels], dtype=object)
 
 
 def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:

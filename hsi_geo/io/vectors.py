@@ -6,14 +6,17 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyogrio
 import shapely
+from pandas.api.types import is_numeric_dtype
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj import CRS
 from pyproj.exceptions import ProjError
@@ -21,6 +24,7 @@ from pyproj.exceptions import ProjError
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.references import CLOSED, is_link, require_local
+from hsi_geo.io.text_encoding import as_utf8, decode_cell, find_codec, shown
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]
@@ -54,22 +58,18 @@ def read_vector(
         chooses_layer: Whether whoever gave the file can say which of its layers is meant.
 
     Returns:
-        Its features, indexed by the ids that the file gives them.
+        Its features, indexed by the ids that the file gives them; its ``attrs`` hold ``notes``, what was
+        decided while reading, in words, and ``layer``, the name of the layer.
     """
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     require_local(name, what, wrong)
     try:
-        with closed_to_others(name), warnings.catch_warnings():
+        with closed_to_others(name), as_utf8(name) as (text, note), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
-            frame = gpd.read_file(
-                name,
-                layer=_choose_layer(name, layer, what, wrong, chooses_layer),
-                fid_as_index=True,
-                on_invalid="ignore",  # they are missing then, and counted as such
-                **options,
-            )
+            chosen = _choose_layer(text, layer, what, wrong, chooses_layer)
+            frame, more = _read_layer(text, chosen, options)
     except UNREADABLE as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
@@ -78,13 +78,81 @@ def read_vector(
     except UnicodeDecodeError as error:
         raise wrong(
             f"{what} '{name}' holds text that is not in the encoding it states, or in UTF-8",
-            hint="save it as UTF-8, a Shapefile with a .cpg file beside it",
+            hint="save it as UTF-8",
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise wrong(
             f"{what} '{name}' is a table without geometry", hint="give a layer with geometry"
         )
+    frame.attrs |= {"notes": [one for one in (note, more) if one], "layer": chosen}
     return frame
+
+
+def _read_layer(
+    name: str, layer: str | None, options: Mapping[str, str]
+) -> tuple[pd.DataFrame, str | None]:
+    """Features, and what is to be told of their texts' encoding."""
+
+    def read(**how: Any) -> pd.DataFrame:
+        # Geometries that are broken are missing then, and counted as such.
+        frame: pd.DataFrame = gpd.read_file(
+            name, layer=layer, fid_as_index=True, on_invalid="ignore", **options, **how
+        )
+        return frame
+
+    if pyogrio.read_info(name, layer=layer)["driver"] != "ESRI Shapefile":
+        return read(), None
+    said: list[str] | None = None
+    try:
+        frame = read()
+        said = _texts(frame)
+        if all(map(str.isascii, said)):
+            return frame, None
+    except UnicodeDecodeError:  # not in the encoding that is stated
+        pass
+    raw = read(encoding="ISO-8859-1")  # a character for each byte
+    codec = find_codec([text.encode("latin-1") for text in _texts(raw)], said, _language(name))
+    decoded = frame if codec is None else _decoded(raw, codec)
+    if codec is None or said == _texts(decoded):
+        return frame, None
+    note = f"text of '{Path(name).name}' taken for {shown(codec)}"
+    if codec == "utf-8":
+        return decoded, note
+    return decoded, f"{note}: if letters are wrong, name its encoding in a .cpg file beside it"
+
+
+def _texts(frame: pd.DataFrame) -> list[str]:
+    """Names of fields, and all values that are texts."""
+    columns = [frame.iloc[:, at] for at in _text_columns(frame)]
+    return [*map(str, frame.columns), *(t for c in columns for t in c if isinstance(t, str))]
+
+
+def _decoded(raw: pd.DataFrame, codec: str) -> pd.DataFrame:
+    """The frame with each text decoded anew from its bytes."""
+
+    def decoded(text: Any) -> Any:
+        return decode_cell(text.encode("latin-1"), codec) if isinstance(text, str) else text
+
+    frame = raw.copy()
+    for at in _text_columns(raw):
+        frame.isetitem(at, raw.iloc[:, at].map(decoded).to_numpy())
+    return frame.rename(columns=decoded)
+
+
+def _text_columns(frame: pd.DataFrame) -> list[int]:
+    """Where columns stand that may hold texts: two of them may have one name."""
+    kinds = enumerate(zip(frame.columns, frame.dtypes, strict=True))
+    return [at for at, (name, kind) in kinds if name != "geometry" and not is_numeric_dtype(kind)]
+
+
+def _language(name: str) -> int:
+    """The language byte of the DBF file beside a Shapefile, 0 where it cannot be seen."""
+    for suffix in (".dbf", ".DBF"):
+        beside = Path(name).with_suffix(suffix)
+        if beside.is_file():
+            with beside.open("rb") as file:
+                return (file.read(30) + bytes(30))[29]
+    return 0
 
 
 @contextmanager
@@ -156,12 +224,6 @@ def quoted(names: list[str]) -> str:
     """A list of names for a message, cut short after a dozen."""
     shown = ", ".join(f"'{name}'" for name in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
-
-
-def layer_of(name: str) -> str | None:
-    """The only layer of a file, None if there are several or none."""
-    layers = _layers(name)
-    return layers[0] if len(layers) == 1 else None
 
 
 def _layers(name: str) -> list[str]:

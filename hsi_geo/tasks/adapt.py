@@ -115,6 +115,8 @@ def adapt(
     labelled = read_shots(shots, class_field=class_field, layer=layer)
     for note in labelled.notes:
         reporter.log(note)
+    for warning in labelled.warnings:
+        reporter.warning(warning)
     if weights is None:
         weights = DEFAULT_WEIGHTS
     encoder = None if weights == "none" else load_weights(weights).encoder

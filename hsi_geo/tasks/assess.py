@@ -15,6 +15,7 @@ from sklearn.metrics import (
 )
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.class_names import told_apart
 from hsi_geo.io.map_reader import ReadMap, read_map
 from hsi_geo.io.map_record import read_record
 from hsi_geo.io.report import require_html
@@ -113,6 +114,8 @@ def _compare(
     _tell_of_zero("map", opened, reporter)
     sample = read_sample(opened, labelled, all_touched)
     _warn_of_own_shots(opened, labelled, reporter)
+    for warning in told_apart(sample.names):
+        reporter.warning(warning)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
     if sample.lacking:

@@ -111,6 +111,7 @@ def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict
     return {
         "path": shots.source,
         "notes": list(shots.notes),
+        "warnings": shots.warnings,
         "crs": "the scene's own" if shots.in_scene_frame else _crs_name(crs),
         "reprojected": crs is not None and not crs.equals(grid.crs),
         "features": len(shots.frame),
