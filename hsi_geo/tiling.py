@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
+#: A turn that moves no corner of a scene by this share of a pixel is none.
+STILL_PX = 1e-3
+
 #: Share by which areas in a CRS may be off and still count as true: zones of UTM keep within 0.2 %.
 TRUE_AREA = 0.01
 
@@ -82,6 +85,16 @@ class Grid:
     width: int
     transform: Affine
     crs: CRS | None
+
+    def __post_init__(self) -> None:
+        """Forget turns that move no corner by `STILL_PX`: other programs' last digits."""
+        t = self.transform
+        if not (t.b or t.d):
+            return
+        moved = abs(t.b) * self.height, abs(t.d) * self.width
+        if moved[0] < STILL_PX * abs(t.a) and moved[1] < STILL_PX * abs(t.e):
+            upright = type(t)(t.a, 0.0, t.c, 0.0, t.e, t.f)
+            object.__setattr__(self, "transform", upright)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -303,7 +316,11 @@ def spread_windows(height: int, width: int, size_px: int, count: int) -> list[Wi
 
     A sample of a scene that is too large to be read whole; all of one that is not.
     """
-    every = list(blocks(height, width, size_px, size_px))
-    if len(every) <= count:
-        return every
-    return [every[int(i)] for i in np.linspace(0, len(every) - 1, count).round()]
+    rows, cols = -(-height // size_px), -(-width // size_px)
+    if rows * cols <= count:
+        return list(blocks(height, width, size_px, size_px))
+    chosen = np.linspace(0, rows * cols - 1, count).round().astype(np.int64)
+    return [
+        Window(size_px * (i // cols), size_px * (i % cols), size_px, size_px).clip(height, width)
+        for i in chosen.tolist()
+    ]

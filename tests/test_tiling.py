@@ -163,6 +163,53 @@ def test_a_rotated_grid_says_so(degrees: float) -> None:
     assert grid.rotation_degrees == pytest.approx(degrees)
 
 
+@given(
+    b=st.floats(-0.0099, 0.0099),
+    d=st.floats(-0.0099, 0.0099),
+    up=st.sampled_from([-1, 1]),
+    across=st.sampled_from([-1, 1]),
+)
+def test_what_moves_no_corner_by_a_thousandth_of_a_pixel_is_no_rotation(
+    b: float, d: float, up: int, across: int
+) -> None:
+    """The last digits of other programs, such as 1e-17; a turn of the whole by 0.01 px is one."""
+    size = Affine(3.0 * across, 0.0, 5.0, 0.0, 2.0 * up, 10.0)
+    terms = 3.0 * b / 10 / 40, 2.0 * d / 10 / 200
+    grid = Grid(40, 200, Affine(size.a, terms[0], size.c, terms[1], size.e, size.f), None)
+    assert not grid.is_rotated
+    assert grid.transform == size
+    assert grid.bounds == Grid(40, 200, size, None).bounds
+    for turned in ((0.011 * 3 / 40, 0.0), (0.0, 0.011 * 2 / 200)):
+        again = Affine(size.a, turned[0], size.c, turned[1], size.e, size.f)
+        assert Grid(40, 200, again, None).is_rotated
+
+
+@pytest.mark.parametrize("side", [64, 1_000])
+def test_windows_of_a_vast_scene_are_not_all_listed(side: int) -> None:
+    shape = 10**9, 10**9 + 7
+    windows = spread_windows(*shape, side, 36)
+    assert len(set(windows)) == 36
+    assert windows[0].row == windows[0].col == 0
+    last = windows[-1]
+    assert (last.row + last.height, last.col + last.width) == shape
+
+
+@given(
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    side=st.integers(1, 70),
+    count=st.integers(1, 40),
+)
+def test_spread_windows_are_some_of_all_blocks(
+    height: int, width: int, side: int, count: int
+) -> None:
+    every = list(blocks(height, width, side, side))
+    wanted = every
+    if len(every) > count:
+        wanted = [every[int(i)] for i in np.linspace(0, len(every) - 1, count).round()]
+    assert spread_windows(height, width, side, count) == wanted
+
+
 @given(grid=grids(), row=st.integers(-500, 500), col=st.integers(-500, 500))
 def test_files_cut_from_one_scene_agree_on_the_absolute_pixel(
     grid: Grid, row: int, col: int

@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.class_values import ClassValues, read_class_values
 from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.io.references import require_local
@@ -153,6 +154,8 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             f"map '{name}' is not a raster that GDAL can open",
             hint="give the map that hsi-geo classify or predict wrote",
         ) from error
+    if classes is not None:
+        require_real(dtypes[classes[0] - 1], name, "map", MapError)
     if classes is None or np.dtype(dtypes[classes[0] - 1]).kind not in "iu":
         raise MapError(
             f"'{name}' is no class map: it has {len(dtypes)} bands of {dtypes[0]} and should have "

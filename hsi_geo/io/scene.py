@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.lazy import CHECKED_BY, band_coordinates, lazy_array, placed
 from hsi_geo.io.places import exists
 from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.wavelength_option import bands_from_option
 from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid, Window
@@ -64,6 +66,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
         WavelengthError: If it has no wavelengths and none are given.
     """
     if isinstance(path, xr.DataArray):
+        require_real(path.dtype, name_of(path))
         return _with_checked_bands(path)
     return scene_of(read_scene(path), wavelengths=wavelengths)
 
@@ -143,6 +146,7 @@ def scene_from_array(
             "centres",
             hint="give (bands, rows, columns) and one centre a band",
         )
+    require_real(values.dtype, name, "array")
     centres = np.asarray(centres_nm, np.float64)
     widths = None if fwhm_nm is None else np.asarray(fwhm_nm, np.float64)
     bands = read_bands(StatedBands(centres, "nm", "given", widths))
@@ -272,11 +276,14 @@ def require_upright(scene: xr.DataArray) -> None:
     """
     grid = grid_of(scene)
     if grid.is_rotated:
-        name = name_of(scene)
+        name, degrees = name_of(scene), grid.rotation_degrees
+        if degrees > 179.0:  # a little the other way
+            degrees -= 180.0
+        shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
         raise SceneError(
-            f"scene '{name}' has a grid rotated by {grid.rotation_degrees:.1f} degrees, and only "
-            "upright grids can be mapped",
-            hint=f"straighten it with: gdalwarp -r near '{name}' upright.tif",
+            f"scene '{name}' has a grid rotated by {shown} degrees, and only upright grids can be "
+            "mapped",
+            hint=f"straighten it with: gdalwarp -r near {shlex.quote(name)} upright.tif",
         )
 
 

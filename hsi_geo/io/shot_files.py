@@ -26,7 +26,7 @@ from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.class_values import read_class_values
 from hsi_geo.io.places import exists
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
-from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.io.references import require_file, require_local
@@ -334,6 +334,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
                     hint="give one band of class ids, 0 where there is none",
                 )
             (band, mask), transform = classes, file.transform
+            require_real(file.dtypes[band - 1], name, purpose.labels, ShotsError)
             ids = file.read(band)
             labelled = np.isfinite(ids)
             if mask is not None:

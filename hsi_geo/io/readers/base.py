@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import MissingPackageError, SceneError
+from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, StatedBands, read_bands
 
@@ -18,6 +18,7 @@ from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, StatedBands, read_
 LOST_PX = 1e12
 
 Array = npt.NDArray[Any]
+Errors = type[HsiGeoError]
 Indices = npt.NDArray[np.intp]
 
 
@@ -102,11 +103,12 @@ class SceneFile:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that pixels have a size and a place.
+        """Check that pixels have a size and a place, and values that are real numbers.
 
         Raises:
-            SceneError: If the geotransform maps them to nothing.
+            SceneError: If the geotransform maps them to nothing, or values are complex or no numbers.
         """
+        require_real(self.dtype, self.name)
         t = self.grid.transform
         size = abs(t.a * t.e - t.b * t.d) ** 0.5
         if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < LOST_PX * size:
@@ -132,6 +134,34 @@ class SceneFile:
             return None
         bands = read_bands(self.found, good=self.good)
         return replace(bands, warnings=(*self.found_warnings, *bands.warnings))
+
+
+def require_real(dtype: Any, name: str, what: str = "scene", wrong: Errors = SceneError) -> None:
+    """Refuse values that are no real numbers: their imaginary part would be lost in silence.
+
+    Args:
+        dtype: Of numpy, or as rasterio names it.
+        name: Of the file, for messages.
+        what: The file is meant to be, for messages.
+        wrong: Raised.
+    """
+    called = str(dtype)
+    if "complex" in called or _is_pair(dtype):
+        raise wrong(
+            f"{what} '{name}' holds complex numbers ({called}), and only real ones can be used",
+            hint="write their amplitude, or another real number, to a file and give that",
+        )
+    if np.dtype(dtype).kind not in "biuf":
+        raise wrong(
+            f"{what} '{name}' holds values of the type {called}, which are no numbers",
+            hint="give a file of integers or floating point numbers",
+        )
+
+
+def _is_pair(dtype: Any) -> bool:
+    """Whether a type is one of two numbers, as HDF5 and netCDF keep complex ones."""
+    fields = getattr(dtype, "fields", None)
+    return fields is not None and len(fields) == 2
 
 
 @dataclass(frozen=True, eq=False)

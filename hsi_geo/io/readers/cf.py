@@ -29,6 +29,7 @@ from hsi_geo.io.readers.base import (
     missing_package,
     per_band,
     plain,
+    require_real,
 )
 from hsi_geo.io.readers.cf_grid import find_grid, find_map
 from hsi_geo.io.readers.glt import GltPixels
@@ -245,6 +246,9 @@ def _find_cube(groups: Groups, path: str) -> _Cube:
         if array.ndim == 3 and array.dtype.kind in "iuf"
     ]
     if not cubes:
+        for _, _, array in _variables(groups):
+            if array.ndim == 3:
+                require_real(array.dtype, path)
         raise SceneError(
             f"scene '{path}' holds no three-dimensional variable",
             hint="give the file with the reflectance cube",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from hsi_geo.io.readers.base import (
     SceneFile,
     per_band,
     plain,
+    require_real,
     unreadable,
 )
 from hsi_geo.io.readers.handles import opened
@@ -222,11 +224,14 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
             f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
             hint="give one of its subdatasets as gdalinfo lists them",
         )
+    for dtype in source.dtypes:
+        require_real(dtype, name)
     if source.transform.is_identity and source.gcps[0]:
         raise SceneError(
             f"scene '{name}' has {len(source.gcps[0])} ground control points and no grid",
-            hint=f"put it on one with: gdalwarp -r near '{name}' grid.tif",
+            hint=f"put it on one with: gdalwarp -r near {shlex.quote(name)} grid.tif",
         )
+    _require_grid(source, name)
     whole = {**_tags(source, 0), **sidecar_tags(path)}
     alpha, spectral = alpha_band(source), list(source.indexes)
     bands = _find_bands_or_first(source, whole, spectral)
@@ -267,6 +272,26 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         notes=() if mask is None else (mask.told,),
         warnings=(*bands.warnings, *values.warnings),
     )
+
+
+def _require_grid(source: rasterio.DatasetReader, name: str) -> None:
+    """Refuse a raw image that only a model of its sensor can place.
+
+    Raises:
+        SceneError: With the call that puts it on a grid.
+    """
+    if not source.transform.is_identity:
+        return
+    domains = source.tag_namespaces()
+    for domain, kind, option in (
+        ("RPC", "rational polynomials (RPC)", "-rpc"),
+        ("GEOLOCATION", "geolocation arrays", "-geoloc"),
+    ):
+        if domain in domains:
+            raise SceneError(
+                f"scene '{name}' has {kind} and no grid",
+                hint=f"put it on one with: gdalwarp {option} -r near {shlex.quote(name)} grid.tif",
+            )
 
 
 def _is_packed(path: str, whole: Tags) -> bool:
