@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.io.scene import bands_of, grid_of, read_window, read_window_and_gaps
+from hsi_geo.io.scene import bands_of, block_of, read_window, read_window_and_gaps
 from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
 
 #: Windows looked at of a scene too large to be read whole.
 LOOKS, LOOK_PX = 36, 64
+
+#: Windows are made lower where they would unpack more than the first, to come near the second.
+MANY_BYTES, FEW_BYTES = 12 << 30, 1 << 30
 
 #: Pixels of a window that the range of values is told from.
 SAMPLED_PX = 200
@@ -101,11 +105,11 @@ class BadBand:
 
 def survey(scene: xr.DataArray) -> Survey:
     """Look at windows spread over a scene."""
-    grid, good = grid_of(scene), bands_of(scene).good
+    good = bands_of(scene).good
     ranges = BandRanges(scene.shape[0])
     pixels = 0
     samples = []
-    for window in spread_windows(grid.height, grid.width, LOOK_PX, LOOKS):
+    for window in _looks(scene):
         image, valid, present = read_window_and_gaps(scene, window)
         pixels += valid.size
         spectra = image[:, valid]
@@ -117,6 +121,18 @@ def survey(scene: xr.DataArray) -> Survey:
     return Survey(
         ranges.empty, ranges.constant, 1 - ranges.pixels / pixels, float(low), float(high)
     )
+
+
+def _looks(scene: xr.DataArray) -> list[Window]:
+    """Windows to look at; lower ones where whole rows of a vast scene are unpacked for each."""
+    height, width = scene.shape[-2:]
+    windows = spread_windows(height, width, LOOK_PX, LOOKS)
+    rows, cols = block_of(scene)
+    row_bytes = (LOOK_PX + cols) * scene.shape[0] * scene.dtype.itemsize
+    if len(windows) * (LOOK_PX + rows) * row_bytes <= MANY_BYTES:
+        return windows
+    lower = max(1, FEW_BYTES // (len(windows) * row_bytes))
+    return [dataclasses.replace(window, height=min(lower, window.height)) for window in windows]
 
 
 def has_data(

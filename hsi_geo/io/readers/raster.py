@@ -57,6 +57,9 @@ GDALS_OWN = (
 #: How headers say that no stored value means no data, or what never is data.
 NOT_A_NUMBER = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
 
+#: No window can be read from a block larger than this, in bytes, beside all else in memory.
+LARGEST_BLOCK = 8 << 30
+
 #: Quality layers are sampled to at most this many rows and columns.
 SAMPLE_PX = 512
 
@@ -103,7 +106,11 @@ class RasterPixels:
                     values[:, rows, cols] = self._part(handle, numbers, part)
                 return values
         except RasterioError as error:
-            raise unreadable(self.name, window, plain(error)) from error
+            why = plain(error)
+            if "cannot allocate" in why or "out of memory" in why.lower():
+                with quiet_gdal(self.path), open_raster(self.path) as source:
+                    raise _too_large(source, self.name) from error
+            raise unreadable(self.name, window, why) from error
 
     def _part(self, handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
         stored = _read(handle, numbers, window)
@@ -232,13 +239,13 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
             hint=f"put it on one with: gdalwarp -r near {shlex.quote(name)} grid.tif",
         )
     _require_grid(source, name)
+    if _block_bytes(source) > LARGEST_BLOCK:
+        raise _too_large(source, name)
     whole = {**_tags(source, 0), **sidecar_tags(path)}
     alpha, spectral = alpha_band(source), list(source.indexes)
     bands = _find_bands_or_first(source, whole, spectral)
     if bands.found is not None:
-        alpha = (
-            None  # a band with a wavelength is one of the spectrum: four bytes a pixel read as RGBA
-        )
+        alpha = None  # a band of the spectrum: GDAL calls the fourth of four bytes alpha
     elif alpha is not None:
         spectral.remove(alpha)
         bands = _find_bands_or_first(source, whole, spectral)
@@ -271,6 +278,24 @@ def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile
         packed=_is_packed(path, whole),
         notes=() if mask is None else (mask.told,),
         warnings=(*bands.warnings, *values.warnings),
+    )
+
+
+def _block_bytes(source: rasterio.DatasetReader) -> int:
+    """Bytes that are unpacked to read one pixel."""
+    rows, cols = max(source.block_shapes)
+    interleaving = source.interleaving
+    together = source.count if interleaving and interleaving.value.upper() == "PIXEL" else 1
+    return int(rows * cols * together * max(np.dtype(kind).itemsize for kind in source.dtypes))
+
+
+def _too_large(source: rasterio.DatasetReader, name: str) -> SceneError:
+    rows, cols = max(source.block_shapes)
+    return SceneError(
+        f"scene '{name}' is stored in blocks of {rows} x {cols} pixels, and each of "
+        f"{_block_bytes(source) / 2**30:.1f} GiB has to be unpacked as a whole, which does not fit "
+        "into memory",
+        hint="write it again in tiles where it was made (GDAL's option TILED=YES)",
     )
 
 
