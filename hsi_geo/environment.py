@@ -8,6 +8,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from hsi_geo.io.references import REMOTE_DRIVERS
 from hsi_geo.threads import yield_when_waiting
 
 __all__ = ["Check", "checks", "drop_foreign_variables", "yield_when_waiting"]
@@ -38,13 +39,6 @@ KEPT_VARIABLES = (
     *("GDAL_HTTP_", "GDAL_HTTPS_PROXY", "GDAL_PROXY_AUTH", "GDAL_CURL_CA_BUNDLE", "GDAL_CACHEMAX"),
     *("GDAL_NUM_THREADS", "CPL_VSIL_CURL_", "CPL_CURL_", "CPL_AWS_", "CPL_AZURE_", "CPL_GS_"),
     *("CPL_GCE_", "CPL_DEBUG", "CPL_LOG", "CPL_TMPDIR", "VSI_CACHE", "HDF5_USE_FILE_LOCKING"),
-)
-
-#: GDAL's drivers for what is not in a file, or that run other programs: no local file needs them.
-REMOTE_DRIVERS = (
-    *("HTTP", "WMS", "WCS", "WMTS", "EEDA", "EEDAI", "DAAS", "PLMOSAIC", "STACIT", "STACTA"),
-    *("KMLSUPEROVERLAY", "GDALG", "WFS", "OAPIF", "OGCAPI", "CSW", "NGW", "PLSCENES"),
-    *("AmigoCloud", "Carto", "Elasticsearch", "ADBC", "GPSBabel"),
 )
 
 PACKAGES = (

@@ -12,8 +12,10 @@ from builders import Array, cube_of, nm_tags, physical, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.errors import SceneError
 from hsi_geo.io.scene import open_scene, scene_from_array, spectral_view
-from hsi_geo.io.survey import BandRanges, bad_bands, kind_of_values, survey
+from hsi_geo.io.survey import BandRanges, bad_bands, kind_of_values, scale_problem, survey
+from hsi_geo.tasks.info import describe_scene
 from hsi_geo.tasks.statistics import learn_spectral
 
 if TYPE_CHECKING:
@@ -57,6 +59,57 @@ def test_absurd_numbers_in_some_bands_are_gaps(tmp_path: Path, fill: float) -> N
     np.testing.assert_array_equal(image[3:5, 4, 7], cube[[2, 5], 4, 7])
 
 
+@pytest.mark.parametrize("bands", [3, 10])
+@pytest.mark.parametrize("fill", [1e20, -1e20, 9.96921e36, 1e12])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_far_beyond_their_own_spectrum_are_gaps(
+    fill: float, dtype: str, bands: int
+) -> None:
+    cube = noisy(dtype)[:bands]
+    cube[1, 4, 7] = cube[1, 20, :3] = fill
+    image, valid = physical(scene_from_array(cube, CENTRES[:bands]))
+    assert valid.all()
+    assert np.abs(image).max() < 10
+    kept = np.abs(cube) < 10
+    np.testing.assert_array_equal(image[kept], cube.astype("float32")[kept])
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-3, 1e9, 1e20, 1e28])
+def test_a_scene_of_large_or_small_numbers_has_no_gaps(scale: float) -> None:
+    cube = (noisy("float64") * scale).astype("float32")
+    image, valid = physical(scene_from_array(cube, CENTRES))
+    assert valid.all()
+    np.testing.assert_array_equal(image, cube)
+    assert scale_problem(scene_from_array(cube, CENTRES)) is None
+
+
+def test_half_precision_holds_data_and_gaps() -> None:
+    cube = noisy("float16")
+    cube[3, 4, 7], cube[5, 8, 9], cube[1, 2, 3] = np.inf, np.nan, 65504
+    for nodata in (None, -3.4028235e38, 1e300):
+        image, valid = physical(scene_from_array(cube, CENTRES, nodata=nodata))
+        assert valid.all()
+        assert image[1, 2, 3] == 65504
+        np.testing.assert_array_equal(image[3, 4, 7], image[2, 4, 7])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "said"),
+    [
+        ("float32", 1e-38, "too small"),
+        ("float32", 1e-42, "too small"),  # denormal
+        ("float64", 1e-300, "too small"),
+        ("float32", 3e37, "too large"),
+        ("float64", 1e300, "too large"),
+    ],
+)
+def test_numbers_that_cannot_be_counted_with_are_told(dtype: str, scale: float, said: str) -> None:
+    scene = scene_from_array((noisy("float64") * scale).astype(dtype), CENTRES)
+    assert said in describe_scene(scene)["warnings"][0]
+    with pytest.raises(SceneError, match=rf"{said} to be counted with; multiply it"):
+        learn_spectral([scene])
+
+
 def test_few_bands_may_have_the_same_value(tmp_path: Path) -> None:
     path = write_tif(
         tmp_path / "a.tif", np.full((7, 5, 7), 3, "int16"), band_tags=nm_tags(list(CENTRES[:7]))
@@ -75,7 +128,7 @@ def test_negative_reflectance_is_data(tmp_path: Path) -> None:
 # Statistics -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spike", [-9999.0, 65535.0, 1e6, -1e20])
+@pytest.mark.parametrize("spike", [-9999.0, 65535.0, 1e6, -1e8])
 def test_spikes_bend_no_statistics(spike: float) -> None:
     cube = noisy()
     cube[2, 4, 7] = cube[5, 20, 11] = spike

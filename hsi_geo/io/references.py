@@ -40,6 +40,13 @@ CLOSED = {
 #: The same where people gave the address of something afar themselves.
 OPEN = {name: CLOSED[name] for name in ("GDAL_VRT_ENABLE_PYTHON", "CPL_ALLOW_VSISTDIN")}
 
+#: GDAL's drivers for what is not in a file, or that run other programs: no local file needs them.
+REMOTE_DRIVERS = (
+    *("HTTP", "WMS", "WCS", "WMTS", "EEDA", "EEDAI", "DAAS", "PLMOSAIC", "STACIT", "STACTA"),
+    *("KMLSUPEROVERLAY", "GDALG", "WFS", "OAPIF", "OGCAPI", "CSW", "NGW", "PLSCENES"),
+    *("AmigoCloud", "Carto", "Elasticsearch", "ADBC", "GPSBabel"),
+)
+
 #: What the texts begin with that name other files, and those that describe services.
 _VIRTUAL = (b"<VRTDataset", b"<OGRVRTDataSource", b"<GDALTileIndexDataset", b"<MRF_META")
 _SERVICES = (
@@ -128,13 +135,14 @@ def require_local(path: str | os.PathLike[str], what: str, wrong: Errors) -> Non
                 f"{what} '{name}' cannot be read: '{file}' is a {kind}, not a file",
                 hint="put a file in its place, or take it away",
             )
-        for text in _named_in(file, name, what, wrong):
-            if _REMOTE.search(text):
-                raise wrong(
-                    f"{what} '{name}' refers to '{text.strip()}', which is not on this machine",
-                    hint="download that, or give its address itself",
-                )
-            waiting += _local_files(text, file.parent)
+        for named in _named_in(file, name, what, wrong):
+            for text in (named, *_broken_links(named, file.parent)):
+                if _REMOTE.search(text):
+                    raise wrong(
+                        f"{what} '{name}' refers to '{text.strip()}', which is not on this machine",
+                        hint="download that, or give its address itself",
+                    )
+                waiting += _local_files(text, file.parent)
 
 
 def _beside(path: Path) -> Iterator[Path]:
@@ -148,21 +156,29 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _local_files(text: str, folder: Path) -> Iterator[Path]:
-    """What a name may mean: GDAL takes it as it is or as lying beside the text, and follows links."""
+    """What a name may mean: GDAL takes it as it is or as lying beside the text."""
     for candidate in (Path(text), folder / text):
+        if exists(candidate) and not candidate.is_dir():
+            yield candidate
+
+
+def _broken_links(text: str, folder: Path) -> Iterator[str]:
+    """What links that lead to no file say: GDAL takes it for a name."""
+    for candidate in (text, os.path.join(folder, text)):  # noqa: PTH118  (Path would mend "//")
         try:
-            is_there = os.path.lexists(candidate)
+            if os.path.islink(candidate) and not exists(candidate):  # noqa: PTH114
+                yield os.readlink(candidate)  # noqa: PTH115
         except ValueError:
             continue
-        if is_there and candidate.is_symlink() and not candidate.exists():
-            yield from _local_files(str(candidate.readlink()), folder)
-        elif is_there and not candidate.is_dir():
-            yield candidate
 
 
 def _named_in(file: Path, name: str, what: str, wrong: Errors) -> Iterator[str]:
     """Texts of a file that GDAL takes for names of others."""
-    with file.open("rb") as opened:
+    try:
+        opened = file.open("rb")
+    except OSError:
+        return  # told where it is opened
+    with opened:
         head = opened.read(_HEAD_BYTES)
         if any(word in head for word in _SERVICES):
             raise wrong(

@@ -31,6 +31,9 @@ from hsi_geo.wavelengths import Bands, StatedBands, make_bands, read_bands, usua
 #: No sensor measures numbers like this: they are some program's nodata, undeclared.
 ABSURD = 1e30
 
+#: Numbers above the first are looked at twice: whether they are so many times most of their spectrum.
+LARGE, OUTLANDISH = 1e9, 1e6
+
 #: In as many bands no spectrum has the same value.
 MANY_BANDS = 8
 
@@ -294,7 +297,7 @@ def read_window(
 
     The rule for missing data: a pixel counts if at least one band has data there. Its missing
     bands take the value of the nearest band (in order) that has some. Declared nodata values,
-    NaN, infinities and numbers beyond `ABSURD` are missing; so is a pixel that has one and the same
+    NaN, infinities, numbers beyond `ABSURD` and those far beyond their own spectrum are missing; so is a pixel that has one and the same
     value in all of many bands, which is fill or saturation and no spectrum. Without a declared
     value (other than NaN), 0 in all of several bands is missing, too.
 
@@ -372,7 +375,7 @@ def has_values(
         (C, height, width) True where a band has data.
     """
     floating = np.issubdtype(stored.dtype, np.floating)
-    present = np.abs(stored) < ABSURD if floating else np.ones(stored.shape, bool)
+    present = _are_sane(stored) if floating else np.ones(stored.shape, bool)
     if len(stored) >= MANY_BANDS:
         # Few pixels have the same value in three bands: only those are looked at in all.
         alike = (stored[0] == stored[-1]) & (stored[0] == stored[len(stored) // 2])
@@ -385,9 +388,26 @@ def has_values(
     for band, value in enumerate(nodata):
         if not np.isnan(value):
             # A float file keeps its nodata value rounded to its own type.
-            wanted = stored.dtype.type(value) if floating else value
+            with np.errstate(over="ignore"):
+                wanted = stored.dtype.type(value) if floating else value
             present[band] &= stored[band] != wanted
     return present
+
+
+def _are_sane(stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """(C, height, width) False for NaN, infinities, and numbers that no spectrum has.
+
+    A spectrum in any unit keeps its bands within a few powers of ten: a number that is large in itself
+    and `OUTLANDISH` times most of its own spectrum is fill that nobody declared, such as 1e20.
+    """
+    size = np.abs(stored).astype(np.promote_types(stored.dtype, np.float32), copy=False)
+    sane: npt.NDArray[np.bool_] = size < ABSURD
+    if len(stored) > 2 and (large := size > LARGE).any():
+        suspect = (sane & large).any(axis=0)
+        spectra = np.where(sane[:, suspect], size[:, suspect], np.inf).astype(np.float64)
+        usual = np.quantile(spectra, 0.25, axis=0, method="lower")
+        sane[:, suspect] &= spectra <= np.maximum(OUTLANDISH * usual, LARGE)
+    return sane
 
 
 def _per_band(scene: xr.DataArray, key: str) -> npt.NDArray[np.float64] | None:

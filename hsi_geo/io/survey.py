@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.io.scene import bands_of, block_of, read_window, read_window_and_gaps
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scene import ABSURD, bands_of, block_of, name_of, read_window, read_window_and_gaps
 from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
 
@@ -18,6 +19,9 @@ LOOKS, LOOK_PX = 36, 64
 
 #: Windows are made lower where they would unpack more than the first, to come near the second.
 MANY_BYTES, FEW_BYTES = 12 << 30, 1 << 30
+
+#: Numbers of a scene that are mostly smaller cannot be counted with, and windows that tell it.
+TINY, SCALE_LOOKS = 1e-30, 9
 
 #: Pixels of a window that the range of values is told from.
 SAMPLED_PX = 200
@@ -148,6 +152,41 @@ def has_data(
         _, valid = read_window(scene, Window(int(top), int(left), LOOK_PX, LOOK_PX))
         found[here] = valid[rows[here] - top, cols[here] - left]
     return found
+
+
+def scale_problem(scene: xr.DataArray) -> str | None:
+    """What is wrong with the size of a scene's numbers, in words; None where nothing is.
+
+    Networks count in single precision, which numbers such as 1e-38 or 1e300 leave.
+    """
+    if not np.issubdtype(scene.dtype, np.floating):
+        return None
+    found = []
+    for window in spread_windows(*scene.shape[-2:], LOOK_PX, SCALE_LOOKS):
+        rows, cols = window.slices
+        size = np.abs(scene[:, rows, cols].values.astype(np.float64)).ravel()
+        found.append(size[np.isfinite(size) & (size > 0)])
+    sizes = np.concatenate(found)
+    if not sizes.size:
+        return None
+    usual = float(np.median(sizes))
+    if TINY <= usual < ABSURD:
+        return None
+    said = "small" if usual < TINY else "large"
+    return f"its numbers are about {usual:.0e}, too {said} to be counted with"
+
+
+def require_scale(scene: xr.DataArray) -> None:
+    """Refuse a scene whose numbers are too small or too large to be counted with.
+
+    Raises:
+        SceneError: With the usual number.
+    """
+    if problem := scale_problem(scene):
+        raise SceneError(
+            f"scene '{name_of(scene)}' cannot be used: {problem}",
+            hint="multiply it by a power of ten, so that its numbers lie between 1e-20 and 1e20",
+        )
 
 
 def bad_bands(scene: xr.DataArray, seen: Survey | BandRanges) -> list[BadBand]:

@@ -21,7 +21,7 @@ from hsi_geo.io.scene import (
     require_upright,
 )
 from hsi_geo.io.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
-from hsi_geo.io.survey import bad_bands, has_data, kind_of_values, survey
+from hsi_geo.io.survey import bad_bands, has_data, kind_of_values, scale_problem, survey
 
 #: A class with fewer pixels cannot be told from its neighbours with any confidence.
 FEW_PX = 5
@@ -87,9 +87,15 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
         "values": [_finite(seen.low), _finite(seen.high)],
         "values_look_like": kind_of_values(scene, seen),
-        **{kind: list(said) for kind, said in dataclasses.asdict(remarks_of(scene)).items()},
+        "notes": list(remarks_of(scene).notes),
+        "warnings": _warnings(scene),
         "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
     }
+
+
+def _warnings(scene: xr.DataArray) -> list[str]:
+    problem = scale_problem(scene)
+    return [*remarks_of(scene).warnings, *((problem,) if problem else ())]
 
 
 def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
 from hsi_geo.io.scene import read_window
 from hsi_geo.io.shots import ClassTable, ShotPixels, Shots, thin
-from hsi_geo.io.survey import has_data
+from hsi_geo.io.survey import has_data, require_scale
 from hsi_geo.models.classifier import Spectral
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.statistics import learn_spectral
@@ -121,6 +121,8 @@ def cut_plots(
         SceneError: If scenes differ in bands, or hold no data.
         ShotsError: If fewer than two classes have a usable pixel.
     """
+    for one in scenes:
+        require_scale(one)
     scene = HyperspectralScene(scenes)
     labels = ShotLabels(shots, scene, all_touched=all_touched)
     counts = _keep_usable(labels, scene, shots, np.random.default_rng(seed), reporter)

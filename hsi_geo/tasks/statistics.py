@@ -10,6 +10,7 @@ import xarray as xr
 
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scene import bands_of, grid_of, name_of, read_window_and_gaps, spectral_view
+from hsi_geo.io.survey import require_scale
 from hsi_geo.models.classifier import Spectral
 from hsi_geo.models.s2former import S2FormerConfig, place_on_axis
 from hsi_geo.models.whitening import learn_whitening
@@ -70,6 +71,8 @@ def learn_spectral(views: Sequence[xr.DataArray]) -> Spectral:
                 hint="take scenes of one sensor only",
             )
     share = max(1, WINDOWS // len(views))
+    for view in views:
+        require_scale(view)
     windows = _ordinary(_read(views, share))
     if not any(valid.any() for _, valid in windows):
         raise SceneError(
