@@ -147,6 +147,11 @@ def flaw(paths: MapPaths) -> str:
     return ""
 
 
+def is_whole(paths: MapPaths) -> bool:
+    """Whether all files of a map are as its record tells; see `flaw`."""
+    return not flaw(paths)
+
+
 def _flaw(one: Recorded, record: Mapping[str, Any]) -> str:
     try:
         size = one.path.stat().st_size
