@@ -202,7 +202,7 @@ class MapWriter:
             steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
             layers[self.paths.probabilities] = np.where(valid, steps, NO_PERCENT)
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        with _writing(self.paths.classes):
+        with writing(self.paths.classes):
             for path, layer in layers.items():
                 file = self._open[path]
                 values = layer.astype(file.dtypes[0])
@@ -211,7 +211,7 @@ class MapWriter:
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         self._written[path] = []
-        with _writing(path):
+        with writing(path):
             self._open[path] = rasterio.open(
                 _draft(path),
                 "w",
@@ -233,7 +233,7 @@ class MapWriter:
     def _finish(self) -> None:
         """Copy the drafts into COG layout, with overviews, and write the names beside them."""
         for path, file in self._open.items():
-            with _writing(path), rasterio.Env(GDAL_PAM_ENABLED="NO"):
+            with writing(path), rasterio.Env(GDAL_PAM_ENABLED="NO"):
                 file.close()
                 rasterio.shutil.copy(
                     _draft(path),
@@ -347,11 +347,20 @@ def _no_georeference_warning() -> Iterator[None]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path, what: str = "map") -> Iterator[None]:
+    """Tell in one sentence what GDAL says while it writes.
+
+    Args:
+        path: Of the file.
+        what: It is, for the message.
+
+    Raises:
+        OutputError: If GDAL fails.
+    """
     try:
         yield
     except (RasterioError, CPLE_BaseError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise OutputError(
-            f"map '{path.name}' cannot be written ({first})", hint="check the disk's free space"
+            f"{what} '{path.name}' cannot be written ({first})", hint="check the disk's free space"
         ) from error

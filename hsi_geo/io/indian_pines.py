@@ -20,8 +20,11 @@ import rasterio
 import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
+from rasterio.errors import RasterioError
 
-from hsi_geo.errors import MissingPackageError
+from hsi_geo.errors import MissingPackageError, OutputError
+from hsi_geo.io.class_map import writing
+from hsi_geo.io.points import write_geopackage
 from hsi_geo.tiling import Grid
 
 CLASS_NAMES = (
@@ -42,6 +45,9 @@ CLASS_NAMES = (
     "Buildings-Grass-Trees-Drives",
     "Stone-Steel-Towers",
 )
+
+#: What a file of ours says of itself.
+DESCRIPTION = "Indian Pines, AVIRIS 1992, doi 10.4231/R7RX991C, CC BY 3.0"
 
 PIXEL_M = 20.0
 NORTH_WEST_DEGREES = (-87.02, 40.46)  # longitude, latitude; good to a kilometre
@@ -90,8 +96,34 @@ def load_indian_pines() -> LabelledScene:
     )
 
 
+def is_indian_pines(path: Path) -> bool:
+    """Whether `write_scene` wrote a file, with our description."""
+    if not path.is_file():
+        return False
+    try:
+        with rasterio.open(path) as file:
+            return file.tags().get("DESCRIPTION") == DESCRIPTION
+    except RasterioError:
+        return False
+
+
 def write_scene(scene: LabelledScene, path: Path, tags: dict[str, Any]) -> None:
-    """Write a scene as a GeoTIFF with its wavelengths, as band tags and in GDAL's own domain."""
+    """Write a scene as a GeoTIFF with its wavelengths, as band tags and in GDAL's own domain.
+
+    Raises:
+        OutputError: If it does not hold what was written.
+    """
+    with writing(path, "scene"):
+        _write(scene, path, tags)
+        with rasterio.open(path) as file:
+            if not np.array_equal(file.read(), scene.cube):
+                raise OutputError(
+                    f"scene '{path.name}' does not hold what was written to it",
+                    hint="check the disk and its free space",
+                )
+
+
+def _write(scene: LabelledScene, path: Path, tags: dict[str, Any]) -> None:
     with rasterio.open(
         path,
         "w",
@@ -130,7 +162,7 @@ def write_points(scene: LabelledScene, flat: npt.NDArray[np.int64], path: Path) 
     ys = transform.f + transform.e * (rows + 0.5)
     names = [scene.names[i - 1] for i in scene.truth.ravel()[flat]]
     frame = gpd.GeoDataFrame({"class": names}, geometry=shapely.points(xs, ys), crs=scene.grid.crs)
-    frame.to_file(path, driver="GPKG")
+    write_geopackage(frame, path)
 
 
 def _approximate_grid(height: int, width: int) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def draw_panels(
     )
     axes[3].set_title("confidence")
     figure.colorbar(shown, ax=axes[3], label="per cent", shrink=0.7)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_map(
@@ -95,7 +96,7 @@ def draw_map(
     """Draw false colour and map side by side, with a legend; see `draw_panels`."""
     named = {"false colour": scene, "map": paint(predicted, classes)}
     figure, _ = _panels(named, 2, classes, title)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def _panels(
@@ -120,6 +121,13 @@ def _panels(
     return figure, axes
 
 
+def _save(figure: Figure, path: Path) -> None:
+    """Write a PNG by way of bytes: what cannot be written is then told as of any other file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    path.write_bytes(buffer.getvalue())
+
+
 def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) -> None:
     """Draw the losses of a run over its steps, smoothed over a fiftieth of them.
 
@@ -141,7 +149,7 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
     set_words(axis.set_title(""), title)
     axis.grid(visible=True, which="both", alpha=0.3)
     axis.legend()
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def draw_benchmark(
@@ -170,7 +178,7 @@ def draw_benchmark(
         axes[0][column].grid(visible=True, alpha=0.3)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def _draw_accuracy(

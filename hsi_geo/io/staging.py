@@ -18,7 +18,7 @@ from hsi_geo.io.readers.raster import quiet_gdal
 from hsi_geo.io.scratch import sweep
 from hsi_geo.io.side_files import RASTERS, beside_output, world_files
 
-__all__ = ["keep_apart", "make_folder", "staged", "sweep"]
+__all__ = ["keep_apart", "make_folder", "require_free", "staged", "sweep", "sync"]
 
 #: Folder among the temporary files that holds what is replaced until all is done.
 _EARLIER = "earlier"
@@ -75,7 +75,7 @@ def staged(
     leaving = _free_to_leave(stale, inputs) if overwrite else []
     keep_apart([*targets, *_read_along(targets)], inputs)
     if not overwrite:
-        _require_free(targets)
+        require_free(targets)
     stage = _make_stage(folder, name)
     try:
         _require_replaceable(targets, stage)
@@ -141,7 +141,12 @@ def _require_names(targets: Sequence[Path], folder: Path) -> None:
         taken.add(name)
 
 
-def _require_free(targets: Sequence[Path], found: str = "is already there") -> None:
+def require_free(targets: Sequence[Path], found: str = "is already there") -> None:
+    """Refuse to write over what is there.
+
+    Raises:
+        OutputExistsError: If there is a file of one of the names, or one that would be read with it.
+    """
     for target in targets:
         if os.path.lexists(target):
             raise OutputExistsError(
@@ -261,7 +266,7 @@ class _Change:
         if not self.written:
             return
         for source in self.written:
-            _sync(source)
+            sync(source)
         with _one_at_a_time(self.stage.parent):
             try:
                 self._clear_the_way()
@@ -277,7 +282,7 @@ class _Change:
         targets = list(self.written.values())
         along = [*_read_along(targets), *_misplacing(self.written, self.overwrite)]
         if not self.overwrite:
-            _require_free(targets, _APPEARED)
+            require_free(targets, _APPEARED)
             return
         (self.stage / _EARLIER).mkdir()
         for path in dict.fromkeys([*targets, *self.leaving, *along]):
@@ -416,7 +421,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file is on the disk: some errors are only told then."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

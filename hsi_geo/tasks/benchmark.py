@@ -20,7 +20,7 @@ from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.picture import draw_benchmark
 from hsi_geo.io.scratch import scratch_folder
-from hsi_geo.io.staging import make_folder, staged
+from hsi_geo.io.staging import make_folder, require_free, staged
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
 from hsi_geo.tasks.baselines import BASELINES, GROUPS, Pixels
@@ -128,6 +128,10 @@ def benchmark(
     make_folder(folder)
     path = folder / "results.json"
     entries = [] if overwrite else _read(path)
+    page, plot = folder / "table.md", folder / "plot.png"
+    is_ours = overwrite or path.exists()  # a table and a plot without results are somebody's own
+    if not is_ours:
+        require_free([page, plot])
     done = {_key(entry) for entry in entries}
     total = len(loaded) * len(shots) * seeds * len(splits) * len(names)
     count = 0
@@ -144,8 +148,7 @@ def benchmark(
     _write(path, entries)
     chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
     table = summary(chosen)
-    page, plot = folder / "table.md", folder / "plot.png"
-    with staged([page, plot], overwrite=True) as where:
+    with staged([page, plot], overwrite=is_ours) as where:
         where[page].write_text(markdown(chosen), encoding="utf-8")
         draw_benchmark(where[plot], chosen, best_methods(chosen))
     return BenchmarkResult(chosen, table, path, page, plot)

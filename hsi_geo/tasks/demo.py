@@ -11,9 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from hsi_geo.io.indian_pines import LabelledScene, load_indian_pines, write_points, write_scene
+from hsi_geo.io.indian_pines import (
+    DESCRIPTION,
+    LabelledScene,
+    is_indian_pines,
+    load_indian_pines,
+    write_points,
+    write_scene,
+)
 from hsi_geo.io.picture import draw_panels, false_colour
-from hsi_geo.io.staging import make_folder, staged
+from hsi_geo.io.staging import make_folder, require_free, staged
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.baselines import BASELINES, Pixels
 from hsi_geo.tasks.classify import classify
@@ -78,7 +85,7 @@ def demo(
     result = classify(
         scene_path,
         shots_path,
-        out=target / "indian_pines_classes.tif",
+        out=_later(target)[0],
         confidence=True,
         overwrite=True,
         seed=seed,
@@ -100,6 +107,11 @@ def demo(
     return DemoResult(result, picture, scores, len(test), seconds)
 
 
+def _later(folder: Path) -> tuple[Path, Path]:
+    """The map, and the picture of it."""
+    return folder / "indian_pines_classes.tif", folder / "indian_pines.png"
+
+
 def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArray[np.int64]]:
     """Write Indian Pines as a GeoTIFF, and five points a class as a GeoPackage.
 
@@ -112,17 +124,20 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
 
     Raises:
         OutputError: If the folder cannot be written to.
+        OutputExistsError: If it holds somebody else's files of these names.
     """
     scene = load_indian_pines()
     shots = draw_shots(scene.truth, SHOTS_PER_CLASS, seed)
     make_folder(folder)
     finals = [folder / "indian_pines.tif", folder / "indian_pines_shots.gpkg"]
+    if not is_indian_pines(finals[0]):  # what else is there is somebody's own
+        require_free([*finals, *_later(folder)])
     with staged(finals, overwrite=True) as where:
         write_scene(
             scene,
             where[finals[0]],
             {
-                "DESCRIPTION": "Indian Pines, AVIRIS 1992, doi 10.4231/R7RX991C, CC BY 3.0",
+                "DESCRIPTION": DESCRIPTION,
                 "GEOREFERENCE": "approximate: the north-west corner is good to a kilometre",
             },
         )
@@ -154,7 +169,7 @@ def _draw(
     to_map = np.zeros(len(scene.names) + 1, np.int64)
     for c in result.classes:
         to_map[scene.names.index(c.name) + 1] = c.id
-    picture = folder / "indian_pines.png"
+    picture = _later(folder)[-1]
     valid = np.ones(scene.truth.shape, bool)
     with staged([picture], overwrite=True) as where:
         draw_panels(

@@ -14,13 +14,14 @@ import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.picture import draw_losses
-from hsi_geo.io.scene import SomeScenes, name_of, open_scenes, tell_about
-from hsi_geo.io.staging import staged
+from hsi_geo.io.scene import SomeScenes, files_of, name_of, open_scenes, tell_about
+from hsi_geo.io.staging import keep_apart, staged
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.pretraining_batches import Batches, PretrainRecipe, Source
 from hsi_geo.tasks.pretraining_run import (
     CHECKPOINT,
     LOG,
+    OWN,
     Checkpoint,
     Cluster,
     LossLog,
@@ -30,6 +31,7 @@ from hsi_geo.tasks.pretraining_run import (
     make_trainer,
     read_checkpoint,
     read_log,
+    remove_run,
     run_trainer,
 )
 from hsi_geo.tasks.runtime import scene_hash, versions
@@ -119,7 +121,9 @@ def pretrain(
     for scene in opened:
         require_on_axis(recipe.network, scene)
     start = None if init is None else load_weights(init)
-    with staged([log, plot, weights], overwrite=overwrite) as where:
+    inputs = [*(name for scene in opened for name in files_of(scene)), init]
+    keep_apart((run / file for file in OWN), inputs)
+    with staged([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
         checkpoint = _prepare_run(run, resume, overwrite)
         torch.manual_seed(seed)
         sources = [Source.of(scene, recipe) for scene in opened]
@@ -143,9 +147,7 @@ def pretrain(
             where[log].write_bytes((run / LOG).read_bytes())
             draw_losses(where[plot], rows, title=weights.stem)
     if main:
-        for file in run.iterdir():
-            file.unlink()
-        run.rmdir()
+        remove_run(run)
     tail = rows["loss"][-max(1, len(rows["loss"]) // 10) :]
     return PretrainResult(weights, log, plot, float(np.mean(tail)), main)
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from hsi_geo.errors import HsiGeoError, ModelFileError
+from hsi_geo.io.staging import sync
 from hsi_geo.models.pretraining import Losses, MaskedReconstruction
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.pretraining_batches import Batches, PretrainRecipe, Source
@@ -27,6 +28,12 @@ from hsi_geo.tasks.runtime import versions
 
 #: Of a run's folder, which stands beside the weights until they are whole.
 CHECKPOINT, LOG = "last.ckpt", "log.csv"
+
+#: A checkpoint until it is whole.
+DRAFT = CHECKPOINT + ".draft"
+
+#: All that a run has in its folder.
+OWN = (CHECKPOINT, DRAFT, LOG)
 
 Precision = Literal["auto", "32", "bf16"]
 
@@ -166,10 +173,11 @@ class Checkpoint(_EachStep):
         """Every so many steps, write beside it, then rename."""
         if module.step % module.recipe.checkpoint_every:
             return
-        draft = self.run / (CHECKPOINT + ".draft")
+        draft = self.run / DRAFT
         try:
             trainer.save_checkpoint(draft)
             if trainer.is_global_zero:
+                sync(draft)
                 os.replace(draft, self.run / CHECKPOINT)
         except OSError as error:
             raise HsiGeoError(
@@ -257,6 +265,14 @@ def run_trainer(trainer: pl.Trainer, module: PretrainModule, batches: Batches) -
             trainer.fit(module, batches)
     except SystemExit as stop:  # Lightning's own answer to Ctrl-C
         raise KeyboardInterrupt from stop
+
+
+def remove_run(run: Path) -> None:
+    """Remove what a run left in its folder, and the folder if nothing else is in it."""
+    for name in OWN:
+        (run / name).unlink(missing_ok=True)
+    if not any(run.iterdir()):
+        run.rmdir()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
