@@ -6,6 +6,7 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import rasterio
@@ -16,6 +17,7 @@ from hsi_geo.io.map_record import recorded_files
 from hsi_geo.io.places import exists
 from hsi_geo.io.readers.opening import product_part
 from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.io.references import as_utf8
 from hsi_geo.io.side_files import beside_input
 
 #: A path or GDAL's name of a part of a file; None where an option was not given.
@@ -31,7 +33,7 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _HEAD = 4096
 
 #: What begins texts that GDAL reads other files for.
-_LISTS = re.compile(rb"<(VRTDataset|OGRVRTDataSource|GDALTileIndexDataset|GDAL_WMS)\b")
+_LISTS = re.compile(rb"<(VRTDataset|MRF_META|OGRVRTDataSource|GDALTileIndexDataset|GDAL_WMS)\b")
 
 
 def keep_apart(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
@@ -154,7 +156,8 @@ def _led_to(path: Path) -> Iterator[Path]:
             head = file.read(_HEAD)
     except OSError:
         return  # told by whoever reads it
-    if _LISTS.search(head):
+    is_side_file = path.name.lower().endswith((".aux.xml", ".aux")) and b"<" in head
+    if is_side_file or _LISTS.search(head):
         yield from _named_in_xml(path)
     elif not head.startswith(_TIFF):
         try:
@@ -168,7 +171,8 @@ def _led_to(path: Path) -> Iterator[Path]:
 def _named_in_xml(path: Path) -> Iterator[Path]:
     """Every text of a VRT that names a file: sources, overviews, masks, what they are warped from."""
     try:
-        for _, element in ET.iterparse(path, events=("end",)):
+        content = BytesIO(as_utf8(path.read_bytes()))
+        for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
             if 0 < len(text) < _HEAD:
                 yield from _paths_in(text, path.parent)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,8 +114,8 @@ def _recorded(class_map: Path, record: Mapping[str, Any]) -> list[Recorded]:
 def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     """Files beside a map that are not those its record tells of, the map itself among them.
 
-    Statistics that other programs add to the names do not count, and neither does a file that is
-    missing, unless it is the map.
+    Names, which other programs add statistics to, and styles do not count, and neither does a file
+    that is missing, unless it is the map.
 
     Returns:
         Empty where all fits, or there is no record that tells.
@@ -123,7 +123,7 @@ def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     return [
         one.path
         for one in recorded(class_map)
-        if one.name != _WRITTEN_BY_OTHERS
+        if one.name not in (_WRITTEN_BY_OTHERS, _CHANGED_BY_PEOPLE)
         and (one.path.exists() or one.name == "map")
         and not one.is_there
     ]
@@ -145,6 +145,30 @@ def flaw(paths: MapPaths) -> str:
         if not told[name].is_there and (found := _flaw(told[name], record)):
             return found
     return ""
+
+
+def mixed_files(class_map: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
+    """Sentences on files of a map that do not belong together.
+
+    Args:
+        class_map: The map.
+        names: Of its classes, as read from it and the file beside it.
+    """
+    record = Path(class_map).with_suffix(".json")
+    found = [
+        f"'{path.name}' is not the file that '{record.name}' tells of: it was cut short, changed, or "
+        "belongs to another map"
+        for path in mismatched_files(class_map)
+    ]
+    content = _read(record)
+    if FILES in content:
+        told = [one.get("name") for one in content.get("classes", ()) if isinstance(one, dict)]
+        if list(names) != told:
+            found.append(
+                f"the class names of '{Path(class_map).name}' are not those that '{record.name}' "
+                "tells of: they belong to another map"
+            )
+    return found
 
 
 def is_whole(paths: MapPaths) -> bool:

@@ -207,7 +207,7 @@ def _named_in(file: Path, name: str, what: str, wrong: Errors) -> Iterator[str]:
 
 
 def _names_of(content: bytes, name: str, what: str, wrong: Errors) -> Iterator[str]:
-    for _, element in ET.iterparse(BytesIO(_as_utf8(content)), events=("end",)):
+    for _, element in ET.iterparse(BytesIO(as_utf8(content)), events=("end",)):
         tag = element.tag.rpartition("}")[2].lower()
         if tag == "pixelfunctionlanguage" and (element.text or "").strip().lower() == "python":
             raise wrong(
@@ -223,7 +223,7 @@ def _names_of(content: bytes, name: str, what: str, wrong: Errors) -> Iterator[s
             yield from (text for text in (element.text,) if text and _REMOTE.search(text))
 
 
-def _as_utf8(content: bytes) -> bytes:
+def as_utf8(content: bytes) -> bytes:
     """GDAL writes names as their bytes are, whatever their encoding; XML without one is UTF-8."""
     content = content[content.find(b"<") :]
     try:

@@ -17,7 +17,7 @@ from sklearn.metrics import (
 from hsi_geo.errors import OptionError
 from hsi_geo.io.class_names import told_apart
 from hsi_geo.io.map_reader import ReadMap, read_map
-from hsi_geo.io.map_record import read_record
+from hsi_geo.io.map_record import mixed_files, read_record
 from hsi_geo.io.report import require_html
 from hsi_geo.io.shot_files import REFERENCE
 from hsi_geo.io.shots import Shots, read_shots
@@ -113,6 +113,7 @@ def _compare(
 ) -> Assessment:
     _tell_of_zero("map", opened, reporter)
     sample = read_sample(opened, labelled, all_touched)
+    _warn_of_mixed_files(opened, reporter)
     _warn_of_own_shots(opened, labelled, reporter)
     for warning in told_apart(sample.names):
         reporter.warning(warning)
@@ -165,6 +166,12 @@ def _of_whole_map(
 def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
     if opened.said.has_zero:
         reporter.log(f"0 is a class of the {what} '{opened.path}': {opened.said.why_zero}")
+
+
+def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
+    """Tell if files of two maps lie under one name."""
+    for text in mixed_files(opened.path, list(opened.names.values())):
+        reporter.warning(text)
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
