@@ -58,6 +58,7 @@ STATES = ("mapped", "unchanged", "failed")
     is_flag=True,
     help="Show Dask's pages about workers on this machine; any user of it can read them.",
 )
+@options.rescale
 @options.beside_map
 @options.wavelengths
 @options.device
@@ -82,7 +83,12 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **how
     reporting.tell_result(
         progress,
         result.outputs,
-        tiles={**{state: result.count(state) for state in STATES}, "warned": result.warned},
+        tiles={
+            **{state: result.count(state) for state in STATES},
+            "warned": result.warned,
+            "refused_for_scale": result.refused_for_scale,
+            "drifting": result.drifting,
+        },
     )
     failed = result.count("failed")
     if failed:
@@ -105,7 +111,11 @@ def print_batch(result: BatchResult) -> None:
     click.echo(table(rows))
     click.echo()
     counted = [(state, str(result.count(state))) for state in STATES]
+    if result.refused_for_scale:
+        counted.append(("  for their scale", str(result.refused_for_scale)))
     if result.warned:
         counted.append(("with warnings", str(result.warned)))
+    if result.drifting:
+        counted.append(("  unlike the model's scene", str(result.drifting)))
     seconds = sum(outcome.seconds for outcome in result.outcomes.values())
     click.echo(table([("tiles", ""), *counted, ("worker seconds", f"{seconds:.1f}")]))

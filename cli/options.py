@@ -150,6 +150,14 @@ def styled(labels: str, how: dict[str, Any], **reading: Any) -> Any:
     return style_classes(read, classes)
 
 
+rescale = click.option(
+    "--rescale",
+    metavar="FACTOR|auto",
+    help="Multiply the scene's values by this where it is on another scale than the model; auto finds "
+    "the power of ten, and says so.",
+)
+
+
 def map_options() -> Decorator:
     """What is mapped, and what is written beside it."""
     return _all((aoi, *_BESIDE_MAP))

@@ -23,6 +23,7 @@ from .printing import print_maps
     help="Learn the statistics anew from this scene: a whole one of another date or sensor, never "
     "a tile.",
 )
+@options.rescale
 @options.map_options()
 @options.common()
 def command(

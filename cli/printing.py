@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -67,10 +67,50 @@ def print_maps(results: Sequence[MapResult], progress: str) -> None:
             )
         )
         click.echo()
-        say(f"accuracy  {result.accuracy}")
+        for line in pairs(_trust(result)).splitlines():
+            say(line)
         reporting.tell_result(
             progress,
             result.paths.as_dict(),
             classes=result.record["classes"],
             accuracy=result.accuracy.as_dict(),
+            **_told_apart(result),
         )
+
+
+def _trust(result: MapResult) -> list[tuple[str, str]]:
+    """How far to trust a map: an estimate, and whose it is."""
+    adapted = result.adapted_accuracy
+    if adapted is None:
+        scenes = len(result.record["adaptation"]["hashes"].get("scenes", ()))
+        together = f" (of the {scenes} scenes together)" if scenes > 1 else ""
+        return [("accuracy", f"{result.accuracy}{together}")]
+    told = [
+        ("accuracy", str(result.accuracy)),
+        ("elsewhere", f"{adapted}, of the scene the model was adapted to"),
+    ]
+    unlike = _unlike(result)
+    if unlike is not None:
+        told.append(("unlike", f"{100 * unlike:.0f} % of the pixels are unlike every shot"))
+    if result.record["drifts"]:
+        told.append(
+            ("caution", "this scene looks unlike that one: its estimate does not hold here")
+        )
+    return told
+
+
+def _unlike(result: MapResult) -> float | None:
+    likeness = result.record["likeness"]
+    return None if likeness is None else likeness["unlike"]
+
+
+def _told_apart(result: MapResult) -> dict[str, Any]:
+    """The same for programs; nothing more of a scene that the model was adapted to."""
+    adapted = result.adapted_accuracy
+    if adapted is None:
+        return {}
+    return {
+        "adapted_accuracy": adapted.as_dict(),
+        "unlike": _unlike(result),
+        "drifts": result.record["drifts"],
+    }

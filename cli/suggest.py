@@ -22,6 +22,7 @@ from .printing import pairs, table
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The points (.gpkg)."
 )
+@options.rescale
 @options.aoi
 @options.max_memory
 @options.seed

@@ -49,6 +49,12 @@ class WavelengthError(SceneError):
     code = "wavelength"
 
 
+class ScaleError(SceneError):
+    """The scene's values lie on another scale than those that a model was adapted to."""
+
+    code = "scale"
+
+
 class ShotsNotFoundError(HsiGeoError, FileNotFoundError):
     """There are no shots at that path."""
 

@@ -1,11 +1,14 @@
 """Models and weights on disk: named arrays and one JSON text, in safetensors.
 
-Nothing is ever unpickled. What the arrays mean is the business of whoever saves them.
+Nothing is ever unpickled, and nothing is believed: sizes are bounded before anything is read, a checksum
+tells damage, and whoever saves arrays checks what they mean (`tasks.model_checks`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,20 @@ FORMAT_VERSION = 1
 #: equal bytes.
 _KEY = "hsi_geo"
 
+#: Bytes of a file, and characters of its description: a model of 426 bands takes 4 MB and 40 kB.
+MOST_BYTES, MOST_TEXT = 4 << 30, 32 << 20
+
+#: How deep lists and tables of the description may lie in each other.
+MOST_DEPTH = 32
+
+KINDS = ("model", "weights")
+
+#: What to do about a file that is none of these.
+GIVE_OURS = "give a file made by hsi-geo adapt or hsi-geo pretrain"
+
+#: Types of arrays that numpy has, as safetensors names them.
+_TYPES = {"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64"}
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -36,8 +53,14 @@ def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> byt
         arrays: By name.
         info: Anything JSON can hold.
     """
-    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "info": info}, sort_keys=True)
     contiguous = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
+    header = {
+        "format": FORMAT_VERSION,
+        "kind": kind,
+        "info": info,
+        "sha256": _checksum(contiguous, info),
+    }
+    text = json.dumps(header, sort_keys=True)
     return bytes(serialise(contiguous, metadata={_KEY: text}))
 
 
@@ -60,35 +83,70 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
         The arrays by name, and the description.
 
     Raises:
-        ModelFileError: If there is no such file, it is no safetensors file, not ours, of
-            another kind or of a later version.
+        ModelFileError: If there is no such file, it is no safetensors file, not ours, too large, damaged,
+            of another kind or of a later version.
     """
-    require_file(path, "model", ModelFileError)
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise ModelFileError(
             f"model '{path}' does not exist", hint="make one with hsi-geo adapt, or check the path"
         )
+    require_file(path, "model", ModelFileError)
+    if path.stat().st_size > MOST_BYTES:
+        raise ModelFileError(
+            f"'{path}' has {path.stat().st_size >> 20} MiB, and no model has more than "
+            f"{MOST_BYTES >> 20}",
+            hint=GIVE_OURS,
+        )
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = _header(path, file.metadata() or {}, kind)
+            names = list(file.keys())
+            if any(file.get_slice(name).get_dtype() not in _TYPES for name in names):
+                raise ModelFileError(f"'{path}' holds numbers of an unknown type", hint=GIVE_OURS)
+            arrays = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"'{path}' is not a safetensors file, or is damaged",
-            hint="give a file made by hsi-geo adapt or hsi-geo pretrain; no pickle is ever read",
+            hint=f"{GIVE_OURS}; no pickle is ever read",
         ) from error
+    info = header["info"]
+    # Files of earlier versions have none.
+    if "sha256" in header and header["sha256"] != _checksum(arrays, info):
+        raise ModelFileError(
+            f"'{path}' is damaged: its numbers are not those that were written",
+            hint="copy the file again, or make it again",
+        )
+    return arrays, info
+
+
+def _checksum(arrays: Mapping[str, npt.NDArray[Any]], info: object) -> str:
+    """SHA-256 of names, types, shapes and values, and of the description."""
+    plain = json.loads(json.dumps(info))  # keys that are numbers become texts, and sort as such
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """The one JSON text, if it is ours, of the kind that is wanted and of a version that is known."""
     if _KEY not in metadata:
         raise ModelFileError(
-            f"'{path}' is a safetensors file, but not one of hsi-geo",
-            hint="give a file made by hsi-geo adapt or hsi-geo pretrain",
+            f"'{path}' is a safetensors file, but not one of hsi-geo", hint=GIVE_OURS
         )
+    text = metadata[_KEY]
     try:
-        header = json.loads(metadata[_KEY])
-        version, found, info = int(header["format"]), header["kind"], header["info"]
-    except (ValueError, TypeError, LookupError) as error:
+        header = json.loads(text, parse_constant=_refuse) if len(text) <= MOST_TEXT else None
+        if not (isinstance(header, dict) and _is_sound(header, MOST_DEPTH)):
+            raise ValueError
+        version, found = header["format"], header["kind"]
+        if not isinstance(version, int) or isinstance(version, bool) or "info" not in header:
+            raise TypeError
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise ModelFileError(
-            f"'{path}' has a header that hsi-geo cannot read, or is damaged",
-            hint="give a file made by hsi-geo adapt or hsi-geo pretrain",
+            f"'{path}' has a header that hsi-geo cannot read, or is damaged", hint=GIVE_OURS
         ) from error
     if version > FORMAT_VERSION:
         raise ModelFileError(
@@ -96,8 +154,21 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
             hint="upgrade hsi-geo",
         )
     if found != kind:
+        told = found if found in KINDS else "something else"
         raise ModelFileError(
-            f"'{path}' holds {found}, and {kind} is wanted here",
+            f"'{path}' holds {told}, and {kind} is wanted here",
             hint="hsi-geo adapt makes a model from weights and shots",
         )
-    return arrays, info
+    return header
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _is_sound(value: object, depth: int) -> bool:
+    """Whether numbers are finite (1e999 is read as infinite) and nothing lies too deep."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_sound(one, depth - 1) for one in inner)
+    return not isinstance(value, float) or math.isfinite(value)

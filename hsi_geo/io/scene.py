@@ -271,6 +271,20 @@ def spectral_view(scene: xr.DataArray) -> xr.DataArray:
     return scene.isel(band=bands_of(scene).in_order())
 
 
+def rescaled(scene: xr.DataArray, factor: float) -> xr.DataArray:
+    """The scene with its physical values multiplied; still lazy.
+
+    What is missing stays so: stored values are as they were, only the scale that is declared of them
+    is another.
+    """
+    if factor == 1.0:
+        return scene
+    scale, offset = scene.attrs.get("scale_factor", 1.0), scene.attrs.get("add_offset", 0.0)
+    return scene.assign_attrs(
+        scale_factor=np.multiply(scale, factor), add_offset=np.multiply(offset, factor)
+    )
+
+
 def require_upright(scene: xr.DataArray) -> None:
     """Refuse a rotated grid: windows are cut along rows and columns.
 

@@ -84,6 +84,46 @@ class Classifier(nn.Module):
         return logits.softmax(dim=1)[:, :-1]
 
 
+@dataclass(frozen=True, eq=False)
+class PlacedStatistics:
+    """A classifier's statistics on a scene's bands x: ``matrix @ (x - centre)`` whitens them.
+
+    Attributes:
+        matrix: (T, C) to the classifier's own bands, noise-whitened.
+        centre: (C,) mean of each band where the classifier learnt.
+        deviation: (C,) standard deviation there; 0 for bands that it knows nothing of.
+        whitened: (T,) standard deviation there of what comes out.
+    """
+
+    matrix: FloatArray
+    centre: FloatArray
+    deviation: FloatArray
+    whitened: FloatArray
+
+
+def place_statistics(spectral: Spectral, centres_nm: FloatArray) -> PlacedStatistics:
+    """A classifier's statistics, brought to a scene's bands.
+
+    Args:
+        spectral: The classifier's own bands and statistics.
+        centres_nm: (C,) the scene's bands, increasing.
+    """
+    own = spectral.whitening
+    spread = np.einsum("ij,jk,ik->i", own.matrix, own.covariance, own.matrix, optimize=True)
+    whitened = np.sqrt(np.maximum(spread, 0.0))
+    if np.array_equal(centres_nm, spectral.centres_nm):
+        deviation = np.sqrt(np.maximum(np.diagonal(own.covariance), 0.0))
+        return PlacedStatistics(own.matrix, own.centre, deviation, whitened)
+    seen = _as_seen_by(centres_nm, spectral)
+    variance = np.einsum("ij,jk,ik->i", seen, own.covariance, seen, optimize=True)
+    return PlacedStatistics(
+        own.matrix @ _estimate(seen, own.covariance),
+        seen @ own.centre,
+        np.sqrt(np.maximum(variance, 0.0)),
+        whitened,
+    )
+
+
 def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:
     """From a scene's physical values to the network's wavelength axis, in one affine map.
 
@@ -98,13 +138,9 @@ def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray)
         The map for (B, C, H, W) images of the scene.
     """
     axis = place_on_axis(config, spectral.centres_nm, spectral.fwhm_nm)
-    whitening = spectral.whitening
-    if np.array_equal(centres_nm, spectral.centres_nm):
-        return axis.after(_tensor(whitening.matrix), _tensor(whitening.centre))
-    seen = _as_seen_by(centres_nm, spectral)
-    estimate = _estimate(seen, whitening.covariance)
     # What is subtracted first lies near the scene's own values, so that no digits are lost.
-    return axis.after(_tensor(whitening.matrix @ estimate), _tensor(seen @ whitening.centre))
+    placed = place_statistics(spectral, centres_nm)
+    return axis.after(_tensor(placed.matrix), _tensor(placed.centre))
 
 
 def _as_seen_by(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,29 @@ from torch.nn import functional as F
 from hsi_geo.errors import WavelengthError
 from hsi_geo.wavelengths import spacing
 
+Crossing = Literal["both", "to_pixels", "to_spectrum", "none"]
+
 #: The place in a window is a weak hint beside a pixel's spectrum: windows lie anywhere.
 PLACE_CODE_SIZE = 0.1
+
+
+#: Least and most of each number of a network's shape: far beyond what is useful, and short of what occupies a
+#: machine. Files are not believed (`tasks.model_checks`).
+BOUNDS: dict[str, tuple[float, float]] = {
+    "window_px": (1, 256),
+    "width": (4, 2048),
+    "depth": (1, 64),
+    "heads": (1, 256),
+    "mlp_ratio": (1, 16),
+    "first_nm": (0.0, 1e5),
+    "slot_nm": (0.1, 1e4),
+    "groups": (1, 1024),
+    "slots_per_group": (1, 1024),
+    "group_width": (1, 1024),
+}
+
+#: Where an axis of wavelengths ends at the latest, and how many slots it has at most.
+LAST_NM, MOST_SLOTS = 1e5, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,30 @@ class S2FormerConfig:
     groups: int = 22
     slots_per_group: int = 10
     group_width: int = 8
-    cross_attention: Literal["both", "to_pixels", "to_spectrum", "none"] = "both"
+    cross_attention: Crossing = "both"
+
+    def __post_init__(self) -> None:
+        """Check the numbers, alone and against each other.
+
+        Raises:
+            ValueError: If one is of another type or out of its bounds, or heads do not divide the width.
+        """
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            whole = isinstance(least, int)
+            kind = int if whole else int | float
+            if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
+                raise ValueError(f"{name} {value!r} is not in {least:g}..{most:g}")
+        if self.cross_attention not in get_args(Crossing):
+            raise ValueError(f"cross_attention {self.cross_attention!r} is none of the ways")
+        if self.width % self.heads or self.width % 4:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads and of 4")
+        slots = self.groups * self.slots_per_group
+        if slots > MOST_SLOTS or self.first_nm + self.slot_nm * slots > LAST_NM:
+            raise ValueError(
+                f"{slots} slots of {self.slot_nm:g} nm from {self.first_nm:g} nm on are no axis of "
+                "wavelengths"
+            )
 
     @property
     def last_nm(self) -> float:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.scene import SomeScenes, files_of, open_scenes, tell_about
+from hsi_geo.io.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
 from hsi_geo.io.shots import Shots, read_shots
 from hsi_geo.io.staging import staged
 from hsi_geo.io.unpacking import unpacked
@@ -30,6 +30,7 @@ from hsi_geo.tasks.place_order import by_place
 from hsi_geo.tasks.plots import Plots, cut_plots
 from hsi_geo.tasks.refit import METHOD, hold_out
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.scale import require_one_scale, shot_spectra_of
 from hsi_geo.tasks.statistics import require_on_axis
 from hsi_geo.tasks.teacher import Teacher, learn_teacher
 from hsi_geo.tasks.weights import SHIPPED, load_weights
@@ -135,6 +136,7 @@ def adapt(
         seeded(seed),
         unpacked(opened, reporter.log) as readable,
     ):
+        require_one_scale([spectral_view(scene) for scene in readable])
         plots = cut_plots(
             readable,
             labelled,
@@ -186,6 +188,7 @@ def adapt(
             tiling,
             record,
             tuple(order.classes.tolist()),
+            shot_spectra_of(plots.spectral, plots.spectra, plots.labels),
         )
         for final in finals:
             save_model(model, where[final])

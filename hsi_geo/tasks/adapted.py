@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io import model_file
-from hsi_geo.io.shots import ClassTable, LandClass
+from hsi_geo.io.model_file import Arrays
+from hsi_geo.io.shots import ClassTable
 from hsi_geo.models.classifier import Classifier, FloatArray, Spectral
-from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
-from hsi_geo.tasks.runtime import fitting
+from hsi_geo.tasks.model_checks import (
+    MOST_SHOTS,
+    array,
+    classes_of,
+    config_of,
+    fitting,
+    is_whole,
+    record_of,
+    require,
+    spectral_of,
+    state_of,
+    tiling_of,
+)
+from hsi_geo.tasks.scale import ShotSpectra
 from hsi_geo.tiling import Tiling
 
 #: Parts of the whitening, as MODEL names them.
@@ -39,6 +52,7 @@ class AdaptedModel:
         record: How it was made: parameters, seed, versions, hashes, shots, accuracy estimate.
         order: (K,) index in the class table of each class in the order in which scenes are mapped,
             which does not depend on the classes' names; None: the table's own.
+        shot_spectra: What other scenes' pixels are held against; None in files of older versions.
     """
 
     classifier: Classifier
@@ -47,6 +61,7 @@ class AdaptedModel:
     tiling: Tiling
     record: Mapping[str, Any]
     order: tuple[int, ...] | None = None
+    shot_spectra: ShotSpectra | None = None
 
 
 def model_bytes(model: AdaptedModel) -> bytes:
@@ -58,13 +73,16 @@ def model_bytes(model: AdaptedModel) -> bytes:
     }
     whitening = model.spectral.whitening
     arrays |= {f"whitening.{part}": getattr(whitening, part) for part in WHITENING}
-    info = {
+    info: dict[str, Any] = {
         "network": dataclasses.asdict(model.classifier.backbone.config),
         "classes": [dataclasses.asdict(c) for c in model.classes],
         "tiling": dataclasses.asdict(model.tiling),
         "record": dict(model.record),
         "order": model.order,
     }
+    if model.shot_spectra is not None:
+        arrays["shots.spectra"] = model.shot_spectra.spectra
+        info["reach"] = model.shot_spectra.reach
     return model_file.dump("model", arrays, info)
 
 
@@ -77,30 +95,49 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
     """Read MODEL.
 
     Raises:
-        ModelFileError: If the file is none, or does not fit this package's network.
+        ModelFileError: If the file is none, or holds what no model of this package does.
     """
     arrays, info = model_file.load(Path(path), "model")
     with fitting(f"model '{path}'", "make it again with hsi-geo adapt"):
-        classes = tuple(LandClass(**entry) for entry in info["classes"])
-        classifier = Classifier(S2FormerConfig(**info["network"]), len(classes))
-        prefix = "network."
-        weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-        classifier.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-        whitening = Whitening(*(arrays[f"whitening.{part}"] for part in WHITENING))
-        spectral = Spectral(arrays["centres_nm"], arrays["fwhm_nm"], whitening)
-        tiling = Tiling(**info["tiling"])
-        record = info["record"]
+        classes = classes_of(info["classes"])
+        config = config_of(info["network"])
+        state = state_of(lambda: Classifier(config, len(classes)), arrays, "network.")
+        spectral = spectral_of(arrays, config)
+        tiling = tiling_of(info["tiling"], config)
+        record = record_of(info["record"], classes)
         order = _order(info.get("order"), len(classes))
-    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record, order)
+        known = shot_spectra_in(arrays, info, spectral)
+        classifier = Classifier(config, len(classes))
+        classifier.load_state_dict(state)
+    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record, order, known)
 
 
-def _order(listed: Any, classes: int) -> tuple[int, ...] | None:
+def _order(listed: object, classes: int) -> tuple[int, ...] | None:
     """Models of earlier versions list none."""
     if listed is None:
         return None
-    if sorted(listed) != list(range(classes)):
-        raise TypeError(f"{listed} does not order {classes} classes")
-    return tuple(map(int, listed))
+    require(
+        isinstance(listed, list)
+        and all(map(is_whole, listed))
+        and sorted(listed) == list(range(classes)),
+        f"it does not order its {classes} classes",
+    )
+    assert isinstance(listed, list)
+    return tuple(listed)
+
+
+def shot_spectra_in(
+    arrays: Arrays, info: Mapping[str, Any], spectral: Spectral
+) -> ShotSpectra | None:
+    """What pixels are held against, None in files of older versions."""
+    if "shots.spectra" not in arrays:
+        return None
+    spectra = array(arrays, "shots.spectra", np.float32, (None, len(spectral.centres_nm)))
+    require(0 < len(spectra) <= MOST_SHOTS, f"it keeps {len(spectra)} shots")
+    reach = info.get("reach")
+    require(isinstance(reach, float) and reach >= 0, "it does not tell how far its shots reach")
+    assert isinstance(reach, float)
+    return ShotSpectra(spectra, reach)
 
 
 def require_cover(model: AdaptedModel, centres_nm: FloatArray, name: str) -> None:

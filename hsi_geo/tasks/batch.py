@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import MapError, MissingPackageError
+from hsi_geo.errors import MapError, MissingPackageError, ScaleError
 from hsi_geo.io.class_map import MapPaths
 from hsi_geo.io.folder_lock import locked
 from hsi_geo.io.map_index import PlacedMap
@@ -30,6 +30,7 @@ from hsi_geo.tasks.batch_outputs import (
 )
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.runtime import file_hash
+from hsi_geo.tasks.scale import Rescale, parse_rescale
 from hsi_geo.tasks.standing import made_by_log, standing
 from hsi_geo.tasks.tiles import (
     FAILED,
@@ -86,6 +87,16 @@ class BatchResult:
         """Tiles whose maps may be worse than they look: `Outcome.warnings` tell why."""
         return sum(bool(outcome.warnings) for outcome in self.outcomes.values())
 
+    @property
+    def refused_for_scale(self) -> int:
+        """Tiles that were not mapped as their values lie on another scale than the model's."""
+        return sum(outcome.code == ScaleError.code for outcome in self.outcomes.values())
+
+    @property
+    def drifting(self) -> int:
+        """Tiles with a map that look unlike what the model was adapted to."""
+        return sum(outcome.drifts for outcome in self.outcomes.values())
+
 
 def batch(
     tiles: SomeTiles,
@@ -100,6 +111,7 @@ def batch(
     wavelengths: str | None = None,
     confidence: bool = False,
     probabilities: bool = False,
+    rescale: Rescale = None,
     overwrite: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     device: str = "auto",
@@ -127,6 +139,7 @@ def batch(
         wavelengths: See `open_scene`.
         confidence: Also write ``MAP_confidence.tif``.
         probabilities: Also write ``MAP_probabilities.tif``.
+        rescale: See `predict`; "auto" looks at each tile for itself.
         overwrite: Map every tile anew, and replace maps that no batch made.
         max_memory: Bytes that strips of a tile may take together.
         device: "auto", "cpu" or "cuda".
@@ -148,7 +161,14 @@ def batch(
     settings = Settings(
         str(path),
         file_hash(path),
-        MapOptions(confidence, probabilities, None, overwrite, max_memory),
+        MapOptions(
+            confidence,
+            probabilities,
+            None,
+            overwrite,
+            max_memory,
+            rescale=parse_rescale(rescale),
+        ),
         _found_anywhere(wavelengths),
         halo,
         device,

@@ -165,6 +165,8 @@ def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]
             "files": {one.path.name: one.sha256 for one in recorded(paths.classes)}
             if outcome.state in (MAPPED, UNCHANGED)
             else {},
+            "code": outcome.code or None,
+            "drifts": outcome.drifts,
         }
         for listed, paths, outcome in ends
     ]

@@ -255,6 +255,7 @@ class _Job:
                         device=self.device,
                         threads=self.threads,
                         reporter=witness,
+                        own=True,
                     )
                 )
                 if there.report is not None:

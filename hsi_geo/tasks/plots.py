@@ -81,6 +81,11 @@ class Plots:
     counts: dict[str, int]
 
     @property
+    def spectra(self) -> npt.NDArray[np.float32]:
+        """(C, N) physical values of each pixel."""
+        return np.concatenate([plot.image[:, plot.inside] for plot in self.plots], axis=1)
+
+    @property
     def labels(self) -> IntArray:
         """(N,) class index of each pixel, -1 where there is no shot."""
         return np.concatenate([plot.labels[plot.inside] for plot in self.plots])

@@ -30,6 +30,7 @@ from hsi_geo.io.scene import (
     open_scene,
     read_window,
     require_upright,
+    rescaled,
     spectral_view,
     tell_about,
 )
@@ -43,6 +44,7 @@ from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
+from hsi_geo.tasks.scale import Likeness, Rescale, bring_to_scale, parse_rescale
 from hsi_geo.tasks.sliding import SlidingWindow
 from hsi_geo.tasks.statistics import learn_spectral, require_on_axis
 from hsi_geo.tasks.strips import Strips, behind
@@ -50,6 +52,9 @@ from hsi_geo.tiling import Grid, Window
 
 #: Bytes that strips of a scene may take together.
 DEFAULT_MEMORY = 512 << 20
+
+#: What is said of the accuracy of a map whose scene no shots lie in.
+NOT_ADAPTED_TO = "the model was adapted to another scene"
 
 #: Pixels from which on a run is told beforehand what it will take.
 LONG_PX = 10_000_000
@@ -62,7 +67,7 @@ class MapResult:
     Attributes:
         paths: Files that were written.
         classes: Class table.
-        accuracy: Estimate from the shots.
+        accuracy: Estimate from the shots; none if they lie in another scene.
         record: What the map's JSON holds.
     """
 
@@ -70,6 +75,13 @@ class MapResult:
     classes: ClassTable
     accuracy: Accuracy
     record: Mapping[str, Any]
+
+    @property
+    def adapted_accuracy(self) -> Accuracy | None:
+        """That of the scene that the model was adapted to, if it is another one."""
+        if self.record["scene_adapted_to"]:
+            return None
+        return Accuracy.from_dict(self.record["adaptation"]["accuracy"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,8 @@ class MapOptions:
         overwrite: Replace outputs that are there.
         max_memory: Bytes that strips of the scene may take together.
         restat: Learn the statistics anew from this scene.
+        rescale: What values are multiplied by, "auto" for the power of ten that brings them to the
+            model's scale, None to refuse a scene on another one.
     """
 
     confidence: bool = False
@@ -91,6 +105,7 @@ class MapOptions:
     overwrite: bool = False
     max_memory: int = DEFAULT_MEMORY
     restat: bool = False
+    rescale: Rescale = None
 
 
 def predict(
@@ -103,6 +118,7 @@ def predict(
     confidence: bool = False,
     probabilities: bool = False,
     restat: bool = False,
+    rescale: Rescale = None,
     overwrite: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     device: str = "auto",
@@ -121,6 +137,9 @@ def predict(
         probabilities: Also write ``MAP_probabilities.tif``.
         restat: Learn the statistics anew from this scene instead of taking the model's own: for a
             whole scene of another date or sensor, never for a tile.
+        rescale: What the scene's values are multiplied by, where it is on another scale than the one
+            that the model was adapted to; "auto" finds the power of ten, and says so. None refuses
+            such a scene.
         overwrite: Replace outputs that are there.
         max_memory: Bytes that strips of the scene may take together.
         device: "auto", "cpu" or "cuda".
@@ -134,7 +153,14 @@ def predict(
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    options = MapOptions(confidence, probabilities, aoi, overwrite, max_memory, restat)
+    options = MapOptions(
+        confidence, probabilities, aoi, overwrite, max_memory, restat, parse_rescale(rescale)
+    )
+    if restat and options.rescale is not None:
+        raise OptionError(
+            "--restat and --rescale were both given, and new statistics need no scale",
+            hint="give one of them",
+        )
     opened = open_scene(scene, wavelengths=wavelengths)
     tell_about([opened], reporter)
     paths = map_paths(opened, out, options)
@@ -194,6 +220,7 @@ def write_map(
     threads: int | None = None,
     reporter: Reporter,
     around: Surroundings | None = None,
+    own: bool = False,
     more_hashes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Map a scene to files that nobody else looks at yet.
@@ -208,6 +235,7 @@ def write_map(
         threads: See `predict`.
         reporter: See `predict`.
         around: The scene amid its neighbours, which windows look at beyond its rim.
+        own: Whether the model was adapted to this very scene; of a file its hash may tell, too.
         more_hashes: For the record.
 
     Returns:
@@ -219,8 +247,15 @@ def write_map(
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
+    own = own or _is_own(scene, model)
+    factor, likeness = 1.0, None
     if options.restat:
         model = dataclasses.replace(model, spectral=learn_spectral([view]))
+    elif not own or options.rescale is not None:
+        factor, likeness = bring_to_scale(
+            view, model.spectral, model.shot_spectra, options.rescale, reporter
+        )
+        view = rescaled(view, factor)
     if grid.crs is None:
         reporter.warning(
             f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
@@ -235,7 +270,7 @@ def write_map(
         if model.order is not None:
             classifier = classifier.reordered(model.order)
         network = LatticeNetwork.of(classifier, bands, model.tiling.stride_px, on)
-        seen = view if around is None else spectral_view(around.scene)
+        seen = view if around is None else rescaled(spectral_view(around.scene), factor)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
         asked = partial(_asked, area, grid_of(seen), around)
         part = _Part(grid.window)
@@ -246,10 +281,42 @@ def write_map(
         _map_strips(strips, writer, part, reporter)
         ranges = strips.ranges.among(bands_of(scene).in_order(), scene.shape[0])
         record = _record(scene, model, model_hash, options, writer.counts)
+        record["parameters"]["rescale"] = None if factor == 1.0 else factor
+        record |= _told_apart(model, own, likeness)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
+        if record["drifts"]:
+            reporter.warning(f"scene '{name_of(scene)}' {drift_told(record)}")
         record["warnings"] = witness.warnings
     return write_record(paths, record)
+
+
+def _is_own(scene: xr.DataArray, model: AdaptedModel) -> bool:
+    """Whether a model was adapted to this scene's file; what is no file cannot be told."""
+    return Path(name_of(scene)).is_file() and scene_hash(scene) in model.record["hashes"].get(
+        "scenes", ()
+    )
+
+
+def _told_apart(model: AdaptedModel, own: bool, likeness: Likeness | None) -> dict[str, Any]:
+    """Whose accuracy is known, and whether that of another scene may hold for this one."""
+    accuracy = model.record["accuracy"]
+    return {
+        "accuracy": accuracy if own else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
+        "scene_adapted_to": own,
+        "likeness": None if likeness is None else likeness.as_dict(),
+        "drifts": likeness is not None and likeness.drifts,
+    }
+
+
+def drift_told(record: Mapping[str, Any]) -> str:
+    """In words, of the record of a map whose scene drifts."""
+    unlike = record["likeness"]["unlike"]
+    share = "" if unlike is None else f": {100 * unlike:.0f} % of its pixels are unlike every shot"
+    return (
+        f"looks unlike what the model was adapted to{share}; an accuracy that was estimated there "
+        "does not hold here"
+    )
 
 
 def _asked(
@@ -341,10 +408,10 @@ def _record(
             }
             for c in model.classes
         ],
-        "accuracy": model.record["accuracy"],
         "seed": model.record["seed"],
         "adaptation": {
-            key: model.record[key] for key in ("found", "parameters", "hashes", "versions")
+            key: model.record[key]
+            for key in ("accuracy", "found", "parameters", "hashes", "versions")
         },
         "parameters": {
             "aoi": None if options.aoi is None else os.fspath(options.aoi),

@@ -15,7 +15,7 @@ import rasterio
 import torch
 import xarray as xr
 
-from hsi_geo.errors import ModelFileError, OptionError
+from hsi_geo.errors import OptionError
 from hsi_geo.io.scene import bands_of, grid_of, name_of
 from hsi_geo.io.shots import Shots
 from hsi_geo.progress import Reporter
@@ -119,20 +119,3 @@ def file_hash(path: str | os.PathLike[str]) -> str:
 def text_hash(text: str) -> str:
     """SHA-256 of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def fitting(what: str, hint: str) -> Iterator[None]:
-    """Tell in one sentence if what a file holds is not what this package makes of it.
-
-    Args:
-        what: The file, for the message.
-        hint: What to do.
-
-    Raises:
-        ModelFileError: If a part is missing, or has another shape.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(f"{what} does not fit this version of hsi-geo", hint=hint) from error

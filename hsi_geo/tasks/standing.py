@@ -24,6 +24,7 @@ class Standing:
         made: Files that it brought, whole or not.
         warnings: What was told when it was made.
         flaw: What is wrong with its files; empty if nothing is.
+        drifts: Whether the tile looks unlike what the model was adapted to.
     """
 
     job: str
@@ -31,6 +32,7 @@ class Standing:
     made: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
     flaw: str = ""
+    drifts: bool = False
 
     def is_of(self, job: str) -> bool:
         """Whether it is whole and of the same tile, model and parameters."""
@@ -51,7 +53,8 @@ def standing(paths: MapPaths) -> Standing | None:
     except (TypeError, KeyError):
         return None
     said = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
-    return Standing(job, tile, tuple(made.all), said, flaw(made))
+    drifts = record.get("drifts") is True
+    return Standing(job, tile, tuple(made.all), said, flaw(made), drifts)
 
 
 def made_by_log(paths: MapPaths, told: Mapping[str, str]) -> tuple[Path, ...]:

@@ -82,6 +82,12 @@ def learn_spectral(views: Sequence[xr.DataArray]) -> Spectral:
     return Spectral(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 
+def sample_spectra(view: xr.DataArray, count: int) -> npt.NDArray[np.float32]:
+    """(C, N) pixels with data of at most ``count`` windows spread over a scene, without spikes."""
+    windows = _ordinary(_read([view], count))
+    return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
+
+
 def _read(views: Sequence[xr.DataArray], share: int) -> Windows:
     """Windows spread over scenes; bands without any data are 0, so that they get no weight."""
     windows: Windows = []

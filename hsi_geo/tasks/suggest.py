@@ -26,6 +26,7 @@ from hsi_geo.io.scene import (
     grid_of,
     open_scene,
     read_window,
+    rescaled,
     spectral_view,
 )
 from hsi_geo.io.scratch import scratch_folder
@@ -35,6 +36,7 @@ from hsi_geo.io.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.adapted import AdaptedModel, load_model
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
+from hsi_geo.tasks.scale import Rescale
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
@@ -89,6 +91,7 @@ def suggest(
     out: str | os.PathLike[str] | None = None,
     wavelengths: str | None = None,
     aoi: str | os.PathLike[str] | None = None,
+    rescale: Rescale = None,
     overwrite: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     seed: int = 0,
@@ -111,6 +114,7 @@ def suggest(
         out: GeoPackage to write them to; None writes none.
         wavelengths: See `open_scene`.
         aoi: Vector file; only places inside its polygons are suggested.
+        rescale: See `predict`.
         overwrite: Replace ``out`` if it is there.
         max_memory: See `predict`.
         seed: Decides how groups begin.
@@ -141,6 +145,7 @@ def suggest(
             adapted,
             out=folder / "map.tif",
             aoi=aoi,
+            rescale=rescale,
             probabilities=True,
             max_memory=max_memory,
             device=device,
@@ -148,6 +153,7 @@ def suggest(
             reporter=reporter,
         )
         assert mapped.paths.probabilities is not None  # asked for above
+        readable = rescaled(readable, mapped.record["parameters"]["rescale"] or 1.0)
         candidates = _candidates(mapped.paths.probabilities)
         if not len(candidates.rows):
             raise _nothing_to_suggest(mapped.record, aoi)

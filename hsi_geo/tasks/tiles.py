@@ -109,12 +109,16 @@ class Outcome:
         seconds: It took.
         error: Why it failed, in a sentence.
         warnings: What was told of its map when it was made; an unchanged map keeps them.
+        code: Of the error, see `HsiGeoError`; empty without one.
+        drifts: Whether the tile looks unlike what the model was adapted to.
     """
 
     state: str
     seconds: float = 0.0
     error: str = ""
     warnings: tuple[str, ...] = ()
+    code: str = ""
+    drifts: bool = False
 
 
 # On the workers -------------------------------------------------------------------------------
@@ -152,15 +156,21 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         sweep(paths.classes.parent, [name])
         stale = earlier_files(paths)
         with staged(paths.all, overwrite=True, name=name, stale=stale) as where:
-            _write(job, paths.moved(where), settings, witness)
+            record = _write(job, paths.moved(where), settings, witness)
             # Something may have appeared.
             require_own(paths, job.path, stands, job.made, overwrite=overwrite)
     except HsiGeoError as error:
-        return Outcome(FAILED, time.monotonic() - started, str(error), tuple(witness.warnings))
-    return Outcome(MAPPED, time.monotonic() - started, warnings=tuple(witness.warnings))
+        told, seconds = tuple(witness.warnings), time.monotonic() - started
+        return Outcome(FAILED, seconds, str(error), told, error.code)
+    return Outcome(
+        MAPPED,
+        time.monotonic() - started,
+        warnings=tuple(witness.warnings),
+        drifts=record["drifts"],
+    )
 
 
-def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> None:
+def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> dict[str, Any]:
     model = _model(settings.model, settings.model_hash)
     file = read_scene(job.path)
     scene = scene_of(file, wavelengths=settings.wavelengths)
@@ -171,7 +181,7 @@ def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter
         )
     readable = [scene] if around is None else [scene, around.scene]
     with unpacked(readable, reporter.log) as read:
-        write_map(
+        return write_map(
             read[0],
             model,
             paths,
@@ -207,7 +217,7 @@ def tile_areas(
 
 def unchanged(stands: Standing) -> Outcome:
     """Of a tile whose map stands, with what was told when it was made."""
-    return Outcome(UNCHANGED, warnings=stands.warnings)
+    return Outcome(UNCHANGED, warnings=stands.warnings, drifts=stands.drifts)
 
 
 def failure(error: BaseException) -> Outcome:

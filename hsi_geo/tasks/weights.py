@@ -10,11 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hsi_geo.io import model_file
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
-from hsi_geo.tasks.runtime import fitting
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.model_checks import config_of, fitting, require, state_of
 
 #: What `adapt` starts from unless told otherwise; see docs/model-card.md.
 SHIPPED = Path(str(files("hsi_geo.data"))) / "s2former.safetensors"
@@ -51,8 +49,10 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
     """
     arrays, info = model_file.load(Path(path), "weights")
     with fitting(f"weights file '{path}'", "give another, or make it again with hsi-geo pretrain"):
-        encoder = S2Former(S2FormerConfig(**info["network"]))
-        state = {k.removeprefix("encoder."): torch.from_numpy(v) for k, v in arrays.items()}
-        encoder.load_state_dict(state)
+        config = config_of(info["network"])
+        state = state_of(lambda: S2Former(config), arrays, "encoder.")
         record = info["record"]
+        require(isinstance(record, dict), "it does not tell how it was made")
+        encoder = S2Former(config)
+        encoder.load_state_dict(state)
     return Weights(encoder.eval(), record)
