@@ -110,7 +110,7 @@ def test_arrays_of_other_shapes_types_and_numbers_are_refused(
 def test_statistics_have_to_go_together(saved: Saved) -> None:
     wrong: list[tuple[Tamper, str]] = [
         (to("centres_nm", lambda a: a[::-1]), "not increasing wavelengths"),
-        (to("centres_nm", lambda a: a / 1000), "outside its network's axis"),
+        (to("centres_nm", lambda a: a / 1000), "lies on the network's wavelength axis"),
         (to("centres_nm", lambda a: a + 9e5), "not increasing wavelengths"),
         (to("fwhm_nm", lambda a: -a), "no widths"),
         (to("whitening.covariance", lambda a: -a), "covariance is none"),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from hsi_geo.errors import ModelFileError
+from hsi_geo.errors import ModelFileError, WavelengthError
 from hsi_geo.io.model_file import Arrays
 from hsi_geo.io.shots import ClassTable, LandClass
 from hsi_geo.models.classifier import Spectral
@@ -167,12 +167,10 @@ def spectral_of(arrays: Arrays, config: S2FormerConfig) -> Spectral:
         array(arrays, "whitening.covariance", np.float64, (bands, bands)),
     )
     _require_statistics(whitening)
-    on_axis = place_on_axis(config, centres, fwhm).present
-    require(
-        bool(on_axis.any()),
-        f"its bands of {centres[0]:.0f}-{centres[-1]:.0f} nm lie outside its network's axis of "
-        f"{config.slots_nm[0]:.0f}-{config.slots_nm[-1]:.0f} nm",
-    )
+    try:
+        place_on_axis(config, centres, fwhm)
+    except WavelengthError as error:
+        raise Unfit(error.message) from error
     return Spectral(centres, fwhm, whitening)
 
 
