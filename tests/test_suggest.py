@@ -13,7 +13,8 @@ from builders import run, snapshot
 
 from hsi_geo import adapt, read_shots, suggest
 from hsi_geo.errors import OptionError
-from hsi_geo.tasks.suggest import _doubt, _nothing_to_suggest
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.suggest import _Candidates, _choose, _doubt, _nothing_to_suggest
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Any
@@ -142,3 +143,32 @@ def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
     assert (doubt[8] == 0).all()
     given[:, 6:, 8:] = np.array([0.05, 0.95], np.float32)[:, None, None]
     assert _doubt(given)[7, 10] < 0.3
+
+
+def test_of_each_kind_the_most_doubtful_place_is_suggested() -> None:
+    """Kinds that lie far apart, the doubt unrelated to the distance from their middle."""
+    generator = np.random.default_rng(3)
+    kind = np.repeat([0, 1, 2], [40, 30, 20])
+    table = (100.0 * np.eye(3)[kind] + generator.standard_normal((90, 3))).astype(np.float32)
+    doubt = generator.uniform(0.01, [0.2, 0.9, 0.5], (90, 3))[np.arange(90), kind]
+    doubt = doubt.astype(np.float32)
+    numbers = np.arange(90)
+    found = _choose(_Candidates(numbers, numbers, doubt, table), table, 3, seed=0)
+    most = [int(np.flatnonzero(kind == k)[doubt[kind == k].argmax()]) for k in range(3)]
+    total = [float(doubt[kind == k].sum()) for k in range(3)]
+    assert found.tolist() == [most[k] for k in np.argsort(total)[::-1]]
+
+
+def test_places_of_which_the_model_is_sure_are_told(
+    planted: Planted, unsure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    reporter = SilentReporter()
+    monkeypatch.setattr(reporter, "log", said.append)
+    for limit in (0, 101):
+        monkeypatch.setattr("hsi_geo.tasks.suggest.SURE", limit)
+        points = suggest(planted.path, unsure, count=4, reporter=reporter).points
+        told = [text for text in said if "the model is sure" in text]
+        assert len(points) == 4
+        assert len(told) == 1  # of the first
+        assert "at 4 of 4 places" in told[0]

@@ -46,6 +46,9 @@ PATCH_PX = 3
 #: Pixels that are chosen among, at most: the most doubtful of each part of the scene.
 CANDIDATES = 20_000
 
+#: From this confidence on a suggested place needs a word of why, in per cent.
+SURE = 85
+
 #: Side of the blocks that a scene is read in.
 BLOCK_PX = 512
 
@@ -104,8 +107,9 @@ def suggest(
     Doubt is 1 less the lead of the likeliest class over the next one, in the mean over a patch, and
     counts by the share of the patch that has the class of its middle: rims between two fields are
     doubtful, and of no use. Candidates are put into groups of like spectra, doubt being their weight
-    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954); the candidate nearest to the
-    middle of each group is suggested. Groups with most doubt come first.
+    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954), and of each group the most
+    doubtful is suggested: of a kind of land that the model knows well it may be sure even there, which
+    is told. Groups with most doubt come first.
 
     Args:
         scene: Any scene that covers the model's wavelengths.
@@ -162,6 +166,11 @@ def suggest(
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
             write_points(points, grid_of(opened).crs, where[final])
+    if sure := sum(point.confidence >= SURE for point in points):
+        reporter.log(
+            f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): no "
+            "place like them is more doubtful, and they differ from all others"
+        )
     if len(points) < count:
         reporter.warning(f"only {len(points)} places differ enough to be worth a label")
     return Suggestions(points, finals[0] if finals else None)
@@ -244,7 +253,10 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
 
 
 def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -> IntArray:
-    """One candidate of each of so many groups, groups with most doubt first."""
+    """The most doubtful of each of so many groups, groups with most doubt first.
+
+    Not the one in the middle: docs/experiments/suggested-places.md.
+    """
     distinct = len(np.unique(table, axis=0))
     groups = KMeans(min(count, distinct), n_init=4, random_state=seed)
     of_group = groups.fit_predict(table, sample_weight=candidates.doubt)
@@ -254,7 +266,8 @@ def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -
     chosen = []
     for g in present[np.argsort(-np.array(total), kind="stable")]:
         members = np.flatnonzero(of_group == g)
-        chosen.append(int(members[from_middle[members].argmin()]))
+        order = np.lexsort((from_middle[members], -candidates.doubt[members]))
+        chosen.append(int(members[order[0]]))
     return np.array(chosen)
 
 
