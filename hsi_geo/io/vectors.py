@@ -18,7 +18,7 @@ import pyogrio
 import shapely
 from pandas.api.types import is_numeric_dtype
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
@@ -196,15 +196,105 @@ def place(
             hint="assign it (in QGIS: Set Layer CRS)",
         )
     if own.equals(theirs):
-        return frame
+        return _turned(frame, grid, theirs)
     try:
-        return frame.to_crs(theirs)
+        return _turned(_placed(frame, grid, own, theirs), grid, theirs)
     except ProjError as error:
         raise wrong(
             f"{name} in {own.name} cannot be placed in the {of}'s coordinate reference "
             f"system, {theirs.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
+
+
+def _placed(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, theirs: CRS) -> gpd.GeoDataFrame:
+    """Features in a scene's CRS; polygons that cover much of the world are cut to its surroundings.
+
+    Far from a projection's own region it places nothing, or places it wrongly; of a polygon with such a
+    corner nothing would be left.
+    """
+    wide = _are_wide(frame, own)
+    if not wide.any():
+        return frame.to_crs(theirs)
+    turn = _full_turn(own)
+    from_scene = Transformer.from_crs(theirs, own, always_xy=True)
+    left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
+    right += turn if right < left else 0.0  # across the antimeridian
+    margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), turn / 4
+    around = shapely.box(
+        left - margin, max(bottom - margin, -pole), right + margin, min(top + margin, pole)
+    )
+    drawn = frame.geometry.to_numpy().copy()
+    for index in np.flatnonzero(wide):
+        polygon = shapely.make_valid(shapely.force_2d(drawn[index]))
+        copies = [_moved(polygon, times * turn) for times in (-1, 0, 1)]
+        drawn[index] = shapely.intersection(shapely.union_all(copies), around)
+    covering = wide & shapely.equals(drawn, around)  # around a pole, no box of longitudes will do
+    placed = frame.set_geometry(gpd.GeoSeries(drawn, index=frame.index, crs=own)).to_crs(theirs)
+    if covering.any():
+        drawn = placed.geometry.to_numpy().copy()
+        side = max(grid.resolution)
+        drawn[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
+        placed = placed.set_geometry(gpd.GeoSeries(drawn, index=frame.index, crs=theirs))
+    return placed
+
+
+def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> npt.NDArray[np.bool_]:
+    """(N,) True for polygons in degrees that span more than 90 degrees across or 60 upwards."""
+    if not crs.is_geographic:
+        return np.zeros(len(frame), bool)
+    turn = _full_turn(crs)
+    bounds = shapely.bounds(frame.geometry.to_numpy())
+    wide = (bounds[:, 2] - bounds[:, 0] > turn / 4) | (bounds[:, 3] - bounds[:, 1] > turn / 6)
+    return np.asarray(wide & frame.geom_type.str.contains("Polygon", na=False).to_numpy())
+
+
+def _turned(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoDataFrame:
+    """Features in degrees, moved by a full turn where that brings them onto the scene.
+
+    Longitudes of 190 and -170 are the same place; scenes across the antimeridian, and those that
+    count from 0 to 360, have other ones than labels drawn beside them.
+    """
+    if not crs.is_geographic:
+        return frame
+    left, _, right, _ = grid.bounds
+    turn = _full_turn(crs)
+    drawn = frame.geometry.to_numpy()
+    bounds = shapely.bounds(drawn)
+    if not ((bounds[:, 0] < left) | (bounds[:, 2] > right)).any():
+        return frame
+    moved = drawn.copy()
+    for index, geometry in enumerate(drawn):
+        copies = [
+            copy
+            for times in (0, 1, -1, 2, -2)
+            if _meets(copy := _moved(geometry, times * turn), grid.bounds)
+        ]
+        if len(copies) > 1 and geometry.geom_type.endswith("Polygon"):
+            moved[index] = shapely.union_all(shapely.make_valid(copies))
+        elif copies:
+            moved[index] = copies[0]
+    return frame.set_geometry(gpd.GeoSeries(moved, index=frame.index, crs=frame.crs))
+
+
+def _moved(geometry: shapely.Geometry, by: float) -> shapely.Geometry:
+    return shapely.transform(geometry, lambda xy: xy + np.array([by, 0.0])) if by else geometry
+
+
+def _meets(geometry: shapely.Geometry | None, bounds: tuple[float, float, float, float]) -> bool:
+    """Whether the extent of a geometry and that of a scene share more than a border."""
+    if geometry is None or geometry.is_empty:
+        return False
+    left, bottom, right, top = geometry.bounds
+    across = (
+        left < bounds[2] and right > bounds[0] if right > left else bounds[0] <= left < bounds[2]
+    )
+    return bool(across and bottom <= bounds[3] and top >= bounds[1])
+
+
+def _full_turn(crs: CRS) -> float:
+    """360 degrees in the unit of a geographic CRS."""
+    return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
 
 
 def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
