@@ -15,6 +15,7 @@ from hsi_geo.io.class_colors import parse_color
 from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.places import exists
 from hsi_geo.io.text_encoding import xml_text
+from hsi_geo.io.vectors import plainly_named
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ def find_style(path: str, layer: str | None) -> Style:
 
 def _from_geopackage(path: str, layer: str | None) -> Style:
     try:
-        if "layer_styles" not in {str(row[0]) for row in pyogrio.list_layers(path)}:
-            return NO_STYLE
-        table = gpd.read_file(path, layer="layer_styles")
+        with plainly_named(path) as named:
+            if "layer_styles" not in {str(row[0]) for row in pyogrio.list_layers(named)}:
+                return NO_STYLE
+            table = gpd.read_file(named, layer="layer_styles")
     except (DataSourceError, DataLayerError):
         return NO_STYLE
     if not {"f_table_name", "styleQML"} <= set(table.columns):

@@ -124,6 +124,7 @@ def require_local(path: str | os.PathLike[str], what: str, wrong: Errors) -> Non
     name = os.fspath(path)
     if not exists(name) or Path(name).is_dir():
         return
+    _require_utf8(name, what, wrong)
     waiting, seen = [Path(name), *_beside(Path(name))], set[Path]()
     while waiting:
         file = waiting.pop()
@@ -143,6 +144,16 @@ def require_local(path: str | os.PathLike[str], what: str, wrong: Errors) -> Non
                         hint="download that, or give its address itself",
                     )
                 waiting += _local_files(text, file.parent)
+
+
+def _require_utf8(name: str, what: str, wrong: Errors) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise wrong(
+            f"{what} '{ascii(name)[1:-1]}' is not named in UTF-8, and GDAL cannot be given such a name",
+            hint="rename the file, or the folder that it is in",
+        ) from error
 
 
 def _beside(path: Path) -> Iterator[Path]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,7 +69,12 @@ def read_vector(
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     require_local(name, what, wrong)
     try:
-        with closed_to_others(name), as_utf8(name) as (text, note), warnings.catch_warnings():
+        with (
+            closed_to_others(name),
+            plainly_named(name) as plain,
+            as_utf8(plain) as (text, note),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
             chosen = _choose_layer(text, layer, what, wrong, chooses_layer)
             frame, more = _read_layer(text, chosen, options)
@@ -167,6 +175,25 @@ def closed_to_others(name: str) -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options(before)
+
+
+@contextmanager
+def plainly_named(name: str) -> Iterator[str]:
+    """A file under a name that pyogrio takes as it is: "!" would part an archive from what is in it."""
+    path = Path(name)
+    if not set(name) & set("!;") or not exists(name) or path.is_dir():
+        yield name
+        return
+    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
+        stem = re.sub("[!;]", "_", path.stem)
+        for beside in path.absolute().parent.iterdir():
+            if beside.name.startswith(f"{path.stem}."):
+                same = Path(folder) / (stem + beside.name.removeprefix(path.stem))
+                try:
+                    same.symlink_to(beside)
+                except OSError:  # not everybody may make links on Windows
+                    shutil.copy(beside, same)
+        yield str(Path(folder) / (stem + path.suffix))
 
 
 def place(

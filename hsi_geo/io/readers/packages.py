@@ -74,7 +74,7 @@ def open_archive(path: Path) -> Package:
             return Package(
                 name,
                 tuple(files),
-                lambda inside: f"/vsizip/{{{path}}}/{inside}",
+                lambda inside: f"/vsizip/{_braced(path)}/{inside}",
                 lambda inside: _from_zip(path, inside),
             )
         with tarfile.open(path) as tar:
@@ -132,9 +132,14 @@ def _from_zip(path: Path, inside: str) -> bytes:
 def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
     """GDAL finds a file by its name, but for the long names of the PAX format: there by place."""
     if "path" not in member.pax_headers:
-        return f"/vsitar/{{{path}}}/{member.name}"
+        return f"/vsitar/{_braced(path)}/{member.name}"
     whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"
     return f"/vsisubfile/{member.offset_data}_{member.size},{whole}"
+
+
+def _braced(path: Path) -> str:
+    """An archive's name as GDAL knows where it ends: in braces, unless it has one itself."""
+    return str(path) if "}" in str(path) else f"{{{path}}}"
 
 
 def _from_tar(path: Path, inside: str) -> bytes:

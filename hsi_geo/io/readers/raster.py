@@ -220,7 +220,12 @@ def _data_of_header(path: str) -> str:
     stem = header.with_suffix("")
     suffixes = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
     named = [stem, *(stem.with_suffix(suffix) for suffix in suffixes)]
-    return next((str(cube) for cube in named if cube.is_file()), path)
+    exact = next((str(cube) for cube in named if cube.is_file()), None)
+    if exact is not None or not header.is_file():
+        return exact or path
+    # Names from other systems: SCENE.HDR beside scene.bsq.
+    there = {cube.name.lower(): str(cube) for cube in sorted(header.parent.iterdir())}
+    return next((there[c.name.lower()] for c in named if c.name.lower() in there), path)
 
 
 def _describe(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile:
