@@ -312,9 +312,9 @@ def write_side_file(path: Path) -> None:
         drawn = write_tif(path.with_name("drawn.tif"), values, crs=None)
         drawn.replace(path)
     elif path.suffix == ".aux":
-        size = {"height": 37, "width": 53, "count": 1, "dtype": "uint8"}
+        profile = {"height": 37, "width": 53, "count": 1, "dtype": "uint8"}
         with rasterio.open(
-            path.with_name("d.img"), "w", driver="HFA", DEPENDENT_FILE="m.tif", **size
+            path.with_name("d.img"), "w", driver="HFA", DEPENDENT_FILE="m.tif", **profile
         ):
             pass
         path.with_name("d.img").replace(path)

@@ -102,7 +102,7 @@ def is_indian_pines(path: Path) -> bool:
         return False
     try:
         with rasterio.open(path) as file:
-            return file.tags().get("DESCRIPTION") == DESCRIPTION
+            return bool(file.tags().get("DESCRIPTION") == DESCRIPTION)
     except RasterioError:
         return False
 

@@ -51,7 +51,7 @@ def keep_apart(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
     Raises:
         OptionError: If one would.
     """
-    names = list(filter(None, inputs))
+    names = [name for name in inputs if name]
     outputs = list(outputs)
     # Path.resolve raises for a link to itself.
     spelt = {os.path.realpath(path): path for path in outputs}

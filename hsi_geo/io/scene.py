@@ -93,7 +93,10 @@ def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
 def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:
     """A file that was described before as `open_scene` gives it; same arguments and errors."""
     if wavelengths is not None:
-        return lazy_array(file, bands_from_option(wavelengths, file.band_count, file.good))
+        scene = lazy_array(file, bands_from_option(wavelengths, file.band_count, file.good))
+        if exists(wavelengths):
+            scene.attrs["wavelength_file"] = wavelengths
+        return scene
     bands = file.bands
     if bands is None:
         why = f" ({file.found_warnings[0]})" if file.found_warnings else ""
@@ -102,10 +105,7 @@ def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )
-    scene = lazy_array(file, bands)
-    if wavelengths is not None and exists(wavelengths):
-        scene.attrs["wavelength_file"] = wavelengths
-    return scene
+    return lazy_array(file, bands)
 
 
 def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
