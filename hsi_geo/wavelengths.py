@@ -393,7 +393,12 @@ def _believed_widths(
             f"its widths of bands {numbers} (from {stated.source}) fit its wavelengths in no unit: "
             "not used, the distances between bands are taken instead"
         )
-    widths_nm = found.widths_to_nm(stated.widths, centres_nm)
+    if found is unit and told is None and unit.kind == "length":
+        ratio = np.ones_like(centres_nm)  # to the last digit what the centres are multiplied with
+        np.divide(centres_nm, stated.centres, out=ratio, where=stated.centres != 0)
+        widths_nm = np.asarray(stated.widths * ratio)
+    else:
+        widths_nm = found.widths_to_nm(stated.widths, centres_nm)
     if found is (told or unit):
         return widths_nm, None
     why = f"the unit '{stated.widths_unit}'" if told else f"{unit.name}, as its wavelengths are"

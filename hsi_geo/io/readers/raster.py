@@ -350,7 +350,7 @@ def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[i
         for band in numbers
     ]
     names = [source.descriptions[band - 1] or "" for band in numbers]
-    return find_bands(whole, by_band, imagery, names)
+    return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
 
 
 def _bands_of_first_file(mosaic: rasterio.DatasetReader, count: int) -> TaggedBands | None:

@@ -74,7 +74,12 @@ class TaggedBands:
 
 
 def find_bands(
-    whole: Tags, by_band: Sequence[Tags], imagery: Sequence[Tags], names: Sequence[str]
+    whole: Tags,
+    by_band: Sequence[Tags],
+    imagery: Sequence[Tags],
+    names: Sequence[str],
+    *,
+    one_source: bool = False,
 ) -> TaggedBands:
     """The first complete list of centres, and the bad-band list.
 
@@ -83,16 +88,16 @@ def find_bands(
         by_band: (C,) tags of each band.
         imagery: (C,) tags of each band in GDAL's IMAGERY domain.
         names: (C,) band names.
+        one_source: Whether tags and names of bands are what GDAL made of the raster's lists: of
+            longer ones it takes the beginning, and 0 for what is no number.
     """
     by_band = [{plain_key(key): value for key, value in tags.items()} for tags in by_band]
     told: list[str] = []
     lists = HeaderLists.of(whole, len(by_band), told)
-    found = (
-        _from_lists(lists)
-        or _from_tags(by_band, lists)
-        or _from_imagery(imagery)
-        or _from_names(names, told)
-    )
+    found = _from_lists(lists)
+    in_vain = bool(told) and any(key in lists.tags for key in CENTRE_KEYS)
+    if found is None and not (in_vain and one_source):
+        found = _from_tags(by_band, lists) or _from_imagery(imagery) or _from_names(names, told)
     good, source, warnings = _good(lists, by_band)
     return TaggedBands(found, good, source, tuple(told), warnings)
 
