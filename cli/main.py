@@ -62,7 +62,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = plain(error.message)  # words of the command line may be names of files
+            # Words of the command line may be names of files.
+            error.message = plain(error.message)  # type: ignore[misc]  # declared final
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
