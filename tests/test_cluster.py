@@ -11,14 +11,17 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 from distributed import Client
 from distributed.core import connect
 from distributed.security import Security
 
+from hsi_geo.errors import ClusterError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.cluster import local_cluster
 
@@ -69,6 +72,18 @@ def client() -> Iterator[Client]:
         with local_cluster(1, 1, SilentReporter()) as client:
             client.before = before
             yield client
+
+
+def test_what_keeps_workers_from_starting_is_told(
+    tmp_path: Path,
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    with (
+        dask.config.set({"temporary-directory": str(nowhere)}),
+        pytest.raises(ClusterError, match=f"could not be started .*{nowhere}"),
+        local_cluster(1, 1, SilentReporter()),
+    ):
+        pytest.fail("started")
 
 
 def listening() -> list[Any]:

@@ -10,7 +10,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,9 @@ def local_cluster(
         threads: Of each.
         reporter: Told where they are.
         dashboard: Also show Dask's pages, which anybody on this machine can read.
+
+    Raises:
+        ClusterError: If they cannot be started.
     """
     environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     chosen = dask.config.get("temporary-directory", None)
@@ -100,25 +103,32 @@ def local_cluster(
         },
         **{key: [] for key in WEB_PAGES if not dashboard},
     }
-    with (
-        # Swept by the next job if this one is killed, and closed to other users.
-        scratch_folder(Path(chosen) if chosen else None) as scratch,
-        dask.config.set({**settings, "temporary-directory": str(scratch)}),
-        _silent(),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=int(MEMORY_LIMIT) // workers,
-            host=HOST,
-            security=Security.temporary(),
-            dashboard_address=f"{HOST}:0",  # of a port that is taken Dask leaves a socket open
-            scheduler_kwargs={"dashboard": dashboard},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        client.register_plugin(_Ready())
+    with ExitStack() as stack:
+        try:
+            # Swept by the next job if this one is killed, and closed to other users.
+            scratch = stack.enter_context(scratch_folder(Path(chosen) if chosen else None))
+            stack.enter_context(dask.config.set({**settings, "temporary-directory": str(scratch)}))
+            stack.enter_context(_silent())
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=int(MEMORY_LIMIT) // workers,
+                    host=HOST,
+                    security=Security.temporary(),
+                    dashboard_address=f"{HOST}:0",  # of one that is taken Dask leaves a socket open
+                    scheduler_kwargs={"dashboard": dashboard},
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+            client = stack.enter_context(Client(cluster))
+            client.register_plugin(_Ready())
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(
+                f"workers on this machine could not be started ({' '.join(str(error).split())})",
+                hint="see that memory is free, and room in the folder for temporary files (TMPDIR)",
+            ) from error
         shown = _dashboard(client) if dashboard else ""
         reporter.log(f"{_counted(workers)} on this machine{shown}")
         yield client
