@@ -52,6 +52,8 @@ def keep_apart(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
         OptionError: If one would.
     """
     names = [name for name in inputs if name]
+    if not names:
+        return
     outputs = list(outputs)
     # Path.resolve raises for a link to itself.
     spelt = {os.path.realpath(path): path for path in outputs}
@@ -61,12 +63,18 @@ def keep_apart(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
     at_stake = {identity: path for path in outputs if (identity := _identity(path))}
     if not at_stake:
         return  # what is not there cannot be read
+    met = [
+        (at_stake[identity], path, name, is_named)
+        for name in names
+        for path, is_named in files_behind(name)
+        if (identity := _identity(path)) in at_stake
+    ]
+    if not met:
+        return  # without hashing what is there
     own = {_identity(path) for final in at_stake.values() for path in recorded_files(final)}
-    for name in names:
-        for path, is_named in files_behind(name):
-            identity = _identity(path)
-            if identity in at_stake and (is_named or identity not in own):
-                raise _would_replace(at_stake[identity], path, name)
+    for output, path, name, is_named in met:
+        if is_named or _identity(path) not in own:
+            raise _would_replace(output, path, name)
 
 
 def files_behind(name: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import time
+from bisect import bisect_left
+from functools import lru_cache
 from pathlib import Path
 
 RASTERS = (".tif", ".tiff")
@@ -140,14 +144,30 @@ def _is_erdas(path: Path) -> bool:
         return False
 
 
+#: Nanoseconds after which a folder's listing can be kept.
+_SETTLED_NS = 5_000_000_000
+
+
 def _named_alike(path: Path) -> list[Path]:
     """Files in the same folder whose name begins with the stem."""
+    folder, stem = path.parent, path.stem
     try:
-        with os.scandir(path.parent) as entries:
-            return sorted(
-                path.parent / entry.name
-                for entry in entries
-                if entry.name.startswith(path.stem) and entry.is_file()
-            )
+        changed = folder.stat().st_mtime_ns
+        # What has just changed may change again within the same tick of a disk's clock.
+        settled = time.time_ns() - changed > _SETTLED_NS
+        names = _listed(folder, changed) if settled else _names(folder)
     except OSError:
         return []
+    alike = itertools.islice(names, bisect_left(names, stem), None)
+    found = itertools.takewhile(lambda name: name.startswith(stem), alike)
+    return [folder / name for name in found if (folder / name).is_file()]
+
+
+@lru_cache(maxsize=4)
+def _listed(folder: Path, changed: int) -> list[str]:
+    """Names in a folder as long as it does not change: a batch asks once for each of its tiles."""
+    return _names(folder)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))  # noqa: PTH208  (names alone)
