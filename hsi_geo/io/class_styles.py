@@ -11,7 +11,7 @@ from typing import Any
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.class_names import clean_name
-from hsi_geo.io.references import require_file
+from hsi_geo.io.references import require_text
 from hsi_geo.io.shots import LandClass, Shots
 from hsi_geo.io.text_encoding import decode
 from hsi_geo.io.vectors import quoted
@@ -53,7 +53,7 @@ def _key(one: LandClass) -> str:
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     name = os.fspath(path)
-    require_file(name, "class file", OptionError)
+    require_text(name, "class file", OptionError)
     try:
         found = json.loads(decode(Path(name).read_bytes())[0])
     except OSError as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hsi_geo.errors import MapError
 from hsi_geo.io.class_map import MapPaths, aux_xml
-from hsi_geo.io.references import require_file
+from hsi_geo.io.references import require_text
 from hsi_geo.io.shots import LandClass
 from hsi_geo.text import plain_json
 
@@ -64,7 +64,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
         MapError: If it is none that can be read to an end.
     """
     record = Path(path).with_suffix(".json")
-    require_file(record, "record", MapError)
+    require_text(record, "record", MapError)
     return _read(record)
 
 

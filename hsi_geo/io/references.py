@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.limits import NAMES_BYTES, TEXT_BYTES, require_short_file, require_short_text
 from hsi_geo.io.places import exists
 
 Errors = type[HsiGeoError]
@@ -58,15 +59,15 @@ _SERVICES = (
 #: GDAL looks for such words in the first kilobyte.
 _HEAD_BYTES = 4096
 
-#: A text that names files is not larger; one of 100,000 files in 400 bands would be.
-_MAX_BYTES = 256 << 20
-
 #: Files that GDAL opens because they lie beside another: added to its name, or instead of its suffix.
 _SIDE_FILES = (
     *(".aux.xml", ".ovr", ".msk", ".hdr", ".aux", ".stac.json", ".prj", ".wld"),
     *(".tfw", ".tifw", ".tab", ".rrd", ".rpb", ".imd", "_rpc.txt"),
     *(".shx", ".dbf", ".cpg", ".qix", ".sbn", ".qml", ".gfs", ".xsd", ".gml.xsd", "-wal"),
 )
+
+#: Those of them that are read as a whole.
+_SIDE_TEXTS = (".stac.json", ".prj", ".qml", ".cpg")
 
 #: Fields of side files whose texts GDAL opens.
 _NAMING_ITEMS = ("OVERVIEW_FILE", "X_DATASET", "Y_DATASET", "DERIVED_FROM")
@@ -91,6 +92,14 @@ def require_file(path: str | os.PathLike[str], what: str, wrong: Errors) -> None
             f"{what} '{os.fspath(path)}' is a {kind}, not a file",
             hint="give a file, or copy what it holds into one",
         )
+
+
+def require_text(
+    path: str | os.PathLike[str], what: str, wrong: Errors, most: int = TEXT_BYTES
+) -> None:
+    """As `require_file`, of a text that is read as a whole; it may have so many bytes."""
+    require_file(path, what, wrong)
+    require_short_file(path, what, wrong, most)
 
 
 def _kind_of(path: str | os.PathLike[str]) -> str | None:
@@ -136,6 +145,8 @@ def require_local(path: str | os.PathLike[str], what: str, wrong: Errors) -> Non
                 f"{what} '{name}' cannot be read: '{file}' is a {kind}, not a file",
                 hint="put a file in its place, or take it away",
             )
+        if file.name.lower().endswith(_SIDE_TEXTS):
+            require_short_file(file, f"{what} '{name}' cannot be read:", wrong)
         for named in _named_in(file, name, what, wrong):
             for text in (named, *_broken_links(named, file.parent)):
                 if _REMOTE.search(text):
@@ -200,12 +211,8 @@ def _named_in(file: Path, name: str, what: str, wrong: Errors) -> Iterator[str]:
         is_side_file = file.name.lower().endswith((".aux.xml", ".aux"))
         if not any(word in head for word in _VIRTUAL) and not (is_side_file and b"<" in head):
             return
-        content = head + opened.read(_MAX_BYTES)
-    if len(content) > _MAX_BYTES:
-        raise wrong(
-            f"{what} '{name}' names files in a text of more than {_MAX_BYTES >> 20} MiB",
-            hint="give fewer files at a time",
-        )
+        content = head + opened.read(NAMES_BYTES)
+    require_short_text(len(content), f"{what} '{name}'", wrong, NAMES_BYTES)
     try:
         yield from _names_of(content, name, what, wrong)
     except ET.ParseError as error:

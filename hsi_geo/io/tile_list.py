@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlparse
 
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
+from hsi_geo.io.limits import NAMES_BYTES
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers import read_scene
-from hsi_geo.io.references import require_file
+from hsi_geo.io.references import require_text
 
 #: What counts in a folder; an ENVI cube is known by its header.
 SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
@@ -154,7 +155,7 @@ def _of_json(path: Path) -> Iterator[ListedTile]:
         content = json.loads(_text(path))
         items = content["features"] if content["type"] == "FeatureCollection" else [content]
         tiles = [(_raster_of(item), item["properties"].get("datetime")) for item in items]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise SceneError(
             f"'{path}' is no STAC item or item collection whose items have a raster ({error!r})",
             hint="give a GeoJSON FeatureCollection of STAC items",
@@ -193,7 +194,7 @@ def _located(href: str, item_file: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    require_file(path, "list", SceneError)
+    require_text(path, "list", SceneError, NAMES_BYTES)
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

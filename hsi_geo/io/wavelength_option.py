@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.places import exists
-from hsi_geo.io.references import require_file
+from hsi_geo.io.references import require_text
 from hsi_geo.wavelengths import (
     Bands,
     StatedBands,
@@ -66,7 +66,7 @@ def bands_from_option(option: str, count: int, good: npt.NDArray[np.bool_] | Non
 
 
 def _read_centres(path: Path, count: int) -> StatedBands:
-    require_file(path, "wavelength file", OptionError)
+    require_text(path, "wavelength file", OptionError)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

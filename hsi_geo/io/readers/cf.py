@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, SceneError
+from hsi_geo.io.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
 from hsi_geo.io.places import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
@@ -118,6 +119,8 @@ def read_cf(path: str, engine: str) -> SceneFile:
         SceneError: If it holds no cube, or one without a place for each pixel.
         MissingPackageError: If the package that reads it is not installed.
     """
+    if engine == "zarr":
+        _require_few_groups(path)
     groups = _open_groups(path, engine)
     try:
         return _describe(groups, path, engine)
@@ -131,6 +134,36 @@ def read_cf(path: str, engine: str) -> SceneFile:
     finally:
         for dataset in groups.values():
             dataset.close()
+
+
+def _require_few_groups(path: str) -> None:
+    """Refuse a store on this machine that is a bomb of groups.
+
+    Raises:
+        SceneError: If they are too many, or too deep.
+    """
+    waiting, count = [(Path(path), 0)] if Path(path).is_dir() else [], 0
+    while waiting:
+        group, depth = waiting.pop()
+        for entry in group.iterdir():
+            if not entry.is_dir() or not is_zarr(entry):
+                continue
+            count += 1
+            if depth >= NESTED_GROUPS or count > STORED_OBJECTS:
+                raise SceneError(
+                    f"scene '{path}' holds groups nested {NESTED_GROUPS} deep, or more than "
+                    f"{STORED_OBJECTS:,} groups and arrays",
+                    hint="give the group that holds the cube",
+                )
+            if not _is_array(entry):
+                waiting.append((entry, depth + 1))
+
+
+def _is_array(node: Path) -> bool:
+    described = node / "zarr.json"
+    return (node / ".zarray").exists() or (
+        described.is_file() and b'"array"' in described.read_bytes()[:TEXT_BYTES]
+    )
 
 
 def _open_groups(path: str, engine: str) -> Groups:

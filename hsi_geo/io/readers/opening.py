@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.places import exists, is_gdal_name
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import is_zarr, read_cf
-from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5
+from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5, require_own_data
 from hsi_geo.io.readers.packages import (
     is_archive,
     open_archive,
@@ -22,6 +23,9 @@ from hsi_geo.io.references import require_local
 
 #: HDF5 files are known by their signature; of those afar only the name is seen.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
+
+#: What GDAL calls a part of a file: the driver, the file in quotes or not, the part.
+_SUBDATASET = re.compile(r'[A-Za-z0-9_]+:"?(.+?)"?:(?:.*)$')
 
 
 def read_scene(path: str | os.PathLike[str]) -> SceneFile:
@@ -60,7 +64,8 @@ def _read_local(here: Path) -> SceneFile:
 
 
 def _read_remote(name: str) -> SceneFile:
-    """What is not on this machine, or not at all."""
+    """What is not on this machine, or not at all, or only a part of a file."""
+    _require_sound_container(name)
     remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
     suffix = Path(name).suffix.lower()
     if remote and suffix == ".zarr" and "://" in name:
@@ -71,6 +76,21 @@ def _read_remote(name: str) -> SceneFile:
             hint="download it first; only GeoTIFF, ENVI and the like are read from afar",
         )
     return read_raster(name)
+
+
+def _require_sound_container(name: str) -> None:
+    """Look at the file of GDAL's name of a subdataset, such as `HDF5:"a.h5"://cube`."""
+    part = _SUBDATASET.match(name)
+    if part is None or not exists(part[1]):
+        return
+    require_local(part[1], "scene", SceneError)
+    if _is_hdf5(Path(part[1])):
+        require_own_data(part[1])
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(SIGNATURE)) == SIGNATURE
 
 
 def _read_folder(path: Path) -> SceneFile:
@@ -91,9 +111,7 @@ def _read_file(path: Path) -> SceneFile:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
             return read_product(package)
-    with path.open("rb") as file:
-        is_hdf5 = file.read(len(SIGNATURE)) == SIGNATURE
-    if is_hdf5:
+    if _is_hdf5(path):
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     return read_raster(path)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import SceneError
+from hsi_geo.io.limits import ARCHIVE_FILES, read_short, require_short_text
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.raster import read_raster
 
@@ -56,7 +57,7 @@ def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
         name,
         tuple(file.relative_to(path).as_posix() for file in files),
         lambda inside: str(path / inside),
-        lambda inside: (path / inside).read_bytes(),
+        lambda inside: _from_folder(path / inside),
     )
 
 
@@ -71,6 +72,7 @@ def open_archive(path: Path) -> Package:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 files = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            _require_few(len(files), name)
             return Package(
                 name,
                 tuple(files),
@@ -78,7 +80,7 @@ def open_archive(path: Path) -> Package:
                 lambda inside: _from_zip(path, inside),
             )
         with tarfile.open(path) as tar:
-            members = {member.name: member for member in tar if member.isfile()}
+            members = {member.name: member for member in _members(tar, name)}
     except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise SceneError(
             f"scene '{name}' is no archive that can be read ({error})",
@@ -124,9 +126,32 @@ def _is_raster(name: str, inside: set[str]) -> bool:
     return path.suffix != ".hdr" and bool({f"{name}.hdr", str(path.with_suffix(".hdr"))} & inside)
 
 
+def _require_few(files: int, name: str) -> None:
+    if files > ARCHIVE_FILES:
+        raise SceneError(
+            f"scene '{name}' is an archive of more than {ARCHIVE_FILES:,} files",
+            hint="unpack it, and give the scene's file",
+        )
+
+
+def _members(tar: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
+    for count, member in enumerate(tar):
+        _require_few(count, name)
+        if member.isfile():
+            yield member
+
+
+def _from_folder(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return read_short(file, f"'{path}'", SceneError)
+
+
 def _from_zip(path: Path, inside: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        return archive.read(inside)
+        called = f"'{inside}' in '{path}'"
+        require_short_text(archive.getinfo(inside).file_size, called, SceneError)
+        with archive.open(inside) as file:  # which may hold more than it states
+            return read_short(file, called, SceneError)
 
 
 def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
@@ -145,4 +170,4 @@ def _braced(path: Path) -> str:
 def _from_tar(path: Path, inside: str) -> bytes:
     with tarfile.open(path) as archive:
         file = archive.extractfile(inside)
-        return b"" if file is None else file.read()
+        return b"" if file is None else read_short(file, f"'{inside}' in '{path}'", SceneError)

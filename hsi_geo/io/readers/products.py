@@ -100,6 +100,8 @@ def read_product(package: Package) -> SceneFile:
 def _parse(package: Package, name: str) -> ET.Element:
     try:
         return ET.fromstring(package.read_bytes(name))
+    except SceneError:
+        raise
     except (ET.ParseError, OSError, ValueError, BadZipFile, RuntimeError, zlib.error) as error:
         raise SceneError(
             f"scene '{package.name}' has a METADATA.XML that cannot be read ({error})",
