@@ -80,6 +80,11 @@ def python_pixels(folder: Path) -> str:
     )
 
 
+def linked(folder: Path, target: str) -> str:
+    (folder / "link.tif").symlink_to(target)
+    return vrt("link.tif", relative=1)
+
+
 Write = Callable[[Path, str], str]
 
 RASTERS: dict[str, Write] = {
@@ -111,10 +116,7 @@ RASTERS: dict[str, Write] = {
         f"<OverviewList>2</OverviewList><Overview><SourceFilename>{web}/b</SourceFilename></Overview>",
         1,
     ),
-    "a link to nothing": lambda folder, web: (
-        (folder / "link.tif").symlink_to(f"/vsicurl/{web}/a.tif"),
-        vrt("link.tif", relative=1),
-    )[1],
+    "a link to nothing": lambda folder, web: linked(folder, f"/vsicurl/{web}/a.tif"),
     "a warped one": lambda _, web: (
         '<VRTDataset rasterXSize="7" rasterYSize="5" subClass="VRTWarpedDataset"><GDALWarpOptions>'
         f'<SourceDataset relativeToVRT="0">/vsicurl/{web}/a.tif</SourceDataset></GDALWarpOptions></VRTDataset>'

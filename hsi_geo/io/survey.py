@@ -162,7 +162,7 @@ def scale_problem(scene: xr.DataArray) -> str | None:
     if not np.issubdtype(scene.dtype, np.floating):
         return None
     found = []
-    for window in spread_windows(*scene.shape[-2:], LOOK_PX, SCALE_LOOKS):
+    for window in spread_windows(scene.shape[-2], scene.shape[-1], LOOK_PX, SCALE_LOOKS):
         rows, cols = window.slices
         size = np.abs(scene[:, rows, cols].values.astype(np.float64)).ravel()
         found.append(size[np.isfinite(size) & (size > 0)])

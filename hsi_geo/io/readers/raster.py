@@ -438,13 +438,12 @@ def flagged_share(layer: QualityLayer) -> float:
             shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
             flags = file.read(layer.band, out_shape=shape)
             nodata, mask = file.nodata, find_mask(file)
-            masked = mask and ~mask.valid(file, [layer.band], out_shape=shape)[0]
+            valid = True if mask is None else mask.valid(file, [layer.band], out_shape=shape)[0]
     except (RasterioError, IndexError) as error:
         raise SceneError(
             f"the quality layer '{layer.path}' cannot be read ({plain(error)})",
             hint="download or unpack the product again",
         ) from error
     inside = np.ones(flags.shape, bool) if nodata in (None, 0) else flags != nodata
-    if masked is not None:
-        inside &= ~masked
+    inside &= valid
     return round(float((flags[inside] != 0).mean()), 4) if inside.any() else 0.0
