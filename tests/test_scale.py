@@ -20,7 +20,8 @@ from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scene import bands_of, read_window, rescaled, spectral_view
 from hsi_geo.models.classifier import place_statistics
 from hsi_geo.tasks.adapted import AdaptedModel, save_model
-from hsi_geo.tasks.scale import compare, look, require_one_scale
+from hsi_geo.tasks.predict import drift_told
+from hsi_geo.tasks.scale import Likeness, compare, look, require_one_scale
 from hsi_geo.tasks.statistics import learn_spectral
 from hsi_geo.tiling import Window
 
@@ -166,6 +167,27 @@ def test_ordinary_tiles_are_mapped(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, kind: str
 ) -> None:
     predict(changed(ORDINARY[kind]), model, out=tmp_path / "map.tif")
+
+
+@pytest.mark.parametrize(
+    ("level", "distance", "unlike", "drifts"),
+    [
+        (0.0, 0.5, 0.01, False),
+        (-0.6, 1.9, 0.3, False),
+        (-0.8, 0.5, 0.01, True),
+        (0.8, 0.5, None, True),
+        (0.0, 2.1, 0.01, True),
+        (0.0, 0.5, 0.31, True),
+    ],
+)
+def test_what_is_dark_far_or_unlike_drifts(
+    level: float, distance: float, unlike: float | None, drifts: bool
+) -> None:
+    found = Likeness(500, level, 1.0, distance, None, False, unlike)
+    assert found.drifts is drifts
+    told = drift_told(found)
+    assert ("times smaller" in told) == (level < -0.7)
+    assert ("unlike every shot" in told) == (unlike is not None)
 
 
 def test_a_tile_that_is_nodata_but_for_a_corner_is_looked_at(

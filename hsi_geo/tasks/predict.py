@@ -285,8 +285,8 @@ def write_map(
         record |= _told_apart(model, own, likeness)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
-        if record["drifts"]:
-            reporter.warning(f"scene '{name_of(scene)}' {drift_told(record)}")
+        if likeness is not None and likeness.drifts:
+            reporter.warning(f"scene '{name_of(scene)}' {drift_told(likeness)}")
         record["warnings"] = witness.warnings
     return write_record(paths, record)
 
@@ -309,13 +309,15 @@ def _told_apart(model: AdaptedModel, own: bool, likeness: Likeness | None) -> di
     }
 
 
-def drift_told(record: Mapping[str, Any]) -> str:
-    """In words, of the record of a map whose scene drifts."""
-    unlike = record["likeness"]["unlike"]
-    share = "" if unlike is None else f": {100 * unlike:.0f} % of its pixels are unlike every shot"
+def drift_told(likeness: Likeness) -> str:
+    """In words, of a scene that drifts."""
+    told = [likeness.brightness_told]
+    if likeness.unlike is not None:
+        told.append(f"{100 * likeness.unlike:.0f} % of its pixels are unlike every shot")
+    said = ", ".join(filter(None, told))
     return (
-        f"looks unlike what the model was adapted to{share}; an accuracy that was estimated there "
-        "does not hold here"
+        f"looks unlike what the model was adapted to{': ' + said if said else ''}; an accuracy that "
+        "was estimated there does not hold here"
     )
 
 

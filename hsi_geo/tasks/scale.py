@@ -44,6 +44,9 @@ BRIGHTER = 0.4
 #: Distances (see `Likeness`) from which on a scene drifts, and from which on it cannot be mapped.
 DRIFTING, FAR = 2.0, 12.0
 
+#: With a level beyond this a scene drifts: a lake beside a wood, or a factor of ten that nothing proves.
+DRIFTING_LEVEL = 0.7
+
 #: Share of pixels unlike every shot from which on a scene drifts.
 UNLIKE = 0.3
 
@@ -107,7 +110,18 @@ class Likeness:
     @property
     def drifts(self) -> bool:
         """Whether the scene looks unlike what the model was adapted to."""
-        return self.distance > DRIFTING or (self.unlike or 0.0) > UNLIKE
+        return (
+            self.distance > DRIFTING
+            or abs(self.level) > DRIFTING_LEVEL
+            or (self.unlike or 0.0) > UNLIKE
+        )
+
+    @property
+    def brightness_told(self) -> str:
+        """In words, where it is far from that of the scene that was adapted to; else empty."""
+        if abs(self.level) <= DRIFTING_LEVEL:
+            return ""
+        return f"its values are about {_times(10.0**self.level)}"
 
     def as_dict(self) -> dict[str, float | None]:
         """For JSON."""
@@ -116,6 +130,7 @@ class Likeness:
             "unlike": unlike,
             "distance": round(self.distance, 3),
             "brightness": round(10.0**self.level, 4),
+            "pixels": self.pixels,
         }
 
 
@@ -244,12 +259,16 @@ def _standardised(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) ->
     return np.divide(whitened, scale, out=np.zeros_like(whitened), where=scale > 1e-9).T
 
 
-def _share_unlike(
+def share_unlike(
     spectral: Spectral,
     placed: PlacedStatistics,
     shots: ShotSpectra | None,
     spectra: npt.NDArray[np.float32],
 ) -> float | None:
+    """Share of (C, N) pixels that are farther from every shot than the shots reach.
+
+    None of too few pixels, and where a model of an earlier version keeps no shots.
+    """
     if shots is None or spectra.shape[1] < FEWEST_PX:
         return None
     some = spectra[:, _spread(np.arange(spectra.shape[1]), HELD_PX)]
@@ -304,13 +323,21 @@ def bring_to_scale(
         )
         spectra = spectra * np.float32(factor)
         found = compare(placed, spectra)
-    _require_near(found, name, factor)
-    return factor, dataclasses.replace(
-        found, unlike=_share_unlike(spectral, placed, shots, spectra)
-    )
+    require_near(found, name, factor)
+    return factor, dataclasses.replace(found, unlike=share_unlike(spectral, placed, shots, spectra))
 
 
-def _require_near(found: Likeness, name: str, applied: float) -> None:
+def require_near(found: Likeness, name: str, applied: float) -> None:
+    """Refuse a scene whose values lie on another scale, or otherwise far from a model's.
+
+    Args:
+        found: How they lie.
+        name: Of the scene.
+        applied: What they were multiplied by before.
+
+    Raises:
+        ScaleError: With what explains it, and what to do.
+    """
     after = "" if applied == 1.0 else f", after they were multiplied by {_plain(applied)},"
     if found.factor != 1.0:
         needed = _plain(applied / found.factor)

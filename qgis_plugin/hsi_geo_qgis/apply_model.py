@@ -9,6 +9,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterFile,
+    QgsProcessingParameterString,
 )
 
 from .base import HsiGeoAlgorithm, Results
@@ -34,7 +35,11 @@ next flight line and that model here; with 'Run as Batch Process', all others at
 <li><b>Model</b>: a .safetensors file of hsi-geo.</li>
 <li><b>Learn the statistics anew</b>: for a whole scene of another date or sensor, never for a tile
 of one.</li>
-</ul>"""
+<li><b>Multiply the scene's values</b>: where it is on another scale than the model, such as 0 to 1
+beside 0 to 10,000; 'auto' finds the power of ten. Without it such a scene is refused.</li>
+</ul>
+<p>The log tells the accuracy of the scene that the model was adapted to as that of <i>elsewhere</i>,
+and how much of this scene is unlike every label there.</p>"""
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""
@@ -49,6 +54,11 @@ of one.</li>
                 "RESTAT", "Learn the statistics anew from this scene", defaultValue=False
             )
         )
+        self.add_advanced(
+            QgsProcessingParameterString(
+                "RESCALE", "Multiply the scene's values by this (a number, or auto)", optional=True
+            )
+        )
         self.add_map_options()
 
     def processAlgorithm(
@@ -60,6 +70,7 @@ of one.</li>
             self.scene(parameters, context),
             model=self.parameterAsFile(parameters, "MODEL", context),
             restat=self.parameterAsBoolean(parameters, "RESTAT", context),
+            rescale=self.parameterAsString(parameters, "RESCALE", context),
             **self.run_options(parameters, context),
             **self.map_options(parameters, context, feedback),
         )
