@@ -329,7 +329,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "shots of empty geometry": (shots(geometry(shapely.Point())), "no feature with a geometry"),
     "shots are a table": (
         shots(lambda c: c.text("a.csv", "class,owner\nrye,me\noats,you\n")),
-        "is a table without geometry; give",
+        "is a table without geometry; call the columns",
     ),
     "table with a broken .prj": (
         after(

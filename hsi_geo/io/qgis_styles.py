@@ -13,9 +13,9 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from hsi_geo.io.class_colors import parse_color
 from hsi_geo.io.class_names import clean_name
+from hsi_geo.io.file_names import openable
 from hsi_geo.io.places import exists
 from hsi_geo.io.text_encoding import xml_text
-from hsi_geo.io.vectors import plainly_named
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def find_style(path: str, layer: str | None) -> Style:
 
 def _from_geopackage(path: str, layer: str | None) -> Style:
     try:
-        with plainly_named(path) as named:
+        with openable(path) as named:
             if "layer_styles" not in {str(row[0]) for row in pyogrio.list_layers(named)}:
                 return NO_STYLE
             table = gpd.read_file(named, layer="layer_styles")

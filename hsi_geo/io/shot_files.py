@@ -17,20 +17,21 @@ import rasterio
 import rasterio.features
 import shapely
 from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.class_colors import parse_color
 from hsi_geo.io.class_names import clean_name
 from hsi_geo.io.class_values import read_class_values
+from hsi_geo.io.file_names import openable
 from hsi_geo.io.places import exists
+from hsi_geo.io.point_tables import find_columns, place_table
 from hsi_geo.io.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.io.references import require_file, require_local
-from hsi_geo.io.text_encoding import decode
+from hsi_geo.io.shapefiles import has_fields
 from hsi_geo.io.vectors import are_sound, quoted, read_vector
 
 #: Field names that mean the class where a file has several fields.
@@ -43,15 +44,6 @@ RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
 
 #: More different values than this are no class ids.
 MAX_RASTER_CLASSES = 1000
-
-#: Columns of a table that hold the places of points, and whether they are degrees.
-_TABLE_AXES = (
-    ("x", "y", False),
-    ("easting", "northing", False),
-    ("x_coord", "y_coord", False),
-    ("lon", "lat", True),
-    ("longitude", "latitude", True),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +107,14 @@ def read_labelled(
     if Path(name).suffix.lower() in RASTERS:
         return _without_fields(_read_raster(name, purpose), class_field, layer)
     require_file(name, f"{purpose.labels} file", ShotsError)
-    axes = _table_axes(name)
+    columns = find_columns(name)
     frame = read_vector(
         name,
         what=f"{purpose.labels} file",
         layer=layer,
         missing=ShotsNotFoundError,
         wrong=ShotsError,
-        options={} if axes is None else _table_options(*axes[:2]),
+        options={} if columns is None else columns.options,
     )
     if frame.empty:
         raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
@@ -130,8 +122,8 @@ def read_labelled(
     style = find_style(name, frame.attrs["layer"])
     again = frame.columns.duplicated()  # what such fields hold, pyogrio confounds
     repeated, frame = set(frame.columns[again]), frame.loc[:, ~again]
-    if axes is not None:
-        frame, note = _place_table(frame, name, *axes)
+    if columns is not None:
+        frame, note = place_table(frame, name, columns)
         notes += [note] if note else []
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
@@ -153,7 +145,7 @@ def read_labelled(
         _fitting(style.labels, style, class_field),
         tuple(skipped),
         tuple(notes),
-        axes is not None and frame.crs is None,
+        columns is not None and frame.crs is None,
         tuple(field for field in others if _may_hold_classes(frame[field], field)),
     )
 
@@ -211,7 +203,9 @@ def _find_class_field(
     if not fields:
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no fields",
-            hint="add a field that holds the class of each",
+            hint="add a field that holds the class of each"
+            if has_fields(name)
+            else "copy the .dbf file that belongs to the Shapefile, too",
         )
     shown = possible or fields
     raise ClassFieldError(
@@ -260,61 +254,6 @@ def class_text(value: Any) -> str:
     return clean_name(value)
 
 
-# Tables of points -----------------------------------------------------------------------------
-
-
-def _table_axes(name: str) -> tuple[str, str, bool] | None:
-    """Names of the columns that hold the places of a table's points, None if it has none."""
-    if Path(name).suffix.lower() not in (".csv", ".tsv") or not exists(name):
-        return None
-    try:
-        header = decode(Path(name).read_bytes())[0].partition("\n")[0]
-    except OSError:
-        return None
-    columns = {
-        word.strip().strip("\"'").lower(): word.strip().strip("\"'") for word in _cells(header)
-    }
-    for x, y, degrees in _TABLE_AXES:
-        if x in columns and y in columns:
-            return columns[x], columns[y], degrees
-    return None
-
-
-def _cells(line: str) -> list[str]:
-    separator = max(",;\t|", key=line.count)
-    return line.split(separator)
-
-
-def _table_options(x: str, y: str) -> dict[str, str]:
-    """What GDAL's CSV driver has to know."""
-    return {
-        "X_POSSIBLE_NAMES": x,
-        "Y_POSSIBLE_NAMES": y,
-        "KEEP_GEOM_COLUMNS": "NO",
-        "AUTODETECT_TYPE": "YES",
-    }
-
-
-def _place_table(
-    frame: gpd.GeoDataFrame, name: str, x: str, y: str, degrees: bool
-) -> tuple[gpd.GeoDataFrame, str | None]:
-    """The CRS of a table's points: in a .prj beside it, WGS 84 for degrees, else the scene's."""
-    beside = Path(name).with_suffix(".prj")
-    if frame.crs is not None:
-        return frame, None
-    if exists(beside):
-        try:
-            return frame.set_crs(CRS.from_user_input(beside.read_text())), None
-        except (CRSError, OSError, UnicodeDecodeError) as error:
-            raise ShotsError(
-                f"'{beside}' holds no coordinate reference system that PROJ knows ({plain(error)})",
-                hint="mend it, or take it away: coordinates are then the scene's own",
-            ) from error
-    if degrees:
-        return frame.set_crs(4326), f"'{x}' and '{y}' taken for WGS 84"
-    return frame, f"'{x}' and '{y}' taken for coordinates in the scene's own CRS"
-
-
 # Rasters --------------------------------------------------------------------------------------
 
 
@@ -326,7 +265,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         )
     require_local(name, f"{purpose.labels} file", ShotsError)
     try:
-        with quiet_gdal(name), open_raster(name) as file:
+        with quiet_gdal(name), openable(name) as taken, open_raster(taken) as file:
             classes = only_band(file)
             if classes is None:
                 raise ShotsError(

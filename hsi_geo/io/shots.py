@@ -308,7 +308,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
         raise ShotsError(
             f"none of the {len(placed)} {labels} in '{shots.source}' lies in the {raster}: they cover "
             f"{_bounds_text(placed.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
-            hint="check the coordinate reference systems of both",
+            hint=_why_outside(shots, grid),
         )
     # Of one class's shots on a pixel one has it: which, their places decide, not the file's order.
     shapes = placed.geometry.to_numpy()
@@ -365,6 +365,24 @@ def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
         if (numbers == np.round(numbers)).all():
             return pd.Series([int(number) for number in numbers], dtype=object)
     return pd.Series([clean_name(label) for label in labels], dtype=object)
+
+
+def _why_outside(shots: Shots, grid: Grid) -> str:
+    """What to do about shots of which none lies in a scene."""
+    axes = shots.frame.geometry
+    exchanged = shapely.transform(shapely.force_2d(axes.to_numpy()), lambda xy: xy[:, ::-1])
+    frame = shots.frame.set_geometry(gpd.GeoSeries(exchanged, index=axes.index, crs=axes.crs))
+    try:
+        turned = to_grid(dataclasses.replace(shots, frame=frame), grid).frame
+    except ShotsError:  # as degrees they would be none
+        turned = frame.iloc[:0]
+    if turned.intersects(shapely.box(*grid.bounds)).any():
+        return "exchange their x and y (or longitude and latitude): then they lie in it"
+    left, bottom, right, top = axes.total_bounds
+    like_degrees = -180 <= left <= right <= 180 and -90 <= bottom <= top <= 90
+    if shots.in_scene_frame and like_degrees and grid.crs is not None and grid.crs.is_projected:
+        return "if these are degrees, call their columns lon and lat"
+    return "check the coordinate reference systems of both"
 
 
 def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:

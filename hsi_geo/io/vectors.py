@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,8 +22,11 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.file_names import openable
 from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.point_tables import TABLES, read_header
 from hsi_geo.io.references import CLOSED, is_link, require_local
+from hsi_geo.io.shapefiles import in_archive, require_parts
 from hsi_geo.io.text_encoding import as_utf8, decode_cell, find_codec, shown
 from hsi_geo.tiling import Grid
 
@@ -68,15 +68,20 @@ def read_vector(
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     require_local(name, what, wrong)
+    require_parts(name, what, wrong)
+    inside, scattered = in_archive(name, layer, what, wrong)
+    if scattered:
+        raise _several_layers(name, scattered, what, wrong, chooses_layer)
     try:
         with (
             closed_to_others(name),
-            plainly_named(name) as plain,
-            as_utf8(plain) as (text, note),
+            openable(inside) as opened,
+            as_utf8(opened) as (text, note),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
-            chosen = _choose_layer(text, layer, what, wrong, chooses_layer)
+            layers = _layers(text)
+            chosen = _choose_layer(name, layers, layer, what, wrong, chooses_layer)
             frame, more = _read_layer(text, chosen, options)
     except UNREADABLE as error:
         raise wrong(
@@ -89,9 +94,7 @@ def read_vector(
             hint="save it as UTF-8",
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
-        raise wrong(
-            f"{what} '{name}' is a table without geometry", hint="give a layer with geometry"
-        )
+        raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(name))
     frame.attrs |= {"notes": [one for one in (note, more) if one], "layer": chosen}
     return frame
 
@@ -163,6 +166,16 @@ def _language(name: str) -> int:
     return 0
 
 
+def _hint_for(name: str) -> str:
+    """What to do with a table that has no geometry."""
+    if Path(name).suffix.lower() not in TABLES:
+        return "give a layer with geometry"
+    return (
+        "call the columns of its coordinates x and y (in the scene's own CRS) or lon and lat "
+        f"(degrees), or give a layer with geometry; it has {quoted(read_header(name))}"
+    )
+
+
 @contextmanager
 def closed_to_others(name: str) -> Iterator[None]:
     """GDAL, as pyogrio brings it, that opens nothing from afar because a local file asks for it."""
@@ -177,25 +190,6 @@ def closed_to_others(name: str) -> Iterator[None]:
         pyogrio.set_gdal_config_options(before)
 
 
-@contextmanager
-def plainly_named(name: str) -> Iterator[str]:
-    """A file under a name that pyogrio takes as it is: "!" would part an archive from what is in it."""
-    path = Path(name)
-    if not set(name) & set("!;") or not exists(name) or path.is_dir():
-        yield name
-        return
-    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
-        stem = re.sub("[!;]", "_", path.stem)
-        for beside in path.absolute().parent.iterdir():
-            if beside.name.startswith(f"{path.stem}."):
-                same = Path(folder) / (stem + beside.name.removeprefix(path.stem))
-                try:
-                    same.symlink_to(beside)
-                except OSError:  # not everybody may make links on Windows
-                    shutil.copy(beside, same)
-        yield str(Path(folder) / (stem + path.suffix))
-
-
 def place(
     frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors, of: str = "scene"
 ) -> gpd.GeoDataFrame:
@@ -206,11 +200,14 @@ def place(
         grid: Of the scene.
         name: Of the features, for messages ("shots 'labels.gpkg'").
         of: What the grid is of, for messages.
-        wrong: Raised if only one of the two has a CRS, or they lie on different planets.
+        wrong: Raised if only one of the two has a CRS, they lie on different planets, or coordinates
+            that should be degrees are none.
     """
     own, theirs = frame.crs, grid.crs
     if not (_is_known(own) or _is_known(theirs)):
         return frame.set_crs(theirs, allow_override=True)
+    if _is_known(own) and not own.equals(theirs):
+        _require_degrees(frame, own, name, wrong)
     if not _is_known(theirs):
         described = own.name if own is not None else ""
         raise wrong(
@@ -324,6 +321,23 @@ def _full_turn(crs: CRS) -> float:
     return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
 
 
+def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors) -> None:
+    """Refuse features of which none lies on the globe, if their coordinates are to be degrees."""
+    if not crs.is_geographic or frame.empty:
+        return
+    left, bottom, right, top = frame.total_bounds
+    x, y = np.abs(frame.geometry.bounds.to_numpy().reshape(-1, 2, 2)).transpose(2, 0, 1)
+    turn = _full_turn(crs)  # longitudes may be counted twice around; digits end somewhere
+    if ((x <= 2 * turn).all(axis=1) & (y <= 1.0001 * turn / 4).all(axis=1)).any():
+        return
+    raise wrong(
+        f"coordinates of {name} should be degrees, as they are in {crs.name}, and are none: x "
+        f"{left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}",
+        hint="state the coordinate reference system that they are in (in QGIS: Set Layer CRS, then "
+        "export); GeoJSON that names none is in degrees",
+    )
+
+
 def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """(N,) False where a coordinate is NaN, infinite or larger than any map's."""
     coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
@@ -333,8 +347,12 @@ def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
-    """Whether a CRS tells a place: "undefined" ones, as QGIS writes them, are engineering CRS."""
-    return crs is not None and not crs.is_engineering
+    """Whether a CRS tells a place.
+
+    Files that cannot do without one hold an "undefined" one instead: of an engineering CRS, or, in
+    GeoPackages and what is made of them, a geographic one.
+    """
+    return crs is not None and not crs.is_engineering and "undefined" not in crs.name.lower()
 
 
 def quoted(names: list[str]) -> str:
@@ -350,18 +368,33 @@ def _layers(name: str) -> list[str]:
     return layers or [str(row[0]) for row in listed]
 
 
+def _several_layers(
+    name: str, layers: list[str], what: str, wrong: Errors, chooses_layer: bool
+) -> HsiGeoError:
+    return wrong(
+        f"{what} '{name}' has {len(layers)} layers: {quoted(layers)}",
+        hint=f"{'choose one with --layer, or ' * chooses_layer}give a file with one layer",
+    )
+
+
 def _choose_layer(
-    name: str, layer: str | None, what: str, wrong: Errors, chooses_layer: bool
+    name: str,
+    layers: list[str],
+    layer: str | None,
+    what: str,
+    wrong: Errors,
+    chooses_layer: bool,
 ) -> str | None:
-    layers = _layers(name)
+    if not layers:
+        raise wrong(
+            f"{what} '{name}' holds no layer of features",
+            hint="give a GeoPackage, Shapefile or GeoJSON",
+        )
     if layer is not None and layer not in layers:
         raise wrong(
             f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",
             hint="choose one of them with --layer",
         )
     if layer is None and len(layers) > 1:
-        raise wrong(
-            f"{what} '{name}' has {len(layers)} layers: {quoted(layers)}",
-            hint=f"{'choose one with --layer, or ' * chooses_layer}give a file with one layer",
-        )
+        raise _several_layers(name, layers, what, wrong, chooses_layer)
     return layer or (layers[0] if layers else None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import OptionError
@@ -24,7 +25,14 @@ from hsi_geo.progress import LoggingReporter, Reporter, Witness
 from hsi_geo.tasks.accuracy import Accuracy
 from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.adapted import load_model
-from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions, MapResult, map_paths, write_map
+from hsi_geo.tasks.predict import (
+    DEFAULT_MEMORY,
+    MapOptions,
+    MapResult,
+    lost_classes,
+    map_paths,
+    write_map,
+)
 from hsi_geo.tasks.report import Mapped, report_map
 from hsi_geo.tasks.runtime import file_hash
 
@@ -272,6 +280,10 @@ class _Job:
                     )
                     report_map(about, there.report)
                     records[-1] = write_record(one.moved(where), records[-1])
+            if len(records) > 1 and self.options.aoi is None:  # of one, the map itself tells
+                pixels = [[c["pixels"] for c in record["classes"]] for record in records]
+                for warning in lost_classes(model, np.array([0, *np.sum(pixels, axis=0)])):
+                    witness.warning(warning)
         return [
             MapResult(one, model.classes, Accuracy.from_dict(record["accuracy"]), record)
             for one, record in zip(paths, records, strict=True)

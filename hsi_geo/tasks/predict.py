@@ -56,6 +56,9 @@ DEFAULT_MEMORY = 512 << 20
 #: What is said of the accuracy of a map whose scene no shots lie in.
 NOT_ADAPTED_TO = "the model was adapted to another scene"
 
+#: A class is lost if a map has less than this share of the pixels under its shots.
+LOST = 0.5
+
 #: Pixels from which on a run is told beforehand what it will take.
 LONG_PX = 10_000_000
 
@@ -287,6 +290,9 @@ def write_map(
         record["hashes"] |= more_hashes or {}
         if likeness is not None and likeness.drifts:
             reporter.warning(f"scene '{name_of(scene)}' {drift_told(likeness)}")
+        if own and options.aoi is None and len(model.record["hashes"].get("scenes", ())) == 1:
+            for warning in lost_classes(model, writer.counts):
+                reporter.warning(warning)
         record["warnings"] = witness.warnings
     return write_record(paths, record)
 
@@ -319,6 +325,24 @@ def drift_told(likeness: Likeness) -> str:
         f"looks unlike what the model was adapted to{': ' + said if said else ''}; an accuracy that "
         "was estimated there does not hold here"
     )
+
+
+def lost_classes(model: AdaptedModel, counts: npt.NDArray[np.int64]) -> list[str]:
+    """What to warn of where a map of all that the shots lie in has less of a class than they cover.
+
+    Beside classes of many more shots a class of few may not be learnt at all.
+
+    Args:
+        model: With the pixels under each class's shots.
+        counts: (K + 1,) mapped pixels by class id.
+    """
+    shots: Mapping[str, int] = model.record["shots"]
+    return [
+        f"the map has {int(counts[c.id]) or 'no'} pixels of class '{c.name}', whose shots cover "
+        f"{shots[c.name]}: draw more of it, or fewer of the other classes"
+        for c in model.classes
+        if counts[c.id] < LOST * shots.get(c.name, 0)
+    ]
 
 
 def _asked(

@@ -1,0 +1,146 @@
+"""Tables of points: the columns that hold their places, whatever program named them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.places import exists
+from hsi_geo.io.readers.base import plain
+from hsi_geo.io.text_encoding import decode
+
+#: Files that GDAL reads as tables.
+TABLES = (".csv", ".tsv", ".psv")
+
+#: Names of axes, and whether they are degrees, the likelier first.
+_AXES = (
+    ("x", "y", False),
+    ("easting", "northing", False),
+    ("lon", "lat", True),
+    ("longitude", "latitude", True),
+    ("long", "lat", True),
+    ("lng", "lat", True),
+    ("eastings", "northings", False),
+    ("east", "north", False),
+    ("rechtswert", "hochwert", False),
+    ("längengrad", "breitengrad", True),
+    ("laengengrad", "breitengrad", True),
+    ("e", "n", False),
+)
+
+#: What programs put around them: ArcGIS POINT_X, INSIDE_X and CENTROID_X, QGIS xcoord and x_coord, GPS
+#: receivers GPS_Longitude, Darwin Core decimalLongitude; and units.
+_AROUND = (
+    r"(?:point|coords?|coordinates?|utm|geom|geometry|field|gps|pos|position|centroid|inside|map|proj"
+    r"|wgs84|wgs|epsg\d+|decimal|dd|degrees?|deg|meters?|metres?|m)"
+)
+
+#: Columns of well-known text, as GDAL, QGIS, geopandas and PostGIS name them.
+_SHAPES = ("wkt", "wkt_geom", "geometry", "geom", "the_geom", "wkb_geometry")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of a table that hold the places of its features.
+
+    Attributes:
+        names: Of x and y, or of well-known text.
+        degrees: Whether they are degrees by their names.
+    """
+
+    names: tuple[str, ...]
+    degrees: bool = False
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """What GDAL's CSV driver has to know."""
+        if len(self.names) == 1:
+            named = {"GEOM_POSSIBLE_NAMES": self.names[0]}
+        else:
+            named = {"X_POSSIBLE_NAMES": self.names[0], "Y_POSSIBLE_NAMES": self.names[1]}
+        return {**named, "KEEP_GEOM_COLUMNS": "NO", "AUTODETECT_TYPE": "YES"}
+
+    def __str__(self) -> str:
+        return " and ".join(f"'{name}'" for name in self.names)
+
+
+def find_columns(name: str) -> Columns | None:
+    """The columns that hold the places of a table's features; None if it is no table, or has none."""
+    header = read_header(name)
+    return _coordinates(header) or _shapes(header)
+
+
+def read_header(name: str) -> list[str]:
+    """Names of a table's columns; none if it is no table."""
+    if Path(name).suffix.lower() not in TABLES or not exists(name):
+        return []
+    try:
+        line = decode(Path(name).read_bytes())[0].partition("\n")[0]
+    except OSError:
+        return []
+    separator = max(",;\t|", key=line.count)
+    return [word.strip().strip("\"'") for word in line.split(separator)]
+
+
+def _coordinates(header: Sequence[str]) -> Columns | None:
+    found: dict[str, Columns] = {}
+    for x, y, degrees in _AXES:
+        across, along = _named(header, x), _named(header, y)
+        for around in across.keys() & along.keys():
+            found.setdefault(around, Columns((across[around], along[around]), degrees))
+    plainest = min(found, key=lambda around: len(around.removeprefix("coord")), default=None)
+    return None if plainest is None else found[plainest]
+
+
+def _named(header: Sequence[str], axis: str) -> dict[str, str]:
+    """Columns that are called as an axis, by what stands around that."""
+    named = re.compile(rf"({_AROUND}*){axis}({_AROUND}*)")
+    found: dict[str, str] = {}
+    for column in header:
+        match = named.fullmatch(re.sub(r"[\W_]+", "", column).lower())
+        if match:
+            found.setdefault(match[1] + match[2], column)
+    return found
+
+
+def _shapes(header: Sequence[str]) -> Columns | None:
+    return next((Columns((c,)) for kind in _SHAPES for c in header if c.lower() == kind), None)
+
+
+def place_table(
+    frame: gpd.GeoDataFrame, name: str, columns: Columns
+) -> tuple[gpd.GeoDataFrame, str | None]:
+    """The CRS of a table's features: in a .prj beside it, WGS 84 for degrees, else the scene's.
+
+    Args:
+        frame: Features.
+        name: Of the table.
+        columns: That they were made of.
+
+    Returns:
+        The features, and what was decided, in words.
+
+    Raises:
+        ShotsError: If the .prj holds none.
+    """
+    beside = Path(name).with_suffix(".prj")
+    if frame.crs is not None:
+        return frame, None
+    if exists(beside):
+        try:
+            return frame.set_crs(CRS.from_user_input(beside.read_text())), None
+        except (CRSError, OSError, UnicodeDecodeError) as error:
+            raise ShotsError(
+                f"'{beside}' holds no coordinate reference system that PROJ knows ({plain(error)})",
+                hint="mend it, or take it away: coordinates are then the scene's own",
+            ) from error
+    if columns.degrees:
+        return frame.set_crs(4326), f"{columns} taken for WGS 84"
+    return frame, f"{columns} taken for coordinates in the scene's own CRS"
