@@ -19,7 +19,7 @@ from pyproj import CRS
 
 from hsi_geo.errors import ClassFieldError, ShotsError
 from hsi_geo.io.point_tables import Columns, _coordinates, find_columns
-from hsi_geo.io.shots import burn, read_shots
+from hsi_geo.io.shots import burn, make_shots, read_shots
 from hsi_geo.tiling import Grid
 
 GRID = Grid(12, 17, NORTH_UP, CRS.from_epsg(32633))
@@ -235,6 +235,56 @@ def test_a_field_that_a_table_has_twice_is_refused_only_as_the_class(tmp_path: P
         ):
             read_shots(path, class_field=field)
     assert [c.name for c in read_shots(path, class_field="kind").classes] == ["ca", "cb"]
+
+
+def test_what_is_different_in_each_shot_is_no_class() -> None:
+    """Names of features, comments: a network that tells thousands apart would be of no use."""
+    places = gpd.GeoSeries(shapely.points(np.arange(2002.0).reshape(-1, 2)))
+    with pytest.raises(ShotsError, match=r"1001 different classes, from 'c0' to 'c999', and 1000"):
+        make_shots(places, [f"c{number}" for number in range(1001)])
+    assert len(make_shots(places[:1000], list(range(1000))).classes) == 1000
+
+
+# Rasters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nodata", [None, np.nan, -9999.0, 0.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gaps_in_a_raster_of_floats_are_no_class(
+    tmp_path: Path, dtype: str, nodata: float | None
+) -> None:
+    """NaN and infinities; no warning of numpy's reaches people, which would be an error here."""
+    ids = np.full((1, 12, 17), np.nan, dtype)
+    ids[0, 1, 2:5], ids[0, 8, 9:], ids[0, 9, 0], ids[0, 9, 1] = 3.0, 7.0, np.inf, -np.inf
+    shots = read_shots(write_tif(tmp_path / "ids.tif", ids, nodata=nodata))
+    assert burn(shots, GRID).counts(shots.classes) == {"3": 3, "7": 8}
+
+
+def test_rows_of_a_table_that_are_no_numbers_name_nothing(tmp_path: Path) -> None:
+    ids = np.zeros((1, 12, 17), "uint8")
+    ids[0, 1, 2:5], ids[0, 8, 9:] = 3, 7
+    path = write_tif(tmp_path / "ids.tif", ids)
+    rows = [
+        ("three", "soil"),
+        ("7", "water"),
+        ("", "x"),
+        ("nan", "y"),
+        ("1e400", "z"),
+        ("3.5", "w"),
+    ]
+    fields = "".join(
+        f'<FieldDefn index="{i}"><Name>{i}</Name><Type>2</Type><Usage>{usage}</Usage></FieldDefn>'
+        for i, usage in enumerate((5, 2))
+    )
+    text = "".join(
+        f'<Row index="{i}"><F>{value}</F><F>{name}</F></Row>'
+        for i, (value, name) in enumerate(rows)
+    )
+    path.with_name("ids.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable tableType="thematic">'
+        f"{fields}{text}</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
+    assert [c.name for c in read_shots(path).classes] == ["3", "water"]
 
 
 # Names of files -------------------------------------------------------------------------------

@@ -42,8 +42,8 @@ COLOR_FIELDS = ("color", "colour")
 
 RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
 
-#: More different values than this are no class ids.
-MAX_RASTER_CLASSES = 1000
+#: More different values than this are no classes.
+MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +293,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
         labelled &= ids != 0
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
-    if (
-        not whole
-        or values.size > MAX_RASTER_CLASSES
-        or (values.size and abs(values).max() > 2**31 - 1)
-    ):
+    if not whole or values.size > MAX_CLASSES or (values.size and abs(values).max() > 2**31 - 1):
         raise ShotsError(
             f"{purpose.labels} '{name}' are a raster of {values.size} different values "
             f"from {values[0]:g} to {values[-1]:g}",

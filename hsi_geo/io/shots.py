@@ -22,7 +22,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.burning import pixels_under, settle
 from hsi_geo.io.class_colors import complete_colors
 from hsi_geo.io.class_names import clean_name, told_apart
-from hsi_geo.io.shot_files import TRAINING, Purpose, read_labelled
+from hsi_geo.io.shot_files import MAX_CLASSES, TRAINING, Purpose, read_labelled
 from hsi_geo.io.vectors import place, quoted
 from hsi_geo.tiling import Grid, Window
 
@@ -221,7 +221,7 @@ def make_shots(
         The shots with their class table.
 
     Raises:
-        ShotsError: If there are fewer classes than the purpose takes.
+        ShotsError: If there are fewer classes than the purpose takes, or more than can be mapped.
     """
     # One row a part: what is drawn apart counts apart, also inside a multipolygon.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
@@ -233,6 +233,12 @@ def make_shots(
         raise ShotsError(
             f"{purpose.labels} '{source}' have only one class, '{distinct[0]}'",
             hint=f"draw {purpose.wanted}",
+        )
+    if len(distinct) > MAX_CLASSES:
+        raise ShotsError(
+            f"{purpose.labels} '{source}' have {len(distinct)} different classes, from '{distinct[0]}' "
+            f"to '{distinct[-1]}', and {MAX_CLASSES} at most are mapped",
+            hint="choose the field that holds the class with --class-field",
         )
     integer = isinstance(distinct[0], int)
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
