@@ -153,6 +153,14 @@ def temporary_and_styled(job: Job) -> Job:
     return found
 
 
+def without_crs(job: Job) -> Job:
+    """A temporary layer that nobody gave a CRS."""
+    layer = vector(job["labels"]).materialize(QgsFeatureRequest())
+    layer.setCrs(QgsCoordinateReferenceSystem())
+    QgsProject.instance().addMapLayer(layer)
+    return run("classify", {**job["parameters"], "LABELS": layer}, new_context())
+
+
 def load(path: str, details: Any, context: QgsProcessingContext) -> Job:
     layer = QgsProcessingUtils.mapLayerFromString(path, context)
     if details.postProcessor() is not None:
@@ -260,6 +268,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         selected_only,
         unsaved_edits,
         temporary_and_styled,
+        without_crs,
         cancelled,
         two_steps,
         batch,

@@ -47,6 +47,13 @@ def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_pa
         assert file.descriptions == ("asphalt", "Wiese", "Gewässer")
 
 
+def test_a_temporary_layer_without_crs_is_told_as_such(case: Case, job: dict[str, Any]) -> None:
+    found = case("without_crs", **job)
+    assert found["ok"] is False, found
+    assert "no coordinate reference system is set for shots" in found["log"]
+    assert "inf" not in found["log"].split("no coordinate")[1].split()
+
+
 def test_cancelling_ends_the_child_and_leaves_no_file(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:
