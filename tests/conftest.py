@@ -221,9 +221,8 @@ def halves(planted: Planted, tmp_path: Path) -> list[Path]:
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """A cluster that stays for all tests, in this process."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
+    distributed = pytest.importorskip("distributed", reason="needs the extra batch")
+    with distributed.LocalCluster(
         n_workers=1,
         threads_per_worker=2,
         processes=False,

@@ -413,6 +413,7 @@ def test_missing_package_is_told_with_its_cure(
 def test_unreachable_scheduler_is_one_sentence(
     tiles: list[Path], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("distributed", reason="needs the extra batch")
     monkeypatch.setattr("hsi_geo.tasks.cluster.PATIENCE_S", 0.5)
     shown = run(
         "batch", *tiles, "--model", model, "-o", tmp_path, "--scheduler", "tcp://127.0.0.1:9"

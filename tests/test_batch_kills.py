@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
 import psutil
 import pytest
 import rasterio
@@ -23,8 +22,10 @@ from hsi_geo.errors import ClusterError
 from hsi_geo.io.folder_lock import LOCK_NAME
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapted import save_model
-from hsi_geo.tasks.cluster import each, local_cluster
 from hsi_geo.tiling import Window
+
+dask = pytest.importorskip("dask", reason="needs the extra batch")
+from hsi_geo.tasks.cluster import each, local_cluster
 
 # Each starts a cluster or two, whose workers take their time to start where other jobs run.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

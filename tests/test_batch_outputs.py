@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pystac
 import pytest
 import rasterio
 import rasterio.shutil
@@ -14,17 +13,20 @@ from affine import Affine
 from batch_cases import Run, cut, ids_in
 from builders import snapshot
 from pyproj import CRS
+
+from hsi_geo import batch
+from hsi_geo.errors import OptionError
+from hsi_geo.io.map_index import PlacedMap
+from hsi_geo.io.tile_list import ListedTile
+from hsi_geo.tiling import Grid
+
+pystac = pytest.importorskip("pystac", reason="needs the extra batch")
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from pystac.validation.stac_validator import GetSchemaError
 
-from hsi_geo import batch
-from hsi_geo.errors import OptionError
-from hsi_geo.io.map_index import PlacedMap
 from hsi_geo.io.stac_items import item_collection
-from hsi_geo.io.tile_list import ListedTile
-from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]

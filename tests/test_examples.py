@@ -54,6 +54,8 @@ def test_an_example_runs_and_draws(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if name == "map_folder":
+        pytest.importorskip("distributed", reason="needs the extra batch")
     small = corner()
     assert np.bincount(small.truth.ravel())[1:].max() > 100
     for home in (indian_pines, demo):

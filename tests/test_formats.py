@@ -41,6 +41,7 @@ def as_netcdf(path: Path) -> Path:
 
 
 def as_zarr(path: Path) -> Path:
+    pytest.importorskip("zarr", reason="needs the extra zarr")
     from_netcdf = open_scene(as_netcdf(path))
     saved = from_netcdf.drop_attrs(deep=False).transpose("y", "x", "band")
     saved.attrs["_FillValue"] = int(from_netcdf.attrs["_FillValue"])

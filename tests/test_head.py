@@ -71,7 +71,7 @@ def test_two_classes_and_one_absent(planted: Planted, weights: Path, tmp_path: P
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     frame = frame[frame["class"] != "water"].reset_index(drop=True)
     frame.loc[len(frame)] = ["glacier", shapely.Point(0, 0)]
-    frame.to_file(tmp_path / "two.gpkg")
+    frame.set_crs(planted.crs).to_file(tmp_path / "two.gpkg")  # which older pandas lost
     result = classify(planted.path, tmp_path / "two.gpkg", out=tmp_path / "m.tif", weights=weights)
     found = named(result.paths.classes, result.classes)
     assert set(found.ravel()) == {"", "asphalt", "meadow"}

@@ -43,7 +43,9 @@ def nowhere(tmp_path: Path) -> Path:
 def test_a_file_without_bands_is_refused_with_what_it_holds(container: Path) -> None:
     with pytest.raises(MapError, match="has no band, and 2 datasets inside") as caught:
         read_map(container)
-    assert f'HDF5:"{container}"://classes' in caught.value.hint
+    # In quotes or not: that differs between releases of GDAL.
+    assert "://classes" in caught.value.hint
+    assert str(container) in caught.value.hint
 
 
 def test_an_empty_container_is_refused(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def write_netcdf(path: Path, scene: xr.Dataset) -> Path:
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
 def write_zarr(path: Path, scene: xr.Dataset, version: int = 3) -> Path:
+    pytest.importorskip("zarr", reason="needs the extra zarr")
     path = path.with_suffix(".zarr")
     scene.to_zarr(path, zarr_format=version, consolidated=version == 2)
     return path
@@ -275,6 +276,7 @@ def test_hdf5_afar_has_to_be_downloaded(name: str) -> None:
 
 
 def test_a_zarr_store_may_lie_where_fsspec_reaches() -> None:
+    pytest.importorskip("zarr", reason="needs the extra zarr")
     dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
     scene = open_scene("memory://scene.zarr")
     np.testing.assert_array_equal(scene.values, aviris_cube())

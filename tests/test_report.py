@@ -86,7 +86,7 @@ def odd_shots(planted: Planted, tmp_path: Path) -> Path:
     path = planted.shots(tmp_path / "shots.gpkg", per_class=5)
     frame = gpd.read_file(path)
     frame.loc[len(frame)] = ["water", shapely.Point(planted.transform @ (40.5, 5.5))]
-    frame.to_file(path)
+    frame.set_crs(planted.crs).to_file(path)  # which older pandas lost
     return Path(path)
 
 
