@@ -30,8 +30,8 @@ from .printing import pairs, table
 def command(scene: str, model: Path, out: Path, progress: str, **how: Any) -> None:
     """Find the places in SCENE where the next shots would help most.
 
-    They are places of different kinds, of each kind the one that the model doubts most; of a kind that it
-    knows well it may be sure even there. Points come with the model's guess and its confidence, the most helpful first. Open them in
+    They differ from each other: each stands for a kind of land, more of them where the model doubts. It may
+    be sure of some. Points come with the model's guess and its confidence, the most helpful first. Open them in
     QGIS, fill in the field class, delete what cannot be told, and give them to hsi-geo classify
     together with the shots that are there already.
     """

@@ -145,7 +145,7 @@ def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
     assert _doubt(given)[7, 10] < 0.3
 
 
-def test_of_each_kind_the_most_doubtful_place_is_suggested() -> None:
+def test_each_kind_is_shown_by_its_middle_and_doubtful_kinds_come_first() -> None:
     """Kinds that lie far apart, the doubt unrelated to the distance from their middle."""
     generator = np.random.default_rng(3)
     kind = np.repeat([0, 1, 2], [40, 30, 20])
@@ -154,9 +154,13 @@ def test_of_each_kind_the_most_doubtful_place_is_suggested() -> None:
     doubt = doubt.astype(np.float32)
     numbers = np.arange(90)
     found = _choose(_Candidates(numbers, numbers, doubt, table), table, 3, seed=0)
-    most = [int(np.flatnonzero(kind == k)[doubt[kind == k].argmax()]) for k in range(3)]
-    total = [float(doubt[kind == k].sum()) for k in range(3)]
-    assert found.tolist() == [most[k] for k in np.argsort(total)[::-1]]
+    middles, total = [], []
+    for k in range(3):
+        members = np.flatnonzero(kind == k)
+        middle = np.average(table[members], axis=0, weights=doubt[members])
+        middles.append(int(members[np.linalg.norm(table[members] - middle, axis=1).argmin()]))
+        total.append(float(doubt[members].sum()))
+    assert found.tolist() == [middles[k] for k in np.argsort(total)[::-1]]
 
 
 def test_places_of_which_the_model_is_sure_are_told(

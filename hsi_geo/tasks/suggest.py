@@ -107,9 +107,9 @@ def suggest(
     Doubt is 1 less the lead of the likeliest class over the next one, in the mean over a patch, and
     counts by the share of the patch that has the class of its middle: rims between two fields are
     doubtful, and of no use. Candidates are put into groups of like spectra, doubt being their weight
-    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954), and of each group the most
-    doubtful is suggested: of a kind of land that the model knows well it may be sure even there, which
-    is told. Groups with most doubt come first.
+    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954); the candidate nearest to the
+    middle of each group is suggested. Groups with most doubt come first. A place stands for its kind of
+    land: the model may be sure of it, which is told.
 
     Args:
         scene: Any scene that covers the model's wavelengths.
@@ -168,8 +168,8 @@ def suggest(
             write_points(points, grid_of(opened).crs, where[final])
     if sure := sum(point.confidence >= SURE for point in points):
         reporter.log(
-            f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): no "
-            "place like them is more doubtful, and they differ from all others"
+            f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): they "
+            "stand for kinds of land that the others do not show"
         )
     if len(points) < count:
         reporter.warning(f"only {len(points)} places differ enough to be worth a label")
@@ -253,9 +253,9 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
 
 
 def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -> IntArray:
-    """The most doubtful of each of so many groups, groups with most doubt first.
+    """The middle of each of so many groups, groups with most doubt first.
 
-    Not the one in the middle: docs/experiments/suggested-places.md.
+    Not the most doubtful of each: docs/experiments/suggested-places.md.
     """
     distinct = len(np.unique(table, axis=0))
     groups = KMeans(min(count, distinct), n_init=4, random_state=seed)
@@ -266,8 +266,7 @@ def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -
     chosen = []
     for g in present[np.argsort(-np.array(total), kind="stable")]:
         members = np.flatnonzero(of_group == g)
-        order = np.lexsort((from_middle[members], -candidates.doubt[members]))
-        chosen.append(int(members[order[0]]))
+        chosen.append(int(members[from_middle[members].argmin()]))
     return np.array(chosen)
 
 
