@@ -141,7 +141,7 @@ def test_file_names_that_are_no_utf8(
     for environment in (ENVIRONMENTS["nothing but ASCII"], ENVIRONMENTS["cp1252"]):
         done = call(tmp_path, environment, "info", name)
         assert done.returncode == 1
-        assert b"'caf\\udce9.tif' is not in UTF-8" in done.stderr
+        assert b"'caf\\udce9.tif' is not named in UTF-8" in done.stderr
         assert b"unexpected" not in done.stderr
         done = call(tmp_path, environment, "info", name, "--progress", "jsonl")
         (event,) = events(done.stderr)
