@@ -32,8 +32,8 @@ def command(
 
     With several scenes of one sensor each shot goes to the scene it lies in.
     """
-    from hsi_geo.tasks.accuracy import Accuracy
     from hsi_geo.tasks.adapt import adapt
+    from hsi_geo.tasks.validation.accuracy import Accuracy
 
     reporter = reporting.reporter(progress)
     labels = options.styled(shots, how)

@@ -13,7 +13,7 @@ from .printing import pairs, table
 from .terminal import say_json
 
 if TYPE_CHECKING:
-    from hsi_geo.tasks.assessment import Assessment
+    from hsi_geo.tasks.assessment.results import Assessment
 
 
 @click.command(name="assess")
@@ -60,7 +60,7 @@ def command(
     Classes are matched by name. Without --design the numbers hold for the reference pixels;
     with it for the whole map, and areas are corrected for the map's errors.
     """
-    from hsi_geo.io.shot_files import REFERENCE
+    from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess
 
     labels = options.styled(reference, how, purpose=REFERENCE)

@@ -143,8 +143,8 @@ def styled(labels: str, how: dict[str, Any], **reading: Any) -> Any:
     classes = how.pop("classes")
     if classes is None:
         return labels
-    from hsi_geo.io.class_styles import style_classes
-    from hsi_geo.io.shots import read_shots
+    from hsi_geo.io.labels.class_styles import style_classes
+    from hsi_geo.io.labels.shots import read_shots
 
     read = read_shots(labels, class_field=how["class_field"], layer=how["layer"], **reading)
     return style_classes(read, classes)

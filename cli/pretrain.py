@@ -79,7 +79,7 @@ def command(
     interrupted keeps its last checkpoint in OUT.run: go on with --resume.
     """
     from hsi_geo.tasks.pretrain import pretrain
-    from hsi_geo.tasks.pretraining_batches import PretrainRecipe
+    from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
     default = PretrainRecipe()
     objective = _replaced(

@@ -67,7 +67,7 @@ def print_maps(results: Sequence[MapResult], progress: str) -> None:
             )
         )
         click.echo()
-        for line in pairs(_trust(result)).splitlines():
+        for line in pairs(_context_weights(result)).splitlines():
             say(line)
         reporting.tell_result(
             progress,
@@ -78,7 +78,7 @@ def print_maps(results: Sequence[MapResult], progress: str) -> None:
         )
 
 
-def _trust(result: MapResult) -> list[tuple[str, str]]:
+def _context_weights(result: MapResult) -> list[tuple[str, str]]:
     """How far to trust a map: an estimate, and whose it is."""
     adapted = result.adapted_accuracy
     if adapted is None:

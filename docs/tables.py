@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hsi_geo.tasks.benchmark_tables import pooled
+from hsi_geo.tasks.benchmarking.tables import pooled
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"

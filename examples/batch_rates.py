@@ -24,7 +24,7 @@ from affine import Affine
 from hsi_geo import adapt, batch, predict
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
-from hsi_geo.tasks.adapted import load_model
+from hsi_geo.tasks.artifacts.model import load_model
 from hsi_geo.tasks.demo import write_inputs
 
 TILES = 8

@@ -15,7 +15,7 @@ import rasterio.windows
 
 from hsi_geo import adapt, batch
 from hsi_geo.tasks.demo import write_inputs
-from hsi_geo.tasks.preview import draw_scene_and_map
+from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path) -> None:

@@ -17,9 +17,9 @@ import rasterio
 from sklearn.metrics import roc_auc_score
 
 from hsi_geo import adapt, predict
-from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.tasks.baselines import BASELINES, Pixels
-from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
+from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS = 5
 

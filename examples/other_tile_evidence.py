@@ -29,16 +29,16 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import adapt, predict
-from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.io.scene import open_scenes
+from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_WEIGHTS
-from hsi_geo.tasks.adapted import AdaptedModel
-from hsi_geo.tasks.baselines import BASELINES, Pixels
-from hsi_geo.tasks.plots import cut_plots
-from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
-from hsi_geo.tasks.views import views_of
-from hsi_geo.tasks.weights import load_weights
+from hsi_geo.tasks.adaptation.feature_sets import compute_feature_sets
+from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
+from hsi_geo.tasks.artifacts.model import AdaptedModel
+from hsi_geo.tasks.artifacts.weights import load_weights
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS, BEST = 5, "noise-60-g1"
 
@@ -215,7 +215,7 @@ def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
         labels of the others, tenth by tenth.
     """
     scene, labels = fields.scene, fields.labels
-    plots = cut_plots(
+    plots = cut_training_regions(
         open_scenes(scene),
         shots_at(scene, labels, np.flatnonzero(labels)),
         budget_px=labels.size,
@@ -224,15 +224,15 @@ def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
         reporter=SilentReporter(),
     )
     known = plots.labels >= 0
-    truth, places = plots.labels[known], plots.places_px[known].astype(int)
+    truth, places = plots.labels[known], plots.positions_px[known].astype(int)
     west = places[:, 1] < labels.shape[1] // 2
     field_of = numbered_fields(labels)[places[:, 0], places[:, 1]]
     of_east, of_a_field = [], []
-    views = views_of(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
-    for view in views.heard:
+    views = compute_feature_sets(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
+    for view in views.classifier_inputs:
         seen = view.table[known]
         for head in (
-            LogisticRegression(C=view.strength, max_iter=5000, tol=1e-3),
+            LogisticRegression(C=view.C, max_iter=5000, tol=1e-3),
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
         ):
             of_east.append(head.fit(seen[west], truth[west]).score(seen[~west], truth[~west]))

@@ -15,11 +15,11 @@ from affine import Affine
 from pyproj import CRS
 
 from hsi_geo import classify
-from hsi_geo.io import indian_pines
-from hsi_geo.io.scene import scene_from_array
-from hsi_geo.io.shots import make_shots
-from hsi_geo.tasks.preview import draw_scene_and_map
-from hsi_geo.tasks.protocol import draw_shots
+from hsi_geo.io.datasets import indian_pines
+from hsi_geo.io.labels.shots import make_shots
+from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.tasks.benchmarking.protocol import draw_shots
+from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 from hsi_geo.tiling import Grid
 
 

@@ -34,15 +34,15 @@ from torch import profiler
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import adapt, predict
-from hsi_geo.io.indian_pines import load_indian_pines
-from hsi_geo.io.scene import open_scene, read_window, spectral_view
-from hsi_geo.models import lattice
+from hsi_geo.io.datasets.indian_pines import load_indian_pines
+from hsi_geo.io.scenes.scene import open_scene, read_window, spectral_view
+from hsi_geo.models import window_inference as lattice
 from hsi_geo.models.classifier import band_map
-from hsi_geo.models.lattice import LatticeNetwork
+from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
-from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
 from hsi_geo.tasks.demo import write_inputs
-from hsi_geo.tasks.sliding import each_window
+from hsi_geo.tasks.inference.sliding_window import each_window
 from hsi_geo.tiling import Tiling, Window
 
 TIMES, TREES = 4, 300
@@ -274,7 +274,7 @@ def flop_per_pixel(model: AdaptedModel) -> float:
     """Multiplications and additions, of a stretch of 16 x 16 windows."""
     size, stride = model.tiling.size_px, model.tiling.stride_px
     bands = band_map(model.classifier.backbone.config, model.spectral, model.spectral.centres_nm)
-    network = LatticeNetwork.of(model.classifier, bands, stride, torch.device("cpu"))
+    network = WindowGridNetwork.of(model.classifier, bands, stride, torch.device("cpu"))
     side = 15 * stride + size
     at = torch.cartesian_prod(torch.arange(16), torch.arange(16))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hsi_geo import classify, pretrain
 from hsi_geo.tasks.demo import write_inputs
-from hsi_geo.tasks.preview import draw_scene_and_map
+from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path, steps: int = 200) -> None:

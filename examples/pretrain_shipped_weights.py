@@ -18,9 +18,9 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from hsi_geo import open_scene, pretrain
-from hsi_geo.io.benchmark_scenes import load_benchmark_scene
-from hsi_geo.io.scene import scene_from_array
-from hsi_geo.wavelengths import placement
+from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
+from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.wavelengths import interpolation_matrix
 
 #: Updates: more made the features worse on other scenes, see docs/pretraining.md.
 STEPS = 400
@@ -105,7 +105,9 @@ def _simulated(data: Path, size: int = 128) -> Iterator[xr.DataArray]:
     spectra, kinds = spectra[usable][:, order], kinds[usable]
     for number, (name, sensor) in enumerate(SENSORS.items()):
         generator = np.random.default_rng(number)
-        cube = _parcels(spectra @ placement(centres[order], sensor).T, kinds, size, generator)
+        cube = _parcels(
+            spectra @ interpolation_matrix(centres[order], sensor).T, kinds, size, generator
+        )
         yield scene_from_array(cube.astype(np.float32), sensor, name=f"simulated_{name}")
 
 

@@ -22,11 +22,15 @@ from pretrain_shipped_weights import sources
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import pretrain
-from hsi_geo.io.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
-from hsi_geo.models.s2former import S2Former, place_on_axis
-from hsi_geo.tasks.features import fresh_encoder, linear_head_accuracy, scene_features
-from hsi_geo.tasks.pretraining_batches import PretrainRecipe
-from hsi_geo.tasks.weights import SHIPPED, load_weights
+from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
+from hsi_geo.models.s2former import S2Former, resample_to_axis
+from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+from hsi_geo.tasks.inference.encoder_features import (
+    fresh_encoder,
+    linear_head_accuracy,
+    scene_features,
+)
+from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
 SEEDS = (1330, 1220, 1336, 1337, 1224)
 SHOTS = 5
@@ -78,7 +82,7 @@ def megaflops(encoder: S2Former, bands: int = 200) -> float:
     """Multiplications and additions for a pixel, in millions, when windows overlap by half."""
     size, config = encoder.config.window_px, encoder.config
     centres = np.linspace(400.0, 2450.0, bands)
-    mapped = place_on_axis(config, centres, np.full(bands, 10.0))
+    mapped = resample_to_axis(config, centres, np.full(bands, 10.0))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         encoder(
             torch.zeros(1, bands, size, size), torch.ones(1, size, size, dtype=torch.bool), mapped

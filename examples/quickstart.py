@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hsi_geo import classify, open_scene, read_shots
 from hsi_geo.tasks.demo import write_inputs
-from hsi_geo.tasks.preview import draw_scene_and_map
+from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path) -> None:

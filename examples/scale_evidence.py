@@ -5,7 +5,7 @@
 Of each scene in DATA the western and the eastern half stand for what a model was adapted to; tiles
 of the rest, ordinary and faulty ones, are compared with it. One line a kind of tile: how many
 there are, the levels and distances of all but the outermost twentieth on either side (see
-`hsi_geo.tasks.scale.Likeness`), and what becomes of them. Scenes of the same number of bands are
+`hsi_geo.tasks.inference.scene_scale.Likeness`), and what becomes of them. Scenes of the same number of bands are
 tiles to each other, too. A minute.
 """
 
@@ -20,11 +20,17 @@ import scipy.io
 
 from hsi_geo import open_scene
 from hsi_geo.errors import ScaleError
-from hsi_geo.io.benchmark_scenes import LOADERS, load_benchmark_scene
-from hsi_geo.io.scene import grid_of, read_window, spectral_view
-from hsi_geo.models.classifier import Spectral, place_statistics
+from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
+from hsi_geo.io.scenes.scene import grid_of, read_window, spectral_view
+from hsi_geo.models.classifier import SpectralStats, place_statistics
 from hsi_geo.models.whitening import learn_whitening
-from hsi_geo.tasks.scale import Likeness, compare, require_near, share_unlike, shot_spectra_of
+from hsi_geo.tasks.inference.scene_scale import (
+    Likeness,
+    compare,
+    require_near,
+    share_unlike,
+    shot_spectra_of,
+)
 
 Cube = npt.NDArray[np.float32]  # (C, H, W)
 Spectra = npt.NDArray[np.float32]  # (C, N)
@@ -104,7 +110,7 @@ def halves(cube: Cube) -> Iterator[tuple[Cube, Spectra]]:
 def told(half: Cube, tiles: Iterator[Tile]) -> Iterator[tuple[str, Likeness, str]]:
     """Of each tile its kind, how it compares, and what becomes of it."""
     centres = np.linspace(400.0, 2500.0, len(half))
-    spectral = Spectral(
+    spectral = SpectralStats(
         centres,
         np.full(len(half), 10.0),
         learn_whitening([(half, np.ones(half.shape[1:], bool))]),

@@ -18,11 +18,11 @@ import rasterio.features
 import shapely
 
 from hsi_geo import adapt, predict, suggest
-from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.io.scene import grid_of
+from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.scenes.scene import grid_of
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adapted import AdaptedModel
-from hsi_geo.tasks.protocol import SEEDS, draw_shots, shots_at
+from hsi_geo.tasks.artifacts.model import AdaptedModel
+from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS, MORE = 5, 20
 QUIET = SilentReporter()

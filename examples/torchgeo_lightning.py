@@ -18,22 +18,22 @@ from torch.utils.data import DataLoader
 from torchgeo.datasets import stack_samples
 
 from hsi_geo import HyperspectralScene, ShotLabels, ShotSampler, open_scene, read_shots
-from hsi_geo.io.picture import draw_map
-from hsi_geo.io.scene import bands_of, spectral_view
-from hsi_geo.models.classifier import Spectral, band_map
+from hsi_geo.io.reports.figures import draw_map
+from hsi_geo.io.scenes.scene import bands_of, spectral_view
+from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.s2former import BandMap
+from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.demo import write_inputs
-from hsi_geo.tasks.preview import preview
-from hsi_geo.tasks.sliding import SlidingWindow, each_window
-from hsi_geo.tasks.statistics import learn_spectral
-from hsi_geo.tasks.weights import SHIPPED, load_weights
+from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
+from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
+from hsi_geo.tasks.reporting.preview import preview
 from hsi_geo.tiling import Tiling
 
 
 class Segmenter(pl.LightningModule):
     """S2Former with a linear head, trained on the pixels that have a label."""
 
-    def __init__(self, classes: int, spectral: Spectral) -> None:
+    def __init__(self, classes: int, spectral: SpectralStats) -> None:
         super().__init__()
         self.encoder = load_weights(SHIPPED).encoder.train()
         self.head = nn.Conv2d(self.encoder.config.width, classes, 1)
@@ -70,7 +70,7 @@ def main(folder: Path, steps: int = 150) -> None:
     labels = ShotLabels(shots, like=images)
 
     pl.seed_everything(0, verbose=False)
-    spectral = learn_spectral(images.views)
+    spectral = learn_spectral_stats(images.views)
     model = Segmenter(len(shots.classes), spectral)
     size = model.encoder.config.window_px
     sampler = ShotSampler(labels, size_px=size, length=16 * steps, generator=0)

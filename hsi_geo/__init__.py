@@ -13,10 +13,10 @@ from hsi_geo.threads import yield_when_waiting
 
 if TYPE_CHECKING:
     from hsi_geo.errors import HsiGeoError
-    from hsi_geo.io.datasets import HyperspectralScene, ShotLabels
-    from hsi_geo.io.samplers import ShotSampler, ValidPatchSampler
-    from hsi_geo.io.scene import open_scene
-    from hsi_geo.io.shots import read_shots
+    from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
+    from hsi_geo.io.datasets.samplers import ShotSampler, ValidPatchSampler
+    from hsi_geo.io.labels.shots import read_shots
+    from hsi_geo.io.scenes.scene import open_scene
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.assess import assess
     from hsi_geo.tasks.batch import batch
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "HsiGeoError": "hsi_geo.errors",
-    "HyperspectralScene": "hsi_geo.io.datasets",
-    "ShotLabels": "hsi_geo.io.datasets",
-    "ShotSampler": "hsi_geo.io.samplers",
-    "ValidPatchSampler": "hsi_geo.io.samplers",
+    "HyperspectralScene": "hsi_geo.io.datasets.geo",
+    "ShotLabels": "hsi_geo.io.datasets.geo",
+    "ShotSampler": "hsi_geo.io.datasets.samplers",
+    "ValidPatchSampler": "hsi_geo.io.datasets.samplers",
     "adapt": "hsi_geo.tasks.adapt",
     "assess": "hsi_geo.tasks.assess",
     "batch": "hsi_geo.tasks.batch",
     "classify": "hsi_geo.tasks.classify",
     "demo": "hsi_geo.tasks.demo",
-    "open_scene": "hsi_geo.io.scene",
+    "open_scene": "hsi_geo.io.scenes.scene",
     "predict": "hsi_geo.tasks.predict",
     "pretrain": "hsi_geo.tasks.pretrain",
-    "read_shots": "hsi_geo.io.shots",
+    "read_shots": "hsi_geo.io.labels.shots",
     "suggest": "hsi_geo.tasks.suggest",
 }
 

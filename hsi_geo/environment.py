@@ -8,7 +8,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from hsi_geo.io.references import REMOTE_DRIVERS
+from hsi_geo.io.files.references import REMOTE_DRIVERS
 from hsi_geo.threads import yield_when_waiting
 
 __all__ = ["Check", "checks", "drop_foreign_variables", "yield_when_waiting"]
@@ -153,7 +153,7 @@ def _drivers() -> list[Check]:
 
 def _weights() -> Check:
     from hsi_geo.errors import ModelFileError
-    from hsi_geo.tasks.weights import SHIPPED, load_weights
+    from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 
     try:
         steps = load_weights(SHIPPED).record["recipe"]["steps"]

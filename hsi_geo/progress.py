@@ -49,7 +49,7 @@ class SilentReporter:
         """Ignored."""
 
 
-class Witness:
+class WarningRecorder:
     """A reporter that passes everything on and remembers the warnings.
 
     Attributes:

@@ -245,20 +245,20 @@ class Tiling:
         if not 1 <= self.stride_px <= self.size_px:
             raise ValueError(f"stride {self.stride_px} px is not in 1..{self.size_px} px")
 
-    def covering(self, block: Window, origin_px: tuple[int, int]) -> TileLattice:
-        """All windows of the anchored lattice that touch ``block``.
+    def covering(self, block: Window, origin_px: tuple[int, int]) -> WindowGrid:
+        """All windows of the anchored grid_of_windows that touch ``block``.
 
         Args:
             block: Pixels to cover, counted in the scene.
             origin_px: `Grid.origin_px` of the scene.
 
         Returns:
-            The lattice, counted in the scene. It depends on the scene's place, not its corner:
+            The grid_of_windows, counted in the scene. It depends on the scene's place, not its corner:
             a pixel lies in the same windows whichever block asks.
         """
         first_row, rows = self._along(block.row + origin_px[0], block.height)
         first_col, cols = self._along(block.col + origin_px[1], block.width)
-        return TileLattice(self, first_row - origin_px[0], first_col - origin_px[1], rows, cols)
+        return WindowGrid(self, first_row - origin_px[0], first_col - origin_px[1], rows, cols)
 
     def _along(self, first_px: int, length_px: int) -> tuple[int, int]:
         """(start, count) of the windows at multiples of the stride that touch a stretch."""
@@ -278,7 +278,7 @@ class Tiling:
 
 
 @dataclass(frozen=True, slots=True)
-class TileLattice:
+class WindowGrid:
     """A regular run of overlapping windows.
 
     Attributes:

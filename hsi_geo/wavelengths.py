@@ -487,7 +487,7 @@ def in_water_vapour(centres_nm: FloatArray) -> BoolArray:
     return np.any([(lo <= centres_nm) & (centres_nm <= hi) for lo, hi in WATER_VAPOUR_NM], axis=0)
 
 
-def placement(from_nm: FloatArray, to_nm: FloatArray) -> FloatArray:
+def interpolation_matrix(from_nm: FloatArray, to_nm: FloatArray) -> FloatArray:
     """Linear interpolation from one list of bands to another, as a matrix.
 
     Args:

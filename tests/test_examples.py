@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from hsi_geo.io import indian_pines
-from hsi_geo.io.indian_pines import LabelledScene, load_indian_pines
+from hsi_geo.io.datasets import indian_pines
+from hsi_geo.io.datasets.indian_pines import LabelledScene, load_indian_pines
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import demo, pretrain
-from hsi_geo.tasks.pretraining_batches import PretrainRecipe
+from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 from hsi_geo.tiling import Grid
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

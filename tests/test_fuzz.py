@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.area import read_area
-from hsi_geo.io.scene import bands_of, grid_of, open_scene, read_window, require_upright
-from hsi_geo.io.shots import burn, make_shots, read_shots
-from hsi_geo.io.survey import bad_bands, survey
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.shots import burn, make_shots, read_shots
+from hsi_geo.io.scenes.quality import assess_quality, bad_bands
+from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene, read_window, require_upright
 from hsi_geo.tiling import Grid, Window
 
 #: Each example overwrites the files of the one before.
@@ -62,7 +62,7 @@ def look_at(path: Path, wavelengths: str | None = None) -> None:
     """All that info does with a scene."""
     scene = open_scene(path, wavelengths=wavelengths)
     bands_of(scene)
-    seen = survey(scene)
+    seen = assess_quality(scene)
     assert 0.0 <= seen.nodata_share <= 1.0
     bad_bands(scene, seen)
     image, valid = read_window(scene, Window(-1, -1, 9, 9))

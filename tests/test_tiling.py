@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Geod, Transformer
 
-from hsi_geo.tiling import Grid, TileLattice, Tiling, Window, blocks, spread_windows
+from hsi_geo.tiling import Grid, Tiling, Window, WindowGrid, blocks, spread_windows
 
 Pixel = tuple[int, int]
 
@@ -80,13 +80,13 @@ def pixels(window: Window) -> set[Pixel]:
     }
 
 
-def starts(lattice: TileLattice, origin: Pixel = (0, 0)) -> list[Pixel]:
-    """First pixels of the windows of a lattice, on the pixel grid of the CRS."""
-    stride = lattice.tiling.stride_px
+def starts(grid_of_windows: WindowGrid, origin: Pixel = (0, 0)) -> list[Pixel]:
+    """First pixels of the windows of a grid_of_windows, on the pixel grid of the CRS."""
+    stride = grid_of_windows.tiling.stride_px
     return [
-        (origin[0] + lattice.row + i * stride, origin[1] + lattice.col + j * stride)
-        for i in range(lattice.rows)
-        for j in range(lattice.cols)
+        (origin[0] + grid_of_windows.row + i * stride, origin[1] + grid_of_windows.col + j * stride)
+        for i in range(grid_of_windows.rows)
+        for j in range(grid_of_windows.cols)
     ]
 
 
@@ -234,11 +234,11 @@ def test_rounding_in_a_header_does_not_move_a_grid(phase: float, noise: float) -
 def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
     tiling: Tiling, block: Window, origin: Pixel
 ) -> None:
-    lattice = tiling.covering(block, origin)
+    grid_of_windows = tiling.covering(block, origin)
     size, stride = tiling.size_px, tiling.stride_px
     for first, count, begin, length in (
-        (lattice.row, lattice.rows, block.row, block.height),
-        (lattice.col, lattice.cols, block.col, block.width),
+        (grid_of_windows.row, grid_of_windows.rows, block.row, block.height),
+        (grid_of_windows.col, grid_of_windows.cols, block.col, block.width),
     ):
         lines = [range(first + k * stride, first + k * stride + size) for k in range(count)]
         stretch = range(begin, begin + length)
@@ -247,7 +247,7 @@ def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
         for line in lines:
             assert line.start < stretch.stop
             assert line.stop > stretch.start
-    extent = lattice.extent
+    extent = grid_of_windows.extent
     assert extent.row <= block.row
     assert extent.col <= block.col
     assert extent.row + extent.height >= block.row + block.height
@@ -290,11 +290,11 @@ def test_blending_windows_of_the_scene_itself_gives_the_scene(size: int, stride:
     weights = tiling.weights()
     for length in range(1, 3 * size + 8):
         block = Window(2, -3, length, 3 * size + 8 - length)
-        lattice = tiling.covering(block, (1001, -77))
-        extent = lattice.extent
+        grid_of_windows = tiling.covering(block, (1001, -77))
+        extent = grid_of_windows.extent
         values = np.random.default_rng(length).uniform(1.0, 2.0, extent.shape)
         total, weight = np.zeros(extent.shape), np.zeros(extent.shape)
-        for row, col in starts(lattice):
+        for row, col in starts(grid_of_windows):
             here = Window(row, col, size, size).relative_to(extent).slices
             total[here] += weights * values[here]
             weight[here] += weights

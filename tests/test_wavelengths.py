@@ -14,8 +14,8 @@ from hsi_geo.wavelengths import (
     FloatArray,
     from_band_name,
     in_water_vapour,
+    interpolation_matrix,
     make_bands,
-    placement,
     same_centres,
     spacing,
     to_nm,
@@ -187,14 +187,14 @@ def test_permuting_bands_with_their_wavelengths_changes_nothing(
 
 @given(centres=increasing)
 def test_placing_bands_on_themselves_is_the_identity(centres: FloatArray) -> None:
-    np.testing.assert_array_equal(placement(centres, centres), np.eye(len(centres)))
+    np.testing.assert_array_equal(interpolation_matrix(centres, centres), np.eye(len(centres)))
 
 
 @given(here=increasing, there=unordered)
 def test_rows_of_a_placement_sum_to_one_and_take_two_neighbours(
     here: FloatArray, there: FloatArray
 ) -> None:
-    matrix = placement(here, there)
+    matrix = interpolation_matrix(here, there)
     assert matrix.shape == (len(there), len(here))
     assert (matrix >= 0).all()
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0)
@@ -208,19 +208,21 @@ def test_a_straight_spectrum_stays_straight_and_ends_hold(
     here: FloatArray, there: FloatArray
 ) -> None:
     inside = np.clip(there, here[0], here[-1])
-    np.testing.assert_allclose(placement(here, there) @ (3.0 * here + 1.0), 3.0 * inside + 1.0)
+    np.testing.assert_allclose(
+        interpolation_matrix(here, there) @ (3.0 * here + 1.0), 3.0 * inside + 1.0
+    )
 
 
 @given(here=increasing, more=increasing)
 def test_a_detour_over_more_bands_comes_back(here: FloatArray, more: FloatArray) -> None:
     both = np.union1d(here, more)
-    back_and_forth = placement(both, here) @ placement(here, both)
+    back_and_forth = interpolation_matrix(both, here) @ interpolation_matrix(here, both)
     np.testing.assert_array_equal(back_and_forth, np.eye(len(here)))
 
 
 def test_a_single_band_serves_all() -> None:
     np.testing.assert_array_equal(
-        placement(np.array([550.0]), np.array([400.0, 900.0])), [[1.0], [1.0]]
+        interpolation_matrix(np.array([550.0]), np.array([400.0, 900.0])), [[1.0], [1.0]]
     )
 
 

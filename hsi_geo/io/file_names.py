@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hsi_geo.io.places import exists
+from hsi_geo.io.files.paths import exists
 
 #: Pyogrio takes what follows "!" for a place in an archive.
 _NOT_TAKEN = re.compile("[!;]")

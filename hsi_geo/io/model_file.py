@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from hsi_geo.errors import ModelFileError
-from hsi_geo.io.references import require_file
+from hsi_geo.io.files.references import require_file
 
 #: Raised when older packages could no longer read what this one writes.
 FORMAT_VERSION = 1

@@ -12,9 +12,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.places import exists
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.readers.base import plain
-from hsi_geo.io.text_encoding import decode
 
 #: Files that GDAL reads as tables.
 TABLES = (".csv", ".tsv", ".psv")

@@ -12,9 +12,9 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, place_on_axis
+from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, resample_to_axis
 from hsi_geo.models.whitening import Whitening
-from hsi_geo.wavelengths import placement
+from hsi_geo.wavelengths import interpolation_matrix
 
 #: Cost of a pair of bands that lie too far apart, beside squared distances of pairs that do not.
 FAR_NM2 = 1e9
@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Spectral:
+class SpectralStats:
     """The bands a classifier was adapted to, and their frozen statistics.
 
     Attributes:
@@ -101,7 +101,7 @@ class PlacedStatistics:
     whitened: FloatArray
 
 
-def place_statistics(spectral: Spectral, centres_nm: FloatArray) -> PlacedStatistics:
+def place_statistics(spectral: SpectralStats, centres_nm: FloatArray) -> PlacedStatistics:
     """A classifier's statistics, brought to a scene's bands.
 
     Args:
@@ -124,7 +124,7 @@ def place_statistics(spectral: Spectral, centres_nm: FloatArray) -> PlacedStatis
     )
 
 
-def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray) -> BandMap:
+def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: FloatArray) -> BandMap:
     """From a scene's physical values to the network's wavelength axis, in one affine map.
 
     The scene's bands are brought to those of the statistics, whitened, and spread over the axis.
@@ -137,13 +137,13 @@ def band_map(config: S2FormerConfig, spectral: Spectral, centres_nm: FloatArray)
     Returns:
         The map for (B, C, H, W) images of the scene.
     """
-    axis = place_on_axis(config, spectral.centres_nm, spectral.fwhm_nm)
+    axis = resample_to_axis(config, spectral.centres_nm, spectral.fwhm_nm)
     # What is subtracted first lies near the scene's own values, so that no digits are lost.
     placed = place_statistics(spectral, centres_nm)
-    return axis.after(_tensor(placed.matrix), _tensor(placed.centre))
+    return axis.compose(_tensor(placed.matrix), _tensor(placed.centre))
 
 
-def _as_seen_by(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:
+def _as_seen_by(centres_nm: FloatArray, spectral: SpectralStats) -> FloatArray:
     """(C, T): what a scene's bands show of the statistics' own bands.
 
     A band whose centre lies within half a width of an own one is taken for it: whitening magnifies
@@ -152,7 +152,7 @@ def _as_seen_by(centres_nm: FloatArray, spectral: Spectral) -> FloatArray:
     """
     own = spectral.centres_nm
     distance = np.abs(centres_nm[:, None] - own[None, :])
-    matrix = placement(own, centres_nm)
+    matrix = interpolation_matrix(own, centres_nm)
     far = distance > spectral.fwhm_nm / 2
     # Squares keep the order: of two pairs the crossed one costs more.
     bands, partners = linear_sum_assignment(np.where(far, FAR_NM2, distance**2))

@@ -34,13 +34,13 @@ FEW_FEATURES = 6.0
 LEAST_JOIN = 1e-6
 
 #: Share of a walk that goes on at each step; the rest starts anew.
-GO_ON = 0.99
+ALPHA = 0.99
 
 #: What is left out of a walk, in units of what it starts with: no more than float32 does.
 LEFT_OUT = 1e-7
 
 
-def walk_over_nearest(features: Array, neighbours: int = NEIGHBOURS) -> scipy.sparse.csr_matrix:
+def knn_transition_matrix(features: Array, neighbours: int = NEIGHBOURS) -> scipy.sparse.csr_matrix:
     """One step of a random walk over the graph of nearest neighbours.
 
     Joins weigh exp(-d^2 / (s_i s_j)), with s the distance to the middle one of a pixel's own
@@ -83,21 +83,21 @@ def _nearest(features: Array, count: int) -> tuple[npt.NDArray[np.floating], npt
     return distances, nearest
 
 
-def spread(
-    walk: scipy.sparse.csr_matrix, starts: Array, stops: Sequence[int], go_on: float = GO_ON
+def random_walk_with_restart(
+    walk: scipy.sparse.csr_matrix, starts: Array, stops: Sequence[int], alpha: float = ALPHA
 ) -> list[Array]:
     """Let distributions spread, with restarts.
 
     Args:
-        walk: See `walk_over_nearest`; joins go both ways, so that its eigenvalues are real.
+        walk: See `knn_transition_matrix`; joins go both ways, so that its eigenvalues are real.
         starts: (N, M) what each walk starts from, and starts anew from.
         stops: Numbers of steps after which to look.
-        go_on: Share that goes on at each step.
+        alpha: Share that goes on at each step.
 
     Returns:
         (N, M) at each of the stops.
     """
-    found = [_series(stop, go_on) for stop in stops]
+    found = [_series(stop, alpha) for stop in stops]
     reached = [series[0] * starts for series in found]
     before, now = starts, walk @ starts
     for number in range(1, max(map(len, found))):
@@ -108,20 +108,20 @@ def spread(
     return reached
 
 
-def _series(steps: int, go_on: float) -> Array:
+def _series(steps: int, alpha: float) -> Array:
     """Coefficients of the Chebyshev series of so many steps with restarts, a polynomial of one step.
 
     Few of them matter, a number that grows as the root of the steps (Sachdeva and Vishnoi 2014, doi
     10.1561/0400000065): 63 of 151 at 150 steps. Others are left off, see `LEFT_OUT`.
     """
-    powers = (1.0 - go_on) * go_on ** np.arange(steps + 1)
-    powers[steps] = go_on**steps
+    powers = (1.0 - alpha) * alpha ** np.arange(steps + 1)
+    powers[steps] = alpha**steps
     series = np.asarray(Polynomial(powers).convert(kind=Chebyshev).coef, np.float64)
     left = np.cumsum(np.abs(series[::-1]))[::-1]  # of this term and all that follow
     return np.asarray(series[left > LEFT_OUT], np.float32)
 
 
-def evidence(reached: Array, floor: float = 0.1) -> Array:
+def class_mass_normalization(reached: Array, floor: float = 0.1) -> Array:
     """What walks that started at the shots of each class tell of a pixel's class.
 
     Args:
@@ -137,7 +137,7 @@ def evidence(reached: Array, floor: float = 0.1) -> Array:
     return np.asarray(relative / relative.sum(axis=1, keepdims=True), np.float32)
 
 
-def towards_shares(posterior: Array, strength: float = 0.5, steps: int = 20) -> Array:
+def adjust_priors(posterior: Array, strength: float = 0.5, steps: int = 20) -> Array:
     """Adapt a posterior part of the way to the classes' shares of the scene.
 
     Shots are drawn class by class, whatever the classes' areas; the shares are estimated from

@@ -112,7 +112,7 @@ class MaskedReconstruction(nn.Module):
         )
 
 
-def hide(valid: Tensor, mask_ratio: float, generator: torch.Generator) -> Tensor:
+def random_mask(valid: Tensor, mask_ratio: float, generator: torch.Generator) -> Tensor:
     """(B, P, P) bool: a random share of each window's pixels, hidden from the spatial branch."""
     B, H, W = valid.shape
     order = torch.rand(B, H * W, generator=generator).argsort(dim=1)

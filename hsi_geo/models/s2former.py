@@ -139,7 +139,7 @@ class BandMap(NamedTuple):
         """The same map on another device."""
         return BandMap(*(part.to(device) for part in self))
 
-    def after(self, matrix: Tensor, centre: Tensor) -> BandMap:
+    def compose(self, matrix: Tensor, centre: Tensor) -> BandMap:
         """This map of ``matrix @ (x - centre)``, as one map.
 
         Args:
@@ -150,7 +150,7 @@ class BandMap(NamedTuple):
         return BandMap(self.matrix @ matrix, centre, shift, self.present)
 
 
-class LatticeTokens(NamedTuple):
+class WindowGridTokens(NamedTuple):
     """A stretch of a scene as tokens, for windows that overlap: what is a pixel's own is held once.
 
     Attributes:
@@ -178,7 +178,7 @@ class Tokens(NamedTuple):
     covered: Tensor
 
 
-def place_on_axis(
+def resample_to_axis(
     config: S2FormerConfig, centres_nm: npt.NDArray[np.float64], fwhm_nm: npt.NDArray[np.float64]
 ) -> BandMap:
     """Spread bands over the wavelength axis.
@@ -260,9 +260,9 @@ class S2Former(nn.Module):
         spectrum = self.group_token(_mean_and_spread(groups, valid.flatten(1)))  # (B, G, D)
         return Tokens(pixels, spectrum, cover > 0)
 
-    def embed_lattice(
+    def embed_grid(
         self, image: Tensor, valid: Tensor, bands: BandMap, stride_px: int
-    ) -> LatticeTokens:
+    ) -> WindowGridTokens:
         """Tokens of all windows of a stretch, as `embed` gives them window by window.
 
         Args:
@@ -285,7 +285,7 @@ class S2Former(nn.Module):
         variance = (summed(flat.square()) / count - mean.square()).clamp(min=0)
         shape = (*mean.shape[:2], G, d)
         both = torch.cat([mean.view(shape), (variance + 1e-6).sqrt().view(shape)], dim=-1)
-        return LatticeTokens(self.pixel_token(flat), self.group_token(both), cover > 0)
+        return WindowGridTokens(self.pixel_token(flat), self.group_token(both), cover > 0)
 
     def encode(self, tokens: Tokens, valid: Tensor, places: Tensor | None = None) -> Tensor:
         """(B, D, H, W) features from tokens whose (B, H, W) pixels may have been replaced.

@@ -15,25 +15,25 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
-from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import staged
-from hsi_geo.io.unpacking import unpacked
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.scenes.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
+from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
-from hsi_geo.tasks.accuracy import estimate
-from hsi_geo.tasks.adapted import AdaptedModel, save_model
-from hsi_geo.tasks.daft import Lesson, fine_tune
-from hsi_geo.tasks.head import fit_head
-from hsi_geo.tasks.place_order import by_place
-from hsi_geo.tasks.plots import Plots, cut_plots
-from hsi_geo.tasks.refit import METHOD, hold_out
+from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
+from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
+from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
+from hsi_geo.tasks.adaptation.linear_probe import fit_head
+from hsi_geo.tasks.adaptation.teacher import Teacher, learn_teacher
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
+from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+from hsi_geo.tasks.inference.scene_scale import require_one_scale, shot_spectra_of
+from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
-from hsi_geo.tasks.scale import require_one_scale, shot_spectra_of
-from hsi_geo.tasks.statistics import require_on_axis
-from hsi_geo.tasks.teacher import Teacher, learn_teacher
-from hsi_geo.tasks.weights import SHIPPED, load_weights
+from hsi_geo.tasks.validation.accuracy import estimate
 from hsi_geo.tiling import Tiling
 
 
@@ -45,17 +45,17 @@ class Recipe:
         network: Shape of the S2Former where no weights are given.
         stride_px: Step between windows when mapping.
         method: "daft", or "linear" for a linear head on the frozen encoder.
-        lesson: How the network is fine-tuned.
+        fine_tuning: How the network is fine-tuned.
         budget_px: About as many pixels of the scenes are learnt from.
-        encoder_is_heard: Whether the teacher's heads see the encoder's features (for ablation).
+        use_encoder_features: Whether the teacher's heads see the encoder's features (for ablation).
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
     stride_px: int = 12
     method: Literal["daft", "linear"] = "daft"
-    lesson: Lesson = field(default_factory=Lesson)
+    fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
     budget_px: int = 40_000
-    encoder_is_heard: bool = True
+    use_encoder_features: bool = True
 
 
 DEFAULT_RECIPE = Recipe()
@@ -77,7 +77,7 @@ def adapt(
     threads: int | None = None,
     overwrite: bool = False,
     recipe: Recipe | None = None,
-    refit: bool = False,
+    cross_validation: bool = False,
     reporter: Reporter | None = None,
 ) -> AdaptedModel:
     """Adapt a model to a scene from a few shots.
@@ -98,7 +98,7 @@ def adapt(
         threads: For torch on the CPU.
         overwrite: Replace ``out`` if it is there.
         recipe: None for the default.
-        refit: Estimate the accuracy by adapting anew without each fold of the shots: up to six
+        cross_validation: Estimate the accuracy by adapting anew without each fold of the shots: up to six
             times the time, and nothing that has seen a held-out shot is used to name it. The model
             is the same.
         reporter: Receives progress and messages; None sends messages to Python's logging.
@@ -127,7 +127,7 @@ def adapt(
     finals = [] if out is None else [Path(out)]
     inputs = [name for scene in opened for name in files_of(scene)]
     with (
-        staged(
+        atomic_outputs(
             finals,
             overwrite=overwrite,
             inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
@@ -137,7 +137,7 @@ def adapt(
         unpacked(opened, reporter.log) as readable,
     ):
         require_one_scale([spectral_view(scene) for scene in readable])
-        plots = cut_plots(
+        regions = cut_training_regions(
             readable,
             labelled,
             budget_px=recipe.budget_px,
@@ -145,14 +145,14 @@ def adapt(
             seed=seed,
             reporter=reporter,
         )
-        learnt_from, order = by_place(plots)
+        learnt_from, order = in_canonical_order(regions)
         # Windows overlap by a quarter at least.
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
         tiling = Tiling(network.window_px, stride_px)
         classifier, teacher = _learn(learnt_from, encoder, recipe, on, seed, reporter)
-        held_out, accuracy = teacher.held_out, teacher.accuracy
-        if refit:
-            held_out = hold_out(
+        held_out, accuracy = teacher.out_of_fold, teacher.accuracy
+        if cross_validation:
+            held_out = cross_validate(
                 learnt_from,
                 held_out.shares,
                 lambda part: _learn(part, encoder, recipe, on, seed, SilentReporter())[0],
@@ -163,7 +163,7 @@ def adapt(
             accuracy = estimate(held_out, [c.name for c in learnt_from.classes], METHOD)
         record = {
             "seed": seed,
-            "shots": plots.counts,
+            "shots": regions.counts,
             "accuracy": accuracy.as_dict(),
             "held_out": order.held_out(held_out).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
@@ -183,12 +183,12 @@ def adapt(
         }
         model = AdaptedModel(
             order.classifier(classifier),
-            plots.spectral,
+            regions.spectral,
             labelled.classes,
             tiling,
             record,
             tuple(order.classes.tolist()),
-            shot_spectra_of(plots.spectral, plots.spectra, plots.labels),
+            shot_spectra_of(regions.spectral, regions.spectra, regions.labels),
         )
         for final in finals:
             save_model(model, where[final])
@@ -196,7 +196,7 @@ def adapt(
 
 
 def _learn(
-    plots: Plots,
+    regions: TrainingRegions,
     encoder: S2Former | None,
     recipe: Recipe,
     device: torch.device,
@@ -205,26 +205,28 @@ def _learn(
 ) -> tuple[Classifier, Teacher]:
     """The adapted network, and what it was taught by."""
     reporter.progress("teacher", 0, 1)
-    teacher = learn_teacher(plots, encoder if recipe.encoder_is_heard else None, device)
+    teacher = learn_teacher(regions, encoder if recipe.use_encoder_features else None, device)
     reporter.progress("teacher", 1, 1)
     if recipe.method == "linear" and encoder is not None:
-        return fit_head(plots, encoder, device), teacher
+        return fit_head(regions, encoder, device), teacher
     torch.manual_seed(seed)  # whatever the teacher may have drawn
     classifier = Classifier(
-        recipe.network if encoder is None else encoder.config, len(plots.classes)
+        recipe.network if encoder is None else encoder.config, len(regions.classes)
     )
     if encoder is not None:
         classifier.backbone.load_state_dict(encoder.cpu().state_dict())
     generator = np.random.default_rng(seed)
-    classifier = fine_tune(classifier, plots, teacher, recipe.lesson, device, generator, reporter)
-    _silence_absent(classifier, plots)
+    classifier = fine_tune(
+        classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
+    )
+    _silence_absent(classifier, regions)
     return classifier, teacher
 
 
-def _silence_absent(classifier: Classifier, plots: Plots) -> None:
+def _silence_absent(classifier: Classifier, regions: TrainingRegions) -> None:
     """A class of the table without a usable shot is never mapped."""
-    for index, c in enumerate(plots.classes):
-        if not plots.counts[c.name]:
+    for index, c in enumerate(regions.classes):
+        if not regions.counts[c.name]:
             with torch.no_grad():
                 classifier.head.weight[index] = 0.0
                 classifier.head.bias[index] = -1e4

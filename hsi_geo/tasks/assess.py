@@ -15,20 +15,22 @@ from sklearn.metrics import (
 )
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.class_names import told_apart
-from hsi_geo.io.map_reader import ReadMap, read_map
-from hsi_geo.io.map_record import mixed_files, read_record
-from hsi_geo.io.report import require_html
-from hsi_geo.io.shot_files import REFERENCE
-from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import staged
-from hsi_geo.io.vectors import quoted
-from hsi_geo.progress import LoggingReporter, Reporter, Witness
-from hsi_geo.tasks.accuracy import effective_features, wilson
-from hsi_geo.tasks.area_estimates import AreaEstimates, Ratios, estimate_areas, pool_small
-from hsi_geo.tasks.assessment import Area, Assessment, ClassScore, Design, Estimate
-from hsi_geo.tasks.assessment_report import Assessed, report_assessment
-from hsi_geo.tasks.reference_sample import (
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.labels.class_names import told_apart
+from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.io.maps.reader import ReadMap, read_map
+from hsi_geo.io.maps.record import mixed_files, read_record
+from hsi_geo.io.reports.html import require_html
+from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
+from hsi_geo.tasks.assessment.area_estimates import (
+    AreaEstimates,
+    Ratios,
+    estimate_areas,
+    pool_small,
+)
+from hsi_geo.tasks.assessment.reference_sample import (
     Sample,
     other_strata,
     own_strata,
@@ -36,7 +38,10 @@ from hsi_geo.tasks.reference_sample import (
     require_probability_sample,
     require_same_land,
 )
+from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Design, Estimate
+from hsi_geo.tasks.reporting.assessment_report import AssessmentReportContext, report_assessment
 from hsi_geo.tasks.runtime import shots_hash
+from hsi_geo.tasks.validation.accuracy import effective_features, wilson
 
 IntArray = npt.NDArray[np.int64]
 
@@ -88,17 +93,19 @@ def assess(
         HsiGeoError: If map or reference cannot be used, or the reference is no sample of the
             stated design; the message says why.
     """
-    witness = Witness(reporter or LoggingReporter())
+    witness = WarningRecorder(reporter or LoggingReporter())
     opened = read_map(class_map)
     labelled = read_shots(reference, class_field=class_field, layer=layer, purpose=REFERENCE)
     for note in labelled.notes:
         witness.log(note)
     finals = [] if out is None else [require_html(out)]
     inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
-    with staged(finals, overwrite=overwrite, inputs=inputs) as where:
+    with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
         found = _compare(opened, labelled, all_touched, design, strata, witness)
         for final in finals:
-            about = Assessed(opened, labelled.source, found, witness.warnings, command)
+            about = AssessmentReportContext(
+                opened, labelled.source, found, witness.warnings, command
+            )
             report_assessment(about, where[final])
     return found
 

@@ -11,28 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo.errors import MapError, MissingPackageError, ScaleError
-from hsi_geo.io.class_map import MapPaths
-from hsi_geo.io.folder_lock import locked
-from hsi_geo.io.map_index import PlacedMap
-from hsi_geo.io.staging import make_folder, sweep
-from hsi_geo.io.tile_list import ListedTile, list_tiles
+from hsi_geo.io.files.folder_lock import locked
+from hsi_geo.io.files.staging import make_folder, remove_leftovers
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.adapted import AdaptedModel, load_model
-from hsi_geo.tasks.batch_outputs import (
-    ClassArea,
-    MappedTile,
-    area_jobs,
-    files_in_log,
-    place_maps,
-    summed,
-    write_log,
-    write_overview,
-)
+from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.runtime import file_hash
-from hsi_geo.tasks.scale import Rescale, parse_rescale
-from hsi_geo.tasks.standing import made_by_log, standing
-from hsi_geo.tasks.tiles import (
+from hsi_geo.tasks.tiles.existing_maps import made_by_log, standing
+from hsi_geo.tasks.tiles.jobs import (
     FAILED,
     MAPPED,
     PENDING,
@@ -49,6 +39,16 @@ from hsi_geo.tasks.tiles import (
     tile_areas,
     tile_job,
     unchanged,
+)
+from hsi_geo.tasks.tiles.outputs import (
+    ClassArea,
+    MappedTile,
+    area_jobs,
+    files_in_log,
+    place_maps,
+    summed,
+    write_log,
+    write_overview,
 )
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def batch(
             cluster is lost; maps that are done stay.
     """
     _require_packages()
-    from hsi_geo.tasks.cluster import default_workers, local_cluster, remote_cluster
+    from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster
 
     reporter = reporter or LoggingReporter()
     path = Path(model).absolute()
@@ -267,12 +267,12 @@ class _Batch:
                 self.outcomes[index] = Outcome(MAPPED, warnings=stands.warnings)
         ends = list(zip(self.listed, self.paths, self.outcomes, strict=True))
         undone = [p.classes.stem for _, p, o in ends if o.state not in (MAPPED, UNCHANGED)]
-        sweep(self.folder, undone)
+        remove_leftovers(self.folder, undone)
         write_log(self.folder, ends)
 
     def _describe(self, client: Client) -> None:
         """Headers of all tiles, which tell who is whose neighbour and what has changed."""
-        from hsi_geo.tasks.cluster import each
+        from hsi_geo.tasks.tiles.cluster import each
 
         jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
         found = each(client, describe_tile, jobs, self.settings.wavelengths)
@@ -296,7 +296,7 @@ class _Batch:
 
     def _map(self, client: Client) -> None:
         """Map what is not there as it should be."""
-        from hsi_geo.tasks.cluster import each
+        from hsi_geo.tasks.tiles.cluster import each
 
         self.jobs = self._jobs()
         order = list(self.jobs)
@@ -348,7 +348,7 @@ class _Batch:
 
     def _done(self) -> list[MappedTile]:
         return [
-            MappedTile(listed, PlacedMap(paths.classes, tile.file.grid))
+            MappedTile(listed, GeoreferencedMap(paths.classes, tile.file.grid))
             for listed, paths, tile, outcome in zip(
                 self.listed, self.paths, self.tiles, self.outcomes, strict=True
             )
@@ -357,7 +357,7 @@ class _Batch:
 
     def _areas(self, client: Client, maps: Sequence[MappedTile]) -> list[ClassArea]:
         """Each class's, of all maps."""
-        from hsi_geo.tasks.cluster import each
+        from hsi_geo.tasks.tiles.cluster import each
 
         jobs, classes = area_jobs(maps), self.model.classes
         parts = []

@@ -17,16 +17,14 @@ import rasterio
 from sklearn.metrics import f1_score
 
 from hsi_geo.errors import ModelFileError, OptionError
-from hsi_geo.io.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.io.picture import draw_benchmark
-from hsi_geo.io.scratch import scratch_folder
-from hsi_geo.io.staging import make_folder, require_free, staged
+from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
+from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.files.staging import atomic_outputs, make_folder, require_free
+from hsi_geo.io.reports.figures import draw_benchmark
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
-from hsi_geo.tasks.baselines import BASELINES, GROUPS, Pixels
-from hsi_geo.tasks.benchmark_tables import best_methods, markdown, summary
-from hsi_geo.tasks.predict import predict
-from hsi_geo.tasks.protocol import (
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, Pixels
+from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
     IntArray,
     Split,
@@ -37,12 +35,14 @@ from hsi_geo.tasks.protocol import (
     score,
     shots_at,
 )
+from hsi_geo.tasks.benchmarking.tables import best_methods, markdown, summary
+from hsi_geo.tasks.predict import predict
 
 
 def _taught(**changes: Any) -> Recipe:
-    """The default recipe with another lesson."""
-    lesson = dataclasses.replace(DEFAULT_RECIPE.lesson, **changes)
-    return dataclasses.replace(DEFAULT_RECIPE, lesson=lesson)
+    """The default recipe with another fine_tuning."""
+    fine_tuning = dataclasses.replace(DEFAULT_RECIPE.fine_tuning, **changes)
+    return dataclasses.replace(DEFAULT_RECIPE, fine_tuning=fine_tuning)
 
 
 #: Our method and what is changed of it to see what each part is worth.
@@ -54,7 +54,7 @@ VARIANTS: dict[str, tuple[Recipe, str | None]] = {
     "ema": (_taught(target="ema", noise=(0.0,)), None),
     "noise-only": (_taught(target="shots"), None),
     "teacher-only": (_taught(noise=(0.0,)), None),
-    "no-features": (dataclasses.replace(DEFAULT_RECIPE, encoder_is_heard=False), None),
+    "no-features": (dataclasses.replace(DEFAULT_RECIPE, use_encoder_features=False), None),
     "no-weights": (DEFAULT_RECIPE, "none"),
 }
 
@@ -148,7 +148,7 @@ def benchmark(
     _write(path, entries)
     chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
     table = summary(chosen)
-    with staged([page, plot], overwrite=is_ours) as where:
+    with atomic_outputs([page, plot], overwrite=is_ours) as where:
         where[page].write_text(markdown(chosen), encoding="utf-8")
         draw_benchmark(where[plot], chosen, best_methods(chosen))
     return BenchmarkResult(chosen, table, path, page, plot)
@@ -297,6 +297,6 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _write(path: Path, entries: list[dict[str, Any]]) -> None:
-    with staged([path], overwrite=True) as where:
+    with atomic_outputs([path], overwrite=True) as where:
         lines = ",\n".join(json.dumps(entry) for entry in entries)
         where[path].write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -13,18 +13,24 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.area import read_area
-from hsi_geo.io.class_map import MapPaths
-from hsi_geo.io.map_record import earlier_files, write_record
-from hsi_geo.io.scene import SomeScene, files_of, grid_of, name_of, open_scene, require_upright
-from hsi_geo.io.scratch import scratch_folder
-from hsi_geo.io.shots import Shots, read_shots
-from hsi_geo.io.staging import make_folder, staged
-from hsi_geo.io.unpacking import unpacked
-from hsi_geo.progress import LoggingReporter, Reporter, Witness
-from hsi_geo.tasks.accuracy import Accuracy
+from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.files.staging import atomic_outputs, make_folder
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.maps.record import earlier_files, write_record
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.scenes.scene import (
+    SomeScene,
+    files_of,
+    grid_of,
+    name_of,
+    open_scene,
+    require_upright,
+)
+from hsi_geo.io.scenes.unpacking import unpacked
+from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
 from hsi_geo.tasks.adapt import adapt
-from hsi_geo.tasks.adapted import load_model
+from hsi_geo.tasks.artifacts.model import load_model
 from hsi_geo.tasks.predict import (
     DEFAULT_MEMORY,
     MapOptions,
@@ -33,8 +39,9 @@ from hsi_geo.tasks.predict import (
     map_paths,
     write_map,
 )
-from hsi_geo.tasks.report import Mapped, report_map
+from hsi_geo.tasks.reporting.map_report import MapReportContext, report_map
 from hsi_geo.tasks.runtime import file_hash
+from hsi_geo.tasks.validation.accuracy import Accuracy
 
 SomeShots = str | os.PathLike[str] | Shots
 
@@ -211,7 +218,7 @@ class _Job:
         paths: list[MapPaths],
         reporter: Reporter | None,
     ) -> list[MapResult]:
-        witness = Witness(reporter or LoggingReporter())
+        witness = WarningRecorder(reporter or LoggingReporter())
         for scene in scenes:
             require_upright(scene)
             if self.options.aoi is not None:  # refused before a minute of learning
@@ -222,7 +229,7 @@ class _Job:
         weights = None if self.weights == "none" else self.weights
         opened = [name for scene in scenes for name in files_of(scene)]
         with (
-            staged(
+            atomic_outputs(
                 [file for one in paths for file in one.all],
                 overwrite=self.options.overwrite,
                 inputs=[*opened, *labelled.files, self.options.aoi, weights],
@@ -244,7 +251,7 @@ class _Job:
                 seed=self.seed,
                 device=self.device,
                 threads=self.threads,
-                refit=self.report,
+                cross_validation=self.report,
                 reporter=witness,
             )
             model, model_hash = load_model(model_path), file_hash(model_path)
@@ -267,7 +274,7 @@ class _Job:
                     )
                 )
                 if there.report is not None:
-                    about = Mapped(
+                    about = MapReportContext(
                         scene,
                         labelled,
                         self.all_touched,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from hsi_geo.io.indian_pines import (
+from hsi_geo.io.datasets.indian_pines import (
     DESCRIPTION,
     LabelledScene,
     is_indian_pines,
@@ -19,13 +19,13 @@ from hsi_geo.io.indian_pines import (
     write_points,
     write_scene,
 )
-from hsi_geo.io.picture import draw_panels, false_colour
-from hsi_geo.io.staging import make_folder, require_free, staged
+from hsi_geo.io.files.staging import atomic_outputs, make_folder, require_free
+from hsi_geo.io.reports.figures import draw_panels, false_colour
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.predict import MapResult
-from hsi_geo.tasks.protocol import Scores, draw_shots, score
 
 SHOTS_PER_CLASS = 5
 SEED = 1330  # the first of the few-shot literature's ten
@@ -132,7 +132,7 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
     finals = [folder / "indian_pines.tif", folder / "indian_pines_shots.gpkg"]
     if not is_indian_pines(finals[0]):  # what else is there is somebody's own
         require_free([*finals, *_later(folder)])
-    with staged(finals, overwrite=True) as where:
+    with atomic_outputs(finals, overwrite=True) as where:
         write_scene(
             scene,
             where[finals[0]],
@@ -171,7 +171,7 @@ def _draw(
         to_map[scene.names.index(c.name) + 1] = c.id
     picture = _later(folder)[-1]
     valid = np.ones(scene.truth.shape, bool)
-    with staged([picture], overwrite=True) as where:
+    with atomic_outputs([picture], overwrite=True) as where:
         draw_panels(
             where[picture],
             scene=false_colour(scene.cube.astype(np.float32), scene.centres_nm, valid),

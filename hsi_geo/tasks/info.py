@@ -10,8 +10,16 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
+from hsi_geo.io.labels.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
 from hsi_geo.io.readers import flagged_share
-from hsi_geo.io.scene import (
+from hsi_geo.io.scenes.quality import (
+    assess_quality,
+    bad_bands,
+    has_data,
+    kind_of_values,
+    scale_problem,
+)
+from hsi_geo.io.scenes.scene import (
     SomeScene,
     bands_of,
     grid_of,
@@ -20,8 +28,6 @@ from hsi_geo.io.scene import (
     remarks_of,
     require_upright,
 )
-from hsi_geo.io.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
-from hsi_geo.io.survey import bad_bands, has_data, kind_of_values, scale_problem, survey
 
 #: A class with fewer pixels cannot be told from its neighbours with any confidence.
 FEW_PX = 5
@@ -64,7 +70,7 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
     """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
     grid, bands = grid_of(scene), bands_of(scene)
     known = bands.centres_nm[bands.centres_nm > 0]  # 0 stands for none, in bands that are bad
-    seen = survey(scene)
+    seen = assess_quality(scene)
     xres, yres = grid.resolution
     return {
         "path": name_of(scene),

@@ -17,11 +17,14 @@ import shapely
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, OptionError
-from hsi_geo.io.area import area_mask, read_area
-from hsi_geo.io.class_map import MapPaths, MapWriter
-from hsi_geo.io.map_record import earlier_files, write_record
-from hsi_geo.io.mosaic import Surroundings
-from hsi_geo.io.scene import (
+from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.record import earlier_files, write_record
+from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.io.scenes.neighbours import HaloScene
+from hsi_geo.io.scenes.quality import bad_bands
+from hsi_geo.io.scenes.scene import (
     SomeScene,
     bands_of,
     files_of,
@@ -34,20 +37,17 @@ from hsi_geo.io.scene import (
     spectral_view,
     tell_about,
 )
-from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import keep_apart, staged
-from hsi_geo.io.survey import bad_bands
-from hsi_geo.io.unpacking import unpacked
+from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import band_map
-from hsi_geo.models.lattice import LatticeNetwork
-from hsi_geo.progress import LoggingReporter, Reporter, Witness
-from hsi_geo.tasks.accuracy import Accuracy
-from hsi_geo.tasks.adapted import AdaptedModel, load_model, model_bytes, require_cover
+from hsi_geo.models.window_inference import WindowGridNetwork
+from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
+from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, model_bytes, require_cover
+from hsi_geo.tasks.inference.scene_scale import Likeness, Rescale, bring_to_scale, parse_rescale
+from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
+from hsi_geo.tasks.inference.sliding_window import SlidingWindow
+from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import computing, scene_hash, versions
-from hsi_geo.tasks.scale import Likeness, Rescale, bring_to_scale, parse_rescale
-from hsi_geo.tasks.sliding import SlidingWindow
-from hsi_geo.tasks.statistics import learn_spectral, require_on_axis
-from hsi_geo.tasks.strips import Strips, behind
+from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window
 
 #: Bytes that strips of a scene may take together.
@@ -170,7 +170,7 @@ def predict(
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     model_file = None if isinstance(model, AdaptedModel) else model
     with (
-        staged(
+        atomic_outputs(
             paths.all,
             overwrite=overwrite,
             inputs=[*files_of(opened), model_file, aoi],
@@ -208,7 +208,9 @@ def map_paths(
             f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
         )
     paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
-    keep_apart(paths.all, [*files_of(scene), options.aoi])  # told before anything else is read
+    refuse_input_overwrite(
+        paths.all, [*files_of(scene), options.aoi]
+    )  # told before anything else is read
     return paths
 
 
@@ -222,7 +224,7 @@ def write_map(
     device: str = "auto",
     threads: int | None = None,
     reporter: Reporter,
-    around: Surroundings | None = None,
+    around: HaloScene | None = None,
     own: bool = False,
     more_hashes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -245,7 +247,7 @@ def write_map(
         The record that was written as JSON.
     """
     require_upright(scene)
-    reporter = witness = Witness(reporter)
+    reporter = witness = WarningRecorder(reporter)
     view, grid = spectral_view(scene), grid_of(scene)
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
@@ -253,7 +255,7 @@ def write_map(
     own = own or _is_own(scene, model)
     factor, likeness = 1.0, None
     if options.restat:
-        model = dataclasses.replace(model, spectral=learn_spectral([view]))
+        model = dataclasses.replace(model, spectral=learn_spectral_stats([view]))
     elif not own or options.rescale is not None:
         factor, likeness = bring_to_scale(
             view, model.spectral, model.shot_spectra, options.rescale, reporter
@@ -272,7 +274,7 @@ def write_map(
         classifier = model.classifier
         if model.order is not None:
             classifier = classifier.reordered(model.order)
-        network = LatticeNetwork.of(classifier, bands, model.tiling.stride_px, on)
+        network = WindowGridNetwork.of(classifier, bands, model.tiling.stride_px, on)
         seen = view if around is None else rescaled(spectral_view(around.scene), factor)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
         asked = partial(_asked, area, grid_of(seen), around)
@@ -346,7 +348,7 @@ def lost_classes(model: AdaptedModel, counts: npt.NDArray[np.int64]) -> list[str
 
 
 def _asked(
-    area: shapely.Geometry | None, grid: Grid, around: Surroundings | None, window: Window
+    area: shapely.Geometry | None, grid: Grid, around: HaloScene | None, window: Window
 ) -> npt.NDArray[np.bool_] | None:
     """Which pixels of a window are asked for, None for all."""
     mask = None if around is None else around.core_mask(window)
@@ -390,7 +392,7 @@ def _map_strips(strips: Strips, writer: MapWriter, part: _Part, reporter: Report
             f"{pixels / 1e6:.0f} million pixels, read {plan.rows} rows of {plan.cols} columns at a "
             f"time: about {plan.bytes / 2**30:.1f} GiB of memory beside the program itself"
         )
-    with behind(writer.write) as write:
+    with write_behind(writer.write) as write:
         for window, probabilities, valid in strips:
             wanted = strips.wanted(window)
             here = valid if wanted is None else valid & wanted

@@ -13,12 +13,14 @@ import torch
 import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
-from hsi_geo.io.picture import draw_losses
-from hsi_geo.io.scene import SomeScenes, files_of, name_of, open_scenes, tell_about
-from hsi_geo.io.staging import keep_apart, staged
+from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.reports.figures import draw_losses
+from hsi_geo.io.scenes.scene import SomeScenes, files_of, name_of, open_scenes, tell_about
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
-from hsi_geo.tasks.pretraining_batches import Batches, PretrainRecipe, Source
-from hsi_geo.tasks.pretraining_run import (
+from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
+from hsi_geo.tasks.inference.scene_statistics import require_on_axis
+from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source
+from hsi_geo.tasks.pretraining.lightning import (
     CHECKPOINT,
     LOG,
     OWN,
@@ -35,8 +37,6 @@ from hsi_geo.tasks.pretraining_run import (
     run_trainer,
 )
 from hsi_geo.tasks.runtime import scene_hash, versions
-from hsi_geo.tasks.statistics import require_on_axis
-from hsi_geo.tasks.weights import Weights, load_weights, save_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def pretrain(
         require_on_axis(recipe.network, scene)
     start = None if init is None else load_weights(init)
     inputs = [*(name for scene in opened for name in files_of(scene)), init]
-    keep_apart((run / file for file in OWN), inputs)
-    with staged([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
+    refuse_input_overwrite((run / file for file in OWN), inputs)
+    with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
         checkpoint = _prepare_run(run, resume, overwrite)
         torch.manual_seed(seed)
         sources = [Source.of(scene, recipe) for scene in opened]

@@ -17,9 +17,12 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from hsi_geo.errors import OptionError, SceneError
-from hsi_geo.io.class_map import NO_PERCENT, PROBABILITY_STEPS
-from hsi_geo.io.points import Point, require_points, write_points
-from hsi_geo.io.scene import (
+from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.labels.points import Point, require_points, write_points
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
+from hsi_geo.io.scenes.scene import (
     SomeScene,
     bands_of,
     files_of,
@@ -29,14 +32,11 @@ from hsi_geo.io.scene import (
     rescaled,
     spectral_view,
 )
-from hsi_geo.io.scratch import scratch_folder
-from hsi_geo.io.shots import ClassTable
-from hsi_geo.io.staging import staged
-from hsi_geo.io.unpacking import unpacked
+from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.adapted import AdaptedModel, load_model
+from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.inference.scene_scale import Rescale
 from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
-from hsi_geo.tasks.scale import Rescale
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
@@ -140,7 +140,9 @@ def suggest(
     finals = [] if out is None else [require_points(out)]
     model_file = None if isinstance(model, AdaptedModel) else model
     with (
-        staged(finals, overwrite=overwrite, inputs=[*files_of(opened), model_file, aoi]) as where,
+        atomic_outputs(
+            finals, overwrite=overwrite, inputs=[*files_of(opened), model_file, aoi]
+        ) as where,
         scratch_folder() as folder,
         unpacked([opened], reporter.log) as (readable,),
     ):

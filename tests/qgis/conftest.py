@@ -30,10 +30,10 @@ from hsi_geo.environment import drop_foreign_variables
 drop_foreign_variables()
 from hsi_geo.models.s2former import S2FormerConfig
 from hsi_geo.tasks import adapt
-from hsi_geo.tasks.daft import Lesson
+from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-lesson = Lesson(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
-adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, lesson=lesson)
+lesson = FineTuneConfig(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
+adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, fine_tuning=lesson)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()

@@ -19,8 +19,8 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, SceneError
-from hsi_geo.io.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
-from hsi_geo.io.places import stamp
+from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
+from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
     Pixels,

@@ -14,8 +14,8 @@ import numpy as np
 from affine import Affine
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.limits import NESTED_GROUPS, STORED_OBJECTS
-from hsi_geo.io.places import stamp
+from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS
+from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
     PickedPixels,

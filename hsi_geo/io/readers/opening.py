@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.places import exists, is_gdal_name
+from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import is_zarr, read_cf
 from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5, require_own_data
@@ -19,7 +20,6 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.io.references import require_local
 
 #: HDF5 files are known by their signature; of those afar only the name is seen.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")

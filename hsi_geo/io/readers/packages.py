@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.limits import ARCHIVE_FILES, read_short, require_short_text
+from hsi_geo.io.files.limits import ARCHIVE_FILES, read_short, require_short_text
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.raster import read_raster
 

@@ -19,7 +19,8 @@ from pyproj.exceptions import CRSError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
-from hsi_geo.io.places import exists, is_gdal_name, stamp
+from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
+from hsi_geo.io.files.references import CLOSED, OPEN, REMOTE_DRIVERS, is_link, require_local
 from hsi_geo.io.readers.base import (
     Array,
     Indices,
@@ -37,7 +38,6 @@ from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import MaskFill, alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, sidecar_tags
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
-from hsi_geo.io.references import CLOSED, OPEN, REMOTE_DRIVERS, is_link, require_local
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import FloatArray
 

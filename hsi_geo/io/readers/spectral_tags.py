@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.io.places import exists
+from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
     HeaderLists,

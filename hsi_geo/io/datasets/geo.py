@@ -1,0 +1,232 @@
+"""Scenes and shots as TorchGeo datasets, queried by place.
+
+Unlike TorchGeo's own raster datasets these accept scenes without a CRS, never resample, and open
+files anew in every DataLoader worker.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+import torch
+import xarray as xr
+from torchgeo.datasets import GeoDataset, IntersectionDataset
+
+from hsi_geo.errors import SceneError, ShotsError
+from hsi_geo.io.labels.shots import ShotPixels, Shots, burn, read_shots
+from hsi_geo.io.scenes.scene import (
+    SomeScenes,
+    bands_of,
+    grid_of,
+    name_of,
+    open_scenes,
+    read_window,
+    require_upright,
+    spectral_view,
+)
+from hsi_geo.tiling import Grid, Window
+
+Sample = dict[str, Any]
+Transforms = Callable[[Sample], Sample]
+
+
+class _GridDataset(GeoDataset):
+    """A dataset with one upright pixel grid a scene, all in one CRS."""
+
+    grids: list[Grid]
+    transforms: Transforms | None
+
+    def _build_index(self, names: list[str]) -> None:
+        crs = self.grids[0].crs
+        boxes = [shapely.box(*grid.bounds) for grid in self.grids]
+        always = pd.IntervalIndex.from_arrays(
+            [pd.Timestamp.min] * len(boxes),
+            [pd.Timestamp.max] * len(boxes),
+            closed="both",
+            name="datetime",
+        )
+        self.index = gpd.GeoDataFrame({"filepath": names}, index=always, geometry=boxes, crs=crs)
+        self._res = self.grids[0].resolution  # the setter prints that it converts from 0
+
+    def __and__(self, other: GeoDataset) -> IntersectionDataset:
+        """Both datasets where they overlap; keys they share are taken from the first."""
+        return IntersectionDataset(self, other, collate_fn=_first_of_each)
+
+    def _locate(self, index: Any) -> tuple[int, Window, Sample]:
+        """The scene a query means, its window there, and TorchGeo's keys for both.
+
+        Raises:
+            IndexError: If the query meets no scene.
+        """
+        x, y, _ = self._disambiguate_slice(index)
+        query = shapely.box(x.start, y.start, x.stop, y.stop)
+        overlap = self.index.geometry.intersection(query).area.to_numpy()
+        if not overlap.any():
+            raise IndexError(f"{index} lies outside {self.bounds}")
+        # The scene under the centre, or a window around a shot on a seam could lose its shot.
+        centred = [_holds(grid, query.centroid) for grid in self.grids]
+        best = int(np.lexsort((overlap, centred))[-1])
+        grid = self.grids[best]
+        window = grid.window_of((x.start, y.start, x.stop, y.stop))
+        left, bottom, right, top = grid.bounds_of(window)
+        placed = (slice(left, right, x.step), slice(bottom, top, y.step))
+        return (
+            best,
+            window,
+            {
+                "bounds": self._slice_to_tensor(placed),
+                "transform": torch.tensor(grid.transform_of(window)[:6], dtype=torch.float64),
+            },
+        )
+
+    def _slice_to_tensor(self, index: Any) -> torch.Tensor:
+        """(9,) float64: TorchGeo's float32 moves a UTM northing by half a metre."""
+        x, y, t = self._disambiguate_slice(index)
+        place = [x.start, x.stop, x.step, y.start, y.stop, y.step]
+        time = [t.start.timestamp(), t.stop.timestamp(), t.step]
+        return torch.tensor([*place, *time], dtype=torch.float64)
+
+    def _finish(self, sample: Sample) -> Sample:
+        return sample if self.transforms is None else self.transforms(sample)
+
+
+class HyperspectralScene(_GridDataset):
+    """One or several scenes of a CRS as a TorchGeo dataset.
+
+    Samples hold ``image`` (C, H, W) float32 physical values of the good bands by increasing
+    wavelength, 0 where there is no data; ``valid`` (H, W) bool; ``wavelength`` (C,) float32 nm;
+    ``bounds`` (9,) and ``transform`` (6,) float64. Queries snap to the pixels of the scene they
+    overlap most and may reach beyond it.
+
+    Args:
+        scenes: Paths or opened scenes. All must share one CRS and pixel size.
+        transforms: Applied to each sample.
+
+    Raises:
+        SceneError: If a scene's grid is rotated, or scenes differ in CRS or pixel size.
+    """
+
+    def __init__(self, scenes: SomeScenes, transforms: Transforms | None = None) -> None:
+        opened = open_scenes(scenes)
+        for scene in opened:
+            require_upright(scene)
+        self.grids = [grid_of(scene) for scene in opened]
+        for scene, grid in zip(opened, self.grids, strict=True):
+            _require_like(grid, self.grids[0], scene, opened[0])
+        self.views: list[xr.DataArray] = [spectral_view(scene) for scene in opened]
+        self.wavelengths = [
+            torch.tensor(bands_of(view).centres_nm, dtype=torch.float32) for view in self.views
+        ]
+        names = [name_of(scene) for scene in opened]
+        self.paths = [*names]
+        self.transforms = transforms
+        self._build_index(names)
+
+    def __getitem__(self, index: Any) -> Sample:
+        """Image of a query; see the class for its keys.
+
+        Raises:
+            IndexError: If the query meets no scene.
+        """
+        which, window, sample = self._locate(index)
+        image, valid = read_window(self.views[which], window)
+        sample |= {
+            "image": torch.from_numpy(image),
+            "valid": torch.from_numpy(valid),
+            "wavelength": self.wavelengths[which],
+        }
+        return self._finish(sample)
+
+
+class ShotLabels(_GridDataset):
+    """Shots burnt onto the grids of scenes, as a TorchGeo dataset.
+
+    Samples hold ``mask`` (H, W) int64, class index 0..K-1 and -1 where there is no shot, and
+    ``feature`` (H, W) int64, row of `Shots.frame` or -1, beside ``bounds`` and ``transform``.
+
+    Args:
+        shots: In any CRS; a vector file, or shots read before.
+        like: The scenes whose pixels the shots label.
+        all_touched: Take every pixel a polygon touches.
+        transforms: Applied to each sample.
+
+    Attributes:
+        pixels: The labelled pixels of each scene.
+
+    Raises:
+        ShotsError: If no shot lies in any scene, or CRS are missing on one side only.
+    """
+
+    def __init__(
+        self,
+        shots: str | os.PathLike[str] | Shots,
+        like: HyperspectralScene,
+        *,
+        all_touched: bool = False,
+        transforms: Transforms | None = None,
+    ) -> None:
+        shots = read_shots(shots)
+        self.grids = like.grids
+        self.paths = [shots.source]
+        self.transforms = transforms
+        self.pixels = _burn_all(shots, like.grids, all_touched)
+        self._build_index([shots.source] * len(self.grids))
+
+    def __getitem__(self, index: Any) -> Sample:
+        """Mask of a query; see the class for its keys.
+
+        Raises:
+            IndexError: If the query meets no scene.
+        """
+        which, window, sample = self._locate(index)
+        pixels = self.pixels[which]
+        sample["mask"] = torch.from_numpy(pixels.mask(window))
+        sample["feature"] = torch.from_numpy(pixels.feature_mask(window))
+        return self._finish(sample)
+
+
+def _holds(grid: Grid, point: shapely.Point) -> bool:
+    rows, cols = grid.pixels_at(np.array([point.x]), np.array([point.y]))
+    return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
+
+
+def _burn_all(shots: Shots, grids: list[Grid], all_touched: bool) -> list[ShotPixels]:
+    """Shots on each scene; a scene without any is fine as long as one has some."""
+    burnt: list[ShotPixels] = []
+    failures: list[ShotsError] = []
+    for grid in grids:
+        try:
+            burnt.append(burn(shots, grid, all_touched=all_touched))
+        except ShotsError as error:
+            failures.append(error)
+            none = np.empty(0, np.int64)
+            burnt.append(ShotPixels(none, none, none, none, outside=len(shots.frame)))
+    if len(failures) == len(grids):
+        raise failures[0]
+    return burnt
+
+
+def _require_like(grid: Grid, first: Grid, scene: xr.DataArray, other: xr.DataArray) -> None:
+    same_crs = (grid.crs is None) == (first.crs is None) and (
+        grid.crs is None or first.crs is None or grid.crs.equals(first.crs)
+    )
+    if same_crs and np.allclose(grid.resolution, first.resolution, rtol=1e-6):
+        return
+    raise SceneError(
+        f"scene '{name_of(scene)}' and scene '{name_of(other)}' differ in coordinate reference "
+        "system or pixel size",
+        hint="take them one by one, or warp one to the other's grid with gdalwarp",
+    )
+
+
+def _first_of_each(samples: Sequence[Sample]) -> Sample:
+    joined: Sample = {}
+    for sample in reversed(samples):
+        joined |= sample
+    return joined

@@ -1,0 +1,1 @@
+"""Files: paths, what a name leads to, and outputs that appear whole or not at all."""

@@ -1,0 +1,1 @@
+"""Labelled geometries: files, classes, colours, and the pixels under them."""

@@ -1,0 +1,81 @@
+"""Names and colours that people give to the values of a class field."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.files.references import require_text
+from hsi_geo.io.files.text_encoding import decode
+from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.shots import LandClass, Shots
+from hsi_geo.io.labels.vectors import quoted
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_EXAMPLE = '{"1": {"name": "roof", "color": "#e60000"}}'
+
+
+def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
+    """The same shots, their classes named and coloured as a file says.
+
+    Args:
+        shots: Labelled geometries.
+        path: JSON: value of the class field to its ``name``, its ``color`` or both. Values that
+            the shots do not have are passed over, classes that the file does not have are kept.
+
+    Returns:
+        The shots with their new class table; ids and their order stay.
+
+    Raises:
+        OptionError: If the file is missing or says something else, or gives two classes one name.
+    """
+    styles = {clean_name(value): style for value, style in _read(path).items()}
+    classes = tuple(_styled(one, styles.get(_key(one), {}), path) for one in shots.classes)
+    names = [one.name for one in classes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OptionError(
+            f"class file '{os.fspath(path)}' gives several classes the name {quoted(twice)}",
+            hint="give each its own, or merge them in the shots",
+        )
+    return dataclasses.replace(shots, classes=classes, files=(*shots.files, os.fspath(path)))
+
+
+def _key(one: LandClass) -> str:
+    """The value of the class field, also where a style has named it already."""
+    return one.name if one.value is None else str(one.value)
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    name = os.fspath(path)
+    require_text(name, "class file", OptionError)
+    try:
+        found = json.loads(decode(Path(name).read_bytes())[0])
+    except OSError as error:
+        raise OptionError(
+            f"class file '{name}' cannot be read ({error.strerror})", hint="check its path"
+        ) from error
+    except (ValueError, RecursionError) as error:  # brackets in brackets in brackets
+        raise OptionError(f"class file '{name}' is no JSON", hint=f"write {_EXAMPLE}") from error
+    if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
+        raise OptionError(
+            f"class file '{name}' does not map values to names and colours",
+            hint=f"write {_EXAMPLE}",
+        )
+    return found
+
+
+def _styled(one: LandClass, style: dict[str, Any], path: str | os.PathLike[str]) -> LandClass:
+    name, color = clean_name(style.get("name", one.name)), str(style.get("color", one.color))
+    if not name or not _COLOR.fullmatch(color):
+        raise OptionError(
+            f"class file '{os.fspath(path)}' gives class '{one.name}' the name '{name}' and the "
+            f"color '{color}'",
+            hint=f"write {_EXAMPLE}",
+        )
+    return dataclasses.replace(one, name=name, color=color.lower())

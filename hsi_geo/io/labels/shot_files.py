@@ -1,0 +1,343 @@
+"""Shots as files hold them: features with a class field, tables of points, rasters of class ids."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import rasterio
+import rasterio.features
+import shapely
+from pyproj import CRS
+from rasterio.errors import RasterioError
+
+from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.io.file_names import openable
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.references import require_file, require_local
+from hsi_geo.io.labels.class_colors import parse_color
+from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.class_values import read_class_values
+from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
+from hsi_geo.io.labels.vectors import are_sound, quoted, read_vector
+from hsi_geo.io.point_tables import find_columns, place_table
+from hsi_geo.io.readers.base import plain, require_real
+from hsi_geo.io.readers.masks import only_band
+from hsi_geo.io.readers.raster import open_raster, quiet_gdal
+from hsi_geo.io.shapefiles import has_fields
+
+#: Field names that mean the class where a file has several fields.
+USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
+
+#: Fields that hold a class's colour.
+COLOR_FIELDS = ("color", "colour")
+
+RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
+
+#: More different values than this are no classes.
+MAX_CLASSES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What labelled geometries are read for: what messages call them, and how many classes it takes.
+
+    Attributes:
+        labels: Several of them.
+        raster: What they lie on.
+        fewest_classes: That they have to have.
+    """
+
+    labels: str
+    raster: str
+    fewest_classes: int
+
+    @property
+    def wanted(self) -> str:
+        """What to draw, for hints."""
+        return self.labels if self.fewest_classes < 2 else f"{self.labels} of at least two classes"
+
+
+#: To learn from: it takes two classes to tell one from the other.
+TRAINING = Purpose("shots", "scene", 2)
+
+#: To compare a map with: whether water is water can be asked of water alone.
+REFERENCE = Purpose("reference labels", "map", 1)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFile:
+    """What a file of shots holds.
+
+    Attributes:
+        geometry: One geometry a shot.
+        labels: (N,) its class, never missing.
+        ids: (N,) what the file calls it.
+        colors: "#rrggbb" by class, as text, where the file brings some.
+        names: Name by class, as text, where an id has one.
+        skipped: What was left out, in words.
+        notes: What was decided, in words.
+        in_scene_frame: Whether coordinates are the scene's own, whatever they are.
+        other_fields: Fields that could have held the class as well; a raster has none.
+    """
+
+    geometry: gpd.GeoSeries
+    labels: pd.Series[Any]
+    ids: npt.NDArray[np.int64]
+    colors: Mapping[str, str]
+    names: Mapping[str, str]
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    in_scene_frame: bool = False
+    other_fields: tuple[str, ...] = ()
+
+
+def read_labelled(
+    name: str, class_field: str | None, layer: str | None, purpose: Purpose
+) -> LabelledFile:
+    """Read a file of shots; see `io.shots.read_shots`."""
+    if Path(name).suffix.lower() in RASTERS:
+        return _without_fields(_read_raster(name, purpose), class_field, layer)
+    require_file(name, f"{purpose.labels} file", ShotsError)
+    columns = find_columns(name)
+    frame = read_vector(
+        name,
+        what=f"{purpose.labels} file",
+        layer=layer,
+        missing=ShotsNotFoundError,
+        wrong=ShotsError,
+        options={} if columns is None else columns.options,
+    )
+    if frame.empty:
+        raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
+    notes = list(frame.attrs["notes"])
+    style = find_style(name, frame.attrs["layer"])
+    again = frame.columns.duplicated()  # what such fields hold, pyogrio confounds
+    repeated, frame = set(frame.columns[again]), frame.loc[:, ~again]
+    if columns is not None:
+        frame, note = place_table(frame, name, columns)
+        notes += [note] if note else []
+    class_field, note = _find_class_field(frame, class_field, style, name, purpose)
+    notes += [note] if note else []
+    if class_field in repeated:
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have several fields '{class_field}'",
+            hint="rename all but one of them, or choose another field with --class-field",
+        )
+    others = [field for field in _fields(frame) if field != class_field]
+    frame, skipped = _usable(frame, class_field, name, purpose)
+    ids = frame.index.to_numpy()
+    frame = frame.reset_index(drop=True)
+    colors = _colors(frame, class_field) or _fitting(style.colors, style, class_field)
+    return LabelledFile(
+        frame.geometry,
+        frame[class_field],
+        ids,
+        colors,
+        _fitting(style.labels, style, class_field),
+        tuple(skipped),
+        tuple(notes),
+        columns is not None and frame.crs is None,
+        tuple(field for field in others if _may_hold_classes(frame[field], field)),
+    )
+
+
+# Features -------------------------------------------------------------------------------------
+
+
+def _usable(
+    frame: gpd.GeoDataFrame, class_field: str, name: str, purpose: Purpose
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    skipped = []
+    drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
+    usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
+    placed = usable & are_sound(drawn)
+    labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
+    if not usable.all():
+        skipped.append(f"{int((~usable).sum())} without geometry")
+    if (usable & ~placed).any():
+        skipped.append(f"{int((usable & ~placed).sum())} with coordinates that are no numbers")
+    if not labelled.all():
+        skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
+    frame = frame[placed & labelled]
+    if frame.empty:
+        raise ShotsError(
+            f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
+            hint=f"draw {purpose.wanted}",
+        )
+    return frame, skipped
+
+
+def _find_class_field(
+    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
+) -> tuple[str, str | None]:
+    """The field, and how it was found if it was not asked for."""
+    fields = _fields(frame)
+    if wanted is not None and fields:
+        called = [field for field in fields if clean_name(field) == clean_name(wanted)]
+        if called:
+            return wanted if wanted in called else called[0], None
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
+            hint="choose one of them with --class-field",
+        )
+    possible = [field for field in fields if _may_hold_classes(frame[field], field)]
+    usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
+    styled = [field for field in possible if field == style.class_field]
+    for candidates, how in (
+        (fields, "the only field"),
+        (possible, "the only field that can hold it"),
+        (usual, "by its name"),
+        (styled, f"by {style.source}"),
+    ):
+        if len(candidates) == 1:
+            return candidates[0], f"class taken from field '{candidates[0]}' ({how})"
+    if not fields:
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have no fields",
+            hint="add a field that holds the class of each"
+            if has_fields(name)
+            else "copy the .dbf file that belongs to the Shapefile, too",
+        )
+    shown = possible or fields
+    raise ClassFieldError(
+        f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
+        hint="choose one with --class-field",
+    )
+
+
+def _fields(frame: gpd.GeoDataFrame) -> list[str]:
+    return [str(field) for field in frame.columns if field != frame.geometry.name]
+
+
+def _may_hold_classes(values: pd.Series[Any], field: str) -> bool:
+    """Text or whole numbers, and no colours; empty and fractional fields hold something else."""
+    if field.lower() in COLOR_FIELDS or not values.notna().any():
+        return False
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.dropna().to_numpy(np.float64)
+        return bool((numbers == np.round(numbers)).all())
+    return True
+
+
+def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:
+    """The commonest colour of each class in a colour column."""
+    for field in frame.columns:
+        if str(field).lower() in COLOR_FIELDS and field != class_field:
+            seen: dict[str, Counter[str]] = {}
+            for value, text in zip(frame[class_field], frame[field], strict=True):
+                if color := parse_color(str(text)):
+                    seen.setdefault(class_text(value), Counter())[color] += 1
+            return {value: colors.most_common(1)[0][0] for value, colors in seen.items()}
+    return {}
+
+
+def _fitting(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
+    """A style's entries, if it is about this field."""
+    return entries if style.class_field == class_field else {}
+
+
+def class_text(value: Any) -> str:
+    """A class as text, the same whether a field is integer or a float that is whole."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return clean_name(value)
+
+
+# Rasters --------------------------------------------------------------------------------------
+
+
+def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
+    """Each patch of one class id as a polygon; nodata is no class, nor is 0 if nothing says so."""
+    if not exists(name):
+        raise ShotsNotFoundError(
+            f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
+        )
+    require_local(name, f"{purpose.labels} file", ShotsError)
+    try:
+        with quiet_gdal(name), openable(name) as taken, open_raster(taken) as file:
+            classes = only_band(file)
+            if classes is None:
+                raise ShotsError(
+                    f"{purpose.labels} '{name}' are a raster of {file.count} bands",
+                    hint="give one band of class ids, 0 where there is none",
+                )
+            (band, mask), transform = classes, file.transform
+            require_real(file.dtypes[band - 1], name, purpose.labels, ShotsError)
+            ids = file.read(band)
+            labelled = np.isfinite(ids)
+            if mask is not None:
+                labelled &= mask.valid(file, [band])[0]
+            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
+            colors, said = _color_table(file), read_class_values(file)
+    except RasterioError as error:
+        raise ShotsError(
+            f"{purpose.labels} '{name}' are no raster that GDAL can open ({plain(error)})",
+            hint="give a GeoTIFF of class ids, or a GeoPackage",
+        ) from error
+    style = find_style(name, None)
+    said = said.renamed({int(v): label for v, label in style.labels.items() if v.isdecimal()})
+    if said.nodata is not None:
+        labelled &= ids != said.nodata
+    if not said.has_zero:
+        labelled &= ids != 0
+    values = np.unique(ids[labelled])
+    whole = values.size == 0 or (values == np.round(values)).all()
+    if not whole or values.size > MAX_CLASSES or (values.size and abs(values).max() > 2**31 - 1):
+        raise ShotsError(
+            f"{purpose.labels} '{name}' are a raster of {values.size} different values "
+            f"from {values[0]:g} to {values[-1]:g}",
+            hint="give one band of class ids, 0 where there is none",
+        )
+    if not values.size:
+        raise ShotsError(
+            f"{purpose.labels} '{name}' are a raster without a class id",
+            hint=f"give {purpose.wanted}",
+        )
+    patches = list(
+        rasterio.features.shapes(
+            np.where(labelled, ids, 0).astype(np.int32), mask=labelled, transform=transform
+        )
+    )
+    notes = [f"class ids taken from a raster, {int(labelled.sum())} pixels"]
+    if (ids[labelled] == 0).any():
+        notes.append(f"0 is one of its classes: {said.why_zero}")
+    return LabelledFile(
+        gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
+        pd.Series([int(value) for _, value in patches]),
+        np.arange(1, len(patches) + 1),
+        style.colors if style is not NO_STYLE else colors,
+        {str(value): called for value, called in said.names.items()},
+        (),
+        tuple(notes),
+    )
+
+
+def _without_fields(file: LabelledFile, class_field: str | None, layer: str | None) -> LabelledFile:
+    """A raster's labels, with a note on options that it has no use for."""
+    given = [
+        option
+        for option, value in (("--class-field", class_field), ("--layer", layer))
+        if value is not None
+    ]
+    notes = [f"{option} is not heeded: a raster has neither fields nor layers" for option in given]
+    return dataclasses.replace(file, notes=(*file.notes, *notes))
+
+
+def _color_table(file: rasterio.DatasetReader) -> dict[str, str]:
+    """Colours by value; empty if the raster has no colour table."""
+    try:
+        table = file.colormap(1)
+    except ValueError:
+        return {}
+    return {str(i): "#" + bytes(rgba[:3]).hex() for i, rgba in table.items() if rgba[3]}

@@ -1,0 +1,1 @@
+"""Class maps: written, read back, indexed, described as STAC items."""

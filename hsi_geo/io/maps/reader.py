@@ -1,0 +1,205 @@
+"""Maps read back: their grid, class names and values, whatever program wrote them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from pyproj import CRS
+from rasterio.errors import RasterioError
+
+from hsi_geo.errors import MapError, MapNotFoundError
+from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.labels.class_values import ClassValues, read_class_values
+from hsi_geo.io.readers.base import require_real
+from hsi_geo.io.readers.masks import Mask, only_band
+from hsi_geo.io.readers.raster import open_raster, quiet_gdal
+from hsi_geo.tiling import Grid, Window
+
+IntArray = npt.NDArray[np.int64]
+MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
+
+#: Rows read at a time while counting.
+STRIP_PX = 256
+
+
+@dataclass(frozen=True, eq=False)
+class ReadMap:
+    """A class map on disk; its pixels are read when they are asked for.
+
+    Attributes:
+        path: As given.
+        grid: Its pixels.
+        said: Of its values.
+        band: Number of the band of classes, from 1.
+        mask: What says apart from the values where there are classes; None if nothing does.
+    """
+
+    path: str
+    grid: Grid
+    said: ClassValues
+    band: int = 1
+    mask: Mask | None = None
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class name by value, for classes that have one."""
+        none = {self.said.nodata, None if self.said.has_zero else 0}
+        return {value: name for value, name in self.said.names.items() if value not in none}
+
+    def name_of(self, value: int) -> str:
+        """The class's name, or its number where it has none."""
+        return self.said.names.get(value, str(value))
+
+    def values_at(self, rows: IntArray, cols: IntArray) -> MaskedInts:
+        """(N,) values of pixels inside the map, masked where there is no class."""
+        top, bottom = int(rows.min()), int(rows.max()) + 1
+        left, right = int(cols.min()), int(cols.max()) + 1
+        found = np.ma.masked_all(len(rows), np.int64)
+        for strip in _strips(Window(top, left, bottom - top, right - left)):
+            here = (rows >= strip.row) & (rows < strip.row + strip.height)
+            if here.any():
+                values = self._read(strip)
+                found[here] = values[rows[here] - strip.row, cols[here] - strip.col]
+        return found
+
+    def counts(self) -> dict[int, int]:
+        """Pixels by value, those without a class left out."""
+        counted: dict[int, int] = {}
+        for strip in _strips(self.grid.window):
+            values = self._read(strip).compressed()
+            for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+                counted[int(value)] = counted.get(int(value), 0) + int(count)
+        return counted
+
+    def class_counts(self) -> dict[str, int]:
+        """Pixels by class name, in the order of the values; values of one name are one class."""
+        counted: dict[str, int] = {}
+        for value, count in sorted(self.counts().items()):
+            counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
+        return counted
+
+    def picture(self, side_px: int) -> MaskedInts:
+        """(h, w) values thinned as by `read_picture`, masked where there is no class."""
+        with quiet_gdal(self.path), open_raster(self.path) as file:
+            shape = _thinned(file.shape, side_px)
+            values = file.read(self.band, out_shape=shape).astype(np.int64)
+            return self._known(values, self._valid(file, None, shape))
+
+    def _read(self, window: Window) -> MaskedInts:
+        try:
+            with quiet_gdal(self.path), open_raster(self.path) as file:
+                part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+                values = file.read(self.band, window=part).astype(np.int64)
+                valid = self._valid(file, part, window.shape)
+        except RasterioError as error:
+            raise MapError(
+                f"map '{self.path}' is damaged in rows {window.row} to "
+                f"{window.row + window.height}",
+                hint="make it again, or copy it again",
+            ) from error
+        return self._known(values, valid)
+
+    def _valid(
+        self, file: Any, part: rasterio.windows.Window | None, shape: tuple[int, int]
+    ) -> npt.NDArray[np.bool_]:
+        """(height, width) False where the file's mask leaves out a pixel."""
+        if self.mask is None:
+            return np.ones(shape, bool)
+        return np.asarray(self.mask.valid(file, [self.band], part, shape)[0])
+
+    def _known(self, values: IntArray, valid: npt.NDArray[np.bool_]) -> MaskedInts:
+        """The values, those masked that mean no class."""
+        known = np.ma.array(values, mask=~valid)
+        if self.said.nodata is not None:
+            known = np.ma.masked_where(values == self.said.nodata, known)
+        return known if self.said.has_zero else np.ma.masked_where(values == 0, known)
+
+
+def read_map(path: str | os.PathLike[str]) -> ReadMap:
+    """Open a class map.
+
+    Class names are GDAL's category names, or its raster attribute table: inside the file, or in
+    the `.aux.xml` beside it. Whether 0 is a class, they and the declared nodata value tell.
+
+    Args:
+        path: Raster of one band of integers.
+
+    Returns:
+        The map.
+
+    Raises:
+        MapNotFoundError: If there is no such file.
+        MapError: If it is no raster, or no class map.
+    """
+    name = os.fspath(path)
+    if not exists(name) and not is_gdal_name(name):
+        raise MapNotFoundError(
+            f"map '{name}' does not exist", hint="check the path and its spelling"
+        )
+    require_local(name, "map", MapError)
+    try:
+        with quiet_gdal(name), open_raster(name) as file:
+            _require_pixels(file, name)
+            classes, dtypes, said = only_band(file), file.dtypes, read_class_values(file)
+            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
+            grid = Grid(file.height, file.width, file.transform, crs)
+    except RasterioError as error:
+        raise MapError(
+            f"map '{name}' is not a raster that GDAL can open",
+            hint="give the map that hsi-geo classify or predict wrote",
+        ) from error
+    if classes is not None:
+        require_real(dtypes[classes[0] - 1], name, "map", MapError)
+    if classes is None or np.dtype(dtypes[classes[0] - 1]).kind not in "iu":
+        raise MapError(
+            f"'{name}' is no class map: it has {len(dtypes)} bands of {dtypes[0]} and should have "
+            "one band of integers",
+            hint="give the map, not its confidence, its probabilities or the scene",
+        )
+    return ReadMap(name, grid, said, *classes)
+
+
+def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
+    """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
+    with quiet_gdal(path), open_raster(path) as file:
+        return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))
+
+
+def _thinned(shape: tuple[int, int], side_px: int) -> tuple[int, int]:
+    step = max(1, -(-max(shape) // side_px))
+    return -(-shape[0] // step), -(-shape[1] // step)
+
+
+def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
+    """Colours as "#rrggbb" by value, from the colour table; empty if the raster has none."""
+    with quiet_gdal(path), open_raster(path) as file:
+        try:
+            table = file.colormap(1)
+        except ValueError:
+            return {}
+    return {value: "#" + bytes(rgba[:3]).hex() for value, rgba in table.items() if rgba[3]}
+
+
+def _require_pixels(file: Any, name: str) -> None:
+    """Refuse a container: HDF5 and netCDF files may have no band, only other datasets inside."""
+    if file.count:
+        return
+    inside = file.subdatasets
+    raise MapError(
+        f"'{name}' is no class map: it has no band, and {len(inside)} datasets inside",
+        hint=f"give one of them, such as {inside[0]}" if inside else "give the map itself",
+    )
+
+
+def _strips(window: Window) -> list[Window]:
+    end = window.row + window.height
+    return [
+        Window(row, window.col, min(STRIP_PX, end - row), window.width)
+        for row in range(window.row, end, STRIP_PX)
+    ]

@@ -1,0 +1,109 @@
+"""Maps as a STAC item collection, for catalogues and map servers (extensions raster, classification)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pystac
+import shapely
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from pystac.extensions.classification import Classification, ClassificationExtension
+from pystac.extensions.raster import DataType, RasterBand, RasterExtension
+
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
+from hsi_geo.io.maps.writer import NO_CLASS
+from hsi_geo.io.scenes.tile_list import ListedTile
+from hsi_geo.tiling import Grid
+
+#: Vertices along each side of a footprint: straight in one CRS is bent in another.
+_SIDE_VERTICES = 8
+
+
+def item_collection(
+    maps: Sequence[tuple[GeoreferencedMap, ListedTile]], classes: ClassTable, folder: Path
+) -> pystac.ItemCollection:
+    """One item a map.
+
+    Args:
+        maps: Each with its tile, which tells when it was taken; else the tile's mtime stands in.
+        classes: Of all maps.
+        folder: That the collection will lie in; addresses are relative to it.
+    """
+    legend = [
+        Classification.create(
+            value=c.id,
+            name=re.sub(r"[^0-9A-Za-z_-]+", "-", c.name).strip("-") or f"class-{c.id}",
+            title=c.name,
+            color_hint=c.color.removeprefix("#").upper(),
+        )
+        for c in classes
+    ]
+    return pystac.ItemCollection([_item(one, tile, legend, folder) for one, tile in maps])
+
+
+def _item(
+    one: GeoreferencedMap, tile: ListedTile, legend: list[Classification], folder: Path
+) -> pystac.Item:
+    footprint = _footprint(one.grid)
+    item = pystac.Item(
+        id=one.path.stem,
+        geometry=None if footprint is None else shapely.geometry.mapping(footprint),
+        bbox=None if footprint is None else list(footprint.bounds),
+        datetime=_taken(tile),
+        properties={},
+    )
+    asset = pystac.Asset(
+        href=f"./{Path(os.path.relpath(one.path, folder)).as_posix()}",
+        media_type=pystac.MediaType.COG,
+        roles=["data"],
+        title="Land cover",
+    )
+    item.add_asset("map", asset)
+    kind = DataType.UINT8 if len(legend) <= 255 else DataType.UINT16
+    band = RasterBand.create(nodata=NO_CLASS, data_type=kind)
+    if one.grid.crs is not None and one.grid.crs.is_projected:
+        metres = one.grid.crs.axis_info[0].unit_conversion_factor
+        band.spatial_resolution = max(one.grid.resolution) * metres
+    RasterExtension.ext(asset, add_if_missing=True).apply([band])
+    ClassificationExtension.ext(asset, add_if_missing=True).classes = legend
+    return item
+
+
+def _taken(tile: ListedTile) -> datetime:
+    if tile.datetime is not None:
+        with contextlib.suppress(ValueError, TypeError):  # not ours to judge: the mtime stands in
+            return pystac.utils.str_to_datetime(tile.datetime)
+    path = Path(tile.path)
+    return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
+
+
+def _footprint(grid: Grid) -> Any:
+    """A polygon in longitude and latitude, None for a map without a place on earth."""
+    if grid.crs is None:
+        return None
+    try:
+        to_degrees = _transformer(grid.crs.to_wkt())
+    except ProjError:  # of another planet, or a frame of somebody's own
+        return None
+    left, bottom, right, top = grid.bounds
+    box = shapely.box(left, bottom, right, top)
+    box = shapely.segmentize(box, max(right - left, top - bottom) / _SIDE_VERTICES)
+    footprint = shapely.transform(
+        box, lambda xy: np.round(np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])), 7)
+    )
+    return footprint if np.isfinite(footprint.bounds).all() else None
+
+
+@lru_cache
+def _transformer(wkt: str) -> Transformer:
+    return Transformer.from_crs(wkt, "OGC:CRS84", always_xy=True)

@@ -1,0 +1,366 @@
+"""Maps on disk: classes, confidence and probabilities as cloud-optimised GeoTIFF.
+
+A map carries its class names and colours where other programs look for them: the colour table in
+the GeoTIFF, category names and a raster attribute table in `.aux.xml` (GDAL's own place for
+them), and a style for QGIS in `.qml`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+import xml.etree.ElementTree as ET
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+import rasterio.windows
+from rasterio._err import CPLE_BaseError  # of calls that rasterio has no error of its own for
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from hsi_geo.errors import OutputError
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.tiling import Grid, Window
+
+NO_CLASS = 0
+NO_PERCENT = 255
+#: Probabilities are stored as round(250 p), so that 255 stays free for nodata.
+PROBABILITY_STEPS = 250
+
+#: Side of the blocks inside a written GeoTIFF.
+BLOCK_PX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class MapPaths:
+    """The files that belong to one map; the optional ones are None when not asked for.
+
+    Attributes:
+        classes: The map.
+        aux: Category names and attribute table, read by GDAL and QGIS.
+        style: QGIS style.
+        record: What made the map, as JSON.
+        confidence: Largest probability in per cent.
+        probabilities: One band a class.
+        report: Page about the map.
+    """
+
+    classes: Path
+    aux: Path
+    style: Path
+    record: Path
+    confidence: Path | None = None
+    probabilities: Path | None = None
+    report: Path | None = None
+
+    @classmethod
+    def of(cls, out: Path, *, confidence: bool = False, probabilities: bool = False) -> Self:
+        """The names that follow from the map's own."""
+        return cls(
+            out,
+            out.with_name(out.name + ".aux.xml"),
+            out.with_suffix(".qml"),
+            out.with_suffix(".json"),
+            out.with_name(f"{out.stem}_confidence.tif") if confidence else None,
+            out.with_name(f"{out.stem}_probabilities.tif") if probabilities else None,
+        )
+
+    def with_report(self) -> MapPaths:
+        """The same files and a page about them."""
+        page = self.classes.with_name(f"{self.classes.stem}_report.html")
+        return dataclasses.replace(self, report=page)
+
+    @property
+    def all(self) -> list[Path]:
+        """Every file: the record first, which tells whose the others are, and the map last."""
+        optional = (self.confidence, self.probabilities, self.report)
+        return [
+            self.record,
+            *(path for path in optional if path is not None),
+            self.aux,
+            self.style,
+            self.classes,
+        ]
+
+    def moved(self, where: Mapping[Path, Path]) -> MapPaths:
+        """The same files under other paths."""
+        return MapPaths(
+            where[self.classes],
+            where[self.aux],
+            where[self.style],
+            where[self.record],
+            where[self.confidence] if self.confidence else None,
+            where[self.probabilities] if self.probabilities else None,
+            where[self.report] if self.report else None,
+        )
+
+    def as_dict(self) -> dict[str, Path]:
+        """Name and path of each file, for reports."""
+        named = {
+            "map": self.classes,
+            "names": self.aux,
+            "style": self.style,
+            "record": self.record,
+            "confidence": self.confidence,
+            "probabilities": self.probabilities,
+            "report": self.report,
+        }
+        return {name: path for name, path in named.items() if path is not None}
+
+
+class MapWriter:
+    """Writes a map block by block; as a context manager, finishes it on a clean exit.
+
+    Args:
+        paths: Where to write; no file is replaced under its own name before it is whole, if
+            the paths come from `hsi_geo.io.files.staging.staged`.
+        grid: Of the scene.
+        classes: The class table.
+        order: (K,) index in the table of each class that probabilities are written of; None: the
+            table's own order.
+
+    Attributes:
+        counts: (K + 1,) pixels written so far, by class id.
+    """
+
+    def __init__(
+        self,
+        paths: MapPaths,
+        grid: Grid,
+        classes: ClassTable,
+        order: Sequence[int] | None = None,
+    ) -> None:
+        self.paths = paths
+        self.grid = grid
+        self.classes = classes
+        self._order = np.arange(len(classes)) if order is None else np.asarray(order, np.int64)
+        self.counts = np.zeros(len(classes) + 1, np.int64)
+        self._stack = ExitStack()
+        self._open: dict[Path, Any] = {}
+        self._written: dict[Path, list[tuple[Window, int]]] = {}
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(_no_georeference_warning())
+        wide = len(self.classes) > 255
+        self._start(self.paths.classes, 1, "uint16" if wide else "uint8", NO_CLASS)
+        if not wide:
+            table = {c.id: (*rgb(c.color), 255) for c in self.classes}
+            self._open[self.paths.classes].write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **table})
+        if self.paths.confidence is not None:
+            self._start(self.paths.confidence, 1, "uint8", NO_PERCENT)
+            self._open[self.paths.confidence].set_band_description(1, "confidence (per cent)")
+        if self.paths.probabilities is not None:
+            self._start(self.paths.probabilities, len(self.classes), "uint8", NO_PERCENT)
+            for c in self.classes:
+                self._open[self.paths.probabilities].set_band_description(c.id, c.name)
+                self._open[self.paths.probabilities].scales = (1.0 / PROBABILITY_STEPS,) * len(
+                    self.classes
+                )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            for file in self._open.values():
+                if not file.closed:
+                    file.close()
+            self._stack.close()
+
+    def write(self, window: Window, probabilities: npt.NDArray[np.float32]) -> None:
+        """Write one block.
+
+        Args:
+            window: Its pixels, each of which is written once.
+            probabilities: (K, height, width), in the writer's order of classes, that sum to 1 at most, all 0 where there is no data.
+
+        Raises:
+            OutputError: If the disk is full or gone.
+        """
+        valid = probabilities.any(axis=0)
+        ids = np.where(valid, self._order[probabilities.argmax(axis=0)] + 1, NO_CLASS)
+        self.counts += np.bincount(ids.ravel(), minlength=len(self.counts))
+        layers = {self.paths.classes: ids[None]}
+        if self.paths.confidence is not None:
+            percent = np.rint(100 * probabilities.max(axis=0))
+            layers[self.paths.confidence] = np.where(valid, percent, NO_PERCENT)[None]
+        if self.paths.probabilities is not None:
+            steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
+            layers[self.paths.probabilities] = np.where(valid, steps, NO_PERCENT)
+        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        with writing(self.paths.classes):
+            for path, layer in layers.items():
+                file = self._open[path]
+                values = layer.astype(file.dtypes[0])
+                file.write(values, window=pixels)
+                self._written[path].append((window, _checksum(values)))
+
+    def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
+        self._written[path] = []
+        with writing(path):
+            self._open[path] = rasterio.open(
+                _draft(path),
+                "w",
+                driver="GTiff",
+                height=self.grid.height,
+                width=self.grid.width,
+                count=bands,
+                dtype=dtype,
+                nodata=nodata,
+                crs=self.grid.crs.to_wkt() if self.grid.crs is not None else None,
+                transform=self.grid.transform,
+                tiled=True,
+                blockxsize=BLOCK_PX,
+                blockysize=BLOCK_PX,
+                compress="deflate",
+                bigtiff="if_safer",
+            )
+
+    def _finish(self) -> None:
+        """Copy the drafts into COG layout, with overviews, and write the names beside them."""
+        for path, file in self._open.items():
+            with writing(path), rasterio.Env(GDAL_PAM_ENABLED="NO"):
+                file.close()
+                rasterio.shutil.copy(
+                    _draft(path),
+                    path,
+                    driver="COG",
+                    compress="deflate",
+                    blocksize=BLOCK_PX,
+                    overview_resampling="nearest",
+                )
+                _draft(path).unlink()
+                _compare(path, self._written[path])
+        self.paths.aux.write_text(aux_xml(self.classes), encoding="utf-8")
+        self.paths.style.write_text(qgis_style(self.classes), encoding="utf-8")
+
+
+def aux_xml(classes: ClassTable) -> str:
+    """GDAL's sidecar with category names and a raster attribute table for band 1."""
+    root = ET.Element("PAMDataset")
+    add_names(ET.SubElement(root, "PAMRasterBand", band="1"), classes)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def add_names(band: ET.Element, classes: ClassTable) -> None:
+    """Category names and attribute table, as a band of GDAL's PAM or VRT holds them."""
+    names = ET.SubElement(band, "CategoryNames")
+    for name in ("", *(c.name for c in classes)):
+        ET.SubElement(names, "Category").text = name
+    table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    # Field types and usages are GDAL's GDALRATFieldType and GDALRATFieldUsage numbers.
+    for index, (name, kind, usage) in enumerate(
+        (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
+    ):
+        field = ET.SubElement(table, "FieldDefn", index=str(index))
+        ET.SubElement(field, "Name").text = name
+        ET.SubElement(field, "Type").text = str(kind)
+        ET.SubElement(field, "Usage").text = str(usage)
+    for index, c in enumerate(classes):
+        row = ET.SubElement(table, "Row", index=str(index))
+        for value in (c.id, c.name, *rgb(c.color)):
+            ET.SubElement(row, "F").text = str(value)
+
+
+def qgis_style(classes: ClassTable) -> str:
+    """A QGIS layer style: one palette entry a class."""
+    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe,
+        "rasterrenderer",
+        type="paletted",
+        band="1",
+        opacity="1",
+        alphaBand="-1",
+        nodataColor="",
+    )
+    palette = ET.SubElement(renderer, "colorPalette")
+    for c in classes:
+        ET.SubElement(
+            palette, "paletteEntry", value=str(c.id), color=c.color, label=c.name, alpha="255"
+        )
+    ET.indent(root)
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        + ET.tostring(root, encoding="unicode")
+        + "\n"
+    )
+
+
+def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:
+    """Read a file back: GDAL tells nobody of a disk that was full when it closed a file.
+
+    Raises:
+        OutputError: If it does not hold what was written, or its overviews cannot be read.
+    """
+    with rasterio.open(path) as file:
+        for window, checksum in written:
+            pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+            if _checksum(file.read(window=pixels)) != checksum:
+                raise OutputError(
+                    f"map '{path.name}' does not hold what was written to it",
+                    hint="check the disk and its free space",
+                )
+        levels = len(file.overviews(1))
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as file:
+            for _, window in file.block_windows(1):
+                file.read(window=window)
+
+
+def _checksum(values: npt.NDArray[np.integer]) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).data)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(path.name + ".draft")
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    return red, green, blue
+
+
+@contextmanager
+def _no_georeference_warning() -> Iterator[None]:
+    """A scene without a geotransform gives a map without one, and that was said before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def writing(path: Path, what: str = "map") -> Iterator[None]:
+    """Tell in one sentence what GDAL says while it writes.
+
+    Args:
+        path: Of the file.
+        what: It is, for the message.
+
+    Raises:
+        OutputError: If GDAL fails.
+    """
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise OutputError(
+            f"{what} '{path.name}' cannot be written ({first})", hint="check the disk's free space"
+        ) from error

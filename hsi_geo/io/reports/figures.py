@@ -1,0 +1,212 @@
+"""Pictures of a scene and its map, as PNG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.reports.figure_text import set_words
+
+#: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
+FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+def false_colour(
+    cube: npt.NDArray[np.float32],
+    centres_nm: npt.NDArray[np.float64],
+    valid: npt.NDArray[np.bool_],
+) -> UInt8Array:
+    """(H, W, 3) picture of a (C, H, W) scene, each channel stretched from 2 to 98 per cent."""
+    channels = []
+    for wanted in FALSE_COLOUR_NM:
+        band = cube[int(np.abs(centres_nm - wanted).argmin())]
+        low, high = np.percentile(band[valid], (2, 98)) if valid.any() else (0.0, 1.0)
+        channels.append(np.clip((band - low) / max(high - low, 1e-12), 0, 1))
+    picture = np.where(valid[..., None], np.stack(channels, axis=-1), 1.0)
+    return np.asarray(255 * picture, np.uint8)
+
+
+def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
+    """(H, W, 3) class ids in their colours, 0 in white."""
+    table = np.full((max(c.id for c in classes) + 1, 3), 255, np.uint8)
+    for c in classes:
+        table[c.id] = list(bytes.fromhex(c.color.removeprefix("#")))
+    return np.asarray(table[ids])
+
+
+def draw_panels(
+    path: Path,
+    *,
+    scene: UInt8Array,
+    predicted: npt.NDArray[np.integer],
+    truth: npt.NDArray[np.integer],
+    confidence: npt.NDArray[np.uint8],
+    classes: ClassTable,
+    title: str,
+) -> None:
+    """Draw false colour, map, ground truth and confidence side by side, with a legend.
+
+    Args:
+        path: The PNG.
+        scene: (H, W, 3) false colour.
+        predicted: (H, W) class ids.
+        truth: (H, W) class ids, 0 where nothing is known.
+        confidence: (H, W) per cent, 255 where there is no data.
+        classes: Class table of both.
+        title: Above the panels.
+    """
+    named = {
+        "false colour": scene,
+        "map": paint(predicted, classes),
+        "ground truth": paint(truth, classes),
+    }
+    figure, axes = _panels(named, 4, classes, title)
+    shown = axes[3].imshow(
+        np.ma.masked_equal(confidence, 255),
+        vmin=0,
+        vmax=100,
+        cmap="viridis",
+        interpolation="nearest",
+    )
+    axes[3].set_title("confidence")
+    figure.colorbar(shown, ax=axes[3], label="per cent", shrink=0.7)
+    _save(figure, path)
+
+
+def draw_map(
+    path: Path,
+    *,
+    scene: UInt8Array,
+    predicted: npt.NDArray[np.integer],
+    classes: ClassTable,
+    title: str,
+) -> None:
+    """Draw false colour and map side by side, with a legend; see `draw_panels`."""
+    named = {"false colour": scene, "map": paint(predicted, classes)}
+    figure, _ = _panels(named, 2, classes, title)
+    _save(figure, path)
+
+
+def _panels(
+    named: Mapping[str, UInt8Array], count: int, classes: ClassTable, title: str
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels side by side, the first of them filled, with a legend."""
+    figure = Figure(figsize=(4 * count, 4.9), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(1, count))
+    for axis, (name, image) in zip(axes, named.items(), strict=False):
+        axis.imshow(image, interpolation="nearest")
+        axis.set_title(name)
+    for axis in axes:
+        axis.set_axis_off()
+    handles = [Patch(facecolor=c.color, edgecolor="#444444", label=str(c.id)) for c in classes]
+    legend = figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(2 * count, len(handles)), fontsize=8
+    )
+    for text, c in zip(legend.get_texts(), classes, strict=True):
+        set_words(text, c.name, c.id)  # not as labels: a legend leaves out those that begin with _
+    set_words(figure.suptitle(""), title)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a PNG by way of bytes: what cannot be written is then told as of any other file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    path.write_bytes(buffer.getvalue())
+
+
+def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) -> None:
+    """Draw the losses of a run over its steps, smoothed over a fiftieth of them.
+
+    Args:
+        path: The PNG.
+        rows: ``step`` and any number of losses, equally long; ``learning_rate`` is left out.
+        title: Above the plot.
+    """
+    figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    width = max(1, len(rows["step"]) // 50)
+    for name, values in rows.items():
+        if name in ("step", "learning_rate") or not any(values):
+            continue
+        smooth = np.convolve(values, np.full(width, 1 / width), mode="valid")
+        axis.plot(rows["step"][width - 1 :], smooth, label=name)
+    axis.set(xlabel="step", ylabel="loss", yscale="log")
+    set_words(axis.set_title(""), title)
+    axis.grid(visible=True, which="both", alpha=0.3)
+    axis.legend()
+    _save(figure, path)
+
+
+def draw_benchmark(
+    path: Path, entries: Sequence[Mapping[str, Any]], methods: Sequence[str]
+) -> None:
+    """Draw accuracy by scene (or over the number of shots), and calibration.
+
+    Args:
+        path: The PNG.
+        entries: As in ``results.json``.
+        methods: Which of them to draw.
+    """
+    scenes = list(dict.fromkeys(entry["scene"] for entry in entries))
+    figure = Figure(figsize=(4 * len(scenes), 8), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(scenes), squeeze=False)
+    for column, scene in enumerate(scenes):
+        here = [entry for entry in entries if entry["scene"] == scene]
+        for number, method in enumerate(methods):
+            own = [entry for entry in here if entry["method"] == method]
+            if own:
+                _draw_accuracy(axes[0][column], own, number, method)
+                if method == methods[0]:
+                    _draw_reliability(axes[1][column], own, method)
+        axes[0][column].set(title=scene, xlabel="shots a class", ylabel="overall accuracy, %")
+        axes[0][column].grid(visible=True, alpha=0.3)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    _save(figure, path)
+
+
+def _draw_accuracy(
+    axis: Axes, entries: Sequence[Mapping[str, Any]], number: int, method: str
+) -> None:
+    shots = sorted({entry["shots"] for entry in entries})
+    by_shots = [[100 * e["oa"] for e in entries if e["shots"] == k] for k in shots]
+    aside = [k * (1 + 0.02 * number) for k in shots]  # so that bars do not hide each other
+    axis.errorbar(
+        aside,
+        [float(np.mean(values)) for values in by_shots],
+        yerr=[float(np.std(values)) for values in by_shots],
+        marker="o",
+        linewidth=2.5 if number == 0 else 1.0,
+        capsize=2,
+        label=method,
+    )
+
+
+def _draw_reliability(axis: Axes, entries: Sequence[Mapping[str, Any]], method: str) -> None:
+    bins = [bin_ for entry in entries for bin_ in entry["reliability"]]
+    said, was, count = (np.array([bin_[i] for bin_ in bins], float) for i in range(3))
+    axis.plot([0, 100], [0, 100], color="#888888", linestyle="--")
+    axis.scatter(100 * said, 100 * was, s=200 * count / count.max(), alpha=0.4)
+    axis.set(
+        xlabel="confidence, %",
+        ylabel="named right, %",
+        title=f"reliability of {method}",
+        xlim=(0, 100),
+        ylim=(0, 100),
+    )

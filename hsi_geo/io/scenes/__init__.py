@@ -1,0 +1,1 @@
+"""Scenes: opening them, their quality, their neighbours, the lists they come in."""

@@ -1,0 +1,1 @@
+"""Few shots to a model: features, ensemble, label propagation, fine-tuning."""

@@ -1,0 +1,1 @@
+"""What model and weights files hold."""

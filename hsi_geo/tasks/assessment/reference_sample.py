@@ -1,0 +1,238 @@
+"""Reference labels on the pixels of a map: what every score is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+
+from hsi_geo.errors import MapError, ShotsError
+from hsi_geo.io.labels.shots import Shots, burn, to_grid
+from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.io.maps.reader import MaskedInts, ReadMap
+from hsi_geo.tasks.assessment.results import Design
+
+#: Maps of one area may differ in it by this share: their pixels differ along the rim.
+SAME_LAND = 0.01
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Reference pixels on mapped ones: what every score is computed from.
+
+    Attributes:
+        names: K classes, the map's first, in the order of their values.
+        mapped: (N,) index of the map's class.
+        truth: (N,) index of the reference's class.
+        features: (N,) row of the reference.
+        rows: (N,) of the map.
+        cols: (N,) of the map.
+        only_in_map: See `hsi_geo.tasks.assessment.results.Assessment`.
+        only_in_reference: See `hsi_geo.tasks.assessment.results.Assessment`.
+        dropped: See `hsi_geo.tasks.assessment.results.Assessment`.
+    """
+
+    names: tuple[str, ...]
+    mapped: IntArray
+    truth: IntArray
+    features: IntArray
+    rows: IntArray
+    cols: IntArray
+    only_in_map: tuple[str, ...]
+    only_in_reference: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+    @property
+    def matrix(self) -> IntArray:
+        """(K, K), rows are the map's classes."""
+        found = np.zeros((len(self.names),) * 2, np.int64)
+        np.add.at(found, (self.mapped, self.truth), 1)
+        return found
+
+    @property
+    def lacking(self) -> str:
+        """What comes of the classes that only the reference has, in words; empty without any."""
+        if not self.only_in_reference:
+            return ""
+        first = len(self.names) - len(self.only_in_reference)  # they come last
+        counted = int((self.truth >= first).sum())
+        said = f"the map has no class {quoted(list(self.only_in_reference))}"
+        if not counted:
+            return f"{said}, nor another class where the reference has it"
+        return f"{said}: {counted} pixels of it in the reference count as wrong"
+
+
+def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
+    """Look up what the map says where reference labels are.
+
+    Classes are matched by name.
+
+    Raises:
+        ShotsError: If not one label lies on a mapped pixel.
+        MapError: If map and reference have no class in common.
+    """
+    pixels = burn(labelled, opened.grid, all_touched=all_touched)
+    values = opened.values_at(pixels.rows, pixels.cols)
+    here = ~np.ma.getmaskarray(values)
+    if not here.any():
+        raise ShotsError(
+            f"none of the {len(values)} reference pixels has a class in map '{opened.path}'",
+            hint="give reference labels where the map shows classes",
+        )
+    mapped = values.compressed()
+    shown = sorted({*opened.names, *map(int, mapped)})
+    in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
+    in_reference = [c.name for c in labelled.classes]
+    shared = [name for name in in_reference if name in in_map]
+    if not shared:
+        raise MapError(
+            f"map and reference have no class in common: the map has {quoted(in_map)}, the "
+            f"reference {quoted(in_reference)}",
+            hint="choose the field that holds the map's class names with --class-field"
+            if labelled.other_fields
+            else "call the classes of both alike, or name those of the reference with --classes",
+        )
+    names = (*in_map, *(name for name in in_reference if name not in in_map))
+    place = {name: index for index, name in enumerate(names)}
+    by_value = {value: place[opened.name_of(value)] for value in shown}
+    dropped = list(labelled.skipped)
+    for count, what in (
+        (pixels.outside, "features outside the map"),
+        (pixels.conflicts, "pixels that two classes claim"),
+        (int((~here).sum()), f"pixels without a class in the map{_why_none(opened)}"),
+    ):
+        if count:
+            dropped.append(f"{count} {what}")
+    return Sample(
+        names=names,
+        mapped=np.array([by_value[int(value)] for value in mapped], np.int64),
+        truth=np.array([place[in_reference[i - 1]] for i in pixels.class_ids[here]], np.int64),
+        features=pixels.features[here],
+        rows=pixels.rows[here],
+        cols=pixels.cols[here],
+        only_in_map=tuple(name for name in in_map if name not in in_reference),
+        only_in_reference=names[len(in_map) :],
+        dropped=tuple(dropped),
+    )
+
+
+def _why_none(opened: ReadMap) -> str:
+    """What makes pixels of a map have no class, where the map itself does not say it."""
+    if opened.said.has_zero or opened.said.nodata is not None:
+        return ""
+    return " (0, as it has no name there)"
+
+
+def require_same_land(
+    opened: ReadMap, counts: Mapping[str, int], drawn_from: ReadMap, sizes: Mapping[str, int]
+) -> None:
+    """Refuse strata of more or less land than the map.
+
+    Weights are shares of the strata's land, and what they give is told of the map's.
+
+    Args:
+        opened: The map.
+        counts: Pixels of each of its classes.
+        drawn_from: The strata.
+        sizes: Pixels of each of them.
+
+    Raises:
+        MapError: If their areas differ by more than `SAME_LAND`, or they are in different CRS.
+    """
+    if drawn_from.grid.crs != opened.grid.crs:
+        raise MapError(
+            f"the strata '{drawn_from.path}' are in another CRS than map '{opened.path}'",
+            hint="warp one of them with gdalwarp -r near",
+        )
+    own, theirs = (
+        abs(one.grid.transform.determinant) * sum(of.values())
+        for one, of in ((opened, counts), (drawn_from, sizes))
+    )
+    if abs(theirs - own) > SAME_LAND * own:
+        raise MapError(
+            f"the classes of the strata '{drawn_from.path}' cover {100 * theirs / own:.1f} % of the "
+            f"area that those of map '{opened.path}' cover, and should cover the same",
+            hint="assess a map of just the land that the sample was drawn from",
+        )
+
+
+def own_strata(sample: Sample, sizes: Mapping[str, int]) -> IntArray:
+    """(N,) stratum of each pixel where the map's own classes are the strata.
+
+    Args:
+        sample: Drawn pixels.
+        sizes: Pixels of each class of the map by its name.
+    """
+    place = {name: index for index, name in enumerate(sizes)}
+    return np.array([place[sample.names[mapped]] for mapped in sample.mapped], np.int64)
+
+
+def other_strata(
+    labelled: Shots, sample: Sample, opened: ReadMap, drawn_from: ReadMap, sizes: Mapping[str, int]
+) -> IntArray:
+    """(N,) stratum of each pixel where another map's classes are the strata.
+
+    Args:
+        labelled: The points that were drawn.
+        sample: Their pixels.
+        opened: The map they are pixels of.
+        drawn_from: The map whose classes are the strata, of the same land.
+        sizes: Pixels of each of its classes by its name.
+
+    Raises:
+        MapError: If a point that was drawn lies outside of either map's classes.
+    """
+    points = to_grid(labelled, opened.grid).frame.geometry
+    strata, mapped = _values_under(drawn_from, points), _values_under(opened, points)
+    lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
+    if lost:
+        raise MapError(
+            f"{lost} points that were drawn from the strata '{drawn_from.path}' have no class in "
+            f"map '{opened.path}'",
+            hint="assess a map of all the land that the sample was drawn from",
+        )
+    values = strata[sample.features]
+    if outside := int(np.ma.count_masked(values)):
+        raise MapError(
+            f"{outside} sampled pixels have no class in the strata '{drawn_from.path}'",
+            hint="give the map that the sample was drawn from",
+        )
+    place = {name: index for index, name in enumerate(sizes)}
+    return np.array([place[drawn_from.name_of(int(value))] for value in values], np.int64)
+
+
+def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
+    """(N,) values of a map under points in its CRS, masked without a class and outside the map."""
+    rows, cols = opened.grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
+    height, width = opened.grid.shape
+    inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    values = np.ma.masked_all(len(rows), np.int64)
+    if inside.any():
+        values[inside] = opened.values_at(rows[inside], cols[inside])
+    return values
+
+
+def require_probability_sample(labelled: Shots, sample: Sample, design: Design) -> None:
+    """Refuse labels that cannot be a sample of the stated design.
+
+    Raises:
+        ShotsError: If they are no points, or of classes that the map lacks.
+    """
+    kinds = sorted(set(labelled.frame.geom_type) - {"Point"})
+    if kinds:
+        raise ShotsError(
+            f"a {design} random sample consists of points, and the reference has {kinds[0]}s: "
+            "pixels of one of them were not drawn one by one",
+            hint="leave out --design, or draw points at random (in QGIS: Random points)",
+        )
+    if sample.only_in_reference:
+        raise ShotsError(
+            f"the map has no class {quoted(list(sample.only_in_reference))}, and areas are "
+            "estimated by the map's classes",
+            hint="rename classes so that they match, or leave out --design",
+        )

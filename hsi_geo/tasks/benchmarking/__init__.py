@@ -1,0 +1,1 @@
+"""Comparisons on labelled scenes: protocol, baselines, tables."""

@@ -1,0 +1,129 @@
+"""Tables of a benchmark's results, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hsi_geo.tasks.benchmarking.baselines import GROUPS
+
+Entries = Sequence[dict[str, Any]]
+
+
+def summary(entries: Entries) -> list[tuple[str, ...]]:
+    """Rows of text: a head, then a method a row with its accuracy on each scene.
+
+    Of several numbers of shots or splits each gets a column of its own. The grids are shown as
+    the best of them by hindsight.
+    """
+    columns = list(dict.fromkeys(_column(e) for e in entries))
+    head = ("OA in per cent", *(_title(column) for column in columns))
+    rows = [head]
+    for name, members in _rows(entries).items():
+        cells = []
+        for column in columns:
+            by_method = {
+                m: [100 * e["oa"] for e in entries if e["method"] == m and _column(e) == column]
+                for m in members
+            }
+            best = max((v for v in by_method.values() if v), key=np.mean, default=None)
+            cells.append("" if best is None else f"{np.mean(best):.1f} +- {np.std(best):.1f}")
+        rows.append((name, *cells))
+    return rows
+
+
+def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True) -> list[list[str]]:
+    """Rows of text: a head, then a method a row with its accuracy on each scene and the pooled error.
+
+    Args:
+        entries: Of one number of shots and one split.
+        methods: In their order; a key of `baselines.GROUPS` stands for the best of its grid on each
+            scene by hindsight, "best" for the best of all methods but the first.
+        deviations: Show standard deviations, too.
+
+    Returns:
+        Means over the seeds that all these methods have in common on a scene. The pooled error is the
+        sum of 100 - OA over scenes.
+    """
+    members = {name: list(GROUPS.get(name, (name,))) for name in methods if name != "best"}
+    if "best" in methods:
+        members["best"] = [m for name in list(members)[1:] for m in members[name]]
+    scenes = list(dict.fromkeys(e["scene"] for e in entries))
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for e in entries:
+        found.setdefault((e["scene"], e["method"]), {})[e["seed"]] = 100 * e["oa"]
+    rows = [["method", *scenes, "pooled error"]]
+    seeds = {
+        scene: set.intersection(*(set(found[scene, m]) for own in members.values() for m in own))
+        for scene in scenes
+    }
+    for name in methods:
+        cells, error = [], 0.0
+        for scene in scenes:
+            tried = [
+                [found[scene, m][seed] for seed in sorted(seeds[scene])] for m in members[name]
+            ]
+            best = max(tried, key=lambda values: float(np.mean(values)))
+            error += 100 - float(np.mean(best))
+            spread = f" +- {np.std(best):.1f}" if deviations and name != "best" else ""
+            cells.append(f"{np.mean(best):.1f}{spread}")
+        rows.append([_row_title(name), *cells, f"{error:.1f}"])
+    return rows
+
+
+def best_methods(entries: Entries) -> list[str]:
+    """Methods for a plot: all but grids, of which the best by hindsight is kept."""
+    kept = []
+    for members in _rows(entries).values():
+        means = {m: np.mean([e["oa"] for e in entries if e["method"] == m]) for m in members}
+        kept.append(max(means, key=lambda m: float(means[m])))
+    return kept
+
+
+def markdown(entries: Entries) -> str:
+    """A table in Markdown for each scene, number of shots and split."""
+    parts = []
+    for column in dict.fromkeys(_column(e) for e in entries):
+        here = [e for e in entries if _column(e) == column]
+        parts += [f"## {_title(column)}", ""]
+        parts += [
+            "| method | OA | AA | kappa | ECE | seconds | seeds |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for method in dict.fromkeys(e["method"] for e in here):
+            own = [e for e in here if e["method"] == method]
+            cells = [
+                f"{100 * np.mean([e[key] for e in own]):.1f} +- {100 * np.std([e[key] for e in own]):.1f}"
+                for key in ("oa", "aa", "kappa")
+            ]
+            ece = f"{100 * np.mean([e['ece'] for e in own]):.1f}"
+            seconds = f"{np.mean([e['seconds_fit'] + e['seconds_map'] for e in own]):.1f}"
+            parts.append(f"| {method} | {' | '.join(cells)} | {ece} | {seconds} | {len(own)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _rows(entries: Entries) -> dict[str, list[str]]:
+    """Methods by the name of their row: a grid is one row."""
+    rows: dict[str, list[str]] = {}
+    for method in dict.fromkeys(e["method"] for e in entries):
+        group = next((g for g, members in GROUPS.items() if method in members), None)
+        rows.setdefault(_row_title(group or method), []).append(method)
+    return rows
+
+
+def _row_title(name: str) -> str:
+    if name == "best":
+        return "best of these on each scene, by hindsight"
+    return f"{name}-whiten grid, best by hindsight" if name in GROUPS else name
+
+
+def _column(entry: dict[str, Any]) -> tuple[str, int, str]:
+    return entry["scene"], entry["shots"], entry["split"]
+
+
+def _title(column: tuple[str, int, str]) -> str:
+    scene, shots, split = column
+    return f"{scene}, {shots} shots" + ("" if split == "random" else f", {split}")

@@ -1,0 +1,1 @@
+"""A scene through a network: statistics, windows, strips."""

@@ -1,0 +1,1 @@
+"""Masked pre-training: batches, and the Lightning run."""

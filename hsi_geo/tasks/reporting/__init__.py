@@ -1,0 +1,1 @@
+"""The pages about a map and about an assessment."""

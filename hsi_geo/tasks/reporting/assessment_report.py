@@ -1,0 +1,151 @@
+"""The report on an assessment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hsi_geo.io.labels.class_colors import complete_colors
+from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.reader import ReadMap, read_colors
+from hsi_geo.io.reports.figures import paint
+from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
+from hsi_geo.io.reports.images import image_uri
+from hsi_geo.tasks.assessment.results import Area, Assessment, Estimate
+from hsi_geo.tasks.reporting.map_report import matrix_table
+from hsi_geo.tasks.reporting.preview import SIDE_PX
+
+#: Different values of a map that are painted; the rest stays white.
+MANY_CLASSES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class AssessmentReportContext:
+    """A map that was just assessed.
+
+    Attributes:
+        map: The map.
+        reference: Where the reference came from.
+        found: The accuracies.
+        warnings: That were told on the way.
+        command: What makes it again.
+    """
+
+    map: ReadMap
+    reference: str
+    found: Assessment
+    warnings: Sequence[str]
+    command: str
+
+
+def report_assessment(assessed: AssessmentReportContext, path: Path) -> None:
+    """Write the report on an assessment to an HTML file."""
+    found = assessed.found
+    colors = _colors(assessed.map)
+    sections = [_accuracy_section(assessed), _class_section(found, colors)]
+    if found.design is not None:
+        sections.append(_area_section(found, colors))
+    names = [score.name for score in found.scores]
+    caption = "Reference pixels; rows: what the map shows, columns: what the reference says"
+    sections.append(
+        Section("Confusion matrix", tables=(matrix_table(found.matrix, names, caption),))
+    )
+    sections.append(_map_section(assessed.map, colors))
+    where = "of the whole map" if found.design else "of the reference pixels"
+    lead = (
+        f"Overall accuracy {where}: {100 * found.oa.value:.1f} % "
+        f"(95 % interval {100 * found.oa.low:.1f}-{100 * found.oa.high:.1f} %)."
+    )
+    title = f"Assessment of {Path(assessed.map.path).name}"
+    write_report(Report(title, lead, assessed.warnings, sections, assessed.command), path)
+
+
+def _accuracy_section(assessed: AssessmentReportContext) -> Section:
+    found = assessed.found
+    rows = [
+        ("overall accuracy", f"{found.oa} %"),
+        ("average accuracy", f"{found.aa} %"),
+        ("kappa", _cell(found.kappa, " %")),
+        ("map", assessed.map.path),
+        ("reference", f"{assessed.reference}: {found.pixels} pixels of {found.features} features"),
+        ("sampling design", found.design or "none stated"),
+        ("left out", "; ".join(found.dropped) or "nothing"),
+        ("only in the map", ", ".join(found.only_in_map) or "nothing"),
+        ("only in the reference", ", ".join(found.only_in_reference) or "nothing"),
+    ]
+    text = [f"In brackets: 95 % interval. {found.method[0].upper()}{found.method[1:]}."]
+    if found.design is None:
+        text.append(
+            "No probability design was stated, so that the numbers hold for the reference pixels and "
+            "tell nothing of places that the reference leaves out; areas cannot be corrected."
+        )
+    return Section("Accuracy", text, tables=(Table(("", ""), rows),))
+
+
+def _class_section(found: Assessment, colors: dict[str, str]) -> Section:
+    rows = [
+        (s.name, str(s.mapped), str(s.reference), *map(_cell, (s.user, s.producer, s.f1)))
+        for s in found.scores
+    ]
+    table = Table(
+        ("per cent", "mapped (pixels)", "reference (pixels)", "user's", "producer's", "F1"),
+        rows,
+        colors=[colors.get(s.name, "#ffffff") for s in found.scores],
+    )
+    text = (
+        "User's accuracy: how often the ground is what the map says. Producer's accuracy: how often "
+        "the map says what is on the ground."
+    )
+    return Section("Classes", (text,), tables=(table,))
+
+
+def _area_section(found: Assessment, colors: dict[str, str]) -> Section:
+    rows, painted = [], []
+    for score in found.scores:
+        if score.area is not None:
+            rows.append((score.name, *_area_cells(score.area)))
+            painted.append(colors.get(score.name, "#ffffff"))
+    table = Table(("class", "in the map", "estimated", "standard error"), rows, colors=painted)
+    text = (
+        "Estimated areas are corrected for the map's errors (Olofsson et al. 2014, Stehman 2014)."
+    )
+    return Section("Areas", (text,), tables=(table,))
+
+
+def _area_cells(area: Area) -> list[str]:
+    in_ha = (area.mapped_ha, area.ha, area.ha_se)
+    shares = (area.mapped_share, area.share, area.share_se)
+    return [
+        f"{100 * share:.2f} %" if ha is None else f"{ha:,.1f} ha"
+        for ha, share in zip(in_ha, shares, strict=True)
+    ]
+
+
+def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
+    values = opened.picture(SIDE_PX)
+    known = [int(v) for v in np.unique(values.compressed())][:MANY_CLASSES]
+    ids = np.zeros(values.shape, np.int64)
+    table = []
+    for id, value in enumerate(known, start=1):
+        ids[(values == value).filled(False)] = id
+        name = opened.name_of(value)
+        table.append(LandClass(id, name, colors.get(name, "#888888"), value))
+    if not table:  # a picture leaves out most pixels of a large map
+        return Section("Map", ("The mapped pixels are too few to show at the size of a picture.",))
+    picture = Picture(image_uri(paint(ids, tuple(table))), "Map; white: no class", True)
+    return Section("Map", pictures=(picture,))
+
+
+def _colors(opened: ReadMap) -> dict[str, str]:
+    """A colour for each class of the map, by name: its own, or one of the palette."""
+    stored = read_colors(opened.path)
+    values = sorted(opened.counts())
+    painted = complete_colors([stored.get(value) for value in values])
+    return {opened.name_of(v): color for v, color in zip(values, painted, strict=True)}
+
+
+def _cell(estimate: Estimate | None, unit: str = "") -> str:
+    return "-" if estimate is None else f"{estimate}{unit}"

@@ -1,0 +1,273 @@
+"""The report on a map: how far to trust it, and where to look."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import xarray as xr
+
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, burn
+from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.maps.writer import NO_PERCENT, MapPaths
+from hsi_geo.io.reports.figure_text import can_be_drawn
+from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
+from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
+from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
+from hsi_geo.io.scenes.scene import bands_of, grid_of, name_of, spectral_view
+from hsi_geo.tasks.reporting.preview import SIDE_PX, preview
+from hsi_geo.tasks.reporting.spectra import class_spectra
+from hsi_geo.tasks.validation.accuracy import Accuracy
+from hsi_geo.tiling import Grid, Window
+
+#: Two classes look alike if as many of their held-out pixels were named the other.
+ALIKE = 0.2
+
+#: Shots that look wrong are told one by one, up to as many.
+MANY_SHOTS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class MapReportContext:
+    """A map that was just made, and all that is known of how.
+
+    Attributes:
+        scene: It is a map of.
+        shots: It was made from.
+        all_touched: How these became pixels.
+        classes: Class table.
+        paths: Files of the map, its confidence among them.
+        record: What the map's JSON holds.
+        held_out: See `accuracy.OutOfFold.as_dict`.
+        warnings: That were told on the way.
+        command: What makes it again.
+    """
+
+    scene: xr.DataArray
+    shots: Shots
+    all_touched: bool
+    classes: ClassTable
+    paths: MapPaths
+    record: Mapping[str, Any]
+    held_out: Mapping[str, Any]
+    warnings: Sequence[str]
+    command: str
+
+
+def report_map(mapped: MapReportContext, path: Path) -> None:
+    """Write the report on a map to an HTML file."""
+    accuracy = Accuracy.from_dict(mapped.record["accuracy"])
+    name = Path(name_of(mapped.scene)).name
+    sections = (
+        _map_section(mapped),
+        _trust_section(mapped, accuracy),
+        _spectra_section(mapped),
+        _area_section(mapped),
+        Section("Parameters", tables=(parameter_table(mapped.record),)),
+    )
+    warnings = (*mapped.warnings, *_alike(mapped), *_odd_shots(mapped))
+    write_report(
+        Report(f"Land cover of {name}", _lead(accuracy), warnings, sections, mapped.command), path
+    )
+
+
+def _lead(accuracy: Accuracy) -> str:
+    told = str(accuracy)
+    return f"Accuracy, estimated from the shots: {told[0].lower()}{told[1:]}."
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def _map_section(mapped: MapReportContext) -> Section:
+    ids = read_picture(mapped.paths.classes, SIDE_PX)
+    assert mapped.paths.confidence is not None  # written for the report if for nobody else
+    percent = read_picture(mapped.paths.confidence, SIDE_PX)
+    known = percent[percent != NO_PERCENT]
+    sure = f", {known.mean():.0f} per cent in the mean" if known.size else ""
+    pictures = (
+        Picture(image_uri(preview(mapped.scene)), "Scene: " + _shown_bands(mapped.scene), True),
+        Picture(image_uri(paint(ids, mapped.classes)), "Map; white: no class", True),
+        Picture(
+            percent_uri(percent, NO_PERCENT),
+            f"Confidence: dark blue 0, green 50, yellow 100 per cent{sure}; low where the scene "
+            "shows something unlike any shot",
+            True,
+        ),
+    )
+    legend = Table(
+        ("class", "id", "shots (pixels)", "of the map"),
+        [
+            (c["name"], str(c["id"]), str(c["shots"]), f"{100 * c['share']:.1f} %")
+            for c in mapped.record["classes"]
+        ],
+        colors=[c["color"] for c in mapped.record["classes"]],
+    )
+    return Section("Map", pictures=pictures, tables=(legend,))
+
+
+def _shown_bands(scene: xr.DataArray) -> str:
+    centres = bands_of(spectral_view(scene)).centres_nm
+    shown = [centres[np.abs(centres - nm).argmin()] for nm in FALSE_COLOUR_NM]
+    return "red, green and blue show {:.0f}, {:.0f} and {:.0f} nm".format(*shown)
+
+
+# How far to trust it --------------------------------------------------------------------------
+
+
+def _trust_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
+    text = [f"How it was estimated: {accuracy.method}."]
+    tables = []
+    matrix = np.asarray(mapped.held_out["matrix"], np.int64)
+    if matrix.sum():
+        names = [c.name for c in mapped.classes]
+        tables.append(
+            matrix_table(
+                matrix,
+                names,
+                "Pixels of shots that were held out; rows: what they were named, columns: what "
+                "they were drawn as",
+            )
+        )
+    if mapped.held_out["named_otherwise"]:
+        tables.append(_odd_table(mapped))
+    text.append(
+        "Held-out shots are what was drawn, not a sample of the land: places that are easy to draw "
+        "are easy to name. Labels that the map was not made from, drawn at random, tell more: "
+        "hsi-geo assess."
+    )
+    return Section("How far to trust it", text, tables=tables)
+
+
+def matrix_table(matrix: npt.NDArray[np.int64], names: Sequence[str], caption: str) -> Table:
+    """A confusion matrix, cells shaded by their share of the column."""
+    rows = [
+        (name, *(str(count) if count else "" for count in counts))
+        for name, counts in zip(names, matrix.tolist(), strict=True)
+    ]
+    return Table(("", *names), rows, shades=shades(matrix), caption=caption)
+
+
+def _alike(mapped: MapReportContext) -> list[str]:
+    """Pairs of classes that were taken for each other."""
+    matrix = np.asarray(mapped.held_out["matrix"], np.int64)
+    drawn = matrix.sum(axis=0)
+    found = []
+    for a, b in itertools.combinations(range(len(matrix)), 2):
+        confused, both = int(matrix[a, b] + matrix[b, a]), int(drawn[a] + drawn[b])
+        if confused >= 2 and confused >= ALIKE * both:
+            one, other = mapped.classes[a].name, mapped.classes[b].name
+            found.append(
+                f"'{one}' and '{other}' look alike: of {both} held-out pixels of the two, "
+                f"{confused} were named the other"
+            )
+    return found
+
+
+def _odd_shots(mapped: MapReportContext) -> list[str]:
+    """How many shots all others speak against."""
+    odd = len(mapped.held_out["named_otherwise"])
+    if not odd:
+        return []
+    what = "shot looks" if odd == 1 else "shots look"
+    return [f"{odd} {what} wrong: see the table under 'How far to trust it'"]
+
+
+def _odd_table(mapped: MapReportContext) -> Table:
+    """Shots that all others speak against, and where to find them."""
+    odd = mapped.held_out["named_otherwise"]
+    rows = [
+        (
+            str(one["feature_id"]),
+            one["drawn"],
+            one["named"],
+            str(one["pixels"]),
+            f"{one['x']:.10g}",
+            f"{one['y']:.10g}",
+        )
+        for one in odd[:MANY_SHOTS]
+    ]
+    left = f"; {len(odd) - MANY_SHOTS} more are not shown" if len(odd) > MANY_SHOTS else ""
+    return Table(
+        ("feature id", "drawn as", "named", "pixels", "x", "y"),
+        rows,
+        caption="Shots that look wrong: named otherwise when they were held out. Either they are, or "
+        f"their class has few like them{left}",
+    )
+
+
+# Spectra and areas ----------------------------------------------------------------------------
+
+
+def _spectra_section(mapped: MapReportContext) -> Section:
+    view, grid = spectral_view(mapped.scene), grid_of(mapped.scene)
+
+    def ids_in(window: Window) -> npt.NDArray[np.integer]:
+        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        return np.asarray(file.read(1, window=pixels))
+
+    with rasterio.open(mapped.paths.classes) as file:
+        shots = _pixels(mapped.shots, grid, mapped.all_touched)
+        found = class_spectra(view, shots, ids_in, len(mapped.classes))
+    picture = spectra_uri(bands_of(view).centres_nm, found.of_shots, found.of_map, mapped.classes)
+    caption = (
+        "Mean spectrum of each class: coloured under the shots, black where the map shows it "
+        f"({found.mapped_px} pixels looked at)"
+    )
+    unnamed = [f"{c.id} is {c.name}" for c in mapped.classes if not can_be_drawn(c.name)]
+    caption += "".join(f"; {one}" for one in unnamed)  # a page has every letter
+    text = "Where the two part, the map has put something else into the class."
+    return Section("Spectra", (text,), (Picture(picture, caption),))
+
+
+def _pixels(shots: Shots, grid: Grid, all_touched: bool) -> ShotPixels:
+    """Pixels under shots; of several scenes one may have none."""
+    try:
+        return burn(shots, grid, all_touched=all_touched)
+    except ShotsError:
+        none = np.empty(0, np.int64)
+        return ShotPixels(none, none, none, none, outside=len(shots.frame))
+
+
+def _area_section(mapped: MapReportContext) -> Section:
+    grid = grid_of(mapped.scene)
+    pixel_ha = grid.pixel_ha
+    header = ["class", "pixels", "share"] + (["hectares"] if pixel_ha is not None else [])
+    rows = [
+        [c["name"], f"{c['pixels']:,}", f"{100 * c['share']:.2f} %"]
+        + ([f"{c['pixels'] * pixel_ha:,.2f}"] if pixel_ha is not None else [])
+        for c in mapped.record["classes"]
+    ]
+    text = (
+        "Counted on the map, errors and all. For areas with standard errors draw a random sample of "
+        "places, look what is there, and run hsi-geo assess with --design."
+    )
+    return Section("Areas", (text,), tables=(Table(header, rows),))
+
+
+# Parameters -----------------------------------------------------------------------------------
+
+
+def parameter_table(record: Mapping[str, Any]) -> Table:
+    """Everything a record holds but what the page shows elsewhere, one line a value."""
+    shown = {k: v for k, v in record.items() if k not in ("classes", "accuracy")}
+    return Table(("parameter", "value"), list(_flat(shown)))
+
+
+def _flat(entries: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in sorted(entries.items()):
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{before}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            found.append((f"{before}{name}", text))
+    return found

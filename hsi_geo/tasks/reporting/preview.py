@@ -1,0 +1,75 @@
+"""Small pictures of scenes of any size, and of their maps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, draw_map, false_colour
+from hsi_geo.io.scenes.scene import (
+    SomeScene,
+    bands_of,
+    files_of,
+    open_scene,
+    physical,
+    spectral_view,
+)
+
+#: Longest side of pictures, in pixels.
+SIDE_PX = 900
+
+
+def draw_scene_and_map(
+    scene: SomeScene,
+    class_map: str | os.PathLike[str],
+    classes: ClassTable,
+    out: str | os.PathLike[str],
+    *,
+    title: str = "",
+) -> Path:
+    """Draw a scene in false colour beside its map, with a legend.
+
+    Args:
+        scene: The scene.
+        class_map: Its map.
+        classes: Class table of the map.
+        out: The PNG; replaced if it is there.
+        title: Above both.
+
+    Returns:
+        The PNG.
+    """
+    path = Path(out)
+    opened = open_scene(scene)
+    with atomic_outputs([path], overwrite=True, inputs=[*files_of(opened), class_map]) as where:
+        draw_map(
+            where[path],
+            scene=preview(opened),
+            predicted=read_picture(class_map, SIDE_PX),
+            classes=classes,
+            title=title,
+        )
+    return path
+
+
+def preview(scene: xr.DataArray) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) false colour, thinned to at most `SIDE_PX` along a side."""
+    view = spectral_view(scene)
+    centres = bands_of(view).centres_nm
+    chosen = sorted({int(np.abs(centres - nm).argmin()) for nm in FALSE_COLOUR_NM})
+    three = view.isel(band=chosen)
+    step = max(1, -(-max(scene.shape[-2:]) // SIDE_PX))
+    if step == 1:
+        stored = three.values
+    else:  # row by row: a thinned read would hold the rows between as well
+        rows = range(0, scene.shape[-2], step)
+        stored = np.concatenate([three[:, r : r + 1, ::step].values for r in rows], axis=1)
+    image, valid, _ = physical(stored, three)
+    return false_colour(image, centres[chosen], valid)

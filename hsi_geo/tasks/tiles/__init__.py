@@ -1,0 +1,1 @@
+"""Many tiles: jobs, footprints, the cluster, what the maps give together."""

@@ -1,0 +1,309 @@
+"""Tiles: what each needs, and how one is mapped wherever a worker runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hsi_geo.errors import HsiGeoError, ModelFileError
+from hsi_geo.io.files.staging import atomic_outputs, remove_leftovers
+from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, class_areas
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
+from hsi_geo.io.scenes.scene import Remarks, bands_of, remarks_of, scene_of
+from hsi_geo.io.scenes.unpacking import unpacked
+from hsi_geo.progress import Reporter, WarningRecorder
+from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.predict import MapOptions, write_map
+from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
+from hsi_geo.tasks.tiles.existing_maps import Standing, require_own, standing
+from hsi_geo.tasks.tiles.footprints import Footprints
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import Bands, same_centres
+
+#: Neighbours' pixels may be off by as much.
+SAME_PX = 0.05
+
+#: What became of a tile.
+MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is the same for all tiles.
+
+    Attributes:
+        model: Path of the model.
+        model_hash: SHA-256 of its bytes.
+        options: See `predict`.
+        wavelengths: See `open_scene`.
+        halo: Whether neighbours lend their margins.
+        device: See `predict`.
+        threads: Of torch, for each tile.
+    """
+
+    model: str
+    model_hash: str
+    options: MapOptions
+    wavelengths: str | None
+    halo: bool
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """What is known of a tile before it is mapped.
+
+    Attributes:
+        file: Its description.
+        bands: Its wavelengths.
+        hash: See `runtime.scene_hash`.
+        remarks: What was noticed while it was opened.
+        stands: What a batch left where its map goes.
+    """
+
+    file: SceneFile
+    bands: Bands
+    hash: str
+    remarks: Remarks
+    stands: Standing | None
+
+
+@dataclass(frozen=True, eq=False)
+class TileJob:
+    """A tile to map.
+
+    Attributes:
+        path: Of the tile.
+        paths: To write.
+        neighbours: Whose pixels windows at the rim look at; windows counted in the tile.
+        hashes: For the record; "job" is of all that the map depends on.
+        made: Files that an earlier batch made, by its log, where a record is lost.
+    """
+
+    path: str
+    paths: MapPaths
+    neighbours: tuple[NeighbourSource, ...]
+    hashes: dict[str, Any]
+    made: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a tile.
+
+    Attributes:
+        state: mapped, unchanged (its map was there), failed, or pending (never begun).
+        seconds: It took.
+        error: Why it failed, in a sentence.
+        warnings: What was told of its map when it was made; an unchanged map keeps them.
+        code: Of the error, see `HsiGeoError`; empty without one.
+        drifts: Whether the tile looks unlike what the model was adapted to.
+    """
+
+    state: str
+    seconds: float = 0.0
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    code: str = ""
+    drifts: bool = False
+
+
+# On the workers -------------------------------------------------------------------------------
+
+
+def describe_tile(
+    job: tuple[str, MapPaths], wavelengths: str | None, reporter: Reporter
+) -> Tile | Outcome:
+    """Read a tile's header, and what stands where its map goes."""
+    path, paths = job
+    try:
+        file = read_scene(path)
+        scene = scene_of(file, wavelengths=wavelengths)
+        file = dataclasses.replace(file, quality=())
+        return Tile(file, bands_of(scene), scene_hash(scene), remarks_of(scene), standing(paths))
+    except HsiGeoError as error:
+        return Outcome(FAILED, error=str(error))
+
+
+def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
+    """Map a tile; what stops it is told as its outcome, not raised.
+
+    The record gets its name first, so that what a killed batch left is known as a batch's, and the
+    map last; the record tells which map is its own.
+    """
+    started = time.monotonic()
+    paths, overwrite = job.paths, settings.options.overwrite
+    witness = WarningRecorder(reporter)
+    try:
+        stands = standing(paths)
+        if not overwrite and stands is not None and stands.is_of(job.hashes["job"]):
+            return unchanged(stands)  # a worker was lost after it had finished
+        require_own(paths, job.path, stands, job.made, overwrite=overwrite)
+        name = paths.classes.stem
+        remove_leftovers(paths.classes.parent, [name])
+        stale = earlier_files(paths)
+        with atomic_outputs(paths.all, overwrite=True, name=name, stale=stale) as where:
+            record = _write(job, paths.moved(where), settings, witness)
+            # Something may have appeared.
+            require_own(paths, job.path, stands, job.made, overwrite=overwrite)
+    except HsiGeoError as error:
+        told, seconds = tuple(witness.warnings), time.monotonic() - started
+        return Outcome(FAILED, seconds, str(error), told, error.code)
+    return Outcome(
+        MAPPED,
+        time.monotonic() - started,
+        warnings=tuple(witness.warnings),
+        drifts=record["drifts"],
+    )
+
+
+def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> dict[str, Any]:
+    model = _model(settings.model, settings.model_hash)
+    file = read_scene(job.path)
+    scene = scene_of(file, wavelengths=settings.wavelengths)
+    around = None
+    if job.neighbours:
+        around = with_halo(
+            file, job.neighbours, model.tiling.size_px, wavelengths=settings.wavelengths
+        )
+    readable = [scene] if around is None else [scene, around.scene]
+    with unpacked(readable, reporter.log) as read:
+        return write_map(
+            read[0],
+            model,
+            paths,
+            model_hash=settings.model_hash,
+            options=settings.options,
+            device=settings.device,
+            threads=settings.threads,
+            reporter=reporter,
+            around=None if around is None else dataclasses.replace(around, scene=read[1]),
+            more_hashes=job.hashes,
+        )
+
+
+@lru_cache(maxsize=1)
+def _model(path: str, expected_hash: str) -> AdaptedModel:
+    """Read once a worker."""
+    if file_hash(path) != expected_hash:
+        raise ModelFileError(
+            f"model '{path}' has changed since the batch began", hint="run the batch again"
+        )
+    return load_model(path)
+
+
+def tile_areas(
+    job: tuple[GeoreferencedMap, list[GeoreferencedMap]], classes: int, reporter: Reporter
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | Outcome:
+    """See `class_areas`; what stops it is told as an outcome, not raised."""
+    try:
+        return class_areas(job[0], classes, job[1])
+    except HsiGeoError as error:
+        return Outcome(FAILED, error=str(error))
+
+
+def unchanged(stands: Standing) -> Outcome:
+    """Of a tile whose map stands, with what was told when it was made."""
+    return Outcome(UNCHANGED, warnings=stands.warnings, drifts=stands.drifts)
+
+
+def failure(error: BaseException) -> Outcome:
+    """What became of a tile whose job raised instead of telling."""
+    return Outcome(FAILED, error=sentence(error))
+
+
+def sentence(error: BaseException) -> str:
+    """What Dask brought back, for people."""
+    if isinstance(error, HsiGeoError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return (
+            "its worker died each time, most likely out of memory; give fewer --workers or a "
+            "smaller --max-memory"
+        )
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer --workers or a smaller --max-memory"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+# Before that ---------------------------------------------------------------------------------
+
+
+def neighbours(
+    tiles: Sequence[Tile | Outcome], margin_px: int
+) -> Iterator[list[tuple[int, NeighbourSource]]]:
+    """For each tile, those that lend it their margin, in their order.
+
+    They lie on the same pixels of the same CRS, and have the same bands in the same units.
+    """
+    grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in tiles]
+    footprints = Footprints(grids)
+    for index, tile in enumerate(tiles):
+        found = []
+        for near in footprints.near(index, margin_px):
+            other = tiles[near]
+            if isinstance(tile, Tile) and isinstance(other, Tile) and _fits(tile, other):
+                window = tile.file.grid.window_of(other.file.grid.bounds)
+                found.append((near, NeighbourSource(other.file.pixels, window, other.file.nodata)))
+        yield found
+
+
+def _fits(tile: Tile, other: Tile) -> bool:
+    here, there = tile.file, other.file
+    if here.dtype != there.dtype or here.band_count != there.band_count:
+        return False
+    if not same_centres(tile.bands.centres_nm, other.bands.centres_nm):
+        return False
+    same = (
+        np.array_equal(tile.bands.good, other.bands.good)
+        and np.array_equal(here.scale, there.scale, equal_nan=True)
+        and np.array_equal(here.offset, there.offset, equal_nan=True)
+        and len(set(np.isnan(here.nodata))) == 1
+    )
+    return same and _on_one_lattice(here.grid, there.grid)
+
+
+def _on_one_lattice(grid: Grid, other: Grid) -> bool:
+    inverse = ~grid.transform
+    first = np.array(inverse @ (other.transform @ (0, 0)))
+    last = np.array(inverse @ (other.transform @ (other.width, other.height)))
+    off = np.abs(first - np.round(first)).max()
+    stretched = np.abs(last - first - (other.width, other.height)).max()
+    return bool(max(off, stretched) < SAME_PX)
+
+
+def tile_job(
+    path: str,
+    tile: Tile,
+    paths: MapPaths,
+    near: Sequence[tuple[int, NeighbourSource]],
+    tiles: Sequence[Tile | Outcome],
+    settings: Settings,
+    made: tuple[Path, ...] = (),
+) -> TileJob:
+    """Everything that a tile's map depends on."""
+    hashes = [other.hash for index, _ in near if isinstance(other := tiles[index], Tile)]
+    options = dataclasses.asdict(settings.options)
+    del options["overwrite"], options["max_memory"]  # they change no pixel
+    depends = {
+        "tile": tile.hash,
+        "neighbours": hashes,
+        "model": settings.model_hash,
+        "parameters": options,
+    }
+    job = text_hash(json.dumps(depends, sort_keys=True))
+    pieces = tuple(piece for _, piece in near)
+    return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes}, made)

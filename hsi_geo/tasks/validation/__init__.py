@@ -1,0 +1,1 @@
+"""Cross-validation on the shots: folds, spatial blocks, the accuracy estimate."""

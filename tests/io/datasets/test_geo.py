@@ -1,0 +1,316 @@
+"""Scenes and shots as TorchGeo datasets: its samplers, its intersection, DataLoader workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from affine import Affine
+from torch.utils.data import DataLoader
+from torchgeo.datasets import GeoDataset, IntersectionDataset, stack_samples
+from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
+
+from hsi_geo.errors import SceneError, ShotsError
+from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
+from hsi_geo.io.datasets.samplers import place_of
+from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.scenes.scene import grid_of, open_scene
+from hsi_geo.tiling import Window
+
+if TYPE_CHECKING:
+    from planted import MakeScene, Planted
+
+# Python 3.12 warns of any fork beside threads, and DataLoader forks on Linux.
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+SOUTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, 20.0, 5818302.25)
+
+
+def labels_of(planted: Planted, folder: Path, scene: HyperspectralScene) -> ShotLabels:
+    return ShotLabels(read_shots(planted.shots(folder / "shots.gpkg")), scene)
+
+
+def both_of(planted: Planted, folder: Path) -> IntersectionDataset:
+    scene = HyperspectralScene(planted.path)
+    return scene & labels_of(planted, folder, scene)
+
+
+def part_of(planted: Planted, window: Window) -> npt.NDArray[np.int16]:
+    """(C, h, w) stored values of a window inside the scene, 0 where there is no data."""
+    known = planted.truth[window.slices] > 0
+    return np.where(known, planted.values[:, *window.slices], 0)
+
+
+def window_of(sample: Sample, planted: Planted) -> Window:
+    """Where in the scene a sample's ``transform`` says that it lies."""
+    transform = Affine(*sample["transform"].tolist())
+    col, row = ~planted.transform @ (transform.c, transform.f)
+    assert abs(row - round(row)) < 1e-6
+    assert abs(col - round(col)) < 1e-6
+    return Window(round(row), round(col), *sample["valid"].shape)
+
+
+# Samples --------------------------------------------------------------------------------------
+
+
+def test_a_scenes_sample_has_torchgeos_keys_and_ours(planted: Planted) -> None:
+    dataset = HyperspectralScene(planted.path)
+    window = Window(2, 4, 9, 13)
+    sample = dataset[place_of(dataset.grids[0], window)]
+    assert isinstance(dataset, GeoDataset)
+    assert {key: (value.dtype, tuple(value.shape)) for key, value in sample.items()} == {
+        "image": (torch.float32, (40, 9, 13)),
+        "valid": (torch.bool, (9, 13)),
+        "wavelength": (torch.float32, (40,)),
+        "bounds": (torch.float64, (9,)),
+        "transform": (torch.float64, (6,)),
+    }
+    np.testing.assert_array_equal(sample["image"], part_of(planted, window))
+    np.testing.assert_array_equal(sample["valid"], planted.truth[window.slices] > 0)
+    np.testing.assert_allclose(sample["wavelength"], np.sort(planted.centres_nm))
+    assert window_of(sample, planted) == window
+    left, bottom, right, top = grid_of(open_scene(planted.path)).bounds_of(window)
+    assert sample["bounds"][:6].tolist() == [left, right, 30.0, bottom, top, 20.0]
+
+
+def test_a_shots_sample_has_a_mask_of_class_indices(planted: Planted, tmp_path: Path) -> None:
+    scene = HyperspectralScene(planted.path)
+    labels = labels_of(planted, tmp_path, scene)
+    sample = labels[place_of(scene.grids[0], Window(0, 0, 37, 53))]
+    assert (sample["mask"].dtype, tuple(sample["mask"].shape)) == (torch.int64, (37, 53))
+    assert torch.bincount(sample["mask"].flatten() + 1).tolist() == [37 * 53 - 12, 4, 4, 4]
+    mask = sample["mask"].numpy()
+    alphabetical = [sorted(planted.names).index(name) for name in planted.names]
+    rows, cols = np.nonzero(mask >= 0)
+    expected = [alphabetical[i - 1] for i in planted.truth[rows, cols]]
+    assert mask[rows, cols].tolist() == expected
+    assert sorted(sample["feature"][sample["mask"] >= 0].tolist()) == list(range(12))
+
+
+def test_bands_come_by_increasing_wavelength_without_the_bad_ones(
+    make_scene: MakeScene,
+) -> None:
+    order = np.random.default_rng(11).permutation(40)
+    scene = open_scene(make_scene(order=order).path)
+    scene["good"][7] = False
+    sample = HyperspectralScene(scene)[place_of(grid_of(scene), Window(10, 20, 3, 5))]
+    centres = scene["wavelength"].values
+    expected = np.argsort(centres)[np.sort(centres) != centres[7]]
+    np.testing.assert_array_equal(sample["image"], scene.values[expected][:, 10:13, 20:25])
+    np.testing.assert_allclose(sample["wavelength"], centres[expected])
+
+
+def test_transforms_see_the_sample(planted: Planted, tmp_path: Path) -> None:
+    def brighten(sample: Sample) -> Sample:
+        return {**sample, "image": sample["image"] + 1.0}
+
+    plain, bright = HyperspectralScene(planted.path), HyperspectralScene(planted.path, brighten)
+    place = place_of(plain.grids[0], Window(8, 8, 4, 4))
+    torch.testing.assert_close(bright[place]["image"], plain[place]["image"] + 1.0)
+
+    def forget(sample: Sample) -> Sample:
+        return {"mask": sample["mask"]}
+
+    shots = read_shots(planted.shots(tmp_path / "shots.gpkg"))
+    assert list(ShotLabels(shots, plain, transforms=forget)[place]) == ["mask"]
+
+
+# Queries --------------------------------------------------------------------------------------
+
+
+def test_a_query_may_reach_beyond_the_scene(planted: Planted, tmp_path: Path) -> None:
+    both = both_of(planted, tmp_path)
+    sample = both[place_of(grid_of(open_scene(planted.path)), Window(-3, 48, 8, 9))]
+    assert window_of(sample, planted) == Window(-3, 48, 8, 9)
+    assert not sample["valid"][:3].any()
+    assert not sample["valid"][:, 5:].any()
+    assert sample["valid"][3:, :5].all()
+    np.testing.assert_array_equal(sample["image"][:, 3:, :5], planted.values[:, 0:5, 48:53])
+    assert not sample["image"][:, :3].any()
+    assert (sample["mask"][:3] == -1).all()
+
+
+def test_a_partial_query_takes_the_rest_from_the_scene(planted: Planted) -> None:
+    dataset = HyperspectralScene(planted.path)
+    left, _, _, top = dataset.grids[0].bounds
+    columns = dataset[left + 60.0 : left + 150.0]
+    assert window_of(columns, planted) == Window(0, 2, 37, 3)
+    rows = dataset[:, top - 100.0 :]
+    assert window_of(rows, planted) == Window(0, 0, 5, 53)
+    assert tuple(dataset[:, :]["image"].shape) == (40, 37, 53)
+
+
+def test_a_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
+    dataset = HyperspectralScene(planted.path)
+    x, y = place_of(dataset.grids[0], Window(8, 9, 4, 6))
+    sample = dataset[x.start + 13.0 : x.stop + 13.0, y.start - 9.0 : y.stop - 9.0]
+    assert window_of(sample, planted) == Window(8, 9, 4, 6)
+    assert sample["bounds"][:2].tolist() == [x.start, x.stop]
+
+
+def test_a_query_outside_is_an_index_error(planted: Planted, tmp_path: Path) -> None:
+    scene = HyperspectralScene(planted.path)
+    place = place_of(scene.grids[0], Window(200, 0, 5, 5))
+    for dataset in (scene, labels_of(planted, tmp_path, scene)):
+        with pytest.raises(IndexError, match="lies outside"):
+            dataset[place]
+
+
+# The intersection -----------------------------------------------------------------------------
+
+
+def test_scene_and_shots_join_into_one_sample(planted: Planted, tmp_path: Path) -> None:
+    both = both_of(planted, tmp_path)
+    window = Window(2, 3, 35, 47)
+    sample = both[place_of(grid_of(open_scene(planted.path)), window)]
+    assert set(sample) == {
+        "image",
+        "valid",
+        "wavelength",
+        "mask",
+        "feature",
+        "bounds",
+        "transform",
+    }
+    assert tuple(sample["bounds"].shape) == (9,)
+    assert tuple(sample["transform"].shape) == (6,)
+    np.testing.assert_array_equal(sample["image"], part_of(planted, window))
+    assert (sample["mask"] >= 0).any()
+
+
+def test_joining_says_nothing(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both_of(planted, tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+# TorchGeo's own samplers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", None])
+@pytest.mark.parametrize("transform", [None, SOUTH_UP])
+def test_torchgeos_random_sampler_works_unchanged(
+    make_scene: MakeScene, tmp_path: Path, crs: str | None, transform: Affine | None
+) -> None:
+    planted = make_scene(crs=crs, transform=transform)
+    both = both_of(planted, tmp_path)
+    seen = set()
+    for place in RandomPatchSampler(both, size=(7, 11), length=12, generator=3):
+        sample = both[place]
+        window = window_of(sample, planted)
+        assert window.shape == (7, 11)
+        assert window == window.clip(37, 53)
+        np.testing.assert_array_equal(sample["image"], part_of(planted, window))
+        seen.add(window)
+    assert len(seen) > 8
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", None])
+@pytest.mark.parametrize("transform", [None, SOUTH_UP])
+def test_torchgeos_gridded_sampler_covers_the_scene(
+    make_scene: MakeScene, tmp_path: Path, crs: str | None, transform: Affine | None
+) -> None:
+    planted = make_scene(crs=crs, transform=transform)
+    both = both_of(planted, tmp_path)
+    covered = np.zeros((60, 80), int)
+    for place in GriddedPatchSampler(both, size=(8, 12)):
+        sample = both[place]
+        window = window_of(sample, planted)
+        rows, cols = window.relative_to(Window(-10, -10, 0, 0)).slices
+        covered[rows, cols] += 1
+        inner = window.clip(37, 53)
+        here = inner.relative_to(window).slices
+        np.testing.assert_array_equal(sample["image"][:, *here], part_of(planted, inner))
+    assert (covered[10:47, 10:63] == 1).all()
+
+
+@forks
+def test_workers_read_what_the_parent_has_open(planted: Planted, tmp_path: Path) -> None:
+    both = both_of(planted, tmp_path)
+    places = list(GriddedPatchSampler(both, size=12))
+    alone = [both[place] for place in places]  # the parent has its handle open now
+    loader = DataLoader(both, batch_size=4, sampler=places, num_workers=2, collate_fn=stack_samples)
+    for _ in range(2):
+        batches = list(loader)
+        images = torch.cat([batch["image"] for batch in batches])
+        masks = torch.cat([batch["mask"] for batch in batches])
+        torch.testing.assert_close(images, torch.stack([sample["image"] for sample in alone]))
+        torch.testing.assert_close(masks, torch.stack([sample["mask"] for sample in alone]))
+    torch.testing.assert_close(both[places[0]]["image"], alone[0]["image"])
+
+
+# Several scenes -------------------------------------------------------------------------------
+
+
+def neighbours(make_scene: MakeScene, width: int = 53) -> tuple[Planted, Planted]:
+    """Two scenes side by side; the second, further east, has another height and other values."""
+    west = make_scene("west.tif")
+    shifted = west.transform @ Affine.translation(53, 0)
+    return west, make_scene("east.tif", height=41, width=width, transform=shifted, seed=8)
+
+
+def test_several_scenes_answer_each_for_its_place(make_scene: MakeScene, tmp_path: Path) -> None:
+    pair = neighbours(make_scene)
+    scenes = HyperspectralScene([planted.path for planted in pair])
+    assert len(scenes) == 2
+    both = scenes & labels_of(pair[1], tmp_path, scenes)
+    for planted, grid in zip(pair, scenes.grids, strict=True):
+        window = Window(20, 11, 9, 7)
+        sample = both[place_of(grid, window)]
+        assert window_of(sample, planted) == window
+        np.testing.assert_array_equal(sample["image"], part_of(planted, window))
+
+
+def test_shots_label_the_scene_they_lie_in(make_scene: MakeScene, tmp_path: Path) -> None:
+    pair = neighbours(make_scene)
+    scenes = HyperspectralScene([planted.path for planted in pair])
+    labels = labels_of(pair[1], tmp_path, scenes)
+    assert [len(pixels) for pixels in labels.pixels] == [0, 12]
+    assert labels.pixels[0].outside == 12
+
+
+def test_shots_in_no_scene_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
+    west, east = neighbours(make_scene)
+    with pytest.raises(ShotsError, match="none of the 12 shots"):
+        labels_of(east, tmp_path, HyperspectralScene(west.path))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"crs": "EPSG:32632"},
+        {"crs": None},
+        {"transform": Affine(30.0, 0.0, 383472.5, 0.0, -30.0, 5818302.25)},
+    ],
+)
+def test_scenes_of_different_grids_are_refused(
+    make_scene: MakeScene, other: dict[str, Any]
+) -> None:
+    pair = [make_scene("a.tif").path, make_scene("b.tif", **other).path]
+    with pytest.raises(SceneError, match=r"b\.tif' and scene '.*a\.tif' differ in"):
+        HyperspectralScene(pair)
+
+
+def test_a_list_without_scenes_is_refused() -> None:
+    with pytest.raises(SceneError):
+        HyperspectralScene([])
+
+
+def test_a_rotated_scene_is_refused(make_scene: MakeScene) -> None:
+    turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
+    with pytest.raises(SceneError, match="rotated by 34"):
+        HyperspectralScene(make_scene(transform=turned).path)
+
+
+@pytest.mark.parametrize("wrap", [str, Path, open_scene, lambda path: [path], lambda path: (path,)])
+def test_scenes_are_paths_or_arrays_alone_or_listed(planted: Planted, wrap: Any) -> None:
+    dataset = HyperspectralScene(wrap(planted.path))
+    assert len(dataset) == 1
+    assert dataset.paths == [str(planted.path)]
+    assert dataset.crs.to_epsg() == 32633
+    assert dataset.res == (30.0, 20.0)

@@ -1,0 +1,288 @@
+"""Windows around shots and windows with data: balanced, complete, and reproducible."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+import torch
+from affine import Affine
+from shapely import Polygon, box
+from torch.utils.data import DataLoader
+from torchgeo.samplers import SpatialSampler
+
+from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
+from hsi_geo.io.datasets.samplers import Place, ShotSampler, ValidPatchSampler, place_of
+from hsi_geo.io.labels.shots import Shots, make_shots
+from hsi_geo.tiling import Grid, Window
+
+if TYPE_CHECKING:
+    from planted import MakeScene, Planted
+
+Pixel = tuple[int, int]
+
+NODATA = -999
+NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
+
+
+def shots_at(grid: Grid, spots: dict[str, list[Pixel]]) -> Shots:
+    """One point at each (row, column), by class."""
+    labelled = [(name, row, col) for name, found in spots.items() for row, col in found]
+    points = [shapely.Point(grid.transform @ (col + 0.5, row + 0.5)) for _, row, col in labelled]
+    return make_shots(gpd.GeoSeries(points, crs=grid.crs), [name for name, _, _ in labelled])
+
+
+#: Unequal classes: 5, 2 and 3 shots.
+SPOTS: dict[str, list[Pixel]] = {
+    "a": [(0, 0), (1, 30), (9, 9), (36, 52), (20, 5)],
+    "b": [(30, 2), (31, 50)],
+    "c": [(15, 15), (15, 16), (2, 51)],
+}
+
+
+def labels_of(path: Path, spots: dict[str, list[Pixel]] | None = None) -> ShotLabels:
+    scene = HyperspectralScene(path)
+    return ShotLabels(shots_at(scene.grids[0], SPOTS if spots is None else spots), scene)
+
+
+def windows(sampler: SpatialSampler, grid: Grid) -> list[Window]:
+    return [grid.window_of((x.start, y.start, x.stop, y.stop)) for x, y in sampler]
+
+
+def centres(found: list[Window]) -> list[Pixel]:
+    """The pixel that a window without jitter was made for."""
+    return [(at.row + at.height // 2, at.col + at.width // 2) for at in found]
+
+
+def class_of(spot: Pixel) -> str:
+    return next(name for name, found in SPOTS.items() if spot in found)
+
+
+def blank(planted: Planted, *keep: Window) -> Path:
+    """Dihedral a scene into nodata but for some windows."""
+    values = np.full_like(planted.values, NODATA)
+    for window in keep:
+        values[:, *window.slices] = 1 + np.abs(planted.values[:, *window.slices])
+    with rasterio.open(planted.path, "r+") as file:
+        file.write(values)
+    return planted.path
+
+
+# Around shots ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 6, 9])
+def test_a_pass_goes_over_every_shot_once_in_turns(planted: Planted, size: int) -> None:
+    labels = labels_of(planted.path)
+    sampler = ShotSampler(labels, size_px=size, generator=5)
+    assert isinstance(sampler, SpatialSampler)
+    for _ in range(2):
+        found = windows(sampler, labels.grids[0])
+        assert len(found) == len(sampler) == 10
+        assert {window.shape for window in found} == {(size, size)}
+        spots = centres(found)
+        assert sorted(spots) == sorted(itertools.chain(*SPOTS.values()))
+        names = [class_of(spot) for spot in spots]
+        assert names == ["a", "b", "c", "a", "b", "c", "a", "c", "a", "a"]
+
+
+def test_each_pass_has_an_order_of_its_own(planted: Planted) -> None:
+    sampler = ShotSampler(labels_of(planted.path), size_px=5, generator=5)
+    assert list(sampler) != list(sampler)
+
+
+def test_a_long_pass_begins_anew_and_a_short_one_is_balanced(planted: Planted) -> None:
+    labels = labels_of(planted.path)
+    sampler = ShotSampler(labels, size_px=5, length=26, generator=5)
+    spots = centres(windows(sampler, labels.grids[0]))
+    assert len(spots) == 26
+    assert sorted(spots[:10]) == sorted(spots[10:20]) == sorted(itertools.chain(*SPOTS.values()))
+    assert [class_of(spot) for spot in spots[20:]] == ["a", "b", "c"] * 2
+    assert spots[:10] != spots[10:20]
+
+
+@pytest.mark.parametrize("jitter", [1, 4])
+def test_jitter_moves_windows_up_to_its_range_and_no_further(planted: Planted, jitter: int) -> None:
+    labels = labels_of(planted.path, {"a": [(10, 20)], "b": [(20, 11)]})
+    sampler = ShotSampler(labels, size_px=9, jitter_px=jitter, length=400, generator=5)
+    spots = centres(windows(sampler, labels.grids[0]))
+    for (row, col), turn in (((10, 20), spots[::2]), ((20, 11), spots[1::2])):
+        offsets = {(found[0] - row, found[1] - col) for found in turn}
+        reach = set(range(-jitter, jitter + 1))
+        assert {down for down, _ in offsets} == reach
+        assert {right for _, right in offsets} == reach
+        assert any(down != right for down, right in offsets)
+
+
+def test_only_shots_inside_the_region_are_visited(planted: Planted) -> None:
+    labels = labels_of(planted.path)
+    grid = labels.grids[0]
+    region = box(*grid.bounds_of(Window(0, 0, 16, 31)))
+    spots = centres(windows(ShotSampler(labels, size_px=3, roi=region), grid))
+    assert sorted(spots) == [(0, 0), (1, 30), (9, 9), (15, 15), (15, 16)]
+
+
+@pytest.mark.timeout(5)  # it must not look forever
+def test_a_region_without_shots_yields_nothing(planted: Planted) -> None:
+    labels = labels_of(planted.path)
+    region = box(*labels.grids[0].bounds_of(Window(22, 20, 5, 5)))
+    assert list(ShotSampler(labels, size_px=3, roi=region)) == []
+    assert list(itertools.islice(ShotSampler(labels, size_px=3, roi=region, length=4), 4)) == []
+
+
+def test_south_up_scenes_show_their_shots(make_scene: MakeScene) -> None:
+    planted = make_scene(transform=Affine(30.0, 0.0, 383472.5, 0.0, 20.0, 5818302.25))
+    labels = labels_of(planted.path)
+    for place in ShotSampler(labels, size_px=5, generator=1):
+        assert labels[place]["mask"][2, 2] >= 0
+
+
+def pair_of(make_scene: MakeScene, width: int = 31) -> tuple[HyperspectralScene, Shots]:
+    """Two scenes side by side, the eastern one ``width`` pixels wide, with shots on the seam."""
+    west = make_scene("west.tif")
+    shifted = west.transform @ Affine.translation(53, 0)
+    east = make_scene("east.tif", height=41, width=width, transform=shifted, seed=8)
+    scene = HyperspectralScene([west.path, east.path])
+    spots = {"a": [(5, 10), (20, 52), (30, 53)], "b": [(8, 53), (35, 54), (12, 30)]}
+    return scene, shots_at(scene.grids[0], spots)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+# Python 3.12 warns of any fork beside threads, and DataLoader forks on Linux.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_the_seed_settles_every_window_also_with_scenes_and_workers(
+    make_scene: MakeScene, workers: int
+) -> None:
+    scene, shots = pair_of(make_scene)
+    labels = ShotLabels(shots, scene)
+
+    def samples(seed: int) -> list[Sample]:
+        sampler = ShotSampler(labels, size_px=7, jitter_px=3, length=15, generator=seed)
+        return list(
+            DataLoader(scene & labels, sampler=sampler, batch_size=None, num_workers=workers)
+        )
+
+    torch.manual_seed(1)
+    one = samples(4)
+    torch.manual_seed(2)  # the global stream has no say
+    np.random.seed(2)
+    two, other = samples(4), samples(5)
+    assert all(
+        torch.equal(first[key], second[key])
+        for first, second in zip(one, two, strict=True)
+        for key in ("bounds", "image", "mask")
+    )
+    assert not all(
+        torch.equal(first["bounds"], second["bounds"])
+        for first, second in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize(("size", "width"), [(7, 31), (8, 31), (7, 2)])
+def test_every_window_shows_its_shot_also_on_the_seam_of_two_scenes(
+    make_scene: MakeScene, size: int, width: int
+) -> None:
+    scene, shots = pair_of(make_scene, width)
+    labels = ShotLabels(shots, scene)
+    sampler = ShotSampler(labels, size_px=size, generator=3)
+    assert len(sampler) == 6
+    for place in sampler:
+        sample = (scene & labels)[place]
+        assert sample["mask"][size // 2, size // 2] >= 0
+        assert sample["valid"][size // 2, size // 2]
+
+
+# Where there is data --------------------------------------------------------------------------
+
+
+def test_random_windows_are_spread_over_the_scene(planted: Planted) -> None:
+    dataset = HyperspectralScene(planted.path)
+    sampler = ValidPatchSampler(dataset, size_px=8, length=300, generator=2)
+    assert isinstance(sampler, SpatialSampler)
+    found = windows(sampler, dataset.grids[0])
+    assert len(found) == len(sampler) == 300
+    assert all(window == window.clip(37, 53) and window.shape == (8, 8) for window in found)
+    assert {window.row for window in found} == set(range(37 - 8 + 1))
+    assert {window.col for window in found} == set(range(53 - 8 + 1))
+
+
+def test_a_pass_covers_the_scene_once_by_default(planted: Planted) -> None:
+    sampler = ValidPatchSampler(HyperspectralScene(planted.path), size_px=8)
+    assert len(sampler) == 37 * 53 // 64
+
+
+@pytest.mark.parametrize(("height", "width"), [(9, 53), (37, 10), (5, 6), (1, 1), (12, 12)])
+def test_the_outermost_pixels_of_narrow_scenes_are_reached(
+    make_scene: MakeScene, height: int, width: int
+) -> None:
+    dataset = HyperspectralScene(make_scene(height=height, width=width, hole=False).path)
+    sampler = ValidPatchSampler(dataset, size_px=12, length=400, generator=2)
+    covered = np.zeros((height, width), bool)
+    for window in windows(sampler, dataset.grids[0]):
+        assert window.shape == (12, 12)
+        covered[window.clip(height, width).slices] = True
+    assert covered.all()
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_windows_without_enough_data_are_passed_over(planted: Planted, share: float) -> None:
+    dataset = HyperspectralScene(blank(planted, Window(0, 0, 37, 20)))
+    sampler = ValidPatchSampler(dataset, size_px=10, length=60, min_valid=share, generator=2)
+    found = windows(sampler, dataset.grids[0])
+    assert len(found) == 60
+    assert max(window.col for window in found) == (15 if share == 0.5 else 10)
+    for place in sampler:
+        assert dataset[place]["valid"].float().mean() >= share
+
+
+@pytest.mark.timeout(60)
+def test_a_scene_without_data_yields_nothing(planted: Planted) -> None:
+    dataset = HyperspectralScene(blank(planted))
+    assert list(ValidPatchSampler(dataset, size_px=10, length=5, generator=2)) == []
+
+
+@pytest.mark.timeout(60)
+def test_a_small_patch_of_data_is_found(make_scene: MakeScene) -> None:
+    planted = make_scene(height=120, width=170, bands=4)
+    dataset = HyperspectralScene(blank(planted, Window(90, 31, 24, 24)))
+    sampler = ValidPatchSampler(dataset, size_px=8, length=100, min_valid=0.9, generator=2)
+    assert len(list(sampler)) == 100
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_small_region_gets_as_many_windows_as_asked_for(planted: Planted, seed: int) -> None:
+    dataset = HyperspectralScene(planted.path)
+    grid = dataset.grids[0]
+    region: Polygon = box(*grid.bounds_of(Window(20, 30, 3, 2)))
+    sampler = ValidPatchSampler(dataset, size_px=7, length=20, roi=region, generator=seed)
+    found = windows(sampler, grid)
+    assert len(found) == 20
+    assert set(centres(found)) == {(row, col) for row in (20, 21, 22) for col in (30, 31)}
+
+
+def test_seed_and_scenes_settle_random_windows(make_scene: MakeScene) -> None:
+    scene, _ = pair_of(make_scene)
+
+    def places(seed: int) -> list[Place]:
+        return list(ValidPatchSampler(scene, size_px=7, length=30, generator=seed))
+
+    assert places(4) == places(4)
+    assert places(4) != places(5)
+    seam = scene.grids[1].bounds[0]
+    assert {x.stop <= seam for x, _ in places(4)} == {True, False}
+    generator = ValidPatchSampler(scene, size_px=7, length=30, generator=4)
+    assert list(generator) != list(generator)
+
+
+def test_a_place_leads_back_to_its_window(planted: Planted) -> None:
+    grid = HyperspectralScene(planted.path).grids[0]
+    x, y = place_of(grid, Window(-2, 50, 9, 5))
+    assert (x.start, x.stop) == (383472.5 + 50 * 30, 383472.5 + 55 * 30)
+    assert (y.start, y.stop) == (5818302.25 - 7 * 20, 5818302.25 + 2 * 20)

@@ -1,0 +1,348 @@
+"""Either all outputs change or none does; of two jobs one wins; killed jobs are swept."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import snapshot
+from class_map_cases import random_probabilities, write_map
+
+from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.io.files import scratch
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.maps.record import earlier_files, is_whole, mismatched_files, mixed_files
+from hsi_geo.io.maps.writer import MapPaths
+
+HERE = Path(__file__).parent
+SUPPORT = HERE.parents[1] / "support"
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for processes")
+
+
+def standing_map(folder: Path) -> MapPaths:
+    return write_map(MapPaths.of(folder / "m.tif", confidence=True), random_probabilities())
+
+
+def replace_map(folder: Path, **more: Any) -> None:
+    """By a map with probabilities instead of confidence."""
+    paths = MapPaths.of(folder / "m.tif", probabilities=True)
+    with atomic_outputs(paths.all, overwrite=True, stale=earlier_files(paths), **more) as where:
+        write_map(paths.moved(where), random_probabilities(seed=5))
+
+
+#: Renames of `replace_map`: five files.
+RENAMES = 5
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("nth", range(RENAMES))
+def test_a_rename_that_fails_undoes_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int, error: BaseException
+) -> None:
+    standing_map(tmp_path)
+    (tmp_path / "m.tif.ovr").write_text("pyramids")
+    before = snapshot(tmp_path)
+    original, done = os.replace, 0
+
+    def replace(source: Path, target: Path) -> None:
+        nonlocal done
+        done += 1
+        if done == nth + 1:
+            raise error
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    wanted = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else OutputError
+    with pytest.raises(wanted):
+        replace_map(tmp_path)
+    assert snapshot(tmp_path) == before
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_new_files_that_cannot_all_appear_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif")
+    original = os.link
+
+    def link(source: Path, target: Path, **how: Any) -> None:
+        if Path(target) == paths.all[nth]:
+            Path(target).write_text("of somebody else")
+        original(source, target, **how)
+
+    monkeypatch.setattr(os, "link", link)
+    with (
+        pytest.raises(OutputExistsError, match="has appeared while this ran"),
+        atomic_outputs(paths.all, overwrite=False) as where,
+    ):
+        write_map(paths.moved(where), random_probabilities())
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of somebody else"]
+
+
+@pytest.mark.parametrize(
+    ("name", "as_link"),
+    [
+        *[(name, False) for name in ("m.tif", "m.json", "m.qml", "m.tif.ovr", "m.tif.aux.xml")],
+        *[(name, True) for name in ("m.tif", "m.json", "m.qml")],
+    ],
+)
+def test_what_appears_during_a_run_stays(tmp_path: Path, name: str, as_link: bool) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif")
+    with (
+        pytest.raises(OutputExistsError, match=f"{re.escape(name)}' has appeared while this ran"),
+        atomic_outputs(paths.all, overwrite=False) as where,
+    ):
+        write_map(paths.moved(where), random_probabilities())
+        if as_link:
+            (tmp_path / name).symlink_to("nowhere")
+        else:
+            (tmp_path / name).write_text("mine")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_to_nowhere_is_there(tmp_path: Path) -> None:
+    (tmp_path / "m.tif").symlink_to("nowhere")
+    with (
+        pytest.raises(OutputExistsError, match="already there"),
+        atomic_outputs([tmp_path / "m.tif"], overwrite=False),
+    ):
+        pytest.fail("not reached")
+
+
+@pytest.fixture
+def immutable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
+    """Make a file unchangeable for the time of a test."""
+    made = []
+
+    def make(path: Path) -> None:
+        done = subprocess.run(["chattr", "+i", path], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot make files immutable here: {done.stderr!r}")
+        made.append(path)
+
+    try:
+        subprocess.run(["chattr", "-V"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs chattr")
+    yield make
+    for path in made:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+@pytest.mark.parametrize("name", ["m.tif", "m.json", "m.qml", "m.tif.aux.xml"])
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_file_that_cannot_be_replaced_keeps_all_as_they_are(
+    tmp_path: Path, immutable: Callable[[Path], None], name: str, when: str
+) -> None:
+    standing_map(tmp_path)
+    before = snapshot(tmp_path)
+    paths = MapPaths.of(tmp_path / "m.tif")
+    if when == "before":
+        immutable(tmp_path / name)
+    with (
+        pytest.raises(OutputError, match=rf"{re.escape(name)}' cannot be replaced \(Operation"),
+        atomic_outputs(paths.all, overwrite=True) as where,
+    ):
+        assert when == "during"
+        immutable(tmp_path / name)
+        write_map(paths.moved(where), random_probabilities(seed=5))
+    assert snapshot(tmp_path) == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_map(tmp_path)
+    old = (tmp_path / "m.tif").read_bytes()
+    original = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if Path(target).name in ("m.tif", "m.json"):
+            raise OSError(5, "Input/output error")
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OutputError, match=r"failed half way .* is now in '(.*)'; move") as caught:
+        replace_map(tmp_path)
+    kept = re.search(r"now in '(.*?)'", str(caught.value))
+    assert kept is not None
+    assert (Path(kept[1]) / "m.tif").read_bytes() == old
+    scratch.sweep_dead(tmp_path)
+    assert Path(kept[1]).is_dir()
+
+
+# Which files belong together ------------------------------------------------------------------
+
+
+def test_a_map_belongs_to_its_record_wherever_both_go(tmp_path: Path) -> None:
+    paths = standing_map(tmp_path)
+    assert is_whole(paths)
+    assert mismatched_files(paths.classes) == []
+    moved = MapPaths.of(tmp_path / "other.tif", confidence=True)
+    for old, new in zip(paths.all, moved.all, strict=True):
+        old.rename(new)
+    assert is_whole(moved)
+    assert mismatched_files(moved.classes) == []
+
+
+def test_statistics_of_other_programs_make_no_other_map(tmp_path: Path) -> None:
+    paths = standing_map(tmp_path)
+    paths.aux.write_text(paths.aux.read_text().replace("<PAMDataset>", "<PAMDataset><Metadata/>"))
+    paths.style.write_text(paths.style.read_text() + "<!-- other colours -->")
+    assert mismatched_files(paths.classes) == []
+
+
+@pytest.mark.parametrize("which", ["classes", "confidence"])
+@pytest.mark.parametrize("cut", [0, 100, -1])
+def test_a_copy_that_was_cut_short_is_known(tmp_path: Path, which: str, cut: int) -> None:
+    paths = standing_map(tmp_path)
+    path = getattr(paths, which)
+    path.write_bytes(path.read_bytes()[:cut])
+    assert not is_whole(paths)
+    assert mismatched_files(paths.classes) == [path]
+    assert "is not the file that 'm.json' tells of" in mixed_files(paths.classes, [])[0]
+
+
+@needs_linux
+@pytest.mark.parametrize("nth", range(RENAMES + 1))
+def test_a_reader_can_tell_when_a_job_died_among_its_renames(tmp_path: Path, nth: int) -> None:
+    standing_map(tmp_path)
+    code = f"""
+import os, sys
+sys.path[:0] = [{str(HERE)!r}, {str(SUPPORT)!r}]
+from pathlib import Path
+from test_change_of_files import replace_map
+original, done = os.replace, 0
+def replace(source, target):
+    global done
+    if done == {nth}:
+        os.kill(os.getpid(), 9)
+    done += 1
+    original(source, target)
+os.replace = replace
+replace_map(Path({str(tmp_path)!r}))
+os.kill(os.getpid(), 9)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    told = bool(mismatched_files(tmp_path / "m.tif")) or not (tmp_path / "m.json").exists()
+    confidence = (tmp_path / "m_confidence.tif").exists()
+    assert told == (0 < nth < RENAMES) or (nth == 0 and not confidence)
+    if nth < RENAMES:
+        assert list(tmp_path.glob(".hsi-geo-*"))
+    with atomic_outputs([tmp_path / "anything"], overwrite=False):
+        pass
+    assert not list(tmp_path.glob(".hsi-geo-*"))
+
+
+# Two jobs at once -----------------------------------------------------------------------------
+
+
+@needs_linux
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_of_two_jobs_to_one_name_nothing_is_mixed(tmp_path: Path, overwrite: bool) -> None:
+    code = f"""
+import sys
+sys.path[:0] = [{str(HERE)!r}, {str(SUPPORT)!r}]
+from pathlib import Path
+from class_map_cases import random_probabilities, write_map
+from hsi_geo.errors import OutputExistsError
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.files.staging import atomic_outputs
+paths = MapPaths.of(Path({str(tmp_path)!r}) / "m.tif", confidence=True)
+values = random_probabilities(seed=int(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with atomic_outputs(paths.all, overwrite={overwrite}) as where:
+        write_map(paths.moved(where), values)
+        print("written", flush=True)
+        sys.stdin.readline()
+except OutputExistsError as error:
+    print(error)
+else:
+    print("done")
+"""
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(3)
+    ]
+    for _ in range(2):  # all begin, then all end at once
+        for job in jobs:
+            assert job.stdout is not None
+            assert job.stdout.readline().strip() in ("ready", "written")
+        for job in jobs:
+            assert job.stdin is not None
+            job.stdin.write("\n")
+            job.stdin.flush()
+    said = sorted(job.communicate()[0].strip() for job in jobs)
+    if overwrite:
+        assert said == ["done"] * 3
+    else:
+        assert [text == "done" for text in said].count(True) == 1
+        assert ["has appeared while this ran" in text for text in said].count(True) == 2
+    assert is_whole(MapPaths.of(tmp_path / "m.tif", confidence=True))
+    assert not list(tmp_path.glob(".*"))
+
+
+# What killed jobs leave -----------------------------------------------------------------------
+
+
+@needs_linux
+def test_folders_of_the_dead_are_swept_and_of_no_one_else(tmp_path: Path) -> None:
+    code = f"""
+import sys, time
+from pathlib import Path
+from hsi_geo.io.files import scratch
+scratch.make(Path({str(tmp_path)!r}), "a job of a long name, " * 20)
+print("made", flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        own = scratch.make(tmp_path)
+        theirs = [path for path in tmp_path.iterdir() if path != own]
+        machine, boot, pid, start = theirs[0].name.split("-")[3:7]
+        elsewhere = tmp_path / theirs[0].name.replace(machine, "0123456789")
+        unknown = tmp_path / ".hsi-geo-abcdefgh"
+        reused = tmp_path / theirs[0].name.replace(f"-{start}-", f"-{int(start) - 7}-")
+        restarted = tmp_path / theirs[0].name.replace(boot, "0123456789")
+        linked = tmp_path / theirs[0].name.replace(pid, "999999999")
+        for path in (elsewhere, unknown, reused, restarted):
+            path.mkdir()
+            (path / "file").write_text("x")
+        linked.symlink_to(elsewhere)
+        stay = {own, *theirs, elsewhere, unknown, linked}
+        scratch.sweep_dead(tmp_path)
+        assert set(tmp_path.iterdir()) == stay
+        job.kill()
+        for _ in range(100):
+            if not theirs[0].exists():
+                break
+            scratch.sweep_dead(tmp_path)
+            time.sleep(0.1)
+    assert set(tmp_path.iterdir()) == stay - set(theirs)
+    assert (elsewhere / "file").exists()
+
+
+def test_scratch_goes_with_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch.scratch_folder() as folder:
+        (folder / "file").write_text("x")
+        assert folder.parent == tmp_path
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,215 @@
+"""Success means readable and right; a disk that is full, or a limit, is one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from builders import NORTH_UP, snapshot
+from class_map_cases import GRID, random_probabilities, write_map
+
+from hsi_geo.errors import OutputError
+from hsi_geo.io import model_file
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.labels.points import Point, write_points
+from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.reports.figures import draw_losses
+from hsi_geo.io.reports.html import Report, write_report
+from hsi_geo.tiling import Grid
+
+BIG = Grid(300, 270, NORTH_UP, GRID.crs)  # with overviews
+PROBABILITIES = random_probabilities(grid=BIG)
+BLOCK = 4096
+
+Write = Callable[[Path], None]
+
+
+def map_with_all(folder: Path) -> None:
+    paths = MapPaths.of(folder / "m.tif", confidence=True, probabilities=True)
+    with atomic_outputs(paths.all, overwrite=True) as where:
+        write_map(paths.moved(where), PROBABILITIES, grid=BIG)
+
+
+def just_a_map(folder: Path) -> None:
+    paths = MapPaths.of(folder / "m.tif")
+    with atomic_outputs(paths.all, overwrite=True) as where:
+        write_map(paths.moved(where), PROBABILITIES, grid=BIG)
+
+
+def one_file(name: str, write: Callable[[Path], object]) -> Write:
+    def write_it(folder: Path) -> None:
+        with atomic_outputs([folder / name], overwrite=True) as where:
+            write(where[folder / name])
+
+    return write_it
+
+
+def points(path: Path) -> None:
+    many = [Point(rank, 383500.0 + rank, 5818000.0, "meadow", 50) for rank in range(400)]
+    write_points(many, GRID.crs, path)
+
+
+def model(path: Path) -> None:
+    arrays = {"a": np.arange(9000, dtype=np.float32)}
+    model_file.save(path, "model", arrays, {"x": 1})
+
+
+def report(path: Path) -> None:
+    write_report(Report("Title", "Lead.", ("warning",) * 800, (), "command"), path)
+
+
+def plot(path: Path) -> None:
+    draw_losses(path, {"step": [1.0, 2.0, 3.0], "loss": [3.0, 1.0, 2.0]}, title="losses")
+
+
+#: What is written, and how many bytes it takes at least and at most, with what it takes on the way.
+OUTPUTS: dict[str, tuple[Write, int, int]] = {
+    "a map": (just_a_map, 0, 30),
+    "a map with confidence and probabilities": (map_with_all, 50, 230),
+    "points": (one_file("p.gpkg", points), 10, 60),
+    "a model": (one_file("m.safetensors", model), 0, 14),
+    "a report": (one_file("r.html", report), 0, 24),
+    "a plot": (one_file("p.png", plot), 3, 12),
+}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A disk of so many blocks, empty."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    if sys.platform != "linux" or os.geteuid():
+        pytest.skip("only root may mount a small disk, on Linux")
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr!r}")
+
+    def resized(blocks: int) -> Path:
+        for path in mount.iterdir():
+            path.unlink()
+        size = f"remount,size={max(1, blocks) * BLOCK}"
+        subprocess.run(["mount", "-o", size, mount], check=True)
+        return mount
+
+    yield resized
+    subprocess.run(["umount", mount], check=True)
+
+
+def require_right(folder: Path) -> None:
+    """The map is what was written, to the last pixel, overviews among them."""
+    paths = MapPaths.of(folder / "m.tif")
+    if not paths.classes.exists():
+        return
+    assert is_whole(paths)
+    expected = PROBABILITIES.argmax(axis=0) + 1
+    expected[~PROBABILITIES.any(axis=0)] = 0
+    with rasterio.open(paths.classes) as file:
+        np.testing.assert_array_equal(file.read(1), expected)
+        assert file.overviews(1)
+    with rasterio.open(paths.classes, overview_level=0) as file:
+        small = file.read(1)
+    assert small.any(axis=1).all()
+    assert small.any(axis=0).all()
+    every = MapPaths.of(folder / "m.tif", confidence=True, probabilities=True)
+    for path in (every.confidence, every.probabilities):
+        if path is not None and path.exists():
+            with rasterio.open(path) as file:
+                file.read()
+
+
+def outcome(write: Write, folder: Path, expected: dict[str, str], first: dict[str, str]) -> bool:
+    """Whether it succeeded; either way what is there is as it should be."""
+    try:
+        write(folder)
+    except OutputError as error:
+        text = str(error)
+        assert "cannot be written" in text or "failed" in text or "not hold" in text
+        assert "CPLE" not in text
+        assert snapshot(folder) == first
+        assert not list(folder.glob(".*"))
+        return False
+    found = snapshot(folder)
+    assert found.keys() == expected.keys()
+    # A GeoPackage holds the time.
+    assert {n: h for n, h in found.items() if not n.endswith(".gpkg")} == {
+        n: h for n, h in expected.items() if not n.endswith(".gpkg")
+    }
+    require_right(folder)
+    return True
+
+
+@pytest.mark.parametrize("over_another", [False, True])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_a_full_disk_leaves_is_whole_or_nothing(
+    tmp_path: Path, disk: Callable[[int], Path], name: str, over_another: bool
+) -> None:
+    write, least, most = OUTPUTS[name]
+    (tmp_path / "expected").mkdir()
+    write(tmp_path / "expected")
+    expected = snapshot(tmp_path / "expected")
+    step = 1 if most < 100 else 9
+    successes = []
+    for blocks in range(least, most, step):
+        room = blocks
+        if over_another:
+            room += sum(
+                -(-path.stat().st_size // BLOCK) for path in (tmp_path / "expected").iterdir()
+            )
+        folder = disk(room)
+        first = {}
+        if over_another:
+            for path in (tmp_path / "expected").iterdir():
+                (folder / path.name).write_text("earlier " * (path.stat().st_size // 8))
+            first = snapshot(folder)
+        successes.append(outcome(write, folder, expected, first))
+    assert not successes[0], "begin with less"
+    assert successes[-1], "go on to more"
+
+
+LIMITED = """
+import resource, sys, tempfile
+sys.path[:0] = [{here!r}, {support!r}]
+from pathlib import Path
+import test_full_disk as cases
+folder = Path({folder!r})
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+for name, most, step in {limits}:
+    write = cases.OUTPUTS[name][0]
+    with tempfile.TemporaryDirectory() as right:
+        write(Path(right))
+        wanted = cases.snapshot(Path(right))
+    ends = []
+    for size in range(0, most, step):
+        for path in folder.iterdir():
+            path.unlink()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            ends.append(cases.outcome(write, folder, wanted, {{}}))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        if all(ends[-3:]) and len(ends) > 3:
+            break
+    assert not ends[0] and ends[-1], (name, ends)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+def test_a_limit_of_file_sizes_is_a_sentence(tmp_path: Path) -> None:
+    limits = [("a map", 90_000, 2999), ("points", 240_000, 9999), ("a model", 50_000, 4999)]
+    code = LIMITED.format(
+        here=str(Path(__file__).parent),
+        support=str(Path(__file__).parents[2] / "support"),
+        folder=str(tmp_path),
+        limits=limits,
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]

@@ -1,0 +1,401 @@
+"""No output replaces or removes a file that the job reads, however it is spelt, or one of others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
+from class_map_cases import random_probabilities, write_map
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.writer import MapPaths
+
+
+def scene(path: Path) -> Path:
+    return write_tif(path, cube_of(4), band_tags=nm_tags(CENTRES))
+
+
+def vrt(path: Path, *sources: str, relative: bool = True) -> Path:
+    bands = "".join(
+        f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource>'
+        f'<SourceFilename relativeToVRT="{int(relative)}">{source}</SourceFilename>'
+        f"<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for band, source in enumerate(sources, start=1)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{bands}</VRTDataset>')
+    return path
+
+
+def hard_link(folder: Path) -> tuple[str, str]:
+    os.link(scene(folder / "s.tif"), folder / "linked.tif")
+    return "s.tif", "linked.tif"
+
+
+def link_to_output(folder: Path) -> tuple[str, str]:
+    scene(folder / "real.tif")
+    (folder / "s.tif").symlink_to("real.tif")
+    return "s.tif", "real.tif"
+
+
+def link_from_output(folder: Path) -> tuple[str, str]:
+    scene(folder / "s.tif")
+    (folder / "out.tif").symlink_to("s.tif")
+    return "s.tif", "out.tif"
+
+
+def linked_folder(folder: Path) -> tuple[str, str]:
+    scene(folder / "s.tif")
+    (folder / "same").symlink_to(folder)
+    return "s.tif", "same/s.tif"
+
+
+def source_of_a_mosaic(folder: Path) -> tuple[str, str]:
+    scene(folder / "part.tif")
+    vrt(folder / "s.vrt", "part.tif")
+    return "s.vrt", "part.tif"
+
+
+def absolute_source(folder: Path) -> tuple[str, str]:
+    vrt(folder / "s.vrt", str(scene(folder / "part.tif")), relative=False)
+    return "s.vrt", "part.tif"
+
+
+def source_of_a_mosaic_of_mosaics(folder: Path) -> tuple[str, str]:
+    (folder / "inner").mkdir()
+    scene(folder / "inner" / "part.tif")
+    vrt(folder / "inner" / "i.vrt", "part.tif")
+    vrt(folder / "s.vrt", "inner/i.vrt")
+    return "s.vrt", "inner/part.tif"
+
+
+def mosaic_called_tif(folder: Path) -> tuple[str, str]:
+    scene(folder / "part.tif")
+    vrt(folder / "s.tif", "part.tif")
+    return "s.tif", "part.tif"
+
+
+def source_by_gdals_name(folder: Path) -> tuple[str, str]:
+    scene(folder / "part.tif")
+    vrt(folder / "s.vrt", f"GTIFF_DIR:1:{folder / 'part.tif'}", relative=False)
+    return "s.vrt", "part.tif"
+
+
+def mask_of_the_mosaics_source(folder: Path) -> tuple[str, str]:
+    scene(folder / "part.tif")
+    (folder / "part.tif.msk").write_bytes(b"mask")
+    vrt(folder / "s.vrt", "part.tif")
+    return "s.vrt", "part.tif.msk"
+
+
+def part_of(prefix: str) -> Callable[[Path], tuple[str, str]]:
+    def make(folder: Path) -> tuple[str, str]:
+        scene(folder / "s.tif")
+        return prefix.format(folder=folder), "s.tif"
+
+    return make
+
+
+def archive(folder: Path) -> tuple[str, str]:
+    with zipfile.ZipFile(folder / "s.zip", "w") as file:
+        file.write(scene(folder / "x.tif"), "x.tif")
+    return f"/vsizip/{folder}/s.zip/x.tif", "s.zip"
+
+
+def braced_archive(folder: Path) -> tuple[str, str]:
+    archive(folder)
+    return f"/vsizip/{{{folder}/s.zip}}/x.tif", "s.zip"
+
+
+def beside(suffix: str, of: str = "s.tif") -> Callable[[Path], tuple[str, str]]:
+    def make(folder: Path) -> tuple[str, str]:
+        (scene if of.endswith(".tif") else Path.touch)(folder / of)
+        (folder / f"s{suffix}").write_bytes(b"x")
+        return of, f"s{suffix}"
+
+    return make
+
+
+def cube_of_a_header(folder: Path) -> tuple[str, str]:
+    write_envi(folder / "s.bsq", cube_of(4))
+    return "s.hdr", "s.bsq"
+
+
+def header_of_a_cube(folder: Path) -> tuple[str, str]:
+    write_envi(folder / "s.bsq", cube_of(4), header=folder / "s.bsq.hdr")
+    return "s.bsq", "s.bsq.hdr"
+
+
+def file_of_a_store(folder: Path) -> tuple[str, str]:
+    (folder / "s.zarr" / "reflectance").mkdir(parents=True)
+    (folder / "s.zarr" / "reflectance" / "zarr.json").write_text("{}")
+    return "s.zarr", "s.zarr/reflectance/zarr.json"
+
+
+def product(folder: Path) -> str:
+    names = ("METADATA.XML", "SPECTRAL_IMAGE.TIF", "QL_QUALITY_CLOUD.TIF")
+    for name in names:
+        (folder / f"ENMAP01-L2A-{name}").write_bytes(b"x")
+    return "ENMAP01-L2A-METADATA.XML"
+
+
+def file_of_a_product(folder: Path) -> tuple[str, str]:
+    return product(folder), "ENMAP01-L2A-QL_QUALITY_CLOUD.TIF"
+
+
+def file_of_a_products_folder(folder: Path) -> tuple[str, str]:
+    product(folder)
+    return ".", "ENMAP01-L2A-SPECTRAL_IMAGE.TIF"
+
+
+def index_of_a_statistics_file(folder: Path) -> tuple[str, str]:
+    scene(folder / "s.tif")
+    (folder / "s.tif.aux.xml").write_text(
+        '<PAMDataset><Metadata><MDI key="OVERVIEW_FILE">small.tif</MDI></Metadata></PAMDataset>'
+    )
+    (folder / "small.tif").write_bytes(b"x")
+    return "s.tif", "small.tif"
+
+
+READ = {
+    "itself": lambda folder: (str(scene(folder / "s.tif")), "s.tif"),
+    "a hard link": hard_link,
+    "what a link leads to": link_to_output,
+    "a link to it": link_from_output,
+    "through a linked folder": linked_folder,
+    "a source": source_of_a_mosaic,
+    "an absolute source": absolute_source,
+    "a source of a source": source_of_a_mosaic_of_mosaics,
+    "a source of a mosaic called .tif": mosaic_called_tif,
+    "a source by GDAL's name": source_by_gdals_name,
+    "the mask of a source": mask_of_the_mosaics_source,
+    "GTIFF_DIR": part_of("GTIFF_DIR:1:s.tif"),
+    "GTIFF_DIR, absolute": part_of("GTIFF_DIR:1:{folder}/s.tif"),
+    "quoted": part_of('NETCDF:"{folder}/s.tif":band'),
+    "vrt://": part_of("vrt://{folder}/s.tif?bands=1,2"),
+    "derived": part_of("DERIVED_SUBDATASET:LOGAMPLITUDE:s.tif"),
+    "/vsisubfile/": part_of("/vsisubfile/10_20,{folder}/s.tif"),
+    "/vsigzip/": part_of("/vsigzip/{folder}/s.tif"),
+    "an archive": archive,
+    "an archive in braces": braced_archive,
+    "statistics": beside(".tif.aux.xml"),
+    "pyramids": beside(".tif.ovr"),
+    "a mask": beside(".tif.msk"),
+    "a header of a GeoTIFF": beside(".hdr"),
+    "a world file": beside(".tfw"),
+    "a style": beside(".qml", "s.gpkg"),
+    "a table": beside(".dbf", "s.shp"),
+    "an index": beside(".shx", "s.shp"),
+    "a projection": beside(".prj", "s.shp"),
+    "an encoding": beside(".cpg", "s.shp"),
+    "a table of points' projection": beside(".prj", "s.csv"),
+    "what SQLite has not merged": beside(".gpkg-wal", "s.gpkg"),
+    "the cube of a header": cube_of_a_header,
+    "the header of a cube": header_of_a_cube,
+    "a file of a store": file_of_a_store,
+    "a file of a product": file_of_a_product,
+    "a file of a product's folder": file_of_a_products_folder,
+    "pyramids that statistics name": index_of_a_statistics_file,
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_is_read_is_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, output = READ[case](tmp_path)
+    with pytest.raises(OptionError, match=r"would replace what it is made from.*; choose another"):
+        refuse_input_overwrite([tmp_path / output], [name])
+    with (
+        pytest.raises(OptionError, match="would replace"),
+        atomic_outputs([tmp_path / output], overwrite=True, inputs=["other", None, name]),
+    ):
+        pytest.fail("not reached")
+
+
+@pytest.mark.parametrize("case", READ)
+def test_other_files_beside_it_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, _ = READ[case](tmp_path)
+    for output in ("s_classes.tif", "s_classes.json", "model.safetensors", "s_report.html"):
+        (tmp_path / output).write_text("there")
+        refuse_input_overwrite([tmp_path / output], [name])
+
+
+def test_a_style_that_is_not_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.gpkg").touch()
+    refuse_input_overwrite(MapPaths.of(tmp_path / "a.tif").all, [tmp_path / "a.gpkg"])
+    (tmp_path / "a.qml").write_text("mine")
+    with pytest.raises(OptionError, match=r"a\.qml' would replace"):
+        refuse_input_overwrite(MapPaths.of(tmp_path / "a.tif").all, [tmp_path / "a.gpkg"])
+
+
+def test_what_hsi_geo_wrote_beside_an_input_may_be_replaced(tmp_path: Path) -> None:
+    """The same command again, of shots and a map of one name, or into a product's folder."""
+    (tmp_path / "a.gpkg").touch()
+    paths = write_map(MapPaths.of(tmp_path / "a.tif"), random_probabilities())
+    refuse_input_overwrite(paths.all, [tmp_path / "a.gpkg"])
+    product(tmp_path)
+    own = write_map(
+        MapPaths.of(tmp_path / "ENMAP01-L2A-METADATA_classes.tif"), random_probabilities()
+    )
+    refuse_input_overwrite(own.all, [tmp_path / "ENMAP01-L2A-METADATA.XML"])
+    refuse_input_overwrite(own.all, [tmp_path])
+    paths.style.write_text("changed by hand")
+    with pytest.raises(OptionError, match=r"a\.qml' would replace"):
+        refuse_input_overwrite(paths.all, [tmp_path / "a.gpkg"])
+
+
+def test_an_input_stays_whoever_wrote_it(tmp_path: Path) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
+    write_map(paths, random_probabilities())
+    assert paths.confidence is not None
+    now = MapPaths.of(tmp_path / "m.tif")
+    stale = earlier_files(now)
+    assert stale == [paths.confidence]
+    with atomic_outputs(now.all, overwrite=True, stale=stale, inputs=[paths.confidence]) as where:
+        write_map(now.moved(where), random_probabilities(seed=5))
+    assert paths.confidence.exists()
+
+
+@pytest.mark.parametrize("change", ["append", "same size", "no record", "another's record"])
+def test_only_what_the_record_tells_is_removed(tmp_path: Path, change: str) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
+    write_map(paths, random_probabilities())
+    assert paths.confidence is not None
+    content = paths.confidence.read_bytes()
+    match change:
+        case "append":
+            paths.confidence.write_bytes(content + b"x")
+        case "same size":
+            paths.confidence.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "no record":
+            paths.record.unlink()
+        case _:
+            paths.record.write_text(json.dumps({"files": {"confidence": True, "map": [1]}}))
+    assert earlier_files(MapPaths.of(tmp_path / "m.tif")) == []
+
+
+def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OptionError, match=r"two files would be written as .*w\.csv"),
+        atomic_outputs(
+            [tmp_path / "w.csv", tmp_path / "w.png", tmp_path / "w.csv"], overwrite=True
+        ),
+    ):
+        pytest.fail("not reached")
+
+
+# What is read as part of an output ------------------------------------------------------------
+
+
+SIDE_FILES = (
+    *("m.tif.ovr", "m.tif.OVR", "m.tif.msk", "m.tif.MSK", "m.tif.msk.ovr", "m.rrd"),
+    *("m.aux", "m.tif.aux", "m.tif.vat.dbf", "m.tfw", "m.tifw", "m_confidence.tif.aux.xml"),
+)
+
+
+def write_side_file(path: Path) -> None:
+    if path.suffix.lower() in (".ovr", ".msk"):
+        size = 2 if path.suffix.lower() == ".msk" else 1
+        values = np.full((1, 19 * size, 27 * size), 9, np.uint8)[:, :37, :53]
+        drawn = write_tif(path.with_name("drawn.tif"), values, crs=None)
+        drawn.replace(path)
+    elif path.suffix == ".aux":
+        profile = {"height": 37, "width": 53, "count": 1, "dtype": "uint8"}
+        with rasterio.open(
+            path.with_name("d.img"), "w", driver="HFA", DEPENDENT_FILE="m.tif", **profile
+        ):
+            pass
+        path.with_name("d.img").replace(path)
+    else:
+        path.write_text("5\n0\n0\n-5\n100\n200\n")
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_nothing_of_an_earlier_map_is_read_with_the_new_one(tmp_path: Path, name: str) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
+    write_map(paths, random_probabilities())
+    write_side_file(tmp_path / name)
+    with atomic_outputs(paths.all, overwrite=True) as where:
+        write_map(paths.moved(where), random_probabilities(seed=5))
+    assert not (tmp_path / name).exists()
+    with rasterio.open(paths.classes) as file:
+        assert {Path(read).name for read in file.files} == {"m.tif", "m.tif.aux.xml"}
+    for path in paths.all:
+        path.unlink()
+    write_side_file(tmp_path / name)
+    with pytest.raises(OSError, match="already there"), atomic_outputs(paths.all, overwrite=False):
+        pytest.fail("not reached")
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("name", ["m.wld", "m.WLD"])
+def test_a_world_file_does_not_place_a_map_without_a_place(tmp_path: Path, name: str) -> None:
+    from affine import Affine
+
+    from hsi_geo.tiling import Grid
+
+    grid = Grid(37, 53, Affine.identity(), None)
+    paths = MapPaths.of(tmp_path / "m.tif")
+    (tmp_path / name).write_text("5\n0\n0\n-5\n100\n200\n")
+    with (
+        pytest.raises(OSError, match=r"would place 'm\.tif'"),
+        atomic_outputs(paths.all, overwrite=True) as where,
+    ):
+        write_map(paths.moved(where), random_probabilities(), grid=grid)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with atomic_outputs(paths.all, overwrite=True) as where:  # one with a place is not concerned
+        write_map(paths.moved(where), random_probabilities())
+    with atomic_outputs(paths.all, overwrite=True) as where:
+        write_map(paths.moved(where), random_probabilities(), grid=grid)
+    with rasterio.open(paths.classes) as file:
+        assert file.transform.is_identity
+
+
+@pytest.mark.parametrize("name", ["m.jpg", "m.txt", "m.aux", "m_RPC.TXT", "m.tif.bak", "m.gpkg"])
+def test_other_files_of_the_stem_stay(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("\\relax mine")
+    paths = MapPaths.of(tmp_path / "m.tif")
+    for overwrite in (False, True):
+        with atomic_outputs(paths.all, overwrite=overwrite) as where:
+            write_map(paths.moved(where), random_probabilities())
+    assert (tmp_path / name).read_text() == "\\relax mine"
+
+
+def test_what_sqlite_left_is_not_applied_to_new_points(tmp_path: Path) -> None:
+    final = tmp_path / "p.gpkg"
+    for end in ("", "-wal", "-shm", "-journal"):
+        final.with_name(final.name + end).write_text("old")
+    with atomic_outputs([final], overwrite=True) as where:
+        where[final].write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.gpkg"]
+
+
+def test_the_disk_has_hard_links_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAT and some network drives have none."""
+
+    def no_links(*names: object, **how: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    finals = [tmp_path / "a", tmp_path / "b"]
+    for overwrite, text in ((False, "one"), (True, "two")):
+        with atomic_outputs(finals, overwrite=overwrite) as where:
+            for path in where.values():
+                path.write_text(text)
+        assert [path.read_text() for path in finals] == [text, text]
+    shutil.rmtree(tmp_path)

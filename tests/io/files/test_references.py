@@ -1,0 +1,328 @@
+"""Local files that would make GDAL go elsewhere: nothing is fetched, nothing runs, one sentence says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from builders import CENTRES, cube_of, model_for, nm_tags, run, write_tif
+
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.tasks.artifacts.model import save_model
+from hsi_geo.tasks.info import info
+from hsi_geo.tiling import Grid
+
+if TYPE_CHECKING:
+    from planted import Planted
+
+
+class Listener:
+    """Counts whoever connects, and answers nothing."""
+
+    def __init__(self) -> None:
+        self.connected = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                one, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connected += 1
+            one.close()
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("GDAL_VRT_ENABLE_PYTHON", "YES")
+    listener = Listener()
+    yield listener
+    listener.socket.close()
+
+
+def vrt(source: str, more: str = "", relative: int = 0) -> str:
+    return (
+        '<VRTDataset rasterXSize="7" rasterYSize="5"><GeoTransform>0,2,0,9,0,-3</GeoTransform>'
+        f'<VRTRasterBand dataType="Int16" band="1"><Metadata><MDI key="wavelength">500</MDI></Metadata>'
+        f'<SimpleSource><SourceFilename relativeToVRT="{relative}">{source}</SourceFilename>'
+        f"<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>{more}</VRTDataset>"
+    )
+
+
+def python_pixels(folder: Path) -> str:
+    code = f"import pathlib\npathlib.Path({str(folder / 'ran')!r}).touch()\ndef f(a, out, *b, **c): out[:] = 1"
+    return (
+        '<VRTDataset rasterXSize="7" rasterYSize="5"><VRTRasterBand dataType="Byte" band="1" '
+        'subClass="VRTDerivedRasterBand"><PixelFunctionType>f</PixelFunctionType>'
+        "<PixelFunctionLanguage>Python</PixelFunctionLanguage>"
+        f"<PixelFunctionCode><![CDATA[{code}]]></PixelFunctionCode>"
+        '<SimpleSource><SourceFilename relativeToVRT="1">plain.tif</SourceFilename></SimpleSource>'
+        "</VRTRasterBand></VRTDataset>"
+    )
+
+
+def linked(folder: Path, target: str) -> str:
+    (folder / "link.tif").symlink_to(target)
+    return vrt("link.tif", relative=1)
+
+
+Write = Callable[[Path, str], str]
+
+RASTERS: dict[str, Write] = {
+    "vsicurl": lambda _, web: vrt(f"/vsicurl/{web}/a.tif"),
+    "streaming": lambda _, web: vrt(f"/vsicurl_streaming/{web}/a.tif"),
+    "with options": lambda _, web: vrt(f"/vsicurl?max_retry=1&amp;url={web}/a.tif"),
+    "an address": lambda _, web: vrt(f"{web}/a.tif"),
+    "an address by entities": lambda _, web: vrt(f"{web}/a.tif".replace("h", "&#104;", 1)),
+    "a part of it": lambda _, web: vrt(f"/vsisubfile/0_1000,/vsicurl/{web}/a.tif"),
+    "in an archive": lambda _, web: vrt(f"/vsizip//vsicurl/{web}/a.zip/a.tif"),
+    "a bucket": lambda _, __: vrt("/vsis3/bucket/a.tif"),
+    "a service": lambda _, web: vrt(f"WMS:{web}/wms"),
+    "a database": lambda _, __: vrt("PG:host=127.0.0.1 dbname=x"),
+    "nested": lambda folder, web: (
+        (folder / "inner.dat").write_text(vrt(f"/vsicurl/{web}/a.tif")),
+        vrt("inner.dat", relative=1),
+    )[1],
+    "nested in a mask": lambda folder, web: (
+        (folder / "inner.dat").write_text(vrt(f"{web}/a.tif")),
+        vrt(
+            "plain.tif",
+            '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename relativeToVRT="1">'
+            "inner.dat</SourceFilename></SimpleSource></VRTRasterBand></MaskBand>",
+            1,
+        ),
+    )[1],
+    "an overview": lambda _, web: vrt(
+        "plain.tif",
+        f"<OverviewList>2</OverviewList><Overview><SourceFilename>{web}/b</SourceFilename></Overview>",
+        1,
+    ),
+    "a link to nothing": lambda folder, web: linked(folder, f"/vsicurl/{web}/a.tif"),
+    "a warped one": lambda _, web: (
+        '<VRTDataset rasterXSize="7" rasterYSize="5" subClass="VRTWarpedDataset"><GDALWarpOptions>'
+        f'<SourceDataset relativeToVRT="0">/vsicurl/{web}/a.tif</SourceDataset></GDALWarpOptions></VRTDataset>'
+    ),
+    "a tile service": lambda _, web: (
+        f'<GDAL_WMS><Service name="TMS"><ServerUrl>{web}/${{z}}</ServerUrl></Service></GDAL_WMS>'
+    ),
+    "a coverage service": lambda _, web: (
+        f"<WCS_GDAL><ServiceURL>{web}/wcs?</ServiceURL><CoverageName>x</CoverageName></WCS_GDAL>"
+    ),
+    "a map tile service": lambda _, web: (
+        f"<GDAL_WMTS><GetCapabilitiesUrl>{web}/wmts</GetCapabilitiesUrl></GDAL_WMTS>"
+    ),
+    "a cached raster": lambda _, web: (
+        f"<MRF_META><CachedSource><Source>/vsicurl/{web}/a.tif</Source></CachedSource><Raster>"
+        '<Size x="7" y="5" c="1"/></Raster></MRF_META>'
+    ),
+    "a tile index": lambda _, web: (
+        f"<GDALTileIndexDataset><IndexDataset>/vsicurl/{web}/a.gpkg</IndexDataset></GDALTileIndexDataset>"
+    ),
+    "a chain of commands": lambda _, web: json.dumps(
+        {"type": "gdal_streamed_alg", "command_line": f"gdal raster edit {web}/a.tif x"}
+    ),
+    "code": lambda folder, _: python_pixels(folder),
+}
+
+OPENERS: dict[str, Callable[[Path], object]] = {
+    "scene": lambda path: open_scene(path).values,
+    "shots": read_shots,
+    "map": lambda path: read_map(path).counts(),
+}
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("kind", RASTERS)
+def test_a_text_called_tif_is_not_followed(
+    kind: str, opener: str, tmp_path: Path, web: Listener
+) -> None:
+    write_tif(tmp_path / "plain.tif", cube_of(1))
+    path = tmp_path / "a.tif"
+    path.write_text(RASTERS[kind](tmp_path, web.address))
+    with pytest.raises(HsiGeoError) as raised:
+        OPENERS[opener](path)
+    assert raised.value.hint
+    assert not web.connected
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["a.tif.ovr", "a.tif.msk", "a.tif.aux.xml"])
+def test_what_lies_beside_a_raster_is_not_followed_either(
+    kind: str, tmp_path: Path, web: Listener
+) -> None:
+    write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
+    (tmp_path / kind).write_text(
+        '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">'
+        f"{web.address}/a.ovr</MDI></Metadata></PAMDataset>"
+        if kind.endswith("xml")
+        else vrt(f"/vsicurl/{web.address}/a.tif")
+    )
+    with pytest.raises(HsiGeoError, match=r"refers to '.*', which is not on this machine; "):
+        info(tmp_path / "a.tif")
+    assert not web.connected
+
+
+def test_a_sound_chain_of_local_files_is_read(tmp_path: Path) -> None:
+    write_tif(tmp_path / "plain.tif", cube_of(1))
+    (tmp_path / "inner.vrt").write_text(vrt("plain.tif", relative=1))
+    outer = vrt(str(tmp_path / "inner.vrt"))
+    (tmp_path / "outer.vrt").write_text(
+        outer.replace("<SimpleS", "<!-- see http://x.org --><SimpleS")
+    )
+    np.testing.assert_array_equal(open_scene(tmp_path / "outer.vrt").values, cube_of(1))
+
+
+def test_without_looking_gdal_itself_goes_nowhere(
+    tmp_path: Path, web: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second line of defence: should a text name others in a way not known, or in an archive."""
+    monkeypatch.setattr("hsi_geo.io.readers.raster.require_local", lambda *_: None)
+    write_tif(tmp_path / "plain.tif", cube_of(1))
+    for kind in ("vsicurl", "nested", "a part of it", "a tile service", "a cached raster", "code"):
+        (tmp_path / "link.tif").unlink(missing_ok=True)
+        (tmp_path / "a.tif").write_text(RASTERS[kind](tmp_path, web.address))
+        with pytest.raises(HsiGeoError):
+            open_scene(tmp_path / "a.tif", wavelengths="index").load()
+    assert not web.connected
+    assert not (tmp_path / "ran").exists()
+
+
+# Vectors --------------------------------------------------------------------------------------
+
+
+def ogr(source: str, more: str = "") -> str:
+    return (
+        f'<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>{source}</SrcDataSource>{more}'
+        "</OGRVRTLayer></OGRVRTDataSource>"
+    )
+
+
+VECTORS: dict[str, Write] = {
+    "vsicurl": lambda _, web: ogr(f"/vsicurl/{web}/a.gpkg"),
+    "an address": lambda _, web: ogr(f"{web}/a.geojson"),
+    "a service": lambda _, web: ogr(f"WFS:{web}/wfs"),
+    "a database": lambda _, __: ogr("PG:host=127.0.0.1 dbname=x"),
+    "nested": lambda folder, web: (
+        (folder / "inner.dat").write_text(ogr(f"{web}/a.geojson")),
+        ogr("inner.dat").replace("<SrcDataSource>", '<SrcDataSource relativeToVRT="1">'),
+    )[1],
+    "a feature service": lambda _, web: (
+        f"<OGRWFSDataSource><URL>{web}/wfs</URL></OGRWFSDataSource>"
+    ),
+    "a chain of commands": lambda _, web: json.dumps(
+        {"type": "gdal_streamed_alg", "command_line": f"gdal vector edit {web}/a.gpkg x"}
+    ),
+    "a schema": lambda _, web: (
+        '<wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs" '
+        'xmlns:gml="http://www.opengis.net/gml" xmlns:a="http://a" xmlns:xsi="http://www.w3.org/'
+        f'2001/XMLSchema-instance" xsi:schemaLocation="http://a {web}/wfs?SERVICE=WFS&amp;'
+        'REQUEST=DescribeFeatureType&amp;TYPENAME=a:b">'
+        "<gml:featureMember><a:b><a:class>x</a:class><a:geom><gml:Point><gml:coordinates>1,2"
+        "</gml:coordinates></gml:Point></a:geom></a:b></gml:featureMember></wfs:FeatureCollection>"
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".vrt", ".gml"])
+@pytest.mark.parametrize("kind", VECTORS)
+def test_a_text_called_a_vector_file_is_not_followed(
+    kind: str, suffix: str, tmp_path: Path, web: Listener
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text(VECTORS[kind](tmp_path, web.address))
+    grid = Grid(5, 7, rasterio.Affine(1, 0, 0, 0, -1, 9), None)
+    for open_ in (read_shots, lambda path: read_area(path, grid)):
+        with pytest.raises(HsiGeoError) as raised:
+            open_(path)
+        assert raised.value.hint
+    assert not web.connected
+
+
+def test_a_virtual_layer_of_local_points_is_read(tmp_path: Path) -> None:
+    points = shapely.points([1.0, 2.0], [3.0, 4.0])
+    frame = gpd.GeoDataFrame({"class": ["a", "b"]}, geometry=points, crs="EPSG:32633")
+    frame.to_file(tmp_path / "a.geojson")
+    (tmp_path / "b.ovf").write_text(
+        ogr("a.geojson").replace("<SrcDataSource>", '<SrcDataSource relativeToVRT="1">')
+    )
+    shots = read_shots(tmp_path / "b.ovf")
+    assert [c.name for c in shots.classes] == ["a", "b"]
+
+
+# What never ends ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize(
+    "beside", ["a.tif", "a.tif.aux.xml", "a.tif.ovr", "a.tif.msk", "a.hdr", "a.tif.hdr", "a.tfw"]
+)
+def test_a_pipe_in_place_of_a_raster_or_beside_it_is_told(beside: str, tmp_path: Path) -> None:
+    if beside != "a.tif":
+        write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
+    os.mkfifo(tmp_path / beside)
+    for open_ in (open_scene, read_map, read_shots):
+        with pytest.raises(HsiGeoError, match=rf"{beside}' is a named pipe, not a file; "):
+            open_(tmp_path / "a.tif")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("a.csv", ("info", "scene.tif", "--shots", "a.csv")),
+        ("a.gpkg", ("info", "scene.tif", "--shots", "a.gpkg")),
+        ("a.geojson", ("info", "scene.tif", "--shots", "a.geojson")),
+        ("shots.qml", ("info", "scene.tif", "--shots", "shots.gpkg")),
+        ("shots.gpkg-wal", ("info", "scene.tif", "--shots", "shots.gpkg")),
+        ("a.nm", ("info", "scene.tif", "--wavelengths", "a.nm")),
+        ("a.hdr", ("info", "a.hdr")),
+        ("a.zip", ("info", "a.zip")),
+        ("a.h5", ("info", "a.h5")),
+        ("a.json", ("info", "scene.tif", "--shots", "shots.gpkg", "--classes", "a.json")),
+        ("a.st", ("predict", "scene.tif", "--model", "a.st", "-o", "map.tif")),
+        ("a.gpkg", ("predict", "scene.tif", "--model", "model", "-o", "map.tif", "--aoi", "a.gpkg")),
+        ("a.txt", ("batch", "a.txt", "--model", "model", "-o", "maps")),
+        ("a.vrt", ("batch", "a.vrt", "--model", "model", "-o", "maps")),
+        ("a.geojson", ("assess", "scene.tif", "--reference", "a.geojson")),
+    ],
+)  # fmt: skip
+def test_a_pipe_is_told_wherever_a_file_is_wanted(
+    name: str, arguments: tuple[str, ...], planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(planted.path.parent)
+    planted.shots(Path("shots.gpkg"))
+    save_model(model_for(planted.path), Path("model"))
+    if arguments[0] == "assess":
+        write_tif(Path("scene.tif"), np.ones((1, 5, 7), np.uint8))
+    os.mkfifo(name)
+    shown = run(*arguments)
+    assert shown.exit_code == 1, shown.output
+    assert "is a named pipe, not a file" in shown.stderr
+    assert "unexpected" not in shown.stderr
+
+
+def test_other_things_than_files_are_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(str(tmp_path / "socket"))
+        for path, kind in (("socket", "socket"), ("/dev/zero", "device"), ("/dev/null", "device")):
+            with pytest.raises(HsiGeoError, match=f"is a {kind}, not a file"):
+                require_local(tmp_path / path, "scene", HsiGeoError)

@@ -1,0 +1,147 @@
+"""Outputs appear whole or not at all, and take nothing away that was there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from class_map_cases import CLASSES, GRID, random_probabilities, write_map
+
+from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.tiling import Window
+
+
+def stop(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize("there", [False, True])
+def test_an_interrupted_map_leaves_what_was_there(
+    tmp_path: Path, error: BaseException, there: bool
+) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
+    if there:
+        for path in paths.all:
+            path.write_text(f"old {path.name}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with (
+        pytest.raises(type(error)),
+        atomic_outputs(paths.all, overwrite=there) as where,
+        MapWriter(paths.moved(where), GRID, CLASSES) as writer,
+    ):
+        writer.write(Window(0, 0, 16, 20), random_probabilities()[:, :16, :20])
+        stop(error)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_staged_map_appears_whole(tmp_path: Path) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
+    with atomic_outputs(paths.all, overwrite=False) as where:
+        write_map(paths.moved(where), random_probabilities())
+        assert not any(path.exists() for path in paths.all)
+        hidden = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+        assert hidden == []
+    assert sorted(tmp_path.iterdir()) == sorted(paths.all)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_are_renamed_in_order_so_that_the_last_tells_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    finals = [tmp_path / name for name in ("c", "a", "b")]
+    renamed: list[str] = []
+    by = "replace" if overwrite else "link"
+    original: Callable[[Path, Path], None] = getattr(os, by)
+
+    def rename_and_note(source: Path, target: Path, **how: Any) -> None:
+        original(source, target, **how)
+        if Path(target).parent == tmp_path:
+            renamed.append(Path(target).name)
+
+    monkeypatch.setattr(os, by, rename_and_note)
+    with atomic_outputs(finals, overwrite=overwrite) as where:
+        for final, path in where.items():
+            assert path.name == final.name
+            path.write_text("x")
+    assert renamed == ["c", "a", "b"]
+
+
+def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
+    finals = [tmp_path / "a", tmp_path / "b"]
+    with atomic_outputs(finals, overwrite=False) as where:
+        where[finals[1]].write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -> None:
+    before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True)
+    write_map(before, random_probabilities())
+    others = [tmp_path / "m_notes.txt", tmp_path / "m_report.html"]  # no record tells of them
+    for path in others:
+        path.write_text("mine")
+    now = MapPaths.of(tmp_path / "m.tif", probabilities=True)
+    with atomic_outputs(now.all, overwrite=True, stale=earlier_files(now)) as where:
+        write_map(now.moved(where), random_probabilities(seed=5))
+    assert sorted(tmp_path.iterdir()) == sorted([*now.all, *others])
+
+
+def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:
+    final = tmp_path / "m.tif"
+    final.write_text("old")
+    with (
+        pytest.raises(OutputExistsError, match=r"m\.tif' is already there") as caught,
+        atomic_outputs([tmp_path / "new", final], overwrite=False),
+    ):
+        pytest.fail("not reached")
+    assert isinstance(caught.value, FileExistsError)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.tif"]
+    with atomic_outputs([final], overwrite=True) as where:
+        where[final].write_text("new")
+        assert final.read_text() == "old"
+    assert final.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none/m.tif", "folder '.*none' does not exist"), ("dir", "is a folder")]
+)
+def test_an_output_that_cannot_be_is_refused_before_any_work(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "dir").mkdir()
+    with (
+        pytest.raises(OutputError, match=message),
+        atomic_outputs([tmp_path / name], overwrite=True),
+    ):
+        pytest.fail("not reached")
+    assert [path.name for path in tmp_path.iterdir()] == ["dir"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"failed \(No space left on device\)") as caught,
+        atomic_outputs([tmp_path / "m.tif"], overwrite=False),
+    ):
+        stop(OSError(28, "No space left on device"))
+    assert isinstance(caught.value, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_write_needs_no_folder() -> None:
+    with atomic_outputs([], overwrite=False) as where:
+        assert where == {}
+
+
+def test_moved_paths_keep_what_was_not_asked_for_out(tmp_path: Path) -> None:
+    paths = MapPaths.of(tmp_path / "m.tif")
+    where = {path: tmp_path / "stage" / path.name for path in paths.all}
+    moved = paths.moved(where)
+    assert moved == replace(moved, confidence=None, probabilities=None)
+    assert {path.parent.name for path in moved.all} == {"stage"}

@@ -1,0 +1,237 @@
+"""Names of classes: any text becomes one that each file holds, and is the same when it is read back."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+from builders import NORTH_UP
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hsi_geo import adapt, assess, classify
+from hsi_geo.io.labels.class_names import clean_name, told_apart
+from hsi_geo.io.labels.class_styles import style_classes
+from hsi_geo.io.labels.shots import LandClass, make_shots, read_shots
+from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.writer import MapPaths, MapWriter, aux_xml, qgis_style
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.info import info
+from hsi_geo.tiling import Grid
+
+Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
+
+NFC, NFD = "Grünland", unicodedata.normalize("NFD", "Grünland")
+
+
+# One form of each name ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (NFD, NFC),
+        (" a b\t", "a b"),
+        ("bare\x0bsoil", "bare soil"),
+        ("bare \r\n soil", "bare soil"),
+        ("bare\u2028soil", "bare soil"),
+        ("wa\x1bter\x00", "water"),
+        ("\ufeffwater\uffff", "water"),
+        ("wa\ud800ter", "water"),
+        ("wa\x85ter", "wa ter"),
+        ("\x0b\x01 ", ""),
+        ("草地 🌾\u200d", "草地 🌾\u200d"),
+        ("a  b", "a  b"),
+        (12, "12"),
+    ],
+)
+def test_a_name_has_one_form(text: object, name: str) -> None:
+    assert clean_name(text) == name
+
+
+@given(text=st.text())
+@example(text="a\u0308\ufeff\u0308 \x0b")
+def test_clean_names_are_clean_and_can_be_written(text: str) -> None:
+    name = clean_name(text)
+    assert clean_name(name) == name
+    table = (LandClass(1, f"a{text}b", "#0a1b2c"), LandClass(2, "b", "#102030"))
+    names = ["", table[0].name, "b"]
+    aux = ET.fromstring(aux_xml(table).encode())
+    assert [entry.text or "" for entry in aux.iter("Category")] == names
+    style = ET.fromstring(qgis_style(table).encode())
+    assert [entry.get("label") for entry in style.iter("paletteEntry")] == names[1:]
+
+
+@given(text=st.text(min_size=1).filter(clean_name))
+def test_gdal_reads_a_name_back(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("names") / "map.tif"
+    grid = Grid(2, 3, NORTH_UP, None)
+    table = (LandClass(1, text, "#0a1b2c"), LandClass(2, "another class", "#102030"))
+    with MapWriter(MapPaths.of(path), grid, table) as writer:
+        writer.write(grid.window, np.ones((2, 2, 3), np.float32))
+    assert read_map(path).names == {1: table[0].name, 2: "another class"}
+
+
+# Shots ----------------------------------------------------------------------------------------
+
+
+def points(labels: list[Any]) -> gpd.GeoDataFrame:
+    xy = [NORTH_UP @ (col + 0.5, 2.5) for col in range(len(labels))]
+    return gpd.GeoDataFrame({"class": labels}, geometry=shapely.points(xy), crs=32633)
+
+
+def test_forms_of_a_name_are_one_class_and_told() -> None:
+    frame = points([NFC, NFD, "bare\x0bsoil", "bare soil", " water "])
+    shots = make_shots(frame.geometry, frame["class"])
+    assert [c.name for c in shots.classes] == [NFC, "bare soil", "water"]
+    assert shots.frame["class_id"].tolist() == [1, 1, 2, 2, 3]
+    (note,) = shots.notes
+    assert note.endswith(f"are written anew: '{NFC}', 'bare soil'")
+    assert not shots.warnings
+
+
+def test_usual_names_are_passed_over_in_silence() -> None:
+    frame = points(["Wald", " water ", "草地", "soil 1", "soil 11", "soil 1 1"])
+    shots = make_shots(frame.geometry, frame["class"])
+    assert not shots.notes
+    assert not shots.warnings
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "geojson", "csv", "shp", "fgb"])
+def test_names_come_clean_out_of_any_file(tmp_path: Path, ending: str) -> None:
+    frame = points([NFC, NFD, "bare\x0bsoil", "\x0b"])
+    path = tmp_path / f"shots.{ending}"
+    if ending == "csv":
+        table = pd.DataFrame({"x": frame.geometry.x, "y": frame.geometry.y, **frame[["class"]]})
+        table.to_csv(path, index=False)
+    else:
+        frame.to_file(path)
+    shots = read_shots(path)
+    assert [c.name for c in shots.classes] == [NFC, "bare soil"]
+    assert shots.skipped == ("1 without a class in 'class'",)
+
+
+@pytest.mark.parametrize("field", [NFC, NFD])
+@pytest.mark.parametrize("wanted", [NFC, NFD])
+def test_a_field_is_found_in_either_form(tmp_path: Path, field: str, wanted: str) -> None:
+    frame = points(["a", "b"]).rename(columns={"class": field})
+    frame["other"] = ["c", "d"]
+    frame.to_file(tmp_path / "shots.gpkg")
+    shots = read_shots(tmp_path / "shots.gpkg", class_field=wanted)
+    assert [c.name for c in shots.classes] == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [NFC, NFD])
+@pytest.mark.parametrize("key", [NFC, NFD])
+def test_styles_know_a_class_in_either_form(tmp_path: Path, value: str, key: str) -> None:
+    path = tmp_path / "shots.gpkg"
+    points([value, "b"]).to_file(path)
+    styles = tmp_path / "classes.json"
+    styles.write_text(json.dumps({key: {"name": "na\x0bss", "color": "#010203"}}))
+    styled = style_classes(read_shots(path), styles)
+    assert [(c.name, c.color) for c in styled.classes if c.name != "b"] == [("na ss", "#010203")]
+    path.with_suffix(".qml").write_text(
+        f'<qgis><renderer-v2 attr="class" type="categorizedSymbol"><categories><category symbol="0" '
+        f'value="{key}" label="x"/></categories><symbols><symbol name="0"><layer><prop k="color" '
+        'v="9,8,7,255"/></layer></symbol></symbols></renderer-v2></qgis>'
+    )
+    assert {c.name: c.color for c in read_shots(path).classes}[NFC] == "#090807"
+
+
+# Names that may be one class ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "alike"),
+    [
+        (["Water", "water", "soil"], [["Water", "water"]]),
+        (["bare soil", "bare  soil", "bare_soil", "baresoil"], 1),
+        (["STRASSE", "Straße"], 1),
+        (["a\u200bb", "ab"], 1),
+        (["a\u00a0b", "a b"], 1),
+        (["ﬁeld", "field"], 1),
+        (["Water", "water", "SOIL", "Soil"], 2),
+        (["soil 1", "soil 2", "soil 11", "soil 1 1"], []),
+        (["soil-1-1", "soil 1 1"], 1),
+        (["water", "waters"], []),
+        (["", "a"], []),
+    ],
+)
+def test_names_that_look_alike_are_warned_of(names: list[str], alike: Any) -> None:
+    found = told_apart(names)
+    if isinstance(alike, int):
+        assert len(found) == alike
+        return
+    assert len(found) == len(alike)
+    for group, warning in zip(alike, found, strict=True):
+        assert warning.startswith("classes " + ", ".join(f"'{name}'" for name in group))
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_warning_reaches_people(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
+    frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
+    frame.loc[frame["class"] == "asphalt", "class"] = "Water"
+    frame.to_file(tmp_path / "alike.gpkg")
+    adapt(planted.path, tmp_path / "alike.gpkg", reporter=recorder)
+    warned = "classes 'Water', 'water' differ only by case or blanks"
+    assert [w.startswith(warned) for w in recorder.warnings] == [True]
+    described = info(planted.path, tmp_path / "alike.gpkg")["shots"]
+    assert described["warnings"] == recorder.warnings
+
+
+# From shots to the assessment -----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_map_is_assessed_against_its_own_shots(
+    planted: Planted, tmp_path: Path, recorder: Recorder
+) -> None:
+    """Whatever is in names, map and shots have the same classes."""
+    frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
+    odd = {"meadow": NFD, "asphalt": "as\x0bphalt\x1b", "water": "water & <ice> \"'"}
+    frame["class"] = frame["class"].map(odd)
+    frame.to_file(tmp_path / "odd.gpkg")
+    result = classify(planted.path, tmp_path / "odd.gpkg", out=tmp_path / "map.tif")
+    assert {c.name for c in result.classes} == {NFC, "as phalt", "water & <ice> \"'"}
+    found = assess(result.paths.classes, tmp_path / "odd.gpkg", reporter=SilentReporter())
+    assert not found.only_in_map + found.only_in_reference
+    assert found.oa.value == 1.0
+    frame["class"] = frame["class"].str.upper()
+    frame.to_file(tmp_path / "upper.gpkg")
+    frame.loc[0, "class"] = "as phalt"
+    frame.to_file(tmp_path / "upper.gpkg")
+    assess(result.paths.classes, tmp_path / "upper.gpkg", reporter=recorder)
+    assert any("'as phalt', 'AS PHALT' differ only by case" in text for text in recorder.warnings)
+
+
+def test_an_old_map_with_such_names_is_read(tmp_path: Path) -> None:
+    """Maps of earlier versions, and of other programs: names in two forms, bytes that XML forbids."""
+    import rasterio
+
+    path = tmp_path / "map.tif"
+    profile = {"height": 2, "width": 2, "count": 1, "dtype": "uint8", "driver": "GTiff"}
+    with rasterio.open(path, "w", **profile, transform=NORTH_UP) as file:
+        file.write(np.array([[[1, 2], [0, 1]]], "uint8"))
+    names = f"<Category/><Category>{NFD}</Category><Category>Gew\xe4sser\x0b</Category>"
+    text = f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand></PAMDataset>'  # fmt: skip
+    path.with_name("map.tif.aux.xml").write_bytes(text.encode())
+    assert read_map(path).names == {1: NFC, 2: "Gewässer"}
+    plain = text.replace(NFD, "x").encode("latin-1")
+    path.with_name("map.tif.aux.xml").write_bytes(plain)
+    assert read_map(path).names == {1: "x", 2: "Gewässer"}
+
+
+def test_pyogrio_keeps_such_names(tmp_path: Path) -> None:
+    """What these tests write is what they mean to write."""
+    points([NFD, "a\x0bb"]).to_file(tmp_path / "a.gpkg")
+    assert pyogrio.read_dataframe(tmp_path / "a.gpkg")["class"].tolist() == [NFD, "a\x0bb"]

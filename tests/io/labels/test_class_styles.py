@@ -1,0 +1,87 @@
+"""Names and colours that people give to classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+import shapely
+from click.testing import CliRunner
+from hsi_geo.cli.main import group
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.class_styles import style_classes
+from hsi_geo.io.labels.shots import Shots, make_shots
+
+
+@pytest.fixture
+def shots() -> Shots:
+    """Three classes by number."""
+    points = [shapely.Point(x, 2 * x) for x in range(5)]
+    return make_shots(gpd.GeoSeries(points), [12, 3, 7, 3, 12])
+
+
+def write(path: Path, styles: Any) -> Path:
+    path.write_text(styles if isinstance(styles, str) else json.dumps(styles), encoding="utf-8")
+    return path
+
+
+def test_values_get_names_and_colors(shots: Shots, tmp_path: Path) -> None:
+    styles = {"12": {"name": "Dächer", "color": "#E60000"}, "3": {"name": "tree"}, "99": {}}
+    found = style_classes(shots, write(tmp_path / "classes.json", styles))
+    assert [(c.id, c.name, c.value) for c in found.classes] == [
+        (1, "tree", 3), (2, "7", 7), (3, "Dächer", 12)
+    ]  # fmt: skip
+    assert found.classes[2].color == "#e60000"
+    assert found.classes[:2] == (
+        dataclasses.replace(shots.classes[0], name="tree"), shots.classes[1]
+    )  # fmt: skip
+    assert found.frame is shots.frame
+
+
+def test_values_that_have_a_name_already_get_another(tmp_path: Path) -> None:
+    """A layer's own style may have named its numbers."""
+    points = [shapely.Point(x, 2 * x) for x in range(3)]
+    named = make_shots(gpd.GeoSeries(points), [12, 3, 7], names={"3": "Wald", "12": "Dach"})
+    styles = {"12": {"name": "roof"}, "Wald": {"name": "not meant"}}
+    found = style_classes(named, write(tmp_path / "classes.json", styles))
+    assert [c.name for c in found.classes] == ["Wald", "7", "roof"]
+
+
+@pytest.mark.parametrize(
+    ("styles", "said"),
+    [
+        ("no json", "is no JSON"),
+        (["roof"], "does not map values"),
+        ({"3": "roof"}, "does not map values"),
+        ({"3": {"color": "red"}}, "gives class '3' the name '3' and the color 'red'"),
+        ({"3": {"name": " "}}, "gives class '3' the name ''"),
+        ({"3": {"name": "roof"}, "12": {"name": "roof"}}, "several classes the name 'roof'"),
+        ({"3": {"name": "7"}}, "several classes the name '7'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    styles: Any, said: str, shots: Shots, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=said) as caught:
+        style_classes(shots, write(tmp_path / "classes.json", styles))
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_told(shots: Shots, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"cannot be read \(No such file"):
+        style_classes(shots, tmp_path / "none.json")
+
+
+def test_commands_take_the_file(planted: Any, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    styles = write(tmp_path / "classes.json", {"water": {"name": "See"}})
+    options = [str(planted.path), "--shots", str(shots), "--classes", str(styles), "--json"]
+    shown = CliRunner().invoke(group, ["info", *options])
+    assert shown.exit_code == 0, shown.output
+    names = [entry["name"] for entry in json.loads(shown.stdout)["shots"]["classes"]]
+    assert names == ["asphalt", "meadow", "See"]

@@ -1,0 +1,321 @@
+"""Shots as programs write them: Shapefiles in archives or in parts, columns of tables by any usual name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from builders import NORTH_UP, snapshot, write_tif
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from hsi_geo.errors import ClassFieldError, ShotsError
+from hsi_geo.io.labels.shots import burn, make_shots, read_shots
+from hsi_geo.io.point_tables import Columns, _coordinates, find_columns
+from hsi_geo.tiling import Grid
+
+GRID = Grid(12, 17, NORTH_UP, CRS.from_epsg(32633))
+SPOTS = ((1, 2), (3, 5), (8, 11))
+PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+
+
+def points(crs: int = 32633, labels: str = "aba") -> Any:
+    xy = [GRID.transform @ (col + 0.5, row + 0.5) for row, col in SPOTS]
+    frame = gpd.GeoDataFrame({"class": list(labels)}, geometry=shapely.points(xy), crs=32633)
+    return frame.to_crs(crs)
+
+
+def spots(path: Path, **how: Any) -> list[tuple[int, int]]:
+    pixels = burn(read_shots(path, **how), GRID)
+    return list(zip(pixels.rows.tolist(), pixels.cols.tolist(), strict=True))
+
+
+# Shapefiles -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """A folder of two Shapefiles, ``a`` and ``b``, of other classes."""
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    points().to_file(folder / "a.shp")
+    points(labels="xyx").to_file(folder / "b.shp")
+    return folder
+
+
+def packed(path: Path, shapes: Path, *inside: str, parts: tuple[str, ...] = PARTS) -> Path:
+    """An archive of Shapefiles; ``a`` or ``b`` after the folder each lies in."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for place in inside:
+            for suffix in parts:
+                archive.write(shapes / f"{Path(place).name}{suffix}", f"{place}{suffix}")
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.ZIP", "with } and !.zip", "x.shp.zip"])
+@pytest.mark.parametrize("place", ["a", "data/a", "data/deep/a", "mit Blank/a"])
+def test_a_shapefile_may_lie_anywhere_in_an_archive(
+    tmp_path: Path, shapes: Path, name: str, place: str
+) -> None:
+    assert spots(packed(tmp_path / name, shapes, place)) == list(SPOTS)
+
+
+def test_beside_other_files(tmp_path: Path, shapes: Path) -> None:
+    path = packed(tmp_path / "x.zip", shapes, "data/a")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("readme.txt", "nothing")
+        archive.writestr("__MACOSX/data/._a.shp", "nothing")
+        archive.writestr("data/a.shp.xml", "<metadata/>")
+    assert spots(path) == list(SPOTS)
+    points().to_file(tmp_path / "g.gpkg")
+    with zipfile.ZipFile(tmp_path / "g.zip", "w") as archive:
+        archive.write(tmp_path / "g.gpkg", "q/g.gpkg")
+        archive.writestr("readme.txt", "nothing")
+    assert spots(tmp_path / "g.zip") == list(SPOTS)
+
+
+@pytest.mark.parametrize("inside", [("a", "b"), ("q/a", "q/b"), ("a/a", "b/b"), ("a", "q/b")])
+def test_of_several_one_is_chosen(tmp_path: Path, shapes: Path, inside: tuple[str, str]) -> None:
+    path = packed(tmp_path / "x.zip", shapes, *inside)
+    with pytest.raises(ShotsError, match="has 2 layers: 'a', 'b'; choose one with --layer"):
+        read_shots(path)
+    assert [c.name for c in read_shots(path, layer="b").classes] == ["x", "y"]
+    with pytest.raises(ShotsError, match=r"layer 'c', only|has 2 layers: 'a', 'b'"):
+        read_shots(path, layer="c")
+
+
+@pytest.mark.parametrize("spelt", [str.lower, str.upper])
+def test_parts_that_lack_are_named(tmp_path: Path, shapes: Path, spelt: Any) -> None:
+    """And nothing is made beside a file that people gave."""
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    for suffix in (".shp", ".dbf", ".prj"):
+        shutil.copy(shapes / f"a{suffix}", folder / spelt(f"a{suffix}"))
+    before = snapshot(tmp_path)
+    with pytest.raises(ShotsError, match=r"lacks '(?i:a\.shx)', the index .* SHAPE_RESTORE_SHX"):
+        read_shots(folder / spelt("a.shp"))
+    assert snapshot(tmp_path) == before
+    shutil.copy(shapes / "a.shx", folder / spelt("a.shx"))
+    assert spots(folder / spelt("a.shp")) == list(SPOTS)
+    (folder / spelt("a.dbf")).unlink()
+    with pytest.raises(ClassFieldError, match=r"have no fields; copy the \.dbf file"):
+        read_shots(folder / spelt("a.shp"))
+
+
+def test_in_an_archive_too(tmp_path: Path, shapes: Path) -> None:
+    path = packed(tmp_path / "x.zip", shapes, "q/a", parts=(".shp", ".dbf"))
+    with pytest.raises(ShotsError, match=r"x\.zip' lacks 'a\.shx'"):
+        read_shots(path)
+
+
+def test_an_archive_of_nothing_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(ShotsError, match="is not a vector file that GDAL can open"):
+        read_shots(tmp_path / "x.zip")
+
+
+# Columns of tables ----------------------------------------------------------------------------
+
+METRES = (
+    *(("x", "y"), ("X", "Y"), ("POINT_X", "POINT_Y"), ("X_Coord", "Y_Coord"), ("XCOORD", "YCOORD")),
+    *(("x_coordinate", "y_coordinate"), ("coord_x", "coord_y"), ("xcoord", "ycoord")),
+    *(("INSIDE_X", "INSIDE_Y"), ("CENTROID_X", "CENTROID_Y"), ("x (m)", "y (m)"), ("geom_x", "geom_y")),
+    *(("UTM_E", "UTM_N"), ("E", "N"), ("East", "North"), ("Easting", "Northing"), ("utm_x", "utm_y")),
+    *(("UTM Easting", "UTM Northing"), ("Rechtswert", "Hochwert"), ("EASTINGS", "NORTHINGS")),
+)  # fmt: skip
+DEGREES = (
+    *(("lon", "lat"), ("LON", "LAT"), ("long", "lat"), ("Lng", "Lat"), ("Longitude", "Latitude")),
+    *(("decimalLongitude", "decimalLatitude"), ("lon_dd", "lat_dd"), ("GPS_Longitude", "GPS_Latitude")),
+    *(("LON_WGS84", "LAT_WGS84"), ("longitude (deg)", "latitude (deg)"), ("DDLon", "DDLat")),
+    *(("Längengrad", "Breitengrad"),),
+)  # fmt: skip
+
+
+def table(path: Path, x: str, y: str, frame: Any, separator: str = ",") -> Path:
+    rows = [("id", y, "class", x)]
+    rows += [
+        (str(n), repr(p.y), name, repr(p.x))
+        for n, (p, name) in enumerate(zip(frame.geometry, frame["class"], strict=True))
+    ]
+    path.write_text("\n".join(separator.join(row) for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("names", "crs"), [*((n, 32633) for n in METRES), *((n, 4326) for n in DEGREES)]
+)
+def test_columns_are_found_by_usual_names(
+    tmp_path: Path, names: tuple[str, str], crs: int, separator: str
+) -> None:
+    path = table(tmp_path / "a.csv", *names, points(crs), separator)
+    assert spots(path, class_field="class") == list(SPOTS)
+
+
+@pytest.mark.parametrize("column", ["WKT", "wkt_geom", "geometry", "geom", "the_geom"])
+def test_well_known_text_is_placed_like_coordinates(tmp_path: Path, column: str) -> None:
+    frame = points()
+    rows = [f'"{p.wkt}",{name}' for p, name in zip(frame.geometry, frame["class"], strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join([f"{column},class", *rows]))
+    assert spots(tmp_path / "a.csv") == list(SPOTS)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (["x", "y", "lon", "lat"], Columns(("x", "y"))),
+        (["lon", "lat", "POINT_X", "POINT_Y"], Columns(("lon", "lat"), True)),
+        (["lon", "lat", "x_coord", "y_coord"], Columns(("x_coord", "y_coord"))),
+        (["x", "Y_COORD", "X_COORD"], Columns(("X_COORD", "Y_COORD"))),
+        (["x", "lat"], None),
+        (["max_x", "max_y"], None),
+        (["east_field", "north_field"], Columns(("east_field", "north_field"))),
+        (["xylem", "y"], None),
+        (["index", "any"], None),
+        ([], None),
+    ],
+)
+def test_the_plainest_pair_is_taken(header: list[str], found: Columns | None) -> None:
+    assert _coordinates(header) == found
+
+
+@given(header=st.lists(st.text(max_size=60), max_size=6))
+def test_any_header_is_looked_through(header: list[str]) -> None:
+    found = _coordinates(header)
+    assert found is None or set(found.names) <= set(header)
+
+
+def test_long_names_take_no_time() -> None:
+    assert _coordinates(["m" * 5000 + "?", "degreedegmmeters" * 400 + "y"]) is None
+
+
+def test_a_table_without_coordinates_says_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b,class\n1,2,x\n3,4,y\n")
+    assert find_columns(str(tmp_path / "a.csv")) is None
+    with pytest.raises(
+        ShotsError, match=r"call the columns .* lon and lat .* it has 'a', 'b', 'class'"
+    ):
+        read_shots(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "crs", "said"),
+    [
+        (("x", "y"), 4326, "if these are degrees, call their columns lon and lat"),
+        (("POINT_X", "POINT_Y"), 4326, "if these are degrees, call their columns lon and lat"),
+        (("y", "x"), 32633, "exchange their x and y"),
+        (("lat", "lon"), 4326, "exchange their x and y"),
+        (("x", "y"), 32632, "check the coordinate reference systems of both"),
+    ],
+)
+def test_what_lies_outside_tells_why(
+    tmp_path: Path, names: tuple[str, str], crs: int, said: str
+) -> None:
+    path = table(tmp_path / "a.csv", *names, points(crs))
+    with pytest.raises(ShotsError, match=said):
+        spots(path, class_field="class")
+
+
+def test_a_field_that_a_table_has_twice_is_refused_only_as_the_class(tmp_path: Path) -> None:
+    rows = [f"{p.x},{p.y},{n},{n}2,c{n}" for p, n in zip(points().geometry, "aba", strict=True)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["x,y,class,class,kind", *rows]))
+    for field in (None, "class"):
+        with pytest.raises(
+            ClassFieldError, match="have several fields 'class'; rename all but one"
+        ):
+            read_shots(path, class_field=field)
+    assert [c.name for c in read_shots(path, class_field="kind").classes] == ["ca", "cb"]
+
+
+def test_what_is_different_in_each_shot_is_no_class() -> None:
+    """Names of features, comments: a network that tells thousands apart would be of no use."""
+    places = gpd.GeoSeries(shapely.points(np.arange(2002.0).reshape(-1, 2)))
+    with pytest.raises(ShotsError, match=r"1001 different classes, from 'c0' to 'c999', and 1000"):
+        make_shots(places, [f"c{number}" for number in range(1001)])
+    assert len(make_shots(places[:1000], list(range(1000))).classes) == 1000
+
+
+# Rasters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nodata", [None, np.nan, -9999.0, 0.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gaps_in_a_raster_of_floats_are_no_class(
+    tmp_path: Path, dtype: str, nodata: float | None
+) -> None:
+    """NaN and infinities; no warning of numpy's reaches people, which would be an error here."""
+    ids = np.full((1, 12, 17), np.nan, dtype)
+    ids[0, 1, 2:5], ids[0, 8, 9:], ids[0, 9, 0], ids[0, 9, 1] = 3.0, 7.0, np.inf, -np.inf
+    shots = read_shots(write_tif(tmp_path / "ids.tif", ids, nodata=nodata))
+    assert burn(shots, GRID).counts(shots.classes) == {"3": 3, "7": 8}
+
+
+def test_rows_of_a_table_that_are_no_numbers_name_nothing(tmp_path: Path) -> None:
+    ids = np.zeros((1, 12, 17), "uint8")
+    ids[0, 1, 2:5], ids[0, 8, 9:] = 3, 7
+    path = write_tif(tmp_path / "ids.tif", ids)
+    rows = [
+        ("three", "soil"),
+        ("7", "water"),
+        ("", "x"),
+        ("nan", "y"),
+        ("1e400", "z"),
+        ("3.5", "w"),
+    ]
+    fields = "".join(
+        f'<FieldDefn index="{i}"><Name>{i}</Name><Type>2</Type><Usage>{usage}</Usage></FieldDefn>'
+        for i, usage in enumerate((5, 2))
+    )
+    text = "".join(
+        f'<Row index="{i}"><F>{value}</F><F>{name}</F></Row>'
+        for i, (value, name) in enumerate(rows)
+    )
+    path.with_name("ids.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable tableType="thematic">'
+        f"{fields}{text}</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
+    assert [c.name for c in read_shots(path).classes] == ["3", "water"]
+
+
+# Names of files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "shp", "geojson", "csv", "tif"])
+@pytest.mark.parametrize("stem", ["a!b", "a;b", "zip!x", "a b#c%20", "草地"])
+def test_any_name_of_a_file_is_taken(tmp_path: Path, ending: str, stem: str) -> None:
+    folder = tmp_path / "with!"
+    folder.mkdir()
+    made = tmp_path / f"made.{ending}"
+    if ending == "tif":
+        ids = np.zeros((1, 12, 17), "uint8")
+        for (row, col), value in zip(SPOTS, (1, 2, 1), strict=True):
+            ids[0, row, col] = value
+        write_tif(made, ids)
+    elif ending == "csv":
+        table(made, "x", "y", points())
+    else:
+        points().to_file(made)
+    for part in tmp_path.glob("made.*"):
+        part.rename(folder / f"{stem}{part.suffix}")
+    path = folder / f"{stem}.{ending}"
+    how: Any = {} if ending == "tif" else {"class_field": "class"}
+    shots = read_shots(path, **how)
+    assert burn(shots, GRID).counts(shots.classes) in ({"a": 2, "b": 1}, {"1": 2, "2": 1})
+    assert shots.source == str(path)
+
+
+def test_names_of_other_bytes_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"gew\xe4sser.csv")
+    path.write_text("x,y,class\n1,2,a\n3,4,b\n")
+    with pytest.raises(ShotsError, match=r"is not named in UTF-8.*; rename the file"):
+        read_shots(path)

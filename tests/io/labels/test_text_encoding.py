@@ -1,0 +1,280 @@
+"""Text of labels in any encoding, stated, unstated or stated wrongly."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from builders import NORTH_UP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.files.text_encoding import decode, decode_cell, find_codec
+from hsi_geo.io.labels.class_styles import style_classes
+from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.vectors import read_vector
+from hsi_geo.io.maps.reader import read_map
+
+GERMAN = ("Gewässer", "Grünland", "Wald")
+CZECH = ("Louka", "Žito", "Vřesoviště")
+CHINESE = ("水体", "草地", "森林")
+
+
+def points(labels: tuple[str, ...], field: str = "class") -> gpd.GeoDataFrame:
+    xy = [NORTH_UP @ (col + 0.5, 2.5) for col in range(len(labels))]
+    return gpd.GeoDataFrame({field: list(labels)}, geometry=shapely.points(xy), crs=32633)
+
+
+def names(shots: Shots) -> list[str]:
+    return [c.name for c in shots.classes]
+
+
+def about_text(shots: Shots) -> list[str]:
+    return [note for note in shots.notes if "text of" in note]
+
+
+# Shapefiles -----------------------------------------------------------------------------------
+
+
+def shapefile(
+    folder: Path,
+    labels: tuple[str, ...],
+    encoding: str,
+    cpg: str | None,
+    language: int,
+    field: str = "class",
+) -> Path:
+    """With a .cpg file that says something, or none, and a language byte in the DBF file."""
+    path = folder / "a.shp"
+    points(labels, field).to_file(path, encoding=encoding)
+    path.with_suffix(".cpg").unlink(missing_ok=True)
+    if cpg is not None:
+        path.with_suffix(".cpg").write_text(cpg)
+    table = path.with_suffix(".dbf")
+    content = bytearray(table.read_bytes())
+    content[29] = language
+    table.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("language", [0, 0x03, 0x57, 0x02, 0xC8])
+@pytest.mark.parametrize("cpg", [None, "", "ISO-8859-1", "1252", "ANSI 1252", "850", "system"])
+@pytest.mark.parametrize("labels", [GERMAN, CZECH, CHINESE])
+def test_bytes_that_are_utf_8_are_utf_8(
+    tmp_path: Path, labels: tuple[str, ...], cpg: str | None, language: int
+) -> None:
+    shots = read_shots(shapefile(tmp_path, labels, "UTF-8", cpg, language))
+    assert names(shots) == sorted(labels)
+    assert about_text(shots) == ["text of 'a.shp' taken for UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "encoding", "cpg", "language"),
+    [
+        (GERMAN, "UTF-8", "UTF-8", 0),
+        (GERMAN, "UTF-8", "utf8", 0x57),
+        (GERMAN, "ISO-8859-1", None, 0),
+        (GERMAN, "ISO-8859-1", "88591", 0),
+        (GERMAN, "CP1252", None, 0x57),
+        (GERMAN, "CP850", None, 0x02),
+        (GERMAN, "CP850", "850", 0),
+        (CZECH, "CP1250", None, 0xC8),
+        (CZECH, "CP1250", "1250", 0),
+        (CHINESE, "CP936", None, 0x4D),
+        (("Wald", "Wiese"), "UTF-8", None, 0),
+    ],
+)
+def test_what_is_stated_rightly_is_heeded_in_silence(
+    tmp_path: Path, labels: tuple[str, ...], encoding: str, cpg: str | None, language: int
+) -> None:
+    shots = read_shots(shapefile(tmp_path, labels, encoding, cpg, language))
+    assert names(shots) == sorted(labels)
+    assert not about_text(shots)
+
+
+@pytest.mark.parametrize(
+    ("labels", "encoding", "cpg", "language", "taken"),
+    [
+        (GERMAN, "ISO-8859-1", "UTF-8", 0, "Windows-1252"),
+        (GERMAN, "CP1252", "UTF-8", 0x57, "Windows-1252"),
+        (GERMAN, "CP850", "UTF-8", 0x02, "CP850"),
+        (GERMAN, "CP850", "OEM", 0, "CP850"),
+        (CZECH, "CP1250", "UTF-8", 0xC8, "CP1250"),
+        (("Wald", "Wiese \u2013 naß"), "CP1252", None, 0, "Windows-1252"),
+        (("Wald", "Wiese", "Café"), "ISO-8859-1", "UTF-8", 0, "Windows-1252"),
+    ],
+)
+def test_what_is_stated_wrongly_is_told(
+    tmp_path: Path,
+    labels: tuple[str, ...],
+    encoding: str,
+    cpg: str | None,
+    language: int,
+    taken: str,
+) -> None:
+    shots = read_shots(shapefile(tmp_path, labels, encoding, cpg, language))
+    assert names(shots) == sorted(labels)
+    (note,) = about_text(shots)
+    assert note.startswith(f"text of 'a.shp' taken for {taken}: if letters are wrong")
+
+
+def test_names_of_fields_are_text_too(tmp_path: Path) -> None:
+    path = shapefile(tmp_path, ("a", "b"), "UTF-8", None, 0, field="Größe")
+    assert names(read_shots(path, class_field="Größe")) == ["a", "b"]
+
+
+def test_a_character_cut_where_its_field_ends_is_left_out(tmp_path: Path) -> None:
+    path = shapefile(tmp_path, ("Gewässer", "Grasü"), "UTF-8", None, 0)
+    table = path.with_suffix(".dbf")
+    content = table.read_bytes()
+    assert content.count("Grasü".encode()) == 1
+    table.write_bytes(content.replace("Grasü".encode(), b"Gras\xc3 "))
+    assert names(read_shots(path)) == ["Gewässer", "Gras"]
+    assert decode_cell("Grasü".encode()[:-1], "utf-8") == "Gras"
+
+
+def test_a_shapefile_in_an_archive_is_decoded(tmp_path: Path) -> None:
+    path = shapefile(tmp_path, GERMAN, "UTF-8", None, 0)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for suffix in (".shp", ".shx", ".dbf", ".prj"):
+            archive.write(path.with_suffix(suffix), f"a{suffix}")
+    assert names(read_shots(tmp_path / "a.zip")) == sorted(GERMAN)
+
+
+# Texts ----------------------------------------------------------------------------------------
+
+ENCODINGS = ("utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_table_may_be_in_any_encoding(tmp_path: Path, encoding: str, separator: str) -> None:
+    frame = points(GERMAN)
+    rows = [("x", "y", "class")]
+    rows += [(str(p.x), str(p.y), name) for p, name in zip(frame.geometry, GERMAN, strict=True)]
+    path = tmp_path / "a.csv"
+    path.write_bytes("\r\n".join(separator.join(row) for row in rows).encode(encoding))
+    path.with_suffix(".csvt").write_text('"Real","Real","String"')
+    shots = read_shots(path)
+    assert names(shots) == sorted(GERMAN)
+    assert bool(about_text(shots)) == (not encoding.startswith("utf-8"))
+    assert shots.source == str(path)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("ending", ["geojson", "json", "gml", "kml"])
+def test_other_texts_may_be_too(tmp_path: Path, ending: str, encoding: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    if ending.endswith("json"):
+        frame = points(GERMAN)
+        path.write_text(frame.to_json(ensure_ascii=False), encoding=encoding)
+    else:
+        points(GERMAN).to_crs(4326 if ending == "kml" else 32633).to_file(
+            path, driver=ending.upper()
+        )
+        path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    shots = read_shots(path, class_field="class")
+    assert names(shots) == sorted(GERMAN)
+    assert bool(about_text(shots)) == (not encoding.startswith("utf-8"))
+
+
+def test_an_xml_text_that_states_its_encoding_is_heeded(tmp_path: Path) -> None:
+    path = tmp_path / "a.gml"
+    points(GERMAN).to_file(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("utf-8", "ISO-8859-1"), encoding="latin-1")
+    shots = read_shots(path)
+    assert names(shots) == sorted(GERMAN)
+    assert not about_text(shots)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_classes_may_be_named_in_any(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.gpkg"
+    points(GERMAN).to_file(path)
+    styles = tmp_path / "classes.json"
+    styles.write_text(
+        json.dumps({"Gewässer": {"name": "Weiß"}}, ensure_ascii=False), encoding=encoding
+    )
+    assert "Weiß" in names(style_classes(read_shots(path), styles))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "\ud800", "", "{", "nan"])
+def test_classes_that_are_no_json_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.gpkg"
+    points(GERMAN).to_file(path)
+    styles = tmp_path / "classes.json"
+    styles.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(OptionError, match=r"classes\.json' (is no JSON|does not map)"):
+        style_classes(read_shots(path), styles)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("stated", ["", '<?xml version="1.0" encoding="utf-8"?>'])
+def test_a_style_may_be_in_any(tmp_path: Path, encoding: str, stated: str) -> None:
+    path = tmp_path / "a.gpkg"
+    points(GERMAN).to_file(path)
+    path.with_suffix(".qml").write_text(
+        f'{stated}<qgis><renderer-v2 attr="class" type="categorizedSymbol"><categories><category '
+        'symbol="0" value="Gewässer" label=""/></categories><symbols><symbol name="0"><layer><prop '
+        'k="color" v="9,8,7"/></layer></symbol></symbols></renderer-v2></qgis>',
+        encoding=encoding,
+    )
+    assert {c.name: c.color for c in read_shots(path).classes}["Gewässer"] == "#090807"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_names_in_an_envi_header_may_be_too(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "labels.dat"
+    np.array([[1, 2], [0, 1]], "uint8").tofile(path)
+    path.with_suffix(".hdr").write_bytes(
+        (
+            "ENVI\nsamples = 2\nlines = 2\nbands = 1\nheader offset = 0\n"
+            "file type = ENVI Classification\ndata type = 1\ninterleave = bsq\nbyte order = 0\n"
+            "classes = 3\nclass names = {Unclassified, Gewässer, Grünland}\n"
+            "map info = {UTM, 1, 1, 383472.5, 5818302.25, 30, 20, 33, North, WGS-84}\n"
+        ).encode(encoding)
+    )
+    with rasterio.open(path) as file:
+        assert file.shape == (2, 2)
+    assert read_map(path).names == {1: "Gewässer", 2: "Grünland"}
+    assert names(read_shots(path)) == ["Gewässer", "Grünland"]
+
+
+# The rules ------------------------------------------------------------------------------------
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30))
+def test_utf_8_is_always_known(text: str) -> None:
+    assert decode(text.encode()) == (text, "UTF-8") or text.startswith("\ufeff")
+    cells = [text.encode(), "ü".encode(), text.encode()]
+    assert find_codec(cells, None, 0) == "utf-8"
+    assert [decode_cell(cell, "utf-8") for cell in cells] == [text, "ü", text]
+
+
+@given(content=st.binary(max_size=40))
+def test_any_bytes_become_some_text(content: bytes) -> None:
+    text, encoding = decode(content)
+    assert isinstance(text, str)
+    assert encoding
+    codec = find_codec([content], None, 0)
+    assert codec is not None
+    decode_cell(content, codec)
+
+
+def test_areas_are_read_likewise(tmp_path: Path) -> None:
+    frame = points(GERMAN)
+    frame.geometry = frame.buffer(40.0)
+    path = shapefile(tmp_path, GERMAN, "ISO-8859-1", "UTF-8", 0)
+    frame.to_file(path, encoding="ISO-8859-1")
+    path.with_suffix(".cpg").write_text("UTF-8")
+    read: Any = read_vector(path, what="area", layer=None, missing=OptionError, wrong=OptionError)
+    assert read["class"].tolist() == list(GERMAN)

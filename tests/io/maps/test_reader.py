@@ -1,0 +1,91 @@
+"""Maps read back: files that hold no map, and maps that lie nowhere."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from builders import run, write_tif
+from rasterio.errors import NotGeoreferencedWarning
+
+from hsi_geo.errors import MapError, MapNotFoundError
+from hsi_geo.io.maps.reader import read_colors, read_map, read_picture
+from hsi_geo.io.maps.record import read_record
+
+CLASSES = (np.arange(35, dtype=np.uint8) % 4).reshape(5, 7)
+COUNTS = dict(enumerate(np.bincount(CLASSES.ravel())[1:].tolist(), start=1))
+
+#: (row, column) of pixels with a class.
+SPOTS = ((0, 1), (1, 3), (3, 2), (4, 5))
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Path:
+    """An HDF5 file of two datasets: GDAL sees no band in it."""
+    path = tmp_path / "maps.h5"
+    with h5py.File(path, "w") as file:
+        file["classes"] = CLASSES
+        file["confidence"] = CLASSES
+    return path
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """A map without a geotransform or CRS."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return write_tif(tmp_path / "nowhere.tif", CLASSES[None], crs=None, transform=None)
+
+
+def test_a_file_without_bands_is_refused_with_what_it_holds(container: Path) -> None:
+    with pytest.raises(MapError, match="has no band, and 2 datasets inside") as caught:
+        read_map(container)
+    # In quotes or not: that differs between releases of GDAL.
+    assert "://classes" in caught.value.hint
+    assert str(container) in caught.value.hint
+
+
+def test_an_empty_container_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["title"] = "nothing"
+    with pytest.raises(MapError):
+        read_map(path)
+
+
+def test_what_the_refusal_names_can_be_read(container: Path) -> None:
+    found = read_map(f'HDF5:"{container}"://classes')
+    assert found.grid.shape == CLASSES.shape
+    assert found.counts() == COUNTS
+    assert read_record(found.path) == {}
+
+
+def test_a_missing_map_is_told_from_one_that_is_no_raster(tmp_path: Path) -> None:
+    with pytest.raises(MapNotFoundError):
+        read_map(tmp_path / "none.tif")
+    with pytest.raises(MapError, match="not a raster"):
+        read_map(f'HDF5:"{tmp_path / "none.h5"}"://classes')
+
+
+def test_a_map_that_lies_nowhere_is_read_without_a_word(nowhere: Path) -> None:
+    found = read_map(nowhere)
+    assert found.grid.crs is None
+    assert found.counts() == COUNTS
+    assert read_picture(nowhere, 7).tolist() == CLASSES.tolist()
+    assert read_colors(nowhere) == {}
+
+
+def test_programs_get_nothing_but_json_of_a_map_that_lies_nowhere(
+    nowhere: Path, tmp_path: Path
+) -> None:
+    lines = ["x,y,class", *(f"{col + 0.5},{row + 0.5},{CLASSES[row, col]}" for row, col in SPOTS)]
+    (tmp_path / "reference.csv").write_text("\n".join(lines) + "\n")
+    shown = run(
+        "assess", nowhere, "--reference", tmp_path / "reference.csv",
+        "-o", tmp_path / "page.html", "--progress", "jsonl",
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
+    assert all(line.startswith("{") for line in shown.stderr.splitlines())

@@ -1,0 +1,289 @@
+"""AVIRIS in netCDF, Zarr stores, and what keeps to CF; how they and EMIT are read lazily."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from affine import Affine
+from builders import Array, check_travels, cube_of, physical, watch_reads
+from emit_cases import FWHM, NM, write_emit
+from pyproj import CRS
+
+from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
+from hsi_geo.io.readers.cf import CfPixels
+from hsi_geo.io.scenes.scene import (
+    bands_of,
+    block_of,
+    grid_of,
+    open_scene,
+    read_window,
+    spectral_view,
+)
+from hsi_geo.tiling import Window
+
+UTM = CRS.from_epsg(32611)
+
+
+# AVIRIS and CF --------------------------------------------------------------------------------
+
+
+def aviris_cube() -> Array:
+    cube = cube_of(4, 5, 7, "float32")
+    cube[:, 1, 2] = -9999.0
+    return cube
+
+
+def write_aviris(path: Path) -> Path:
+    """The groups and names of AVIRIS-3 L2A RFL_ORT."""
+    mapping = {
+        "grid_mapping_name": "transverse_mercator",
+        "crs_wkt": UTM.to_wkt(),
+        "spatial_ref": UTM.to_wkt(),
+        "GeoTransform": "383472.5 30 0 3818302.25 0 -20",
+    }
+    root = xr.Dataset(
+        {"transverse_mercator": ((), b"", mapping)},
+        {
+            "easting": ("easting", 383472.5 + 30 * (np.arange(7) + 0.5), {"units": "m"}),
+            "northing": ("northing", 3818302.25 - 20 * (np.arange(5) + 0.5), {"units": "m"}),
+        },
+    )
+    group = xr.Dataset(
+        {
+            "reflectance": (
+                ("wavelength", "northing", "easting"),
+                aviris_cube(),
+                {"grid_mapping": "transverse_mercator"},
+            ),
+            "fwhm": ("wavelength", np.array(FWHM), {"units": "nm"}),
+        },
+        {"wavelength": ("wavelength", np.array(NM), {"units": "nm"})},
+    )
+    root.to_netcdf(path, engine="h5netcdf")
+    group.to_netcdf(
+        path,
+        engine="h5netcdf",
+        mode="a",
+        group="reflectance",
+        encoding={"reflectance": {"_FillValue": -9999.0, "chunksizes": (2, 3, 7)}},
+    )
+    return path
+
+
+def test_aviris_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
+    scene = open_scene(write_aviris(tmp_path / "AV3_RFL_ORT.nc"))
+    np.testing.assert_array_equal(scene.values, aviris_cube())
+    bands = bands_of(scene)
+    np.testing.assert_array_equal(bands.centres_nm, NM)
+    np.testing.assert_array_equal(bands.fwhm_nm, FWHM)
+    assert np.argwhere(~physical(scene)[1]).tolist() == [[1, 2]]
+    grid = grid_of(scene)
+    assert grid.transform.almost_equals(Affine(30, 0, 383472.5, 0, -20, 3818302.25))
+    assert grid.crs is not None
+    assert grid.crs.to_epsg() == 32611
+
+
+def dataset(order: tuple[str, str, str] = ("wavelength", "y", "x"), **cube: Any) -> xr.Dataset:
+    """A small scene as xarray and rioxarray would write it."""
+    values = xr.DataArray(
+        aviris_cube(),
+        dims=("wavelength", "y", "x"),
+        coords={
+            "wavelength": ("wavelength", np.array(NM) / 1e3, {"units": "um"}),
+            "x": 500015.0 + 30 * np.arange(7),
+            "y": 3800010.0 + 20 * np.arange(5),
+        },
+        attrs=cube,
+    )
+    placed: xr.Dataset = values.transpose(*order).to_dataset(name="cube").rio.write_crs(UTM)
+    return placed
+
+
+def write_netcdf(path: Path, scene: xr.Dataset) -> Path:
+    scene.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
+def write_zarr(path: Path, scene: xr.Dataset, version: int = 3) -> Path:
+    pytest.importorskip("zarr", reason="needs the extra zarr")
+    path = path.with_suffix(".zarr")
+    scene.to_zarr(path, zarr_format=version, consolidated=version == 2)
+    return path
+
+
+Write = Callable[[Path, xr.Dataset], Path]
+STORES: dict[str, Write] = {
+    "netcdf": write_netcdf,
+    "zarr 3": write_zarr,
+    "zarr 2": lambda path, scene: write_zarr(path, scene, 2),
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(
+    "order", [("wavelength", "y", "x"), ("y", "x", "wavelength"), ("x", "wavelength", "y")]
+)
+def test_axes_are_known_by_their_names(
+    tmp_path: Path, store: str, order: tuple[str, str, str]
+) -> None:
+    values = dataset(order, _FillValue=np.float32(-9999), scale_factor=0.5, add_offset=1.0)
+    scene = open_scene(STORES[store](tmp_path / "a.nc", values))
+    np.testing.assert_array_equal(scene.values, aviris_cube())
+    np.testing.assert_allclose(scene["wavelength"], NM)
+    image, valid = physical(scene)
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    np.testing.assert_allclose(image[:, valid], aviris_cube()[:, valid] * 0.5 + 1)
+    grid = grid_of(scene)  # south up, as its coordinates are
+    assert grid.transform.almost_equals(Affine(30, 0, 500000, 0, 20, 3800000))
+    assert grid.crs is not None
+    assert grid.crs.to_epsg() == 32611
+
+
+@pytest.mark.parametrize("store", ["netcdf", "zarr 3"])
+def test_a_scene_that_xarray_saved_opens_as_it_was(tmp_path: Path, store: str) -> None:
+    first = open_scene(write_aviris(tmp_path / "a.nc"))
+    saved = first.rename(None).to_dataset(name="cube").drop_attrs()
+    saved["good"] = ("band", [True, True, False, True])
+    again = open_scene(STORES[store](tmp_path / "b.nc", saved.rio.write_crs(UTM)))
+    np.testing.assert_array_equal(again.values, first.values)
+    np.testing.assert_array_equal(again["wavelength"], first["wavelength"])
+    np.testing.assert_array_equal(again["good"], [True, True, False, True])
+    assert grid_of(again).transform.almost_equals(grid_of(first).transform)
+
+
+def test_degrees_without_more_words_are_wgs_84(tmp_path: Path) -> None:
+    scene = dataset().drop_vars("spatial_ref").rename(y="lat", x="lon")
+    scene["lat"] = ("lat", 50 - 0.01 * np.arange(5), {"units": "degrees_north"})
+    scene["lon"] = ("lon", 10 + 0.02 * np.arange(7), {"units": "degrees_east"})
+    scene["cube"].encoding.clear()
+    grid = grid_of(open_scene(write_netcdf(tmp_path / "a.nc", scene)))
+    assert grid.crs is not None
+    assert grid.crs.to_epsg() == 4326
+    assert grid.transform.almost_equals(Affine(0.02, 0, 9.99, 0, -0.01, 50.005))
+
+
+def test_a_cube_without_coordinates_has_no_place(tmp_path: Path) -> None:
+    scene = dataset().drop_vars(["x", "y", "spatial_ref"])
+    scene["cube"].encoding.clear()
+    grid = grid_of(open_scene(write_netcdf(tmp_path / "a.nc", scene)))
+    assert grid.crs is None
+    assert grid.transform == Affine.identity()
+
+
+# Lazy, and in every process -------------------------------------------------------------------
+
+
+def write_dataset(path: Path) -> Path:
+    return write_zarr(path, dataset())
+
+
+EVERY = pytest.mark.parametrize("write", [write_emit, write_aviris, write_dataset])
+
+
+@EVERY
+def test_only_what_is_asked_for_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Path]
+) -> None:
+    seen = watch_reads(monkeypatch, CfPixels)
+    view = spectral_view(open_scene(write(tmp_path / "a.nc")))
+    assert seen == []
+    read_window(view.isel(band=[1]), Window(3, 4, 2, 2))
+    names = {"glt_x", "glt_y", "reflectance", "cube"}
+    assert {reader.name for reader, _, _ in seen} <= names
+    assert all(len(bands) == 1 and w.height <= 2 and w.width <= 3 for _, bands, w in seen)
+
+
+@pytest.mark.parametrize(
+    ("write", "block"), [(write_emit, (2, 8)), (write_aviris, (3, 7)), (write_dataset, (5, 7))]
+)
+def test_the_pieces_a_file_is_stored_in_are_known(
+    tmp_path: Path, write: Callable[[Path], Path], block: tuple[int, int]
+) -> None:
+    assert block_of(open_scene(write(tmp_path / "a.nc"))) == block
+
+
+# Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@EVERY
+def test_pickled_and_forked_readers_open_the_file_anew(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    scene = open_scene(write(tmp_path / "a.nc"))
+    # Zarr reads in an event loop, which no fork survives.
+    check_travels(scene, forks=scene.attrs["driver"] == "netCDF")
+
+
+# What is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda s: s.isel(wavelength=0), "holds no three-dimensional variable"),
+        (lambda s: s.rename(wavelength="depth"), "the axes depth, y, x, and none of them is known"),
+        (lambda s: s.assign_coords(x=[0, 1, 2, 3, 4, 5, 9]), "'x' that are not evenly spaced"),
+        (lambda s: s.assign_coords(y=[0, 0, 0, 0, 0]), "'y' that are not evenly spaced"),
+        (lambda s: s.assign_coords(spatial_ref=((), 0, {"crs_wkt": "no"})), "PROJ does not know"),
+        (
+            lambda s: s.assign_coords(spatial_ref=((), 0, {"grid_mapping_name": "odd"})),
+            "grid mapping that PROJ does not know",
+        ),
+    ],
+)
+@pytest.mark.parametrize("store", ["netcdf", "zarr 3"])
+def test_what_is_no_scene_is_refused(
+    tmp_path: Path, store: str, spoil: Callable[[xr.Dataset], xr.Dataset], message: str
+) -> None:
+    path = STORES[store](tmp_path / "a.nc", spoil(dataset()))
+    with pytest.raises(SceneError, match=message):
+        open_scene(path)
+
+
+def test_a_cube_without_wavelengths_names_the_ways_to_give_them(tmp_path: Path) -> None:
+    path = write_netcdf(
+        tmp_path / "a.nc", dataset().drop_vars("wavelength").rename(wavelength="band")
+    )
+    with pytest.raises(WavelengthError, match="4 bands and no wavelengths"):
+        open_scene(path)
+    assert open_scene(path, wavelengths="400:1000").shape == (4, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("write", "package", "install"),
+    [(write_aviris, "h5netcdf", "h5py h5netcdf"), (write_dataset, "zarr", "hsi-geo.zarr.")],
+)
+def test_without_its_package_the_command_that_installs_it_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Path], Path],
+    package: str,
+    install: str,
+) -> None:
+    path = write(tmp_path / "a.nc")
+    monkeypatch.setattr(
+        xr, "open_groups", lambda *_, engine, **__: xr.backends.plugins.get_backend("no-" + engine)
+    )
+    with pytest.raises(MissingPackageError, match=f"package {package}, .*pip install '?{install}"):
+        open_scene(path)
+    assert package in sys.modules
+
+
+@pytest.mark.parametrize("name", ["/vsicurl/https://example.org/a.nc", "s3://bucket/b.he5"])
+def test_hdf5_afar_has_to_be_downloaded(name: str) -> None:
+    with pytest.raises(SceneError, match="not on this machine; download it first"):
+        open_scene(name)
+
+
+def test_a_zarr_store_may_lie_where_fsspec_reaches() -> None:
+    pytest.importorskip("zarr", reason="needs the extra zarr")
+    dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
+    scene = open_scene("memory://scene.zarr")
+    np.testing.assert_array_equal(scene.values, aviris_cube())

@@ -1,0 +1,193 @@
+"""EnMAP and DESIS products as their agencies lay them out: folders, archives, single files."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import cube_of, physical, write_envi, write_tif
+from product_cases import (
+    CENTRES,
+    ENMAP,
+    FWHM,
+    GAINS,
+    enmap_xml,
+    stored,
+    write_desis,
+    write_enmap,
+)
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene
+
+
+def zipped(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder), "zip", folder.parent, folder.name))
+
+
+def tarred(folder: Path, suffix: str = ".tar.gz") -> Path:
+    path = folder.with_name(folder.name + suffix)
+    with tarfile.open(path, "w:gz" if suffix != ".tar" else "w") as archive:
+        archive.add(folder, arcname=folder.name)
+    return path
+
+
+def upper_zip(folder: Path) -> Path:
+    """As EnMAP's portal spells it."""
+    return zipped(folder).rename(folder.with_suffix(".ZIP"))
+
+
+WAYS: dict[str, Callable[[Path], Path]] = {
+    "folder": lambda folder: folder,
+    "folder above": lambda folder: folder.parent,
+    "metadata": lambda folder: next(f for f in folder.iterdir() if "METADATA" in f.name),
+    "image": lambda folder: next(f for f in folder.iterdir() if "SPECTRAL_IMAGE" in f.name),
+    "zip": zipped,
+    "ZIP": upper_zip,
+    "tar": lambda folder: tarred(folder, ".tar"),
+    "tar.gz": tarred,
+    "tgz": lambda folder: tarred(folder, ".tgz"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("write", "label"), [(write_enmap, "EnMAP L2A"), (write_desis, "DESIS L2A")]
+)
+def test_a_product_opens_whichever_way_it_is_given(
+    tmp_path: Path, write: Callable[[Path], Path], label: str, way: str
+) -> None:
+    path = WAYS[way](write(tmp_path / "orders" / "product [1]"))
+    scene = open_scene(path)
+    assert scene.attrs["driver"] == label
+    assert scene.attrs["source"] == str(path)
+    bands = bands_of(scene)
+    np.testing.assert_array_equal(bands.centres_nm, CENTRES)
+    np.testing.assert_array_equal(bands.fwhm_nm, FWHM)
+    np.testing.assert_array_equal(scene.values, stored())
+    image, valid = physical(scene)
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    expected = stored()[:6] * np.array(GAINS[:6])[:, None, None] + 0.5
+    np.testing.assert_allclose(image[:6, valid], expected[:, valid], rtol=1e-5)
+    assert grid_of(scene).resolution == (30.0, 20.0)
+
+
+def test_enmaps_dead_and_unexpected_bands_are_bad(tmp_path: Path) -> None:
+    good = open_scene(write_enmap(tmp_path / "a"))["good"]
+    np.testing.assert_array_equal(good, [True] * 5 + [False, False])  # water vapour, dead
+    xml = enmap_xml().replace("1,2,3", "1,3")
+    good = open_scene(write_enmap(tmp_path / "b", xml))["good"]
+    np.testing.assert_array_equal(good, [True, False, True, True, True, False, False])
+
+
+def test_overlapping_detectors_interleave_by_wavelength(tmp_path: Path) -> None:
+    bands = bands_of(open_scene(write_enmap(tmp_path / "a")))
+    np.testing.assert_array_equal(bands.centres_nm[bands.in_order()], sorted(CENTRES[:5]))
+
+
+def test_quality_layers_are_named(tmp_path: Path) -> None:
+    flags = [layer.flag for layer in open_scene(write_enmap(tmp_path / "a")).attrs["quality"]]
+    assert flags == ["cloud"]
+    flags = [layer.flag for layer in open_scene(write_desis(tmp_path / "b")).attrs["quality"]]
+    assert flags == ["snow", "haze", "cloud", "cloud over water"]
+
+
+def _no_image(folder: Path) -> None:
+    next(folder.glob("*SPECTRAL_IMAGE*")).unlink()
+    (folder / f"{ENMAP}-SPECTRAL_IMAGE.JPG").write_bytes(b"")
+
+
+def _level_1b(folder: Path) -> None:
+    image = next(folder.glob("*SPECTRAL_IMAGE*"))
+    shutil.copy(image, folder / f"{ENMAP}-SPECTRAL_IMAGE_SWIR.TIF")
+    image.rename(folder / f"{ENMAP}-SPECTRAL_IMAGE_VNIR.TIF")
+
+
+def _two(folder: Path) -> None:
+    write_enmap(folder, name=ENMAP.replace("_001_", "_002_"))
+
+
+def _cut(folder: Path) -> None:
+    path = next(folder.glob("*METADATA*"))
+    path.write_text(path.read_text()[:400])
+
+
+def _other_bands(folder: Path) -> None:
+    next(folder.glob("*METADATA*")).write_text(enmap_xml(CENTRES[:4]))
+
+
+def _no_metadata(folder: Path) -> None:
+    next(folder.glob("*METADATA*")).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_no_image, "has a METADATA.XML and no SPECTRAL_IMAGE; give the whole product"),
+        (_level_1b, "one spectral image a detector, as L1B has; order or download the L2A"),
+        (_two, "holds 2 products: .*; give the METADATA.XML of one of them"),
+        (_cut, "METADATA.XML that cannot be read"),
+        (_other_bands, "has 7 bands and its METADATA.XML describes 4"),
+        (_no_metadata, "is a folder, and neither an EnMAP or DESIS product nor a Zarr"),
+    ],
+)
+def test_a_spoilt_product_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    folder = write_enmap(tmp_path / "product")
+    spoil(folder)
+    with pytest.raises(SceneError, match=message):
+        open_scene(folder)
+
+
+# Other archives -------------------------------------------------------------------------------
+
+
+def test_a_flight_line_in_a_tar_is_read_in_place(tmp_path: Path) -> None:
+    folder = tmp_path / "ang20190624t230039rfl"
+    folder.mkdir()
+    header = ("wavelength units = nm", "wavelength = {462, 551.5, 640.25}")
+    write_envi(folder / "ang20190624t230039_rfl_v2_img", cube_of(3), *header)
+    write_envi(folder / "ang20190624t230039_h2o_v2_img", cube_of(1))
+    scene = open_scene(tarred(folder))
+    np.testing.assert_array_equal(scene["wavelength"], [462.0, 551.5, 640.25])
+    np.testing.assert_array_equal(scene.values, cube_of(3))
+
+
+def test_several_rasters_in_an_archive_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        write_tif(folder / name, cube_of(2))
+    with pytest.raises(SceneError, match=r"holds 2 rasters: tiles/a\.tif, tiles/b\.tif; give one"):
+        open_scene(zipped(folder))
+
+
+def test_an_archive_without_a_raster_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("inner/product.zip", b"...")
+    with pytest.raises(SceneError, match="holds 1 files and no GeoTIFF"):
+        open_scene(tmp_path / "a.zip")
+
+
+def test_metadata_that_was_damaged_on_its_way_is_told(tmp_path: Path) -> None:
+    path = zipped(write_enmap(tmp_path / ENMAP))
+    with zipfile.ZipFile(path) as archive:
+        (info,) = [one for one in archive.infolist() if one.filename.endswith("METADATA.XML")]
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + 20] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(SceneError, match=r"METADATA\.XML that cannot be read"):
+        open_scene(path)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.tar"])
+def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 and then nothing of use" * 9)
+    with pytest.raises(SceneError, match="is no archive that can be read"):
+        open_scene(tmp_path / name)

@@ -1,0 +1,133 @@
+"""Names of classes, scenes and files in pictures and pages, whatever letters they have."""
+
+from __future__ import annotations
+
+import html
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.reports import figure_text as picture_words
+from hsi_geo.io.reports.figure_text import LONGEST, can_be_drawn, set_words
+from hsi_geo.io.reports.figures import draw_losses, draw_map, draw_panels
+from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
+from hsi_geo.io.reports.images import spectra_uri
+from hsi_geo.text import plain
+
+NAMES = {
+    "a formula that is none": r"soil $\foo$",
+    "a formula": "$x^2$",
+    "one dollar": "5 $ a day",
+    "unbalanced": "$$ $",
+    "braces": "a_{b} ^c \\frac{1}{2} \\",
+    "an underscore first": "_water",
+    "Chinese": "水田",
+    "an emoji": "🌾",
+    "an emoji of several": "👩‍🌾 ❤️",
+    "Arabic": "غابة",
+    "a private letter": "\ue000",
+    "an unassigned one": "\U000e0fff",
+    "half a pair": "\udce9",
+    "a control character": "\x1b[31m",
+    "lines": "a\nb",
+    "markup": "<b>&amp;</b><script>alert(1)</script>",
+    "braces of a template": "{{ 7 * 7 }} {% raw %}",
+    "an entity": "&lt;",
+    "nothing to be seen": "\u200d",
+    "long": "wheat and " * 60,
+}
+
+
+@pytest.fixture(params=NAMES)
+def classes(request: pytest.FixtureRequest) -> tuple[LandClass, ...]:
+    """Two classes, the second of an odd name."""
+    return (LandClass(1, "meadow", "#0a1b2c"), LandClass(2, NAMES[request.param], "#c0ffee"))
+
+
+def test_every_picture_is_drawn(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
+    """Warnings of glyphs, formulas and layouts are errors here."""
+    odd = classes[1].name
+    ids = np.array([[1, 2, 0], [2, 2, 1]])
+    scene = np.zeros((2, 3, 3), np.uint8)
+    spectra_uri(np.array([400.0, 500.0, 600.0]), np.ones((2, 3)), np.ones((2, 3)), classes)
+    draw_map(tmp_path / "m.png", scene=scene, predicted=ids, classes=classes, title=odd)
+    draw_panels(
+        tmp_path / "p.png", scene=scene, predicted=ids, truth=ids, classes=classes, title=odd,
+        confidence=np.full((2, 3), 7, np.uint8),
+    )  # fmt: skip
+    draw_losses(tmp_path / "l.png", {"step": [1.0, 2.0], "loss": [3.0, 2.0]}, title=odd)
+    for name, wide in (("m", 800), ("p", 1600), ("l", 800)):
+        assert imread(tmp_path / f"{name}.png").shape[1] == wide
+
+
+def test_a_name_is_drawn_as_it_is() -> None:
+    figure = Figure()
+    for words in (r"soil $\foo$", "$x^2$", "_water", "Grünland ≥ 5 °"):
+        text = figure.text(0, 0, "")
+        set_words(text, words, 3)
+        assert text.get_text() == words
+        assert text.get_parse_math() is False
+
+
+def test_an_entry_of_a_legend_may_begin_with_an_underscore(tmp_path: Path) -> None:
+    """Matplotlib leaves such labels out."""
+    pictures = []
+    for name in ("_water", "."):
+        table = (LandClass(1, name, "#0a1b2c"),)
+        ids = np.ones((2, 3), np.int64)
+        draw_map(
+            tmp_path / "a.png", scene=np.zeros((2, 3, 3), np.uint8), predicted=ids,
+            classes=table, title="",
+        )  # fmt: skip
+        pictures.append(imread(tmp_path / "a.png"))
+    dark = [(picture[400:] < 0.5).sum() for picture in pictures]  # below the panels
+    assert dark[0] > dark[1] > 0
+
+
+def test_what_no_font_has_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_words, "_family_with", lambda char: None)
+    text = Figure().text(0, 0, "")
+    set_words(text, "水 field", 12)
+    assert text.get_text() == "12: □ field"
+    assert not can_be_drawn("水 field")
+    assert can_be_drawn("field")
+
+
+def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(picture_words, "_family_with", lambda char: "DejaVu Serif")
+    text = Figure().text(0, 0, "")
+    set_words(text, "水 field", 12)
+    assert text.get_text() == "水 field"
+    assert text.get_fontfamily()[-1] == "DejaVu Serif"
+
+
+@settings(max_examples=60)
+@given(st.text(st.characters(), max_size=LONGEST))
+def test_any_text_is_drawn_without_a_warning(words: str) -> None:
+    figure = Figure(figsize=(2, 1), dpi=40)
+    FigureCanvasAgg(figure)
+    set_words(figure.text(0, 0, ""), words, 1)
+    figure.savefig(io.BytesIO())
+
+
+def test_pages_show_names_as_words(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
+    odd = classes[1].name
+    table = Table((odd, "x"), [(odd, odd)], caption=odd)
+    section = Section(odd, (odd,), (Picture("data:,", odd),), (table,))
+    write_report(Report(odd, odd, (odd,), (section,), odd), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = html.escape(plain(odd), quote=False)
+    assert page.count(shown.replace('"', "&#34;").replace("'", "&#39;")) >= 8
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert "49" not in page.partition("</style>")[2]

@@ -1,0 +1,125 @@
+"""Which pixels and bands have no data, and what stands in their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from builders import CENTRES, Array, cube_of, nm_tags, physical, write_tif
+
+from hsi_geo.io.scenes.scene import open_scene, spectral_view
+
+
+def nearest_band_fill(values: Array, present: npt.NDArray[np.bool_]) -> Array:
+    """The rule of `read_window` for (C, H, W), spelt out; ties go to the earlier band."""
+    filled = np.zeros(values.shape, np.float32)
+    for band, row, col in np.ndindex(*values.shape):
+        known = np.flatnonzero(present[:, row, col])
+        if known.size:
+            filled[band, row, col] = values[known[np.abs(known - band).argmin()], row, col]
+    return filled
+
+
+@pytest.mark.parametrize("gap", [-999.0, np.nan, np.inf, -np.inf])
+def test_gaps_take_the_value_of_the_nearest_band(tmp_path: Path, gap: float) -> None:
+    generator = np.random.default_rng(5)
+    cube = cube_of(6, dtype="float32")
+    present = generator.random(cube.shape) > 0.6
+    present[:, 2, 3] = False
+    present[:, 0, 0] = True
+    stored = np.where(present, cube, np.float32(gap)).astype(np.float32)
+    centres = nm_tags([500.0 + 10 * band for band in range(6)])
+    path = write_tif(tmp_path / "a.tif", stored, band_tags=centres, nodata=-999.0)
+    image, valid = physical(open_scene(path))
+    np.testing.assert_array_equal(valid, present.any(axis=0))
+    np.testing.assert_array_equal(image, nearest_band_fill(cube, present))
+
+
+def test_without_declared_nodata_a_pixel_is_missing_only_if_all_its_bands_are_zero(
+    tmp_path: Path,
+) -> None:
+    cube = cube_of(3)
+    cube[:, 1, 2] = 0
+    cube[:2, 3, 4] = 0
+    image, valid = physical(
+        open_scene(write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3])))
+    )
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    np.testing.assert_array_equal(image, cube)
+
+
+def test_zeros_are_data_where_another_value_is_declared(tmp_path: Path) -> None:
+    cube = cube_of(2)
+    cube[:, 1, 2] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-1)
+    assert physical(open_scene(path))[1].all()
+
+
+def test_zeros_of_a_single_band_are_data(tmp_path: Path) -> None:
+    cube = cube_of(1)
+    cube[0, 1, 2] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:1]))
+    assert physical(open_scene(path))[1].all()
+
+
+def test_declared_zero_is_missing_band_by_band(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[:, 1, 2] = 0
+    cube[1, 3, 4] = 0
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:3]), nodata=0)
+    image, valid = physical(open_scene(path))
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+    assert image[1, 3, 4] == cube[0, 3, 4]
+
+
+def test_a_nodata_value_that_float32_rounds_is_recognised(tmp_path: Path) -> None:
+    cube = cube_of(2, dtype="float32")
+    cube[:, 4, 1] = np.float32(-0.1)
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-0.1)
+    assert np.argwhere(~physical(open_scene(path))[1]).tolist() == [[4, 1]]
+
+
+def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[:, 2, 5] = -7
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube,
+        band_tags=nm_tags((900.0, 500.0, 700.0)),
+        scales=(0.1, 0.01, 0.001),
+        offsets=(1.0, -2.0, 0.5),
+        nodata=-7,
+    )
+    image, valid = physical(spectral_view(open_scene(path)))
+    expected = np.stack([cube[1] * 0.01 - 2.0, cube[2] * 0.001 + 0.5, cube[0] * 0.1 + 1.0])
+    assert np.argwhere(~valid).tolist() == [[2, 5]]
+    np.testing.assert_allclose(image, np.where(valid, expected, 0.0), rtol=1e-5)
+
+
+def test_each_band_may_declare_its_own_nodata(tmp_path: Path) -> None:
+    cube = cube_of(3)
+    cube[0, 1, 1], cube[1, 1, 1], cube[2, 1, 1] = -1, -2, 9
+    cube[0, 2, 2], cube[1, 2, 2] = -2, -1  # the other's value: data
+    write_tif(tmp_path / "a.tif", cube)
+    bands = "".join(
+        f"""<VRTRasterBand dataType="Int16" band="{band}">{nodata}
+        <Metadata><MDI key="wavelength">{nm}</MDI></Metadata>
+        <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename>
+        <SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"""
+        for band, nm, nodata in (
+            (1, 900, "<NoDataValue>-1</NoDataValue>"),
+            (2, 800, "<NoDataValue>-2</NoDataValue>"),
+            (3, 700, ""),
+        )
+    )
+    vrt = tmp_path / "a.vrt"
+    vrt.write_text(
+        f"""<VRTDataset rasterXSize="7" rasterYSize="5">
+        <GeoTransform>383472.5, 30, 0, 5818302.25, 0, -20</GeoTransform>{bands}</VRTDataset>"""
+    )
+    image, valid = physical(spectral_view(open_scene(vrt)))
+    assert valid.all()
+    np.testing.assert_array_equal(image[:, 1, 1], [9, 9, 9])
+    np.testing.assert_array_equal(image[:, 2, 2], [cube[2, 2, 2], -1, -2])

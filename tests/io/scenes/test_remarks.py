@@ -1,0 +1,81 @@
+"""What readers notice is told once by whoever opens a scene, and listed by `info`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xarray as xr
+from builders import model_for, run
+
+from hsi_geo import adapt, classify, predict
+from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.scenes.scene import Remarks, open_scene, remarks_of, scene_of, spectral_view
+from hsi_geo.tasks.tiles import jobs as tiles_module
+
+if TYPE_CHECKING:
+    from batch_cases import Run
+    from planted import Planted, Recorder
+
+REMARKS = Remarks(notes=("0 is water",), warnings=("its mask is torn", "its bands are few"))
+
+
+def flawed(path: str | Path) -> SceneFile:
+    """A file as a reader gives it that has noticed something."""
+    return dataclasses.replace(read_scene(path), **dataclasses.asdict(REMARKS))
+
+
+@pytest.fixture
+def noted(planted: Planted) -> xr.DataArray:
+    return scene_of(flawed(planted.path))
+
+
+def told(planted: Planted) -> list[str]:
+    return [f"scene '{planted.path}': {warning}" for warning in REMARKS.warnings]
+
+
+def test_a_sound_scene_has_none(planted: Planted) -> None:
+    assert remarks_of(open_scene(planted.path)) == Remarks()
+
+
+def test_they_stay_with_a_view(noted: xr.DataArray) -> None:
+    assert remarks_of(spectral_view(noted)) == REMARKS
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("job", ["adapt", "classify", "predict"])
+def test_a_job_tells_them_once(
+    planted: Planted, noted: xr.DataArray, tmp_path: Path, recorder: Recorder, job: str
+) -> None:
+    if job == "predict":
+        predict(noted, model_for(planted.path), out=tmp_path / "map.tif", reporter=recorder)
+    else:
+        shots = planted.shots(tmp_path / "shots.gpkg")
+        out = {"out": tmp_path / "map.tif"} if job == "classify" else {}
+        work: Any = classify if job == "classify" else adapt
+        work(noted, shots, reporter=recorder, **out)
+    assert [w for w in recorder.warnings if w in told(planted)] == told(planted)
+    assert recorder.logs.count(f"scene '{planted.path}': 0 is water") == 1
+
+
+def test_a_batch_tells_what_its_tiles_share_once(
+    tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles_module, "read_scene", flawed)
+    map_tiles(tiles, reporter=recorder)
+    name = tiles[0].name
+    assert recorder.warnings == [
+        f"tile '{name}' and 5 more: its mask is torn",
+        f"tile '{name}' and 5 more: its bands are few",
+    ]
+
+
+def test_info_lists_them(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hsi_geo.io.scenes.scene.read_scene", flawed)
+    scene = json.loads(run("info", planted.path, "--json").stdout)["scene"]
+    assert (scene["notes"], scene["warnings"]) == (["0 is water"], list(REMARKS.warnings))
+    lines = [" ".join(line.split()) for line in run("info", planted.path).stdout.splitlines()]
+    assert {"note 0 is water", "warning its mask is torn"} <= set(lines)

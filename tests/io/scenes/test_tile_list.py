@@ -1,0 +1,217 @@
+"""Which tiles people mean by what they type."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.errors import SceneError, SceneNotFoundError
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
+from hsi_geo.tasks.tiles.map_names import map_names
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three tiles in two folders, and things that are none."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("b.tif", "a.tif", "deep/c.tif"):
+        write_tif(tmp_path / "in" / name, cube_of(4), band_tags=nm_tags(CENTRES))
+    (tmp_path / "in" / "notes.md").write_text("no tile")
+    (tmp_path / "in" / ".hidden.tif").write_text("no tile")
+    return tmp_path / "in"
+
+
+def names(*given: Any, warn: Callable[[str], object] = pytest.fail) -> list[str]:
+    return [Path(tile.path).name for tile in list_tiles(given, warn)]
+
+
+def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names(folder / "*.tif") == ["a.tif", "b.tif"]
+    assert names(f"{folder}/**/*.tif") == ["a.tif", "b.tif", "c.tif"]
+    assert names(folder) == ["a.tif", "b.tif", "c.tif"]
+    assert names(folder / "b.tif", folder) == ["b.tif", "a.tif", "c.tif"]
+    monkeypatch.chdir(folder)
+    assert list_tiles(["b.tif"], pytest.fail) == [ListedTile(str(folder / "b.tif"))]
+
+
+def test_envi_cube_in_a_folder_counts_once(tmp_path: Path) -> None:
+    write_envi(tmp_path / "cube.bsq", cube_of(4))
+    assert names(tmp_path) == ["cube.hdr"]
+
+
+@pytest.mark.parametrize("header", ["a.hdr", "a.tif.hdr"])
+def test_a_header_that_tells_of_a_geotiff_is_no_tile(folder: Path, header: str) -> None:
+    (folder / header).write_text("ENVI\nwavelength = {462, 551.5, 640.25, 1649}\n")
+    assert names(folder) == ["a.tif", "b.tif", "c.tif"]
+
+
+@pytest.mark.parametrize(("number", "why"), [(13, "Permission denied"), (5, "Input/output error")])
+def test_a_folder_that_cannot_be_read_is_told_and_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, why: str
+) -> None:
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self.name == "deep":
+            raise OSError(number, why, str(self))
+        return real(self)
+
+    real = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    told: list[str] = []
+    assert names(folder, warn=told.append) == ["a.tif", "b.tif"]
+    assert told == [f"folder '{folder / 'deep'}' is left out: it cannot be read ({why})"]
+    with pytest.raises(SceneNotFoundError, match="no tiles in"):
+        names(folder / "deep", warn=told.append)
+
+
+def test_text_list_counts_from_its_own_folder(folder: Path) -> None:
+    listed = folder / "list.txt"
+    listed.write_text(f"# tiles\n\nb.tif\n  {folder / 'a.tif'}\n/vsicurl/https://x.org/c.tif\n")
+    assert [tile.path for tile in list_tiles([listed], pytest.fail)] == [
+        str(folder / "b.tif"),
+        str(folder / "a.tif"),
+        "/vsicurl/https://x.org/c.tif",
+    ]
+
+
+def vrt(*sources: tuple[str, ...]) -> str:
+    """A VRT, by the sources of each of its bands."""
+    bands = "".join(
+        "<VRTRasterBand>"
+        + "".join(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{name}</SourceFilename></SimpleSource>'
+            for name in band
+        )
+        + "</VRTRasterBand>"
+        for band in sources
+    )
+    return f"<VRTDataset>{bands}</VRTDataset>"
+
+
+def test_mosaic_stands_for_its_sources_and_a_stack_for_itself(folder: Path) -> None:
+    mosaic, stack = folder / "mosaic.vrt", folder / "stack.vrt"
+    mosaic.write_text(vrt(("b.tif", "a.tif"), ("b.tif", "a.tif")))
+    stack.write_text(vrt(("b.tif",), ("a.tif",)))
+    assert names(mosaic) == ["b.tif", "a.tif"]
+    assert names(stack) == ["stack.vrt"]
+
+
+def item(href: str, **asset: Any) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": href,
+        "properties": {"datetime": "2021-05-06T07:08:09Z"},
+        "assets": {"image": {"href": href, **asset}, "thumbnail": {"href": "small.png"}},
+    }
+
+
+def test_stac_items_bring_their_date(folder: Path) -> None:
+    collection = folder / "items.json"
+    features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
+    collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert list_tiles([collection], pytest.fail) == [
+        ListedTile(path, "2021-05-06T07:08:09Z")
+        for path in (str(folder / "b.tif"), "/vsicurl/https://x.org/c", "/vsis3/bucket/d.tif")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("list.json", "{}", "no STAC item"),
+        ("list.json", json.dumps(item("a.png")), "0 rasters"),
+        ("list.vrt", "<VRTDataset>", "no VRT"),
+        ("list.txt", b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_lists_that_are_none_are_told(
+    tmp_path: Path, name: str, text: str | bytes, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SceneError, match=told):
+        list_tiles([path], pytest.fail)
+
+
+@pytest.mark.parametrize("given", ["nothing/*.tif", "empty", "list.txt"])
+def test_nothing_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("# none\n")
+    with pytest.raises(SceneNotFoundError, match="no tiles in"):
+        list_tiles([given], pytest.fail)
+
+
+def rooted(*parts: str) -> list[str]:
+    return [f"{os.sep}{part}" for part in parts]
+
+
+def test_names_grow_by_folders_until_they_differ() -> None:
+    paths = rooted("a/x/t.tif", "b/x/t.tif", "b/y/u.tif", "b/index.tif", "v.h5")
+    assert map_names(paths, {"index"}) == ["a_x_t", "b_x_t", "u", "b_index", "v"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["t/a.tif", "t/a_confidence.tif"], ["a", "t_a_confidence"]),
+        (["t/a_probabilities.tif", "t/a.tif"], ["t_a_probabilities", "a"]),
+        (["t/a.tif", "t/A_Confidence.tif"], ["a", "t_A_Confidence"]),
+        (["t/a.tif", "u/t_a_confidence.h5", "t/t_a.tif"], ["a", "u_t_a_confidence", "t_a"]),
+        (["t/a.tif", "t/a.tiff", "t/a.tar.gz"], ["a_tif", "a_tiff", "a.tar"]),
+        (["t/a.tif", "t/a.tiff", "u/a_tif.tif"], ["t_a_tif", "a_tiff", "u_a_tif"]),
+        (["t/a.tif", "u/A.tif"], ["t_a", "u_A"]),
+        (["t/é.tif", "u/e\u0301.tif"], ["t_é", "u_e\u0301"]),
+        (["t/Index.tif", "t/b.tif"], ["t_Index", "b"]),
+        (["t/a.tif", "t/a_report.tif"], ["a", "a_report"]),
+    ],
+)
+def test_no_file_of_a_map_is_a_file_of_another(paths: list[str], names: list[str]) -> None:
+    assert map_names(rooted(*paths), {"index"}) == names
+
+
+def test_names_that_differ_by_case_alone_take_a_hash() -> None:
+    names = map_names(rooted("t/a.tif", "t/A.tif"), ())
+    assert [name[:2] for name in names] == ["a_", "A_"]
+    assert names[0].lower() != names[1].lower()
+
+
+PART = st.sampled_from(["a", "A", "a_confidence", "a_probabilities", "b", "index", "é", "e\u0301"])
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(PART, max_size=2), PART, st.sampled_from([".tif", ".tiff", ""])),
+        max_size=8,
+    )
+)
+def test_files_of_maps_never_meet_on_any_file_system(
+    tiles: list[tuple[list[str], str, str]],
+) -> None:
+    """Neither as they are, nor those that other options bring."""
+    paths = list(dict.fromkeys(rooted(*("/".join([*f, n + s]) for f, n, s in tiles))))
+    names = map_names(paths, {"index"})
+    files = [
+        unicodedata.normalize("NFC", path.name).casefold()
+        for name in names
+        for path in MapPaths.of(Path(f"{name}.tif"), confidence=True, probabilities=True).all
+    ]
+    assert len(set(files)) == len(files)
+    assert "index.tif" not in files
+    assert names == map_names(paths, {"index"})
+
+
+@given(st.permutations(rooted("t/a.tif", "t/a_confidence.tif", "u/a.tif", "t/A.tif", "t/a.h5")))
+def test_names_do_not_hang_on_the_order_of_tiles(paths: list[str]) -> None:
+    named = dict(zip(paths, map_names(paths, ()), strict=True))
+    usual = sorted(paths)
+    assert named == dict(zip(usual, map_names(usual, ()), strict=True))

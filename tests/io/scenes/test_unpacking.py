@@ -1,0 +1,119 @@
+"""Temporary copies of compressed scenes: the same values, said, and gone afterwards."""
+
+from __future__ import annotations
+
+import errno
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import cube_of, nm_tags, write_envi, write_tif
+
+from hsi_geo.errors import OutputError
+from hsi_geo.io.scenes import unpacking
+from hsi_geo.io.scenes.scene import open_scene, read_window, spectral_view
+from hsi_geo.io.scenes.unpacking import unpacked
+from hsi_geo.tiling import Window
+
+WAVELENGTHS = "wavelength = {" + ", ".join(str(500 + 10 * band) for band in range(9)) + "}"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders go."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def scene_of(folder: Path, *, gzipped: bool, interleave: str = "bsq") -> Any:
+    path = folder / "cube.img"
+    write_envi(path, cube_of(9, 11, 7), WAVELENGTHS, gzipped=gzipped, interleave=interleave)
+    return open_scene(path)
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("piece", [1, 128 << 20])
+def test_a_copy_reads_like_the_scene(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, interleave: str, piece: int
+) -> None:
+    monkeypatch.setattr(unpacking, "PIECE", piece)
+    scene = scene_of(tmp_path, gzipped=True, interleave=interleave)
+    told: list[str] = []
+    with unpacked([scene], told.append) as (copy,):
+        assert len(told) == 1
+        assert "temporary copy" in told[0]
+        assert any(scratch.iterdir())
+        window = Window(2, -1, 5, 6)
+        for one, other in zip(
+            read_window(spectral_view(copy), window),
+            read_window(spectral_view(scene), window),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert copy.attrs["source"] == scene.attrs["source"]
+        assert copy.rio.crs == scene.rio.crs
+        with unpacked([copy], told.append) as (again,):
+            assert again is copy
+    assert len(told) == 1
+    assert not any(scratch.iterdir())
+
+
+@pytest.mark.parametrize(("ending", "packed"), [("tar", False), ("tar.gz", True)])
+def test_a_plain_archive_is_no_packed_one(tmp_path: Path, ending: str, packed: bool) -> None:
+    scene = write_tif(
+        tmp_path / "a.tif",
+        cube_of(9, 11, 7),
+        band_tags=nm_tags([500.0 + 10 * band for band in range(9)]),
+    )
+    archive = tmp_path / f"a.{ending}"
+    with tarfile.open(archive, "w:gz" if packed else "w") as target:
+        target.add(scene, "a.tif")
+    assert open_scene(f"/vsitar/{archive}/a.tif").attrs["packed"] is packed
+
+
+def test_what_can_be_read_by_windows_is_not_copied(tmp_path: Path, scratch: Path) -> None:
+    scene = scene_of(tmp_path, gzipped=False)
+    with unpacked([scene], lambda message: pytest.fail(message)) as (same,):
+        assert same is scene
+        assert not any(scratch.iterdir())
+
+
+def test_a_failed_job_leaves_no_copy(tmp_path: Path, scratch: Path) -> None:
+    scene = scene_of(tmp_path, gzipped=True)
+    with pytest.raises(KeyboardInterrupt), unpacked([scene], lambda message: None):
+        raise KeyboardInterrupt
+    assert not any(scratch.iterdir())
+
+
+def test_no_room_for_a_copy(tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "memmap", full)
+    scene = scene_of(tmp_path, gzipped=True)
+    with pytest.raises(OutputError, match="no room") as raised, unpacked([scene], lambda _: None):
+        pass
+    assert "TMPDIR" in raised.value.hint
+    assert not any(scratch.iterdir())
+
+
+def test_room_is_made_sure_of_before_it_is_used(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk would end the process while a mapped file is written."""
+    asked: list[int] = []
+
+    def full(_: int, start: int, size: int) -> None:
+        asked.append(size - start)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    scene = scene_of(tmp_path, gzipped=True)
+    with pytest.raises(OutputError, match="no room for a temporary copy"), unpacked([scene], print):
+        pytest.fail("there is no copy")
+    assert asked == [scene.nbytes]
+    assert not any(scratch.iterdir())

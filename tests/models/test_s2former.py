@@ -1,0 +1,164 @@
+"""The network: entered by wavelength, blind to what is not valid, two branches that talk."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, resample_to_axis
+from hsi_geo.wavelengths import spacing
+
+CONFIG = S2FormerConfig(window_px=6, width=32, depth=2, heads=4)
+
+
+def bands_at(centres: npt.NDArray[np.float64]) -> BandMap:
+    return resample_to_axis(CONFIG, centres, spacing(centres))
+
+
+@pytest.fixture
+def network() -> S2Former:
+    torch.manual_seed(3)
+    return S2Former(CONFIG).eval()
+
+
+def window(bands: int, height: int = 6, width: int = 5, batch: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(bands)
+    image = torch.randn(batch, bands, height, width, generator=generator)
+    return image, torch.ones(batch, height, width, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "bands"), [(430, 860, 103), (400, 2500, 200), (380, 2510, 426), (500, 900, 1)]
+)
+def test_one_set_of_weights_takes_any_sensor(
+    network: S2Former, first: float, last: float, bands: int
+) -> None:
+    image, valid = window(bands)
+    features = network(image, valid, bands_at(np.linspace(first, last, bands)))
+    assert features.shape == (2, CONFIG.width, 6, 5)
+    assert torch.isfinite(features).all()
+    assert features.std() > 0.1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(30)))
+def test_order_of_bands_does_not_matter(order: list[int]) -> None:
+    torch.manual_seed(3)
+    network = S2Former(CONFIG).eval()
+    centres = np.linspace(450.0, 1300.0, 30)
+    image, valid = window(30)
+    straight = network(image, valid, bands_at(centres))
+    mixed = network(image[:, order], valid, bands_at(centres[order]))
+    assert torch.allclose(straight, mixed, atol=1e-4)
+
+
+def test_axis_interpolates_linearly_between_coarse_bands() -> None:
+    centres = np.arange(400.0, 1000.0, 20.0)
+    mapped = bands_at(centres)
+    spectrum = torch.tensor(3.0 * centres - 100.0, dtype=torch.float32)
+    slots = CONFIG.slots_nm
+    inside = (slots > centres[0]) & (slots < centres[-1])
+    expected = torch.tensor(3.0 * slots[inside] - 100.0, dtype=torch.float32)
+    assert torch.allclose((mapped.matrix @ spectrum)[inside], expected, rtol=1e-5)
+
+
+def test_missing_ranges_are_absent_not_zero(network: S2Former) -> None:
+    gap = bands_at(np.r_[np.arange(400.0, 700.0, 10.0), np.arange(1000.0, 1300.0, 10.0)])
+    slots = CONFIG.slots_nm
+    assert not gap.present[(slots > 720) & (slots < 980)].any()
+    assert gap.present[(slots > 400) & (slots < 690)].all()
+    whole = bands_at(np.arange(400.0, 1300.0, 10.0))
+    image, valid = window(90)
+    holed = image.clone()
+    holed[:, 30:60] = 0.0
+    absent = network(torch.cat([image[:, :30], image[:, 60:]], dim=1), valid, gap)
+    assert not torch.allclose(network(holed, valid, whole), absent, atol=1e-2)
+
+
+def test_values_that_are_not_valid_do_not_matter(network: S2Former) -> None:
+    bands = bands_at(np.linspace(450.0, 900.0, 12))
+    image, valid = window(12)
+    valid[:, 1:3, 2:5] = False
+    wild = image.clone()
+    wild[:, :, 1:3, 2:5] = 1e4
+    here = network(image, valid, bands).movedim(1, -1)[valid]
+    there = network(wild, valid, bands).movedim(1, -1)[valid]
+    assert torch.allclose(here, there, atol=1e-4)
+
+
+def test_window_without_data_gives_numbers(network: S2Former) -> None:
+    image, valid = window(12)
+    features = network(image, torch.zeros_like(valid), bands_at(np.linspace(450.0, 900.0, 12)))
+    assert torch.isfinite(features).all()
+
+
+def test_windows_of_a_batch_do_not_see_each_other(network: S2Former) -> None:
+    bands = bands_at(np.linspace(450.0, 900.0, 12))
+    image, valid = window(12, batch=3)
+    valid[1, 0, 0] = False
+    together = network(image, valid, bands)
+    alone = torch.cat([network(image[i : i + 1], valid[i : i + 1], bands) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+def test_pixels_see_the_rest_of_their_window(network: S2Former) -> None:
+    bands = bands_at(np.linspace(450.0, 900.0, 12))
+    image, valid = window(12)
+    other = image.clone()
+    other[:, :, 5, 4] += 3.0
+    moved = (network(other, valid, bands) - network(image, valid, bands)).abs()
+    assert moved[:, :, 0, 0].max() > 1e-3
+
+
+def test_pixels_in_any_order_are_the_same_window_where_their_places_are_told(
+    network: S2Former,
+) -> None:
+    """Of a window, and of a part of one: rows are counted as whole ones."""
+    bands = bands_at(np.linspace(450.0, 1300.0, 30))
+    generator = torch.Generator().manual_seed(5)
+    for height, width in ((6, 6), (6, 5), (3, 6)):
+        image, valid = window(30, height, width)
+        valid[1, 2, 1:4] = False
+        order = torch.stack([torch.randperm(height * width, generator=generator) for _ in range(2)])
+        rows, cols = order // width, order % width
+        mixed = torch.stack([one[:, r, c] for one, r, c in zip(image, rows, cols, strict=True)])
+        there = torch.stack([one[r, c] for one, r, c in zip(valid, rows, cols, strict=True)])
+        tokens = network.embed(mixed[..., None], there[..., None], bands)
+        places = rows * CONFIG.window_px + cols
+        features = network.encode(tokens, there[..., None], places)[..., 0]
+        whole = network(image, valid, bands)
+        for one, r, c, expected in zip(features, rows, cols, whole, strict=True):
+            torch.testing.assert_close(one, expected[:, r, c], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("direction", ["pixels_from_spectrum", "spectrum_from_pixels"])
+def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
+    bands = bands_at(np.linspace(450.0, 900.0, 12))
+    image, valid = window(12)
+    before = network(image, valid, bands)
+    for block in network.blocks:
+        if not hasattr(block, direction):  # the last block's spectrum is heard by nobody
+            continue
+        out = block.get_submodule(f"{direction}.out")
+        assert isinstance(out, torch.nn.Linear)
+        torch.nn.init.zeros_(out.weight)
+        torch.nn.init.zeros_(out.bias)
+    assert (network(image, valid, bands) - before).abs().max() > 1e-3
+
+
+def test_maps_compose(network: S2Former) -> None:
+    generator = torch.Generator().manual_seed(0)
+    centres = np.linspace(450.0, 900.0, 12)
+    first = torch.randn(12, 7, generator=generator, dtype=torch.float64)
+    middle = torch.randn(7, generator=generator, dtype=torch.float64)
+    mapped = BandMap(*(part.double() for part in bands_at(centres)))
+    mapped = mapped._replace(centre=torch.ones(12, dtype=torch.float64))
+    x = torch.randn(7, generator=generator, dtype=torch.float64)
+    step = mapped.matrix @ (first @ (x - middle) - mapped.centre) + mapped.shift
+    once = mapped.compose(first, middle)
+    assert torch.allclose(once.matrix @ (x - once.centre) + once.shift, step)

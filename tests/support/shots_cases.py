@@ -1,0 +1,65 @@
+"""Shots on a small grid, in its pixels, and the pixels they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+from affine import Affine
+from pyproj import CRS
+from shapely import Point, Polygon, box
+
+from hsi_geo.io.labels.shots import ShotPixels, Shots, make_shots
+from hsi_geo.tiling import Grid
+
+UTM = CRS.from_epsg(32633)
+#: 30 x 20 m pixels, 12 rows and 17 columns.
+GRID = Grid(12, 17, Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25), UTM)
+
+Spot = tuple[float, float]
+
+
+def at(*spots: Spot) -> list[Spot]:
+    """Coordinates of (row, column) positions on GRID, in pixels from its corner."""
+    return [GRID.transform @ (col, row) for row, col in spots]
+
+
+def centre(row: int, col: int) -> Point:
+    return Point(at((row + 0.5, col + 0.5)))
+
+
+def patch(top: float, left: float, bottom: float, right: float) -> Polygon:
+    """A rectangle from (row, column) to (row, column), in pixels from the corner of GRID."""
+    (x0, y0), (x1, y1) = at((top, left), (bottom, right))
+    return box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+
+
+def shots_of(labelled: Iterable[tuple[Any, Any]], crs: CRS | None = UTM) -> Shots:
+    """Shots from (geometry, class) pairs."""
+    geometry, labels = zip(*labelled, strict=True)
+    return make_shots(gpd.GeoSeries(list(geometry), crs=crs), list(labels))
+
+
+def claimed(pixels: ShotPixels, class_id: int | None = None) -> list[tuple[int, int]]:
+    """(row, column) of the pixels, of one class or of all."""
+    return [
+        (int(row), int(col))
+        for row, col, found in zip(pixels.rows, pixels.cols, pixels.class_ids, strict=True)
+        if class_id is None or found == class_id
+    ]
+
+
+def write(
+    path: Path,
+    fields: Mapping[str, Any],
+    geometry: Sequence[Any] | None = None,
+    layer: str | None = None,
+) -> Path:
+    """Write features; by default points along the diagonal of GRID."""
+    count = len(next(iter(fields.values()), geometry or ()))
+    geometry = [centre(i, i) for i in range(count)] if geometry is None else geometry
+    frame = gpd.GeoDataFrame(dict(fields), geometry=list(geometry), crs=UTM)
+    frame.to_file(path, layer=layer) if layer else frame.to_file(path)
+    return path

@@ -1,0 +1,317 @@
+"""The teacher: it names a planted scene, from points and polygons, in the context that it bears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pytest
+import shapely
+import torch
+from builders import NORTH_UP, plots_of, random_encoder
+
+from hsi_geo.io.labels.shots import Shots, make_shots
+from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.models.diffusion import class_mass_normalization
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.adaptation import ensemble as predictions
+from hsi_geo.tasks.adaptation import teacher as module
+from hsi_geo.tasks.adaptation.feature_sets import (
+    FILTER_PX,
+    SUPERPIXEL_SIZES_PX,
+    FeatureSet,
+    SpatialContext,
+)
+from hsi_geo.tasks.adaptation.teacher import STOPS, Teacher, learn_teacher
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.validation import folds as folding
+from hsi_geo.tiling import Grid
+
+Planted = Any  # defined in conftest, which tests cannot import
+MakeScene = Callable[..., Planted]
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=["no encoder", "encoder"])
+def encoder(request: pytest.FixtureRequest) -> S2Former | None:
+    return random_encoder() if request.param == "encoder" else None
+
+
+@pytest.fixture
+def shots(planted: Planted, tmp_path: Path) -> Path:
+    path: Path = planted.shots(tmp_path / "shots.gpkg")
+    return path
+
+
+def truth_of(regions: TrainingRegions, planted: Planted) -> npt.NDArray[np.str_]:
+    """(N,) class names of the regions' pixels."""
+    names = np.array(["", *planted.names])[planted.truth]
+    return np.concatenate([names[region.reach.slices][region.inside] for region in regions.regions])
+
+
+def names_of(regions: TrainingRegions, posterior: module.FloatArray) -> npt.NDArray[np.str_]:
+    """(N,) the likeliest classes, whatever else a pixel may be."""
+    names = np.array([c.name for c in regions.classes])
+    return names[posterior[:, : len(names)].argmax(axis=1)]
+
+
+def right(regions: TrainingRegions, posterior: module.FloatArray, planted: Planted) -> float:
+    return float((names_of(regions, posterior) == truth_of(regions, planted)).mean())
+
+
+def check(teacher: Teacher, regions: TrainingRegions) -> None:
+    """What holds of every teacher."""
+    labels, classes = regions.labels, len(regions.classes)
+    rows = np.flatnonzero(labels >= 0)
+    possible = [*np.unique(labels[rows]), classes]  # the last is none of them
+    assert len(teacher.steps) == 1 + len(STOPS)
+    for step in teacher.steps:
+        assert step.shape == (len(labels), classes + 1)
+        assert (step >= 0).all()
+        np.testing.assert_allclose(step.sum(axis=1), 1.0, rtol=1e-5)
+        np.testing.assert_array_equal(step[rows], np.eye(classes + 1)[labels[rows]])
+        assert not np.delete(step, possible, axis=1).any()
+    assert 0.0 <= teacher.context_px <= np.sqrt(max(SUPERPIXEL_SIZES_PX) / 12)
+
+
+# What it knows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget_px", [40_000, 300])
+def test_the_planted_scene_is_known(
+    planted: Planted, shots: Path, encoder: S2Former | None, budget_px: int
+) -> None:
+    """Whole, or from ten regions in another order than the scene's."""
+    regions = plots_of(planted.path, shots, budget_px)
+    teacher = learn_teacher(regions, encoder, CPU)
+    check(teacher, regions)
+    assert all(right(regions, step, planted) > 0.95 for step in teacher.steps)
+    unknown = teacher.steps[-1][regions.labels < 0]
+    assert unknown[:, :3].max(axis=1).mean() > 0.8
+    assert teacher.accuracy.oa is not None
+    assert teacher.accuracy.oa > 0.9
+    assert teacher.accuracy.pixels == teacher.accuracy.features == 12
+    assert "blocked in space" in teacher.accuracy.method
+
+
+def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(40)
+    straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
+    shots = straight.shots(tmp_path / "shots.gpkg")
+    one, two = (
+        learn_teacher(plots_of(scene.path, shots), random_encoder(), CPU)
+        for scene in (straight, mixed)
+    )
+    for first, second in zip(one.steps, two.steps, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_nothing_is_left_to_chance(planted: Planted, shots: Path) -> None:
+    regions, encoder = plots_of(planted.path, shots), random_encoder()
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = learn_teacher(regions, encoder, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    two = learn_teacher(regions, encoder, CPU)
+    for first, second in zip(one.steps, two.steps, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert one.accuracy == two.accuracy
+
+
+def test_a_class_without_shots_has_no_probability(planted: Planted, shots: Path) -> None:
+    """It comes first in the table, and all others keep their own place in it."""
+    frame = gpd.read_file(shots)
+    frame.loc[len(frame)] = ["aaa", shapely.Point(0, 0)]
+    frame.set_crs(planted.crs).to_file(shots)  # which older pandas lost
+    regions = plots_of(planted.path, shots)
+    assert [c.name for c in regions.classes] == ["aaa", "asphalt", "meadow", "water"]
+    teacher = learn_teacher(regions, random_encoder(), CPU)
+    check(teacher, regions)
+    assert not teacher.steps[-1][:, 0].any()
+    assert right(regions, teacher.steps[-1], planted) > 0.95
+
+
+def test_two_classes(planted: Planted, shots: Path, encoder: S2Former | None) -> None:
+    frame = gpd.read_file(shots)
+    frame[frame["class"] != "meadow"].to_file(shots)
+    regions = plots_of(planted.path, shots)
+    teacher = learn_teacher(regions, encoder, CPU)
+    check(teacher, regions)
+    names, truth = names_of(regions, teacher.steps[-1]), truth_of(regions, planted)
+    assert (names == truth)[truth != "meadow"].mean() > 0.95
+    assert teacher.accuracy.pixels == 8
+
+
+def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None:
+    """It is one of the classes elsewhere, of which none is likely here."""
+    frame = gpd.read_file(shots)
+    frame[frame["class"] != "meadow"].to_file(shots)
+    regions = plots_of(planted.path, shots)
+    meadow = truth_of(regions, planted) == "meadow"
+    for step in learn_teacher(regions, random_encoder(), CPU).steps:
+        assert np.median(step[meadow, -1]) > 0.8
+        assert np.median(step[~meadow, -1]) < 0.2
+
+
+def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
+    """Nothing can be held out: heads weigh what they weigh beforehand."""
+    regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
+    teacher = learn_teacher(regions, None, CPU)
+    check(teacher, regions)
+    assert teacher.accuracy.oa is None
+    assert right(regions, teacher.steps[-1], planted) > 0.95
+    superpixels = sum(np.sqrt(size / 12) for size in SUPERPIXEL_SIZES_PX) / 2
+    assert teacher.context_px == pytest.approx(0.25 * FILTER_PX + 0.25 * superpixels)
+
+
+# Polygons -------------------------------------------------------------------------------------
+
+
+#: (top, left) of boxes of 4 by 5 pixels inside the planted classes.
+BOXES = {
+    "meadow": [(9, 2), (16, 12)],
+    "asphalt": [(2, 23), (14, 45)],
+    "water": [(24, 3), (31, 28)],
+}
+
+
+def boxes(planted: Planted, counts: dict[str, int]) -> Shots:
+    drawn = []
+    for name, count in counts.items():
+        for top, left in BOXES[name][:count]:
+            corners = ((left, top + 4), (left + 5, top))
+            ends = [planted.transform @ corner for corner in corners]
+            drawn.append((name, shapely.box(*ends[0], *ends[1])))
+    names = [name for name, _ in drawn]
+    return make_shots(gpd.GeoSeries([box for _, box in drawn], crs=planted.crs), names)
+
+
+def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) -> None:
+    regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
+    assert (regions.labels >= 0).sum() == 60
+    teacher = learn_teacher(regions, encoder, CPU)
+    check(teacher, regions)
+    assert teacher.accuracy.oa is None
+    assert "every class was drawn in one place" in str(teacher.accuracy)
+    assert right(regions, teacher.steps[-1], planted) > 0.95
+
+
+def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
+    """And pixels of one polygon are held out together."""
+    regions = plots_of(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
+    shots = folding.shots_of(regions)
+    meadow = shots.labels == [c.name for c in regions.classes].index("meadow")
+    np.testing.assert_array_equal(shots.folds == -1, meadow)
+    teacher = learn_teacher(regions, None, CPU)
+    check(teacher, regions)
+    assert (teacher.accuracy.pixels, teacher.accuracy.features) == (80, 4)
+    assert right(regions, teacher.steps[-1], planted) > 0.95
+
+
+def test_points_beside_each_other_are_held_out_together(planted: Planted) -> None:
+    """For the estimate only: what is trusted is chosen with every point by itself."""
+    t = planted.transform
+    spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 4), (26, 3)]
+    points = [shapely.Point(t @ (col + 0.5, row + 0.5)) for row, col in spots]
+    names = np.repeat(["meadow", "asphalt", "water"], 3)
+    regions = plots_of(
+        planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names))
+    )
+    alone = folding.shots_of(regions)
+    together = folding.in_blocks(regions, alone)
+    assert len(np.unique(alone.groups)) == 9
+    assert (alone.folds >= 0).all()
+    assert len(np.unique(together.groups)) == 3 + 2 + 1
+    water = regions.labels[together.rows] == [c.name for c in regions.classes].index("water")
+    np.testing.assert_array_equal(together.folds == -1, water)
+    accuracy = learn_teacher(regions, None, CPU).accuracy
+    assert (accuracy.pixels, accuracy.features, accuracy.blocks) == (6, 6, 5)
+    assert "too few to tell: 5 places" in str(accuracy)
+    assert "nothing is known of 'water', drawn in one place" in str(accuracy)
+
+
+def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
+    regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
+    shots = folding.shots_of(regions)
+    blocked = folding.in_blocks(regions, shots)
+    np.testing.assert_array_equal(blocked.folds, shots.folds)
+    np.testing.assert_array_equal(blocked.groups, shots.groups)
+
+
+# Context and graphs ---------------------------------------------------------------------------
+
+
+def noisy(patch_px: int, noise: float = 2.0) -> tuple[TrainingRegions, module.IntArray]:
+    """TrainingRegions of a scene of square patches, with the class index of each pixel."""
+    generator = np.random.default_rng(0)
+    height, width, bands = 42, 60, 12
+    patches = generator.integers(0, 3, (height // patch_px + 1, width // patch_px + 1))
+    truth = patches.repeat(patch_px, 0).repeat(patch_px, 1)[:height, :width]
+    spectra = generator.normal(size=(3, bands))
+    values = spectra[truth] + noise * generator.normal(size=(height, width, bands))
+    scene = scene_from_array(
+        (1000 + 100 * values.transpose(2, 0, 1)).astype(np.float32),
+        np.linspace(420, 900, bands),
+        grid=Grid(height, width, NORTH_UP, None),
+    )
+    flat = truth.ravel()
+    at = [generator.choice(np.flatnonzero(flat == c), 8, replace=False) for c in range(3)]
+    spots = [divmod(int(spot), width) for spot in np.concatenate(at)]
+    points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in spots]
+    shots = make_shots(gpd.GeoSeries(points), list(np.repeat(["a", "b", "c"], 8)))
+    return plots_of([scene], shots), flat
+
+
+def test_it_finds_out_how_much_context_a_scene_bears() -> None:
+    """The same noise on patches of one pixel, which no filter leaves, and on large ones."""
+    (fine, _), (coarse, truth) = noisy(1), noisy(14)
+    assert learn_teacher(fine, None, CPU).context_px < 0.5
+    teacher = learn_teacher(coarse, None, CPU)
+    assert teacher.context_px > 0.9
+    found = [step[:, :3].argmax(axis=1) for step in teacher.steps]
+    heads_own, *_, last = ((classes == truth).mean() for classes in found)
+    assert last >= heads_own > 0.95
+    assert len({step.tobytes() for step in teacher.steps}) == len(teacher.steps)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_the_number_of_views_of_a_kind_does_not_count(copies: int) -> None:
+    kinds = [
+        SpatialContext.PIXEL,
+        *[SpatialContext.GAUSSIAN] * copies,
+        SpatialContext.SUPERPIXEL,
+        SpatialContext.SUPERPIXEL,
+    ]
+    weights = module._prior_weights(
+        [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, kind) for kind in kinds]
+    )
+    for kind, together in module.CONTEXT_PRIOR.items():
+        own = weights[[kind is other for other in kinds]]
+        assert own.sum() == pytest.approx(together)
+        assert len(set(own)) == 1
+    assert sum(module.CONTEXT_PRIOR.values()) == 1.0
+
+
+def test_graphs_that_held_out_shots_contradict_are_trusted_less(
+    planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(reached: predictions.FloatArray) -> predictions.FloatArray:
+        return np.roll(class_mass_normalization(reached), 1, axis=1)
+
+    regions = plots_of(planted.path, shots)
+    monkeypatch.setattr(predictions, "class_mass_normalization", wrong)
+    unsound = learn_teacher(regions, None, CPU)
+    check(unsound, regions)
+    assert right(regions, unsound.steps[-1], planted) > 0.95
+
+
+def test_the_encoder_stays_as_it_is(planted: Planted, shots: Path) -> None:
+    encoder, same = random_encoder(), random_encoder().state_dict()
+    learn_teacher(plots_of(planted.path, shots), encoder, CPU)
+    assert all(torch.equal(value, same[name]) for name, value in encoder.state_dict().items())
+    assert all(parameter.grad is None for parameter in encoder.parameters())

@@ -1,0 +1,129 @@
+"""The accuracy of the scene that a model was adapted to is never told as that of another map."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from builders import run
+from planted import write_planted
+
+from hsi_geo import adapt, classify, open_scene, predict
+from hsi_geo.tasks.classify import classify_scenes
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Any:
+    return write_planted(tmp_path / "here.tif")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Any:
+    return write_planted(tmp_path / "there.tif", seed=8)
+
+
+@pytest.fixture
+def shots(here: Any, tmp_path: Path) -> Path:
+    return Path(here.shots(tmp_path / "shots.gpkg"))
+
+
+@pytest.fixture
+def model(here: Any, shots: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    adapt(here.path, shots, out=path)
+    return path
+
+
+def events(stderr: str) -> dict[str, Any]:
+    found = [json.loads(line) for line in stderr.splitlines()]
+    return next(event for event in found if event["type"] == "result")
+
+
+def test_of_another_scene_it_is_kept_apart(
+    here: Any, there: Any, model: Path, tmp_path: Path
+) -> None:
+    own = predict(here.path, model, out=tmp_path / "own.tif")
+    other = predict(there.path, model, out=tmp_path / "other.tif")
+    assert own.accuracy.oa is not None
+    assert own.adapted_accuracy is None
+    assert other.accuracy.oa is None
+    assert other.adapted_accuracy == own.accuracy
+    record = json.loads((tmp_path / "other.json").read_text())
+    assert record["accuracy"]["oa"] is None
+    assert record["accuracy"]["method"] == "not estimated: the model was adapted to another scene"
+    assert record["adaptation"]["accuracy"]["oa"] == own.accuracy.oa
+    assert not record["scene_adapted_to"]
+    assert json.loads((tmp_path / "own.json").read_text())["accuracy"]["oa"] == own.accuracy.oa
+
+
+def test_the_command_tells_whose_it_is(here: Any, there: Any, model: Path, tmp_path: Path) -> None:
+    command = ["--model", model, "--overwrite", "-o", tmp_path / "map.tif"]
+    own = run("predict", here.path, *command)
+    line = next(line for line in own.stdout.splitlines() if line.startswith("accuracy"))
+    assert "held-out pixels named right" in line
+    other = run("predict", there.path, *command)
+    told = {line.split()[0]: line for line in other.stdout.splitlines() if line.strip()}
+    assert "held-out" not in told["accuracy"]
+    assert "held-out pixels named right" in told["elsewhere"]
+    assert told["elsewhere"].endswith("of the scene the model was adapted to")
+    assert re.search(r"\b[0-9] % of the pixels are unlike every shot", told["unlike"])
+    assert "caution" not in told
+    event = events(run("predict", there.path, *command, "--progress", "jsonl").stderr)
+    assert event["accuracy"]["oa"] is None
+    assert event["adapted_accuracy"]["oa"] is not None
+    assert event["drifts"] is False
+    event = events(run("predict", here.path, *command, "--progress", "jsonl").stderr)
+    assert event["accuracy"]["oa"] is not None
+    assert "adapted_accuracy" not in event
+
+
+def test_where_the_scene_looks_unlike_it_does_not_hold(
+    there: Any, model: Path, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    with rasterio.open(there.path, "r+") as file:
+        values = file.read()
+        moved = values + 70 * generator.standard_normal((len(values), 1, 1))
+        file.write(np.where(values == -999, -999, moved).astype(np.int16))
+    done = run("predict", there.path, "--model", model, "-o", tmp_path / "map.tif")
+    assert done.exit_code == 0, done.stderr
+    assert "its estimate does not hold here" in done.stdout
+    assert "Warning: scene" in done.stderr
+    assert "looks unlike what the model was adapted to" in done.stderr
+    record = json.loads((tmp_path / "map.json").read_text())
+    assert record["drifts"]
+    assert "does not hold here" in "".join(record["warnings"])
+
+
+def test_a_scene_that_is_no_file_is_not_taken_for_another_of_its_shape(
+    here: Any, there: Any, shots: Path, tmp_path: Path
+) -> None:
+    """Arrays have no identity that could be kept."""
+    arrays = [open_scene(p.path).load().assign_attrs(source="array") for p in (here, there)]
+    model = adapt(arrays[0], shots)
+    assert predict(arrays[1], model, out=tmp_path / "a.tif").accuracy.oa is None
+    found = classify(arrays[0], shots, out=tmp_path / "b.tif")
+    assert found.accuracy.oa is not None
+    assert found.record["scene_adapted_to"]
+
+
+def test_a_file_that_was_replaced_is_another_scene(here: Any, model: Path, tmp_path: Path) -> None:
+    write_planted(here.path, seed=9)
+    assert predict(here.path, model, out=tmp_path / "map.tif").accuracy.oa is None
+
+
+def test_of_several_scenes_it_is_of_all_together(
+    here: Any, there: Any, shots: Path, tmp_path: Path
+) -> None:
+    results = classify_scenes([here.path, there.path], shots, out=tmp_path / "maps")
+    assert {str(result.accuracy) for result in results} == {str(results[0].accuracy)}
+    folder = tmp_path / "again"
+    done = run("classify", here.path, there.path, "--shots", shots, "-o", folder)
+    assert done.stdout.count("(of the 2 scenes together)") == 2, done.stderr

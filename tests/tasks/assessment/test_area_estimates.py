@@ -1,0 +1,110 @@
+"""Simple random samples of maps with rare classes: strata that were made too fine for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.errors import ShotsError
+from hsi_geo.tasks.assessment.area_estimates import AreaEstimates, estimate_areas, pool_small
+
+Array = npt.NDArray[Any]
+
+NAMES = ("meadow", "asphalt", "deep water", "scree")
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> tuple[Array, dict[str, int]]:
+    """The stratum of each sampled pixel, and the pixels of each stratum."""
+    sizes = draw(st.lists(st.integers(1, 10_000), min_size=1, max_size=4))
+    strata = draw(st.lists(st.integers(0, len(sizes) - 1), min_size=2, max_size=25))
+    return np.array(strata, np.int64), dict(zip(NAMES, sizes, strict=False))
+
+
+@given(samples())
+def test_pooled_strata_can_all_be_estimated(sample: tuple[Array, dict[str, int]]) -> None:
+    strata, sizes = sample
+    moved, merged, pooled = pool_small(strata, sizes)
+    assert sum(merged.values()) == sum(sizes.values())
+    assert np.bincount(moved, minlength=len(merged)).min() >= 2
+    names, kept = list(sizes), list(merged)
+    for before, after in zip(strata, moved, strict=True):
+        name = names[before]
+        assert kept[after] == (pooled[-1] if name in pooled else name)
+    assert {name: merged[name] for name in sizes if name not in pooled}.items() <= sizes.items()
+
+
+@given(samples())
+def test_nothing_is_pooled_without_need(sample: tuple[Array, dict[str, int]]) -> None:
+    strata, sizes = sample
+    everywhere = np.concatenate([strata, *[np.arange(len(sizes))] * 2])
+    moved, merged, pooled = pool_small(everywhere, sizes)
+    assert pooled == ()
+    assert list(merged.items()) == list(sizes.items())
+    assert (moved == everywhere).all()
+
+
+@given(samples(), st.permutations(range(4)))
+def test_pooling_does_not_depend_on_the_order_of_classes(
+    sample: tuple[Array, dict[str, int]], order: list[int]
+) -> None:
+    strata, sizes = sample
+    order = [index for index in order if index < len(sizes)]
+    other = {NAMES[index]: sizes[NAMES[index]] for index in order}
+    moved, merged, pooled = pool_small(strata, sizes)
+    also_moved, also_merged, also_pooled = pool_small(np.argsort(order)[strata], other)
+    assert (also_pooled, also_merged) == (pooled, merged)
+    names, also_names = np.array(list(merged)), np.array(list(also_merged))
+    assert (names[moved] == also_names[also_moved]).all()
+
+
+def test_where_all_strata_become_one_shares_are_those_of_the_sample() -> None:
+    """The textbook's p and sqrt(p (1 - p) / (n - 1))."""
+    mapped = np.array([0] * 9 + [2])
+    actual = np.array([0] * 6 + [1, 1, 2, 2])
+    sizes = {"meadow": 700, "asphalt": 90, "deep water": 200, "scree": 10}
+    strata, merged, pooled = pool_small(mapped, sizes)
+    assert pooled == ("scree", "asphalt", "deep water", "meadow")
+    found = estimate_areas(mapped, actual, 4, strata, merged)
+    share = np.array([0.6, 0.2, 0.2, 0.0])
+    np.testing.assert_allclose(found.share.value, share)
+    np.testing.assert_allclose(found.share.error, np.sqrt(share * (1 - share) / 9))
+    np.testing.assert_allclose(found.oa.value, 0.7)
+    np.testing.assert_allclose(found.oa.error, np.sqrt(0.7 * 0.3 / 9))
+    assert found.total == 1000
+
+
+def test_one_pixel_tells_no_standard_error() -> None:
+    strata, merged, _ = pool_small(np.array([1]), {"meadow": 700, "asphalt": 90})
+    with pytest.raises(ShotsError, match="fewer than two pixels in asphalt"):
+        estimate_areas(np.array([1]), np.array([1]), 2, strata, merged)
+
+
+def test_errors_are_the_spread_of_samples_that_often_miss_a_class() -> None:
+    """Scree is on 2 % of the map: one sample of 150 in five has fewer than two pixels of it."""
+    generator = np.random.default_rng(7)
+    mapped = np.repeat(np.arange(4), [5200, 3100, 1500, 200])
+    wrong = generator.random(len(mapped)) < 0.15
+    actual = np.where(wrong, (mapped + generator.integers(1, 4, len(mapped))) % 4, mapped)
+    sizes = dict(zip(NAMES, np.bincount(mapped).tolist(), strict=True))
+    estimates: list[AreaEstimates] = []
+    often = 0
+    for _ in range(1500):  # with replacement, as the formulas have it
+        drawn = generator.choice(len(mapped), 150)
+        strata, merged, pooled = pool_small(mapped[drawn], sizes)
+        often += bool(pooled)
+        estimates.append(estimate_areas(mapped[drawn], actual[drawn], 4, strata, merged))
+    assert 200 < often < 400
+    for name, expected in (
+        ("share", np.bincount(actual) / len(actual)),
+        ("oa", np.array([(actual == mapped).mean()])),
+    ):
+        values = np.array([getattr(found, name).value for found in estimates])
+        errors = np.array([getattr(found, name).error for found in estimates])
+        np.testing.assert_allclose(values.mean(axis=0), expected, atol=0.005)
+        np.testing.assert_allclose(errors.mean(axis=0), values.std(axis=0), rtol=0.1)

@@ -1,0 +1,302 @@
+"""A scene on another scale than the model: told, refused or brought to it, and never mapped in silence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+from builders import model_for, nm_tags, run, write_tif
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hsi_geo import open_scene, predict, suggest
+from hsi_geo.errors import OptionError, ScaleError
+from hsi_geo.io.scenes.scene import bands_of, read_window, rescaled, spectral_view
+from hsi_geo.models.classifier import place_statistics
+from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
+from hsi_geo.tasks.inference.scene_scale import Likeness, compare, look, require_one_scale
+from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
+from hsi_geo.tasks.predict import drift_told
+from hsi_geo.tiling import Window
+
+Planted = Any  # defined in conftest, which tests cannot import
+Array = npt.NDArray[Any]
+Change = Callable[[Array], Array]
+
+
+@pytest.fixture
+def model(planted: Planted) -> AdaptedModel:
+    """With the statistics that `adapt` learns."""
+    spectral = learn_spectral_stats([spectral_view(open_scene(planted.path))])
+    return dataclasses.replace(model_for(planted.path), spectral=spectral)
+
+
+@pytest.fixture
+def changed(planted: Planted, tmp_path: Path) -> Callable[..., Path]:
+    """Function that writes the usual scene with other values; its hole stays one."""
+
+    def write(change: Change, dtype: str = "float32", name: str = "other.tif", **how: Any) -> Path:
+        values = planted.values.astype(np.float64)
+        hole = planted.values == -999
+        cube = np.where(hole, -999, change(values)).astype(dtype)
+        tags = nm_tags(list(planted.centres_nm))
+        return write_tif(tmp_path / name, cube, band_tags=tags, nodata=-999, **how)
+
+    return write
+
+
+def classes_in(path: Path) -> Array:
+    with rasterio.open(path) as file:
+        return np.asarray(file.read(1))
+
+
+FACTORS = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3, 1e4)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_power_of_ten_is_refused_with_the_factor_and_the_option(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, factor: float
+) -> None:
+    other = changed(lambda values: values * factor)
+    out = tmp_path / "map.tif"
+    plain = np.format_float_positional(float(f"{1 / factor:.6g}"), trim="-")
+    with pytest.raises(ScaleError, match=f"--rescale {plain} or --rescale auto") as caught:
+        predict(other, model, out=out)
+    times = f"{max(factor, 1 / factor):,.0f} times {'larger' if factor > 1 else 'smaller'}"
+    assert times in str(caught.value)
+    assert caught.value.code == "scale"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("given", ["auto", "factor"])
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_rescaled_scene_gives_the_map_of_the_scene_itself(
+    planted: Planted,
+    model: AdaptedModel,
+    changed: Callable[..., Path],
+    tmp_path: Path,
+    factor: float,
+    given: str,
+) -> None:
+    other = changed(lambda values: values * factor)
+    rescale: Any = "auto" if given == "auto" else 1 / factor
+    plain = predict(planted.path, model, out=tmp_path / "plain.tif")
+    found = predict(other, model, out=tmp_path / "map.tif", rescale=rescale)
+    np.testing.assert_array_equal(
+        classes_in(tmp_path / "map.tif"), classes_in(tmp_path / "plain.tif")
+    )
+    assert found.record["parameters"]["rescale"] == pytest.approx(1 / factor)
+    assert plain.record["parameters"]["rescale"] is None
+
+
+def test_auto_leaves_a_scene_on_the_models_scale_alone(
+    planted: Planted, model: AdaptedModel, tmp_path: Path
+) -> None:
+    found = predict(planted.path, model, out=tmp_path / "map.tif", rescale="auto")
+    assert found.record["parameters"]["rescale"] is None
+
+
+def test_a_declared_scale_is_not_another_scale(
+    planted: Planted, model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The file says how stored values become those of the model."""
+    bands = len(planted.values)
+    other = changed(lambda values: values * 1e-4, scales=[1e4] * bands)
+    predict(other, model, out=tmp_path / "map.tif")
+    shifted = changed(lambda values: values - 7000, name="b.tif", offsets=[7000.0] * bands)
+    predict(shifted, model, out=tmp_path / "b_map.tif")
+
+
+def test_a_wrong_factor_is_told_with_what_is_still_missing(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = changed(lambda values: values * 1e-4)
+    with pytest.raises(ScaleError, match=r"after they were multiplied by 100.*--rescale 10000 "):
+        predict(other, model, out=tmp_path / "map.tif", rescale=100)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values + 1000, "about 1,000 above"),
+        (lambda values: values - 700, "about 700 below"),
+        (lambda values: values + 8000, "above|standard deviations"),
+        (lambda values: values / 65535, "about 6[56],000 times smaller.*no power of ten explains"),
+        (lambda values: values * 327.0, "about 330 times larger.*no power of ten explains"),
+        (lambda values: values - values.mean(axis=(1, 2), keepdims=True), "not above 0|deviations"),
+        (lambda values: -values, "not above 0"),
+        (
+            lambda values: values + np.where(np.arange(len(values)) % 3, 1500, -900)[:, None, None],
+            "standard deviations",
+        ),
+        (lambda values: values[::-1], "standard deviations"),
+    ],
+)
+def test_what_no_factor_explains_is_refused_with_restat(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, change: Change, said: str
+) -> None:
+    other = changed(change)
+    with pytest.raises(ScaleError, match=f"({said}).*--restat"):
+        predict(other, model, out=tmp_path / "map.tif")
+    predict(other, model, out=tmp_path / "map.tif", restat=True)
+
+
+def with_clouds(values: Array) -> Array:
+    cloudy = values.copy()
+    cloudy[:, :20, :30] = 7000 + 400 * np.random.default_rng(1).normal(size=(20, 30))
+    return cloudy
+
+
+ORDINARY: dict[str, Change] = {
+    "darker": lambda values: values * 0.5,
+    "brighter": lambda values: values * 2.0,
+    "a little noise": lambda v: v + np.random.default_rng(0).normal(0, 60, v.shape),
+    "clouds": with_clouds,
+    "one class": lambda v: v[:, 24:36, 2:40].repeat(4, axis=1)[:, :37].repeat(2, axis=2)[..., :53],
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_ordinary_tiles_are_mapped(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    predict(changed(ORDINARY[kind]), model, out=tmp_path / "map.tif")
+
+
+@pytest.mark.parametrize(
+    ("level", "distance", "unlike", "drifts"),
+    [
+        (0.0, 0.5, 0.01, False),
+        (-0.6, 1.9, 0.3, False),
+        (-0.8, 0.5, 0.01, True),
+        (0.8, 0.5, None, True),
+        (0.0, 2.1, 0.01, True),
+        (0.0, 0.5, 0.31, True),
+    ],
+)
+def test_what_is_dark_far_or_unlike_drifts(
+    level: float, distance: float, unlike: float | None, drifts: bool
+) -> None:
+    found = Likeness(500, level, 1.0, distance, None, False, unlike)
+    assert found.drifts is drifts
+    told = drift_told(found)
+    assert ("times smaller" in told) == (level < -0.7)
+    assert ("unlike every shot" in told) == (unlike is not None)
+
+
+def test_a_tile_that_is_nodata_but_for_a_corner_is_looked_at(
+    planted: Planted, model: AdaptedModel, tmp_path: Path
+) -> None:
+    cube = np.full((len(planted.values), 400, 700), -999, np.float32)
+    cube[:, 300:310, 500:512] = planted.values[:, 10:20, 20:32] * 1e-4
+    tags = nm_tags(list(planted.centres_nm))
+    other = write_tif(tmp_path / "rim.tif", cube, band_tags=tags, nodata=-999)
+    with pytest.raises(ScaleError, match="--rescale 10000"):
+        predict(other, model, out=tmp_path / "map.tif")
+
+
+@pytest.mark.parametrize("rescale", ["auto", 10000, "1e4"])
+def test_restat_and_rescale_exclude_each_other(
+    planted: Planted, model: AdaptedModel, tmp_path: Path, rescale: Any
+) -> None:
+    with pytest.raises(OptionError, match="--restat and --rescale"):
+        predict(planted.path, model, out=tmp_path / "map.tif", restat=True, rescale=rescale)
+
+
+@pytest.mark.parametrize("rescale", ["often", "0", -3, float("nan"), float("inf"), "1,000", ""])
+def test_what_is_no_factor_is_refused(
+    planted: Planted, model: AdaptedModel, tmp_path: Path, rescale: Any
+) -> None:
+    with pytest.raises(OptionError, match="is no factor; give a number above 0"):
+        predict(planted.path, model, out=tmp_path / "map.tif", rescale=rescale)
+
+
+def test_the_command_takes_the_factor_and_says_it(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(model, path)
+    other = changed(lambda values: values * 1e-4)
+    refused = run("predict", other, "--model", path, "-o", tmp_path / "map.tif")
+    assert refused.exit_code == 1
+    assert "--rescale 10000" in refused.stderr
+    done = run("predict", other, "--model", path, "-o", tmp_path / "map.tif", "--rescale", "auto")
+    assert done.exit_code == 0, done.output
+    assert "values were multiplied by 10000" in done.stderr
+    points = tmp_path / "points.gpkg"
+    refused = run("suggest", other, "--model", path, "-n", 3, "-o", points)
+    assert refused.exit_code == 1
+    assert "--rescale 10000" in refused.stderr
+    done = run("suggest", other, "--model", path, "-n", 3, "-o", points, "--rescale", 10000)
+    assert done.exit_code == 0, done.output
+
+
+def test_suggestions_are_those_of_the_scene_itself(
+    planted: Planted, model: AdaptedModel, changed: Callable[..., Path]
+) -> None:
+    other = changed(lambda values: values * 2)
+    wanted = suggest(planted.path, model, count=4).points
+    assert suggest(other, model, count=4, rescale=0.5).points == wanted
+
+
+def test_scenes_to_learn_from_together_have_one_scale(
+    planted: Planted, changed: Callable[..., Path]
+) -> None:
+    views = [
+        spectral_view(open_scene(path))
+        for path in (
+            planted.path,
+            changed(lambda v: v * 1.4),
+            changed(lambda v: v / 1e4, name="c.tif"),
+        )
+    ]
+    require_one_scale(views[:2])
+    for pair, times in ((views[::2], "smaller"), (views[:0:-1], "larger")):
+        with pytest.raises(ScaleError, match=f"10,000 times {times} than scene"):
+            require_one_scale(pair)
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(power=st.integers(-8, 8), brightness=st.floats(0.75, 1.35), seed=st.integers(0, 99))
+def test_the_power_is_found_whatever_the_brightness(
+    planted: Planted, power: int, brightness: float, seed: int
+) -> None:
+    view = spectral_view(open_scene(planted.path))
+    placed = place_statistics(learn_spectral_stats([view]), bands_of(view).centres_nm)
+    spectra = look(view)
+    some = np.random.default_rng(seed).choice(spectra.shape[1], 300)
+    found = compare(placed, spectra[:, some] * np.float32(brightness * 10.0**power))
+    assert found.factor == pytest.approx(10.0**power)
+    assert not (power == 0 and found.drifts)
+
+
+@pytest.mark.parametrize("per_band", [False, True])
+def test_a_rescaled_scene_keeps_what_is_missing(tmp_path: Path, per_band: bool) -> None:
+    cube = np.arange(1, 61, dtype=np.int16).reshape(3, 4, 5)
+    cube[:, 1, 2] = -9
+    scales = [2.0, 3.0, 4.0] if per_band else [2.0] * 3
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube,
+        band_tags=nm_tags([450.0, 550.0, 650.0]),
+        nodata=-9,
+        scales=scales,
+        offsets=[1.0] * 3,
+    )
+    scene = open_scene(path)
+    whole = Window(0, 0, 4, 5)
+    image, valid = read_window(scene, whole)
+    other, still = read_window(rescaled(scene, 100.0), whole)
+    np.testing.assert_allclose(other, image * 100.0)
+    np.testing.assert_array_equal(still, valid)
+    assert rescaled(scene, 1.0) is scene
+    array = rescaled(scene.drop_attrs().assign_attrs(source="array"), 10.0)
+    np.testing.assert_allclose(read_window(array, whole)[0], cube.astype(np.float32) * 10.0)

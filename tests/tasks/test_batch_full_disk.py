@@ -1,0 +1,121 @@
+"""A batch onto a disk that fills up: a map is whole and right, or it is not there and that is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from batch_cases import cut
+from builders import snapshot
+
+from hsi_geo import batch
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.maps.writer import MapPaths
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+Planted = Any  # defined in conftest, which tests cannot import
+Disk = Callable[[int], Path]
+BLOCK = 4096
+
+#: What a batch writes beside the maps.
+OVERVIEWS = {"batch.jsonl", "items.json", "index.vrt"}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of so many blocks, with all that was on it."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    if sys.platform != "linux" or os.geteuid():
+        pytest.skip("only root may mount a small disk, on Linux")
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr!r}")
+
+    def resized(blocks: int) -> Path:
+        size = f"remount,size={max(1, blocks) * BLOCK}"
+        subprocess.run(["mount", "-o", size, mount], check=True)
+        return mount
+
+    yield resized
+    subprocess.run(["umount", mount], check=True)
+
+
+@pytest.fixture
+def two(scene: Planted, tmp_path: Path) -> list[Path]:
+    return cut(scene.path, tmp_path / "tiles", ((0, 37),), ((0, 20), (20, 33)))
+
+
+def blocks_of(folder: Path) -> int:
+    return sum(-(-path.stat().st_size // BLOCK) for path in folder.iterdir())
+
+
+def end(
+    run: Callable[[], Any], folder: Path, tiles: Sequence[Path], told: dict[str, set[str]]
+) -> bool:
+    """Whether all tiles were mapped; whatever is there is one of the things that it may be.
+
+    Args:
+        run: The batch.
+        folder: For its maps.
+        tiles: That it maps.
+        told: Hashes that each file of a map may have, by its name.
+    """
+    try:
+        outcomes = run().outcomes
+    except HsiGeoError as error:
+        assert "unexpected" not in str(error)
+        outcomes = {}
+    assert not [path.name for path in folder.glob(".*")]
+    found = snapshot(folder)
+    assert all(found[name] in told[name] for name in found if name not in OVERVIEWS), found
+    for tile in tiles:
+        paths = MapPaths.of(folder / f"{tile.stem}.tif", confidence=True, probabilities=True)
+        there = [path for path in paths.all if path.exists()]
+        assert not there or is_whole(paths), there
+        outcome = outcomes.get(str(tile))
+        if outcome is None:
+            continue
+        assert "unexpected" not in outcome.error
+        assert outcome.state in ("mapped", "unchanged", "failed")
+        assert outcome.state == "failed" or there
+    return bool(outcomes) and all(outcome.state != "failed" for outcome in outcomes.values())
+
+
+@pytest.mark.parametrize("over_another", [False, True])
+def test_maps_on_a_full_disk_are_whole_or_not_there(
+    two: list[Path], model: Path, scheduler: str, tmp_path: Path, disk: Disk, over_another: bool
+) -> None:
+    def run(folder: Path, **options: Any) -> Callable[[], Any]:
+        return lambda: batch(
+            two, model, folder, scheduler=scheduler, confidence=True, probabilities=True, **options
+        )
+
+    run(tmp_path / "wanted")()
+    run(tmp_path / "earlier", halo=False)()
+    wanted, earlier = snapshot(tmp_path / "wanted"), snapshot(tmp_path / "earlier")
+    told = {name: {wanted[name]} for name in wanted}
+    if over_another:
+        told = {name: {wanted[name], earlier[name]} for name in wanted}
+    ends = []
+    for blocks in range(1, 2 * blocks_of(tmp_path / "wanted") + 8, 2):
+        folder = disk(10_000)
+        for path in folder.iterdir():
+            path.unlink()
+        if over_another:
+            for path in (tmp_path / "earlier").iterdir():
+                shutil.copy(path, folder)
+        room = blocks_of(folder) + blocks
+        ends.append(end(run(disk(room), overwrite=over_another), folder, two, told))
+    assert not ends[0], "begin with less"
+    assert ends[-1], "go on to more"
+    # The same command, with room, makes what is missing and leaves what is there.
+    assert end(run(disk(10_000)), folder, two, told)

@@ -1,0 +1,168 @@
+"""The benchmark: the protocol, its splits, going on where it was, and the table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner
+from hsi_geo.cli.benchmark import command
+from hsi_geo.cli.main import group
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.errors import ModelFileError, OptionError
+from hsi_geo.tasks import benchmark as module
+from hsi_geo.tasks.benchmark import DEFAULT_METHODS, OURS, VARIANTS, benchmark
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, Pixels
+from hsi_geo.tasks.benchmarking.protocol import (
+    BLOCKS_ALONG,
+    calibration_error,
+    draw_blocked,
+    draw_shots,
+    reliability,
+)
+from hsi_geo.tasks.benchmarking.tables import summary
+
+CHEAP = ("svm", "logistic-regression")
+
+
+def patches(seed: int, height: int = 41, width: int = 67) -> npt.NDArray[np.int64]:
+    """Labels in patches, with gaps and a rare class."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.repeat(generator.integers(0, 5, (9, 14)), 5, axis=0), 5, axis=1)
+    labels = labels[:height, :width].astype(np.int64)
+    labels[7, 11:14] = 9
+    return labels
+
+
+@given(seed=st.integers(0, 50), per_class=st.integers(1, 20))
+def test_shots_are_drawn_class_by_class(seed: int, per_class: int) -> None:
+    labels = patches(seed)
+    shots = draw_shots(labels, per_class, seed)
+    assert len(np.unique(shots)) == len(shots)
+    for c in np.unique(labels[labels > 0]):
+        pixels = int((labels == c).sum())
+        assert (labels.ravel()[shots] == c).sum() == min(per_class, pixels // 2)
+
+
+def test_the_protocol_of_the_literature_is_kept() -> None:
+    """The very pixels that design and literature draw; another order would not compare."""
+    labels = np.array([[1, 2, 2, 1], [0, 1, 2, 2], [1, 1, 2, 0]])
+    generator = np.random.default_rng(1330)
+    expected = [
+        generator.choice(np.flatnonzero(labels.ravel() == c), 2, replace=False) for c in (1, 2)
+    ]
+    np.testing.assert_array_equal(draw_shots(labels, 2, 1330), np.concatenate(expected))
+
+
+@given(seed=st.integers(0, 50), per_class=st.integers(1, 20))
+def test_blocked_shots_and_test_pixels_share_no_block(seed: int, per_class: int) -> None:
+    labels = patches(seed)
+    shots, test = draw_blocked(labels, per_class, seed)
+    side = max(labels.shape) // BLOCKS_ALONG
+
+    def blocks(flat: npt.NDArray[np.int64]) -> set[tuple[int, int]]:
+        rows, cols = np.divmod(flat, labels.shape[1])
+        return set(zip((rows // side).tolist(), (cols // side).tolist(), strict=True))
+
+    assert not blocks(shots) & blocks(test)
+    assert set(labels.ravel()[shots]) == set(np.unique(labels[labels > 0]))
+    assert (labels.ravel()[test] > 0).all()
+    assert len(test) > 0
+
+
+def test_calibration_error_is_the_textbook_one() -> None:
+    right = np.array([True, True, False, True] * 25)
+    assert calibration_error(reliability(np.full(100, 0.75), right)) == pytest.approx(0.0)
+    assert calibration_error(reliability(np.full(100, 0.95), right)) == pytest.approx(0.2)
+    halves = np.r_[np.full(50, 0.55), np.full(50, 0.99)]
+    known = np.r_[np.ones(50, bool), np.ones(50, bool)]
+    assert calibration_error(reliability(halves, known)) == pytest.approx(0.5 * 0.45 + 0.5 * 0.01)
+
+
+@pytest.mark.parametrize(
+    "name", ["svm", "random-forest", "logistic-regression", "auto", "pca-10-g1"]
+)
+def test_baselines_name_planted_classes(name: str) -> None:
+    generator = np.random.default_rng(4)
+    truth = np.repeat(np.repeat(generator.integers(0, 3, (4, 6)), 6, axis=0), 6, axis=1)
+    spectra = 5.0 * generator.normal(size=(3, 30))
+    cube = spectra[truth].transpose(2, 0, 1) + generator.normal(size=(30, *truth.shape))
+    values = np.array([4, 7, 30])
+    shots = np.concatenate([np.flatnonzero(truth.ravel() == c)[:60:12] for c in range(3)])
+    named = BASELINES[name](Pixels(cube), shots, values[truth.ravel()[shots]], 0)
+    np.testing.assert_allclose(named.sum(axis=1), 1.0, rtol=1e-6)
+    assert (named.argmax(axis=1) == truth.ravel()).mean() > 0.9
+
+
+def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    first = benchmark(tmp_path, seeds=1, methods=CHEAP[:1])
+    marked = json.loads(first.results.read_text())
+    marked[0]["oa"] = 0.123  # measured anew it would not be this
+    first.results.write_text(json.dumps(marked))
+    second = benchmark(tmp_path, seeds=2, methods=CHEAP, splits=("random", "blocked"))
+    assert second.entries[0]["oa"] == 0.123
+    keys = {(e["method"], e["seed"], e["split"]) for e in second.entries}
+    assert len(keys) == len(second.entries) == 8
+    assert set(second.entries[1]) >= {
+        "scene", "method", "shots", "seed", "split", "oa", "aa", "kappa", "f1", "ece",
+        "seconds_fit", "seconds_map",
+    }  # fmt: skip
+    again = benchmark(tmp_path, seeds=1, methods=CHEAP[:1], overwrite=True)
+    assert again.entries[0]["oa"] > 0.3
+    assert again.plot.stat().st_size > 1000
+
+
+def test_a_grid_is_one_row_with_its_best_by_hindsight() -> None:
+    entry = {"scene": "s", "shots": 5, "split": "random", "seed": 1}
+    entries = [
+        {**entry, "method": name, "oa": oa}
+        for name, oa in (("svm", 0.5), ("pca-10-g0", 0.4), ("pca-10-g1", 0.7))
+    ]
+    rows = summary(entries)
+    assert [row[0] for row in rows[1:]] == ["svm", "pca-whiten grid, best by hindsight"]
+    assert rows[2][1] == "70.0 +- 0.0"
+
+
+def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no method 'magic'"):
+        benchmark(tmp_path, methods=["magic"])
+    with pytest.raises(OptionError, match="no benchmark scene 'mars'"):
+        benchmark(tmp_path, scenes=["mars"])
+    (tmp_path / "results.json").write_text("{}[")
+    with pytest.raises(ModelFileError, match="no results of a benchmark"):
+        benchmark(tmp_path, methods=CHEAP)
+
+
+def test_the_command_prints_a_table(tmp_path: Path) -> None:
+    args = ["benchmark", "--seeds", "1", "--methods", "svm", "--shots", "1,5", "-o"]
+    shown = CliRunner().invoke(group, [*args, str(tmp_path / "out")])
+    assert shown.exit_code == 0, shown.output
+    assert "indian_pines, 5 shots" in shown.stdout
+    assert (tmp_path / "out" / "table.md").read_text().startswith("## indian_pines, 1 shots")
+    wrong = CliRunner().invoke(group, [*args[:-1], "--shots", "many"])
+    assert wrong.exit_code == 2
+
+
+def test_the_commands_help_tells_the_librarys_methods() -> None:
+    told = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
+    by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in told.split("Also"))
+    methods = {*VARIANTS, *GROUPS, *BASELINES}
+    assert by_default & methods == set(DEFAULT_METHODS)
+    assert parts & methods == set(VARIANTS) - {OURS}
+
+
+def test_the_command_leaves_the_methods_to_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEFAULT_METHODS", CHEAP)
+    args = ["benchmark", "--seeds", "1", "--progress", "none", "-o", str(tmp_path)]
+    shown = CliRunner().invoke(group, args)
+    assert shown.exit_code == 0, shown.output
+    entries = json.loads((tmp_path / "results.json").read_text())
+    assert [entry["method"] for entry in entries] == list(CHEAP)

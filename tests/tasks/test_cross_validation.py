@@ -1,0 +1,76 @@
+"""Holding out over regions of a large scene: the pixels are the same ones, and named as a map has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+
+from hsi_geo import adapt, predict
+from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.scenes.scene import open_scenes
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adaptation import cross_validation as refit
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+
+@pytest.fixture
+def shots(planted: Planted, tmp_path: Path) -> Path:
+    path: Path = planted.shots(tmp_path / "shots.gpkg")
+    return path
+
+
+@pytest.fixture
+def regions(planted: Planted, shots: Path) -> TrainingRegions:
+    """Several, in another order than the scene's."""
+    cut = cut_training_regions(
+        open_scenes(planted.path),
+        read_shots(shots),
+        budget_px=300,
+        all_touched=False,
+        seed=0,
+        reporter=SilentReporter(),
+    )
+    assert len(cut.regions) > 3
+    return cut
+
+
+def test_shots_are_taken_out_of_whatever_plot_they_lie_in(regions: TrainingRegions) -> None:
+    labels, features = regions.labels, regions.features
+    rows = np.flatnonzero(labels >= 0)
+    gone, kept = rows[::3], np.delete(rows, np.s_[::3])
+    left = refit._without(regions, gone)
+    np.testing.assert_array_equal(np.flatnonzero(left.labels >= 0), kept)
+    np.testing.assert_array_equal(left.labels[kept], labels[kept])
+    np.testing.assert_array_equal(left.features[kept], features[kept])
+    assert (left.features[gone] == -1).all()
+    np.testing.assert_array_equal(regions.labels, labels)  # the given ones stay as they were
+
+
+@pytest.mark.usefixtures("quick")
+def test_held_out_pixels_are_named_as_a_map_has_them(
+    planted: Planted, shots: Path, regions: TrainingRegions, tmp_path: Path
+) -> None:
+    model = adapt(planted.path, shots)
+    mapped = predict(planted.path, model, out=tmp_path / "m.tif", probabilities=True)
+    assert mapped.paths.probabilities is not None
+    with rasterio.open(mapped.paths.probabilities) as file:
+        stored = file.read() / 250.0
+    rows = np.random.default_rng(0).permutation(len(regions.labels))[:50]
+    found = refit._probabilities(model.classifier, regions, rows, model.tiling, torch.device("cpu"))
+    places = np.concatenate(
+        [
+            np.argwhere(region.inside) + np.array((region.reach.row, region.reach.col))
+            for region in regions.regions
+        ]
+    )[rows]
+    # The statistics of regions are those of the scene.
+    wanted = stored[:, places[:, 0], places[:, 1]].T
+    np.testing.assert_allclose(found, wanted, atol=0.01)
+    assert wanted.max(axis=1).std() > 0.001

@@ -1,0 +1,331 @@
+"""Reports: what they say is what was found, and a browser shows it without asking anybody."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from builders import run, snapshot
+from matplotlib.image import imread
+
+from hsi_geo import assess, classify
+from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.shots import burn, read_shots
+from hsi_geo.io.reports.html import Report, Section, Table, write_report
+from hsi_geo.io.scenes.scene import grid_of, open_scene, spectral_view
+from hsi_geo.tasks import adapt as adapting
+from hsi_geo.tasks.classify import classify_scenes
+from hsi_geo.tasks.reporting.spectra import class_spectra
+from hsi_geo.tasks.validation import folds
+
+Planted = Any  # defined in conftest, which tests cannot import
+Recorder = Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+class Page(HTMLParser):
+    """What a page shows and asks for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text = ""
+        self.asked: list[str] = []
+        self.headings: list[str] = []
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.html = path.read_text(encoding="utf-8")
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.asked += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = self.open[: len(self.open) - self.open[::-1].index(tag) - 1]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
+        elif self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+    def row(self, first: str) -> list[str]:
+        """The first row that begins so."""
+        return next(row for row in self.rows if row and row[0] == first)
+
+    @property
+    def pictures(self) -> Iterator[Any]:
+        for uri in self.asked:
+            yield imread(io.BytesIO(base64.b64decode(uri.partition(",")[2])), format="png")
+
+
+@pytest.fixture
+def odd_shots(planted: Planted, tmp_path: Path) -> Path:
+    """Five points a class; one more, the last, is drawn as water and lies on asphalt."""
+    path = planted.shots(tmp_path / "shots.gpkg", per_class=5)
+    frame = gpd.read_file(path)
+    frame.loc[len(frame)] = ["water", shapely.Point(planted.transform @ (40.5, 5.5))]
+    frame.set_crs(planted.crs).to_file(path)  # which older pandas lost
+    return Path(path)
+
+
+@pytest.fixture
+def reported(
+    planted: Planted,
+    odd_shots: Path,
+    tmp_path: Path,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """With two folds instead of five: a matter of time."""
+    monkeypatch.setattr(folds, "FOLDS", 2)
+    out = tmp_path / "m.tif"
+    again = "hsi-geo classify 'a & <b>.tif'"
+    return classify(planted.path, odd_shots, out=out, report=True, command=again, reporter=recorder)
+
+
+def test_a_report_tells_what_was_found(reported: Any, planted: Planted) -> None:
+    assert reported.paths.report.name == "m_report.html"
+    assert reported.paths.confidence is None
+    assert not list(reported.paths.classes.parent.glob("*confidence*"))
+    page = Page(reported.paths.report)
+    assert page.headings == [
+        "Mind",
+        "Map",
+        "How far to trust it",
+        "Spectra",
+        "Areas",
+        "Parameters",
+        "Make it again",
+    ]
+    assert all(uri.startswith("data:image/png;base64,") for uri in page.asked)
+    assert "hsi-geo classify 'a & <b>.tif'" in page.text
+    said = str(reported.accuracy)
+    assert said[1:] in page.text
+    assert "of the whole adaptation" in reported.accuracy.method
+    for entry in reported.record["classes"]:
+        share = f"{100 * entry['share']:.1f} %"
+        assert page.row(entry["name"]) == [
+            entry["name"], str(entry["id"]), str(entry["shots"]), share
+        ]  # fmt: skip
+        hectares = f"{entry['pixels'] * 30 * 20 / 1e4:,.2f}"
+        assert any(row[:1] + row[-1:] == [entry["name"], hectares] for row in page.rows)
+    assert page.row("seed")[1] == "0"
+    # The feature's id is the file's own: GeoPackages count from 1.
+    assert page.row("16")[:4] == ["16", "water", "asphalt", "1"]
+    x, y = planted.transform @ (40.5, 5.5)
+    assert [float(cell) for cell in page.row("16")[4:]] == pytest.approx([x, y], abs=0.01)
+    assert "1 shot looks wrong" in page.text
+    check_pictures(page, reported, planted)
+
+
+def check_pictures(page: Page, reported: Any, planted: Planted) -> None:
+    """They are those of the map."""
+    scene, shown, confidence, spectra = page.pictures
+    height, width = planted.truth.shape
+    assert scene.shape[:2] == shown.shape[:2] == confidence.shape[:2] == (height, width)
+    assert spectra.shape[1] > 500
+    with rasterio.open(reported.paths.classes) as file:
+        ids = file.read(1)
+    for entry in reported.record["classes"]:
+        wanted = np.array(list(bytes.fromhex(entry["color"][1:]))) / 255
+        here = (np.abs(shown[..., :3] - wanted) < 1e-3).all(axis=-1)
+        np.testing.assert_array_equal(here, ids == entry["id"])
+    assert (scene[planted.truth == 0][:, :3] == 1).all()  # nodata is white
+
+
+def test_the_model_is_the_same_with_a_report(
+    planted: Planted, odd_shots: Path, reported: Any, tmp_path: Path
+) -> None:
+    """Only how the estimate was made differs."""
+    plain = classify(planted.path, odd_shots, out=tmp_path / "plain.tif")
+    assert plain.paths.classes.read_bytes() == reported.paths.classes.read_bytes()
+    assert plain.paths.report is None
+    assert "not refitted" in plain.accuracy.method
+
+
+def test_no_shot_is_named_by_what_has_seen_it(
+    planted: Planted, odd_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each adaptation but the first lacks a part of the shots; together they lack each once."""
+    seen: list[set[int]] = []
+    learn = adapting._learn
+
+    def spy(plots: Any, *rest: Any) -> Any:
+        assert ((plots.labels >= 0) == (plots.features >= 0)).all()
+        seen.append(set(np.flatnonzero(plots.labels >= 0).tolist()))
+        return learn(plots, *rest)
+
+    monkeypatch.setattr(adapting, "_learn", spy)
+    adapting.adapt(planted.path, odd_shots, cross_validation=True)
+    everything, *parts = seen
+    assert len(parts) == 5
+    missing = [everything - part for part in parts]
+    assert sorted(pixel for part in missing for pixel in part) == sorted(everything)
+
+
+def test_several_scenes_have_a_report_each(
+    planted: Planted,
+    halves: list[Path],
+    odd_shots: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The west has no shot: its page does without."""
+    monkeypatch.setattr(folds, "FOLDS", 2)
+    frame = gpd.read_file(odd_shots)
+    east = frame[frame.geometry.x > planted.transform.c + 21 * planted.transform.a]
+    east[east["class"] != "meadow"].to_file(odd_shots)
+    results = classify_scenes(halves, odd_shots, out=tmp_path / "maps", report=True)
+    for result, half in zip(results, halves, strict=True):
+        assert result.paths.report is not None
+        page = Page(result.paths.report)
+        assert f"Land cover of {half.name}" in page.text
+        assert len(list(page.pictures)) == 4
+
+
+def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg", per_class=2)
+    pages = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        out = tmp_path / name / "m.tif"
+        result = classify(planted.path, shots, out=out, report=True)
+        assert result.paths.report is not None
+        pages.append(result.paths.report.read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
+    scene = open_scene(planted.path)
+    shots = burn(read_shots(planted.shots(tmp_path / "s.gpkg")), grid_of(scene))
+    found = class_spectra(
+        spectral_view(scene), shots, lambda w: planted.truth[w.slices], len(planted.names)
+    )
+    order = np.argsort(planted.centres_nm)
+    for index in range(3):
+        mean = planted.values[order][:, planted.truth == index + 1].mean(axis=1)
+        np.testing.assert_allclose(found.of_map[index], mean, rtol=1e-5)
+        own = shots.class_ids == index + 1
+        mean = planted.values[order][:, shots.rows[own], shots.cols[own]].mean(axis=1)
+        np.testing.assert_allclose(found.of_shots[index], mean, rtol=1e-5)
+    assert found.mapped_px == (planted.truth > 0).sum()
+    none = class_spectra(
+        spectral_view(scene), shots, lambda w: np.zeros(w.shape, np.int64), 3
+    ).of_map
+    assert np.isnan(none).all()
+
+
+def test_classify_writes_a_report_on_demand(planted: Planted, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "my shots.gpkg", per_class=2)
+    out = tmp_path / "m.tif"
+    args = ["classify", planted.path, "--shots", shots, "-o", out, "--report", "--seed", "3"]
+    shown = run(*args, "--progress", "none")
+    assert shown.exit_code == 0, shown.output
+    page = Page(tmp_path / "m_report.html")
+    assert f"--shots '{shots}'" in page.text
+    command = page.text[page.text.index("hsi-geo classify") :].strip()
+    assert (
+        command
+        == f"hsi-geo classify {planted.path} --shots '{shots}' --out {out} --seed 3 --report"
+    )
+    before = snapshot(tmp_path)
+    assert "already there" in run(*args).output
+    assert snapshot(tmp_path) == before
+
+
+# Assessments ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("design", [None, "simple"])
+def test_an_assessment_has_a_report(planted: Planted, tmp_path: Path, design: str | None) -> None:
+    out = tmp_path / "m.tif"
+    classify(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=out)
+    reference = planted.shots(tmp_path / "reference.gpkg", per_class=7)
+    page_path = tmp_path / "page.html"
+    args: list[object] = ["assess", out, "--reference", reference, "-o", page_path]
+    args += ["--design", design] if design else []
+    shown = run(*args, "--progress", "jsonl")
+    assert shown.exit_code == 0, shown.output
+    result = json.loads(shown.stderr.strip().splitlines()[-1])
+    assert result["outputs"] == {"report": str(page_path)}
+    page = Page(page_path)
+    assert ("Areas" in page.headings) == (design is not None)
+    assert re.search(r"Overall accuracy of the (reference pixels|whole map): \d", page.text)
+    found = assess(out, reference, design=design)  # type: ignore[arg-type]
+    assert page.row("kappa")[1] == f"{found.kappa} %"
+    for score in found.scores:
+        assert page.row(score.name)[1:4] == [
+            str(score.mapped),
+            str(score.reference),
+            str(score.user),
+        ]
+    (shown_map,) = page.pictures
+    assert shown_map.shape[:2] == planted.truth.shape
+    assert "already there" in run(*args).output
+    assert run(*args, "--overwrite").exit_code == 0
+    with pytest.raises(OptionError, match=r"does not end in \.html"):
+        assess(out, reference, out=tmp_path / "page.pdf")
+
+
+def test_text_of_users_stays_text(tmp_path: Path) -> None:
+    table = Table(("class", "<i>"), [("<script>alert(1)</script>", "&")], colors=["#ff0000"])
+    report = Report("<b>", "a < b", ["<img src=x>"], [Section("s", tables=(table,))], "a && b")
+    write_report(report, tmp_path / "a.html")
+    page = Page(tmp_path / "a.html")
+    assert "script" not in page.html.replace("&lt;script&gt;", "").replace("&lt;/script&gt;", "")
+    assert page.asked == []
+    assert page.row("<script>alert(1)</script>") == ["<script>alert(1)</script>", "&"]
+
+
+# In a browser ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
+def test_a_browser_shows_it(reported: Any, planted: Planted, tmp_path: Path) -> None:
+    """The map's colours are on the screen, large, and nothing was asked of the network."""
+    assert CHROMIUM is not None
+    shot = tmp_path / "shot.png"
+    subprocess.run(
+        [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2400",
+            "--virtual-time-budget=5000", f"--screenshot={shot}",
+            reported.paths.report.as_uri(),
+        ],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    seen = imread(shot)[..., :3]
+    assert seen.shape[1] == 1200
+    shares = {entry["color"]: entry["share"] for entry in reported.record["classes"]}
+    painted = {
+        color: int(
+            (np.abs(seen - np.array(list(bytes.fromhex(color[1:]))) / 255) < 0.01).all(-1).sum()
+        )
+        for color in shares
+    }
+    total = sum(painted.values())
+    assert total > 20_000
+    for color, count in painted.items():
+        assert count / total == pytest.approx(shares[color], abs=0.05)
