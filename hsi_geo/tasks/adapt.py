@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier

@@ -15,13 +15,13 @@ from sklearn.metrics import (
 )
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.labels.class_names import told_apart
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.labels.vectors import quoted
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_files, read_record
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
 from hsi_geo.tasks.assessment.area_estimates import (

@@ -14,11 +14,11 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.files.staging import atomic_outputs, make_folder
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.maps.record import earlier_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.scenes.scene import (
     SomeScene,
     files_of,

@@ -17,11 +17,11 @@ import shapely
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, OptionError
-from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import earlier_files, write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.quality import bad_bands
 from hsi_geo.io.scenes.scene import (

@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
-from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.reports.figures import draw_losses
 from hsi_geo.io.scenes.scene import SomeScenes, files_of, name_of, open_scenes, tell_about
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter

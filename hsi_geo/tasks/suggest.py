@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.labels.points import Point, require_points, write_points
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.scene import (
     SomeScene,
     bands_of,

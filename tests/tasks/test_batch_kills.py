@@ -19,7 +19,7 @@ import rasterio
 from builders import cut_tile, model_for
 
 from hsi_geo.errors import ClusterError
-from hsi_geo.io.files.folder_lock import LOCK_NAME
+from hsi_geo.io.outputs.folder_lock import LOCK_NAME
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tiling import Window

@@ -11,7 +11,7 @@ import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from hsi_geo.io.file_names import openable
+from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.text_encoding import xml_text
 from hsi_geo.io.labels.class_colors import parse_color

@@ -20,19 +20,19 @@ from pyproj import CRS
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
-from hsi_geo.io.file_names import openable
+from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_file, require_local
 from hsi_geo.io.labels.class_colors import parse_color
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.class_values import read_class_values
+from hsi_geo.io.labels.point_tables import find_columns, place_table
 from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
+from hsi_geo.io.labels.shapefiles import has_fields
 from hsi_geo.io.labels.vectors import are_sound, quoted, read_vector
-from hsi_geo.io.point_tables import find_columns, place_table
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
-from hsi_geo.io.shapefiles import has_fields
 
 #: Field names that mean the class where a file has several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")

@@ -22,12 +22,12 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.file_names import openable
+from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import CLOSED, is_link, require_local
 from hsi_geo.io.files.text_encoding import as_utf8, decode_cell, find_codec, shown
-from hsi_geo.io.point_tables import TABLES, read_header
-from hsi_geo.io.shapefiles import in_archive, require_parts
+from hsi_geo.io.labels.point_tables import TABLES, read_header
+from hsi_geo.io.labels.shapefiles import in_archive, require_parts
 from hsi_geo.tiling import Grid
 
 Errors = type[HsiGeoError]

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, draw_map, false_colour
 from hsi_geo.io.scenes.scene import (
     SomeScene,

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import recorded
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.predict import MapOptions

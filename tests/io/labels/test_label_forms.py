@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from hsi_geo.errors import ClassFieldError, ShotsError
+from hsi_geo.io.labels.point_tables import Columns, _coordinates, find_columns
 from hsi_geo.io.labels.shots import burn, make_shots, read_shots
-from hsi_geo.io.point_tables import Columns, _coordinates, find_columns
 from hsi_geo.tiling import Grid
 
 GRID = Grid(12, 17, NORTH_UP, CRS.from_epsg(32633))

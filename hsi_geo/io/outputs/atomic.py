@@ -13,9 +13,9 @@ import rasterio
 
 from hsi_geo.errors import OptionError, OutputError, OutputExistsError
 from hsi_geo.io.files import scratch
-from hsi_geo.io.files.inputs import Name, refuse_input_overwrite
 from hsi_geo.io.files.scratch import remove_leftovers
-from hsi_geo.io.files.side_files import RASTERS, beside_output, world_files
+from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
+from hsi_geo.io.outputs.side_files import RASTERS, beside_output, world_files
 from hsi_geo.io.readers.raster import quiet_gdal
 
 __all__ = [

@@ -16,10 +16,10 @@ from class_map_cases import GRID, random_probabilities, write_map
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import model_file
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.labels.points import Point, write_points
 from hsi_geo.io.maps.record import is_whole
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import draw_losses
 from hsi_geo.io.reports.html import Report, write_report
 from hsi_geo.tiling import Grid

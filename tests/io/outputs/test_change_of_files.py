@@ -18,9 +18,9 @@ from class_map_cases import random_probabilities, write_map
 
 from hsi_geo.errors import OutputError, OutputExistsError
 from hsi_geo.io.files import scratch
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.maps.record import earlier_files, is_whole, mismatched_files, mixed_files
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs
 
 HERE = Path(__file__).parent
 SUPPORT = HERE.parents[1] / "support"
@@ -257,7 +257,7 @@ from pathlib import Path
 from class_map_cases import random_probabilities, write_map
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.files.staging import atomic_outputs
+from hsi_geo.io.outputs.atomic import atomic_outputs
 paths = MapPaths.of(Path({str(tmp_path)!r}) / "m.tif", confidence=True)
 values = random_probabilities(seed=int(sys.argv[1]))
 print("ready", flush=True)

@@ -16,9 +16,9 @@ from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
 from class_map_cases import random_probabilities, write_map
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.staging import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.maps.record import earlier_files
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 
 
 def scene(path: Path) -> Path:

@@ -18,12 +18,12 @@ from batch_cases import Run
 from builders import run, snapshot
 
 from hsi_geo.errors import OutputError
-from hsi_geo.io.files.folder_lock import LOCK_NAME, locked
+from hsi_geo.io.outputs.folder_lock import LOCK_NAME, locked
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from hsi_geo.io.files.folder_lock import locked
+from hsi_geo.io.outputs.folder_lock import locked
 with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(600)

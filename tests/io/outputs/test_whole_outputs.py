@@ -12,9 +12,9 @@ import pytest
 from class_map_cases import CLASSES, GRID, random_probabilities, write_map
 
 from hsi_geo.errors import OutputError, OutputExistsError
-from hsi_geo.io.files.staging import atomic_outputs
 from hsi_geo.io.maps.record import earlier_files
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.tiling import Window
 
 
