@@ -25,11 +25,8 @@ from hsi_geo import pretrain
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.models.s2former import S2Former, resample_to_axis
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
-from hsi_geo.tasks.inference.encoder_features import (
-    fresh_encoder,
-    linear_head_accuracy,
-    scene_features,
-)
+from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
+from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
 from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
 SEEDS = (1330, 1220, 1336, 1337, 1224)
@@ -95,7 +92,7 @@ def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
     features, _ = scene_features(benchmark.scene, encoder)
     labels = benchmark.labels
     return 100 * float(
-        np.mean([linear_head_accuracy(features, labels, SHOTS, seed) for seed in SEEDS])
+        np.mean([linear_probe_accuracy(features, labels, SHOTS, seed) for seed in SEEDS])
     )
 
 

@@ -65,6 +65,64 @@ def test_library_imports_only_upwards(path: Path) -> None:
         assert name.split(".")[0] not in FREE_OF.get(here, set()), f"{here} imports {name}"
 
 
+#: Folders of a layer, in order: each imports only from those before it.
+FOLDERS = {
+    "io": ["files", "readers", "labels", "scenes", "maps", "outputs", "reports", "datasets"],
+    "tasks": [
+        "validation",
+        "artifacts",
+        "inference",
+        "adaptation",
+        "assessment",
+        "pretraining",
+        "tiles",
+        "benchmarking",
+        "reporting",
+    ],
+}
+
+#: Modules beside the folders of a layer. Those of tasks are one a command, and what they share.
+BESIDE = {
+    "io": {"model_file"},
+    "tasks": {
+        "adapt",
+        "assess",
+        "batch",
+        "benchmark",
+        "classify",
+        "demo",
+        "info",
+        "predict",
+        "pretrain",
+        "runtime",
+        "suggest",
+    },
+}
+
+
+@pytest.mark.parametrize("layer", FOLDERS)
+def test_a_layer_holds_its_folders_and_nothing_else(layer: str) -> None:
+    here = ROOT / "hsi_geo" / layer
+    modules = {path.stem for path in here.glob("*.py")} - {"__init__"}
+    assert modules == BESIDE[layer]
+    assert {init.parent.name for init in here.glob("*/__init__.py")} == set(FOLDERS[layer])
+
+
+@pytest.mark.parametrize("layer", FOLDERS)
+def test_folders_import_downward_only(layer: str) -> None:
+    order = FOLDERS[layer]
+    for path in sorted((ROOT / "hsi_geo" / layer).glob("*/*.py")):
+        own = order.index(path.parent.name)
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[:2] != ["hsi_geo", layer] or len(parts) < 3:
+                continue
+            if parts[2] in order:
+                assert order.index(parts[2]) <= own, f"{path} imports {name}"
+            else:
+                assert parts[2] in {"model_file", "runtime"}, f"{path} imports {name}"
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda p: p.name)
 def test_commands_are_thin(path: Path) -> None:
     heavy = {"torch", "numpy", "rasterio", "geopandas", "xarray", "sklearn", "torchgeo"}

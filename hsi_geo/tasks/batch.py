@@ -18,8 +18,8 @@ from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
-from hsi_geo.tasks.predict import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.runtime import file_hash
 from hsi_geo.tasks.tiles.existing_maps import made_by_log, standing
 from hsi_geo.tasks.tiles.jobs import (

@@ -31,14 +31,8 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
 from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.artifacts.model import load_model
-from hsi_geo.tasks.predict import (
-    DEFAULT_MEMORY,
-    MapOptions,
-    MapResult,
-    lost_classes,
-    map_paths,
-    write_map,
-)
+from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions, lost_classes, write_map
+from hsi_geo.tasks.predict import MapResult, map_paths
 from hsi_geo.tasks.reporting.map_report import MapReportContext, report_map
 from hsi_geo.tasks.runtime import file_hash
 from hsi_geo.tasks.validation.accuracy import Accuracy

@@ -35,8 +35,9 @@ from hsi_geo.io.scenes.scene import (
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
 from hsi_geo.tasks.inference.scene_scale import Rescale
-from hsi_geo.tasks.predict import DEFAULT_MEMORY, predict
+from hsi_geo.tasks.predict import predict
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 

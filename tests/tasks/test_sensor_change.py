@@ -20,8 +20,9 @@ from hsi_geo.models.s2former import S2Former, S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.weights import load_weights
+from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.benchmarking.protocol import draw_shots, shots_at
-from hsi_geo.tasks.inference.encoder_features import linear_head_accuracy, scene_features
+from hsi_geo.tasks.inference.encoder_features import scene_features
 from hsi_geo.wavelengths import interpolation_matrix
 
 Changed = Callable[[xr.DataArray], xr.DataArray]
@@ -92,7 +93,7 @@ def test_weights_of_200_bands_are_useful_on_103_of_vnir(from_aviris: S2Former, d
     vnir = np.einsum("tc,chw->thw", placed, samson.scene.values.astype(np.float32))
     features, _ = scene_features(scene_from_array(vnir, wanted, name="vnir"), from_aviris)
     assert np.isfinite(features).all()
-    assert linear_head_accuracy(features, samson.labels, 5, 1330) > 0.85
+    assert linear_probe_accuracy(features, samson.labels, 5, 1330) > 0.85
 
 
 def test_weights_of_200_bands_are_useful_on_426_of_neon(from_aviris: S2Former, data: Path) -> None:

@@ -20,7 +20,7 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.validation.accuracy import OutOfFold
-from hsi_geo.tasks.validation.folds import collect_out_of_fold, in_blocks, shots_of
+from hsi_geo.tasks.validation.folds import collect_out_of_fold, in_spatial_blocks, labelled_pixels
 from hsi_geo.tiling import Tiling
 
 METHOD = (
@@ -50,7 +50,9 @@ def cross_validate(
         device: Where the network runs.
         reporter: Is told how far it is.
     """
-    shots = in_blocks(regions, shots_of(regions))
+    shots = in_spatial_blocks(
+        labelled_pixels(regions.labels, regions.features), regions.positions_px
+    )
     named = np.zeros(len(shots.rows), np.int64)
     every = np.unique(shots.folds[shots.held])
     for turn, fold in enumerate(every, start=1):

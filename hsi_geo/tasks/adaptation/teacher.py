@@ -42,7 +42,12 @@ from hsi_geo.tasks.adaptation.feature_sets import (
 )
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
-from hsi_geo.tasks.validation.folds import LabelledPixels, collect_out_of_fold, in_blocks, shots_of
+from hsi_geo.tasks.validation.folds import (
+    LabelledPixels,
+    collect_out_of_fold,
+    in_spatial_blocks,
+    labelled_pixels,
+)
 
 #: Steps of the diffusion at which the student looks.
 STOPS = (10, 40, 150)
@@ -116,8 +121,8 @@ def learn_teacher(
     Returns:
         The teacher.
     """
-    shots = shots_of(regions)
-    blocked = in_blocks(regions, shots)
+    shots = labelled_pixels(regions.labels, regions.features)
+    blocked = in_spatial_blocks(shots, regions.positions_px)
     ways = [shots] if np.array_equal(blocked.folds, shots.folds) else [shots, blocked]
     views = compute_feature_sets(regions, encoder, device)
     graphs_by_stop = _propagate_labels(views, regions.positions_px, ways)

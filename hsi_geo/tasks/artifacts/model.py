@@ -30,7 +30,7 @@ from hsi_geo.tasks.artifacts.model_checks import (
     state_of,
     tiling_of,
 )
-from hsi_geo.tasks.inference.scene_scale import ShotSpectra
+from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tiling import Tiling
 
 #: Parts of the whitening, as MODEL names them.

@@ -1,4 +1,4 @@
-"""What a pre-trained encoder makes of a scene, and how much a linear head can read from it."""
+"""Features of a pre-trained encoder for every pixel of a scene."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from hsi_geo.io.scenes.scene import grid_of, spectral_view
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.window_inference import WindowGridNetwork
-from hsi_geo.tasks.benchmarking.protocol import draw_shots
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tiling import Tiling
@@ -56,34 +53,6 @@ def scene_features(
     """
     view = spectral_view(scene)
     return sliding_encoder(view, encoder, learn_spectral_stats([view])).block(grid_of(view).window)
-
-
-def linear_head_accuracy(
-    features: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int64],
-    per_class: int,
-    seed: int,
-    strength: float = 1.0,
-) -> float:
-    """Overall accuracy of logistic regression on a few shots' frozen features.
-
-    Args:
-        features: (D, H, W).
-        labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class, drawn as in `protocol.draw_shots`.
-        seed: Of the draw.
-        strength: Inverse of the regularisation.
-
-    Returns:
-        Share of all other labelled pixels named right.
-    """
-    table, flat = features.reshape(len(features), -1).T, labels.ravel()
-    scaled = StandardScaler().fit(table)
-    shots = draw_shots(labels, per_class, seed)
-    test = np.setdiff1d(np.flatnonzero(flat), shots)
-    head = LogisticRegression(C=strength, max_iter=500)
-    head.fit(scaled.transform(table[shots]), flat[shots])
-    return float((head.predict(scaled.transform(table[test])) == flat[test]).mean())
 
 
 def fresh_encoder(encoder: S2Former, seed: int) -> S2Former:

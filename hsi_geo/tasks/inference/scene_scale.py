@@ -23,6 +23,7 @@ from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, name_of, rescaled
 from hsi_geo.models.classifier import PlacedStatistics, SpectralStats, place_statistics
 from hsi_geo.progress import Reporter
+from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, sample_spectra
 
 #: Windows that are looked at: more of them while there are fewer pixels with data than `ENOUGH_PX`.
@@ -67,20 +68,6 @@ EXPLAINED = 1.0
 
 FloatArray = npt.NDArray[np.float64]
 Rescale = float | Literal["auto"] | None
-
-
-@dataclass(frozen=True, eq=False)
-class ShotSpectra:
-    """What the pixels of a scene are held against.
-
-    Attributes:
-        spectra: (S, C) float32 physical values of shots, in the model's bands.
-        reach: Distance to the nearest shot that `NEAR_SHARE` of the pixels which the model was adapted to
-            stay within, in whitened standard deviations, root mean square over bands.
-    """
-
-    spectra: npt.NDArray[np.float32]
-    reach: float
 
 
 @dataclass(frozen=True, slots=True)

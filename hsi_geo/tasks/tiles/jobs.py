@@ -25,7 +25,7 @@ from hsi_geo.io.scenes.scene import Remarks, bands_of, remarks_of, scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.predict import MapOptions, write_map
+from hsi_geo.tasks.inference.mapping import MapOptions, write_map
 from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
 from hsi_geo.tasks.tiles.existing_maps import Standing, require_own, standing
 from hsi_geo.tasks.tiles.footprints import Footprints

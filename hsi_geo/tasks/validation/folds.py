@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 from hsi_geo.tasks.validation.spatial_blocks import spatial_blocks
 
@@ -44,9 +43,21 @@ class LabelledPixels:
         return np.flatnonzero(self.folds >= 0)
 
 
-def shots_of(regions: TrainingRegions) -> LabelledPixels:
-    """Shots with whole features held out; with stretches of them if every class is one feature."""
-    labels, features = regions.labels, regions.features
+def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
+    """Shots with whole features held out; with contiguous parts if every class is one feature.
+
+    Args:
+        labels: (N,) class index of each pixel, -1 where there is no shot.
+        features: (N,) drawn feature of each pixel, -1 where there is no shot.
+
+    Returns:
+        The shots among the pixels, with the fold in which each is held out.
+
+    >>> import numpy as np
+    >>> shots = labelled_pixels(np.array([0, -1, 0, 1, 1]), np.array([0, -1, 1, 2, 3]))
+    >>> shots.rows.tolist(), shots.labels.tolist()
+    ([0, 2, 3, 4], [0, 0, 1, 1])
+    """
     rows = np.flatnonzero(labels >= 0)
     present, own = np.unique(labels[rows], return_inverse=True)
     groups = features[rows]
@@ -56,17 +67,19 @@ def shots_of(regions: TrainingRegions) -> LabelledPixels:
     return LabelledPixels(rows, own, folds, groups, groups, present)
 
 
-def in_blocks(regions: TrainingRegions, shots: LabelledPixels) -> LabelledPixels:
-    """The same shots, what lies close together held out together.
+def in_spatial_blocks(
+    shots: LabelledPixels, positions_px: npt.NDArray[np.float64]
+) -> LabelledPixels:
+    """The same shots; features that lie close together are held out together.
 
     Args:
-        regions: That the shots lie in.
-        shots: As `shots_of` gives them.
+        shots: As `labelled_pixels` gives them.
+        positions_px: (N, 2) row and column of each pixel on the CRS's pixel grid.
 
     Returns:
         Shots with other folds and groups; the same ones if no two features lie close.
     """
-    blocks = spatial_blocks(shots.labels, shots.features, regions.positions_px[shots.rows])
+    blocks = spatial_blocks(shots.labels, shots.features, positions_px[shots.rows])
     # A block is called by its first feature: without a cluster nothing changes.
     names = np.full(blocks.max() + 1, shots.features.max())
     np.minimum.at(names, blocks, shots.features)

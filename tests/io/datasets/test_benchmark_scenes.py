@@ -14,11 +14,8 @@ from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.scene import bands_of, grid_of, read_window, scene_from_array, spectral_view
 from hsi_geo.models.s2former import S2Former, S2FormerConfig
-from hsi_geo.tasks.inference.encoder_features import (
-    fresh_encoder,
-    linear_head_accuracy,
-    scene_features,
-)
+from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
+from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
 from hsi_geo.tiling import Window
 
 #: Rows, columns, bands and labelled pixels, from the pages of those who publish the scenes.
@@ -85,6 +82,6 @@ def test_features_tell_classes_apart() -> None:
     features, valid = scene_features(scene, encoder)
     assert features.shape == (16, 24, 31)
     assert valid.all()
-    assert linear_head_accuracy(features, labels, 5, 1330) > 0.9
+    assert linear_probe_accuracy(features, labels, 5, 1330) > 0.9
     shuffled = generator.permutation(labels.ravel()).reshape(labels.shape)
-    assert linear_head_accuracy(features, shuffled, 5, 1330) < 0.65
+    assert linear_probe_accuracy(features, shuffled, 5, 1330) < 0.65

@@ -15,7 +15,7 @@ from builders import model_for
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.tasks.classify import classify_scenes
-from hsi_geo.tasks.predict import lost_classes
+from hsi_geo.tasks.inference.mapping import lost_classes
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any

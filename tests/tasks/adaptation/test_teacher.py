@@ -204,7 +204,7 @@ def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) 
 def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
     """And pixels of one polygon are held out together."""
     regions = plots_of(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
-    shots = folding.shots_of(regions)
+    shots = folding.labelled_pixels(regions.labels, regions.features)
     meadow = shots.labels == [c.name for c in regions.classes].index("meadow")
     np.testing.assert_array_equal(shots.folds == -1, meadow)
     teacher = learn_teacher(regions, None, CPU)
@@ -222,8 +222,8 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
     regions = plots_of(
         planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names))
     )
-    alone = folding.shots_of(regions)
-    together = folding.in_blocks(regions, alone)
+    alone = folding.labelled_pixels(regions.labels, regions.features)
+    together = folding.in_spatial_blocks(alone, regions.positions_px)
     assert len(np.unique(alone.groups)) == 9
     assert (alone.folds >= 0).all()
     assert len(np.unique(together.groups)) == 3 + 2 + 1
@@ -237,8 +237,8 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
 
 def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
     regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
-    shots = folding.shots_of(regions)
-    blocked = folding.in_blocks(regions, shots)
+    shots = folding.labelled_pixels(regions.labels, regions.features)
+    blocked = folding.in_spatial_blocks(shots, regions.positions_px)
     np.testing.assert_array_equal(blocked.folds, shots.folds)
     np.testing.assert_array_equal(blocked.groups, shots.groups)
 

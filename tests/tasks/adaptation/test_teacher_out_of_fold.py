@@ -57,7 +57,7 @@ def heard(planted: Planted, tmp_path: Path) -> tuple[FloatArray, Any]:
     """A table of pixels, and the shots among them in four folds."""
     regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     view = compute_feature_sets(regions, None, CPU).classifier_inputs[0]
-    return view.table, folding.shots_of(regions)
+    return view.table, folding.labelled_pixels(regions.labels, regions.features)
 
 
 def with_another_label(shots: Any, fold: int) -> Any:
@@ -101,7 +101,10 @@ def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
     planted: Planted, tmp_path: Path
 ) -> None:
     regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
-    shots, views = folding.shots_of(regions), compute_feature_sets(regions, None, CPU)
+    shots, views = (
+        folding.labelled_pixels(regions.labels, regions.features),
+        compute_feature_sets(regions, None, CPU),
+    )
     (graphs_by_stop,) = module._propagate_labels(views, regions.positions_px, [shots])
     probabilities, _ = module._fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
     alone = module._fit_ensemble_at_shots(views.classifier_inputs, graphs_by_stop, shots)

@@ -20,9 +20,9 @@ from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, read_window, rescaled, spectral_view
 from hsi_geo.models.classifier import place_statistics
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
+from hsi_geo.tasks.inference.mapping import drift_told
 from hsi_geo.tasks.inference.scene_scale import Likeness, compare, look, require_one_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
-from hsi_geo.tasks.predict import drift_told
 from hsi_geo.tiling import Window
 
 Planted = Any  # defined in conftest, which tests cannot import

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from hsi_geo.io.scenes.scene import open_scene, spectral_view
+from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
 from hsi_geo.tasks.inference.strips import Plan, Strips, plan_reading, prefetch, write_behind
-from hsi_geo.tasks.predict import DEFAULT_MEMORY
 from hsi_geo.tiling import Tiling, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
