@@ -211,7 +211,7 @@ class ArrayPixels(ABC):
     Attributes:
         path: Of the file or store.
         order: Of the variable's axes: b(and), y, x.
-        stamp: Of the file, see `places.stamp`.
+        stamp: Of the file, see `paths.stamp`.
     """
 
     path: str

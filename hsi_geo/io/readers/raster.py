@@ -74,7 +74,7 @@ class RasterPixels:
     Attributes:
         path: As GDAL takes it.
         name: For messages.
-        stamp: Of the file, see `places.stamp`.
+        stamp: Of the file, see `paths.stamp`.
         lines: Of a mosaic, along which to cut what is read; None for no cuts.
         fill: Of pixels that the file masks; None if it masks none.
     """

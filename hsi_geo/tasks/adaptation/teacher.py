@@ -1,6 +1,6 @@
 """The teacher of diffusion-aligned fine-tuning: what the shots and the scene itself tell.
 
-Cheap linear heads on several views of the pixels (`views`), each with more or less of their
+Cheap linear heads on several views of the pixels (`feature_sets`), each with more or less of their
 surroundings, are weighted by how well they name shots that were held out: that is how it finds out
 how much spatial context a scene bears. Their posterior then evolves by diffusion over graphs of
 the scene's pixels, trusted as far as held-out shots say. It is transductive: it knows the pixels

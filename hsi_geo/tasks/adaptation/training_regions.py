@@ -26,7 +26,7 @@ from hsi_geo.tiling import Grid, Window, spread_windows
 SIDES_PX = (64, 32, 16, 8)
 
 #: Pixels around a region that are read besides, for what is seen of its surroundings: two standard
-#: deviations of the widest filter (`views.COMPARED_PX`), and half a window of the default network.
+#: deviations of the widest filter (`feature_sets.COMPARED_PX`), and half a window of the default network.
 MARGIN_PX = 8
 
 IntArray = npt.NDArray[np.int64]

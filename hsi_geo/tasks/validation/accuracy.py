@@ -27,7 +27,7 @@ class OutOfFold:
 
     Attributes:
         features: (n,) point, line or polygon that each held-out pixel belongs to.
-        blocks: (n,) block that was held out as one; see `blocks.blocks_of`.
+        blocks: (n,) block that was held out as one; see `spatial_blocks.spatial_blocks`.
         truth: (n,) class as drawn, 0..K - 1.
         named: (n,) class it was given without its block.
         shares: (K,) of the scene that each class covers, as mapped.
@@ -133,7 +133,7 @@ def estimate(held: OutOfFold, classes: Sequence[str], method: str) -> Accuracy:
     and Pearson (1934, doi 10.1093/biomet/26.4.404) with the number of blocks for the number of
     trials: pixels of one polygon, and points beside each other, are right or wrong together. It holds
     the truth at least as often as it says; Wilson's did so in the mean only, and in fewer than eight of
-    ten draws from the simulated fields (tests/test_estimate_truth.py), which are named almost all
+    ten draws from the simulated fields (tests/tasks/validation/test_estimate_truth.py), which are named almost all
     right, since what is learnt without a fifth of the shots is worse. Where blocks count differently,
     their number is Kish's effective one. What is learnt without one fold and without another has most
     shots in common, so that trials are not independent: their number is divided by 1 + k / (k - 1) for
