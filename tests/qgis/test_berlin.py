@@ -85,7 +85,7 @@ def test_apply_model_and_assess_berlin(
 def test_pictures_of_the_desktop(data: Path, tmp_path: Path) -> None:
     """A person's way: toolbox, dialog, Run, styled result."""
     berlin = data / "enmap_berlin"
-    script = Path(__file__).parents[2] / "examples" / "qgis_screenshots.py"
+    script = Path(__file__).parents[2] / "docs" / "measurements" / "qgis_screenshots.py"
     command = [
         sys.executable, script, berlin / "EnMAP_BerlinUrbanGradient.bsq",
         berlin / "LandCov_BerlinUrbanGradient.shp", "Level_2", tmp_path,

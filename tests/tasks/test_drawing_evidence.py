@@ -18,14 +18,14 @@ from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
 if TYPE_CHECKING:
     from planted import Planted
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+MEASUREMENTS = Path(__file__).parents[2] / "docs" / "measurements"
 
 
 @pytest.fixture
 def evidence(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The example's functions."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    return SimpleNamespace(**runpy.run_path(str(EXAMPLES / "drawing_evidence.py")))
+    monkeypatch.syspath_prepend(str(MEASUREMENTS))
+    return SimpleNamespace(**runpy.run_path(str(MEASUREMENTS / "drawing_evidence.py")))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.tasks.benchmarking.protocol import SEEDS
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "other_tile_evidence.py"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "measurements" / "other_tile_evidence.py"
 
 
 def test_fields_with_a_shot_are_told_from_those_without() -> None:

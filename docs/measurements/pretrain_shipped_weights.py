@@ -1,6 +1,6 @@
 """Make the weights that ship with the package, again.
 
-    python examples/pretrain_shipped_weights.py DATA weights.safetensors
+    python docs/measurements/pretrain_shipped_weights.py DATA weights.safetensors
 
 DATA is a folder with the unlabelled scenes of docs/model-card.md, as their publishers give them.
 None of the scenes that accuracy is reported on is among them.

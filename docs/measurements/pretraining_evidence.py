@@ -1,6 +1,6 @@
 """How much a linear head reads from frozen features: the tables of docs/pretraining.md.
 
-    python examples/pretraining_evidence.py DATA ROW [ROW ...]
+    python docs/measurements/pretraining_evidence.py DATA ROW [ROW ...]
 
 DATA is a folder of scenes (see docs/model-card.md); ROW is a name from `ROWS` below, with @N for
 another seed of the pre-training, or random, shipped, own (learnt from the scene's own pixels only)

@@ -1,6 +1,6 @@
 """Start the real QGIS desktop on a virtual screen, classify a scene in it, and keep two pictures.
 
-    python examples/qgis_screenshots.py SCENE LABELS CLASS_FIELD FOLDER
+    python docs/measurements/qgis_screenshots.py SCENE LABELS CLASS_FIELD FOLDER
 
 leaves ``qgis-dialog.png`` (toolbox and filled dialog) and ``qgis-result.png`` (styled map and
 confidence) in FOLDER. It needs QGIS and Xvfb (Debian: ``apt-get install qgis python3-qgis
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1] if "__file__" in globals() else Path()
+ROOT = Path(__file__).resolve().parents[2] if "__file__" in globals() else Path()
 WIDTH, HEIGHT = 1360, 800
 JOB = "HSI_GEO_SCREENSHOTS"
 

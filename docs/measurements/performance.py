@@ -1,6 +1,6 @@
 """How fast scenes are mapped, beside what users would take instead: docs/performance.md.
 
-    python examples/performance.py [--repeats 3] [--terratorch PYTHON] [--profile]
+    python docs/measurements/performance.py [--repeats 3] [--terratorch PYTHON] [--profile]
 
 Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the shipped network, by the
 same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by

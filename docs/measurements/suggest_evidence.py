@@ -1,6 +1,6 @@
 """What suggested places are worth: 5 shots a class and 20 suggested labels beside 20 drawn at random.
 
-    python examples/suggest_evidence.py [SEEDS] [SCENE...] [--data FOLDER]
+    python docs/measurements/suggest_evidence.py [SEEDS] [SCENE...] [--data FOLDER]
 
 Both rounds start from the same shots, and are tested on all labelled pixels that were given in neither. Suggestions
 are asked for inside the labelled pixels, since only those can be answered. About three minutes a seed and scene.

@@ -1,6 +1,6 @@
 """How accuracy hangs on how shots are drawn: docs/accuracy.md.
 
-    python examples/drawing_evidence.py DATA [SCENE,...] [SEEDS]
+    python docs/measurements/drawing_evidence.py DATA [SCENE,...] [SEEDS]
 
 Five points a class, as in the benchmark; squares around points, five of 3 x 3 pixels a class and one of
 5 x 5, clipped to their class; and points of which one in five bears another class's name. Printed is the

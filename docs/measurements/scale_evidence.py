@@ -1,6 +1,6 @@
 """What tells a scene on another scale from an ordinary tile: docs/experiments/scale-of-other-scenes.md.
 
-    python examples/scale_evidence.py DATA
+    python docs/measurements/scale_evidence.py DATA
 
 Of each scene in DATA the western and the eastern half stand for what a model was adapted to; tiles
 of the rest, ordinary and faulty ones, are compared with it. One line a kind of tile: how many

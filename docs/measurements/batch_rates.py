@@ -1,6 +1,6 @@
 """How batches scale, what a tile costs beside its work, and what a continent takes: docs/batch.md.
 
-    python examples/batch_rates.py [--side 4] [--small 1000] [--turns 3]
+    python docs/measurements/batch_rates.py [--side 4] [--small 1000] [--turns 3]
 
 Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the shipped
 network by one worker, by two, and, as one scene, by `predict` with two threads, in turns; rates and

@@ -1,6 +1,6 @@
 """How well confidence tells pixels of a class that nobody drew a shot of.
 
-    python examples/novelty_evidence.py [SEEDS]
+    python docs/measurements/novelty_evidence.py [SEEDS]
 
 Each class of Indian Pines is left out of the shots in turn; the area under the ROC curve says how
 often one of its pixels gets a lower confidence than a pixel of a class that has shots. Printed for

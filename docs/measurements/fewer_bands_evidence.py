@@ -1,6 +1,6 @@
 """How accuracy holds on sensors of fewer bands: docs/accuracy.md.
 
-    python examples/fewer_bands_evidence.py DATA [SCENE,...] [SEEDS]
+    python docs/measurements/fewer_bands_evidence.py DATA [SCENE,...] [SEEDS]
 
 Each benchmark scene is seen as a sensor without SWIR, one without VNIR, and one with every eighth band would.
 Printed is the overall accuracy in per cent, five shots a class, of our method and the classical ones on the same

@@ -1,6 +1,6 @@
 """How a map of another tile compares with one of the tile that the shots lie in: docs/accuracy.md.
 
-    python examples/other_tile_evidence.py DATA [SEEDS]
+    python docs/measurements/other_tile_evidence.py DATA [SEEDS]
 
 The simulated fields are cut in two. The first table is the overall accuracy in the western and in the
 eastern half, five shots a class, of models that were adapted to different halves with shots in different

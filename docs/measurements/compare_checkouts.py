@@ -1,0 +1,109 @@
+"""Do two checkouts give the same maps, byte for byte?
+
+    python docs/measurements/compare_checkouts.py OLD NEW DATA [--benchmark SEEDS]
+
+OLD and NEW are checkouts with an environment in `.venv` (`make .venv/.installed-dev`). DATA is the folder of scenes.
+Each checkout runs the demo, maps Berlin, adapts to the simulated fields and maps two halves of them in a batch. The class
+maps, the demo's confidence and the batch's index must be equal bytes. With `--benchmark` the accuracies of so many seeds of all
+scenes must be equal numbers. Records are left out: they name versions. Five minutes a checkout, the benchmark more.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import rasterio
+from rasterio.windows import Window
+
+SCENES = "indian_pines,simulated_fields,enmap_berlin,jasper_ridge,samson"
+
+
+def main() -> None:
+    """Print a line for each file, and leave with 1 if one differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--benchmark", type=int, default=0, metavar="SEEDS")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        # One place for both in turn: paths of inputs are part of what is hashed.
+        found = [
+            digests(
+                checkout.resolve(), asked.data.resolve(), Path(folder) / "work", asked.benchmark
+            )
+            for checkout in (asked.old, asked.new)
+        ]
+    differ = 0
+    for name, old in found[0].items():
+        same = old == found[1].get(name)
+        differ += not same
+        print(f"{'same     ' if same else 'DIFFERENT'} {name}")
+    sys.exit(differ > 0)
+
+
+def digests(checkout: Path, data: Path, folder: Path, seeds: int) -> dict[str, str]:
+    """SHA-256 of each output of a checkout, by its name."""
+    if folder.exists():
+        subprocess.run(["rm", "-r", str(folder)], check=True)
+    folder.mkdir()
+
+    def hsi_geo(*words: str) -> None:
+        command = [str(checkout / ".venv" / "bin" / "hsi-geo"), *words]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    hsi_geo("demo", "demo")
+    berlin = data / "enmap_berlin"
+    scene, shots = "EnMAP_BerlinUrbanGradient.bsq", "LandCov_BerlinUrbanGradient.shp"
+    labels = ["--shots", str(berlin / shots), "--class-field", "Level_2"]
+    hsi_geo("classify", str(berlin / scene), *labels, "-o", "berlin.tif")
+    fields = data / "simulated_fields"
+    halves(fields / "simulated_fields.tif", folder)
+    drawn = ["--shots", str(fields / "simulated_fields_shots.gpkg")]
+    hsi_geo("adapt", str(fields / "simulated_fields.tif"), *drawn, "-o", "model.safetensors")
+    hsi_geo("batch", "west.tif", "east.tif", "--model", "model.safetensors", "-o", "maps")
+    names = [
+        "demo/indian_pines_classes.tif",
+        "demo/indian_pines_classes_confidence.tif",
+        "berlin.tif",
+        "maps/index.vrt",
+        "maps/west.tif",
+        "maps/east.tif",
+    ]
+    found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    if seeds:
+        words = ["--data", str(data), "--scenes", SCENES, "--seeds", str(seeds)]
+        hsi_geo("benchmark", *words, "--methods", "hsi-geo", "-o", "benchmark")
+        runs = json.loads((folder / "benchmark" / "results.json").read_text(encoding="utf-8"))
+        for run in runs:
+            scores = [run[key] for key in ("oa", "aa", "kappa", "ece")]
+            found[f"benchmark {run['scene']} {run['seed']}"] = json.dumps(scores)
+    return found
+
+
+def halves(scene: Path, folder: Path) -> None:
+    """Cut a scene into a western and an eastern tile."""
+    with rasterio.open(scene) as source:
+        middle = source.width // 2 + 7
+        for name, first, width in (("west", 0, middle), ("east", middle, source.width - middle)):
+            window = Window(first, 0, width, source.height)
+            profile = {
+                "driver": "GTiff",
+                "width": width,
+                "transform": source.window_transform(window),
+            }
+            with rasterio.open(
+                folder / f"{name}.tif", "w", **{**source.profile, **profile}
+            ) as tile:
+                tile.write(source.read(window=window))
+                tile.update_tags(**source.tags())
+                for band in source.indexes:
+                    tile.update_tags(band, **source.tags(band))
+
+
+if __name__ == "__main__":
+    main()
