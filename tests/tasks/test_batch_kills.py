@@ -288,7 +288,9 @@ def start_cluster(scenery: Scenery) -> tuple[str, subprocess.Popen[str]]:
     while not known.exists():
         assert scheduler.poll() is None
         time.sleep(0.05)
-    scenery.run_module("dask", "worker", "--nthreads=1", *quiet)
+    # Its own scratch is not ours to remove.
+    scratch = scenery.folder / f"scratch-of-a-cluster-{len(scenery.started)}"
+    scenery.run_module("dask", "worker", "--nthreads=1", f"--local-directory={scratch}", *quiet)
     return str(json.loads(known.read_text())["address"]), scheduler
 
 

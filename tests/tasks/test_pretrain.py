@@ -320,10 +320,11 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
     code = (
         "import resource\n"
         "from hsi_geo.models.s2former import S2FormerConfig\n"
-        "from hsi_geo.tasks import pretrain as job, pretraining_batches\n"
+        "from hsi_geo.tasks import pretrain as job\n"
+        "from hsi_geo.tasks.pretraining import batches\n"
         "small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6\n"
-        "recipe = pretraining_batches.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
+        "recipe = batches.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
         "before = peak()\n"
         f"job.pretrain({str(big)!r}, {str(tmp_path / 'w')!r}, recipe=recipe,\n"
         "    accelerator='cpu')\n"
