@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pyproj import CRS
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import burn, make_shots, read_shots
+from hsi_geo.io.maps.writer import aux_xml
 from hsi_geo.io.scenes.quality import assess_quality, bad_bands
 from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene, read_window, require_upright
 from hsi_geo.tiling import Grid, Window
@@ -92,9 +94,26 @@ HEADER: dict[str, Any] = {
     ),
     "coordinate system string": st.sampled_from(['{PROJCS["x"]}', "{}", "{EPSG:4326}"]),
     "wavelength units": st.sampled_from(["Nanometers", "um", "Index", "Wavenumber", "furlongs"]),
-    "wavelength": st.sampled_from(["{462, 551.5, 640.25}", "{462, 462, 462}", "{0, 0, 0}"]),
-    "fwhm": st.sampled_from(["{6, 6, 6}", "{0, -1, 6}"]),
-    "bbl": st.sampled_from(["{1, 0, 1}", "{0, 0, 0}"]),
+    "wavelength": st.sampled_from(
+        [
+            "{462, 551.5, 640.25}",
+            "{462, 462, 462}",
+            "{0, 0, 0}",
+            "{0.462, 0.5515, 0.64025}",
+            "{4620, 5515, 6402.5}",
+            "{21645, 18132, 15619}",
+            "{462000, 551500, 640250}",
+            "{1, 2, 3}",
+        ]
+    ),
+    "fwhm": st.sampled_from(
+        ["{6, 6, 6}", "{0, -1, 6}", "{0.006, 0.006, 0.006}", "{6000}", "{6, 6}"]
+    ),
+    "bbl": st.sampled_from(
+        ["{1, 0, 1}", "{0, 0, 0}", "{True, False, True}", "{1; 0; 1}", "(good bad good)", "{1, 0}"]
+    ),
+    "bad bands list": st.sampled_from(["{1, 0, 1}", "{2}", "{1-2}", "{7}", "{yes, no, maybe}"]),
+    "good bands": st.sampled_from(["{1, 3}", "{0, 1, 0}", "{3-1}"]),
     "data ignore value": st.sampled_from(["-99", "nan", "1e39"]),
     "data gain values": st.sampled_from(["{1, 2, 3}", "{0, 0, 0}"]),
     "reflectance scale factor": st.sampled_from(["10000", "0", "-1"]),
@@ -161,6 +180,79 @@ def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, c
     result_or_sentence(lambda: look_at(path))
 
 
+# Masks and side files --------------------------------------------------------------------------
+
+
+@fuzz
+@given(data=st.data())
+def test_any_mask_of_a_geotiff(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever GDAL calls invalid is no data, and no pixel besides."""
+    import rasterio
+
+    path = tmp_path / "a.tif"
+    path.unlink(missing_ok=True)
+    path.with_name("a.tif.msk").unlink(missing_ok=True)
+    values = np.where(cube_of(3) == 0, 1, cube_of(3)).astype("int16")
+    shape = values.shape[1:]
+    size = shape[0] * shape[1]
+    mask = data.draw(st.lists(st.sampled_from([0, 255]), min_size=size, max_size=size))
+    valid = np.array(mask, "uint8").reshape(shape)
+    internal = data.draw(st.booleans())
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=internal),
+        rasterio.open(
+            path, "w", driver="GTiff", height=shape[0], width=shape[1], count=3, dtype="int16",
+            crs=UTM.to_wkt(), transform=NORTH_UP,
+        ) as file,
+    ):  # fmt: skip
+        file.write(values)
+        file.write_mask(valid)
+    scene = open_scene(path, wavelengths="400:900")
+    _, found = read_window(scene, Window(0, 0, *shape))
+    assert (found == (valid > 0)).all()
+
+
+SIDE_FILES = st.sampled_from(
+    [
+        "a.tif.aux.xml",
+        "a.tif.msk",
+        "a.tif.ovr",
+        "a.tfw",
+        "a.hdr",
+        "a.stac.json",
+        "a.tif.xml",
+        "a.prj",
+    ]
+)
+
+
+@fuzz
+@given(
+    name=SIDE_FILES,
+    content=st.one_of(
+        st.binary(max_size=60),
+        ODD.map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.sampled_from(
+            [
+                b"<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>",
+                b"<PAMDataset><GeoTransform>nan, 1, 0, inf, 0, -1</GeoTransform></PAMDataset>",
+                b"<PAMDataset><Metadata><MDI key='wavelength'>{1,2,3}</MDI></Metadata></PAMDataset>",
+                b"<PAMDataset><PAMRasterBand band='9'><NoDataValue>x</NoDataValue></PAMRasterBand>",
+                b"1\n0\n0\n-1\n5\n",
+                b"II*\0",
+            ]
+        ),
+    ),
+)
+def test_any_side_file_of_a_geotiff(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / "a.tif"
+    for old in tmp_path.iterdir():
+        old.unlink()
+    write_tif(path, cube_of(3), band_tags=[{"wavelength": str(nm)} for nm in (462, 551, 640)])
+    (tmp_path / name).write_bytes(content)
+    result_or_sentence(lambda: look_at(path))
+
+
 # Wavelengths ----------------------------------------------------------------------------------
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
@@ -215,6 +307,22 @@ def test_any_wavelength_file(tmp_path: Path, content: bytes) -> None:
 def test_any_name(name: str) -> None:
     result_or_sentence(lambda: read_shots(name))
     result_or_sentence(lambda: open_scene(name))
+
+
+@fuzz
+@given(names=st.lists(st.text(max_size=20), min_size=4, max_size=4))
+def test_any_class_names(tmp_path: Path, names: list[str]) -> None:
+    """A class table holds names that XML and GDAL can hold, each its own class once."""
+    places = gpd.GeoSeries(shapely.points([(x, x) for x in range(4)]), crs=UTM)
+
+    def attempt() -> None:
+        classes = make_shots(places, names).classes
+        root = ET.fromstring(aux_xml(classes))
+        written = [entry.text or "" for entry in root.iter("Category")][1:]
+        assert written == [c.name for c in classes]
+        assert len({c.name for c in classes}) == len(classes)
+
+    result_or_sentence(attempt)
 
 
 # Geometries -----------------------------------------------------------------------------------
