@@ -12,22 +12,26 @@ from matplotlib.text import Text
 
 from hsi_geo.text import plain
 
-#: Longer words are cut: they would leave no room for what they name.
+#: Longer names are cut: they would leave no room for what they name.
 LONGEST = 40
+
+#: As much room has a title above the whole figure.
+LONGEST_TITLE = 120
 
 #: Stands for a letter that no font has.
 _BOX = "\N{WHITE SQUARE}"
 
 
-def set_words(text: Text, words: str, number: int | None = None) -> None:
+def set_words(text: Text, words: str, number: int | None = None, *, longest: int = LONGEST) -> None:
     """Have a text of a figure say some words, none of them taken for a formula.
 
     Args:
         text: Of the figure.
         words: A name, as a user gave it.
         number: Put before words that no font of this machine has all letters of.
+        longest: Longer words are cut to as many letters.
     """
-    shown, families = _fitted(words)
+    shown, families = _fitted(words, longest)
     if number is not None and not can_be_drawn(words):
         shown = f"{number}: {shown}"
     text.set_parse_math(False)
@@ -37,23 +41,24 @@ def set_words(text: Text, words: str, number: int | None = None) -> None:
 
 def can_be_drawn(words: str) -> bool:
     """Whether the fonts of this machine have all letters of some words."""
-    return all(_has(_usual(), char) or _family_with(char) for char in _letters(words))
+    letters = _letters(words, LONGEST)
+    return all(_has(_usual(), char) or _family_with(char) for char in letters)
 
 
-def _letters(words: str) -> str:
+def _letters(words: str, longest: int) -> str:
     """What is seen of some words: nothing that joins or varies signs, or turns their direction."""
     seen = "".join(
         char
         for char in plain(words)
         if unicodedata.category(char) != "Cf" and not "\ufe00" <= char <= "\ufe0f"
     )
-    return seen if len(seen) <= LONGEST else seen[: LONGEST - 1] + "…"
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
 
 
-def _fitted(words: str) -> tuple[str, list[str]]:
+def _fitted(words: str, longest: int) -> tuple[str, list[str]]:
     """Words without letters that no font has, and the families besides the usual that they take."""
     shown, families = "", []
-    for char in _letters(words):
+    for char in _letters(words, longest):
         family = None if _has(_usual(), char) else _family_with(char)
         known = family is not None or _has(_usual(), char)
         shown += char if known else _BOX

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.reports import figure_text as picture_words
+from hsi_geo.io.reports import figures
 from hsi_geo.io.reports.figure_text import LONGEST, can_be_drawn, set_words
 from hsi_geo.io.reports.figures import draw_losses, draw_map, draw_panels
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
@@ -131,3 +133,18 @@ def test_pages_show_names_as_words(classes: tuple[LandClass, ...], tmp_path: Pat
     assert "<script" not in page
     assert "\x1b" not in page
     assert "49" not in page.partition("</style>")[2]
+
+
+def test_titles_of_our_own_are_drawn_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def keep(figure: Figure, path: Path) -> None:
+        drawn.extend(text.get_text() for text in figure.findobj(Text))
+
+    monkeypatch.setattr(figures, "_save", keep)
+    title = "Indian Pines, 5 shots a class: overall accuracy 85.7 %"
+    scene, ids = np.zeros((3, 5, 3), "uint8"), np.ones((3, 5), "uint8")
+    classes = (LandClass(1, "a", "#0a1b2c"), LandClass(2, "b", "#c0ffee"))
+    draw_map(tmp_path / "a.png", scene=scene, predicted=ids, classes=classes, title=title)
+    draw_losses(tmp_path / "b.png", {"step": [1.0, 2.0], "total": [2.0, 1.0]}, title=title)
+    assert drawn.count(title) == 2
