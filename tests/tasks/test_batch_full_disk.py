@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 from batch_cases import cut
 from builders import snapshot
+from small_disk import BLOCK, small_disk
 
 from hsi_geo import batch
 from hsi_geo.errors import HsiGeoError
@@ -23,7 +21,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Planted = Any  # defined in conftest, which tests cannot import
 Disk = Callable[[int], Path]
-BLOCK = 4096
 
 #: What a batch writes beside the maps.
 OVERVIEWS = {"batch.jsonl", "items.json", "index.vrt"}
@@ -32,21 +29,8 @@ OVERVIEWS = {"batch.jsonl", "items.json", "index.vrt"}
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A disk of so many blocks, with all that was on it."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root may mount a small disk, on Linux")
-    done = subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr!r}")
-
-    def resized(blocks: int) -> Path:
-        size = f"remount,size={max(1, blocks) * BLOCK}"
-        subprocess.run(["mount", "-o", size, mount], check=True)
-        return mount
-
-    yield resized
-    subprocess.run(["umount", mount], check=True)
+    with small_disk(tmp_path / "disk") as resized:
+        yield resized
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 import rasterio
 from builders import NORTH_UP, snapshot
 from class_map_cases import GRID, random_probabilities, write_map
+from small_disk import BLOCK, small_disk
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import model_file
@@ -26,7 +26,6 @@ from hsi_geo.tiling import Grid
 
 BIG = Grid(300, 270, NORTH_UP, GRID.crs)  # with overviews
 PROBABILITIES = random_probabilities(grid=BIG)
-BLOCK = 4096
 
 Write = Callable[[Path], None]
 
@@ -84,22 +83,14 @@ OUTPUTS: dict[str, tuple[Write, int, int]] = {
 def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     """A disk of so many blocks, empty."""
     mount = tmp_path / "disk"
-    mount.mkdir()
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root may mount a small disk, on Linux")
-    done = subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr!r}")
+    with small_disk(mount) as resized:
 
-    def resized(blocks: int) -> Path:
-        for path in mount.iterdir():
-            path.unlink()
-        size = f"remount,size={max(1, blocks) * BLOCK}"
-        subprocess.run(["mount", "-o", size, mount], check=True)
-        return mount
+        def emptied(blocks: int) -> Path:
+            for path in mount.iterdir():
+                path.unlink()
+            return resized(blocks)
 
-    yield resized
-    subprocess.run(["umount", mount], check=True)
+        yield emptied
 
 
 def require_right(folder: Path) -> None:
