@@ -1,0 +1,43 @@
+"""A disk of few blocks, to fill up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+#: Bytes of a block.
+BLOCK = 4096
+
+
+@contextmanager
+def small_disk(mount: Path) -> Iterator[Callable[[int], Path]]:
+    """Mount a disk in memory; skips where that is not allowed.
+
+    Args:
+        mount: Folder to make.
+
+    Yields:
+        Function that gives the disk so many blocks, with all that is on it, and returns its folder.
+    """
+    mount.mkdir()
+    if sys.platform != "linux" or os.geteuid():
+        pytest.skip("only root may mount a small disk, on Linux")
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr!r}")
+
+    def resized(blocks: int) -> Path:
+        size = f"remount,size={max(1, blocks) * BLOCK}"
+        subprocess.run(["mount", "-o", size, mount], check=True)
+        return mount
+
+    try:
+        yield resized
+    finally:
+        subprocess.run(["umount", mount], check=True)
