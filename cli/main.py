@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import importlib
 import os
 import signal
@@ -35,6 +36,9 @@ COMMANDS = {
 }
 
 FAILED, INTERRUPTED = 1, 130
+
+#: What the system says when there is no room: of results that are printed to a file as well.
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class LazyGroup(click.Group):
@@ -85,6 +89,14 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             raise  # whoever read our results has heard enough, as `| head` does; click ends us
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
+                reporting.tell_error(
+                    ctx,
+                    f"writing failed ({error.strerror})",
+                    "check the free space of the disk, also of the one that the printed results go to",
+                    "output",
+                )
+                ctx.exit(FAILED)
             if os.environ.get("HSI_GEO_TRACEBACK"):
                 raise
             reporting.tell_error(

@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-from builders import run
+from builders import cube_of, run, write_tif
 from hsi_geo.cli.printing import pairs, table
 from hsi_geo.cli.reporting import JsonReporter, QuietReporter, TerminalReporter
 from hypothesis import given
@@ -245,3 +245,16 @@ def test_plain_json_says_the_same(content: Any) -> None:
 def test_columns_of_wide_letters_stand_in_line() -> None:
     lines = table([("class", "id"), ("水田", "1"), ("meadow", "2"), ("o\u0302", "3")]).splitlines()
     assert lines == ["class   id", "水田     1", "meadow   2", "o\u0302        3"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_results_onto_a_full_disk_are_a_sentence(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a.tif", cube_of(3))
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hsi_geo", "info", "a.tif", "--wavelengths", "500:900"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: writing failed (No space left on device)")
+    assert "defect" not in ended.stderr
