@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import WavelengthError
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 #: The cores of the two strong water-vapour bands near 1400 and 1900 nm, where no light from
 #: the ground reaches a sensor. Cores only: how noisy their flanks are differs by scene, and
@@ -67,14 +65,14 @@ class Unit:
     kind: str
     nm: float
 
-    def to_nm(self, values: FloatArray) -> FloatArray:
+    def to_nm(self, values: Float64Array) -> Float64Array:
         """(C,) wavelengths in nm; 0 for those that are infinite."""
         with np.errstate(over="ignore"):  # what is infinite in nm is refused as a wavelength
             if self.kind == "length":
                 return np.asarray(values * self.nm, np.float64)
             return np.divide(self.nm, values, out=np.zeros(len(values)), where=values != 0)
 
-    def widths_to_nm(self, widths: FloatArray, centres_nm: FloatArray) -> FloatArray:
+    def widths_to_nm(self, widths: Float64Array, centres_nm: Float64Array) -> Float64Array:
         """(C,) widths in nm of bands at these centres."""
         if self.kind == "length":
             return np.asarray(widths * self.nm)
@@ -129,8 +127,8 @@ class Bands:
         warnings: What is wrong with what the file says, a sentence each.
     """
 
-    centres_nm: FloatArray
-    fwhm_nm: FloatArray
+    centres_nm: Float64Array
+    fwhm_nm: Float64Array
     good: BoolArray
     source: str
     warnings: tuple[str, ...] = ()
@@ -173,10 +171,10 @@ class StatedBands:
         widths_unit: None if it tells none, which is that of the centres then.
     """
 
-    centres: FloatArray
+    centres: Float64Array
     unit: str | None
     source: str
-    widths: FloatArray | None = None
+    widths: Float64Array | None = None
     widths_unit: str | None = None
 
 
@@ -213,7 +211,7 @@ def read_bands(stated: StatedBands, *, good: BoolArray | None = None) -> Bands:
     )
 
 
-def centres_in_nm(stated: StatedBands) -> FloatArray:
+def centres_in_nm(stated: StatedBands) -> Float64Array:
     """(C,) centres in nm as `read_bands` takes them; NaN if they are no optical wavelengths."""
     try:
         unit, _ = _believed_unit(stated, _is_positive(stated.centres))
@@ -223,9 +221,9 @@ def centres_in_nm(stated: StatedBands) -> FloatArray:
 
 
 def make_bands(
-    centres_nm: FloatArray,
+    centres_nm: Float64Array,
     *,
-    fwhm_nm: FloatArray | None = None,
+    fwhm_nm: Float64Array | None = None,
     good: BoolArray | None = None,
     source: str,
     warnings: tuple[str, ...] = (),
@@ -274,7 +272,7 @@ def unit_named(text: str | None) -> Unit | None:
     return named.pop() if len(named) == 1 else None
 
 
-def to_nm(values: FloatArray, unit: str | None) -> FloatArray:
+def to_nm(values: Float64Array, unit: str | None) -> Float64Array:
     """Convert wavelengths to nanometres, as they are told.
 
     Args:
@@ -288,7 +286,7 @@ def to_nm(values: FloatArray, unit: str | None) -> FloatArray:
     return (unit_named(unit) or _guessed(values)).to_nm(values)
 
 
-def are_band_numbers(values: FloatArray, unit: str | None) -> bool:
+def are_band_numbers(values: Float64Array, unit: str | None) -> bool:
     """Whether a list counts bands instead of telling wavelengths.
 
     Args:
@@ -307,7 +305,7 @@ def are_band_numbers(values: FloatArray, unit: str | None) -> bool:
     return whole and (in_a_row or not _within(values, REFLECTED_NM))
 
 
-def _guessed(values: FloatArray) -> Unit:
+def _guessed(values: Float64Array) -> Unit:
     finite = values[np.isfinite(values)]
     small = finite.size > 0 and float(np.median(finite)) < MICROMETRE_LIMIT
     return MICROMETRES if small else NANOMETRES
@@ -342,7 +340,7 @@ def _believed_unit(stated: StatedBands, used: BoolArray) -> tuple[Unit, str | No
     return unit, f"its wavelengths {numbers} (from {stated.source}) {said}: taken for {unit.name}"
 
 
-def _unit_of(values: FloatArray, told: Unit | None) -> Unit | None:
+def _unit_of(values: Float64Array, told: Unit | None) -> Unit | None:
     """The unit in which numbers are optical wavelengths that are none in the unit that is told.
 
     A length is sooner another length than a wavenumber, and a list in a unit that hardly any file
@@ -365,8 +363,8 @@ def _unit_of(values: FloatArray, told: Unit | None) -> Unit | None:
 
 
 def _believed_widths(
-    stated: StatedBands, unit: Unit, centres_nm: FloatArray, used: BoolArray
-) -> tuple[FloatArray | None, str | None]:
+    stated: StatedBands, unit: Unit, centres_nm: Float64Array, used: BoolArray
+) -> tuple[Float64Array | None, str | None]:
     """Widths in nm, None if they are none, and a warning if they are not what they are told to be.
 
     Args:
@@ -408,7 +406,7 @@ def _believed_widths(
     )
 
 
-def _are_widths(widths_nm: FloatArray, centres_nm: FloatArray) -> bool:
+def _are_widths(widths_nm: Float64Array, centres_nm: Float64Array) -> bool:
     """Whether bands at these centres can be so wide, in the median."""
     share = float(np.median(widths_nm / centres_nm))
     if share > 1:
@@ -420,17 +418,17 @@ def _are_widths(widths_nm: FloatArray, centres_nm: FloatArray) -> bool:
     return spacings <= MOST_SPACINGS and not too_narrow
 
 
-def _is_positive(values: FloatArray) -> BoolArray:
+def _is_positive(values: Float64Array) -> BoolArray:
     return np.asarray(np.isfinite(values) & (np.nan_to_num(values) > 0))
 
 
-def _within(values_nm: FloatArray, limits_nm: tuple[float, float]) -> bool:
+def _within(values_nm: Float64Array, limits_nm: tuple[float, float]) -> bool:
     """Whether all lie there, give or take what conversions round."""
     low, high = limits_nm
     return bool((values_nm >= low * (1 - 1e-9)).all() and (values_nm <= high * (1 + 1e-9)).all())
 
 
-def _numbers(values: FloatArray) -> str:
+def _numbers(values: Float64Array) -> str:
     low, high = float(values.min()), float(values.max())
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
@@ -451,7 +449,7 @@ def from_band_name(name: str) -> tuple[float, str] | None:
 # Distances and places -------------------------------------------------------------------------
 
 
-def spacing(centres_nm: FloatArray) -> FloatArray:
+def spacing(centres_nm: Float64Array) -> Float64Array:
     """(C,) distance in nm from each centre to its nearest other centre; 10 nm for a lone band."""
     distinct = np.unique(centres_nm)
     if len(distinct) < 2:
@@ -461,7 +459,7 @@ def spacing(centres_nm: FloatArray) -> FloatArray:
     return np.asarray(nearest[np.searchsorted(distinct, centres_nm)])
 
 
-def usual_spacing(centres_nm: FloatArray) -> FloatArray:
+def usual_spacing(centres_nm: Float64Array) -> Float64Array:
     """(C,) median of the distances in nm between the bands around each.
 
     Unlike `spacing` it does not shrink where two detectors overlap.
@@ -477,17 +475,17 @@ def usual_spacing(centres_nm: FloatArray) -> FloatArray:
     return np.asarray(usual[np.searchsorted(distinct, centres_nm).clip(max=len(distinct) - 1)])
 
 
-def same_centres(one: FloatArray, other: FloatArray) -> bool:
+def same_centres(one: Float64Array, other: Float64Array) -> bool:
     """Whether two lists of band centres, in nm and in order, are of the same bands."""
     return len(one) == len(other) and bool((np.abs(one - other) <= SAME_NM).all())
 
 
-def in_water_vapour(centres_nm: FloatArray) -> BoolArray:
+def in_water_vapour(centres_nm: Float64Array) -> BoolArray:
     """(C,) True where a centre lies in one of `WATER_VAPOUR_NM`."""
     return np.any([(lo <= centres_nm) & (centres_nm <= hi) for lo, hi in WATER_VAPOUR_NM], axis=0)
 
 
-def interpolation_matrix(from_nm: FloatArray, to_nm: FloatArray) -> FloatArray:
+def interpolation_matrix(from_nm: Float64Array, to_nm: Float64Array) -> Float64Array:
     """Linear interpolation from one list of bands to another, as a matrix.
 
     Args:

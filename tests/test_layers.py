@@ -17,6 +17,7 @@ PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 
 #: Lower numbers may not import higher ones. `environment` looks at everything from the side.
 LAYERS = {
+    "arrays": 0,
     "errors": 0,
     "progress": 0,
     "text": 0,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
 from hsi_geo.wavelengths import (
     WATER_VAPOUR_NM,
     Bands,
-    FloatArray,
     from_band_name,
     in_water_vapour,
     interpolation_matrix,
@@ -30,7 +30,7 @@ increasing = st.sets(st.integers(700, 5200), min_size=2, max_size=30).map(
 unordered = st.lists(st.floats(380.0, 2500.0), min_size=1, max_size=30).map(np.array)
 
 
-def bands(centres_nm: FloatArray, good: list[bool] | None = None) -> Bands:
+def bands(centres_nm: Float64Array, good: list[bool] | None = None) -> Bands:
     flags = None if good is None else np.array(good)
     return make_bands(centres_nm, good=flags, source="a test")
 
@@ -62,7 +62,7 @@ def test_each_unit_becomes_nanometres(value: float, unit: str, nm: float) -> Non
 @pytest.mark.parametrize("unit", [None, "", "Unknown"])
 @given(centres=unordered)
 def test_without_a_unit_the_size_of_the_numbers_tells(
-    unit: str | None, centres: FloatArray
+    unit: str | None, centres: Float64Array
 ) -> None:
     np.testing.assert_array_equal(to_nm(centres, unit), centres)
     np.testing.assert_allclose(to_nm(centres / 1e3, unit), centres)
@@ -105,7 +105,7 @@ def test_a_band_name_without_a_wavelength_tells_none(name: str) -> None:
 
 
 @given(centres=unordered)
-def test_spacing_is_the_distance_to_the_nearest_other_centre(centres: FloatArray) -> None:
+def test_spacing_is_the_distance_to_the_nearest_other_centre(centres: Float64Array) -> None:
     distances = np.abs(centres[:, None] - centres)
     distances[distances == 0] = np.inf
     nearest = distances.min(axis=1)
@@ -125,7 +125,7 @@ def test_given_widths_stay_and_missing_ones_are_guessed_from_the_bands_around() 
 
 
 @given(centres=unordered)
-def test_usual_spacing_belongs_to_the_band_and_not_to_its_place(centres: FloatArray) -> None:
+def test_usual_spacing_belongs_to_the_band_and_not_to_its_place(centres: Float64Array) -> None:
     order = np.argsort(centres, kind="stable")
     np.testing.assert_array_equal(usual_spacing(centres)[order], usual_spacing(centres[order]))
     assert (usual_spacing(centres) > 0).all()
@@ -135,7 +135,7 @@ def test_usual_spacing_belongs_to_the_band_and_not_to_its_place(centres: FloatAr
 
 
 @given(centres=unordered)
-def test_water_vapour_is_bad_unless_nothing_else_is_there(centres: FloatArray) -> None:
+def test_water_vapour_is_bad_unless_nothing_else_is_there(centres: Float64Array) -> None:
     wet = np.array([any(lo <= nm <= hi for lo, hi in WATER_VAPOUR_NM) for nm in centres])
     np.testing.assert_array_equal(in_water_vapour(centres), wet)
     expected = np.ones(len(centres), bool) if wet.all() else ~wet
@@ -168,7 +168,7 @@ def test_no_good_band_at_all_is_refused() -> None:
 
 @given(data=st.data(), centres=increasing)
 def test_permuting_bands_with_their_wavelengths_changes_nothing(
-    data: st.DataObject, centres: FloatArray
+    data: st.DataObject, centres: Float64Array
 ) -> None:
     good = np.array(
         data.draw(st.lists(st.booleans(), min_size=len(centres), max_size=len(centres)))
@@ -186,13 +186,13 @@ def test_permuting_bands_with_their_wavelengths_changes_nothing(
 
 
 @given(centres=increasing)
-def test_placing_bands_on_themselves_is_the_identity(centres: FloatArray) -> None:
+def test_placing_bands_on_themselves_is_the_identity(centres: Float64Array) -> None:
     np.testing.assert_array_equal(interpolation_matrix(centres, centres), np.eye(len(centres)))
 
 
 @given(here=increasing, there=unordered)
 def test_rows_of_a_placement_sum_to_one_and_take_two_neighbours(
-    here: FloatArray, there: FloatArray
+    here: Float64Array, there: Float64Array
 ) -> None:
     matrix = interpolation_matrix(here, there)
     assert matrix.shape == (len(there), len(here))
@@ -205,7 +205,7 @@ def test_rows_of_a_placement_sum_to_one_and_take_two_neighbours(
 
 @given(here=increasing, there=unordered)
 def test_a_straight_spectrum_stays_straight_and_ends_hold(
-    here: FloatArray, there: FloatArray
+    here: Float64Array, there: Float64Array
 ) -> None:
     inside = np.clip(there, here[0], here[-1])
     np.testing.assert_allclose(
@@ -214,7 +214,7 @@ def test_a_straight_spectrum_stays_straight_and_ends_hold(
 
 
 @given(here=increasing, more=increasing)
-def test_a_detour_over_more_bands_comes_back(here: FloatArray, more: FloatArray) -> None:
+def test_a_detour_over_more_bands_comes_back(here: Float64Array, more: Float64Array) -> None:
     both = np.union1d(here, more)
     back_and_forth = interpolation_matrix(both, here) @ interpolation_matrix(here, both)
     np.testing.assert_array_equal(back_and_forth, np.eye(len(here)))

@@ -15,18 +15,16 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import shapely
 from fewer_bands_evidence import CLASSICAL, SHOTS, of_shots
 from other_tile_evidence import in_cells
 from shapely.affinity import affine_transform
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import grid_of
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

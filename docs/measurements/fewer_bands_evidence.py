@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from other_tile_evidence import classical, in_cells, mapped
 
 from hsi_geo import adapt
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.benchmarking.baselines import Pixels
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
-
-IntArray = npt.NDArray[np.int64]
 
 SHOTS, CLASSICAL = 5, ("auto", "svm", "random-forest", "logistic-regression")
 

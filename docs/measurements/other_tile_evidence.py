@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import torch
 import xarray as xr
@@ -29,6 +28,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import adapt, predict
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
@@ -51,9 +51,6 @@ OTHERS = ("jasper_ridge", "samson", "enmap_berlin", "indian_pines")
 #: The half that the shots lie in, and the one that is mapped.
 WAYS = (("west", "east"), ("east", "west"), ("north", "south"), ("south", "north"))
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 Halves = tuple[float, float]
 
 
@@ -115,7 +112,7 @@ def main() -> None:
         print(f"| {name} | {in_cells(of_opposite(crossed, scene.labels))} |")
 
 
-def in_cells(shares: FloatArray) -> str:
+def in_cells(shares: Float64Array) -> str:
     """Shares of a row's methods, in per cent."""
     return " | ".join(f"{share:.1f}" for share in 100 * shares)
 
@@ -169,7 +166,7 @@ def cross(fields: BenchmarkScene, seed: int, side: str) -> Crossing:
     return Crossing(here, drawn, ours, both, autos)
 
 
-def of_opposite(crossings: list[Crossing], labels: IntArray) -> FloatArray:
+def of_opposite(crossings: list[Crossing], labels: IntArray) -> Float64Array:
     """(3,) what each method names right of the halves without shots, of classes that have shots."""
     found = []
     for crossed in crossings:
@@ -178,7 +175,7 @@ def of_opposite(crossings: list[Crossing], labels: IntArray) -> FloatArray:
     return np.mean(found, axis=0)
 
 
-def of_fields(crossings: list[Crossing], labels: IntArray) -> dict[str, FloatArray]:
+def of_fields(crossings: list[Crossing], labels: IntArray) -> dict[str, Float64Array]:
     """(3,) what each method names right of the pixels of fields with a shot, and without."""
     kinds = ("with a shot", "without, in the half with the shots", "without, in the other half")
     right, asked = np.zeros((len(kinds), 3)), np.zeros((len(kinds), 1))

@@ -18,6 +18,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from hsi_geo import open_scene, pretrain
+from hsi_geo.arrays import Float64Array
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.wavelengths import interpolation_matrix
@@ -25,7 +26,6 @@ from hsi_geo.wavelengths import interpolation_matrix
 #: Updates: more made the features worse on other scenes, see docs/pretraining.md.
 STEPS = 400
 
-FloatArray = npt.NDArray[np.float64]
 
 #: Centres and widths in nm of the sensors that scenes are simulated for.
 SENSORS = {
@@ -43,7 +43,7 @@ def sources(data: Path) -> list[xr.DataArray]:
     return [*_anomaly_scenes(data), *_others(data), *_simulated(data)]
 
 
-def _centres(data: Path, name: str) -> FloatArray:
+def _centres(data: Path, name: str) -> Float64Array:
     table = data / "wavelengths" / f"{name}.csv"
     return np.asarray(np.loadtxt(table, delimiter=",", skiprows=1, usecols=1), np.float64)
 
@@ -66,7 +66,7 @@ def _anomaly_scenes(data: Path) -> Iterator[xr.DataArray]:
         yield scene_from_array(np.ascontiguousarray(cube), centres, name=path.stem)
 
 
-def _without_noisy(centres_nm: FloatArray, count: int) -> FloatArray:
+def _without_noisy(centres_nm: Float64Array, count: int) -> Float64Array:
     """The ``count`` bands farthest from water vapour and the ends of the detector."""
     apart = [np.abs(centres_nm - noisy) for noisy in (1400.0, 1880.0)]
     apart += [1.5 * (centres_nm - 360.0), 1.5 * (2520.0 - centres_nm)]
@@ -112,12 +112,12 @@ def _simulated(data: Path, size: int = 128) -> Iterator[xr.DataArray]:
 
 
 def _parcels(
-    spectra: FloatArray,
+    spectra: Float64Array,
     kinds: npt.NDArray[np.str_],
     size: int,
     generator: np.random.Generator,
     parcels: int = 60,
-) -> FloatArray:
+) -> Float64Array:
     """(C, size, size) reflectance of a patchwork; the classes share their neighbours' edges."""
     seeds = generator.uniform(0, size, (parcels, 2))
     places = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="ij"), axis=-1)

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import scipy.io
 
 from hsi_geo import open_scene
+from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import ScaleError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.scene import grid_of, read_window, spectral_view
@@ -32,15 +32,13 @@ from hsi_geo.tasks.inference.scene_scale import (
     shot_spectra_of,
 )
 
-Cube = npt.NDArray[np.float32]  # (C, H, W)
-Spectra = npt.NDArray[np.float32]  # (C, N)
-Tile = tuple[str, Spectra]
+Tile = tuple[str, Float32Array]
 
 #: Pixels that stand for shots, where a scene has no labels that all could be drawn by.
 SHOTS = 60
 
 
-def scenes(data: Path) -> Iterator[tuple[str, Cube]]:
+def scenes(data: Path) -> Iterator[tuple[str, Float32Array]]:
     """Every scene of the folder that is large enough to be cut."""
     for name in LOADERS:
         yield name, whole(load_benchmark_scene(name, data).scene)
@@ -49,13 +47,13 @@ def scenes(data: Path) -> Iterator[tuple[str, Cube]]:
     yield "neon", whole(open_scene(data / "neon_h5" / "neon_sjer.h5"))
 
 
-def whole(scene: object) -> Cube:
+def whole(scene: object) -> Float32Array:
     """(C, H, W) physical values; none of these scenes has gaps."""
     view = spectral_view(scene)  # type: ignore[arg-type]
     return read_window(view, grid_of(view).window)[0]
 
 
-def ordinary(cube: Cube, other: Spectra) -> Iterator[Tile]:
+def ordinary(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
     """Tiles that an analyst may have beside those that were adapted to."""
     generator = np.random.default_rng(0)
     yield "other half", other
@@ -78,7 +76,7 @@ def ordinary(cube: Cube, other: Spectra) -> Iterator[Tile]:
     yield "all under clouds", deck
 
 
-def clouds(cube: Cube, pixels: int, generator: np.random.Generator) -> Spectra:
+def clouds(cube: Float32Array, pixels: int, generator: np.random.Generator) -> Float32Array:
     """Bright, half as bright in the last two thirds of the bands, with texture."""
     bands = np.linspace(0, 1, len(cube))
     shape = np.where(bands < 0.35, 1.0, 0.4) * (1 + 0.02 * np.sin(40 * bands))
@@ -86,7 +84,7 @@ def clouds(cube: Cube, pixels: int, generator: np.random.Generator) -> Spectra:
     return (shape[:, None] * bright[None, :]).astype(np.float32)
 
 
-def faulty(cube: Cube, other: Spectra) -> Iterator[Tile]:
+def faulty(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
     """Tiles whose values are not what the model's are."""
     generator = np.random.default_rng(1)
     for power in (-4, -3, -2, -1, 1, 2, 3, 4):
@@ -99,7 +97,7 @@ def faulty(cube: Cube, other: Spectra) -> Iterator[Tile]:
     yield "another offset in each band", (other + each).astype(np.float32)
 
 
-def halves(cube: Cube) -> Iterator[tuple[Cube, Spectra]]:
+def halves(cube: Float32Array) -> Iterator[tuple[Float32Array, Float32Array]]:
     """What was adapted to, and the pixels of the other half."""
     middle = cube.shape[2] // 2
     west, east = cube[:, :, :middle], cube[:, :, middle:]
@@ -107,7 +105,7 @@ def halves(cube: Cube) -> Iterator[tuple[Cube, Spectra]]:
     yield east, west.reshape(len(cube), -1)
 
 
-def told(half: Cube, tiles: Iterator[Tile]) -> Iterator[tuple[str, Likeness, str]]:
+def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, Likeness, str]]:
     """Of each tile its kind, how it compares, and what becomes of it."""
     centres = np.linspace(400.0, 2500.0, len(half))
     spectral = SpectralStats(

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import rasterio.features
 import shapely
 
 from hsi_geo import adapt, predict, suggest
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.scenes.scene import grid_of
 from hsi_geo.progress import SilentReporter
@@ -26,8 +26,6 @@ from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS, MORE = 5, 20
 QUIET = SilentReporter()
-
-IntArray = npt.NDArray[np.int64]
 
 
 def main() -> None:

@@ -61,7 +61,9 @@ def main() -> None:
                 taken = timed(imports, asked.steps, second=second)
                 seconds.setdefault((policy, second), []).append(taken)
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-    print(f"{asked.steps} steps, {asked.rounds} rounds, {cores} cores: median seconds (least to greatest)\n")
+    print(
+        f"{asked.steps} steps, {asked.rounds} rounds, {cores} cores: median seconds (least to greatest)\n"
+    )
     print("| waiting policy | alone | beside a second job |\n|---|---|---|")
     for policy in IMPORTS:
         print(f"| {policy} | {shown(seconds[policy, False])} | {shown(seconds[policy, True])} |")

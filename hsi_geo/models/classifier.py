@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, resample_to_axis
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.wavelengths import interpolation_matrix
@@ -21,8 +22,6 @@ FAR_NM2 = 1e9
 
 #: Share of a standardised band's variance that is taken for not shared with any other.
 UNCERTAINTY = 1e-4
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +34,8 @@ class SpectralStats:
         whitening: Learnt from the scene the shots lie in.
     """
 
-    centres_nm: FloatArray
-    fwhm_nm: FloatArray
+    centres_nm: Float64Array
+    fwhm_nm: Float64Array
     whitening: Whitening
 
 
@@ -95,13 +94,13 @@ class PlacedStatistics:
         whitened: (T,) standard deviation there of what comes out.
     """
 
-    matrix: FloatArray
-    centre: FloatArray
-    deviation: FloatArray
-    whitened: FloatArray
+    matrix: Float64Array
+    centre: Float64Array
+    deviation: Float64Array
+    whitened: Float64Array
 
 
-def place_statistics(spectral: SpectralStats, centres_nm: FloatArray) -> PlacedStatistics:
+def place_statistics(spectral: SpectralStats, centres_nm: Float64Array) -> PlacedStatistics:
     """A classifier's statistics, brought to a scene's bands.
 
     Args:
@@ -124,7 +123,7 @@ def place_statistics(spectral: SpectralStats, centres_nm: FloatArray) -> PlacedS
     )
 
 
-def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: FloatArray) -> BandMap:
+def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: Float64Array) -> BandMap:
     """From a scene's physical values to the network's wavelength axis, in one affine map.
 
     The scene's bands are brought to those of the statistics, whitened, and spread over the axis.
@@ -143,7 +142,7 @@ def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: FloatA
     return axis.compose(_tensor(placed.matrix), _tensor(placed.centre))
 
 
-def _as_seen_by(centres_nm: FloatArray, spectral: SpectralStats) -> FloatArray:
+def _as_seen_by(centres_nm: Float64Array, spectral: SpectralStats) -> Float64Array:
     """(C, T): what a scene's bands show of the statistics' own bands.
 
     A band whose centre lies within half a width of an own one is taken for it: whitening magnifies
@@ -163,7 +162,7 @@ def _as_seen_by(centres_nm: FloatArray, spectral: SpectralStats) -> FloatArray:
     return matrix
 
 
-def _estimate(seen: FloatArray, covariance: FloatArray) -> FloatArray:
+def _estimate(seen: Float64Array, covariance: Float64Array) -> Float64Array:
     """(T, C): the own bands, less their mean, from a scene's bands less theirs.
 
     Bands that the scene has are taken as they are. Others, dropped as bad or never recorded, are
@@ -186,5 +185,5 @@ def _estimate(seen: FloatArray, covariance: FloatArray) -> FloatArray:
     return estimate
 
 
-def _tensor(array: FloatArray) -> Tensor:
+def _tensor(array: Float64Array) -> Tensor:
     return torch.tensor(array, dtype=torch.float32)

@@ -20,7 +20,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
-Array = npt.NDArray[np.float32]
+from hsi_geo.arrays import Float32Array
 
 #: Neighbours that each pixel is joined to.
 NEIGHBOURS = 12
@@ -40,7 +40,9 @@ ALPHA = 0.99
 LEFT_OUT = 1e-7
 
 
-def knn_transition_matrix(features: Array, neighbours: int = NEIGHBOURS) -> scipy.sparse.csr_matrix:
+def knn_transition_matrix(
+    features: Float32Array, neighbours: int = NEIGHBOURS
+) -> scipy.sparse.csr_matrix:
     """One step of a random walk over the graph of nearest neighbours.
 
     Joins weigh exp(-d^2 / (s_i s_j)), with s the distance to the middle one of a pixel's own
@@ -69,7 +71,9 @@ def knn_transition_matrix(features: Array, neighbours: int = NEIGHBOURS) -> scip
     return (scipy.sparse.diags(1.0 / total) @ joins).tocsr().astype(np.float32)
 
 
-def _nearest(features: Array, count: int) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
+def _nearest(
+    features: Float32Array, count: int
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
     """(N, count) distances and rows of the nearest to each row, itself among them, nearest first."""
     variances = features.astype(np.float64).var(axis=0)
     # The participation ratio: D where all vary as much, 1 where only one does.
@@ -84,8 +88,8 @@ def _nearest(features: Array, count: int) -> tuple[npt.NDArray[np.floating], npt
 
 
 def random_walk_with_restart(
-    walk: scipy.sparse.csr_matrix, starts: Array, stops: Sequence[int], alpha: float = ALPHA
-) -> list[Array]:
+    walk: scipy.sparse.csr_matrix, starts: Float32Array, stops: Sequence[int], alpha: float = ALPHA
+) -> list[Float32Array]:
     """Let distributions spread, with restarts.
 
     Args:
@@ -108,7 +112,7 @@ def random_walk_with_restart(
     return reached
 
 
-def _series(steps: int, alpha: float) -> Array:
+def _series(steps: int, alpha: float) -> Float32Array:
     """Coefficients of the Chebyshev series of so many steps with restarts, a polynomial of one step.
 
     Few of them matter, a number that grows as the root of the steps (Sachdeva and Vishnoi 2014, doi
@@ -121,7 +125,7 @@ def _series(steps: int, alpha: float) -> Array:
     return np.asarray(series[left > LEFT_OUT], np.float32)
 
 
-def class_mass_normalization(reached: Array, floor: float = 0.1) -> Array:
+def class_mass_normalization(reached: Float32Array, floor: float = 0.1) -> Float32Array:
     """What walks that started at the shots of each class tell of a pixel's class.
 
     Args:
@@ -137,7 +141,7 @@ def class_mass_normalization(reached: Array, floor: float = 0.1) -> Array:
     return np.asarray(relative / relative.sum(axis=1, keepdims=True), np.float32)
 
 
-def adjust_priors(posterior: Array, strength: float = 0.5, steps: int = 20) -> Array:
+def adjust_priors(posterior: Float32Array, strength: float = 0.5, steps: int = 20) -> Float32Array:
     """Adapt a posterior part of the way to the classes' shares of the scene.
 
     Shots are drawn class by class, whatever the classes' areas; the shares are estimated from

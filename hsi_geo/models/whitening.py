@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from hsi_geo.arrays import Float64Array
 
 #: Directions kept, differences kept (edges between objects are no noise) and the share of the
 #: mean variance added to the noise covariance's diagonal.
@@ -33,9 +33,9 @@ class Whitening:
         covariance: (C, C) of the bands: what a band that another scene lacks is estimated with.
     """
 
-    centre: FloatArray
-    matrix: FloatArray
-    covariance: FloatArray
+    centre: Float64Array
+    matrix: Float64Array
+    covariance: Float64Array
 
 
 def learn_whitening(
@@ -72,7 +72,7 @@ def learn_whitening(
     return Whitening(centre, matrix / size if size > 0 else matrix, covariance)
 
 
-def _noise_covariance(differences: FloatArray, bands: int) -> FloatArray:
+def _noise_covariance(differences: Float64Array, bands: int) -> Float64Array:
     """(C, C) from (C, N) differences of neighbours, the largest of them left out."""
     if differences.shape[1] < 2:
         return np.eye(bands)
@@ -85,13 +85,13 @@ def _noise_covariance(differences: FloatArray, bands: int) -> FloatArray:
     return np.asarray(covariance + RIDGE * mean_variance * np.eye(bands))
 
 
-def _inverse_root(covariance: FloatArray) -> FloatArray:
+def _inverse_root(covariance: Float64Array) -> Float64Array:
     """(C, C) symmetric inverse square root of a positive definite matrix."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
 
 
-def _symmetric(standard: FloatArray, root: FloatArray) -> FloatArray:
+def _symmetric(standard: Float64Array, root: Float64Array) -> Float64Array:
     """Whiten the noise, then divide the strongest directions by the root of their deviation."""
     calm = root @ standard
     values, vectors = np.linalg.eigh(calm @ calm.T / calm.shape[1])
@@ -101,7 +101,7 @@ def _symmetric(standard: FloatArray, root: FloatArray) -> FloatArray:
     return np.asarray((kept / np.sqrt(deviation)) @ kept.T @ root)
 
 
-def noise_components(cube: FloatArray) -> FloatArray:
+def noise_components(cube: Float64Array) -> Float64Array:
     """All noise-whitened directions of a cube, for comparison: turned, not symmetric.
 
     Args:

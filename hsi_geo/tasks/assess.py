@@ -14,6 +14,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import told_apart
 from hsi_geo.io.labels.shot_files import REFERENCE
@@ -42,8 +43,6 @@ from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Desig
 from hsi_geo.tasks.reporting.assessment_report import AssessmentReportContext, report_assessment
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.tasks.validation.accuracy import effective_features, wilson
-
-IntArray = npt.NDArray[np.int64]
 
 #: Half a 95 % interval in standard errors.
 Z95 = 1.96

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import rasterio
 from sklearn.metrics import f1_score
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.files.scratch import scratch_folder
@@ -26,7 +27,6 @@ from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, Pixels
 from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
-    IntArray,
     Split,
     calibration_error,
     draw_blocked,

@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.points import Point, require_points, write_points
@@ -55,9 +56,6 @@ BLOCK_PX = 512
 
 STEPS = np.float32(PROBABILITY_STEPS)
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Suggestions:
@@ -78,8 +76,8 @@ class _Candidates:
 
     rows: IntArray  # (N,)
     cols: IntArray  # (N,)
-    doubt: FloatArray  # (N,) 0 to 1
-    probabilities: FloatArray  # (N, K)
+    doubt: Float32Array  # (N,) 0 to 1
+    probabilities: Float32Array  # (N, K)
 
     def pick(self, chosen: npt.NDArray[Any]) -> _Candidates:
         return _Candidates(
@@ -215,7 +213,7 @@ def _candidates(path: Path) -> _Candidates:
     return _Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _doubt(probabilities: FloatArray) -> FloatArray:
+def _doubt(probabilities: Float32Array) -> Float32Array:
     """(H, W) from (K, H, W): how little is known of a patch that looks like one thing."""
     ordered = np.sort(probabilities, axis=0)
     known = ordered[-1] > 0
@@ -230,7 +228,7 @@ def _doubt(probabilities: FloatArray) -> FloatArray:
     )
 
 
-def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> FloatArray:
+def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> Float32Array:
     """(N, D) what tells candidates apart: whitened spectra of their patches, and what was guessed."""
     view = spectral_view(scene)
     side = PATCH_PX // 2
@@ -255,7 +253,7 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
     return np.concatenate([sized, np.sqrt(candidates.probabilities)], axis=1).astype(np.float32)
 
 
-def _choose(candidates: _Candidates, table: FloatArray, count: int, seed: int) -> IntArray:
+def _choose(candidates: _Candidates, table: Float32Array, count: int, seed: int) -> IntArray:
     """The middle of each of so many groups, groups with most doubt first.
 
     Not the most doubtful of each: docs/experiments/suggested-places.md.

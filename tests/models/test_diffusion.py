@@ -8,8 +8,8 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import Float32Array
 from hsi_geo.models.diffusion import (
-    Array,
     adjust_priors,
     class_mass_normalization,
     knn_transition_matrix,
@@ -20,17 +20,17 @@ seeds = st.integers(0, 2**32 - 1)
 some = settings(deadline=None, max_examples=40)
 
 
-def pixels(seed: int, count: int = 31) -> Array:
+def pixels(seed: int, count: int = 31) -> Float32Array:
     """A cloud that is wider along some features than along others, and not at zero."""
     cloud = np.random.default_rng(seed).normal(size=(count, 3)) * [1.0, 3.0, 0.2] + [4.0, 0.0, -1.0]
     return cloud.astype(np.float32)
 
 
-def dense(walk: scipy.sparse.csr_matrix) -> Array:
+def dense(walk: scipy.sparse.csr_matrix) -> Float32Array:
     return np.asarray(walk.toarray())
 
 
-def numbers(seed: int, *shape: int) -> Array:
+def numbers(seed: int, *shape: int) -> Float32Array:
     return np.random.default_rng(seed).random(shape).astype(np.float32)
 
 
@@ -157,7 +157,7 @@ def test_many_steps_take_few_products() -> None:
     products = 0
 
     class Counted:
-        def __matmul__(self, other: Array) -> Array:
+        def __matmul__(self, other: Float32Array) -> Float32Array:
             nonlocal products
             products += 1
             return np.asarray(walk @ other)
@@ -271,7 +271,7 @@ areas = (
 )
 
 
-def one_pixel_undecided(counts: list[int]) -> Array:
+def one_pixel_undecided(counts: list[int]) -> Float32Array:
     certain = np.repeat(np.eye(3, dtype=np.float32), counts, axis=0)
     return np.vstack([certain, np.full((1, 3), 1 / 3, np.float32)])
 

@@ -10,8 +10,9 @@ import geopandas as gpd
 import numpy as np
 import rasterio
 import shapely
-from builders import NORTH_UP, Array
+from builders import NORTH_UP
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.writer import aux_xml
@@ -20,7 +21,7 @@ NAMES = ("meadow", "asphalt", "deep water")
 GRID = NORTH_UP
 
 
-def truth() -> Array:
+def truth() -> AnyArray:
     """(37, 53) classes 1..3 in unequal patches, 0 in a hole."""
     classes = np.ones((37, 53), np.uint8)
     classes[:, 21:] = 2
@@ -29,7 +30,7 @@ def truth() -> Array:
     return classes
 
 
-def damaged(share: float = 0.2, seed: int = 5) -> Array:
+def damaged(share: float = 0.2, seed: int = 5) -> AnyArray:
     """The truth with a share of its pixels named wrong at random."""
     generator = np.random.default_rng(seed)
     classes = truth()
@@ -37,7 +38,7 @@ def damaged(share: float = 0.2, seed: int = 5) -> Array:
     return np.where(wrong, classes % 3 + 1, classes).astype(np.uint8)
 
 
-def without(row: int, col: int, classes: Array) -> Array:
+def without(row: int, col: int, classes: AnyArray) -> AnyArray:
     """The same map with a hole of one pixel."""
     holed = classes.copy()
     holed[row, col] = 0
@@ -46,7 +47,7 @@ def without(row: int, col: int, classes: Array) -> Array:
 
 def write_class_map(
     folder: Path,
-    classes: Array,
+    classes: AnyArray,
     names: Sequence[str] | None = NAMES,
     crs: str | None = "EPSG:32633",
     name: str = "map.tif",
@@ -66,7 +67,7 @@ def write_class_map(
 
 
 def write_reference(
-    folder: Path, at: Array, classes: Sequence[Any] = ("", *NAMES), buffer: float = 0.0
+    folder: Path, at: AnyArray, classes: Sequence[Any] = ("", *NAMES), buffer: float = 0.0
 ) -> Path:
     """Write the truth at some pixels as points, or as discs around them."""
     path = folder / "reference.gpkg"

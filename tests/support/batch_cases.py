@@ -6,16 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from builders import cut_tile
 
+from hsi_geo.arrays import UInt8Array
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tiling import Window
 
 Run = Callable[..., BatchResult]
 Spans = tuple[tuple[int, int], ...]
-Ids = npt.NDArray[np.uint8]
 
 #: (first, size) of rows and columns that cut the usual scene into six unequal tiles.
 ROWS, COLS = ((0, 20), (20, 17)), ((0, 17), (17, 16), (33, 20))
@@ -31,7 +30,7 @@ def cut(scene: Path, folder: Path, rows: Spans, cols: Spans) -> list[Path]:
     ]
 
 
-def ids_in(path: Path) -> Ids:
+def ids_in(path: Path) -> UInt8Array:
     """(H, W) class ids of a map."""
     with rasterio.open(path) as file:
         return np.asarray(file.read(1))

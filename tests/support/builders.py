@@ -21,6 +21,7 @@ from affine import Affine
 from click.testing import CliRunner, Result
 from hsi_geo.cli.main import group
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.shots import LandClass, Shots, read_shots
 from hsi_geo.io.scenes.scene import bands_of, open_scene, open_scenes, read_window, spectral_view
 from hsi_geo.models.classifier import Classifier, SpectralStats
@@ -32,14 +33,12 @@ from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.validation.folds import LabelledPixels
 from hsi_geo.tiling import Tiling, Window
 
-Array = npt.NDArray[Any]
-
 NORTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25)
 
 
 def write_tif(
     path: Path,
-    cube: Array,
+    cube: AnyArray,
     *,
     tags: dict[str, str] | None = None,
     band_tags: Sequence[dict[str, str]] = (),
@@ -76,7 +75,7 @@ def write_tif(
 
 def write_envi(
     path: Path,
-    cube: Array,
+    cube: AnyArray,
     *lines: str,
     gzipped: bool = False,
     interleave: str = "bsq",
@@ -105,7 +104,7 @@ def write_envi(
     return path
 
 
-def cube_of(bands: int, height: int = 5, width: int = 7, dtype: str = "int16") -> Array:
+def cube_of(bands: int, height: int = 5, width: int = 7, dtype: str = "int16") -> AnyArray:
     """A cube in which no two values are the same, and none is 0."""
     return np.arange(1, bands * height * width + 1).reshape(bands, height, width).astype(dtype)
 
@@ -114,7 +113,7 @@ def nm_tags(centres: Sequence[float]) -> list[dict[str, str]]:
     return [{"wavelength": str(nm), "wavelength_units": "Nanometers"} for nm in centres]
 
 
-def physical(scene: xr.DataArray) -> tuple[Array, Array]:
+def physical(scene: xr.DataArray) -> tuple[AnyArray, AnyArray]:
     """Everything `read_window` says of a whole scene, in the file's order."""
     return read_window(scene, Window(0, 0, *scene.shape[1:]))
 
@@ -195,10 +194,10 @@ def snapshot(folder: Path) -> dict[str, str]:
 # Readers --------------------------------------------------------------------------------------
 
 
-def in_a_fork(read: Callable[[], Array]) -> Array:
+def in_a_fork(read: Callable[[], AnyArray]) -> AnyArray:
     """What a function returns in a forked process, as DataLoader starts them on Linux."""
     context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[Array] = context.Queue()
+    results: multiprocessing.Queue[AnyArray] = context.Queue()
     child = context.Process(target=lambda: results.put(read()))
     child.start()
     found = results.get(timeout=60)
@@ -222,7 +221,7 @@ def watch_reads(
     seen: list[tuple[Any, list[int], Window]] = []
     original = pixels.read
 
-    def read(self: Any, bands: npt.NDArray[np.intp], window: Window) -> Array:
+    def read(self: Any, bands: npt.NDArray[np.intp], window: Window) -> AnyArray:
         seen.append((self, [int(band) for band in bands], window))
         return np.asarray(original(self, bands, window))
 

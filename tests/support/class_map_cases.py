@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from builders import NORTH_UP, Array
+from builders import NORTH_UP
 from pyproj import CRS
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
@@ -24,7 +25,7 @@ CLASSES: ClassTable = tuple(
 HOLE = (slice(3, 7), slice(5, 10))
 
 
-def random_probabilities(classes: int = 3, grid: Grid = GRID, seed: int = 4) -> Array:
+def random_probabilities(classes: int = 3, grid: Grid = GRID, seed: int = 4) -> AnyArray:
     """(K, H, W) float32 that sum to 1, 0 in the hole."""
     draws = np.random.default_rng(seed).gamma(0.7, size=(classes, *grid.shape)) + 1e-6
     probabilities = (draws / draws.sum(axis=0)).astype(np.float32)
@@ -34,7 +35,7 @@ def random_probabilities(classes: int = 3, grid: Grid = GRID, seed: int = 4) -> 
 
 def write_map(
     paths: MapPaths,
-    probabilities: Array,
+    probabilities: AnyArray,
     classes: ClassTable = CLASSES,
     grid: Grid = GRID,
     parts: Iterable[Window] | None = None,

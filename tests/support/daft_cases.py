@@ -11,6 +11,7 @@ import torch
 from builders import plots_of
 from torch import Tensor
 
+from hsi_geo.arrays import Float32Array
 from hsi_geo.io.scenes.scene import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former import S2FormerConfig
@@ -25,7 +26,6 @@ from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold
 from hsi_geo.tiling import Tiling
 
 Planted = Any  # defined in conftest, which tests cannot import
-Posterior = npt.NDArray[np.float32]
 
 CPU = torch.device("cpu")
 SMALL = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
@@ -39,13 +39,13 @@ def cut(
     return plots_of(planted.path, shots, budget_px)
 
 
-def knows(*steps: Posterior) -> Teacher:
+def knows(*steps: Float32Array) -> Teacher:
     none = np.empty(0, np.int64)
     nothing = OutOfFold(none, none, none, none, np.empty(0), 0, none)
     return Teacher(steps, nothing, Accuracy.unknown("made up"), 0.0)
 
 
-def everywhere(regions: TrainingRegions, *shares: float) -> Posterior:
+def everywhere(regions: TrainingRegions, *shares: float) -> Float32Array:
     """The same of every pixel, none of which is unlike all shots."""
     return np.tile(np.array([*shares, 0.0], np.float32), (len(regions.labels), 1))
 

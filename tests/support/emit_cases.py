@@ -6,21 +6,23 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from builders import Array, cube_of
+from builders import cube_of
 from pyproj import CRS
+
+from hsi_geo.arrays import AnyArray
 
 NM = [381.0, 900.0, 1380.0, 2400.0]
 FWHM = [8.4, 8.5, 8.6, 8.7]
 
 
-def emit_swath() -> Array:
+def emit_swath() -> AnyArray:
     """(downtrack 6, crosstrack 5, bands 4); -9999 where the swath itself has no data."""
     swath = cube_of(4, 6, 5, "float32").transpose(1, 2, 0).copy()
     swath[2, 3] = -9999.0
     return swath
 
 
-def emit_lookup() -> tuple[Array, Array]:
+def emit_lookup() -> tuple[AnyArray, AnyArray]:
     """(9, 8) columns and rows from 1, of a swath that lies askew on the map; 0 is none."""
     rows, cols = np.indices((9, 8))
     line, sample = rows + cols // 3 - 1, cols - rows // 3 - 1

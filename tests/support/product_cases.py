@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from builders import Array, cube_of, write_tif
+from builders import cube_of, write_tif
+
+from hsi_geo.arrays import AnyArray
 
 ENMAP = "ENMAP01-____L2A-DT0000001280_20220627T104548Z_001_V010111_20221015T100000Z"
 DESIS = "DESIS-HSI-L2A-DT0483531728_001-20200628T153803-V0210"
@@ -18,7 +20,7 @@ GAINS = (1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4)
 NODATA = -32768
 
 
-def stored() -> Array:
+def stored() -> AnyArray:
     cube = cube_of(7) * 10
     cube[:, 1, 2] = NODATA
     cube[6] = NODATA

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import rasterio
-from batch_cases import COLS, ROWS, Ids, Run, Spans, cut, ids_in
+from batch_cases import COLS, ROWS, Run, Spans, cut, ids_in
 from builders import run, snapshot
 
+from hsi_geo.arrays import UInt8Array
 from hsi_geo.errors import MapError, MissingPackageError
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.predict import predict
@@ -24,7 +25,7 @@ Recorder = Any
 
 
 @pytest.fixture
-def whole(scene: Planted, model: Path, tmp_path: Path) -> Ids:
+def whole(scene: Planted, model: Path, tmp_path: Path) -> UInt8Array:
     """The map of the uncut scene."""
     return ids_in(predict(scene.path, model, out=tmp_path / "whole.tif").paths.classes)
 
@@ -41,7 +42,7 @@ NARROW = ROWS, ((0, 17), (17, 3), (20, 33))
 
 @pytest.mark.parametrize(("rows", "cols"), [(ROWS, COLS), OVERLAPPING, NARROW])
 def test_neighbours_leave_no_seams(
-    scene: Planted, map_tiles: Run, whole: Ids, tmp_path: Path, rows: Spans, cols: Spans
+    scene: Planted, map_tiles: Run, whole: UInt8Array, tmp_path: Path, rows: Spans, cols: Spans
 ) -> None:
     """Also where tiles overlap, and where one is narrower than a window."""
     tiles = cut(scene.path, tmp_path / "tiles", rows, cols)
@@ -62,7 +63,7 @@ def test_neighbours_leave_no_seams(
 
 
 def test_without_halo_each_tile_is_mapped_by_itself(
-    tiles: list[Path], model: Path, map_tiles: Run, whole: Ids, tmp_path: Path
+    tiles: list[Path], model: Path, map_tiles: Run, whole: UInt8Array, tmp_path: Path
 ) -> None:
     result = map_tiles(tiles, halo=False)
     alone = predict(tiles[0], model, out=tmp_path / "alone.tif")
@@ -85,7 +86,7 @@ def test_a_tile_without_data_of_its_own_borrows_no_class(
 
 
 def test_areas_count_what_several_maps_show_once(
-    scene: Planted, map_tiles: Run, whole: Ids, tmp_path: Path
+    scene: Planted, map_tiles: Run, whole: UInt8Array, tmp_path: Path
 ) -> None:
     result = map_tiles(cut(scene.path, tmp_path / "tiles", *OVERLAPPING))
     for area in result.areas:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import rasterio.features
 import shapely
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.tiling import Grid, Window
 
 #: A line or polygon that reaches farther than this is a slip of some program's, and takes GDAL
 #: minutes to draw.
 FAR_PX = 1e6
-
-IntArray = npt.NDArray[np.int64]
 
 
 def pixels_under(

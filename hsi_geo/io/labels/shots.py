@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, told_apart
@@ -28,8 +29,6 @@ from hsi_geo.tiling import Grid, Window
 
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
 MAX_PIXELS_PER_CLASS = 2000
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

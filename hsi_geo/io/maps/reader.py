@@ -12,6 +12,7 @@ import rasterio
 from pyproj import CRS
 from rasterio.errors import RasterioError
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
@@ -21,7 +22,6 @@ from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.tiling import Grid, Window
 
-IntArray = npt.NDArray[np.int64]
 MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
 
 #: Rows read at a time while counting.

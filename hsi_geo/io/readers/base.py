@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, BoolArray, FloatArray, StatedBands, read_bands
+from hsi_geo.wavelengths import Bands, StatedBands, read_bands
 
 #: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
 LOST_PX = 1e12
 
-Array = npt.NDArray[Any]
 Errors = type[HsiGeoError]
-Indices = npt.NDArray[np.intp]
 
 
 class Pixels(Protocol):
@@ -28,7 +26,7 @@ class Pixels(Protocol):
     They must survive pickling, so that DataLoader workers and Dask can open files by themselves.
     """
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """Stored values of some bands in a window inside the scene.
 
         Args:
@@ -92,9 +90,9 @@ class SceneFile:
     good: BoolArray | None = None
     good_source: str = "bbl"
     dtype: np.dtype[Any]
-    nodata: FloatArray
-    scale: FloatArray
-    offset: FloatArray
+    nodata: Float64Array
+    scale: Float64Array
+    offset: Float64Array
     pixels: Pixels
     quality: tuple[QualityLayer, ...] = ()
     block_px: tuple[int, int] | None = None
@@ -176,7 +174,7 @@ class StackedPixels:
     parts: tuple[Pixels, ...]
     counts: tuple[int, ...]
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `Pixels.read`."""
         starts = np.cumsum((0, *self.counts))
         cube = np.searchsorted(starts, bands, side="right") - 1
@@ -197,9 +195,9 @@ class PickedPixels:
     """
 
     cube: Pixels
-    kept: Indices
+    kept: IndexArray
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `Pixels.read`."""
         return self.cube.read(self.kept[bands], window)
 
@@ -222,7 +220,7 @@ class ArrayPixels(ABC):
     def variable(self) -> Any:
         """Takes one slice an axis; of the file as this process has it open."""
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) stored values; see `Pixels.read`.
 
         Raises:
@@ -234,7 +232,7 @@ class ArrayPixels(ABC):
             raise unreadable(self.path, window, plain(error)) from error
 
 
-def read_part(array: Any, order: str, bands: Indices, window: Window) -> Array:
+def read_part(array: Any, order: str, bands: IndexArray, window: Window) -> AnyArray:
     """A window of an array that keeps its axes in an order of its own.
 
     Args:
@@ -256,7 +254,7 @@ def read_part(array: Any, order: str, bands: Indices, window: Window) -> Array:
     return values[bands - first]
 
 
-def per_band(values: Any, count: int) -> FloatArray:
+def per_band(values: Any, count: int) -> Float64Array:
     """(count,) one number for each band, from one for all, one for each, or None for NaN."""
     numbers = np.atleast_1d(np.asarray(np.nan if values is None else values, np.float64)).ravel()
     return np.broadcast_to(numbers if len(numbers) == count else numbers[:1], (count,)).copy()

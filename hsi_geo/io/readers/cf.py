@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
 from hsi_geo.io.files.paths import stamp
@@ -38,7 +39,7 @@ from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError, plain_key
 from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import BoolArray, StatedBands, are_band_numbers
+from hsi_geo.wavelengths import StatedBands, are_band_numbers
 
 #: What to install where xarray lacks an engine.
 _INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}

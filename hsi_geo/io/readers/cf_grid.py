@@ -11,11 +11,11 @@ from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.raster import parse_crs
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import FloatArray
 
 Groups = Mapping[str, xr.Dataset]
 
@@ -140,7 +140,7 @@ def _in_degrees(coordinate: xr.DataArray) -> bool:
 
 def _spacing(coordinate: xr.DataArray, path: str) -> tuple[float, float]:
     """(first, step) of evenly spaced coordinates; a step of 0 for a single one."""
-    values: FloatArray = np.asarray(coordinate.values, np.float64)
+    values: Float64Array = np.asarray(coordinate.values, np.float64)
     step = float(values[-1] - values[0]) / max(1, len(values) - 1)
     even = values[0] + step * np.arange(len(values))
     lone = len(values) == 1

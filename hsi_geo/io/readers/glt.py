@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.io.readers.base import Array, Indices, Pixels
+from hsi_geo.arrays import AnyArray, IndexArray
+from hsi_geo.io.readers.base import Pixels
 from hsi_geo.tiling import Window
 
 #: Bytes of the swath that are read at once: a window of the map may cross all of it.
@@ -35,7 +36,7 @@ class GltPixels:
     dtype: np.dtype[Any]
     rows_at_once: int = 64
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `Pixels.read`."""
         cols, rows = np.abs(self.lookup.read(np.arange(2), window).astype(np.int64)) - 1
         height, width = self.swath_shape

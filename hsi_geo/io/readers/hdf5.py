@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from affine import Affine
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS
 from hsi_geo.io.files.paths import stamp
@@ -29,7 +30,7 @@ from hsi_geo.io.readers.base import (
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.raster import parse_crs
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import FloatArray, StatedBands, centres_in_nm
+from hsi_geo.wavelengths import StatedBands, centres_in_nm
 
 if TYPE_CHECKING:
     import h5py
@@ -268,7 +269,7 @@ def _neon_bands(spectral: h5py.Group, count: int) -> tuple[StatedBands | None, l
     """What the group says of wavelengths, and what it says in vain."""
     told: list[str] = []
 
-    def listed(name: str) -> tuple[FloatArray | None, str | None]:
+    def listed(name: str) -> tuple[Float64Array | None, str | None]:
         if name not in spectral:
             return None, None
         values = np.ravel(spectral[name][()]).astype(np.float64)

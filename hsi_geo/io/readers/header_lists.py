@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.wavelengths import BoolArray, FloatArray
+from hsi_geo.arrays import BoolArray, Float64Array
 
 #: What says that a band can be used, and that it cannot; numbers other than 0 say that it can.
 _YES = ("true", "t", "yes", "y", "on")
@@ -60,7 +60,7 @@ class HeaderList:
             return [word.replace(",", ".") for word in parted]  # decimal commas
         return [word for word in re.split(r"[,;|\s]+", text) if word]
 
-    def numbers(self) -> FloatArray:
+    def numbers(self) -> Float64Array:
         """(C,) one number a band.
 
         Raises:
@@ -70,7 +70,7 @@ class HeaderList:
         self._require_each(len(values))
         return values
 
-    def number_or_numbers(self) -> FloatArray:
+    def number_or_numbers(self) -> Float64Array:
         """(C,) the only number for all bands, or one for each.
 
         Raises:
@@ -123,7 +123,7 @@ class HeaderList:
         named = np.isin(np.arange(1, self.count + 1), listed)
         return named if "good" in plain else ~named
 
-    def _as_numbers(self) -> FloatArray:
+    def _as_numbers(self) -> Float64Array:
         values = []
         for word in self.words:
             value = as_number(word)
@@ -169,7 +169,7 @@ class HeaderLists:
             return None
         return HeaderList(self.spelled[plain], self.tags[plain], self.count)
 
-    def numbers(self, plain: str, *, or_one: bool = False) -> FloatArray | None:
+    def numbers(self, plain: str, *, or_one: bool = False) -> Float64Array | None:
         """(C,) one number a band, None if there are none; with ``or_one``, also one for all."""
         listed = self.named(plain)
         if listed is None:

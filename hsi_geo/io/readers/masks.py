@@ -16,9 +16,7 @@ import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as GdalWindow
 
-from hsi_geo.wavelengths import FloatArray
-
-BoolArray = npt.NDArray[np.bool_]
+from hsi_geo.arrays import BoolArray, Float64Array
 
 #: Flags of bands whose validity their values and `nodata` tell alone.
 _TOLD_BY_VALUES = ({MaskFlags.all_valid}, {MaskFlags.nodata})
@@ -77,7 +75,7 @@ class MaskFill:
     """
 
     mask: Mask
-    values: FloatArray
+    values: Float64Array
     dtype: np.dtype[Any]
 
     def over(
@@ -130,7 +128,7 @@ def only_band(source: rasterio.DatasetReader) -> tuple[int, Mask | None] | None:
     return (numbers[0], find_mask(source, alpha)) if len(numbers) == 1 else None
 
 
-def fill_for(mask: Mask, nodata: FloatArray, dtype: np.dtype[Any]) -> MaskFill:
+def fill_for(mask: Mask, nodata: Float64Array, dtype: np.dtype[Any]) -> MaskFill:
     """What masked pixels are read as: the declared nodata value, else one that no pixel can have.
 
     Args:

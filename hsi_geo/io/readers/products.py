@@ -15,11 +15,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.base import QualityLayer, SceneFile
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.wavelengths import BoolArray, FloatArray, StatedBands
+from hsi_geo.wavelengths import StatedBands
 
 #: Where EnMAP's and DESIS's names of a band's properties differ, both are listed.
 _CENTRE = ("wavelengthCenterOfBand",)
@@ -122,7 +123,7 @@ def _bands(root: ET.Element) -> list[ET.Element]:
     return []
 
 
-def _column(bands: list[ET.Element], tags: tuple[str, ...], missing: float) -> FloatArray:
+def _column(bands: list[ET.Element], tags: tuple[str, ...], missing: float) -> Float64Array:
     values = []
     for band in bands:
         texts = [text for tag in tags if (text := band.findtext(tag))]

@@ -18,12 +18,11 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
 from hsi_geo.io.files.references import CLOSED, OPEN, REMOTE_DRIVERS, is_link, require_local
 from hsi_geo.io.readers.base import (
-    Array,
-    Indices,
     PickedPixels,
     Pixels,
     QualityLayer,
@@ -39,7 +38,6 @@ from hsi_geo.io.readers.masks import MaskFill, alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, sidecar_tags
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import FloatArray
 
 #: Metadata domains that hold no tags of the user's, or that are read by their own rules.
 GDALS_OWN = (
@@ -85,7 +83,7 @@ class RasterPixels:
     lines: BlockLines | None = None
     fill: MaskFill | None = None
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) stored values; see `Pixels.read`.
 
         Raises:
@@ -111,7 +109,7 @@ class RasterPixels:
                     raise _too_large(source, self.name) from error
             raise unreadable(self.name, window, why) from error
 
-    def _part(self, handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+    def _part(self, handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> AnyArray:
         stored = _read(handle, numbers, window)
         if self.fill is None:
             return stored
@@ -122,7 +120,7 @@ def _for_gdal(window: Window) -> rasterio.windows.Window:
     return rasterio.windows.Window(window.col, window.row, window.width, window.height)
 
 
-def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> AnyArray:
     pixels = _for_gdal(window)
     kinds = {handle.dtypes[number - 1] for number in numbers}
     if len(kinds) < 2:
@@ -383,9 +381,9 @@ def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
 class _StoredValues:
     """What stored values mean: (C,) each, and warnings of what tells it in vain."""
 
-    nodata: FloatArray
-    scale: FloatArray
-    offset: FloatArray
+    nodata: Float64Array
+    scale: Float64Array
+    offset: Float64Array
     warnings: tuple[str, ...]
 
 
@@ -399,7 +397,7 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues
     lists = HeaderLists.of(whole, count, told)
     is_envi = source.driver == "ENVI"
 
-    def declared(own: FloatArray, neutral: float, key: str) -> FloatArray:
+    def declared(own: Float64Array, neutral: float, key: str) -> Float64Array:
         if key not in lists.tags or not (is_envi or _all_are(own, neutral)):
             return own
         said = lists.numbers(key, or_one=True)
@@ -422,7 +420,7 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues
     return _StoredValues(nodata, scale, offset, tuple(told))
 
 
-def _all_are(values: FloatArray, neutral: float) -> bool:
+def _all_are(values: Float64Array, neutral: float) -> bool:
     return bool((np.isnan(values) if np.isnan(neutral) else values == neutral).all())
 
 

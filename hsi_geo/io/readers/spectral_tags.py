@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
@@ -22,8 +23,6 @@ from hsi_geo.io.readers.header_lists import (
 )
 from hsi_geo.wavelengths import (
     NANOMETRES,
-    BoolArray,
-    FloatArray,
     StatedBands,
     are_band_numbers,
     from_band_name,
@@ -181,8 +180,8 @@ def _from_lists(lists: HeaderLists) -> StatedBands | None:
 
 
 def _first(
-    keys: Sequence[str], read: Callable[[str], FloatArray | None]
-) -> tuple[FloatArray, str] | None:
+    keys: Sequence[str], read: Callable[[str], Float64Array | None]
+) -> tuple[Float64Array, str] | None:
     """What the first key with a use gives, and the key."""
     for key in keys:
         values = read(key)
@@ -215,10 +214,10 @@ def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> StatedBands | Non
 
 
 def _alike(
-    centres: FloatArray,
+    centres: Float64Array,
     units: Sequence[str],
     source: str,
-    widths: FloatArray | None = None,
+    widths: Float64Array | None = None,
     widths_unit: str | None = None,
 ) -> StatedBands:
     """Bands whose units are told one by one."""
@@ -300,7 +299,7 @@ def _numbered(by_band: Sequence[Tags], key: str) -> int:
     return sum(bool(np.isfinite(as_number(tags.get(key, "")))) for tags in by_band)
 
 
-def _column(by_band: Sequence[Tags], key: str) -> FloatArray | None:
+def _column(by_band: Sequence[Tags], key: str) -> Float64Array | None:
     """One number a band, None unless every band has it."""
     values = [as_number(tags.get(key, "")) for tags in by_band]
     return np.array(values) if values and all(np.isfinite(values)) else None

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import set_words
 
@@ -24,7 +25,6 @@ COLUMNS = 4
 GAP = 3.0
 
 UInt8Array = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float64]
 
 
 def image_uri(image: UInt8Array) -> str:
@@ -42,9 +42,9 @@ def percent_uri(percent: UInt8Array, nodata: int) -> str:
 
 
 def spectra_uri(
-    centres_nm: FloatArray,
-    of_shots: FloatArray,
-    of_map: FloatArray,
+    centres_nm: Float64Array,
+    of_shots: Float64Array,
+    of_map: Float64Array,
     classes: ClassTable,
 ) -> str:
     """Mean spectra, one panel a class.
@@ -73,7 +73,7 @@ def spectra_uri(
     return _png_uri(buffer)
 
 
-def _broken(centres_nm: FloatArray, spectrum: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _broken(centres_nm: Float64Array, spectrum: Float64Array) -> tuple[Float64Array, Float64Array]:
     """A line that ends before bands that were left out and begins anew behind them."""
     steps = np.diff(centres_nm)
     if not len(steps):

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers import SceneFile
-from hsi_geo.io.readers.base import Array, Indices, Pixels
+from hsi_geo.io.readers.base import Pixels
 from hsi_geo.io.scenes.scene import has_values, scene_of
 from hsi_geo.tiling import Window
-from hsi_geo.wavelengths import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class NeighbourSource:
 
     pixels: Pixels
     window: Window
-    nodata: FloatArray
+    nodata: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +44,16 @@ class MosaicPixels:
     """
 
     pieces: tuple[NeighbourSource, ...]
-    fill: FloatArray
+    fill: Float64Array
     dtype: np.dtype[np.generic]
 
-    def read(self, bands: Indices, window: Window) -> Array:
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`.
 
         A neighbour that cannot be read is no reason to leave out the tile: it counts as missing.
         """
         fill = self.fill[bands].astype(self.dtype)[:, None, None]
-        values: Array = np.empty((len(bands), *window.shape), self.dtype)
+        values: AnyArray = np.empty((len(bands), *window.shape), self.dtype)
         values[:] = fill
         free = np.ones(window.shape, bool)
         for index, piece in reversed(list(enumerate(self.pieces))):

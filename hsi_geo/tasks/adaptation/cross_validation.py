@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.scenes.scene import bands_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
@@ -28,8 +29,6 @@ METHOD = (
     "without a fifth of each class's places (polygons, clusters of points), which are then named by "
     "the network as it maps, and count by the share of the scene that their class was mapped to"
 )
-
-IntArray = npt.NDArray[np.int64]
 
 
 def cross_validate(

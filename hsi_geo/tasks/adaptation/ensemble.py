@@ -19,6 +19,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
@@ -37,9 +38,6 @@ LOG_SCALE_PRIOR_SD = 0.25
 #: the spread within classes is not known, of more logistic regression knows as much without them.
 ENOUGH, FEW = 2, 10
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -50,8 +48,8 @@ class Prediction:
         held_out: (n, K'); rows of shots that are never held out mean nothing.
     """
 
-    probabilities: FloatArray
-    out_of_fold: FloatArray
+    probabilities: Float32Array
+    out_of_fold: Float32Array
 
     def at(self, rows: IntArray) -> Prediction:
         """What is said of some pixels only."""
@@ -116,7 +114,7 @@ def graph_predictions(
 
 
 def _graph_prediction(
-    reached: FloatArray, classes: IntArray, folds: IntArray, shots: LabelledPixels
+    reached: Float32Array, classes: IntArray, folds: IntArray, shots: LabelledPixels
 ) -> Prediction:
     """What (N, W) walks of W classes and folds tell."""
     to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
@@ -169,7 +167,7 @@ def average_by_cv_likelihood(
     ), weights
 
 
-def normalize(posterior: FloatArray) -> FloatArray:
+def normalize(posterior: Float32Array) -> Float32Array:
     """Rows that sum to 1."""
     total = np.maximum(posterior.sum(axis=1, keepdims=True), 1e-30)
     return np.asarray(posterior / total, np.float32)
@@ -212,7 +210,7 @@ def _temperature_scale(
         spread_of_factor: See `_fit_temperature`.
     """
 
-    def score(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> FloatArray:
+    def score(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> Float32Array:
         head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
         scores = head.decision_function(view.table[rows])
         if scores.ndim == 1:  # of two classes scikit-learn gives the second's lead
@@ -230,7 +228,7 @@ def _temperature_scale(
 
 
 def _fit_temperature(
-    scores: FloatArray, labels: IntArray, random_walk_with_restart: float
+    scores: Float32Array, labels: IntArray, random_walk_with_restart: float
 ) -> np.float32:
     """The likeliest factor on (m, K') scores, of which (m,) labels are known.
 
@@ -248,8 +246,8 @@ def _fit_temperature(
 
 
 def _everywhere_and_held_out(
-    say: Callable[[IntArray | slice, npt.NDArray[np.bool_]], FloatArray], shots: LabelledPixels
-) -> tuple[FloatArray, FloatArray]:
+    say: Callable[[IntArray | slice, npt.NDArray[np.bool_]], Float32Array], shots: LabelledPixels
+) -> tuple[Float32Array, Float32Array]:
     """(N, K') and (n, K') of what is said of some rows after fitting to some of the shots."""
     out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
@@ -266,6 +264,6 @@ def _discriminants_help(shots: LabelledPixels) -> bool:
     return enough and len(shots.rows) <= FEW * classes
 
 
-def _sum(weights: npt.NDArray[np.float64], arrays: list[FloatArray]) -> FloatArray:
+def _sum(weights: npt.NDArray[np.float64], arrays: list[Float32Array]) -> Float32Array:
     pairs = zip(weights.astype(np.float32), arrays, strict=True)
     return np.asarray(sum(weight * array for weight, array in pairs), np.float32)

@@ -18,6 +18,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from sklearn.preprocessing import StandardScaler
 
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.principal_components import principal_components
@@ -36,9 +37,6 @@ COMPONENTS = 120
 
 #: What the numbers of a whitened pixel, and of its features, add up to in squares.
 SIZE = 60.0
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 class SpatialContext(Enum):
@@ -69,7 +67,7 @@ class FeatureSet:
         context: How surroundings come in.
     """
 
-    table: FloatArray
+    table: Float32Array
     C: float
     context_px: float
     context: SpatialContext
@@ -91,8 +89,8 @@ class FeatureSets:
     """
 
     classifier_inputs: list[FeatureSet]
-    filtered: dict[SpatialContext, FloatArray]
-    unit_length: FloatArray
+    filtered: dict[SpatialContext, Float32Array]
+    unit_length: Float32Array
 
 
 def compute_feature_sets(
@@ -141,7 +139,7 @@ def compute_feature_sets(
 
 
 def _in_segments(
-    tables: list[FloatArray], inside: list[npt.NDArray[np.bool_]]
+    tables: list[Float32Array], inside: list[npt.NDArray[np.bool_]]
 ) -> Iterator[FeatureSet]:
     """Means of all tables over superpixels that are grown by the first."""
     found = grow_superpixels(tables[0], inside, SUPERPIXEL_SIZES_PX)
@@ -155,7 +153,7 @@ def _in_segments(
 
 def graph_features(
     views: FeatureSets, positions_px: npt.NDArray[np.float64]
-) -> Iterator[FloatArray]:
+) -> Iterator[Float32Array]:
     """The tables whose nearest rows are joined: features with some and more place, spectra.
 
     Args:
@@ -175,14 +173,16 @@ def graph_features(
         yield np.concatenate([likeness, near], axis=1) if place else likeness
 
 
-def _whitened(regions: TrainingRegions, image: FloatArray) -> FloatArray:
+def _whitened(regions: TrainingRegions, image: Float32Array) -> Float32Array:
     whitening = regions.spectral.whitening
     off = image - whitening.centre[:, None, None]
     turned = np.einsum("tc,chw->thw", whitening.matrix, off, optimize=True)
     return np.asarray(turned, np.float32)
 
 
-def _principal(cubes: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> list[FloatArray]:
+def _principal(
+    cubes: list[Float32Array], inside: list[npt.NDArray[np.bool_]]
+) -> list[Float32Array]:
     """Dihedral bands to the few directions that whitening left, so that tables are narrow."""
     pixels = np.concatenate([c[:, i] for c, i in zip(cubes, inside, strict=True)], axis=1)
     values, vectors = np.linalg.eigh(np.cov(pixels.astype(np.float64)).reshape((len(pixels),) * 2))
@@ -196,8 +196,8 @@ def _principal(cubes: list[FloatArray], inside: list[npt.NDArray[np.bool_]]) -> 
 
 
 def _of_equal_variance(
-    images: list[FloatArray], spectra: npt.NDArray[np.float64]
-) -> list[FloatArray]:
+    images: list[Float32Array], spectra: npt.NDArray[np.float64]
+) -> list[Float32Array]:
     """Principal components of standardised bands, all made equally strong."""
     centre, deviation = spectra.mean(axis=0), spectra.std(axis=0)
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
@@ -215,15 +215,15 @@ def _of_equal_variance(
 
 def encode_regions(
     regions: TrainingRegions, encoder: S2Former, device: torch.device
-) -> list[FloatArray]:
+) -> list[Float32Array]:
     """(D, h, w) features of each region's reach, blended over windows that overlap by half."""
     by_scene = [sliding_encoder(v, encoder, regions.spectral, device) for v in regions.views]
     return [by_scene[region.scene].block(region.reach)[0] for region in regions.regions]
 
 
 def centre_and_scale(
-    regions: TrainingRegions, features: list[FloatArray]
-) -> tuple[FloatArray, FloatArray]:
+    regions: TrainingRegions, features: list[Float32Array]
+) -> tuple[Float32Array, Float32Array]:
     """(D,) mean and standard deviation of features over all pixels of the regions."""
     pairs = zip(features, regions.regions, strict=True)
     pixels = np.concatenate([found[:, region.inside] for found, region in pairs], axis=1)
@@ -233,18 +233,18 @@ def centre_and_scale(
 
 def _standard_features(
     regions: TrainingRegions, encoder: S2Former, device: torch.device
-) -> list[FloatArray]:
+) -> list[Float32Array]:
     features = encode_regions(regions, encoder, device)
     centre, scale = centre_and_scale(regions, features)
     return [(found - centre[:, None, None]) / scale[:, None, None] for found in features]
 
 
 def _table(
-    cubes: list[FloatArray],
+    cubes: list[Float32Array],
     valid: list[npt.NDArray[np.bool_]],
     inside: list[npt.NDArray[np.bool_]],
     context_px: float,
-) -> FloatArray:
+) -> Float32Array:
     """(N, D) of cubes seen through a Gaussian filter; pixels without data have no weight."""
     parts = []
     for cube, has_data, wanted in zip(cubes, valid, inside, strict=True):
@@ -257,15 +257,15 @@ def _table(
     return np.concatenate(parts)
 
 
-def _sized(table: FloatArray) -> FloatArray:
+def _sized(table: Float32Array) -> Float32Array:
     """Scaled as a whole, so that squares of a row add up to `SIZE` in the mean."""
     return np.asarray(table * np.float32(np.sqrt(SIZE / _mean_square(table))))
 
 
-def _mean_square(table: FloatArray) -> float:
+def _mean_square(table: Float32Array) -> float:
     """What the squares of a row add up to in the mean, at least next to nothing."""
     return max(float((table.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
 
 
-def _standard(spectra: npt.NDArray[np.float64]) -> FloatArray:
+def _standard(spectra: npt.NDArray[np.float64]) -> Float32Array:
     return np.asarray(StandardScaler().fit_transform(spectra), np.float32)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.decomposition import PCA
+
+from hsi_geo.arrays import Float32Array
 
 #: Principal components that pixels are compared by: more is noise to a squared distance.
 COMPARED = 20
 
-FloatArray = npt.NDArray[np.float32]
 
-
-def principal_components(table: FloatArray) -> FloatArray:
+def principal_components(table: Float32Array) -> Float32Array:
     """(N, C) strongest principal components, `COMPARED` at most, of (N, D) numbers of pixels."""
     components = PCA(min(COMPARED, *table.shape), random_state=0)
     with np.errstate(invalid="ignore"):  # shares of the variance, if there is none

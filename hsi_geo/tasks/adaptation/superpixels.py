@@ -8,22 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import ward_tree
 from sklearn.feature_extraction.image import grid_to_graph
 
+from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.tasks.adaptation.principal_components import principal_components
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 def grow_superpixels(
-    table: FloatArray, inside: Sequence[BoolArray], sizes_px: Sequence[int]
+    table: Float32Array, inside: Sequence[BoolArray], sizes_px: Sequence[int]
 ) -> list[IntArray]:
     """Cut images into superpixels.
 
@@ -50,7 +46,7 @@ def grow_superpixels(
     return found
 
 
-def means(table: FloatArray, superpixels: IntArray) -> FloatArray:
+def means(table: Float32Array, superpixels: IntArray) -> Float32Array:
     """(N, D) each pixel's segment's mean.
 
     Args:
@@ -78,7 +74,7 @@ def _islands(inside: Sequence[BoolArray]) -> Iterator[tuple[IntArray, BoolArray]
         first += len(of_pixel)
 
 
-def _joined(table: FloatArray, mask: BoolArray) -> IntArray:
+def _joined(table: Float32Array, mask: BoolArray) -> IntArray:
     """(n - 1, 2) what is joined, first to last; n and more are what came of earlier joints."""
     if len(table) == 1:
         return np.empty((0, 2), np.int64)

@@ -23,6 +23,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
+from hsi_geo.arrays import Float32Array
 from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.ensemble import (
@@ -86,9 +87,6 @@ METHOD = (
     "to; no network that is heard has seen a label, and the mapping network itself is not refitted"
 )
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
@@ -102,7 +100,7 @@ class Teacher:
         context_px: Mean standard deviation of the filters, as weighted: what the scene bears.
     """
 
-    steps: tuple[FloatArray, ...]
+    steps: tuple[Float32Array, ...]
     out_of_fold: OutOfFold
     accuracy: Accuracy
     context_px: float
@@ -220,10 +218,10 @@ def _combine_graphs(
 
 
 def _familiarity_score(
-    tables: dict[SpatialContext, FloatArray],
+    tables: dict[SpatialContext, Float32Array],
     trust: dict[SpatialContext, float],
     shots: LabelledPixels,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float32Array, Float32Array]:
     """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
 
     It falls with the distance to the nearest shot, in units of the median distance of a shot to
@@ -257,12 +255,12 @@ def _familiarity_score(
     )
 
 
-def _falling(distance: npt.NDArray[np.floating]) -> FloatArray:
+def _falling(distance: npt.NDArray[np.floating]) -> Float32Array:
     near = np.minimum(distance, VERY_FAR)  # whose powers are still numbers
     return np.asarray(1.0 / (1.0 + near**FALL), np.float32)
 
 
-def _calibrate(prediction: Prediction, familiar: FloatArray, shots: LabelledPixels) -> float:
+def _calibrate(prediction: Prediction, familiar: Float32Array, shots: LabelledPixels) -> float:
     """The power of the posterior that makes it as sure as held-out shots allow.
 
     Mean confidence is brought to the share of held-out shots that are named right, less half its
@@ -288,8 +286,8 @@ def _calibrate(prediction: Prediction, familiar: FloatArray, shots: LabelledPixe
 
 
 def _in_all_classes(
-    posterior: FloatArray, familiar: FloatArray, shots: LabelledPixels, classes: int
-) -> FloatArray:
+    posterior: Float32Array, familiar: Float32Array, shots: LabelledPixels, classes: int
+) -> Float32Array:
     """(N, K + 1): a class without a shot has no probability; the shots themselves are known."""
     known = posterior * familiar[:, None]
     known[shots.rows] = 0.0

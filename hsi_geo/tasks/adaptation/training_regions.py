@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import BoolArray, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, thin
@@ -28,9 +29,6 @@ SIDES_PX = (64, 32, 16, 8)
 #: Pixels around a region that are read besides, for what is seen of its surroundings: two standard
 #: deviations of the widest filter (`feature_sets.COMPARED_PX`), and half a window of the default network.
 MARGIN_PX = 8
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.model_file import Arrays
-from hsi_geo.models.classifier import Classifier, FloatArray, SpectralStats
+from hsi_geo.models.classifier import Classifier, SpectralStats
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.artifacts.model_checks import (
     MOST_SHOTS,
@@ -140,7 +141,7 @@ def shot_spectra_in(
     return ShotSpectra(spectra, reach)
 
 
-def require_cover(model: AdaptedModel, centres_nm: FloatArray, name: str) -> None:
+def require_cover(model: AdaptedModel, centres_nm: Float64Array, name: str) -> None:
     """Refuse a scene whose bands do not reach as far as the model's.
 
     Args:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 
 #: Sampled pixels that the standard error of a stratum takes.
 FEWEST = 2
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +30,8 @@ class Ratios:
         error: (K,) standard errors.
     """
 
-    value: FloatArray
-    error: FloatArray
+    value: Float64Array
+    error: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +140,11 @@ def pool_small(
     return moved[strata], merged, pooled
 
 
-def _ratios(of: FloatArray, to: FloatArray, strata: IntArray, weight: FloatArray) -> Ratios:
+def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, weight: Float64Array) -> Ratios:
     """Ratios of the totals of (N, K) and (N, K) or (N, 1) values of sampled pixels."""
     drawn = [strata == stratum for stratum in range(len(weight))]
 
-    def total(values: FloatArray) -> FloatArray:
+    def total(values: Float64Array) -> Float64Array:
         means = (w * values[here].mean(axis=0) for w, here in zip(weight, drawn, strict=True) if w)
         return np.asarray(sum(means), np.float64)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.labels.shots import Shots, burn, to_grid
 from hsi_geo.io.labels.vectors import quoted
@@ -17,8 +17,6 @@ from hsi_geo.tasks.assessment.results import Design
 
 #: Maps of one area may differ in it by this share: their pixels differ along the rim.
 SAME_LAND = 0.01
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,10 +21,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.models.whitening import noise_components
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 #: Gaussian filters in pixels, and numbers of components, of the grids.
 SIGMAS_PX = (0, 1, 2, 4)
@@ -47,25 +45,25 @@ class Pixels:
         self.components = cache(self._components)
 
     @cached_property
-    def standard(self) -> FloatArray:
+    def standard(self) -> Float64Array:
         """(N, C) standardised bands; those that do not vary are left out."""
         varies = self.spectra.std(axis=0) > 0
         return np.asarray(StandardScaler().fit_transform(self.spectra[:, varies]))
 
     @cached_property
-    def _principal(self) -> FloatArray:
+    def _principal(self) -> Float64Array:
         """(N, C) components of unit variance, the strongest first."""
         left, _, _ = np.linalg.svd(self.standard, full_matrices=False)
         return np.asarray(left * np.sqrt(len(left)))
 
     @cached_property
-    def _noise(self) -> FloatArray:
+    def _noise(self) -> Float64Array:
         """(N, C) directions by their signal to noise, the strongest first."""
         return noise_components(self.standard.reshape(*self.shape, -1)).reshape(
             len(self.standard), -1
         )
 
-    def _components(self, kind: str, count: int, sigma_px: int) -> FloatArray:
+    def _components(self, kind: str, count: int, sigma_px: int) -> Float64Array:
         """(N, count) components of a kind ("pca" or "noise") through a filter."""
         table = (self._principal if kind == "pca" else self._noise)[:, :count]
         if not sigma_px:
@@ -76,32 +74,32 @@ class Pixels:
 
 #: From pixels, (n,) flat indices of shots, their (n,) labels and a seed to (N, K) probabilities,
 #: in the order of the sorted labels.
-Baseline = Callable[[Pixels, IntArray, IntArray, int], FloatArray]
+Baseline = Callable[[Pixels, IntArray, IntArray, int], Float64Array]
 
 
 def _of_spectra(make: Callable[[int], ClassifierMixin]) -> Baseline:
-    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> FloatArray:
+    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
         model = make(seed).fit(pixels.spectra[shots], labels)
         return np.asarray(model.predict_proba(pixels.spectra))
 
     return baseline
 
 
-def _support_vectors(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> FloatArray:
+def _support_vectors(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
     """One-hot: probabilities of an SVM are another model's, and slow."""
     model = SVC(C=100.0, random_state=seed).fit(pixels.standard[shots], labels)
     named = model.predict(pixels.standard)
     return np.asarray(named[:, None] == np.unique(labels)[None, :], np.float64)
 
 
-def _logistic(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> FloatArray:
+def _logistic(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
     head = LogisticRegression(C=GRID_STRENGTH, max_iter=2000)
     head.fit(pixels.standard[shots], labels)
     return np.asarray(head.predict_proba(pixels.standard))
 
 
 def _grid(kind: str, count: int, sigma_px: int) -> Baseline:
-    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> FloatArray:
+    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
         table = pixels.components(kind, count, sigma_px)
         head = LogisticRegression(C=GRID_STRENGTH, max_iter=2000)
         return np.asarray(head.fit(table[shots], labels).predict_proba(table))
@@ -109,7 +107,7 @@ def _grid(kind: str, count: int, sigma_px: int) -> Baseline:
     return baseline
 
 
-def _auto(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> FloatArray:
+def _auto(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
     """Noise-whitened components in four contexts, weighted by held-out likelihood."""
     tables = [pixels.components("noise", max(NOISE), sigma) for sigma in SIGMAS_PX]
     likelihood = np.array([_held_out(table[shots], labels, seed) for table in tables])
@@ -123,7 +121,7 @@ def _auto(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float
     return np.asarray(np.tensordot(weights / weights.sum(), np.stack(heads), axes=1))
 
 
-def _held_out(table: FloatArray, labels: IntArray, seed: int) -> float:
+def _held_out(table: Float64Array, labels: IntArray, seed: int) -> float:
     """Mean log-likelihood, clipped at 1e-3, under stratified cross-validation."""
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if smallest < 2:

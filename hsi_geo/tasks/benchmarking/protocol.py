@@ -13,10 +13,10 @@ import shapely
 import xarray as xr
 from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import grid_of
 
-IntArray = npt.NDArray[np.int64]
 Split = Literal["random", "blocked"]
 
 #: The seeds that the few-shot literature shares (DCFSL, DEMAE).

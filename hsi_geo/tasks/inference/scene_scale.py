@@ -19,6 +19,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy.spatial.distance import cdist
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, name_of, rescaled
 from hsi_geo.models.classifier import PlacedStatistics, SpectralStats, place_statistics
@@ -66,7 +67,6 @@ NEAR = 0.15
 #: One number that was added to all bands explains the scene if what is left is as near as this.
 EXPLAINED = 1.0
 
-FloatArray = npt.NDArray[np.float64]
 Rescale = float | Literal["auto"] | None
 
 
@@ -164,8 +164,8 @@ class _Whitened:
     """Mean and standard deviation of a scene's whitened spectra, before the model's mean is taken off."""
 
     placed: PlacedStatistics
-    mean: FloatArray  # (T,)
-    deviation: FloatArray  # (T,)
+    mean: Float64Array  # (T,)
+    deviation: Float64Array  # (T,)
 
     def distance(self, factor: float) -> float:
         """After values were divided by a factor, and by what makes them as bright as can be."""
@@ -182,16 +182,16 @@ class _Whitened:
         number = float(one @ apart) / size
         return number, self._root_mean_square(apart - number * one)
 
-    def _apart(self, factor: float) -> FloatArray:
+    def _apart(self, factor: float) -> Float64Array:
         there = self.placed.matrix @ self.placed.centre
         return self._in_deviations(self.mean / factor - there, factor)
 
-    def _in_deviations(self, differences: FloatArray, factor: float) -> FloatArray:
+    def _in_deviations(self, differences: Float64Array, factor: float) -> Float64Array:
         larger = np.maximum(self.placed.whitened, self.deviation / factor)
         return np.divide(differences, larger, out=np.zeros_like(differences), where=larger > 1e-9)
 
     @staticmethod
-    def _root_mean_square(values: FloatArray) -> float:
+    def _root_mean_square(values: Float64Array) -> float:
         return float(np.sqrt(np.mean(values**2)))
 
 
@@ -232,14 +232,14 @@ def _to_nearest(
     spectra: npt.NDArray[np.float32],
     of_shots: PlacedStatistics,
     shots: npt.NDArray[np.float32],
-) -> FloatArray:
+) -> Float64Array:
     """(N,) distance of (C, N) pixels to the nearest of (S, C') shots, each with its own bands."""
-    apart: FloatArray = cdist(_standardised(placed, spectra), _standardised(of_shots, shots.T))
-    nearest: FloatArray = apart.min(axis=1) / np.sqrt(max(1, int((placed.whitened > 0).sum())))
+    apart: Float64Array = cdist(_standardised(placed, spectra), _standardised(of_shots, shots.T))
+    nearest: Float64Array = apart.min(axis=1) / np.sqrt(max(1, int((placed.whitened > 0).sum())))
     return nearest
 
 
-def _standardised(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> FloatArray:
+def _standardised(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> Float64Array:
     """(N, T) whitened spectra, each band divided by its deviation."""
     whitened = placed.matrix @ (spectra.astype(np.float64) - placed.centre[:, None])
     scale = placed.whitened[:, None]

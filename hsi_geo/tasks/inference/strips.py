@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.io.scenes.quality import BandRanges
 from hsi_geo.io.scenes.scene import block_of, grid_of, physical
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, mean
@@ -35,8 +36,6 @@ LEAST_ROWS, MOST_ROWS = 64, 256
 #: Pixels along a side that are looked at of what is mapped together, to tell dead bands by.
 LOOKED_AT_PX = 32
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 #: Which pixels of a window are asked for; None for all.
 Wanted = Callable[[Window], BoolArray | None]
@@ -133,7 +132,7 @@ class Strips:
             sliding.tiling.size_px,
         )
 
-    def __iter__(self) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
+    def __iter__(self) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
         """Parts of the scene that do not overlap and leave no pixel out.
 
         Yields:
@@ -208,7 +207,7 @@ class _Column:
         self.pieces.append((Window(window.row, first, window.height, last - first), here))
         self.known = window.row + window.height
 
-    def advance(self) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
+    def advance(self) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
         """Go as far as the rows that are there let."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
         complete = (self.known - self.grid_of_windows.row - size) // stride + 1
@@ -218,7 +217,7 @@ class _Column:
             yield from self._advance(min(most, last - self.next))
         self._forget()
 
-    def _advance(self, rows: int) -> Iterator[tuple[Window, FloatArray, BoolArray]]:
+    def _advance(self, rows: int) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
         """Run some rows of windows; put out what no later window adds to."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
         top = self.grid_of_windows.row + self.next * stride
@@ -260,7 +259,7 @@ class _Column:
         asked[inside.relative_to(extent).slices] = torch.from_numpy(wanted)
         return asked
 
-    def _cut(self, extent: Window) -> tuple[FloatArray, BoolArray]:
+    def _cut(self, extent: Window) -> tuple[Float32Array, BoolArray]:
         """(C, height, width) values and validity, 0 beyond the scene."""
         view = self.sliding.view
         image = np.zeros((view.shape[0], *extent.shape), np.float32)
@@ -276,7 +275,7 @@ class _Column:
             self._look(values, has_data, present)
         return image, valid
 
-    def _look(self, image: FloatArray, valid: BoolArray, present: BoolArray) -> None:
+    def _look(self, image: Float32Array, valid: BoolArray, present: BoolArray) -> None:
         step = max(1, min(valid.shape) // LOOKED_AT_PX)
         self.strips.ranges.update(image[:, ::step, ::step][:, valid[::step, ::step]], present)
 

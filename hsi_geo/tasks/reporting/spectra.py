@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.io.labels.shots import ShotPixels
 from hsi_geo.io.scenes.scene import read_window
 from hsi_geo.tiling import Window, spread_windows
 
 #: Side of the windows that are looked at, and about how many pixels of mapped classes.
 SIDE_PX, SAMPLE_PX = 64, 100_000
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +28,8 @@ class ClassSpectra:
         mapped_px: Pixels of the map that were looked at.
     """
 
-    of_shots: FloatArray
-    of_map: FloatArray
+    of_shots: Float64Array
+    of_map: Float64Array
     mapped_px: int
 
 
@@ -76,6 +75,6 @@ class _Means:
             self.counts[c] += int(here.sum())
 
     @property
-    def means(self) -> FloatArray:
+    def means(self) -> Float64Array:
         counts = np.where(self.counts, self.counts, np.nan)[:, None]
         return np.asarray(self.sums / counts)

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import quoted
 
 #: An interval wider than this says next to nothing.
 TOO_WIDE = 0.5
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 from hsi_geo.tasks.validation.spatial_blocks import spatial_blocks
 
 #: Parts that shots are cut into for cross-validation, at most.
 FOLDS = 5
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist, squareform
+
+from hsi_geo.arrays import Float64Array, IntArray
 
 #: Features of a class that all come as close to each other as this are one block, in pixels:
 #: they share what the sensor blurs and, as a rule, the field they lie in.
 NEAR_PX = 3.0
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
-
-def spatial_blocks(labels: IntArray, features: IntArray, positions_px: FloatArray) -> IntArray:
+def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Array) -> IntArray:
     """Join features of a class that lie close to each other.
 
     By complete linkage: a chain of features does not become one block, however long it is, or
@@ -43,7 +41,7 @@ def spatial_blocks(labels: IntArray, features: IntArray, positions_px: FloatArra
     return blocks
 
 
-def _distances(features: IntArray, positions_px: FloatArray) -> FloatArray:
+def _distances(features: IntArray, positions_px: Float64Array) -> Float64Array:
     """(F, F) least distances between pixels of features 0..F - 1."""
     order = np.argsort(features, kind="stable")
     starts = np.searchsorted(features[order], np.arange(features.max() + 1))

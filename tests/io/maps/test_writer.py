@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from builders import NORTH_UP, Array
+from builders import NORTH_UP
 from class_map_cases import CLASSES, GRID, HOLE, NAMES, random_probabilities, write_map
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.labels.shots import ClassTable, LandClass
@@ -33,7 +34,7 @@ def many(count: int) -> ClassTable:
     return tuple(LandClass(id, f"class {id}", default_color(id)) for id in range(1, count + 1))
 
 
-def read(path: Path) -> tuple[Array, dict[str, Any]]:
+def read(path: Path) -> tuple[AnyArray, dict[str, Any]]:
     with rasterio.open(path) as file:
         layout = file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"]
         return file.read(), {**file.profile, "layout": layout, "scales": file.scales}

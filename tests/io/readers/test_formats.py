@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from builders import Array
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.predict import predict
@@ -56,7 +56,7 @@ def test_each_format_gives_the_same_map(
 ) -> None:
     model = adapt(planted.path, planted.shots(tmp_path / "shots.gpkg"))
 
-    def mapped(scene: Path) -> Array:
+    def mapped(scene: Path) -> AnyArray:
         result = predict(scene, model, out=tmp_path / f"{scene.suffix[1:]}.tif")
         with rasterio.open(result.paths.classes) as file:
             assert file.transform.almost_equals(planted.transform)

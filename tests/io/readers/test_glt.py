@@ -9,11 +9,12 @@ import h5py
 import numpy as np
 import pytest
 from affine import Affine
-from builders import Array, physical
+from builders import physical
 from emit_cases import FWHM, NM, emit_lookup, emit_swath, write_emit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.cf import _fill_value
 from hsi_geo.io.readers.glt import GltPixels
@@ -21,7 +22,7 @@ from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene
 from hsi_geo.tiling import Window
 
 
-def emit_map() -> Array:
+def emit_map() -> AnyArray:
     """(4, 9, 8) what the map has to show, spelt out pixel by pixel."""
     glt_x, glt_y = emit_lookup()
     expected = np.full((4, 9, 8), -9999.0, np.float32)
@@ -65,10 +66,10 @@ def test_a_lookup_table_needs_a_place(tmp_path: Path) -> None:
 class _Cube:
     """Pixels in memory, which remember what was read of them."""
 
-    def __init__(self, cube: Array) -> None:
+    def __init__(self, cube: AnyArray) -> None:
         self.cube, self.seen = cube, list[Window]()
 
-    def read(self, bands: Any, window: Window) -> Array:
+    def read(self, bands: Any, window: Window) -> AnyArray:
         self.seen.append(window)
         return np.asarray(self.cube[bands][:, *window.slices])
 

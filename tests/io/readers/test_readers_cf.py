@@ -12,10 +12,11 @@ import pytest
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
-from builders import Array, check_travels, cube_of, physical, watch_reads
+from builders import check_travels, cube_of, physical, watch_reads
 from emit_cases import FWHM, NM, write_emit
 from pyproj import CRS
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
 from hsi_geo.io.scenes.scene import (
@@ -34,7 +35,7 @@ UTM = CRS.from_epsg(32611)
 # AVIRIS and CF --------------------------------------------------------------------------------
 
 
-def aviris_cube() -> Array:
+def aviris_cube() -> AnyArray:
     cube = cube_of(4, 5, 7, "float32")
     cube[:, 1, 2] = -9999.0
     return cube

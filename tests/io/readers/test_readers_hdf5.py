@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 from affine import Affine
-from builders import Array, check_travels, cube_of, physical, watch_reads
+from builders import check_travels, cube_of, physical, watch_reads
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.io.readers.hdf5 import HdfPixels, map_info
 from hsi_geo.io.scenes.scene import (
@@ -30,7 +31,7 @@ VNIR, SWIR = [977.0, 700.0, 402.0, 0.0], [2497.0, 1600.0, 920.0]
 KEPT = [977.0, 700.0, 402.0, 2497.0, 920.0]
 
 
-def prisma_cubes() -> tuple[Array, Array]:
+def prisma_cubes() -> tuple[AnyArray, AnyArray]:
     """(4, 5, 7) and (3, 5, 7); one pixel outside of the strip is 0 in all bands."""
     vnir, swir = cube_of(4, dtype="uint16") * 100, cube_of(3, dtype="uint16") * 300
     vnir[:, 1, 2] = swir[:, 1, 2] = 0
@@ -76,7 +77,7 @@ def write_prisma(path: Path, edges: bool = False) -> Path:
 NEON_NM = [381.5, 900.0, 1360.0, 1390.0, 1900.0, 2400.0]
 
 
-def neon_cube() -> Array:
+def neon_cube() -> AnyArray:
     cube = cube_of(6)
     cube[:, 1, 2] = -9999
     cube[2, 3, 4] = -9999

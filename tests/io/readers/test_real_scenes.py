@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from builders import Array, physical
+from builders import physical
 from rasterio.errors import NotGeoreferencedWarning
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io.scenes.scene import grid_of, open_scene, read_window, spectral_view
 from hsi_geo.tiling import Window
@@ -29,7 +30,7 @@ def copied(data: Path, tmp_path: Path) -> Callable[[str], Path]:
     return copy
 
 
-def stored(path: Path) -> Array:
+def stored(path: Path) -> AnyArray:
     """All pixels, read by rasterio alone."""
     with pytest.warns(NotGeoreferencedWarning) if _plain(path) else rasterio.Env():
         options = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}

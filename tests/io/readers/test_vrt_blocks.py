@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from builders import Array, write_tif
+from builders import write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers import raster as raster_reader
 from hsi_geo.io.readers import read_scene
@@ -23,7 +24,7 @@ from hsi_geo.tiling import Window
 BANDS, HEIGHT, WIDTH, BLOCK = 3, 37, 53, 16
 
 
-def tile(path: Path, seed: int, **profile: object) -> Array:
+def tile(path: Path, seed: int, **profile: object) -> AnyArray:
     generator = np.random.default_rng(seed)
     cube = generator.integers(1, 900, (BANDS, HEIGHT, WIDTH), dtype=np.int16)
     cube[:, 5:9, 7:13] = -999
@@ -95,7 +96,7 @@ def test_no_read_touches_two_blocks_of_a_file(two: Path, monkeypatch: pytest.Mon
     asked: list[Window] = []
     original = raster_reader._read
 
-    def spied(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> Array:
+    def spied(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> AnyArray:
         asked.append(window)
         return original(handle, numbers, window)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import CENTRES, Array, cube_of, nm_tags, physical, write_tif
+from builders import CENTRES, cube_of, nm_tags, physical, write_tif
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.io.scenes.scene import open_scene, spectral_view
 
 
-def nearest_band_fill(values: Array, present: npt.NDArray[np.bool_]) -> Array:
+def nearest_band_fill(values: AnyArray, present: npt.NDArray[np.bool_]) -> AnyArray:
     """The rule of `read_window` for (C, H, W), spelt out; ties go to the earlier band."""
     filled = np.zeros(values.shape, np.float32)
     for band, row, col in np.ndindex(*values.shape):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
-from builders import Array, cube_of, nm_tags, physical, write_tif
+from builders import cube_of, nm_tags, physical, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.quality import (
     BandRanges,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 CENTRES = np.linspace(450.0, 900.0, 10)
 
 
-def noisy(dtype: str = "float32", height: int = 30, width: int = 41) -> Array:
+def noisy(dtype: str = "float32", height: int = 30, width: int = 41) -> AnyArray:
     """(10, H, W) reflectance with negative values among it."""
     generator = np.random.default_rng(4)
     level = np.sin(CENTRES / 90)[:, None, None] * generator.random((height, width))
@@ -230,7 +231,7 @@ def test_a_scene_of_nothing_has_no_values() -> None:
         ((60_000 * noisy()).astype("int32"), "radiance or counts"),
     ],
 )
-def test_values_are_told_by_their_range(cube: Array, expected: str) -> None:
+def test_values_are_told_by_their_range(cube: AnyArray, expected: str) -> None:
     scene = scene_from_array(cube, CENTRES)
     assert kind_of_values(scene, assess_quality(scene)) == expected
 

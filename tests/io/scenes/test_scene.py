@@ -17,7 +17,6 @@ from affine import Affine
 from builders import (
     CENTRES,
     NORTH_UP,
-    Array,
     cube_of,
     in_a_fork,
     nm_tags,
@@ -26,6 +25,7 @@ from builders import (
     write_tif,
 )
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError, SceneNotFoundError, WavelengthError
 from hsi_geo.io.readers import RasterPixels
 from hsi_geo.io.scenes.scene import (
@@ -243,7 +243,7 @@ def test_a_scene_survives_pickling(planted: Planted) -> None:
 def test_threads_read_side_by_side(planted: Planted) -> None:
     scene = open_scene(planted.path)
 
-    def row(number: int) -> Array:
+    def row(number: int) -> AnyArray:
         return np.asarray(scene[:, number].values)
 
     with ThreadPoolExecutor(8) as pool:

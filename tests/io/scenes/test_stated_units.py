@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from product_cases import write_enmap
 
 from hsi_geo import adapt, predict
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, WavelengthError
 from hsi_geo.io.scenes.scene import bands_of, open_scene, scene_from_array
 from hsi_geo.models.s2former import S2FormerConfig, resample_to_axis
 from hsi_geo.tasks.info import info
-from hsi_geo.wavelengths import FloatArray, StatedBands, are_band_numbers, read_bands, unit_named
+from hsi_geo.wavelengths import StatedBands, are_band_numbers, read_bands, unit_named
 
 if TYPE_CHECKING:
     from planted import MakeScene, Recorder
@@ -40,7 +41,7 @@ SENSORS = {
 }
 
 #: Numbers of a wavelength in nm, by the words that tell their unit.
-NUMBERS: dict[str, Callable[[FloatArray], FloatArray]] = {
+NUMBERS: dict[str, Callable[[Float64Array], Float64Array]] = {
     "Nanometers": lambda nm: nm,
     "Micrometers": lambda nm: nm / 1e3,
     "Millimeters": lambda nm: nm / 1e6,
@@ -51,7 +52,7 @@ NUMBERS: dict[str, Callable[[FloatArray], FloatArray]] = {
 }
 
 
-def stated(values: FloatArray, unit: str | None, **more: Any) -> StatedBands:
+def stated(values: Float64Array, unit: str | None, **more: Any) -> StatedBands:
     return StatedBands(values, unit, "a test", **more)
 
 
@@ -122,7 +123,7 @@ def test_angstroms_and_a_wavenumber_under_another_name() -> None:
         (np.array([9000.0, 10000.0]), "nm"),
     ],
 )
-def test_exotic_sensors_stay_what_they_are(values: FloatArray, unit: str) -> None:
+def test_exotic_sensors_stay_what_they_are(values: Float64Array, unit: str) -> None:
     bands = read_bands(stated(values, unit))
     expected = 1e7 / values if "1" in unit or unit == "Wavenumber" else values
     np.testing.assert_allclose(bands.centres_nm, expected * (1e3 if unit == "um" else 1))
@@ -140,7 +141,7 @@ def test_exotic_sensors_stay_what_they_are(values: FloatArray, unit: str) -> Non
         (np.array([5.4e9]), "nm"),
     ],
 )
-def test_what_can_be_no_wavelength_is_refused(values: FloatArray, unit: str) -> None:
+def test_what_can_be_no_wavelength_is_refused(values: Float64Array, unit: str) -> None:
     with pytest.raises(WavelengthError, match="are no optical wavelengths"):
         read_bands(stated(values, unit))
 
@@ -151,7 +152,7 @@ def test_what_can_be_no_wavelength_is_refused(values: FloatArray, unit: str) -> 
     told=st.sampled_from(["Nanometers", "Micrometers", "", "Unknown"]),
 )
 def test_nanometres_and_micrometres_are_never_mistaken(
-    centres: FloatArray, true: str, told: str
+    centres: Float64Array, true: str, told: str
 ) -> None:
     bands = read_bands(stated(NUMBERS[true](centres), told))
     np.testing.assert_allclose(bands.centres_nm, centres)
@@ -217,7 +218,7 @@ def test_units_as_files_spell_them(text: str | None, name: str | None) -> None:
         (np.array([462.0, 551.5]), "", False),
     ],
 )
-def test_band_numbers_are_no_wavelengths(values: FloatArray, unit: str, counts: bool) -> None:
+def test_band_numbers_are_no_wavelengths(values: Float64Array, unit: str, counts: bool) -> None:
     assert are_band_numbers(values, unit) == counts
 
 
@@ -298,23 +299,25 @@ NM = np.array([462.0, 551.5, 640.25, 865.0])
 FWHM = np.array([6.0, 7.0, 8.0, 12.0])
 
 
-def text(values: FloatArray) -> str:
+def text(values: Float64Array) -> str:
     return "{" + ", ".join(f"{value:.10g}" for value in values) + "}"
 
 
-def envi(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def envi(folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None) -> Path:
     lines = [f"wavelength units = {unit}", f"wavelength = {text(centres)}"]
     lines += [] if widths is None else [f"fwhm = {text(widths)}"]
     return write_envi(folder / "cube.bsq", cube_of(4), *lines)
 
 
-def dataset_tags(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def dataset_tags(
+    folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None
+) -> Path:
     tags = {"wavelength": text(centres), "wavelength_units": unit}
     tags |= {} if widths is None else {"fwhm": text(widths)}
     return write_tif(folder / "a.tif", cube_of(4), tags=tags)
 
 
-def band_tags(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def band_tags(folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None) -> Path:
     tags = [{"wavelength": str(centre), "wavelength_units": unit} for centre in centres]
     if widths is not None:
         for one, width in zip(tags, widths, strict=True):
@@ -322,12 +325,12 @@ def band_tags(folder: Path, centres: FloatArray, unit: str, widths: FloatArray |
     return write_tif(folder / "a.tif", cube_of(4), band_tags=tags)
 
 
-def band_names(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def band_names(folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None) -> Path:
     names = [f"Band {i} ({centre:g} {unit})" for i, centre in enumerate(centres, start=1)]
     return write_tif(folder / "a.tif", cube_of(4), names=names)
 
 
-def netcdf(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def netcdf(folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None) -> Path:
     cube = xr.DataArray(
         cube_of(4).astype("float32"),
         dims=("band", "y", "x"),
@@ -344,7 +347,7 @@ def netcdf(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | No
     return folder / "a.nc"
 
 
-def neon(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> Path:
+def neon(folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None) -> Path:
     with h5py.File(folder / "a.h5", "w") as file:
         group = file.create_group("SITE/Reflectance")
         data = group.create_dataset("Reflectance_Data", data=cube_of(4).transpose(1, 2, 0))
@@ -360,7 +363,9 @@ def neon(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None
     return folder / "a.h5"
 
 
-def python(folder: Path, centres: FloatArray, unit: str, widths: FloatArray | None) -> xr.DataArray:
+def python(
+    folder: Path, centres: Float64Array, unit: str, widths: Float64Array | None
+) -> xr.DataArray:
     coords = {"wavelength": ("band", centres, {"units": unit})}
     if widths is not None:
         coords["fwhm"] = ("band", widths, {})

@@ -14,6 +14,7 @@ import shapely
 import torch
 from builders import NORTH_UP, plots_of, random_encoder
 
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.models.diffusion import class_mass_normalization
@@ -54,13 +55,13 @@ def truth_of(regions: TrainingRegions, planted: Planted) -> npt.NDArray[np.str_]
     return np.concatenate([names[region.reach.slices][region.inside] for region in regions.regions])
 
 
-def names_of(regions: TrainingRegions, posterior: module.FloatArray) -> npt.NDArray[np.str_]:
+def names_of(regions: TrainingRegions, posterior: Float32Array) -> npt.NDArray[np.str_]:
     """(N,) the likeliest classes, whatever else a pixel may be."""
     names = np.array([c.name for c in regions.classes])
     return names[posterior[:, : len(names)].argmax(axis=1)]
 
 
-def right(regions: TrainingRegions, posterior: module.FloatArray, planted: Planted) -> float:
+def right(regions: TrainingRegions, posterior: Float32Array, planted: Planted) -> float:
     return float((names_of(regions, posterior) == truth_of(regions, planted)).mean())
 
 
@@ -246,7 +247,7 @@ def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
 # Context and graphs ---------------------------------------------------------------------------
 
 
-def noisy(patch_px: int, noise: float = 2.0) -> tuple[TrainingRegions, module.IntArray]:
+def noisy(patch_px: int, noise: float = 2.0) -> tuple[TrainingRegions, IntArray]:
     """TrainingRegions of a scene of square patches, with the class index of each pixel."""
     generator = np.random.default_rng(0)
     height, width, bands = 42, 60, 12
@@ -300,7 +301,7 @@ def test_the_number_of_views_of_a_kind_does_not_count(copies: int) -> None:
 def test_graphs_that_held_out_shots_contradict_are_trusted_less(
     planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(reached: predictions.FloatArray) -> predictions.FloatArray:
+    def wrong(reached: Float32Array) -> Float32Array:
         return np.roll(class_mass_normalization(reached), 1, axis=1)
 
     regions = plots_of(planted.path, shots)

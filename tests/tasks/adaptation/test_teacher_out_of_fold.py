@@ -13,12 +13,12 @@ import pytest
 import torch
 from builders import plots_of, points_of
 
+from hsi_geo.arrays import Float32Array
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.models.diffusion import knn_transition_matrix
 from hsi_geo.tasks.adaptation import ensemble as predictions
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.ensemble import (
-    FloatArray,
     Prediction,
     average_by_cv_likelihood,
     classifier_predictions,
@@ -30,30 +30,30 @@ from hsi_geo.tasks.adaptation.teacher import STOPS, learn_teacher
 from hsi_geo.tasks.validation import folds as folding
 
 Planted = Any  # defined in conftest, which tests cannot import
-Hear = Callable[[FloatArray, Any], Prediction]
+Hear = Callable[[Float32Array, Any], Prediction]
 
 CPU = torch.device("cpu")
 
 
-def heads(table: FloatArray, shots: Any) -> Prediction:
+def heads(table: Float32Array, shots: Any) -> Prediction:
     (logistic,) = classifier_predictions(FeatureSet(table, 1.0, 0.0, SpatialContext.PIXEL), shots)
     return logistic
 
 
-def discriminant(table: FloatArray, shots: Any) -> Prediction:
+def discriminant(table: Float32Array, shots: Any) -> Prediction:
     _, discriminant = classifier_predictions(
         FeatureSet(table, 1.0, 2.0, SpatialContext.GAUSSIAN), shots
     )
     return discriminant
 
 
-def graphs(table: FloatArray, shots: Any) -> Prediction:
+def graphs(table: Float32Array, shots: Any) -> Prediction:
     *_, (last,) = graph_predictions(knn_transition_matrix(table), [shots], STOPS)
     return last
 
 
 @pytest.fixture
-def heard(planted: Planted, tmp_path: Path) -> tuple[FloatArray, Any]:
+def heard(planted: Planted, tmp_path: Path) -> tuple[Float32Array, Any]:
     """A table of pixels, and the shots among them in four folds."""
     regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     view = compute_feature_sets(regions, None, CPU).classifier_inputs[0]
@@ -66,7 +66,7 @@ def with_another_label(shots: Any, fold: int) -> Any:
     return dataclasses.replace(shots, labels=labels)
 
 
-def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[FloatArray, Any]) -> None:
+def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[Float32Array, Any]) -> None:
     table, shots = heard
     before = graphs(table, shots)
     assert set(shots.folds) == {0, 1, 2, 3}
@@ -116,7 +116,7 @@ def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
 
 @pytest.mark.parametrize("hear", [heads, discriminant])
 def test_a_head_hears_of_a_held_out_label_only_how_sure_to_be(
-    heard: tuple[FloatArray, Any], hear: Hear
+    heard: tuple[Float32Array, Any], hear: Hear
 ) -> None:
     """Its factor comes from the other folds, which were scored by fits that knew the label."""
     table, shots = heard
@@ -128,7 +128,7 @@ def test_a_head_hears_of_a_held_out_label_only_how_sure_to_be(
         assert np.abs(after.probabilities - before.probabilities).max() > 1e-2
 
 
-def assert_same_but_for_sureness(after: FloatArray, before: FloatArray) -> None:
+def assert_same_but_for_sureness(after: Float32Array, before: Float32Array) -> None:
     """(m, 3) each: scores in one ratio, as far as they are no certainties."""
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
     open_yet = (np.minimum(after, before).min(axis=1) > 1e-6)[:, None]
@@ -139,14 +139,16 @@ def assert_same_but_for_sureness(after: FloatArray, before: FloatArray) -> None:
 
 
 @pytest.mark.parametrize("hear", [heads, discriminant])
-def test_held_out_shots_tell_how_sure_a_head_is(heard: tuple[FloatArray, Any], hear: Hear) -> None:
+def test_held_out_shots_tell_how_sure_a_head_is(
+    heard: tuple[Float32Array, Any], hear: Hear
+) -> None:
     """With labels that say nothing heads grow modest."""
     table, shots = heard
     assert sureness(hear(table, without_meaning(shots))) < sureness(hear(table, shots)) - 0.1
 
 
 def test_a_factor_near_one_is_likelier_beforehand(
-    heard: tuple[FloatArray, Any], monkeypatch: pytest.MonkeyPatch
+    heard: tuple[Float32Array, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, shots = heard
     found = []
@@ -201,7 +203,7 @@ def test_a_discriminant_names_two_classes_and_hears_of_one_shot(labels: list[int
 
 
 @pytest.mark.parametrize("hear", [heads, discriminant])
-def test_a_held_out_pixel_is_not_looked_at(heard: tuple[FloatArray, Any], hear: Hear) -> None:
+def test_a_held_out_pixel_is_not_looked_at(heard: tuple[Float32Array, Any], hear: Hear) -> None:
     """Whatever a fold's other shots look like, the heads that name the first are the same.
 
     But for how sure they are: the other folds, which tell it, are scored by fits that looked.
@@ -221,7 +223,7 @@ def test_a_held_out_pixel_is_not_looked_at(heard: tuple[FloatArray, Any], hear: 
 
 
 def test_a_choice_has_not_seen_the_shots_it_speaks_of(
-    heard: tuple[FloatArray, Any],
+    heard: tuple[Float32Array, Any],
 ) -> None:
     table, shots = heard
     predictions = [hear(table, shots) for hear in (heads, discriminant, graphs)]
@@ -288,7 +290,7 @@ def test_a_stranger_is_told_through_the_filters_that_are_trusted() -> None:
     far = near + 50.0 * (np.arange(10) == 9)[:, None].astype(np.float32)
     tables = {SpatialContext.PIXEL: near, SpatialContext.SUPERPIXEL: far}
 
-    def familiar(alone: float) -> tuple[FloatArray, FloatArray]:
+    def familiar(alone: float) -> tuple[Float32Array, Float32Array]:
         trust = {SpatialContext.PIXEL: alone, SpatialContext.SUPERPIXEL: 1.0 - alone}
         return module._familiarity_score(tables, trust, shots)
 

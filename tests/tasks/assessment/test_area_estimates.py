@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.tasks.assessment.area_estimates import AreaEstimates, estimate_areas, pool_small
-
-Array = npt.NDArray[Any]
 
 NAMES = ("meadow", "asphalt", "deep water", "scree")
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> tuple[Array, dict[str, int]]:
+def samples(draw: st.DrawFn) -> tuple[AnyArray, dict[str, int]]:
     """The stratum of each sampled pixel, and the pixels of each stratum."""
     sizes = draw(st.lists(st.integers(1, 10_000), min_size=1, max_size=4))
     strata = draw(st.lists(st.integers(0, len(sizes) - 1), min_size=2, max_size=25))
@@ -27,7 +23,7 @@ def samples(draw: st.DrawFn) -> tuple[Array, dict[str, int]]:
 
 
 @given(samples())
-def test_pooled_strata_can_all_be_estimated(sample: tuple[Array, dict[str, int]]) -> None:
+def test_pooled_strata_can_all_be_estimated(sample: tuple[AnyArray, dict[str, int]]) -> None:
     strata, sizes = sample
     moved, merged, pooled = pool_small(strata, sizes)
     assert sum(merged.values()) == sum(sizes.values())
@@ -40,7 +36,7 @@ def test_pooled_strata_can_all_be_estimated(sample: tuple[Array, dict[str, int]]
 
 
 @given(samples())
-def test_nothing_is_pooled_without_need(sample: tuple[Array, dict[str, int]]) -> None:
+def test_nothing_is_pooled_without_need(sample: tuple[AnyArray, dict[str, int]]) -> None:
     strata, sizes = sample
     everywhere = np.concatenate([strata, *[np.arange(len(sizes))] * 2])
     moved, merged, pooled = pool_small(everywhere, sizes)
@@ -51,7 +47,7 @@ def test_nothing_is_pooled_without_need(sample: tuple[Array, dict[str, int]]) ->
 
 @given(samples(), st.permutations(range(4)))
 def test_pooling_does_not_depend_on_the_order_of_classes(
-    sample: tuple[Array, dict[str, int]], order: list[int]
+    sample: tuple[AnyArray, dict[str, int]], order: list[int]
 ) -> None:
     strata, sizes = sample
     order = [index for index in order if index < len(sizes)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from assess_cases import NAMES, damaged, truth
-from builders import Array
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.tasks.assessment.area_estimates import AreaEstimates, estimate_areas
 
 #: Olofsson et al. 2014, table 8: sampled pixels (rows: map) and mapped pixels of 30 m.
@@ -15,7 +15,7 @@ MAPPED = np.array([200_000, 150_000, 3_200_000, 6_450_000])
 CHANGES = ("deforestation", "forest gain", "stable forest", "stable non-forest")
 
 
-def spread(matrix: Array) -> tuple[Array, Array]:
+def spread(matrix: AnyArray) -> tuple[AnyArray, AnyArray]:
     """(N,) mapped and (N,) true class of each pixel that a confusion matrix counts."""
     rows, cols = np.indices(matrix.shape)
     return np.repeat(rows.ravel(), matrix.ravel()), np.repeat(cols.ravel(), matrix.ravel())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import rasterio
 from builders import model_for, nm_tags, run, write_tif
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hsi_geo import open_scene, predict, suggest
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, read_window, rescaled, spectral_view
 from hsi_geo.models.classifier import place_statistics
@@ -26,8 +26,7 @@ from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tiling import Window
 
 Planted = Any  # defined in conftest, which tests cannot import
-Array = npt.NDArray[Any]
-Change = Callable[[Array], Array]
+Change = Callable[[AnyArray], AnyArray]
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def changed(planted: Planted, tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def classes_in(path: Path) -> Array:
+def classes_in(path: Path) -> AnyArray:
     with rasterio.open(path) as file:
         return np.asarray(file.read(1))
 
@@ -147,7 +146,7 @@ def test_what_no_factor_explains_is_refused_with_restat(
     predict(other, model, out=tmp_path / "map.tif", restat=True)
 
 
-def with_clouds(values: Array) -> Array:
+def with_clouds(values: AnyArray) -> AnyArray:
     cloudy = values.copy()
     cloudy[:, :20, :30] = 7000 + 400 * np.random.default_rng(1).normal(size=(20, 30))
     return cloudy

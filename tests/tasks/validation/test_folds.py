@@ -11,6 +11,7 @@ from builders import points_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.tasks.validation import folds as folding
 from hsi_geo.tasks.validation.accuracy import estimate, exact
 from hsi_geo.tasks.validation.folds import FOLDS
@@ -44,7 +45,7 @@ def test_folds_keep_features_whole_and_classes_known(
 
 @settings(deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=30).map(np.array))
-def test_folds_of_one_polygon_are_stretches_of_it(labels: folding.IntArray) -> None:
+def test_folds_of_one_polygon_are_stretches_of_it(labels: IntArray) -> None:
     folds = folding.contiguous_folds(labels)
     for c in np.unique(labels):
         own = folds[labels == c]
