@@ -15,7 +15,8 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
 
-# A test on each core, and so one thread a test. How much of the code they run has a floor (pyproject.toml).
+# Tests, and the examples in docstrings. Each core runs one test, so a test gets one thread. pyproject.toml has the
+# least share of the code that must run.
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --cov --cov-report term
 

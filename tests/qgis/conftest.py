@@ -18,6 +18,8 @@ MakeScene = Callable[..., Any]  # defined in the other conftest
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 
+collect_ignore = ["cases.py"]  # QGIS's own Python runs it
+
 HERE = Path(__file__).parent
 PLUGINS = HERE.parents[1] / "qgis_plugin"
 
