@@ -1,1 +1,1 @@
-"""Networks and their arithmetic: tensors in, tensors out."""
+"""Networks and numerical methods: arrays and tensors in, arrays and tensors out."""

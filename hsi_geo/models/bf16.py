@@ -1,4 +1,4 @@
-"""Half precision where it is faster: products in bfloat16, everything else as it was."""
+"""Inference in bfloat16 where the hardware is faster at it: matrix products only, sums in float32."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from torch.nn import functional as F
 
 from hsi_geo.models.s2former import Attention, S2Former
 
-#: Attention matrices that are filled together: few enough to stay in a core's cache.
-MATRICES = 32
+#: Number of attention matrices that are computed together: few enough to stay in a core's cache.
+CHUNK_MATRICES = 32
 
-#: Likeness up to this, of either sign, may be raised to e as it is; less than the least that
-#: comes of it counts as nothing.
-SAFE, NOTHING = 60.0, 1e-30
+#: Attention logits of at most this absolute value need no shift by their maximum before exp.
+MAX_SAFE_LOGIT = 60.0
+
+#: Lower bound of a softmax denominator, below all values that logits up to `MAX_SAFE_LOGIT` can give.
+MIN_DENOMINATOR = 1e-30
 
 
-class HalfLinear(nn.Module):
-    """A linear layer whose product is taken in bfloat16; float32 goes in and comes out.
+class BFloat16Linear(nn.Module):
+    """A linear layer whose product is computed in bfloat16; input and output are float32.
 
-    Sums of the residual stream and norms keep their digits: only what multiplies loses some.
+    The residual stream and the norms stay in float32; only products lose digits.
 
     Args:
-        linear: The layer; not changed.
+        linear: The layer to copy; it is not changed.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -33,98 +35,131 @@ class HalfLinear(nn.Module):
         self.bias = nn.Parameter(linear.bias.detach().bfloat16(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., D), float32."""
+        """Apply the layer.
+
+        Args:
+            x: (..., C) values.
+
+        Returns:
+            (..., D) values in float32.
+        """
         return self.product(x).float()
 
     def product(self, x: Tensor) -> Tensor:
-        """(..., C) to (..., D), bfloat16."""
+        """Apply the layer and leave the result in bfloat16.
+
+        Args:
+            x: (..., C) values.
+
+        Returns:
+            (..., D) values in bfloat16.
+        """
         return F.linear(x.bfloat16(), self.weight, self.bias)
 
 
-class HalfAttention(nn.Module):
-    """`Attention` in bfloat16 from queries to mixed values; float32 goes in and comes out.
+class BFloat16Attention(nn.Module):
+    """`Attention` in bfloat16 from the queries to the output; input and output are float32.
 
     Args:
-        attention: Not changed.
+        attention: The layer to copy; it is not changed.
     """
 
     def __init__(self, attention: Attention) -> None:
         super().__init__()
         self.heads = attention.heads
         self.norm, self.context_norm = attention.norm, attention.context_norm
-        self.query, self.key_value = HalfLinear(attention.query), HalfLinear(attention.key_value)
-        self.out = HalfLinear(attention.out)
+        self.query = BFloat16Linear(attention.query)
+        self.key_value = BFloat16Linear(attention.key_value)
+        self.out = BFloat16Linear(attention.out)
 
-    def forward(self, tokens: Tensor, context: Tensor, hide: Tensor | None) -> Tensor:
-        """See `Attention.forward`."""
+    def forward(self, tokens: Tensor, context: Tensor, attn_mask: Tensor | None) -> Tensor:
+        """Attend from tokens to a context; arguments and result are those of `Attention.forward`.
+
+        Args:
+            tokens: (B, T, D) tokens that the queries are computed from.
+            context: (B, M, D) tokens that the keys and values are computed from.
+            attn_mask: (B or 1, 1, 1, M) additive attention mask of the context, None for no mask.
+
+        Returns:
+            (B, T, D) update of the tokens.
+        """
         B, T, D = tokens.shape
         split = (B, -1, self.heads, D // self.heads)
         scale = (D // self.heads) ** -0.5
         q = self.query.product(self.norm(tokens)).mul_(scale).view(split).transpose(1, 2)
         k, v = self.key_value.product(self.context_norm(context)).chunk(2, dim=-1)
         k, v = k.view(split).transpose(1, 2), v.view(split).transpose(1, 2)
-        # No product can be greater than that of the longest.
-        attend = _attend if _longest(q) * _longest(k) < SAFE else _attend_safely
-        size = max(1, MATRICES // self.heads)  # windows that are attended to together
-        biases = _split_bias(hide, B, size)
-        parts = zip(*(torch.split(x, size) for x in (q, k, v)), biases, strict=True)
-        seen = torch.cat([attend(*part) for part in parts])
-        mixed: Tensor = self.out(seen.transpose(1, 2).reshape(B, T, D))
-        return mixed
+        # By Cauchy-Schwarz no logit exceeds the product of the largest norms.
+        is_bounded = _max_norm(q) * _max_norm(k) < MAX_SAFE_LOGIT
+        attend = _attend_bounded if is_bounded else _attend
+        size = max(1, CHUNK_MATRICES // self.heads)  # windows in a chunk
+        masks = _split_mask(attn_mask, B, size)
+        chunks = zip(*(torch.split(x, size) for x in (q, k, v)), masks, strict=True)
+        attended = torch.cat([attend(*chunk) for chunk in chunks])
+        update: Tensor = self.out(attended.transpose(1, 2).reshape(B, T, D))
+        return update
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, hide: Tensor | None) -> Tensor:
-    """(b, heads, T, d) seen by scaled queries; libraries' own kernels are slower for short d.
+def _attend_bounded(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None) -> Tensor:
+    """(b, heads, T, d) attention for scaled queries whose logits are bounded.
 
-    Softmax in place, divided by its sum only at the end: of a matrix that is written anew for each
-    step, most of the time goes into memory. A query that nothing is shown to sees 0.
+    The softmax is computed in place and divided by its sum at the end, because most of the time goes
+    into memory if each step writes a new matrix. The kernels of libraries are slower for short d. The
+    result is 0 for a query whose keys are all masked.
     """
     weights = q @ k.transpose(-1, -2)
-    if hide is not None:
-        weights += hide.bfloat16()
+    if attn_mask is not None:
+        weights += attn_mask.bfloat16()
     weights.exp_()
-    return (weights @ v).div_(weights.sum(dim=-1, keepdim=True).clamp_(min=NOTHING))
+    return (weights @ v).div_(weights.sum(dim=-1, keepdim=True).clamp_(min=MIN_DENOMINATOR))
 
 
-def _attend_safely(q: Tensor, k: Tensor, v: Tensor, hide: Tensor | None) -> Tensor:
-    """The same where likeness may be of any size."""
-    likeness = q @ k.transpose(-1, -2)
-    if hide is not None:
-        likeness += hide.bfloat16()
-    return likeness.softmax(dim=-1) @ v
+def _attend(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None) -> Tensor:
+    """(b, heads, T, d) attention for scaled queries whose logits may have any size."""
+    logits = q @ k.transpose(-1, -2)
+    if attn_mask is not None:
+        logits += attn_mask.bfloat16()
+    return logits.softmax(dim=-1) @ v
 
 
-def _longest(vectors: Tensor) -> float:
+def _max_norm(vectors: Tensor) -> float:
     return float(vectors.norm(dim=-1).max())
 
 
-def _split_bias(hide: Tensor | None, batch: int, size: int) -> list[Tensor | None]:
-    """One part for each part of the batch; a bias of length 1 goes with all."""
-    parts = -(-batch // size)
-    if hide is None or len(hide) == 1:
-        return [hide] * parts
-    return list(torch.split(hide, size))
+def _split_mask(attn_mask: Tensor | None, batch: int, size: int) -> list[Tensor | None]:
+    """One mask for each chunk of the batch; a mask of length 1 is shared by all chunks."""
+    chunks = -(-batch // size)
+    if attn_mask is None or len(attn_mask) == 1:
+        return [attn_mask] * chunks
+    return list(torch.split(attn_mask, size))
 
 
-def halved(encoder: S2Former) -> S2Former:
-    """A copy of an encoder whose blocks multiply in half precision.
+def to_bfloat16(encoder: S2Former) -> S2Former:
+    """Copy an encoder, with the products of its transformer blocks in bfloat16.
 
-    Only what attends is halved: the entry by wavelength decides over small differences.
+    The embedding by wavelength stays in float32, because it depends on small differences.
+
+    Args:
+        encoder: The encoder to copy; it is not changed.
     """
     encoder = copy.deepcopy(encoder)
     for module in list(encoder.blocks.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, Attention):
-                setattr(module, name, HalfAttention(child))
+                setattr(module, name, BFloat16Attention(child))
             elif isinstance(child, nn.Linear):
-                setattr(module, name, HalfLinear(child))
+                setattr(module, name, BFloat16Linear(child))
     return encoder
 
 
-def half_is_faster(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 in hardware; others would emulate it."""
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; other devices would emulate it.
+
+    Args:
+        device: A CPU or CUDA device.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Older versions of torch do not tell: float32 is never wrong.
-    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    # Older versions of torch do not list capabilities: float32 is never wrong.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,4 +1,7 @@
-"""A network that names the class of every pixel: frozen statistics, S2Former, a linear head."""
+"""Pixel classifier: S2Former with a linear head, and the frozen band statistics it needs.
+
+Letters for shapes: C bands of a scene, T bands of the statistics, K classes.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from hsi_geo.arrays import Float64Array
-from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, resample_to_axis
+from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.wavelengths import interpolation_matrix
 
-#: Cost of a pair of bands that lie too far apart, beside squared distances of pairs that do not.
-FAR_NM2 = 1e9
+#: Assignment cost of two bands that lie too far apart, far above the squared distance of any close pair.
+UNMATCHED_COST_NM2 = 1e9
 
-#: Share of a standardised band's variance that is taken for not shared with any other.
-UNCERTAINTY = 1e-4
+#: Share of a standardised band's variance that is taken as not shared with any other band.
+UNSHARED_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +33,9 @@ class SpectralStats:
     """The bands a classifier was adapted to, and their frozen statistics.
 
     Attributes:
-        centres_nm: (C,) increasing.
-        fwhm_nm: (C,) widths.
-        whitening: Learnt from the scene the shots lie in.
+        centres_nm: (T,) band centres in nm, increasing.
+        fwhm_nm: (T,) full widths at half maximum in nm.
+        whitening: Mean, covariance and noise whitening, estimated from the scene that contains the shots.
     """
 
     centres_nm: Float64Array
@@ -42,11 +46,11 @@ class SpectralStats:
 class Classifier(nn.Module):
     """S2Former with a linear head: logits for every pixel of a window.
 
-    The last logit is that of a pixel unlike any shot. It takes its part of the probability, so
-    that all classes become unlikely where the scene shows something that nobody has named.
+    The last logit is that of "unlike any shot". Its softmax output takes a share of the probability, so
+    that all classes become unlikely where the scene shows something that no shot represents.
 
     Args:
-        config: Of the S2Former.
+        config: Shape of the S2Former.
         classes: K, number of classes.
     """
 
@@ -56,22 +60,39 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.width, classes + 1)
 
     def forward(self, image: Tensor, valid: Tensor, bands: BandMap) -> Tensor:
-        """(B, C, H, W) physical values and (B, H, W) validity to (B, K + 1, H, W) logits."""
-        return self.name(self.backbone(image, valid, bands))
+        """Compute the logits of every pixel.
 
-    def name(self, features: Tensor) -> Tensor:
-        """(B, D, H, W) features to (B, K + 1, H, W) logits."""
+        Args:
+            image: (B, C, H, W) float32 physical values.
+            valid: (B, H, W) bool, whether a pixel has data.
+            bands: Map from the C bands to the wavelength axis.
+
+        Returns:
+            (B, K + 1, H, W) logits.
+        """
+        return self.classify(self.backbone(image, valid, bands))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Apply the linear head.
+
+        Args:
+            features: (B, D, H, W) features of the backbone.
+
+        Returns:
+            (B, K + 1, H, W) logits.
+        """
         logits: Tensor = self.head(features.movedim(1, -1))
         return logits.movedim(-1, 1)
 
-    def reordered(self, order: Sequence[int] | npt.NDArray[np.int64]) -> Classifier:
-        """A copy whose classes stand in another order.
+    def with_class_order(self, order: Sequence[int] | IntArray) -> Classifier:
+        """Copy the classifier, with its outputs in another order.
 
         Args:
-            order: (K,) which of this one's classes stands at each place.
+            order: (K,) index of the present output that moves to each position; the logit of "unlike any
+                shot" stays last.
         """
         other = copy.deepcopy(self)
-        rows = [*map(int, order), len(order)]  # unlike any shot stays last
+        rows = [*map(int, order), len(order)]
         with torch.no_grad():
             other.head.weight.copy_(self.head.weight[rows])
             other.head.bias.copy_(self.head.bias[rows])
@@ -79,107 +100,127 @@ class Classifier(nn.Module):
 
     @staticmethod
     def probabilities(logits: Tensor) -> Tensor:
-        """(B, K, H, W) of the classes; what a pixel's lack to 1 is that it is like no shot."""
+        """Convert logits to class probabilities.
+
+        Args:
+            logits: (B, K + 1, H, W) logits.
+
+        Returns:
+            (B, K, H, W) probabilities of the classes. They sum to 1 minus the probability of "unlike any
+            shot".
+
+        >>> Classifier.probabilities(torch.zeros(1, 3, 1, 1)).flatten().tolist()
+        [0.3333333432674408, 0.3333333432674408]
+        """
         return logits.softmax(dim=1)[:, :-1]
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedStatistics:
-    """A classifier's statistics on a scene's bands x: ``matrix @ (x - centre)`` whitens them.
+class ResampledStats:
+    """A classifier's statistics for the bands x of another scene: ``matrix @ (x - centre)`` whitens them.
 
     Attributes:
-        matrix: (T, C) to the classifier's own bands, noise-whitened.
-        centre: (C,) mean of each band where the classifier learnt.
-        deviation: (C,) standard deviation there; 0 for bands that it knows nothing of.
-        whitened: (T,) standard deviation there of what comes out.
+        matrix: (T, C) map to the classifier's own noise-whitened bands.
+        centre: (C,) mean of each band in the scene that the classifier was adapted to.
+        std: (C,) standard deviation there; 0 for bands that lie outside the classifier's range.
+        whitened_std: (T,) standard deviation there of the whitened bands.
     """
 
     matrix: Float64Array
     centre: Float64Array
-    deviation: Float64Array
-    whitened: Float64Array
+    std: Float64Array
+    whitened_std: Float64Array
 
 
-def place_statistics(spectral: SpectralStats, centres_nm: Float64Array) -> PlacedStatistics:
-    """A classifier's statistics, brought to a scene's bands.
+def resample_stats(spectral: SpectralStats, centres_nm: Float64Array) -> ResampledStats:
+    """Transfer a classifier's statistics to the bands of a scene.
 
     Args:
         spectral: The classifier's own bands and statistics.
-        centres_nm: (C,) the scene's bands, increasing.
+        centres_nm: (C,) band centres of the scene in nm, increasing.
+
+    >>> import numpy as np
+    >>> whitening = Whitening(np.array([3.0, 5.0]), np.eye(2), np.array([[4.0, 1.0], [1.0, 9.0]]))
+    >>> spectral = SpectralStats(np.array([500.0, 600.0]), np.array([10.0, 10.0]), whitening)
+    >>> resample_stats(spectral, np.array([500.0, 600.0])).std.tolist()
+    [2.0, 3.0]
     """
-    own = spectral.whitening
-    spread = np.einsum("ij,jk,ik->i", own.matrix, own.covariance, own.matrix, optimize=True)
-    whitened = np.sqrt(np.maximum(spread, 0.0))
+    whitening = spectral.whitening
+    variance = np.einsum(
+        "ij,jk,ik->i", whitening.matrix, whitening.covariance, whitening.matrix, optimize=True
+    )
+    whitened_std = np.sqrt(np.maximum(variance, 0.0))
     if np.array_equal(centres_nm, spectral.centres_nm):
-        deviation = np.sqrt(np.maximum(np.diagonal(own.covariance), 0.0))
-        return PlacedStatistics(own.matrix, own.centre, deviation, whitened)
-    seen = _as_seen_by(centres_nm, spectral)
-    variance = np.einsum("ij,jk,ik->i", seen, own.covariance, seen, optimize=True)
-    return PlacedStatistics(
-        own.matrix @ _estimate(seen, own.covariance),
-        seen @ own.centre,
+        std = np.sqrt(np.maximum(np.diagonal(whitening.covariance), 0.0))
+        return ResampledStats(whitening.matrix, whitening.centre, std, whitened_std)
+    resampling = _resampling_matrix(centres_nm, spectral)
+    variance = np.einsum("ij,jk,ik->i", resampling, whitening.covariance, resampling, optimize=True)
+    return ResampledStats(
+        whitening.matrix @ _conditional_mean_matrix(resampling, whitening.covariance),
+        resampling @ whitening.centre,
         np.sqrt(np.maximum(variance, 0.0)),
-        whitened,
+        whitened_std,
     )
 
 
 def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: Float64Array) -> BandMap:
-    """From a scene's physical values to the network's wavelength axis, in one affine map.
+    """Combine whitening and resampling into one affine map from a scene's values to the network's axis.
 
-    The scene's bands are brought to those of the statistics, whitened, and spread over the axis.
+    The scene's bands are mapped to the bands of the statistics, whitened, and resampled to the axis.
 
     Args:
-        config: Of the S2Former.
+        config: Shape of the S2Former.
         spectral: The classifier's own bands and statistics.
-        centres_nm: (C,) the scene's bands, increasing.
+        centres_nm: (C,) band centres of the scene in nm, increasing.
 
     Returns:
         The map for (B, C, H, W) images of the scene.
     """
     axis = resample_to_axis(config, spectral.centres_nm, spectral.fwhm_nm)
-    # What is subtracted first lies near the scene's own values, so that no digits are lost.
-    placed = place_statistics(spectral, centres_nm)
-    return axis.compose(_tensor(placed.matrix), _tensor(placed.centre))
+    # The centre that is subtracted first is near the scene's values, so that no digits are lost.
+    stats = resample_stats(spectral, centres_nm)
+    return axis.compose(_tensor(stats.matrix), _tensor(stats.centre))
 
 
-def _as_seen_by(centres_nm: Float64Array, spectral: SpectralStats) -> Float64Array:
-    """(C, T): what a scene's bands show of the statistics' own bands.
+def _resampling_matrix(centres_nm: Float64Array, spectral: SpectralStats) -> Float64Array:
+    """(C, T) weights of the statistics' bands in each band of a scene.
 
-    A band whose centre lies within half a width of an own one is taken for it: whitening magnifies
-    what interpolation between bands blurs. Where detectors overlap and bands lie close, as many
-    find their partner as can, in order. Others lie between two; those beyond the ends show nothing.
+    A band is identified with a band of the statistics if its centre lies within half a width, because
+    whitening would amplify the blur of interpolation. Where detectors overlap and bands lie close
+    together, the assignment matches as many bands as possible, in order. Other bands are interpolated
+    between two; bands beyond the ends have no weights.
     """
     own = spectral.centres_nm
     distance = np.abs(centres_nm[:, None] - own[None, :])
     matrix = interpolation_matrix(own, centres_nm)
     far = distance > spectral.fwhm_nm / 2
-    # Squares keep the order: of two pairs the crossed one costs more.
-    bands, partners = linear_sum_assignment(np.where(far, FAR_NM2, distance**2))
-    close = ~far[bands, partners]
+    # Squared costs keep the order: of two possible pairings the crossed one costs more.
+    bands, matches = linear_sum_assignment(np.where(far, UNMATCHED_COST_NM2, distance**2))
+    close = ~far[bands, matches]
     matrix[(centres_nm < own[0]) | (centres_nm > own[-1])] = 0.0
     matrix[bands[close]] = 0.0
-    matrix[bands[close], partners[close]] = 1.0
+    matrix[bands[close], matches[close]] = 1.0
     return matrix
 
 
-def _estimate(seen: Float64Array, covariance: Float64Array) -> Float64Array:
-    """(T, C): the own bands, less their mean, from a scene's bands less theirs.
+def _conditional_mean_matrix(resampling: Float64Array, covariance: Float64Array) -> Float64Array:
+    """(T, C) estimate of the statistics' centred bands from a scene's centred bands.
 
-    Bands that the scene has are taken as they are. Others, dropped as bad or never recorded, are
-    the conditional mean under the covariance, which knows how bands go together.
+    Bands that the scene has are copied. Bands that it lacks are estimated by the conditional mean of a
+    normal distribution with the given covariance.
     """
     scale = np.sqrt(np.diagonal(covariance))
     inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    together = covariance * inverse[:, None] * inverse[None, :]  # of standardised bands
-    reached = seen * scale[None, :]
-    spread = reached @ together @ reached.T
-    size = np.sqrt(np.diagonal(spread))
+    correlation = covariance * inverse[:, None] * inverse[None, :]
+    observed = resampling * scale[None, :]
+    variance = observed @ correlation @ observed.T
+    size = np.sqrt(np.diagonal(variance))
     size[size == 0] = 1.0
-    spread = spread / size[:, None] / size[None, :] + UNCERTAINTY * np.eye(len(spread))
-    mean = np.linalg.solve(spread, (reached / size[:, None]) @ together).T
+    variance = variance / size[:, None] / size[None, :] + UNSHARED_VARIANCE * np.eye(len(variance))
+    mean = np.linalg.solve(variance, (observed / size[:, None]) @ correlation).T
     estimate = np.asarray(scale[:, None] * mean / size[None, :])
-    single = (seen == 1.0) & ((seen == 1.0).sum(axis=0) == 1)[None, :]
-    band, own = np.nonzero(single)
+    copied = (resampling == 1.0) & ((resampling == 1.0).sum(axis=0) == 1)[None, :]
+    band, own = np.nonzero(copied)
     estimate[own] = 0.0
     estimate[own, band] = 1.0
     return estimate

@@ -1,11 +1,11 @@
-"""Diffusion over a graph of pixels: how a posterior evolves from a few shots over a scene.
+"""Label propagation: diffusion of a few shots' labels over a nearest-neighbour graph of pixels.
 
-Pixels are joined to those that look like them (and, where position is part of what is compared,
-lie near them). A walk that starts at the shots spreads their classes along these joins; how much
-of each class's walk arrives at a pixel is evidence for its class. With restarts it is local and
-global consistency (Zhou et al. 2004, "Learning with Local and Global Consistency", NIPS 16).
+Pixels are connected to those with similar features (and, where features include the position, to nearby
+pixels). A random walk that starts at the shots of each class spreads their labels along the edges; the
+class masses that arrive at a pixel give its posterior. With restarts this is local and global consistency
+(Zhou et al. 2004, "Learning with Local and Global Consistency", NIPS 16).
 
-Letters for shapes: N pixels, D features, K classes, M starting distributions.
+Letters for shapes: N pixels, D features, K classes, M initial distributions.
 """
 
 from __future__ import annotations
@@ -20,40 +20,46 @@ from numpy.polynomial import Chebyshev, Polynomial
 from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
-from hsi_geo.arrays import Float32Array
+from hsi_geo.arrays import Float32Array, IntArray
 
-#: Neighbours that each pixel is joined to.
+#: Number of nearest neighbours of each pixel.
 NEIGHBOURS = 12
 
-#: Features, counted by how they share the variance, below which a tree finds neighbours faster than
-#: comparing all pixels: in trials 3 to 30 times faster on scenes, but ten times slower where all of
-#: twenty features vary alike.
-FEW_FEATURES = 6.0
+#: Effective number of features (participation ratio of their variances) below which a k-d tree is faster
+#: than brute force: in trials 3 to 30 times faster on scenes, but ten times slower where twenty features
+#: have equal variance.
+KDTREE_MAX_FEATURES = 6.0
 
-#: Least weight of a join.
-LEAST_JOIN = 1e-6
+#: Least weight of an edge, so that outliers stay connected.
+MIN_EDGE_WEIGHT = 1e-6
 
-#: Share of a walk that goes on at each step; the rest starts anew.
+#: Probability that the walk continues at each step; otherwise it restarts.
 ALPHA = 0.99
 
-#: What is left out of a walk, in units of what it starts with: no more than float32 does.
-LEFT_OUT = 1e-7
+#: Sum of the absolute coefficients of the Chebyshev series that may be left out; float32 loses as much.
+SERIES_TOLERANCE = 1e-7
 
 
 def knn_transition_matrix(
     features: Float32Array, neighbours: int = NEIGHBOURS
 ) -> scipy.sparse.csr_matrix:
-    """One step of a random walk over the graph of nearest neighbours.
+    """Compute the transition matrix of a random walk over the symmetric nearest-neighbour graph.
 
-    Joins weigh exp(-d^2 / (s_i s_j)), with s the distance to the middle one of a pixel's own
+    Edge weights are exp(-d^2 / (s_i s_j)), where s is the distance to the middle one of a pixel's
     neighbours (self-tuning scales, Zelnik-Manor and Perona 2004, NIPS 17).
 
     Args:
-        features: (N, D).
-        neighbours: Of each pixel; pixels that one is nearest to are joined to it as well.
+        features: (N, D) features of the pixels.
+        neighbours: Number of neighbours of each pixel; an edge exists if either pixel is a neighbour of
+            the other.
 
     Returns:
-        (N, N) rows that sum to 1.
+        (N, N) sparse matrix; each row sums to 1.
+
+    >>> import numpy as np
+    >>> line = np.array([[0.0], [1.0], [9.0]], np.float32)
+    >>> knn_transition_matrix(line, 1).toarray().round(2).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
     count = len(features)
     if count < 2:
@@ -63,21 +69,19 @@ def knn_transition_matrix(
     distances, nearest = distances[:, 1:], nearest[:, 1:]  # the first is the pixel itself
     scale = np.maximum(distances[:, neighbours // 2], 1e-9)
     weights = np.exp(-(distances**2) / (scale[:, None] * scale[nearest]))
-    weights = np.maximum(weights, LEAST_JOIN)  # a pixel like no other walks on all the same
+    weights = np.maximum(weights, MIN_EDGE_WEIGHT)
     rows = np.repeat(np.arange(count), neighbours)
-    joins = scipy.sparse.csr_matrix((weights.ravel(), (rows, nearest.ravel())), (count, count))
-    joins = joins.maximum(joins.T)
-    total = np.maximum(np.asarray(joins.sum(axis=1)).ravel(), 1e-12)
-    return (scipy.sparse.diags(1.0 / total) @ joins).tocsr().astype(np.float32)
+    edges = scipy.sparse.csr_matrix((weights.ravel(), (rows, nearest.ravel())), (count, count))
+    edges = edges.maximum(edges.T)
+    degree = np.maximum(np.asarray(edges.sum(axis=1)).ravel(), 1e-12)
+    return (scipy.sparse.diags(1.0 / degree) @ edges).tocsr().astype(np.float32)
 
 
-def _nearest(
-    features: Float32Array, count: int
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
-    """(N, count) distances and rows of the nearest to each row, itself among them, nearest first."""
+def _nearest(features: Float32Array, count: int) -> tuple[npt.NDArray[np.floating], IntArray]:
+    """(N, count) distances and indices of the nearest rows, the row itself included, nearest first."""
     variances = features.astype(np.float64).var(axis=0)
-    # The participation ratio: D where all vary as much, 1 where only one does.
-    if variances.sum() ** 2 < FEW_FEATURES * (variances**2).sum():
+    # The participation ratio is D if all features have equal variance, and 1 if one feature varies.
+    if variances.sum() ** 2 < KDTREE_MAX_FEATURES * (variances**2).sum():
         distances, nearest = KDTree(features).query(
             features, count, workers=torch.get_num_threads()
         )
@@ -88,79 +92,106 @@ def _nearest(
 
 
 def random_walk_with_restart(
-    walk: scipy.sparse.csr_matrix, starts: Float32Array, stops: Sequence[int], alpha: float = ALPHA
+    transition: scipy.sparse.csr_matrix,
+    initial: Float32Array,
+    steps: Sequence[int],
+    alpha: float = ALPHA,
 ) -> list[Float32Array]:
-    """Let distributions spread, with restarts.
+    """Spread distributions by a random walk with restarts, y <- alpha * (P y) + (1 - alpha) * y_0.
+
+    The polynomial of P is evaluated as a Chebyshev series, which needs far fewer products than steps.
 
     Args:
-        walk: See `knn_transition_matrix`; joins go both ways, so that its eigenvalues are real.
-        starts: (N, M) what each walk starts from, and starts anew from.
-        stops: Numbers of steps after which to look.
-        alpha: Share that goes on at each step.
+        transition: (N, N) matrix of `knn_transition_matrix`; its graph is symmetric, so that its
+            eigenvalues are real.
+        initial: (N, M) initial distributions, to which the walk restarts.
+        steps: Numbers of steps after which a result is returned.
+        alpha: Probability that the walk continues at each step.
 
     Returns:
-        (N, M) at each of the stops.
+        (N, M) distributions after each of the numbers of steps.
+
+    >>> import numpy as np, scipy.sparse
+    >>> swap = scipy.sparse.csr_matrix(np.array([[0, 1], [1, 0]], np.float32))
+    >>> (after,) = random_walk_with_restart(swap, np.array([[1], [0]], np.float32), [1], alpha=0.75)
+    >>> after.tolist()
+    [[0.25], [0.75]]
     """
-    found = [_series(stop, alpha) for stop in stops]
-    reached = [series[0] * starts for series in found]
-    before, now = starts, walk @ starts
-    for number in range(1, max(map(len, found))):
-        for total, series in zip(reached, found, strict=True):
-            if number < len(series):
-                total += series[number] * now
-        before, now = now, 2.0 * (walk @ now) - before
-    return reached
+    all_coefficients = [_chebyshev_coefficients(count, alpha) for count in steps]
+    results = [coefficients[0] * initial for coefficients in all_coefficients]
+    before, now = initial, transition @ initial
+    for order in range(1, max(map(len, all_coefficients))):
+        for total, coefficients in zip(results, all_coefficients, strict=True):
+            if order < len(coefficients):
+                total += coefficients[order] * now
+        before, now = now, 2.0 * (transition @ now) - before
+    return results
 
 
-def _series(steps: int, alpha: float) -> Float32Array:
-    """Coefficients of the Chebyshev series of so many steps with restarts, a polynomial of one step.
+def _chebyshev_coefficients(steps: int, alpha: float) -> Float32Array:
+    """Chebyshev coefficients of the polynomial in P of a walk with so many steps.
 
-    Few of them matter, a number that grows as the root of the steps (Sachdeva and Vishnoi 2014, doi
-    10.1561/0400000065): 63 of 151 at 150 steps. Others are left off, see `LEFT_OUT`.
+    The number of coefficients that matter grows as the root of the steps (Sachdeva and Vishnoi 2014, doi
+    10.1561/0400000065): 63 of 151 at 150 steps. Others are left out, see `SERIES_TOLERANCE`.
     """
     powers = (1.0 - alpha) * alpha ** np.arange(steps + 1)
     powers[steps] = alpha**steps
     series = np.asarray(Polynomial(powers).convert(kind=Chebyshev).coef, np.float64)
-    left = np.cumsum(np.abs(series[::-1]))[::-1]  # of this term and all that follow
-    return np.asarray(series[left > LEFT_OUT], np.float32)
+    remainder = np.cumsum(np.abs(series[::-1]))[::-1]  # of this term and all that follow
+    return np.asarray(series[remainder > SERIES_TOLERANCE], np.float32)
 
 
-def class_mass_normalization(reached: Float32Array, floor: float = 0.1) -> Float32Array:
-    """What walks that started at the shots of each class tell of a pixel's class.
+def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32Array:
+    """Convert the masses of class-wise random walks to class probabilities.
+
+    Each class is divided by its mean mass (class mass normalization, Zhu et al. 2003, "Semi-Supervised
+    Learning Using Gaussian Fields and Harmonic Functions", ICML), so that the number of shots of a class
+    has no effect.
 
     Args:
-        reached: (N, K) of each class's walk; a column of zeros is a class without shots.
-        floor: Share of the mean that every class gets everywhere, so that a pixel that no walk
-            reaches is told nothing.
+        mass: (N, K) mass of each class's walk at each pixel; a column of zeros is a class without shots.
+        floor: Share of the mean mass that is added for every class everywhere, so that a pixel which no
+            walk reaches gets equal probabilities.
 
     Returns:
-        (N, K) rows that sum to 1.
+        (N, K) probabilities; each row sums to 1.
+
+    >>> import numpy as np
+    >>> class_mass_normalization(np.array([[3.0, 0.0], [0.0, 0.0]], np.float32))[1].tolist()
+    [0.5, 0.5]
     """
-    mass = np.maximum(reached.sum(axis=0), 1e-30)
-    relative = reached / mass * len(reached) + floor
+    total = np.maximum(mass.sum(axis=0), 1e-30)
+    relative = mass / total * len(mass) + floor
     return np.asarray(relative / relative.sum(axis=1, keepdims=True), np.float32)
 
 
-def adjust_priors(posterior: Float32Array, strength: float = 0.5, steps: int = 20) -> Float32Array:
-    """Adapt a posterior part of the way to the classes' shares of the scene.
+def adjust_priors(
+    posterior: Float32Array, strength: float = 0.5, steps: int = 20
+) -> Float32Array:
+    """Adapt a posterior to the class priors of the scene.
 
-    Shots are drawn class by class, whatever the classes' areas; the shares are estimated from
-    the posterior itself by expectation maximisation (Saerens et al. 2002, doi
-    10.1162/089976602753284446).
+    Shots are drawn class by class, whatever the areas of the classes. The priors are estimated from the
+    posterior itself by expectation maximisation (Saerens et al. 2002, doi 10.1162/089976602753284446).
 
     Args:
-        posterior: (N, K) under equal shares.
-        strength: 0 leaves it, 1 trusts the shares fully.
-        steps: Of the estimation.
+        posterior: (N, K) probabilities under equal priors.
+        strength: Exponent of the prior ratio: 0 keeps the posterior, 1 applies the estimated priors fully.
+        steps: Number of iterations of the estimation.
 
     Returns:
-        (N, K) rows that sum to 1.
+        (N, K) probabilities; each row sums to 1.
+
+    >>> import numpy as np
+    >>> posterior = np.array([[1, 0], [1, 0], [0, 1], [0.5, 0.5]], np.float32)
+    >>> adapted = adjust_priors(posterior, strength=1.0)
+    >>> adapted[3].round(2).tolist()
+    [0.67, 0.33]
     """
     classes = posterior.shape[1]
-    shares = np.full(classes, 1.0 / classes)
+    priors = np.full(classes, 1.0 / classes)
     adapted = posterior
     for _ in range(steps):
-        adapted = posterior * ((classes * shares) ** strength).astype(np.float32)
+        adapted = posterior * ((classes * priors) ** strength).astype(np.float32)
         adapted = adapted / adapted.sum(axis=1, keepdims=True)
-        shares = 0.5 * shares + 0.5 * adapted.mean(axis=0)
+        priors = 0.5 * priors + 0.5 * adapted.mean(axis=0)
     return adapted

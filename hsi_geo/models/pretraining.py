@@ -1,11 +1,10 @@
-"""Self-supervised pre-training: masked reconstruction under a Frequency Domain Constraint.
+"""Self-supervised pre-training: masked reconstruction with a Frequency Domain Constraint (FDC).
 
-Most pixel tokens of a window are hidden from the spatial branch; the spectral branch stays
-unmasked; both guide each other by cross-attention, and every pixel's spectrum is reconstructed.
-The constraint (FDC) asks besides that the reconstruction agree with the window in the frequency
-domain: in all coefficients of its real FFT, and in the magnitude of the high ones, which hold
-edges and fine detail. That much is in the abstract of arXiv 2601.18088; weights, cutoff, axes and
-distances are ours and were chosen by ablation (docs/pretraining.md).
+Part of a window's pixel tokens are masked in the spatial branch; the spectral branch is not masked. Both
+branches attend to each other, and every pixel's spectrum is reconstructed. The FDC also compares
+reconstruction and window in the frequency domain: all coefficients of the real FFT, and the magnitudes of
+the high frequencies, which hold edges and fine detail. The abstract of arXiv 2601.18088 says this much;
+weights, cutoff, axes and distances are our choice by ablation (docs/pretraining.md).
 
 Letters for shapes as in `s2former`; P = H = W is the side of a window.
 """
@@ -18,23 +17,26 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import BandMap
 
 Axes = Literal["none", "spatial", "spectral", "both"]
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is asked of the reconstruction.
+    """Weights and options of the pre-training loss.
 
     Attributes:
-        mask_ratio: Share of a window's pixels that are hidden.
-        visible: Weight of reconstructing a pixel that is not hidden, beside 1 for one that is.
-        fdc: Axes of the FFT: "spatial" (rows and columns), "spectral" (slots), "both", "none".
-        consistency: Weight of the distance between all coefficients.
-        high: Weight of the distance between the magnitudes of high ones.
-        cutoff: Share of the Nyquist frequency from which on a frequency is high.
-        low_pass: Constrain the low frequencies instead, the counter-hypothesis (LFSMIM, doi
+        mask_ratio: Share of a window's pixels that are masked, 0 to 1.
+        visible: Loss weight of the reconstruction of a visible pixel; that of a masked pixel is 1.
+        fdc: Axes of the FFT: "spatial" (rows and columns), "spectral" (slots), "both", or "none" for a loss
+            without the constraint.
+        consistency: Loss weight of the mean distance between all coefficients.
+        high: Loss weight of the mean distance between the magnitudes of high frequencies.
+        cutoff: Frequency from which on a frequency counts as high, as a share of the Nyquist frequency.
+        low_pass: Whether to constrain low frequencies instead, the opposite hypothesis (LFSMIM, doi
             10.1109/lgrs.2024.3360184).
     """
 
@@ -48,7 +50,13 @@ class Objective:
 
 
 class Losses(NamedTuple):
-    """The parts of the loss, each a scalar; their sum is minimised."""
+    """The terms of the loss; their sum is minimised.
+
+    Attributes:
+        reconstruction: Weighted mean squared error of the reconstruction, a scalar.
+        consistency: Weighted mean distance of all Fourier coefficients, a scalar.
+        magnitude: Weighted mean distance of the magnitudes of high frequencies, a scalar.
+    """
 
     reconstruction: Tensor
     consistency: Tensor
@@ -56,12 +64,20 @@ class Losses(NamedTuple):
 
     @property
     def total(self) -> Tensor:
-        """The sum."""
+        """The sum of the terms."""
         return self.reconstruction + self.consistency + self.magnitude
 
 
 class MaskedReconstruction(nn.Module):
-    """Wraps an S2Former, which stays as it is, with a mask token and a linear decoder."""
+    """An S2Former with a mask token and a linear decoder.
+
+    Args:
+        config: Shape of the S2Former.
+        objective: Weights and options of the loss.
+
+    Attributes:
+        encoder: The S2Former that is pre-trained.
+    """
 
     def __init__(self, config: S2FormerConfig, objective: Objective) -> None:
         super().__init__()
@@ -70,87 +86,106 @@ class MaskedReconstruction(nn.Module):
         self.mask_token = nn.Parameter(0.02 * torch.randn(config.width))
         self.decoder = nn.Linear(config.width, config.groups * config.slots_per_group)
 
-    def forward(self, image: Tensor, valid: Tensor, bands: BandMap, hidden: Tensor) -> Losses:
-        """Hide pixels, reconstruct all, compare.
+    def forward(self, image: Tensor, valid: Tensor, bands: BandMap, masked: Tensor) -> Losses:
+        """Mask pixels, reconstruct all pixels, and compute the loss.
 
         Args:
             image: (B, C, P, P) physical values.
-            valid: (B, P, P) bool; pixels without data are neither seen nor asked for.
-            bands: From the C bands to the axis.
-            hidden: (B, P, P) bool, pixels hidden from the spatial branch.
-
-        Returns:
-            The losses.
+            valid: (B, P, P) bool, whether a pixel has data; other pixels have no effect.
+            bands: Map from the C bands to the wavelength axis.
+            masked: (B, P, P) bool, whether a pixel is masked in the spatial branch.
         """
         tokens = self.encoder.embed(image, valid, bands)
-        pixels = torch.where(hidden.flatten(1)[:, :, None], self.mask_token, tokens.pixels)
+        pixels = torch.where(masked.flatten(1)[:, :, None], self.mask_token, tokens.pixels)
         features = self.encoder.encode(tokens._replace(pixels=pixels), valid)
-        drawn = self.decoder(features.movedim(1, -1)).movedim(-1, 1)  # (B, K, P, P)
-        wanted = torch.einsum("kc,bchw->bkhw", bands.matrix, image - bands.centre[:, None, None])
-        wanted = wanted + bands.shift[:, None, None]
-        there = valid[:, None] * bands.present[:, None, None]  # (B, K, P, P)
-        return self.compare(drawn * there, wanted * there, there, hidden)
+        prediction = self.decoder(features.movedim(1, -1)).movedim(-1, 1)  # (B, K, P, P)
+        target = torch.einsum("kc,bchw->bkhw", bands.matrix, image - bands.centre[:, None, None])
+        target = target + bands.shift[:, None, None]
+        has_value = valid[:, None] * bands.present[:, None, None]  # (B, K, P, P)
+        return self.compare(prediction * has_value, target * has_value, has_value, masked)
 
-    def compare(self, drawn: Tensor, wanted: Tensor, there: Tensor, hidden: Tensor) -> Losses:
-        """Losses of (B, K, P, P) reconstructions; all arguments are 0 where there is no data."""
-        seen = self.objective.visible * ~hidden[:, None]
-        asked = there * (hidden[:, None] + seen)
-        error = ((drawn - wanted).square() * asked).sum() / asked.sum().clamp(min=1.0)
-        nothing = drawn.new_zeros(())
+    def compare(
+        self, prediction: Tensor, target: Tensor, has_value: Tensor, masked: Tensor
+    ) -> Losses:
+        """Compute the terms of the loss.
+
+        Args:
+            prediction: (B, K, P, P) reconstruction on the wavelength axis, 0 where there is no value.
+            target: (B, K, P, P) true values on the wavelength axis, 0 where there is no value.
+            has_value: (B, K, P, P) 1 where a slot of a pixel has a value, 0 elsewhere.
+            masked: (B, P, P) bool, whether a pixel was masked.
+        """
+        visible = self.objective.visible * ~masked[:, None]
+        weights = has_value * (masked[:, None] + visible)
+        error = ((prediction - target).square() * weights).sum() / weights.sum().clamp(min=1.0)
+        zero = prediction.new_zeros(())
         if self.objective.fdc == "none":
-            return Losses(error, nothing, nothing)
-        # Empty slots and pixels are 0 on both sides: they add nothing but to the mean.
-        scale = there.numel() / there.sum().clamp(min=1.0)
-        parts = [
-            _spectra_apart(drawn, wanted, axes, self.objective)
-            for axes in _axes(self.objective.fdc)
+            return Losses(error, zero, zero)
+        # Empty slots and pixels are 0 on both sides: they only lower the mean, which is corrected here.
+        scale = has_value.numel() / has_value.sum().clamp(min=1.0)
+        distances = [
+            _spectral_distances(prediction, target, axes, self.objective)
+            for axes in _fft_axes(self.objective.fdc)
         ]
-        consistency = scale * torch.stack([part[0] for part in parts]).mean()
-        magnitude = scale * torch.stack([part[1] for part in parts]).mean()
+        consistency = scale * torch.stack([pair[0] for pair in distances]).mean()
+        magnitude = scale * torch.stack([pair[1] for pair in distances]).mean()
         return Losses(
             error, self.objective.consistency * consistency, self.objective.high * magnitude
         )
 
 
 def random_mask(valid: Tensor, mask_ratio: float, generator: torch.Generator) -> Tensor:
-    """(B, P, P) bool: a random share of each window's pixels, hidden from the spatial branch."""
+    """Choose a random share of each window's pixels.
+
+    Args:
+        valid: (B, P, P) tensor whose shape is used.
+        mask_ratio: Share of the pixels that are masked, 0 to 1.
+        generator: Source of the random numbers.
+
+    Returns:
+        (B, P, P) bool, the same number of True in each window.
+
+    >>> mask = random_mask(torch.ones(3, 4, 4), 0.25, torch.Generator().manual_seed(0))
+    >>> mask.flatten(1).sum(dim=1).tolist()
+    [4, 4, 4]
+    """
     B, H, W = valid.shape
     order = torch.rand(B, H * W, generator=generator).argsort(dim=1)
-    hidden = torch.zeros(B, H * W, dtype=torch.bool)
-    hidden.scatter_(1, order[:, : round(mask_ratio * H * W)], True)
-    return hidden.view(B, H, W)
+    masked = torch.zeros(B, H * W, dtype=torch.bool)
+    masked.scatter_(1, order[:, : round(mask_ratio * H * W)], True)
+    return masked.view(B, H, W)
 
 
-def _axes(fdc: Axes) -> list[tuple[int, ...]]:
-    """Axes of (B, K, P, P) to transform."""
+def _fft_axes(fdc: Axes) -> list[tuple[int, ...]]:
+    """Axes of (B, K, P, P) for each FFT."""
     spatial, spectral = (2, 3), (1,)
     return [*[spatial] * (fdc in ("spatial", "both")), *[spectral] * (fdc in ("spectral", "both"))]
 
 
-def _spectra_apart(
-    drawn: Tensor, wanted: Tensor, axes: tuple[int, ...], objective: Objective
+def _spectral_distances(
+    prediction: Tensor, target: Tensor, axes: tuple[int, ...], objective: Objective
 ) -> tuple[Tensor, Tensor]:
-    """Mean distance of all Fourier coefficients, and of the magnitudes of high (or low) ones."""
-    ours = torch.fft.rfftn(drawn, dim=axes, norm="ortho")
-    theirs = torch.fft.rfftn(wanted, dim=axes, norm="ortho")
-    radius = _radius([drawn.shape[axis] for axis in axes]).to(drawn.device)
-    shape = [1] * drawn.ndim
+    """Mean distance of all Fourier coefficients, and of the magnitudes of high (or low) frequencies."""
+    predicted = torch.fft.rfftn(prediction, dim=axes, norm="ortho")
+    expected = torch.fft.rfftn(target, dim=axes, norm="ortho")
+    radius = _frequency_radius([prediction.shape[axis] for axis in axes]).to(prediction.device)
+    shape = [1] * prediction.ndim
     for axis, size in zip(axes, radius.shape, strict=True):
         shape[axis] = size
-    chosen = (radius < objective.cutoff) if objective.low_pass else (radius >= objective.cutoff)
-    chosen = chosen.view(shape).to(drawn.dtype)
-    apart = (ours - theirs).abs()
+    selected = (radius < objective.cutoff) if objective.low_pass else (radius >= objective.cutoff)
+    selected = selected.view(shape).to(prediction.dtype)
+    distance = (predicted - expected).abs()
     consistency = (
-        (apart * chosen).sum() / chosen.expand_as(apart).sum()
-        if (objective.low_pass)
-        else apart.mean()
+        (distance * selected).sum() / selected.expand_as(distance).sum()
+        if objective.low_pass
+        else distance.mean()
     )
-    magnitudes = (ours.abs() - theirs.abs()).abs() * chosen
-    return consistency, magnitudes.sum() / chosen.expand_as(magnitudes).sum()
+    magnitudes = (predicted.abs() - expected.abs()).abs() * selected
+    return consistency, magnitudes.sum() / selected.expand_as(magnitudes).sum()
 
 
-def _radius(sizes: list[int]) -> Tensor:
-    """Distance from frequency 0 of each real-FFT coefficient; 1 at Nyquist along an axis."""
+def _frequency_radius(sizes: list[int]) -> Tensor:
+    """Distance of each real-FFT coefficient from frequency 0; 1 is the Nyquist frequency of an axis."""
     along = [2 * torch.fft.fftfreq(size).abs() for size in sizes[:-1]]
     along.append(2 * torch.fft.rfftfreq(sizes[-1]))
     grids = torch.meshgrid(*along, indexing="ij")

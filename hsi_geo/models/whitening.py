@@ -1,9 +1,11 @@
-"""Noise whitening: what a scene's bands are divided by before a network sees them.
+"""Noise whitening of a scene's bands before a network sees them.
 
-The minimum-noise-fraction idea (Green et al. 1988, doi 10.1109/36.3001): directions are scaled by
-their noise, not by their variance, and the noise is estimated from differences of neighbouring
-pixels. The symmetric form used here turns the result back, so that every output stays at the
-wavelength of its band.
+The idea is that of the minimum noise fraction (Green et al. 1988, doi 10.1109/36.3001): directions are
+scaled by their noise and not by their variance, and the noise is estimated from differences of
+neighbouring pixels. The symmetric form that is used here rotates the result back, so that every output
+stays at the wavelength of its band.
+
+Letters for shapes: C bands, H rows, W columns, N pixels.
 """
 
 from __future__ import annotations
@@ -12,25 +14,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array
 
-#: Directions kept, differences kept (edges between objects are no noise) and the share of the
-#: mean variance added to the noise covariance's diagonal.
+#: Number of directions that are kept.
 KEPT_DIRECTIONS = 60
+
+#: Share of the differences that are kept, the smallest ones: edges between objects are not noise.
 KEPT_DIFFERENCES = 0.7
+
+#: Share of the mean variance that is added to the diagonal of the noise covariance.
 RIDGE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Frozen statistics of a scene: ``matrix @ (x - centre)``.
+    """Frozen statistics of a scene's bands x: ``matrix @ (x - centre)`` whitens the noise.
 
     Attributes:
-        centre: (C,) mean of each band.
-        matrix: (C, C) from bands to noise-whitened bands at the same wavelengths.
-        covariance: (C, C) of the bands: what a band that another scene lacks is estimated with.
+        centre: (C,) mean of each band, in physical values.
+        matrix: (C, C) map from bands to noise-whitened bands at the same wavelengths.
+        covariance: (C, C) covariance of the bands, with which a band that another scene lacks is
+            estimated.
     """
 
     centre: Float64Array
@@ -38,19 +43,25 @@ class Whitening:
     covariance: Float64Array
 
 
-def learn_whitening(
-    windows: Iterable[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]],
-) -> Whitening:
-    """Learn a scene's noise whitening from some of its windows.
+def learn_whitening(windows: Iterable[tuple[Float32Array, BoolArray]]) -> Whitening:
+    """Estimate the noise whitening of a scene from some of its windows.
 
     Args:
-        windows: Pairs of (C, H, W) values and (H, W) validity, as `io.scene.read_window` gives.
+        windows: Pairs of (C, H, W) physical values and (H, W) validity, as `io.scenes.scene.read_window`
+            returns them.
 
     Returns:
-        The statistics. Bands that do not vary get no weight.
+        The statistics; bands that do not vary get no weight.
 
     Raises:
-        ValueError: If the windows hold no valid pixel.
+        ValueError: If the windows contain no valid pixel.
+
+    >>> import numpy as np
+    >>> image = np.random.default_rng(0).normal(50.0, [[[1.0]], [[9.0]]], (2, 40, 40))
+    >>> whitening = learn_whitening([(image.astype(np.float32), np.ones((40, 40), bool))])
+    >>> white = whitening.matrix @ (image.reshape(2, -1) - whitening.centre[:, None])
+    >>> white.std(axis=1).round(1).tolist()
+    [1.0, 1.0]
     """
     pixels, differences = [], []
     for image, valid in windows:
@@ -61,11 +72,12 @@ def learn_whitening(
     spectra = np.concatenate(pixels, axis=1)
     if not spectra.shape[1]:
         raise ValueError("no valid pixel to learn statistics from")
-    centre, spread = spectra.mean(axis=1), spectra.std(axis=1)
-    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-12 * abs(centre))
-    standard = (spectra - centre[:, None]) * scale[:, None]
+    centre, std = spectra.mean(axis=1), spectra.std(axis=1)
+    scale = np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-12 * abs(centre))
+    standardized = (spectra - centre[:, None]) * scale[:, None]
     noise = np.concatenate(differences, axis=1) * scale[:, None]
-    matrix = _symmetric(standard, _inverse_root(_noise_covariance(noise, len(scale)))) * scale
+    noise_root = _inverse_root(_noise_covariance(noise, len(scale)))
+    matrix = _symmetric_whitening(standardized, noise_root) * scale
     outputs = matrix @ (spectra - centre[:, None])
     size = np.sqrt(np.mean(outputs**2))
     covariance = np.cov(spectra, bias=True).reshape(len(centre), len(centre))
@@ -73,12 +85,12 @@ def learn_whitening(
 
 
 def _noise_covariance(differences: Float64Array, bands: int) -> Float64Array:
-    """(C, C) from (C, N) differences of neighbours, the largest of them left out."""
+    """(C, C) from (C, N) differences of neighbours, without the largest ones."""
     if differences.shape[1] < 2:
         return np.eye(bands)
     norms = np.linalg.norm(differences, axis=0)
-    calm = differences[:, norms <= np.quantile(norms, KEPT_DIFFERENCES)]
-    covariance = calm @ calm.T / (2.0 * calm.shape[1])  # a difference holds the noise twice
+    small = differences[:, norms <= np.quantile(norms, KEPT_DIFFERENCES)]
+    covariance = small @ small.T / (2.0 * small.shape[1])  # a difference holds the noise twice
     mean_variance = np.trace(covariance) / bands
     if mean_variance == 0.0:
         return np.eye(bands)
@@ -91,31 +103,35 @@ def _inverse_root(covariance: Float64Array) -> Float64Array:
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
 
 
-def _symmetric(standard: Float64Array, root: Float64Array) -> Float64Array:
+def _symmetric_whitening(standardized: Float64Array, noise_root: Float64Array) -> Float64Array:
     """Whiten the noise, then divide the strongest directions by the root of their deviation."""
-    calm = root @ standard
-    values, vectors = np.linalg.eigh(calm @ calm.T / calm.shape[1])
+    whitened = noise_root @ standardized
+    values, vectors = np.linalg.eigh(whitened @ whitened.T / whitened.shape[1])
     strongest = np.argsort(values)[::-1][:KEPT_DIRECTIONS]
     strongest = strongest[values[strongest] > 1e-12 * max(values.max(), 1e-30)]
     kept, deviation = vectors[:, strongest], np.sqrt(values[strongest])
-    return np.asarray((kept / np.sqrt(deviation)) @ kept.T @ root)
+    return np.asarray((kept / np.sqrt(deviation)) @ kept.T @ noise_root)
 
 
 def noise_components(cube: Float64Array) -> Float64Array:
-    """All noise-whitened directions of a cube, for comparison: turned, not symmetric.
+    """Compute all noise-whitened components of a cube (rotated, not symmetric), for comparison.
 
     Args:
         cube: (H, W, C) standardised bands of a whole scene.
 
     Returns:
-        (H, W, C) directions, the strongest first, each divided by the root of its deviation.
+        (H, W, C) components, the strongest first, each divided by the root of its deviation.
+
+    >>> import numpy as np
+    >>> noise_components(np.random.default_rng(0).normal(size=(9, 8, 3))).shape
+    (9, 8, 3)
     """
     bands = cube.shape[-1]
     differences = [(cube[1:] - cube[:-1]), (cube[:, 1:] - cube[:, :-1])]
     noise = np.concatenate([part.reshape(-1, bands).T for part in differences], axis=1)
-    calm = cube.reshape(-1, bands) @ _inverse_root(_noise_covariance(noise, bands))
-    calm = calm - calm.mean(axis=0)
-    values, vectors = np.linalg.eigh(calm.T @ calm / len(calm))
+    whitened = cube.reshape(-1, bands) @ _inverse_root(_noise_covariance(noise, bands))
+    whitened = whitened - whitened.mean(axis=0)
+    values, vectors = np.linalg.eigh(whitened.T @ whitened / len(whitened))
     order = np.argsort(values)[::-1]
     deviation = np.sqrt(np.maximum(values[order], 1e-30))
-    return np.asarray((calm @ (vectors[:, order] / np.sqrt(deviation))).reshape(cube.shape))
+    return np.asarray((whitened @ (vectors[:, order] / np.sqrt(deviation))).reshape(cube.shape))

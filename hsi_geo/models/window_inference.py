@@ -1,4 +1,4 @@
-"""A classifier over the overlapping windows of one stretch of a scene, all at once."""
+"""Inference over the overlapping windows of a region, with shared pixel tokens."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hsi_geo.models.bf16 import half_is_faster, halved
+from hsi_geo.models.bf16 import has_fast_bfloat16, to_bfloat16
 from hsi_geo.models.classifier import Classifier
-from hsi_geo.models.s2former import BandMap, S2Former, Tokens
+from hsi_geo.models.s2former import S2Former, Tokens
+from hsi_geo.models.wavelength_axis import BandMap
 
-#: Outputs (B, K, P, P) of the windows in some rows and columns of a grid_of_windows.
-Windows = Callable[[Tensor, Tensor], Tensor]
+#: From (B,) rows and (B,) columns of windows in a grid to their (B, K, P, P) outputs.
+WindowOutputs = Callable[[Tensor, Tensor], Tensor]
 
 
 class WindowGridNetwork:
-    """Runs a network over a grid_of_windows of windows; what is a pixel's own is computed once.
+    """Runs a network over a regular grid of windows; pixel tokens are computed once for all windows.
 
     Args:
-        encoder: Its features are put out; of a classifier pass its backbone and see `of`.
-        bands: From the scene's bands.
-        stride_px: Step between windows.
-        device: Where it runs.
-        name: From (B, D, P, P) features to (B, K, P, P) outputs.
-        half: Multiply in half precision where the device is faster at it.
+        encoder: Network whose features are computed. For a classifier use `for_classifier`.
+        bands: Map from the scene's bands to the wavelength axis.
+        stride_px: Step between windows in pixels.
+        device: Device on which the network runs.
+        head: Function from (B, D, P, P) features to (B, K, P, P) outputs; the default returns the features.
+        bf16: Whether to compute products in bfloat16 on devices that are faster at it.
+
+    >>> import numpy as np
+    >>> from hsi_geo.models.s2former_config import S2FormerConfig
+    >>> from hsi_geo.models.wavelength_axis import resample_to_axis
+    >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
+    >>> bands = resample_to_axis(encoder.config, np.array([500.0, 600.0]), np.array([20.0, 20.0]))
+    >>> network = WindowGridNetwork(encoder, bands, 4, torch.device("cpu"))
+    >>> windows = network(torch.zeros(2, 16, 24), torch.ones(16, 24, dtype=torch.bool))
+    >>> windows(torch.tensor([0, 2]), torch.tensor([1, 4])).shape
+    torch.Size([2, 16, 8, 8])
     """
 
     def __init__(
@@ -34,50 +45,58 @@ class WindowGridNetwork:
         stride_px: int,
         device: torch.device,
         *,
-        name: Callable[[Tensor], Tensor] = lambda features: features,
-        half: bool = False,
+        head: Callable[[Tensor], Tensor] = lambda features: features,
+        bf16: bool = False,
     ) -> None:
         self.encoder = encoder.to(device)
-        if half and half_is_faster(device):
-            self.encoder = halved(self.encoder)
+        if bf16 and has_fast_bfloat16(device):
+            self.encoder = to_bfloat16(self.encoder)
         self.bands = bands.to(device)
         self.stride_px = stride_px
         self.device = device
-        self.name = name
+        self.head = head
 
     @classmethod
-    def of(
+    def for_classifier(
         cls, classifier: Classifier, bands: BandMap, stride_px: int, device: torch.device
     ) -> WindowGridNetwork:
-        """Class probabilities, as fast as the device can."""
-        classifier.to(device)
-
-        def name(features: Tensor) -> Tensor:
-            return classifier.probabilities(classifier.name(features))
-
-        return cls(classifier.backbone, bands, stride_px, device, name=name, half=True)
-
-    def __call__(self, image: Tensor, valid: Tensor) -> Windows:
-        """Take a stretch in.
+        """Make a network that computes class probabilities, in bfloat16 where that is faster.
 
         Args:
-            image: (C, H, W) float32.
-            valid: (H, W) bool.
+            classifier: The classifier in evaluation mode; it is moved to the device.
+            bands: Map from the scene's bands to the wavelength axis.
+            stride_px: Step between windows in pixels.
+            device: Device on which the network runs.
+        """
+        classifier.to(device)
+
+        def probabilities(features: Tensor) -> Tensor:
+            return classifier.probabilities(classifier.classify(features))
+
+        return cls(classifier.backbone, bands, stride_px, device, head=probabilities, bf16=True)
+
+    def __call__(self, image: Tensor, valid: Tensor) -> WindowOutputs:
+        """Embed a region.
+
+        Args:
+            image: (C, H, W) float32 physical values.
+            valid: (H, W) bool, whether a pixel has data.
 
         Returns:
-            What gives the outputs of its windows.
+            Function that computes the outputs of the windows in given rows and columns of the grid, on
+            the CPU.
         """
         size, stride = self.encoder.config.window_px, self.stride_px
         valid = valid.to(self.device)
         tokens = self.encoder.embed_grid(image.to(self.device), valid, self.bands, stride)
-        cut = tokens.pixels.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, D, P, P)
-        pixels = cut.permute(0, 1, 3, 4, 2)
+        pixels = tokens.pixels.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, D, P, P)
+        pixels = pixels.permute(0, 1, 3, 4, 2)
         valids = valid.unfold(0, size, stride).unfold(1, size, stride)  # (R, Q, P, P)
 
-        def windows(rows: Tensor, cols: Tensor) -> Tensor:
+        def outputs(rows: Tensor, cols: Tensor) -> Tensor:
             rows, cols = rows.to(self.device), cols.to(self.device)
-            own = pixels[rows, cols].flatten(1, 2)  # (B, P * P, D)
-            chosen = Tokens(own, tokens.spectrum[rows, cols], tokens.covered)
-            return self.name(self.encoder.encode(chosen, valids[rows, cols])).cpu()
+            window_pixels = pixels[rows, cols].flatten(1, 2)  # (B, P * P, D)
+            chosen = Tokens(window_pixels, tokens.spectrum[rows, cols], tokens.covered)
+            return self.head(self.encoder.encode(chosen, valids[rows, cols])).cpu()
 
-        return windows
+        return outputs

@@ -1,0 +1,102 @@
+"""Resampling of any sensor's bands to the common wavelength axis of a network.
+
+Letters for shapes: C bands, K slots of the axis.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import WavelengthError
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.wavelengths import spacing
+
+
+class BandMap(NamedTuple):
+    """An affine map from a scene's bands x to the wavelength axis: matrix @ (x - centre) + shift.
+
+    Attributes:
+        matrix: (K, C) weights; rows of slots without a band are 0.
+        centre: (C,) values that are subtracted first, before rounding can lose digits.
+        shift: (K,) values that are added last.
+        present: (K,) 1.0 where a slot has bands, 0.0 elsewhere. A missing range is masked, which differs
+            from a value of 0.
+    """
+
+    matrix: Tensor
+    centre: Tensor
+    shift: Tensor
+    present: Tensor
+
+    def to(self, device: torch.device) -> BandMap:
+        """Return the same map on another device.
+
+        Args:
+            device: Device of the returned tensors.
+        """
+        return BandMap(*(part.to(device) for part in self))
+
+    def compose(self, matrix: Tensor, centre: Tensor) -> BandMap:
+        """Combine this map with a preceding one, ``matrix @ (x - centre)``, into a single map.
+
+        Args:
+            matrix: (C, C') map from other bands x to the bands of this map.
+            centre: (C',) values that are subtracted from x.
+
+        Returns:
+            The map from x to the wavelength axis.
+        """
+        shift = self.shift - self.matrix @ self.centre
+        return BandMap(self.matrix @ matrix, centre, shift, self.present)
+
+
+def resample_to_axis(
+    config: S2FormerConfig, centres_nm: Float64Array, fwhm_nm: Float64Array
+) -> BandMap:
+    """Resample bands to the wavelength axis with triangular weights.
+
+    The half-width of a band's triangle is the largest of a slot's width and the smaller of the band
+    spacing and twice the FWHM. So bands coarser than the axis are interpolated linearly, and finer bands
+    are averaged. Slots that no triangle covers are missing.
+
+    Args:
+        config: Shape of the network, which fixes the axis.
+        centres_nm: (C,) band centres in nm, in any order.
+        fwhm_nm: (C,) full widths at half maximum in nm.
+
+    Returns:
+        The map; its centre and shift are 0.
+
+    Raises:
+        WavelengthError: If no band lies on the axis, so that all slots would be missing.
+
+    >>> import numpy as np
+    >>> axis = resample_to_axis(S2FormerConfig(), np.array([450.0, 470.0]), np.array([12.0, 12.0]))
+    >>> axis.matrix.shape, int(axis.present.sum())
+    (torch.Size([220, 2]), 6)
+    >>> axis.matrix[10].tolist()  # the slot at 455 nm, between both bands
+    [0.75, 0.25]
+    """
+    if not ((config.first_nm <= centres_nm) & (centres_nm <= config.last_nm)).any():
+        raise WavelengthError(
+            f"no band of {centres_nm.min():.6g} to {centres_nm.max():.6g} nm lies on the network's "
+            f"wavelength axis, which goes from {config.first_nm:g} to {config.last_nm:g} nm",
+            hint="if the scene's wavelengths are wrong, give the right ones with --wavelengths",
+        )
+    half_width = np.maximum(config.slot_nm, np.minimum(spacing(centres_nm), 2.0 * fwhm_nm))
+    distance = np.abs(config.slots_nm[:, None] - centres_nm[None, :])
+    matrix = np.maximum(0.0, 1.0 - distance / half_width)
+    total = matrix.sum(axis=1, keepdims=True)
+    present = total[:, 0] > 1e-6
+    matrix = np.divide(matrix, total, out=np.zeros_like(matrix), where=present[:, None])
+    return BandMap(
+        torch.tensor(matrix, dtype=torch.float32),
+        torch.zeros(len(centres_nm)),
+        torch.zeros(len(matrix)),
+        torch.tensor(present, dtype=torch.float32),
+    )
