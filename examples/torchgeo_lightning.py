@@ -21,7 +21,7 @@ from hsi_geo import HyperspectralScene, ShotLabels, ShotSampler, open_scene, rea
 from hsi_geo.io.reports.figures import draw_map
 from hsi_geo.io.scenes.scene import bands_of, spectral_view
 from hsi_geo.models.classifier import SpectralStats, band_map
-from hsi_geo.models.s2former import BandMap
+from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats

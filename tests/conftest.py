@@ -65,7 +65,7 @@ def planted(make_scene: MakeScene) -> Planted:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adapt with a network and a recipe small enough for tests: a second instead of half a minute."""
-    from hsi_geo.models.s2former import S2FormerConfig
+    from hsi_geo.models.s2former_config import S2FormerConfig
     from hsi_geo.tasks import adapt
     from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 

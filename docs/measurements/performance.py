@@ -142,7 +142,7 @@ def run(command: list[str], contender: str, folder: Path) -> dict[str, float]:
 def ours(folder: Path, *, half: bool) -> tuple[int, float]:
     """`predict`, from the file to the map."""
     if not half:
-        setattr(lattice, "half_is_faster", lambda device: False)  # noqa: B010
+        setattr(lattice, "has_fast_bfloat16", lambda device: False)  # noqa: B010
     model = load_model(folder / "model.safetensors")
     started = time.perf_counter()
     result = predict(folder / "scene.tif", model, out=folder / "map.tif", overwrite=True)
@@ -274,7 +274,7 @@ def flop_per_pixel(model: AdaptedModel) -> float:
     """Multiplications and additions, of a stretch of 16 x 16 windows."""
     size, stride = model.tiling.size_px, model.tiling.stride_px
     bands = band_map(model.classifier.backbone.config, model.spectral, model.spectral.centres_nm)
-    network = WindowGridNetwork.of(model.classifier, bands, stride, torch.device("cpu"))
+    network = WindowGridNetwork.for_classifier(model.classifier, bands, stride, torch.device("cpu"))
     side = 15 * stride + size
     at = torch.cartesian_prod(torch.arange(16), torch.arange(16))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

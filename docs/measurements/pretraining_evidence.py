@@ -23,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import pretrain
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
-from hsi_geo.models.s2former import S2Former, resample_to_axis
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features

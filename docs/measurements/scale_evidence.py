@@ -22,7 +22,7 @@ from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import ScaleError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.scene import grid_of, read_window, spectral_view
-from hsi_geo.models.classifier import SpectralStats, place_statistics
+from hsi_geo.models.classifier import SpectralStats, resample_stats
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tasks.inference.scene_scale import (
     Likeness,
@@ -113,7 +113,7 @@ def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, Liken
         np.full(len(half), 10.0),
         learn_whitening([(half, np.ones(half.shape[1:], bool))]),
     )
-    placed = place_statistics(spectral, centres)
+    placed = resample_stats(spectral, centres)
     pixels = half.reshape(len(half), -1)
     labels = np.full(pixels.shape[1], -1)
     labels[np.random.default_rng(2).choice(len(labels), SHOTS, replace=False)] = np.arange(SHOTS)

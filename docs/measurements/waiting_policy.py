@@ -26,7 +26,9 @@ IMPORTS = {
 JOB = """
 import sys, time
 import numpy as np
-from hsi_geo.models.s2former import S2Former, S2FormerConfig, resample_to_axis
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import resample_to_axis
 torch.manual_seed(0)
 network = S2Former(S2FormerConfig())
 optimizer = torch.optim.AdamW(network.parameters())

@@ -165,9 +165,7 @@ def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32A
     return np.asarray(relative / relative.sum(axis=1, keepdims=True), np.float32)
 
 
-def adjust_priors(
-    posterior: Float32Array, strength: float = 0.5, steps: int = 20
-) -> Float32Array:
+def adjust_priors(posterior: Float32Array, strength: float = 0.5, steps: int = 20) -> Float32Array:
     """Adapt a posterior to the class priors of the scene.
 
     Shots are drawn class by class, whatever the areas of the classes. The priors are estimated from the
@@ -184,8 +182,8 @@ def adjust_priors(
     >>> import numpy as np
     >>> posterior = np.array([[1, 0], [1, 0], [0, 1], [0.5, 0.5]], np.float32)
     >>> adapted = adjust_priors(posterior, strength=1.0)
-    >>> adapted[3].round(2).tolist()
-    [0.67, 0.33]
+    >>> print(adapted[3].round(2))
+    [0.67 0.33]
     """
     classes = posterior.shape[1]
     priors = np.full(classes, 1.0 / classes)

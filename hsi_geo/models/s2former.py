@@ -143,7 +143,9 @@ class S2Former(nn.Module):
                 pixel.
         """
         G, d, size = self.config.groups, self.config.group_width, self.config.window_px
-        groups, cover = self.project_to_groups(image[None], valid[None], bands)  # (1, N, G, d), (G,)
+        groups, cover = self.project_to_groups(
+            image[None], valid[None], bands
+        )  # (1, N, G, d), (G,)
         flat = groups.view(*valid.shape, G * d)
 
         def window_sums(values: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate

@@ -296,7 +296,7 @@ def test_defects_are_told_as_such(
 
 #: The program with a small network that learns for long: quick to reach any stage of.
 SLOW_LEARNER = """
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig

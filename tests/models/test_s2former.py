@@ -1,4 +1,4 @@
-"""The network: entered by wavelength, blind to what is not valid, two branches that talk."""
+"""S2Former: embedding by wavelength, masking of invalid pixels, cross-attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hsi_geo.models.s2former import BandMap, S2Former, S2FormerConfig, resample_to_axis
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
 from hsi_geo.wavelengths import spacing
 
 CONFIG = S2FormerConfig(window_px=6, width=32, depth=2, heads=4)
@@ -35,7 +37,7 @@ def window(bands: int, height: int = 6, width: int = 5, batch: int = 2) -> tuple
 @pytest.mark.parametrize(
     ("first", "last", "bands"), [(430, 860, 103), (400, 2500, 200), (380, 2510, 426), (500, 900, 1)]
 )
-def test_one_set_of_weights_takes_any_sensor(
+def test_forward_accepts_the_bands_of_any_sensor(
     network: S2Former, first: float, last: float, bands: int
 ) -> None:
     image, valid = window(bands)
@@ -47,17 +49,17 @@ def test_one_set_of_weights_takes_any_sensor(
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(30)))
-def test_order_of_bands_does_not_matter(order: list[int]) -> None:
+def test_forward_does_not_depend_on_the_order_of_bands(order: list[int]) -> None:
     torch.manual_seed(3)
     network = S2Former(CONFIG).eval()
     centres = np.linspace(450.0, 1300.0, 30)
     image, valid = window(30)
-    straight = network(image, valid, bands_at(centres))
-    mixed = network(image[:, order], valid, bands_at(centres[order]))
-    assert torch.allclose(straight, mixed, atol=1e-4)
+    sorted_bands = network(image, valid, bands_at(centres))
+    permuted = network(image[:, order], valid, bands_at(centres[order]))
+    assert torch.allclose(sorted_bands, permuted, atol=1e-4)
 
 
-def test_axis_interpolates_linearly_between_coarse_bands() -> None:
+def test_resample_to_axis_interpolates_linearly_between_coarse_bands() -> None:
     centres = np.arange(400.0, 1000.0, 20.0)
     mapped = bands_at(centres)
     spectrum = torch.tensor(3.0 * centres - 100.0, dtype=torch.float32)
@@ -67,58 +69,58 @@ def test_axis_interpolates_linearly_between_coarse_bands() -> None:
     assert torch.allclose((mapped.matrix @ spectrum)[inside], expected, rtol=1e-5)
 
 
-def test_missing_ranges_are_absent_not_zero(network: S2Former) -> None:
+def test_missing_wavelengths_differ_from_zeros(network: S2Former) -> None:
     gap = bands_at(np.r_[np.arange(400.0, 700.0, 10.0), np.arange(1000.0, 1300.0, 10.0)])
     slots = CONFIG.slots_nm
     assert not gap.present[(slots > 720) & (slots < 980)].any()
     assert gap.present[(slots > 400) & (slots < 690)].all()
     whole = bands_at(np.arange(400.0, 1300.0, 10.0))
     image, valid = window(90)
-    holed = image.clone()
-    holed[:, 30:60] = 0.0
+    zeroed = image.clone()
+    zeroed[:, 30:60] = 0.0
     absent = network(torch.cat([image[:, :30], image[:, 60:]], dim=1), valid, gap)
-    assert not torch.allclose(network(holed, valid, whole), absent, atol=1e-2)
+    assert not torch.allclose(network(zeroed, valid, whole), absent, atol=1e-2)
 
 
-def test_values_that_are_not_valid_do_not_matter(network: S2Former) -> None:
+def test_forward_ignores_values_of_invalid_pixels(network: S2Former) -> None:
     bands = bands_at(np.linspace(450.0, 900.0, 12))
     image, valid = window(12)
     valid[:, 1:3, 2:5] = False
-    wild = image.clone()
-    wild[:, :, 1:3, 2:5] = 1e4
-    here = network(image, valid, bands).movedim(1, -1)[valid]
-    there = network(wild, valid, bands).movedim(1, -1)[valid]
-    assert torch.allclose(here, there, atol=1e-4)
+    changed = image.clone()
+    changed[:, :, 1:3, 2:5] = 1e4
+    expected = network(image, valid, bands).movedim(1, -1)[valid]
+    found = network(changed, valid, bands).movedim(1, -1)[valid]
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_window_without_data_gives_numbers(network: S2Former) -> None:
+def test_forward_is_finite_for_a_window_without_data(network: S2Former) -> None:
     image, valid = window(12)
     features = network(image, torch.zeros_like(valid), bands_at(np.linspace(450.0, 900.0, 12)))
     assert torch.isfinite(features).all()
 
 
-def test_windows_of_a_batch_do_not_see_each_other(network: S2Former) -> None:
+def test_windows_of_a_batch_are_independent(network: S2Former) -> None:
     bands = bands_at(np.linspace(450.0, 900.0, 12))
     image, valid = window(12, batch=3)
     valid[1, 0, 0] = False
-    together = network(image, valid, bands)
-    alone = torch.cat([network(image[i : i + 1], valid[i : i + 1], bands) for i in range(3)])
-    assert torch.allclose(together, alone, atol=1e-4)
+    batched = network(image, valid, bands)
+    single = torch.cat([network(image[i : i + 1], valid[i : i + 1], bands) for i in range(3)])
+    assert torch.allclose(batched, single, atol=1e-4)
 
 
-def test_pixels_see_the_rest_of_their_window(network: S2Former) -> None:
+def test_features_depend_on_the_rest_of_the_window(network: S2Former) -> None:
     bands = bands_at(np.linspace(450.0, 900.0, 12))
     image, valid = window(12)
     other = image.clone()
     other[:, :, 5, 4] += 3.0
-    moved = (network(other, valid, bands) - network(image, valid, bands)).abs()
-    assert moved[:, :, 0, 0].max() > 1e-3
+    change = (network(other, valid, bands) - network(image, valid, bands)).abs()
+    assert change[:, :, 0, 0].max() > 1e-3
 
 
-def test_pixels_in_any_order_are_the_same_window_where_their_places_are_told(
+def test_encode_with_positions_does_not_depend_on_the_order_of_pixels(
     network: S2Former,
 ) -> None:
-    """Of a window, and of a part of one: rows are counted as whole ones."""
+    """For a window and for a part of one: positions count the rows of a whole window."""
     bands = bands_at(np.linspace(450.0, 1300.0, 30))
     generator = torch.Generator().manual_seed(5)
     for height, width in ((6, 6), (6, 5), (3, 6)):
@@ -126,23 +128,27 @@ def test_pixels_in_any_order_are_the_same_window_where_their_places_are_told(
         valid[1, 2, 1:4] = False
         order = torch.stack([torch.randperm(height * width, generator=generator) for _ in range(2)])
         rows, cols = order // width, order % width
-        mixed = torch.stack([one[:, r, c] for one, r, c in zip(image, rows, cols, strict=True)])
-        there = torch.stack([one[r, c] for one, r, c in zip(valid, rows, cols, strict=True)])
-        tokens = network.embed(mixed[..., None], there[..., None], bands)
-        places = rows * CONFIG.window_px + cols
-        features = network.encode(tokens, there[..., None], places)[..., 0]
+        permuted = torch.stack([one[:, r, c] for one, r, c in zip(image, rows, cols, strict=True)])
+        permuted_valid = torch.stack(
+            [one[r, c] for one, r, c in zip(valid, rows, cols, strict=True)]
+        )
+        tokens = network.embed(permuted[..., None], permuted_valid[..., None], bands)
+        positions = rows * CONFIG.window_px + cols
+        features = network.encode(tokens, permuted_valid[..., None], positions)[..., 0]
         whole = network(image, valid, bands)
         for one, r, c, expected in zip(features, rows, cols, whole, strict=True):
             torch.testing.assert_close(one, expected[:, r, c], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("direction", ["pixels_from_spectrum", "spectrum_from_pixels"])
-def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
+def test_cross_attention_has_an_effect_in_both_directions(
+    network: S2Former, direction: str
+) -> None:
     bands = bands_at(np.linspace(450.0, 900.0, 12))
     image, valid = window(12)
     before = network(image, valid, bands)
     for block in network.blocks:
-        if not hasattr(block, direction):  # the last block's spectrum is heard by nobody
+        if not hasattr(block, direction):  # nothing uses the spectral tokens after the last block
             continue
         out = block.get_submodule(f"{direction}.out")
         assert isinstance(out, torch.nn.Linear)
@@ -151,7 +157,7 @@ def test_each_branch_hears_the_other(network: S2Former, direction: str) -> None:
     assert (network(image, valid, bands) - before).abs().max() > 1e-3
 
 
-def test_maps_compose(network: S2Former) -> None:
+def test_compose_equals_two_maps_in_sequence(network: S2Former) -> None:
     generator = torch.Generator().manual_seed(0)
     centres = np.linspace(450.0, 900.0, 12)
     first = torch.randn(12, 7, generator=generator, dtype=torch.float64)
@@ -160,5 +166,5 @@ def test_maps_compose(network: S2Former) -> None:
     mapped = mapped._replace(centre=torch.ones(12, dtype=torch.float64))
     x = torch.randn(7, generator=generator, dtype=torch.float64)
     step = mapped.matrix @ (first @ (x - middle) - mapped.centre) + mapped.shift
-    once = mapped.compose(first, middle)
-    assert torch.allclose(once.matrix @ (x - once.centre) + once.shift, step)
+    combined = mapped.compose(first, middle)
+    assert torch.allclose(combined.matrix @ (x - combined.centre) + combined.shift, step)

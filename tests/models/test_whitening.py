@@ -1,4 +1,4 @@
-"""Noise whitening: what it makes of noise, scale and dead bands."""
+"""Noise whitening: noise, scale and constant bands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def apply(image: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.floa
     return np.asarray(learnt.matrix @ (flat - learnt.centre[:, None]))
 
 
-def test_noise_is_divided_out() -> None:
+def test_learn_whitening_equalises_the_noise() -> None:
     image, valid = scene()
     white = apply(image, (image, valid)).reshape(image.shape)
     noise = (white[:, :, 1:] - white[:, :, :-1])[:, :, [0, 1, 2, 5, 6]].std(axis=(1, 2))
@@ -35,7 +35,7 @@ def test_noise_is_divided_out() -> None:
     assert noise[4] / np.median(noise) < 3
 
 
-def test_units_do_not_matter() -> None:
+def test_learn_whitening_does_not_depend_on_units() -> None:
     image, valid = scene()
     scaled = (image * np.linspace(1, 900, len(image))[:, None, None] - 77.0).astype(np.float32)
     same = apply(image, (image, valid))
@@ -43,7 +43,7 @@ def test_units_do_not_matter() -> None:
     assert np.allclose(same, other, atol=0.02)
 
 
-def test_outputs_stay_with_their_bands() -> None:
+def test_whitened_bands_correlate_with_their_own_bands() -> None:
     image, valid = scene()
     white = apply(image, (image, valid))
     flat = image.reshape(len(image), -1)
@@ -51,7 +51,7 @@ def test_outputs_stay_with_their_bands() -> None:
     assert np.median(own) > 0.8
 
 
-def test_dead_bands_get_no_weight() -> None:
+def test_constant_bands_get_no_weight() -> None:
     image, valid = scene()
     image[7] = 42.0
     learnt = learn_whitening([(image, valid)])
@@ -59,22 +59,22 @@ def test_dead_bands_get_no_weight() -> None:
     assert not learnt.matrix[:, 7].any()
 
 
-def test_pixels_without_data_do_not_count() -> None:
+def test_learn_whitening_ignores_pixels_without_data() -> None:
     image, valid = scene()
     clean = learn_whitening([(image[:, :30], valid[:30])])
     image[:, 30:], valid[30:] = 1e6, False
-    spoilt = learn_whitening([(image, valid)])
-    assert np.allclose(clean.matrix, spoilt.matrix)
-    assert np.allclose(clean.centre, spoilt.centre)
+    with_invalid = learn_whitening([(image, valid)])
+    assert np.allclose(clean.matrix, with_invalid.matrix)
+    assert np.allclose(clean.centre, with_invalid.centre)
 
 
-def test_one_pixel_is_enough_to_go_on() -> None:
+def test_learn_whitening_of_one_pixel_is_finite() -> None:
     image, valid = scene()
     learnt = learn_whitening([(image[:, :1, :1], valid[:1, :1])])
     assert np.isfinite(learnt.matrix).all()
 
 
-def test_nothing_valid_is_an_error() -> None:
+def test_learn_whitening_without_valid_pixels_raises() -> None:
     image, valid = scene()
     with pytest.raises(ValueError, match="no valid pixel"):
         learn_whitening([(image, ~valid)])

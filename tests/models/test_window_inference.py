@@ -1,4 +1,4 @@
-"""All windows of a stretch at once: the same as one by one, in half precision nearly so."""
+"""A grid of windows gives the same outputs as single windows, and nearly the same in bfloat16."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hsi_geo.models import window_inference as grid_of_windows
-from hsi_geo.models.bf16 import HalfAttention, half_is_faster, halved
+from hsi_geo.models import window_inference as module
+from hsi_geo.models.bf16 import BFloat16Attention, has_fast_bfloat16, to_bfloat16
 from hsi_geo.models.classifier import Classifier
-from hsi_geo.models.s2former import Attention, BandMap, S2Former, S2FormerConfig, resample_to_axis
+from hsi_geo.models.s2former import Attention, S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.inference.sliding_window import each_window
 from hsi_geo.tiling import Tiling
@@ -32,8 +34,8 @@ def bands() -> BandMap:
 
 
 @pytest.fixture(params=["whole", "gaps"])
-def stretch(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
-    """Values and validity; wider than high, so that rows and columns cannot be mixed up."""
+def region(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
+    """Values and validity, wider than high, so that swapped rows and columns are found."""
     generator = torch.Generator().manual_seed(4)
     image = 2.0 + torch.randn(30, 18, 33, generator=generator)
     valid = torch.ones(18, 33, dtype=torch.bool)
@@ -43,9 +45,9 @@ def stretch(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
     return torch.where(valid, image, 0.0), valid
 
 
-def outputs(network: WindowGridNetwork, stretch: tuple[Tensor, Tensor]) -> Tensor:
-    """(R, Q, K, P, P) of all windows of the stretch."""
-    image, valid = stretch
+def outputs(network: WindowGridNetwork, region: tuple[Tensor, Tensor]) -> Tensor:
+    """(R, Q, K, P, P) of all windows of the region."""
+    image, valid = region
     rows = (valid.shape[0] - CONFIG.window_px) // network.stride_px + 1
     cols = (valid.shape[1] - CONFIG.window_px) // network.stride_px + 1
     at = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
@@ -55,64 +57,64 @@ def outputs(network: WindowGridNetwork, stretch: tuple[Tensor, Tensor]) -> Tenso
 
 
 @pytest.mark.parametrize("stride", [8, 5, 3])
-def test_a_lattice_gives_what_its_windows_give(
-    classifier: Classifier, bands: BandMap, stretch: tuple[Tensor, Tensor], stride: int
+def test_window_grid_network_equals_single_windows(
+    classifier: Classifier, bands: BandMap, region: tuple[Tensor, Tensor], stride: int
 ) -> None:
     def network(image: Tensor, valid: Tensor) -> Tensor:
         features: Tensor = classifier.backbone(image, valid, bands)
         return features
 
-    together = outputs(WindowGridNetwork(classifier.backbone, bands, stride, CPU), stretch)
-    look = each_window(network, Tiling(CONFIG.window_px, stride))(*stretch)
-    for row in range(together.shape[0]):
-        for col in range(together.shape[1]):
+    grid_outputs = outputs(WindowGridNetwork(classifier.backbone, bands, stride, CPU), region)
+    single = each_window(network, Tiling(CONFIG.window_px, stride))(*region)
+    for row in range(grid_outputs.shape[0]):
+        for col in range(grid_outputs.shape[1]):
             with torch.inference_mode():
-                alone = look(torch.tensor([row]), torch.tensor([col]))[0]
+                window = single(torch.tensor([row]), torch.tensor([col]))[0]
             top, left = row * stride, col * stride
-            valid = stretch[1][top : top + 8, left : left + 8]
+            valid = region[1][top : top + 8, left : left + 8]
             torch.testing.assert_close(
-                together[row, col][:, valid], alone[:, valid], atol=1e-4, rtol=1e-4
+                grid_outputs[row, col][:, valid], window[:, valid], atol=1e-4, rtol=1e-4
             )
 
 
-def test_half_precision_changes_little(
+def test_bfloat16_changes_probabilities_little(
     classifier: Classifier,
     bands: BandMap,
-    stretch: tuple[Tensor, Tensor],
+    region: tuple[Tensor, Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = {}
-    for half in (False, True):
-        monkeypatch.setattr(grid_of_windows, "half_is_faster", lambda device, half=half: half)
-        said[half] = outputs(WindowGridNetwork.of(classifier, bands, 5, CPU), stretch)
-    assert not torch.equal(said[False], said[True])
-    with_data = stretch[1].unfold(0, 8, 5).unfold(1, 8, 5).any(dim=-1).any(dim=-1)
-    assert (said[False] - said[True]).abs()[with_data].max() < 0.02
+    found = {}
+    for bf16 in (False, True):
+        monkeypatch.setattr(module, "has_fast_bfloat16", lambda device, bf16=bf16: bf16)
+        found[bf16] = outputs(WindowGridNetwork.for_classifier(classifier, bands, 5, CPU), region)
+    assert not torch.equal(found[False], found[True])
+    with_data = region[1].unfold(0, 8, 5).unfold(1, 8, 5).any(dim=-1).any(dim=-1)
+    assert (found[False] - found[True]).abs()[with_data].max() < 0.02
 
 
-@pytest.mark.parametrize("strength", [1.0, 300.0])
-@pytest.mark.parametrize("hidden", [0, 5, 11])
-def test_half_attention_is_attention(strength: float, hidden: int) -> None:
-    """Also where likeness is beyond what exponentials hold; numbers where nothing is shown."""
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+@pytest.mark.parametrize("masked", [0, 5, 11])
+def test_bfloat16_attention_approximates_attention(scale: float, masked: int) -> None:
+    """Also for logits whose exponential overflows; finite where all keys are masked."""
     torch.manual_seed(2)
     attention = Attention(CONFIG).eval()
     with torch.no_grad():
-        attention.query.weight *= strength
+        attention.query.weight *= scale
     tokens, context = torch.randn(3, 17, CONFIG.width), torch.randn(3, 11, CONFIG.width)
-    hide = torch.zeros(3, 1, 1, 11)
-    hide[1, ..., :hidden] = -1e4
+    attn_mask = torch.zeros(3, 1, 1, 11)
+    attn_mask[1, ..., :masked] = -1e4
     with torch.inference_mode():
-        expected = attention(tokens, context, hide)
-        found = HalfAttention(attention)(tokens, context, hide)
+        expected = attention(tokens, context, attn_mask)
+        found = BFloat16Attention(attention)(tokens, context, attn_mask)
     assert found.isfinite().all()
-    off = (found - expected).abs()[[0, 1, 2] if hidden < 11 else [0, 2]]
-    assert off.mean() < (0.005 if strength == 1.0 else 0.05)
+    error = (found - expected).abs()[[0, 1, 2] if masked < 11 else [0, 2]]
+    assert error.mean() < (0.005 if scale == 1.0 else 0.05)
 
 
-def test_halving_leaves_the_network_as_it_was(classifier: Classifier) -> None:
+def test_to_bfloat16_does_not_change_the_encoder(classifier: Classifier) -> None:
     encoder = classifier.backbone
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    copy = halved(encoder)
+    copy = to_bfloat16(encoder)
     assert isinstance(copy, S2Former)
     assert {p.dtype for p in copy.blocks.parameters()} == {torch.bfloat16, torch.float32}
     assert {p.dtype for p in encoder.parameters()} == {torch.float32}
@@ -120,10 +122,10 @@ def test_halving_leaves_the_network_as_it_was(classifier: Classifier) -> None:
         assert torch.equal(value, before[name])
 
 
-def test_machines_without_half_precision_keep_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_has_fast_bfloat16_is_false_without_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
-    assert not half_is_faster(CPU)
+    assert not has_fast_bfloat16(CPU)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
-    assert half_is_faster(CPU)
+    assert has_fast_bfloat16(CPU)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not half_is_faster(CPU)
+    assert not has_fast_bfloat16(CPU)

@@ -30,7 +30,7 @@ assert sys.argv[1:4] == ["-I", "-m", "hsi_geo"], sys.argv
 sys.argv = ["hsi-geo", *sys.argv[4:]]
 from hsi_geo.environment import drop_foreign_variables
 drop_foreign_variables()
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)

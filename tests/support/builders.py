@@ -25,7 +25,8 @@ from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.shots import LandClass, Shots, read_shots
 from hsi_geo.io.scenes.scene import bands_of, open_scene, open_scenes, read_window, spectral_view
 from hsi_geo.models.classifier import Classifier, SpectralStats
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions

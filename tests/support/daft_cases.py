@@ -14,7 +14,7 @@ from torch import Tensor
 from hsi_geo.arrays import Float32Array
 from hsi_geo.io.scenes.scene import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation import daft as module
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig, Target, fine_tune

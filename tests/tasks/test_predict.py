@@ -22,7 +22,7 @@ from builders import SIZE, STRIDE, cut_tile, model_for, repeated
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
 from hsi_geo.io.scenes.scene import open_scene, spectral_view
 from hsi_geo.models.classifier import SpectralStats, band_map
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, save_model
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats

@@ -23,7 +23,7 @@ from hsi_geo.cli.main import group
 from hsi_geo.errors import HsiGeoError, ModelFileError, OptionError, SceneError
 from hsi_geo.io.model_file import load
 from hsi_geo.models.pretraining import MaskedReconstruction
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import pretrain as job
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.pretraining import batches as pretraining_batches
@@ -88,7 +88,7 @@ def test_half_precision_learns_the_same(planted: Planted, tmp_path: Path) -> Non
 
 #: The program with the small network of this file.
 PROGRAM = """
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.pretraining import batches as job
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
 class Recipe(job.PretrainRecipe):
@@ -319,7 +319,7 @@ def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path:
         assert file.width * file.height * file.count * 2 > 20e9
     code = (
         "import resource\n"
-        "from hsi_geo.models.s2former import S2FormerConfig\n"
+        "from hsi_geo.models.s2former_config import S2FormerConfig\n"
         "from hsi_geo.tasks import pretrain as job\n"
         "from hsi_geo.tasks.pretraining import batches\n"
         "small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)\n"

@@ -16,7 +16,8 @@ from hsi_geo import adapt, open_scene, predict, pretrain
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.scene import bands_of, scene_from_array
 from hsi_geo.models.classifier import SpectralStats, band_map
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.weights import load_weights

@@ -32,7 +32,7 @@ class CanonicalOrder:
 
     def classifier(self, learnt: Classifier) -> Classifier:
         """With outputs in the class table's order."""
-        return learnt.reordered(np.argsort(self.classes))
+        return learnt.with_class_order(np.argsort(self.classes))
 
     def held_out(self, found: OutOfFold) -> OutOfFold:
         """With classes of the table and features of the frame."""

@@ -94,7 +94,7 @@ def _probabilities(
             bands = band_map(
                 classifier.backbone.config, regions.spectral, bands_of(view).centres_nm
             )
-            network = WindowGridNetwork.of(classifier, bands, tiling.stride_px, device)
+            network = WindowGridNetwork.for_classifier(classifier, bands, tiling.stride_px, device)
             block, _ = SlidingWindow(view, tiling, network, len(regions.classes)).block(
                 region.reach
             )

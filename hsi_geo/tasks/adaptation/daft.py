@@ -25,7 +25,7 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.muon import Muon
-from hsi_geo.models.s2former import BandMap
+from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
@@ -252,9 +252,9 @@ class _Windows:
         if len(self.config.noise) > 1 and self.generator.random() >= self.config.clean:
             level = int(self.generator.integers(1, len(self.config.noise)))
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        turn = Dihedral.draw(self.generator)
+        turn = Dihedral.sample(self.generator)
         image, valid, target = (
-            turn.of(part[..., rows, cols])
+            turn.apply(part[..., rows, cols])
             for part in (self.images[region], self.valid[region], self.targets[level][region])
         )
         return image, valid, target, self.config.noise[level]
@@ -329,7 +329,7 @@ def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light:
         disturbed = pixels + amount * size * torch.randn_like(pixels)
         tokens = tokens._replace(pixels=disturbed / torch.sqrt(1.0 + amount**2))
     features = classifier.backbone.encode(tokens, batch.valid, batch.places)
-    return classifier.name(features)
+    return classifier.classify(features)
 
 
 def _distance(logits: Tensor, target: Tensor) -> Tensor:

@@ -138,8 +138,8 @@ def write_map(
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
         classifier = model.classifier
         if model.order is not None:
-            classifier = classifier.reordered(model.order)
-        network = WindowGridNetwork.of(classifier, bands, model.tiling.stride_px, on)
+            classifier = classifier.with_class_order(model.order)
+        network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
         seen = view if around is None else rescaled(spectral_view(around.scene), factor)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
         asked = partial(_asked, area, grid_of(seen), around)

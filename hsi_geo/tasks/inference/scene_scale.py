@@ -22,7 +22,7 @@ from scipy.spatial.distance import cdist
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, name_of, rescaled
-from hsi_geo.models.classifier import PlacedStatistics, SpectralStats, place_statistics
+from hsi_geo.models.classifier import ResampledStats, SpectralStats, resample_stats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, sample_spectra
@@ -121,7 +121,7 @@ class Likeness:
         }
 
 
-def compare(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> Likeness:
+def compare(placed: ResampledStats, spectra: npt.NDArray[np.float32]) -> Likeness:
     """Compare pixels with the statistics of a model.
 
     Args:
@@ -130,9 +130,9 @@ def compare(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> Liken
     """
     pixels = spectra.shape[1]
     values = spectra.astype(np.float64)
-    known = placed.deviation > 0
+    known = placed.std > 0
     size = np.sqrt(np.mean(values**2, axis=1))
-    usual = np.sqrt(placed.centre**2 + placed.deviation**2)
+    usual = np.sqrt(placed.centre**2 + placed.std**2)
     told = known & (size > 0)
     if not told.any():
         return Likeness(pixels, 0.0, 1.0, 0.0, None, False)
@@ -163,7 +163,7 @@ def compare(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> Liken
 class _Whitened:
     """Mean and standard deviation of a scene's whitened spectra, before the model's mean is taken off."""
 
-    placed: PlacedStatistics
+    placed: ResampledStats
     mean: Float64Array  # (T,)
     deviation: Float64Array  # (T,)
 
@@ -187,7 +187,7 @@ class _Whitened:
         return self._in_deviations(self.mean / factor - there, factor)
 
     def _in_deviations(self, differences: Float64Array, factor: float) -> Float64Array:
-        larger = np.maximum(self.placed.whitened, self.deviation / factor)
+        larger = np.maximum(self.placed.whitened_std, self.deviation / factor)
         return np.divide(differences, larger, out=np.zeros_like(differences), where=larger > 1e-9)
 
     @staticmethod
@@ -214,7 +214,7 @@ def shot_spectra_of(
         )
     )
     shots = np.ascontiguousarray(spectra[:, kept].T)
-    placed = place_statistics(spectral, spectral.centres_nm)
+    placed = resample_stats(spectral, spectral.centres_nm)
     some = spectra[:, _spread(np.arange(spectra.shape[1]), HELD_PX)]
     reach = float(np.quantile(_to_nearest(placed, some, placed, shots), NEAR_SHARE))
     return ShotSpectra(shots, reach)
@@ -228,27 +228,29 @@ def _spread(indices: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
 
 
 def _to_nearest(
-    placed: PlacedStatistics,
+    placed: ResampledStats,
     spectra: npt.NDArray[np.float32],
-    of_shots: PlacedStatistics,
+    of_shots: ResampledStats,
     shots: npt.NDArray[np.float32],
 ) -> Float64Array:
     """(N,) distance of (C, N) pixels to the nearest of (S, C') shots, each with its own bands."""
     apart: Float64Array = cdist(_standardised(placed, spectra), _standardised(of_shots, shots.T))
-    nearest: Float64Array = apart.min(axis=1) / np.sqrt(max(1, int((placed.whitened > 0).sum())))
+    nearest: Float64Array = apart.min(axis=1) / np.sqrt(
+        max(1, int((placed.whitened_std > 0).sum()))
+    )
     return nearest
 
 
-def _standardised(placed: PlacedStatistics, spectra: npt.NDArray[np.float32]) -> Float64Array:
+def _standardised(placed: ResampledStats, spectra: npt.NDArray[np.float32]) -> Float64Array:
     """(N, T) whitened spectra, each band divided by its deviation."""
     whitened = placed.matrix @ (spectra.astype(np.float64) - placed.centre[:, None])
-    scale = placed.whitened[:, None]
+    scale = placed.whitened_std[:, None]
     return np.divide(whitened, scale, out=np.zeros_like(whitened), where=scale > 1e-9).T
 
 
 def share_unlike(
     spectral: SpectralStats,
-    placed: PlacedStatistics,
+    placed: ResampledStats,
     shots: ShotSpectra | None,
     spectra: npt.NDArray[np.float32],
 ) -> float | None:
@@ -259,7 +261,7 @@ def share_unlike(
     if shots is None or spectra.shape[1] < FEWEST_PX:
         return None
     some = spectra[:, _spread(np.arange(spectra.shape[1]), HELD_PX)]
-    own = place_statistics(spectral, spectral.centres_nm)
+    own = resample_stats(spectral, spectral.centres_nm)
     return float((_to_nearest(placed, some, own, shots.spectra) > shots.reach).mean())
 
 
@@ -300,7 +302,7 @@ def bring_to_scale(
     if not spectra.shape[1]:
         reporter.log(f"scene '{name}' has no data in a sample: its scale was not looked at")
         return factor, None
-    placed = place_statistics(spectral, bands_of(view).centres_nm)
+    placed = resample_stats(spectral, bands_of(view).centres_nm)
     found = compare(placed, spectra)
     if rescale == "auto" and found.factor != 1.0:
         factor = 1.0 / found.factor
@@ -396,7 +398,7 @@ def require_one_scale(views: Sequence[xr.DataArray]) -> None:
         spectra = look(view)
         if not spectra.shape[1]:
             continue
-        found = compare(place_statistics(spectral, bands_of(view).centres_nm), spectra)
+        found = compare(resample_stats(spectral, bands_of(view).centres_nm), spectra)
         if found.factor == 1.0 and abs(found.level) <= FAR_LEVEL:
             continue
         times = _times(found.factor if found.factor != 1.0 else 10.0**found.level)

@@ -12,7 +12,8 @@ from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.scene import bands_of, grid_of, name_of, read_window_and_gaps, spectral_view
 from hsi_geo.models.classifier import SpectralStats
-from hsi_geo.models.s2former import S2FormerConfig, resample_to_axis
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tiling import spread_windows
 

@@ -23,7 +23,8 @@ from hsi_geo.io.scenes.scene import name_of
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.pretraining import Objective, random_mask
-from hsi_geo.models.s2former import BandMap, S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 
 
@@ -132,9 +133,9 @@ class _Windows(Dataset[dict[str, Any]]):
                 f"scene '{self.sources[which].name}' has hardly any window with data",
                 hint="leave it out",
             )
-        turns = [Dihedral.draw(generator) for _ in samples]
+        turns = [Dihedral.sample(generator) for _ in samples]
         image, valid = (
-            torch.stack([turn.of(s[key]) for turn, s in zip(turns, samples, strict=True)])
+            torch.stack([turn.apply(s[key]) for turn, s in zip(turns, samples, strict=True)])
             for key in ("image", "valid")
         )
         draws = torch.Generator().manual_seed(int(generator.integers(2**62)))

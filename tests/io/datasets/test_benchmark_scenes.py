@@ -13,7 +13,8 @@ from hsi_geo.cli.benchmark import command as benchmark
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.scene import bands_of, grid_of, read_window, scene_from_array, spectral_view
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
 from hsi_geo.tiling import Window

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hsi_geo import adapt, classify
 from hsi_geo.io.labels.shots import ShotPixels, burn, make_shots, thin
 from hsi_geo.models.classifier import Classifier
-from hsi_geo.models.s2former import S2FormerConfig
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt as adapting
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig
@@ -259,13 +259,13 @@ def test_places_count_classes_and_features(
     assert {c.name for c in ordered.classes} == set(SAME)
 
 
-def test_reordered_outputs_are_the_same_outputs() -> None:
+def test_with_class_order_permutes_the_outputs() -> None:
     import torch
 
     torch.manual_seed(1)
     one = Classifier(S2FormerConfig(window_px=8, width=16, depth=1, heads=2), 3)
-    two = one.reordered((2, 0, 1))
+    two = one.with_class_order((2, 0, 1))
     features = torch.randn(2, 16, 3, 3)
-    before, after = one.name(features), two.name(features)
+    before, after = one.classify(features), two.classify(features)
     torch.testing.assert_close(after, before[:, [2, 0, 1, 3]])
-    torch.testing.assert_close(two.reordered((1, 2, 0)).name(features), before)
+    torch.testing.assert_close(two.with_class_order((1, 2, 0)).classify(features), before)

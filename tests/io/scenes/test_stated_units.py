@@ -20,7 +20,8 @@ from hsi_geo import adapt, predict
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, WavelengthError
 from hsi_geo.io.scenes.scene import bands_of, open_scene, scene_from_array
-from hsi_geo.models.s2former import S2FormerConfig, resample_to_axis
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.tasks.info import info
 from hsi_geo.wavelengths import StatedBands, are_band_numbers, read_bands, unit_named
 

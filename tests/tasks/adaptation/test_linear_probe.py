@@ -15,7 +15,8 @@ import torch
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import ModelFileError
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.adapt import Recipe
 from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
 

@@ -22,7 +22,8 @@ from safetensors.numpy import save_file
 
 from hsi_geo.errors import ModelFileError
 from hsi_geo.io import model_file
-from hsi_geo.models.s2former import S2Former, S2FormerConfig
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.artifacts.model import load_model, model_bytes, save_model
 from hsi_geo.tasks.artifacts.weights import SHIPPED, Weights, load_weights, save_weights
 

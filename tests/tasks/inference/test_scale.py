@@ -18,7 +18,7 @@ from hsi_geo import open_scene, predict, suggest
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.scene import bands_of, read_window, rescaled, spectral_view
-from hsi_geo.models.classifier import place_statistics
+from hsi_geo.models.classifier import resample_stats
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.inference.mapping import drift_told
 from hsi_geo.tasks.inference.scene_scale import Likeness, compare, look, require_one_scale
@@ -269,7 +269,7 @@ def test_the_power_is_found_whatever_the_brightness(
     planted: Planted, power: int, brightness: float, seed: int
 ) -> None:
     view = spectral_view(open_scene(planted.path))
-    placed = place_statistics(learn_spectral_stats([view]), bands_of(view).centres_nm)
+    placed = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
     spectra = look(view)
     some = np.random.default_rng(seed).choice(spectra.shape[1], 300)
     found = compare(placed, spectra[:, some] * np.float32(brightness * 10.0**power))
