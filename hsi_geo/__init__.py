@@ -1,77 +1,43 @@
 """Few-shot land-cover mapping of georeferenced hyperspectral scenes.
 
-Names are imported when they are first used: torch alone takes a second, and most commands and
-many scripts do not need it.
+The public names and their modules are listed in one place, the stub ``__init__.pyi``. Type checkers
+read it, and so does this module. A name is imported when it is first used, because importing torch
+takes a second and most commands and many scripts do not need it.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from hsi_geo.threads import yield_when_waiting
 
-if TYPE_CHECKING:
-    from hsi_geo.errors import HsiGeoError
-    from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
-    from hsi_geo.io.datasets.samplers import ShotSampler, ValidPatchSampler
-    from hsi_geo.io.labels.shots import read_shots
-    from hsi_geo.io.scenes.scene import open_scene
-    from hsi_geo.tasks.adapt import adapt
-    from hsi_geo.tasks.assess import assess
-    from hsi_geo.tasks.batch import batch
-    from hsi_geo.tasks.classify import classify
-    from hsi_geo.tasks.demo import demo
-    from hsi_geo.tasks.predict import predict
-    from hsi_geo.tasks.pretrain import pretrain
-    from hsi_geo.tasks.suggest import suggest
-
-_HOMES = {
-    "HsiGeoError": "hsi_geo.errors",
-    "HyperspectralScene": "hsi_geo.io.datasets.geo",
-    "ShotLabels": "hsi_geo.io.datasets.geo",
-    "ShotSampler": "hsi_geo.io.datasets.samplers",
-    "ValidPatchSampler": "hsi_geo.io.datasets.samplers",
-    "adapt": "hsi_geo.tasks.adapt",
-    "assess": "hsi_geo.tasks.assess",
-    "batch": "hsi_geo.tasks.batch",
-    "classify": "hsi_geo.tasks.classify",
-    "demo": "hsi_geo.tasks.demo",
-    "open_scene": "hsi_geo.io.scenes.scene",
-    "predict": "hsi_geo.tasks.predict",
-    "pretrain": "hsi_geo.tasks.pretrain",
-    "read_shots": "hsi_geo.io.labels.shots",
-    "suggest": "hsi_geo.tasks.suggest",
-}
-
-__all__ = [
-    "HsiGeoError",
-    "HyperspectralScene",
-    "ShotLabels",
-    "ShotSampler",
-    "ValidPatchSampler",
-    "adapt",
-    "assess",
-    "batch",
-    "classify",
-    "demo",
-    "open_scene",
-    "predict",
-    "pretrain",
-    "read_shots",
-    "suggest",
-]
+yield_when_waiting()  # must run before anything imports torch
 
 
-yield_when_waiting()  # here, as whatever imports torch comes later
+def _public_names() -> dict[str, str]:
+    """Map each public name to the module that defines it, as the stub's imports state."""
+    with open(f"{__file__}i", encoding="utf-8") as stub:  # noqa: PTH123 - pathlib is slow to import
+        statements = ast.parse(stub.read()).body
+    return {
+        alias.name: str(statement.module)
+        for statement in statements
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
 
 
-def __getattr__(name: str) -> Any:
+_MODULES = _public_names()
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> object:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("hsi-geo")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'hsi_geo' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -164,9 +165,23 @@ def test_opening_a_scene_needs_no_torch() -> None:
 
 
 def test_every_public_name_exists() -> None:
-    import hsi_geo
-
+    hsi_geo = importlib.import_module("hsi_geo")
+    assert {"classify", "open_scene", "HsiGeoError"} <= set(hsi_geo.__all__)
     assert all(getattr(hsi_geo, name) is not None for name in hsi_geo.__all__)
+    assert {*hsi_geo.__all__, "__version__"} == set(dir(hsi_geo))
     assert hsi_geo.__version__
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = hsi_geo.no_such_name
+
+
+def test_stub_makes_every_name_public() -> None:
+    """Type checkers take an imported name of a stub for public only if it is written `NAME as NAME`."""
+    stub = ROOT / "hsi_geo" / "__init__.pyi"
+    found = [
+        (alias.name, alias.asname)
+        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert found
+    assert all(name == public for name, public in found)

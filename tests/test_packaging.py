@@ -50,6 +50,7 @@ def test_wheel_holds_the_library_only(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"hsi_geo"}
     assert "hsi_geo/py.typed" in names
+    assert "hsi_geo/__init__.pyi" in names
     assert "hsi_geo/cli/classify.py" in names
     assert "hsi_geo/data/indian_pines_wavelengths.csv" in names
     assert "hsi_geo/data/report.html" in names
