@@ -23,9 +23,6 @@ Bounds = tuple[float, float, float, float]
 #: A turn that moves no corner of a scene by this share of a pixel is none.
 STILL_PX = 1e-3
 
-#: Share by which areas in a CRS may be off and still count as true: zones of UTM keep within 0.2 %.
-TRUE_AREA = 0.01
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -110,52 +107,6 @@ class Grid:
     def resolution(self) -> tuple[float, float]:
         """(x, y) size of a pixel in CRS units, both positive."""
         return abs(self.transform.a), abs(self.transform.e)
-
-    @property
-    def pixel_ha(self) -> float | None:
-        """Hectares of a pixel, None where they differ or the unit is unknown."""
-        if self.crs is None or not self.crs.is_projected:
-            return None
-        rows = self.row_ha
-        return float(rows[0]) if (rows == rows[0]).all() else None
-
-    @property
-    def row_ha(self) -> npt.NDArray[np.float64]:
-        """(height,) hectares of a pixel in each row of a projected grid, on the ground.
-
-        The plane's own where it tells the truth; in CRS that stretch areas, as Web Mercator
-        does, what PROJ says of the middle of the row.
-        """
-        assert self.crs is not None
-        scales = self.areal_scales
-        if not (np.abs(scales - 1) > TRUE_AREA).any():
-            scales = np.ones(self.height)
-        return np.asarray(self._plane_ha(self.crs) / scales)
-
-    @property
-    def areal_scales(self) -> npt.NDArray[np.float64]:
-        """(height,) how much larger than on the ground areas are in the CRS, in each row's middle.
-
-        1 where PROJ cannot tell.
-        """
-        from pyproj import Proj
-        from pyproj.exceptions import ProjError
-
-        assert self.crs is not None
-        rows = np.arange(self.height) + 0.5
-        t = self.transform
-        x, y = t.c + t.a * self.width / 2 + t.b * rows, t.f + t.d * self.width / 2 + t.e * rows
-        try:
-            projection = Proj(self.crs)
-            found = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
-        except ProjError:
-            return np.ones(self.height)
-        scales = np.asarray(found, np.float64)
-        return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
-
-    def _plane_ha(self, crs: CRS) -> float:
-        t, metres = self.transform, float(crs.axis_info[0].unit_conversion_factor)
-        return float(abs(t.a * t.e - t.b * t.d)) * metres**2 / 1e4
 
     @property
     def rotation_degrees(self) -> float:

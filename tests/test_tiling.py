@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import CRS, Geod, Transformer
 
 from hsi_geo.tiling import Grid, Tiling, Window, WindowGrid, blocks, spread_windows
 
@@ -42,26 +40,6 @@ def grids(draw: st.DrawFn) -> Grid:
 
 signs = st.sampled_from([-1.0, 1.0])
 sixteenths = st.integers(0, 15).map(lambda n: n / 16)
-
-
-@pytest.mark.parametrize("epsg", [3857, 32633, 3035, 2154])
-@pytest.mark.parametrize("degrees", [46.0, 52.5])
-def test_hectares_are_those_of_the_ground(epsg: int, degrees: float) -> None:
-    """As the ellipsoid has them; no one number stands for all pixels where a CRS stretches areas."""
-    crs = CRS.from_epsg(epsg)
-    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(8.0, degrees)
-    grid = Grid(40, 7, Affine(300.0, 0.0, x, 0.0, -200.0, y), crs)
-    to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
-    for row in (0, 39):
-        left, bottom, right, top = grid.bounds_of(Window(row, 3, 1, 1))
-        lon, lat = to_degrees.transform([left, right, right, left], [bottom, bottom, top, top])
-        area, _ = Geod(ellps="GRS80").polygon_area_perimeter(lon, lat)
-        assert grid.row_ha[row] == pytest.approx(area / 1e4, rel=0.01)
-    if epsg == 3857:
-        assert grid.pixel_ha is None
-        assert replace(grid, height=1).pixel_ha == pytest.approx(grid.row_ha[0])
-    else:
-        assert grid.pixel_ha == pytest.approx(6.0)
 
 
 def test_points_that_no_projection_places_lie_outside() -> None:

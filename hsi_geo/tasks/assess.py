@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import (
-    precision_recall_fscore_support,
-)
+from sklearn.metrics import precision_recall_fscore_support
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import told_apart
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_files, read_record
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -161,12 +161,14 @@ def _of_whole_map(
                 "the sample has fewer than two pixels in a class of the map, and a standard error "
                 f"takes two: {quoted(list(pooled))} are weighted as one"
             )
-    found = estimate_areas(sample.mapped, sample.truth, len(sample.names), came_from, sizes)
-    if opened.grid.pixel_ha is None:
+    land = _mapped_land(opened, counts, sample.names)
+    areas = None if land.row_areas_ha is None else land.row_areas_ha[sample.rows]
+    found = estimate_areas(sample.mapped, sample.truth, len(sample.names), came_from, sizes, areas)
+    if land.total_ha is None:
         reporter.warning(
-            "the map's pixels have no area in metres: areas are told as shares of its pixels"
+            "the area of the map's pixels is unknown: areas are given as shares of its pixels"
         )
-    return _estimate(sample, found, counts, design, opened.grid.pixel_ha)
+    return _estimate(sample, found, land, design)
 
 
 def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
@@ -285,19 +287,34 @@ def _kappa(oa: Estimate, chance: float) -> Estimate | None:
 # With a design: estimates of the whole map -------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _MappedLand:
+    """The land that a map shows classes on."""
+
+    shares: Float64Array  # (K,) of each class
+    total_ha: float | None  # None if the area of a pixel is unknown
+    row_areas_ha: Float64Array | None  # (height,) area of a pixel; None where all are the same
+
+
+def _mapped_land(opened: ReadMap, counts: Mapping[str, int], names: Sequence[str]) -> _MappedLand:
+    """Shares of area, which are shares of pixels where all pixels have the same area."""
+    pixel_ha = pixel_area_ha(opened.grid)
+    areas_ha = opened.class_areas_ha() if pixel_ha is None else None
+    if areas_ha is None:
+        total = sum(counts.values())
+        shares = np.array([counts.get(name, 0) for name in names]) / total
+        return _MappedLand(shares, None if pixel_ha is None else pixel_ha * total, None)
+    total_ha = math.fsum(areas_ha.values())
+    shares = np.array([areas_ha.get(name, 0.0) for name in names]) / total_ha
+    return _MappedLand(shares, total_ha, row_areas_ha(opened.grid))
+
+
 def _estimate(
-    sample: Sample,
-    found: AreaEstimates,
-    counts: Mapping[str, int],
-    design: Design,
-    pixel_ha: float | None,
+    sample: Sample, found: AreaEstimates, land: _MappedLand, design: Design
 ) -> Assessment:
     matrix = sample.matrix
     of_map, of_truth = matrix.sum(axis=1), matrix.sum(axis=0)
     agreed = np.diag(matrix)
-    total = sum(counts.values())
-    in_map = np.array([counts.get(name, 0) for name in sample.names]) / total
-    total_ha = None if pixel_ha is None else pixel_ha * total
     scores = tuple(
         ClassScore(
             name,
@@ -306,7 +323,7 @@ def _estimate(
             user=_normal(found.user, i, of_map[i]),
             producer=_normal(found.producer, i, of_truth[i]),
             f1=_normal(found.f1, i, of_map[i] + of_truth[i] - agreed[i]),
-            area=_area(found.share, in_map, i, total_ha),
+            area=_area(found.share, land, i),
         )
         for i, name in enumerate(sample.names)
     )
@@ -315,7 +332,7 @@ def _estimate(
     return Assessment(
         oa=oa,
         aa=_mean([score.producer for score in scores if score.producer is not None]),
-        kappa=_kappa(oa, float((in_map * found.share.value).sum())),
+        kappa=_kappa(oa, float((land.shares * found.share.value).sum())),
         scores=scores,
         design=design,
         method=f"of the whole map, by a {design} random sample (Olofsson et al. 2014, Stehman 2014)",
@@ -323,8 +340,9 @@ def _estimate(
     )
 
 
-def _area(share: Ratios, in_map: npt.NDArray[np.float64], i: int, total_ha: float | None) -> Area:
-    shares = [float(values[i]) for values in (in_map, share.value, share.error)]
+def _area(share: Ratios, land: _MappedLand, i: int) -> Area:
+    shares = [float(values[i]) for values in (land.shares, share.value, share.error)]
+    total_ha = land.total_ha
     return Area(*shares, *(None if total_ha is None else part * total_ha for part in shares))
 
 

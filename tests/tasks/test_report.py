@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 from builders import run, snapshot
 from matplotlib.image import imread
 
 from hsi_geo import assess, classify
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import burn, read_shots
+from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.reports.html import Report, Section, Table, write_report
 from hsi_geo.io.scenes.scene import grid_of, open_scene, spectral_view
 from hsi_geo.tasks import adapt as adapting
@@ -103,6 +105,33 @@ def reported(
     out = tmp_path / "m.tif"
     again = "hsi-geo classify 'a & <b>.tif'"
     return classify(planted.path, odd_shots, out=out, report=True, command=again, reporter=recorder)
+
+
+def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -> None:
+    """Where rows differ in area, each class has the sum of its rows."""
+    planted = make_scene()
+    shots = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
+    place = (
+        Affine.translation(13.0, 58.0)
+        @ Affine.scale(1e-4)
+        @ ~Affine.translation(planted.transform.c, planted.transform.f)
+    )
+    with rasterio.open(planted.path, "r+") as file:
+        file.transform, file.crs = place @ planted.transform, "EPSG:4326"
+    shots.geometry = shots.geometry.affine_transform(
+        [place.a, place.b, place.d, place.e, place.c, place.f]
+    )
+    shots.set_crs("EPSG:4326", allow_override=True).to_file(tmp_path / "degrees.gpkg")
+    made = classify(planted.path, tmp_path / "degrees.gpkg", out=tmp_path / "m.tif", report=True)
+    with rasterio.open(made.paths.classes) as file:
+        ids = file.read(1)
+    rows = row_areas_ha(grid_of(open_scene(planted.path)))
+    assert rows is not None
+    assert rows[0] < rows[-1]
+    page = Page(made.paths.report)
+    for entry in made.record["classes"]:
+        hectares = f"{(rows[:, None] * (ids == entry['id'])).sum():,.2f}"
+        assert any(row[:1] + row[-1:] == [entry["name"], hectares] for row in page.rows)
 
 
 def test_a_report_tells_what_was_found(reported: Any, planted: Planted) -> None:

@@ -17,6 +17,7 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
+from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
@@ -83,6 +84,21 @@ class ReadMap:
         for value, count in sorted(self.counts().items()):
             counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
         return counted
+
+    def class_areas_ha(self) -> dict[str, float] | None:
+        """Hectares by class name, summed over rows; None if the CRS does not define areas."""
+        areas_ha = row_areas_ha(self.grid)
+        if areas_ha is None:
+            return None
+        by_name = dict.fromkeys(self.class_counts(), 0.0)
+        for strip in _strips(self.grid.window):
+            values = self._read(strip)
+            of_pixels = np.broadcast_to(areas_ha[strip.slices[0], None], strip.shape)
+            present, index = np.unique(values.compressed(), return_inverse=True)
+            hectares = np.bincount(index, of_pixels[~np.ma.getmaskarray(values)])
+            for value, area in zip(present, hectares, strict=True):
+                by_name[self.name_of(int(value))] += float(area)
+        return by_name
 
     def picture(self, side_px: int) -> MaskedInts:
         """(h, w) values thinned as by `read_picture`, masked where there is no class."""

@@ -56,7 +56,12 @@ class AreaEstimates:
 
 
 def estimate_areas(
-    mapped: IntArray, truth: IntArray, classes: int, strata: IntArray, sizes: Mapping[str, int]
+    mapped: IntArray,
+    truth: IntArray,
+    classes: int,
+    strata: IntArray,
+    sizes: Mapping[str, int],
+    areas: FloatArray | None = None,
 ) -> AreaEstimates:
     """Estimate accuracy and areas from a stratified random sample of pixels.
 
@@ -69,6 +74,8 @@ def estimate_areas(
         classes: K.
         strata: (N,) stratum each was drawn from, an index into ``sizes``.
         sizes: Pixels of each stratum by its name.
+        areas: (N,) area of each sampled pixel, in any unit, where pixels differ in it, as they do in
+            degrees. All shares are then shares of area. None: every pixel has the same area.
 
     Returns:
         The estimates.
@@ -92,9 +99,13 @@ def estimate_areas(
     both = in_map & in_truth
     all_of_it = np.ones((len(truth), 1))
     weight = pixels / pixels.sum()
+    scale = None if areas is None else areas[:, None]
 
     def ratios(of: npt.ArrayLike, to: npt.ArrayLike) -> Ratios:
-        return _ratios(np.asarray(of, np.float64), np.asarray(to, np.float64), strata, weight)
+        parts = [np.asarray(part, np.float64) for part in (of, to)]
+        if scale is not None:
+            parts = [scale * part for part in parts]
+        return _ratios(parts[0], parts[1], strata, weight)
 
     return AreaEstimates(
         oa=ratios(both.sum(axis=1, keepdims=True), all_of_it),

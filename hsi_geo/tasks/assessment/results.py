@@ -35,12 +35,12 @@ class Area:
     """How much of the mapped land a class covers, by a probability sample.
 
     Attributes:
-        mapped_share: Of the class in the map.
-        share: On the ground, corrected for the map's errors.
-        share_se: Its standard error.
-        mapped_ha: As mapped_share, in hectares; None where pixels have no fixed area.
-        ha: As share, in hectares.
-        ha_se: As share_se, in hectares.
+        mapped_share: Share of the mapped area that the map gives the class, 0 to 1.
+        share: Share of the mapped area on the ground, corrected for the map's errors, 0 to 1.
+        share_se: Standard error of ``share``.
+        mapped_ha: ``mapped_share`` in hectares; None if the area of a pixel is unknown.
+        ha: ``share`` in hectares; None likewise.
+        ha_se: ``share_se`` in hectares; None likewise.
     """
 
     mapped_share: float

@@ -16,7 +16,9 @@ import xarray as xr
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, burn
+from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
 from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_PERCENT, MapPaths
 from hsi_geo.io.reports.figure_text import can_be_drawn
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
@@ -238,12 +240,11 @@ def _pixels(shots: Shots, grid: Grid, all_touched: bool) -> ShotPixels:
 
 
 def _area_section(mapped: MapReportContext) -> Section:
-    grid = grid_of(mapped.scene)
-    pixel_ha = grid.pixel_ha
-    header = ["class", "pixels", "share"] + (["hectares"] if pixel_ha is not None else [])
+    hectares = _hectares(mapped)
+    header = ["class", "pixels", "share"] + (["hectares"] if hectares is not None else [])
     rows = [
         [c["name"], f"{c['pixels']:,}", f"{100 * c['share']:.2f} %"]
-        + ([f"{c['pixels'] * pixel_ha:,.2f}"] if pixel_ha is not None else [])
+        + ([f"{hectares[c['id'] - 1]:,.2f}"] if hectares is not None else [])
         for c in mapped.record["classes"]
     ]
     text = (
@@ -251,6 +252,17 @@ def _area_section(mapped: MapReportContext) -> Section:
         "places, look what is there, and run hsi-geo assess with --design."
     )
     return Section("Areas", (text,), tables=(Table(header, rows),))
+
+
+def _hectares(mapped: MapReportContext) -> Sequence[float] | None:
+    """Area of each class; None if the CRS does not define the area of a pixel."""
+    grid = grid_of(mapped.scene)
+    pixel_ha = pixel_area_ha(grid)
+    if pixel_ha is not None:
+        return [c["pixels"] * pixel_ha for c in mapped.record["classes"]]
+    one = GeoreferencedMap(mapped.paths.classes, grid)
+    hectares = class_areas(one, len(mapped.classes))[1]
+    return None if np.isnan(hectares).any() else hectares.tolist()
 
 
 # Parameters -----------------------------------------------------------------------------------

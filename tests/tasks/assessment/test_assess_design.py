@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -11,9 +13,12 @@ import pytest
 import rasterio
 from affine import Affine
 from assess_cases import GRID, NAMES, damaged, truth, without
+from pyproj import CRS
 
 from hsi_geo import assess
 from hsi_geo.errors import MapError, OptionError, ShotsError
+from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
+from hsi_geo.tiling import Grid
 
 WriteMap = Callable[..., Path]
 WritePoints = Callable[..., Path]
@@ -111,16 +116,52 @@ def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
     assert again.as_dict() == found.as_dict()
 
 
-def test_pixels_in_degrees_have_no_area(
-    write_map: WriteMap, everywhere: Path, tmp_path: Path
+@pytest.mark.parametrize("design", ["simple", "stratified"])
+@pytest.mark.parametrize("size", [1e-5, 1e-3])
+def test_areas_in_degrees_are_those_on_the_ellipsoid(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path, design: Any, size: float
 ) -> None:
+    """From pixels of half a metre to those of half a kilometre, whose rows differ in area."""
+    place = (
+        Affine.translation(13.0, 58.0) @ Affine.scale(size) @ Affine.translation(-GRID.c, -GRID.f)
+    )
     frame = gpd.read_file(everywhere).set_crs("EPSG:4326", allow_override=True)
-    frame.geometry = frame.geometry.affine_transform([1e-5, 0, 0, 1e-5, 0, 0])
+    frame.geometry = frame.geometry.affine_transform(
+        [place.a, place.b, place.d, place.e, place.c, place.f]
+    )
     frame.to_file(tmp_path / "degrees.gpkg", driver="GPKG")
     path = write_map(damaged(), crs="EPSG:4326")
     with rasterio.open(path, "r+") as file:
-        file.transform = Affine.scale(1e-5) @ GRID
-    found = assess(path, tmp_path / "degrees.gpkg", design="stratified")
+        file.transform = place @ GRID
+    grid = Grid(*truth().shape, place @ GRID, CRS.from_epsg(4326))
+    rows = row_areas_ha(grid)
+    assert rows is not None
+    assert pixel_area_ha(grid) is None
+    found = assess(path, tmp_path / "degrees.gpkg", design=design, out=tmp_path / "page.html")
+    total = float((rows[:, None] * (damaged() > 0)).sum())
+    for c, score in enumerate(found.scores, start=1):
+        area = score.area
+        assert area is not None
+        assert area.mapped_ha == pytest.approx(float((rows[:, None] * (damaged() == c)).sum()))
+        assert area.mapped_share * total == pytest.approx(area.mapped_ha)
+        assert area.ha is not None
+        assert area.ha_se is not None
+        assert abs(area.ha - float((rows[:, None] * (truth() == c)).sum())) < 3 * area.ha_se
+    areas = [score.area for score in found.scores if score.area is not None]
+    assert sum(area.share for area in areas) == pytest.approx(1.0)
+    assert sum(area.ha or 0.0 for area in areas) == pytest.approx(total)
+    assert " ha</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_areas_without_a_crs_are_shares_of_pixels(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = gpd.read_file(everywhere).set_crs(None, allow_override=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # pyogrio's, of the CRS that is not there
+        frame.to_file(tmp_path / "local.gpkg", driver="GPKG")
+    found = assess(write_map(damaged(), crs=None), tmp_path / "local.gpkg", design="stratified")
+    assert "areas are given as shares of its pixels" in caplog.text
     assert found.scores[0].area is not None
     assert found.scores[0].area.ha is None
     assert found.scores[0].area.share > 0

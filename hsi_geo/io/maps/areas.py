@@ -1,0 +1,203 @@
+"""Areas on the ground: hectares of a grid's pixels, and of the classes of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.windows
+from pyproj import CRS, Geod, Proj
+from pyproj.exceptions import ProjError
+from rasterio.errors import RasterioError
+
+from hsi_geo.errors import MapError
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
+from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS
+from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.tiling import Grid, Window, blocks
+
+#: Relative error up to which areas in a projected CRS are used as they are. Zones of UTM keep
+#: within 0.2 %.
+AREA_TOLERANCE = 0.01
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def row_areas_ha(grid: Grid) -> FloatArray | None:
+    """Area of one pixel in each row of a grid, on the ground.
+
+    In a projected CRS it is the area in the plane. Where the CRS distorts areas by more than
+    `AREA_TOLERANCE`, as Web Mercator does, it is divided by PROJ's areal scale in the middle of the
+    row. In a geographic CRS it is the area on the ellipsoid of the CRS.
+
+    Args:
+        grid: Pixels of a map or a scene.
+
+    Returns:
+        (height,) hectares; None without a CRS, or if the CRS does not define the size of a pixel.
+
+    >>> from affine import Affine
+    >>> degree = Grid(2, 1, Affine(1.0, 0.0, 8.0, 0.0, -1.0, 51.0), CRS.from_epsg(4326))
+    >>> row_areas_ha(degree).round().tolist()  # from 51 to 50 and from 50 to 49 degrees north
+    [789222.0, 805625.0]
+    """
+    crs = grid.crs
+    if crs is None or not crs.axis_info:
+        return None
+    unit = float(crs.axis_info[0].unit_conversion_factor)
+    if crs.is_projected and unit:
+        return _projected_areas_ha(grid, crs, unit)
+    geod = crs.get_geod() if crs.is_geographic else None
+    return None if geod is None else _geodesic_areas_ha(grid, geod, unit)
+
+
+def pixel_area_ha(grid: Grid) -> float | None:
+    """Area of one pixel, if it is the same in all rows.
+
+    Args:
+        grid: Pixels of a map or a scene.
+
+    Returns:
+        Hectares; None where rows differ or the area is unknown, see `row_areas_ha`.
+
+    >>> from affine import Affine
+    >>> pixel_area_ha(Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), CRS.from_epsg(32633)))
+    0.06
+    """
+    rows = row_areas_ha(grid)
+    return None if rows is None or not (rows == rows[0]).all() else float(rows[0])
+
+
+def _projected_areas_ha(grid: Grid, crs: CRS, metres: float) -> FloatArray:
+    scales = _areal_scales(grid, crs)
+    if not (np.abs(scales - 1) > AREA_TOLERANCE).any():
+        scales = np.ones(grid.height)
+    return np.asarray(_cell_area(grid) * metres**2 / 1e4 / scales)
+
+
+def _areal_scales(grid: Grid, crs: CRS) -> FloatArray:
+    """(height,) area in the CRS by area on the ground, in each row's middle; 1 where unknown."""
+    x, y = _row_centres(grid)
+    try:
+        projection = Proj(crs)
+        found = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
+    except ProjError:
+        return np.ones(grid.height)
+    scales = np.asarray(found, np.float64)
+    return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
+
+
+def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> FloatArray:
+    """Area between two parallels: Snyder (1987), Map Projections, eq. 3-12, on the ellipsoid.
+
+    In a rotated grid it is the area of the cell in degrees by the scale at the middle of the row.
+    """
+    degrees, e = float(np.degrees(radians)), float(np.sqrt(geod.es))
+    if grid.is_rotated:
+        latitudes = np.radians(_row_centres(grid)[1] * degrees)
+        sine = np.sin(latitudes)
+        scale = geod.a**2 * (1 - geod.es) * np.cos(latitudes) / (1 - geod.es * sine**2) ** 2
+        return np.asarray(_cell_area(grid) * radians**2 * scale / 1e4)
+    edges = np.radians((grid.transform.f + grid.transform.e * np.arange(grid.height + 1)) * degrees)
+    sine = np.sin(np.clip(edges, -np.pi / 2, np.pi / 2))  # digits end beyond a pole
+    atanh = np.arctanh(e * sine) / e if e else sine
+    q = (1 - e**2) * (sine / (1 - (e * sine) ** 2) + atanh)
+    width = np.radians(grid.resolution[0] * degrees)
+    return np.asarray(np.abs(np.diff(q)) / 2 * width * geod.a**2 / 1e4)
+
+
+def _row_centres(grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """(height,) x and y of the middle of each row."""
+    t, rows = grid.transform, np.arange(grid.height) + 0.5
+    return t.c + t.a * grid.width / 2 + t.b * rows, t.f + t.d * grid.width / 2 + t.e * rows
+
+
+def _cell_area(grid: Grid) -> float:
+    """Area of a pixel in squared units of the CRS."""
+    t = grid.transform
+    return float(abs(t.a * t.e - t.b * t.d))
+
+
+# Classes of a map -----------------------------------------------------------------------------
+
+
+def class_areas(
+    one: GeoreferencedMap, classes: int, before: Sequence[GeoreferencedMap] = ()
+) -> tuple[IntArray, FloatArray]:
+    """Count the area of each class that a map adds to other maps.
+
+    Args:
+        one: Map that hsi-geo wrote, with class ids 0..K.
+        classes: K, the number of classes.
+        before: Maps of the same CRS. A pixel that has a class in one of them is not counted.
+
+    Returns:
+        pixels: (K,) number of pixels by class.
+        hectares: (K,) area by class, NaN if the CRS does not define the size of a pixel.
+
+    Raises:
+        MapError: If a map is damaged or gone.
+    """
+    pixels, hectares = np.zeros(classes, np.int64), np.zeros(classes)
+    areas_ha = row_areas_ha(one.grid)
+    if areas_ha is None:
+        areas_ha = np.full(one.grid.height, np.nan)
+    with _reading(one.path) as file:
+        for block in blocks(one.grid.height, one.grid.width, BLOCK_PX, one.grid.width):
+            ids = _ids(file, block)
+            for other in before:
+                ids[_has_class(other, one.grid, block)] = NO_CLASS
+            cells = np.arange(block.height)[:, None] * (classes + 1) + ids
+            counted = np.bincount(cells.ravel(), minlength=block.height * (classes + 1))
+            counts = counted.reshape(block.height, classes + 1)
+            pixels += counts[:, 1:].sum(axis=0)
+            hectares += areas_ha[block.slices[0]] @ counts[:, 1:]
+    return pixels, hectares
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a map, and name it in the error if it cannot be read.
+
+    Raises:
+        MapError: If it is damaged or gone.
+    """
+    try:
+        with quiet_gdal(), rasterio.open(path) as file:
+            yield file
+    except RasterioError as error:
+        raise MapError(
+            f"map '{path}' could not be read back ({error})", hint="run it again"
+        ) from error
+
+
+def _ids(file: rasterio.DatasetReader, window: Window) -> IntArray:
+    pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+    return np.asarray(file.read(1, window=pixels), np.int64)
+
+
+def _has_class(other: GeoreferencedMap, grid: Grid, block: Window) -> npt.NDArray[np.bool_]:
+    """(height, width) whether another map has a class at the centres of a block's pixels."""
+    found = np.zeros(block.shape, bool)
+    rows, cols = np.arange(block.height) + block.row, np.arange(block.width) + block.col
+    x = grid.transform.c + grid.transform.a * (cols + 0.5)
+    y = grid.transform.f + grid.transform.e * (rows + 0.5)
+    t = other.grid.transform
+    there_col = np.floor((x - t.c) / t.a).astype(np.int64)
+    there_row = np.floor((y - t.f) / t.e).astype(np.int64)
+    use_col = np.flatnonzero((there_col >= 0) & (there_col < other.grid.width))
+    use_row = np.flatnonzero((there_row >= 0) & (there_row < other.grid.height))
+    if not (len(use_row) and len(use_col)):
+        return found
+    seen_row, seen_col = there_row[use_row], there_col[use_col]
+    top, left = int(seen_row.min()), int(seen_col.min())
+    window = Window(top, left, int(np.ptp(seen_row)) + 1, int(np.ptp(seen_col)) + 1)
+    with _reading(other.path) as file:
+        ids = _ids(file, window)
+    found[np.ix_(use_row, use_col)] = ids[np.ix_(seen_row - top, seen_col - left)] != NO_CLASS
+    return found
