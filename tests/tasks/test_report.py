@@ -128,6 +128,7 @@ def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -
     rows = row_areas_ha(grid_of(open_scene(planted.path)))
     assert rows is not None
     assert rows[0] < rows[-1]
+    assert made.paths.report is not None
     page = Page(made.paths.report)
     for entry in made.record["classes"]:
         hectares = f"{(rows[:, None] * (ids == entry['id'])).sum():,.2f}"

@@ -114,7 +114,8 @@ def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> FloatArray:
 def _row_centres(grid: Grid) -> tuple[FloatArray, FloatArray]:
     """(height,) x and y of the middle of each row."""
     t, rows = grid.transform, np.arange(grid.height) + 0.5
-    return t.c + t.a * grid.width / 2 + t.b * rows, t.f + t.d * grid.width / 2 + t.e * rows
+    x, y = t.c + t.a * grid.width / 2 + t.b * rows, t.f + t.d * grid.width / 2 + t.e * rows
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
 
 
 def _cell_area(grid: Grid) -> float:
