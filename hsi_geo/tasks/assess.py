@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import precision_recall_fscore_support
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import told_apart
 from hsi_geo.io.labels.shot_files import REFERENCE
@@ -247,13 +247,13 @@ def _facts(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _share(value: float, of: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
+def _share(value: float, of: BoolArray, sample: Sample) -> Estimate | None:
     if not of.any():
         return None
     return Estimate(float(value), *wilson(float(value), effective_features(sample.features[of])))
 
 
-def _f1(value: float, either: npt.NDArray[np.bool_], sample: Sample) -> Estimate | None:
+def _f1(value: float, either: BoolArray, sample: Sample) -> Estimate | None:
     """F1 = 2 J / (1 + J), J the share of agreement among pixels that either gives the class."""
     if not either.any():
         return None

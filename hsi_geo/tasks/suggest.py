@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import xarray as xr
 from scipy.ndimage import uniform_filter
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from hsi_geo.arrays import Float32Array, IntArray
+from hsi_geo.arrays import AnyArray, Float32Array, IntArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.points import Point, require_points, write_points
@@ -79,7 +78,7 @@ class _Candidates:
     doubt: Float32Array  # (N,) 0 to 1
     probabilities: Float32Array  # (N, K)
 
-    def pick(self, chosen: npt.NDArray[Any]) -> _Candidates:
+    def pick(self, chosen: AnyArray) -> _Candidates:
         return _Candidates(
             self.rows[chosen], self.cols[chosen], self.doubt[chosen], self.probabilities[chosen]
         )

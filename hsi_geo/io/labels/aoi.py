@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import numpy as np
-import numpy.typing as npt
 import rasterio.features
 import shapely
 
+from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.vectors import are_sound, place, read_vector
 from hsi_geo.io.readers.base import plain
@@ -58,7 +58,7 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     return area
 
 
-def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> npt.NDArray[np.bool_]:
+def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
     """(height, width) True for the pixels of a window whose centre lies in the area."""
     return np.asarray(
         rasterio.features.geometry_mask(

@@ -11,7 +11,6 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import rasterio
 import rasterio.features
@@ -19,6 +18,7 @@ import shapely
 from pyproj import CRS
 from rasterio.errors import RasterioError
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists
@@ -91,7 +91,7 @@ class LabelledFile:
 
     geometry: gpd.GeoSeries
     labels: pd.Series[Any]
-    ids: npt.NDArray[np.int64]
+    ids: IntArray
     colors: Mapping[str, str]
     names: Mapping[str, str]
     skipped: tuple[str, ...] = ()

@@ -14,11 +14,10 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import AnyArray, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, told_apart
@@ -111,7 +110,7 @@ class ShotPixels:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def pick(self, chosen: npt.NDArray[Any]) -> ShotPixels:
+    def pick(self, chosen: AnyArray) -> ShotPixels:
         """Some of the pixels, by mask or by increasing index."""
         return ShotPixels(
             self.rows[chosen],
@@ -197,7 +196,7 @@ def make_shots(
     geometry: gpd.GeoSeries,
     labels: pd.Series[Any] | Sequence[Any],
     *,
-    ids: Sequence[int] | npt.NDArray[np.int64] | None = None,
+    ids: Sequence[int] | IntArray | None = None,
     source: str = "shots",
     skipped: Iterable[str] = (),
     colors: Mapping[str, str] = MappingProxyType({}),
@@ -296,7 +295,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
     """
     placed = to_grid(shots, grid).frame
     labels, raster = shots.purpose.labels, shots.purpose.raster
-    found: list[npt.NDArray[np.int64]] = []
+    found: list[IntArray] = []
     outside = 0
     for feature, (geometry, class_id) in enumerate(
         zip(placed.geometry, placed["class_id"], strict=True)
@@ -390,6 +389,6 @@ def _why_outside(shots: Shots, grid: Grid) -> str:
     return "check the coordinate reference systems of both"
 
 
-def _bounds_text(bounds: Sequence[float] | npt.NDArray[np.float64]) -> str:
+def _bounds_text(bounds: Sequence[float] | Float64Array) -> str:
     left, bottom, right, top = bounds
     return f"x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}"

@@ -12,7 +12,6 @@ from typing import Any, TypeGuard
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyogrio
 import shapely
@@ -21,6 +20,7 @@ from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureErr
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
+from hsi_geo.arrays import AnyArray, BoolArray
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists, is_gdal_name
@@ -263,7 +263,7 @@ def _placed(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, theirs: CRS) -> gpd.G
     return placed
 
 
-def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> npt.NDArray[np.bool_]:
+def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
     """(N,) True for polygons in degrees that span more than 90 degrees across or 60 upwards."""
     if not crs.is_geographic:
         return np.zeros(len(frame), bool)
@@ -338,7 +338,7 @@ def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors
     )
 
 
-def are_sound(geometries: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def are_sound(geometries: AnyArray) -> BoolArray:
     """(N,) False where a coordinate is NaN, infinite or larger than any map's."""
     coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
     sound = np.ones(len(geometries), bool)

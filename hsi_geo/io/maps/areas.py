@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import rasterio.windows
 from pyproj import CRS, Geod, Proj
 from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import MapError
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS
@@ -24,11 +24,8 @@ from hsi_geo.tiling import Grid, Window, blocks
 #: within 0.2 %.
 AREA_TOLERANCE = 0.01
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
-
-def row_areas_ha(grid: Grid) -> FloatArray | None:
+def row_areas_ha(grid: Grid) -> Float64Array | None:
     """Area of one pixel in each row of a grid, on the ground.
 
     In a projected CRS it is the area in the plane. Where the CRS distorts areas by more than
@@ -73,14 +70,14 @@ def pixel_area_ha(grid: Grid) -> float | None:
     return None if rows is None or not (rows == rows[0]).all() else float(rows[0])
 
 
-def _projected_areas_ha(grid: Grid, crs: CRS, metres: float) -> FloatArray:
+def _projected_areas_ha(grid: Grid, crs: CRS, metres: float) -> Float64Array:
     scales = _areal_scales(grid, crs)
     if not (np.abs(scales - 1) > AREA_TOLERANCE).any():
         scales = np.ones(grid.height)
     return np.asarray(_cell_area(grid) * metres**2 / 1e4 / scales)
 
 
-def _areal_scales(grid: Grid, crs: CRS) -> FloatArray:
+def _areal_scales(grid: Grid, crs: CRS) -> Float64Array:
     """(height,) area in the CRS by area on the ground, in each row's middle; 1 where unknown."""
     x, y = _row_centres(grid)
     try:
@@ -92,7 +89,7 @@ def _areal_scales(grid: Grid, crs: CRS) -> FloatArray:
     return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
 
 
-def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> FloatArray:
+def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> Float64Array:
     """Area between two parallels: Snyder (1987), Map Projections, eq. 3-12, on the ellipsoid.
 
     In a rotated grid it is the area of the cell in degrees by the scale at the middle of the row.
@@ -111,7 +108,7 @@ def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> FloatArray:
     return np.asarray(np.abs(np.diff(q)) / 2 * width * geod.a**2 / 1e4)
 
 
-def _row_centres(grid: Grid) -> tuple[FloatArray, FloatArray]:
+def _row_centres(grid: Grid) -> tuple[Float64Array, Float64Array]:
     """(height,) x and y of the middle of each row."""
     t, rows = grid.transform, np.arange(grid.height) + 0.5
     x, y = t.c + t.a * grid.width / 2 + t.b * rows, t.f + t.d * grid.width / 2 + t.e * rows
@@ -129,7 +126,7 @@ def _cell_area(grid: Grid) -> float:
 
 def class_areas(
     one: GeoreferencedMap, classes: int, before: Sequence[GeoreferencedMap] = ()
-) -> tuple[IntArray, FloatArray]:
+) -> tuple[IntArray, Float64Array]:
     """Count the area of each class that a map adds to other maps.
 
     Args:
@@ -182,7 +179,7 @@ def _ids(file: rasterio.DatasetReader, window: Window) -> IntArray:
     return np.asarray(file.read(1, window=pixels), np.int64)
 
 
-def _has_class(other: GeoreferencedMap, grid: Grid, block: Window) -> npt.NDArray[np.bool_]:
+def _has_class(other: GeoreferencedMap, grid: Grid, block: Window) -> BoolArray:
     """(height, width) whether another map has a class at the centres of a block's pixels."""
     found = np.zeros(block.shape, bool)
     rows, cols = np.arange(block.height) + block.row, np.arange(block.width) + block.col

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from pyproj import CRS
 from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import AnyArray, BoolArray, IntArray
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
@@ -123,13 +122,13 @@ class ReadMap:
 
     def _valid(
         self, file: Any, part: rasterio.windows.Window | None, shape: tuple[int, int]
-    ) -> npt.NDArray[np.bool_]:
+    ) -> BoolArray:
         """(height, width) False where the file's mask leaves out a pixel."""
         if self.mask is None:
             return np.ones(shape, bool)
         return np.asarray(self.mask.valid(file, [self.band], part, shape)[0])
 
-    def _known(self, values: IntArray, valid: npt.NDArray[np.bool_]) -> MaskedInts:
+    def _known(self, values: IntArray, valid: BoolArray) -> MaskedInts:
         """The values, those masked that mean no class."""
         known = np.ma.array(values, mask=~valid)
         if self.said.nodata is not None:
@@ -181,7 +180,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     return ReadMap(name, grid, said, *classes)
 
 
-def read_picture(path: str | os.PathLike[str], side_px: int) -> npt.NDArray[Any]:
+def read_picture(path: str | os.PathLike[str], side_px: int) -> AnyArray:
     """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
     with quiet_gdal(path), open_raster(path) as file:
         return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))

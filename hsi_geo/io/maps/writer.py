@@ -26,6 +26,7 @@ import rasterio.windows
 from rasterio._err import CPLE_BaseError  # of calls that rasterio has no error of its own for
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.tiling import Grid, Window
@@ -181,7 +182,7 @@ class MapWriter:
                     file.close()
             self._stack.close()
 
-    def write(self, window: Window, probabilities: npt.NDArray[np.float32]) -> None:
+    def write(self, window: Window, probabilities: Float32Array) -> None:
         """Write one block.
 
         Args:

@@ -14,19 +14,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_words
 
 #: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
 FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
 
-UInt8Array = npt.NDArray[np.uint8]
-
 
 def false_colour(
-    cube: npt.NDArray[np.float32],
-    centres_nm: npt.NDArray[np.float64],
-    valid: npt.NDArray[np.bool_],
+    cube: Float32Array,
+    centres_nm: Float64Array,
+    valid: BoolArray,
 ) -> UInt8Array:
     """(H, W, 3) picture of a (C, H, W) scene, each channel stretched from 2 to 98 per cent."""
     channels = []
@@ -52,7 +51,7 @@ def draw_panels(
     scene: UInt8Array,
     predicted: npt.NDArray[np.integer],
     truth: npt.NDArray[np.integer],
-    confidence: npt.NDArray[np.uint8],
+    confidence: UInt8Array,
     classes: ClassTable,
     title: str,
 ) -> None:

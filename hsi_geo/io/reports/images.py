@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import matplotlib.image
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import Float64Array, IntArray, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import set_words
 
@@ -23,8 +22,6 @@ COLUMNS = 4
 
 #: A line through bands farther apart than this many times the usual distance would be a lie.
 GAP = 3.0
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 def image_uri(image: UInt8Array) -> str:
@@ -82,7 +79,7 @@ def _broken(centres_nm: Float64Array, spectrum: Float64Array) -> tuple[Float64Ar
     return np.insert(centres_nm, gaps, np.nan), np.insert(spectrum, gaps, np.nan)
 
 
-def shades(matrix: npt.NDArray[np.int64]) -> Sequence[Sequence[float]]:
+def shades(matrix: IntArray) -> Sequence[Sequence[float]]:
     """How dark each cell of a confusion matrix is: by its share of the column."""
     totals = np.maximum(matrix.sum(axis=0, keepdims=True), 1)
     found: list[list[float]] = (0.75 * matrix / totals).tolist()

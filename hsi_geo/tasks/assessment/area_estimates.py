@@ -61,7 +61,7 @@ def estimate_areas(
     classes: int,
     strata: IntArray,
     sizes: Mapping[str, int],
-    areas: FloatArray | None = None,
+    areas: Float64Array | None = None,
 ) -> AreaEstimates:
     """Estimate accuracy and areas from a stratified random sample of pixels.
 

@@ -6,8 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+from hsi_geo.arrays import IntArray
 
 Design = Literal["simple", "stratified"]
 
@@ -98,7 +97,7 @@ class Assessment:
     aa: Estimate
     kappa: Estimate | None
     scores: tuple[ClassScore, ...]
-    matrix: npt.NDArray[np.int64]
+    matrix: IntArray
     pixels: int
     features: int
     design: Design | None

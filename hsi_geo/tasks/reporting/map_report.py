@@ -14,6 +14,7 @@ import numpy.typing as npt
 import rasterio
 import xarray as xr
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, burn
 from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
@@ -149,7 +150,7 @@ def _trust_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
     return Section("How far to trust it", text, tables=tables)
 
 
-def matrix_table(matrix: npt.NDArray[np.int64], names: Sequence[str], caption: str) -> Table:
+def matrix_table(matrix: IntArray, names: Sequence[str], caption: str) -> Table:
     """A confusion matrix, cells shaded by their share of the column."""
     rows = [
         (name, *(str(count) if count else "" for count in counts))

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.reader import read_picture
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -59,7 +59,7 @@ def draw_scene_and_map(
     return path
 
 
-def preview(scene: xr.DataArray) -> npt.NDArray[np.uint8]:
+def preview(scene: xr.DataArray) -> UInt8Array:
     """(h, w, 3) false colour, thinned to at most `SIDE_PX` along a side."""
     view = spectral_view(scene)
     centres = bands_of(view).centres_nm

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import ShotPixels
 from hsi_geo.io.scenes.scene import read_window
 from hsi_geo.tiling import Window, spread_windows
@@ -67,7 +67,7 @@ class _Means:
         self.sums = np.zeros((classes, bands))
         self.counts = np.zeros(classes, np.int64)
 
-    def add(self, image: npt.NDArray[np.float32], index: npt.NDArray[np.int64]) -> None:
+    def add(self, image: Float32Array, index: IntArray) -> None:
         """(C, h, w) values of (h, w) classes 0..K - 1, -1 for none."""
         for c in np.unique(index[index >= 0]):
             here = index == c

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import quoted
 
@@ -38,7 +38,7 @@ class OutOfFold:
     blocks: IntArray
     truth: IntArray
     named: IntArray
-    shares: npt.NDArray[np.float64]
+    shares: Float64Array
     folds: int
     never: IntArray
 

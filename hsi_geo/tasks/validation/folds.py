@@ -6,9 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 from hsi_geo.tasks.validation.spatial_blocks import spatial_blocks
 
@@ -66,9 +65,7 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     return LabelledPixels(rows, own, folds, groups, groups, present)
 
 
-def in_spatial_blocks(
-    shots: LabelledPixels, positions_px: npt.NDArray[np.float64]
-) -> LabelledPixels:
+def in_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
     """The same shots; features that lie close together are held out together.
 
     Args:
@@ -88,9 +85,7 @@ def in_spatial_blocks(
     )
 
 
-def collect_out_of_fold(
-    shots: LabelledPixels, named: IntArray, shares: npt.NDArray[np.float64]
-) -> OutOfFold:
+def collect_out_of_fold(shots: LabelledPixels, named: IntArray, shares: Float64Array) -> OutOfFold:
     """What comes of holding out.
 
     Args:
