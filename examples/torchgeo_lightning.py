@@ -19,7 +19,7 @@ from torchgeo.datasets import stack_samples
 
 from hsi_geo import HyperspectralScene, ShotLabels, ShotSampler, open_scene, read_shots
 from hsi_geo.io.reports.figures import draw_map
-from hsi_geo.io.scenes.scene import bands_of, spectral_view
+from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
@@ -89,7 +89,7 @@ def main(folder: Path, steps: int = 150) -> None:
     print(f"last loss {float(trainer.callback_metrics['loss']):.3f}")
 
     # Windows that overlap by half, blended; `hsi-geo predict` does the same strip by strip.
-    view = spectral_view(open_scene(scene_path))
+    view = select_good_bands(open_scene(scene_path))
     assert np.array_equal(bands_of(view).centres_nm, spectral.centres_nm)
     tiling = Tiling(size, size // 2)
     sliding = SlidingWindow(view, tiling, each_window(model.eval(), tiling), len(shots.classes))

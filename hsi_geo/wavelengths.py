@@ -1,130 +1,55 @@
-"""Band centres in nanometres: units, widths, water vapour, and placing one sensor on another.
+"""Bands in nanometres: centres, widths, water vapour, and interpolation between sensors.
 
-Everything here is a plain value or a pure function; where a file keeps its wavelengths is the
-readers' business.
+Everything here is a value or a pure function. Readers find out where a file keeps its wavelengths.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import WavelengthError
+from hsi_geo.wavelength_units import (
+    LENGTHS,
+    Unit,
+    is_positive,
+    number_range,
+    parse_unit,
+    resolve_unit,
+)
 
-#: The cores of the two strong water-vapour bands near 1400 and 1900 nm, where no light from
-#: the ground reaches a sensor. Cores only: how noisy their flanks are differs by scene, and
-#: noise whitening finds that out from the data.
+#: The cores of the two strong water-vapour bands near 1400 and 1900 nm, where no light from the
+#: ground reaches a sensor. Only the cores: the noise of their flanks differs by scene, and noise
+#: whitening measures it.
 WATER_VAPOUR_NM = ((1350.0, 1425.0), (1805.0, 1950.0))
 
-#: Where sensors see that look at the ground: below, air is opaque to ultraviolet light; above, it is
-#: opaque to what is warm, but for windows that end at 14 micrometres (sounders go on to 16).
-OPTICAL_NM = (200.0, 20_000.0)
-
-#: Sunlight that the ground reflects: where nearly all imaging spectrometers work, so that a unit
-#: which hardly any file has (millimetres, a frequency) is only taken for one if all bands lie here.
-REFLECTED_NM = (300.0, 3_000.0)
-
-#: Beyond `OPTICAL_NM` numbers are still taken at their word up to here, if they make no sense in
-#: another unit: laboratories and other planets.
-AT_ITS_WORD_NM = (100.0, 100_000.0)
-
-#: Numbers without a unit whose median is below this are micrometres, others nanometres.
-MICROMETRE_LIMIT = 100.0
-
-#: A band is not wider than its own wavelength (a whole thermal window is half as wide), nor in the
-#: median than this many times the usual distance between bands (resampled ones lie close).
+#: A band is not wider than its own wavelength (a whole thermal window is half as wide). The median
+#: width is at most this many times the usual distance between bands (resampled bands lie close).
 MOST_SPACINGS = 200.0
 
-#: Nor is it both narrower than this share of its wavelength and than this share of that distance.
+#: A band is not both narrower than this share of its wavelength and than this share of that distance.
 LEAST_SHARE, LEAST_SPACINGS = 2e-4, 0.02
 
-#: Bands around a band (an even number) that its width is guessed from.
-AROUND = 8
+#: Number of neighbouring bands (even) from which the width of a band is estimated.
+NEIGHBOURING_BANDS = 8
 
-#: Centres that differ by no more nanometres are of the same band. Less than half the step of DESIS
-#: (2.55 nm), the finest sensor that is read: with more, the next band might be taken for this one.
+#: Centres that differ by no more nanometres belong to the same band. This is less than half the step
+#: of DESIS (2.55 nm), the finest sensor that is read: with more, neighbouring bands could be confused.
 SAME_NM = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What numbers of wavelengths are in.
-
-    Attributes:
-        name: For messages, in the plural.
-        kind: "length", "wavenumber" or "frequency".
-        nm: A wavelength in nm is this times the number, or of the other kinds this over it.
-    """
-
-    name: str
-    kind: str
-    nm: float
-
-    def to_nm(self, values: Float64Array) -> Float64Array:
-        """(C,) wavelengths in nm; 0 for those that are infinite."""
-        with np.errstate(over="ignore"):  # what is infinite in nm is refused as a wavelength
-            if self.kind == "length":
-                return np.asarray(values * self.nm, np.float64)
-            return np.divide(self.nm, values, out=np.zeros(len(values)), where=values != 0)
-
-    def widths_to_nm(self, widths: Float64Array, centres_nm: Float64Array) -> Float64Array:
-        """(C,) widths in nm of bands at these centres."""
-        if self.kind == "length":
-            return np.asarray(widths * self.nm)
-        return np.asarray(widths * centres_nm**2 / self.nm)
-
-
-NANOMETRES = Unit("nanometres", "length", 1.0)
-MICROMETRES = Unit("micrometres", "length", 1e3)
-
-#: All that are known, the usual ones first, with their names in lower case and in the singular.
-_SPELLINGS = {
-    NANOMETRES: ("nm", "nanometer", "nanometre", "nano meter", "nanom", "nanon"),
-    MICROMETRES: ("um", "μm", "micron", "micrometer", "micrometre", "micro meter", "mum", "mu m"),
-    Unit("angstroms", "length", 0.1): ("angstrom", "ångström", "ångstrom", "å", "angstroem"),
-    Unit("millimetres", "length", 1e6): ("mm", "millimeter", "millimetre"),
-    Unit("centimetres", "length", 1e7): ("cm", "centimeter", "centimetre"),
-    Unit("metres", "length", 1e9): ("m", "meter", "metre"),
-    Unit("wavenumbers per cm", "wavenumber", 1e7): (
-        *("wavenumber", "wave number", "wavenumber cm-1", "cm-1", "1/cm", "cm^-1", "cm**-1"),
-        *("per cm", "kayser", "reciprocal centimeter", "inverse centimeter"),
-    ),
-    Unit("terahertz", "frequency", 299_792.458): ("thz", "terahertz"),
-    Unit("gigahertz", "frequency", 299_792_458.0): ("ghz", "gigahertz"),
-    Unit("megahertz", "frequency", 299_792_458e3): ("mhz", "megahertz"),
-    Unit("hertz", "frequency", 299_792_458e9): ("hz", "hertz"),
-}
-_UNITS = {word: unit for unit, words in _SPELLINGS.items() for word in words}
-
-#: Lengths that are told as a power of ten of a metre, such as "1e-9 m".
-_POWERS = {-9: "nm", -6: "um", -10: "angstrom", -3: "mm", -2: "cm", 0: "m"}
-_POWER_OF_METRE = re.compile(r"(?:1e|10\^?|10\*\*)([-+]?\d+) ?m(?:et(?:er|re)s?)?")
-
-#: What stands for the unit where a list counts bands instead of telling wavelengths.
-_COUNTS = ("index", "band", "bandnumber", "band number", "bandindex", "band index", "channel")
-
-_NUMBER_AND_UNIT = re.compile(
-    r"((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*"
-    r"(nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|µm|μm)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, eq=False)
 class Bands:
-    """The spectral side of a scene, in the order its file keeps.
+    """Centres, widths and flags of the bands of a scene, in the order of its file.
 
     Attributes:
         centres_nm: (C,) band centres in nanometres, not necessarily increasing.
         fwhm_nm: (C,) full widths at half maximum in nanometres.
-        good: (C,) False where the file or water vapour says that a band carries no signal.
-        source: Where the centres came from, in words.
-        warnings: What is wrong with what the file says, a sentence each.
+        good: (C,) False for bands that the file's bad-band list or water vapour excludes.
+        source: Where the centres came from, for messages.
+        warnings: What is wrong with the wavelengths of the file, one sentence each.
     """
 
     centres_nm: Float64Array
@@ -139,7 +64,7 @@ class Bands:
         Raises:
             WavelengthError: If a good band's centre is not a positive number or all bands are bad.
         """
-        wrong = self.good & ~_is_positive(self.centres_nm)
+        wrong = self.good & ~is_positive(self.centres_nm)
         if wrong.any():
             band = int(np.flatnonzero(wrong)[0])
             raise WavelengthError(
@@ -153,22 +78,23 @@ class Bands:
                 hint="give the band centres with --wavelengths FILE, one in nm per line",
             )
 
-    def in_order(self) -> npt.NDArray[np.intp]:
-        """Indices of the good bands by increasing wavelength: how models see a scene."""
+    def in_order(self) -> IndexArray:
+        """Indices of the good bands by increasing wavelength, the order of every model's input."""
         order = np.argsort(self.centres_nm, kind="stable")
         return order[self.good[order]]
 
 
 @dataclass(frozen=True, eq=False)
-class StatedBands:
-    """What a file says of its bands, before anybody has asked whether it can be true.
+class DeclaredBands:
+    """Band centres and widths as a file declares them, before they are checked.
 
     Attributes:
-        centres: (C,) numbers as they stand there; what is not positive stands for none.
-        unit: As the file spells it; None or empty if it tells none.
-        source: Where the centres came from, in words.
-        widths: (C,) full widths at half maximum, None if it tells none; as the centres.
-        widths_unit: None if it tells none, which is that of the centres then.
+        centres: (C,) numbers of the file. A number that is not positive means no wavelength.
+        unit: The unit as the file spells it; None or empty if it declares none.
+        source: Where the centres came from, for messages.
+        widths: (C,) full widths at half maximum, None if the file has none. A number that is not positive
+            means no width.
+        widths_unit: The unit of the widths; None for that of the centres.
     """
 
     centres: Float64Array
@@ -178,46 +104,56 @@ class StatedBands:
     widths_unit: str | None = None
 
 
-def read_bands(stated: StatedBands, *, good: BoolArray | None = None) -> Bands:
-    """Believe what a file says of its bands as far as it can be true.
+def resolve_bands(declared: DeclaredBands, *, good: BoolArray | None = None) -> Bands:
+    """Convert declared bands to nanometres, with units that the numbers can be in.
 
-    Numbers that cannot be optical wavelengths in the unit that is told, and can be in another one,
-    are in that one; widths likewise. Whatever is not taken at its word is among the warnings.
+    Numbers that cannot be optical wavelengths in the declared unit, and can be in another one, are
+    taken to be in that one; widths likewise. Each contradiction becomes a warning.
 
     Args:
-        stated: What the file says.
-        good: (C,) the file's own bad-band list, or None. Bad bands are not asked.
+        declared: Centres and widths of the file.
+        good: (C,) the file's own bad-band list, False where bad; None if it has none. The numbers of bad
+            bands are not checked.
 
     Returns:
         The bands, in the order given; see `make_bands`.
 
     Raises:
         WavelengthError: If the centres are no optical wavelengths in any unit.
+
+    Example:
+        >>> import numpy as np
+        >>> bands = resolve_bands(DeclaredBands(np.array([0.55, 0.66]), "um", "a header"))
+        >>> bands.centres_nm.round(6).tolist()
+        [550.0, 660.0]
     """
-    used = _is_positive(stated.centres)
+    used = is_positive(declared.centres)
     if good is not None and (used & good).any():
         used &= good
-    unit, warning = _believed_unit(stated, used)
+    unit, warning = resolve_unit(declared.centres[used], declared.unit, declared.source)
     warnings = [] if warning is None else [warning]
-    centres_nm = np.where(_is_positive(stated.centres), unit.to_nm(stated.centres), stated.centres)
-    if good is not None:  # a band that nobody uses needs no centre
-        centres_nm = np.where(good | _is_positive(centres_nm), centres_nm, 0.0)
+    centres_nm = np.where(
+        is_positive(declared.centres), unit.to_nm(declared.centres), declared.centres
+    )
+    if good is not None:  # an unused band needs no centre
+        centres_nm = np.where(good | is_positive(centres_nm), centres_nm, 0.0)
     fwhm_nm = None
-    if stated.widths is not None:
-        fwhm_nm, warning = _believed_widths(stated, unit, centres_nm, used)
+    if declared.widths is not None:
+        fwhm_nm, warning = _resolve_widths(declared, unit, centres_nm, used)
         warnings += [] if warning is None else [warning]
     return make_bands(
-        centres_nm, fwhm_nm=fwhm_nm, good=good, source=stated.source, warnings=tuple(warnings)
+        centres_nm, fwhm_nm=fwhm_nm, good=good, source=declared.source, warnings=tuple(warnings)
     )
 
 
-def centres_in_nm(stated: StatedBands) -> Float64Array:
-    """(C,) centres in nm as `read_bands` takes them; NaN if they are no optical wavelengths."""
+def centres_in_nm(declared: DeclaredBands) -> Float64Array:
+    """(C,) centres in nm as `resolve_bands` gives them; NaN if they are no optical wavelengths."""
+    used = is_positive(declared.centres)
     try:
-        unit, _ = _believed_unit(stated, _is_positive(stated.centres))
+        unit, _ = resolve_unit(declared.centres[used], declared.unit, declared.source)
     except WavelengthError:
-        return np.full(len(stated.centres), np.nan)  # refused when they are asked for
-    return unit.to_nm(stated.centres)
+        return np.full(len(declared.centres), np.nan)  # refused when the bands are needed
+    return unit.to_nm(declared.centres)
 
 
 def make_bands(
@@ -228,20 +164,26 @@ def make_bands(
     source: str,
     warnings: tuple[str, ...] = (),
 ) -> Bands:
-    """Complete what is known of bands.
+    """Complete missing widths and mark bands in water vapour.
 
-    Missing widths become the usual distance between bands thereabouts; bands in the water-vapour
-    windows become bad unless that would leave none.
+    A missing width becomes the usual distance between the neighbouring bands. Bands in the water-vapour
+    windows become bad unless no other band would be left.
 
     Args:
-        centres_nm: (C,) nanometres.
-        fwhm_nm: (C,) nanometres, or None; entries that are not positive count as missing.
-        good: (C,) the file's own bad-band list, or None.
-        source: Where the centres came from, in words.
-        warnings: See `Bands`.
+        centres_nm: (C,) band centres in nanometres.
+        fwhm_nm: (C,) widths in nanometres, or None; entries that are not positive count as missing.
+        good: (C,) the file's own bad-band list, False where bad; None if it has none.
+        source: Where the centres came from, for messages.
+        warnings: What is wrong with the wavelengths of the file, one sentence each.
 
     Returns:
         The bands, in the order given.
+
+    Example:
+        >>> import numpy as np
+        >>> bands = make_bands(np.array([550.0, 560.0, 1400.0]), source="a list")
+        >>> bands.good.tolist()  # 1400 nm is water vapour
+        [True, True, False]
     """
     widths = usual_spacing(centres_nm)
     if fwhm_nm is not None:
@@ -251,163 +193,58 @@ def make_bands(
     return Bands(centres_nm, widths, dry if dry.any() else usable, source, warnings)
 
 
-# Units ----------------------------------------------------------------------------------------
+# Widths ---------------------------------------------------------------------------------------
 
 
-def unit_named(text: str | None) -> Unit | None:
-    """The unit that files mean by "Micrometers", "nm", "[µm]", "1e-9 m", "Wavelength (nm)", ...
-
-    Returns:
-        None for an unknown word, and for more than one unit.
-    """
-    plain = _plain_word(text)
-    if plain in _UNITS:
-        return _UNITS[plain]
-    power = _POWER_OF_METRE.fullmatch(plain)
-    if power is not None:
-        return _UNITS.get(_POWERS.get(int(power[1]), ""))
-    words = {word.rstrip("s") for word in re.split(r"[\s_,;:=()\[\]{}]+", plain)}
-    # A lone letter among other words is rather a name than a unit.
-    named = {_UNITS[word] for word in words if word in _UNITS and len(word) > 1}
-    return named.pop() if len(named) == 1 else None
-
-
-def to_nm(values: Float64Array, unit: str | None) -> Float64Array:
-    """Convert wavelengths to nanometres, as they are told.
-
-    Args:
-        values: Wavelengths in ``unit``.
-        unit: As files spell it, see `unit_named`. None or an unknown word: values whose median is
-            under 100 are taken for micrometres, others for nanometres.
-
-    Returns:
-        The same wavelengths in nanometres.
-    """
-    return (unit_named(unit) or _guessed(values)).to_nm(values)
-
-
-def are_band_numbers(values: Float64Array, unit: str | None) -> bool:
-    """Whether a list counts bands instead of telling wavelengths.
-
-    Args:
-        values: (C,).
-        unit: As the file spells it. "Index" and the like are believed unless the numbers are
-            fractions or large: some programs write it beside wavelengths.
-    """
-    if unit_named(unit) is not None or not len(values):
-        return False
-    first = values[0]
-    counted = len(values) > 1 and first in (0, 1) and bool((np.diff(values) == 1).all())
-    if _plain_word(unit) not in _COUNTS:
-        return counted
-    whole = bool((values % 1 == 0).all())
-    in_a_row = bool((np.diff(values) == 1).all()) and len(values) > 1
-    return whole and (in_a_row or not _within(values, REFLECTED_NM))
-
-
-def _guessed(values: Float64Array) -> Unit:
-    finite = values[np.isfinite(values)]
-    small = finite.size > 0 and float(np.median(finite)) < MICROMETRE_LIMIT
-    return MICROMETRES if small else NANOMETRES
-
-
-def _believed_unit(stated: StatedBands, used: BoolArray) -> tuple[Unit, str | None]:
-    """The unit that the centres are in, and a warning if it is not the one that is told.
-
-    Raises:
-        WavelengthError: If they are no optical wavelengths in any.
-    """
-    told, values = unit_named(stated.unit), stated.centres[used]
-    at_its_word = told or _guessed(values)
-    if not len(values):
-        return at_its_word, None  # refused with its first band
-    word = (stated.unit or "").strip()
-    in_nm = at_its_word.to_nm(values)
-    unit = at_its_word if _within(in_nm, OPTICAL_NM) else _unit_of(values, told)
-    if unit is None and _within(in_nm, AT_ITS_WORD_NM):
-        unit = at_its_word
-    numbers = _numbers(values)
-    if unit is None:
-        raise WavelengthError(
-            f"the wavelengths {numbers}{word and ' ' + word} (from {stated.source}) are no optical "
-            "wavelengths, neither in the unit that is told nor in another one",
-            hint="give the band centres with --wavelengths FILE, one in nm per line",
-        )
-    contradicts = unit is not at_its_word or _plain_word(word) in _COUNTS
-    if not contradicts:
-        return unit, None
-    said = f"cannot be in the unit '{word}'" if word else "tell no unit and can be in no usual one"
-    return unit, f"its wavelengths {numbers} (from {stated.source}) {said}: taken for {unit.name}"
-
-
-def _unit_of(values: Float64Array, told: Unit | None) -> Unit | None:
-    """The unit in which numbers are optical wavelengths that are none in the unit that is told.
-
-    A length is sooner another length than a wavenumber, and a list in a unit that hardly any file
-    has lies where nearly all sensors look.
-    """
-    for unit in (NANOMETRES, MICROMETRES):
-        limits = OPTICAL_NM if told is None or told.kind == "length" else REFLECTED_NM
-        if unit is not told and _within(unit.to_nm(values), limits):
-            return unit
-    kind = "length" if told is None else told.kind
-    rare = [unit for unit in _SPELLINGS if unit is not told]
-    alike = [unit for unit in rare if unit.kind == kind]
-    at_its_word = told is not None and _within(told.to_nm(values), AT_ITS_WORD_NM)
-    others = [] if at_its_word else [unit for unit in rare if unit.kind != kind]
-    for unit in alike + others:
-        if _within(unit.to_nm(values), REFLECTED_NM):
-            return unit
-    wide = [] if at_its_word else alike
-    return next((unit for unit in wide if _within(unit.to_nm(values), OPTICAL_NM)), None)
-
-
-def _believed_widths(
-    stated: StatedBands, unit: Unit, centres_nm: Float64Array, used: BoolArray
+def _resolve_widths(
+    declared: DeclaredBands, unit: Unit, centres_nm: Float64Array, used: BoolArray
 ) -> tuple[Float64Array | None, str | None]:
-    """Widths in nm, None if they are none, and a warning if they are not what they are told to be.
+    """Widths in nm, None if they fit in no unit, and a warning if they contradict their unit.
 
     Args:
-        stated: With widths.
-        unit: That the centres are in.
-        centres_nm: (C,).
-        used: (C,) which bands are asked.
+        declared: With widths.
+        unit: The unit of the centres.
+        centres_nm: (C,) centres in nm.
+        used: (C,) True for the bands that are checked.
     """
-    assert stated.widths is not None
-    known = used & _is_positive(stated.widths)
-    told = unit_named(stated.widths_unit)
+    assert declared.widths is not None
+    known = used & is_positive(declared.widths)
+    own_unit = parse_unit(declared.widths_unit)
+    source = declared.source
     if not known.any():
-        if np.isnan(stated.widths).all():
+        if np.isnan(declared.widths).all():
             return None, None
-        return None, f"its widths of bands (from {stated.source}) are no numbers above 0: not used"
-    here, widths = centres_nm[known], stated.widths[known]
-    lengths = (candidate for candidate in _SPELLINGS if candidate.kind == "length")
-    candidates = dict.fromkeys((told or unit, unit, *lengths))
-    fitting = (one for one in candidates if _are_widths(one.widths_to_nm(widths, here), here))
+        return None, f"its widths of bands (from {source}) are no numbers above 0: not used"
+    centres, widths = centres_nm[known], declared.widths[known]
+    candidates = dict.fromkeys((own_unit or unit, unit, *LENGTHS))
+    fitting = (one for one in candidates if _are_widths(one.widths_to_nm(widths, centres), centres))
     found = next(fitting, None)
-    numbers = _numbers(widths)
+    numbers = number_range(widths)
     if found is None:
         return None, (
-            f"its widths of bands {numbers} (from {stated.source}) fit its wavelengths in no unit: "
+            f"its widths of bands {numbers} (from {source}) fit its wavelengths in no unit: "
             "not used, the distances between bands are taken instead"
         )
-    if found is unit and told is None and unit.kind == "length":
-        ratio = np.ones_like(centres_nm)  # to the last digit what the centres are multiplied with
-        np.divide(centres_nm, stated.centres, out=ratio, where=stated.centres != 0)
-        widths_nm = np.asarray(stated.widths * ratio)
+    if found is unit and own_unit is None and unit.kind == "length":
+        # The same factor as for the centres, to the last digit.
+        ratio = np.ones_like(centres_nm)
+        np.divide(centres_nm, declared.centres, out=ratio, where=declared.centres != 0)
+        widths_nm = np.asarray(declared.widths * ratio)
     else:
-        widths_nm = found.widths_to_nm(stated.widths, centres_nm)
-    if found is (told or unit):
+        widths_nm = found.widths_to_nm(declared.widths, centres_nm)
+    if found is (own_unit or unit):
         return widths_nm, None
-    why = f"the unit '{stated.widths_unit}'" if told else f"{unit.name}, as its wavelengths are"
+    reason = (
+        f"the unit '{declared.widths_unit}'" if own_unit else f"{unit.name}, as its wavelengths are"
+    )
     return widths_nm, (
-        f"its widths of bands {numbers} (from {stated.source}) cannot be in {why}: taken for "
+        f"its widths of bands {numbers} (from {source}) cannot be in {reason}: taken for "
         f"{found.name}"
     )
 
 
 def _are_widths(widths_nm: Float64Array, centres_nm: Float64Array) -> bool:
-    """Whether bands at these centres can be so wide, in the median."""
+    """Whether bands with these centres can have these widths, in the median."""
     share = float(np.median(widths_nm / centres_nm))
     if share > 1:
         return False
@@ -418,39 +255,23 @@ def _are_widths(widths_nm: Float64Array, centres_nm: Float64Array) -> bool:
     return spacings <= MOST_SPACINGS and not too_narrow
 
 
-def _is_positive(values: Float64Array) -> BoolArray:
-    return np.asarray(np.isfinite(values) & (np.nan_to_num(values) > 0))
-
-
-def _within(values_nm: Float64Array, limits_nm: tuple[float, float]) -> bool:
-    """Whether all lie there, give or take what conversions round."""
-    low, high = limits_nm
-    return bool((values_nm >= low * (1 - 1e-9)).all() and (values_nm <= high * (1 + 1e-9)).all())
-
-
-def _numbers(values: Float64Array) -> str:
-    low, high = float(values.min()), float(values.max())
-    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
-
-
-def _plain_word(text: str | None) -> str:
-    """A unit's name in lower case and in the singular, in one of its spellings."""
-    plain = unicodedata.normalize("NFKC", text or "").lower().replace("\u2212", "-")
-    plain = " ".join(plain.strip().strip("()[]{}<>\"'.").split())
-    return plain.rstrip("s")
-
-
-def from_band_name(name: str) -> tuple[float, str] | None:
-    """The wavelength and its unit that a band's name carries: "band 7 (0.5436 Micrometers)"."""
-    match = _NUMBER_AND_UNIT.search(name)
-    return None if match is None else (float(match[1]), match[2])
-
-
-# Distances and places -------------------------------------------------------------------------
+# Distances and interpolation ------------------------------------------------------------------
 
 
 def spacing(centres_nm: Float64Array) -> Float64Array:
-    """(C,) distance in nm from each centre to its nearest other centre; 10 nm for a lone band."""
+    """Distance in nm from each centre to its nearest other centre; 10 nm for a single band.
+
+    Args:
+        centres_nm: (C,) band centres in any order.
+
+    Returns:
+        (C,) distances.
+
+    Example:
+        >>> import numpy as np
+        >>> spacing(np.array([500.0, 510.0, 516.0])).tolist()
+        [10.0, 6.0, 6.0]
+    """
     distinct = np.unique(centres_nm)
     if len(distinct) < 2:
         return np.full(len(centres_nm), 10.0)
@@ -460,23 +281,41 @@ def spacing(centres_nm: Float64Array) -> Float64Array:
 
 
 def usual_spacing(centres_nm: Float64Array) -> Float64Array:
-    """(C,) median of the distances in nm between the bands around each.
+    """Median of the distances in nm between the bands around each band.
 
     Unlike `spacing` it does not shrink where two detectors overlap.
+
+    Args:
+        centres_nm: (C,) band centres in any order.
+
+    Returns:
+        (C,) distances; 10 nm for a single band.
+
+    Example:
+        >>> import numpy as np
+        >>> usual_spacing(np.array([500.0, 510.0, 513.0, 520.0, 530.0])).tolist()
+        [10.0, 10.0, 10.0, 10.0, 10.0]
     """
-    distinct = np.unique(centres_nm[_is_positive(centres_nm)])
+    distinct = np.unique(centres_nm[is_positive(centres_nm)])
     if len(distinct) < 2:
         return np.full(len(centres_nm), 10.0)
     gaps = np.diff(distinct)
-    around = np.pad(
-        gaps, (AROUND // 2, AROUND // 2 + 1), mode="reflect" if len(gaps) > AROUND else "edge"
-    )
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(around, AROUND + 1), axis=1)
+    half = NEIGHBOURING_BANDS // 2
+    mode = "reflect" if len(gaps) > NEIGHBOURING_BANDS else "edge"
+    padded = np.pad(gaps, (half, half + 1), mode=mode)  # type: ignore[call-overload]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURING_BANDS + 1)
+    usual = np.median(windows, axis=1)
     return np.asarray(usual[np.searchsorted(distinct, centres_nm).clip(max=len(distinct) - 1)])
 
 
 def same_centres(one: Float64Array, other: Float64Array) -> bool:
-    """Whether two lists of band centres, in nm and in order, are of the same bands."""
+    """Whether two lists of band centres, in nm and in order, belong to the same bands.
+
+    Example:
+        >>> import numpy as np
+        >>> same_centres(np.array([550.0, 660.0]), np.array([550.4, 660.0]))
+        True
+    """
     return len(one) == len(other) and bool((np.abs(one - other) <= SAME_NM).all())
 
 
@@ -489,12 +328,18 @@ def interpolation_matrix(from_nm: Float64Array, to_nm: Float64Array) -> Float64A
     """Linear interpolation from one list of bands to another, as a matrix.
 
     Args:
-        from_nm: (C,) centres at hand, increasing.
-        to_nm: (T,) centres wanted; those outside the range of ``from_nm`` take its end.
+        from_nm: (C,) centres of the input bands, increasing.
+        to_nm: (T,) centres of the output bands; those outside the range of ``from_nm`` take the value
+            at its end.
 
     Returns:
         (T, C) matrix with rows that sum to 1, so that ``matrix @ spectrum`` is the spectrum at
-        the wanted centres. The identity where the two lists are the same.
+        the output bands. The identity where the two lists are the same.
+
+    Example:
+        >>> import numpy as np
+        >>> interpolation_matrix(np.array([500.0, 600.0]), np.array([525.0, 700.0])).tolist()
+        [[0.75, 0.25], [0.0, 1.0]]
     """
     if len(from_nm) == 1:
         return np.ones((len(to_nm), 1))

@@ -24,8 +24,10 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import burn, make_shots, read_shots
 from hsi_geo.io.maps.writer import aux_xml
+from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright
 from hsi_geo.io.scenes.quality import assess_quality, bad_bands
-from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene, read_window, require_upright
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 
 #: Each example overwrites the files of the one before.

@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
+from hsi_geo.wavelength_units import parse_band_name, to_nm
 from hsi_geo.wavelengths import (
     WATER_VAPOUR_NM,
     Bands,
-    from_band_name,
     in_water_vapour,
     interpolation_matrix,
     make_bands,
     same_centres,
     spacing,
-    to_nm,
     usual_spacing,
 )
 
@@ -89,7 +88,7 @@ def test_the_guess_follows_the_median_not_the_first_value() -> None:
     ],
 )
 def test_a_band_name_tells_its_wavelength(name: str, nm: float) -> None:
-    found = from_band_name(name)
+    found = parse_band_name(name)
     assert found is not None
     assert to_nm(np.array([found[0]]), found[1]) == pytest.approx(nm)
 
@@ -98,7 +97,7 @@ def test_a_band_name_tells_its_wavelength(name: str, nm: float) -> None:
     "name", ["", "Band 12", "10 m", "channel_0 (381.0055927)", "NDVI", "7 nmol", "60 minutes"]
 )
 def test_a_band_name_without_a_wavelength_tells_none(name: str) -> None:
-    assert from_band_name(name) is None
+    assert parse_band_name(name) is None
 
 
 # Widths ---------------------------------------------------------------------------------------

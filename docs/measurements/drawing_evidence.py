@@ -23,7 +23,7 @@ from shapely.affinity import affine_transform
 from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.labels.shots import Shots, make_shots
-from hsi_geo.io.scenes.scene import grid_of
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 

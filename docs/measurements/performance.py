@@ -35,7 +35,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import adapt, predict
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
-from hsi_geo.io.scenes.scene import open_scene, read_window, spectral_view
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models import window_inference as lattice
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
@@ -117,7 +119,7 @@ def trace(folder: Path) -> None:
     example = torch.zeros(16, len(centres), size, size)
     traced = torch.jit.trace(Plain().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
     traced.save(folder / "network.pt")
-    order = spectral_view(open_scene(folder / "scene.tif"))["band"].values.tolist()
+    order = select_good_bands(open_scene(folder / "scene.tif"))["band"].values.tolist()
     (folder / "bands.json").write_text(json.dumps(order))
 
 
@@ -154,7 +156,7 @@ def ours(folder: Path, *, half: bool) -> tuple[int, float]:
 def patches(folder: Path) -> tuple[int, float]:
     """The same network on the window around each pixel, of which the middle is kept."""
     model = load_model(folder / "model.safetensors")
-    view = spectral_view(open_scene(folder / "scene.tif"))
+    view = select_good_bands(open_scene(folder / "scene.tif"))
     size = model.tiling.size_px
     side = PART_PX // 2
     image, valid = read_window(view, Window(0, 0, side + size, side + size))

@@ -21,7 +21,8 @@ from hsi_geo import open_scene
 from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import ScaleError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
-from hsi_geo.io.scenes.scene import grid_of, read_window, spectral_view
+from hsi_geo.io.scenes.properties import grid_of, select_good_bands
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import SpectralStats, resample_stats
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tasks.inference.scene_scale import (
@@ -49,7 +50,7 @@ def scenes(data: Path) -> Iterator[tuple[str, Float32Array]]:
 
 def whole(scene: object) -> Float32Array:
     """(C, H, W) physical values; none of these scenes has gaps."""
-    view = spectral_view(scene)  # type: ignore[arg-type]
+    view = select_good_bands(scene)  # type: ignore[arg-type]
     return read_window(view, grid_of(view).window)[0]
 
 

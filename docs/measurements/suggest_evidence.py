@@ -19,7 +19,7 @@ import shapely
 from hsi_geo import adapt, predict, suggest
 from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.io.scenes.scene import grid_of
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at

@@ -47,7 +47,7 @@ def learn_whitening(windows: Iterable[tuple[Float32Array, BoolArray]]) -> Whiten
     """Estimate the noise whitening of a scene from some of its windows.
 
     Args:
-        windows: Pairs of (C, H, W) physical values and (H, W) validity, as `io.scenes.scene.read_window`
+        windows: Pairs of (C, H, W) physical values and (H, W) validity, as `io.scenes.windows.read_window`
             returns them.
 
     Returns:

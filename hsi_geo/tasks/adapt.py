@@ -17,7 +17,8 @@ import torch
 
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.scenes.scene import SomeScenes, files_of, open_scenes, spectral_view, tell_about
+from hsi_geo.io.scenes.properties import files_of, log_remarks, select_good_bands
+from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
@@ -113,7 +114,7 @@ def adapt(
     reporter = reporter or LoggingReporter()
     recipe = recipe or DEFAULT_RECIPE
     opened = open_scenes(scenes, wavelengths=wavelengths)
-    tell_about(opened, reporter)
+    log_remarks(opened, reporter)
     labelled = read_shots(shots, class_field=class_field, layer=layer)
     for note in labelled.notes:
         reporter.log(note)
@@ -137,7 +138,7 @@ def adapt(
         seeded(seed),
         unpacked(opened, reporter.log) as readable,
     ):
-        require_one_scale([spectral_view(scene) for scene in readable])
+        require_one_scale([select_good_bands(scene) for scene in readable])
         regions = cut_training_regions(
             readable,
             labelled,

@@ -19,14 +19,8 @@ from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.maps.record import earlier_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
-from hsi_geo.io.scenes.scene import (
-    SomeScene,
-    files_of,
-    grid_of,
-    name_of,
-    open_scene,
-    require_upright,
-)
+from hsi_geo.io.scenes.properties import files_of, grid_of, name_of, require_upright
+from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
 from hsi_geo.tasks.adapt import adapt

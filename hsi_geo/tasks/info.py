@@ -12,6 +12,7 @@ from pyproj import CRS
 
 from hsi_geo.io.labels.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
 from hsi_geo.io.readers import flagged_share
+from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
     assess_quality,
     bad_bands,
@@ -19,15 +20,7 @@ from hsi_geo.io.scenes.quality import (
     kind_of_values,
     scale_problem,
 )
-from hsi_geo.io.scenes.scene import (
-    SomeScene,
-    bands_of,
-    grid_of,
-    name_of,
-    open_scene,
-    remarks_of,
-    require_upright,
-)
+from hsi_geo.io.scenes.scene import SomeScene, open_scene
 
 #: A class with fewer pixels cannot be told from its neighbours with any confidence.
 FEW_PX = 5

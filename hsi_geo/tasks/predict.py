@@ -16,13 +16,8 @@ from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import earlier_files
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
-from hsi_geo.io.scenes.scene import (
-    SomeScene,
-    files_of,
-    name_of,
-    open_scene,
-    tell_about,
-)
+from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
+from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, model_bytes
@@ -109,7 +104,7 @@ def predict(
             hint="give one of them",
         )
     opened = open_scene(scene, wavelengths=wavelengths)
-    tell_about([opened], reporter)
+    log_remarks([opened], reporter)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     model_file = None if isinstance(model, AdaptedModel) else model

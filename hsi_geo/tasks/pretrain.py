@@ -15,7 +15,8 @@ import xarray as xr
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.reports.figures import draw_losses
-from hsi_geo.io.scenes.scene import SomeScenes, files_of, name_of, open_scenes, tell_about
+from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
+from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
@@ -117,7 +118,7 @@ def pretrain(
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
     opened = open_scenes(scenes, wavelengths=wavelengths)
-    tell_about(opened, reporter)
+    log_remarks(opened, reporter)
     for scene in opened:
         require_on_axis(recipe.network, scene)
     start = None if init is None else load_weights(init)

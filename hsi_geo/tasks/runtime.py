@@ -17,7 +17,7 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.scenes.scene import bands_of, grid_of, name_of
+from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
 

@@ -22,17 +22,10 @@ from hsi_geo.io.labels.points import Point, require_points, write_points
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.scenes.scene import (
-    SomeScene,
-    bands_of,
-    files_of,
-    grid_of,
-    open_scene,
-    read_window,
-    rescaled,
-    spectral_view,
-)
+from hsi_geo.io.scenes.properties import bands_of, files_of, grid_of, rescaled, select_good_bands
+from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
 from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
@@ -229,7 +222,7 @@ def _doubt(probabilities: Float32Array) -> Float32Array:
 
 def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> Float32Array:
     """(N, D) what tells candidates apart: whitened spectra of their patches, and what was guessed."""
-    view = spectral_view(scene)
+    view = select_good_bands(scene)
     side = PATCH_PX // 2
     found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
     for block in blocks(*grid_of(view).shape, BLOCK_PX, BLOCK_PX):

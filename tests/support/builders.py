@@ -23,7 +23,9 @@ from hsi_geo.cli.main import group
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.shots import LandClass, Shots, read_shots
-from hsi_geo.io.scenes.scene import bands_of, open_scene, open_scenes, read_window, spectral_view
+from hsi_geo.io.scenes.properties import bands_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene, open_scenes
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import Classifier, SpectralStats
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
@@ -151,7 +153,7 @@ def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5
     config = S2FormerConfig(window_px=SIZE, width=16, depth=1, heads=2)
     classifier = Classifier(config, classes).eval()
     torch.nn.init.normal_(classifier.head.weight, std=1.0)
-    view = spectral_view(open_scene(scene))
+    view = select_good_bands(open_scene(scene))
     bands = bands_of(view)
     image = view.values.astype(np.float32)
     learnt = learn_whitening([(image, np.ones(image.shape[1:], bool))])

@@ -12,7 +12,7 @@ from builders import plots_of
 from torch import Tensor
 
 from hsi_geo.arrays import Float32Array
-from hsi_geo.io.scenes.scene import grid_of
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import SilentReporter

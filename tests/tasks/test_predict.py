@@ -20,7 +20,8 @@ from affine import Affine
 from builders import SIZE, STRIDE, cut_tile, model_for, repeated
 
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
-from hsi_geo.io.scenes.scene import open_scene, spectral_view
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import Whitening
@@ -182,7 +183,7 @@ def test_another_dates_statistics_are_learnt_on_demand(make_scene: MakeScene, ru
     scene = make_scene("first.tif")
     model = dataclasses.replace(
         model_for(scene.path),
-        spectral=learn_spectral_stats([spectral_view(open_scene(scene.path))]),
+        spectral=learn_spectral_stats([select_good_bands(open_scene(scene.path))]),
     )
     with rasterio.open(scene.path) as file:
         profile, values, tags = file.profile, file.read(), [file.tags(b) for b in file.indexes]

@@ -27,7 +27,8 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import burn, read_shots
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.reports.html import Report, Section, Table, write_report
-from hsi_geo.io.scenes.scene import grid_of, open_scene, spectral_view
+from hsi_geo.io.scenes.properties import grid_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks import adapt as adapting
 from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.reporting.spectra import class_spectra
@@ -251,7 +252,7 @@ def test_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
     scene = open_scene(planted.path)
     shots = burn(read_shots(planted.shots(tmp_path / "s.gpkg")), grid_of(scene))
     found = class_spectra(
-        spectral_view(scene), shots, lambda w: planted.truth[w.slices], len(planted.names)
+        select_good_bands(scene), shots, lambda w: planted.truth[w.slices], len(planted.names)
     )
     order = np.argsort(planted.centres_nm)
     for index in range(3):
@@ -262,7 +263,7 @@ def test_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
         np.testing.assert_allclose(found.of_shots[index], mean, rtol=1e-5)
     assert found.mapped_px == (planted.truth > 0).sum()
     none = class_spectra(
-        spectral_view(scene), shots, lambda w: np.zeros(w.shape, np.int64), 3
+        select_good_bands(scene), shots, lambda w: np.zeros(w.shape, np.int64), 3
     ).of_map
     assert np.isnan(none).all()
 

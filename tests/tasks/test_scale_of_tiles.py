@@ -14,7 +14,8 @@ import rasterio
 from batch_cases import Run, ids_in
 from builders import model_for, run
 
-from hsi_geo.io.scenes.scene import open_scene, spectral_view
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
@@ -72,7 +73,7 @@ def test_the_summary_counts_them_and_a_second_run_remembers(
     smaller(tiles[0])
     generator = np.random.default_rng(4)
     change(tiles[2], lambda v: v + 300 * generator.standard_normal((len(v), 1, 1)))
-    spectral = learn_spectral_stats([spectral_view(open_scene(scene.path))])
+    spectral = learn_spectral_stats([select_good_bands(open_scene(scene.path))])
     save_model(dataclasses.replace(model_for(scene.path), spectral=spectral), model)
     command = ["batch", *tiles, "--model", model, "-o", tmp_path / "maps", "--scheduler", scheduler]
     for _ in range(2):

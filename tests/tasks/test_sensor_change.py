@@ -14,7 +14,8 @@ import xarray as xr
 
 from hsi_geo import adapt, open_scene, predict, pretrain
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
-from hsi_geo.io.scenes.scene import bands_of, scene_from_array
+from hsi_geo.io.scenes.properties import bands_of
+from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig

@@ -21,7 +21,8 @@ import xarray as xr
 from hsi_geo.errors import OptionError
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
 from hsi_geo.io.labels.shots import read_shots
-from hsi_geo.io.scenes.scene import grid_of, open_scene, scene_from_array
+from hsi_geo.io.scenes.properties import grid_of
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,16 +20,15 @@ from torchgeo.datasets import GeoDataset, IntersectionDataset
 
 from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.io.labels.shots import ShotPixels, Shots, burn, read_shots
-from hsi_geo.io.scenes.scene import (
-    SomeScenes,
+from hsi_geo.io.scenes.properties import (
     bands_of,
     grid_of,
     name_of,
-    open_scenes,
-    read_window,
     require_upright,
-    spectral_view,
+    select_good_bands,
 )
+from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 
 Sample = dict[str, Any]
@@ -119,7 +118,7 @@ class HyperspectralScene(_GridDataset):
         self.grids = [grid_of(scene) for scene in opened]
         for scene, grid in zip(opened, self.grids, strict=True):
             _require_like(grid, self.grids[0], scene, opened[0])
-        self.views: list[xr.DataArray] = [spectral_view(scene) for scene in opened]
+        self.views: list[xr.DataArray] = [select_good_bands(scene) for scene in opened]
         self.wavelengths = [
             torch.tensor(bands_of(view).centres_nm, dtype=torch.float32) for view in self.views
         ]

@@ -12,10 +12,10 @@ import shapely
 from torchgeo.samplers import SpatialSampler
 
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
-from hsi_geo.io.scenes.scene import read_window
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 
-Place = tuple[slice, slice]
+Slices = tuple[slice, slice]
 
 
 class ShotSampler(SpatialSampler):
@@ -56,18 +56,18 @@ class ShotSampler(SpatialSampler):
         every = sum(len(group) for group in self._by_class)
         self._length = (length or every) if every else 0
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[Slices]:
         """Yield (x, y) slices of windows."""
         yield from itertools.islice(self._endless(), len(self))
 
-    def _endless(self) -> Iterator[Place]:
+    def _endless(self) -> Iterator[Slices]:
         while True:
             shuffled = [self.generator.permutation(group) for group in self._by_class]
             for turn in itertools.zip_longest(*shuffled):
                 for shot in turn:
                     if shot is not None:
                         which, row, col = (int(number) for number in shot)
-                        yield place_of(self._grids[which], self._around(row, col))
+                        yield to_slices(self._grids[which], self._around(row, col))
 
     def _around(self, row: int, col: int) -> Window:
         half, jitter = self.size_px // 2, self.jitter_px
@@ -132,7 +132,7 @@ class ValidPatchSampler(SpatialSampler):
         self._shares = areas / areas.sum()
         self._length = length or max(int(areas.sum() / size_px**2), 1)
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[Slices]:
         """Yield (x, y) slices of windows; fewer than asked for only if the scenes are empty."""
         misses = 0
         drawn = 0
@@ -141,7 +141,7 @@ class ValidPatchSampler(SpatialSampler):
             window = self._draw(self.dataset.grids[index])
             if self._enough(index, window):
                 misses, drawn = 0, drawn + 1
-                yield place_of(self.dataset.grids[index], window)
+                yield to_slices(self.dataset.grids[index], window)
             else:
                 misses += 1
 
@@ -162,7 +162,7 @@ class ValidPatchSampler(SpatialSampler):
         return bool(valid.sum() >= self.min_valid * inside.height * inside.width)
 
 
-def place_of(grid: Grid, window: Window) -> Place:
+def to_slices(grid: Grid, window: Window) -> Slices:
     """A window as TorchGeo's (x, y) slices."""
     left, bottom, right, top = grid.bounds_of(window)
     return slice(left, right), slice(bottom, top)

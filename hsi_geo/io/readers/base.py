@@ -12,7 +12,7 @@ import numpy as np
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, StatedBands, read_bands
+from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
 #: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
 LOST_PX = 1e12
@@ -77,7 +77,7 @@ class SceneFile:
         notes: What the reader noticed and whoever uses the scene should know, one short sentence
             each, without the scene's name and without a full stop ("0 counts as no data, as ...").
         warnings: The same where it may make a result worse than it looks. Both go to the scene's
-            ``attrs``; `io.scene.tell_about` tells them to a reporter, once a job, and `info` lists
+            ``attrs``; `io.scenes.properties.log_remarks` tells them to a reporter, once a job, and `info` lists
             them. A reader adds to them with ``dataclasses.replace(file, warnings=(*file.warnings,
             "..."))``, or gives them at once.
     """
@@ -85,7 +85,7 @@ class SceneFile:
     name: str
     driver: str
     grid: Grid
-    found: StatedBands | None
+    found: DeclaredBands | None
     found_warnings: tuple[str, ...] = ()
     good: BoolArray | None = None
     good_source: str = "bbl"
@@ -130,7 +130,7 @@ class SceneFile:
         """
         if self.found is None:
             return None
-        bands = read_bands(self.found, good=self.good)
+        bands = resolve_bands(self.found, good=self.good)
         return replace(bands, warnings=(*self.found_warnings, *bands.warnings))
 
 

@@ -39,7 +39,8 @@ from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError, plain_key
 from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import StatedBands, are_band_numbers
+from hsi_geo.wavelength_units import are_band_numbers
+from hsi_geo.wavelengths import DeclaredBands
 
 #: What to install where xarray lacks an engine.
 _INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
@@ -323,7 +324,7 @@ def _find_lookup(groups: Groups) -> tuple[tuple[str, str], tuple[str, str]] | No
     return None
 
 
-def _bands(groups: Groups, count: int) -> StatedBands | None:
+def _bands(groups: Groups, count: int) -> DeclaredBands | None:
     """Centres from a list of as many numbers that has one of the usual names."""
     found = _list_named(_CENTRE_KEYS, groups, count)
     if found is None:
@@ -335,9 +336,9 @@ def _bands(groups: Groups, count: int) -> StatedBands | None:
     widths = _list_named(_WIDTH_KEYS, groups, count)
     source = f"the variable {name}"
     if widths is None:
-        return StatedBands(centres, unit, source)
+        return DeclaredBands(centres, unit, source)
     fwhm = np.asarray(widths[1].values, np.float64)
-    return StatedBands(centres, unit, source, fwhm, _unit(*widths))
+    return DeclaredBands(centres, unit, source, fwhm, _unit(*widths))
 
 
 def _unit(name: str, array: xr.DataArray) -> str | None:

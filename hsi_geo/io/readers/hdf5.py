@@ -30,7 +30,7 @@ from hsi_geo.io.readers.base import (
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.raster import parse_crs
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import StatedBands, centres_in_nm
+from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
 
 if TYPE_CHECKING:
     import h5py
@@ -204,7 +204,7 @@ def _prisma(file: h5py.File, path: str) -> SceneFile:
         name=path,
         driver="PRISMA L2D",
         grid=_prisma_grid(attributes, height, width, path),
-        found=StatedBands(centres[kept], "nm", "List_Cw_Vnir and List_Cw_Swir", fwhm[kept]),
+        found=DeclaredBands(centres[kept], "nm", "List_Cw_Vnir and List_Cw_Swir", fwhm[kept]),
         dtype=file[cubes[0].dataset].dtype,
         nodata=per_band(None, len(kept)),  # 0 in all bands, as everywhere
         scale=scale[kept],
@@ -265,7 +265,7 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
     )
 
 
-def _neon_bands(spectral: h5py.Group, count: int) -> tuple[StatedBands | None, list[str]]:
+def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None, list[str]]:
     """What the group says of wavelengths, and what it says in vain."""
     told: list[str] = []
 
@@ -284,7 +284,7 @@ def _neon_bands(spectral: h5py.Group, count: int) -> tuple[StatedBands | None, l
     widths, widths_unit = listed("FWHM")
     if centres is None:
         return None, told
-    return StatedBands(centres, unit, "Spectral_Data", widths, widths_unit), told
+    return DeclaredBands(centres, unit, "Spectral_Data", widths, widths_unit), told
 
 
 def map_info(text: str) -> Affine:

@@ -20,7 +20,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.base import QualityLayer, SceneFile
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.wavelengths import StatedBands
+from hsi_geo.wavelengths import DeclaredBands
 
 #: Where EnMAP's and DESIS's names of a band's properties differ, both are listed.
 _CENTRE = ("wavelengthCenterOfBand",)
@@ -87,7 +87,7 @@ def read_product(package: Package) -> SceneFile:
     return dataclasses.replace(
         raster,
         driver=_label(image),
-        found=StatedBands(_column(bands, _CENTRE, np.nan), "nm", "METADATA.XML", widths),
+        found=DeclaredBands(_column(bands, _CENTRE, np.nan), "nm", "METADATA.XML", widths),
         found_warnings=(),
         good=_good(root, len(bands)),
         good_source="METADATA.XML",

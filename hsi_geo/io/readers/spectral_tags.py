@@ -21,14 +21,14 @@ from hsi_geo.io.readers.header_lists import (
     flag_of,
     plain_key,
 )
-from hsi_geo.wavelengths import (
+from hsi_geo.wavelength_units import (
     NANOMETRES,
-    StatedBands,
     are_band_numbers,
-    from_band_name,
+    parse_band_name,
+    parse_unit,
     to_nm,
-    unit_named,
 )
+from hsi_geo.wavelengths import DeclaredBands
 
 Tags = Mapping[str, str]
 
@@ -65,7 +65,7 @@ class TaggedBands:
         warnings: Bad-band lists that could not be used.
     """
 
-    found: StatedBands | None
+    found: DeclaredBands | None
     good: BoolArray | None
     good_source: str = "bbl"
     found_warnings: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ def _listed(value: Any) -> str:
     return ", ".join(str(entry) for entry in value) if isinstance(value, list) else str(value)
 
 
-def _from_lists(lists: HeaderLists) -> StatedBands | None:
+def _from_lists(lists: HeaderLists) -> DeclaredBands | None:
     """Dataset-level lists such as ENVI's ``wavelength = {0.46, 0.465, ...}``."""
     widths = _first(WIDTH_KEYS, lambda key: lists.numbers(key, or_one=True))
     for key in CENTRE_KEYS:
@@ -169,7 +169,7 @@ def _from_lists(lists: HeaderLists) -> StatedBands | None:
                 lists.told.append(f"its '{lists.spelled[key]}' counts the bands: not used")
             continue
         fwhm, fwhm_unit = widths if widths is not None else (None, None)
-        return StatedBands(
+        return DeclaredBands(
             centres,
             unit,
             "the header's wavelength list",
@@ -190,7 +190,7 @@ def _first(
     return None
 
 
-def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> StatedBands | None:
+def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> DeclaredBands | None:
     """A ``wavelength`` tag on every band."""
     whole = lists.tags
     for key in (*CENTRE_KEYS, "netcdfdimwavelength"):
@@ -219,32 +219,32 @@ def _alike(
     source: str,
     widths: Float64Array | None = None,
     widths_unit: str | None = None,
-) -> StatedBands:
+) -> DeclaredBands:
     """Bands whose units are told one by one."""
-    if len({unit_named(unit) for unit in units}) < 2:
-        return StatedBands(centres, units[0], source, widths, widths_unit)
+    if len({parse_unit(unit) for unit in units}) < 2:
+        return DeclaredBands(centres, units[0], source, widths, widths_unit)
     pairs = list(zip(centres, units, strict=True))
     in_nm = np.array([to_nm(np.array([centre]), unit)[0] for centre, unit in pairs])
     if widths is not None and widths_unit is None:
         own = [
-            (unit_named(unit) or NANOMETRES).widths_to_nm(width, nm)
+            (parse_unit(unit) or NANOMETRES).widths_to_nm(width, nm)
             for width, unit, nm in zip(widths, units, in_nm, strict=True)
         ]
         widths, widths_unit = np.array(own), "nm"
-    return StatedBands(in_nm, "nm", source, widths, widths_unit)
+    return DeclaredBands(in_nm, "nm", source, widths, widths_unit)
 
 
-def _from_imagery(by_band: Sequence[Tags]) -> StatedBands | None:
+def _from_imagery(by_band: Sequence[Tags]) -> DeclaredBands | None:
     """GDAL's IMAGERY domain, always in micrometres and rounded to one nanometre."""
     centres = _column(by_band, "CENTRAL_WAVELENGTH_UM")
     if centres is None:
         return None
     widths = _column(by_band, "FWHM_UM")
-    return StatedBands(centres, "um", "GDAL's IMAGERY tags", widths)
+    return DeclaredBands(centres, "um", "GDAL's IMAGERY tags", widths)
 
 
-def _from_names(names: Sequence[str], told: list[str]) -> StatedBands | None:
-    found = [known for name in names if (known := from_band_name(name)) is not None]
+def _from_names(names: Sequence[str], told: list[str]) -> DeclaredBands | None:
+    found = [known for name in names if (known := parse_band_name(name)) is not None]
     if found and len(found) < len(names):
         told.append(
             f"the names of {len(found)} of its {len(names)} bands tell their wavelength: not used"

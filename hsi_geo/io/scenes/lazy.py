@@ -55,10 +55,10 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         scene.attrs["quality"] = file.quality
     if not np.isnan(file.nodata).all():
         scene.attrs["_FillValue"] = _one_or_all(file.nodata)
-    return placed(scene, file.grid)
+    return with_grid(scene, file.grid)
 
 
-def placed(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
+def with_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
     """The array with its grid: coordinates of pixel centres, transform and CRS."""
     if not grid.is_rotated:
         rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5

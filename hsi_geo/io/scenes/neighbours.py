@@ -14,7 +14,8 @@ from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.base import Pixels
-from hsi_geo.io.scenes.scene import has_values, scene_of
+from hsi_geo.io.scenes.scene import scene_of
+from hsi_geo.io.scenes.windows import data_mask
 from hsi_geo.tiling import Window
 
 
@@ -70,7 +71,7 @@ class MosaicPixels:
             if free[rows, cols].all() and self._speaks_alike(piece):
                 values[:, rows, cols] = stored  # what is missing in it stays missing
             else:
-                present = has_values(stored, piece.nodata[bands])
+                present = data_mask(stored, piece.nodata[bands])
                 filled = np.where(present, stored, fill)
                 # A neighbour with a mask may be of a wider type, for what it masks.
                 here_is_data = present.any(axis=0)

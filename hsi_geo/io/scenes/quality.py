@@ -10,13 +10,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.scene import (
-    ABSURD,
-    bands_of,
-    block_of,
-    name_of,
+from hsi_geo.io.scenes.properties import bands_of, name_of
+from hsi_geo.io.scenes.windows import (
+    MAX_MAGNITUDE,
+    block_shape,
     read_window,
-    read_window_and_gaps,
+    read_window_and_band_mask,
 )
 from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
@@ -91,11 +90,11 @@ class BandRanges:
         alike = np.equal(self.least, self.most) & (self.pixels > 1)
         return np.asarray(self.seen & alike)
 
-    def among(self, places: npt.NDArray[np.intp], bands: int) -> BandRanges:
-        """The same of a scene of more bands, of which these have the indices ``places``."""
+    def expand(self, indices: npt.NDArray[np.intp], bands: int) -> BandRanges:
+        """The same of a scene of more bands, of which these have the given indices."""
         whole = BandRanges(bands)
-        whole.least[places], whole.most[places] = self.least, self.most
-        whole.seen[places], whole.pixels = self.seen, self.pixels
+        whole.least[indices], whole.most[indices] = self.least, self.most
+        whole.seen[indices], whole.pixels = self.seen, self.pixels
         return whole
 
 
@@ -121,7 +120,7 @@ def assess_quality(scene: xr.DataArray) -> QualitySummary:
     pixels = 0
     samples = []
     for window in _looks(scene):
-        image, valid, present = read_window_and_gaps(scene, window)
+        image, valid, present = read_window_and_band_mask(scene, window)
         pixels += valid.size
         spectra = image[:, valid]
         ranges.update(spectra, present)
@@ -138,7 +137,7 @@ def _looks(scene: xr.DataArray) -> list[Window]:
     """Windows to look at; lower ones where whole rows of a vast scene are unpacked for each."""
     height, width = scene.shape[-2:]
     windows = spread_windows(height, width, LOOK_PX, LOOKS)
-    rows, cols = block_of(scene)
+    rows, cols = block_shape(scene)
     row_bytes = (LOOK_PX + cols) * scene.shape[0] * scene.dtype.itemsize
     if len(windows) * (LOOK_PX + rows) * row_bytes <= MANY_BYTES:
         return windows
@@ -177,7 +176,7 @@ def scale_problem(scene: xr.DataArray) -> str | None:
     if not sizes.size:
         return None
     usual = float(np.median(sizes))
-    if TINY <= usual < ABSURD:
+    if TINY <= usual < MAX_MAGNITUDE:
         return None
     said = "small" if usual < TINY else "large"
     return f"its numbers are about {usual:.0e}, too {said} to be counted with"

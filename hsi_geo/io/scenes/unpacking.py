@@ -12,7 +12,7 @@ import xarray as xr
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.scenes.scene import name_of
+from hsi_geo.io.scenes.properties import name_of
 
 #: Bytes that are copied at a time.
 PIECE = 128 << 20

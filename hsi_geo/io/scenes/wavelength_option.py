@@ -12,14 +12,8 @@ import numpy.typing as npt
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_text
-from hsi_geo.wavelengths import (
-    Bands,
-    StatedBands,
-    are_band_numbers,
-    read_bands,
-    spacing,
-    unit_named,
-)
+from hsi_geo.wavelength_units import are_band_numbers, parse_unit
+from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands, spacing
 
 #: Names of columns of centres, without blanks, underscores and units; nothing but a unit will do.
 COLUMNS = (
@@ -49,7 +43,7 @@ def bands_from_option(option: str, count: int, good: npt.NDArray[np.bool_] | Non
         listed = np.ones(count, bool) if good is None else good  # no water vapour without nm
         return Bands(centres, spacing(centres), listed, "--wavelengths index (no physical meaning)")
     if exists(option) and not Path(option).is_dir():
-        return read_bands(_read_centres(Path(option), count), good=good)
+        return resolve_bands(_read_centres(Path(option), count), good=good)
     start, colon, stop = option.partition(":")
     try:
         low, high = float(start), float(stop)
@@ -61,11 +55,11 @@ def bands_from_option(option: str, count: int, good: npt.NDArray[np.bool_] | Non
             "STOP, nor the word index",
             hint="give for example --wavelengths 400:2500",
         )
-    spread = StatedBands(np.linspace(low, high, count), "nm", f"--wavelengths {option}")
-    return read_bands(spread, good=good)
+    spread = DeclaredBands(np.linspace(low, high, count), "nm", f"--wavelengths {option}")
+    return resolve_bands(spread, good=good)
 
 
-def _read_centres(path: Path, count: int) -> StatedBands:
+def _read_centres(path: Path, count: int) -> DeclaredBands:
     require_text(path, "wavelength file", OptionError)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -97,13 +91,13 @@ def _read_centres(path: Path, count: int) -> StatedBands:
             hint="write one centre for each band, in the scene's order",
         )
     told = [header.split(separator)[column]] if header else comments[::-1]
-    unit = next((word for word in told if unit_named(word) is not None), None)
+    unit = next((word for word in told if parse_unit(word) is not None), None)
     if are_band_numbers(centres, unit if header else None):
         raise OptionError(
             f"wavelength file '{path}' counts the bands in the column that was read",
             hint="name the column of the centres wavelength_nm",
         )
-    return StatedBands(centres, unit, f"the file '{path}'")
+    return DeclaredBands(centres, unit, f"the file '{path}'")
 
 
 def _header(lines: Sequence[str], separator: str) -> tuple[str | None, int]:
@@ -118,5 +112,5 @@ def _header(lines: Sequence[str], separator: str) -> tuple[str | None, int]:
 def _names_wavelengths(cell: str) -> bool:
     """Whether a column's name is one of the usual ones, whatever unit stands in it."""
     words = [word for word in re.split(r"[^\w-]+|_", cell.lower()) if word and word != "in"]
-    plain = "".join(word for word in words if unit_named(word) is None)
+    plain = "".join(word for word in words if parse_unit(word) is None)
     return plain in COLUMNS and bool(words)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from hsi_geo.arrays import IntArray
-from hsi_geo.io.scenes.scene import bands_of
+from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter

@@ -17,7 +17,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, thin
 from hsi_geo.io.scenes.quality import has_data, require_scale
-from hsi_geo.io.scenes.scene import read_window
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import SpectralStats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats

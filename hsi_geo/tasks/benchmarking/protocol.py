@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
-from hsi_geo.io.scenes.scene import grid_of
+from hsi_geo.io.scenes.properties import grid_of
 
 Split = Literal["random", "blocked"]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from hsi_geo.io.scenes.scene import grid_of, spectral_view
+from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.window_inference import WindowGridNetwork
@@ -25,7 +25,7 @@ def sliding_encoder(
     """An encoder that gives (D, height, width) features of any block of a scene.
 
     Args:
-        view: (C, H, W) scene as models see it, see `io.scene.spectral_view`.
+        view: (C, H, W) scene as models see it, see `io.scenes.properties.select_good_bands`.
         encoder: In evaluation mode; is moved to the device.
         spectral: Bands and statistics of the scene.
         device: Where the encoder runs.
@@ -51,7 +51,7 @@ def scene_features(
     Returns:
         (D, H, W) features, blended over windows that overlap by half, and (H, W) validity.
     """
-    view = spectral_view(scene)
+    view = select_good_bands(scene)
     return sliding_encoder(view, encoder, learn_spectral_stats([view])).block(grid_of(view).window)
 
 

@@ -20,16 +20,16 @@ from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.neighbours import HaloScene
-from hsi_geo.io.scenes.quality import bad_bands
-from hsi_geo.io.scenes.scene import (
+from hsi_geo.io.scenes.properties import (
     bands_of,
     grid_of,
     name_of,
-    read_window,
     require_upright,
     rescaled,
-    spectral_view,
+    select_good_bands,
 )
+from hsi_geo.io.scenes.quality import bad_bands
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
@@ -113,7 +113,7 @@ def write_map(
     """
     require_upright(scene)
     reporter = witness = WarningRecorder(reporter)
-    view, grid = spectral_view(scene), grid_of(scene)
+    view, grid = select_good_bands(scene), grid_of(scene)
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
@@ -149,7 +149,7 @@ def write_map(
         # One thread is one thread: beside other workers, reading ahead would take from their cores.
         strips = Strips(sliding, options.max_memory, asked, read_ahead=threads != 1)
         _map_strips(strips, writer, part, reporter)
-        ranges = strips.ranges.among(bands_of(scene).in_order(), scene.shape[0])
+        ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
         record = _record(scene, model, model_hash, options, writer.counts)
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
         record |= _told_apart(model, own, likeness)

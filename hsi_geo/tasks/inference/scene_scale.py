@@ -21,7 +21,7 @@ from scipy.spatial.distance import cdist
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, ScaleError
-from hsi_geo.io.scenes.scene import bands_of, name_of, rescaled
+from hsi_geo.io.scenes.properties import bands_of, name_of, rescaled
 from hsi_geo.models.classifier import ResampledStats, SpectralStats, resample_stats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
@@ -266,7 +266,7 @@ def share_unlike(
 
 
 def look(view: xr.DataArray) -> npt.NDArray[np.float32]:
-    """(C, N) pixels with data of windows spread over a scene, see `spectral_view`; N may be 0."""
+    """(C, N) pixels with data of windows spread over a scene, see `select_good_bands`; N may be 0."""
     for count in LOOKS:
         spectra = sample_spectra(view, count)
         if spectra.shape[1] >= ENOUGH_PX:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
-from hsi_geo.io.scenes.scene import bands_of, grid_of, name_of, read_window_and_gaps, spectral_view
+from hsi_geo.io.scenes.windows import read_window_and_band_mask
 from hsi_geo.models.classifier import SpectralStats
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import resample_to_axis
@@ -39,7 +40,7 @@ def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
     Raises:
         WavelengthError: If none of its good bands lies on the network's wavelength axis.
     """
-    bands = bands_of(spectral_view(scene))
+    bands = bands_of(select_good_bands(scene))
     try:
         resample_to_axis(network, bands.centres_nm, bands.fwhm_nm)
     except WavelengthError as error:
@@ -52,7 +53,7 @@ def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
     """Bands and whitening of one scene, or of several of one sensor together.
 
     Args:
-        views: Scenes as models see them, see `io.scene.spectral_view`.
+        views: Scenes as models see them, see `io.scenes.properties.select_good_bands`.
 
     Returns:
         The first scene's bands, and statistics of all.
@@ -95,7 +96,7 @@ def _read(views: Sequence[xr.DataArray], share: int) -> Windows:
     seen = np.zeros(views[0].shape[0], bool)
     for view in views:
         for window in spread_windows(*grid_of(view).shape, WINDOW_PX, share):
-            image, valid, present = read_window_and_gaps(view, window)
+            image, valid, present = read_window_and_band_mask(view, window)
             seen |= present
             windows.append((image, valid))
     if not seen.all():

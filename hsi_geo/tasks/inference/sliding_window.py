@@ -16,7 +16,8 @@ import xarray as xr
 from torch import Tensor
 from torch.nn import functional as F
 
-from hsi_geo.io.scenes.scene import grid_of, read_window
+from hsi_geo.io.scenes.properties import grid_of
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Tiling, Window, WindowGrid
 
 #: Windows that go through the network together.
@@ -51,7 +52,7 @@ class SlidingWindow:
     """Runs a network over blocks of a scene.
 
     Args:
-        view: (C, H, W) scene as models see it, see `io.scene.spectral_view`.
+        view: (C, H, W) scene as models see it, see `io.scenes.properties.select_good_bands`.
         tiling: Windows and their overlap.
         network: Over stretches; see `each_window` for one over windows.
         outputs: K.

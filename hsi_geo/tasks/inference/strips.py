@@ -21,8 +21,9 @@ import numpy.typing as npt
 import torch
 
 from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.quality import BandRanges
-from hsi_geo.io.scenes.scene import block_of, grid_of, physical
+from hsi_geo.io.scenes.windows import block_shape, physical_values
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, mean
 from hsi_geo.tiling import Window, WindowGrid
 
@@ -125,7 +126,7 @@ class Strips:
         self.shape = grid_of(view).shape
         self.plan = plan_reading(
             self.shape,
-            block_of(view),
+            block_shape(view),
             view.shape[0] * view.dtype.itemsize,
             12 * (sliding.outputs + 1),  # sums and results are floats
             max_memory,
@@ -270,7 +271,7 @@ class _Column:
                 continue
             rows, cols = inside.slices
             here = inside.relative_to(extent.relative_to(window)).slices
-            values, has_data, present = physical(stored[:, rows, cols], view)
+            values, has_data, present = physical_values(stored[:, rows, cols], view)
             image[:, here[0], here[1]], valid[here] = values, has_data
             self._look(values, has_data, present)
         return image, valid

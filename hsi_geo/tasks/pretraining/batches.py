@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from hsi_geo.errors import SceneError
 from hsi_geo.io.datasets.geo import HyperspectralScene
 from hsi_geo.io.datasets.samplers import ValidPatchSampler
-from hsi_geo.io.scenes.scene import name_of
+from hsi_geo.io.scenes.properties import name_of
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.pretraining import Objective, random_mask

@@ -25,7 +25,7 @@ from hsi_geo.io.reports.figure_text import can_be_drawn
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
-from hsi_geo.io.scenes.scene import bands_of, grid_of, name_of, spectral_view
+from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
 from hsi_geo.tasks.reporting.preview import SIDE_PX, preview
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -118,7 +118,7 @@ def _map_section(mapped: MapReportContext) -> Section:
 
 
 def _shown_bands(scene: xr.DataArray) -> str:
-    centres = bands_of(spectral_view(scene)).centres_nm
+    centres = bands_of(select_good_bands(scene)).centres_nm
     shown = [centres[np.abs(centres - nm).argmin()] for nm in FALSE_COLOUR_NM]
     return "red, green and blue show {:.0f}, {:.0f} and {:.0f} nm".format(*shown)
 
@@ -211,7 +211,7 @@ def _odd_table(mapped: MapReportContext) -> Table:
 
 
 def _spectra_section(mapped: MapReportContext) -> Section:
-    view, grid = spectral_view(mapped.scene), grid_of(mapped.scene)
+    view, grid = select_good_bands(mapped.scene), grid_of(mapped.scene)
 
     def ids_in(window: Window) -> npt.NDArray[np.integer]:
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)

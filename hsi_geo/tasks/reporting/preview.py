@@ -13,14 +13,9 @@ from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.reader import read_picture
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, draw_map, false_colour
-from hsi_geo.io.scenes.scene import (
-    SomeScene,
-    bands_of,
-    files_of,
-    open_scene,
-    physical,
-    spectral_view,
-)
+from hsi_geo.io.scenes.properties import bands_of, files_of, select_good_bands
+from hsi_geo.io.scenes.scene import SomeScene, open_scene
+from hsi_geo.io.scenes.windows import physical_values
 
 #: Longest side of pictures, in pixels.
 SIDE_PX = 900
@@ -61,7 +56,7 @@ def draw_scene_and_map(
 
 def preview(scene: xr.DataArray) -> UInt8Array:
     """(h, w, 3) false colour, thinned to at most `SIDE_PX` along a side."""
-    view = spectral_view(scene)
+    view = select_good_bands(scene)
     centres = bands_of(view).centres_nm
     chosen = sorted({int(np.abs(centres - nm).argmin()) for nm in FALSE_COLOUR_NM})
     three = view.isel(band=chosen)
@@ -71,5 +66,5 @@ def preview(scene: xr.DataArray) -> UInt8Array:
     else:  # row by row: a thinned read would hold the rows between as well
         rows = range(0, scene.shape[-2], step)
         stored = np.concatenate([three[:, r : r + 1, ::step].values for r in rows], axis=1)
-    image, valid, _ = physical(stored, three)
+    image, valid, _ = physical_values(stored, three)
     return false_colour(image, centres[chosen], valid)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import ShotPixels
-from hsi_geo.io.scenes.scene import read_window
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Window, spread_windows
 
 #: Side of the windows that are looked at, and about how many pixels of mapped classes.

@@ -22,7 +22,8 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, remove_leftovers
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
-from hsi_geo.io.scenes.scene import Remarks, bands_of, remarks_of, scene_of
+from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
+from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model

@@ -12,7 +12,9 @@ from hsi_geo.cli.benchmark import command as benchmark
 
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
-from hsi_geo.io.scenes.scene import bands_of, grid_of, read_window, scene_from_array, spectral_view
+from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
+from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
@@ -37,7 +39,7 @@ def test_scenes_are_what_their_publishers_say(name: str, data: Path) -> None:
     assert loaded.labels.shape == (rows, cols)
     assert (loaded.labels > 0).sum() == labelled
     assert loaded.labels.max() == classes
-    image, valid = read_window(spectral_view(loaded.scene), Window(0, 0, rows, cols))
+    image, valid = read_window(select_good_bands(loaded.scene), Window(0, 0, rows, cols))
     assert np.isfinite(image).all()
     assert valid[loaded.labels > 0].all()
 
@@ -61,7 +63,7 @@ def test_array_becomes_a_scene() -> None:
     values = np.arange(3 * 5 * 4, dtype=np.int16).reshape(3, 5, 4)
     scene = scene_from_array(values, np.array([700.0, 500.0, 600.0]), nodata=0, name="mine")
     assert grid_of(scene).shape == (5, 4)
-    assert bands_of(spectral_view(scene)).centres_nm.tolist() == [500.0, 600.0, 700.0]
+    assert bands_of(select_good_bands(scene)).centres_nm.tolist() == [500.0, 600.0, 700.0]
     image, valid = read_window(scene, Window(0, 0, 5, 4))
     assert valid.all(), "a pixel with data in any band counts"
     assert image[0, 0, 0] == image[1, 0, 0], "and its gap takes the nearest band's value"

@@ -16,9 +16,10 @@ from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
 
 from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
-from hsi_geo.io.datasets.samplers import place_of
+from hsi_geo.io.datasets.samplers import to_slices
 from hsi_geo.io.labels.shots import read_shots
-from hsi_geo.io.scenes.scene import grid_of, open_scene
+from hsi_geo.io.scenes.properties import grid_of
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def window_of(sample: Sample, planted: Planted) -> Window:
 def test_a_scenes_sample_has_torchgeos_keys_and_ours(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
     window = Window(2, 4, 9, 13)
-    sample = dataset[place_of(dataset.grids[0], window)]
+    sample = dataset[to_slices(dataset.grids[0], window)]
     assert isinstance(dataset, GeoDataset)
     assert {key: (value.dtype, tuple(value.shape)) for key, value in sample.items()} == {
         "image": (torch.float32, (40, 9, 13)),
@@ -80,7 +81,7 @@ def test_a_scenes_sample_has_torchgeos_keys_and_ours(planted: Planted) -> None:
 def test_a_shots_sample_has_a_mask_of_class_indices(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
     labels = labels_of(planted, tmp_path, scene)
-    sample = labels[place_of(scene.grids[0], Window(0, 0, 37, 53))]
+    sample = labels[to_slices(scene.grids[0], Window(0, 0, 37, 53))]
     assert (sample["mask"].dtype, tuple(sample["mask"].shape)) == (torch.int64, (37, 53))
     assert torch.bincount(sample["mask"].flatten() + 1).tolist() == [37 * 53 - 12, 4, 4, 4]
     mask = sample["mask"].numpy()
@@ -97,7 +98,7 @@ def test_bands_come_by_increasing_wavelength_without_the_bad_ones(
     order = np.random.default_rng(11).permutation(40)
     scene = open_scene(make_scene(order=order).path)
     scene["good"][7] = False
-    sample = HyperspectralScene(scene)[place_of(grid_of(scene), Window(10, 20, 3, 5))]
+    sample = HyperspectralScene(scene)[to_slices(grid_of(scene), Window(10, 20, 3, 5))]
     centres = scene["wavelength"].values
     expected = np.argsort(centres)[np.sort(centres) != centres[7]]
     np.testing.assert_array_equal(sample["image"], scene.values[expected][:, 10:13, 20:25])
@@ -109,7 +110,7 @@ def test_transforms_see_the_sample(planted: Planted, tmp_path: Path) -> None:
         return {**sample, "image": sample["image"] + 1.0}
 
     plain, bright = HyperspectralScene(planted.path), HyperspectralScene(planted.path, brighten)
-    place = place_of(plain.grids[0], Window(8, 8, 4, 4))
+    place = to_slices(plain.grids[0], Window(8, 8, 4, 4))
     torch.testing.assert_close(bright[place]["image"], plain[place]["image"] + 1.0)
 
     def forget(sample: Sample) -> Sample:
@@ -124,7 +125,7 @@ def test_transforms_see_the_sample(planted: Planted, tmp_path: Path) -> None:
 
 def test_a_query_may_reach_beyond_the_scene(planted: Planted, tmp_path: Path) -> None:
     both = both_of(planted, tmp_path)
-    sample = both[place_of(grid_of(open_scene(planted.path)), Window(-3, 48, 8, 9))]
+    sample = both[to_slices(grid_of(open_scene(planted.path)), Window(-3, 48, 8, 9))]
     assert window_of(sample, planted) == Window(-3, 48, 8, 9)
     assert not sample["valid"][:3].any()
     assert not sample["valid"][:, 5:].any()
@@ -146,7 +147,7 @@ def test_a_partial_query_takes_the_rest_from_the_scene(planted: Planted) -> None
 
 def test_a_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
-    x, y = place_of(dataset.grids[0], Window(8, 9, 4, 6))
+    x, y = to_slices(dataset.grids[0], Window(8, 9, 4, 6))
     sample = dataset[x.start + 13.0 : x.stop + 13.0, y.start - 9.0 : y.stop - 9.0]
     assert window_of(sample, planted) == Window(8, 9, 4, 6)
     assert sample["bounds"][:2].tolist() == [x.start, x.stop]
@@ -154,7 +155,7 @@ def test_a_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
 
 def test_a_query_outside_is_an_index_error(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
-    place = place_of(scene.grids[0], Window(200, 0, 5, 5))
+    place = to_slices(scene.grids[0], Window(200, 0, 5, 5))
     for dataset in (scene, labels_of(planted, tmp_path, scene)):
         with pytest.raises(IndexError, match="lies outside"):
             dataset[place]
@@ -166,7 +167,7 @@ def test_a_query_outside_is_an_index_error(planted: Planted, tmp_path: Path) -> 
 def test_scene_and_shots_join_into_one_sample(planted: Planted, tmp_path: Path) -> None:
     both = both_of(planted, tmp_path)
     window = Window(2, 3, 35, 47)
-    sample = both[place_of(grid_of(open_scene(planted.path)), window)]
+    sample = both[to_slices(grid_of(open_scene(planted.path)), window)]
     assert set(sample) == {
         "image",
         "valid",
@@ -261,7 +262,7 @@ def test_several_scenes_answer_each_for_its_place(make_scene: MakeScene, tmp_pat
     both = scenes & labels_of(pair[1], tmp_path, scenes)
     for planted, grid in zip(pair, scenes.grids, strict=True):
         window = Window(20, 11, 9, 7)
-        sample = both[place_of(grid, window)]
+        sample = both[to_slices(grid, window)]
         assert window_of(sample, planted) == window
         np.testing.assert_array_equal(sample["image"], part_of(planted, window))
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from torchgeo.samplers import SpatialSampler
 
 from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
-from hsi_geo.io.datasets.samplers import Place, ShotSampler, ValidPatchSampler, place_of
+from hsi_geo.io.datasets.samplers import ShotSampler, Slices, ValidPatchSampler, to_slices
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.tiling import Grid, Window
 
@@ -270,7 +270,7 @@ def test_a_small_region_gets_as_many_windows_as_asked_for(planted: Planted, seed
 def test_seed_and_scenes_settle_random_windows(make_scene: MakeScene) -> None:
     scene, _ = pair_of(make_scene)
 
-    def places(seed: int) -> list[Place]:
+    def places(seed: int) -> list[Slices]:
         return list(ValidPatchSampler(scene, size_px=7, length=30, generator=seed))
 
     assert places(4) == places(4)
@@ -283,6 +283,6 @@ def test_seed_and_scenes_settle_random_windows(make_scene: MakeScene) -> None:
 
 def test_a_place_leads_back_to_its_window(planted: Planted) -> None:
     grid = HyperspectralScene(planted.path).grids[0]
-    x, y = place_of(grid, Window(-2, 50, 9, 5))
+    x, y = to_slices(grid, Window(-2, 50, 9, 5))
     assert (x.start, x.stop) == (383472.5 + 50 * 30, 383472.5 + 55 * 30)
     assert (y.start, y.stop) == (5818302.25 - 7 * 20, 5818302.25 + 2 * 20)

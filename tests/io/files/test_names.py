@@ -20,7 +20,8 @@ from rasterio.rpc import RPC
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.labels.shots import read_shots
-from hsi_geo.io.scenes.scene import open_scene, require_upright
+from hsi_geo.io.scenes.properties import require_upright
+from hsi_geo.io.scenes.scene import open_scene
 
 NM = "wavelength units = Nanometers"
 LISTED = "wavelength = {462, 551.5, 640.25}"

@@ -18,7 +18,8 @@ from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.cf import _fill_value
 from hsi_geo.io.readers.glt import GltPixels
-from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene
+from hsi_geo.io.scenes.properties import bands_of, grid_of
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window
 
 

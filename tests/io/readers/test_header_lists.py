@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError
-from hsi_geo.io.scenes.scene import bands_of, open_scene
+from hsi_geo.io.scenes.properties import bands_of
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.info import info
 
 GOOD = [True, False, True, True]

@@ -19,14 +19,9 @@ from pyproj import CRS
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
-from hsi_geo.io.scenes.scene import (
-    bands_of,
-    block_of,
-    grid_of,
-    open_scene,
-    read_window,
-    spectral_view,
-)
+from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import block_shape, read_window
 from hsi_geo.tiling import Window
 
 UTM = CRS.from_epsg(32611)
@@ -194,7 +189,7 @@ def test_only_what_is_asked_for_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Path]
 ) -> None:
     seen = watch_reads(monkeypatch, CfPixels)
-    view = spectral_view(open_scene(write(tmp_path / "a.nc")))
+    view = select_good_bands(open_scene(write(tmp_path / "a.nc")))
     assert seen == []
     read_window(view.isel(band=[1]), Window(3, 4, 2, 2))
     names = {"glt_x", "glt_y", "reflectance", "cube"}
@@ -208,7 +203,7 @@ def test_only_what_is_asked_for_is_read(
 def test_the_pieces_a_file_is_stored_in_are_known(
     tmp_path: Path, write: Callable[[Path], Path], block: tuple[int, int]
 ) -> None:
-    assert block_of(open_scene(write(tmp_path / "a.nc"))) == block
+    assert block_shape(open_scene(write(tmp_path / "a.nc"))) == block
 
 
 # Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.

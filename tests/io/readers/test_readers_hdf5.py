@@ -16,14 +16,9 @@ from builders import check_travels, cube_of, physical, watch_reads
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError
 from hsi_geo.io.readers.hdf5 import HdfPixels, map_info
-from hsi_geo.io.scenes.scene import (
-    bands_of,
-    block_of,
-    grid_of,
-    open_scene,
-    read_window,
-    spectral_view,
-)
+from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import block_shape, read_window
 from hsi_geo.tiling import Window
 
 #: Each detector from its longest wavelength down; 0 is padding, and one band is flagged out.
@@ -110,7 +105,7 @@ def test_prismas_two_cubes_are_one_scene(tmp_path: Path) -> None:
     scene = open_scene(write_prisma(tmp_path / "PRS_L2D_STD.he5"))
     vnir, swir = prisma_cubes()
     stored = np.concatenate([vnir[:3], swir[[0, 2]]])
-    assert block_of(scene) == (2, 7)
+    assert block_shape(scene) == (2, 7)
     np.testing.assert_array_equal(scene["wavelength"], KEPT)
     np.testing.assert_array_equal(scene["fwhm"], [12, 11, 10, 9, 7])
     np.testing.assert_array_equal(scene.values, stored)
@@ -177,7 +172,7 @@ def test_any_part_is_the_same_part_of_the_whole(
 
 def test_only_the_window_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = watch_reads(monkeypatch, HdfPixels)
-    view = spectral_view(open_scene(write_prisma(tmp_path / "a.he5")))
+    view = select_good_bands(open_scene(write_prisma(tmp_path / "a.he5")))
     assert seen == []
     read_window(view.isel(band=[1, 2]), Window(-2, 3, 5, 2))
     window = Window(0, 3, 3, 2)

@@ -23,7 +23,8 @@ from product_cases import (
 )
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene
+from hsi_geo.io.scenes.properties import bands_of, grid_of
+from hsi_geo.io.scenes.scene import open_scene
 
 
 def zipped(folder: Path) -> Path:

@@ -17,7 +17,8 @@ from builders import CENTRES, cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.control import GroundControlPoint
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.scenes.scene import bands_of, grid_of, open_scene, require_upright, scene_from_array
+from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 
 NM = "wavelength units = Nanometers"
 LISTED = "wavelength = {462, 551.5, 640.25}"

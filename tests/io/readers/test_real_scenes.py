@@ -14,7 +14,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import WavelengthError
-from hsi_geo.io.scenes.scene import grid_of, open_scene, read_window, spectral_view
+from hsi_geo.io.scenes.properties import grid_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Window
 
 
@@ -67,7 +69,7 @@ def test_simulated_fields_are_scaled_reflectance(copied: Callable[[str], Path]) 
     wet = scene["wavelength"][~scene["good"]]
     assert wet.size
     assert ((wet >= 1350) & (wet <= 1950)).all()
-    image, valid = read_window(spectral_view(scene), Window(60, 70, 9, 11))
+    image, valid = read_window(select_good_bands(scene), Window(60, 70, 9, 11))
     assert valid.all()
     assert 0.0 < np.median(image) < 1.0
     good = scene["good"].values

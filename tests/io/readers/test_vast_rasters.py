@@ -11,7 +11,8 @@ import rasterio
 from builders import NORTH_UP
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.scene import open_scene, read_window
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tasks.info import info
 from hsi_geo.tiling import Window
 

@@ -18,7 +18,8 @@ from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers import raster as raster_reader
 from hsi_geo.io.readers import read_scene
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
-from hsi_geo.io.scenes.scene import bands_of, open_scene
+from hsi_geo.io.scenes.properties import bands_of
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window
 
 BANDS, HEIGHT, WIDTH, BLOCK = 3, 37, 53, 16

@@ -15,7 +15,8 @@ from builders import CENTRES, cube_of, model_for, nm_tags, physical, write_envi,
 from hsi_geo import assess, predict
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.scenes.scene import open_scene, read_window
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.info import info
 from hsi_geo.tiling import Window

@@ -10,7 +10,8 @@ import pytest
 from builders import CENTRES, cube_of, nm_tags, physical, write_tif
 
 from hsi_geo.arrays import AnyArray
-from hsi_geo.io.scenes.scene import open_scene, spectral_view
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
 
 
 def nearest_band_fill(values: AnyArray, present: npt.NDArray[np.bool_]) -> AnyArray:
@@ -93,7 +94,7 @@ def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) 
         offsets=(1.0, -2.0, 0.5),
         nodata=-7,
     )
-    image, valid = physical(spectral_view(open_scene(path)))
+    image, valid = physical(select_good_bands(open_scene(path)))
     expected = np.stack([cube[1] * 0.01 - 2.0, cube[2] * 0.001 + 0.5, cube[0] * 0.1 + 1.0])
     assert np.argwhere(~valid).tolist() == [[2, 5]]
     np.testing.assert_allclose(image, np.where(valid, expected, 0.0), rtol=1e-5)
@@ -120,7 +121,7 @@ def test_each_band_may_declare_its_own_nodata(tmp_path: Path) -> None:
         f"""<VRTDataset rasterXSize="7" rasterYSize="5">
         <GeoTransform>383472.5, 30, 0, 5818302.25, 0, -20</GeoTransform>{bands}</VRTDataset>"""
     )
-    image, valid = physical(spectral_view(open_scene(vrt)))
+    image, valid = physical(select_good_bands(open_scene(vrt)))
     assert valid.all()
     np.testing.assert_array_equal(image[:, 1, 1], [9, 9, 9])
     np.testing.assert_array_equal(image[:, 2, 2], [cube[2, 2, 2], -1, -2])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.quality import (
     BandRanges,
     assess_quality,
@@ -21,7 +22,7 @@ from hsi_geo.io.scenes.quality import (
     kind_of_values,
     scale_problem,
 )
-from hsi_geo.io.scenes.scene import open_scene, scene_from_array, spectral_view
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.info import describe_scene
 
@@ -183,7 +184,7 @@ def test_dead_bands_are_told_with_their_reason(make_scene: MakeScene) -> None:
         (9, "by bbl"),
     ]
     assert found[0].centre_nm == pytest.approx(planted.centres_nm[2], abs=1e-3)
-    view = spectral_view(open_scene(planted.path))
+    view = select_good_bands(open_scene(planted.path))
     assert [(bad.band, bad.why) for bad in bad_bands(view, assess_quality(view))] == [
         (3, "without data"),
         (7, "constant"),
@@ -201,7 +202,7 @@ def test_ranges_do_not_depend_on_how_a_scene_is_cut(cuts: list[int], places: lis
     ranges = BandRanges(4)
     for part in np.split(spectra, sorted(cuts), axis=1):
         ranges.update(part, present)
-    whole = ranges.among(np.array(places[:4]), 6)
+    whole = ranges.expand(np.array(places[:4]), 6)
     expected = np.full(6, "empty", object)
     expected[places[:4]] = ["fine", "constant", "empty", "fine"]
     assert whole.empty.tolist() == (expected == "empty").tolist()

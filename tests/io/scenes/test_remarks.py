@@ -13,7 +13,8 @@ from builders import model_for, run
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.io.readers import SceneFile, read_scene
-from hsi_geo.io.scenes.scene import Remarks, open_scene, remarks_of, scene_of, spectral_view
+from hsi_geo.io.scenes.properties import Remarks, remarks_of, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene, scene_of
 from hsi_geo.tasks.tiles import jobs as tiles_module
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def test_a_sound_scene_has_none(planted: Planted) -> None:
 
 
 def test_they_stay_with_a_view(noted: xr.DataArray) -> None:
-    assert remarks_of(spectral_view(noted)) == REMARKS
+    assert remarks_of(select_good_bands(noted)) == REMARKS
 
 
 @pytest.mark.usefixtures("quick")

@@ -28,14 +28,9 @@ from builders import (
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError, SceneNotFoundError, WavelengthError
 from hsi_geo.io.readers import RasterPixels
-from hsi_geo.io.scenes.scene import (
-    bands_of,
-    grid_of,
-    open_scene,
-    read_window,
-    require_upright,
-    spectral_view,
-)
+from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright, select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Window
 
 if TYPE_CHECKING:
@@ -94,7 +89,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
 
 
 def test_opening_a_scene_reads_no_pixel(planted: Planted, reads: Reads) -> None:
-    view = spectral_view(open_scene(planted.path))
+    view = select_good_bands(open_scene(planted.path))
     assert view[3:5, 1:9].shape == (2, 8, 53)
     assert reads == []
 
@@ -135,8 +130,8 @@ def test_models_see_good_bands_by_increasing_wavelength_whatever_the_order(
     make_scene: MakeScene,
 ) -> None:
     order = np.random.default_rng(3).permutation(40)
-    straight = spectral_view(open_scene(make_scene("a.tif").path))
-    mixed = spectral_view(open_scene(make_scene("b.tif", order=order).path))
+    straight = select_good_bands(open_scene(make_scene("a.tif").path))
+    mixed = select_good_bands(open_scene(make_scene("b.tif", order=order).path))
     np.testing.assert_array_equal(mixed["wavelength"], straight["wavelength"])
     assert (np.diff(mixed["wavelength"]) > 0).all()
     np.testing.assert_array_equal(mixed.values, straight.values)
@@ -232,7 +227,7 @@ def test_a_file_cut_short_is_refused_when_it_is_read(planted: Planted) -> None:
 
 
 def test_a_scene_survives_pickling(planted: Planted) -> None:
-    scene = spectral_view(open_scene(planted.path))
+    scene = select_good_bands(open_scene(planted.path))
     read_window(scene, Window(0, 0, 4, 4))  # a file handle is open by now
     again = pickle.loads(pickle.dumps(scene))
     np.testing.assert_array_equal(again.values, scene.values)
@@ -282,7 +277,8 @@ def test_reading_leaves_nothing_beside_the_scene(tmp_path: Path) -> None:
     # In a process of its own, which closes its files by ending.
     code = """
         import sys
-        from hsi_geo.io.scenes.scene import open_scene, read_window
+        from hsi_geo.io.scenes.scene import open_scene
+        from hsi_geo.io.scenes.windows import read_window
         from hsi_geo.tiling import Window
         for path in sys.argv[1:]:
             read_window(open_scene(path), Window(0, 0, 80, 90))

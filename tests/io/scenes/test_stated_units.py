@@ -19,11 +19,13 @@ from product_cases import write_enmap
 from hsi_geo import adapt, predict
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, WavelengthError
-from hsi_geo.io.scenes.scene import bands_of, open_scene, scene_from_array
+from hsi_geo.io.scenes.properties import bands_of
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.tasks.info import info
-from hsi_geo.wavelengths import StatedBands, are_band_numbers, read_bands, unit_named
+from hsi_geo.wavelength_units import are_band_numbers, parse_unit
+from hsi_geo.wavelengths import DeclaredBands, resolve_bands
 
 if TYPE_CHECKING:
     from planted import MakeScene, Recorder
@@ -53,8 +55,8 @@ NUMBERS: dict[str, Callable[[Float64Array], Float64Array]] = {
 }
 
 
-def stated(values: Float64Array, unit: str | None, **more: Any) -> StatedBands:
-    return StatedBands(values, unit, "a test", **more)
+def stated(values: Float64Array, unit: str | None, **more: Any) -> DeclaredBands:
+    return DeclaredBands(values, unit, "a test", **more)
 
 
 # The judgement --------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ def stated(values: Float64Array, unit: str | None, **more: Any) -> StatedBands:
 @pytest.mark.parametrize("sensor", SENSORS)
 @pytest.mark.parametrize("unit", NUMBERS)
 def test_what_can_be_true_is_taken_at_its_word(sensor: str, unit: str) -> None:
-    bands = read_bands(stated(NUMBERS[unit](SENSORS[sensor]), unit))
+    bands = resolve_bands(stated(NUMBERS[unit](SENSORS[sensor]), unit))
     np.testing.assert_allclose(bands.centres_nm, SENSORS[sensor])
     assert not bands.warnings
 
@@ -71,7 +73,7 @@ def test_what_can_be_true_is_taken_at_its_word(sensor: str, unit: str) -> None:
 @pytest.mark.parametrize("sensor", SENSORS)
 @pytest.mark.parametrize("told", ["Micrometers", "Millimeters", "Meters", "m", "µm"])
 def test_nanometres_under_another_name(sensor: str, told: str) -> None:
-    bands = read_bands(stated(SENSORS[sensor], told))
+    bands = resolve_bands(stated(SENSORS[sensor], told))
     np.testing.assert_allclose(bands.centres_nm, SENSORS[sensor])
     (warning,) = bands.warnings
     assert f"cannot be in the unit '{told}': taken for nanometres" in warning
@@ -80,7 +82,7 @@ def test_nanometres_under_another_name(sensor: str, told: str) -> None:
 @pytest.mark.parametrize("sensor", SENSORS)
 @pytest.mark.parametrize("told", ["nm", "Millimeters", "Meters", "Angstroms"])
 def test_micrometres_under_another_name(sensor: str, told: str) -> None:
-    bands = read_bands(stated(SENSORS[sensor] / 1e3, told))
+    bands = resolve_bands(stated(SENSORS[sensor] / 1e3, told))
     np.testing.assert_allclose(bands.centres_nm, SENSORS[sensor])
     (warning,) = bands.warnings
     assert f"cannot be in the unit '{told}': taken for micrometres" in warning
@@ -101,7 +103,7 @@ def test_micrometres_under_another_name(sensor: str, told: str) -> None:
     ],
 )
 def test_rare_units_under_another_name(sensor: str, told: str, true: str) -> None:
-    bands = read_bands(stated(NUMBERS[true](SENSORS[sensor]), told))
+    bands = resolve_bands(stated(NUMBERS[true](SENSORS[sensor]), told))
     np.testing.assert_allclose(bands.centres_nm, SENSORS[sensor])
     assert len(bands.warnings) == 1
 
@@ -109,7 +111,7 @@ def test_rare_units_under_another_name(sensor: str, told: str, true: str) -> Non
 def test_angstroms_and_a_wavenumber_under_another_name() -> None:
     nm = SENSORS["VNIR and SWIR"]
     for told, values in (("nm", nm * 10), ("Wavenumber", nm)):
-        bands = read_bands(stated(values, told))
+        bands = resolve_bands(stated(values, told))
         np.testing.assert_allclose(bands.centres_nm, nm)
         assert len(bands.warnings) == 1
 
@@ -125,7 +127,7 @@ def test_angstroms_and_a_wavenumber_under_another_name() -> None:
     ],
 )
 def test_exotic_sensors_stay_what_they_are(values: Float64Array, unit: str) -> None:
-    bands = read_bands(stated(values, unit))
+    bands = resolve_bands(stated(values, unit))
     expected = 1e7 / values if "1" in unit or unit == "Wavenumber" else values
     np.testing.assert_allclose(bands.centres_nm, expected * (1e3 if unit == "um" else 1))
     assert not bands.warnings
@@ -144,7 +146,7 @@ def test_exotic_sensors_stay_what_they_are(values: Float64Array, unit: str) -> N
 )
 def test_what_can_be_no_wavelength_is_refused(values: Float64Array, unit: str) -> None:
     with pytest.raises(WavelengthError, match="are no optical wavelengths"):
-        read_bands(stated(values, unit))
+        resolve_bands(stated(values, unit))
 
 
 @given(
@@ -155,7 +157,7 @@ def test_what_can_be_no_wavelength_is_refused(values: Float64Array, unit: str) -
 def test_nanometres_and_micrometres_are_never_mistaken(
     centres: Float64Array, true: str, told: str
 ) -> None:
-    bands = read_bands(stated(NUMBERS[true](centres), told))
+    bands = resolve_bands(stated(NUMBERS[true](centres), told))
     np.testing.assert_allclose(bands.centres_nm, centres)
     assert bool(bands.warnings) == (told in NUMBERS and told != true)
 
@@ -164,7 +166,7 @@ def test_nanometres_and_micrometres_are_never_mistaken(
 @pytest.mark.parametrize("unit", ["um", "nm"])
 def test_bands_that_nobody_uses_are_not_asked(unused: float, unit: str) -> None:
     values = np.array([unused, 462.0, 551.5, 640.0])
-    bands = read_bands(stated(values, unit), good=np.array([False, True, True, True]))
+    bands = resolve_bands(stated(values, unit), good=np.array([False, True, True, True]))
     np.testing.assert_allclose(bands.centres_nm[1:], values[1:])
     assert bool(bands.warnings) == (unit == "um")
     assert not bands.good[0]
@@ -201,7 +203,7 @@ def test_bands_that_nobody_uses_are_not_asked(unused: float, unit: str) -> None:
     ],
 )
 def test_units_as_files_spell_them(text: str | None, name: str | None) -> None:
-    unit = unit_named(text)
+    unit = parse_unit(text)
     assert (None if unit is None else unit.name) == name
 
 
@@ -241,7 +243,7 @@ WIDTHS = {
 def test_widths_that_can_be_true_share_the_unit_of_the_centres(sensor: str, unit: str) -> None:
     factor = {"nm": 1.0, "um": 1e-3, "m": 1e-9}[unit]
     centres, widths = WIDTHS[sensor]
-    bands = read_bands(stated(centres * factor, unit, widths=widths * factor))
+    bands = resolve_bands(stated(centres * factor, unit, widths=widths * factor))
     np.testing.assert_allclose(bands.fwhm_nm[widths > 0], widths[widths > 0])
     assert not bands.warnings
 
@@ -259,28 +261,28 @@ def test_widths_in_the_other_unit(sensor: str, unit: str, own: str | None) -> No
         widths=widths * width_factor,
         widths_unit=unit if own else None,
     )
-    bands = read_bands(given)
+    bands = resolve_bands(given)
     np.testing.assert_allclose(bands.fwhm_nm[widths > 0], widths[widths > 0])
     assert ["widths of bands" in warning for warning in bands.warnings] == [True]
 
 
 def test_widths_with_a_true_unit_of_their_own_need_no_warning() -> None:
     centres, widths = WIDTHS["a spectrometer"]
-    bands = read_bands(stated(centres / 1e3, "um", widths=widths, widths_unit="nm"))
+    bands = resolve_bands(stated(centres / 1e3, "um", widths=widths, widths_unit="nm"))
     np.testing.assert_allclose(bands.fwhm_nm, widths)
     assert not bands.warnings
 
 
 def test_widths_follow_centres_whose_unit_was_wrong() -> None:
     centres, widths = WIDTHS["a spectrometer"]
-    bands = read_bands(stated(centres, "Micrometers", widths=widths))
+    bands = resolve_bands(stated(centres, "Micrometers", widths=widths))
     np.testing.assert_allclose(bands.fwhm_nm, widths)
     assert len(bands.warnings) == 1
 
 
 def test_widths_in_wavenumbers_are_turned_with_their_centres() -> None:
     centres = np.linspace(700.0, 1300.0, 40)
-    bands = read_bands(stated(centres, "cm-1", widths=np.full(40, 4.0)))
+    bands = resolve_bands(stated(centres, "cm-1", widths=np.full(40, 4.0)))
     ends = 1e7 / (centres - 2.0) - 1e7 / (centres + 2.0)
     np.testing.assert_allclose(bands.fwhm_nm, ends, rtol=1e-3)
     assert not bands.warnings
@@ -289,8 +291,8 @@ def test_widths_in_wavenumbers_are_turned_with_their_centres() -> None:
 @pytest.mark.parametrize("width", [-1.0, 0.0, 1e30, 1e-30, 31.0e6])
 def test_widths_that_fit_in_no_unit_are_left_out_with_a_warning(width: float) -> None:
     centres = SENSORS["VNIR and SWIR"]
-    bands = read_bands(stated(centres, "nm", widths=np.full(224, width)))
-    np.testing.assert_allclose(bands.fwhm_nm, read_bands(stated(centres, "nm")).fwhm_nm)
+    bands = resolve_bands(stated(centres, "nm", widths=np.full(224, width)))
+    np.testing.assert_allclose(bands.fwhm_nm, resolve_bands(stated(centres, "nm")).fwhm_nm)
     assert ["widths of bands" in warning for warning in bands.warnings] == [True]
 
 

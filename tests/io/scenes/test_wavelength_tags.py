@@ -17,11 +17,8 @@ from builders import (
 )
 
 from hsi_geo.errors import OptionError, WavelengthError
-from hsi_geo.io.scenes.scene import (
-    bands_of,
-    grid_of,
-    open_scene,
-)
+from hsi_geo.io.scenes.properties import bands_of, grid_of
+from hsi_geo.io.scenes.scene import open_scene
 
 if TYPE_CHECKING:
     from planted import MakeScene

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shots import Shots, make_shots, read_shots
-from hsi_geo.io.scenes.scene import open_scenes, read_window, scene_from_array
+from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.tasks.adaptation.training_regions import (
     MARGIN_PX,

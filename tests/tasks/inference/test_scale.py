@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hsi_geo import open_scene, predict, suggest
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, ScaleError
-from hsi_geo.io.scenes.scene import bands_of, read_window, rescaled, spectral_view
+from hsi_geo.io.scenes.properties import bands_of, rescaled, select_good_bands
+from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import resample_stats
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.inference.mapping import drift_told
@@ -32,7 +33,7 @@ Change = Callable[[AnyArray], AnyArray]
 @pytest.fixture
 def model(planted: Planted) -> AdaptedModel:
     """With the statistics that `adapt` learns."""
-    spectral = learn_spectral_stats([spectral_view(open_scene(planted.path))])
+    spectral = learn_spectral_stats([select_good_bands(open_scene(planted.path))])
     return dataclasses.replace(model_for(planted.path), spectral=spectral)
 
 
@@ -248,7 +249,7 @@ def test_scenes_to_learn_from_together_have_one_scale(
     planted: Planted, changed: Callable[..., Path]
 ) -> None:
     views = [
-        spectral_view(open_scene(path))
+        select_good_bands(open_scene(path))
         for path in (
             planted.path,
             changed(lambda v: v * 1.4),
@@ -268,7 +269,7 @@ def test_scenes_to_learn_from_together_have_one_scale(
 def test_the_power_is_found_whatever_the_brightness(
     planted: Planted, power: int, brightness: float, seed: int
 ) -> None:
-    view = spectral_view(open_scene(planted.path))
+    view = select_good_bands(open_scene(planted.path))
     placed = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
     spectra = look(view)
     some = np.random.default_rng(seed).choice(spectra.shape[1], 300)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hsi_geo.io.scenes.scene import open_scene, spectral_view
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
 from hsi_geo.tasks.inference.strips import Plan, Strips, plan_reading, prefetch, write_behind
@@ -98,7 +99,7 @@ def test_strips_cover_the_scene_once(
     max_memory: int,
 ) -> None:
     scene = make_scene(height=41, width=33, bands=6)
-    view = spectral_view(open_scene(scene.path))
+    view = select_good_bands(open_scene(scene.path))
     tiling = Tiling(8, stride)
     sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_of", lambda view: block)
@@ -122,7 +123,7 @@ def test_pixels_are_read_once(
 ) -> None:
     """Whatever the blocks of the file and the reach of the windows."""
     scene = make_scene(height=41, width=33, bands=6)
-    view = spectral_view(open_scene(scene.path))
+    view = select_good_bands(open_scene(scene.path))
     read = np.zeros((41, 33), int)
     original = type(view).__getitem__
 
@@ -142,7 +143,7 @@ def test_pixels_are_read_once(
 
 def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> None:
     scene = make_scene(height=41, width=33, bands=6)
-    view = spectral_view(open_scene(scene.path))
+    view = select_good_bands(open_scene(scene.path))
     tiling, ran = Tiling(8, 8), []
 
     def network(image: Tensor, valid: Tensor) -> Tensor:
@@ -162,7 +163,7 @@ def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> Non
 @pytest.mark.parametrize("message", ["DefaultCPUAllocator: not enough memory", None])
 def test_batches_that_do_not_fit_are_halved(make_scene: MakeScene, message: str | None) -> None:
     scene = make_scene(height=41, width=33, bands=6)
-    view = spectral_view(open_scene(scene.path))
+    view = select_good_bands(open_scene(scene.path))
     tiling, sizes = Tiling(8, 6), []
 
     def tight(image: Tensor, valid: Tensor) -> Tensor:
@@ -179,7 +180,7 @@ def test_batches_that_do_not_fit_are_halved(make_scene: MakeScene, message: str 
 
 
 def test_other_failures_are_not_taken_for_a_lack_of_memory(make_scene: MakeScene) -> None:
-    view = spectral_view(open_scene(make_scene(bands=6).path))
+    view = select_good_bands(open_scene(make_scene(bands=6).path))
 
     def broken(image: Tensor, valid: Tensor) -> Tensor:
         raise RuntimeError("shapes cannot be multiplied")

@@ -1,0 +1,182 @@
+"""What jobs need to know of an opened scene: its grid, its bands, its name, and remarks on its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from pyproj import CRS
+
+from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.scenes.lazy import CHECKED_BY
+from hsi_geo.progress import Reporter
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import Bands, DeclaredBands, make_bands, resolve_bands, usual_spacing
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What a reader found in a file; see `readers.base.SceneFile`.
+
+    Attributes:
+        notes: Facts worth knowing, one short sentence each.
+        warnings: Facts that may make a result worse than it looks, one short sentence each.
+    """
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def grid_of(scene: xr.DataArray) -> Grid:
+    """Size, transform and CRS of a scene.
+
+    ``scene.hsi.grid`` is the same, computed once for each array.
+
+    Args:
+        scene: (..., y, x) array with the coordinates that rioxarray reads.
+    """
+    crs = scene.rio.crs
+    height, width = scene.shape[-2:]
+    return Grid(height, width, _transform_of(scene), CRS.from_wkt(crs.to_wkt()) if crs else None)
+
+
+def _transform_of(scene: xr.DataArray) -> Affine:
+    """The affine as the file has it; from the coordinates where a scene was cut or has none."""
+    mapping = scene.coords.get(scene.rio.grid_mapping)
+    stored = None if mapping is None else mapping.attrs.get("GeoTransform")
+    transform = None if stored is None else Affine.from_gdal(*map(float, stored.split()))
+    if "x" not in scene.coords or "y" not in scene.coords:
+        return Affine.identity() if transform is None else transform
+    x, y = scene["x"].values, scene["y"].values
+    if transform is not None:
+        first = ~transform @ (float(x[0]), float(y[0]))
+        last = ~transform @ (float(x[-1]), float(y[-1]))
+        whole = (0.5, 0.5, len(x) - 0.5, len(y) - 0.5)
+        if np.allclose((*first, *last), whole, atol=1e-3):
+            return transform
+    xres = float(x[1] - x[0]) if len(x) > 1 else transform.a if transform else 1.0
+    yres = float(y[1] - y[0]) if len(y) > 1 else transform.e if transform else 1.0
+    return Affine(xres, 0.0, float(x[0]) - xres / 2, 0.0, yres, float(y[0]) - yres / 2)
+
+
+def require_upright(scene: xr.DataArray) -> None:
+    """Refuse a rotated grid: windows are cut along rows and columns.
+
+    Raises:
+        SceneError: If rows do not run along the x axis.
+    """
+    grid = grid_of(scene)
+    if grid.is_rotated:
+        name, degrees = name_of(scene), grid.rotation_degrees
+        if degrees > 179.0:  # a small angle in the other direction
+            degrees -= 180.0
+        shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
+        raise SceneError(
+            f"scene '{name}' has a grid rotated by {shown} degrees, and only upright grids can be "
+            "mapped",
+            hint=f"straighten it with: gdalwarp -r near {shlex.quote(name)} upright.tif",
+        )
+
+
+def name_of(scene: xr.DataArray) -> str:
+    """The path that a scene was opened from, or the array's name, for messages."""
+    return str(scene.attrs.get("source", scene.name or "array"))
+
+
+def files_of(scene: xr.DataArray) -> tuple[str, ...]:
+    """Names of the files that a scene was opened from: its own, and that of its wavelengths."""
+    names = (scene.attrs.get("source"), scene.attrs.get("wavelength_file"))
+    return tuple(str(name) for name in names if name)
+
+
+def remarks_of(scene: xr.DataArray) -> Remarks:
+    """What the reader found in the file of a scene."""
+    return Remarks(
+        tuple(scene.attrs.get("notes", ())),
+        tuple(scene.attrs.get("warnings", ())),
+    )
+
+
+def log_remarks(scenes: Sequence[xr.DataArray], reporter: Reporter) -> None:
+    """Send the remarks on the files of scenes to a reporter.
+
+    A job calls it once for the scenes that it opens itself: `adapt`, `predict`, `pretrain` and
+    `batch` do. Jobs that consist of those do not.
+
+    Args:
+        scenes: The opened scenes.
+        reporter: Receives each note as a message and each warning as a warning.
+    """
+    for scene in scenes:
+        remarks = remarks_of(scene)
+        for note in remarks.notes:
+            reporter.log(f"scene '{name_of(scene)}': {note}")
+        for warning in remarks.warnings:
+            reporter.warning(f"scene '{name_of(scene)}': {warning}")
+
+
+def bands_of(scene: xr.DataArray) -> Bands:
+    """Band centres, widths and flags of a scene, in the array's order.
+
+    Args:
+        scene: (band, y, x) array with a coordinate ``wavelength`` along ``band``.
+
+    Raises:
+        WavelengthError: If the array has no such coordinate.
+    """
+    if "wavelength" not in scene.coords:
+        raise WavelengthError(
+            f"scene '{name_of(scene)}' has no coordinate named wavelength",
+            hint="open it with hsi_geo.open_scene, or assign band centres in nm to it",
+        )
+    wavelength = scene["wavelength"]
+    centres = np.asarray(wavelength.values, np.float64)
+    fwhm = np.asarray(scene["fwhm"].values, np.float64) if "fwhm" in scene.coords else None
+    good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
+    source = "the array's coordinates"
+    if CHECKED_BY in wavelength.attrs:
+        if good is None:
+            return make_bands(centres, fwhm_nm=fwhm, source=source)
+        return Bands(centres, usual_spacing(centres) if fwhm is None else fwhm, good, source)
+    widths_unit = None if fwhm is None else scene["fwhm"].attrs.get("units")
+    unit = wavelength.attrs.get("units") or "nm"
+    bands = resolve_bands(DeclaredBands(centres, unit, source, fwhm, widths_unit), good=good)
+    return bands if good is None else dataclasses.replace(bands, good=good)
+
+
+def select_good_bands(scene: xr.DataArray) -> xr.DataArray:
+    """The good bands of a scene by increasing wavelength, the input of every model; still lazy.
+
+    Args:
+        scene: (band, y, x) array.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> scene = scene_from_array(np.ones((3, 2, 2)), np.array([660.0, 1400.0, 550.0]))
+        >>> select_good_bands(scene)["wavelength"].values.tolist()  # 1400 nm is water vapour
+        [550.0, 660.0]
+    """
+    return scene.isel(band=bands_of(scene).in_order())
+
+
+def rescaled(scene: xr.DataArray, factor: float) -> xr.DataArray:
+    """The scene with its physical values multiplied by a factor; still lazy.
+
+    Stored values and the nodata value stay as they are: only the declared scale and offset change.
+
+    Args:
+        scene: (band, y, x) array.
+        factor: What physical values are multiplied by.
+    """
+    if factor == 1.0:
+        return scene
+    scale, offset = scene.attrs.get("scale_factor", 1.0), scene.attrs.get("add_offset", 0.0)
+    return scene.assign_attrs(
+        scale_factor=np.multiply(scale, factor), add_offset=np.multiply(offset, factor)
+    )
