@@ -140,7 +140,7 @@ def write_map(
         if model.order is not None:
             classifier = classifier.with_class_order(model.order)
         network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
-        seen = view if around is None else rescaled(spectral_view(around.scene), factor)
+        seen = view if around is None else rescaled(select_good_bands(around.scene), factor)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
         asked = partial(_asked, area, grid_of(seen), around)
         part = _Part(grid.window)
