@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 #: Control characters (a terminal obeys ESC), separators of lines, characters that turn the direction of
 #: what follows, and halves of surrogate pairs, which stand for bytes of file names that are no UTF-8.
@@ -20,3 +21,18 @@ def plain_json(text: str) -> str:
     Line breaks and blanks between its parts stay.
     """
     return _NOT_SHOWN.sub(lambda c: c[0] if c[0] in "\n\r\t" else f"\\u{ord(c[0]):04x}", text)
+
+
+def quoted(names: Sequence[str]) -> str:
+    """A list of names for a message, cut short after a dozen.
+
+    Args:
+        names: Of files, fields, layers or classes.
+
+    >>> quoted(["rye", "oats"])
+    "'rye', 'oats'"
+    >>> quoted([])
+    'none'
+    """
+    listed = ", ".join(f"'{name}'" for name in names[:12])
+    return listed + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"

@@ -18,7 +18,6 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import told_apart
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shots import Shots, read_shots
-from hsi_geo.io.labels.vectors import quoted
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_files, read_record
@@ -43,6 +42,7 @@ from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Desig
 from hsi_geo.tasks.reporting.assessment_report import AssessmentReportContext, report_assessment
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.tasks.validation.accuracy import effective_features, wilson
+from hsi_geo.text import quoted
 
 #: Half a 95 % interval in standard errors.
 Z95 = 1.96

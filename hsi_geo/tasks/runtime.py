@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import shapely
 import torch
 import xarray as xr
 
@@ -99,15 +100,29 @@ def scene_hash(scene: xr.DataArray) -> str:
 
 
 def shots_hash(shots: Shots) -> str:
-    """SHA-256 of geometries and classes, whatever file they came in."""
+    """SHA-256 of the geometries and class names of shots.
+
+    The format of their file does not matter, nor the order of the shots, nor where a ring begins.
+
+    Args:
+        shots: Labelled geometries.
+
+    >>> import geopandas as gpd
+    >>> from shapely import Point
+    >>> from hsi_geo.io.labels.shots import make_shots
+    >>> points = [Point(1, 2), Point(3, 4)]
+    >>> one = make_shots(gpd.GeoSeries(points), ["rye", "oats"])
+    >>> other = make_shots(gpd.GeoSeries(points[::-1]), ["oats", "rye"])
+    >>> shots_hash(one) == shots_hash(other)
+    True
+    """
     names = [c.name for c in shots.classes]
+    shapes = shapely.to_wkb(shapely.normalize(shots.frame.geometry.to_numpy()))
     lines = [
         f"{names[class_id - 1]}\t{wkb.hex()}"
-        for class_id, wkb in zip(
-            shots.frame["class_id"], shots.frame.geometry.to_wkb(), strict=True
-        )
+        for class_id, wkb in zip(shots.frame["class_id"], shapes, strict=True)
     ]
-    return text_hash("\n".join(lines))
+    return text_hash("\n".join(sorted(lines)))
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,22 @@ def claimed(pixels: ShotPixels, class_id: int | None = None) -> list[tuple[int, 
         for row, col, found in zip(pixels.rows, pixels.cols, pixels.class_ids, strict=True)
         if class_id is None or found == class_id
     ]
+
+
+def archive_of(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Write an archive of the kind that its name says: ZIP or TAR, the latter compressed or not."""
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return path
+    compressed = path.name.lower().endswith((".tgz", ".gz"))
+    with tarfile.open(path, "w:gz" if compressed else "w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
 
 
 def write(

@@ -10,7 +10,8 @@ import shapely
 
 from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels.vectors import are_sound, place, read_vector
+from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
+from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain
 from hsi_geo.tiling import Grid, Window
 
@@ -39,10 +40,10 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     )
     if not frame.geom_type.str.contains("Polygon", na=False).any():
         raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
-    frame = place(frame, grid, name=f"area '{name}'", wrong=OptionError)
+    frame = reproject(frame, grid, name=f"area '{name}'", wrong=OptionError)
     polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
     try:
-        valid = shapely.make_valid(shapely.force_2d(polygons[are_sound(polygons)]))
+        valid = shapely.make_valid(shapely.force_2d(polygons[have_valid_coordinates(polygons)]))
         area = shapely.union_all(valid)
         inside = area.intersects(shapely.box(*grid.bounds))
     except shapely.errors.GEOSException as error:

@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.text import quoted
 
 #: What breaks a line or a cell, with the blanks around it: Excel and Access put such into texts.
 _BREAKS = re.compile("\\s*[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+\\s*")

@@ -14,7 +14,7 @@ from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.shots import LandClass, Shots
-from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.text import quoted
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _EXAMPLE = '{"1": {"name": "roof", "color": "#e60000"}}'

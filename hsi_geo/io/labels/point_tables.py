@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +19,8 @@ from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.readers.base import plain
 
-#: Files that GDAL reads as tables.
-TABLES = (".csv", ".tsv", ".psv")
+#: Endings of tables: values separated by commas, semicolons, tabs or bars.
+TABLES = (".csv", ".tsv", ".psv", ".txt")
 
 #: Names of axes, and whether they are degrees, the likelier first.
 _AXES = (
@@ -114,21 +117,48 @@ def _shapes(header: Sequence[str]) -> Columns | None:
     return next((Columns((c,)) for kind in _SHAPES for c in header if c.lower() == kind), None)
 
 
-def place_table(
-    frame: gpd.GeoDataFrame, name: str, columns: Columns
-) -> tuple[gpd.GeoDataFrame, str | None]:
-    """The CRS of a table's features: in a .prj beside it, WGS 84 for degrees, else the scene's.
+@contextmanager
+def as_csv(name: str) -> Iterator[str]:
+    """A table under a name that GDAL's CSV driver opens, which leaves .txt files alone.
 
     Args:
-        frame: Features.
-        name: Of the table.
-        columns: That they were made of.
+        name: Path of any file.
+
+    Yields:
+        The same path, or that of a copy of the .txt file in a temporary folder.
+    """
+    path = Path(name)
+    if path.suffix.lower() != ".txt" or not path.is_file():
+        yield name
+        return
+    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
+        table = Path(folder) / path.with_suffix(".csv").name
+        shutil.copyfile(path, table)
+        types = path.with_suffix(".csvt")
+        if exists(types):
+            shutil.copyfile(types, table.with_suffix(".csvt"))
+        yield str(table)
+
+
+def set_table_crs(
+    frame: gpd.GeoDataFrame, name: str, columns: Columns
+) -> tuple[gpd.GeoDataFrame, str | None]:
+    """Set the CRS of a table's features.
+
+    It is that of a .prj file beside the table, else WGS 84 if the columns are named as degrees. It
+    stays unset otherwise: coordinates are then in the CRS of the scene.
+
+    Args:
+        frame: Features of the table.
+        name: Path of the table.
+        columns: Columns that hold the coordinates.
 
     Returns:
-        The features, and what was decided, in words.
+        frame: The features.
+        note: What was assumed, as a sentence; None if the CRS was stated.
 
     Raises:
-        ShotsError: If the .prj holds none.
+        ShotsError: If the .prj file holds no CRS.
     """
     beside = Path(name).with_suffix(".prj")
     if frame.crs is not None:

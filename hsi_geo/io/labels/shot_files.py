@@ -26,13 +26,14 @@ from hsi_geo.io.files.references import require_file, require_local
 from hsi_geo.io.labels.class_colors import parse_color
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.class_values import read_class_values
-from hsi_geo.io.labels.point_tables import find_columns, place_table
 from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
-from hsi_geo.io.labels.shapefiles import has_fields
-from hsi_geo.io.labels.vectors import are_sound, quoted, read_vector
+from hsi_geo.io.labels.reprojection import have_valid_coordinates
+from hsi_geo.io.labels.shapefiles import has_attribute_table
+from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.io.readers.raster import open_raster, quiet_gdal
+from hsi_geo.text import quoted
 
 #: Field names that mean the class where a file has several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -107,24 +108,20 @@ def read_labelled(
     if Path(name).suffix.lower() in RASTERS:
         return _without_fields(_read_raster(name, purpose), class_field, layer)
     require_file(name, f"{purpose.labels} file", ShotsError)
-    columns = find_columns(name)
     frame = read_vector(
         name,
         what=f"{purpose.labels} file",
         layer=layer,
         missing=ShotsNotFoundError,
         wrong=ShotsError,
-        options={} if columns is None else columns.options,
+        tables=True,
     )
     if frame.empty:
         raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
-    notes = list(frame.attrs["notes"])
+    notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     style = find_style(name, frame.attrs["layer"])
     again = frame.columns.duplicated()  # what such fields hold, pyogrio confounds
     repeated, frame = set(frame.columns[again]), frame.loc[:, ~again]
-    if columns is not None:
-        frame, note = place_table(frame, name, columns)
-        notes += [note] if note else []
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
     if class_field in repeated:
@@ -159,7 +156,7 @@ def _usable(
     skipped = []
     drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
     usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
-    placed = usable & are_sound(drawn)
+    placed = usable & have_valid_coordinates(drawn)
     labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
     if not usable.all():
         skipped.append(f"{int((~usable).sum())} without geometry")
@@ -204,7 +201,7 @@ def _find_class_field(
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no fields",
             hint="add a field that holds the class of each"
-            if has_fields(name)
+            if has_attribute_table(name)
             else "copy the .dbf file that belongs to the Shapefile, too",
         )
     shown = possible or fields

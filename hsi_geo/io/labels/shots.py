@@ -22,8 +22,9 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, told_apart
 from hsi_geo.io.labels.rasterize import pixels_under, settle
+from hsi_geo.io.labels.reprojection import reproject
 from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose, read_labelled
-from hsi_geo.io.labels.vectors import place, quoted
+from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid, Window
 
 #: Most pixels that one class keeps: neighbours inside a polygon add little but time.
@@ -269,7 +270,7 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     if shots.in_scene_frame:
         frame = frame.set_crs(grid.crs, allow_override=True)
     called = f"{shots.purpose.labels} '{shots.source}'"
-    frame = place(frame, grid, name=called, wrong=ShotsError, of=shots.purpose.raster)
+    frame = reproject(frame, grid, name=called, wrong=ShotsError, of=shots.purpose.raster)
     return dataclasses.replace(shots, frame=frame)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.labels.shots import Shots, burn, to_grid
-from hsi_geo.io.labels.vectors import quoted
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
 from hsi_geo.tasks.assessment.results import Design
+from hsi_geo.text import quoted
 
 #: Maps of one area may differ in it by this share: their pixels differ along the rim.
 SAME_LAND = 0.01

@@ -14,7 +14,7 @@ from scipy.stats import beta
 
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.labels.vectors import quoted
+from hsi_geo.text import quoted
 
 #: An interval wider than this says next to nothing.
 TOO_WIDE = 0.5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from builders import NORTH_UP, snapshot, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
+from shots_cases import archive_of
 
 from hsi_geo.errors import ClassFieldError, ShotsError
+from hsi_geo.io.labels import archives
 from hsi_geo.io.labels.point_tables import Columns, _coordinates, find_columns
 from hsi_geo.io.labels.shots import burn, make_shots, read_shots
 from hsi_geo.tiling import Grid
@@ -27,7 +30,7 @@ SPOTS = ((1, 2), (3, 5), (8, 11))
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 
-def points(crs: int = 32633, labels: str = "aba") -> Any:
+def points(crs: int = 32633, labels: Sequence[str] = "aba") -> Any:
     xy = [GRID.transform @ (col + 0.5, row + 0.5) for row, col in SPOTS]
     frame = gpd.GeoDataFrame({"class": list(labels)}, geometry=shapely.points(xy), crs=32633)
     return frame.to_crs(crs)
@@ -51,40 +54,65 @@ def shapes(tmp_path: Path) -> Path:
     return folder
 
 
-def packed(path: Path, shapes: Path, *inside: str, parts: tuple[str, ...] = PARTS) -> Path:
-    """An archive of Shapefiles; ``a`` or ``b`` after the folder each lies in."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for place in inside:
-            for suffix in parts:
-                archive.write(shapes / f"{Path(place).name}{suffix}", f"{place}{suffix}")
-    return path
+def packed(
+    path: Path, shapes: Path, *inside: str, parts: tuple[str, ...] = PARTS, **texts: str
+) -> Path:
+    """An archive of Shapefiles; ``a`` or ``b`` after the folder of each.
+
+    ``texts`` gives the content of other files by their names.
+    """
+    files = {
+        f"{place}{suffix}": (shapes / f"{Path(place).name}{suffix}").read_bytes()
+        for place in inside
+        for suffix in parts
+    }
+    return archive_of(path, files | {name: text.encode() for name, text in texts.items()})
 
 
-@pytest.mark.parametrize("name", ["x.zip", "x.ZIP", "with } and !.zip", "x.shp.zip"])
-@pytest.mark.parametrize("place", ["a", "data/a", "data/deep/a", "mit Blank/a"])
-def test_a_shapefile_may_lie_anywhere_in_an_archive(
+ARCHIVES = ("x.zip", "x.tar", "x.tar.gz", "x.tgz")
+
+
+@pytest.mark.parametrize(
+    "name", [*ARCHIVES, "x.ZIP", "x.TAR.GZ", "with } and !.zip", "with } and !.tar", "x.shp.zip"]
+)
+@pytest.mark.parametrize("place", ["a", "data/a", "data/deep/a", "mit Blank/a", "./a"])
+def test_read_shots_finds_shapefile_anywhere_in_archive(
     tmp_path: Path, shapes: Path, name: str, place: str
 ) -> None:
     assert spots(packed(tmp_path / name, shapes, place)) == list(SPOTS)
 
 
-def test_beside_other_files(tmp_path: Path, shapes: Path) -> None:
-    path = packed(tmp_path / "x.zip", shapes, "data/a")
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("readme.txt", "nothing")
-        archive.writestr("__MACOSX/data/._a.shp", "nothing")
-        archive.writestr("data/a.shp.xml", "<metadata/>")
-    assert spots(path) == list(SPOTS)
-    points().to_file(tmp_path / "g.gpkg")
-    with zipfile.ZipFile(tmp_path / "g.zip", "w") as archive:
-        archive.write(tmp_path / "g.gpkg", "q/g.gpkg")
-        archive.writestr("readme.txt", "nothing")
-    assert spots(tmp_path / "g.zip") == list(SPOTS)
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_read_shots_reads_large_layers_inside_their_archive(
+    tmp_path: Path, shapes: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_UNPACKED_BYTES", 10)
+    assert spots(packed(tmp_path / name, shapes, "data/a")) == list(SPOTS)
 
 
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_read_shots_ignores_other_files_in_archive(tmp_path: Path, shapes: Path, name: str) -> None:
+    others = {"readme.txt": "nothing", "__MACOSX/data/._a.shp": "x", "data/a.shp.xml": "<m/>"}
+    assert spots(packed(tmp_path / name, shapes, "data/a", **others)) == list(SPOTS)
+    for ending, driver in (("gpkg", "GPKG"), ("geojson", "GeoJSON"), ("csv", None)):
+        made = tmp_path / f"g.{ending}"
+        if driver is None:
+            table(made, "x", "y", points())
+        else:
+            points().to_file(made, driver=driver)
+        path = archive_of(
+            tmp_path / f"{ending}-{name}",
+            {f"q/g.{ending}": made.read_bytes(), "readme.txt": b"nothing"},
+        )
+        assert spots(path, class_field="class") == list(SPOTS)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("inside", [("a", "b"), ("q/a", "q/b"), ("a/a", "b/b"), ("a", "q/b")])
-def test_of_several_one_is_chosen(tmp_path: Path, shapes: Path, inside: tuple[str, str]) -> None:
-    path = packed(tmp_path / "x.zip", shapes, *inside)
+def test_of_several_one_is_chosen(
+    tmp_path: Path, shapes: Path, inside: tuple[str, str], name: str
+) -> None:
+    path = packed(tmp_path / name, shapes, *inside)
     with pytest.raises(ShotsError, match="has 2 layers: 'a', 'b'; choose one with --layer"):
         read_shots(path)
     assert [c.name for c in read_shots(path, layer="b").classes] == ["x", "y"]
@@ -110,17 +138,99 @@ def test_parts_that_lack_are_named(tmp_path: Path, shapes: Path, spelt: Any) -> 
         read_shots(folder / spelt("a.shp"))
 
 
-def test_in_an_archive_too(tmp_path: Path, shapes: Path) -> None:
-    path = packed(tmp_path / "x.zip", shapes, "q/a", parts=(".shp", ".dbf"))
-    with pytest.raises(ShotsError, match=r"x\.zip' lacks 'a\.shx'"):
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_read_shots_names_missing_index_in_archive(tmp_path: Path, shapes: Path, name: str) -> None:
+    path = packed(tmp_path / name, shapes, "q/a", parts=(".shp", ".dbf"))
+    with pytest.raises(ShotsError, match=rf"{re.escape(name)}' lacks 'a\.shx'"):
         read_shots(path)
 
 
-def test_an_archive_of_nothing_is_told(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
-        archive.writestr("readme.txt", "nothing")
-    with pytest.raises(ShotsError, match="is not a vector file that GDAL can open"):
-        read_shots(tmp_path / "x.zip")
+NO_VECTOR_FILE = "is not a vector file that GDAL can open; give a GeoPackage, Shapefile or GeoJSON"
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_read_shots_refuses_archives_without_features(
+    tmp_path: Path, shapes: Path, name: str
+) -> None:
+    """The same sentence whether an archive holds nothing of use, is damaged or is no archive."""
+    whole = packed(tmp_path / name, shapes, "a").read_bytes()
+    broken = bytes(reversed(whole[: len(whole) // 2]))
+    cut = whole[: min(600, len(whole) // 2)]
+    for content in (None, broken, cut, b"nothing", b""):
+        path = tmp_path / f"other-{name}"
+        if content is None:
+            archive_of(path, {"readme.txt": b"nothing"})
+        else:
+            path.write_bytes(content)
+        with pytest.raises(ShotsError, match=NO_VECTOR_FILE):
+            read_shots(path)
+
+
+def test_read_shots_refuses_archives_of_too_many_files(
+    tmp_path: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "ARCHIVE_FILES", 3)
+    for name in ARCHIVES:
+        path = packed(tmp_path / name, shapes, "a")
+        with pytest.raises(ShotsError, match="is an archive of more than 3 files; unpack it"):
+            read_shots(path)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_read_shots_unpacks_beside_nothing(tmp_path: Path, name: str) -> None:
+    """Names in an archive that lead out of it write no file there, and nothing is left behind."""
+    points().to_file(tmp_path / "g.gpkg")
+    path = archive_of(tmp_path / name, {"../../g.gpkg": (tmp_path / "g.gpkg").read_bytes()})
+    before = snapshot(tmp_path)
+    assert spots(path) == list(SPOTS)
+    assert snapshot(tmp_path) == before
+
+
+# Tables that end in .txt ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
+@pytest.mark.parametrize("ending", ["txt", "TXT"])
+def test_read_shots_reads_txt_tables_like_csv(
+    tmp_path: Path, separator: str, encoding: str, ending: str
+) -> None:
+    frame = points(labels=("Gewässer", "Wald", "Gewässer"))
+    path = table(tmp_path / "a!b.csv", "x", "y", frame, separator)
+    text = path.read_text(encoding="utf-8")
+    for one in (path, path.with_suffix(f".{ending}")):
+        one.write_text(text, encoding=encoding)
+        assert spots(one, class_field="class") == list(SPOTS)
+    same = [read_shots(one, class_field="class") for one in (path, path.with_suffix(f".{ending}"))]
+    assert same[0].classes == same[1].classes
+    assert same[0].in_scene_frame == same[1].in_scene_frame
+    notes = [[note.replace("b.csv", f"b.{ending}") for note in one.notes] for one in same]
+    assert notes[0] == notes[1]
+
+
+def test_read_shots_takes_crs_and_types_beside_txt_table(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.txt", "x", "y", points(32632, labels=("1", "2", "1")))
+    path.with_suffix(".prj").write_text(CRS.from_epsg(32632).to_wkt("WKT1_ESRI"))
+    path.with_suffix(".csvt").write_text('"Integer","Real","String","Real"')
+    assert spots(path, class_field="class") == list(SPOTS)
+    assert [c.value for c in read_shots(path, class_field="class").classes] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b,class\n1,2,x\n3,4,y\n", "is a table without geometry; call the columns"),
+        ("Some words,\nand more of them.\n", "is a table without geometry"),
+        ("", NO_VECTOR_FILE),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_read_shots_refuses_txt_without_points_as_csv(
+    tmp_path: Path, text: str, said: str, ending: str
+) -> None:
+    (tmp_path / f"a.{ending}").write_text(text)
+    with pytest.raises(ShotsError, match=said):
+        read_shots(tmp_path / f"a.{ending}")
 
 
 # Columns of tables ----------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import shapely
 from builders import NORTH_UP
 from hypothesis import given
 from hypothesis import strategies as st
+from shots_cases import archive_of
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.text_encoding import decode, decode_cell, find_codec
@@ -141,12 +141,57 @@ def test_a_character_cut_where_its_field_ends_is_left_out(tmp_path: Path) -> Non
     assert decode_cell("Grasü".encode()[:-1], "utf-8") == "Gras"
 
 
-def test_a_shapefile_in_an_archive_is_decoded(tmp_path: Path) -> None:
-    path = shapefile(tmp_path, GERMAN, "UTF-8", None, 0)
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for suffix in (".shp", ".shx", ".dbf", ".prj"):
-            archive.write(path.with_suffix(suffix), f"a{suffix}")
-    assert names(read_shots(tmp_path / "a.zip")) == sorted(GERMAN)
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
+@pytest.mark.parametrize(
+    ("labels", "encoding", "cpg", "language"),
+    [
+        (GERMAN, "UTF-8", None, 0),
+        (GERMAN, "UTF-8", "ISO-8859-1", 0x57),
+        (GERMAN, "UTF-8", "UTF-8", 0),
+        (GERMAN, "ISO-8859-1", None, 0),
+        (GERMAN, "ISO-8859-1", "UTF-8", 0),
+        (GERMAN, "CP850", None, 0x02),
+        (GERMAN, "CP850", "UTF-8", 0x02),
+        (CZECH, "CP1250", "UTF-8", 0xC8),
+        (CHINESE, "CP936", None, 0x4D),
+    ],
+)
+def test_text_of_shapefile_in_archive_is_decoded_as_outside(
+    tmp_path: Path,
+    labels: tuple[str, ...],
+    encoding: str,
+    cpg: str | None,
+    language: int,
+    name: str,
+) -> None:
+    path = shapefile(tmp_path, labels, encoding, cpg, language)
+    packed = archive_of(
+        tmp_path / name, {f"data/{one.name}": one.read_bytes() for one in tmp_path.glob("a.*")}
+    )
+    inside, outside = read_shots(packed), read_shots(path)
+    assert names(inside) == names(outside) == sorted(labels)
+    assert about_text(inside) == about_text(outside)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
+@pytest.mark.parametrize("ending", ["csv", "geojson", "kml"])
+def test_texts_in_archive_are_decoded_as_outside(
+    tmp_path: Path, ending: str, encoding: str, name: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    frame = points(GERMAN)
+    if ending == "csv":
+        path.write_text(frame.assign(x=frame.geometry.x, y=frame.geometry.y)[["x", "y", "class"]].to_csv(index=False))  # fmt: skip
+    else:
+        frame.to_crs(4326 if ending == "kml" else 32633).to_file(path, driver=ending.upper())
+    path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    packed = archive_of(tmp_path / name, {f"data/{path.name}": path.read_bytes()})
+    inside = read_shots(packed, class_field="class")
+    outside = read_shots(path, class_field="class")
+    assert names(inside) == names(outside) == sorted(GERMAN)
+    assert inside.notes == outside.notes
+    assert inside.in_scene_frame == outside.in_scene_frame
 
 
 # Texts ----------------------------------------------------------------------------------------

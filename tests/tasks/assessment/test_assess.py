@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from assess_cases import NAMES, damaged, truth
@@ -180,6 +181,9 @@ def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path
     )
     assert made.exit_code == 0, made.output
     assert "knows the answers" in run(out, "--reference", shots).stderr
+    frame = gpd.read_file(shots)
+    frame[::-1].to_file(tmp_path / "relisted.geojson")
+    assert "knows the answers" in run(out, "--reference", tmp_path / "relisted.geojson").stderr
     others = planted.shots(tmp_path / "others.gpkg", per_class=6)
     assert "knows the answers" not in run(out, "--reference", others).stderr
 

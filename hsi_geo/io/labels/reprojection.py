@@ -1,0 +1,199 @@
+"""Features reprojected to the CRS of a scene, across the antimeridian too."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+
+from hsi_geo.arrays import AnyArray, BoolArray
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.tiling import Grid
+
+Errors = type[HsiGeoError]
+
+#: Coordinates of maps are smaller than this. GEOS fails for larger ones.
+LARGEST_COORDINATE = 1e15
+
+
+def reproject(
+    frame: gpd.GeoDataFrame, grid: Grid, *, name: str, wrong: Errors, of: str = "scene"
+) -> gpd.GeoDataFrame:
+    """Bring features to the CRS of a scene.
+
+    Args:
+        frame: Features of any CRS.
+        grid: Pixels of the scene.
+        name: What messages call the features ("shots 'labels.gpkg'").
+        of: What messages call the raster that the grid belongs to ("scene", "map").
+        wrong: Raised if only one of the two has a CRS, if they are on different planets, or if
+            coordinates are outside of the range of degrees in a geographic CRS.
+
+    Returns:
+        The features, in the same order. Longitudes are counted as in the scene.
+    """
+    own, target = frame.crs, grid.crs
+    if not (_is_known(own) or _is_known(target)):
+        return frame.set_crs(target, allow_override=True)
+    if _is_known(own) and not own.equals(target):
+        _require_degrees(frame, own, name, wrong)
+    if not _is_known(target):
+        described = own.name if own is not None else ""
+        raise wrong(
+            f"the {of} has no coordinate reference system, and {name} one ({described})",
+            hint=f"assign one to the {of} with gdal_edit.py -a_srs, or draw in the {of}'s frame",
+        )
+    if not _is_known(own):
+        raise wrong(
+            f"no coordinate reference system is set for {name}, and one is for the {of}",
+            hint="assign it (in QGIS: Set Layer CRS)",
+        )
+    if own.equals(target):
+        return _match_longitudes(frame, grid, target)
+    try:
+        return _match_longitudes(_transform(frame, grid, own, target), grid, target)
+    except ProjError as error:
+        raise wrong(
+            f"{name} in {own.name} cannot be transformed to the {of}'s coordinate reference "
+            f"system, {target.name}",
+            hint="check the CRS of both: are they on the same planet?",
+        ) from error
+
+
+def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
+    """Features in a scene's CRS; large polygons are first cut to the surroundings of the scene.
+
+    A projection is undefined or wrong far from its own region, and a polygon with one such corner
+    would be lost.
+    """
+    wide = _are_wide(frame, own)
+    if not wide.any():
+        return frame.to_crs(target)
+    circle = _full_circle(own)
+    from_scene = Transformer.from_crs(target, own, always_xy=True)
+    left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
+    right += circle if right < left else 0.0  # across the antimeridian
+    margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
+    around = shapely.box(
+        left - margin, max(bottom - margin, -pole), right + margin, min(top + margin, pole)
+    )
+    shapes = frame.geometry.to_numpy().copy()
+    for index in np.flatnonzero(wide):
+        polygon = shapely.make_valid(shapely.force_2d(shapes[index]))
+        copies = [_shift_x(polygon, times * circle) for times in (-1, 0, 1)]
+        shapes[index] = shapely.intersection(shapely.union_all(copies), around)
+    covering = wide & shapely.equals(shapes, around)  # around a pole, no box of longitudes will do
+    placed = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=own)).to_crs(target)
+    if covering.any():
+        shapes = placed.geometry.to_numpy().copy()
+        side = max(grid.resolution)
+        shapes[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
+        placed = placed.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=target))
+    return placed
+
+
+def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
+    """(N,) True for polygons in degrees that span more than 90 degrees across or 60 upwards."""
+    if not crs.is_geographic:
+        return np.zeros(len(frame), bool)
+    circle = _full_circle(crs)
+    bounds = shapely.bounds(frame.geometry.to_numpy())
+    wide = (bounds[:, 2] - bounds[:, 0] > circle / 4) | (bounds[:, 3] - bounds[:, 1] > circle / 6)
+    return np.asarray(wide & frame.geom_type.str.contains("Polygon", na=False).to_numpy())
+
+
+def _match_longitudes(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoDataFrame:
+    """Features in degrees, shifted by 360 degrees where that brings them onto the scene.
+
+    Longitudes of 190 and -170 are the same meridian. A scene across the antimeridian, or one that
+    counts from 0 to 360, may count otherwise than the features.
+    """
+    if not crs.is_geographic:
+        return frame
+    left, _, right, _ = grid.bounds
+    circle = _full_circle(crs)
+    shapes = frame.geometry.to_numpy()
+    bounds = shapely.bounds(shapes)
+    if not ((bounds[:, 0] < left) | (bounds[:, 2] > right)).any():
+        return frame
+    moved = shapes.copy()
+    for index, geometry in enumerate(shapes):
+        copies = [
+            copy
+            for times in (0, 1, -1, 2, -2)
+            if _meets(copy := _shift_x(geometry, times * circle), grid.bounds)
+        ]
+        if len(copies) > 1 and geometry.geom_type.endswith("Polygon"):
+            moved[index] = shapely.union_all(shapely.make_valid(copies))
+        elif copies:
+            moved[index] = copies[0]
+    return frame.set_geometry(gpd.GeoSeries(moved, index=frame.index, crs=frame.crs))
+
+
+def _shift_x(geometry: shapely.Geometry, by: float) -> shapely.Geometry:
+    return shapely.transform(geometry, lambda xy: xy + np.array([by, 0.0])) if by else geometry
+
+
+def _meets(geometry: shapely.Geometry | None, bounds: tuple[float, float, float, float]) -> bool:
+    """Whether the extents of a geometry and a scene share more than an edge."""
+    if geometry is None or geometry.is_empty:
+        return False
+    left, bottom, right, top = geometry.bounds
+    across = (
+        left < bounds[2] and right > bounds[0] if right > left else bounds[0] <= left < bounds[2]
+    )
+    return bool(across and bottom <= bounds[3] and top >= bounds[1])
+
+
+def _full_circle(crs: CRS) -> float:
+    """360 degrees in the unit of a geographic CRS."""
+    return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
+
+
+def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors) -> None:
+    """Refuse features in a geographic CRS if the coordinates of none of them can be degrees."""
+    if not crs.is_geographic or frame.empty:
+        return
+    left, bottom, right, top = frame.total_bounds
+    x, y = np.abs(frame.geometry.bounds.to_numpy().reshape(-1, 2, 2)).transpose(2, 0, 1)
+    circle = _full_circle(crs)  # from -720 to 720; latitudes may be rounded
+    if ((x <= 2 * circle).all(axis=1) & (y <= 1.0001 * circle / 4).all(axis=1)).any():
+        return
+    raise wrong(
+        f"coordinates of {name} should be degrees, as they are in {crs.name}, and are none: x "
+        f"{left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}",
+        hint="state the coordinate reference system that they are in (in QGIS: Set Layer CRS, then "
+        "export); GeoJSON that names none is in degrees",
+    )
+
+
+def have_valid_coordinates(geometries: AnyArray) -> BoolArray:
+    """Find geometries that can be shapes on a map.
+
+    Args:
+        geometries: (N,) geometries of shapely.
+
+    Returns:
+        (N,) False where a coordinate is NaN, infinite, or `LARGEST_COORDINATE` or more.
+
+    >>> points = shapely.points([[1.0, 2.0], [float("nan"), 2.0], [1e20, 0.0]])
+    >>> have_valid_coordinates(points).tolist()
+    [True, False, False]
+    """
+    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
+    valid = np.ones(len(geometries), bool)
+    valid[owner[~(np.abs(coordinates) < LARGEST_COORDINATE).all(axis=1)]] = False
+    return valid
+
+
+def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
+    """Whether a CRS is that of a planet.
+
+    Formats that need a CRS write an "undefined" one where there is none: an engineering CRS or, in
+    GeoPackages and files made from them, a geographic one.
+    """
+    return crs is not None and not crs.is_engineering and "undefined" not in crs.name.lower()
