@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -55,7 +56,11 @@ def shapes(tmp_path: Path) -> Path:
 
 
 def packed(
-    path: Path, shapes: Path, *inside: str, parts: tuple[str, ...] = PARTS, **texts: str
+    path: Path,
+    shapes: Path,
+    *inside: str,
+    parts: tuple[str, ...] = PARTS,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """An archive of Shapefiles; ``a`` or ``b`` after the folder of each.
 
@@ -93,7 +98,7 @@ def test_read_shots_reads_large_layers_inside_their_archive(
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_read_shots_ignores_other_files_in_archive(tmp_path: Path, shapes: Path, name: str) -> None:
     others = {"readme.txt": "nothing", "__MACOSX/data/._a.shp": "x", "data/a.shp.xml": "<m/>"}
-    assert spots(packed(tmp_path / name, shapes, "data/a", **others)) == list(SPOTS)
+    assert spots(packed(tmp_path / name, shapes, "data/a", texts=others)) == list(SPOTS)
     for ending, driver in (("gpkg", "GPKG"), ("geojson", "GeoJSON"), ("csv", None)):
         made = tmp_path / f"g.{ending}"
         if driver is None:
