@@ -74,4 +74,5 @@ and how much of this scene is unlike every label there.</p>"""
             **self.run_options(parameters, context),
             **self.map_options(parameters, context, feedback),
         )
-        return self.finish_maps(parameters, context, self.run_command(command, feedback, STAGES))
+        run = self.run_command(command, feedback, STAGES)
+        return self.finish_maps(parameters, context, feedback, run)

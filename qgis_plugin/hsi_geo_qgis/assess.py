@@ -13,7 +13,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from .base import HsiGeoAlgorithm, Results, one_of
+from .base import HsiGeoAlgorithm, Results, one_of, warn_of_mismatches
 from .command import arguments
 from .layers import Parameters, raster_path
 
@@ -73,16 +73,24 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
     ) -> Results:
         """Run hsi-geo."""
         design = self.parameterAsEnumString(parameters, "DESIGN", context)
+        class_map = raster_path(self, parameters, "INPUT", context)
+        strata = (
+            raster_path(self, parameters, "STRATA", context) if parameters.get("STRATA") else None
+        )
+        known = [
+            names
+            for path in dict.fromkeys((class_map, strata))
+            if path is not None
+            for names in warn_of_mismatches(path, feedback)
+        ]
         command = arguments(
             "assess",
-            raster_path(self, parameters, "INPUT", context),
+            class_map,
             **self.label_options(parameters, "REFERENCE", context, feedback),
             design=None if design == "none" else design,
-            strata=raster_path(self, parameters, "STRATA", context)
-            if parameters.get("STRATA")
-            else None,
+            strata=strata,
         )
-        run = self.run_command(command, feedback, {})
+        run = self.run_command(command, feedback, {}, known=known)
         run.show_output()
         found = run.result["assessment"]
         results: Results = {

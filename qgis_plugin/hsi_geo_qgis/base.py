@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
@@ -36,7 +37,8 @@ from .layers import (
     write_class_styles,
 )
 from .protocol import Stages
-from .runner import Run, launcher, run_command
+from .record import mismatch_warning, mismatched_files, record_path
+from .runner import Run, launcher, run_command, warn
 from .styling import load_styled, write_confidence_style
 
 Results = dict[str, Any]
@@ -112,9 +114,10 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         feedback: QgsProcessingFeedback,
         stages: Stages,
         part: tuple[float, float] = (0.0, 100.0),
+        known: Sequence[tuple[str, ...]] = (),
     ) -> Run:
-        """Run a command of hsi-geo; what it says of options is said of this dialog's parameters."""
-        return run_command(arguments, feedback, stages, part, self._titles())
+        """Run a command of hsi-geo; messages name this dialog's parameters instead of options."""
+        return run_command(arguments, feedback, stages, part, self._titles(), known)
 
     def _titles(self) -> dict[str, str]:
         """Title of each parameter, without what follows in brackets, by the option it stands for."""
@@ -255,13 +258,18 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         }
 
     def finish_maps(
-        self, parameters: Parameters, context: QgsProcessingContext, run: Run
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        run: Run,
     ) -> Results:
         """Put optional rasters where the user wants them, and have everything styled.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
+            feedback: Receives a warning for each file that differs from the map's record.
             run: That has written the maps.
 
         Returns:
@@ -275,11 +283,33 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
                 target = self.parameterAsOutputLayer(parameters, name, context)
                 put(written[name.lower()], target)
                 results[name] = target
+        moved = {name.lower(): path for name, path in results.items() if name != "OUTPUT"}
+        warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "CONFIDENCE" in results:
             write_confidence_style(results["CONFIDENCE"])
         for name in ("OUTPUT", "CONFIDENCE"):
             load_styled(results.get(name), context)
         return results
+
+
+def warn_of_mismatches(
+    class_map: str, feedback: QgsProcessingFeedback, moved: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
+    """Warn of each file of a map that differs from the map's record.
+
+    Args:
+        class_map: Path of the class map.
+        feedback: Receives the warnings, as QGIS's log does.
+        moved: Path of each file that no longer lies beside the map; see `mismatched_files`.
+
+    Returns:
+        Names of file and record in each warning.
+    """
+    record = os.path.basename(record_path(class_map))
+    paths = mismatched_files(class_map, moved)
+    for path in paths:
+        warn(mismatch_warning(path, class_map), feedback)
+    return [(f"'{os.path.basename(path)}'", f"'{record}'") for path in paths]
 
 
 def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:

@@ -90,16 +90,15 @@ something unlike any label.</li>
         }
         if not parameters.get("MODEL"):
             command = arguments("classify", scene, **learning, **running, **mapping)
-            return self.finish_maps(
-                parameters, context, self.run_command(command, feedback, STAGES)
-            )
+            run = self.run_command(command, feedback, STAGES)
+            return self.finish_maps(parameters, context, feedback, run)
         # The same in two steps, with the model in a safe place until the map is there.
         model = temporary_file("model.safetensors")
         command = arguments("adapt", scene, **learning, **running, out=model)
         self.run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
         command = arguments("predict", scene, model=model, **running, **mapping)
         run = self.run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
-        results = self.finish_maps(parameters, context, run)
+        results = self.finish_maps(parameters, context, feedback, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         put(model, target)
         return {**results, "MODEL": os.path.abspath(target)}

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from qgis.core import QgsBlockingProcess, QgsProcessingException, QgsProcessingFeedback, QgsSettings
+from qgis.core import (
+    Qgis,
+    QgsBlockingProcess,
+    QgsMessageLog,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsSettings,
+)
 from qgis.PyQt.QtCore import QByteArray, QProcess
 
 from .interpreter import SETTING, Launcher, LauncherError, find_launcher
@@ -23,6 +31,9 @@ from .protocol import (
 
 #: Lines of plain output that are kept to tell a failure by.
 KEPT_LINES = 20
+
+#: Tab of QGIS's log messages.
+LOG_TAB = "hsi-geo"
 
 #: The log is HTML, which makes one blank of several.
 _COLUMN_GAP = re.compile(" {2,}")
@@ -49,6 +60,7 @@ class Run:
         feedback: Receives progress and messages; its cancelling ends the run.
         bar: Turns progress events into per cent.
         titles: Of the parameters that stand for options, for messages that name one.
+        known: Names of files; a warning that holds all names of one entry was shown before.
 
     Attributes:
         result: The result event.
@@ -61,8 +73,9 @@ class Run:
         feedback: QgsProcessingFeedback,
         bar: ProgressBar | None = None,
         titles: Titles | None = None,
+        known: Sequence[tuple[str, ...]] = (),
     ) -> None:
-        self.found, self.feedback, self.titles = found, feedback, titles
+        self.found, self.feedback, self.titles, self.known = found, feedback, titles, known
         self.bar = bar or ProgressBar({})
         self.result: dict[str, Any] = {}
         self.output: list[str] = []
@@ -150,7 +163,9 @@ class Run:
         elif kind == "log":
             self.feedback.pushInfo(self._message(event))
         elif kind == "warning":
-            self.feedback.pushWarning(self._message(event))
+            message = self._message(event)
+            if not any(all(name in message for name in names) for names in self.known):
+                self.feedback.pushWarning(message)
         elif kind == "result":
             self.result = event
         elif kind == "error":
@@ -173,6 +188,7 @@ def run_command(
     stages: Stages,
     part: tuple[float, float] = (0.0, 100.0),
     titles: Titles | None = None,
+    known: Sequence[tuple[str, ...]] = (),
 ) -> Run:
     """Run a command that speaks the protocol.
 
@@ -182,6 +198,7 @@ def run_command(
         stages: Of the progress bar.
         part: Of the progress bar, from and to per cent.
         titles: Of the parameters that stand for options.
+        known: Names of files in warnings that were shown before; see `Run`.
 
     Raises:
         QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
@@ -191,8 +208,14 @@ def run_command(
     except LauncherError as error:
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
-    run = Run(found, feedback, ProgressBar(stages, *part), titles)
+    run = Run(found, feedback, ProgressBar(stages, *part), titles, known)
     return run.start([name, "--progress", "jsonl", *rest])
+
+
+def warn(message: str, feedback: QgsProcessingFeedback) -> None:
+    """Show a warning in the log of the algorithm and in QGIS's own, which outlives the dialog."""
+    feedback.pushWarning(message)
+    QgsMessageLog.logMessage(message, LOG_TAB, Qgis.MessageLevel.Warning)
 
 
 def _unbroken(gap: re.Match[str]) -> str:

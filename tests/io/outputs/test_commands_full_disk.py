@@ -1,0 +1,338 @@
+"""Whole commands on a disk that fills up, or under a limit of file sizes (RLIMIT_FSIZE).
+
+Exit code 0 means that every output is readable and right. Any other end is one sentence, and the output
+folder holds what it held before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import rasterio
+from builders import model_for, run, snapshot
+from planted import Planted
+from small_disk import BLOCK, small_disk
+
+from hsi_geo import predict
+from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.tasks.artifacts.model import save_model
+
+resource = pytest.importorskip("resource", reason="Windows has no limits of file sizes")
+
+#: Successes in a row that end a sweep: more room changes nothing then.
+ENOUGH = 3
+
+LAYERS = "--confidence --probabilities"
+
+#: Name and arguments of each command; {i} is the folder of the inputs, {o} that of the outputs.
+COMMANDS = {
+    "predict": "predict {i}/scene.tif --model {i}/m.safetensors -o {o}/m.tif",
+    "predict with all layers": f"predict {{i}}/scene.tif --model {{i}}/m.safetensors -o {{o}}/m.tif {LAYERS}",
+    "classify": "classify {i}/scene.tif --shots {i}/l.gpkg -o {o}/m.tif",
+    "classify with all outputs": f"classify {{i}}/scene.tif --shots {{i}}/l.gpkg -o {{o}}/m.tif {LAYERS} --report",
+    "adapt": "adapt {i}/scene.tif --shots {i}/l.gpkg -o {o}/a.safetensors",
+    "assess": "assess {i}/map.tif --reference {i}/l.gpkg -o {o}/r.html",
+    "suggest": "suggest {i}/scene.tif --model {i}/m.safetensors -n 3 -o {o}/p.gpkg",
+}
+
+#: Commands that `make test` runs, with few sizes.
+FEW = ("predict with all layers", "suggest")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command whose outputs are known.
+
+    Attributes:
+        arguments: Of hsi-geo.
+        out: Folder of its outputs.
+        expected: Hash of each output by name.
+    """
+
+    arguments: tuple[str, ...]
+    out: Path
+    expected: Mapping[str, str]
+
+    def check(self, earlier: Mapping[str, str], *more: str) -> bool:
+        """Run the command and check what it leaves.
+
+        Args:
+            earlier: Hashes of what lies in the output folder now.
+            more: Further arguments.
+
+        Returns:
+            Whether it succeeded.
+        """
+        shown = run(*self.arguments, *more)
+        found = snapshot(self.out)
+        if shown.exit_code == 0:
+            # A GeoPackage holds the time at which it was made.
+            fixed = [name for name in self.expected if not name.endswith(".gpkg")]
+            assert found.keys() == self.expected.keys(), shown.output
+            assert {n: found[n] for n in fixed} == {n: self.expected[n] for n in fixed}
+            self._check_readable()
+            return True
+        errors = [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
+        assert shown.exit_code == 1, shown.output
+        assert len(errors) == 1, shown.output
+        assert not any(word in errors[0] for word in ("unexpected", "defect", "CPLE")), errors
+        assert found == earlier, errors
+        assert not list(self.out.glob(".*")), errors
+        return False
+
+    def _check_readable(self) -> None:
+        for path in self.out.iterdir():
+            if path.suffix == ".tif":
+                with rasterio.open(path) as file:
+                    file.read()
+            elif path.suffix == ".gpkg":
+                assert len(gpd.read_file(path)) == 3
+        if (self.out / "m.tif").exists():
+            every = MapPaths.of(self.out / "m.tif", confidence=True, probabilities=True)
+            assert is_whole(every if every.confidence.exists() else MapPaths.of(every.classes))  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a scene, shots, a model and a map; adaptation takes three steps."""
+    from hsi_geo.models.s2former import S2FormerConfig
+    from hsi_geo.tasks import adapt
+    from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+
+    small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
+    recipe = adapt.Recipe(network=small, stride_px=4, fine_tuning=FineTuneConfig(steps=3, batch=4))
+    monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
+    monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    model = model_for(scene.path)
+    save_model(model, folder / "m.safetensors")
+    shots = gpd.read_file(scene.shots(tmp_path / "named.gpkg"))
+    numbers = {name: f"class {id}" for id, name in enumerate(scene.names, start=1)}
+    shots.assign(**{"class": shots["class"].map(numbers)}).to_file(folder / "l.gpkg")
+    shutil.copy(scene.path, folder / "scene.tif")
+    predict(folder / "scene.tif", model, out=folder / "map.tif")
+    return folder
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Function that gives a disk so many blocks, with all that is on it."""
+    with small_disk(tmp_path / "disk") as resized:
+        yield resized
+
+
+PLENTY = 10_000
+
+
+def clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def blocks_of(folder: Path) -> int:
+    return sum(-(-path.stat().st_size // BLOCK) for path in folder.iterdir())
+
+
+def known(name: str, inputs: Path, out: Path) -> Command:
+    """A command with its outputs, which it writes into a folder once."""
+    arguments = tuple(COMMANDS[name].format(i=inputs, o=out).split())
+    shown = run(*arguments)
+    assert shown.exit_code == 0, shown.output
+    return Command(arguments, out, snapshot(out))
+
+
+def earlier_outputs(command: Command) -> None:
+    """Replace the outputs by earlier ones; a map by a good map of another model."""
+    for path in command.out.iterdir():
+        path.write_bytes(b"earlier " * (path.stat().st_size // 8))
+    if command.arguments[0] == "predict":
+        clear(command.out)
+        scene, model = Path(command.arguments[1]), model_for(Path(command.arguments[1]), seed=6)
+        both = "--confidence" in command.arguments
+        predict(scene, model, out=command.out / "m.tif", confidence=both, probabilities=both)
+
+
+def fill(
+    name: str, inputs: Path, disk: Callable[[int], Path], *, over_earlier: bool, few: bool
+) -> None:
+    """Run a command on disks of more and more free blocks."""
+    command = known(name, inputs, disk(PLENTY))
+    needed = blocks_of(command.out)
+    more = ("--overwrite",) if over_earlier else ()
+    if over_earlier:
+        earlier_outputs(command)
+        kept = {path: path.read_bytes() for path in command.out.iterdir()}
+    else:
+        kept = {}
+    ends: list[bool] = []
+    sizes = (0, 1, needed // 2, needed - 1, needed, 4 * needed) if few else range(4 * needed + 9)
+    for blocks in sizes:
+        disk(PLENTY)
+        clear(command.out)
+        for path, content in kept.items():
+            path.write_bytes(content)
+        earlier = snapshot(command.out)
+        disk(blocks_of(command.out) + blocks)
+        ends.append(command.check(earlier, *more))
+        if not few and len(ends) > ENOUGH and all(ends[-ENOUGH:]):
+            break
+    assert not ends[1]  # the disk has at least one block
+    assert ends[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("over_earlier", [False, True])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_on_a_full_disk_writes_all_or_nothing(
+    inputs: Path, disk: Callable[[int], Path], name: str, over_earlier: bool
+) -> None:
+    fill(name, inputs, disk, over_earlier=over_earlier, few=False)
+
+
+@pytest.mark.parametrize("over_earlier", [False, True])
+@pytest.mark.parametrize("name", FEW)
+def test_command_on_a_full_disk_at_few_sizes_writes_all_or_nothing(
+    inputs: Path, disk: Callable[[int], Path], name: str, over_earlier: bool
+) -> None:
+    fill(name, inputs, disk, over_earlier=over_earlier, few=True)
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file may become larger than so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def limit(name: str, inputs: Path, out: Path, *, over_earlier: bool, steps: int) -> None:
+    """Run a command under larger and larger limits of file sizes."""
+    command = known(name, inputs, out)
+    largest = max(path.stat().st_size for path in out.iterdir())
+    more = ("--overwrite",) if over_earlier else ()
+    if over_earlier:
+        earlier_outputs(command)
+    kept = {path: path.read_bytes() for path in out.iterdir()} if over_earlier else {}
+    ends: list[bool] = []
+    for size in range(0, 8 * largest, max(1, largest // steps)):
+        clear(out)
+        for path, content in kept.items():
+            path.write_bytes(content)
+        earlier = snapshot(out)
+        with file_size_limit(size):
+            ends.append(command.check(earlier, *more))
+        if len(ends) > ENOUGH and all(ends[-ENOUGH:]):
+            break
+    assert not ends[0]
+    assert ends[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("over_earlier", [False, True])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_under_a_file_size_limit_writes_all_or_nothing(
+    inputs: Path, tmp_path: Path, name: str, over_earlier: bool
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    limit(name, inputs, out, over_earlier=over_earlier, steps=20)
+
+
+def test_predict_under_few_file_size_limits_writes_all_or_nothing(
+    inputs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    limit("predict with all layers", inputs, out, over_earlier=True, steps=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["classify with all outputs", "predict", "suggest"])
+def test_command_with_a_full_temporary_folder_writes_all_or_nothing(
+    inputs: Path,
+    disk: Callable[[int], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    command = known(name, inputs, out)
+    monkeypatch.setattr("tempfile.tempdir", str(disk(PLENTY)))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "disk"))
+    ends: list[bool] = []
+    for blocks in range(1, 200):
+        clear(out)
+        ends.append(command.check({}) if disk(blocks) else False)
+        assert not list((tmp_path / "disk").iterdir())
+        if len(ends) > ENOUGH and all(ends[-ENOUGH:]):
+            break
+    assert ends[-1]
+
+
+# Results on stdout that a shell sends to a file ------------------------------------------------
+
+PRINTING = {
+    "info": "info {i}/scene.tif --json",
+    "info with shots": "info {i}/scene.tif --shots {i}/l.gpkg --json",
+    "assess": "assess {i}/map.tif --reference {i}/l.gpkg --json",
+}
+
+
+def printed(arguments: str, target: Path, size: int) -> bool:
+    """Whether a command in a process of its own printed JSON into a file under a limit of its size."""
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    with target.open("w") as file:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hsi_geo", *arguments.split()],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=prepare,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    if ended.returncode == 0:
+        json.loads(target.read_text())
+        return True
+    assert ended.returncode == 1, ended.stderr
+    (error,) = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    assert "writing failed" in error
+    assert "Traceback" not in ended.stderr
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PRINTING)
+def test_printed_json_is_whole_or_the_command_fails(
+    inputs: Path, tmp_path: Path, name: str
+) -> None:
+    arguments = PRINTING[name].format(i=inputs)
+    target = tmp_path / "printed.json"
+    assert printed(arguments, target, 1 << 20)
+    whole = target.stat().st_size
+    for size in (0, 1, whole // 2, whole - 1):
+        assert not printed(arguments, target, size)
+    assert printed(arguments, target, whole)
