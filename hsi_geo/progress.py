@@ -52,6 +52,8 @@ class SilentReporter:
 class WarningRecorder:
     """A reporter that passes everything on and remembers the warnings.
 
+    A note is passed on once: the steps of a job note the same thing, such as how threads wait.
+
     Attributes:
         warnings: In their order, each once.
     """
@@ -59,14 +61,17 @@ class WarningRecorder:
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.warnings: list[str] = []
+        self._notes: set[str] = set()
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Passed on."""
         self.reporter.progress(stage, done, total)
 
     def log(self, message: str) -> None:
-        """Passed on."""
-        self.reporter.log(message)
+        """Passed on, unless the same message was before."""
+        if message not in self._notes:
+            self._notes.add(message)
+            self.reporter.log(message)
 
     def warning(self, message: str) -> None:
         """Passed on and remembered."""

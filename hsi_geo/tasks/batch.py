@@ -32,10 +32,10 @@ from hsi_geo.tasks.tiles.jobs import (
     Tile,
     TileJob,
     describe_tile,
+    error_sentence,
     failure,
     map_tile,
     neighbours,
-    sentence,
     tile_areas,
     tile_job,
     unchanged,
@@ -149,7 +149,9 @@ def batch(
         What became of each tile, and what was written beside the maps.
 
     Raises:
-        HsiGeoError: If no tile can be looked for, another batch writes into the folder, or the
+        SceneError: If a list of tiles (``.txt``, ``.lst``, ``.json``, ``.vrt``) cannot be read or is
+            empty; nothing is written then.
+        HsiGeoError: If the model cannot be read, another batch writes into the folder, or the
             cluster is lost; maps that are done stay.
     """
     _require_packages()
@@ -186,7 +188,9 @@ def batch(
         count = min(workers or default_workers(threads, max_memory), len(listed))
         cluster = local_cluster(count, threads, reporter, dashboard=dashboard)
     with locked(folder, reporter.warning):
-        return _Batch(listed, paths, folder, adapted, settings, reporter).run(cluster)
+        return _Batch(
+            listed, paths, folder, adapted, settings, reporter, local=scheduler is None
+        ).run(cluster)
 
 
 def _require_packages() -> None:
@@ -216,7 +220,10 @@ class _Batch:
         model: AdaptedModel,
         settings: Settings,
         reporter: Reporter,
+        *,
+        local: bool,
     ) -> None:
+        self.local = local
         self.listed = listed
         self.paths = paths
         self.folder = folder
@@ -277,7 +284,9 @@ class _Batch:
         jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
         found = each(client, describe_tile, jobs, self.settings.wavelengths)
         for done, (index, tile) in enumerate(found, start=1):
-            self.tiles[index] = failure(tile) if isinstance(tile, BaseException) else tile
+            self.tiles[index] = (
+                failure(tile, local=self.local) if isinstance(tile, BaseException) else tile
+            )
             if isinstance(now := self.tiles[index], Outcome):
                 self._settle(index, now)
             self.reporter.progress("look at tiles", done, len(jobs))
@@ -304,7 +313,9 @@ class _Batch:
         ordered = list(self.jobs.values())
         for number, result in each(client, map_tile, ordered, self.settings, news=pixels.hear):
             index = order[number]
-            outcome = failure(result) if isinstance(result, BaseException) else result
+            outcome = (
+                failure(result, local=self.local) if isinstance(result, BaseException) else result
+            )
             self._settle(index, outcome)
             pixels.add(self.listed[index].path, self._pixels(index))
 
@@ -368,7 +379,7 @@ class _Batch:
             if isinstance(part, BaseException):
                 raise MapError(
                     f"the classes of map '{jobs[index][0].path}' could not be counted "
-                    f"({sentence(part)})",
+                    f"({error_sentence(part, local=self.local)})",
                     hint="run it again",
                 ) from part
             parts.append(part)

@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from hsi_geo.progress import SilentReporter
+from hsi_geo.progress import SilentReporter, WarningRecorder
 from hsi_geo.tasks import runtime
 from hsi_geo.threads import SPINNING, yield_when_waiting
 
@@ -76,3 +76,16 @@ def test_what_came_too_late_is_told(
         assert torch.get_num_threads() == threads
     assert said == ([SPINNING] if told else [])
     assert torch.get_num_threads() == before
+
+
+def test_a_job_of_several_steps_notes_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`classify` adapts and then maps, and reports through one WarningRecorder."""
+    notes: list[str] = []
+    reporter = SilentReporter()
+    monkeypatch.setattr(reporter, "log", notes.append)
+    monkeypatch.setattr(runtime, "TORCH_CAME_FIRST", True)
+    recorder = WarningRecorder(reporter)
+    for _ in range(2):
+        with runtime.computing("cpu", 2, WarningRecorder(recorder)):
+            pass
+    assert notes == [SPINNING]

@@ -78,7 +78,7 @@ def _expanded(name: str, warn: Callable[[str], object]) -> Iterator[ListedTile]:
     suffix = path.suffix.lower()
     if exists(name) and path.is_dir():
         yield from _of_folder(path, warn)
-    elif exists(name) and suffix in _LISTING:
+    elif suffix in _LISTING and not is_gdal_name(name):
         yield from _LISTING[suffix](path)
     else:
         yield ListedTile(_absolute(name))

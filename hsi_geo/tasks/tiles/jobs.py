@@ -222,22 +222,31 @@ def unchanged(stands: Standing) -> Outcome:
     return Outcome(UNCHANGED, warnings=stands.warnings, drifts=stands.drifts)
 
 
-def failure(error: BaseException) -> Outcome:
-    """What became of a tile whose job raised instead of telling."""
-    return Outcome(FAILED, error=sentence(error))
+def failure(error: BaseException, *, local: bool) -> Outcome:
+    """The outcome of a tile whose job raised an exception; see `error_sentence`."""
+    return Outcome(FAILED, error=error_sentence(error, local=local))
 
 
-def sentence(error: BaseException) -> str:
-    """What Dask brought back, for people."""
+def error_sentence(error: BaseException, *, local: bool) -> str:
+    """One sentence on an exception that Dask brought back from a worker.
+
+    Args:
+        error: The exception.
+        local: Whether this batch started the workers, so that ``--workers`` is an option of it.
+
+    >>> error_sentence(MemoryError(), local=False)
+    'out of memory; give each worker more memory, or a smaller --max-memory'
+    """
     if isinstance(error, HsiGeoError):
         return str(error)
+    advice = "fewer --workers" if local else "each worker more memory"
     if type(error).__name__ == "KilledWorker":
         return (
-            "its worker died each time, most likely out of memory; give fewer --workers or a "
-            "smaller --max-memory"
+            f"its worker died each time, most likely out of memory; give {advice}, or a smaller "
+            "--max-memory"
         )
     if isinstance(error, MemoryError):
-        return "out of memory; give fewer --workers or a smaller --max-memory"
+        return f"out of memory; give {advice}, or a smaller --max-memory"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 

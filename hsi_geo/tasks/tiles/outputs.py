@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,29 +128,71 @@ def summed(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
 def write_overview(
     folder: Path, maps: Sequence[MappedTile], classes: ClassTable, reporter: Reporter
 ) -> dict[str, Path]:
-    """Write what shows all maps as one.
+    """Write one mosaic for each CRS, and STAC items, of the maps of this batch.
+
+    A mosaic of an earlier batch goes if no map of this one has its CRS: it would seem current.
+
+    Args:
+        folder: Folder of the maps.
+        maps: Tiles that have a map now; none is fine.
+        classes: Class table of all maps.
+        reporter: Receives a warning if maps have no CRS, and are in no mosaic.
 
     Returns:
-        Name and path of each file, the log's too.
+        Name and path of each file, and of the log.
+
+    Raises:
+        OutputError: If a file cannot be written.
     """
     from hsi_geo.io.maps.stac_items import item_collection  # an optional package
 
-    placed = [one.map for one in maps]
-    groups = Footprints([one.grid for one in placed]).groups
+    mosaics = [one.map for one in maps]
+    groups = Footprints([one.grid for one in mosaics]).groups
     texts: dict[str, str] = {}
     for number, group in enumerate(groups, start=1):
-        members = [placed[index] for index in group]
-        name = INDEX if len(groups) == 1 else f"{INDEX}_{_label(members[0])}"
+        members = [mosaics[index] for index in group]
+        name = INDEX if len(groups) == 1 else f"{INDEX}_{_crs_label(members[0])}"
         if f"{name}.vrt" in texts:  # the same CRS upside down
             name += f"_{number}"
         texts[f"{name}.vrt"] = index_xml(members, classes, folder)
-    outside = len(placed) - sum(map(len, groups))
+    outside = len(mosaics) - sum(map(len, groups))
     if outside:
         reporter.warning(f"{outside} maps have no CRS and are in no {INDEX}.vrt")
     items = item_collection([(one.map, one.tile) for one in maps], classes, folder)
     texts[ITEMS] = json.dumps(items.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    _write(folder, texts)
+    stale = [path for path in _earlier_mosaics(folder) if path.name not in texts]
+    _write(folder, texts, stale)
     return {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
+
+
+def _earlier_mosaics(folder: Path) -> list[Path]:
+    """Mosaics in a folder that a batch wrote."""
+    return [
+        path
+        for path in sorted(folder.glob(f"{INDEX}*.vrt"))
+        if _is_overview(path) and path.is_file() and _is_own_mosaic(path)
+    ]
+
+
+def _is_own_mosaic(path: Path) -> bool:
+    """Whether a VRT has the form that `index_xml` gives: classes with names, of maps beside it."""
+    try:
+        root = ET.fromstring(path.read_bytes())
+    except (ET.ParseError, OSError, RecursionError):
+        return False
+    bands = root.findall("VRTRasterBand")
+    if root.tag != "VRTDataset" or len(bands) != 1:
+        return False
+    names = [
+        (name.text or "")
+        for name in bands[0].iterfind("ComplexSource/SourceFilename[@relativeToVRT='1']")
+    ]
+    return (
+        bands[0].find("CategoryNames") is not None
+        and bands[0].find("GDALRasterAttributeTable") is not None
+        and len(names) == len(list(bands[0].iter("SourceFilename"))) > 0
+        and all(name.endswith(".tif") and "/" not in name for name in names)
+    )
 
 
 def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
@@ -187,14 +230,14 @@ def files_in_log(folder: Path) -> dict[str, dict[str, str]]:
         return {}
 
 
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
+def _write(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -> None:
     finals = [folder / name for name in texts]
-    with atomic_outputs(finals, overwrite=True, name="batch") as where:
+    with atomic_outputs(finals, overwrite=True, stale=stale, name="batch") as where:
         for final in finals:
             where[final].write_text(texts[final.name], encoding="utf-8")
 
 
-def _label(one: GeoreferencedMap) -> str:
-    """Of the CRS, for a file's name."""
+def _crs_label(one: GeoreferencedMap) -> str:
+    """The CRS of a map as part of a file name, such as epsg_32633."""
     authority = None if one.grid.crs is None else one.grid.crs.to_authority()
     return "_".join(authority).lower() if authority else "crs"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pytest
@@ -26,6 +27,7 @@ from small_disk import BLOCK, small_disk
 from hsi_geo import predict
 from hsi_geo.io.maps.record import is_whole
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.tasks.artifacts.model import save_model
 
 resource = pytest.importorskip("resource", reason="Windows has no limits of file sizes")
@@ -105,7 +107,7 @@ class Command:
 
 @pytest.fixture
 def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a scene, shots, a model and a map; adaptation takes three steps."""
+    """A folder with a scene, shots, a model and a map; adaptation is short."""
     from hsi_geo.models.s2former import S2FormerConfig
     from hsi_geo.tasks import adapt
     from hsi_geo.tasks.adaptation.daft import FineTuneConfig
@@ -123,7 +125,24 @@ def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     shots.assign(**{"class": shots["class"].map(numbers)}).to_file(folder / "l.gpkg")
     shutil.copy(scene.path, folder / "scene.tif")
     predict(folder / "scene.tif", model, out=folder / "map.tif")
+    monkeypatch.setattr("hsi_geo.tasks.classify.adapt", adapt_once(tmp_path))
     return folder
+
+
+def adapt_once(folder: Path) -> Callable[..., Any]:
+    """`adapt`, which computes a model once; each call writes the model file anew."""
+    from hsi_geo.tasks.adapt import adapt
+
+    models: list[Any] = []
+
+    def adapted(scenes: Any, shots: Any, *, out: Path, **options: Any) -> Any:
+        if not models:
+            models.append(adapt(scenes, shots, **options))
+        with atomic_outputs([out], overwrite=False) as where:
+            save_model(models[0], where[out])
+        return models[0]
+
+    return adapted
 
 
 @pytest.fixture
