@@ -19,7 +19,7 @@ from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.maps.record import earlier_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
-from hsi_geo.io.scenes.properties import files_of, grid_of, name_of, require_upright
+from hsi_geo.io.scenes.properties import files_of, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
@@ -210,7 +210,7 @@ class _Job:
         for scene in scenes:
             require_upright(scene)
             if self.options.aoi is not None:  # refused before a minute of learning
-                read_area(self.options.aoi, grid_of(scene))
+                read_area(self.options.aoi, scene.hsi.grid)
         labelled = read_shots(shots, class_field=self.class_field, layer=self.layer)
         if self.report:
             paths = [one.with_report() for one in paths]

@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from hsi_geo.io.labels.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
 from hsi_geo.io.readers import flagged_share
-from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, remarks_of, require_upright
+from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
     assess_quality,
     bad_bands,
@@ -61,7 +61,7 @@ def info(
 
 def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
     """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
-    grid, bands = grid_of(scene), bands_of(scene)
+    grid, bands = scene.hsi.grid, bands_of(scene)
     known = bands.centres_nm[bands.centres_nm > 0]  # 0 stands for none, in bands that are bad
     seen = assess_quality(scene)
     xres, yres = grid.resolution
@@ -100,7 +100,7 @@ def _warnings(scene: xr.DataArray) -> list[str]:
 def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict[str, Any]:
     """Classes with their pixels, and what would be dropped and why."""
     require_upright(scene)
-    grid = grid_of(scene)
+    grid = scene.hsi.grid
     pixels = burn(shots, grid, all_touched=all_touched)
     usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)

@@ -18,7 +18,7 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
+from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
 
@@ -83,7 +83,7 @@ def versions() -> dict[str, str]:
 
 def scene_hash(scene: xr.DataArray) -> str:
     """SHA-256 of what identifies a scene without reading it: header, file size and mtime."""
-    grid, bands = grid_of(scene), bands_of(scene)
+    grid, bands = scene.hsi.grid, bands_of(scene)
     path = Path(name_of(scene))
     status = path.stat() if path.is_file() else None
     header = {

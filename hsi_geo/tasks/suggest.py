@@ -22,7 +22,7 @@ from hsi_geo.io.labels.points import Point, require_points, write_points
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.scenes.properties import bands_of, files_of, grid_of, rescaled, select_good_bands
+from hsi_geo.io.scenes.properties import bands_of, files_of, rescaled, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
@@ -158,7 +158,7 @@ def suggest(
             chosen = _choose(candidates, _spectra(readable, adapted, candidates), count, seed)
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
-            write_points(points, grid_of(opened).crs, where[final])
+            write_points(points, opened.hsi.grid.crs, where[final])
     if sure := sum(point.confidence >= SURE for point in points):
         reporter.log(
             f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): they "
@@ -225,7 +225,7 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
     view = select_good_bands(scene)
     side = PATCH_PX // 2
     found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
-    for block in blocks(*grid_of(view).shape, BLOCK_PX, BLOCK_PX):
+    for block in blocks(view.shape[-2], view.shape[-1], BLOCK_PX, BLOCK_PX):
         here = (candidates.rows // BLOCK_PX == block.row // BLOCK_PX) & (
             candidates.cols // BLOCK_PX == block.col // BLOCK_PX
         )
@@ -264,7 +264,7 @@ def _choose(candidates: _Candidates, table: Float32Array, count: int, seed: int)
 
 
 def _points(chosen: _Candidates, scene: xr.DataArray, classes: ClassTable) -> tuple[Point, ...]:
-    t = grid_of(scene).transform
+    t = scene.hsi.grid.transform
     points = []
     for rank, (row, col, given) in enumerate(
         zip(chosen.rows, chosen.cols, chosen.probabilities, strict=True), start=1

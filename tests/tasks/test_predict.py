@@ -93,7 +93,7 @@ def test_blocks_do_not_show(
     """Neither those of the file, whatever they are, nor those that are put out."""
     model = model_for(planted.path)
     whole = run(planted.path, model)
-    monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_of", lambda view: block)
+    monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.LEAST_ROWS", 1)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.OUTPUT_PX", output_px)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.GRID_WINDOWS", 6)

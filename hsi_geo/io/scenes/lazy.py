@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
+from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
 
-#: Attribute of the coordinate ``wavelength`` that tells who has asked whether it can be true.
+#: Attribute of the coordinate ``wavelength`` that marks its unit as checked.
 CHECKED_BY = "checked_by"
 
 
 def band_coordinates(bands: Bands) -> dict[str, Any]:
-    """What an array tells of its bands, in their order."""
+    """Coordinates of an array along ``band``: wavelength, fwhm, good flags and band numbers."""
     return {
         "wavelength": ("band", bands.centres_nm, {"units": "nm", CHECKED_BY: "hsi-geo"}),
         "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
@@ -31,7 +31,12 @@ def band_coordinates(bands: Bands) -> dict[str, Any]:
 
 
 def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
-    """(band, y, x) array that reads a file when its values are asked for."""
+    """A (band, y, x) array that reads its file when values are needed.
+
+    Args:
+        file: From a reader.
+        bands: Centres, widths and flags, in the order of the file.
+    """
     scene = xr.DataArray(
         xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
         coords=band_coordinates(bands),
@@ -41,8 +46,8 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "driver": file.driver,
             "wavelength_source": bands.source,
             "bad_band_source": file.good_source,
-            "scale_factor": _one_or_all(file.scale),
-            "add_offset": _one_or_all(file.offset),
+            "scale_factor": _one_or_per_band(file.scale),
+            "add_offset": _one_or_per_band(file.offset),
             "block_px": file.block_px or (1, file.grid.width),
             "packed": file.packed,
         },
@@ -54,12 +59,18 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     if file.quality:
         scene.attrs["quality"] = file.quality
     if not np.isnan(file.nodata).all():
-        scene.attrs["_FillValue"] = _one_or_all(file.nodata)
+        scene.attrs["_FillValue"] = _one_or_per_band(file.nodata)
     return with_grid(scene, file.grid)
 
 
 def with_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
-    """The array with its grid: coordinates of pixel centres, transform and CRS."""
+    """The array with the coordinates of pixel centres, transform and CRS of a grid.
+
+    Args:
+        scene: (band, y, x) array.
+        grid: With as many rows and columns. A rotated grid gets no coordinates, as x and y then depend on
+            both row and column.
+    """
     if not grid.is_rotated:
         rows, cols = np.arange(grid.height) + 0.5, np.arange(grid.width) + 0.5
         scene = scene.assign_coords(
@@ -72,15 +83,15 @@ def with_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
     return whole
 
 
-def _one_or_all(values: npt.NDArray[np.float64]) -> Any:
-    """One number where all bands agree, as readers of attributes expect, else one a band."""
+def _one_or_per_band(values: Float64Array) -> Any:
+    """One number if it is the same for all bands, as other software expects, else (C,) numbers."""
     first = values[0]
     same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
     return float(first) if same else values
 
 
 class _LazyPixels(BackendArray):
-    """Reads just the bands and the window that an index asks for."""
+    """Reads only the bands and the window that an index selects."""
 
     def __init__(self, file: SceneFile) -> None:
         self.file = file
@@ -89,7 +100,7 @@ class _LazyPixels(BackendArray):
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if isinstance(key, indexing.BasicIndexer | indexing.OuterIndexer):
-            return self._read(key.tuple)  # xarray would have bands in order, and turn a copy
+            return self._read(key.tuple)  # xarray would read in order and then reorder a copy
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
@@ -104,13 +115,13 @@ class _LazyPixels(BackendArray):
             int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1
         )
         pixels = self.file.pixels.read(bands, window)
-        if not _is_run(rows):  # a copy of a large window costs as much as reading it
+        if not _is_contiguous(rows):  # a copy of a large window costs as much as reading it
             pixels = pixels[:, rows - window.row]
-        if not _is_run(cols):
+        if not _is_contiguous(cols):
             pixels = pixels[:, :, cols - window.col]
         return pixels.reshape(shape)
 
 
-def _is_run(indices: npt.NDArray[np.intp]) -> bool:
-    """Whether each index is one more than that before it."""
+def _is_contiguous(indices: IndexArray) -> bool:
+    """Whether each index is one more than the index before it."""
     return bool((np.diff(indices) == 1).all())

@@ -1,4 +1,4 @@
-"""A tile amid its neighbours: what surrounds it is read from their files."""
+"""A tile with a halo: a margin that is read from the files of neighbouring tiles."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from hsi_geo.tiling import Window
 
 @dataclass(frozen=True, eq=False)
 class NeighbourSource:
-    """A file's part of a mosaic.
+    """One file of a mosaic.
 
     Attributes:
-        pixels: Reads it.
-        window: Where it lies, counted in the mosaic.
+        pixels: Reads the stored values of the file.
+        window: The pixels of the file, in rows and columns of the mosaic.
         nodata: (C,) stored values that mean no data, NaN where none is declared.
     """
 
@@ -36,62 +36,63 @@ class NeighbourSource:
 
 @dataclass(frozen=True, eq=False)
 class MosaicPixels:
-    """Files of the same bands on one grid; where several have data, the first counts.
+    """Files with the same bands on one grid; where several have data, the first one is used.
 
     Attributes:
-        pieces: The tile itself, then its neighbours.
+        sources: The tile itself, then its neighbours.
         fill: (C,) stored values that mean no data.
-        dtype: Of stored values.
+        dtype: Type of the stored values.
     """
 
-    pieces: tuple[NeighbourSource, ...]
+    sources: tuple[NeighbourSource, ...]
     fill: Float64Array
     dtype: np.dtype[np.generic]
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`.
 
-        A neighbour that cannot be read is no reason to leave out the tile: it counts as missing.
+        A neighbour that cannot be read counts as missing, so that the tile can still be mapped.
         """
         fill = self.fill[bands].astype(self.dtype)[:, None, None]
         values: AnyArray = np.empty((len(bands), *window.shape), self.dtype)
         values[:] = fill
         free = np.ones(window.shape, bool)
-        for index, piece in reversed(list(enumerate(self.pieces))):
-            here = window.relative_to(piece.window).clip(*piece.window.shape)
+        for index, source in reversed(list(enumerate(self.sources))):
+            here = window.relative_to(source.window).clip(*source.window.shape)
             if not (here.height and here.width):
                 continue
             try:
-                stored = piece.pixels.read(bands, here)
+                stored = source.pixels.read(bands, here)
             except SceneError:
                 if index == 0:
                     raise
                 continue
-            rows, cols = here.relative_to(window.relative_to(piece.window)).slices
-            if free[rows, cols].all() and self._speaks_alike(piece):
+            rows, cols = here.relative_to(window.relative_to(source.window)).slices
+            if free[rows, cols].all() and self._has_same_nodata(source):
                 values[:, rows, cols] = stored  # what is missing in it stays missing
             else:
-                present = data_mask(stored, piece.nodata[bands])
+                present = data_mask(stored, source.nodata[bands])
                 filled = np.where(present, stored, fill)
-                # A neighbour with a mask may be of a wider type, for what it masks.
+                # A neighbour with a mask may be of a wider type, because of what it masks.
                 here_is_data = present.any(axis=0)
                 np.copyto(values[:, rows, cols], filled, casting="unsafe", where=here_is_data)
             free[rows, cols] = False
         return values
 
-    def _speaks_alike(self, piece: NeighbourSource) -> bool:
-        """Whether the same stored values mean no data in a piece and in the tile itself."""
-        return np.array_equal(piece.nodata, self.pieces[0].nodata, equal_nan=True)
+    def _has_same_nodata(self, source: NeighbourSource) -> bool:
+        """Whether the same stored values mean no data in a source and in the tile itself."""
+        return np.array_equal(source.nodata, self.sources[0].nodata, equal_nan=True)
 
 
 @dataclass(frozen=True, eq=False)
 class HaloScene:
-    """A tile and what lies around it.
+    """A tile with a margin of its neighbours' pixels.
 
     Attributes:
-        scene: The tile and its margin; where the tile has no data, what a neighbour has.
-        core: The tile's own pixels, counted in the scene.
-        overlapped: Whether a neighbour reaches into the core.
+        scene: (band, y, x) array of the tile and its margin. Where the tile has no data, it has the
+            data of a neighbour.
+        core: The tile's own pixels, in rows and columns of the scene.
+        overlapped: Whether a neighbour overlaps the core.
     """
 
     scene: xr.DataArray
@@ -99,7 +100,11 @@ class HaloScene:
     overlapped: bool
 
     def core_mask(self, window: Window) -> npt.NDArray[np.bool_]:
-        """(height, width) True for a window's pixels that are the tile's own."""
+        """(height, width) True for the pixels of a window that belong to the tile itself.
+
+        Args:
+            window: Pixels, in rows and columns of the scene.
+        """
         mask = np.zeros(window.shape, bool)
         inside = self.core.relative_to(window).clip(*window.shape)
         mask[inside.slices] = True
@@ -113,22 +118,23 @@ def with_halo(
     *,
     wavelengths: str | None = None,
 ) -> HaloScene:
-    """Put a tile amid its neighbours.
+    """Extend a tile by a margin that is read from its neighbours.
 
     Args:
-        tile: The tile.
-        neighbours: On the tile's pixel grid and with its bands; windows counted in the tile.
-        margin_px: Pixels around the tile that are wanted.
-        wavelengths: See `open_scene`.
+        tile: The file of the tile.
+        neighbours: Files on the tile's pixel grid with the same bands; their windows are in rows and
+            columns of the tile.
+        margin_px: Width of the margin on each side, in pixels.
+        wavelengths: Replaces the band centres of the file; see `open_scene`.
 
     Returns:
-        The scene, as lazy as those of `open_scene`.
+        The extended scene, a lazy array as from `open_scene`.
     """
-    wide = tile.grid.window.grow(margin_px)
+    extended = tile.grid.window.grow(margin_px)
     own = NeighbourSource(tile.pixels, tile.grid.window, tile.nodata)
-    pieces = tuple(
-        dataclasses.replace(piece, window=piece.window.relative_to(wide))
-        for piece in (own, *neighbours)
+    sources = tuple(
+        dataclasses.replace(source, window=source.window.relative_to(extended))
+        for source in (own, *neighbours)
     )
     undeclared = np.nan if np.issubdtype(tile.dtype, np.floating) else 0.0
     fill = np.where(np.isnan(tile.nodata), undeclared, tile.nodata)
@@ -136,13 +142,13 @@ def with_halo(
         tile,
         grid=dataclasses.replace(
             tile.grid,
-            height=wide.height,
-            width=wide.width,
-            transform=tile.grid.transform_of(wide),
+            height=extended.height,
+            width=extended.width,
+            transform=tile.grid.transform_of(extended),
         ),
-        pixels=MosaicPixels(pieces, fill, tile.dtype),
+        pixels=MosaicPixels(sources, fill, tile.dtype),
         quality=(),
     )
-    overlapped = any(all(piece.window.clip(*tile.grid.shape).shape) for piece in neighbours)
+    overlapped = any(all(source.window.clip(*tile.grid.shape).shape) for source in neighbours)
     scene = scene_of(file, wavelengths=wavelengths)
-    return HaloScene(scene, tile.grid.window.relative_to(wide), overlapped)
+    return HaloScene(scene, tile.grid.window.relative_to(extended), overlapped)

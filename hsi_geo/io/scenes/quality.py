@@ -1,4 +1,4 @@
-"""What a sample of a scene's pixels tells: dead bands, nodata, the range of values."""
+"""Quality of a scene, from a sample of its pixels: dead bands, nodata, range of values, statistics."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IndexArray, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.windows import (
@@ -20,92 +20,104 @@ from hsi_geo.io.scenes.windows import (
 from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
 
-#: Windows looked at of a scene too large to be read whole.
-LOOKS, LOOK_PX = 36, 64
+#: Number and side of the sampled windows of a scene that is too large to be read whole.
+SAMPLE_WINDOWS, WINDOW_PX = 36, 64
 
-#: Windows are made lower where they would unpack more than the first, to come near the second.
+#: Windows become lower where they would decompress more than the first number of bytes, to come near
+#: the second.
 MANY_BYTES, FEW_BYTES = 12 << 30, 1 << 30
 
-#: Numbers of a scene that are mostly smaller cannot be counted with, and windows that tell it.
-TINY, SCALE_LOOKS = 1e-30, 9
+#: Single precision cannot hold scenes whose numbers are mostly smaller, and the number of windows that
+#: are read to find out.
+MIN_MAGNITUDE, MAGNITUDE_WINDOWS = 1e-30, 9
 
-#: Pixels of a window that the range of values is told from.
-SAMPLED_PX = 200
+#: Number of pixels of each window from which the range of values is computed.
+PIXELS_A_WINDOW = 200
 
 
 @dataclass(frozen=True, eq=False)
 class QualitySummary:
-    """What was seen.
+    """Quality of the sampled windows of a scene.
 
     Attributes:
         empty: (C,) True for bands without any data.
         constant: (C,) True for bands with data that never vary.
-        nodata_share: Of pixels, 0 to 1.
+        nodata_share: Share of pixels without data, 0 to 1.
         low: 2nd percentile of the good bands' physical values, NaN without any.
         high: 98th percentile.
     """
 
-    empty: npt.NDArray[np.bool_]
-    constant: npt.NDArray[np.bool_]
+    empty: BoolArray
+    constant: BoolArray
     nodata_share: float
     low: float
     high: float
 
 
 class BandRanges:
-    """The range of each band's values, gathered piece by piece.
+    """Least and greatest value of each band, updated window by window.
 
     Args:
-        bands: Number of them.
+        bands: Number of bands, C.
 
     Attributes:
-        least: (C,) least value, infinite where there was none.
-        most: (C,) greatest value.
-        seen: (C,) whether there was data.
-        pixels: With data, that were looked at.
+        minimum: (C,) least value, infinite where there was none.
+        maximum: (C,) greatest value, minus infinity where there was none.
+        present: (C,) True for bands that had data.
+        pixels: Number of pixels with data so far.
     """
 
     def __init__(self, bands: int) -> None:
-        self.least = np.full(bands, np.inf)
-        self.most = np.full(bands, -np.inf)
-        self.seen = np.zeros(bands, bool)
+        self.minimum = np.full(bands, np.inf)
+        self.maximum = np.full(bands, -np.inf)
+        self.present = np.zeros(bands, bool)
         self.pixels = 0
 
-    def update(self, spectra: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
-        """Take in (C, n) spectra of pixels with data, and (C,) which bands had some."""
-        self.seen |= present
+    def update(self, spectra: Float32Array, present: BoolArray) -> None:
+        """Include more pixels.
+
+        Args:
+            spectra: (C, N) physical values of pixels with data.
+            present: (C,) True for bands that had data in one of them.
+        """
+        self.present |= present
         self.pixels += spectra.shape[1]
         if spectra.shape[1]:
-            self.least = np.minimum(self.least, spectra.min(axis=1))
-            self.most = np.maximum(self.most, spectra.max(axis=1))
+            self.minimum = np.minimum(self.minimum, spectra.min(axis=1))
+            self.maximum = np.maximum(self.maximum, spectra.max(axis=1))
 
     @property
-    def empty(self) -> npt.NDArray[np.bool_]:
+    def empty(self) -> BoolArray:
         """(C,) True for bands without any data."""
-        return ~self.seen
+        return ~self.present
 
     @property
-    def constant(self) -> npt.NDArray[np.bool_]:
-        """(C,) True for bands with data that never vary; a lone pixel tells of none."""
-        alike = np.equal(self.least, self.most) & (self.pixels > 1)
-        return np.asarray(self.seen & alike)
+    def constant(self) -> BoolArray:
+        """(C,) True for bands with data that never vary; False after a single pixel."""
+        equal = np.equal(self.minimum, self.maximum) & (self.pixels > 1)
+        return np.asarray(self.present & equal)
 
-    def expand(self, indices: npt.NDArray[np.intp], bands: int) -> BandRanges:
-        """The same of a scene of more bands, of which these have the given indices."""
+    def expand(self, indices: IndexArray, bands: int) -> BandRanges:
+        """The same ranges among all bands of the scene that these were selected from.
+
+        Args:
+            indices: (C,) index of each band among all.
+            bands: Number of all bands; those that were not selected are empty.
+        """
         whole = BandRanges(bands)
-        whole.least[indices], whole.most[indices] = self.least, self.most
-        whole.seen[indices], whole.pixels = self.seen, self.pixels
+        whole.minimum[indices], whole.maximum[indices] = self.minimum, self.maximum
+        whole.present[indices], whole.pixels = self.present, self.pixels
         return whole
 
 
 @dataclass(frozen=True, slots=True)
 class BadBand:
-    """A band that is not learnt from.
+    """A band that models leave out.
 
     Attributes:
         band: Number in the file, from 1.
-        centre_nm: Its wavelength.
-        why: In a few words.
+        centre_nm: Its wavelength in nm.
+        why: The reason, in a few words.
     """
 
     band: int
@@ -114,17 +126,30 @@ class BadBand:
 
 
 def assess_quality(scene: xr.DataArray) -> QualitySummary:
-    """Look at windows spread over a scene."""
+    """Assess the quality of a scene from windows spread over it.
+
+    Args:
+        scene: (band, y, x) array; at most 36 windows of 64 x 64 pixels are read.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.array([[[1, 2, -1]], [[3, 3, -1]]])
+        >>> scene = scene_from_array(values, np.array([550.0, 660.0]), nodata=-1)
+        >>> found = assess_quality(scene)
+        >>> found.constant.tolist(), round(found.nodata_share, 2)
+        ([False, True], 0.33)
+    """
     good = bands_of(scene).good
     ranges = BandRanges(scene.shape[0])
     pixels = 0
     samples = []
-    for window in _looks(scene):
+    for window in _sample_windows(scene):
         image, valid, present = read_window_and_band_mask(scene, window)
         pixels += valid.size
         spectra = image[:, valid]
         ranges.update(spectra, present)
-        step = max(1, spectra.shape[1] // SAMPLED_PX)
+        step = max(1, spectra.shape[1] // PIXELS_A_WINDOW)
         samples.append(spectra[good & present][:, ::step].ravel())
     values = np.concatenate(samples)
     low, high = np.percentile(values, (2, 98)) if values.size else (np.nan, np.nan)
@@ -133,42 +158,120 @@ def assess_quality(scene: xr.DataArray) -> QualitySummary:
     )
 
 
-def _looks(scene: xr.DataArray) -> list[Window]:
-    """Windows to look at; lower ones where whole rows of a vast scene are unpacked for each."""
+def band_statistics(scene: xr.DataArray) -> xr.Dataset:
+    """Statistics of each band, from the same windows as `assess_quality`.
+
+    They are of physical values of pixels with data. A gap in some bands of a pixel counts with the value
+    that `windows.read_window` fills it with. A small scene is read whole, a large one is sampled.
+
+    Args:
+        scene: (band, y, x) array; at most 36 windows of 64 x 64 pixels are read.
+
+    Returns:
+        The variables ``minimum``, ``maximum``, ``mean`` and ``std`` (population standard deviation)
+        along ``band``, NaN for bands without data, with the coordinates of the bands. Attributes:
+        ``sampled_px``, the number of pixels that were read, and ``nodata_share``, the share of them
+        without data.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.array([[[1, 5, -1]], [[3, 3, -1]]])
+        >>> scene = scene_from_array(values, np.array([550.0, 660.0]), nodata=-1)
+        >>> found = band_statistics(scene)
+        >>> found["mean"].values.tolist(), found["std"].values.tolist()
+        ([3.0, 3.0], [2.0, 0.0])
+    """
+    bands = scene.shape[0]
+    ranges = BandRanges(bands)
+    total, square_total, pixels = np.zeros(bands), np.zeros(bands), 0
+    shift: Float64Array | None = None  # keeps squares small, and so their differences exact
+    for window in _sample_windows(scene):
+        image, valid, present = read_window_and_band_mask(scene, window)
+        pixels += valid.size
+        spectra = image[:, valid]
+        ranges.update(spectra, present)
+        if not spectra.shape[1]:
+            continue
+        if shift is None:
+            shift = spectra.mean(axis=1, dtype=np.float64)
+        centred = spectra.astype(np.float64) - shift[:, None]
+        total += centred.sum(axis=1)
+        square_total += np.square(centred).sum(axis=1)
+    count = max(1, ranges.pixels)
+    offset = np.zeros(bands) if shift is None else shift
+    variance = np.maximum(square_total / count - np.square(total / count), 0.0)
+    values = {
+        "minimum": ranges.minimum,
+        "maximum": ranges.maximum,
+        "mean": offset + total / count,
+        "std": np.sqrt(variance),
+    }
+    names = [name for name, coord in scene.coords.items() if coord.dims == ("band",)]
+    return xr.Dataset(
+        {name: ("band", np.where(ranges.present, value, np.nan)) for name, value in values.items()},
+        coords={name: scene.coords[name].variable for name in names},
+        attrs={"sampled_px": pixels, "nodata_share": 1 - ranges.pixels / pixels},
+    )
+
+
+def _sample_windows(scene: xr.DataArray) -> list[Window]:
+    """Windows spread over a scene; lower ones where each decompresses whole rows of a vast scene."""
     height, width = scene.shape[-2:]
-    windows = spread_windows(height, width, LOOK_PX, LOOKS)
+    windows = spread_windows(height, width, WINDOW_PX, SAMPLE_WINDOWS)
     rows, cols = block_shape(scene)
-    row_bytes = (LOOK_PX + cols) * scene.shape[0] * scene.dtype.itemsize
-    if len(windows) * (LOOK_PX + rows) * row_bytes <= MANY_BYTES:
+    row_bytes = (WINDOW_PX + cols) * scene.shape[0] * scene.dtype.itemsize
+    if len(windows) * (WINDOW_PX + rows) * row_bytes <= MANY_BYTES:
         return windows
     lower = max(1, FEW_BYTES // (len(windows) * row_bytes))
     return [dataclasses.replace(window, height=min(lower, window.height)) for window in windows]
 
 
-def has_data(
-    scene: xr.DataArray, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """(N,) whether there is data in some pixels of a scene, read block by block."""
+def has_data(scene: xr.DataArray, rows: IntArray, cols: IntArray) -> BoolArray:
+    """Whether there is data at some pixels of a scene.
+
+    Args:
+        scene: (band, y, x) array, read in blocks of 64 x 64 pixels that hold some of the pixels.
+        rows: (N,) rows of the pixels.
+        cols: (N,) columns of the pixels.
+
+    Returns:
+        (N,) True where at least one band has data.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.array([[[1, -1]], [[3, -1]]])
+        >>> scene = scene_from_array(values, np.array([550.0, 660.0]), nodata=-1)
+        >>> has_data(scene, np.array([0, 0]), np.array([0, 1])).tolist()
+        [True, False]
+    """
     blocks, block = np.unique(
-        np.stack([rows, cols], axis=1) // LOOK_PX, axis=0, return_inverse=True
+        np.stack([rows, cols], axis=1) // WINDOW_PX, axis=0, return_inverse=True
     )
     found = np.zeros(len(rows), bool)
-    for number, (top, left) in enumerate(blocks * LOOK_PX):
+    for number, (top, left) in enumerate(blocks * WINDOW_PX):
         here = block.ravel() == number
-        _, valid = read_window(scene, Window(int(top), int(left), LOOK_PX, LOOK_PX))
+        _, valid = read_window(scene, Window(int(top), int(left), WINDOW_PX, WINDOW_PX))
         found[here] = valid[rows[here] - top, cols[here] - left]
     return found
 
 
 def scale_problem(scene: xr.DataArray) -> str | None:
-    """What is wrong with the size of a scene's numbers, in words; None where nothing is.
+    """The reason why single precision cannot hold a scene's numbers; None if it can.
 
-    Networks count in single precision, which numbers such as 1e-38 or 1e300 leave.
+    Networks compute in single precision, whose range numbers such as 1e-38 or 1e300 exceed.
+
+    Args:
+        scene: (band, y, x) array; at most 9 windows of 64 x 64 pixels are read.
+
+    Returns:
+        A clause for messages, such as "its numbers are about 1e-38, too small to be counted with".
     """
     if not np.issubdtype(scene.dtype, np.floating):
         return None
     found = []
-    for window in spread_windows(scene.shape[-2], scene.shape[-1], LOOK_PX, SCALE_LOOKS):
+    for window in spread_windows(scene.shape[-2], scene.shape[-1], WINDOW_PX, MAGNITUDE_WINDOWS):
         rows, cols = window.slices
         size = np.abs(scene[:, rows, cols].values.astype(np.float64)).ravel()
         found.append(size[np.isfinite(size) & (size > 0)])
@@ -176,14 +279,14 @@ def scale_problem(scene: xr.DataArray) -> str | None:
     if not sizes.size:
         return None
     usual = float(np.median(sizes))
-    if TINY <= usual < MAX_MAGNITUDE:
+    if MIN_MAGNITUDE <= usual < MAX_MAGNITUDE:
         return None
-    said = "small" if usual < TINY else "large"
-    return f"its numbers are about {usual:.0e}, too {said} to be counted with"
+    word = "small" if usual < MIN_MAGNITUDE else "large"
+    return f"its numbers are about {usual:.0e}, too {word} to be counted with"
 
 
 def require_scale(scene: xr.DataArray) -> None:
-    """Refuse a scene whose numbers are too small or too large to be counted with.
+    """Refuse a scene whose numbers single precision cannot hold.
 
     Raises:
         SceneError: With the usual number.
@@ -195,12 +298,16 @@ def require_scale(scene: xr.DataArray) -> None:
         )
 
 
-def bad_bands(scene: xr.DataArray, seen: QualitySummary | BandRanges) -> list[BadBand]:
-    """The bands that are not learnt from, and why.
+def bad_bands(scene: xr.DataArray, quality: QualitySummary | BandRanges) -> list[BadBand]:
+    """The bands that models leave out, with the reason for each.
 
     Args:
-        scene: The scene.
-        seen: What was seen of all its bands.
+        scene: (band, y, x) array.
+        quality: Empty and constant bands of the whole scene.
+
+    Returns:
+        Bands in the order of the array: those of a bad-band list, in water vapour, without data, and
+        constant ones.
     """
     bands = bands_of(scene)
     water = in_water_vapour(bands.centres_nm) & ~bands.good
@@ -209,9 +316,9 @@ def bad_bands(scene: xr.DataArray, seen: QualitySummary | BandRanges) -> list[Ba
     for index, centre in enumerate(bands.centres_nm):
         if not bands.good[index]:
             why = "in water vapour" if water[index] else listed
-        elif seen.empty[index]:
+        elif quality.empty[index]:
             why = "without data"
-        elif seen.constant[index]:
+        elif quality.constant[index]:
             why = "constant"
         else:
             continue
@@ -220,14 +327,22 @@ def bad_bands(scene: xr.DataArray, seen: QualitySummary | BandRanges) -> list[Ba
     return bad
 
 
-def kind_of_values(scene: xr.DataArray, seen: QualitySummary) -> str:
-    """What the physical values look like, in words."""
-    if not np.isfinite(seen.high):
+def kind_of_values(scene: xr.DataArray, quality: QualitySummary) -> str:
+    """What physical values are likely to be, by their range, in words.
+
+    Args:
+        scene: (band, y, x) array.
+        quality: With the range of its values.
+
+    Returns:
+        For example "reflectance from 0 to 1" or "radiance or counts".
+    """
+    if not np.isfinite(quality.high):
         return "no data"
-    if seen.low >= -0.5 and seen.high <= 2.0:
+    if quality.low >= -0.5 and quality.high <= 2.0:
         return "reflectance from 0 to 1"
-    if seen.high <= 100.0 and seen.low >= -50.0 and np.issubdtype(scene.dtype, np.floating):
+    if quality.high <= 100.0 and quality.low >= -50.0 and np.issubdtype(scene.dtype, np.floating):
         return "radiance, or reflectance in per cent"
-    if seen.high <= 20_000.0:
+    if quality.high <= 20_000.0:
         return "reflectance x 10000, or counts"
     return "radiance or counts"

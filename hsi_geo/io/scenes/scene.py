@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from affine import Affine
 
+from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
+from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of
 from hsi_geo.io.scenes.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import DeclaredBands, resolve_bands
+from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
 Path_ = str | os.PathLike[str]
 SomeScene = Path_ | xr.DataArray
@@ -31,51 +32,63 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
 
     Args:
         path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
-            it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, whatever else
-            GDAL reads (`/vsicurl/...`); or a scene opened before, which is returned as it is; or
-            another array with a coordinate ``wavelength`` along ``band``, in the unit that its
-            attribute ``units`` tells (nm if there is none).
-        wavelengths: Overrides what the file says of its band centres: a file (one centre in
-            nm a line, or a CSV with a ``wavelength`` column; all under 100 are taken for
-            micrometres), ``START:STOP`` in nm for evenly
-            spread bands, or ``index`` for bands without a physical meaning.
+            it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, or any other format
+            of GDAL (`/vsicurl/...`). An array that was opened before is returned as it is. Any other
+            array needs a coordinate ``wavelength`` along ``band``, in the unit of its attribute
+            ``units`` (nm if there is none).
+        wavelengths: Replaces the band centres of the file or array: a file (one centre in nm a line, or
+            a CSV with a column ``wavelength`` and maybe ``fwhm``; numbers whose median is below 100 are
+            micrometres), ``START:STOP`` in nm for evenly spread bands, or ``index`` for bands without a
+            physical meaning. Bands that the file or array marks bad stay bad.
 
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
-        (nm) and ``good`` (bool) along ``band``, in the file's order. ``.rio`` gives the grid;
-        ``attrs["source"]`` the path, ``attrs["notes"]`` and ``attrs["warnings"]``, where there are
-        any, what was noticed in the file.
+        (nm) and ``good`` (bool) along ``band``, in the file's order. ``.rio`` and ``.hsi`` give the
+        grid, ``.hsi`` also bands and statistics. ``attrs["source"]`` is the path;
+        ``attrs["notes"]`` and ``attrs["warnings"]`` hold remarks on the file, if there are any.
 
     Raises:
         SceneNotFoundError: If there is no such file.
         SceneError: If it holds no scene.
         MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
+        OptionError: If ``wavelengths`` is no list of centres, or does not fit the scene.
     """
-    if isinstance(path, xr.DataArray):
-        require_real(path.dtype, name_of(path))
-        return _with_checked_bands(path)
-    return scene_of(read_scene(path), wavelengths=wavelengths)
+    if not isinstance(path, xr.DataArray):
+        return scene_of(read_scene(path), wavelengths=wavelengths)
+    require_real(path.dtype, name_of(path))
+    if wavelengths is not None:
+        return _with_given_wavelengths(path, wavelengths)
+    return _with_checked_bands(path)
 
 
-def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
-    """An array that somebody else made, with bands in nm that can be true."""
-    centres = scene.coords.get("wavelength")
-    if centres is None or CHECKED_BY in centres.attrs or "band" not in centres.dims:
-        return scene
-    bands = bands_of(scene)
-    made = band_coordinates(bands)
-    if "band" in scene.coords:
-        del made["band"]
-    # Coordinates that are only replaced keep the attributes of the old ones.
-    checked = scene.drop_vars([name for name in made if name in scene.coords]).assign_coords(made)
-    if bands.warnings:
-        checked.attrs["warnings"] = (*bands.warnings, *remarks_of(scene).warnings)
-    return checked
+def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
+    """Open one scene or several.
+
+    Args:
+        scenes: One scene or a list of them; see `open_scene`.
+        wavelengths: Replaces the band centres of each scene; see `open_scene`.
+
+    Raises:
+        SceneError: If the list is empty; else see `open_scene`.
+    """
+    if isinstance(scenes, str | os.PathLike | xr.DataArray):
+        return [open_scene(scenes, wavelengths=wavelengths)]
+    if not scenes:
+        raise SceneError("no scene was given", hint="give at least one")
+    return [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
 
 
 def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:
-    """A file that was described before as `open_scene` gives it; same arguments and errors."""
+    """The array of a file that a reader has described.
+
+    Args:
+        file: From `readers.read_scene`.
+        wavelengths: Replaces the band centres of the file; see `open_scene`.
+
+    Raises:
+        WavelengthError: If the file has no wavelengths and none are given.
+    """
     if wavelengths is not None:
         scene = lazy_array(file, bands_from_option(wavelengths, file.band_count, file.good))
         if exists(wavelengths):
@@ -92,40 +105,37 @@ def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray
     return lazy_array(file, bands)
 
 
-def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
-    """Open one scene or several; see `open_scene`."""
-    if isinstance(scenes, str | os.PathLike | xr.DataArray):
-        return [open_scene(scenes, wavelengths=wavelengths)]
-    if not scenes:
-        raise SceneError("no scene was given", hint="give at least one")
-    return [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
-
-
 def scene_from_array(
-    values: npt.NDArray[Any],
-    centres_nm: npt.NDArray[np.float64],
+    values: AnyArray,
+    centres_nm: Float64Array,
     *,
-    fwhm_nm: npt.NDArray[np.float64] | None = None,
+    fwhm_nm: Float64Array | None = None,
     grid: Grid | None = None,
     nodata: float | None = None,
     name: str = "array",
 ) -> xr.DataArray:
-    """A scene from values in memory, as `open_scene` would give it.
+    """Make a scene of values in memory, with the coordinates and attributes of `open_scene`.
 
     Args:
-        values: (C, H, W) in any type.
-        centres_nm: (C,) band centres in any order.
-        fwhm_nm: (C,) widths, None for the distances between bands.
-        grid: Place of the pixels; None counts them from the upper left.
-        nodata: Value that means no data, None if none does.
-        name: For messages.
+        values: (C, H, W) real numbers of any type.
+        centres_nm: (C,) band centres in nm, in any order.
+        fwhm_nm: (C,) full widths at half maximum in nm; None for the distances between bands.
+        grid: Transform and CRS of the pixels. None counts pixels from the upper left corner.
+        nodata: Value that means no data; None if no value does.
+        name: Name of the scene in messages.
 
     Returns:
         (band, y, x) array.
 
     Raises:
-        SceneError: If shapes do not fit each other.
+        SceneError: If the shapes of values and centres do not match.
         WavelengthError: If the centres are no optical wavelengths.
+
+    Example:
+        >>> import numpy as np
+        >>> scene = scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]))
+        >>> scene.dims, scene.shape
+        (('band', 'y', 'x'), (2, 3, 4))
     """
     if values.ndim != 3 or len(values) != len(centres_nm):
         raise SceneError(
@@ -147,3 +157,48 @@ def scene_from_array(
         values, dims=("band", "y", "x"), coords=band_coordinates(bands), name=name, attrs=attrs
     )
     return with_grid(scene, grid)
+
+
+# Arrays that were made elsewhere --------------------------------------------------------------
+
+
+def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
+    """An array from elsewhere, with its bands converted to nm and checked."""
+    centres = scene.coords.get("wavelength")
+    if centres is None or CHECKED_BY in centres.attrs or "band" not in centres.dims:
+        return scene
+    bands = bands_of(scene)
+    checked = _with_bands(scene, bands)
+    if bands.warnings:
+        checked.attrs["warnings"] = (*bands.warnings, *remarks_of(scene).warnings)
+    return checked
+
+
+def _with_given_wavelengths(scene: xr.DataArray, wavelengths: str) -> xr.DataArray:
+    """An array with the band centres that the option gives; warnings on its former ones go."""
+    if "band" not in scene.dims:
+        raise SceneError(
+            f"scene '{name_of(scene)}' has the dimensions {scene.dims} and none named band",
+            hint="rename them to band, y and x",
+        )
+    good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
+    bands = bands_from_option(wavelengths, scene.sizes["band"], good)
+    former = f"(from {scene.attrs.get('wavelength_source', '')})"
+    kept = [warning for warning in remarks_of(scene).warnings if former not in warning]
+    made = _with_bands(scene, bands)
+    made.attrs |= {"wavelength_source": bands.source, "warnings": (*bands.warnings, *kept)}
+    if not made.attrs["warnings"]:
+        del made.attrs["warnings"]
+    made.attrs.pop("wavelength_file", None)
+    if exists(wavelengths):
+        made.attrs["wavelength_file"] = wavelengths
+    return made
+
+
+def _with_bands(scene: xr.DataArray, bands: Bands) -> xr.DataArray:
+    """The array with other coordinates of its bands."""
+    made = band_coordinates(bands)
+    if "band" in scene.coords:
+        del made["band"]
+    # Coordinates that are only replaced keep the attributes of the old ones.
+    return scene.drop_vars([name for name in made if name in scene.coords]).assign_coords(made)

@@ -1,4 +1,4 @@
-"""Which tiles people mean: globs, folders, lists, mosaics and STAC."""
+"""Lists of tiles: globs, folders, text files, VRT mosaics and STAC items."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.readers import read_scene
 
-#: What counts in a folder; an ENVI cube is known by its header.
+#: Endings of scenes in a folder; an ENVI cube is found by its header.
 SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
 
-#: Files that list tiles, one a line.
+#: Endings of text files with one path a line.
 LISTS = (".txt", ".lst")
 
-#: Media types of assets that GDAL opens.
+#: Media types of STAC assets that GDAL opens.
 _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "application/x-hdf", "application/netcdf")
 
 
 @dataclass(frozen=True, slots=True)
 class ListedTile:
-    """A tile somebody asked for.
+    """A tile to map.
 
     Attributes:
-        path: Absolute where it lies on this machine, so that other processes find it.
-        datetime: When it was taken, ISO 8601, None where nobody says so.
+        path: Path of the scene, absolute if it lies on this machine, so that other processes find it.
+        datetime: Time of acquisition in ISO 8601; None if no STAC item gives it.
     """
 
     path: str
@@ -44,12 +44,15 @@ class ListedTile:
 def list_tiles(
     given: Iterable[str | os.PathLike[str]], warn: Callable[[str], object]
 ) -> list[ListedTile]:
-    """Tiles in the order they are given; each once.
+    """Expand paths to tiles, in the order given, each tile once.
 
     Args:
         given: Scenes; globs; folders of scenes; text files with a path a line (`.txt`, `.lst`);
             VRT mosaics, for their sources; STAC items and item collections.
-        warn: Told which folders cannot be read; what may lie in them is left out.
+        warn: Called with a message for each folder that cannot be read; its tiles are left out.
+
+    Returns:
+        The tiles.
 
     Raises:
         SceneNotFoundError: If a glob, a folder or a list holds nothing.
@@ -85,7 +88,7 @@ def _expanded(name: str, warn: Callable[[str], object]) -> Iterator[ListedTile]:
 
 
 def _absolute(name: str, folder: Path | None = None) -> str:
-    """A path as other processes understand it; counted from a folder if it lies there."""
+    """A path that other processes can open; relative to a folder if it lies there."""
     if is_gdal_name(name) and folder is None:
         return name
     if folder is not None and (is_gdal_name(name) or not exists(folder / name)):
@@ -94,7 +97,7 @@ def _absolute(name: str, folder: Path | None = None) -> str:
 
 
 def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTile]:
-    """A product or a store is a tile; any other folder is searched for tiles."""
+    """A folder that is a product or a store is one tile; any other folder is searched for tiles."""
     try:
         read_scene(folder)
     except HsiGeoError:
@@ -104,7 +107,7 @@ def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTi
         return
     try:
         paths = sorted(folder.iterdir())
-    except OSError as error:  # such as lost+found; a folder that was asked for is then empty
+    except OSError as error:  # such as lost+found; the folder then has no tiles
         warn(f"folder '{folder}' is left out: it cannot be read ({error.strerror})")
         return
     rasters = {path for path in paths if path.suffix.lower() in (".tif", ".tiff")}
@@ -112,7 +115,9 @@ def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTi
         path.with_name(f"{path.name}.hdr") for path in rasters
     }
     for path in paths:
-        if path.name.startswith(".") or path in described:  # a header tells of a GeoTIFF's bands
+        if (
+            path.name.startswith(".") or path in described
+        ):  # a header beside a GeoTIFF holds its wavelengths
             continue
         if path.is_dir():
             yield from _of_folder(path, warn)
@@ -133,7 +138,7 @@ def _of_vrt(path: Path) -> Iterator[ListedTile]:
         root = ET.fromstring(_text(path))
     except ET.ParseError as error:
         raise SceneError(
-            f"mosaic '{path}' is no VRT that can be read ({error})", hint="build it anew"
+            f"mosaic '{path}' is no VRT that can be read ({error})", hint="build it again"
         ) from error
     bands = [
         [
@@ -165,7 +170,7 @@ def _of_json(path: Path) -> Iterator[ListedTile]:
 
 
 def _raster_of(item: dict[str, Any]) -> str:
-    """The asset with the role data; the only raster otherwise."""
+    """Address of the raster with the role data, or else of the only raster."""
     assets = list(item["assets"].values())
     data = [asset for asset in assets if "data" in asset.get("roles", ())]
     rasters = [asset for asset in data or assets if _is_raster(asset)]
@@ -181,7 +186,7 @@ def _is_raster(asset: dict[str, Any]) -> bool:
 
 
 def _located(href: str, item_file: Path) -> str:
-    """What GDAL opens for an asset's address."""
+    """The name by which GDAL opens the address of an asset."""
     whole = urlparse(urljoin(item_file.absolute().as_uri(), href))
     if whole.scheme == "file":
         return unquote(whole.path)

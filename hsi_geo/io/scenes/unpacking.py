@@ -1,4 +1,4 @@
-"""Scenes in compressed streams, unpacked for as long as a job needs them."""
+"""Temporary copies of scenes that are compressed as a whole."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from hsi_geo.errors import OutputError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.scenes.properties import name_of
 
-#: Bytes that are copied at a time.
-PIECE = 128 << 20
+#: Number of bytes that are copied at a time.
+CHUNK_BYTES = 128 << 20
 
 
 @contextmanager
 def unpacked(
-    scenes: list[xr.DataArray], tell: Callable[[str], None]
+    scenes: list[xr.DataArray], log: Callable[[str], None]
 ) -> Iterator[list[xr.DataArray]]:
-    """The same scenes, those that cannot be read by windows from a temporary copy.
+    """Copy scenes that cannot be read by windows to temporary files.
 
     Args:
-        scenes: From `open_scene`; others are passed on.
-        tell: Receives a message for each copy.
+        scenes: Arrays from `open_scene`. Those that can be read by windows are passed on.
+        log: Called with a message for each copy.
 
     Yields:
-        The scenes, in their order. Copies go when the block is left.
+        The scenes in the same order. The copies are removed when the block ends.
 
     Raises:
-        OutputError: If there is no room for a copy.
+        OutputError: If the disk has no room for a copy.
     """
     with ExitStack() as stack:
-        found = []
+        readable = []
         for scene in scenes:
             if scene.attrs.get("packed"):
                 folder = stack.enter_context(scratch_folder())
-                tell(
+                log(
                     f"scene '{name_of(scene)}' is compressed as a whole: it is read through a "
                     f"temporary copy of {scene.nbytes / 2**20:.0f} MiB"
                 )
                 scene = _copied(scene, folder / "scene.raw")
-            found.append(scene)
-        yield found
+            readable.append(scene)
+        yield readable
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Make a file that has its room on the disk: a mapped one would end the process for want of it.
+    """Allocate a file on the disk; a full disk would end the process while a mapped file is written.
 
     Raises:
-        OSError: If there is none.
+        OSError: If the disk has no room for it.
     """
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
         else:
-            for start in range(0, size, PIECE):
-                file.write(bytes(min(PIECE, size - start)))
+            for start in range(0, size, CHUNK_BYTES):
+                file.write(bytes(min(CHUNK_BYTES, size - start)))
 
 
 def _copied(scene: xr.DataArray, path: Path) -> xr.DataArray:
-    """A scene over a raw file; rows are read once, from first to last."""
+    """Copy a scene to a raw file, its rows read once from first to last."""
     bands, height, width = scene.shape
-    rows = max(1, PIECE // (bands * width * scene.dtype.itemsize))
+    rows = max(1, CHUNK_BYTES // (bands * width * scene.dtype.itemsize))
     try:
         _reserve(path, scene.nbytes)
         values = np.memmap(path, scene.dtype, "r+", shape=scene.shape)

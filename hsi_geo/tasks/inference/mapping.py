@@ -22,7 +22,6 @@ from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
     bands_of,
-    grid_of,
     name_of,
     require_upright,
     rescaled,
@@ -113,7 +112,7 @@ def write_map(
     """
     require_upright(scene)
     reporter = witness = WarningRecorder(reporter)
-    view, grid = select_good_bands(scene), grid_of(scene)
+    view, grid = select_good_bands(scene), scene.hsi.grid
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
@@ -142,7 +141,7 @@ def write_map(
         network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
         seen = view if around is None else rescaled(select_good_bands(around.scene), factor)
         sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
-        asked = partial(_asked, area, grid_of(seen), around)
+        asked = partial(_asked, area, seen.hsi.grid, around)
         part = _Part(grid.window)
         if around is not None:
             part = _Part(around.core, view if around.overlapped else None)

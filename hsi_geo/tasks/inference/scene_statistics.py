@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
+from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window_and_band_mask
 from hsi_geo.models.classifier import SpectralStats
@@ -95,7 +95,8 @@ def _read(views: Sequence[xr.DataArray], share: int) -> Windows:
     windows: Windows = []
     seen = np.zeros(views[0].shape[0], bool)
     for view in views:
-        for window in spread_windows(*grid_of(view).shape, WINDOW_PX, share):
+        height, width = view.shape[-2:]
+        for window in spread_windows(height, width, WINDOW_PX, share):
             image, valid, present = read_window_and_band_mask(view, window)
             seen |= present
             windows.append((image, valid))

@@ -16,7 +16,6 @@ import xarray as xr
 from torch import Tensor
 from torch.nn import functional as F
 
-from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Tiling, Window, WindowGrid
 
@@ -66,7 +65,7 @@ class SlidingWindow:
         self.network = network
         self.outputs = outputs
         self.batch = BATCH
-        self.origin_px = grid_of(view).origin_px
+        self.origin_px = view.hsi.grid.origin_px
         self.weights = torch.from_numpy(tiling.weights())
 
     def block(self, window: Window) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

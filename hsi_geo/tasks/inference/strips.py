@@ -21,7 +21,6 @@ import numpy.typing as npt
 import torch
 
 from hsi_geo.arrays import BoolArray, Float32Array
-from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.quality import BandRanges
 from hsi_geo.io.scenes.windows import block_shape, physical_values
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, mean
@@ -123,7 +122,7 @@ class Strips:
         self.arriving = prefetch if read_ahead else _one_by_one
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
-        self.shape = grid_of(view).shape
+        self.shape = view.hsi.grid.shape
         self.plan = plan_reading(
             self.shape,
             block_shape(view),

@@ -25,7 +25,7 @@ from hsi_geo.io.reports.figure_text import can_be_drawn
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
-from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
+from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.tasks.reporting.preview import SIDE_PX, preview
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -211,7 +211,7 @@ def _odd_table(mapped: MapReportContext) -> Table:
 
 
 def _spectra_section(mapped: MapReportContext) -> Section:
-    view, grid = select_good_bands(mapped.scene), grid_of(mapped.scene)
+    view, grid = select_good_bands(mapped.scene), mapped.scene.hsi.grid
 
     def ids_in(window: Window) -> npt.NDArray[np.integer]:
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
@@ -257,7 +257,7 @@ def _area_section(mapped: MapReportContext) -> Section:
 
 def _hectares(mapped: MapReportContext) -> Sequence[float] | None:
     """Area of each class; None if the CRS does not define the area of a pixel."""
-    grid = grid_of(mapped.scene)
+    grid = mapped.scene.hsi.grid
     pixel_ha = pixel_area_ha(grid)
     if pixel_ha is not None:
         return [c["pixels"] * pixel_ha for c in mapped.record["classes"]]

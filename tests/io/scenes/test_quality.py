@@ -207,7 +207,7 @@ def test_ranges_do_not_depend_on_how_a_scene_is_cut(cuts: list[int], places: lis
     expected[places[:4]] = ["fine", "constant", "empty", "fine"]
     assert whole.empty.tolist() == (expected == "empty").tolist()
     assert whole.constant.tolist() == (expected == "constant").tolist()
-    np.testing.assert_array_equal(whole.most[places[0]], spectra[0].max())
+    np.testing.assert_array_equal(whole.maximum[places[0]], spectra[0].max())
 
 
 def test_a_lone_pixel_tells_of_no_constant_band() -> None:

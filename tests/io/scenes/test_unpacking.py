@@ -42,7 +42,7 @@ def scene_of(folder: Path, *, gzipped: bool, interleave: str = "bsq") -> Any:
 def test_a_copy_reads_like_the_scene(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, interleave: str, piece: int
 ) -> None:
-    monkeypatch.setattr(unpacking, "PIECE", piece)
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", piece)
     scene = scene_of(tmp_path, gzipped=True, interleave=interleave)
     told: list[str] = []
     with unpacked([scene], told.append) as (copy,):

@@ -102,7 +102,7 @@ def test_strips_cover_the_scene_once(
     view = select_good_bands(open_scene(scene.path))
     tiling = Tiling(8, stride)
     sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
-    monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_of", lambda view: block)
+    monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.LEAST_ROWS", 1)
     seen = np.zeros((41, 33), int)
     values = np.zeros((41, 33), np.float32)

@@ -1,0 +1,83 @@
+"""The accessor ``scene.hsi``: grid, bands, good bands and band statistics of an array."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import xarray as xr
+
+from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
+from hsi_geo.io.scenes.quality import band_statistics
+from hsi_geo.io.scenes.windows import read_window
+from hsi_geo.tiling import Grid, Window
+from hsi_geo.wavelengths import Bands
+
+
+@xr.register_dataarray_accessor("hsi")  # type: ignore[no-untyped-call]
+class HsiAccessor:
+    """Spatial and spectral properties of a scene, as ``scene.hsi``.
+
+    Importing `hsi_geo.io.scenes.scene` registers it for every DataArray. Each property is computed once
+    for each array object. After a change in place (of coordinates, CRS or attributes) use a new object,
+    such as ``scene.copy(deep=False)``.
+
+    Args:
+        scene: (band, y, x) array, usually from `open_scene`.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.arange(1.0, 13.0).reshape(3, 2, 2)
+        >>> scene = scene_from_array(values, np.array([660.0, 1400.0, 550.0]))
+        >>> scene.hsi.grid.shape
+        (2, 2)
+        >>> scene.hsi.bands.good.tolist()  # 1400 nm is water vapour
+        [True, False, True]
+        >>> scene.hsi.good["wavelength"].values.tolist()
+        [550.0, 660.0]
+        >>> scene.hsi.statistics["mean"].values.tolist()
+        [2.5, 6.5, 10.5]
+    """
+
+    def __init__(self, scene: xr.DataArray) -> None:
+        self._scene = scene
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Size, transform and CRS."""
+        return grid_of(self._scene)
+
+    @cached_property
+    def bands(self) -> Bands:
+        """Band centres and widths in nm, and the flags of good bands, in the array's order.
+
+        Raises:
+            WavelengthError: If the array has no coordinate ``wavelength`` along ``band``.
+        """
+        return bands_of(self._scene)
+
+    @cached_property
+    def good(self) -> xr.DataArray:
+        """The good bands by increasing wavelength, the input of every model; a lazy array."""
+        return select_good_bands(self._scene)
+
+    @cached_property
+    def statistics(self) -> xr.Dataset:
+        """Statistics of each band over a sample of windows; see `quality.band_statistics`.
+
+        The first access reads the sample: at most 36 windows of 64 x 64 pixels.
+        """
+        return band_statistics(self._scene)
+
+    def read(self, window: Window | None = None) -> tuple[Float32Array, BoolArray]:
+        """Read physical values and their validity; see `windows.read_window`.
+
+        Args:
+            window: The pixels to read, in rows and columns of the scene. None reads the whole scene.
+
+        Returns:
+            image: (C, height, width) scaled values, 0 where there is no data.
+            valid: (height, width) True where there is data.
+        """
+        return read_window(self._scene, self.grid.window if window is None else window)
