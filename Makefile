@@ -6,7 +6,7 @@ LOWEST := .venv-lowest
 BUILD ?= build
 PLUGIN := qgis_plugin/hsi_geo_qgis
 PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
-# The newest Python at hand that is new enough; .python-version makes pyenv and uv offer one.
+# The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
@@ -23,11 +23,11 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses auto
 
-# The same with the lowest versions that pyproject.toml allows. They warn of each other, so warnings are no errors here.
+# The same with the lowest versions that pyproject.toml allows. They warn about each other, so warnings are not errors here.
 lowest: $(LOWEST)/.installed
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/pytest --numprocesses auto -W default
 
-# The list of them: after a change of pyproject.toml's dependencies.
+# The list of these versions. Run it after a change of the dependencies in pyproject.toml.
 lowest-list: $(VENV)/.installed-dev
 	UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --resolution lowest-direct \
 		--python-version 3.12 --python-platform linux --annotation-style line --custom-compile-command 'make lowest-list' \
@@ -48,12 +48,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# The site, into $(BUILD)/site; a warning ends it (but not with --quiet, which keeps them from being counted).
+# Builds the site into $(BUILD)/site. A warning is an error (but not with --quiet, which does not count warnings).
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir $(CURDIR)/$(BUILD)/site
 	@ls $(BUILD)/site/index.html
 
-# What QGIS installs from a ZIP file: one folder with its licence, no tests.
+# The ZIP file that QGIS installs: one folder with its licence, no tests.
 plugin:
 	rm -rf $(BUILD)/plugin $(BUILD)/hsi_geo_qgis.zip
 	mkdir -p $(BUILD)/plugin/hsi_geo_qgis

@@ -1,4 +1,4 @@
-"""The site builds without a warning, and its pages say when not to use the tool."""
+"""The site builds without a warning, and numbers in pages are what commands printed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ needs_mkdocs = pytest.mark.skipif(
 )
 
 
-class _Asked(HTMLParser):
-    """What a page has a browser fetch by itself."""
+class _Resources(HTMLParser):
+    """Addresses that a browser loads with a page: scripts, images, frames, styles."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _Asked(HTMLParser):
 
 
 @needs_mkdocs
-def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
+def test_site_builds_and_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
     site = tmp_path / "site"
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
@@ -54,19 +54,16 @@ def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 15
     for page in pages:
-        asked = _Asked()
-        asked.feed(page.read_text(encoding="utf-8"))
-        assert asked.found
-        assert not [url for url in asked.found if "//" in url], page.name
+        resources = _Resources()
+        resources.feed(page.read_text(encoding="utf-8"))
+        assert resources.found
+        assert not [url for url in resources.found if "//" in url], page.name
     commands = (site / "commands.html").read_text(encoding="utf-8")
     assert all(name in commands for name in ("hsi-geo suggest", "hsi-geo assess", "--report"))
 
 
-PAGES = sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "glossary")
-
-
-def test_numbers_in_pages_are_what_commands_printed() -> None:
-    """`python docs/tables.py` puts them there; nobody types them."""
+def test_numbers_in_pages_are_those_of_results() -> None:
+    """`python docs/tables.py` copies them; nobody types them."""
     made = tables.made_tables()
     marked = 0
     for path in tables.pages():

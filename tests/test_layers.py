@@ -1,4 +1,4 @@
-"""The law of the house: a module imports only from layers above its own."""
+"""A module imports only from lower layers, and a folder of a layer only from folders before it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIBRARY = sorted((ROOT / "hsi_geo").rglob("*.py"))
 COMMANDS = sorted((ROOT / "cli").glob("*.py"))
 PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 
-#: Lower numbers may not import higher ones. `environment` looks at everything from the side.
+#: A module may import from layers with a lower number. `environment` checks the installation, so it may import from all.
 LAYERS = {
     "arrays": 0,
     "errors": 0,
@@ -53,14 +53,15 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
-def room(path: Path) -> str:
+def layer_of(path: Path) -> str:
+    """First part of a module's path below ``hsi_geo``."""
     return path.relative_to(ROOT / "hsi_geo").parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
-def test_library_imports_only_upwards(path: Path) -> None:
-    here = room(path)
-    if here in ("__init__", "__main__"):  # the front doors
+def test_library_imports_lower_layers_only(path: Path) -> None:
+    here = layer_of(path)
+    if here in ("__init__", "__main__"):  # they only start the others
         return
     for name in imports(path):
         if name.startswith("hsi_geo."):
@@ -85,7 +86,7 @@ FOLDERS = {
     ],
 }
 
-#: Modules beside the folders of a layer. Those of tasks are one a command, and what they share.
+#: Modules beside the folders of a layer. Those of tasks are one for each command, and `runtime`, which they share.
 BESIDE = {
     "io": {"model_file"},
     "tasks": {
@@ -105,7 +106,7 @@ BESIDE = {
 
 
 @pytest.mark.parametrize("layer", FOLDERS)
-def test_a_layer_holds_its_folders_and_nothing_else(layer: str) -> None:
+def test_layer_has_the_listed_folders_and_modules_only(layer: str) -> None:
     here = ROOT / "hsi_geo" / layer
     modules = {path.stem for path in here.glob("*.py")} - {"__init__"}
     assert modules == BESIDE[layer]
@@ -113,7 +114,7 @@ def test_a_layer_holds_its_folders_and_nothing_else(layer: str) -> None:
 
 
 @pytest.mark.parametrize("layer", FOLDERS)
-def test_folders_import_downward_only(layer: str) -> None:
+def test_folders_import_earlier_folders_only(layer: str) -> None:
     order = FOLDERS[layer]
     for path in sorted((ROOT / "hsi_geo" / layer).glob("*/*.py")):
         own = order.index(path.parent.name)
@@ -128,25 +129,25 @@ def test_folders_import_downward_only(layer: str) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda p: p.name)
-def test_commands_are_thin(path: Path) -> None:
+def test_commands_import_nothing_heavy(path: Path) -> None:
     heavy = {"torch", "numpy", "rasterio", "geopandas", "xarray", "sklearn", "torchgeo"}
     assert not heavy & {name.split(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("path", PLUGIN, ids=lambda p: p.name)
-def test_plugin_needs_qgis_only(path: Path) -> None:
+def test_plugin_imports_qgis_and_the_standard_library_only(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names | {"qgis"}
 
 
 def modules_after(code: str) -> set[str]:
     """Top-level modules that a fresh interpreter holds after running some code."""
-    shown = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
         check=True,
         capture_output=True,
         text=True,
     )
-    return {name.split(".")[0] for name in shown.stdout.split()}
+    return {name.split(".")[0] for name in done.stdout.split()}
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""What the wheel holds, and that it works on its own."""
+"""The wheel is complete and works on its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_package_list_is_complete() -> None:
     assert listed == folders | {"hsi_geo.cli"}
 
 
-def test_cli_has_one_home() -> None:
+def test_cli_is_the_top_level_folder_only() -> None:
     """hsi_geo/cli would shadow the folder that is installed as hsi_geo.cli."""
     assert (ROOT / "cli" / "__init__.py").exists()
     assert not (ROOT / "hsi_geo" / "cli").exists()
@@ -46,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_wheel_holds_the_library_only(wheel: Path) -> None:
+def test_wheel_contains_the_library_only(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"hsi_geo"}
     assert "hsi_geo/py.typed" in names
@@ -71,9 +71,9 @@ def test_wheel_runs_the_demo_in_an_empty_environment(wheel: Path, tmp_path: Path
     venv.create(home, with_pip=True)
     python = home / "bin" / "python"
     site = next((home / "lib").glob("python*/site-packages"))
-    ours = next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
+    site_packages = next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
     # Plain paths only: the .pth file of our editable install must not come along.
-    (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
+    (site / "dependencies.pth").write_text(f"{site_packages}\n", encoding="utf-8")
     install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
     subprocess.run([*install, str(wheel)], check=True)
     where = subprocess.run(
@@ -86,11 +86,11 @@ def test_wheel_runs_the_demo_in_an_empty_environment(wheel: Path, tmp_path: Path
     assert str(site) in where.stdout
     demo = [str(home / "bin" / "hsi-geo"), "demo", "out", "--progress", "jsonl"]
     run = subprocess.run(demo, check=True, capture_output=True, text=True, cwd=tmp_path)
-    told = accuracies((ROOT / "docs" / "results" / "demo.txt").read_text(encoding="utf-8"))
+    expected = accuracies((ROOT / "docs" / "results" / "demo.txt").read_text(encoding="utf-8"))
     found = accuracies(run.stdout)
-    assert found.keys() == told.keys() == {"hsi-geo", "SVM", "random forest"}
-    for method, oa in found.items():  # what the README tells; processors round differently
-        assert oa == pytest.approx(told[method], abs=1.5)
+    assert found.keys() == expected.keys() == {"hsi-geo", "SVM", "random forest"}
+    for method, oa in found.items():  # the README's figures; processors round differently
+        assert oa == pytest.approx(expected[method], abs=1.5)
     result = json.loads(run.stderr.strip().splitlines()[-1])
     assert result["type"] == "result"
     assert all((tmp_path / path).is_file() for path in result["outputs"].values())

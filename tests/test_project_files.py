@@ -1,4 +1,4 @@
-"""What the project's files say of each other is true: versions of Python, lowest releases, addresses, commands."""
+"""The project's files agree: versions of Python, lowest releases, addresses, commands."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def pins() -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in rows}
 
 
-def test_each_python_that_is_promised_is_tested_everywhere() -> None:
+def test_each_python_of_the_classifiers_is_tested_on_each_system() -> None:
     matrix = jobs("tests")["tests"]["strategy"]["matrix"]
     prefix = "Programming Language :: Python :: "
-    promised = [
+    classifiers = [
         line.removeprefix(prefix)
         for line in PROJECT["classifiers"]
         if re.fullmatch(rf"{prefix}3\.\d+", line)
     ]
-    assert matrix["python"] == promised
+    assert matrix["python"] == classifiers
     assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "windows", "macos"}
-    minors = [int(version.split(".")[1]) for version in promised]
+    minors = [int(version.split(".")[1]) for version in classifiers]
     assert minors == list(range(minors[0], minors[-1] + 1))
-    assert promised[0] == lowest_python()
+    assert classifiers[0] == lowest_python()
 
 
-def test_the_lowest_python_is_one_everywhere() -> None:
+def test_lowest_python_is_the_same_in_all_files() -> None:
     version = lowest_python()
     (setup,) = [step for step in jobs("tests")["lowest"]["steps"] if "with" in step]
     assert setup["with"]["python-version"] == version
@@ -84,11 +84,11 @@ def test_lower_bounds_are_those_of_the_lowest_list(requirement: Requirement) -> 
     assert pins()[canonicalize_name(requirement.name)] == floor(requirement)
 
 
-def test_whatever_the_library_imports_is_a_dependency() -> None:
-    """What only comes along with another package goes when that package drops it."""
+def test_packages_that_the_library_imports_are_dependencies() -> None:
+    """A package that only another one depends on is missing when that one drops it."""
     provided_by = packages_distributions()
     required = {canonicalize_name(requirement.name) for requirement in REQUIRED}
-    ours = sys.stdlib_module_names | {"hsi_geo"}
+    known = sys.stdlib_module_names | {"hsi_geo"}
     for path in [*(ROOT / "hsi_geo").rglob("*.py"), *(ROOT / "cli").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -97,27 +97,27 @@ def test_whatever_the_library_imports_is_a_dependency() -> None:
                 names = [node.module or ""]
             else:
                 continue
-            for name in {name.split(".")[0] for name in names} - ours:
+            for name in {name.split(".")[0] for name in names} - known:
                 providers = {canonicalize_name(found) for found in provided_by.get(name, [name])}
                 assert providers & required, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
-def test_what_workflows_run_is_there(path: Path) -> None:
+def test_targets_and_groups_of_workflows_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
     assert set(re.findall(r"--group (\w+)", text)) <= SETTINGS["dependency-groups"].keys()
 
 
-def test_the_job_with_extras_has_all_and_the_one_without_has_none() -> None:
+def test_one_job_installs_all_extras_and_one_none() -> None:
     extras = ",".join(EXTRAS)
     assert f'--editable ".[{extras}]" ' in str(jobs("tests")["tests"])
     assert "--editable . " in str(jobs("tests")["without-extras"])
     assert MAKEFILE.count(f"'.[{extras}]'") == 2  # of `make test` and of `make lowest`
 
 
-def test_a_release_publishes_what_it_tested_and_the_plugin() -> None:
+def test_release_publishes_after_the_tests_and_has_the_plugin() -> None:
     steps = jobs("release")
     assert steps["tests"]["uses"] == "./.github/workflows/tests.yml"
     assert {"tests", "build"} <= set(steps["publish"]["needs"])
@@ -125,17 +125,21 @@ def test_a_release_publishes_what_it_tested_and_the_plugin() -> None:
     assert "build/hsi_geo_qgis.zip" in str(steps["build"]["steps"])
 
 
-def test_the_address_is_one_everywhere() -> None:
+def test_address_is_the_same_in_all_files() -> None:
     urls = PROJECT["urls"]
     home = urls["Homepage"]
     assert all(url.startswith(home) for url in urls.values())
     plugin = configparser.ConfigParser(interpolation=None)
     plugin.read(ROOT / "qgis_plugin" / "hsi_geo_qgis" / "metadata.txt", encoding="utf-8")
-    told = plugin["general"]
-    assert (told["homepage"], told["repository"], told["tracker"]) == (home, home, urls["Issues"])
+    general = plugin["general"]
+    assert (general["homepage"], general["repository"], general["tracker"]) == (
+        home,
+        home,
+        urls["Issues"],
+    )
 
 
-def test_the_citation_is_of_this_version() -> None:
+def test_citation_agrees_with_the_project() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]
     assert citation["repository-code"] == PROJECT["urls"]["Homepage"]
@@ -145,6 +149,6 @@ def test_the_citation_is_of_this_version() -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
-def test_commands_that_templates_name_are_there(path: Path) -> None:
+def test_commands_in_templates_exist(path: Path) -> None:
     named = re.findall(r"`hsi-geo ([a-z]+)", path.read_text(encoding="utf-8"))
     assert set(named) <= set(COMMANDS)

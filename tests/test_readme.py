@@ -1,4 +1,4 @@
-"""What the README and docs tell people to type can be typed."""
+"""Commands, Python names and links in the README and the pages exist."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_python_names_exist() -> None:
             assert all(hasattr(hsi_geo, alias.name) for alias in node.names)
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_targets() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
