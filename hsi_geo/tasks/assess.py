@@ -15,12 +15,12 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels.class_names import told_apart
+from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
-from hsi_geo.io.maps.record import mixed_files, read_record
+from hsi_geo.io.maps.record import mixed_file_warnings, read_record
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
@@ -121,7 +121,7 @@ def _compare(
     sample = read_sample(opened, labelled, all_touched)
     _warn_of_mixed_files(opened, reporter)
     _warn_of_own_shots(opened, labelled, reporter)
-    for warning in told_apart(sample.names):
+    for warning in similar_name_warnings(sample.names):
         reporter.warning(warning)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
@@ -172,13 +172,15 @@ def _of_whole_map(
 
 
 def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
-    if opened.said.has_zero:
-        reporter.log(f"0 is a class of the {what} '{opened.path}': {opened.said.why_zero}")
+    if opened.class_values.zero_is_class:
+        reporter.log(
+            f"0 is a class of the {what} '{opened.path}': {opened.class_values.zero_reason}"
+        )
 
 
 def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
     """Tell if files of two maps lie under one name."""
-    for text in mixed_files(opened.path, list(opened.names.values())):
+    for text in mixed_file_warnings(opened.path, list(opened.names.values())):
         reporter.warning(text)
 
 

@@ -16,7 +16,7 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import Shots, read_shots
-from hsi_geo.io.maps.record import earlier_files, write_record
+from hsi_geo.io.maps.record import find_stale_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.scenes.properties import files_of, name_of, require_upright
@@ -221,7 +221,7 @@ class _Job:
                 [file for one in paths for file in one.all],
                 overwrite=self.options.overwrite,
                 inputs=[*opened, *labelled.files, self.options.aoi, weights],
-                stale=[file for one in paths for file in earlier_files(one)],
+                stale=[file for one in paths for file in find_stale_files(one)],
             ) as where,
             scratch_folder() as folder,
             unpacked(scenes, witness.log) as readable,

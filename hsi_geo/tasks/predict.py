@@ -13,7 +13,7 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
@@ -113,7 +113,7 @@ def predict(
             paths.all,
             overwrite=overwrite,
             inputs=[*files_of(opened), model_file, aoi],
-            stale=earlier_files(paths),
+            stale=find_stale_files(paths),
         ) as where,
         unpacked([opened], reporter.log) as readable,
     ):

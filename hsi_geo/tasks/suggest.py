@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 from hsi_geo.arrays import AnyArray, Float32Array, IntArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.labels.points import Point, require_points, write_points
+from hsi_geo.io.labels.geopackages import require_geopackage
 from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.properties import bands_of, files_of, rescaled, select_good_bands
@@ -58,7 +59,7 @@ class Suggestions:
         path: File they were written to, None without one.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[SuggestedPoint, ...]
     path: Path | None
 
 
@@ -128,7 +129,7 @@ def suggest(
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
     opened = open_scene(scene, wavelengths=wavelengths)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
-    finals = [] if out is None else [require_points(out)]
+    finals = [] if out is None else [require_geopackage(out)]
     model_file = None if isinstance(model, AdaptedModel) else model
     with (
         atomic_outputs(
@@ -158,7 +159,7 @@ def suggest(
             chosen = _choose(candidates, _spectra(readable, adapted, candidates), count, seed)
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
-            write_points(points, opened.hsi.grid.crs, where[final])
+            write_suggested_points(points, opened.hsi.grid.crs, where[final])
     if sure := sum(point.confidence >= SURE for point in points):
         reporter.log(
             f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): they "
@@ -263,7 +264,9 @@ def _choose(candidates: _Candidates, table: Float32Array, count: int, seed: int)
     return np.array(chosen)
 
 
-def _points(chosen: _Candidates, scene: xr.DataArray, classes: ClassTable) -> tuple[Point, ...]:
+def _points(
+    chosen: _Candidates, scene: xr.DataArray, classes: ClassTable
+) -> tuple[SuggestedPoint, ...]:
     t = scene.hsi.grid.transform
     points = []
     for rank, (row, col, given) in enumerate(
@@ -271,5 +274,5 @@ def _points(chosen: _Candidates, scene: xr.DataArray, classes: ClassTable) -> tu
     ):
         x, y = t @ (float(col) + 0.5, float(row) + 0.5)
         guess = classes[int(given.argmax())]
-        points.append(Point(rank, x, y, guess.name, round(100 * float(given.max()))))
+        points.append(SuggestedPoint(rank, x, y, guess.name, round(100 * float(given.max()))))
     return tuple(points)

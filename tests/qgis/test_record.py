@@ -13,7 +13,7 @@ import pytest
 from class_map_cases import random_probabilities, write_map
 from hsi_geo_qgis.record import mismatch_warning, mismatched_files, record_path
 
-from hsi_geo.io.maps.record import mismatched_files as mismatched_by_package
+from hsi_geo.io.maps.record import find_mismatched_files as mismatched_by_package
 from hsi_geo.io.maps.writer import MapPaths
 
 Call = Callable[..., subprocess.CompletedProcess[str]]

@@ -20,7 +20,7 @@ from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.predict import MapResult
-from hsi_geo.tasks.validation.accuracy import Accuracy, exact, wilson
+from hsi_geo.tasks.validation.accuracy import Accuracy, clopper_pearson, wilson
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
@@ -199,13 +199,13 @@ def test_loss_that_is_no_number_stops(
 
 def test_the_exact_interval_is_the_textbook_one() -> None:
     """Nine of ten: Clopper and Pearson's own limits, and those that follow from the binomial."""
-    low, high = exact(0.9, 10)
+    low, high = clopper_pearson(0.9, 10)
     assert (low, high) == pytest.approx((0.5550, 0.9975), abs=1e-4)
     assert binom.sf(8, 10, low) == pytest.approx(0.025)
     assert binom.cdf(9, 10, high) == pytest.approx(0.025)
-    assert exact(1.0, 5)[1] == 1.0
-    assert exact(0.0, 5)[0] == 0.0
-    assert exact(0.91, 26.7)[1] > wilson(0.91, 26.7)[1]
+    assert clopper_pearson(1.0, 5)[1] == 1.0
+    assert clopper_pearson(0.0, 5)[0] == 0.0
+    assert clopper_pearson(0.91, 26.7)[1] > wilson(0.91, 26.7)[1]
 
 
 def test_wilson_interval_is_the_textbook_one() -> None:

@@ -14,7 +14,7 @@ from small_disk import BLOCK, small_disk
 
 from hsi_geo import batch
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -64,7 +64,7 @@ def end(
     for tile in tiles:
         paths = MapPaths.of(folder / f"{tile.stem}.tif", confidence=True, probabilities=True)
         there = [path for path in paths.all if path.exists()]
-        assert not there or is_whole(paths), there
+        assert not there or is_complete(paths), there
         outcome = outcomes.get(str(tile))
         if outcome is None:
             continue

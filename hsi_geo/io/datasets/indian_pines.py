@@ -23,7 +23,7 @@ from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import MissingPackageError, OutputError
-from hsi_geo.io.labels.points import write_geopackage
+from hsi_geo.io.labels.geopackages import write_geopackage
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.tiling import Grid
 

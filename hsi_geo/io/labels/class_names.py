@@ -29,7 +29,7 @@ def clean_name(text: object) -> str:
     return composed.strip()
 
 
-def told_apart(names: Iterable[str]) -> list[str]:
+def similar_name_warnings(names: Iterable[str]) -> list[str]:
     """What to warn of: names that differ only by case, blanks or invisible characters."""
     alike = defaultdict(list)
     for name in dict.fromkeys(names):

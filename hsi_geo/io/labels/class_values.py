@@ -37,7 +37,7 @@ class ClassValues:
     names: Mapping[int, str]
 
     @property
-    def has_zero(self) -> bool:
+    def zero_is_class(self) -> bool:
         """Whether 0 is a class like any other, or stands for no class.
 
         Whoever declares another nodata value, or names 0, means 0 as a class; who does neither, or
@@ -49,7 +49,7 @@ class ClassValues:
         return self.nodata is not None or bool(called)
 
     @property
-    def why_zero(self) -> str:
+    def zero_reason(self) -> str:
         """Why 0 is a class, in words; only where it is."""
         if name := self.names.get(0, "").strip():
             return f"it is named '{name}'"

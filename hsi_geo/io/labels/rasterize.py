@@ -55,7 +55,7 @@ def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:
     return Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
 
 
-def settle(claims: IntArray) -> tuple[IntArray, IntArray, IntArray, int]:
+def resolve_conflicts(claims: IntArray) -> tuple[IntArray, IntArray, IntArray, int]:
     """Drop weak claims beside strong ones, repeats, and pixels that two classes claim.
 
     Args:

@@ -286,7 +286,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
     said = said.renamed({int(v): label for v, label in style.labels.items() if v.isdecimal()})
     if said.nodata is not None:
         labelled &= ids != said.nodata
-    if not said.has_zero:
+    if not said.zero_is_class:
         labelled &= ids != 0
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
@@ -308,7 +308,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
     )
     notes = [f"class ids taken from a raster, {int(labelled.sum())} pixels"]
     if (ids[labelled] == 0).any():
-        notes.append(f"0 is one of its classes: {said.why_zero}")
+        notes.append(f"0 is one of its classes: {said.zero_reason}")
     return LabelledFile(
         gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
         pd.Series([int(value) for _, value in patches]),

@@ -20,8 +20,8 @@ import shapely
 from hsi_geo.arrays import AnyArray, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
-from hsi_geo.io.labels.class_names import clean_name, told_apart
-from hsi_geo.io.labels.rasterize import pixels_under, settle
+from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
+from hsi_geo.io.labels.rasterize import pixels_under, resolve_conflicts
 from hsi_geo.io.labels.reprojection import reproject
 from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose, read_labelled
 from hsi_geo.text import quoted
@@ -85,7 +85,7 @@ class Shots:
     @property
     def warnings(self) -> list[str]:
         """What is to be warned of before anything is made of them, in words."""
-        return told_apart(c.name for c in self.classes)
+        return similar_name_warnings(c.name for c in self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +321,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
     ranks = np.array([claims[3, 0] for claims in found])
     for rank, claims in enumerate(found):
         claims[3] = rank
-    flat, class_ids, ranked, conflicts = settle(np.hstack(found))
+    flat, class_ids, ranked, conflicts = resolve_conflicts(np.hstack(found))
     if not len(flat):
         raise ShotsError(
             f"{labels} '{shots.source}' leave no pixel in the {raster}: two classes claim each of "

@@ -42,19 +42,19 @@ class ReadMap:
 
     path: str
     grid: Grid
-    said: ClassValues
+    class_values: ClassValues
     band: int = 1
     mask: Mask | None = None
 
     @property
     def names(self) -> dict[int, str]:
         """Class name by value, for classes that have one."""
-        none = {self.said.nodata, None if self.said.has_zero else 0}
-        return {value: name for value, name in self.said.names.items() if value not in none}
+        none = {self.class_values.nodata, None if self.class_values.zero_is_class else 0}
+        return {value: name for value, name in self.class_values.names.items() if value not in none}
 
     def name_of(self, value: int) -> str:
         """The class's name, or its number where it has none."""
-        return self.said.names.get(value, str(value))
+        return self.class_values.names.get(value, str(value))
 
     def values_at(self, rows: IntArray, cols: IntArray) -> MaskedInts:
         """(N,) values of pixels inside the map, masked where there is no class."""
@@ -99,8 +99,8 @@ class ReadMap:
                 by_name[self.name_of(int(value))] += float(area)
         return by_name
 
-    def picture(self, side_px: int) -> MaskedInts:
-        """(h, w) values thinned as by `read_picture`, masked where there is no class."""
+    def thumbnail(self, side_px: int) -> MaskedInts:
+        """(h, w) values thinned as by `read_thumbnail`, masked where there is no class."""
         with quiet_gdal(self.path), open_raster(self.path) as file:
             shape = _thinned(file.shape, side_px)
             values = file.read(self.band, out_shape=shape).astype(np.int64)
@@ -131,9 +131,9 @@ class ReadMap:
     def _known(self, values: IntArray, valid: BoolArray) -> MaskedInts:
         """The values, those masked that mean no class."""
         known = np.ma.array(values, mask=~valid)
-        if self.said.nodata is not None:
-            known = np.ma.masked_where(values == self.said.nodata, known)
-        return known if self.said.has_zero else np.ma.masked_where(values == 0, known)
+        if self.class_values.nodata is not None:
+            known = np.ma.masked_where(values == self.class_values.nodata, known)
+        return known if self.class_values.zero_is_class else np.ma.masked_where(values == 0, known)
 
 
 def read_map(path: str | os.PathLike[str]) -> ReadMap:
@@ -180,7 +180,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     return ReadMap(name, grid, said, *classes)
 
 
-def read_picture(path: str | os.PathLike[str], side_px: int) -> AnyArray:
+def read_thumbnail(path: str | os.PathLike[str], side_px: int) -> AnyArray:
     """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
     with quiet_gdal(path), open_raster(path) as file:
         return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))

@@ -1,6 +1,6 @@
 """The record of a map: what made it, and which files are the map's, by size and SHA-256.
 
-A copy that was cut short, or a mix of two maps, is known by it: `mismatched_files`.
+A copy that was cut short, or a mix of two maps, is known by it: `find_mismatched_files`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedFile:
     """What a record tells of one of the map's files.
 
     Attributes:
@@ -85,7 +85,7 @@ class Recorded:
     sha256: str
 
     @property
-    def is_there(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether the file stands there as it was written."""
         try:
             return self.path.stat().st_size == self.size and _sha256(self.path) == self.sha256
@@ -93,13 +93,13 @@ class Recorded:
             return False
 
 
-def recorded(class_map: str | os.PathLike[str]) -> list[Recorded]:
+def read_recorded_files(class_map: str | os.PathLike[str]) -> list[RecordedFile]:
     """The files that the record beside a map tells of; none for records of other programs."""
     path = Path(class_map)
-    return _recorded(path, _read(path.with_suffix(".json")))
+    return _files_in(path, _read(path.with_suffix(".json")))
 
 
-def _recorded(class_map: Path, record: Mapping[str, Any]) -> list[Recorded]:
+def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
     every = MapPaths.of(class_map, confidence=True, probabilities=True).with_report().as_dict()
     files = record.get(FILES)
     found = []
@@ -107,11 +107,11 @@ def _recorded(class_map: Path, record: Mapping[str, Any]) -> list[Recorded]:
         if name in every and isinstance(told, dict):
             size, digest = told.get("size"), told.get("sha256")
             if isinstance(size, int) and isinstance(digest, str):
-                found.append(Recorded(name, every[name], size, digest))
+                found.append(RecordedFile(name, every[name], size, digest))
     return found
 
 
-def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
+def find_mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     """Files beside a map that are not those its record tells of, the map itself among them.
 
     Names, which other programs add statistics to, and styles do not count, and neither does a file
@@ -122,32 +122,32 @@ def mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     """
     return [
         one.path
-        for one in recorded(class_map)
+        for one in read_recorded_files(class_map)
         if one.name not in (_WRITTEN_BY_OTHERS, _CHANGED_BY_PEOPLE)
         and (one.path.exists() or one.name == "map")
-        and not one.is_there
+        and not one.is_unchanged
     ]
 
 
-def flaw(paths: MapPaths) -> str:
+def find_damage(paths: MapPaths) -> str:
     """Which of a map's files is not as its record tells, and why; empty if all are whole.
 
     Names that hold what this map is called, and styles that QGIS can read, are whole whatever else
     stands in them: GDAL adds statistics to the ones, and people change the others.
     """
     record = _read(paths.record)
-    told = {one.name: one for one in _recorded(paths.classes, record)}
+    told = {one.name: one for one in _files_in(paths.classes, record)}
     for name, path in paths.as_dict().items():
         if path == paths.record:
             continue
         if name not in told:
             return f"its record tells nothing of '{path.name}'"
-        if not told[name].is_there and (found := _flaw(told[name], record)):
+        if not told[name].is_unchanged and (found := _describe_damage(told[name], record)):
             return found
     return ""
 
 
-def mixed_files(class_map: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
+def mixed_file_warnings(class_map: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
     """Sentences on files of a map that do not belong together.
 
     Args:
@@ -158,7 +158,7 @@ def mixed_files(class_map: str | os.PathLike[str], names: Sequence[str]) -> list
     found = [
         f"'{path.name}' is not the file that '{record.name}' tells of: it was cut short, changed, or "
         "belongs to another map"
-        for path in mismatched_files(class_map)
+        for path in find_mismatched_files(class_map)
     ]
     content = _read(record)
     if FILES in content:
@@ -171,12 +171,12 @@ def mixed_files(class_map: str | os.PathLike[str], names: Sequence[str]) -> list
     return found
 
 
-def is_whole(paths: MapPaths) -> bool:
-    """Whether all files of a map are as its record tells; see `flaw`."""
-    return not flaw(paths)
+def is_complete(paths: MapPaths) -> bool:
+    """Whether all files of a map are as its record tells; see `find_damage`."""
+    return not find_damage(paths)
 
 
-def _flaw(one: Recorded, record: Mapping[str, Any]) -> str:
+def _describe_damage(one: RecordedFile, record: Mapping[str, Any]) -> str:
     try:
         size = one.path.stat().st_size
         if one.name == _WRITTEN_BY_OTHERS and _names_fit(one.path, record):
@@ -223,18 +223,20 @@ def owner_of(path: Path, paths: MapPaths) -> Path | None:
     for candidate in candidates:
         if candidate == paths.classes or candidate.suffix.lower() not in (".tif", ".tiff"):
             continue
-        if any(one.path == path for one in recorded(candidate)):
+        if any(one.path == path for one in read_recorded_files(candidate)):
             return candidate
     return None
 
 
-def earlier_files(paths: MapPaths) -> list[Path]:
+def find_stale_files(paths: MapPaths) -> list[Path]:
     """Optional files of the map that stands there which this one does not bring: they would mislead.
 
     Only what its record tells, and only as it was written: all else is somebody's own.
     """
     return [
-        one.path for one in recorded(paths.classes) if one.path not in paths.all and one.is_there
+        one.path
+        for one in read_recorded_files(paths.classes)
+        if one.path not in paths.all and one.is_unchanged
     ]
 
 
@@ -247,8 +249,8 @@ def recorded_files(record: Path) -> Iterator[Path]:
     found = [
         one.path
         for suffix in (".tif", ".tiff")
-        for one in _recorded(record.with_suffix(suffix), content)
-        if one.is_there
+        for one in _files_in(record.with_suffix(suffix), content)
+        if one.is_unchanged
     ]
     if found:
         yield record

@@ -22,7 +22,9 @@ LONGEST_TITLE = 120
 _BOX = "\N{WHITE SQUARE}"
 
 
-def set_words(text: Text, words: str, number: int | None = None, *, longest: int = LONGEST) -> None:
+def set_text_safely(
+    text: Text, words: str, number: int | None = None, *, longest: int = LONGEST
+) -> None:
     """Have a text of a figure say some words, none of them taken for a formula.
 
     Args:
@@ -32,14 +34,14 @@ def set_words(text: Text, words: str, number: int | None = None, *, longest: int
         longest: Longer words are cut to as many letters.
     """
     shown, families = _fitted(words, longest)
-    if number is not None and not can_be_drawn(words):
+    if number is not None and not has_glyphs(words):
         shown = f"{number}: {shown}"
     text.set_parse_math(False)
     text.set_text(shown)
     text.set_fontfamily([*mpl.rcParams["font.family"], *families])
 
 
-def can_be_drawn(words: str) -> bool:
+def has_glyphs(words: str) -> bool:
     """Whether the fonts of this machine have all letters of some words."""
     letters = _letters(words, LONGEST)
     return all(_has(_usual(), char) or _family_with(char) for char in letters)

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_words
+from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_text_safely
 
 #: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
 FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
@@ -115,8 +115,10 @@ def _panels(
         handles=handles, loc="outside lower center", ncols=min(2 * count, len(handles)), fontsize=8
     )
     for text, c in zip(legend.get_texts(), classes, strict=True):
-        set_words(text, c.name, c.id)  # not as labels: a legend leaves out those that begin with _
-    set_words(figure.suptitle(""), title, longest=LONGEST_TITLE)
+        set_text_safely(
+            text, c.name, c.id
+        )  # not as labels: a legend leaves out those that begin with _
+    set_text_safely(figure.suptitle(""), title, longest=LONGEST_TITLE)
     return figure, axes
 
 
@@ -145,7 +147,7 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
         smooth = np.convolve(values, np.full(width, 1 / width), mode="valid")
         axis.plot(rows["step"][width - 1 :], smooth, label=name)
     axis.set(xlabel="step", ylabel="loss", yscale="log")
-    set_words(axis.set_title(""), title, longest=LONGEST_TITLE)
+    set_text_safely(axis.set_title(""), title, longest=LONGEST_TITLE)
     axis.grid(visible=True, which="both", alpha=0.3)
     axis.legend()
     _save(figure, path)

@@ -21,12 +21,12 @@ class Picture:
     Attributes:
         uri: The image itself, as a data URI.
         caption: What it shows.
-        crisp: Whether pixels are shown as squares, not blurred into each other.
+        pixelated: Whether pixels are shown as squares, not blurred into each other.
     """
 
     uri: str
     caption: str
-    crisp: bool = False
+    pixelated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

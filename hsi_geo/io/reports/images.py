@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from hsi_geo.arrays import Float64Array, IntArray, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.reports.figure_text import set_words
+from hsi_geo.io.reports.figure_text import set_text_safely
 
 #: Spectra side by side.
 COLUMNS = 4
@@ -60,7 +60,7 @@ def spectra_uri(
     for axis, c, shot, mapped in zip(axes, classes, of_shots, of_map, strict=False):
         axis.plot(*_broken(centres_nm, shot), color=c.color, linewidth=2.2, label="shots")
         axis.plot(*_broken(centres_nm, mapped), color="#222222", linewidth=1, label="map")
-        set_words(axis.set_title("", fontsize=10), c.name, c.id)
+        set_text_safely(axis.set_title("", fontsize=10), c.name, c.id)
         axis.grid(visible=True, alpha=0.3)
     for axis in axes[len(classes) :]:
         axis.set_axis_off()

@@ -42,10 +42,10 @@ class CanonicalOrder:
             self.features[found.features],
             self.features[found.blocks],
             self.classes[found.truth],
-            self.classes[found.named],
+            self.classes[found.predicted],
             shares,
             found.folds,
-            np.sort(self.classes[found.never]),
+            np.sort(self.classes[found.never_held_out]),
         )
 
 

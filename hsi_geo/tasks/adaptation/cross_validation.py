@@ -21,7 +21,11 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.validation.accuracy import OutOfFold
-from hsi_geo.tasks.validation.folds import collect_out_of_fold, in_spatial_blocks, labelled_pixels
+from hsi_geo.tasks.validation.folds import (
+    collect_out_of_fold,
+    group_by_spatial_blocks,
+    labelled_pixels,
+)
 from hsi_geo.tiling import Tiling
 
 METHOD = (
@@ -49,7 +53,7 @@ def cross_validate(
         device: Where the network runs.
         reporter: Is told how far it is.
     """
-    shots = in_spatial_blocks(
+    shots = group_by_spatial_blocks(
         labelled_pixels(regions.labels, regions.features), regions.positions_px
     )
     named = np.zeros(len(shots.rows), np.int64)

@@ -46,7 +46,7 @@ from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
 from hsi_geo.tasks.validation.folds import (
     LabelledPixels,
     collect_out_of_fold,
-    in_spatial_blocks,
+    group_by_spatial_blocks,
     labelled_pixels,
 )
 
@@ -120,7 +120,7 @@ def learn_teacher(
         The teacher.
     """
     shots = labelled_pixels(regions.labels, regions.features)
-    blocked = in_spatial_blocks(shots, regions.positions_px)
+    blocked = group_by_spatial_blocks(shots, regions.positions_px)
     ways = [shots] if np.array_equal(blocked.folds, shots.folds) else [shots, blocked]
     views = compute_feature_sets(regions, encoder, device)
     graphs_by_stop = _propagate_labels(views, regions.positions_px, ways)

@@ -121,7 +121,7 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
 
 def _why_none(opened: ReadMap) -> str:
     """What makes pixels of a map have no class, where the map itself does not say it."""
-    if opened.said.has_zero or opened.said.nodata is not None:
+    if opened.class_values.zero_is_class or opened.class_values.nodata is not None:
         return ""
     return " (0, as it has no name there)"
 

@@ -125,7 +125,7 @@ def _area_cells(area: Area) -> list[str]:
 
 
 def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
-    values = opened.picture(SIDE_PX)
+    values = opened.thumbnail(SIDE_PX)
     known = [int(v) for v in np.unique(values.compressed())][:MANY_CLASSES]
     ids = np.zeros(values.shape, np.int64)
     table = []

@@ -18,10 +18,10 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, burn
 from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
-from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.maps.reader import read_thumbnail
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_PERCENT, MapPaths
-from hsi_geo.io.reports.figure_text import can_be_drawn
+from hsi_geo.io.reports.figure_text import has_glyphs
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
@@ -91,9 +91,9 @@ def _lead(accuracy: Accuracy) -> str:
 
 
 def _map_section(mapped: MapReportContext) -> Section:
-    ids = read_picture(mapped.paths.classes, SIDE_PX)
+    ids = read_thumbnail(mapped.paths.classes, SIDE_PX)
     assert mapped.paths.confidence is not None  # written for the report if for nobody else
-    percent = read_picture(mapped.paths.confidence, SIDE_PX)
+    percent = read_thumbnail(mapped.paths.confidence, SIDE_PX)
     known = percent[percent != NO_PERCENT]
     sure = f", {known.mean():.0f} per cent in the mean" if known.size else ""
     pictures = (
@@ -225,7 +225,7 @@ def _spectra_section(mapped: MapReportContext) -> Section:
         "Mean spectrum of each class: coloured under the shots, black where the map shows it "
         f"({found.mapped_px} pixels looked at)"
     )
-    unnamed = [f"{c.id} is {c.name}" for c in mapped.classes if not can_be_drawn(c.name)]
+    unnamed = [f"{c.id} is {c.name}" for c in mapped.classes if not has_glyphs(c.name)]
     caption += "".join(f"; {one}" for one in unnamed)  # a page has every letter
     text = "Where the two part, the map has put something else into the class."
     return Section("Spectra", (text,), (Picture(picture, caption),))

@@ -10,7 +10,7 @@ import xarray as xr
 
 from hsi_geo.arrays import UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.reader import read_picture
+from hsi_geo.io.maps.reader import read_thumbnail
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, draw_map, false_colour
 from hsi_geo.io.scenes.properties import bands_of, files_of, select_good_bands
@@ -47,7 +47,7 @@ def draw_scene_and_map(
         draw_map(
             where[path],
             scene=preview(opened),
-            predicted=read_picture(class_map, SIDE_PX),
+            predicted=read_thumbnail(class_map, SIDE_PX),
             classes=classes,
             title=title,
         )

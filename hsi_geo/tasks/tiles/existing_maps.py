@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.files.paths import exists
-from hsi_geo.io.maps.record import flaw, owner_of, read_record
+from hsi_geo.io.maps.record import find_damage, owner_of, read_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.runtime import file_hash
 
@@ -54,7 +54,7 @@ def standing(paths: MapPaths) -> Standing | None:
         return None
     said = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
     drifts = record.get("drifts") is True
-    return Standing(job, tile, tuple(made.all), said, flaw(made), drifts)
+    return Standing(job, tile, tuple(made.all), said, find_damage(made), drifts)
 
 
 def made_by_log(paths: MapPaths, told: Mapping[str, str]) -> tuple[Path, ...]:

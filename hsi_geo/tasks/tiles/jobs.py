@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hsi_geo.errors import HsiGeoError, ModelFileError
 from hsi_geo.io.maps.areas import class_areas
-from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, remove_leftovers
@@ -156,7 +156,7 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         require_own(paths, job.path, stands, job.made, overwrite=overwrite)
         name = paths.classes.stem
         remove_leftovers(paths.classes.parent, [name])
-        stale = earlier_files(paths)
+        stale = find_stale_files(paths)
         with atomic_outputs(paths.all, overwrite=True, name=name, stale=stale) as where:
             record = _write(job, paths.moved(where), settings, witness)
             # Something may have appeared.

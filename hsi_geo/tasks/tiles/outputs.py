@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.record import recorded
+from hsi_geo.io.maps.record import read_recorded_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
@@ -205,7 +205,7 @@ def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]
             "seconds": round(outcome.seconds, 3),
             "error": outcome.error or None,
             "warnings": list(outcome.warnings),
-            "files": {one.path.name: one.sha256 for one in recorded(paths.classes)}
+            "files": {one.path.name: one.sha256 for one in read_recorded_files(paths.classes)}
             if outcome.state in (MAPPED, UNCHANGED)
             else {},
             "code": outcome.code or None,

@@ -37,10 +37,10 @@ class OutOfFold:
     features: IntArray
     blocks: IntArray
     truth: IntArray
-    named: IntArray
+    predicted: IntArray
     shares: Float64Array
     folds: int
-    never: IntArray
+    never_held_out: IntArray
 
     def as_dict(self, shots: Shots) -> dict[str, Any]:
         """For JSON: the confusion matrix in pixels, and features that were named otherwise.
@@ -56,12 +56,12 @@ class OutOfFold:
         """
         size = len(shots.classes)
         matrix = np.zeros((size, size), np.int64)
-        np.add.at(matrix, (self.named, self.truth), 1)
+        np.add.at(matrix, (self.predicted, self.truth), 1)
         names, otherwise = [c.name for c in shots.classes], []
         for row in np.unique(self.features):
             own = self.features == row
             drawn = int(self.truth[own][0])
-            named = int(np.bincount(self.named[own]).argmax())
+            named = int(np.bincount(self.predicted[own]).argmax())
             if named != drawn:
                 place = shots.frame.geometry.iloc[row].representative_point()
                 otherwise.append(
@@ -155,16 +155,16 @@ def estimate(held: OutOfFold, classes: Sequence[str], method: str) -> Accuracy:
     counts = np.bincount(held.truth, minlength=len(held.shares))
     # A class that is mapped nowhere still counts a little: there are shots of it.
     weights = np.maximum(held.shares, 1e-6)[held.truth] / counts[held.truth]
-    right = float(np.average(held.truth == held.named, weights=weights))
+    right = float(np.average(held.truth == held.predicted, weights=weights))
     overlap = 1 + held.folds / max(1, held.folds - 1)
     effective = effective_features(held.blocks, weights)
-    low, high = exact(right, effective / overlap)
+    low, high = clopper_pearson(right, effective / overlap)
     blocks = len(np.unique(held.blocks))
     cautions = []
     if high - low > TOO_WIDE:
         cautions.append(_too_few(blocks, round(effective)))
-    if len(held.never):
-        names = quoted([classes[c] for c in held.never])
+    if len(held.never_held_out):
+        names = quoted([classes[c] for c in held.never_held_out])
         cautions.append(f"nothing is known of {names}, drawn in one place")
     features = len(np.unique(held.features))
     return Accuracy(
@@ -192,7 +192,7 @@ def effective_features(
     return float(by_feature.sum() ** 2 / (by_feature**2).sum())
 
 
-def exact(share: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+def clopper_pearson(share: float, trials: float, level: float = 0.95) -> tuple[float, float]:
     """Clopper and Pearson's interval for a share seen in some trials, which need not be whole."""
     right, wrong, tail = share * trials, (1 - share) * trials, (1 - level) / 2
     low = float(beta.ppf(tail, right, wrong + 1)) if right > 0 else 0.0

@@ -65,7 +65,7 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     return LabelledPixels(rows, own, folds, groups, groups, present)
 
 
-def in_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
+def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
     """The same shots; features that lie close together are held out together.
 
     Args:

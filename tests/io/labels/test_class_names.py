@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hsi_geo import adapt, assess, classify
-from hsi_geo.io.labels.class_names import clean_name, told_apart
+from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.shots import LandClass, make_shots, read_shots
 from hsi_geo.io.maps.reader import read_map
@@ -168,7 +168,7 @@ def test_styles_know_a_class_in_either_form(tmp_path: Path, value: str, key: str
     ],
 )
 def test_names_that_look_alike_are_warned_of(names: list[str], alike: Any) -> None:
-    found = told_apart(names)
+    found = similar_name_warnings(names)
     if isinstance(alike, int):
         assert len(found) == alike
         return

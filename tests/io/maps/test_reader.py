@@ -12,7 +12,7 @@ from builders import run, write_tif
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import MapError, MapNotFoundError
-from hsi_geo.io.maps.reader import read_colors, read_map, read_picture
+from hsi_geo.io.maps.reader import read_colors, read_map, read_thumbnail
 from hsi_geo.io.maps.record import read_record
 
 CLASSES = (np.arange(35, dtype=np.uint8) % 4).reshape(5, 7)
@@ -74,7 +74,7 @@ def test_a_map_that_lies_nowhere_is_read_without_a_word(nowhere: Path) -> None:
     found = read_map(nowhere)
     assert found.grid.crs is None
     assert found.counts() == COUNTS
-    assert read_picture(nowhere, 7).tolist() == CLASSES.tolist()
+    assert read_thumbnail(nowhere, 7).tolist() == CLASSES.tolist()
     assert read_colors(nowhere) == {}
 
 

@@ -18,7 +18,12 @@ from class_map_cases import random_probabilities, write_map
 
 from hsi_geo.errors import OutputError, OutputExistsError
 from hsi_geo.io.files import scratch
-from hsi_geo.io.maps.record import earlier_files, is_whole, mismatched_files, mixed_files
+from hsi_geo.io.maps.record import (
+    find_mismatched_files,
+    find_stale_files,
+    is_complete,
+    mixed_file_warnings,
+)
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 
@@ -35,7 +40,7 @@ def standing_map(folder: Path) -> MapPaths:
 def replace_map(folder: Path, **more: Any) -> None:
     """By a map with probabilities instead of confidence."""
     paths = MapPaths.of(folder / "m.tif", probabilities=True)
-    with atomic_outputs(paths.all, overwrite=True, stale=earlier_files(paths), **more) as where:
+    with atomic_outputs(paths.all, overwrite=True, stale=find_stale_files(paths), **more) as where:
         write_map(paths.moved(where), random_probabilities(seed=5))
 
 
@@ -185,20 +190,20 @@ def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_map_belongs_to_its_record_wherever_both_go(tmp_path: Path) -> None:
     paths = standing_map(tmp_path)
-    assert is_whole(paths)
-    assert mismatched_files(paths.classes) == []
+    assert is_complete(paths)
+    assert find_mismatched_files(paths.classes) == []
     moved = MapPaths.of(tmp_path / "other.tif", confidence=True)
     for old, new in zip(paths.all, moved.all, strict=True):
         old.rename(new)
-    assert is_whole(moved)
-    assert mismatched_files(moved.classes) == []
+    assert is_complete(moved)
+    assert find_mismatched_files(moved.classes) == []
 
 
 def test_statistics_of_other_programs_make_no_other_map(tmp_path: Path) -> None:
     paths = standing_map(tmp_path)
     paths.aux.write_text(paths.aux.read_text().replace("<PAMDataset>", "<PAMDataset><Metadata/>"))
     paths.style.write_text(paths.style.read_text() + "<!-- other colours -->")
-    assert mismatched_files(paths.classes) == []
+    assert find_mismatched_files(paths.classes) == []
 
 
 @pytest.mark.parametrize("which", ["classes", "confidence"])
@@ -207,9 +212,9 @@ def test_a_copy_that_was_cut_short_is_known(tmp_path: Path, which: str, cut: int
     paths = standing_map(tmp_path)
     path = getattr(paths, which)
     path.write_bytes(path.read_bytes()[:cut])
-    assert not is_whole(paths)
-    assert mismatched_files(paths.classes) == [path]
-    assert "is not the file that 'm.json' tells of" in mixed_files(paths.classes, [])[0]
+    assert not is_complete(paths)
+    assert find_mismatched_files(paths.classes) == [path]
+    assert "is not the file that 'm.json' tells of" in mixed_file_warnings(paths.classes, [])[0]
 
 
 @needs_linux
@@ -234,7 +239,7 @@ os.kill(os.getpid(), 9)
 """
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    told = bool(mismatched_files(tmp_path / "m.tif")) or not (tmp_path / "m.json").exists()
+    told = bool(find_mismatched_files(tmp_path / "m.tif")) or not (tmp_path / "m.json").exists()
     confidence = (tmp_path / "m_confidence.tif").exists()
     assert told == (0 < nth < RENAMES) or (nth == 0 and not confidence)
     if nth < RENAMES:
@@ -295,7 +300,7 @@ else:
     else:
         assert [text == "done" for text in said].count(True) == 1
         assert ["has appeared while this ran" in text for text in said].count(True) == 2
-    assert is_whole(MapPaths.of(tmp_path / "m.tif", confidence=True))
+    assert is_complete(MapPaths.of(tmp_path / "m.tif", confidence=True))
     assert not list(tmp_path.glob(".*"))
 
 

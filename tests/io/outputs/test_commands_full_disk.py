@@ -25,7 +25,7 @@ from planted import Planted
 from small_disk import BLOCK, small_disk
 
 from hsi_geo import predict
-from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.tasks.artifacts.model import save_model
@@ -102,7 +102,7 @@ class Command:
                 assert len(gpd.read_file(path)) == 3
         if (self.out / "m.tif").exists():
             every = MapPaths.of(self.out / "m.tif", confidence=True, probabilities=True)
-            assert is_whole(every if every.confidence.exists() else MapPaths.of(every.classes))  # type: ignore[union-attr]
+            assert is_complete(every if every.confidence.exists() else MapPaths.of(every.classes))  # type: ignore[union-attr]
 
 
 @pytest.fixture

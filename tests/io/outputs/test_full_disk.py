@@ -16,8 +16,8 @@ from small_disk import BLOCK, small_disk
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import model_file
-from hsi_geo.io.labels.points import Point, write_points
-from hsi_geo.io.maps.record import is_whole
+from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
+from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import draw_losses
@@ -51,8 +51,8 @@ def one_file(name: str, write: Callable[[Path], object]) -> Write:
 
 
 def points(path: Path) -> None:
-    many = [Point(rank, 383500.0 + rank, 5818000.0, "meadow", 50) for rank in range(400)]
-    write_points(many, GRID.crs, path)
+    many = [SuggestedPoint(rank, 383500.0 + rank, 5818000.0, "meadow", 50) for rank in range(400)]
+    write_suggested_points(many, GRID.crs, path)
 
 
 def model(path: Path) -> None:
@@ -98,7 +98,7 @@ def require_right(folder: Path) -> None:
     paths = MapPaths.of(folder / "m.tif")
     if not paths.classes.exists():
         return
-    assert is_whole(paths)
+    assert is_complete(paths)
     expected = PROBABILITIES.argmax(axis=0) + 1
     expected[~PROBABILITIES.any(axis=0)] = 0
     with rasterio.open(paths.classes) as file:

@@ -16,7 +16,7 @@ from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
 from class_map_cases import random_probabilities, write_map
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
 
@@ -263,7 +263,7 @@ def test_an_input_stays_whoever_wrote_it(tmp_path: Path) -> None:
     write_map(paths, random_probabilities())
     assert paths.confidence is not None
     now = MapPaths.of(tmp_path / "m.tif")
-    stale = earlier_files(now)
+    stale = find_stale_files(now)
     assert stale == [paths.confidence]
     with atomic_outputs(now.all, overwrite=True, stale=stale, inputs=[paths.confidence]) as where:
         write_map(now.moved(where), random_probabilities(seed=5))
@@ -285,7 +285,7 @@ def test_only_what_the_record_tells_is_removed(tmp_path: Path, change: str) -> N
             paths.record.unlink()
         case _:
             paths.record.write_text(json.dumps({"files": {"confidence": True, "map": [1]}}))
-    assert earlier_files(MapPaths.of(tmp_path / "m.tif")) == []
+    assert find_stale_files(MapPaths.of(tmp_path / "m.tif")) == []
 
 
 def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:

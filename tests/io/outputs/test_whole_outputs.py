@@ -12,7 +12,7 @@ import pytest
 from class_map_cases import CLASSES, GRID, random_probabilities, write_map
 
 from hsi_geo.errors import OutputError, OutputExistsError
-from hsi_geo.io.maps.record import earlier_files
+from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.tiling import Window
@@ -88,7 +88,7 @@ def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -
     for path in others:
         path.write_text("mine")
     now = MapPaths.of(tmp_path / "m.tif", probabilities=True)
-    with atomic_outputs(now.all, overwrite=True, stale=earlier_files(now)) as where:
+    with atomic_outputs(now.all, overwrite=True, stale=find_stale_files(now)) as where:
         write_map(now.moved(where), random_probabilities(seed=5))
     assert sorted(tmp_path.iterdir()) == sorted([*now.all, *others])
 

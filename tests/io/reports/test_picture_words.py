@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.reports import figure_text as picture_words
 from hsi_geo.io.reports import figures
-from hsi_geo.io.reports.figure_text import LONGEST, can_be_drawn, set_words
+from hsi_geo.io.reports.figure_text import LONGEST, has_glyphs, set_text_safely
 from hsi_geo.io.reports.figures import draw_losses, draw_map, draw_panels
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import spectra_uri
@@ -74,7 +74,7 @@ def test_a_name_is_drawn_as_it_is() -> None:
     figure = Figure()
     for words in (r"soil $\foo$", "$x^2$", "_water", "Grünland ≥ 5 °"):
         text = figure.text(0, 0, "")
-        set_words(text, words, 3)
+        set_text_safely(text, words, 3)
         assert text.get_text() == words
         assert text.get_parse_math() is False
 
@@ -97,10 +97,10 @@ def test_an_entry_of_a_legend_may_begin_with_an_underscore(tmp_path: Path) -> No
 def test_what_no_font_has_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_words, "_family_with", lambda char: None)
     text = Figure().text(0, 0, "")
-    set_words(text, "水 field", 12)
+    set_text_safely(text, "水 field", 12)
     assert text.get_text() == "12: □ field"
-    assert not can_be_drawn("水 field")
-    assert can_be_drawn("field")
+    assert not has_glyphs("水 field")
+    assert has_glyphs("field")
 
 
 def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
@@ -108,7 +108,7 @@ def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
 ) -> None:
     monkeypatch.setattr(picture_words, "_family_with", lambda char: "DejaVu Serif")
     text = Figure().text(0, 0, "")
-    set_words(text, "水 field", 12)
+    set_text_safely(text, "水 field", 12)
     assert text.get_text() == "水 field"
     assert text.get_fontfamily()[-1] == "DejaVu Serif"
 
@@ -118,7 +118,7 @@ def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
 def test_any_text_is_drawn_without_a_warning(words: str) -> None:
     figure = Figure(figsize=(2, 1), dpi=40)
     FigureCanvasAgg(figure)
-    set_words(figure.text(0, 0, ""), words, 1)
+    set_text_safely(figure.text(0, 0, ""), words, 1)
     figure.savefig(io.BytesIO())
 
 

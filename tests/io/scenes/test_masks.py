@@ -234,7 +234,7 @@ def test_masked_pixels_of_a_map_and_of_a_reference_are_left_out(kind: str, tmp_p
     opened = read_map(part)
     counted = {value: int((CLASSES[VALID] == value).sum()) for value in (1, 2)}
     assert opened.counts() == counted
-    np.testing.assert_array_equal(opened.picture(100).filled(0), CLASSES * VALID)
+    np.testing.assert_array_equal(opened.thumbnail(100).filled(0), CLASSES * VALID)
     rows, cols = np.indices(VALID.shape).reshape(2, -1)
     np.testing.assert_array_equal(opened.values_at(rows, cols).filled(0), (CLASSES * VALID).ravel())
     assert assess(whole, part).pixels == VALID.sum()

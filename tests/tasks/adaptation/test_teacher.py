@@ -224,7 +224,7 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
         planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names))
     )
     alone = folding.labelled_pixels(regions.labels, regions.features)
-    together = folding.in_spatial_blocks(alone, regions.positions_px)
+    together = folding.group_by_spatial_blocks(alone, regions.positions_px)
     assert len(np.unique(alone.groups)) == 9
     assert (alone.folds >= 0).all()
     assert len(np.unique(together.groups)) == 3 + 2 + 1
@@ -239,7 +239,7 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
 def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
     regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
     shots = folding.labelled_pixels(regions.labels, regions.features)
-    blocked = folding.in_spatial_blocks(shots, regions.positions_px)
+    blocked = folding.group_by_spatial_blocks(shots, regions.positions_px)
     np.testing.assert_array_equal(blocked.folds, shots.folds)
     np.testing.assert_array_equal(blocked.groups, shots.groups)
 

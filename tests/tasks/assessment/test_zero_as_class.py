@@ -186,7 +186,7 @@ def truth_points(folder: Path, called: dict[int, str]) -> Path:
 def test_of_a_map(case: Case, tmp_path: Path) -> None:
     opened = read_map(case.make(tmp_path))
     values = ids()
-    assert opened.said.has_zero is case.is_class
+    assert opened.class_values.zero_is_class is case.is_class
     assert (0 in opened.counts()) is case.is_class
     assert (0 in opened.names) is (case.is_class and case.name != "0")
     rows, cols = np.indices(values.shape).reshape(2, -1)
@@ -276,7 +276,7 @@ def test_classes_that_the_map_lacks_are_counted_as_they_are_scored(tmp_path: Pat
 def test_zero_declared_as_nodata_is_never_a_class(
     nodata: float | None, names: dict[int, str]
 ) -> None:
-    assert not ClassValues(0.0, names).has_zero
-    assert not ClassValues(-0.0, names).has_zero
+    assert not ClassValues(0.0, names).zero_is_class
+    assert not ClassValues(-0.0, names).zero_is_class
     unnamed = {value: name for value, name in names.items() if value != 0}
-    assert ClassValues(nodata, unnamed).has_zero == (nodata is not None and nodata != 0)
+    assert ClassValues(nodata, unnamed).zero_is_class == (nodata is not None and nodata != 0)

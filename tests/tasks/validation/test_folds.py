@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.tasks.validation import folds as folding
-from hsi_geo.tasks.validation.accuracy import estimate, exact
+from hsi_geo.tasks.validation.accuracy import clopper_pearson, estimate
 from hsi_geo.tasks.validation.folds import FOLDS
 from hsi_geo.tasks.validation.spatial_blocks import NEAR_PX, spatial_blocks
 
@@ -103,7 +103,7 @@ def test_shots_count_by_what_their_class_covers() -> None:
     # Classes of 2, 1 and 3 shots that count 0.7, 0.1 and 0.2; two folds have all in common.
     by_block = np.array([0.35, 0.35, 0.1, 0.2 / 3, 0.2 / 3, 0.2 / 3])
     trials = 1.0 / (by_block**2).sum() / 3
-    assert accuracy.interval95 == pytest.approx(exact(0.7 + 0.4 / 3, trials))
+    assert accuracy.interval95 == pytest.approx(clopper_pearson(0.7 + 0.4 / 3, trials))
     assert accuracy.oa == pytest.approx(0.7 + 0.1 * 0 + 0.2 * 2 / 3)
     assert (accuracy.pixels, accuracy.features) == (6, 6)
 

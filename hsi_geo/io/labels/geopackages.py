@@ -1,0 +1,67 @@
+"""Features written as GeoPackage, and read back to check them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import geopandas as gpd
+from pyogrio.errors import (
+    DataLayerError,
+    DataSourceError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+)
+
+from hsi_geo.errors import OptionError, OutputError
+from hsi_geo.io.readers.base import plain
+
+
+def require_geopackage(path: str | os.PathLike[str]) -> Path:
+    """Refuse an output whose name is not that of a GeoPackage.
+
+    Args:
+        path: Where points are to be written.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptionError: If it does not end in .gpkg.
+    """
+    found = Path(path)
+    if found.suffix.lower() != ".gpkg":
+        raise OptionError(
+            f"output '{found}' does not end in .gpkg", hint="points are written as GeoPackage"
+        )
+    return found
+
+
+def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Write features and read them back: SQLite does not report every failed write.
+
+    Args:
+        frame: Features with any fields.
+        path: GeoPackage to write.
+
+    Raises:
+        OutputError: If the file does not hold all that was written.
+    """
+    try:
+        frame.to_file(path, driver="GPKG")
+        back = gpd.read_file(path)
+        whole = back.geometry.geom_equals_exact(frame.geometry, 0.0).all() and all(
+            back[field].astype("string").equals(frame[field].astype("string"))
+            for field in frame.columns.drop(frame.geometry.name)
+        )
+    except (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError) as error:
+        raise _cannot_be_written(path, plain(error)) from error
+    if not whole:
+        raise _cannot_be_written(path, "it does not hold what was written")
+
+
+def _cannot_be_written(path: Path, why: str) -> OutputError:
+    return OutputError(
+        f"points '{path.name}' cannot be written ({why})", hint="check the disk's free space"
+    )
