@@ -27,9 +27,9 @@ REFLECTED_NM = (300.0, 3_000.0)
 #: fits: laboratories and other planets.
 ACCEPTED_NM = (100.0, 100_000.0)
 
-#: Between the thermal windows of the atmosphere (3 to 5 and 8 to 14 micrometres) water vapour absorbs
-#: everything. Sensors that observe the ground have no bands here.
-OPAQUE_NM = (5_500.0, 7_300.0)
+#: Where the atmosphere absorbs all thermal emission: water vapour between 5.5 and 7.3 micrometres, carbon
+#: dioxide and water vapour beyond 16.5. Sensors that observe the ground have no bands here, but sounders do.
+OPAQUE_NM = ((5_500.0, 7_300.0), (16_500.0, 20_000.0))
 
 #: Numbers without a unit whose median is below this are micrometres, others nanometres.
 MICROMETRE_LIMIT = 100.0
@@ -242,9 +242,27 @@ def resolve_unit(
         )
     contradicts = unit is not nominal or _plain_word(word) in _COUNTS
     if not contradicts:
-        return unit, None
+        return unit, _ambiguity(values, unit, source)
     reason = f"cannot be in the unit '{word}'" if word else "have no unit and fit no usual one"
     return unit, f"its wavelengths {numbers} (from {source}) {reason}: taken for {unit.name}"
+
+
+def _ambiguity(values: Float64Array, unit: Unit, source: str) -> str | None:
+    """A warning for nanometres that are more likely angstroms.
+
+    The numbers 4000 to 10000 are thermal bands in nm, and visible and near-infrared bands in angstroms.
+    Bands where the atmosphere is opaque make the latter more likely, but sounders have such bands. So the
+    unit stays, and the user is warned.
+    """
+    if unit is not NANOMETRES or not _within(ANGSTROMS.to_nm(values), REFLECTED_NM):
+        return None
+    if not any(((low <= values) & (values <= high)).any() for low, high in OPAQUE_NM):
+        return None
+    return (
+        f"its wavelengths {number_range(values)} (from {source}) may be angstroms, as they lie where the "
+        "atmosphere is opaque: taken for nanometres; if they are angstroms, give --wavelengths FILE with "
+        "a column named wavelength_angstrom"
+    )
 
 
 def _default_unit(values: Float64Array) -> Unit:

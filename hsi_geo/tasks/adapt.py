@@ -32,6 +32,7 @@ from hsi_geo.tasks.adaptation.teacher import Teacher, learn_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.scene_scale import require_one_scale, shot_spectra_of
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
@@ -126,6 +127,7 @@ def adapt(
     network = recipe.network if encoder is None else encoder.config
     for scene in opened:
         require_on_axis(network, scene)
+    log_ignored_bands(network, opened, reporter)
     finals = [] if out is None else [Path(out)]
     inputs = [name for scene in opened for name in files_of(scene)]
     with (

@@ -1,4 +1,4 @@
-"""What a scene is, and what shots on it would give, before anything is learnt."""
+"""Description of a scene, and of shots on it, before a model is adapted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from hsi_geo.io.labels.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
 from hsi_geo.io.readers import flagged_share
-from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of, require_upright
+from hsi_geo.io.scenes.properties import name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
     assess_quality,
     bad_bands,
@@ -21,8 +21,10 @@ from hsi_geo.io.scenes.quality import (
     scale_problem,
 )
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
+from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.tasks.inference.axis_coverage import ignored_bands_note
 
-#: A class with fewer pixels cannot be told from its neighbours with any confidence.
+#: A class with fewer labelled pixels cannot be classified reliably.
 FEW_PX = 5
 
 
@@ -38,18 +40,20 @@ def info(
     """Describe a scene, and shots on it.
 
     Args:
-        scene: The scene.
-        shots: Vector file or shots read before.
-        class_field: See `read_shots`.
-        layer: See `read_shots`.
-        all_touched: See `burn`.
-        wavelengths: See `open_scene`.
+        scene: Path of a scene or an opened one; see `open_scene`.
+        shots: Vector file or class raster with labelled features, or shots that were read before. None
+            describes the scene only.
+        class_field: Field of the shots that holds the class; None finds it, see `read_shots`.
+        layer: Layer of the vector file; None takes the only one, see `read_shots`.
+        all_touched: Label every pixel that a polygon touches, not only those whose centre it contains.
+        wavelengths: Replaces the band centres of the scene; see `open_scene`.
 
     Returns:
-        ``scene`` and ``shots`` (None without shots), as JSON can hold them.
+        The keys ``scene`` and ``shots`` (None without shots), with values that JSON can hold; see
+        `describe_scene` and `describe_shots`.
 
     Raises:
-        HsiGeoError: If scene or shots cannot be used; the message says why.
+        HsiGeoError: If scene or shots cannot be used; the message gives the reason.
     """
     opened = open_scene(scene, wavelengths=wavelengths)
     described = describe_scene(opened)
@@ -60,10 +64,27 @@ def info(
 
 
 def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
-    """Size, CRS, bands, nodata and scale; dead bands and nodata are looked for in samples."""
-    grid, bands = scene.hsi.grid, bands_of(scene)
-    known = bands.centres_nm[bands.centres_nm > 0]  # 0 stands for none, in bands that are bad
-    seen = assess_quality(scene)
+    """Describe size, CRS, bands, nodata and scale of a scene.
+
+    Args:
+        scene: (band, y, x) array from `open_scene`. Dead bands, nodata and the range of values come from
+            a sample of windows.
+
+    Returns:
+        Values that JSON can hold, by name: sizes in pixels, ``resolution`` and ``bounds`` in CRS units,
+        ``range_nm`` the least and greatest wavelength, shares from 0 to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.arange(1.0, 13.0).reshape(2, 2, 3)
+        >>> found = describe_scene(scene_from_array(values, np.array([550.0, 660.0])))
+        >>> found["width"], found["height"], found["range_nm"]
+        (3, 2, [550.0, 660.0])
+    """
+    grid, bands = scene.hsi.grid, scene.hsi.bands
+    known = bands.centres_nm[bands.centres_nm > 0]  # a bad band without a wavelength has 0
+    quality = assess_quality(scene)
     xres, yres = grid.resolution
     return {
         "path": name_of(scene),
@@ -79,17 +100,22 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "rotation_degrees": grid.rotation_degrees if grid.is_rotated else 0.0,
         "range_nm": [float(known.min()), float(known.max())],
         "wavelength_source": scene.attrs.get("wavelength_source"),
-        "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, seen)],
+        "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, quality)],
         "nodata": _number(scene.attrs.get("_FillValue")),
-        "nodata_share": seen.nodata_share,
+        "nodata_share": quality.nodata_share,
         "scale": _number(scene.attrs.get("scale_factor", 1.0)),
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
-        "values": [_finite(seen.low), _finite(seen.high)],
-        "values_look_like": kind_of_values(scene, seen),
-        "notes": list(remarks_of(scene).notes),
+        "values": [_finite(quality.low), _finite(quality.high)],
+        "values_look_like": kind_of_values(scene, quality),
+        "notes": _notes(scene),
         "warnings": _warnings(scene),
         "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
     }
+
+
+def _notes(scene: xr.DataArray) -> list[str]:
+    ignored = ignored_bands_note(S2FormerConfig(), scene)
+    return [*remarks_of(scene).notes, *((ignored,) if ignored else ())]
 
 
 def _warnings(scene: xr.DataArray) -> list[str]:
@@ -98,7 +124,21 @@ def _warnings(scene: xr.DataArray) -> list[str]:
 
 
 def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict[str, Any]:
-    """Classes with their pixels, and what would be dropped and why."""
+    """Describe the classes of shots with their pixels, and what is left out.
+
+    Args:
+        shots: Labelled features in any CRS.
+        scene: (band, y, x) array whose pixels they label.
+        all_touched: Label every pixel that a polygon touches, not only those whose centre it contains.
+
+    Returns:
+        Values that JSON can hold, by name: ``classes`` with their pixels and a remark, ``dropped`` with
+        the number of features and pixels that are left out, and why.
+
+    Raises:
+        SceneError: If the grid of the scene is rotated.
+        ShotsError: If no shot lies in the scene.
+    """
     require_upright(scene)
     grid = scene.hsi.grid
     pixels = burn(shots, grid, all_touched=all_touched)
@@ -145,10 +185,12 @@ def _crs_name(crs: CRS | None) -> str | None:
 
 
 def _finite(value: float) -> float | None:
+    """A number with six digits; None for NaN and infinities."""
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _number(value: Any) -> float | list[float] | None:
+    """One number if it is the same for all bands, else one for each band."""
     if value is None:
         return None
     array = np.asarray(value, np.float64)

@@ -21,6 +21,7 @@ from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, model_bytes
+from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions, write_map
 from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -108,6 +109,7 @@ def predict(
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     model_file = None if isinstance(model, AdaptedModel) else model
+    log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)
     with (
         atomic_outputs(
             paths.all,
