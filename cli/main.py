@@ -18,7 +18,7 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.text import plain
 
 from . import reporting
-from .terminal import name_files_in_utf8, speak_utf8
+from .terminal import discard_output, name_files_in_utf8, speak_utf8
 
 #: Name and help line of each command; its module is imported only when it is called.
 COMMANDS = {
@@ -96,6 +96,7 @@ class LazyGroup(click.Group):
                     "check the free space of the disk, also of the one that the printed results go to",
                     "output",
                 )
+                discard_output()
                 ctx.exit(FAILED)
             if os.environ.get("HSI_GEO_TRACEBACK"):
                 raise

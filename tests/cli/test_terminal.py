@@ -248,12 +248,14 @@ def test_columns_of_wide_letters_stand_in_line() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_results_onto_a_full_disk_are_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_results_onto_a_full_disk_are_a_sentence(tmp_path: Path, unbuffered: str) -> None:
     write_tif(tmp_path / "a.tif", cube_of(3))
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "hsi_geo", "info", "a.tif", "--wavelengths", "500:900"],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
     assert ended.returncode == 1
     assert ended.stderr.startswith("Error: writing failed (No space left on device)")

@@ -66,17 +66,16 @@ class Command:
     out: Path
     expected: Mapping[str, str]
 
-    def check(self, earlier: Mapping[str, str], *more: str) -> bool:
+    def check(self, earlier: Mapping[str, str]) -> bool:
         """Run the command and check what it leaves.
 
         Args:
             earlier: Hashes of what lies in the output folder now.
-            more: Further arguments.
 
         Returns:
             Whether it succeeded.
         """
-        shown = run(*self.arguments, *more)
+        shown = run(*self.arguments)
         found = snapshot(self.out)
         if shown.exit_code == 0:
             # A GeoPackage holds the time at which it was made.
@@ -164,9 +163,9 @@ def blocks_of(folder: Path) -> int:
     return sum(-(-path.stat().st_size // BLOCK) for path in folder.iterdir())
 
 
-def known(name: str, inputs: Path, out: Path) -> Command:
-    """A command with its outputs, which it writes into a folder once."""
-    arguments = tuple(COMMANDS[name].format(i=inputs, o=out).split())
+def known(name: str, inputs: Path, out: Path, *more: str) -> Command:
+    """A command with its outputs, which it writes into a folder once; a report shows all arguments."""
+    arguments = (*COMMANDS[name].format(i=inputs, o=out).split(), *more)
     shown = run(*arguments)
     assert shown.exit_code == 0, shown.output
     return Command(arguments, out, snapshot(out))
@@ -187,9 +186,8 @@ def fill(
     name: str, inputs: Path, disk: Callable[[int], Path], *, over_earlier: bool, few: bool
 ) -> None:
     """Run a command on disks of more and more free blocks."""
-    command = known(name, inputs, disk(PLENTY))
+    command = known(name, inputs, disk(PLENTY), *(("--overwrite",) if over_earlier else ()))
     needed = blocks_of(command.out)
-    more = ("--overwrite",) if over_earlier else ()
     if over_earlier:
         earlier_outputs(command)
         kept = {path: path.read_bytes() for path in command.out.iterdir()}
@@ -204,7 +202,7 @@ def fill(
             path.write_bytes(content)
         earlier = snapshot(command.out)
         disk(blocks_of(command.out) + blocks)
-        ends.append(command.check(earlier, *more))
+        ends.append(command.check(earlier))
         if not few and len(ends) > ENOUGH and all(ends[-ENOUGH:]):
             break
     assert not ends[1]  # the disk has at least one block
@@ -242,20 +240,22 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 def limit(name: str, inputs: Path, out: Path, *, over_earlier: bool, steps: int) -> None:
     """Run a command under larger and larger limits of file sizes."""
-    command = known(name, inputs, out)
+    command = known(name, inputs, out, *(("--overwrite",) if over_earlier else ()))
     largest = max(path.stat().st_size for path in out.iterdir())
-    more = ("--overwrite",) if over_earlier else ()
     if over_earlier:
         earlier_outputs(command)
     kept = {path: path.read_bytes() for path in out.iterdir()} if over_earlier else {}
     ends: list[bool] = []
-    for size in range(0, 8 * largest, max(1, largest // steps)):
+    step = max(1, largest // steps)
+    # Temporary files may be larger than the outputs.
+    sizes = [*range(0, 2 * largest, step), *(largest << shift for shift in range(1, 10))]
+    for size in sizes:
         clear(out)
         for path, content in kept.items():
             path.write_bytes(content)
         earlier = snapshot(out)
         with file_size_limit(size):
-            ends.append(command.check(earlier, *more))
+            ends.append(command.check(earlier))
         if len(ends) > ENOUGH and all(ends[-ENOUGH:]):
             break
     assert not ends[0]
@@ -316,7 +316,7 @@ PRINTING = {
 }
 
 
-def printed(arguments: str, target: Path, size: int) -> bool:
+def printed(arguments: str, target: Path, size: int, unbuffered: str) -> bool:
     """Whether a command in a process of its own printed JSON into a file under a limit of its size."""
 
     def prepare() -> None:
@@ -330,7 +330,7 @@ def printed(arguments: str, target: Path, size: int) -> bool:
             text=True,
             check=False,
             preexec_fn=prepare,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": unbuffered},
         )
     if ended.returncode == 0:
         json.loads(target.read_text())
@@ -342,16 +342,25 @@ def printed(arguments: str, target: Path, size: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_json_that_is_cut_short_makes_the_command_fail(
+    scene: Planted, tmp_path: Path, unbuffered: str
+) -> None:
+    """Docker images often set PYTHONUNBUFFERED."""
+    assert not printed(f"info {scene.path} --json", tmp_path / "printed.json", 300, unbuffered)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("name", PRINTING)
 def test_printed_json_is_whole_or_the_command_fails(
-    inputs: Path, tmp_path: Path, name: str
+    inputs: Path, tmp_path: Path, name: str, unbuffered: str
 ) -> None:
     arguments = PRINTING[name].format(i=inputs)
     target = tmp_path / "printed.json"
-    assert printed(arguments, target, 1 << 20)
+    assert printed(arguments, target, 1 << 20, unbuffered)
     whole = target.stat().st_size
     for size in (0, 1, whole // 2, whole - 1):
-        assert not printed(arguments, target, size)
-    assert printed(arguments, target, whole)
+        assert not printed(arguments, target, size, unbuffered)
+    assert printed(arguments, target, whole, unbuffered)
