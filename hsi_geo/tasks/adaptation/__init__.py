@@ -1,1 +1,1 @@
-"""Few shots to a model: features, ensemble, label propagation, fine-tuning."""
+"""From a few shots to a model: features, ensemble, label propagation, fine-tuning."""

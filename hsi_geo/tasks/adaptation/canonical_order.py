@@ -1,8 +1,9 @@
-"""Classes and shots in the order of their places, whatever they are called and however they are listed.
+"""Canonical order of classes and shots: that of their positions, whatever their names and file order.
 
-Sums are rounded, and random numbers drawn, in some order. Were it the class table's or the file's, a
-class renamed or a file sorted anew would give another map. So what is learnt is learnt in the order
-in which classes and shots first appear among the pixels, and put back into the table's at the end.
+Rounding of sums and random numbers depend on the order of the data. If that were the order of the class
+table or of the file, renaming a class or sorting the file would change the map. So a model is adapted in
+the order in which classes and shots first appear among the pixels, and its outputs are permuted to the
+order of the class table at the end.
 """
 
 from __future__ import annotations
@@ -20,22 +21,30 @@ from hsi_geo.tasks.validation.accuracy import OutOfFold
 
 @dataclass(frozen=True, eq=False)
 class CanonicalOrder:
-    """How to put back what was learnt in the order of places.
+    """Permutations from the canonical order to the order of the class table and of the file.
 
     Attributes:
-        classes: (K,) index in the class table of each class; those without a shot come last.
+        classes: (K,) index in the class table of each class; classes without a shot come last.
         features: (F,) row of `Shots.frame` of each feature that has a pixel.
     """
 
     classes: IntArray
     features: IntArray
 
-    def classifier(self, learnt: Classifier) -> Classifier:
-        """With outputs in the class table's order."""
-        return learnt.with_class_order(np.argsort(self.classes))
+    def restore_classifier(self, classifier: Classifier) -> Classifier:
+        """Copy a classifier, with its outputs in the order of the class table.
 
-    def held_out(self, found: OutOfFold) -> OutOfFold:
-        """With classes of the table and features of the frame."""
+        Args:
+            classifier: Classifier with outputs in canonical order.
+        """
+        return classifier.with_class_order(np.argsort(self.classes))
+
+    def restore_out_of_fold(self, found: OutOfFold) -> OutOfFold:
+        """Convert out-of-fold predictions to class indices of the table and features of the frame.
+
+        Args:
+            found: Out-of-fold predictions in canonical order.
+        """
         shares = np.zeros_like(found.shares)
         shares[self.classes] = found.shares
         return OutOfFold(
@@ -50,38 +59,40 @@ class CanonicalOrder:
 
 
 def in_canonical_order(regions: TrainingRegions) -> tuple[TrainingRegions, CanonicalOrder]:
-    """The same regions, classes and features counted in the order in which their pixels come.
+    """Renumber classes and features in the order in which their pixels first appear.
 
     Args:
-        regions: With the class table's classes and the frame's features.
+        regions: Regions with class indices of the table and feature rows of the frame.
 
     Returns:
-        The regions, and what puts back what is learnt from them.
+        The renumbered regions, and the permutations back to the given order.
     """
     shots = regions.labels >= 0
-    present = _by_first(regions.labels[shots])
+    present = _by_first_appearance(regions.labels[shots])
     absent = np.setdiff1d(np.arange(len(regions.classes)), present)
-    order = CanonicalOrder(np.concatenate([present, absent]), _by_first(regions.features[shots]))
-    parts = [
+    order = CanonicalOrder(
+        np.concatenate([present, absent]), _by_first_appearance(regions.features[shots])
+    )
+    renumbered = [
         dataclasses.replace(
             region,
-            labels=_counted(region.labels, order.classes),
-            features=_counted(region.features, order.features),
+            labels=_renumber(region.labels, order.classes),
+            features=_renumber(region.features, order.features),
         )
         for region in regions.regions
     ]
     classes = tuple(regions.classes[c] for c in order.classes)
-    return dataclasses.replace(regions, regions=tuple(parts), classes=classes), order
+    return dataclasses.replace(regions, regions=tuple(renumbered), classes=classes), order
 
 
-def _by_first(values: IntArray) -> IntArray:
+def _by_first_appearance(values: IntArray) -> IntArray:
     """The distinct values in the order of their first appearance."""
     distinct, first = np.unique(values, return_index=True)
     return distinct[np.argsort(first)]
 
 
-def _counted(values: IntArray, order: IntArray) -> IntArray:
-    """Where each value stands in an order that holds all but -1, which stays."""
-    places = np.full(max(int(order.max()), int(values.max())) + 2, -1, np.int64)
-    places[order] = np.arange(len(order))
-    return places[values]  # the last one is -1's own
+def _renumber(values: IntArray, order: IntArray) -> IntArray:
+    """Position of each value in an order that holds all values but -1, which stays -1."""
+    positions = np.full(max(int(order.max()), int(values.max())) + 2, -1, np.int64)
+    positions[order] = np.arange(len(order))
+    return positions[values]  # index -1 is the last position, which is -1

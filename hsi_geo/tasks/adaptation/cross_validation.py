@@ -1,7 +1,7 @@
-"""The costly estimate: the whole adaptation anew without each part of the shots.
+"""Cross-validation of the whole adaptation: a new model for each fold of the shots.
 
-Features that were adapted with a shot know it, however the last layer is fitted. So nothing that
-has seen a held-out shot is used to name it: neither the teacher nor the network it taught.
+Features that were adapted with a shot contain its label, however the last layer is fitted. So neither the
+teacher nor the network that predicts a held-out shot was fitted with it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
@@ -28,80 +27,84 @@ from hsi_geo.tasks.validation.folds import (
 )
 from hsi_geo.tiling import Tiling
 
+#: How the accuracy is estimated, for the record of a model.
 METHOD = (
-    "cross-validation, blocked in space, of the whole adaptation: teacher and network are made anew "
-    "without a fifth of each class's places (polygons, clusters of points), which are then named by "
-    "the network as it maps, and count by the share of the scene that their class was mapped to"
+    "spatially blocked cross-validation of the whole adaptation: teacher and network are fitted again "
+    "without a fifth of each class's places (polygons, clusters of points), the network classifies the "
+    "held-out pixels as it maps a scene, and pixels are weighted by the share of the scene that is mapped "
+    "to their class"
 )
 
 
 def cross_validate(
     regions: TrainingRegions,
-    shares: npt.NDArray[np.float64],
-    learn: Callable[[TrainingRegions], Classifier],
+    shares: Float64Array,
+    fit: Callable[[TrainingRegions], Classifier],
     tiling: Tiling,
     device: torch.device,
     reporter: Reporter,
 ) -> OutOfFold:
-    """Adapt once for each fold of the shots, without it, and name it.
+    """Adapt a model without each fold of the shots, and predict the classes of that fold.
 
     Args:
         regions: Pixels and shots.
-        shares: (K,) of the scene that each class covers.
-        learn: The adaptation.
-        tiling: Windows that a map is made with.
-        device: Where the network runs.
-        reporter: Is told how far it is.
+        shares: (K,) share of the scene that each class covers, 0 to 1.
+        fit: Function that adapts a classifier to regions.
+        tiling: Windows with which maps are made.
+        device: Device on which the network runs.
+        reporter: Receives a message for each fold.
+
+    Returns:
+        The held-out pixels with their true and predicted classes.
     """
     shots = group_by_spatial_blocks(
         labelled_pixels(regions.labels, regions.features), regions.positions_px
     )
-    named = np.zeros(len(shots.rows), np.int64)
-    every = np.unique(shots.folds[shots.held])
-    for turn, fold in enumerate(every, start=1):
-        reporter.log(f"adapting without part {turn} of {len(every)} of the shots")
+    predicted = np.zeros(len(shots.rows), np.int64)
+    folds = np.unique(shots.folds[shots.held])
+    for number, fold in enumerate(folds, start=1):
+        reporter.log(f"adapting without part {number} of {len(folds)} of the shots")
         test = shots.folds == fold
-        classifier = learn(_without(regions, shots.rows[test]))
-        given = _probabilities(classifier, regions, shots.rows[test], tiling, device)
-        named[test] = given[:, shots.present].argmax(axis=1)
-    return collect_out_of_fold(shots, named, shares)
+        classifier = fit(_without_shots(regions, shots.rows[test]))
+        probabilities = _predict(classifier, regions, shots.rows[test], tiling, device)
+        predicted[test] = probabilities[:, shots.present].argmax(axis=1)
+    return collect_out_of_fold(shots, predicted, shares)
 
 
-def _without(regions: TrainingRegions, rows: IntArray) -> TrainingRegions:
-    """The same regions without the shots of some pixels, counted through all regions."""
-    parts, first = [], 0
+def _without_shots(regions: TrainingRegions, rows: IntArray) -> TrainingRegions:
+    """The same regions without the labels of some pixels, given as indices into all regions' pixels."""
+    changed, first = [], 0
     for region in regions.regions:
-        at = np.flatnonzero(region.inside)
-        here = rows[(rows >= first) & (rows < first + len(at))] - first
-        first += len(at)
+        pixels = np.flatnonzero(region.inside)
+        local = rows[(rows >= first) & (rows < first + len(pixels))] - first
+        first += len(pixels)
         labels, features = region.labels.copy(), region.features.copy()
-        labels.flat[at[here]] = features.flat[at[here]] = -1
-        parts.append(dataclasses.replace(region, labels=labels, features=features))
-    return dataclasses.replace(regions, regions=tuple(parts))
+        labels.flat[pixels[local]] = features.flat[pixels[local]] = -1
+        changed.append(dataclasses.replace(region, labels=labels, features=features))
+    return dataclasses.replace(regions, regions=tuple(changed))
 
 
-def _probabilities(
+def _predict(
     classifier: Classifier,
     regions: TrainingRegions,
     rows: IntArray,
     tiling: Tiling,
     device: torch.device,
-) -> npt.NDArray[np.float32]:
-    """(n, K) of pixels counted through all regions, as a map would have them."""
-    found = np.zeros((len(rows), len(regions.classes)), np.float32)
+) -> Float32Array:
+    """(n, K) probabilities, as in a map, of pixels given as indices into all regions' pixels."""
+    probabilities = np.zeros((len(rows), len(regions.classes)), np.float32)
     first = 0
     for region in regions.regions:
-        at = np.flatnonzero(region.inside)
-        here = (rows >= first) & (rows < first + len(at))
+        pixels = np.flatnonzero(region.inside)
+        here = (rows >= first) & (rows < first + len(pixels))
         if here.any():
             view = regions.views[region.scene]
             bands = band_map(
                 classifier.backbone.config, regions.spectral, bands_of(view).centres_nm
             )
             network = WindowGridNetwork.for_classifier(classifier, bands, tiling.stride_px, device)
-            block, _ = SlidingWindow(view, tiling, network, len(regions.classes)).block(
-                region.reach
-            )
-            found[here] = block.reshape(len(block), -1)[:, at[rows[here] - first]].T
-        first += len(at)
-    return found
+            sliding = SlidingWindow(view, tiling, network, len(regions.classes))
+            block, _ = sliding.block(region.padded_window)
+            probabilities[here] = block.reshape(len(block), -1)[:, pixels[rows[here] - first]].T
+        first += len(pixels)
+    return probabilities

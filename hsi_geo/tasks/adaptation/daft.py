@@ -1,26 +1,27 @@
-"""Diffusion-aligned fine-tuning: a student network learns along its teacher's trajectory.
+"""Diffusion-aligned fine-tuning (DAFT): a student network learns along its teacher's trajectory.
 
-The teacher's posterior evolves by diffusion (`teacher`); the student sees the scene through noise
-that falls while the posterior evolves: what it can say through much noise is held against an early
-posterior, what it says of clean pixels against the last one. That a teacher and a student are
-aligned along a diffusion's trajectory is all that the abstract of arXiv 2601.18088 tells; the rest
-is our reading of it. The other ways to learn from shots are here for comparison: docs/ablations.md
-tells which ways were compared. Most numbers were chosen by trials or are usual values.
+The teacher's posterior changes with the steps of label propagation (`teacher`). The student sees pixel tokens
+with noise, and the target depends on the noise level: the highest level is compared with the first posterior,
+tokens without noise with the last posterior. The abstract of arXiv 2601.18088 says only that a teacher and a
+student are aligned along a diffusion trajectory; the rest is our interpretation. The other targets are for
+comparison (docs/ablations.md). Most constants were chosen by trials or are usual values.
+
+Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of all regions.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hsi_geo.arrays import AnyArray, Float32Array
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import Classifier, band_map
@@ -32,13 +33,22 @@ from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
 Target = Literal["teacher", "shots", "ema"]
 
-#: How often a pixel is seen unless steps are told, and the fewest and most steps of that: a small scene is soon
-#: learnt by heart, with its teacher's errors; of a large one more brings little.
-PASSES, FEWEST, MOST = 22, 150, 300
+#: Epochs of the default number of steps: how often each pixel is used on average.
+EPOCHS = 22
 
-#: What a class counts for at least, as a share of all pixels: a pond's few pixels must be learnt, for on
-#: other tiles there may be lakes.
-LEAST_SHARE = 0.01
+#: Bounds of the default number of steps. A small scene is soon overfitted, including the teacher's errors; in a
+#: large one more steps gain little.
+MIN_STEPS, MAX_STEPS = 150, 300
+
+#: Least share of all pixels that a class counts for. A class of few pixels must be learnt, since it may cover
+#: large areas of other tiles.
+MIN_CLASS_SHARE = 0.01
+
+#: Share of the steps in which the learning rates rise.
+WARM_UP = 0.15
+
+#: Greatest norm of the gradient; larger gradients are scaled down.
+MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,53 +56,61 @@ class FineTuneConfig:
     """How the network is fine-tuned.
 
     Attributes:
-        target: What it is held against: the "teacher", the "shots" alone, or the shots and the
-            moving average of itself ("ema", mean teacher).
-        steps: Updates; None for as many as the regions' pixels ask for.
-        batch: Windows in an update.
-        shown: Share of a window's pixels, drawn anew each time, that an update is made from where the
-            target is the teacher: neighbours tell much the same, so that half of them teach as much
-            in half the time. Of shots, which are few, none is left out.
-        learning_rate: Of the backbone's matrices, by Muon. This is its peak; all rates rise for a
-            seventh of the steps, then fall.
-        other_rate: Of what else the backbone has, by AdamW.
-        head_rate: Of the head, by AdamW.
-        weight_decay: Of the backbone's matrices and of the head.
-        noise: Standard deviations of the noise on pixel tokens, in units of their own, by level:
-            the first goes with the teacher's last posterior, the last with its first.
-        light: Standard deviation of the factor on a window's values, at noise 1: on other tiles
-            the same ground lies in another light.
-        clean: Share of windows that are seen without noise.
-        momentum: Of the moving average.
+        target: What the student is compared with: "teacher" for the teacher's posteriors, "shots" for the
+            labels of the shots only, "ema" for these labels and the predictions of the student's own moving
+            average (mean teacher).
+        steps: Number of updates; None for a number that depends on the number of pixels.
+        batch: Number of windows in an update.
+        pixel_fraction: Share of a window's pixels that an update uses if the target is the teacher, 0 to 1;
+            the pixels are drawn anew each time. Neighbours are similar, so that half of them give the same
+            result in half the time. For other targets all pixels are used, because shots are few.
+        muon_lr: Learning rate of Muon, for the backbone's matrices. This and the other rates are maxima; all
+            rates rise during the first steps, then fall.
+        adamw_lr: Learning rate of AdamW for the other parameters of the backbone.
+        head_lr: Learning rate of AdamW for the head.
+        weight_decay: Weight decay of the backbone's matrices and of the head.
+        noise: Noise levels: standard deviations of the noise on pixel tokens, in units of the tokens' own
+            standard deviation. The first level belongs to the teacher's last posterior, the last level to its
+            first.
+        brightness_jitter: Standard deviation of the random factor on a window's values at noise level 1, since
+            illumination differs between tiles.
+        clean_fraction: Share of windows without noise, 0 to 1.
+        ema_decay: Decay of the moving average of the weights, 0 to 1.
     """
 
     target: Target = "teacher"
     steps: int | None = None
     batch: int = 16
-    shown: float = 0.5
-    learning_rate: float = 2e-2
-    other_rate: float = 4e-3
-    head_rate: float = 1.2e-2
+    pixel_fraction: float = 0.5
+    muon_lr: float = 2e-2
+    adamw_lr: float = 4e-3
+    head_lr: float = 1.2e-2
     weight_decay: float = 0.01
     noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
-    light: float = 0.1
-    clean: float = 0.5
-    momentum: float = 0.99
+    brightness_jitter: float = 0.1
+    clean_fraction: float = 0.5
+    ema_decay: float = 0.99
 
     def steps_for(self, pixels: int, window_px: int) -> int:
-        """How many updates there are.
+        """Choose the number of updates.
 
         Args:
-            pixels: Of the regions, that are asked about.
-            window_px: Side of a window.
+            pixels: Number of pixels with data in all regions.
+            window_px: Side of a window in pixels.
 
         Returns:
-            What is told, or as many as show each pixel `PASSES` times, within bounds.
+            ``steps`` if it is set; otherwise the number with which each pixel is used `EPOCHS` times, within
+            `MIN_STEPS` and `MAX_STEPS`.
+
+        >>> FineTuneConfig().steps_for(24_000, 16)
+        258
+        >>> FineTuneConfig().steps_for(1_000, 16)
+        150
         """
         if self.steps is not None:
             return self.steps
-        at_once = self.batch * self.shown * window_px**2
-        return min(MOST, max(FEWEST, round(PASSES * pixels / at_once)))
+        pixels_per_step = self.batch * self.pixel_fraction * window_px**2
+        return min(MAX_STEPS, max(MIN_STEPS, round(EPOCHS * pixels / pixels_per_step)))
 
 
 def fine_tune(
@@ -104,42 +122,45 @@ def fine_tune(
     generator: np.random.Generator,
     reporter: Reporter,
 ) -> Classifier:
-    """Teach a network.
+    """Fine-tune a classifier.
 
     Args:
-        classifier: Is changed.
-        regions: Where it learns.
-        teacher: Of the same regions.
-        config: How.
-        device: Where.
-        generator: Draws windows and levels; torch's own stream draws the noise.
-        reporter: Receives progress.
+        classifier: The student; its weights are changed in place.
+        regions: Pixels and shots.
+        teacher: Teacher that was fitted to the same regions.
+        config: How the network is fine-tuned.
+        device: Device on which the network is trained.
+        generator: Source of the random windows, pixels and noise levels; the noise itself is drawn from torch's
+            global generator.
+        reporter: Receives the progress.
 
     Returns:
-        The network of the last step (of "ema": its moving average), on the CPU, in evaluation mode.
+        The classifier after the last step (with the target "ema" its moving average), on the CPU and in
+        evaluation mode.
 
     Raises:
-        HsiGeoError: If the loss is not a number.
+        HsiGeoError: If the loss becomes NaN or infinite.
     """
     classifier.to(device).train()
+    window_px = classifier.backbone.config.window_px
     spectral = regions.spectral
     bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
-    windows = _Windows(regions, teacher, classifier.backbone.config.window_px, config, generator)
-    ema = copy.deepcopy(classifier) if config.target == "ema" else None
+    sampler = _WindowSampler(regions, teacher, window_px, config, generator)
+    ema = _moving_average(classifier, config.ema_decay) if config.target == "ema" else None
     optimisers = _optimisers(classifier, config)
-    steps = config.steps_for(len(regions.labels), classifier.backbone.config.window_px)
+    steps = config.steps_for(len(regions.labels), window_px)
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
     for step in range(steps):
-        batch = windows.draw()
+        batch = sampler.sample()
         if config.target == "teacher":
-            batch = _thinned(batch, config.shown, generator)
+            batch = _subsample_pixels(batch, config.pixel_fraction, generator)
         batch = batch.to(device)
-        logits = _through_noise(classifier, batch, bands, config.light)
-        loss = _distance(logits, batch.target)
+        logits = forward_noisy(classifier, batch, bands, config.brightness_jitter)
+        loss = soft_cross_entropy(logits, batch.target)
         if ema is not None:
             with torch.no_grad():
-                said = ema(batch.image, batch.valid, bands).softmax(dim=1)
-            loss = loss + _distance(logits, said * batch.valid[:, None])
+                average = ema(batch.image, batch.valid, bands).softmax(dim=1)
+            loss = loss + soft_cross_entropy(logits, average * batch.valid[:, None])
         if not torch.isfinite(loss):
             raise HsiGeoError(
                 f"adaptation failed: the loss of step {step + 1} is not a number",
@@ -147,58 +168,75 @@ def fine_tune(
             )
         classifier.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(classifier.parameters(), MAX_GRADIENT_NORM)
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
             optimiser.step()
             schedule.step()
         if ema is not None:
-            _follow(ema, classifier, config.momentum)
+            ema.update_parameters(classifier)
         reporter.progress("adapt", step + 1, steps)
-    learnt = classifier if ema is None else ema
-    return learnt.cpu().eval()
+    result = classifier if ema is None else ema.module
+    assert isinstance(result, Classifier)
+    return result.cpu().eval()
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
-    image: Tensor  # (B, C, P, P)
-    valid: Tensor  # (B, P, P)
-    target: Tensor  # (B, K + 1, P, P) weighted probabilities, 0 where nothing is asked
-    noise: Tensor  # (B,) standard deviations
-    places: Tensor | None = None  # (B, n), see `S2Former.encode`; n pixels in place of P * P
+class Batch:
+    """Windows, or some pixels of windows, with their targets.
 
-    def to(self, device: torch.device) -> _Batch:
-        return _Batch(
+    Attributes:
+        image: (B, C, P, P) physical values; (B, C, n, 1) after pixels were subsampled.
+        valid: (B, P, P) whether a pixel has data.
+        target: (B, K + 1, P, P) weighted probabilities, 0 at pixels without a target.
+        noise: (B,) noise level of each window.
+        positions: (B, n) flat index of each subsampled pixel in its window, see `S2Former.encode`; None for
+            whole windows.
+    """
+
+    image: Tensor
+    valid: Tensor
+    target: Tensor
+    noise: Tensor
+    positions: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the same batch on another device.
+
+        Args:
+            device: Device of the returned tensors.
+        """
+        return Batch(
             self.image.to(device),
             self.valid.to(device),
             self.target.to(device),
             self.noise.to(device),
-            None if self.places is None else self.places.to(device),
+            None if self.positions is None else self.positions.to(device),
         )
 
 
-def _thinned(batch: _Batch, share: float, generator: np.random.Generator) -> _Batch:
-    """A share of each window's pixels, drawn without return: (B, P, P) become (B, n, 1)."""
+def _subsample_pixels(batch: Batch, fraction: float, generator: np.random.Generator) -> Batch:
+    """A random share of each window's pixels, without replacement: (B, P, P) become (B, n, 1)."""
     windows, height, width = batch.valid.shape
-    every = np.tile(np.arange(height * width), (windows, 1))
-    count = max(1, round(share * height * width))
-    places = torch.from_numpy(generator.permuted(every, axis=1)[:, :count].copy())
+    indices = np.tile(np.arange(height * width), (windows, 1))
+    count = max(1, round(fraction * height * width))
+    positions = torch.from_numpy(generator.permuted(indices, axis=1)[:, :count].copy())
 
-    def chosen(part: Tensor) -> Tensor:
+    def take(values: Tensor) -> Tensor:
         """(B, X, P, P) to (B, X, count, 1)."""
-        at = places[:, None].expand(-1, part.shape[1], -1)
-        return part.flatten(2).gather(2, at)[..., None]
+        index = positions[:, None].expand(-1, values.shape[1], -1)
+        return values.flatten(2).gather(2, index)[..., None]
 
-    return _Batch(
-        chosen(batch.image),
-        chosen(batch.valid[:, None])[:, 0],
-        chosen(batch.target),
+    return Batch(
+        take(batch.image),
+        take(batch.valid[:, None])[:, 0],
+        take(batch.target),
         batch.noise,
-        places,
+        positions,
     )
 
 
-class _Windows:
-    """Windows of the regions with what is to be said of their pixels."""
+class _WindowSampler:
+    """Draws random windows of the regions with their targets."""
 
     def __init__(
         self,
@@ -211,152 +249,186 @@ class _Windows:
         self.size = size_px
         self.config = config
         self.generator = generator
-        self.images = [torch.from_numpy(_padded(p.image, size_px, 0.0)) for p in regions.regions]
-        self.valid = [torch.from_numpy(_padded(p.valid, size_px, False)) for p in regions.regions]
-        steps = self._steps(teacher, regions)
-        weights = class_weights(steps[0])
+        self.images = [torch.from_numpy(_pad(r.image, size_px, 0.0)) for r in regions.regions]
+        self.valid = [torch.from_numpy(_pad(r.valid, size_px, False)) for r in regions.regions]
+        posteriors = self._posteriors_by_level(teacher, regions)
+        weights = class_weights(posteriors[0])
         self.targets = [
-            [torch.from_numpy(_padded(placed, size_px, 0.0)) for placed in _in_place(step, regions)]
-            for step in (said * weights for said in steps)
+            [torch.from_numpy(_pad(image, size_px, 0.0)) for image in _to_images(target, regions)]
+            for target in (posterior * weights for posterior in posteriors)
         ]
         areas = np.array([region.inside.sum() for region in regions.regions], np.float64)
-        self.shares = areas / areas.sum()
+        self.region_probabilities = areas / areas.sum()
         self.shots = [
             (number, int(row), int(col))
             for number, region in enumerate(regions.regions)
             for row, col in np.argwhere(region.labels >= 0)
         ]
 
-    def _steps(self, teacher: Teacher, regions: TrainingRegions) -> list[npt.NDArray[np.float32]]:
-        """Posteriors by level of noise: the last one first."""
+    def _posteriors_by_level(
+        self, teacher: Teacher, regions: TrainingRegions
+    ) -> list[Float32Array]:
+        """(N, K + 1) target of each noise level: the last posterior for the first level."""
         if self.config.target == "teacher":
-            order = teacher.steps[::-1]
-            at = np.linspace(0, len(order) - 1, len(self.config.noise)).round().astype(int)
-            return [order[i] for i in at]
+            reverse = teacher.steps[::-1]
+            chosen = np.linspace(0, len(reverse) - 1, len(self.config.noise)).round().astype(int)
+            return [reverse[i] for i in chosen]
         labels = regions.labels
-        known = np.zeros((len(labels), len(regions.classes) + 1), np.float32)
-        known[labels >= 0, labels[labels >= 0]] = 1.0
-        return [known] * len(self.config.noise)
+        one_hot = np.zeros((len(labels), len(regions.classes) + 1), np.float32)
+        one_hot[labels >= 0, labels[labels >= 0]] = 1.0
+        return [one_hot] * len(self.config.noise)
 
-    def draw(self) -> _Batch:
+    def sample(self) -> Batch:
         """Draw a batch."""
-        parts = [self._one() for _ in range(self.config.batch)]
-        images, valid, targets, noise = zip(*parts, strict=True)
-        return _Batch(
+        windows = [self._sample_window() for _ in range(self.config.batch)]
+        images, valid, targets, noise = zip(*windows, strict=True)
+        return Batch(
             torch.stack(images), torch.stack(valid), torch.stack(targets), torch.tensor(noise)
         )
 
-    def _one(self) -> tuple[Tensor, Tensor, Tensor, float]:
-        region, row, col = self._place()
+    def _sample_window(self) -> tuple[Tensor, Tensor, Tensor, float]:
+        region, row, col = self._sample_position()
         level = 0
-        if len(self.config.noise) > 1 and self.generator.random() >= self.config.clean:
+        if len(self.config.noise) > 1 and self.generator.random() >= self.config.clean_fraction:
             level = int(self.generator.integers(1, len(self.config.noise)))
         rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        turn = Dihedral.sample(self.generator)
+        transform = Dihedral.sample(self.generator)
         image, valid, target = (
-            turn.apply(part[..., rows, cols])
-            for part in (self.images[region], self.valid[region], self.targets[level][region])
+            transform.apply(values[..., rows, cols])
+            for values in (self.images[region], self.valid[region], self.targets[level][region])
         )
         return image, valid, target, self.config.noise[level]
 
-    def _place(self) -> tuple[int, int, int]:
-        """TrainingRegion, first row and first column: anywhere, or around a shot where only they count."""
+    def _sample_position(self) -> tuple[int, int, int]:
+        """Region, first row and first column: anywhere, or around a shot where only shots are targets."""
         if self.config.target == "shots" or (
             self.config.target == "ema" and self.generator.random() < 0.5
         ):
             region, row, col = self.shots[int(self.generator.integers(len(self.shots)))]
             height, width = self.valid[region].shape
-            first = self.generator.integers(self.size, size=2)
-            top = int(np.clip(row - first[0], 0, height - self.size))
-            left = int(np.clip(col - first[1], 0, width - self.size))
+            offset = self.generator.integers(self.size, size=2)
+            top = int(np.clip(row - offset[0], 0, height - self.size))
+            left = int(np.clip(col - offset[1], 0, width - self.size))
             return region, top, left
-        region = int(self.generator.choice(len(self.shares), p=self.shares))
+        probabilities = self.region_probabilities
+        region = int(self.generator.choice(len(probabilities), p=probabilities))
         height, width = self.valid[region].shape
         top = int(self.generator.integers(height - self.size + 1))
         return region, top, int(self.generator.integers(width - self.size + 1))
 
 
-def class_weights(posterior: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """What each class's probability is multiplied by, so that rare ones count `LEAST_SHARE`.
+def class_weights(posterior: Float32Array) -> Float32Array:
+    """Compute loss weights with which each rare class counts as `MIN_CLASS_SHARE` of all pixels.
 
     Args:
-        posterior: (N, K + 1) of all pixels, zeros where nothing is known; the last column is no class.
+        posterior: (N, K + 1) target probabilities of all pixels, zeros at pixels without a target; the last
+            column is "unlike any shot".
 
     Returns:
-        (K + 1,) at least 1; 1 for what is no class and for a class that no pixel has.
+        (K + 1,) weights of at least 1; 1 for "unlike any shot" and for classes without pixels.
+
+    >>> import numpy as np
+    >>> posterior = np.zeros((1000, 3), np.float32)
+    >>> posterior[:998, 0], posterior[998:, 1] = 1.0, 1.0
+    >>> class_weights(posterior).tolist()
+    [1.0, 5.0, 1.0]
     """
     mass = posterior.sum(axis=0, dtype=np.float64)
     shares = mass / max(mass.sum(), 1e-30)
-    rare = (shares > 0) & (shares < LEAST_SHARE)
+    rare = (shares > 0) & (shares < MIN_CLASS_SHARE)
     rare[-1] = False
-    weights = np.divide(LEAST_SHARE, shares, out=np.ones_like(shares), where=rare)
+    weights = np.divide(MIN_CLASS_SHARE, shares, out=np.ones_like(shares), where=rare)
     return weights.astype(np.float32)
 
 
-def _padded(array: npt.NDArray[Any], size_px: int, value: float) -> npt.NDArray[Any]:
-    """(..., h, w) at least as large as a window."""
+def _pad(array: AnyArray, size_px: int, value: float) -> AnyArray:
+    """(..., h, w) padded at the end to at least the size of a window."""
     height, width = array.shape[-2:]
     widths = [(0, 0)] * (array.ndim - 2)
     widths += [(0, max(0, size_px - height)), (0, max(0, size_px - width))]
     return np.pad(array, widths, constant_values=value)
 
 
-def _in_place(
-    posterior: npt.NDArray[np.float32], regions: TrainingRegions
-) -> Iterator[npt.NDArray[np.float32]]:
-    """(K + 1, h, w) of each region from (N, K + 1) of all pixels; 0 outside of it."""
+def _to_images(posterior: Float32Array, regions: TrainingRegions) -> Iterator[Float32Array]:
+    """(K + 1, h, w) image of each region from (N, K + 1) values of all pixels; 0 outside the region."""
     start = 0
     for region in regions.regions:
         count = int(region.inside.sum())
-        placed = np.zeros((posterior.shape[1], *region.inside.shape), np.float32)
-        placed[:, region.inside] = posterior[start : start + count].T
+        image = np.zeros((posterior.shape[1], *region.inside.shape), np.float32)
+        image[:, region.inside] = posterior[start : start + count].T
         start += count
-        yield placed
+        yield image
 
 
-def _through_noise(classifier: Classifier, batch: _Batch, bands: BandMap, light: float) -> Tensor:
-    """(B, K + 1, P, P) logits of a batch's pixels in another light, whose tokens were disturbed.
+def forward_noisy(
+    classifier: Classifier, batch: Batch, bands: BandMap, brightness_jitter: float
+) -> Tensor:
+    """Compute logits from pixel tokens with noise, and from windows with random brightness.
 
-    The tokens' size is kept.
+    Tokens become (x + s e) / sqrt(1 + s^2), where s is the noise level and e normal noise with the standard
+    deviation of the tokens, which is thus kept.
+
+    Args:
+        classifier: The student.
+        batch: Windows or pixels of windows, with noise levels.
+        bands: Map from the scene's bands to the wavelength axis.
+        brightness_jitter: Standard deviation of the random factor on a window's values at noise level 1.
+
+    Returns:
+        (B, K + 1, P, P) logits, or (B, K + 1, n, 1) for subsampled pixels.
     """
-    image, amount = batch.image, batch.noise[:, None, None]
-    if amount.any():
-        image = image * (1.0 + light * amount[..., None] * torch.randn_like(amount)[..., None])
+    image, level = batch.image, batch.noise[:, None, None]
+    if level.any():
+        jitter = brightness_jitter * level[..., None] * torch.randn_like(level)[..., None]
+        image = image * (1.0 + jitter)
     tokens = classifier.backbone.embed(image, batch.valid, bands)
-    if amount.any():
+    if level.any():
         pixels = tokens.pixels
-        size = pixels.detach().std(dim=(0, 1))
-        disturbed = pixels + amount * size * torch.randn_like(pixels)
-        tokens = tokens._replace(pixels=disturbed / torch.sqrt(1.0 + amount**2))
-    features = classifier.backbone.encode(tokens, batch.valid, batch.places)
+        std = pixels.detach().std(dim=(0, 1))
+        noisy = pixels + level * std * torch.randn_like(pixels)
+        tokens = tokens._replace(pixels=noisy / torch.sqrt(1.0 + level**2))
+    features = classifier.backbone.encode(tokens, batch.valid, batch.positions)
     return classifier.classify(features)
 
 
-def _distance(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy against weighted probabilities, over the pixels that have any."""
-    asked = target.sum().clamp(min=1.0)
-    return -(target * F.log_softmax(logits, dim=1)).sum() / asked
+def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy with weighted target probabilities, averaged over the targets' total weight.
+
+    Args:
+        logits: (B, K + 1, ...) logits.
+        target: (B, K + 1, ...) weighted probabilities, 0 at pixels without a target.
+
+    >>> logits = torch.tensor([[[0.0], [0.0]]])
+    >>> round(float(soft_cross_entropy(logits, torch.tensor([[[1.0], [0.0]]]))), 4)
+    0.6931
+    >>> float(soft_cross_entropy(logits, torch.zeros(1, 2, 1))) == 0.0
+    True
+    """
+    total = target.sum().clamp(min=1.0)
+    return -(target * F.log_softmax(logits, dim=1)).sum() / total
 
 
-def _follow(ema: nn.Module, leader: nn.Module, momentum: float) -> None:
-    with torch.no_grad():
-        for mine, theirs in zip(ema.parameters(), leader.parameters(), strict=True):
-            mine.lerp_(theirs, 1.0 - momentum)
+def _moving_average(classifier: Classifier, decay: float) -> AveragedModel:
+    """Exponential moving average of the weights that starts at the present weights."""
+    ema = AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    # With 0 models averaged, the first update would copy the student's weights.
+    ema.n_averaged.fill_(1)
+    return ema
 
 
 def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the backbone's matrices, AdamW for the rest; only matrices and the head are decayed."""
+    """Muon for the backbone's matrices, AdamW for the rest; matrices and head have weight decay."""
     backbone = list(classifier.backbone.parameters())
     matrices = [p for p in backbone if p.ndim == 2]
     others = [p for p in backbone if p.ndim != 2]
     head = list(classifier.head.parameters())
     decay = config.weight_decay
     return [
-        Muon(matrices, config.learning_rate, weight_decay=decay),
+        Muon(matrices, config.muon_lr, weight_decay=decay),
         torch.optim.AdamW(
             [
-                {"params": others, "lr": config.other_rate, "weight_decay": 0.0},
-                {"params": head, "lr": config.head_rate, "weight_decay": decay},
+                {"params": others, "lr": config.adamw_lr, "weight_decay": 0.0},
+                {"params": head, "lr": config.head_lr, "weight_decay": decay},
             ],
             fused=True,  # the same steps in less time
         ),
@@ -365,4 +437,6 @@ def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.op
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
     rates = [group["lr"] for group in optimiser.param_groups]
-    return torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.15)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rates, total_steps=steps, pct_start=WARM_UP
+    )

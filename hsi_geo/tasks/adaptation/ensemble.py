@@ -1,8 +1,9 @@
-"""Voices: what a head, or walks over a graph, say of every pixel, and of shots held out from them.
+"""Predictions of linear classifiers and of graphs, their calibration, and their weighted average.
 
-The teacher listens to many of them (`teacher`) and trusts each as far as held-out shots say.
+Each prediction has probabilities of all pixels, and out-of-fold probabilities of the shots, from fits
+without the fold of each shot. The likelihood of the out-of-fold probabilities gives the weights.
 
-Letters for shapes: N pixels of all regions, n shots among them, K' classes that have any.
+Letters for shapes: N pixels of all regions, n shots among them, K' classes that have shots, W walks.
 """
 
 from __future__ import annotations
@@ -12,258 +13,299 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
-from hsi_geo.arrays import Float32Array, IntArray
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
-#: Least probability that a prediction is held to have given: one shot must not decide alone.
+#: Probabilities are clipped to this minimum before the logarithm, so that no single shot decides.
 PROBABILITY_FLOOR = 1e-3
 
-#: Logarithms of the factors that a head's scores may be taken by.
+#: Range of the logarithm of the factor by which a classifier's scores are multiplied.
 LOG_SCALE_RANGE = (-7.0, 1.0)
 
-#: Standard deviation, beforehand, of the logarithm of the factor on logistic regression's scores:
-#: it is about as sure as it should be when shots are few, far too sure of many polygons' pixels.
+#: Prior standard deviation of the logarithm of that factor for logistic regression. Its confidence is about
+#: right if shots are few, and far too high for the many pixels of polygons.
 LOG_SCALE_PRIOR_SD = 0.25
 
-#: Pixels of shots a class, in the mean, from which and up to which discriminants are heard: of fewer
-#: the spread within classes is not known, of more logistic regression knows as much without them.
-ENOUGH, FEW = 2, 10
+#: Least mean number of training pixels of a class for discriminant analysis: fewer give no covariance.
+LDA_MIN_PIXELS = 2
+
+#: Greatest mean number of pixels of a class for discriminant analysis: with more, logistic regression is as
+#: good.
+LDA_MAX_PIXELS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """A posterior of all pixels, and one of the shots from fits that did not know them.
+    """Class probabilities of all pixels, and out-of-fold probabilities of the shots.
 
     Attributes:
-        everywhere: (N, K').
-        held_out: (n, K'); rows of shots that are never held out mean nothing.
+        probabilities: (N, K') probabilities of all pixels, from a fit to all shots.
+        out_of_fold: (n, K') probabilities of the shots, from fits without the fold of each shot; rows of
+            shots that are never held out are undefined.
     """
 
     probabilities: Float32Array
     out_of_fold: Float32Array
 
-    def at(self, rows: IntArray) -> Prediction:
-        """What is said of some pixels only."""
+    def take(self, rows: IntArray) -> Prediction:
+        """Select the probabilities of some pixels.
+
+        Args:
+            rows: Indices of the pixels.
+        """
         return Prediction(self.probabilities[rows], self.out_of_fold)
 
     def times(self, other: Prediction, power: float) -> Prediction:
-        """Product of experts."""
+        """Multiply with another prediction (product of experts).
+
+        Args:
+            other: The other prediction.
+            power: Exponent of the other prediction's probabilities.
+
+        >>> import numpy as np
+        >>> half, sure = np.array([[0.5, 0.5]], np.float32), np.array([[0.75, 0.25]], np.float32)
+        >>> Prediction(half, half).times(Prediction(sure, sure), 1.0).probabilities.tolist()
+        [[0.75, 0.25]]
+        """
         return Prediction(
             normalize(self.probabilities * other.probabilities**power),
             normalize(self.out_of_fold * other.out_of_fold**power),
         )
 
 
-def classifier_predictions(view: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
-    """Fit heads to a view: on all shots, and without each fold.
+def classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
+    """Fit linear classifiers to a feature set, to all shots and without each fold.
 
-    Logistic regression always. Where shots are few and pixels are seen with their surroundings a
-    discriminant, too: with a pixel's own noise averaged away, how fields of one class differ can be
-    learnt from the shots of all classes together.
+    Logistic regression is always fitted. Linear discriminant analysis is fitted too if shots are few and
+    features include spatial context: where context averages the noise away, the variation within classes
+    can be estimated from the shots of all classes together.
 
     Args:
-        view: With N pixels.
-        shots: No fold of them has all shots of a class.
+        feature_set: Features of the N pixels.
+        shots: Labelled pixels; no fold contains all shots of a class.
 
     Returns:
-        One or two.
+        One or two predictions.
     """
-    predictions = [_logistic(view, shots)]
-    if view.context is not SpatialContext.PIXEL and _discriminants_help(shots):
-        predictions.append(_discriminant(view, shots))
+    predictions = [_logistic_regression(feature_set, shots)]
+    if feature_set.context is not SpatialContext.PIXEL and _lda_helps(shots):
+        predictions.append(_discriminant_analysis(feature_set, shots))
     return predictions
 
 
 def graph_predictions(
-    walk: csr_array, ways: Sequence[LabelledPixels], stops: Sequence[int]
+    transition: csr_array, foldings: Sequence[LabelledPixels], steps: Sequence[int]
 ) -> Iterator[list[Prediction]]:
-    """What walks over a graph tell, after each of some numbers of steps.
+    """Propagate the shots' labels over a graph.
 
     Args:
-        walk: (N, N) one step, see `knn_transition_matrix`.
-        ways: The same shots, held out in other folds.
-        stops: Increasing numbers of steps.
+        transition: (N, N) transition matrix, see `knn_transition_matrix`.
+        foldings: The same shots with different folds.
+        steps: Numbers of steps of the random walk, increasing.
 
     Yields:
-        A prediction for each of the ways.
+        For each number of steps, a prediction for each of the foldings.
     """
-    # One walk for all shots of a class that no way tells apart: whatever a fold leaves is a sum.
-    kinds = np.stack([ways[0].labels, *(shots.folds for shots in ways)])
+    # Shots of one class that are in the same fold in every folding share a walk, because any union of
+    # folds is a sum of such walks.
+    kinds = np.stack([foldings[0].labels, *(shots.folds for shots in foldings)])
     walks, walk_of = np.unique(kinds, axis=1, return_inverse=True)
-    if walks.shape[1] > sum(len(set(zip(w.labels, w.folds, strict=True))) for w in ways):
-        # So many shots that each way by itself needs fewer.
-        apart = (graph_predictions(walk, [way], stops) for way in ways)
-        yield from ([prediction for (prediction,) in found] for found in zip(*apart, strict=True))
+    separate_walks = sum(len(set(zip(s.labels, s.folds, strict=True))) for s in foldings)
+    if walks.shape[1] > separate_walks:
+        # With many shots, separate foldings need fewer walks.
+        separate = (graph_predictions(transition, [shots], steps) for shots in foldings)
+        yield from (
+            [prediction for (prediction,) in found] for found in zip(*separate, strict=True)
+        )
         return
-    starts = np.zeros((walk.shape[0], walks.shape[1]), np.float32)
-    starts[ways[0].rows, walk_of] = 1.0
-    for reached in random_walk_with_restart(walk, starts, stops):
+    initial = np.zeros((transition.shape[0], walks.shape[1]), np.float32)
+    initial[foldings[0].rows, walk_of] = 1.0
+    for mass in random_walk_with_restart(transition, initial, steps):
         yield [
-            _graph_prediction(reached, walks[0], walked, shots)
-            for walked, shots in zip(walks[1:], ways, strict=True)
+            _graph_prediction(mass, walks[0], folds, shots)
+            for folds, shots in zip(walks[1:], foldings, strict=True)
         ]
 
 
 def _graph_prediction(
-    reached: Float32Array, classes: IntArray, folds: IntArray, shots: LabelledPixels
+    mass: Float32Array, classes: IntArray, folds: IntArray, shots: LabelledPixels
 ) -> Prediction:
-    """What (N, W) walks of W classes and folds tell."""
+    """Prediction from the (N, W) masses of walks with (W,) classes and (W,) folds."""
     to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
     out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
-        test, left = shots.folds == fold, folds != fold
-        out_of_fold[test] = class_mass_normalization(reached[:, left] @ to_class[left])[
-            shots.rows[test]
-        ]
-    return Prediction(class_mass_normalization(reached @ to_class), out_of_fold)
+        test, train = shots.folds == fold, folds != fold
+        posterior = class_mass_normalization(mass[:, train] @ to_class[train])
+        out_of_fold[test] = posterior[shots.rows[test]]
+    return Prediction(class_mass_normalization(mass @ to_class), out_of_fold)
 
 
 def average_by_cv_likelihood(
     predictions: list[Prediction],
     shots: LabelledPixels,
     sharpness: float,
-    prior: npt.NDArray[np.float64],
-) -> tuple[Prediction, npt.NDArray[np.float64]]:
-    """Voices weighted by what they weigh beforehand and the likelihood of held-out shots.
+    prior: Float64Array,
+) -> tuple[Prediction, Float64Array]:
+    """Average predictions, weighted by prior weights and the out-of-fold likelihood of the shots.
 
-    What is said of a held-out shot is weighted without looking at its own fold: a choice that had
-    seen it would flatter itself.
+    Weights are proportional to prior * likelihood ** sharpness. The weights for the out-of-fold
+    probabilities of a fold do not use that fold, since the estimate would be biased otherwise.
 
     Args:
-        predictions: Some.
-        shots: That they were fitted to.
-        sharpness: How much the likelihood counts.
-        prior: What each prediction weighs before anything is held out.
+        predictions: Predictions for the same pixels and shots.
+        shots: Labelled pixels that the predictions were fitted to.
+        sharpness: Exponent of the likelihood.
+        prior: Prior weight of each prediction, above 0.
 
     Returns:
-        The mixture, and the weight of each prediction.
+        The average, and the weight of each prediction; weights sum to 1.
+
+    >>> import numpy as np
+    >>> pixels = np.arange(4)
+    >>> shots = LabelledPixels(pixels, np.array([0, 1, 0, 1]), pixels // 2, pixels, pixels, np.arange(2))
+    >>> right = np.float32([[0.8, 0.2], [0.2, 0.8]] * 2)
+    >>> good, bad = Prediction(right, right), Prediction(1 - right, 1 - right)
+    >>> average, weights = average_by_cv_likelihood([good, bad], shots, 1.0, np.ones(2))
+    >>> weights.round(3).tolist()
+    [0.996, 0.004]
     """
     truth = shots.labels[:, None]
-    given = [
+    of_truth = [
         np.take_along_axis(prediction.out_of_fold, truth, axis=1)[:, 0]
         for prediction in predictions
     ]
-    likelihoods = np.log(np.maximum(np.stack(given), PROBABILITY_FLOOR))  # (predictions, n)
-    start = np.log(prior)
-    weights = softmax(start + sharpness * likelihoods[:, shots.held].sum(axis=1))
+    likelihoods = np.log(np.maximum(np.stack(of_truth), PROBABILITY_FLOOR))  # (predictions, n)
+    log_prior = np.log(prior)
+    weights = softmax(log_prior + sharpness * likelihoods[:, shots.held].sum(axis=1))
     out_of_fold = np.zeros_like(predictions[0].out_of_fold)
     for fold in np.unique(shots.folds[shots.held]):
-        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        out_of_fold_weights = softmax(start + sharpness * likelihoods[:, others].sum(axis=1))
-        out_of_fold[own] = _sum(
-            out_of_fold_weights, [prediction.out_of_fold[own] for prediction in predictions]
+        test, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
+        fold_weights = softmax(log_prior + sharpness * likelihoods[:, others].sum(axis=1))
+        out_of_fold[test] = _weighted_sum(
+            fold_weights, [prediction.out_of_fold[test] for prediction in predictions]
         )
-    return Prediction(
-        _sum(weights, [prediction.probabilities for prediction in predictions]), out_of_fold
-    ), weights
+    probabilities = _weighted_sum(weights, [p.probabilities for p in predictions])
+    return Prediction(probabilities, out_of_fold), weights
 
 
 def normalize(posterior: Float32Array) -> Float32Array:
-    """Rows that sum to 1."""
+    """Divide rows by their sums.
+
+    Args:
+        posterior: (N, K') values of at least 0.
+
+    >>> import numpy as np
+    >>> normalize(np.array([[1.0, 3.0]], np.float32)).tolist()
+    [[0.25, 0.75]]
+    """
     total = np.maximum(posterior.sum(axis=1, keepdims=True), 1e-30)
     return np.asarray(posterior / total, np.float32)
 
 
-def _logistic(view: FeatureSet, shots: LabelledPixels) -> Prediction:
-    head = LogisticRegression(C=view.C, max_iter=5000, tol=1e-3)
-    return _temperature_scale(head, view, shots, LOG_SCALE_PRIOR_SD)
+def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+    model = LogisticRegression(C=feature_set.C, max_iter=5000, tol=1e-3)
+    return _temperature_scale(model, feature_set, shots, LOG_SCALE_PRIOR_SD)
 
 
-def _discriminant(view: FeatureSet, shots: LabelledPixels) -> Prediction:
-    """Linear discriminant analysis.
+def _discriminant_analysis(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+    """Linear discriminant analysis with a shrunk covariance.
 
-    Covariances of a few shots are shrunk by Ledoit and Wolf's rule (2004, doi
-    10.1016/S0047-259X(03)00096-4). Their scores are far too sure, in all classes alike: how sure
-    they may be is for the held-out shots alone to say.
+    The covariance of few shots is shrunk by the rule of Ledoit and Wolf (2004, doi
+    10.1016/S0047-259X(03)00096-4). The scores are far too large, so that only held-out shots determine
+    their factor, without a prior.
     """
     equal = np.full(len(shots.present), 1.0 / len(shots.present))
-    head = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
     with warnings.catch_warnings():  # the covariance of a class of one shot is 0
         warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
-        return _temperature_scale(head, view, shots, np.inf)
+        return _temperature_scale(model, feature_set, shots, np.inf)
 
 
 def _temperature_scale(
-    head: LogisticRegression | LinearDiscriminantAnalysis,
-    view: FeatureSet,
+    model: LogisticRegression | LinearDiscriminantAnalysis,
+    feature_set: FeatureSet,
     shots: LabelledPixels,
-    spread_of_factor: float,
+    prior_sd: float,
 ) -> Prediction:
-    """What a head says after one factor on all its scores that held-out shots make likely.
+    """Fit a classifier and calibrate it by temperature scaling on held-out shots.
 
-    Heads that are too sure would else lose to modest ones that name fewer shots right. A held-out
-    shot is graphs_by_stop by a factor that was found without its fold.
+    Without calibration an overconfident classifier would get less weight than a less accurate one. The
+    factor for the out-of-fold probabilities of a fold is fitted without that fold.
 
     Args:
-        head: To be fitted.
-        view: With N pixels.
-        shots: To fit it to.
-        spread_of_factor: See `_fit_temperature`.
+        model: Classifier to be fitted.
+        feature_set: Features of the N pixels.
+        shots: Labelled pixels to fit to.
+        prior_sd: See `_fit_temperature`.
     """
 
-    def score(rows: IntArray | slice, fitted: npt.NDArray[np.bool_]) -> Float32Array:
-        head.fit(view.table[shots.rows[fitted]].astype(np.float64), shots.labels[fitted])
-        scores = head.decision_function(view.table[rows])
-        if scores.ndim == 1:  # of two classes scikit-learn gives the second's lead
+    def fit_and_score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
+        features = feature_set.features
+        model.fit(features[shots.rows[train]].astype(np.float64), shots.labels[train])
+        scores = model.decision_function(features[rows])
+        if scores.ndim == 1:  # for two classes scikit-learn returns the difference of the scores
             scores = np.stack([-scores / 2, scores / 2], axis=1)
         return np.asarray(scores, np.float32)
 
-    probabilities, out_of_fold = _everywhere_and_held_out(score, shots)
-    out_of_fold_weights = np.zeros_like(out_of_fold)
+    scores, held_out_scores = _score_all_and_held_out(fit_and_score, shots)
+    out_of_fold = np.zeros_like(held_out_scores)
     for fold in np.unique(shots.folds[shots.held]):
-        own, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        factor = _fit_temperature(out_of_fold[others], shots.labels[others], spread_of_factor)
-        out_of_fold_weights[own] = softmax(out_of_fold[own] * factor, axis=1)
-    factor = _fit_temperature(out_of_fold[shots.held], shots.labels[shots.held], spread_of_factor)
-    return Prediction(softmax(probabilities * factor, axis=1), out_of_fold_weights)
+        test, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
+        factor = _fit_temperature(held_out_scores[others], shots.labels[others], prior_sd)
+        out_of_fold[test] = softmax(held_out_scores[test] * factor, axis=1)
+    factor = _fit_temperature(held_out_scores[shots.held], shots.labels[shots.held], prior_sd)
+    return Prediction(softmax(scores * factor, axis=1), out_of_fold)
 
 
-def _fit_temperature(
-    scores: Float32Array, labels: IntArray, random_walk_with_restart: float
-) -> np.float32:
-    """The likeliest factor on (m, K') scores, of which (m,) labels are known.
+def _fit_temperature(scores: Float32Array, labels: IntArray, prior_sd: float) -> np.float32:
+    """Factor on scores (the inverse temperature) with the highest posterior probability.
 
-    Beforehand its logarithm is normal around 0 with a standard deviation of ``spread``.
+    Temperature scaling after Guo et al. (2017, arXiv 1706.04599), with a normal prior on the logarithm of
+    the factor.
+
+    Args:
+        scores: (m, K') scores.
+        labels: (m,) true classes.
+        prior_sd: Standard deviation of the prior, whose mean is 0; infinite for no prior.
     """
 
-    def unlikeliness(logarithm: float) -> float:
-        given = log_softmax(scores * np.exp(logarithm), axis=1)
-        return 0.5 * (logarithm / random_walk_with_restart) ** 2 - float(
-            given[np.arange(len(labels)), labels].sum()
+    def negative_log_posterior(log_factor: float) -> float:
+        log_probabilities = log_softmax(scores * np.exp(log_factor), axis=1)
+        return 0.5 * (log_factor / prior_sd) ** 2 - float(
+            log_probabilities[np.arange(len(labels)), labels].sum()
         )
 
-    found = minimize_scalar(unlikeliness, bounds=LOG_SCALE_RANGE, method="bounded")
+    found = minimize_scalar(negative_log_posterior, bounds=LOG_SCALE_RANGE, method="bounded")
     return np.float32(np.exp(found.x))
 
 
-def _everywhere_and_held_out(
-    say: Callable[[IntArray | slice, npt.NDArray[np.bool_]], Float32Array], shots: LabelledPixels
+def _score_all_and_held_out(
+    fit_and_score: Callable[[IntArray | slice, BoolArray], Float32Array], shots: LabelledPixels
 ) -> tuple[Float32Array, Float32Array]:
-    """(N, K') and (n, K') of what is said of some rows after fitting to some of the shots."""
-    out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
+    """(N, K') scores of all pixels after a fit to all shots, and (n, K') scores of held-out shots."""
+    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
         test = shots.folds == fold
-        out_of_fold[test] = say(shots.rows[test], ~test)
-    return say(slice(None), np.ones(len(shots.rows), bool)), out_of_fold
+        held_out[test] = fit_and_score(shots.rows[test], ~test)
+    return fit_and_score(slice(None), np.ones(len(shots.rows), bool)), held_out
 
 
-def _discriminants_help(shots: LabelledPixels) -> bool:
-    """Whether every fit knows enough shots, some are held out at all, and there are few."""
+def _lda_helps(shots: LabelledPixels) -> bool:
+    """Whether every fit has enough shots, some shots are held out, and there are few shots."""
     folds, counts = np.unique(shots.folds[shots.held], return_counts=True)
-    classes, left = len(shots.present), len(shots.rows) - counts
-    enough = len(folds) > 0 and bool(left.min() >= ENOUGH * classes)
-    return enough and len(shots.rows) <= FEW * classes
+    classes, train = len(shots.present), len(shots.rows) - counts
+    enough = len(folds) > 0 and bool(train.min() >= LDA_MIN_PIXELS * classes)
+    return enough and len(shots.rows) <= LDA_MAX_PIXELS * classes
 
 
-def _sum(weights: npt.NDArray[np.float64], arrays: list[Float32Array]) -> Float32Array:
+def _weighted_sum(weights: Float64Array, arrays: list[Float32Array]) -> Float32Array:
     pairs = zip(weights.astype(np.float32), arrays, strict=True)
     return np.asarray(sum(weight * array for weight, array in pairs), np.float32)

@@ -1,9 +1,9 @@
-"""FeatureSets: the ways in which the teacher looks at the pixels of the regions.
+"""Feature sets: the inputs of the teacher's classifiers and graphs.
 
-Spectra and the features of a pre-trained network, scaled in several ways; alone, through Gaussian
-filters, and as means over superpixels: some scenes bear much spatial context, others none.
+Spectra and features of a pre-trained encoder, scaled in several ways, for single pixels, after Gaussian
+filters, and as means over superpixels: some scenes profit from much spatial context, others from none.
 
-Letters for shapes: N pixels of all regions, C bands, D numbers of a pixel.
+Letters for shapes: N pixels of all regions, C bands, D features of a pixel.
 """
 
 from __future__ import annotations
@@ -13,43 +13,46 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter
 from sklearn.preprocessing import StandardScaler
 
-from hsi_geo.arrays import Float32Array, IntArray
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.principal_components import principal_components
-from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, means
+from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.encoder_features import sliding_encoder
 
-#: Standard deviation in pixels of the Gaussian filter that heads look through.
+#: Standard deviation in pixels of the Gaussian filter of the classifiers' inputs.
 FILTER_PX = 1.0
 
-#: Mean pixels of the superpixels that pixels are seen in.
+#: Mean sizes of superpixels, in pixels.
 SUPERPIXEL_SIZES_PX = (32, 128)
 
-#: Principal components that are looked at.
+#: Greatest number of whitened principal components.
 COMPONENTS = 120
 
-#: What the numbers of a whitened pixel, and of its features, add up to in squares.
-SIZE = 60.0
+#: Mean squared norm of a pixel's features, to which whitened features are scaled.
+SQUARED_NORM = 60.0
+
+#: Weights of the position in the features of the graphs, per pixel, in units of the features' root mean
+#: squared norm: for features of single pixels, and after a Gaussian filter.
+PIXEL_POSITION_WEIGHT, GAUSSIAN_POSITION_WEIGHT = 0.05, 0.02
 
 
 class SpatialContext(Enum):
-    """How a pixel's surroundings come into a view."""
+    """How the surroundings of a pixel contribute to its features."""
 
     PIXEL = "not at all"
-    GAUSSIAN = "through a filter"
-    SUPERPIXEL = "as far as its segment reaches"
+    GAUSSIAN = "by a Gaussian filter"
+    SUPERPIXEL = "by the mean over a superpixel"
 
 
-#: Standard deviations in pixels of the Gaussian filters through which pixels are compared with shots:
-#: by their means over superpixels, most pixels would be strangers.
-COMPARED_PX = {
+#: Standard deviations in pixels of the Gaussian filters with which the familiarity of pixels is computed. A
+#: wide filter replaces superpixels, whose means differ so much that most pixels would be unfamiliar.
+FAMILIARITY_FILTER_PX = {
     SpatialContext.PIXEL: 0.0,
     SpatialContext.GAUSSIAN: FILTER_PX,
     SpatialContext.SUPERPIXEL: 4.0,
@@ -58,34 +61,38 @@ COMPARED_PX = {
 
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
-    """One way to look at the pixels, with a head's C that goes with it.
+    """Features of all pixels, with the regularisation that suits them.
 
     Attributes:
-        table: (N, D) numbers of each pixel.
-        C: Inverse of the regularisation.
-        context_px: Standard deviation of what is averaged, along rows or columns.
-        context: How surroundings come in.
+        features: (N, D) features of each pixel.
+        C: Inverse of the regularisation strength of a linear classifier.
+        context_px: Standard deviation of the averaged surroundings along rows or columns, in pixels.
+        context: How surroundings contribute to the features.
     """
 
-    table: Float32Array
+    features: Float32Array
     C: float
     context_px: float
     context: SpatialContext
 
-    def at(self, rows: IntArray) -> FeatureSet:
-        """The view of some pixels only."""
-        return replace(self, table=self.table[rows])
+    def take(self, rows: IntArray) -> FeatureSet:
+        """Select some pixels.
+
+        Args:
+            rows: (n,) indices of the pixels.
+        """
+        return replace(self, features=self.features[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureSets:
-    """All ways to look at the pixels.
+    """All features of the pixels.
 
     Attributes:
-        heard: What heads are fitted to.
-        filtered: (N, D) whitened spectra with the encoder's features through each filter of
-            `COMPARED_PX`.
-        unit_length: (N, C) spectra of unit length, standardised.
+        classifier_inputs: Feature sets that classifiers are fitted to.
+        filtered: (N, D) whitened spectra with the encoder's features, after each filter of
+            `FAMILIARITY_FILTER_PX`.
+        unit_length: (N, C) standardised spectra that had unit length before.
     """
 
     classifier_inputs: list[FeatureSet]
@@ -96,94 +103,95 @@ class FeatureSets:
 def compute_feature_sets(
     regions: TrainingRegions, encoder: S2Former | None, device: torch.device
 ) -> FeatureSets:
-    """Look at the pixels of some regions.
+    """Compute all features of the pixels of some regions.
 
     Args:
-        regions: With N pixels in all.
-        encoder: Pre-trained, stays frozen; None does without its features.
-        device: Where the encoder runs.
+        regions: Regions with N pixels in all.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
 
     Returns:
-        Heard are whitened spectra with the encoder's features, alone and through a
-        filter; these and components of equal variance as means over superpixels of each of
-        `SUPERPIXEL_SIZES_PX`; standardised spectra; the same of unit length.
+        Classifier inputs are: whitened spectra with the encoder's features, of single pixels and after a
+        Gaussian filter; these and whitened principal components as means over superpixels of each of
+        `SUPERPIXEL_SIZES_PX`; standardised spectra; standardised spectra of unit length.
 
     Raises:
         SceneError: If all pixels are the same.
     """
     valid = [region.valid for region in regions.regions]
     inside = [region.inside for region in regions.regions]
-    cubes = _principal([_whitened(regions, region.image) for region in regions.regions], inside)
-    learnt = None if encoder is None else _standard_features(regions, encoder, device)
+    whitened = [_whiten_noise(regions, region.image) for region in regions.regions]
+    cubes = _drop_null_space(whitened, inside)
+    encoded = None if encoder is None else _standardized_features(regions, encoder, device)
     filtered = {}
-    for context, width_px in COMPARED_PX.items():
-        parts = [_sized(_table(cubes, valid, inside, width_px))]
-        if learnt is not None:
-            parts.append(_sized(_table(learnt, valid, inside, width_px)))
+    for context, sigma_px in FAMILIARITY_FILTER_PX.items():
+        parts = [_rescale(_filter_pixels(cubes, valid, inside, sigma_px))]
+        if encoded is not None:
+            parts.append(_rescale(_filter_pixels(encoded, valid, inside, sigma_px)))
         filtered[context] = np.concatenate(parts, axis=1)
     spectra = np.concatenate([p.image[:, p.inside].T for p in regions.regions]).astype(np.float64)
-    components = _of_equal_variance([region.image for region in regions.regions], spectra)
-    # Weak directions are noise unless they are smoothed.
-    evened = _sized(_table(components, valid, inside, FILTER_PX))
+    components = _whitened_components([region.image for region in regions.regions], spectra)
+    # Weak components are mostly noise, so that they are smoothed.
+    smooth = _rescale(_filter_pixels(components, valid, inside, FILTER_PX))
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    unit_length = _standard(spectra / lengths)
-    alone = filtered[SpatialContext.PIXEL]
+    unit_length = _standardize(spectra / lengths)
+    pixels = filtered[SpatialContext.PIXEL]
     classifier_inputs = [
-        FeatureSet(alone, 1.0, 0.0, SpatialContext.PIXEL),
+        FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL),
         FeatureSet(filtered[SpatialContext.GAUSSIAN], 1.0, FILTER_PX, SpatialContext.GAUSSIAN),
-        *_in_segments([alone, evened], inside),
-        FeatureSet(_standard(spectra), 10.0, 0.0, SpatialContext.PIXEL),
+        *_superpixel_sets([pixels, smooth], inside),
+        FeatureSet(_standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL),
         FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL),
     ]
     return FeatureSets(classifier_inputs, filtered, unit_length)
 
 
-def _in_segments(
-    tables: list[Float32Array], inside: list[npt.NDArray[np.bool_]]
+def _superpixel_sets(
+    features: list[Float32Array], inside: list[BoolArray]
 ) -> Iterator[FeatureSet]:
-    """Means of all tables over superpixels that are grown by the first."""
-    found = grow_superpixels(tables[0], inside, SUPERPIXEL_SIZES_PX)
+    """Means of all features over superpixels that are grown from the first features."""
+    found = grow_superpixels(features[0], inside, SUPERPIXEL_SIZES_PX)
     for size, superpixels in zip(SUPERPIXEL_SIZES_PX, found, strict=True):
-        parts = [_sized(means(table, superpixels)) for table in tables]
-        spread_px = float(np.sqrt(size / 12))  # of a square of as many pixels
+        parts = [_rescale(superpixel_means(part, superpixels)) for part in features]
+        std_px = float(np.sqrt(size / 12))  # of a square with as many pixels
         yield FeatureSet(
-            _sized(np.concatenate(parts, axis=1)), 1.0, spread_px, SpatialContext.SUPERPIXEL
+            _rescale(np.concatenate(parts, axis=1)), 1.0, std_px, SpatialContext.SUPERPIXEL
         )
 
 
 def graph_features(
-    views: FeatureSets, positions_px: npt.NDArray[np.float64]
+    feature_sets: FeatureSets, positions_px: Float64Array
 ) -> Iterator[Float32Array]:
-    """The tables whose nearest rows are joined: features with some and more place, spectra.
+    """Compute the features whose nearest neighbours are connected in each graph.
 
     Args:
-        views: As `compute_feature_sets` gives them.
+        feature_sets: Features as `compute_feature_sets` returns them.
         positions_px: (N, 2) row and column of each pixel.
 
     Yields:
-        (N, D) of each graph.
+        (N, D) features of a graph: those of single pixels with the position, those after a Gaussian filter
+        with less of the position, and spectra without the position.
     """
-    for table, place in (
-        (views.filtered[SpatialContext.PIXEL], 0.05),
-        (views.filtered[SpatialContext.GAUSSIAN], 0.02),
-        (views.unit_length, 0.0),
+    for features, weight in (
+        (feature_sets.filtered[SpatialContext.PIXEL], PIXEL_POSITION_WEIGHT),
+        (feature_sets.filtered[SpatialContext.GAUSSIAN], GAUSSIAN_POSITION_WEIGHT),
+        (feature_sets.unit_length, 0.0),
     ):
-        likeness = principal_components(table / np.float32(np.sqrt(_mean_square(table))))
-        near = (place * positions_px).astype(np.float32)
-        yield np.concatenate([likeness, near], axis=1) if place else likeness
+        norm = np.float32(np.sqrt(_mean_squared_norm(features)))
+        components = principal_components(features / norm)
+        position = (weight * positions_px).astype(np.float32)
+        yield np.concatenate([components, position], axis=1) if weight else components
 
 
-def _whitened(regions: TrainingRegions, image: Float32Array) -> Float32Array:
+def _whiten_noise(regions: TrainingRegions, image: Float32Array) -> Float32Array:
     whitening = regions.spectral.whitening
-    off = image - whitening.centre[:, None, None]
-    turned = np.einsum("tc,chw->thw", whitening.matrix, off, optimize=True)
-    return np.asarray(turned, np.float32)
+    centred = image - whitening.centre[:, None, None]
+    whitened = np.einsum("tc,chw->thw", whitening.matrix, centred, optimize=True)
+    return np.asarray(whitened, np.float32)
 
 
-def _principal(
-    cubes: list[Float32Array], inside: list[npt.NDArray[np.bool_]]
-) -> list[Float32Array]:
-    """Dihedral bands to the few directions that whitening left, so that tables are narrow."""
+def _drop_null_space(cubes: list[Float32Array], inside: list[BoolArray]) -> list[Float32Array]:
+    """Rotate whitened bands to the few directions that whitening kept, so that there are fewer features."""
     pixels = np.concatenate([c[:, i] for c, i in zip(cubes, inside, strict=True)], axis=1)
     values, vectors = np.linalg.eigh(np.cov(pixels.astype(np.float64)).reshape((len(pixels),) * 2))
     kept = vectors[:, values > 1e-6 * max(values[-1], 1e-30)].astype(np.float32)
@@ -195,18 +203,16 @@ def _principal(
     return [np.einsum("tc,thw->chw", kept, cube, optimize=True) for cube in cubes]
 
 
-def _of_equal_variance(
-    images: list[Float32Array], spectra: npt.NDArray[np.float64]
-) -> list[Float32Array]:
-    """Principal components of standardised bands, all made equally strong."""
-    centre, deviation = spectra.mean(axis=0), spectra.std(axis=0)
-    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+def _whitened_components(images: list[Float32Array], spectra: Float64Array) -> list[Float32Array]:
+    """Principal components of standardised bands, each with variance 1."""
+    centre, std = spectra.mean(axis=0), spectra.std(axis=0)
+    scale = np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
     covariance = np.cov(spectra, rowvar=False).reshape((len(centre),) * 2) * np.outer(scale, scale)
     values, vectors = np.linalg.eigh(covariance)
     strongest = [i for i in np.argsort(values)[::-1][:COMPONENTS] if values[i] > 1e-9 * values[-1]]
-    turn = (vectors[:, strongest] / np.sqrt(values[strongest])).T * scale
+    matrix = (vectors[:, strongest] / np.sqrt(values[strongest])).T * scale
     return [
-        np.einsum("kc,chw->khw", turn, image - centre[:, None, None], optimize=True).astype(
+        np.einsum("kc,chw->khw", matrix, image - centre[:, None, None], optimize=True).astype(
             np.float32
         )
         for image in images
@@ -216,56 +222,73 @@ def _of_equal_variance(
 def encode_regions(
     regions: TrainingRegions, encoder: S2Former, device: torch.device
 ) -> list[Float32Array]:
-    """(D, h, w) features of each region's reach, blended over windows that overlap by half."""
+    """Compute an encoder's features of each region and its margin.
+
+    Args:
+        regions: Regions of some scenes.
+        encoder: Pre-trained encoder, whose weights are not changed.
+        device: Device on which the encoder runs.
+
+    Returns:
+        (D, h, w) features of each region's padded window, blended over windows that overlap by half.
+    """
     by_scene = [sliding_encoder(v, encoder, regions.spectral, device) for v in regions.views]
-    return [by_scene[region.scene].block(region.reach)[0] for region in regions.regions]
+    return [by_scene[region.scene].block(region.padded_window)[0] for region in regions.regions]
 
 
-def centre_and_scale(
-    regions: TrainingRegions, features: list[Float32Array]
+def mean_and_std(
+    regions: TrainingRegions, cubes: list[Float32Array]
 ) -> tuple[Float32Array, Float32Array]:
-    """(D,) mean and standard deviation of features over all pixels of the regions."""
-    pairs = zip(features, regions.regions, strict=True)
-    pixels = np.concatenate([found[:, region.inside] for found, region in pairs], axis=1)
-    scale = np.maximum(pixels.std(axis=1), 1e-6)
-    return np.asarray(pixels.mean(axis=1), np.float32), np.asarray(scale, np.float32)
+    """Compute mean and standard deviation of features over all pixels of the regions.
+
+    Args:
+        regions: Regions with N pixels in all.
+        cubes: (D, h, w) features of each region's padded window.
+
+    Returns:
+        (D,) mean and (D,) standard deviation, which is at least 1e-6.
+    """
+    pairs = zip(cubes, regions.regions, strict=True)
+    pixels = np.concatenate([cube[:, region.inside] for cube, region in pairs], axis=1)
+    std = np.maximum(pixels.std(axis=1), 1e-6)
+    return np.asarray(pixels.mean(axis=1), np.float32), np.asarray(std, np.float32)
 
 
-def _standard_features(
+def _standardized_features(
     regions: TrainingRegions, encoder: S2Former, device: torch.device
 ) -> list[Float32Array]:
-    features = encode_regions(regions, encoder, device)
-    centre, scale = centre_and_scale(regions, features)
-    return [(found - centre[:, None, None]) / scale[:, None, None] for found in features]
+    cubes = encode_regions(regions, encoder, device)
+    mean, std = mean_and_std(regions, cubes)
+    return [(cube - mean[:, None, None]) / std[:, None, None] for cube in cubes]
 
 
-def _table(
+def _filter_pixels(
     cubes: list[Float32Array],
-    valid: list[npt.NDArray[np.bool_]],
-    inside: list[npt.NDArray[np.bool_]],
-    context_px: float,
+    valid: list[BoolArray],
+    inside: list[BoolArray],
+    sigma_px: float,
 ) -> Float32Array:
-    """(N, D) of cubes seen through a Gaussian filter; pixels without data have no weight."""
+    """(N, D) features of cubes after a Gaussian filter that ignores pixels without data."""
     parts = []
-    for cube, has_data, wanted in zip(cubes, valid, inside, strict=True):
+    for cube, has_data, selected in zip(cubes, valid, inside, strict=True):
         smooth = cube
-        if context_px > 0:
-            sigma = (0.0, context_px, context_px)
-            weight = gaussian_filter(has_data.astype(np.float32), context_px)
+        if sigma_px > 0:
+            sigma = (0.0, sigma_px, sigma_px)
+            weight = gaussian_filter(has_data.astype(np.float32), sigma_px)
             smooth = gaussian_filter(cube * has_data, sigma) / np.maximum(weight, 1e-6)
-        parts.append(smooth[:, wanted].T)
+        parts.append(smooth[:, selected].T)
     return np.concatenate(parts)
 
 
-def _sized(table: Float32Array) -> Float32Array:
-    """Scaled as a whole, so that squares of a row add up to `SIZE` in the mean."""
-    return np.asarray(table * np.float32(np.sqrt(SIZE / _mean_square(table))))
+def _rescale(features: Float32Array) -> Float32Array:
+    """Multiply all features by one factor, so that their mean squared norm is `SQUARED_NORM`."""
+    return np.asarray(features * np.float32(np.sqrt(SQUARED_NORM / _mean_squared_norm(features))))
 
 
-def _mean_square(table: Float32Array) -> float:
-    """What the squares of a row add up to in the mean, at least next to nothing."""
-    return max(float((table.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
+def _mean_squared_norm(features: Float32Array) -> float:
+    """Mean squared Euclidean norm of the rows, at least 1e-30."""
+    return max(float((features.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
 
 
-def _standard(spectra: npt.NDArray[np.float64]) -> Float32Array:
+def _standardize(spectra: Float64Array) -> Float32Array:
     return np.asarray(StandardScaler().fit_transform(spectra), np.float32)

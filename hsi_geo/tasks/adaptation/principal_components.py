@@ -1,4 +1,4 @@
-"""What pixels are compared by where those are joined that are like each other."""
+"""Principal components in which the distance of pixels is measured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from sklearn.decomposition import PCA
 
 from hsi_geo.arrays import Float32Array
 
-#: Principal components that pixels are compared by: more is noise to a squared distance.
-COMPARED = 20
+#: Number of components: further components add noise to a squared distance.
+COMPONENTS = 20
 
 
-def principal_components(table: Float32Array) -> Float32Array:
-    """(N, C) strongest principal components, `COMPARED` at most, of (N, D) numbers of pixels."""
-    components = PCA(min(COMPARED, *table.shape), random_state=0)
-    with np.errstate(invalid="ignore"):  # shares of the variance, if there is none
-        return np.asarray(components.fit_transform(table), np.float32)
+def principal_components(features: Float32Array) -> Float32Array:
+    """Project pixels to their strongest principal components.
+
+    Args:
+        features: (N, D) features of the pixels.
+
+    Returns:
+        (N, min(`COMPONENTS`, N, D)) components, not whitened, the strongest first.
+
+    >>> import numpy as np
+    >>> line = np.outer([1.0, 2.0, 3.0], [3.0, 4.0]).astype(np.float32)
+    >>> np.abs(principal_components(line)).round(3).tolist()
+    [[5.0, 0.0], [0.0, 0.0], [5.0, 0.0]]
+    """
+    pca = PCA(min(COMPONENTS, *features.shape), random_state=0)
+    with np.errstate(invalid="ignore"):  # explained variance ratios of constant features
+        return np.asarray(pca.fit_transform(features), np.float32)

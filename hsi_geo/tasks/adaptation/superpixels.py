@@ -1,6 +1,8 @@
-"""Segments: neighbouring pixels that are like each other, grown by Ward's method.
+"""Superpixels: connected groups of similar pixels, by agglomerative clustering with Ward linkage.
 
-A filter smears across a field's rim; the mean over a segment ends there.
+A Gaussian filter blurs across the edge of a field; the mean of a superpixel ends there.
+
+Letters for shapes: N pixels of all images, n pixels of a connected component, D features.
 """
 
 from __future__ import annotations
@@ -19,70 +21,84 @@ from hsi_geo.tasks.adaptation.principal_components import principal_components
 
 
 def grow_superpixels(
-    table: Float32Array, inside: Sequence[BoolArray], sizes_px: Sequence[int]
+    features: Float32Array, inside: Sequence[BoolArray], sizes_px: Sequence[int]
 ) -> list[IntArray]:
-    """Cut images into superpixels.
+    """Segment images into superpixels of several sizes.
 
-    From single pixels on, the two touching superpixels are joined that lie least apart (Ward 1963,
-    doi 10.1080/01621459.1963.10500845), so that small superpixels lie in large ones.
+    Starting with single pixels, the two adjacent superpixels with the least Ward distance are merged (Ward
+    1963, doi 10.1080/01621459.1963.10500845), so that small superpixels lie inside large ones.
 
     Args:
-        table: (N, D) numbers of the pixels of all images, row by row.
-        inside: (H, W) of each image, which pixels count; N in all.
-        sizes_px: Mean numbers of pixels that superpixels shall have.
+        features: (N, D) features of the pixels of all images, image by image and row by row.
+        inside: (H, W) mask of each image; the True pixels are the N pixels.
+        sizes_px: Mean numbers of pixels of a superpixel.
 
     Returns:
-        For each size the (N,) segment of each pixel, counted from 0.
+        For each size the (N,) superpixel of each pixel, numbered from 0.
+
+    >>> import numpy as np
+    >>> values = np.array([[0.0], [0.1], [5.0], [5.1]], np.float32)
+    >>> (found,) = grow_superpixels(values, [np.ones((1, 4), bool)], [2])
+    >>> found.tolist()
+    [0, 0, 1, 1]
     """
-    likeness = principal_components(table)
-    found = [np.empty(len(table), np.int64) for _ in sizes_px]
+    components = principal_components(features)
+    found = [np.empty(len(features), np.int64) for _ in sizes_px]
     counts = [0] * len(sizes_px)
-    for rows, mask in _islands(inside):
-        children = _joined(likeness[rows], mask)
+    for rows, mask in _connected_regions(inside):
+        children = _merge_tree(components[rows], mask)
         for number, size in enumerate(sizes_px):
-            own = _cut(children, len(rows), max(1, round(len(rows) / size)))
-            found[number][rows] = counts[number] + own
-            counts[number] += int(own.max()) + 1
+            local = _cut_tree(children, len(rows), max(1, round(len(rows) / size)))
+            found[number][rows] = counts[number] + local
+            counts[number] += int(local.max()) + 1
     return found
 
 
-def means(table: Float32Array, superpixels: IntArray) -> Float32Array:
-    """(N, D) each pixel's segment's mean.
+def superpixel_means(features: Float32Array, superpixels: IntArray) -> Float32Array:
+    """Replace the features of each pixel by the mean of its superpixel.
 
     Args:
-        table: (N, D) numbers of the pixels.
-        superpixels: (N,) segment of each, counted from 0.
+        features: (N, D) features of the pixels.
+        superpixels: (N,) superpixel of each pixel, numbered from 0.
+
+    Returns:
+        (N, D) means.
+
+    >>> import numpy as np
+    >>> superpixel_means(np.array([[1.0], [3.0], [7.0]], np.float32), np.array([0, 0, 1])).tolist()
+    [[2.0], [2.0], [7.0]]
     """
     count = int(superpixels.max()) + 1
     members = coo_array(
-        (np.ones(len(table), np.float32), (superpixels, np.arange(len(table)))), (count, len(table))
+        (np.ones(len(features), np.float32), (superpixels, np.arange(len(features)))),
+        (count, len(features)),
     ).tocsr()
     sizes = np.bincount(superpixels, minlength=count).astype(np.float32)
-    return np.asarray((members @ table) / sizes[:, None], np.float32)[superpixels]
+    return np.asarray((members @ features) / sizes[:, None], np.float32)[superpixels]
 
 
-def _islands(inside: Sequence[BoolArray]) -> Iterator[tuple[IntArray, BoolArray]]:
-    """Rows of the table and mask of each stretch of pixels that touch."""
+def _connected_regions(inside: Sequence[BoolArray]) -> Iterator[tuple[IntArray, BoolArray]]:
+    """Rows among the N pixels, and mask in its image, of each connected component of each image."""
     first = 0
     for image in inside:
-        islands, count = label(image)
-        of_pixel = islands[image]
+        components, count = label(image)
+        of_pixel = components[image]
         order = np.argsort(of_pixel, kind="stable")
         ends = np.cumsum(np.bincount(of_pixel, minlength=count + 1)[1:])
         for number, rows in enumerate(np.split(order, ends[:-1]) if count else (), start=1):
-            yield first + rows, islands == number
+            yield first + rows, components == number
         first += len(of_pixel)
 
 
-def _joined(table: Float32Array, mask: BoolArray) -> IntArray:
-    """(n - 1, 2) what is joined, first to last; n and more are what came of earlier joints."""
-    if len(table) == 1:
+def _merge_tree(features: Float32Array, mask: BoolArray) -> IntArray:
+    """(n - 1, 2) children of each merge, first to last; numbers from n on are earlier merges."""
+    if len(features) == 1:
         return np.empty((0, 2), np.int64)
-    return np.asarray(ward_tree(table, connectivity=grid_to_graph(*mask.shape, mask=mask))[0])
+    return np.asarray(ward_tree(features, connectivity=grid_to_graph(*mask.shape, mask=mask))[0])
 
 
-def _cut(children: IntArray, pixels: int, superpixels: int) -> IntArray:
-    """(n,) superpixels after so many joints that as many are left."""
+def _cut_tree(children: IntArray, pixels: int, superpixels: int) -> IntArray:
+    """(n,) superpixel of each pixel after the merges that leave a given number of superpixels."""
     done = children[: pixels - superpixels]
     nodes = pixels + len(done)
     parents = np.repeat(np.arange(pixels, nodes), 2)

@@ -1,10 +1,10 @@
-"""The teacher of diffusion-aligned fine-tuning: what the shots and the scene itself tell.
+"""The teacher of diffusion-aligned fine-tuning: an ensemble of classifiers with label propagation.
 
-Cheap linear heads on several views of the pixels (`feature_sets`), each with more or less of their
-surroundings, are weighted by how well they name shots that were held out: that is how it finds out
-how much spatial context a scene bears. Their posterior then evolves by diffusion over graphs of
-the scene's pixels, trusted as far as held-out shots say. It is transductive: it knows the pixels
-it was made from and no others; what it knows is taught to a network (`daft`).
+Linear classifiers are fitted to several feature sets (`feature_sets`) with different spatial context. Their
+weights follow from cross-validation on the shots, which thus decides how much spatial context to use. The
+averaged posterior is then combined with label propagation over graphs of the scene's pixels, again
+weighted by cross-validation. The teacher is transductive: it has predictions for the pixels it was fitted
+on and for no others; a network learns from these predictions (`daft`).
 
 Letters for shapes: N pixels of all regions, n shots among them, K classes of the table.
 """
@@ -23,7 +23,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
-from hsi_geo.arrays import Float32Array
+from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.ensemble import (
@@ -50,54 +50,55 @@ from hsi_geo.tasks.validation.folds import (
     labelled_pixels,
 )
 
-#: Steps of the diffusion at which the student looks.
-STOPS = (10, 40, 150)
+#: Numbers of steps of the label propagation after which the teacher has a posterior.
+PROPAGATION_STEPS = (10, 40, 150)
 
-#: Powers of the graphs' evidence among which held-out shots choose, beside none.
-POWERS = (0.5, 1.0)
+#: Exponents of a graph's probabilities that cross-validation chooses from, besides leaving the graph out.
+GRAPH_POWERS = (0.5, 1.0)
 
-#: What heads weigh together before anything is held out, by how surroundings come in: a few shots
-#: tell little, and the number of views must not decide.
+#: Prior weight of the classifiers by spatial context. It does not depend on the number of feature sets, and
+#: matters because a few shots give little evidence.
 CONTEXT_PRIOR = {
     SpatialContext.PIXEL: 0.5,
     SpatialContext.GAUSSIAN: 0.25,
     SpatialContext.SUPERPIXEL: 0.25,
 }
 
-#: How sharply the held-out likelihood of all shots decides between heads, and between graphs.
-HEADS_SHARPNESS, GRAPHS_SHARPNESS = 0.25, 0.5
+#: Exponents of the out-of-fold likelihood in the weights of classifiers, and of graphs.
+CLASSIFIER_SHARPNESS, GRAPH_SHARPNESS = 0.25, 0.5
 
-#: Distance at which a pixel is half like a shot, in units of what lies between shots; and how
-#: steeply it falls there.
-FAR, FALL = 3.5, 4
+#: Distance at which the familiarity is a half, in units of the typical distance between shots; and the
+#: exponent of its decrease.
+HALF_DISTANCE, DISTANCE_POWER = 3.5, 4
 
-#: Nothing is less familiar than what lies as far off.
-VERY_FAR = 1000.0
+#: Larger distances are clipped, so that their powers are finite.
+MAX_DISTANCE = 1000.0
 
-#: Standard errors by which a posterior is less sure than held-out shots show.
+#: Standard errors by which the confidence is set below the out-of-fold accuracy.
 CALIBRATION_MARGIN = 0.5
 
-#: Logarithms of the powers that a posterior may be taken to.
-SHARPNESS_RANGE = (-3.0, 1.0)
+#: Range of the logarithm of the exponent with which a posterior is calibrated.
+LOG_POWER_RANGE = (-3.0, 1.0)
 
+#: How the accuracy is estimated, for the record of a model.
 METHOD = (
-    "cross-validation, blocked in space, of the teacher that the mapping network was taught by: its "
-    "heads and graphs are fitted anew without a fifth of each class's places (polygons, clusters of "
-    "points), which are then named, and count by the share of the scene that their class was mapped "
-    "to; no network that is heard has seen a label, and the mapping network itself is not refitted"
+    "spatially blocked cross-validation of the teacher that the mapping network learns from: its classifiers "
+    "and graphs are fitted again without a fifth of each class's places (polygons, clusters of points), they "
+    "predict the held-out pixels, and pixels are weighted by the share of the scene that is mapped to their "
+    "class; the encoder has seen no labels, and the mapping network itself is not refitted"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """What is taught.
+    """The targets of fine-tuning, with an accuracy estimate.
 
     Attributes:
-        steps: (N, K + 1) posteriors, from the heads' own to the most evolved one; the last column
-            is the probability of something unlike any shot.
-        held_out: What shots were named without those around them.
-        accuracy: Estimated from these.
-        context_px: Mean standard deviation of the filters, as weighted: what the scene bears.
+        steps: (N, K + 1) posteriors, from that of the classifiers to that after the most steps of label
+            propagation; the last column is the probability of "unlike any shot".
+        out_of_fold: Held-out shots with their true and predicted classes, spatially blocked.
+        accuracy: Accuracy estimate from the held-out shots.
+        context_px: Weighted mean of the standard deviations of the classifiers' spatial context, in pixels.
     """
 
     steps: tuple[Float32Array, ...]
@@ -106,43 +107,49 @@ class Teacher:
     context_px: float
 
 
-def learn_teacher(
+def fit_teacher(
     regions: TrainingRegions, encoder: S2Former | None, device: torch.device
 ) -> Teacher:
-    """Make the teacher of some regions.
+    """Fit the teacher to the pixels and shots of some regions.
 
     Args:
         regions: Pixels and shots.
-        encoder: Pre-trained, stays frozen; None does without its features.
-        device: Where the encoder runs.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
 
     Returns:
-        The teacher.
+        The teacher of these pixels.
+
+    Raises:
+        SceneError: If all pixels are the same.
     """
     shots = labelled_pixels(regions.labels, regions.features)
     blocked = group_by_spatial_blocks(shots, regions.positions_px)
-    ways = [shots] if np.array_equal(blocked.folds, shots.folds) else [shots, blocked]
-    views = compute_feature_sets(regions, encoder, device)
-    graphs_by_stop = _propagate_labels(views, regions.positions_px, ways)
-    steps, weights = _fit_ensemble(views.classifier_inputs, graphs_by_stop[0], shots)
-    contexts = np.array([view.context_px for view in views.classifier_inputs])
-    trust = _context_weights(views.classifier_inputs, weights)
-    familiar, held_familiar = _familiarity_score(views.filtered, trust, shots)
+    same_folds = np.array_equal(blocked.folds, shots.folds)
+    foldings = [shots] if same_folds else [shots, blocked]
+    feature_sets = compute_feature_sets(regions, encoder, device)
+    inputs = feature_sets.classifier_inputs
+    graphs_by_step = _propagate_labels(feature_sets, regions.positions_px, foldings)
+    steps, weights = _fit_ensemble(inputs, graphs_by_step[0], shots)
+    contexts = np.array([feature_set.context_px for feature_set in inputs])
+    familiarity, held_out_familiarity = _familiarity_score(
+        feature_sets.filtered, _context_weights(inputs, weights), shots
+    )
     posteriors = [adjust_priors(step.probabilities) for step in steps]
-    sharpness = [_calibrate(step, held_familiar, shots) for step in steps]
-    # Only for the estimate: what heads and graphs are trusted with needs every shot it can get.
+    powers = [_calibrate(step, held_out_familiarity, shots) for step in steps]
+    # Spatial blocks are used for the estimate only: the weights need all shots that can be held out.
     blocked_steps = (
-        steps
-        if len(ways) == 1
-        else _fit_ensemble_at_shots(views.classifier_inputs, graphs_by_stop[1], blocked)
+        steps if same_folds else _fit_ensemble_at_shots(inputs, graphs_by_step[1], blocked)
     )
     shares = np.zeros(len(regions.classes))
     shares[shots.present] = posteriors[-1].mean(axis=0)
     out_of_fold = collect_out_of_fold(blocked, blocked_steps[-1].out_of_fold.argmax(axis=1), shares)
     return Teacher(
         tuple(
-            _in_all_classes(normalize(posterior**power), familiar, shots, len(regions.classes))
-            for posterior, power in zip(posteriors, sharpness, strict=True)
+            _expand_classes(
+                normalize(posterior**power), familiarity, shots, len(regions.classes)
+            )
+            for posterior, power in zip(posteriors, powers, strict=True)
         ),
         out_of_fold,
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
@@ -151,148 +158,160 @@ def learn_teacher(
 
 
 def _propagate_labels(
-    views: FeatureSets, positions_px: npt.NDArray[np.float64], ways: list[LabelledPixels]
+    feature_sets: FeatureSets, positions_px: Float64Array, foldings: list[LabelledPixels]
 ) -> list[list[list[Prediction]]]:
-    """What each graph tells, by way to hold shots out and by stop."""
+    """Predictions of each graph, by folding and by number of steps."""
     graphs = [
-        list(graph_predictions(knn_transition_matrix(table), ways, STOPS))
-        for table in graph_features(views, positions_px)
+        list(graph_predictions(knn_transition_matrix(features), foldings, PROPAGATION_STEPS))
+        for features in graph_features(feature_sets, positions_px)
     ]
-    stops, numbers = range(len(STOPS)), range(len(ways))
-    return [[[graph[stop][way] for graph in graphs] for stop in stops] for way in numbers]
+    steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
+    return [[[graph[step][folding] for graph in graphs] for step in steps] for folding in numbers]
 
 
 def _fit_ensemble(
-    views: list[FeatureSet], graphs_by_stop: list[list[Prediction]], shots: LabelledPixels
-) -> tuple[list[Prediction], npt.NDArray[np.float64]]:
-    """The trajectory from the heads' own posterior to the most evolved one; the views' weights."""
-    # Threads wait longer for each other than they work, and checks take a third of a small fit.
+    feature_sets: list[FeatureSet],
+    graphs_by_step: list[list[Prediction]],
+    shots: LabelledPixels,
+) -> tuple[list[Prediction], Float64Array]:
+    """Predictions of the classifiers alone and with the graphs of each step; weights of feature sets."""
+    # One BLAS thread and no checks of arguments: synchronisation costs more than it gains, and checks take
+    # a third of the time of a small fit.
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     with threadpool_limits(1, user_api="blas"), unchecked:
-        said = [classifier_predictions(view, shots) for view in views]
-    view_of = np.repeat(np.arange(len(views)), [len(predictions) for predictions in said])
-    prior = _prior_weights(views)[view_of] / np.bincount(view_of)[view_of]
-    heads, weights = average_by_cv_likelihood(list(chain(*said)), shots, HEADS_SHARPNESS, prior)
-    steps = [heads, *(_combine_graphs(heads, graphs, shots) for graphs in graphs_by_stop)]
-    return steps, np.bincount(view_of, weights)
+        found = [classifier_predictions(feature_set, shots) for feature_set in feature_sets]
+    set_of = np.repeat(np.arange(len(feature_sets)), [len(predictions) for predictions in found])
+    prior = _prior_weights(feature_sets)[set_of] / np.bincount(set_of)[set_of]
+    average, weights = average_by_cv_likelihood(
+        list(chain(*found)), shots, CLASSIFIER_SHARPNESS, prior
+    )
+    steps = [average, *(_combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
+    return steps, np.bincount(set_of, weights)
 
 
 def _fit_ensemble_at_shots(
-    views: list[FeatureSet], graphs_by_stop: list[list[Prediction]], shots: LabelledPixels
+    feature_sets: list[FeatureSet],
+    graphs_by_step: list[list[Prediction]],
+    shots: LabelledPixels,
 ) -> list[Prediction]:
-    """The same trajectory of the shots' pixels alone, where no other pixel is asked about."""
+    """The predictions of `_fit_ensemble` for the shots' pixels only, which is faster."""
     steps, _ = _fit_ensemble(
-        [view.at(shots.rows) for view in views],
-        [[graph.at(shots.rows) for graph in graphs] for graphs in graphs_by_stop],
+        [feature_set.take(shots.rows) for feature_set in feature_sets],
+        [[graph.take(shots.rows) for graph in graphs] for graphs in graphs_by_step],
         replace(shots, rows=np.arange(len(shots.rows))),
     )
     return steps
 
 
-def _prior_weights(views: list[FeatureSet]) -> npt.NDArray[np.float64]:
-    """What each view's heads weigh together before anything is held out."""
-    sights = [view.context for view in views]
-    return np.array([CONTEXT_PRIOR[context] / sights.count(context) for context in sights])
+def _prior_weights(feature_sets: list[FeatureSet]) -> Float64Array:
+    """Prior weight of each feature set; those of the same context share the weight of the context."""
+    contexts = [feature_set.context for feature_set in feature_sets]
+    return np.array([CONTEXT_PRIOR[context] / contexts.count(context) for context in contexts])
 
 
 def _context_weights(
-    views: list[FeatureSet], weights: npt.NDArray[np.float64]
+    feature_sets: list[FeatureSet], weights: Float64Array
 ) -> dict[SpatialContext, float]:
-    """What the heads of all views of a kind weigh together after shots were held out."""
+    """Sum of the weights of the feature sets by spatial context."""
     found = dict.fromkeys(SpatialContext, 0.0)
-    for view, weight in zip(views, weights, strict=True):
-        found[view.context] += float(weight)
+    for feature_set, weight in zip(feature_sets, weights, strict=True):
+        found[feature_set.context] += float(weight)
     return found
 
 
 def _combine_graphs(
-    heads: Prediction, graphs: list[Prediction], shots: LabelledPixels
+    average: Prediction, graphs: list[Prediction], shots: LabelledPixels
 ) -> Prediction:
-    """The heads' posterior times what graphs tell, trusted as far as held-out shots say."""
-    candidates = [heads]
-    candidates += [heads.times(graph, power) for graph in graphs for power in POWERS]
-    evolved, _ = average_by_cv_likelihood(
-        candidates, shots, GRAPHS_SHARPNESS, np.ones(len(candidates))
+    """Average, by out-of-fold likelihood, of the classifiers' posterior with and without each graph."""
+    candidates = [average]
+    candidates += [average.times(graph, power) for graph in graphs for power in GRAPH_POWERS]
+    combined, _ = average_by_cv_likelihood(
+        candidates, shots, GRAPH_SHARPNESS, np.ones(len(candidates))
     )
-    return evolved
+    return combined
 
 
 def _familiarity_score(
-    tables: dict[SpatialContext, Float32Array],
-    trust: dict[SpatialContext, float],
+    features_by_context: dict[SpatialContext, Float32Array],
+    weights: dict[SpatialContext, float],
     shots: LabelledPixels,
 ) -> tuple[Float32Array, Float32Array]:
-    """(N,) how like a shot each pixel is, and (n,) how like one of another fold each shot is.
+    """(N,) familiarity of each pixel, and (n,) of each shot with respect to shots of other folds.
 
-    It falls with the distance to the nearest shot, in units of the median distance of a shot to
-    the nearest one of another fold, and is a half at `FAR` of them. Distances are means over
-    filters, weighted by the trust that heads won with such surroundings: where a scene bears no
-    context, what surrounds a pixel makes it no stranger.
+    Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
+    distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
+    fold. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
+    surroundings do not make a pixel unfamiliar in a scene where context does not help.
 
     Args:
-        tables: (N, D) of the pixels through each filter.
-        trust: In heads with such surroundings.
-        shots: n of them.
+        features_by_context: (N, D) features of the pixels for each spatial context.
+        weights: Sum of the classifiers' weights for each spatial context.
+        shots: Labelled pixels, n in all.
     """
-    count = len(next(iter(tables.values())))
-    distance, between, classifier_inputs = np.zeros(count), np.zeros(len(shots.rows)), 0.0
-    for context, table in tables.items():
-        at_shots = table[shots.rows]
-        apart = euclidean_distances(at_shots)
-        apart[shots.folds[:, None] == shots.folds[None, :]] = np.inf
-        held = apart.min(axis=1)
-        known = np.isfinite(held)
-        unit = float(np.median(held[known])) if known.any() else 0.0
-        if unit > 0.0:  # else nothing tells how far shots lie apart
-            _, nearest = pairwise_distances_argmin_min(table, at_shots)
-            distance += trust[context] * nearest / unit
-            between += trust[context] * np.where(known, held, 0.0) / unit
-            classifier_inputs += trust[context]
-    if classifier_inputs == 0.0:
-        return np.ones(len(distance), np.float32), np.ones(len(between), np.float32)
-    return _falling(distance / (classifier_inputs * FAR)), _falling(
-        between / (classifier_inputs * FAR)
+    count = len(next(iter(features_by_context.values())))
+    distance, held_out_distance, total_weight = np.zeros(count), np.zeros(len(shots.rows)), 0.0
+    for context, features in features_by_context.items():
+        at_shots = features[shots.rows]
+        between = euclidean_distances(at_shots)
+        between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
+        nearest_shot = between.min(axis=1)
+        known = np.isfinite(nearest_shot)
+        unit = float(np.median(nearest_shot[known])) if known.any() else 0.0
+        if unit > 0.0:  # otherwise the typical distance between shots is unknown
+            _, nearest = pairwise_distances_argmin_min(features, at_shots)
+            distance += weights[context] * nearest / unit
+            held_out_distance += weights[context] * np.where(known, nearest_shot, 0.0) / unit
+            total_weight += weights[context]
+    if total_weight == 0.0:
+        return np.ones(len(distance), np.float32), np.ones(len(held_out_distance), np.float32)
+    return (
+        _familiarity(distance / (total_weight * HALF_DISTANCE)),
+        _familiarity(held_out_distance / (total_weight * HALF_DISTANCE)),
     )
 
 
-def _falling(distance: npt.NDArray[np.floating]) -> Float32Array:
-    near = np.minimum(distance, VERY_FAR)  # whose powers are still numbers
-    return np.asarray(1.0 / (1.0 + near**FALL), np.float32)
+def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
+    clipped = np.minimum(distance, MAX_DISTANCE)
+    return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
 
 
-def _calibrate(prediction: Prediction, familiar: Float32Array, shots: LabelledPixels) -> float:
-    """The power of the posterior that makes it as sure as held-out shots allow.
+def _calibrate(
+    prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels
+) -> float:
+    """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
 
-    Mean confidence is brought to the share of held-out shots that are named right, less half its
-    standard error: of few shots little is known, and a map had better be too modest than too sure.
+    The target is the share of held-out shots that are predicted correctly, less `CALIBRATION_MARGIN`
+    standard errors: few shots give little evidence, and too low a confidence does less harm than too high
+    a one.
     """
     held = shots.held
     if not len(held):
         return 1.0
     posterior = np.maximum(prediction.out_of_fold[held], PROBABILITY_FLOOR)
     features = len(np.unique(shots.groups[held]))
-    right = float((posterior.argmax(axis=1) == shots.labels[held]).mean())
-    # A quarter of a shot's variance at least: all right is no proof of no error.
-    error = np.sqrt(max(right * (1.0 - right), 0.25 / features) / features)
+    accuracy = float((posterior.argmax(axis=1) == shots.labels[held]).mean())
+    # The variance is at least a quarter of one shot's: no observed error does not prove that there is none.
+    error = np.sqrt(max(accuracy * (1.0 - accuracy), 0.25 / features) / features)
 
-    def too_sure(logarithm: float) -> float:
-        sure = normalize(posterior ** np.float32(np.exp(logarithm))).max(axis=1)
-        return float((sure * familiar[held]).mean() - (right - CALIBRATION_MARGIN * error))
+    def excess_confidence(log_power: float) -> float:
+        confidence = normalize(posterior ** np.float32(np.exp(log_power))).max(axis=1)
+        target = accuracy - CALIBRATION_MARGIN * error
+        return float((confidence * familiarity[held]).mean() - target)
 
-    low, high = SHARPNESS_RANGE
-    if too_sure(low) >= 0 or too_sure(high) <= 0:
-        return float(np.exp(low if too_sure(low) >= 0 else high))
-    return float(np.exp(brentq(too_sure, low, high, xtol=1e-3)))
+    low, high = LOG_POWER_RANGE
+    if excess_confidence(low) >= 0 or excess_confidence(high) <= 0:
+        return float(np.exp(low if excess_confidence(low) >= 0 else high))
+    return float(np.exp(brentq(excess_confidence, low, high, xtol=1e-3)))
 
 
-def _in_all_classes(
-    posterior: Float32Array, familiar: Float32Array, shots: LabelledPixels, classes: int
+def _expand_classes(
+    posterior: Float32Array, familiarity: Float32Array, shots: LabelledPixels, classes: int
 ) -> Float32Array:
-    """(N, K + 1): a class without a shot has no probability; the shots themselves are known."""
-    known = posterior * familiar[:, None]
-    known[shots.rows] = 0.0
-    known[shots.rows, shots.labels] = 1.0
-    every = np.zeros((len(posterior), classes + 1), np.float32)
-    every[:, shots.present] = known
-    every[:, -1] = 1.0 - known.sum(axis=1)
-    return np.maximum(every, 0.0)
+    """(N, K + 1) posterior with all classes of the table and "unlike any shot"; shots are certain."""
+    familiar = posterior * familiarity[:, None]
+    familiar[shots.rows] = 0.0
+    familiar[shots.rows, shots.labels] = 1.0
+    expanded = np.zeros((len(posterior), classes + 1), np.float32)
+    expanded[:, shots.present] = familiar
+    expanded[:, -1] = 1.0 - familiar.sum(axis=1)
+    return np.maximum(expanded, 0.0)

@@ -1,7 +1,7 @@
-"""TrainingRegions: the stretches of a scene that a model is adapted on, with their shots, in memory.
+"""Training regions: the parts of scenes that a model is adapted on, in memory, with their shots.
 
-A small scene is one region. Of a large one regions are cut around the shots, and more are spread over
-the rest, up to a budget of pixels.
+A small scene is one region. In a large scene regions are cut around the shots, and further regions are
+spread over the rest, up to a budget of pixels.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.arrays import BoolArray, IntArray
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, thin
@@ -23,35 +22,36 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tiling import Grid, Window, spread_windows
 
-#: Sides of regions of a large scene, the first that lets all shots into half of the budget.
+#: Sides of the regions of a large scene. The first one is chosen with which the regions that contain shots
+#: take at most half of the budget.
 SIDES_PX = (64, 32, 16, 8)
 
-#: Pixels around a region that are read besides, for what is seen of its surroundings: two standard
-#: deviations of the widest filter (`feature_sets.COMPARED_PX`), and half a window of the default network.
+#: Margin around a region that is read as well, for spatial context: two standard deviations of the widest
+#: filter (`feature_sets.FAMILIARITY_FILTER_PX`), and half a window of the default network.
 MARGIN_PX = 8
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRegion:
-    """A stretch of a scene.
+    """A rectangular part of a scene.
 
     Attributes:
         scene: Index of the scene.
-        window: Its pixels, in the scene.
-        reach: The same with a margin, inside the scene.
-        position_px: (row, column) of the reach's corner on the CRS's pixel grid.
-        image: (C, h, w) physical values of the reach.
-        valid: (h, w) bool.
-        inside: (h, w) whether a pixel of the reach belongs to the region and has data.
+        window: Pixels of the region, counted in the scene.
+        padded_window: The window with a margin, clipped to the scene; arrays have its shape (h, w).
+        origin_px: (row, column) of the padded window's first pixel on the CRS's pixel grid.
+        image: (C, h, w) physical values.
+        valid: (h, w) whether a pixel has data.
+        inside: (h, w) whether a pixel belongs to the region and has data.
         labels: (h, w) class index of the region's shots, -1 elsewhere.
-        features: (h, w) drawn feature that each shot belongs to, -1 elsewhere.
+        features: (h, w) row in `Shots.frame` of the feature that contains each shot, -1 elsewhere.
     """
 
     scene: int
     window: Window
-    reach: Window
-    position_px: tuple[int, int]
-    image: npt.NDArray[np.float32]
+    padded_window: Window
+    origin_px: tuple[int, int]
+    image: Float32Array
     valid: BoolArray
     inside: BoolArray
     labels: IntArray
@@ -60,16 +60,16 @@ class TrainingRegion:
 
 @dataclass(frozen=True, eq=False)
 class TrainingRegions:
-    """Everything that is learnt from.
+    """All training data.
 
-    The pixels of all regions that have data are counted through, region by region, row by row.
+    The N pixels that have data are numbered through all regions, region by region and row by row.
 
     Attributes:
         regions: The regions.
-        views: The scenes as models see them.
-        spectral: Bands and statistics.
+        views: The scenes as `select_good_bands` returns them: good bands, sorted by wavelength.
+        spectral: Bands, and statistics of all scenes.
         classes: Class table.
-        counts: Usable shot pixels by class name.
+        counts: Number of usable shot pixels by class name.
     """
 
     regions: tuple[TrainingRegion, ...]
@@ -79,28 +79,26 @@ class TrainingRegions:
     counts: dict[str, int]
 
     @property
-    def spectra(self) -> npt.NDArray[np.float32]:
+    def spectra(self) -> Float32Array:
         """(C, N) physical values of each pixel."""
         return np.concatenate([region.image[:, region.inside] for region in self.regions], axis=1)
 
     @property
     def labels(self) -> IntArray:
-        """(N,) class index of each pixel, -1 where there is no shot."""
+        """(N,) class index of each pixel, -1 for pixels without a shot."""
         return np.concatenate([region.labels[region.inside] for region in self.regions])
 
     @property
     def features(self) -> IntArray:
-        """(N,) drawn feature that each shot belongs to, -1 elsewhere."""
+        """(N,) row in `Shots.frame` of the feature that contains each shot, -1 elsewhere."""
         return np.concatenate([region.features[region.inside] for region in self.regions])
 
     @property
-    def positions_px(self) -> npt.NDArray[np.float64]:
-        """(N, 2) row and column on the CRS's pixel grid, from the first pixel on."""
-        found = [
-            np.argwhere(region.inside) + np.array(region.position_px) for region in self.regions
-        ]
-        places = np.concatenate(found).astype(np.float64)
-        return places - places.min(axis=0)
+    def positions_px(self) -> Float64Array:
+        """(N, 2) row and column on the CRS's pixel grid, counted from the least row and column."""
+        found = [np.argwhere(region.inside) + np.array(region.origin_px) for region in self.regions]
+        positions = np.concatenate(found).astype(np.float64)
+        return positions - positions.min(axis=0)
 
 
 def cut_training_regions(
@@ -112,103 +110,105 @@ def cut_training_regions(
     seed: int,
     reporter: Reporter,
 ) -> TrainingRegions:
-    """Read what there is to learn from.
+    """Read the training data of some scenes.
 
     Args:
-        scenes: Of one sensor, CRS and pixel size.
-        shots: In any CRS.
-        budget_px: About as many pixels are taken; more only if shots lie too far apart.
-        all_touched: Take every pixel a polygon touches.
-        seed: Draws pixels of polygons that have too many.
-        reporter: Is told what was dropped.
+        scenes: Scenes of one sensor, CRS and pixel size.
+        shots: Labelled features, in any CRS.
+        budget_px: Approximate number of pixels that are read, without margins. More pixels are read only if
+            the shots are far apart.
+        all_touched: Whether every pixel that a polygon touches is used, or only those whose centre lies in
+            it.
+        seed: Seed of the random choice of pixels of classes that have too many.
+        reporter: Receives a warning for each kind of shots that are dropped.
 
     Raises:
-        SceneError: If scenes differ in bands, or hold no data.
+        SceneError: If scenes have different bands, or no data.
         ShotsError: If fewer than two classes have a usable pixel.
     """
-    for one in scenes:
-        require_scale(one)
-    scene = HyperspectralScene(scenes)
-    labels = ShotLabels(shots, scene, all_touched=all_touched)
-    counts = _keep_usable(labels, scene, shots, np.random.default_rng(seed), reporter)
-    spectral = learn_spectral_stats(scene.views)
-    if sum(grid.height * grid.width for grid in scene.grids) <= budget_px:
-        windows = [(index, grid.window) for index, grid in enumerate(scene.grids)]
+    for scene in scenes:
+        require_scale(scene)
+    dataset = HyperspectralScene(scenes)
+    labels = ShotLabels(shots, dataset, all_touched=all_touched)
+    counts = _keep_usable(labels, dataset, shots, np.random.default_rng(seed), reporter)
+    spectral = learn_spectral_stats(dataset.views)
+    if sum(grid.height * grid.width for grid in dataset.grids) <= budget_px:
+        windows = [(index, grid.window) for index, grid in enumerate(dataset.grids)]
     else:
-        windows = _choose(scene.grids, labels.pixels, budget_px)
-    regions = [_read(scene, labels.pixels[index], index, window) for index, window in windows]
+        windows = _select_windows(dataset.grids, labels.pixels, budget_px)
+    regions = [_read(dataset, labels.pixels[index], index, window) for index, window in windows]
     regions = [region for region in regions if region.inside.any()]
-    return TrainingRegions(tuple(regions), tuple(scene.views), spectral, shots.classes, counts)
+    return TrainingRegions(tuple(regions), tuple(dataset.views), spectral, shots.classes, counts)
 
 
-def _choose(
+def _select_windows(
     grids: list[Grid], pixels: list[ShotPixels], budget_px: int
 ) -> list[tuple[int, Window]]:
-    """Windows of a lattice: those that hold shots, then some spread over the rest."""
+    """Scene index and window: first the tiles that contain shots, then tiles spread over the rest."""
     for side in SIDES_PX:
-        held = {
+        tiles = {
             (index, int(row), int(col))
             for index, shots in enumerate(pixels)
             for row, col in zip(shots.rows // side, shots.cols // side, strict=True)
         }
-        if len(held) * side**2 <= budget_px // 2:
+        if len(tiles) * side**2 <= budget_px // 2:
             break
-    left = max(0, budget_px // side**2 - len(held))
+    remaining = max(0, budget_px // side**2 - len(tiles))
     total = sum(grid.height * grid.width for grid in grids)
     for index, grid in enumerate(grids):
-        share = round(left * grid.height * grid.width / total)
+        share = round(remaining * grid.height * grid.width / total)
         for window in spread_windows(*grid.shape, side, share) if share else []:
-            held.add((index, window.row // side, window.col // side))
+            tiles.add((index, window.row // side, window.col // side))
     return [
         (index, Window(row * side, col * side, side, side).clip(*grids[index].shape))
-        for index, row, col in sorted(held)
+        for index, row, col in sorted(tiles)
     ]
 
 
 def _read(
-    scene: HyperspectralScene, shots: ShotPixels, index: int, window: Window
+    dataset: HyperspectralScene, shots: ShotPixels, index: int, window: Window
 ) -> TrainingRegion:
-    grid = scene.grids[index]
-    reach = window.grow(MARGIN_PX).clip(*grid.shape)
-    image, valid = read_window(scene.views[index], reach)
+    grid = dataset.grids[index]
+    padded = window.grow(MARGIN_PX).clip(*grid.shape)
+    image, valid = read_window(dataset.views[index], padded)
     inside = np.zeros(valid.shape, bool)
-    inside[window.relative_to(reach).slices] = True
+    inside[window.relative_to(padded).slices] = True
     inside &= valid
     origin = grid.origin_px
     return TrainingRegion(
         scene=index,
         window=window,
-        reach=reach,
-        position_px=(origin[0] + reach.row, origin[1] + reach.col),
+        padded_window=padded,
+        origin_px=(origin[0] + padded.row, origin[1] + padded.col),
         image=image,
         valid=valid,
         inside=inside,
-        labels=np.where(inside, shots.mask(reach), -1),
-        features=np.where(inside, shots.feature_mask(reach), -1),
+        labels=np.where(inside, shots.mask(padded), -1),
+        features=np.where(inside, shots.feature_mask(padded), -1),
     )
 
 
 def _keep_usable(
     labels: ShotLabels,
-    scene: HyperspectralScene,
+    dataset: HyperspectralScene,
     shots: Shots,
     generator: np.random.Generator,
     reporter: Reporter,
 ) -> dict[str, int]:
-    """Drop shots on nodata, thin large classes, tell what was dropped; pixels by class name."""
+    """Drop shots on nodata, thin large classes, and count the remaining pixels by class name."""
     before = sum(len(pixels) for pixels in labels.pixels)
     outside = _count_outside(labels, shots)
-    dry = 0
+    nodata = 0
     for index, pixels in enumerate(labels.pixels):
-        valid = has_data(scene.views[index], pixels.rows, pixels.cols)
-        dry += int((~valid).sum())
+        valid = has_data(dataset.views[index], pixels.rows, pixels.cols)
+        nodata += int((~valid).sum())
         labels.pixels[index] = thin(pixels.pick(valid), generator)
     counts = {c.name: 0 for c in shots.classes}
     for pixels in labels.pixels:
         for name, count in pixels.counts(shots.classes).items():
             counts[name] += count
-    _tell_dropped(labels, shots, outside, dry, reporter)
-    if before and dry == before:
+    _report_dropped(labels, shots, outside, nodata, reporter)
+    if before and nodata == before:
         raise ShotsError(
             f"all {before} pixels under the shots in '{shots.source}' are nodata in the scene",
             hint="draw shots where the scene has data",
@@ -230,14 +230,14 @@ def _keep_usable(
 
 
 def _count_outside(labels: ShotLabels, shots: Shots) -> int:
-    """Shots that lie in no scene; of several scenes each has many that lie in another."""
+    """Number of shots that lie in no scene; with several scenes most shots lie outside of each."""
     found = np.unique(np.concatenate([pixels.features for pixels in labels.pixels]))
-    missing = len(shots.frame) - len(found)  # or lost to conflicts, which one scene can tell
+    missing = len(shots.frame) - len(found)  # includes shots lost to conflicts, which one scene counts
     return min(missing, *(pixels.outside for pixels in labels.pixels))
 
 
-def _tell_dropped(
-    labels: ShotLabels, shots: Shots, outside: int, dry: int, reporter: Reporter
+def _report_dropped(
+    labels: ShotLabels, shots: Shots, outside: int, nodata: int, reporter: Reporter
 ) -> None:
     conflicts = sum(pixels.conflicts for pixels in labels.pixels)
     if shots.skipped:
@@ -246,5 +246,5 @@ def _tell_dropped(
         reporter.warning(f"{outside} of {len(shots.frame)} shots lie outside the scene")
     if conflicts:
         reporter.warning(f"{conflicts} pixels dropped because two classes claim them")
-    if dry:
-        reporter.warning(f"{dry} pixels under shots are nodata and were dropped")
+    if nodata:
+        reporter.warning(f"{nodata} pixels under shots are nodata and were dropped")
