@@ -70,8 +70,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 
     small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-    lesson = FineTuneConfig(steps=60, batch=12)
-    recipe = adapt.Recipe(network=small, stride_px=4, fine_tuning=lesson)
+    fine_tuning = FineTuneConfig(steps=60, batch=12)
+    recipe = adapt.Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")
 

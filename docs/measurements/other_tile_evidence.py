@@ -227,7 +227,7 @@ def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
     of_east, of_a_field = [], []
     views = compute_feature_sets(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
     for view in views.classifier_inputs:
-        seen = view.table[known]
+        seen = view.features[known]
         for head in (
             LogisticRegression(C=view.C, max_iter=5000, tol=1e-3),
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),

@@ -27,8 +27,8 @@ from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
-from hsi_geo.tasks.adaptation.linear_probe import fit_head
-from hsi_geo.tasks.adaptation.teacher import Teacher, learn_teacher
+from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
+from hsi_geo.tasks.adaptation.teacher import Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
@@ -169,7 +169,7 @@ def adapt(
             "seed": seed,
             "shots": regions.counts,
             "accuracy": accuracy.as_dict(),
-            "held_out": order.held_out(held_out).as_dict(labelled),
+            "held_out": order.restore_out_of_fold(held_out).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
                 "class_field": class_field,
@@ -186,7 +186,7 @@ def adapt(
             "versions": versions(),
         }
         model = AdaptedModel(
-            order.classifier(classifier),
+            order.restore_classifier(classifier),
             regions.spectral,
             labelled.classes,
             tiling,
@@ -209,10 +209,10 @@ def _learn(
 ) -> tuple[Classifier, Teacher]:
     """The adapted network, and what it was taught by."""
     reporter.progress("teacher", 0, 1)
-    teacher = learn_teacher(regions, encoder if recipe.use_encoder_features else None, device)
+    teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
     reporter.progress("teacher", 1, 1)
     if recipe.method == "linear" and encoder is not None:
-        return fit_head(regions, encoder, device), teacher
+        return fit_linear_probe(regions, encoder, device), teacher
     torch.manual_seed(seed)  # whatever the teacher may have drawn
     classifier = Classifier(
         recipe.network if encoder is None else encoder.config, len(regions.classes)

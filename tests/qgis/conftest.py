@@ -34,8 +34,8 @@ from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
 from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
-lesson = FineTuneConfig(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
-adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, fine_tuning=lesson)
+fine_tuning = FineTuneConfig(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
+adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()

@@ -262,8 +262,8 @@ def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Pa
     return path
 
 
-def plots_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> TrainingRegions:
-    """What is learnt from."""
+def regions_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> TrainingRegions:
+    """Training regions of a scene with all default options."""
     return cut_training_regions(
         open_scenes(scene),
         read_shots(shots),
@@ -275,14 +275,14 @@ def plots_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Traini
 
 
 def random_encoder() -> S2Former:
-    """The same whenever it is asked for."""
+    """An encoder with the same random weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(2)
         return S2Former(S2FormerConfig(window_px=8, width=32, depth=2, heads=2)).eval()
 
 
 def points_of(labels: Sequence[int]) -> LabelledPixels:
-    """Shots without a scene, each a feature of its own, in two folds."""
+    """Shots without a scene, each its own feature, in two folds."""
     numbers = np.arange(len(labels))
     classes = np.unique(labels)
     return LabelledPixels(numbers, np.array(labels), numbers % 2, numbers, numbers, classes)

@@ -1,4 +1,4 @@
-"""Students, and teachers that say what they are told to."""
+"""Students, and teachers with given posteriors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from builders import plots_of
+from builders import regions_of
 from torch import Tensor
 
 from hsi_geo.arrays import Float32Array
@@ -16,10 +16,10 @@ from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adaptation import daft as module
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig, Target, fine_tune
+from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.adaptation.training_windows import Target, WindowSampler
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
 from hsi_geo.tasks.runtime import seeded
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold
@@ -36,35 +36,35 @@ def cut(
     planted: Planted, folder: Path, budget_px: int = 40_000, per_class: int = 4
 ) -> TrainingRegions:
     shots = planted.shots(folder / f"{planted.path.stem}.gpkg", per_class=per_class)
-    return plots_of(planted.path, shots, budget_px)
+    return regions_of(planted.path, shots, budget_px)
 
 
-def knows(*steps: Float32Array) -> Teacher:
+def teacher_with(*steps: Float32Array) -> Teacher:
     none = np.empty(0, np.int64)
     nothing = OutOfFold(none, none, none, none, np.empty(0), 0, none)
     return Teacher(steps, nothing, Accuracy.unknown("made up"), 0.0)
 
 
-def everywhere(regions: TrainingRegions, *shares: float) -> Float32Array:
-    """The same of every pixel, none of which is unlike all shots."""
+def constant_posterior(regions: TrainingRegions, *shares: float) -> Float32Array:
+    """The same probabilities at every pixel, and 0 for "unlike any shot"."""
     return np.tile(np.array([*shares, 0.0], np.float32), (len(regions.labels), 1))
 
 
-def fresh(classes: int = 3, seed: int = 0) -> Classifier:
+def new_student(classes: int = 3, seed: int = 0) -> Classifier:
     with seeded(seed):
         return Classifier(SMALL, classes)
 
 
-def taught(
+def fine_tuned(
     regions: TrainingRegions,
     teacher: Teacher,
-    lesson: FineTuneConfig,
+    config: FineTuneConfig,
     seed: int = 0,
     draw_seed: int | None = None,
 ) -> Classifier:
     generator = np.random.default_rng(seed if draw_seed is None else draw_seed)
     with seeded(seed):
-        return fine_tune(fresh(), regions, teacher, lesson, CPU, generator, SilentReporter())
+        return fine_tune(new_student(), regions, teacher, config, CPU, generator, SilentReporter())
 
 
 def mapped(classifier: Classifier, regions: TrainingRegions) -> npt.NDArray[np.str_]:
@@ -88,6 +88,15 @@ def agreement(classifier: Classifier, regions: TrainingRegions, planted: Planted
 
 
 def windows(
-    regions: TrainingRegions, teacher: Teacher, lesson: FineTuneConfig, seed: int = 0
-) -> Any:
-    return module._Windows(regions, teacher, 8, lesson, np.random.default_rng(seed))
+    regions: TrainingRegions, teacher: Teacher, config: FineTuneConfig, seed: int = 0
+) -> WindowSampler:
+    return WindowSampler(
+        regions,
+        teacher,
+        8,
+        target=config.target,
+        noise=config.noise,
+        batch=config.batch,
+        clean_fraction=config.clean_fraction,
+        generator=np.random.default_rng(seed),
+    )

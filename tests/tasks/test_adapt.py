@@ -191,7 +191,7 @@ def test_loss_that_is_no_number_stops(
     def broken(*args: Any, **kwargs: Any) -> torch.Tensor:
         return torch.tensor(float("nan"), requires_grad=True)
 
-    monkeypatch.setattr("hsi_geo.tasks.adaptation.daft._distance", broken)
+    monkeypatch.setattr("hsi_geo.tasks.adaptation.daft.soft_cross_entropy", broken)
     with pytest.raises(HsiGeoError, match="loss of step 1 is not a number"):
         adapt(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=tmp_path / "m")
     assert not (tmp_path / "m").exists()

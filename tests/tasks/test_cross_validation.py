@@ -1,4 +1,4 @@
-"""Holding out over regions of a large scene: the pixels are the same ones, and named as a map has them."""
+"""Cross-validation over the regions of a large scene: pixels and predictions are those of a map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hsi_geo import adapt, predict
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adaptation import cross_validation as refit
+from hsi_geo.tasks.adaptation import cross_validation as module
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -28,7 +28,7 @@ def shots(planted: Planted, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def regions(planted: Planted, shots: Path) -> TrainingRegions:
-    """Several, in another order than the scene's."""
+    """Several regions, in another order than the scene's."""
     cut = cut_training_regions(
         open_scenes(planted.path),
         read_shots(shots),
@@ -41,20 +41,20 @@ def regions(planted: Planted, shots: Path) -> TrainingRegions:
     return cut
 
 
-def test_shots_are_taken_out_of_whatever_plot_they_lie_in(regions: TrainingRegions) -> None:
+def test_without_shots_removes_labels_in_all_regions(regions: TrainingRegions) -> None:
     labels, features = regions.labels, regions.features
     rows = np.flatnonzero(labels >= 0)
-    gone, kept = rows[::3], np.delete(rows, np.s_[::3])
-    left = refit._without(regions, gone)
+    removed, kept = rows[::3], np.delete(rows, np.s_[::3])
+    left = module._without_shots(regions, removed)
     np.testing.assert_array_equal(np.flatnonzero(left.labels >= 0), kept)
     np.testing.assert_array_equal(left.labels[kept], labels[kept])
     np.testing.assert_array_equal(left.features[kept], features[kept])
-    assert (left.features[gone] == -1).all()
-    np.testing.assert_array_equal(regions.labels, labels)  # the given ones stay as they were
+    assert (left.features[removed] == -1).all()
+    np.testing.assert_array_equal(regions.labels, labels)  # the given regions are not changed
 
 
 @pytest.mark.usefixtures("quick")
-def test_held_out_pixels_are_named_as_a_map_has_them(
+def test_predict_equals_a_map(
     planted: Planted, shots: Path, regions: TrainingRegions, tmp_path: Path
 ) -> None:
     model = adapt(planted.path, shots)
@@ -63,14 +63,15 @@ def test_held_out_pixels_are_named_as_a_map_has_them(
     with rasterio.open(mapped.paths.probabilities) as file:
         stored = file.read() / 250.0
     rows = np.random.default_rng(0).permutation(len(regions.labels))[:50]
-    found = refit._probabilities(model.classifier, regions, rows, model.tiling, torch.device("cpu"))
-    places = np.concatenate(
+    found = module._predict(model.classifier, regions, rows, model.tiling, torch.device("cpu"))
+    positions = np.concatenate(
         [
-            np.argwhere(region.inside) + np.array((region.reach.row, region.reach.col))
+            np.argwhere(region.inside)
+            + np.array((region.padded_window.row, region.padded_window.col))
             for region in regions.regions
         ]
     )[rows]
-    # The statistics of regions are those of the scene.
-    wanted = stored[:, places[:, 0], places[:, 1]].T
-    np.testing.assert_allclose(found, wanted, atol=0.01)
-    assert wanted.max(axis=1).std() > 0.001
+    # Regions have the statistics of the scene.
+    expected = stored[:, positions[:, 0], positions[:, 1]].T
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert expected.max(axis=1).std() > 0.001

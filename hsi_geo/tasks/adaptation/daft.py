@@ -11,9 +11,7 @@ Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,17 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hsi_geo.arrays import AnyArray, Float32Array
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.muon import Muon
 from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-
-Target = Literal["teacher", "shots", "ema"]
+from hsi_geo.tasks.adaptation.training_windows import Batch, Target, WindowSampler, subsample_pixels
 
 #: Epochs of the default number of steps: how often each pixel is used on average.
 EPOCHS = 22
@@ -39,10 +34,6 @@ EPOCHS = 22
 #: Bounds of the default number of steps. A small scene is soon overfitted, including the teacher's errors; in a
 #: large one more steps gain little.
 MIN_STEPS, MAX_STEPS = 150, 300
-
-#: Least share of all pixels that a class counts for. A class of few pixels must be learnt, since it may cover
-#: large areas of other tiles.
-MIN_CLASS_SHARE = 0.01
 
 #: Share of the steps in which the learning rates rise.
 WARM_UP = 0.15
@@ -145,7 +136,16 @@ def fine_tune(
     window_px = classifier.backbone.config.window_px
     spectral = regions.spectral
     bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
-    sampler = _WindowSampler(regions, teacher, window_px, config, generator)
+    sampler = WindowSampler(
+        regions,
+        teacher,
+        window_px,
+        target=config.target,
+        noise=config.noise,
+        batch=config.batch,
+        clean_fraction=config.clean_fraction,
+        generator=generator,
+    )
     ema = _moving_average(classifier, config.ema_decay) if config.target == "ema" else None
     optimisers = _optimisers(classifier, config)
     steps = config.steps_for(len(regions.labels), window_px)
@@ -153,7 +153,7 @@ def fine_tune(
     for step in range(steps):
         batch = sampler.sample()
         if config.target == "teacher":
-            batch = _subsample_pixels(batch, config.pixel_fraction, generator)
+            batch = subsample_pixels(batch, config.pixel_fraction, generator)
         batch = batch.to(device)
         logits = forward_noisy(classifier, batch, bands, config.brightness_jitter)
         loss = soft_cross_entropy(logits, batch.target)
@@ -178,186 +178,6 @@ def fine_tune(
     result = classifier if ema is None else ema.module
     assert isinstance(result, Classifier)
     return result.cpu().eval()
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Windows, or some pixels of windows, with their targets.
-
-    Attributes:
-        image: (B, C, P, P) physical values; (B, C, n, 1) after pixels were subsampled.
-        valid: (B, P, P) whether a pixel has data.
-        target: (B, K + 1, P, P) weighted probabilities, 0 at pixels without a target.
-        noise: (B,) noise level of each window.
-        positions: (B, n) flat index of each subsampled pixel in its window, see `S2Former.encode`; None for
-            whole windows.
-    """
-
-    image: Tensor
-    valid: Tensor
-    target: Tensor
-    noise: Tensor
-    positions: Tensor | None = None
-
-    def to(self, device: torch.device) -> Batch:
-        """Return the same batch on another device.
-
-        Args:
-            device: Device of the returned tensors.
-        """
-        return Batch(
-            self.image.to(device),
-            self.valid.to(device),
-            self.target.to(device),
-            self.noise.to(device),
-            None if self.positions is None else self.positions.to(device),
-        )
-
-
-def _subsample_pixels(batch: Batch, fraction: float, generator: np.random.Generator) -> Batch:
-    """A random share of each window's pixels, without replacement: (B, P, P) become (B, n, 1)."""
-    windows, height, width = batch.valid.shape
-    indices = np.tile(np.arange(height * width), (windows, 1))
-    count = max(1, round(fraction * height * width))
-    positions = torch.from_numpy(generator.permuted(indices, axis=1)[:, :count].copy())
-
-    def take(values: Tensor) -> Tensor:
-        """(B, X, P, P) to (B, X, count, 1)."""
-        index = positions[:, None].expand(-1, values.shape[1], -1)
-        return values.flatten(2).gather(2, index)[..., None]
-
-    return Batch(
-        take(batch.image),
-        take(batch.valid[:, None])[:, 0],
-        take(batch.target),
-        batch.noise,
-        positions,
-    )
-
-
-class _WindowSampler:
-    """Draws random windows of the regions with their targets."""
-
-    def __init__(
-        self,
-        regions: TrainingRegions,
-        teacher: Teacher,
-        size_px: int,
-        config: FineTuneConfig,
-        generator: np.random.Generator,
-    ) -> None:
-        self.size = size_px
-        self.config = config
-        self.generator = generator
-        self.images = [torch.from_numpy(_pad(r.image, size_px, 0.0)) for r in regions.regions]
-        self.valid = [torch.from_numpy(_pad(r.valid, size_px, False)) for r in regions.regions]
-        posteriors = self._posteriors_by_level(teacher, regions)
-        weights = class_weights(posteriors[0])
-        self.targets = [
-            [torch.from_numpy(_pad(image, size_px, 0.0)) for image in _to_images(target, regions)]
-            for target in (posterior * weights for posterior in posteriors)
-        ]
-        areas = np.array([region.inside.sum() for region in regions.regions], np.float64)
-        self.region_probabilities = areas / areas.sum()
-        self.shots = [
-            (number, int(row), int(col))
-            for number, region in enumerate(regions.regions)
-            for row, col in np.argwhere(region.labels >= 0)
-        ]
-
-    def _posteriors_by_level(
-        self, teacher: Teacher, regions: TrainingRegions
-    ) -> list[Float32Array]:
-        """(N, K + 1) target of each noise level: the last posterior for the first level."""
-        if self.config.target == "teacher":
-            reverse = teacher.steps[::-1]
-            chosen = np.linspace(0, len(reverse) - 1, len(self.config.noise)).round().astype(int)
-            return [reverse[i] for i in chosen]
-        labels = regions.labels
-        one_hot = np.zeros((len(labels), len(regions.classes) + 1), np.float32)
-        one_hot[labels >= 0, labels[labels >= 0]] = 1.0
-        return [one_hot] * len(self.config.noise)
-
-    def sample(self) -> Batch:
-        """Draw a batch."""
-        windows = [self._sample_window() for _ in range(self.config.batch)]
-        images, valid, targets, noise = zip(*windows, strict=True)
-        return Batch(
-            torch.stack(images), torch.stack(valid), torch.stack(targets), torch.tensor(noise)
-        )
-
-    def _sample_window(self) -> tuple[Tensor, Tensor, Tensor, float]:
-        region, row, col = self._sample_position()
-        level = 0
-        if len(self.config.noise) > 1 and self.generator.random() >= self.config.clean_fraction:
-            level = int(self.generator.integers(1, len(self.config.noise)))
-        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        transform = Dihedral.sample(self.generator)
-        image, valid, target = (
-            transform.apply(values[..., rows, cols])
-            for values in (self.images[region], self.valid[region], self.targets[level][region])
-        )
-        return image, valid, target, self.config.noise[level]
-
-    def _sample_position(self) -> tuple[int, int, int]:
-        """Region, first row and first column: anywhere, or around a shot where only shots are targets."""
-        if self.config.target == "shots" or (
-            self.config.target == "ema" and self.generator.random() < 0.5
-        ):
-            region, row, col = self.shots[int(self.generator.integers(len(self.shots)))]
-            height, width = self.valid[region].shape
-            offset = self.generator.integers(self.size, size=2)
-            top = int(np.clip(row - offset[0], 0, height - self.size))
-            left = int(np.clip(col - offset[1], 0, width - self.size))
-            return region, top, left
-        probabilities = self.region_probabilities
-        region = int(self.generator.choice(len(probabilities), p=probabilities))
-        height, width = self.valid[region].shape
-        top = int(self.generator.integers(height - self.size + 1))
-        return region, top, int(self.generator.integers(width - self.size + 1))
-
-
-def class_weights(posterior: Float32Array) -> Float32Array:
-    """Compute loss weights with which each rare class counts as `MIN_CLASS_SHARE` of all pixels.
-
-    Args:
-        posterior: (N, K + 1) target probabilities of all pixels, zeros at pixels without a target; the last
-            column is "unlike any shot".
-
-    Returns:
-        (K + 1,) weights of at least 1; 1 for "unlike any shot" and for classes without pixels.
-
-    >>> import numpy as np
-    >>> posterior = np.zeros((1000, 3), np.float32)
-    >>> posterior[:998, 0], posterior[998:, 1] = 1.0, 1.0
-    >>> class_weights(posterior).tolist()
-    [1.0, 5.0, 1.0]
-    """
-    mass = posterior.sum(axis=0, dtype=np.float64)
-    shares = mass / max(mass.sum(), 1e-30)
-    rare = (shares > 0) & (shares < MIN_CLASS_SHARE)
-    rare[-1] = False
-    weights = np.divide(MIN_CLASS_SHARE, shares, out=np.ones_like(shares), where=rare)
-    return weights.astype(np.float32)
-
-
-def _pad(array: AnyArray, size_px: int, value: float) -> AnyArray:
-    """(..., h, w) padded at the end to at least the size of a window."""
-    height, width = array.shape[-2:]
-    widths = [(0, 0)] * (array.ndim - 2)
-    widths += [(0, max(0, size_px - height)), (0, max(0, size_px - width))]
-    return np.pad(array, widths, constant_values=value)
-
-
-def _to_images(posterior: Float32Array, regions: TrainingRegions) -> Iterator[Float32Array]:
-    """(K + 1, h, w) image of each region from (N, K + 1) values of all pixels; 0 outside the region."""
-    start = 0
-    for region in regions.regions:
-        count = int(region.inside.sum())
-        image = np.zeros((posterior.shape[1], *region.inside.shape), np.float32)
-        image[:, region.inside] = posterior[start : start + count].T
-        start += count
-        yield image
 
 
 def forward_noisy(
@@ -410,7 +230,10 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def _moving_average(classifier: Classifier, decay: float) -> AveragedModel:
     """Exponential moving average of the weights that starts at the present weights."""
-    ema = AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    ema = AveragedModel(
+        classifier,
+        multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    )
     # With 0 models averaged, the first update would copy the student's weights.
     ema.n_averaged.fill_(1)
     return ema

@@ -146,9 +146,7 @@ def compute_feature_sets(
     return FeatureSets(classifier_inputs, filtered, unit_length)
 
 
-def _superpixel_sets(
-    features: list[Float32Array], inside: list[BoolArray]
-) -> Iterator[FeatureSet]:
+def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> Iterator[FeatureSet]:
     """Means of all features over superpixels that are grown from the first features."""
     found = grow_superpixels(features[0], inside, SUPERPIXEL_SIZES_PX)
     for size, superpixels in zip(SUPERPIXEL_SIZES_PX, found, strict=True):
@@ -159,9 +157,7 @@ def _superpixel_sets(
         )
 
 
-def graph_features(
-    feature_sets: FeatureSets, positions_px: Float64Array
-) -> Iterator[Float32Array]:
+def graph_features(feature_sets: FeatureSets, positions_px: Float64Array) -> Iterator[Float32Array]:
     """Compute the features whose nearest neighbours are connected in each graph.
 
     Args:

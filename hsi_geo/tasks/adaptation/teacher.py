@@ -146,9 +146,7 @@ def fit_teacher(
     out_of_fold = collect_out_of_fold(blocked, blocked_steps[-1].out_of_fold.argmax(axis=1), shares)
     return Teacher(
         tuple(
-            _expand_classes(
-                normalize(posterior**power), familiarity, shots, len(regions.classes)
-            )
+            _expand_classes(normalize(posterior**power), familiarity, shots, len(regions.classes))
             for posterior, power in zip(posteriors, powers, strict=True)
         ),
         out_of_fold,
@@ -275,9 +273,7 @@ def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
     return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
 
 
-def _calibrate(
-    prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels
-) -> float:
+def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels) -> float:
     """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
 
     The target is the share of held-out shots that are predicted correctly, less `CALIBRATION_MARGIN`

@@ -232,7 +232,9 @@ def _keep_usable(
 def _count_outside(labels: ShotLabels, shots: Shots) -> int:
     """Number of shots that lie in no scene; with several scenes most shots lie outside of each."""
     found = np.unique(np.concatenate([pixels.features for pixels in labels.pixels]))
-    missing = len(shots.frame) - len(found)  # includes shots lost to conflicts, which one scene counts
+    missing = len(shots.frame) - len(
+        found
+    )  # includes shots lost to conflicts, which one scene counts
     return min(missing, *(pixels.outside for pixels in labels.pixels))
 
 

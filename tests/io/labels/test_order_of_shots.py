@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
-from builders import NORTH_UP, plots_of
+from builders import NORTH_UP, regions_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,8 +40,8 @@ Change = Callable[[Frame], Frame]
 @pytest.fixture
 def hasty(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few steps: what differs is seen from the first on."""
-    lesson = FineTuneConfig(steps=8, batch=6)
-    recipe = dataclasses.replace(adapting.DEFAULT_RECIPE, fine_tuning=lesson)
+    config = FineTuneConfig(steps=8, batch=6)
+    recipe = dataclasses.replace(adapting.DEFAULT_RECIPE, fine_tuning=config)
     monkeypatch.setattr(adapting, "DEFAULT_RECIPE", recipe)
 
 
@@ -244,7 +244,7 @@ def test_large_classes_are_thinned_by_their_places(ids: tuple[int, int, int]) ->
 def test_places_count_classes_and_features(
     planted: Planted, tmp_path: Path, budget_px: int
 ) -> None:
-    plots = plots_of(planted.path, of(drawn(planted, tmp_path), SAME), budget_px)
+    plots = regions_of(planted.path, of(drawn(planted, tmp_path), SAME), budget_px)
     ordered, order = in_canonical_order(plots)
     labels, features = ordered.labels, ordered.features
     at = labels >= 0

@@ -1,4 +1,4 @@
-"""A linear head on a frozen encoder."""
+"""Linear probing: a linear head on a frozen encoder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MakeScene = Callable[..., Planted]
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """Random ones: even they tell planted classes apart."""
+    """Random weights, which already separate the planted classes."""
     torch.manual_seed(2)
     config = S2FormerConfig(window_px=8, width=32, depth=2, heads=2)
     path = tmp_path / "weights.safetensors"
@@ -34,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-#: A linear head on the encoder as it is.
+#: A linear head on the frozen encoder.
 LINEAR = Recipe(method="linear")
 
 
@@ -43,23 +43,27 @@ def _linear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", LINEAR)
 
 
-def named(path: Path, classes: Any) -> np.ndarray[Any, Any]:
+def class_names(path: Path, classes: Any) -> np.ndarray[Any, Any]:
     with rasterio.open(path) as file:
         return np.asarray(np.array(["", *(c.name for c in classes)])[file.read(1)])
 
 
-def test_planted_map_comes_back(planted: Planted, weights: Path, tmp_path: Path) -> None:
+def test_linear_probe_classifies_the_planted_scene(
+    planted: Planted, weights: Path, tmp_path: Path
+) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     result = classify(planted.path, shots, out=tmp_path / "map.tif", weights=weights)
     truth = np.array(["", *planted.names])[planted.truth]
-    right = named(result.paths.classes, result.classes) == truth
+    right = class_names(result.paths.classes, result.classes) == truth
     assert right.mean() > 0.95
     assert result.accuracy.pixels == 12
     assert "cross-validation" in result.accuracy.method
     assert result.record["adaptation"]["parameters"]["weights"]
 
 
-def test_the_encoder_stays_as_it_is(planted: Planted, weights: Path, tmp_path: Path) -> None:
+def test_linear_probe_does_not_change_the_encoder(
+    planted: Planted, weights: Path, tmp_path: Path
+) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     model = adapt(planted.path, shots, weights=weights, recipe=LINEAR)
     before = load_weights(weights).encoder.state_dict()
@@ -67,20 +71,22 @@ def test_the_encoder_stays_as_it_is(planted: Planted, weights: Path, tmp_path: P
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_two_classes_and_one_absent(planted: Planted, weights: Path, tmp_path: Path) -> None:
-    """Of two classes the regression keeps a single row; a class without pixels gets none."""
+def test_linear_probe_with_two_classes_and_an_absent_one(
+    planted: Planted, weights: Path, tmp_path: Path
+) -> None:
+    """For two classes scikit-learn has one row of coefficients; a class without pixels has none."""
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     frame = frame[frame["class"] != "water"].reset_index(drop=True)
     frame.loc[len(frame)] = ["glacier", shapely.Point(0, 0)]
     frame.set_crs(planted.crs).to_file(tmp_path / "two.gpkg")  # which older pandas lost
     result = classify(planted.path, tmp_path / "two.gpkg", out=tmp_path / "m.tif", weights=weights)
-    found = named(result.paths.classes, result.classes)
+    found = class_names(result.paths.classes, result.classes)
     assert set(found.ravel()) == {"", "asphalt", "meadow"}
     for index, name in enumerate(planted.names[:2], start=1):
         assert (found[planted.truth == index] == name).mean() > 0.9
 
 
-def test_adapt_then_predict_is_classify(planted: Planted, weights: Path, tmp_path: Path) -> None:
+def test_adapt_and_predict_equal_classify(planted: Planted, weights: Path, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     one = classify(planted.path, shots, out=tmp_path / "one.tif", weights=weights)
     adapt(planted.path, shots, out=tmp_path / "model", weights=weights)
@@ -88,7 +94,7 @@ def test_adapt_then_predict_is_classify(planted: Planted, weights: Path, tmp_pat
     assert one.paths.classes.read_bytes() == two.paths.classes.read_bytes()
 
 
-def test_other_sensors_share_the_weights(
+def test_weights_work_with_another_sensor(
     make_scene: MakeScene, weights: Path, tmp_path: Path
 ) -> None:
     scene = make_scene("narrow.tif", bands=17)
@@ -96,10 +102,10 @@ def test_other_sensors_share_the_weights(
         scene.path, scene.shots(tmp_path / "s.gpkg"), out=tmp_path / "m.tif", weights=weights
     )
     truth = np.array(["", *scene.names])[scene.truth]
-    assert (named(result.paths.classes, result.classes) == truth).mean() > 0.95
+    assert (class_names(result.paths.classes, result.classes) == truth).mean() > 0.95
 
 
-def test_what_is_no_weights_file_is_refused(planted: Planted, tmp_path: Path) -> None:
+def test_file_that_is_not_weights_raises(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     (tmp_path / "pickle").write_bytes(b"\x80\x04.")
     with pytest.raises(ModelFileError, match="no pickle is ever read"):

@@ -1,4 +1,4 @@
-"""Segments: connected, nested, never across a gap, and true to the rims of fields."""
+"""Superpixels: connected, nested, within images, and aligned with the edges of fields."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.ndimage import label
 
-from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, means
+from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
 
 Masks = list[np.ndarray]
 
 
-def table_of(masks: Masks, bands: int = 5, seed: int = 0) -> np.ndarray:
+def random_features(masks: Masks, bands: int = 5, seed: int = 0) -> np.ndarray:
     count = sum(int(mask.sum()) for mask in masks)
     return np.random.default_rng(seed).normal(size=(count, bands)).astype(np.float32)
 
 
-def placed(masks: Masks, superpixels: np.ndarray) -> list[np.ndarray]:
-    """Segments in their images, -1 elsewhere."""
+def to_images(masks: Masks, superpixels: np.ndarray) -> list[np.ndarray]:
+    """Superpixels in their images, -1 elsewhere."""
     images, first = [], 0
     for mask in masks:
         image = np.full(mask.shape, -1)
@@ -36,14 +36,14 @@ masks = st.lists(
 
 
 @given(masks)
-def test_segments_are_connected_and_nested(images: Masks) -> None:
-    small, large = grow_superpixels(table_of(images), images, (3, 9))
+def test_grow_superpixels_are_connected_and_nested(images: Masks) -> None:
+    small, large = grow_superpixels(random_features(images), images, (3, 9))
     for found in (small, large):
         np.testing.assert_array_equal(np.unique(found), np.arange(found.max() + 1))
         seen: set[int] = set()
-        for image in placed(images, found):
+        for image in to_images(images, found):
             own = set(np.unique(image[image >= 0]).tolist())
-            assert not own & seen  # none reaches from image to image
+            assert not own & seen  # none is in two images
             seen |= own
             assert all(label(image == one)[1] == 1 for one in own)
     for one in np.unique(small):
@@ -51,13 +51,13 @@ def test_segments_are_connected_and_nested(images: Masks) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 4, 25, 10_000])
-def test_segments_have_about_the_size_that_was_asked_for(size: int) -> None:
+def test_grow_superpixels_have_the_requested_mean_size(size: int) -> None:
     images = [np.ones((17, 23), bool)]
-    (found,) = grow_superpixels(table_of(images), images, (size,))
+    (found,) = grow_superpixels(random_features(images), images, (size,))
     assert found.max() + 1 == max(1, round(17 * 23 / size))
 
 
-def test_segments_end_where_fields_do() -> None:
+def test_grow_superpixels_follow_the_edges_of_fields() -> None:
     truth = np.zeros((20, 31), int)
     truth[:, 13:] = 1
     truth[7:, 22:] = 2
@@ -67,20 +67,20 @@ def test_segments_end_where_fields_do() -> None:
         assert len(np.unique(truth.ravel()[found == one])) == 1
 
 
-def test_all_pixels_alike() -> None:
+def test_grow_superpixels_of_equal_pixels() -> None:
     images = [np.ones((6, 5), bool)]
     (found,) = grow_superpixels(np.ones((30, 4), np.float32), images, (10,))
     assert found.max() + 1 == 3
 
 
-def test_means_are_those_of_each_segment() -> None:
+def test_superpixel_means_are_the_means_of_members() -> None:
     images = [np.ones((6, 8), bool), np.ones((3, 2), bool)]
-    table = table_of(images)
-    (found,) = grow_superpixels(table, images, (5,))
-    blurred = means(table, found)
+    features = random_features(images)
+    (found,) = grow_superpixels(features, images, (5,))
+    blurred = superpixel_means(features, found)
     assert blurred.dtype == np.float32
     for one in np.unique(found):
         own = found == one
-        expected = np.broadcast_to(table[own].mean(axis=0), table[own].shape)
+        expected = np.broadcast_to(features[own].mean(axis=0), features[own].shape)
         np.testing.assert_allclose(blurred[own], expected, atol=1e-6)
-    np.testing.assert_allclose(blurred.mean(axis=0), table.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(blurred.mean(axis=0), features.mean(axis=0), atol=1e-6)

@@ -1,4 +1,4 @@
-"""The teacher: it names a planted scene, from points and polygons, in the context that it bears."""
+"""The teacher: accuracy on a planted scene, from points and polygons, with fitting spatial context."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pytest
 import shapely
 import torch
-from builders import NORTH_UP, plots_of, random_encoder
+from builders import NORTH_UP, random_encoder, regions_of
 
 from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.models.diffusion import class_mass_normalization
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation import ensemble as predictions
+from hsi_geo.tasks.adaptation import ensemble
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.feature_sets import (
     FILTER_PX,
@@ -27,7 +27,7 @@ from hsi_geo.tasks.adaptation.feature_sets import (
     FeatureSet,
     SpatialContext,
 )
-from hsi_geo.tasks.adaptation.teacher import STOPS, Teacher, learn_teacher
+from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation import folds as folding
 from hsi_geo.tiling import Grid
@@ -52,11 +52,13 @@ def shots(planted: Planted, tmp_path: Path) -> Path:
 def truth_of(regions: TrainingRegions, planted: Planted) -> npt.NDArray[np.str_]:
     """(N,) class names of the regions' pixels."""
     names = np.array(["", *planted.names])[planted.truth]
-    return np.concatenate([names[region.reach.slices][region.inside] for region in regions.regions])
+    return np.concatenate(
+        [names[region.padded_window.slices][region.inside] for region in regions.regions]
+    )
 
 
 def names_of(regions: TrainingRegions, posterior: Float32Array) -> npt.NDArray[np.str_]:
-    """(N,) the likeliest classes, whatever else a pixel may be."""
+    """(N,) class with the highest probability, apart from "unlike any shot"."""
     names = np.array([c.name for c in regions.classes])
     return names[posterior[:, : len(names)].argmax(axis=1)]
 
@@ -66,11 +68,11 @@ def right(regions: TrainingRegions, posterior: Float32Array, planted: Planted) -
 
 
 def check(teacher: Teacher, regions: TrainingRegions) -> None:
-    """What holds of every teacher."""
+    """Properties of every teacher."""
     labels, classes = regions.labels, len(regions.classes)
     rows = np.flatnonzero(labels >= 0)
-    possible = [*np.unique(labels[rows]), classes]  # the last is none of them
-    assert len(teacher.steps) == 1 + len(STOPS)
+    possible = [*np.unique(labels[rows]), classes]  # the last is "unlike any shot"
+    assert len(teacher.steps) == 1 + len(PROPAGATION_STEPS)
     for step in teacher.steps:
         assert step.shape == (len(labels), classes + 1)
         assert (step >= 0).all()
@@ -80,16 +82,16 @@ def check(teacher: Teacher, regions: TrainingRegions) -> None:
     assert 0.0 <= teacher.context_px <= np.sqrt(max(SUPERPIXEL_SIZES_PX) / 12)
 
 
-# What it knows --------------------------------------------------------------------------------
+# Accuracy -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("budget_px", [40_000, 300])
-def test_the_planted_scene_is_known(
+def test_fit_teacher_classifies_the_planted_scene(
     planted: Planted, shots: Path, encoder: S2Former | None, budget_px: int
 ) -> None:
-    """Whole, or from ten regions in another order than the scene's."""
-    regions = plots_of(planted.path, shots, budget_px)
-    teacher = learn_teacher(regions, encoder, CPU)
+    """The whole scene, or ten regions in another order than the scene's."""
+    regions = regions_of(planted.path, shots, budget_px)
+    teacher = fit_teacher(regions, encoder, CPU)
     check(teacher, regions)
     assert all(right(regions, step, planted) > 0.95 for step in teacher.steps)
     unknown = teacher.steps[-1][regions.labels < 0]
@@ -97,72 +99,78 @@ def test_the_planted_scene_is_known(
     assert teacher.accuracy.oa is not None
     assert teacher.accuracy.oa > 0.9
     assert teacher.accuracy.pixels == teacher.accuracy.features == 12
-    assert "blocked in space" in teacher.accuracy.method
+    assert "spatially blocked" in teacher.accuracy.method
 
 
-def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_fit_teacher_does_not_depend_on_the_order_of_bands(
+    make_scene: MakeScene, tmp_path: Path
+) -> None:
     order = np.random.default_rng(0).permutation(40)
     straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
     shots = straight.shots(tmp_path / "shots.gpkg")
     one, two = (
-        learn_teacher(plots_of(scene.path, shots), random_encoder(), CPU)
+        fit_teacher(regions_of(scene.path, shots), random_encoder(), CPU)
         for scene in (straight, mixed)
     )
     for first, second in zip(one.steps, two.steps, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-def test_nothing_is_left_to_chance(planted: Planted, shots: Path) -> None:
-    regions, encoder = plots_of(planted.path, shots), random_encoder()
+def test_fit_teacher_is_deterministic(planted: Planted, shots: Path) -> None:
+    regions, encoder = regions_of(planted.path, shots), random_encoder()
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one = learn_teacher(regions, encoder, CPU)
+    one = fit_teacher(regions, encoder, CPU)
     assert torch.equal(torch.get_rng_state(), before)
-    two = learn_teacher(regions, encoder, CPU)
+    two = fit_teacher(regions, encoder, CPU)
     for first, second in zip(one.steps, two.steps, strict=True):
         np.testing.assert_array_equal(first, second)
     assert one.accuracy == two.accuracy
 
 
-def test_a_class_without_shots_has_no_probability(planted: Planted, shots: Path) -> None:
-    """It comes first in the table, and all others keep their own place in it."""
+def test_class_without_shots_has_no_probability(planted: Planted, shots: Path) -> None:
+    """It comes first in the table, and the other classes keep their indices."""
     frame = gpd.read_file(shots)
     frame.loc[len(frame)] = ["aaa", shapely.Point(0, 0)]
     frame.set_crs(planted.crs).to_file(shots)  # which older pandas lost
-    regions = plots_of(planted.path, shots)
+    regions = regions_of(planted.path, shots)
     assert [c.name for c in regions.classes] == ["aaa", "asphalt", "meadow", "water"]
-    teacher = learn_teacher(regions, random_encoder(), CPU)
+    teacher = fit_teacher(regions, random_encoder(), CPU)
     check(teacher, regions)
     assert not teacher.steps[-1][:, 0].any()
     assert right(regions, teacher.steps[-1], planted) > 0.95
 
 
-def test_two_classes(planted: Planted, shots: Path, encoder: S2Former | None) -> None:
+def test_fit_teacher_with_two_classes(
+    planted: Planted, shots: Path, encoder: S2Former | None
+) -> None:
     frame = gpd.read_file(shots)
     frame[frame["class"] != "meadow"].to_file(shots)
-    regions = plots_of(planted.path, shots)
-    teacher = learn_teacher(regions, encoder, CPU)
+    regions = regions_of(planted.path, shots)
+    teacher = fit_teacher(regions, encoder, CPU)
     check(teacher, regions)
     names, truth = names_of(regions, teacher.steps[-1]), truth_of(regions, planted)
     assert (names == truth)[truth != "meadow"].mean() > 0.95
     assert teacher.accuracy.pixels == 8
 
 
-def test_what_no_shot_shows_is_unlike_any(planted: Planted, shots: Path) -> None:
-    """It is one of the classes elsewhere, of which none is likely here."""
+def test_pixels_of_an_unlabelled_class_are_unlike_any_shot(planted: Planted, shots: Path) -> None:
+    """Class probabilities are low there, and high elsewhere."""
     frame = gpd.read_file(shots)
     frame[frame["class"] != "meadow"].to_file(shots)
-    regions = plots_of(planted.path, shots)
+    regions = regions_of(planted.path, shots)
     meadow = truth_of(regions, planted) == "meadow"
-    for step in learn_teacher(regions, random_encoder(), CPU).steps:
+    for step in fit_teacher(regions, random_encoder(), CPU).steps:
         assert np.median(step[meadow, -1]) > 0.8
         assert np.median(step[~meadow, -1]) < 0.2
 
 
-def test_one_shot_a_class(planted: Planted, tmp_path: Path) -> None:
-    """Nothing can be held out: heads weigh what they weigh beforehand."""
-    regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
-    teacher = learn_teacher(regions, None, CPU)
+def test_fit_teacher_with_one_shot_a_class_uses_prior_weights(
+    planted: Planted, tmp_path: Path
+) -> None:
+    """Nothing can be held out, so that classifiers have their prior weights."""
+    regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=1))
+    teacher = fit_teacher(regions, None, CPU)
     check(teacher, regions)
     assert teacher.accuracy.oa is None
     assert right(regions, teacher.steps[-1], planted) > 0.95
@@ -192,35 +200,35 @@ def boxes(planted: Planted, counts: dict[str, int]) -> Shots:
     return make_shots(gpd.GeoSeries([box for _, box in drawn], crs=planted.crs), names)
 
 
-def test_classes_drawn_in_one_piece(planted: Planted, encoder: S2Former | None) -> None:
-    regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
+def test_fit_teacher_with_one_polygon_a_class(planted: Planted, encoder: S2Former | None) -> None:
+    regions = regions_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 1)))
     assert (regions.labels >= 0).sum() == 60
-    teacher = learn_teacher(regions, encoder, CPU)
+    teacher = fit_teacher(regions, encoder, CPU)
     check(teacher, regions)
     assert teacher.accuracy.oa is None
     assert "every class was drawn in one place" in str(teacher.accuracy)
     assert right(regions, teacher.steps[-1], planted) > 0.95
 
 
-def test_a_class_drawn_in_one_piece_is_never_held_out(planted: Planted) -> None:
-    """And pixels of one polygon are held out together."""
-    regions = plots_of(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
+def test_class_with_one_polygon_is_never_held_out(planted: Planted) -> None:
+    """Pixels of one polygon are held out together."""
+    regions = regions_of(planted.path, boxes(planted, {"meadow": 1, "asphalt": 2, "water": 2}))
     shots = folding.labelled_pixels(regions.labels, regions.features)
     meadow = shots.labels == [c.name for c in regions.classes].index("meadow")
     np.testing.assert_array_equal(shots.folds == -1, meadow)
-    teacher = learn_teacher(regions, None, CPU)
+    teacher = fit_teacher(regions, None, CPU)
     check(teacher, regions)
     assert (teacher.accuracy.pixels, teacher.accuracy.features) == (80, 4)
     assert right(regions, teacher.steps[-1], planted) > 0.95
 
 
-def test_points_beside_each_other_are_held_out_together(planted: Planted) -> None:
-    """For the estimate only: what is trusted is chosen with every point by itself."""
+def test_adjacent_points_are_held_out_together(planted: Planted) -> None:
+    """Only for the estimate: weights are fitted with each point in its own group."""
     t = planted.transform
     spots = [(10, 2), (11, 3), (18, 12), (2, 25), (14, 46), (20, 30), (24, 3), (25, 4), (26, 3)]
     points = [shapely.Point(t @ (col + 0.5, row + 0.5)) for row, col in spots]
     names = np.repeat(["meadow", "asphalt", "water"], 3)
-    regions = plots_of(
+    regions = regions_of(
         planted.path, make_shots(gpd.GeoSeries(points, crs=planted.crs), list(names))
     )
     alone = folding.labelled_pixels(regions.labels, regions.features)
@@ -230,14 +238,14 @@ def test_points_beside_each_other_are_held_out_together(planted: Planted) -> Non
     assert len(np.unique(together.groups)) == 3 + 2 + 1
     water = regions.labels[together.rows] == [c.name for c in regions.classes].index("water")
     np.testing.assert_array_equal(together.folds == -1, water)
-    accuracy = learn_teacher(regions, None, CPU).accuracy
+    accuracy = fit_teacher(regions, None, CPU).accuracy
     assert (accuracy.pixels, accuracy.features, accuracy.blocks) == (6, 6, 5)
     assert "too few to tell: 5 places" in str(accuracy)
     assert "nothing is known of 'water', drawn in one place" in str(accuracy)
 
 
-def test_a_polygon_is_one_block_whatever_its_size(planted: Planted) -> None:
-    regions = plots_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
+def test_polygon_is_one_block_of_any_size(planted: Planted) -> None:
+    regions = regions_of(planted.path, boxes(planted, dict.fromkeys(BOXES, 2)))
     shots = folding.labelled_pixels(regions.labels, regions.features)
     blocked = folding.group_by_spatial_blocks(shots, regions.positions_px)
     np.testing.assert_array_equal(blocked.folds, shots.folds)
@@ -265,54 +273,54 @@ def noisy(patch_px: int, noise: float = 2.0) -> tuple[TrainingRegions, IntArray]
     spots = [divmod(int(spot), width) for spot in np.concatenate(at)]
     points = [shapely.Point(NORTH_UP @ (col + 0.5, row + 0.5)) for row, col in spots]
     shots = make_shots(gpd.GeoSeries(points), list(np.repeat(["a", "b", "c"], 8)))
-    return plots_of([scene], shots), flat
+    return regions_of([scene], shots), flat
 
 
-def test_it_finds_out_how_much_context_a_scene_bears() -> None:
-    """The same noise on patches of one pixel, which no filter leaves, and on large ones."""
+def test_context_px_depends_on_the_size_of_patches() -> None:
+    """The same noise on patches of one pixel, which a filter destroys, and on large patches."""
     (fine, _), (coarse, truth) = noisy(1), noisy(14)
-    assert learn_teacher(fine, None, CPU).context_px < 0.5
-    teacher = learn_teacher(coarse, None, CPU)
+    assert fit_teacher(fine, None, CPU).context_px < 0.5
+    teacher = fit_teacher(coarse, None, CPU)
     assert teacher.context_px > 0.9
     found = [step[:, :3].argmax(axis=1) for step in teacher.steps]
-    heads_own, *_, last = ((classes == truth).mean() for classes in found)
-    assert last >= heads_own > 0.95
+    classifiers, *_, last = ((classes == truth).mean() for classes in found)
+    assert last >= classifiers > 0.95
     assert len({step.tobytes() for step in teacher.steps}) == len(teacher.steps)
 
 
 @pytest.mark.parametrize("copies", [1, 3])
-def test_the_number_of_views_of_a_kind_does_not_count(copies: int) -> None:
-    kinds = [
+def test_prior_weights_do_not_depend_on_the_number_of_feature_sets(copies: int) -> None:
+    contexts = [
         SpatialContext.PIXEL,
         *[SpatialContext.GAUSSIAN] * copies,
         SpatialContext.SUPERPIXEL,
         SpatialContext.SUPERPIXEL,
     ]
     weights = module._prior_weights(
-        [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, kind) for kind in kinds]
+        [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
     )
-    for kind, together in module.CONTEXT_PRIOR.items():
-        own = weights[[kind is other for other in kinds]]
-        assert own.sum() == pytest.approx(together)
+    for context, total in module.CONTEXT_PRIOR.items():
+        own = weights[[context is other for other in contexts]]
+        assert own.sum() == pytest.approx(total)
         assert len(set(own)) == 1
     assert sum(module.CONTEXT_PRIOR.values()) == 1.0
 
 
-def test_graphs_that_held_out_shots_contradict_are_trusted_less(
+def test_graphs_that_contradict_held_out_shots_get_little_weight(
     planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(reached: Float32Array) -> Float32Array:
         return np.roll(class_mass_normalization(reached), 1, axis=1)
 
-    regions = plots_of(planted.path, shots)
-    monkeypatch.setattr(predictions, "class_mass_normalization", wrong)
-    unsound = learn_teacher(regions, None, CPU)
-    check(unsound, regions)
-    assert right(regions, unsound.steps[-1], planted) > 0.95
+    regions = regions_of(planted.path, shots)
+    monkeypatch.setattr(ensemble, "class_mass_normalization", wrong)
+    teacher = fit_teacher(regions, None, CPU)
+    check(teacher, regions)
+    assert right(regions, teacher.steps[-1], planted) > 0.95
 
 
-def test_the_encoder_stays_as_it_is(planted: Planted, shots: Path) -> None:
+def test_fit_teacher_does_not_change_the_encoder(planted: Planted, shots: Path) -> None:
     encoder, same = random_encoder(), random_encoder().state_dict()
-    learn_teacher(plots_of(planted.path, shots), encoder, CPU)
+    fit_teacher(regions_of(planted.path, shots), encoder, CPU)
     assert all(torch.equal(value, same[name]) for name, value in encoder.state_dict().items())
     assert all(parameter.grad is None for parameter in encoder.parameters())

@@ -1,4 +1,4 @@
-"""The teacher knows no label of a shot that it is asked about, and is no surer than shots make it."""
+"""Out-of-fold predictions do not use held-out labels, and confidence is calibrated."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import torch
-from builders import plots_of, points_of
+from builders import points_of, regions_of
 
 from hsi_geo.arrays import Float32Array
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.models.diffusion import knn_transition_matrix
-from hsi_geo.tasks.adaptation import ensemble as predictions
+from hsi_geo.tasks.adaptation import ensemble
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.ensemble import (
     Prediction,
@@ -26,38 +26,40 @@ from hsi_geo.tasks.adaptation.ensemble import (
     normalize,
 )
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext, compute_feature_sets
-from hsi_geo.tasks.adaptation.teacher import STOPS, learn_teacher
+from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.validation import folds as folding
 
 Planted = Any  # defined in conftest, which tests cannot import
-Hear = Callable[[Float32Array, Any], Prediction]
+Fit = Callable[[Float32Array, Any], Prediction]
 
 CPU = torch.device("cpu")
 
 
-def heads(table: Float32Array, shots: Any) -> Prediction:
-    (logistic,) = classifier_predictions(FeatureSet(table, 1.0, 0.0, SpatialContext.PIXEL), shots)
-    return logistic
-
-
-def discriminant(table: Float32Array, shots: Any) -> Prediction:
-    _, discriminant = classifier_predictions(
-        FeatureSet(table, 1.0, 2.0, SpatialContext.GAUSSIAN), shots
+def logistic(features: Float32Array, shots: Any) -> Prediction:
+    (prediction,) = classifier_predictions(
+        FeatureSet(features, 1.0, 0.0, SpatialContext.PIXEL), shots
     )
-    return discriminant
+    return prediction
 
 
-def graphs(table: Float32Array, shots: Any) -> Prediction:
-    *_, (last,) = graph_predictions(knn_transition_matrix(table), [shots], STOPS)
+def discriminant(features: Float32Array, shots: Any) -> Prediction:
+    _, prediction = classifier_predictions(
+        FeatureSet(features, 1.0, 2.0, SpatialContext.GAUSSIAN), shots
+    )
+    return prediction
+
+
+def graphs(features: Float32Array, shots: Any) -> Prediction:
+    *_, (last,) = graph_predictions(knn_transition_matrix(features), [shots], PROPAGATION_STEPS)
     return last
 
 
 @pytest.fixture
-def heard(planted: Planted, tmp_path: Path) -> tuple[Float32Array, Any]:
-    """A table of pixels, and the shots among them in four folds."""
-    regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
+def data(planted: Planted, tmp_path: Path) -> tuple[Float32Array, Any]:
+    """Features of pixels, and the shots among them in four folds."""
+    regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     view = compute_feature_sets(regions, None, CPU).classifier_inputs[0]
-    return view.table, folding.labelled_pixels(regions.labels, regions.features)
+    return view.features, folding.labelled_pixels(regions.labels, regions.features)
 
 
 def with_another_label(shots: Any, fold: int) -> Any:
@@ -66,13 +68,13 @@ def with_another_label(shots: Any, fold: int) -> Any:
     return dataclasses.replace(shots, labels=labels)
 
 
-def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[Float32Array, Any]) -> None:
-    table, shots = heard
-    before = graphs(table, shots)
+def test_graph_predictions_do_not_use_held_out_labels(data: tuple[Float32Array, Any]) -> None:
+    features, shots = data
+    before = graphs(features, shots)
     assert set(shots.folds) == {0, 1, 2, 3}
     for fold in range(4):
         test = shots.folds == fold
-        after = graphs(table, with_another_label(shots, fold))
+        after = graphs(features, with_another_label(shots, fold))
         np.testing.assert_allclose(after.out_of_fold[test], before.out_of_fold[test], atol=1e-4)
         changed = np.abs(after.out_of_fold - before.out_of_fold)[~test].max(axis=1)
         assert (changed > 1e-2).any()
@@ -80,27 +82,25 @@ def test_a_graph_does_not_hear_a_held_out_label(heard: tuple[Float32Array, Any])
 
 
 @pytest.mark.parametrize("count", [4, 40])
-def test_a_graph_tells_of_each_way_to_hold_shots_out_as_of_that_alone(count: int) -> None:
-    """Of many shots as well, where ways share no walks."""
+def test_graph_predictions_of_several_foldings_equal_single_ones(count: int) -> None:
+    """Also for many shots, where foldings share no walks."""
     shots = in_folds([0, 1, 2] * count)
-    table = np.random.default_rng(3).normal(size=(150, 5)).astype(np.float32)
-    walk = knn_transition_matrix(table)
-    turned = dataclasses.replace(shots, folds=np.arange(3 * count) // 5 % 4 - 1)
-    for both, *alone in zip(
-        graph_predictions(walk, [shots, turned], STOPS),
-        *(graph_predictions(walk, [way], STOPS) for way in (shots, turned)),
+    features = np.random.default_rng(3).normal(size=(150, 5)).astype(np.float32)
+    walk = knn_transition_matrix(features)
+    other = dataclasses.replace(shots, folds=np.arange(3 * count) // 5 % 4 - 1)
+    for several, *single in zip(
+        graph_predictions(walk, [shots, other], PROPAGATION_STEPS),
+        *(graph_predictions(walk, [one], PROPAGATION_STEPS) for one in (shots, other)),
         strict=True,
     ):
-        for together, (own,) in zip(both, alone, strict=True):
-            np.testing.assert_allclose(together.probabilities, own.probabilities, atol=1e-5)
-            np.testing.assert_allclose(together.out_of_fold, own.out_of_fold, atol=1e-5)
-    assert np.abs(both[0].out_of_fold - both[1].out_of_fold).max() > 1e-2
+        for joint, (separate,) in zip(several, single, strict=True):
+            np.testing.assert_allclose(joint.probabilities, separate.probabilities, atol=1e-5)
+            np.testing.assert_allclose(joint.out_of_fold, separate.out_of_fold, atol=1e-5)
+    assert np.abs(several[0].out_of_fold - several[1].out_of_fold).max() > 1e-2
 
 
-def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
-    planted: Planted, tmp_path: Path
-) -> None:
-    regions = plots_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
+def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
+    regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     shots, views = (
         folding.labelled_pixels(regions.labels, regions.features),
         compute_feature_sets(regions, None, CPU),
@@ -114,51 +114,53 @@ def test_of_shots_the_same_is_said_when_no_other_pixel_is_asked_about(
         np.testing.assert_allclose(narrow.out_of_fold, wide.out_of_fold, atol=1e-5)
 
 
-@pytest.mark.parametrize("hear", [heads, discriminant])
-def test_a_head_hears_of_a_held_out_label_only_how_sure_to_be(
-    heard: tuple[Float32Array, Any], hear: Hear
+@pytest.mark.parametrize("fit", [logistic, discriminant])
+def test_classifiers_use_held_out_labels_for_the_temperature_only(
+    data: tuple[Float32Array, Any], fit: Fit
 ) -> None:
-    """Its factor comes from the other folds, which were scored by fits that knew the label."""
-    table, shots = heard
-    before = hear(table, shots)
+    """The factor comes from the other folds, whose scores come from fits with that label."""
+    features, shots = data
+    before = fit(features, shots)
     for fold in range(4):
         test = shots.folds == fold
-        after = hear(table, with_another_label(shots, fold))
-        assert_same_but_for_sureness(after.out_of_fold[test], before.out_of_fold[test])
+        after = fit(features, with_another_label(shots, fold))
+        assert_same_up_to_temperature(after.out_of_fold[test], before.out_of_fold[test])
         assert np.abs(after.probabilities - before.probabilities).max() > 1e-2
 
 
-def assert_same_but_for_sureness(after: Float32Array, before: Float32Array) -> None:
-    """(m, 3) each: scores in one ratio, as far as they are no certainties."""
+def assert_same_up_to_temperature(after: Float32Array, before: Float32Array) -> None:
+    """(m, 3) each: scores are proportional, apart from probabilities near 0."""
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
-    open_yet = (np.minimum(after, before).min(axis=1) > 1e-6)[:, None]
-    scores = (np.log(np.where(open_yet, held, 1.0)) for held in (after, before))
+    uncertain = (np.minimum(after, before).min(axis=1) > 1e-6)[:, None]
+    scores = (np.log(np.where(uncertain, held, 1.0)) for held in (after, before))
     one, other = (score[:, :2] - score[:, 2:] for score in scores)
-    size = np.vdot(one, other) / max(np.vdot(other, other), 1e-9)
-    np.testing.assert_allclose(one, size * other, atol=0.02)
+    factor = np.vdot(one, other) / max(np.vdot(other, other), 1e-9)
+    np.testing.assert_allclose(one, factor * other, atol=0.02)
 
 
-@pytest.mark.parametrize("hear", [heads, discriminant])
-def test_held_out_shots_tell_how_sure_a_head_is(
-    heard: tuple[Float32Array, Any], hear: Hear
+@pytest.mark.parametrize("fit", [logistic, discriminant])
+def test_temperature_scaling_lowers_the_confidence_for_random_labels(
+    data: tuple[Float32Array, Any], fit: Fit
 ) -> None:
-    """With labels that say nothing heads grow modest."""
-    table, shots = heard
-    assert sureness(hear(table, without_meaning(shots))) < sureness(hear(table, shots)) - 0.1
+    features, shots = data
+    assert (
+        mean_confidence(fit(features, with_shuffled_labels(shots)))
+        < mean_confidence(fit(features, shots)) - 0.1
+    )
 
 
-def test_a_factor_near_one_is_likelier_beforehand(
-    heard: tuple[Float32Array, Any], monkeypatch: pytest.MonkeyPatch
+def test_prior_of_the_temperature_favours_a_factor_near_one(
+    data: tuple[Float32Array, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, shots = heard
+    features, shots = data
     found = []
-    for random_walk_with_restart in (0.01, predictions.LOG_SCALE_PRIOR_SD, np.inf):
-        monkeypatch.setattr(predictions, "LOG_SCALE_PRIOR_SD", random_walk_with_restart)
-        found.append(sureness(heads(table, without_meaning(shots))))
+    for prior_sd in (0.01, ensemble.LOG_SCALE_PRIOR_SD, np.inf):
+        monkeypatch.setattr(ensemble, "LOG_SCALE_PRIOR_SD", prior_sd)
+        found.append(mean_confidence(logistic(features, with_shuffled_labels(shots))))
     assert found[0] > found[1] > found[2]
 
 
-def without_meaning(shots: Any) -> Any:
+def with_shuffled_labels(shots: Any) -> Any:
     """The same shots, their labels shuffled."""
     labels = np.random.default_rng(5).permutation(shots.labels)
     return dataclasses.replace(
@@ -166,7 +168,7 @@ def without_meaning(shots: Any) -> Any:
     )
 
 
-def sureness(prediction: Prediction) -> float:
+def mean_confidence(prediction: Prediction) -> float:
     """Mean confidence in held-out shots, all of which are held out here."""
     return float(prediction.out_of_fold.max(axis=1).mean())
 
@@ -179,22 +181,22 @@ def in_folds(labels: list[int]) -> Any:
     )
 
 
-@pytest.mark.parametrize(("count", "heard"), [(1, 1), (2, 1), (3, 2), (10, 2), (11, 1)])
-def test_discriminants_are_heard_of_some_shots_a_class_not_of_many(count: int, heard: int) -> None:
+@pytest.mark.parametrize(("count", "predictions"), [(1, 1), (2, 1), (3, 2), (10, 2), (11, 1)])
+def test_discriminant_analysis_is_fitted_for_few_shots_only(count: int, predictions: int) -> None:
     shots = in_folds([0, 1, 2] * count)
-    table = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
+    features = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
     assert (
-        len(classifier_predictions(FeatureSet(table, 1.0, 2.0, SpatialContext.GAUSSIAN), shots))
-        == heard
+        len(classifier_predictions(FeatureSet(features, 1.0, 2.0, SpatialContext.GAUSSIAN), shots))
+        == predictions
     )
 
 
 @pytest.mark.parametrize("labels", [[0, 1] * 4, [0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])
-def test_a_discriminant_names_two_classes_and_hears_of_one_shot(labels: list[int]) -> None:
+def test_discriminant_analysis_handles_two_classes_and_single_shots(labels: list[int]) -> None:
     shots = in_folds(labels)
-    table = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
-    table[shots.rows, shots.labels] += 9.0
-    prediction = discriminant(table, shots)
+    features = np.random.default_rng(3).normal(size=(40, 5)).astype(np.float32)
+    features[shots.rows, shots.labels] += 9.0
+    prediction = discriminant(features, shots)
     held = shots.held
     for posterior in (prediction.probabilities, prediction.out_of_fold[held]):
         np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
@@ -202,31 +204,31 @@ def test_a_discriminant_names_two_classes_and_hears_of_one_shot(labels: list[int
     assert (prediction.probabilities[shots.rows].argmax(axis=1) == shots.labels).mean() > 0.9
 
 
-@pytest.mark.parametrize("hear", [heads, discriminant])
-def test_a_held_out_pixel_is_not_looked_at(heard: tuple[Float32Array, Any], hear: Hear) -> None:
-    """Whatever a fold's other shots look like, the heads that name the first are the same.
+@pytest.mark.parametrize("fit", [logistic, discriminant])
+def test_classifiers_do_not_use_held_out_features(data: tuple[Float32Array, Any], fit: Fit) -> None:
+    """Other features of the rest of a fold do not change the prediction of its first shot.
 
-    But for how sure they are: the other folds, which tell it, are scored by fits that looked.
+    Only the temperature changes: the other folds' scores come from fits with these features.
     """
-    table, shots = heard
-    before = hear(table, shots)
+    features, shots = data
+    before = fit(features, shots)
     for fold in range(4):
         first, *others = np.flatnonzero(shots.folds == fold)
-        spoilt = table.copy()
-        spoilt[shots.rows[others]] = 7.0 * np.random.default_rng(fold).normal(
-            size=(len(others), table.shape[1])
+        changed_features = features.copy()
+        changed_features[shots.rows[others]] = 7.0 * np.random.default_rng(fold).normal(
+            size=(len(others), features.shape[1])
         )
-        after = hear(spoilt, shots)
-        assert_same_but_for_sureness(after.out_of_fold[[first]], before.out_of_fold[[first]])
+        after = fit(changed_features, shots)
+        assert_same_up_to_temperature(after.out_of_fold[[first]], before.out_of_fold[[first]])
         rest = shots.folds != fold
         assert np.abs(after.out_of_fold - before.out_of_fold)[rest].max() > 1e-3
 
 
-def test_a_choice_has_not_seen_the_shots_it_speaks_of(
-    heard: tuple[Float32Array, Any],
+def test_average_by_cv_likelihood_does_not_use_the_predicted_fold(
+    data: tuple[Float32Array, Any],
 ) -> None:
-    table, shots = heard
-    predictions = [hear(table, shots) for hear in (heads, discriminant, graphs)]
+    features, shots = data
+    predictions = [fit(features, shots) for fit in (logistic, discriminant, graphs)]
     before, _ = average_by_cv_likelihood(predictions, shots, 0.5, np.ones(3))
     for fold in range(4):
         test = shots.folds == fold
@@ -239,32 +241,32 @@ def test_a_choice_has_not_seen_the_shots_it_speaks_of(
         assert np.abs(after.probabilities - before.probabilities).max() > 1e-3
 
 
-def says(classes: list[int], sure: float = 0.9) -> Any:
-    """A prediction that names three classes."""
+def prediction_of(classes: list[int], sure: float = 0.9) -> Any:
+    """A prediction of three classes with a given confidence."""
     out_of_fold = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
     out_of_fold[np.arange(len(classes)), classes] = sure
     return Prediction(out_of_fold, out_of_fold)
 
 
-def test_a_graph_is_heard_as_far_as_held_out_shots_bear_it_out() -> None:
+def test_combine_graphs_weights_graphs_by_held_out_shots() -> None:
     truth = [0, 1, 2] * 4
-    shots, heads_own = points_of(truth), says(truth, 0.6)
+    shots, classifiers = points_of(truth), prediction_of(truth, 0.6)
     sure = {}
-    for name, said in (("sound", truth), ("wrong", [(c + 1) % 3 for c in truth])):
-        evolved = module._combine_graphs(heads_own, [says(said)], shots)
+    for name, classes in (("right", truth), ("wrong", [(c + 1) % 3 for c in truth])):
+        evolved = module._combine_graphs(classifiers, [prediction_of(classes)], shots)
         for posterior in (evolved.probabilities, evolved.out_of_fold):
             np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
             sure[name] = posterior[np.arange(12), truth]
-            assert (sure[name] > 0.85).all() if name == "sound" else (sure[name] > 0.55).all()
+            assert (sure[name] > 0.85).all() if name == "right" else (sure[name] > 0.55).all()
     assert (sure["wrong"] <= 0.6 + 1e-6).all()
 
 
 @pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
 @pytest.mark.parametrize("count", [6, 60])
-def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
-    """All are named right; how sure that makes it does not depend on how sure the heads were."""
+def test_calibrate_lowers_the_confidence_for_few_shots(count: int, sure: float) -> None:
+    """All predictions are right; the result does not depend on the classifiers' confidence."""
     labels = [0, 1, 2] * (count // 3)
-    prediction, shots = says(labels, sure), points_of(labels)
+    prediction, shots = prediction_of(labels, sure), points_of(labels)
     sharpness = module._calibrate(prediction, np.ones(count, np.float32), shots)
     sharpened = normalize(prediction.out_of_fold ** np.float32(sharpness))
     assert sharpened.max(axis=1).mean() == pytest.approx(
@@ -272,46 +274,49 @@ def test_of_few_shots_little_is_known(count: int, sure: float) -> None:
     )
 
 
-def test_labels_without_meaning_are_not_named_right(planted: Planted, tmp_path: Path) -> None:
-    """Three classes, drawn blindly: a third is right by chance, and some by choosing heads."""
+def test_accuracy_is_low_for_random_labels(planted: Planted, tmp_path: Path) -> None:
+    """A third of three classes is right by chance, a little more by the choice of weights."""
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg", per_class=8))
     found = []
     for seed in range(4):
         names = np.random.default_rng(seed).permutation(frame["class"].to_numpy())
-        regions = plots_of(planted.path, make_shots(frame.geometry, list(names)))
-        found.append(learn_teacher(regions, None, CPU).accuracy.oa)
+        regions = regions_of(planted.path, make_shots(frame.geometry, list(names)))
+        found.append(fit_teacher(regions, None, CPU).accuracy.oa)
     assert np.mean([oa for oa in found if oa is not None]) < 0.6
 
 
-def test_a_stranger_is_told_through_the_filters_that_are_trusted() -> None:
-    """Pixel 9 is one only in the second table, pixel 8 in neither."""
+def test_familiarity_score_uses_the_weights_of_contexts() -> None:
+    """Pixel 9 is unfamiliar only in the second features, pixel 8 in neither."""
     shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
     near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
     far = near + 50.0 * (np.arange(10) == 9)[:, None].astype(np.float32)
-    tables = {SpatialContext.PIXEL: near, SpatialContext.SUPERPIXEL: far}
+    featuress = {SpatialContext.PIXEL: near, SpatialContext.SUPERPIXEL: far}
 
-    def familiar(alone: float) -> tuple[Float32Array, Float32Array]:
-        trust = {SpatialContext.PIXEL: alone, SpatialContext.SUPERPIXEL: 1.0 - alone}
-        return module._familiarity_score(tables, trust, shots)
+    def familiarity(pixel_weight: float) -> tuple[Float32Array, Float32Array]:
+        weights = {
+            SpatialContext.PIXEL: pixel_weight,
+            SpatialContext.SUPERPIXEL: 1.0 - pixel_weight,
+        }
+        return module._familiarity_score(featuress, weights, shots)
 
-    only = [familiar(1.0)[0], familiar(0.0)[0]]
+    only = [familiarity(1.0)[0], familiarity(0.0)[0]]
     assert only[0][9] > 0.8
     assert only[1][9] < 0.1
     assert only[0][8] == only[1][8] > 0.9
-    both, held = familiar(0.5)
+    both, held = familiarity(0.5)
     assert only[1][9] < both[9] < only[0][9]
     assert ((held > 0.9) & (held < 1.0)).all()
 
 
-def test_a_filter_that_tells_no_distance_between_shots_is_left_out() -> None:
+def test_familiarity_score_ignores_contexts_in_which_shots_are_equal() -> None:
     shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
     near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
     same = np.where(np.arange(10) < 8, 0.0, 5.0).astype(np.float32)[:, None]
-    trust = {SpatialContext.PIXEL: 0.3, SpatialContext.GAUSSIAN: 0.7}
+    weights = {SpatialContext.PIXEL: 0.3, SpatialContext.GAUSSIAN: 0.7}
     with_it, _ = module._familiarity_score(
-        {SpatialContext.PIXEL: near, SpatialContext.GAUSSIAN: same}, trust, shots
+        {SpatialContext.PIXEL: near, SpatialContext.GAUSSIAN: same}, weights, shots
     )
-    without, _ = module._familiarity_score({SpatialContext.PIXEL: near}, trust, shots)
+    without, _ = module._familiarity_score({SpatialContext.PIXEL: near}, weights, shots)
     np.testing.assert_allclose(with_it, without, rtol=1e-5)
-    nothing, held = module._familiarity_score({SpatialContext.GAUSSIAN: same}, trust, shots)
+    nothing, held = module._familiarity_score({SpatialContext.GAUSSIAN: same}, weights, shots)
     assert (nothing == 1.0).all() and (held == 1.0).all()

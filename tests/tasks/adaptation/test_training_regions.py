@@ -1,4 +1,4 @@
-"""TrainingRegions: what a model is adapted on is the scene itself, cut around the shots."""
+"""Training regions: parts of the scene around the shots, with unchanged pixels and labels."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def of_scene(regions: TrainingRegions, values: npt.NDArray[Any]) -> npt.NDArray[
 
 def picked(regions: TrainingRegions, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(N, ...) of an (H, W, ...) image, in the order in which the pixels of regions are counted."""
-    return np.concatenate([image[region.reach.slices][region.inside] for region in regions.regions])
+    return np.concatenate(
+        [image[region.padded_window.slices][region.inside] for region in regions.regions]
+    )
 
 
 @pytest.fixture
@@ -80,27 +82,25 @@ def shots(planted: Planted, tmp_path: Path) -> Path:
 # One region or many -----------------------------------------------------------------------------
 
 
-def test_a_small_scene_is_one_plot_that_covers_it(
-    planted: Planted, shots: Path, recorder: Recorder
-) -> None:
+def test_small_scene_is_one_region(planted: Planted, shots: Path, recorder: Recorder) -> None:
     regions = cut(planted.path, shots, ALL_PX, recorder)
     (region,) = regions.regions
-    assert region.window == region.reach == Window(0, 0, 37, 53)
+    assert region.window == region.padded_window == Window(0, 0, 37, 53)
     np.testing.assert_array_equal(region.inside, planted.truth > 0)
     np.testing.assert_array_equal(region.valid, planted.truth > 0)
     assert regions.counts == {"asphalt": 4, "meadow": 4, "water": 4}
     assert not recorder.warnings
 
 
-def test_one_pixel_over_budget_is_cut(planted: Planted, shots: Path) -> None:
+def test_scene_over_the_budget_is_cut_into_regions(planted: Planted, shots: Path) -> None:
     regions = cut(planted.path, shots, ALL_PX - 1)
     assert len(regions.regions) > 1
     assert sum(int(region.inside.sum()) for region in regions.regions) < ALL_PX
 
 
 @pytest.mark.parametrize("budget_px", [300, 900, 1500])
-def test_plots_agree_with_the_whole_scene(planted: Planted, shots: Path, budget_px: int) -> None:
-    """Pixels are counted in another order, and otherwise nothing is different."""
+def test_regions_agree_with_the_whole_scene(planted: Planted, shots: Path, budget_px: int) -> None:
+    """Only the order of the pixels differs."""
     whole, regions = cut(planted.path, shots, ALL_PX), cut(planted.path, shots, budget_px)
     assert len(regions.regions) > 2
     np.testing.assert_array_equal(regions.labels, picked(regions, of_scene(whole, whole.labels)))
@@ -116,20 +116,20 @@ def test_plots_agree_with_the_whole_scene(planted: Planted, shots: Path, budget_
 
 
 @pytest.mark.parametrize("budget_px", [300, ALL_PX])
-def test_images_are_what_the_scene_holds_around_a_plot(
+def test_images_equal_the_scene_in_the_padded_window(
     planted: Planted, shots: Path, budget_px: int
 ) -> None:
     regions = cut(planted.path, shots, budget_px)
     stored = np.where(planted.truth > 0, planted.values, 0)
     for region in regions.regions:
-        assert region.reach == region.window.grow(MARGIN_PX).clip(37, 53)
-        np.testing.assert_array_equal(region.image, stored[:, *region.reach.slices])
-        np.testing.assert_array_equal(region.valid, planted.truth[region.reach.slices] > 0)
-        again, _ = read_window(regions.views[region.scene], region.reach)
+        assert region.padded_window == region.window.grow(MARGIN_PX).clip(37, 53)
+        np.testing.assert_array_equal(region.image, stored[:, *region.padded_window.slices])
+        np.testing.assert_array_equal(region.valid, planted.truth[region.padded_window.slices] > 0)
+        again, _ = read_window(regions.views[region.scene], region.padded_window)
         np.testing.assert_array_equal(region.image, again)
 
 
-def test_labels_name_the_classes_of_the_table(planted: Planted, shots: Path) -> None:
+def test_labels_are_indices_of_the_class_table(planted: Planted, shots: Path) -> None:
     regions = cut(planted.path, shots, 300)
     truth = picked(regions, np.array(["", *planted.names])[planted.truth])
     names = np.array([c.name for c in regions.classes])
@@ -185,30 +185,30 @@ def cases(draw: st.DrawFn) -> Case:
 
 @settings(deadline=None, max_examples=60)
 @given(case=cases())
-def test_every_usable_shot_is_in_exactly_one_plot(case: Case) -> None:
+def test_every_usable_shot_is_in_exactly_one_region(case: Case) -> None:
     regions = cut([case.scene], case.shots, case.budget_px)
     seen = {}
     taken = np.zeros(case.valid.shape, int)
     for region in regions.regions:
         taken[region.window.slices] += 1
         assert region.inside.any()
-        assert not (region.inside & ~case.valid[region.reach.slices]).any()
+        assert not (region.inside & ~case.valid[region.padded_window.slices]).any()
         for row, col in np.argwhere(region.labels >= 0):
-            spot = (int(row) + region.reach.row, int(col) + region.reach.col)
+            spot = (int(row) + region.padded_window.row, int(col) + region.padded_window.col)
             assert spot not in seen
             seen[spot] = regions.classes[region.labels[row, col]].name, region.features[row, col]
         np.testing.assert_array_equal(region.labels >= 0, region.features >= 0)
     listed = enumerate(zip(case.spots, case.names, strict=True))
     assert seen == {spot: (name, at) for at, (spot, name) in listed if case.valid[spot]}
     assert taken.max() == 1
-    # Where shots lie too far apart, each costs the smallest region.
+    # Where shots are far apart, each takes a region of the smallest size.
     assert taken.sum() <= max(case.budget_px, 64 * len(seen))
     assert len(regions.labels) == len(regions.features) == len(regions.positions_px)
     assert sum(regions.counts.values()) == len(seen) == (regions.labels >= 0).sum()
 
 
 @pytest.mark.parametrize(("budget_px", "side"), [(4000, 16), (12000, 32), (40000, 32), (42000, 64)])
-def test_the_rest_of_the_budget_is_spread_over_the_scene(budget_px: int, side: int) -> None:
+def test_rest_of_the_budget_is_spread_over_the_scene(budget_px: int, side: int) -> None:
     """Five shots in one corner of a large scene; most regions have none."""
     values = np.random.default_rng(3).integers(1, 3000, (2, 350, 270)).astype(np.int16)
     scene = scene_from_array(
@@ -230,10 +230,10 @@ def test_the_rest_of_the_budget_is_spread_over_the_scene(budget_px: int, side: i
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_scenes_cut_from_one_lie_where_they_lay(
+def test_positions_of_two_halves_equal_those_of_the_scene(
     planted: Planted, shots: Path, halves: list[Path], turned: bool
 ) -> None:
-    """In any order of files: places are those of the CRS, not those of a file."""
+    """In any order of files: positions are on the CRS's grid, not on that of a file."""
     whole = cut(planted.path, shots, ALL_PX)
     regions = cut(halves[::-1] if turned else halves, shots, ALL_PX)
     assert [region.scene for region in regions.regions] == [0, 1]
@@ -262,14 +262,14 @@ def test_several_scenes_share_the_budget(shots: Path, halves: list[Path], budget
     assert 0.7 * budget_px < taken.sum() <= budget_px
 
 
-def test_a_shot_in_one_of_several_scenes_is_not_outside(
+def test_shot_in_one_of_several_scenes_is_not_outside(
     shots: Path, halves: list[Path], recorder: Recorder
 ) -> None:
     cut(halves, shots, ALL_PX, recorder)
     assert not recorder.warnings
 
 
-# What is dropped ------------------------------------------------------------------------------
+# Dropped shots --------------------------------------------------------------------------------
 
 
 def moved(planted: Planted, shots: Path, spots: dict[int, Pixel]) -> Path:
@@ -286,25 +286,25 @@ def moved(planted: Planted, shots: Path, spots: dict[int, Pixel]) -> Path:
 def test_shots_on_nodata_are_dropped_and_counted(
     planted: Planted, shots: Path, recorder: Recorder
 ) -> None:
-    dry = moved(planted, shots, {1: (4, 6), 2: (6, 9), 9: (3, 5)})
-    regions = cut(planted.path, dry, 300, recorder)
+    on_nodata = moved(planted, shots, {1: (4, 6), 2: (6, 9), 9: (3, 5)})
+    regions = cut(planted.path, on_nodata, 300, recorder)
     assert regions.counts == {"asphalt": 4, "meadow": 2, "water": 3}
     assert set(regions.features) == {-1, 0, 3, 4, 5, 6, 7, 8, 10, 11}
     assert recorder.warnings == ["3 pixels under shots are nodata and were dropped"]
 
 
-def test_a_class_all_on_nodata_stays_in_the_table(
+def test_class_on_nodata_stays_in_the_table(
     planted: Planted, shots: Path, recorder: Recorder
 ) -> None:
-    dry = moved(planted, shots, {4: (4, 6), 5: (4, 7), 6: (4, 8), 7: (5, 5)})
-    regions = cut(planted.path, dry, ALL_PX, recorder)
+    on_nodata = moved(planted, shots, {4: (4, 6), 5: (4, 7), 6: (4, 8), 7: (5, 5)})
+    regions = cut(planted.path, on_nodata, ALL_PX, recorder)
     assert [c.name for c in regions.classes] == ["asphalt", "meadow", "water"]
     assert regions.counts == {"asphalt": 0, "meadow": 4, "water": 4}
     assert set(regions.labels) == {-1, 1, 2}
     assert recorder.warnings[1:] == ["no usable pixel in the scene for 'asphalt': never mapped"]
 
 
-def test_what_lies_outside_or_is_claimed_twice_is_told(
+def test_shots_outside_and_conflicts_are_reported(
     planted: Planted, shots: Path, recorder: Recorder
 ) -> None:
     cut(planted.path, moved(planted, shots, {0: (-3, 4), 5: (30, 7), 8: (30, 7)}), 300, recorder)
@@ -314,13 +314,13 @@ def test_what_lies_outside_or_is_claimed_twice_is_told(
     ]
 
 
-def test_a_single_class_with_data_is_refused(planted: Planted, shots: Path) -> None:
-    dry = moved(planted, shots, {at: (3 + at // 5, 5 + at % 5) for at in range(8)})
+def test_single_class_with_data_raises(planted: Planted, shots: Path) -> None:
+    on_nodata = moved(planted, shots, {at: (3 + at // 5, 5 + at % 5) for at in range(8)})
     with pytest.raises(ShotsError, match="only one class, 'water'"):
-        cut(planted.path, dry, 300)
+        cut(planted.path, on_nodata, 300)
 
 
-def test_the_seed_draws_pixels_of_a_class_that_has_too_many() -> None:
+def test_seed_selects_pixels_of_large_classes() -> None:
     values = np.random.default_rng(3).integers(1, 3000, (2, 60, 70)).astype(np.int16)
     scene = scene_from_array(values, np.array([450.0, 560.0]), grid=Grid(60, 70, NORTH_UP, None))
     left, top = NORTH_UP @ (3, 55)

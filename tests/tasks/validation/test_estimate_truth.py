@@ -10,7 +10,7 @@ import torch
 
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adaptation.teacher import learn_teacher
+from hsi_geo.tasks.adaptation.teacher import fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
@@ -34,7 +34,7 @@ def test_the_interval_covers_the_truth(name: str, data: Path) -> None:
             seed=seed,
             reporter=SilentReporter(),
         )
-        teacher = learn_teacher(plots, encoder, cpu)
+        teacher = fit_teacher(plots, encoder, cpu)
         (plot,) = plots.regions
         known = flat[plot.inside.ravel()]
         test = (known > 0) & (plots.labels < 0)
