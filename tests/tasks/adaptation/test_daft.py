@@ -279,7 +279,7 @@ def test_moving_average_equals_interpolation_of_the_weights_exactly() -> None:
     for _ in range(4):
         for parameter, average in zip(student.parameters(), expected, strict=True):
             with torch.no_grad():
-                parameter += torch.randn(parameter.shape, generator=generator)
+                parameter.add_(torch.randn(parameter.shape, generator=generator))
                 average.lerp_(parameter, 1.0 - 0.97)
         ema.update_parameters(student)
     for found, average in zip(ema.module.parameters(), expected, strict=True):
