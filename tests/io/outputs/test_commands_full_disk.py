@@ -107,7 +107,7 @@ class Command:
 @pytest.fixture
 def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a scene, shots, a model and a map; adaptation is short."""
-    from hsi_geo.models.s2former import S2FormerConfig
+    from hsi_geo.models.s2former_config import S2FormerConfig
     from hsi_geo.tasks import adapt
     from hsi_geo.tasks.adaptation.daft import FineTuneConfig
 
