@@ -26,7 +26,7 @@ def command(
     shots: str,
     out: Path,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Adapt a model to SCENE from a few shots, for hsi-geo predict.
 
@@ -35,9 +35,14 @@ def command(
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.validation.accuracy import Accuracy
 
-    reporter = reporting.reporter(progress)
-    labels = options.styled(shots, how)
-    model = adapt(list(scenes), labels, out=out, reporter=reporter, **how)
+    model = adapt(
+        options.open_scenes(scenes, given),
+        options.read_labels(shots, given),
+        out=out,
+        compute=options.compute(given),
+        reporter=reporting.reporter(progress),
+        **given,
+    )
     counts = model.record["shots"]
     click.echo(pairs([("model", out)]))
     click.echo()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options, reporting
-from .again import command_line
+from .command_line import command_line
 from .printing import pairs, table
 from .terminal import say_json
 
@@ -53,7 +53,7 @@ def command(
     reference: str,
     as_json: bool,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Compare MAP with reference labels: accuracies with 95 % intervals.
 
@@ -63,14 +63,19 @@ def command(
     from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess
 
-    labels = options.styled(reference, how, purpose=REFERENCE)
-    how["command"] = command_line()
-    found = assess(class_map, labels, reporter=reporting.reporter(progress), **how)
+    labels = options.read_labels(reference, given, purpose=REFERENCE)
+    found = assess(
+        class_map,
+        labels,
+        command=command_line(),
+        reporter=reporting.reporter(progress),
+        **given,
+    )
     if as_json:
         say_json(found.as_dict(), indent=2)
     else:
         click.echo("\n\n".join(_parts(found)))
-    outputs = {} if how["out"] is None else {"report": Path(how["out"])}
+    outputs = {} if given["out"] is None else {"report": Path(given["out"])}
     reporting.tell_result(progress, outputs, assessment=found.as_dict())
 
 

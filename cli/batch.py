@@ -68,7 +68,7 @@ STATES = ("mapped", "unchanged", "failed")
     help="Map every tile anew, and replace maps that no batch made.",
 )
 @options.progress
-def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **how: Any) -> None:
+def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **given: Any) -> None:
     """Map many TILES with an adapted model.
 
     TILES are scenes, globs, folders, text files with a path a line, VRT mosaics or STAC item
@@ -78,7 +78,15 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **how
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch
 
-    result = batch(tiles, model, out, reporter=reporting.reporter(progress), **how)
+    result = batch(
+        tiles,
+        model,
+        out,
+        options=options.map_options(given),
+        compute=options.compute(given),
+        reporter=reporting.reporter(progress),
+        **given,
+    )
     print_batch(result)
     reporting.tell_result(
         progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,10 +71,9 @@ def command(
     methods: tuple[str, ...] | None,
     split: str,
     out: Path,
-    device: str,
-    threads: int | None,
     overwrite: bool,
     progress: str,
+    **given: Any,
 ) -> None:
     """Compare our method with the classical ones on labelled scenes, on the same shots.
 
@@ -91,8 +91,7 @@ def command(
         seeds=seeds,
         methods=methods,
         splits=("random", "blocked") if split == "both" else (split,),  # type: ignore[arg-type]
-        device=device,
-        threads=threads,
+        compute=options.compute(given),
         overwrite=overwrite,
         reporter=reporting.reporter(progress),
     )

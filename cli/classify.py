@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from . import options, reporting
-from .again import command_line
+from .command_line import command_line
 from .printing import print_maps
 
 
@@ -16,7 +16,7 @@ from .printing import print_maps
 @options.scenes
 @options.shots(required=True)
 @options.out
-@options.map_options()
+@options.mapping()
 @options.weights
 @options.seed
 @click.option(
@@ -31,7 +31,7 @@ def command(
     shots: str,
     out: Path | None,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Map SCENE from a few shots: adapt a model, map with it, estimate its accuracy.
 
@@ -39,13 +39,19 @@ def command(
     is a folder. With the map come a style for QGIS (.qml), names (.aux.xml) and what made it
     (.json).
     """
-    from hsi_geo.tasks.classify import classify, classify_scenes
+    from hsi_geo.tasks.classify import classify
 
-    labels = options.styled(shots, how)
-    how["command"] = command_line()
-    how["reporter"] = reporting.reporter(progress)
-    if len(scenes) == 1:
-        results = [classify(scenes[0], labels, out=out, **how)]
+    opened = options.open_scenes(scenes, given)
+    labels = options.read_labels(shots, given)
+    keywords: dict[str, Any] = {
+        "out": out,
+        "options": options.map_options(given, command=command_line()),
+        "compute": options.compute(given),
+        "reporter": reporting.reporter(progress),
+        **given,
+    }
+    if len(opened) == 1:
+        results = [classify(opened[0], labels, **keywords)]
     else:
-        results = classify_scenes(scenes, labels, out=out, **how)
+        results = classify(opened, labels, **keywords)
     print_maps(results, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from .printing import pairs, table
 @options.device
 @options.threads
 @options.progress
-def command(folder: Path, seed: int, device: str, threads: int | None, progress: str) -> None:
+def command(folder: Path, progress: str, **given: Any) -> None:
     """Map Indian Pines from five shots a class, and compare with an SVM and a random forest.
 
     Scene, shots, map and picture go to DIR (by default: demo); run it again and they are
@@ -24,9 +25,8 @@ def command(folder: Path, seed: int, device: str, threads: int | None, progress:
     """
     from hsi_geo.tasks.demo import SHOTS_PER_CLASS, demo
 
-    result = demo(
-        folder, seed=seed, device=device, threads=threads, reporter=reporting.reporter(progress)
-    )
+    compute = options.compute(given)
+    result = demo(folder, compute=compute, reporter=reporting.reporter(progress))
     outputs = {**result.map.paths.as_dict(), "picture": result.picture}
     click.echo(pairs(list(outputs.items())))
     click.echo()

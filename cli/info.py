@@ -22,14 +22,13 @@ def command(
     shots: str | None,
     as_json: bool,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Describe SCENE; with --shots, also what would be learnt from and what dropped."""
     from hsi_geo.tasks.info import info
 
-    labels = None if shots is None else options.styled(shots, how)
-    how.pop("classes", None)
-    found = info(scene, labels, **how)
+    (opened,) = options.open_scenes([scene], given)
+    found = info(opened, None if shots is None else options.read_labels(shots, given))
     if as_json:
         say_json(found, indent=2)
         return

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import reporting
+
+if TYPE_CHECKING:
+    from hsi_geo.io.labels.shots import Shots
+    from hsi_geo.tasks.inference.mapping import MapOptions
+    from hsi_geo.tasks.runtime import Compute
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -132,24 +138,6 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return _all(_SHOTS)(command)
 
 
-def styled(labels: str, how: dict[str, Any], **reading: Any) -> Any:
-    """The labels for a library function, with --classes taken out of the options and heeded.
-
-    Args:
-        labels: The file.
-        how: The command's options.
-        reading: What else `read_shots` is told.
-    """
-    classes = how.pop("classes")
-    if classes is None:
-        return labels
-    from hsi_geo.io.labels.class_styles import style_classes
-    from hsi_geo.io.labels.shots import read_shots
-
-    read = read_shots(labels, class_field=how["class_field"], layer=how["layer"], **reading)
-    return style_classes(read, classes)
-
-
 rescale = click.option(
     "--rescale",
     metavar="FACTOR|auto",
@@ -158,18 +146,18 @@ rescale = click.option(
 )
 
 
-def map_options() -> Decorator:
-    """What is mapped, and what is written beside it."""
+def mapping() -> Decorator:
+    """Options of `MapOptions`, but the report."""
     return _all((aoi, *_BESIDE_MAP))
 
 
 def beside_map(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What is written beside a map."""
+    """Options of `MapOptions`, but the area and the report."""
     return _all(_BESIDE_MAP)(command)
 
 
 def common() -> Decorator:
-    """Options of every job on a scene."""
+    """Options of every command that adapts or maps."""
     return _all(_COMMON)
 
 
@@ -180,3 +168,50 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
         return command
 
     return decorate
+
+
+# Values for the library, made of a command's options. Each function takes its options out of the
+# dictionary; what is left are keywords of the library function.
+
+
+def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
+    """Scenes, opened with --wavelengths."""
+    from hsi_geo.io.scenes.scene import open_scenes
+
+    return open_scenes(paths, wavelengths=given.pop("wavelengths"))
+
+
+def read_labels(path: str, given: dict[str, Any], **keywords: Any) -> Shots:
+    """Shots or reference labels, read with the options of `reading` and styled with --classes.
+
+    Args:
+        path: Path of the file.
+        given: The command's options.
+        keywords: Further arguments of `read_shots`.
+    """
+    from hsi_geo.io.labels.class_styles import style_classes
+    from hsi_geo.io.labels.shots import read_shots
+
+    classes = given.pop("classes")
+    names = ("class_field", "layer", "all_touched")
+    labels = read_shots(path, **{name: given.pop(name) for name in names}, **keywords)
+    return labels if classes is None else style_classes(labels, classes)
+
+
+def map_options(given: dict[str, Any], **more: Any) -> MapOptions:
+    """Those of the options that are fields of `MapOptions`."""
+    from hsi_geo.tasks.inference.mapping import MapOptions
+
+    return MapOptions(**_fields(MapOptions, given), **more)
+
+
+def compute(given: dict[str, Any]) -> Compute:
+    """Those of the options that are fields of `Compute`."""
+    from hsi_geo.tasks.runtime import Compute
+
+    return Compute(**_fields(Compute, given))
+
+
+def _fields(value: type, given: dict[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(value) if field.name in given]
+    return {name: given.pop(name) for name in names}

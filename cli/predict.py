@@ -24,14 +24,14 @@ from .printing import print_maps
     "a tile.",
 )
 @options.rescale
-@options.map_options()
+@options.mapping()
 @options.common()
 def command(
     scene: str,
     model: Path,
     out: Path | None,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Map SCENE with an adapted model.
 
@@ -39,5 +39,14 @@ def command(
     """
     from hsi_geo.tasks.predict import predict
 
-    result = predict(scene, model, out=out, reporter=reporting.reporter(progress), **how)
+    (opened,) = options.open_scenes([scene], given)
+    result = predict(
+        opened,
+        model,
+        out=out,
+        options=options.map_options(given),
+        compute=options.compute(given),
+        reporter=reporting.reporter(progress),
+        **given,
+    )
     print_maps([result], progress)

@@ -71,7 +71,7 @@ def command(
     fdc_high: float | None,
     checkpoint_every: int | None,
     progress: str,
-    **how: Any,
+    **given: Any,
 ) -> None:
     """Pre-train the network on SCENES of any sensors, without labels.
 
@@ -96,7 +96,11 @@ def command(
         checkpoint_every=checkpoint_every,
     )
     result = pretrain(
-        list(scenes), out, recipe=recipe, reporter=reporting.reporter(progress), **how
+        options.open_scenes(scenes, given),
+        out,
+        recipe=recipe,
+        reporter=reporting.reporter(progress),
+        **given,
     )
     if result.is_main:
         outputs = {"weights": result.weights, "log": result.log, "plot": result.plot}

@@ -27,7 +27,7 @@ from .printing import pairs, table
 @options.max_memory
 @options.seed
 @options.common()
-def command(scene: str, model: Path, out: Path, progress: str, **how: Any) -> None:
+def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> None:
     """Find the places in SCENE where the next shots would help most.
 
     They differ from each other: each stands for a kind of land, more of them where the model doubts. It may
@@ -37,7 +37,15 @@ def command(scene: str, model: Path, out: Path, progress: str, **how: Any) -> No
     """
     from hsi_geo.tasks.suggest import suggest
 
-    found = suggest(scene, model, out=out, reporter=reporting.reporter(progress), **how)
+    (opened,) = options.open_scenes([scene], given)
+    found = suggest(
+        opened,
+        model,
+        out=out,
+        compute=options.compute(given),
+        reporter=reporting.reporter(progress),
+        **given,
+    )
     click.echo(pairs([("points", out)]))
     click.echo()
     rows = [

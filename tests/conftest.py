@@ -14,7 +14,7 @@ from builders import cut_tile, model_for
 from hypothesis import settings
 from planted import MakeScene, Planted, Recorder, write_planted
 
-from hsi_geo import batch
+from hsi_geo import MapOptions, batch
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tiling import Window
@@ -132,7 +132,10 @@ def tiles(scene: Planted, tmp_path: Path) -> list[Path]:
 def map_tiles(model: Path, tmp_path: Path, scheduler: str) -> Run:
     """Map tiles into ``maps`` on the cluster that stays."""
 
-    def map_tiles_(tiles: Any, **options: Any) -> BatchResult:
-        return batch(tiles, model, tmp_path / "maps", scheduler=scheduler, **options)
+    def map_tiles_(
+        tiles: Any, *, confidence: bool = False, probabilities: bool = False, **keywords: Any
+    ) -> BatchResult:
+        keywords["options"] = MapOptions(confidence=confidence, probabilities=probabilities)
+        return batch(tiles, model, tmp_path / "maps", scheduler=scheduler, **keywords)
 
     return map_tiles_

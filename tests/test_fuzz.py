@@ -402,7 +402,7 @@ def test_any_shots(
 
     def attempt() -> None:
         grid = Grid(12, 17, NORTH_UP, UTM)
-        pixels = burn(read_shots(path), grid, all_touched=all_touched)
+        pixels = burn(read_shots(path, all_touched=all_touched), grid)
         assert len(pixels)
         assert ((pixels.rows >= 0) & (pixels.rows < 12)).all()
         assert ((pixels.cols >= 0) & (pixels.cols < 17)).all()

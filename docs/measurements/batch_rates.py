@@ -21,7 +21,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from hsi_geo import adapt, batch, predict
+from hsi_geo import Compute, adapt, batch, predict
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.model import load_model
@@ -95,7 +95,7 @@ def time_turn(
 ) -> tuple[float, float, float]:
     """Seconds of `predict`, one worker and two."""
     started = time.perf_counter()
-    predict(whole, model, out=folder / "whole_map.tif", threads=2, overwrite=True)
+    predict(whole, model, out=folder / "whole_map.tif", overwrite=True, compute=Compute(threads=2))
     found = [time.perf_counter() - started]
     for workers in (1, 2):
         watch, started = Stopwatch(), time.perf_counter()
@@ -114,7 +114,7 @@ def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
     (folder / "alone").mkdir()
     started = time.perf_counter()
     for tile in tiles[: max(1, count // 5)]:
-        predict(tile, adapted, out=folder / "alone" / tile.name, threads=1)
+        predict(tile, adapted, out=folder / "alone" / tile.name, compute=Compute(threads=1))
     alone = (time.perf_counter() - started) / max(1, count // 5)
     watch, started = Stopwatch(), time.perf_counter()
     batch(tiles, model, folder / "maps", workers=1, halo=False, reporter=watch)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import rasterio
 from sklearn.metrics import roc_auc_score
 
-from hsi_geo import adapt, predict
+from hsi_geo import MapOptions, adapt, predict
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
@@ -51,7 +51,9 @@ def confidence(benchmark: BenchmarkScene, shots: npt.NDArray[np.int64]) -> npt.N
     scene = benchmark.scene
     model = adapt(scene, shots_at(scene, benchmark.labels, shots))
     with tempfile.TemporaryDirectory() as folder:
-        result = predict(scene, model, out=Path(folder) / "map.tif", confidence=True)
+        result = predict(
+            scene, model, out=Path(folder) / "map.tif", options=MapOptions(confidence=True)
+        )
         assert result.paths.confidence is not None  # asked for above
         with rasterio.open(result.paths.confidence) as file:
             return np.asarray(file.read(1).ravel(), np.float64)

@@ -216,7 +216,6 @@ def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
         open_scenes(scene),
         shots_at(scene, labels, np.flatnonzero(labels)),
         budget_px=labels.size,
-        all_touched=False,
         seed=0,
         reporter=SilentReporter(),
     )

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import xarray as xr
 
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -35,7 +36,15 @@ from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.scene_scale import require_one_scale, shot_spectra_of
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
-from hsi_geo.tasks.runtime import computing, file_hash, scene_hash, seeded, shots_hash, versions
+from hsi_geo.tasks.runtime import (
+    Compute,
+    computing,
+    file_hash,
+    scene_hash,
+    seeded,
+    shots_hash,
+    versions,
+)
 from hsi_geo.tasks.validation.accuracy import estimate
 from hsi_geo.tiling import Tiling
 
@@ -70,41 +79,30 @@ def adapt(
     shots: str | os.PathLike[str] | Shots,
     *,
     out: str | os.PathLike[str] | None = None,
-    class_field: str | None = None,
-    layer: str | None = None,
-    all_touched: bool = False,
-    wavelengths: str | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
     overwrite: bool = False,
+    weights: str | os.PathLike[str] | None = None,
     recipe: Recipe | None = None,
     cross_validation: bool = False,
+    compute: Compute = Compute(),
     reporter: Reporter | None = None,
 ) -> AdaptedModel:
     """Adapt a model to a scene from a few shots.
 
     Args:
-        scenes: One scene, or several of one sensor, CRS and pixel size; each shot goes to the
-            scene it lies in.
-        shots: Vector file or shots read before, in any CRS.
-        out: Where to write MODEL; None writes nothing.
-        class_field: See `read_shots`.
-        layer: See `read_shots`.
-        all_touched: Take every pixel a polygon touches, not only those whose centre it holds.
-        wavelengths: See `open_scene`.
-        weights: Made by `pretrain`, to start from. None takes those that ship; "none" starts from
-            random ones.
-        seed: Same seed, machine and thread count give the same bytes.
-        device: "auto", "cpu" or "cuda".
-        threads: For torch on the CPU.
-        overwrite: Replace ``out`` if it is there.
-        recipe: None for the default.
-        cross_validation: Estimate the accuracy by adapting anew without each fold of the shots: up to six
-            times the time, and nothing that has seen a held-out shot is used to name it. The model
-            is the same.
-        reporter: Receives progress and messages; None sends messages to Python's logging.
+        scenes: Path of a scene, or what `open_scene` returned; or a list of them, of one sensor, CRS
+            and pixel size. Each shot goes to the scene it lies in.
+        shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
+            returned.
+        out: Path of the model file; None writes none.
+        overwrite: Whether to replace ``out`` if it exists; without it that raises an error.
+        weights: Path of network weights that `pretrain` wrote, to start from. None takes the
+            weights that come with the package, "none" starts from random ones.
+        recipe: Hyperparameters of the adaptation; None takes the default.
+        cross_validation: Whether to estimate the accuracy by adapting the model once more without
+            each fold of the shots, so that no held-out shot has any influence on its own
+            prediction. This takes up to six times as long; the model is the same.
+        compute: Device, number of threads, and seed.
+        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
 
     Returns:
         The model.
@@ -114,9 +112,10 @@ def adapt(
     """
     reporter = reporter or LoggingReporter()
     recipe = recipe or DEFAULT_RECIPE
-    opened = open_scenes(scenes, wavelengths=wavelengths)
+    seed = compute.seed
+    opened = open_scenes(scenes)
     log_remarks(opened, reporter)
-    labelled = read_shots(shots, class_field=class_field, layer=layer)
+    labelled = read_shots(shots)
     for note in labelled.notes:
         reporter.log(note)
     for warning in labelled.warnings:
@@ -136,7 +135,7 @@ def adapt(
             overwrite=overwrite,
             inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
         ) as where,
-        computing(device, threads, reporter) as on,
+        computing(compute, reporter) as on,
         seeded(seed),
         unpacked(opened, reporter.log) as readable,
     ):
@@ -145,7 +144,6 @@ def adapt(
             readable,
             labelled,
             budget_px=recipe.budget_px,
-            all_touched=all_touched,
             seed=seed,
             reporter=reporter,
         )
@@ -172,10 +170,10 @@ def adapt(
             "held_out": order.restore_out_of_fold(held_out).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
-                "class_field": class_field,
-                "layer": layer,
-                "all_touched": all_touched,
-                "wavelengths": wavelengths,
+                "class_field": labelled.class_field,
+                "layer": labelled.layer,
+                "all_touched": labelled.all_touched,
+                "wavelengths": _wavelength_option(opened),
                 "weights": "none" if encoder is None else file_hash(weights),
                 "recipe": dataclasses.asdict(recipe),
             },
@@ -197,6 +195,12 @@ def adapt(
         for final in finals:
             save_model(model, where[final])
     return model
+
+
+def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | None:
+    """The option that the scenes were opened with; one for each scene where they differ."""
+    options = [scene.attrs.get("wavelength_option") for scene in scenes]
+    return options[0] if len(set(options)) == 1 else options
 
 
 def _learn(

@@ -52,9 +52,6 @@ def assess(
     class_map: str | os.PathLike[str],
     reference: str | os.PathLike[str] | Shots,
     *,
-    class_field: str | None = None,
-    layer: str | None = None,
-    all_touched: bool = False,
     design: Design | None = None,
     strata: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -72,9 +69,6 @@ def assess(
     Args:
         class_map: The map; see `read_map`.
         reference: Vector file or labels read before, in any CRS. One class is enough.
-        class_field: See `read_shots`.
-        layer: See `read_shots`.
-        all_touched: See `burn`.
         design: How the reference points were drawn: "simple" (at random) or "stratified" (at
             random within each class of a map). None: not by chance, or not known.
         strata: The map whose classes a stratified sample was drawn from, if it is not this one. Both
@@ -94,13 +88,13 @@ def assess(
     """
     witness = WarningRecorder(reporter or LoggingReporter())
     opened = read_map(class_map)
-    labelled = read_shots(reference, class_field=class_field, layer=layer, purpose=REFERENCE)
+    labelled = read_shots(reference, purpose=REFERENCE)
     for note in labelled.notes:
         witness.log(note)
     finals = [] if out is None else [require_html(out)]
     inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
     with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
-        found = _compare(opened, labelled, all_touched, design, strata, witness)
+        found = _compare(opened, labelled, design, strata, witness)
         for final in finals:
             about = AssessmentReportContext(
                 opened, labelled.source, found, witness.warnings, command
@@ -112,13 +106,12 @@ def assess(
 def _compare(
     opened: ReadMap,
     labelled: Shots,
-    all_touched: bool,
     design: Design | None,
     strata: str | os.PathLike[str] | None,
     reporter: Reporter,
 ) -> Assessment:
     _tell_of_zero("map", opened, reporter)
-    sample = read_sample(opened, labelled, all_touched)
+    sample = read_sample(opened, labelled)
     _warn_of_mixed_files(opened, reporter)
     _warn_of_own_shots(opened, labelled, reporter)
     for warning in similar_name_warnings(sample.names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import MapError, MissingPackageError, ScaleError
+from hsi_geo.errors import MapError, MissingPackageError, OptionError, ScaleError
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import make_folder, remove_leftovers
@@ -18,17 +19,18 @@ from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions
+from hsi_geo.tasks.inference.mapping import MapOptions
 from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
-from hsi_geo.tasks.runtime import file_hash
+from hsi_geo.tasks.predict import require_no_report
+from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.existing_maps import made_by_log, standing
 from hsi_geo.tasks.tiles.jobs import (
     FAILED,
     MAPPED,
     PENDING,
     UNCHANGED,
+    BatchOptions,
     Outcome,
-    Settings,
     Tile,
     TileJob,
     describe_tile,
@@ -103,50 +105,51 @@ def batch(
     model: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
-    threads: int = 1,
     halo: bool = True,
     dashboard: bool = False,
     wavelengths: str | None = None,
-    confidence: bool = False,
-    probabilities: bool = False,
     rescale: Rescale = None,
-    overwrite: bool = False,
-    max_memory: int = DEFAULT_MEMORY,
-    device: str = "auto",
+    options: MapOptions = MapOptions(),
+    compute: Compute = Compute(threads=1),
     reporter: Reporter | None = None,
 ) -> BatchResult:
     """Map many tiles with an adapted model, on this machine or on a Dask cluster.
 
-    A tile whose map is there already is left alone, unless the tile, a neighbour, the model or a
-    parameter has changed; so the same call goes on after whatever stopped it. A tile that cannot be
-    mapped is told in the result and stops no other.
+    A tile that has a map already is left alone, unless the tile, a neighbour, the model or a
+    parameter has changed. So the same call continues after whatever stopped it. A tile that cannot
+    be mapped is named in the result and does not stop the others.
 
     A script that calls this needs ``if __name__ == "__main__":``, as Python starts the workers by
     importing it.
 
     Args:
-        tiles: Scenes, globs, folders, text files with a path a line, VRT mosaics, STAC item
-            collections, or several of them.
-        model: The file that `adapt` wrote; workers read it under the same path.
-        out: Folder for the maps, made if need be; each keeps its tile's name.
+        tiles: Paths of scenes, globs, folders, text files with one path a line, VRT mosaics or STAC
+            item collections: one of them, or a list.
+        model: Path of the file that `adapt` wrote; workers read it under the same path.
+        out: Folder of the maps, made if there is none; each map keeps its tile's name.
+        overwrite: Whether to map every tile again, and to replace maps that no batch made.
         scheduler: Address of a Dask scheduler; None starts workers on this machine.
-        workers: On this machine; None takes as many as cores and memory allow.
-        threads: Of each worker; with one, it reads and maps in turn.
-        halo: Let windows at a tile's rim look at its neighbours, so that maps have no seams.
-        dashboard: Show Dask's pages about workers on this machine; any user of it can read them.
-        wavelengths: See `open_scene`.
-        confidence: Also write ``MAP_confidence.tif``.
-        probabilities: Also write ``MAP_probabilities.tif``.
-        rescale: See `predict`; "auto" looks at each tile for itself.
-        overwrite: Map every tile anew, and replace maps that no batch made.
-        max_memory: Bytes that strips of a tile may take together.
-        device: "auto", "cpu" or "cuda".
-        reporter: Receives progress and messages.
+        workers: Number of worker processes on this machine; None takes as many as cores and memory
+            allow.
+        halo: Whether windows at a tile's edge read the neighbouring tiles, so that maps have no
+            seams.
+        dashboard: Whether to serve Dask's pages about workers on this machine; any user of the
+            machine can read them.
+        wavelengths: Band centres of all tiles, as `open_scene` takes them; None reads them from each
+            tile.
+        rescale: Factor that the tiles' values are multiplied by, "auto" (for each tile) or None;
+            see `predict`.
+        options: Files to write beside each map, and memory to use for each tile. An area cannot be
+            given.
+        compute: Device, and number of threads of each worker: None means 1, and with 1 it reads and
+            maps in turn. The seed is not used.
+        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
 
     Returns:
-        What became of each tile, and what was written beside the maps.
+        Outcome of each tile, and paths of what was written beside the maps.
 
     Raises:
         SceneError: If a list of tiles (``.txt``, ``.lst``, ``.json``, ``.vrt``) cannot be read or is
@@ -158,38 +161,36 @@ def batch(
     from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster
 
     reporter = reporter or LoggingReporter()
+    require_no_report(options)
+    if options.aoi is not None:
+        raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")
     path = Path(model).absolute()
     adapted = load_model(path)
-    settings = Settings(
-        str(path),
-        file_hash(path),
-        MapOptions(
-            confidence,
-            probabilities,
-            None,
-            overwrite,
-            max_memory,
-            rescale=parse_rescale(rescale),
-        ),
-        _found_anywhere(wavelengths),
-        halo,
-        device,
-        threads,
+    threads = compute.threads or 1
+    batch_options = BatchOptions(
+        model=str(path),
+        model_hash=file_hash(path),
+        overwrite=overwrite,
+        wavelengths=_absolute(wavelengths),
+        halo=halo,
+        rescale=parse_rescale(rescale),
+        map=options,
+        compute=dataclasses.replace(compute, threads=threads),
     )
     given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
     listed = list_tiles(given, reporter.warning)
     folder = Path(out).absolute()
-    paths = place_maps(listed, given, folder, settings.options)
+    paths = place_maps(listed, given, folder, options)
     make_folder(folder)
     cluster: AbstractContextManager[Client]
     if scheduler is not None:
         cluster = remote_cluster(scheduler, reporter)
     else:
-        count = min(workers or default_workers(threads, max_memory), len(listed))
+        count = min(workers or default_workers(threads, options.max_memory), len(listed))
         cluster = local_cluster(count, threads, reporter, dashboard=dashboard)
     with locked(folder, reporter.warning):
         return _Batch(
-            listed, paths, folder, adapted, settings, reporter, local=scheduler is None
+            listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None
         ).run(cluster)
 
 
@@ -202,8 +203,8 @@ def _require_packages() -> None:
             )
 
 
-def _found_anywhere(wavelengths: str | None) -> str | None:
-    """A file's path so that workers elsewhere find it, too."""
+def _absolute(wavelengths: str | None) -> str | None:
+    """The option, a file's path made absolute: workers run in other folders."""
     if wavelengths is not None and Path(wavelengths).is_file():
         return str(Path(wavelengths).absolute())
     return wavelengths
@@ -218,7 +219,7 @@ class _Batch:
         paths: Sequence[MapPaths],
         folder: Path,
         model: AdaptedModel,
-        settings: Settings,
+        options: BatchOptions,
         reporter: Reporter,
         *,
         local: bool,
@@ -228,7 +229,7 @@ class _Batch:
         self.paths = paths
         self.folder = folder
         self.model = model
-        self.settings = settings
+        self.options = options
         self.reporter = reporter
         self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
         self.outcomes = [Outcome(PENDING)] * len(listed)
@@ -282,7 +283,7 @@ class _Batch:
         from hsi_geo.tasks.tiles.cluster import each
 
         jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
-        found = each(client, describe_tile, jobs, self.settings.wavelengths)
+        found = each(client, describe_tile, jobs, self.options.wavelengths)
         for done, (index, tile) in enumerate(found, start=1):
             self.tiles[index] = (
                 failure(tile, local=self.local) if isinstance(tile, BaseException) else tile
@@ -311,7 +312,7 @@ class _Batch:
         order = list(self.jobs)
         pixels = _Pixels(self.reporter, sum(self._pixels(index) for index in order))
         ordered = list(self.jobs.values())
-        for number, result in each(client, map_tile, ordered, self.settings, news=pixels.hear):
+        for number, result in each(client, map_tile, ordered, self.options, news=pixels.hear):
             index = order[number]
             outcome = (
                 failure(result, local=self.local) if isinstance(result, BaseException) else result
@@ -321,7 +322,7 @@ class _Batch:
 
     def _jobs(self) -> dict[int, TileJob]:
         """What has to be mapped, by the index of the tile."""
-        margin = self.model.tiling.size_px if self.settings.halo else None
+        margin = self.model.tiling.size_px if self.options.halo else None
         lent = [[] for _ in self.tiles] if margin is None else list(neighbours(self.tiles, margin))
         logged = files_in_log(self.folder)
         jobs = {}
@@ -330,8 +331,8 @@ class _Batch:
                 continue
             path, paths = self.listed[index].path, self.paths[index]
             made = made_by_log(paths, logged.get(str(paths.classes), {}))
-            job = tile_job(path, tile, paths, lent[index], self.tiles, self.settings, made)
-            stands, overwrite = tile.stands, self.settings.options.overwrite
+            job = tile_job(path, tile, paths, lent[index], self.tiles, self.options, made)
+            stands, overwrite = tile.stands, self.options.overwrite
             if stands is not None and stands.is_of(job.hashes["job"]) and not overwrite:
                 self.outcomes[index] = unchanged(stands)
                 continue

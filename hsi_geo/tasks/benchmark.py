@@ -36,7 +36,9 @@ from hsi_geo.tasks.benchmarking.protocol import (
     shots_at,
 )
 from hsi_geo.tasks.benchmarking.tables import best_methods, markdown, summary
+from hsi_geo.tasks.inference.mapping import MapOptions
 from hsi_geo.tasks.predict import predict
+from hsi_geo.tasks.runtime import Compute
 
 
 def _taught(**changes: Any) -> Recipe:
@@ -89,8 +91,7 @@ def benchmark(
     seeds: int = len(SEEDS),
     methods: Sequence[str] | None = None,
     splits: Sequence[Split] = ("random",),
-    device: str = "auto",
-    threads: int | None = None,
+    compute: Compute = Compute(),
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> BenchmarkResult:
@@ -107,8 +108,7 @@ def benchmark(
         methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`; None takes
             `DEFAULT_METHODS`.
         splits: "random", "blocked" or both.
-        device: "auto", "cpu" or "cuda".
-        threads: For torch on the CPU.
+        compute: Device, number of threads, and seed of our method's random numbers.
         overwrite: Measure anew what is there.
         reporter: Receives progress.
 
@@ -142,7 +142,7 @@ def benchmark(
                 count += 1
                 if (scene.name, name, *run.key) in done:
                     continue
-                entries.append(_measure(scene, pixels, run, name, device, threads))
+                entries.append(_measure(scene, pixels, run, name, compute))
                 _write(path, entries)
                 reporter.progress("benchmark", count, total)
     _write(path, entries)
@@ -188,13 +188,12 @@ def _measure(
     pixels: Pixels,
     run: _Run,
     name: str,
-    device: str,
-    threads: int | None,
+    compute: Compute,
 ) -> dict[str, Any]:
     labels = scene.labels.ravel()
     started = time.perf_counter()
     if name in VARIANTS:
-        probabilities, seconds_fit = _map_with_ours(scene, run, name, device, threads)
+        probabilities, seconds_fit = _map_with_ours(scene, run, name, compute)
     else:
         baseline = BASELINES[name]
         probabilities = baseline(pixels, run.shots, labels[run.shots], run.seed)
@@ -222,7 +221,7 @@ def _measure(
 
 
 def _map_with_ours(
-    scene: BenchmarkScene, run: _Run, name: str, device: str, threads: int | None
+    scene: BenchmarkScene, run: _Run, name: str, compute: Compute
 ) -> tuple[npt.NDArray[np.float64], float]:
     """(H * W, K) probabilities by `adapt` and `predict`, as users run them; seconds of adapt."""
     recipe, weights = VARIANTS[name]
@@ -234,8 +233,7 @@ def _map_with_ours(
         shots,
         recipe=recipe,
         weights=weights,
-        device=device,
-        threads=threads,
+        compute=compute,
         reporter=quiet,
     )
     seconds = time.perf_counter() - started
@@ -244,9 +242,8 @@ def _map_with_ours(
             scene.scene,
             model,
             out=folder / "map.tif",
-            probabilities=True,
-            device=device,
-            threads=threads,
+            options=MapOptions(probabilities=True),
+            compute=compute,
             reporter=quiet,
         )
         assert result.paths.probabilities is not None  # asked for above

@@ -25,7 +25,9 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
 from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
+from hsi_geo.tasks.inference.mapping import MapOptions
 from hsi_geo.tasks.predict import MapResult
+from hsi_geo.tasks.runtime import Compute
 
 SHOTS_PER_CLASS = 5
 SEED = 1330  # the first of the few-shot literature's ten
@@ -56,19 +58,16 @@ class DemoResult:
 def demo(
     folder: str | os.PathLike[str] = "demo",
     *,
-    seed: int = SEED,
-    device: str = "auto",
-    threads: int | None = None,
+    compute: Compute = Compute(seed=SEED),
     reporter: Reporter | None = None,
 ) -> DemoResult:
     """Write Indian Pines and five shots a class as files, classify them, and compare.
 
     Args:
-        folder: Made if need be; the demo's own files in it are replaced.
-        seed: Draws the shots and everything after.
-        device: See `classify`.
-        threads: See `classify`.
-        reporter: Receives progress and messages.
+        folder: Folder for all files. It is made if there is none; the demo's own files in it are
+            replaced.
+        compute: Device, number of threads, and the seed that draws the shots and everything after.
+        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
 
     Returns:
         The map, a picture of it, and scores beside those of an SVM and a random forest.
@@ -78,7 +77,7 @@ def demo(
     """
     reporter = reporter or LoggingReporter()
     target = Path(folder)
-    scene_path, shots_path, shots = write_inputs(target, seed)
+    scene_path, shots_path, shots = write_inputs(target, compute.seed)
     reporter.log(f"wrote {scene_path} and {shots_path}: {len(shots)} shots, grid approximate")
     scene = load_indian_pines()
     started = time.perf_counter()
@@ -86,11 +85,9 @@ def demo(
         scene_path,
         shots_path,
         out=_later(target)[0],
-        confidence=True,
         overwrite=True,
-        seed=seed,
-        device=device,
-        threads=threads,
+        options=MapOptions(confidence=True),
+        compute=compute,
         reporter=reporter,
     )
     seconds = time.perf_counter() - started
@@ -101,7 +98,7 @@ def demo(
     pixels = Pixels(scene.cube)
     labels = scene.truth.ravel()[shots].astype(np.int64)
     for title, name in RIVALS.items():
-        named = BASELINES[name](pixels, shots, labels, seed).argmax(axis=1)
+        named = BASELINES[name](pixels, shots, labels, compute.seed).argmax(axis=1)
         scores[title] = score(truth, np.unique(labels)[named[test]])
     picture = _draw(scene, result, predicted, scores["hsi-geo"], target)
     return DemoResult(result, picture, scores, len(test), seconds)

@@ -31,11 +31,6 @@ FEW_PX = 5
 def info(
     scene: SomeScene,
     shots: str | os.PathLike[str] | Shots | None = None,
-    *,
-    class_field: str | None = None,
-    layer: str | None = None,
-    all_touched: bool = False,
-    wavelengths: str | None = None,
 ) -> dict[str, Any]:
     """Describe a scene, and shots on it.
 
@@ -43,10 +38,6 @@ def info(
         scene: Path of a scene or an opened one; see `open_scene`.
         shots: Vector file or class raster with labelled features, or shots that were read before. None
             describes the scene only.
-        class_field: Field of the shots that holds the class; None finds it, see `read_shots`.
-        layer: Layer of the vector file; None takes the only one, see `read_shots`.
-        all_touched: Label every pixel that a polygon touches, not only those whose centre it contains.
-        wavelengths: Replaces the band centres of the scene; see `open_scene`.
 
     Returns:
         The keys ``scene`` and ``shots`` (None without shots), with values that JSON can hold; see
@@ -55,12 +46,12 @@ def info(
     Raises:
         HsiGeoError: If scene or shots cannot be used; the message gives the reason.
     """
-    opened = open_scene(scene, wavelengths=wavelengths)
+    opened = open_scene(scene)
     described = describe_scene(opened)
     if shots is None:
         return {"scene": described, "shots": None}
-    labelled = read_shots(shots, class_field=class_field, layer=layer)
-    return {"scene": described, "shots": describe_shots(labelled, opened, all_touched)}
+    labelled = read_shots(shots)
+    return {"scene": described, "shots": describe_shots(labelled, opened)}
 
 
 def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
@@ -123,13 +114,12 @@ def _warnings(scene: xr.DataArray) -> list[str]:
     return [*remarks_of(scene).warnings, *((problem,) if problem else ())]
 
 
-def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict[str, Any]:
+def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
     """Describe the classes of shots with their pixels, and what is left out.
 
     Args:
         shots: Labelled features in any CRS.
         scene: (band, y, x) array whose pixels they label.
-        all_touched: Label every pixel that a polygon touches, not only those whose centre it contains.
 
     Returns:
         Values that JSON can hold, by name: ``classes`` with their pixels and a remark, ``dropped`` with
@@ -141,7 +131,7 @@ def describe_shots(shots: Shots, scene: xr.DataArray, all_touched: bool) -> dict
     """
     require_upright(scene)
     grid = scene.hsi.grid
-    pixels = burn(shots, grid, all_touched=all_touched)
+    pixels = burn(shots, grid)
     usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)
     for count, what in (

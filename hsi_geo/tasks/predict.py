@@ -1,4 +1,4 @@
-"""The sliding-window predictor: any scene, any size, one block at a time."""
+"""Prediction: map a scene of any size with an adapted model."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, model_bytes
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
-from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions, write_map
+from hsi_geo.tasks.inference.mapping import MapOptions, write_map
 from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
+from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
 
 @dataclass(frozen=True, slots=True)
 class MapResult:
-    """What a map consists of.
+    """A map that was written.
 
     Attributes:
-        paths: Files that were written.
-        classes: Class table.
-        accuracy: Estimate from the shots; none if they lie in another scene.
-        record: What the map's JSON holds.
+        paths: Paths of the map and of the files beside it.
+        classes: Class table of the map.
+        accuracy: Estimate of the map's accuracy from the shots; unknown if the shots lie in another
+            scene.
+        record: Content of the map's JSON file.
     """
 
     paths: MapPaths
@@ -45,7 +47,7 @@ class MapResult:
 
     @property
     def adapted_accuracy(self) -> Accuracy | None:
-        """That of the scene that the model was adapted to, if it is another one."""
+        """Accuracy in the scene that the model was adapted to; None if this is that scene."""
         if self.record["scene_adapted_to"]:
             return None
         return Accuracy.from_dict(self.record["adaptation"]["accuracy"])
@@ -56,55 +58,45 @@ def predict(
     model: str | os.PathLike[str] | AdaptedModel,
     *,
     out: str | os.PathLike[str] | None = None,
-    wavelengths: str | None = None,
-    aoi: str | os.PathLike[str] | None = None,
-    confidence: bool = False,
-    probabilities: bool = False,
+    overwrite: bool = False,
     restat: bool = False,
     rescale: Rescale = None,
-    overwrite: bool = False,
-    max_memory: int = DEFAULT_MEMORY,
-    device: str = "auto",
-    threads: int | None = None,
+    options: MapOptions = MapOptions(),
+    compute: Compute = Compute(),
     reporter: Reporter | None = None,
 ) -> MapResult:
     """Map a scene with an adapted model.
 
     Args:
-        scene: Any scene that covers the model's wavelengths.
-        model: What `adapt` returned, or the file it wrote.
-        out: The map; by default ``SCENE_classes.tif`` beside the scene.
-        wavelengths: See `open_scene`.
-        aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
-        confidence: Also write ``MAP_confidence.tif``.
-        probabilities: Also write ``MAP_probabilities.tif``.
-        restat: Learn the statistics anew from this scene instead of taking the model's own: for a
-            whole scene of another date or sensor, never for a tile.
-        rescale: What the scene's values are multiplied by, where it is on another scale than the one
-            that the model was adapted to; "auto" finds the power of ten, and says so. None refuses
-            such a scene.
-        overwrite: Replace outputs that are there.
-        max_memory: Bytes that strips of the scene may take together.
-        device: "auto", "cpu" or "cuda".
-        threads: For torch on the CPU; with 1, the scene is not read ahead in another one either.
-        reporter: Receives progress and messages.
+        scene: Path of a scene that covers the model's wavelengths, or what `open_scene` returned.
+        model: Model that `adapt` returned, or path of the file it wrote.
+        out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
+            scene.
+        overwrite: Whether to replace outputs that exist; without it they raise an error.
+        restat: Whether to compute the band statistics from this scene instead of taking the
+            model's: for a whole scene of another date or sensor, never for a tile.
+        rescale: Factor that the scene's values are multiplied by, where they are on another scale
+            than those of the scene that the model was adapted to. "auto" takes the power of ten
+            that fits, and reports it; None refuses such a scene.
+        options: Area to map, files to write beside the map, and memory to use.
+        compute: Device and number of threads; the seed is not used.
+        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
 
     Returns:
-        What was written.
+        Paths, class table and accuracy of the map.
 
     Raises:
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    options = MapOptions(
-        confidence, probabilities, aoi, overwrite, max_memory, restat, parse_rescale(rescale)
-    )
-    if restat and options.rescale is not None:
+    require_no_report(options)
+    factor = parse_rescale(rescale)
+    if restat and factor is not None:
         raise OptionError(
             "--restat and --rescale were both given, and new statistics need no scale",
             hint="give one of them",
         )
-    opened = open_scene(scene, wavelengths=wavelengths)
+    opened = open_scene(scene)
     log_remarks([opened], reporter)
     paths = map_paths(opened, out, options)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
@@ -114,7 +106,7 @@ def predict(
         atomic_outputs(
             paths.all,
             overwrite=overwrite,
-            inputs=[*files_of(opened), model_file, aoi],
+            inputs=[*files_of(opened), model_file, options.aoi],
             stale=find_stale_files(paths),
         ) as where,
         unpacked([opened], reporter.log) as readable,
@@ -125,20 +117,40 @@ def predict(
             paths.moved(where),
             model_hash=hashlib.sha256(model_bytes(adapted)).hexdigest(),
             options=options,
-            device=device,
-            threads=threads,
+            restat=restat,
+            rescale=factor,
+            compute=compute,
             reporter=reporter,
         )
     return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
 
 
+def require_no_report(options: MapOptions) -> None:
+    """Refuse a report where there are no shots to estimate the accuracy from.
+
+    Raises:
+        OptionError: If the options ask for one.
+    """
+    if options.report:
+        raise OptionError(
+            "a report needs shots, and a model's map has none",
+            hint="leave out report=True, or call classify",
+        )
+
+
 def map_paths(
     scene: xr.DataArray, out: str | os.PathLike[str] | None, options: MapOptions
 ) -> MapPaths:
-    """Where a scene's map goes.
+    """Paths of a scene's map and of the files beside it.
+
+    Args:
+        scene: Scene to map.
+        out: Path of the map; None writes ``SCENE_classes.tif`` beside the scene.
+        options: Which files to write beside the map.
 
     Raises:
-        OptionError: If the name is no GeoTIFF's, or a file would replace the scene or the area.
+        OptionError: If the path does not end in ``.tif``, or a file would replace the scene or the
+            area.
     """
     if out is None:
         source = Path(name_of(scene))
@@ -149,7 +161,7 @@ def map_paths(
             f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
         )
     paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
-    refuse_input_overwrite(
-        paths.all, [*files_of(scene), options.aoi]
-    )  # told before anything else is read
+    if options.report:
+        paths = paths.with_report()
+    refuse_input_overwrite(paths.all, [*files_of(scene), options.aoi])  # before anything is read
     return paths

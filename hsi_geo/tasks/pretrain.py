@@ -74,7 +74,6 @@ def pretrain(
     strategy: str = "auto",
     precision: Precision = "auto",
     workers: int = 0,
-    wavelengths: str | None = None,
     seed: int = 0,
     overwrite: bool = False,
     reporter: Reporter | None = None,
@@ -96,7 +95,6 @@ def pretrain(
         strategy: Lightning's: "auto", "ddp", ...
         precision: "auto" takes bf16 on a GPU that has it.
         workers: Reading processes for each process.
-        wavelengths: See `open_scene`.
         seed: Same seed, machine, thread and process count give the same weights.
         overwrite: Replace ``out``, and start anew over an interrupted run.
         reporter: Receives progress and messages.
@@ -117,7 +115,7 @@ def pretrain(
     weights = Path(out)
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
-    opened = open_scenes(scenes, wavelengths=wavelengths)
+    opened = open_scenes(scenes)
     log_remarks(opened, reporter)
     for scene in opened:
         require_on_axis(recipe.network, scene)

@@ -1,4 +1,4 @@
-"""What every job shares: device and threads, and the facts that identify a run."""
+"""Device, threads and seed of a run, and the hashes and versions that identify it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,24 +23,65 @@ from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
 
+#: Choices of `Compute.device`.
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """Device, number of threads, and seed of a run.
+
+    Attributes:
+        device: Where torch computes: "auto" (a CUDA GPU if torch finds one, else the CPU), "cpu" or
+            "cuda".
+        threads: Number of torch's threads on the CPU; None leaves it to torch. With 1, mapping also
+            reads the scene in the thread that computes.
+        seed: Seed of all random numbers, 0 or more. The same seed, machine and number of threads
+            give the same bytes.
+
+    Raises:
+        OptionError: If a value is none of these.
+
+    >>> Compute(threads=2)
+    Compute(device='auto', threads=2, seed=0)
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that would fail later, or be taken for others."""
+        if self.device not in DEVICES:
+            raise OptionError(
+                f"there is no device '{self.device}'", hint=f"choose of {', '.join(DEVICES)}"
+            )
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"{self.threads} threads were given", hint="give 1 or more")
+        if self.seed < 0:
+            raise OptionError(f"the seed {self.seed} is negative", hint="give 0 or more")
+
 
 @contextmanager
-def computing(
-    device: str, threads: int | None, reporter: Reporter | None = None
-) -> Iterator[torch.device]:
-    """Choose the device and the number of threads for a while.
+def computing(compute: Compute, reporter: Reporter | None = None) -> Iterator[torch.device]:
+    """Set torch's number of threads inside a ``with`` block.
 
     Args:
-        device: "auto" (a GPU if there is one), "cpu" or "cuda".
-        threads: For torch on the CPU; None leaves its choice.
-        reporter: Is told if the threads will be slow beside other jobs.
+        compute: Device and number of threads; the seed is not used, see `seeded`.
+        reporter: Receives a message if torch was imported before hsi_geo, so that its threads will
+            be slow beside other jobs; None drops the message.
 
     Yields:
         The device.
 
     Raises:
-        OptionError: If a GPU is asked for and there is none.
+        OptionError: If the device is "cuda" and torch finds none.
+
+    >>> with computing(Compute(device="cpu", threads=1)) as device:
+    ...     print(device, torch.get_num_threads())
+    cpu 1
     """
+    device, threads = compute.device, compute.threads
     if device == "cuda" and not torch.cuda.is_available():
         raise OptionError(
             "--device cuda was asked for and torch finds no CUDA device",
@@ -64,14 +106,24 @@ def computing(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's random numbers from a seed, the caller's own stream left as it was."""
+    """Seed torch's global generator inside a ``with`` block, and restore its state afterwards.
+
+    Args:
+        seed: Seed of the random numbers drawn in the block.
+
+    >>> with seeded(1):
+    ...     first = torch.rand(2)
+    >>> with seeded(1):
+    ...     bool((torch.rand(2) == first).all())
+    True
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide what comes out."""
+    """Versions of the packages that results depend on, by package name."""
     return {
         "hsi-geo": version("hsi-geo"),
         "torch": version("torch"),
@@ -82,7 +134,11 @@ def versions() -> dict[str, str]:
 
 
 def scene_hash(scene: xr.DataArray) -> str:
-    """SHA-256 of what identifies a scene without reading it: header, file size and mtime."""
+    """SHA-256 of a scene's header, file size and modification time; pixels are not read.
+
+    Args:
+        scene: What `open_scene` returned.
+    """
     grid, bands = scene.hsi.grid, bands_of(scene)
     path = Path(name_of(scene))
     status = path.stat() if path.is_file() else None
@@ -126,11 +182,22 @@ def shots_hash(shots: Shots) -> str:
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes."""
+    """SHA-256 of a file's bytes, as hexadecimal digits.
+
+    Args:
+        path: Path of the file.
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def text_hash(text: str) -> str:
-    """SHA-256 of a text in UTF-8."""
+    """SHA-256 of a text in UTF-8, as hexadecimal digits.
+
+    Args:
+        text: The text.
+
+    >>> text_hash("")[:8]
+    'e3b0c442'
+    """
     return hashlib.sha256(text.encode()).hexdigest()

@@ -29,9 +29,10 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
+from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions
 from hsi_geo.tasks.inference.scene_scale import Rescale
 from hsi_geo.tasks.predict import predict
+from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
@@ -84,14 +85,11 @@ def suggest(
     *,
     count: int = 20,
     out: str | os.PathLike[str] | None = None,
-    wavelengths: str | None = None,
+    overwrite: bool = False,
     aoi: str | os.PathLike[str] | None = None,
     rescale: Rescale = None,
-    overwrite: bool = False,
     max_memory: int = DEFAULT_MEMORY,
-    seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
+    compute: Compute = Compute(),
     reporter: Reporter | None = None,
 ) -> Suggestions:
     """Find where the next shots would help most.
@@ -108,14 +106,11 @@ def suggest(
         model: What `adapt` returned, or the file it wrote.
         count: How many places.
         out: GeoPackage to write them to; None writes none.
-        wavelengths: See `open_scene`.
+        overwrite: Whether to replace ``out`` if it exists.
         aoi: Vector file; only places inside its polygons are suggested.
-        rescale: See `predict`.
-        overwrite: Replace ``out`` if it is there.
-        max_memory: See `predict`.
-        seed: Decides how groups begin.
-        device: See `predict`.
-        threads: See `predict`.
+        rescale: Factor that the scene's values are multiplied by, "auto" or None; see `predict`.
+        max_memory: Bytes that strips of the scene may take together while it is mapped.
+        compute: Device, number of threads, and seed of the first cluster centres.
         reporter: Receives progress and messages.
 
     Returns:
@@ -127,7 +122,7 @@ def suggest(
     reporter = reporter or LoggingReporter()
     if count < 1:
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
-    opened = open_scene(scene, wavelengths=wavelengths)
+    opened = open_scene(scene)
     adapted = model if isinstance(model, AdaptedModel) else load_model(model)
     finals = [] if out is None else [require_geopackage(out)]
     model_file = None if isinstance(model, AdaptedModel) else model
@@ -142,12 +137,9 @@ def suggest(
             readable,
             adapted,
             out=folder / "map.tif",
-            aoi=aoi,
             rescale=rescale,
-            probabilities=True,
-            max_memory=max_memory,
-            device=device,
-            threads=threads,
+            options=MapOptions(aoi=aoi, probabilities=True, max_memory=max_memory),
+            compute=compute,
             reporter=reporter,
         )
         assert mapped.paths.probabilities is not None  # asked for above
@@ -156,7 +148,9 @@ def suggest(
         if not len(candidates.rows):
             raise _nothing_to_suggest(mapped.record, aoi)
         with threadpool_limits(1, user_api="blas"):
-            chosen = _choose(candidates, _spectra(readable, adapted, candidates), count, seed)
+            chosen = _choose(
+                candidates, _spectra(readable, adapted, candidates), count, compute.seed
+            )
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
             write_suggested_points(points, opened.hsi.grid.crs, where[final])

@@ -268,7 +268,6 @@ def regions_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> Trai
         open_scenes(scene),
         read_shots(shots),
         budget_px=budget_px,
-        all_touched=False,
         seed=0,
         reporter=SilentReporter(),
     )

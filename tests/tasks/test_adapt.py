@@ -16,9 +16,8 @@ import shapely
 import torch
 from scipy.stats import binom
 
-from hsi_geo import adapt, classify, predict
+from hsi_geo import Compute, MapOptions, adapt, classify, predict, read_shots
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
-from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.predict import MapResult
 from hsi_geo.tasks.validation.accuracy import Accuracy, clopper_pearson, wilson
 
@@ -30,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def mapped(scene: Planted, folder: Path, recorder: Recorder) -> MapResult:
-    shots = scene.shots(folder / "shots.gpkg")
-    return classify(scene.path, shots, out=folder / "map.tif", reporter=recorder)
+    shots, path = scene.shots(folder / "shots.gpkg"), Path(scene.path)
+    return classify(path, shots, out=folder / "map.tif", reporter=recorder)
 
 
 def read(path: Path) -> npt.NDArray[np.uint8]:
@@ -64,12 +63,13 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Reco
 
 def test_adapt_then_predict_is_classify_byte_for_byte(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", crs="EPSG:4326")
-    what: Any = {"confidence": True, "probabilities": True}
-    one = classify(planted.path, shots, out=tmp_path / "one.tif", seed=4, **what)
-    adapted = adapt(planted.path, shots, out=tmp_path / "model.safetensors", seed=4)
+    what = MapOptions(confidence=True, probabilities=True)
+    seed = Compute(seed=4)
+    one = classify(planted.path, shots, out=tmp_path / "one.tif", options=what, compute=seed)
+    adapted = adapt(planted.path, shots, out=tmp_path / "model.safetensors", compute=seed)
     model = tmp_path / "model.safetensors"
-    two = predict(planted.path, model, out=tmp_path / "two.tif", **what)
-    three = predict(planted.path, adapted, out=tmp_path / "three.tif", **what)
+    two = predict(planted.path, model, out=tmp_path / "two.tif", options=what)
+    three = predict(planted.path, adapted, out=tmp_path / "three.tif", options=what)
     for name, path in one.paths.as_dict().items():
         assert path.read_bytes() == two.paths.as_dict()[name].read_bytes(), name
         assert path.read_bytes() == three.paths.as_dict()[name].read_bytes(), name
@@ -80,7 +80,7 @@ def test_seeds_decide(planted: Planted, tmp_path: Path) -> None:
     models: list[bytes] = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(len(models))  # the caller's own stream must not matter
-        adapt(planted.path, shots, out=tmp_path / name, seed=seed)
+        adapt(planted.path, shots, out=tmp_path / name, compute=Compute(seed=seed))
         models.append((tmp_path / name).read_bytes())
     assert models[0] == models[1] != models[2]
 
@@ -124,7 +124,7 @@ def test_several_scenes_share_the_shots(
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=6)
     west, east = halves
-    results = classify_scenes([west, east], shots, out=tmp_path / "maps")
+    results = classify([west, east], shots, out=tmp_path / "maps")
     assert [r.paths.classes.name for r in results] == ["west_classes.tif", "east_classes.tif"]
     found = np.hstack([named(r.paths.classes) for r in results])
     truth = np.array(["", *planted.names])[planted.truth]
@@ -227,11 +227,9 @@ def test_berlin(data: Path, tmp_path: Path) -> None:
     before = sorted(folder.iterdir())
     result = classify(
         folder / "EnMAP_BerlinUrbanGradient.bsq",
-        folder / "LandCov_BerlinUrbanGradient.shp",
-        class_field="Level_2",
+        read_shots(folder / "LandCov_BerlinUrbanGradient.shp", class_field="Level_2"),
         out=tmp_path / "berlin.tif",
-        confidence=True,
-        probabilities=True,
+        options=MapOptions(confidence=True, probabilities=True),
     )
     assert all(path.is_file() for path in result.paths.all)
     assert [c.name for c in result.classes] == sorted(c.name for c in result.classes)

@@ -12,7 +12,7 @@ from batch_cases import cut
 from builders import snapshot
 from small_disk import BLOCK, small_disk
 
-from hsi_geo import batch
+from hsi_geo import MapOptions, batch
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
@@ -80,7 +80,12 @@ def test_maps_on_a_full_disk_are_whole_or_not_there(
 ) -> None:
     def run(folder: Path, **options: Any) -> Callable[[], Any]:
         return lambda: batch(
-            two, model, folder, scheduler=scheduler, confidence=True, probabilities=True, **options
+            two,
+            model,
+            folder,
+            scheduler=scheduler,
+            options=MapOptions(confidence=True, probabilities=True),
+            **options,
         )
 
     run(tmp_path / "wanted")()

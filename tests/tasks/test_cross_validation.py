@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import torch
 
-from hsi_geo import adapt, predict
+from hsi_geo import MapOptions, adapt, predict
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
@@ -33,7 +33,6 @@ def regions(planted: Planted, shots: Path) -> TrainingRegions:
         open_scenes(planted.path),
         read_shots(shots),
         budget_px=300,
-        all_touched=False,
         seed=0,
         reporter=SilentReporter(),
     )
@@ -58,7 +57,9 @@ def test_predict_equals_a_map(
     planted: Planted, shots: Path, regions: TrainingRegions, tmp_path: Path
 ) -> None:
     model = adapt(planted.path, shots)
-    mapped = predict(planted.path, model, out=tmp_path / "m.tif", probabilities=True)
+    mapped = predict(
+        planted.path, model, out=tmp_path / "m.tif", options=MapOptions(probabilities=True)
+    )
     assert mapped.paths.probabilities is not None
     with rasterio.open(mapped.paths.probabilities) as file:
         stored = file.read() / 250.0

@@ -11,7 +11,7 @@ import rasterio
 from click.testing import CliRunner
 from hsi_geo.cli.main import group
 
-from hsi_geo import demo
+from hsi_geo import Compute, demo
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.benchmarking.protocol import draw_shots, score
@@ -50,7 +50,7 @@ def test_demo_runs_again_over_its_own_files(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("quick")
 def test_demo_scores_what_classify_maps(tmp_path: Path) -> None:
     """The same score, counted another way: by class name at the points of the ground truth."""
-    result = demo(tmp_path, seed=1220)
+    result = demo(tmp_path, compute=Compute(seed=1220))
     truth = load_indian_pines()
     shots = gpd.read_file(tmp_path / "indian_pines_shots.gpkg")
     assert shots["class"].value_counts().max() == 5

@@ -43,7 +43,6 @@ def test_squares_are_the_pixels_that_classical_methods_get(
         open_scenes(benchmark.scene),
         drawing.shots,
         budget_px=benchmark.labels.size,
-        all_touched=False,
         seed=0,
         reporter=SilentReporter(),
     )

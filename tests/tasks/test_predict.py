@@ -19,6 +19,7 @@ import torch
 from affine import Affine
 from builders import SIZE, STRIDE, cut_tile, model_for, repeated
 
+from hsi_geo import MapOptions
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
@@ -97,7 +98,7 @@ def test_blocks_do_not_show(
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.LEAST_ROWS", 1)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.OUTPUT_PX", output_px)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.GRID_WINDOWS", 6)
-    assert (run(planted.path, model, max_memory=1) != whole).mean() < 0.001
+    assert (run(planted.path, model, options=MapOptions(max_memory=1)) != whole).mean() < 0.001
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -141,7 +142,7 @@ def test_aoi_limits_the_map_and_changes_nothing_inside(
     right, bottom = planted.transform @ (31, 29)
     area = gpd.GeoSeries([shapely.box(left, bottom, right, top)], crs=planted.crs)
     area.to_crs("EPSG:4326").to_file(tmp_path / "area.gpkg")
-    mapped = run(planted.path, model, aoi=tmp_path / "area.gpkg")
+    mapped = run(planted.path, model, options=MapOptions(aoi=tmp_path / "area.gpkg"))
     inside = np.zeros(whole.shape, bool)
     inside[8:29, 12:31] = True
     assert (mapped[inside] == whole[inside]).all()
@@ -151,13 +152,13 @@ def test_aoi_limits_the_map_and_changes_nothing_inside(
 def test_aoi_elsewhere_is_refused(planted: Planted, run: Run, tmp_path: Path) -> None:
     gpd.GeoSeries([shapely.box(0, 0, 1, 1)], crs=planted.crs).to_file(tmp_path / "far.gpkg")
     with pytest.raises(OptionError, match="outside the scene"):
-        run(planted.path, model_for(planted.path), aoi=tmp_path / "far.gpkg")
+        run(planted.path, model_for(planted.path), options=MapOptions(aoi=tmp_path / "far.gpkg"))
 
 
 def test_aoi_without_polygons_is_refused(planted: Planted, run: Run, tmp_path: Path) -> None:
     gpd.GeoSeries([shapely.Point(0, 0)], crs=planted.crs).to_file(tmp_path / "point.gpkg")
     with pytest.raises(OptionError, match="no polygon"):
-        run(planted.path, model_for(planted.path), aoi=tmp_path / "point.gpkg")
+        run(planted.path, model_for(planted.path), options=MapOptions(aoi=tmp_path / "point.gpkg"))
 
 
 def test_scene_that_does_not_cover_the_model_is_refused(make_scene: MakeScene, run: Run) -> None:
@@ -254,7 +255,9 @@ def test_confidence_and_probabilities_agree_with_the_map(planted: Planted, tmp_p
     model = model_for(planted.path)
     save_model(model, tmp_path / "model.safetensors")
     result = predict(
-        planted.path, tmp_path / "model.safetensors", confidence=True, probabilities=True
+        planted.path,
+        tmp_path / "model.safetensors",
+        options=MapOptions(confidence=True, probabilities=True),
     )
     assert result.paths.classes == planted.path.with_name("scene_classes.tif")
     ids = map_of(result)

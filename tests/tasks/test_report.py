@@ -22,7 +22,7 @@ from affine import Affine
 from builders import run, snapshot
 from matplotlib.image import imread
 
-from hsi_geo import assess, classify
+from hsi_geo import MapOptions, assess, classify
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import burn, read_shots
 from hsi_geo.io.maps.areas import row_areas_ha
@@ -30,7 +30,6 @@ from hsi_geo.io.reports.html import Report, Section, Table, write_report
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks import adapt as adapting
-from hsi_geo.tasks.classify import classify_scenes
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation import folds
 
@@ -105,7 +104,13 @@ def reported(
     monkeypatch.setattr(folds, "FOLDS", 2)
     out = tmp_path / "m.tif"
     again = "hsi-geo classify 'a & <b>.tif'"
-    return classify(planted.path, odd_shots, out=out, report=True, command=again, reporter=recorder)
+    return classify(
+        planted.path,
+        odd_shots,
+        out=out,
+        options=MapOptions(report=True, command=again),
+        reporter=recorder,
+    )
 
 
 def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -> None:
@@ -123,7 +128,12 @@ def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -
         [place.a, place.b, place.d, place.e, place.c, place.f]
     )
     shots.set_crs("EPSG:4326", allow_override=True).to_file(tmp_path / "degrees.gpkg")
-    made = classify(planted.path, tmp_path / "degrees.gpkg", out=tmp_path / "m.tif", report=True)
+    made = classify(
+        planted.path,
+        tmp_path / "degrees.gpkg",
+        out=tmp_path / "m.tif",
+        options=MapOptions(report=True),
+    )
     with rasterio.open(made.paths.classes) as file:
         ids = file.read(1)
     rows = row_areas_ha(grid_of(open_scene(planted.path)))
@@ -228,7 +238,7 @@ def test_several_scenes_have_a_report_each(
     frame = gpd.read_file(odd_shots)
     east = frame[frame.geometry.x > planted.transform.c + 21 * planted.transform.a]
     east[east["class"] != "meadow"].to_file(odd_shots)
-    results = classify_scenes(halves, odd_shots, out=tmp_path / "maps", report=True)
+    results = classify(halves, odd_shots, out=tmp_path / "maps", options=MapOptions(report=True))
     for result, half in zip(results, halves, strict=True):
         assert result.paths.report is not None
         page = Page(result.paths.report)
@@ -242,7 +252,7 @@ def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> No
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         out = tmp_path / name / "m.tif"
-        result = classify(planted.path, shots, out=out, report=True)
+        result = classify(planted.path, shots, out=out, options=MapOptions(report=True))
         assert result.paths.report is not None
         pages.append(result.paths.report.read_bytes())
     assert pages[0] == pages[1]

@@ -11,7 +11,7 @@ import pytest
 import shapely
 from builders import run, snapshot
 
-from hsi_geo import adapt, read_shots, suggest
+from hsi_geo import Compute, adapt, read_shots, suggest
 from hsi_geo.errors import OptionError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.suggest import _Candidates, _choose, _doubt, _nothing_to_suggest
@@ -62,7 +62,9 @@ def test_why_there_is_nothing_to_suggest() -> None:
 
 
 def test_the_same_seed_gives_the_same_places(planted: Planted, unsure: Any) -> None:
-    one, two = (suggest(planted.path, unsure, count=4, seed=2).points for _ in range(2))
+    one, two = (
+        suggest(planted.path, unsure, count=4, compute=Compute(seed=2)).points for _ in range(2)
+    )
     assert one == two
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 
+from hsi_geo import Compute
 from hsi_geo.progress import SilentReporter, WarningRecorder
 from hsi_geo.tasks import runtime
 from hsi_geo.threads import SPINNING, yield_when_waiting
@@ -72,7 +73,7 @@ def test_what_came_too_late_is_told(
     monkeypatch.setattr(reporter, "log", said.append)
     monkeypatch.setattr(runtime, "TORCH_CAME_FIRST", came_first)
     before = torch.get_num_threads()
-    with runtime.computing("cpu", threads, reporter):
+    with runtime.computing(Compute(device="cpu", threads=threads), reporter):
         assert torch.get_num_threads() == threads
     assert said == ([SPINNING] if told else [])
     assert torch.get_num_threads() == before
@@ -86,6 +87,6 @@ def test_a_job_of_several_steps_notes_it_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(runtime, "TORCH_CAME_FIRST", True)
     recorder = WarningRecorder(reporter)
     for _ in range(2):
-        with runtime.computing("cpu", 2, WarningRecorder(recorder)):
+        with runtime.computing(Compute(device="cpu", threads=2), WarningRecorder(recorder)):
             pass
     assert notes == [SPINNING]

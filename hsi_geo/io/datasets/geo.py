@@ -152,7 +152,6 @@ class ShotLabels(_GridDataset):
     Args:
         shots: In any CRS; a vector file, or shots read before.
         like: The scenes whose pixels the shots label.
-        all_touched: Take every pixel a polygon touches.
         transforms: Applied to each sample.
 
     Attributes:
@@ -167,14 +166,13 @@ class ShotLabels(_GridDataset):
         shots: str | os.PathLike[str] | Shots,
         like: HyperspectralScene,
         *,
-        all_touched: bool = False,
         transforms: Transforms | None = None,
     ) -> None:
         shots = read_shots(shots)
         self.grids = like.grids
         self.paths = [shots.source]
         self.transforms = transforms
-        self.pixels = _burn_all(shots, like.grids, all_touched)
+        self.pixels = _burn_all(shots, like.grids)
         self._build_index([shots.source] * len(self.grids))
 
     def __getitem__(self, index: Any) -> Sample:
@@ -195,13 +193,13 @@ def _holds(grid: Grid, point: shapely.Point) -> bool:
     return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
 
 
-def _burn_all(shots: Shots, grids: list[Grid], all_touched: bool) -> list[ShotPixels]:
+def _burn_all(shots: Shots, grids: list[Grid]) -> list[ShotPixels]:
     """Shots on each scene; a scene without any is fine as long as one has some."""
     burnt: list[ShotPixels] = []
     failures: list[ShotsError] = []
     for grid in grids:
         try:
-            burnt.append(burn(shots, grid, all_touched=all_touched))
+            burnt.append(burn(shots, grid))
         except ShotsError as error:
             failures.append(error)
             none = np.empty(0, np.int64)

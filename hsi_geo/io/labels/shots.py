@@ -70,6 +70,10 @@ class Shots:
         purpose: What they were read for.
         files: What was read for them.
         other_fields: Fields of their file that could have held the class as well.
+        class_field: Class field that `read_shots` was given, None if it chose.
+        layer: Layer that `read_shots` was given, None if it chose.
+        all_touched: Whether `burn` takes every pixel that a polygon touches, not only those whose
+            centre it covers.
     """
 
     classes: ClassTable
@@ -81,6 +85,9 @@ class Shots:
     purpose: Purpose = TRAINING
     files: tuple[str, ...] = ()
     other_fields: tuple[str, ...] = ()
+    class_field: str | None = None
+    layer: str | None = None
+    all_touched: bool = False
 
     @property
     def warnings(self) -> list[str]:
@@ -147,6 +154,7 @@ def read_shots(
     *,
     class_field: str | None = None,
     layer: str | None = None,
+    all_touched: bool = False,
     purpose: Purpose = TRAINING,
 ) -> Shots:
     """Read labelled geometries from a vector file.
@@ -159,6 +167,8 @@ def read_shots(
             the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the one that
             QGIS's style draws classes by.
         layer: Layer of a file with several.
+        all_touched: Whether a polygon labels every pixel it touches, not only those whose centre it
+            covers.
         purpose: `shot_files.REFERENCE` for labels that a map is compared with, which may be of one
             class.
 
@@ -190,6 +200,9 @@ def read_shots(
         in_scene_frame=file.in_scene_frame,
         files=(name,),
         other_fields=file.other_fields,
+        class_field=class_field,
+        layer=layer,
+        all_touched=all_touched,
     )
 
 
@@ -274,18 +287,17 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     return dataclasses.replace(shots, frame=frame)
 
 
-def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
+def burn(shots: Shots, grid: Grid) -> ShotPixels:
     """Find the pixels under each shot.
 
-    A pixel belongs to a polygon if its centre does (or if it is touched at all, on demand), to
-    a point or a line if they lie in it. A polygon too small to hold a centre takes the pixel
+    A pixel belongs to a polygon if its centre does (or, with `Shots.all_touched`, if it is touched
+    at all), to a point or a line if they lie in it. A polygon too small to hold a centre takes the pixel
     under it, unless another shot has a better claim. A pixel that two classes claim equally
     well is dropped and counted.
 
     Args:
         shots: In any CRS.
         grid: Of the scene.
-        all_touched: Take every pixel a polygon touches.
 
     Returns:
         The pixels inside the scene.
@@ -301,7 +313,7 @@ def burn(shots: Shots, grid: Grid, *, all_touched: bool = False) -> ShotPixels:
     for feature, (geometry, class_id) in enumerate(
         zip(placed.geometry, placed["class_id"], strict=True)
     ):
-        rows, cols, small = pixels_under(geometry, grid, all_touched)
+        rows, cols, small = pixels_under(geometry, grid, shots.all_touched)
         inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
         if not inside.any():
             outside += 1

@@ -91,6 +91,7 @@ def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray
     """
     if wavelengths is not None:
         scene = lazy_array(file, bands_from_option(wavelengths, file.band_count, file.good))
+        scene.attrs["wavelength_option"] = wavelengths
         if exists(wavelengths):
             scene.attrs["wavelength_file"] = wavelengths
         return scene

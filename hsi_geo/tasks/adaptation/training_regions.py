@@ -106,7 +106,6 @@ def cut_training_regions(
     shots: Shots,
     *,
     budget_px: int,
-    all_touched: bool,
     seed: int,
     reporter: Reporter,
 ) -> TrainingRegions:
@@ -117,8 +116,6 @@ def cut_training_regions(
         shots: Labelled features, in any CRS.
         budget_px: Approximate number of pixels that are read, without margins. More pixels are read only if
             the shots are far apart.
-        all_touched: Whether every pixel that a polygon touches is used, or only those whose centre lies in
-            it.
         seed: Seed of the random choice of pixels of classes that have too many.
         reporter: Receives a warning for each kind of shots that are dropped.
 
@@ -129,7 +126,7 @@ def cut_training_regions(
     for scene in scenes:
         require_scale(scene)
     dataset = HyperspectralScene(scenes)
-    labels = ShotLabels(shots, dataset, all_touched=all_touched)
+    labels = ShotLabels(shots, dataset)
     counts = _keep_usable(labels, dataset, shots, np.random.default_rng(seed), reporter)
     spectral = learn_spectral_stats(dataset.views)
     if sum(grid.height * grid.width for grid in dataset.grids) <= budget_px:

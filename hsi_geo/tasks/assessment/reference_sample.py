@@ -65,7 +65,7 @@ class Sample:
         return f"{said}: {counted} pixels of it in the reference count as wrong"
 
 
-def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
+def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
     """Look up what the map says where reference labels are.
 
     Classes are matched by name.
@@ -74,7 +74,7 @@ def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
         ShotsError: If not one label lies on a mapped pixel.
         MapError: If map and reference have no class in common.
     """
-    pixels = burn(labelled, opened.grid, all_touched=all_touched)
+    pixels = burn(labelled, opened.grid)
     values = opened.values_at(pixels.rows, pixels.cols)
     here = ~np.ma.getmaskarray(values)
     if not here.any():

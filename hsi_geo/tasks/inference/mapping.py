@@ -37,7 +37,7 @@ from hsi_geo.tasks.inference.scene_scale import Likeness, Rescale, bring_to_scal
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
-from hsi_geo.tasks.runtime import computing, scene_hash, versions
+from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window
 
@@ -54,28 +54,28 @@ LOST = 0.5
 LONG_PX = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MapOptions:
-    """What is written, and how.
+    """Area to map, files to write beside the map, and memory to use.
 
     Attributes:
-        confidence: Write ``MAP_confidence.tif``.
-        probabilities: Write ``MAP_probabilities.tif``.
-        aoi: Vector file; only pixels whose centre lies in its polygons are mapped.
-        overwrite: Replace outputs that are there.
-        max_memory: Bytes that strips of the scene may take together.
-        restat: Learn the statistics anew from this scene.
-        rescale: What values are multiplied by, "auto" for the power of ten that brings them to the
-            model's scale, None to refuse a scene on another one.
+        aoi: Path of a vector file in any CRS; only pixels whose centre lies in its polygons are
+            mapped. None maps the whole scene.
+        confidence: Whether to write ``MAP_confidence.tif``: 0 to 100 per cent, uint8.
+        probabilities: Whether to write ``MAP_probabilities.tif``: one band for each class.
+        report: Whether to write ``MAP_report.html``, and to estimate the accuracy by adapting the
+            model once more without each of five folds of the shots, which takes up to six times as
+            long. Only `classify` can.
+        command: Command line that makes the map again; the report shows it.
+        max_memory: Bytes that strips of the scene may take together while it is mapped.
     """
 
+    aoi: str | os.PathLike[str] | None = None
     confidence: bool = False
     probabilities: bool = False
-    aoi: str | os.PathLike[str] | None = None
-    overwrite: bool = False
+    report: bool = False
+    command: str = ""
     max_memory: int = DEFAULT_MEMORY
-    restat: bool = False
-    rescale: Rescale = None
 
 
 def write_map(
@@ -85,8 +85,9 @@ def write_map(
     *,
     model_hash: str,
     options: MapOptions,
-    device: str = "auto",
-    threads: int | None = None,
+    restat: bool = False,
+    rescale: Rescale = None,
+    compute: Compute,
     reporter: Reporter,
     around: HaloScene | None = None,
     own: bool = False,
@@ -99,10 +100,12 @@ def write_map(
         model: Maps it.
         paths: To write.
         model_hash: For the record.
-        options: See `predict`.
-        device: See `predict`.
-        threads: See `predict`.
-        reporter: See `predict`.
+        options: Area to map, and memory to use.
+        restat: Whether to compute the band statistics from this scene instead of taking the model's.
+        rescale: Factor that the scene's values are multiplied by, "auto" for the power of ten that
+            brings them to the model's scale, or None to refuse a scene on another scale.
+        compute: Device and number of threads.
+        reporter: Receives progress and messages.
         around: The scene amid its neighbours, which windows look at beyond its rim.
         own: Whether the model was adapted to this very scene; of a file its hash may tell, too.
         more_hashes: For the record.
@@ -118,11 +121,11 @@ def write_map(
     require_on_axis(model.classifier.backbone.config, scene)
     own = own or _is_own(scene, model)
     factor, likeness = 1.0, None
-    if options.restat:
+    if restat:
         model = dataclasses.replace(model, spectral=learn_spectral_stats([view]))
-    elif not own or options.rescale is not None:
+    elif not own or rescale is not None:
         factor, likeness = bring_to_scale(
-            view, model.spectral, model.shot_spectra, options.rescale, reporter
+            view, model.spectral, model.shot_spectra, rescale, reporter
         )
         view = rescaled(view, factor)
     if grid.crs is None:
@@ -131,7 +134,7 @@ def write_map(
         )
     area = None if options.aoi is None else read_area(options.aoi, grid)
     with (
-        computing(device, threads, reporter) as on,
+        computing(compute, reporter) as on,
         MapWriter(paths, grid, model.classes, model.order) as writer,
     ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
@@ -146,10 +149,10 @@ def write_map(
         if around is not None:
             part = _Part(around.core, view if around.overlapped else None)
         # One thread is one thread: beside other workers, reading ahead would take from their cores.
-        strips = Strips(sliding, options.max_memory, asked, read_ahead=threads != 1)
+        strips = Strips(sliding, options.max_memory, asked, read_ahead=compute.threads != 1)
         _map_strips(strips, writer, part, reporter)
         ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
-        record = _record(scene, model, model_hash, options, writer.counts)
+        record = _record(scene, model, model_hash, options, restat, writer.counts)
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
         record |= _told_apart(model, own, likeness)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
@@ -286,6 +289,7 @@ def _record(
     model: AdaptedModel,
     model_hash: str,
     options: MapOptions,
+    restat: bool,
     counts: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
     shots = model.record["shots"]
@@ -309,7 +313,7 @@ def _record(
             "aoi": None if options.aoi is None else os.fspath(options.aoi),
             "confidence": options.confidence,
             "probabilities": options.probabilities,
-            "restat": options.restat,
+            "restat": restat,
             "window_px": model.tiling.size_px,
             "stride_px": model.tiling.stride_px,
             "wavelength_source": scene.attrs.get("wavelength_source"),

@@ -45,7 +45,6 @@ class MapReportContext:
     Attributes:
         scene: It is a map of.
         shots: It was made from.
-        all_touched: How these became pixels.
         classes: Class table.
         paths: Files of the map, its confidence among them.
         record: What the map's JSON holds.
@@ -56,7 +55,6 @@ class MapReportContext:
 
     scene: xr.DataArray
     shots: Shots
-    all_touched: bool
     classes: ClassTable
     paths: MapPaths
     record: Mapping[str, Any]
@@ -218,7 +216,7 @@ def _spectra_section(mapped: MapReportContext) -> Section:
         return np.asarray(file.read(1, window=pixels))
 
     with rasterio.open(mapped.paths.classes) as file:
-        shots = _pixels(mapped.shots, grid, mapped.all_touched)
+        shots = _pixels(mapped.shots, grid)
         found = class_spectra(view, shots, ids_in, len(mapped.classes))
     picture = spectra_uri(bands_of(view).centres_nm, found.of_shots, found.of_map, mapped.classes)
     caption = (
@@ -231,10 +229,10 @@ def _spectra_section(mapped: MapReportContext) -> Section:
     return Section("Spectra", (text,), (Picture(picture, caption),))
 
 
-def _pixels(shots: Shots, grid: Grid, all_touched: bool) -> ShotPixels:
+def _pixels(shots: Shots, grid: Grid) -> ShotPixels:
     """Pixels under shots; of several scenes one may have none."""
     try:
-        return burn(shots, grid, all_touched=all_touched)
+        return burn(shots, grid)
     except ShotsError:
         none = np.empty(0, np.int64)
         return ShotPixels(none, none, none, none, outside=len(shots.frame))

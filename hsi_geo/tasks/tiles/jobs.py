@@ -28,7 +28,8 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
 from hsi_geo.tasks.inference.mapping import MapOptions, write_map
-from hsi_geo.tasks.runtime import file_hash, scene_hash, text_hash
+from hsi_geo.tasks.inference.scene_scale import Rescale
+from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash, text_hash
 from hsi_geo.tasks.tiles.existing_maps import Standing, require_own, standing
 from hsi_geo.tasks.tiles.footprints import Footprints
 from hsi_geo.tiling import Grid
@@ -41,27 +42,40 @@ SAME_PX = 0.05
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is the same for all tiles.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """Options that are the same for all tiles of a batch; workers receive them.
 
     Attributes:
-        model: Path of the model.
-        model_hash: SHA-256 of its bytes.
-        options: See `predict`.
-        wavelengths: See `open_scene`.
-        halo: Whether neighbours lend their margins.
-        device: See `predict`.
-        threads: Of torch, for each tile.
+        model: Path of the model file.
+        model_hash: SHA-256 of the model file's bytes.
+        overwrite: Whether to map every tile again, and to replace maps that no batch made.
+        wavelengths: Wavelengths that scenes are opened with, as `open_scene` takes them.
+        halo: Whether windows at a tile's edge read the neighbouring tiles.
+        rescale: Factor that tiles' values are multiplied by, "auto", or None; see `predict`.
+        map: Files to write beside each map, and memory to use.
+        compute: Device, and number of threads of each worker.
     """
 
     model: str
     model_hash: str
-    options: MapOptions
+    overwrite: bool
     wavelengths: str | None
     halo: bool
-    device: str
-    threads: int
+    rescale: Rescale
+    map: MapOptions
+    compute: Compute
+
+    @property
+    def pixel_parameters(self) -> dict[str, Any]:
+        """Those that change a pixel of a map or a file beside it; part of a tile's hash."""
+        return {
+            "aoi": self.map.aoi,
+            "confidence": self.map.confidence,
+            "probabilities": self.map.probabilities,
+            "rescale": self.rescale,
+            "restat": False,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,15 +154,15 @@ def describe_tile(
         return Outcome(FAILED, error=str(error))
 
 
-def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
+def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome:
     """Map a tile; what stops it is told as its outcome, not raised.
 
     The record gets its name first, so that what a killed batch left is known as a batch's, and the
     map last; the record tells which map is its own.
     """
     started = time.monotonic()
-    paths, overwrite = job.paths, settings.options.overwrite
-    witness = WarningRecorder(reporter)
+    paths, overwrite = job.paths, options.overwrite
+    recorder = WarningRecorder(reporter)
     try:
         stands = standing(paths)
         if not overwrite and stands is not None and stands.is_of(job.hashes["job"]):
@@ -158,28 +172,30 @@ def map_tile(job: TileJob, settings: Settings, reporter: Reporter) -> Outcome:
         remove_leftovers(paths.classes.parent, [name])
         stale = find_stale_files(paths)
         with atomic_outputs(paths.all, overwrite=True, name=name, stale=stale) as where:
-            record = _write(job, paths.moved(where), settings, witness)
+            record = _write(job, paths.moved(where), options, recorder)
             # Something may have appeared.
             require_own(paths, job.path, stands, job.made, overwrite=overwrite)
     except HsiGeoError as error:
-        told, seconds = tuple(witness.warnings), time.monotonic() - started
+        told, seconds = tuple(recorder.warnings), time.monotonic() - started
         return Outcome(FAILED, seconds, str(error), told, error.code)
     return Outcome(
         MAPPED,
         time.monotonic() - started,
-        warnings=tuple(witness.warnings),
+        warnings=tuple(recorder.warnings),
         drifts=record["drifts"],
     )
 
 
-def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter) -> dict[str, Any]:
-    model = _model(settings.model, settings.model_hash)
+def _write(
+    job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
+) -> dict[str, Any]:
+    model = _model(options.model, options.model_hash)
     file = read_scene(job.path)
-    scene = scene_of(file, wavelengths=settings.wavelengths)
+    scene = scene_of(file, wavelengths=options.wavelengths)
     around = None
     if job.neighbours:
         around = with_halo(
-            file, job.neighbours, model.tiling.size_px, wavelengths=settings.wavelengths
+            file, job.neighbours, model.tiling.size_px, wavelengths=options.wavelengths
         )
     readable = [scene] if around is None else [scene, around.scene]
     with unpacked(readable, reporter.log) as read:
@@ -187,10 +203,10 @@ def _write(job: TileJob, paths: MapPaths, settings: Settings, reporter: Reporter
             read[0],
             model,
             paths,
-            model_hash=settings.model_hash,
-            options=settings.options,
-            device=settings.device,
-            threads=settings.threads,
+            model_hash=options.model_hash,
+            options=options.map,
+            rescale=options.rescale,
+            compute=options.compute,
             reporter=reporter,
             around=None if around is None else dataclasses.replace(around, scene=read[1]),
             more_hashes=job.hashes,
@@ -302,18 +318,16 @@ def tile_job(
     paths: MapPaths,
     near: Sequence[tuple[int, NeighbourSource]],
     tiles: Sequence[Tile | Outcome],
-    settings: Settings,
+    options: BatchOptions,
     made: tuple[Path, ...] = (),
 ) -> TileJob:
     """Everything that a tile's map depends on."""
     hashes = [other.hash for index, _ in near if isinstance(other := tiles[index], Tile)]
-    options = dataclasses.asdict(settings.options)
-    del options["overwrite"], options["max_memory"]  # they change no pixel
     depends = {
         "tile": tile.hash,
         "neighbours": hashes,
-        "model": settings.model_hash,
-        "parameters": options,
+        "model": options.model_hash,
+        "parameters": options.pixel_parameters,
     }
     job = text_hash(json.dumps(depends, sort_keys=True))
     pieces = tuple(piece for _, piece in near)

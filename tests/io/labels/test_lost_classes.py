@@ -13,8 +13,7 @@ import pytest
 import shapely
 from builders import model_for
 
-from hsi_geo import adapt, classify, predict
-from hsi_geo.tasks.classify import classify_scenes
+from hsi_geo import MapOptions, adapt, classify, predict
 from hsi_geo.tasks.inference.mapping import lost_classes
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -64,9 +63,11 @@ def test_by_adapt_and_predict_and_over_several_scenes(
     assert not of(recorder.warnings)
     area = tmp_path / "area.gpkg"
     gpd.GeoDataFrame(geometry=[shapely.box(*planted.transform @ (0, 20), *planted.transform @ (20, 0))], crs=planted.crs).to_file(area)  # fmt: skip
-    predict(planted.path, model, out=tmp_path / "a.tif", aoi=area, reporter=recorder)
+    predict(
+        planted.path, model, out=tmp_path / "a.tif", options=MapOptions(aoi=area), reporter=recorder
+    )
     assert not of(recorder.warnings)
-    classify_scenes(halves, shots, out=tmp_path / "maps", reporter=recorder)
+    classify(halves, shots, out=tmp_path / "maps", reporter=recorder)
     assert len(of(recorder.warnings)) <= 1  # of all maps together
 
 

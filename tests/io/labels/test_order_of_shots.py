@@ -19,7 +19,7 @@ from builders import NORTH_UP, regions_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hsi_geo import adapt, classify
+from hsi_geo import MapOptions, adapt, classify, read_shots
 from hsi_geo.io.labels.shots import ShotPixels, burn, make_shots, thin
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former_config import S2FormerConfig
@@ -130,8 +130,8 @@ def mapped(
     path = out.with_name(f"{out.stem}_shots.geojson")
     path.write_text(shots.to_json())  # with the ids
     result = classify(
-        scene, path, out=out, class_field="class",
-        confidence=True, probabilities=True, **how,
+        scene, read_shots(path, class_field="class"), out=out,
+        options=MapOptions(confidence=True, probabilities=True), **how,
     )  # fmt: skip
     first = {str(now): name for name, now in called.items()}
     names = np.array(["", *(first[c.name] for c in result.classes)])

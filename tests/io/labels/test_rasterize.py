@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,7 +195,7 @@ def test_two_weak_claims_of_two_classes_are_a_conflict() -> None:
 @pytest.mark.parametrize("all_touched", [False, True])
 def test_all_touched_takes_every_pixel_a_polygon_reaches(all_touched: bool) -> None:
     shots = shots_of([(patch(2.7, 3.7, 5.3, 6.3), "a"), (centre(9, 9), "b")])
-    pixels = burn(shots, GRID, all_touched=all_touched)
+    pixels = burn(replace(shots, all_touched=all_touched), GRID)
     rows, cols = (range(2, 6), range(3, 7)) if all_touched else (range(3, 5), range(4, 6))
     assert claimed(pixels, 1) == [(row, col) for row in rows for col in cols]
 

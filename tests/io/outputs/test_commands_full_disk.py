@@ -24,7 +24,7 @@ from builders import model_for, run, snapshot
 from planted import Planted
 from small_disk import BLOCK, small_disk
 
-from hsi_geo import predict
+from hsi_geo import MapOptions, predict
 from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -179,7 +179,8 @@ def earlier_outputs(command: Command) -> None:
         clear(command.out)
         scene, model = Path(command.arguments[1]), model_for(Path(command.arguments[1]), seed=6)
         both = "--confidence" in command.arguments
-        predict(scene, model, out=command.out / "m.tif", confidence=both, probabilities=both)
+        options = MapOptions(confidence=both, probabilities=both)
+        predict(scene, model, out=command.out / "m.tif", options=options)
 
 
 def fill(

@@ -35,7 +35,7 @@ def sparse(path: Path, **layout: Any) -> Path:
 def test_info_looks_at_a_sample_of_a_vast_raster(tmp_path: Path, layout: dict[str, Any]) -> None:
     path = sparse(tmp_path / "a.tif", **layout)
     started = time.monotonic()
-    found = info(path, wavelengths="500:900")
+    found = info(open_scene(path, wavelengths="500:900"))
     assert time.monotonic() - started < 20.0
     assert f"{SIDE}" in str(found).replace(",", "")
 

@@ -52,7 +52,6 @@ def cut(
         open_scenes(scenes),
         read_shots(shots),
         budget_px=budget_px,
-        all_touched=False,
         seed=seed,
         reporter=reporter or SilentReporter(),
     )

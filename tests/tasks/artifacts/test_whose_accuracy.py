@@ -14,7 +14,6 @@ from builders import run
 from planted import write_planted
 
 from hsi_geo import adapt, classify, open_scene, predict
-from hsi_geo.tasks.classify import classify_scenes
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -122,7 +121,7 @@ def test_a_file_that_was_replaced_is_another_scene(here: Any, model: Path, tmp_p
 def test_of_several_scenes_it_is_of_all_together(
     here: Any, there: Any, shots: Path, tmp_path: Path
 ) -> None:
-    results = classify_scenes([here.path, there.path], shots, out=tmp_path / "maps")
+    results = classify([here.path, there.path], shots, out=tmp_path / "maps")
     assert {str(result.accuracy) for result in results} == {str(results[0].accuracy)}
     folder = tmp_path / "again"
     done = run("classify", here.path, there.path, "--shots", shots, "-o", folder)

@@ -228,7 +228,7 @@ def test_of_a_reference_raster(case: Case, tmp_path: Path) -> None:
     assert (case.name in [c.name for c in labelled.classes]) is case.is_class
     noted = any(note.startswith("0 is one of its classes") for note in labelled.notes)
     assert noted is case.is_class
-    sample = read_sample(read_map(path), labelled, False)
+    sample = read_sample(read_map(path), labelled)
     assert len(sample.truth) == sum(read_map(path).counts().values())
     assert (sample.truth == sample.mapped).all()
 

@@ -30,7 +30,6 @@ def test_the_interval_covers_the_truth(name: str, data: Path) -> None:
             [scene.scene],
             shots_at(scene.scene, scene.labels, drawn),
             budget_px=flat.size,
-            all_touched=False,
             seed=seed,
             reporter=SilentReporter(),
         )

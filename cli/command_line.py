@@ -1,4 +1,4 @@
-"""The command that was given, to be shown beside what it made."""
+"""The running command as text, which reports show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 
 def command_line() -> str:
-    """The running command as it could be typed again: arguments, and options that were given."""
+    """The running command with its arguments and the options that were given, quoted for a shell."""
     ctx = click.get_current_context()
     words = ["hsi-geo", str(ctx.info_name)]
     for param in ctx.command.params:

@@ -1,0 +1,131 @@
+"""`classify`: options as values, one scene or several, and what it writes together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import model_for, run, snapshot
+
+from hsi_geo import Compute, MapOptions, adapt, batch, classify, open_scene, predict, read_shots
+from hsi_geo.errors import OptionError, ShotsNotFoundError
+from hsi_geo.tasks.artifacts.model import save_model
+from hsi_geo.tasks.tiles.jobs import BatchOptions
+
+if TYPE_CHECKING:
+    from planted import Planted
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def test_paths_are_enough(planted: Planted, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    result = classify(planted.path, shots)
+    assert result.paths.classes == tmp_path / "scene_classes.tif"
+    assert result.paths.classes.exists()
+
+
+def test_python_and_the_command_line_write_the_same_bytes(planted: Planted, tmp_path: Path) -> None:
+    """With all options of reading, so that the records show that they were passed on."""
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    command = (
+        *("classify", planted.path, "--shots", shots, "-o", tmp_path / "command" / "map.tif"),
+        *("--wavelengths", "420:1300", "--class-field", "class", "--layer", "shots"),
+        *("--all-touched", "--confidence", "--seed", 3, "--threads", 1),
+    )
+    for name in ("command", "python"):
+        (tmp_path / name).mkdir()
+    shown = run(*command)
+    assert shown.exit_code == 0, shown.output
+    classify(
+        open_scene(planted.path, wavelengths="420:1300"),
+        read_shots(shots, class_field="class", layer="shots", all_touched=True),
+        out=tmp_path / "python" / "map.tif",
+        options=MapOptions(confidence=True),
+        compute=Compute(seed=3, threads=1),
+    )
+    assert snapshot(tmp_path / "command") == snapshot(tmp_path / "python")
+    record = json.loads((tmp_path / "python" / "map.json").read_text(encoding="utf-8"))
+    parameters = record["adaptation"]["parameters"]
+    assert {name: parameters[name] for name in ("class_field", "layer", "all_touched")} == {
+        "class_field": "class",
+        "layer": "shots",
+        "all_touched": True,
+    }
+    assert parameters["wavelengths"] == "420:1300"
+    assert record["seed"] == 3
+
+
+def test_a_list_of_one_scene_goes_to_a_folder(planted: Planted, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    (result,) = classify([planted.path], shots, out=tmp_path / "maps")
+    assert result.paths.classes == tmp_path / "maps" / "scene_classes.tif"
+
+
+def test_a_list_without_a_folder_is_refused(planted: Planted, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="several scenes need a folder"):
+        classify([planted.path, planted.path], planted.shots(tmp_path / "shots.gpkg"))
+
+
+def test_a_folder_made_for_maps_that_fail_is_removed(planted: Planted, tmp_path: Path) -> None:
+    with pytest.raises(ShotsNotFoundError):
+        classify([planted.path], tmp_path / "none.gpkg", out=tmp_path / "maps")
+    assert not (tmp_path / "maps").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda scene, model: predict(scene, model, options=MapOptions(report=True)), "report"),
+        (lambda scene, model: batch(scene, model, "m", options=MapOptions(report=True)), "report"),
+        (lambda scene, model: batch(scene, model, "m", options=MapOptions(aoi="a")), "no area"),
+    ],
+)
+def test_options_that_a_function_has_no_use_for_are_refused(
+    call: Callable[[Path, Path], object], message: str, planted: Planted, tmp_path: Path
+) -> None:
+    save_model(model_for(planted.path), tmp_path / "model")
+    before = snapshot(tmp_path)
+    with pytest.raises(OptionError, match=message):
+        call(planted.path, tmp_path / "model")
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"device": "gpu"}, {"threads": 0}, {"threads": -1}, {"seed": -1}], ids=str
+)
+def test_compute_refuses_what_is_no_choice(wrong: dict[str, object]) -> None:
+    with pytest.raises(OptionError, match=str(next(iter(wrong.values())))):
+        Compute(**wrong)  # type: ignore[arg-type]
+
+
+def test_wavelength_options_of_several_scenes_are_recorded(
+    planted: Planted, tmp_path: Path
+) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    twice = [open_scene(planted.path, wavelengths="420:1300") for _ in range(2)]
+    assert adapt(twice, shots).record["parameters"]["wavelengths"] == "420:1300"
+
+
+def test_parameters_of_a_tiles_hash_are_those_that_change_a_pixel() -> None:
+    """The names are part of the hash: a new one would map every tile of a finished batch again."""
+    options = BatchOptions(
+        model="m",
+        model_hash="h",
+        overwrite=True,
+        wavelengths=None,
+        halo=True,
+        rescale="auto",
+        map=MapOptions(confidence=True, max_memory=1),
+        compute=Compute(),
+    )
+    assert options.pixel_parameters == {
+        "aoi": None,
+        "confidence": True,
+        "probabilities": False,
+        "rescale": "auto",
+        "restat": False,
+    }
