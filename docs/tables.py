@@ -1,14 +1,14 @@
-"""Puts what commands printed into the pages: numbers are never typed.
+"""Copies results into the pages, so that numbers are never typed.
 
     python docs/tables.py                             # refresh the pages
-    python docs/tables.py accuracy RESULTS.json...    # first add what `hsi-geo benchmark` measured
+    python docs/tables.py accuracy RESULTS.json...    # first add the runs of `hsi-geo benchmark`
     python docs/tables.py parts RESULTS.json...       # the same for parts of our method
     python docs/tables.py fifth RESULTS.json...       # and for the fifth scene
 
 Between ``<!-- result: NAME -->`` and ``<!-- end -->`` a page holds `docs/results/NAME` as it is (its last
 line for ``NAME#last``), or, for a name of `TABLES`, a table of the runs in `docs/results/accuracy.csv`,
-`parts.csv` or `fifth.csv`: what a part is worth is only told by runs of one and the same code. A test
-asks that nothing changes.
+`parts.csv` or `fifth.csv`. Parts of the method have a file of their own, because their runs must come
+from one version of the code. A test checks that the pages are up to date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hsi_geo.tasks.benchmarking.tables import pooled
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 
-#: What is kept of a run.
+#: Fields of a run that are kept.
 KEYS = ("scene", "split", "shots", "method", "seed", "oa", "aa", "kappa", "ece")
 
 SPLITS = ("random", "blocked")
@@ -63,17 +63,17 @@ def others(runs: Runs) -> Rows:
 
 
 def parts(runs: Runs) -> Rows:
-    """What each part of the network's side is worth."""
+    """Our method without parts of the network."""
     return pooled(_of(runs, "random"), PARTS)
 
 
 def ways(runs: Runs) -> Rows:
-    """Ways to teach the network."""
+    """Ways to fine-tune the network."""
     return pooled(_of(runs, "random"), WAYS)
 
 
 def curve(runs: Runs) -> Rows:
-    """Pooled error by shots a class, on the seeds that all numbers of shots have."""
+    """Pooled error by number of shots a class, over the seeds that all numbers have in common."""
     counts = sorted({run["shots"] for run in runs if run["split"] == "random"})
     seeds = set.intersection(*({run["seed"] for run in _of(runs, "random", c)} for c in counts))
     same = [run for run in runs if run["seed"] in seeds]
@@ -85,17 +85,17 @@ def curve(runs: Runs) -> Rows:
 
 
 def fifth(runs: Runs) -> Rows:
-    """All methods on one scene, by split, and how sure ours is."""
+    """All methods on one scene, by split, and the calibration error of our method."""
     methods = ["hsi-geo", *CLASSICAL]
     by_split = [pooled(_of(runs, split), methods)[1:] for split in SPLITS]
     rows = [["method", *(f"{split} split" for split in SPLITS)]]
     rows += [[cells[0][0], *(row[1] for row in cells)] for cells in zip(*by_split, strict=True)]
     own = [run for run in runs if run["method"] == "hsi-geo"]
-    sure = [_mean(run["ece"] for run in _of(own, split)) for split in SPLITS]
-    return [*rows, ["ECE of hsi-geo", *sure]]
+    calibration = [_mean(run["ece"] for run in _of(own, split)) for split in SPLITS]
+    return [*rows, ["ECE of hsi-geo", *calibration]]
 
 
-#: From which file which tables are made.
+#: Tables that are made from each file of runs.
 TABLES: dict[str, dict[str, Callable[[Runs], Rows]]] = {
     "accuracy": {made.__name__: made for made in (compared, blocked, others, curve)},
     "parts": {made.__name__: made for made in (parts, ways)},
@@ -117,7 +117,7 @@ def _mean(values: Iterable[float]) -> str:
 
 
 def read_runs(name: str) -> Runs:
-    """The runs of one file."""
+    """Read the runs of one file."""
     kinds = {"shots": int, "seed": int} | dict.fromkeys(("oa", "aa", "kappa", "ece"), float)
     with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return [
@@ -126,8 +126,8 @@ def read_runs(name: str) -> Runs:
         ]
 
 
-def take(name: str, paths: Iterable[str]) -> None:
-    """Add the runs of results.json files to a file; they replace earlier ones of the same draw."""
+def add_runs(name: str, paths: Iterable[str]) -> None:
+    """Add the runs of results.json files to a file; they replace earlier runs of the same draw."""
     found = {tuple(run[key] for key in KEYS[:5]): run for run in read_runs(name)}
     for path in paths:
         for run in json.loads(Path(path).read_text(encoding="utf-8")):
@@ -139,7 +139,7 @@ def take(name: str, paths: Iterable[str]) -> None:
 
 
 def made_tables() -> dict[str, str]:
-    """All tables by name, as Markdown."""
+    """Make all tables, as Markdown by name."""
     return {
         name: _markdown(make(runs))
         for file, tables in TABLES.items()
@@ -149,7 +149,7 @@ def made_tables() -> dict[str, str]:
 
 
 def filled(page: str, tables: dict[str, str]) -> str:
-    """A page with what belongs between its marks."""
+    """Fill in the results between the marks of a page."""
 
     def content(found: re.Match[str]) -> str:
         name = found[2]
@@ -164,7 +164,7 @@ def _markdown(rows: Rows) -> str:
 
 
 def _printed(name: str) -> str:
-    """Markdown as it is, other text as a block."""
+    """Text of a results file: Markdown unchanged, other text as a code block."""
     file, _, part = name.partition("#")
     path = RESULTS / file
     text = path.read_text(encoding="utf-8").strip("\n")
@@ -183,7 +183,7 @@ def pages() -> list[Path]:
 def main() -> None:
     """Refresh all pages."""
     if sys.argv[1:]:
-        take(sys.argv[1], sys.argv[2:])
+        add_runs(sys.argv[1], sys.argv[2:])
     tables = made_tables()
     for path in pages():
         page = path.read_text(encoding="utf-8")
