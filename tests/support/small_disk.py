@@ -1,4 +1,4 @@
-"""A disk of few blocks, to fill up."""
+"""A disk of few blocks, and a limit of file sizes."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ def small_disk(mount: Path) -> Iterator[Callable[[int], Path]]:
         yield resized
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Let no file of this process become larger than so many bytes; skips on Windows."""
+    resource = pytest.importorskip("resource", reason="Windows has no limits of file sizes")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

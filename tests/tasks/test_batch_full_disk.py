@@ -1,4 +1,4 @@
-"""A batch onto a disk that fills up: a map is whole and right, or it is not there and that is said."""
+"""A batch onto a full disk, or under a limit of file sizes: a map is whole and right, or it is not there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from batch_cases import cut
 from builders import snapshot
-from small_disk import BLOCK, small_disk
+from small_disk import BLOCK, file_size_limit, small_disk
 
 from hsi_geo import MapOptions, batch
 from hsi_geo.errors import HsiGeoError
@@ -42,16 +42,19 @@ def blocks_of(folder: Path) -> int:
     return sum(-(-path.stat().st_size // BLOCK) for path in folder.iterdir())
 
 
-def end(
-    run: Callable[[], Any], folder: Path, tiles: Sequence[Path], told: dict[str, set[str]]
+def check(
+    run: Callable[[], Any], folder: Path, tiles: Sequence[Path], allowed: dict[str, set[str]]
 ) -> bool:
-    """Whether all tiles were mapped; whatever is there is one of the things that it may be.
+    """Run a batch and check each file that it leaves.
 
     Args:
         run: The batch.
         folder: For its maps.
         tiles: That it maps.
-        told: Hashes that each file of a map may have, by its name.
+        allowed: Hashes that each file of a map may have, by its name.
+
+    Returns:
+        Whether all tiles were mapped.
     """
     try:
         outcomes = run().outcomes
@@ -60,7 +63,7 @@ def end(
         outcomes = {}
     assert not [path.name for path in folder.glob(".*")]
     found = snapshot(folder)
-    assert all(found[name] in told[name] for name in found if name not in OVERVIEWS), found
+    assert all(found[name] in allowed[name] for name in found if name not in OVERVIEWS), found
     for tile in tiles:
         paths = MapPaths.of(folder / f"{tile.stem}.tif", confidence=True, probabilities=True)
         there = [path for path in paths.all if path.exists()]
@@ -91,9 +94,9 @@ def test_maps_on_a_full_disk_are_whole_or_not_there(
     run(tmp_path / "wanted")()
     run(tmp_path / "earlier", halo=False)()
     wanted, earlier = snapshot(tmp_path / "wanted"), snapshot(tmp_path / "earlier")
-    told = {name: {wanted[name]} for name in wanted}
+    allowed = {name: {wanted[name]} for name in wanted}
     if over_another:
-        told = {name: {wanted[name], earlier[name]} for name in wanted}
+        allowed = {name: {wanted[name], earlier[name]} for name in wanted}
     ends = []
     for blocks in range(1, 2 * blocks_of(tmp_path / "wanted") + 8, 2):
         folder = disk(10_000)
@@ -103,8 +106,35 @@ def test_maps_on_a_full_disk_are_whole_or_not_there(
             for path in (tmp_path / "earlier").iterdir():
                 shutil.copy(path, folder)
         room = blocks_of(folder) + blocks
-        ends.append(end(run(disk(room), overwrite=over_another), folder, two, told))
+        ends.append(check(run(disk(room), overwrite=over_another), folder, two, allowed))
     assert not ends[0], "begin with less"
     assert ends[-1], "go on to more"
     # The same command, with room, makes what is missing and leaves what is there.
-    assert end(run(disk(10_000)), folder, two, told)
+    assert check(run(disk(10_000)), folder, two, allowed)
+
+
+@pytest.mark.parametrize("over_another", [False, True])
+def test_maps_under_a_file_size_limit_are_whole_or_not_there(
+    two: list[Path], model: Path, scheduler: str, tmp_path: Path, over_another: bool
+) -> None:
+    def run(folder: Path, **options: Any) -> Callable[[], Any]:
+        return lambda: batch(
+            two, model, folder, scheduler=scheduler, confidence=True, probabilities=True, **options
+        )
+
+    run(tmp_path / "wanted")()
+    run(tmp_path / "earlier", halo=False)()
+    wanted, earlier = snapshot(tmp_path / "wanted"), snapshot(tmp_path / "earlier")
+    allowed = {name: {wanted[name], *([earlier[name]] if over_another else [])} for name in wanted}
+    largest = max(path.stat().st_size for path in (tmp_path / "wanted").iterdir())
+    ends = []
+    for size in [*range(0, 2 * largest, largest // 12), 8 * largest]:
+        folder = tmp_path / f"limit {size}"
+        if over_another:
+            shutil.copytree(tmp_path / "earlier", folder)
+        else:
+            folder.mkdir()
+        with file_size_limit(size):
+            ends.append(check(run(folder, overwrite=over_another), folder, two, allowed))
+    assert not ends[0]
+    assert ends[-1]

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pytest
 import rasterio
 from builders import model_for, run, snapshot
 from planted import Planted
-from small_disk import BLOCK, small_disk
+from small_disk import BLOCK, file_size_limit, small_disk
 
 from hsi_geo import MapOptions, predict
 from hsi_geo.io.maps.record import is_complete
@@ -226,17 +225,6 @@ def test_command_on_a_full_disk_at_few_sizes_writes_all_or_nothing(
     inputs: Path, disk: Callable[[int], Path], name: str, over_earlier: bool
 ) -> None:
     fill(name, inputs, disk, over_earlier=over_earlier, few=True)
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """No file may become larger than so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def limit(name: str, inputs: Path, out: Path, *, over_earlier: bool, steps: int) -> None:
