@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo.errors import MapError, MissingPackageError, OptionError, ScaleError
+from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import make_folder, remove_leftovers
+from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter

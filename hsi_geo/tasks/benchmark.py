@@ -20,7 +20,8 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder, require_free
+from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
+from hsi_geo.io.outputs.checks import require_free
 from hsi_geo.io.reports.figures import draw_benchmark
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt

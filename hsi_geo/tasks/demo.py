@@ -19,7 +19,8 @@ from hsi_geo.io.datasets.indian_pines import (
     write_points,
     write_scene,
 )
-from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder, require_free
+from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
+from hsi_geo.io.outputs.checks import require_free
 from hsi_geo.io.reports.figures import draw_panels, false_colour
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels

@@ -15,7 +15,8 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked

@@ -13,7 +13,8 @@ import torch
 import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
-from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.reports.figures import draw_losses
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes

@@ -122,7 +122,7 @@ class MapWriter:
 
     Args:
         paths: Where to write; no file is replaced under its own name before it is whole, if
-            the paths come from `hsi_geo.io.outputs.atomic.staged`.
+            the paths come from `hsi_geo.io.outputs.atomic.atomic_outputs`.
         grid: Of the scene.
         classes: The class table.
         order: (K,) index in the table of each class that probabilities are written of; None: the

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from hsi_geo.errors import HsiGeoError, ModelFileError
-from hsi_geo.io.outputs.atomic import sync
+from hsi_geo.io.outputs.replacement import sync
 from hsi_geo.models.pretraining import Losses, MaskedReconstruction
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.errors import HsiGeoError, ModelFileError
+from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.areas import class_areas
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import atomic_outputs, remove_leftovers
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of

@@ -176,7 +176,7 @@ def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
         original(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(OutputError, match=r"failed half way .* is now in '(.*)'; move") as caught:
+    with pytest.raises(OutputError, match=r"failed half way .* are now in '(.*)'; move") as caught:
         replace_map(tmp_path)
     kept = re.search(r"now in '(.*?)'", str(caught.value))
     assert kept is not None

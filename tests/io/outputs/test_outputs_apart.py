@@ -18,7 +18,8 @@ from class_map_cases import random_probabilities, write_map
 from hsi_geo.errors import OptionError
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import atomic_outputs, refuse_input_overwrite
+from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 
 
 def scene(path: Path) -> Path:
@@ -353,7 +354,7 @@ def test_a_world_file_does_not_place_a_map_without_a_place(tmp_path: Path, name:
     paths = MapPaths.of(tmp_path / "m.tif")
     (tmp_path / name).write_text("5\n0\n0\n-5\n100\n200\n")
     with (
-        pytest.raises(OSError, match=r"would place 'm\.tif'"),
+        pytest.raises(OSError, match=r"would georeference 'm\.tif'"),
         atomic_outputs(paths.all, overwrite=True) as where,
     ):
         write_map(paths.moved(where), random_probabilities(), grid=grid)

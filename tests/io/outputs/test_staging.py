@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.outputs.atomic import refuse_input_overwrite
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 
 
 @pytest.mark.parametrize("given", ["in/area.json", "./in/../in/area.json", "{folder}/in/area.json"])
