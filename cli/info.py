@@ -24,7 +24,7 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Describe SCENE; with --shots, also what would be learnt from and what dropped."""
+    """Describe SCENE; with --shots, also the labelled pixels and those that are left out."""
     from hsi_geo.tasks.info import info
 
     (opened,) = options.open_scenes([scene], given)
@@ -65,17 +65,17 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _scale(scale: float | list[float], offset: float | list[float]) -> str:
-    said = [
+    shown = [
         f"{min(value):g} to {max(value):g}" if isinstance(value, list) else f"{value:g}"
         for value in (scale, offset)
     ]
-    return f"{said[0]} x stored value + {said[1]}"
+    return f"{shown[0]} x stored value + {shown[1]}"
 
 
 def _values(scene: dict[str, Any]) -> str:
     low, high = scene["values"]
-    look = scene["values_look_like"]
-    return look if low is None else f"{low:g} to {high:g} (98 in 100), which looks like {look}"
+    kind = scene["values_look_like"]
+    return kind if low is None else f"{low:g} to {high:g} (98 in 100), which looks like {kind}"
 
 
 def _why(bad: list[dict[str, Any]]) -> str:

@@ -1,22 +1,27 @@
-"""What can go wrong, each as one sentence: what was found, what was wanted, what to do."""
+"""Errors. Each message is one sentence: what was found, what was expected, what to do."""
 
 from __future__ import annotations
 
 
 class HsiGeoError(Exception):
-    """Root of every error a user of hsi-geo can meet.
+    """Base class of all errors of hsi-geo.
 
-    Each subclass also inherits the builtin it means, so that ``except FileNotFoundError``
-    works without knowing this package.
+    Each subclass also inherits from the matching built-in error, so that ``except FileNotFoundError``
+    works, too.
 
     Args:
-        message: What was found and what was wanted.
-        hint: What to do about it. Both end up on one line, whatever is in a file's name.
+        message: What was found and what was expected.
+        hint: What to do about it. Line breaks in both become blanks.
 
     Attributes:
-        message: As given.
-        hint: As given, empty if there is nothing to add.
-        code: A short name that scripts can compare; it does not change between versions.
+        message: What was found and what was expected, on one line.
+        hint: What to do about it, on one line; empty if there is nothing to add.
+        code: A short name that scripts can compare. It does not change between versions.
+
+    Example:
+        >>> error = SceneError("scene 'a.tif' has no bands", hint="give another file")
+        >>> str(error), isinstance(error, ValueError)
+        ("scene 'a.tif' has no bands; give another file", True)
     """
 
     code = "error"
@@ -32,91 +37,91 @@ class HsiGeoError(Exception):
 
 
 class SceneNotFoundError(HsiGeoError, FileNotFoundError):
-    """There is no scene at that path."""
+    """No scene exists at the path."""
 
     code = "scene-not-found"
 
 
 class SceneError(HsiGeoError, ValueError):
-    """The scene is there, but cannot be used as it is."""
+    """The scene exists but cannot be used."""
 
     code = "scene"
 
 
 class WavelengthError(SceneError):
-    """The scene's bands have no usable wavelengths, or not those a model wants."""
+    """The bands of the scene have no usable wavelengths, or do not cover those of a model."""
 
     code = "wavelength"
 
 
 class ScaleError(SceneError):
-    """The scene's values lie on another scale than those that a model was adapted to."""
+    """The values of the scene have another scale than those that a model was adapted to."""
 
     code = "scale"
 
 
 class ShotsNotFoundError(HsiGeoError, FileNotFoundError):
-    """There are no shots at that path."""
+    """No shots exist at the path."""
 
     code = "shots-not-found"
 
 
 class ShotsError(HsiGeoError, ValueError):
-    """The shots are there, but nothing can be learnt from them."""
+    """The shots exist but cannot be used for training."""
 
     code = "shots"
 
 
 class ClassFieldError(ShotsError, LookupError):
-    """The shots have no such field, or several that could be meant."""
+    """The shots have no such field, or several that could hold the class."""
 
     code = "class-field"
 
 
 class MapNotFoundError(HsiGeoError, FileNotFoundError):
-    """There is no map at that path."""
+    """No map exists at the path."""
 
     code = "map-not-found"
 
 
 class MapError(HsiGeoError, ValueError):
-    """The map is there, but cannot be assessed as it is."""
+    """The map exists but cannot be assessed."""
 
     code = "map"
 
 
 class ModelFileError(HsiGeoError, ValueError):
-    """The file is no hsi-geo model, or one of a version this package cannot read."""
+    """The file is no hsi-geo model, or has a version that this package cannot read."""
 
     code = "model-file"
 
 
 class OptionError(HsiGeoError, ValueError):
-    """An option has a value it cannot have."""
+    """An option has an invalid value."""
 
     code = "option"
 
 
 class OutputExistsError(HsiGeoError, FileExistsError):
-    """The output is already there and overwriting was not asked for."""
+    """The output exists and the overwrite option was not given."""
 
     code = "output-exists"
 
 
 class OutputError(HsiGeoError, OSError):
-    """The output cannot be written there."""
+    """The output cannot be written."""
 
     code = "output"
 
 
 class MissingPackageError(HsiGeoError, ImportError):
-    """A package that this job needs is not installed."""
+    """A required package is not installed."""
 
     code = "missing-package"
 
 
 class ClusterError(HsiGeoError, ConnectionError):
-    """The workers cannot be reached, or not any longer."""
+    """The workers cannot be reached."""
 
     code = "cluster"
 

@@ -1,4 +1,4 @@
-"""How a long job tells what it does: three kinds of news, received by whoever runs it."""
+"""Reporters: receivers of a job's progress, messages and warnings."""
 
 from __future__ import annotations
 
@@ -9,72 +9,99 @@ _logger = logging.getLogger("hsi_geo")
 
 
 class Reporter(Protocol):
-    """Receives a job's news. The command line shows them; QGIS and scripts read them as JSON."""
+    """Receives progress, messages and warnings of a job.
+
+    The command line shows them. QGIS and scripts read them as JSON.
+    """
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` steps of a stage are through; called often."""
+        """Report progress; called often.
+
+        Args:
+            stage: Name of the stage, such as "map".
+            done: Number of steps of the stage that are done.
+            total: Number of all steps of the stage.
+        """
 
     def log(self, message: str) -> None:
-        """Something worth knowing happened."""
+        """Report a fact worth knowing.
+
+        Args:
+            message: A sentence without a full stop.
+        """
 
     def warning(self, message: str) -> None:
-        """Something happened that may make the result worse than it looks."""
+        """Report a fact that may make the result worse than it looks.
+
+        Args:
+            message: A sentence without a full stop.
+        """
 
 
 class LoggingReporter:
-    """The library's default: messages go to Python's logging, progress nowhere."""
+    """Sends messages to Python's logging and ignores progress; the default of the library."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Ignored."""
+        """Ignore it."""
 
     def log(self, message: str) -> None:
-        """To the logger ``hsi_geo``, level INFO."""
+        """Send a message to the logger ``hsi_geo``, level INFO."""
         _logger.info(message)
 
     def warning(self, message: str) -> None:
-        """To the logger ``hsi_geo``, level WARNING."""
+        """Send a warning to the logger ``hsi_geo``, level WARNING."""
         _logger.warning(message)
 
 
 class SilentReporter:
-    """Tells nobody: for jobs inside of others, and for all processes but the first."""
+    """Ignores everything: for jobs inside other jobs, and for all processes but the first."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Ignored."""
+        """Ignore it."""
 
     def log(self, message: str) -> None:
-        """Ignored."""
+        """Ignore it."""
 
     def warning(self, message: str) -> None:
-        """Ignored."""
+        """Ignore it."""
 
 
 class WarningRecorder:
-    """A reporter that passes everything on and remembers the warnings.
+    """Forwards everything to another reporter and records the warnings.
 
-    A note is passed on once: the steps of a job note the same thing, such as how threads wait.
+    Repeated messages are forwarded once: several steps of a job may send the same message.
+
+    Args:
+        reporter: Receives everything.
 
     Attributes:
-        warnings: In their order, each once.
+        reporter: The reporter that receives everything.
+        warnings: Warnings in the order of their first occurrence, each once.
+
+    Example:
+        >>> recorder = WarningRecorder(SilentReporter())
+        >>> recorder.warning("bands are missing")
+        >>> recorder.warnings
+        ['bands are missing']
     """
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.warnings: list[str] = []
-        self._notes: set[str] = set()
+        self._messages: set[str] = set()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Passed on."""
+        """Forward it."""
         self.reporter.progress(stage, done, total)
 
     def log(self, message: str) -> None:
-        """Passed on, unless the same message was before."""
-        if message not in self._notes:
-            self._notes.add(message)
+        """Forward a message, unless the same one was forwarded before."""
+        if message not in self._messages:
+            self._messages.add(message)
             self.reporter.log(message)
 
     def warning(self, message: str) -> None:
-        """Passed on and remembered."""
+        """Forward and record it."""
         self.reporter.warning(message)
         if message not in self.warnings:
             self.warnings.append(message)

@@ -1,7 +1,7 @@
-"""Where pixels are: grids, windows, and how windows cover a scene.
+"""Pixel grids, windows of pixels, and how overlapping windows cover a scene.
 
-Order is fixed here for the whole package: our own bounds are (left, bottom, right, top), shapes
-are (rows, columns), and rows count in the order of the file.
+The whole package uses the same order: bounds are (left, bottom, right, top), shapes are (rows,
+columns), and rows are numbered in the order of the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
-#: A turn that moves no corner of a scene by this share of a pixel is none.
-STILL_PX = 1e-3
+#: A rotation is ignored if it moves no corner of a scene by this share of a pixel.
+NEGLIGIBLE_PX = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of pixels; it may reach beyond the scene it is meant for.
+    """A rectangle of pixels, which may extend beyond the scene.
 
     Attributes:
-        row: First row.
-        col: First column.
-        height: Rows.
-        width: Columns.
+        row: First row, negative above the scene.
+        col: First column, negative left of the scene.
+        height: Number of rows.
+        width: Number of columns.
+
+    Example:
+        >>> Window(-2, 3, 10, 10).clip(6, 40)
+        Window(row=0, col=3, height=6, width=10)
     """
 
     row: int
@@ -47,35 +52,43 @@ class Window:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """(rows, columns) as slices, for arrays this window lies inside of."""
+        """(rows, columns) as slices of an array that contains the window."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
     def grow(self, pixels: int) -> Window:
-        """The window with ``pixels`` more on each of its four sides."""
+        """The window with ``pixels`` more pixels on each of its four sides."""
         return Window(
             self.row - pixels, self.col - pixels, self.height + 2 * pixels, self.width + 2 * pixels
         )
 
     def clip(self, height: int, width: int) -> Window:
-        """The part of the window inside a (height, width) scene; empty sides become 0."""
+        """The part of the window inside a (height, width) scene; 0 rows or columns if there is none."""
         top, left = max(self.row, 0), max(self.col, 0)
         bottom, right = min(self.row + self.height, height), min(self.col + self.width, width)
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
     def relative_to(self, other: Window) -> Window:
-        """The same pixels, counted from the first pixel of ``other``."""
+        """The same pixels, with rows and columns counted from the first pixel of ``other``."""
         return Window(self.row - other.row, self.col - other.col, self.height, self.width)
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Size and place of a scene: every geometric question is asked of it.
+    """Size, transform and CRS of a scene.
 
     Attributes:
-        height: Rows.
-        width: Columns.
-        transform: Affine from (column, row) corners to coordinates.
+        height: Number of rows.
+        width: Number of columns.
+        transform: Affine from (column, row) of pixel corners to coordinates.
         crs: Coordinate reference system, None if the file has none.
+
+    Example:
+        >>> from affine import Affine
+        >>> grid = Grid(4, 20, Affine(30.0, 0.0, 5000.0, 0.0, -30.0, 9000.0), None)
+        >>> grid.bounds
+        (5000.0, 8880.0, 5600.0, 9000.0)
+        >>> grid.bounds_of(Window(1, 2, 1, 1))
+        (5060.0, 8940.0, 5090.0, 8970.0)
     """
 
     height: int
@@ -84,12 +97,12 @@ class Grid:
     crs: CRS | None
 
     def __post_init__(self) -> None:
-        """Forget turns that move no corner by `STILL_PX`: other programs' last digits."""
+        """Remove rotations that move no corner by `NEGLIGIBLE_PX`: rounding errors of other programs."""
         t = self.transform
         if not (t.b or t.d):
             return
         moved = abs(t.b) * self.height, abs(t.d) * self.width
-        if moved[0] < STILL_PX * abs(t.a) and moved[1] < STILL_PX * abs(t.e):
+        if moved[0] < NEGLIGIBLE_PX * abs(t.a) and moved[1] < NEGLIGIBLE_PX * abs(t.e):
             upright = type(t)(t.a, 0.0, t.c, 0.0, t.e, t.f)
             object.__setattr__(self, "transform", upright)
 
@@ -134,7 +147,7 @@ class Grid:
         return min(xs), min(ys), max(xs), max(ys)
 
     def window_of(self, bounds: Bounds) -> Window:
-        """The window whose bounds are nearest to ``bounds`` (left, bottom, right, top)."""
+        """The window with the bounds nearest to (left, bottom, right, top) in CRS units."""
         left, bottom, right, top = bounds
         inverse = ~self.transform
         corners = [inverse @ (x, y) for x in (left, right) for y in (bottom, top)]
@@ -143,15 +156,19 @@ class Grid:
         return Window(row, col, round(max(rows) - min(rows)), round(max(cols) - min(cols)))
 
     def transform_of(self, window: Window) -> Affine:
-        """The affine of a window's own pixels."""
+        """Affine from (column, row) of a window's own pixel corners to coordinates."""
         return self.transform @ type(self.transform).translation(window.col, window.row)
 
-    def pixels_at(
-        self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(rows, columns) of the pixels under points; may lie outside the grid.
+    def pixels_at(self, x: Float64Array, y: Float64Array) -> tuple[IntArray, IntArray]:
+        """Pixels that contain points.
 
-        Points that no projection can place do.
+        Args:
+            x: (N,) coordinates in CRS units.
+            y: (N,) coordinates in CRS units.
+
+        Returns:
+            (N,) rows and (N,) columns. They may lie outside the grid; those of points with infinite or
+            NaN coordinates are -1.
         """
         inverse = ~self.transform
         with np.errstate(invalid="ignore"):  # infinity less infinity
@@ -165,9 +182,9 @@ class Grid:
     def origin_px(self) -> tuple[int, int]:
         """(row, column) of the first pixel on the pixel grid of the whole CRS.
 
-        Two files cut from one scene agree on it, whatever their corners: this is what windows
-        are anchored to. Grids are commonly aligned to whole or to half pixels, so the rounding
-        edge is put at neither.
+        Windows are anchored to this pixel grid, so that two files cut from one scene get the same
+        windows. Grids are commonly aligned to whole or to half pixels, so the rounding threshold lies
+        at neither.
         """
         xres, yres = self.resolution
         col = math.floor(self.transform.c / xres * math.copysign(1, self.transform.a) + 0.3)
@@ -177,18 +194,23 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How square windows cover the plane: they belong to the model, not to a file.
+    """Size and stride of the square windows of a model.
 
     Attributes:
-        size_px: Side of a window.
-        stride_px: Step from one window to the next, at most ``size_px``.
+        size_px: Side of a window in pixels.
+        stride_px: Step from one window to the next in pixels, at most ``size_px``.
+
+    Example:
+        >>> windows = Tiling(8, 4).covering(Window(0, 0, 4, 4), origin_px=(0, 0))
+        >>> windows.rows, windows.cols, windows.extent
+        (2, 2, Window(row=-4, col=-4, height=12, width=12))
     """
 
     size_px: int
     stride_px: int
 
     def __post_init__(self) -> None:
-        """Check the two against each other.
+        """Check size and stride against each other.
 
         Raises:
             ValueError: If windows would be empty or leave gaps.
@@ -197,31 +219,31 @@ class Tiling:
             raise ValueError(f"stride {self.stride_px} px is not in 1..{self.size_px} px")
 
     def covering(self, block: Window, origin_px: tuple[int, int]) -> WindowGrid:
-        """All windows of the anchored grid_of_windows that touch ``block``.
+        """All windows that overlap a block.
 
         Args:
-            block: Pixels to cover, counted in the scene.
+            block: Pixels to cover, in rows and columns of the scene.
             origin_px: `Grid.origin_px` of the scene.
 
         Returns:
-            The grid_of_windows, counted in the scene. It depends on the scene's place, not its corner:
-            a pixel lies in the same windows whichever block asks.
+            The windows, in rows and columns of the scene. They are anchored to the pixel grid of the CRS:
+            a pixel lies in the same windows whatever the block and the corner of the scene.
         """
         first_row, rows = self._along(block.row + origin_px[0], block.height)
         first_col, cols = self._along(block.col + origin_px[1], block.width)
         return WindowGrid(self, first_row - origin_px[0], first_col - origin_px[1], rows, cols)
 
     def _along(self, first_px: int, length_px: int) -> tuple[int, int]:
-        """(start, count) of the windows at multiples of the stride that touch a stretch."""
+        """(start, count) of the windows at multiples of the stride that overlap a range of pixels."""
         first = (first_px - self.size_px) // self.stride_px + 1
         last = (first_px + length_px - 1) // self.stride_px
         return first * self.stride_px, last - first + 1
 
-    def weights(self) -> npt.NDArray[np.float32]:
-        """(size_px, size_px) weights of a window's pixels in the blend, all above 0.
+    def weights(self) -> Float32Array:
+        """(size_px, size_px) weights for averaging overlapping windows, all above 0.
 
-        A raised cosine sampled at pixel centres, so that it does not vanish at the rim: a pixel
-        seen by one window only still gets its class.
+        A raised cosine (Hann window) sampled at pixel centres, so that it does not vanish at the edge: a
+        pixel that lies in one window only still gets a class.
         """
         centres = (np.arange(self.size_px) + 0.5) / self.size_px
         ramp = np.sin(np.pi * centres) ** 2
@@ -230,14 +252,14 @@ class Tiling:
 
 @dataclass(frozen=True, slots=True)
 class WindowGrid:
-    """A regular run of overlapping windows.
+    """A regular grid of overlapping windows.
 
     Attributes:
-        tiling: Window size and stride.
+        tiling: Size and stride of the windows.
         row: First row of the first window.
         col: First column of the first window.
-        rows: Windows downwards.
-        cols: Windows across.
+        rows: Number of windows from top to bottom.
+        cols: Number of windows from left to right.
     """
 
     tiling: Tiling
@@ -248,7 +270,7 @@ class WindowGrid:
 
     @property
     def extent(self) -> Window:
-        """The pixels the windows cover together."""
+        """The pixels that the windows cover together."""
         size, stride = self.tiling.size_px, self.tiling.stride_px
         return Window(
             self.row, self.col, (self.rows - 1) * stride + size, (self.cols - 1) * stride + size
@@ -256,16 +278,41 @@ class WindowGrid:
 
 
 def blocks(height: int, width: int, rows: int, cols: int) -> Iterator[Window]:
-    """Cut a (height, width) scene into blocks of at most (rows, cols), row by row."""
+    """Cut a scene into blocks, row by row.
+
+    Args:
+        height: Number of rows of the scene.
+        width: Number of columns of the scene.
+        rows: Largest number of rows of a block.
+        cols: Largest number of columns of a block.
+
+    Yields:
+        The blocks, smaller at the lower and right edges.
+
+    Example:
+        >>> [block.shape for block in blocks(5, 4, 3, 4)]
+        [(3, 4), (2, 4)]
+    """
     for row in range(0, height, rows):
         for col in range(0, width, cols):
             yield Window(row, col, min(rows, height - row), min(cols, width - col))
 
 
 def spread_windows(height: int, width: int, size_px: int, count: int) -> list[Window]:
-    """At most ``count`` windows spread evenly over a scene, all inside it.
+    """Windows spread evenly over a scene: a sample of a large scene, all of a small one.
 
-    A sample of a scene that is too large to be read whole; all of one that is not.
+    Args:
+        height: Number of rows of the scene.
+        width: Number of columns of the scene.
+        size_px: Side of a window in pixels; windows at the edges are cut off there.
+        count: Largest number of windows.
+
+    Returns:
+        The windows, all inside the scene and without overlap.
+
+    Example:
+        >>> [(window.row, window.col) for window in spread_windows(100, 300, 50, 3)]
+        [(0, 0), (50, 0), (50, 250)]
     """
     rows, cols = -(-height // size_px), -(-width // size_px)
     if rows * cols <= count:

@@ -42,7 +42,7 @@ signs = st.sampled_from([-1.0, 1.0])
 sixteenths = st.integers(0, 15).map(lambda n: n / 16)
 
 
-def test_points_that_no_projection_places_lie_outside() -> None:
+def test_pixels_at_puts_infinite_points_outside_the_grid() -> None:
     grid = Grid(5, 6, Affine(30.0, 0.0, 5e5, 0.0, -20.0, 5e6), None)
     rows, cols = grid.pixels_at(
         np.array([np.inf, np.nan, 5e5 + 1]), np.array([np.inf, 5e6, 5e6 - 1])
@@ -58,13 +58,13 @@ def pixels(window: Window) -> set[Pixel]:
     }
 
 
-def starts(grid_of_windows: WindowGrid, origin: Pixel = (0, 0)) -> list[Pixel]:
-    """First pixels of the windows of a grid_of_windows, on the pixel grid of the CRS."""
-    stride = grid_of_windows.tiling.stride_px
+def starts(window_grid: WindowGrid, origin: Pixel = (0, 0)) -> list[Pixel]:
+    """First pixels of the windows of a window_grid, on the pixel grid of the CRS."""
+    stride = window_grid.tiling.stride_px
     return [
-        (origin[0] + grid_of_windows.row + i * stride, origin[1] + grid_of_windows.col + j * stride)
-        for i in range(grid_of_windows.rows)
-        for j in range(grid_of_windows.cols)
+        (origin[0] + window_grid.row + i * stride, origin[1] + window_grid.col + j * stride)
+        for i in range(window_grid.rows)
+        for j in range(window_grid.cols)
     ]
 
 
@@ -72,14 +72,14 @@ def starts(grid_of_windows: WindowGrid, origin: Pixel = (0, 0)) -> list[Pixel]:
 
 
 @given(window=windows, height=st.integers(1, 20), width=st.integers(1, 20))
-def test_a_clipped_window_holds_the_pixels_inside(window: Window, height: int, width: int) -> None:
+def test_clip_keeps_the_pixels_inside(window: Window, height: int, width: int) -> None:
     inside = window.clip(height, width)
     assert pixels(inside) == pixels(window) & pixels(Window(0, 0, height, width))
     assert min(inside.shape) >= 0
 
 
 @given(window=filled, margin=st.integers(0, 7))
-def test_a_grown_window_adds_a_frame(window: Window, margin: int) -> None:
+def test_grow_adds_a_margin(window: Window, margin: int) -> None:
     grown = window.grow(margin)
     assert grown.shape == (window.height + 2 * margin, window.width + 2 * margin)
     assert window.relative_to(grown) == Window(margin, margin, *window.shape)
@@ -87,7 +87,7 @@ def test_a_grown_window_adds_a_frame(window: Window, margin: int) -> None:
 
 
 @given(window=windows, other=filled)
-def test_relative_windows_name_the_same_pixels(window: Window, other: Window) -> None:
+def test_relative_to_keeps_the_pixels(window: Window, other: Window) -> None:
     relative = window.relative_to(other)
     assert {(row + other.row, col + other.col) for row, col in pixels(relative)} == pixels(window)
 
@@ -96,7 +96,7 @@ def test_relative_windows_name_the_same_pixels(window: Window, other: Window) ->
 
 
 @given(grid=grids(), window=filled)
-def test_bounds_lead_back_to_the_window(grid: Grid, window: Window) -> None:
+def test_window_of_inverts_bounds_of(grid: Grid, window: Window) -> None:
     left, bottom, right, top = grid.bounds_of(window)
     assert left < right
     assert bottom < top
@@ -104,21 +104,21 @@ def test_bounds_lead_back_to_the_window(grid: Grid, window: Window) -> None:
 
 
 @given(grid=grids(), window=filled)
-def test_a_query_slightly_off_snaps_to_the_nearest_window(grid: Grid, window: Window) -> None:
+def test_window_of_snaps_to_the_nearest_window(grid: Grid, window: Window) -> None:
     left, bottom, right, top = grid.bounds_of(window)
     across, down = (0.4 * side for side in grid.resolution)
     assert grid.window_of((left + across, bottom - down, right + across, top - down)) == window
 
 
 @given(grid=grids(), window=filled)
-def test_a_windows_own_transform_has_its_bounds(grid: Grid, window: Window) -> None:
+def test_transform_of_gives_the_bounds_of_the_window(grid: Grid, window: Window) -> None:
     part = Grid(*window.shape, grid.transform_of(window), None)
     np.testing.assert_allclose(part.bounds, grid.bounds_of(window))
     assert part.resolution == grid.resolution
 
 
 @given(grid=grids(), row=offsets, col=offsets)
-def test_the_pixel_under_a_pixels_centre_is_that_pixel(grid: Grid, row: int, col: int) -> None:
+def test_pixels_at_a_pixel_centre_is_that_pixel(grid: Grid, row: int, col: int) -> None:
     x, y = grid.transform @ (col + 0.5, row + 0.5)
     rows, cols = grid.pixels_at(np.array([x]), np.array([y]))
     assert (rows.tolist(), cols.tolist()) == ([row], [col])
@@ -134,7 +134,7 @@ def test_bounds_are_left_bottom_right_top(up: int, bounds: tuple[int, ...]) -> N
 
 
 @pytest.mark.parametrize("degrees", [34.0, 90.0, 145.0])
-def test_a_rotated_grid_says_so(degrees: float) -> None:
+def test_rotation_degrees_of_a_rotated_grid(degrees: float) -> None:
     turned = Affine.translation(500.0, 900.0) @ Affine.rotation(degrees) @ Affine.scale(3.0, -2.0)
     grid = Grid(4, 20, turned, None)
     assert grid.is_rotated
@@ -147,7 +147,7 @@ def test_a_rotated_grid_says_so(degrees: float) -> None:
     up=st.sampled_from([-1, 1]),
     across=st.sampled_from([-1, 1]),
 )
-def test_what_moves_no_corner_by_a_thousandth_of_a_pixel_is_no_rotation(
+def test_grid_ignores_rotations_below_a_thousandth_of_a_pixel(
     b: float, d: float, up: int, across: int
 ) -> None:
     """The last digits of other programs, such as 1e-17; a turn of the whole by 0.01 px is one."""
@@ -163,7 +163,7 @@ def test_what_moves_no_corner_by_a_thousandth_of_a_pixel_is_no_rotation(
 
 
 @pytest.mark.parametrize("side", [64, 1_000])
-def test_windows_of_a_vast_scene_are_not_all_listed(side: int) -> None:
+def test_spread_windows_of_a_vast_scene_are_few(side: int) -> None:
     shape = 10**9, 10**9 + 7
     windows = spread_windows(*shape, side, 36)
     assert len(set(windows)) == 36
@@ -178,7 +178,7 @@ def test_windows_of_a_vast_scene_are_not_all_listed(side: int) -> None:
     side=st.integers(1, 70),
     count=st.integers(1, 40),
 )
-def test_spread_windows_are_some_of_all_blocks(
+def test_spread_windows_are_a_sample_of_all_blocks(
     height: int, width: int, side: int, count: int
 ) -> None:
     every = list(blocks(height, width, side, side))
@@ -189,16 +189,14 @@ def test_spread_windows_are_some_of_all_blocks(
 
 
 @given(grid=grids(), row=st.integers(-500, 500), col=st.integers(-500, 500))
-def test_files_cut_from_one_scene_agree_on_the_absolute_pixel(
-    grid: Grid, row: int, col: int
-) -> None:
+def test_origin_px_of_files_cut_from_one_scene_agree(grid: Grid, row: int, col: int) -> None:
     part = Grid(7, 9, grid.transform_of(Window(row, col, 7, 9)), None)
     assert part.origin_px == (grid.origin_px[0] + row, grid.origin_px[1] + col)
 
 
 @pytest.mark.parametrize("noise", [-1e-7, 0.0, 1e-7])
 @pytest.mark.parametrize("phase", [0.0, 0.5])
-def test_rounding_in_a_header_does_not_move_a_grid(phase: float, noise: float) -> None:
+def test_origin_px_is_robust_to_rounding_in_a_header(phase: float, noise: float) -> None:
     left, top = (12_782 + phase + noise) * 30.0, (193_943 + phase - noise) * 30.0
     grid = Grid(5, 6, Affine(30.0, 0.0, left, 0.0, -30.0, top), None)
     # Rows count downwards: a northing half a pixel up is a row half a pixel earlier.
@@ -209,14 +207,14 @@ def test_rounding_in_a_header_does_not_move_a_grid(phase: float, noise: float) -
 
 
 @given(tiling=tilings, block=filled, origin=origins)
-def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
+def test_covering_puts_each_pixel_in_as_many_windows_as_the_stride_allows(
     tiling: Tiling, block: Window, origin: Pixel
 ) -> None:
-    grid_of_windows = tiling.covering(block, origin)
+    window_grid = tiling.covering(block, origin)
     size, stride = tiling.size_px, tiling.stride_px
     for first, count, begin, length in (
-        (grid_of_windows.row, grid_of_windows.rows, block.row, block.height),
-        (grid_of_windows.col, grid_of_windows.cols, block.col, block.width),
+        (window_grid.row, window_grid.rows, block.row, block.height),
+        (window_grid.col, window_grid.cols, block.col, block.width),
     ):
         lines = [range(first + k * stride, first + k * stride + size) for k in range(count)]
         stretch = range(begin, begin + length)
@@ -225,7 +223,7 @@ def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
         for line in lines:
             assert line.start < stretch.stop
             assert line.stop > stretch.start
-    extent = grid_of_windows.extent
+    extent = window_grid.extent
     assert extent.row <= block.row
     assert extent.col <= block.col
     assert extent.row + extent.height >= block.row + block.height
@@ -233,20 +231,20 @@ def test_every_pixel_of_a_block_lies_in_as_many_windows_as_the_stride_allows(
 
 
 @given(tiling=tilings, block=filled, other=filled, cut=st.tuples(offsets, offsets), origin=origins)
-def test_the_windows_that_touch_a_pixel_do_not_depend_on_block_or_cut(
+def test_covering_windows_of_a_pixel_do_not_depend_on_block_or_file(
     tiling: Tiling, block: Window, other: Window, cut: Pixel, origin: Pixel
 ) -> None:
-    """``other`` is asked of a file whose corner lies at pixel ``cut`` of the whole scene."""
+    """``other`` is a block of a file whose corner lies at pixel ``cut`` of the whole scene."""
     shared = pixels(block) & {(row + cut[0], col + cut[1]) for row, col in pixels(other)}
     cut_origin = (origin[0] + cut[0], origin[1] + cut[1])
     whole = starts(tiling.covering(block, origin), origin)
     part = starts(tiling.covering(other, cut_origin), cut_origin)
     for row, col in list(shared)[:5]:
         at = (origin[0] + row, origin[1] + col)
-        assert _touching(whole, at, tiling.size_px) == _touching(part, at, tiling.size_px)
+        assert _windows_at(whole, at, tiling.size_px) == _windows_at(part, at, tiling.size_px)
 
 
-def _touching(firsts: list[Pixel], at: Pixel, size_px: int) -> set[Pixel]:
+def _windows_at(firsts: list[Pixel], at: Pixel, size_px: int) -> set[Pixel]:
     return {
         first
         for first in firsts
@@ -255,7 +253,7 @@ def _touching(firsts: list[Pixel], at: Pixel, size_px: int) -> set[Pixel]:
 
 
 @given(tiling=tilings, block=filled, origin=origins)
-def test_windows_begin_at_multiples_of_the_stride_on_the_absolute_grid(
+def test_covering_windows_start_at_multiples_of_the_stride(
     tiling: Tiling, block: Window, origin: Pixel
 ) -> None:
     found = starts(tiling.covering(block, origin), origin)
@@ -263,16 +261,16 @@ def test_windows_begin_at_multiples_of_the_stride_on_the_absolute_grid(
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (4, 4), (6, 3), (7, 3)])
-def test_blending_windows_of_the_scene_itself_gives_the_scene(size: int, stride: int) -> None:
+def test_weighted_average_of_windows_of_a_scene_is_the_scene(size: int, stride: int) -> None:
     tiling = Tiling(size, stride)
     weights = tiling.weights()
     for length in range(1, 3 * size + 8):
         block = Window(2, -3, length, 3 * size + 8 - length)
-        grid_of_windows = tiling.covering(block, (1001, -77))
-        extent = grid_of_windows.extent
+        window_grid = tiling.covering(block, (1001, -77))
+        extent = window_grid.extent
         values = np.random.default_rng(length).uniform(1.0, 2.0, extent.shape)
         total, weight = np.zeros(extent.shape), np.zeros(extent.shape)
-        for row, col in starts(grid_of_windows):
+        for row, col in starts(window_grid):
             here = Window(row, col, size, size).relative_to(extent).slices
             total[here] += weights * values[here]
             weight[here] += weights
@@ -281,7 +279,7 @@ def test_blending_windows_of_the_scene_itself_gives_the_scene(size: int, stride:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 12, 33, 512])
-def test_every_pixel_of_a_window_has_weight(size: int) -> None:
+def test_weights_are_positive_and_symmetric(size: int) -> None:
     weights = Tiling(size, size).weights()
     assert weights.shape == (size, size)
     assert weights.dtype == np.float32
@@ -292,7 +290,7 @@ def test_every_pixel_of_a_window_has_weight(size: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "stride"), [(8, 0), (8, 9), (0, 0), (8, -1)])
-def test_a_stride_that_leaves_gaps_is_refused(size: int, stride: int) -> None:
+def test_tiling_refuses_a_stride_that_leaves_gaps(size: int, stride: int) -> None:
     with pytest.raises(ValueError, match=f"stride {stride} px"):
         Tiling(size, stride)
 
@@ -312,7 +310,7 @@ def test_blocks_partition_a_scene(height: int, width: int, rows: int, cols: int)
 
 
 @given(height=sides, width=sides, size=st.integers(1, 12), count=st.integers(1, 40))
-def test_spread_windows_lie_inside_and_apart(
+def test_spread_windows_lie_inside_without_overlap(
     height: int, width: int, size: int, count: int
 ) -> None:
     found = spread_windows(height, width, size, count)

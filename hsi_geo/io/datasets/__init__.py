@@ -1,1 +1,1 @@
-"""TorchGeo datasets and samplers, and the labelled scenes to measure on."""
+"""TorchGeo datasets and samplers, and benchmark scenes."""

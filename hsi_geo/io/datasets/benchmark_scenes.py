@@ -1,7 +1,7 @@
-"""Labelled scenes to measure on, each as a scene and its ground truth.
+"""Benchmark scenes with ground truth.
 
-Indian Pines comes inside a package; the others are read from a folder laid out as their
-publishers give them.
+Indian Pines comes with a Python package. The others are read from a folder with the files of their
+publishers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import rasterio.features
 import scipy.io
 import xarray as xr
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
 from hsi_geo.io.labels.shots import read_shots
@@ -30,29 +31,33 @@ class BenchmarkScene:
     """A scene with ground truth.
 
     Attributes:
-        name: As in tables.
-        scene: (band, y, x).
-        labels: (H, W) 1..K, 0 where nothing is known.
+        name: Name of the scene, a key of `LOADERS`.
+        scene: (band, y, x) array.
+        labels: (H, W) classes 1..K, 0 for unlabelled pixels.
     """
 
     name: str
     scene: xr.DataArray
-    labels: npt.NDArray[np.int64]
+    labels: IntArray
 
 
 def load_benchmark_scene(name: str, folder: str | os.PathLike[str] | None) -> BenchmarkScene:
     """Load a scene by its name.
 
     Args:
-        name: Key of `LOADERS`.
-        folder: Where the scenes lie; not needed for Indian Pines.
+        name: Name of the scene, a key of `LOADERS`.
+        folder: Folder with one folder for each scene; may be None for Indian Pines.
 
     Raises:
-        OptionError: If there is no such scene, or no folder with it.
+        OptionError: If there is no such scene, or the folder does not contain it.
+
+    Example:
+        >>> load_benchmark_scene("indian_pines", None).scene.shape
+        (200, 145, 145)
     """
     if name not in LOADERS:
         raise OptionError(
-            f"there is no benchmark scene '{name}'", hint=f"choose of {', '.join(LOADERS)}"
+            f"there is no benchmark scene '{name}'", hint=f"choose one of {', '.join(LOADERS)}"
         )
     if name != "indian_pines" and (folder is None or not (Path(folder) / name).is_dir()):
         raise OptionError(
@@ -63,7 +68,7 @@ def load_benchmark_scene(name: str, folder: str | os.PathLike[str] | None) -> Be
     return BenchmarkScene(name, scene, labels)
 
 
-Loaded = tuple[xr.DataArray, npt.NDArray[np.int64]]
+Loaded = tuple[xr.DataArray, IntArray]
 
 
 def _indian_pines(folder: Path) -> Loaded:
@@ -73,17 +78,17 @@ def _indian_pines(folder: Path) -> Loaded:
 
 
 def _simulated_fields(folder: Path) -> Loaded:
-    where = folder / "simulated_fields"
-    with rasterio.open(where / "simulated_fields_truth.tif") as file:
+    home = folder / "simulated_fields"
+    with rasterio.open(home / "simulated_fields_truth.tif") as file:
         truth = file.read(1).astype(np.int64)
-    return open_scene(where / "simulated_fields.tif"), truth
+    return open_scene(home / "simulated_fields.tif"), truth
 
 
 def _enmap_berlin(folder: Path) -> Loaded:
-    """Labels by pixel centre alone: a pixel that two classes claim is dropped."""
-    where = folder / "enmap_berlin"
-    scene = open_scene(where / "EnMAP_BerlinUrbanGradient.bsq")
-    shots = read_shots(where / "LandCov_BerlinUrbanGradient.shp", class_field="Level_2_ID")
+    """Labels of pixels whose centre lies in polygons of exactly one class."""
+    home = folder / "enmap_berlin"
+    scene = open_scene(home / "EnMAP_BerlinUrbanGradient.bsq")
+    shots = read_shots(home / "LandCov_BerlinUrbanGradient.shp", class_field="Level_2_ID")
     grid = grid_of(scene)
     frame = shots.frame.to_crs(grid.crs)
     covered = [
@@ -114,14 +119,14 @@ def _unmixed(
     abundances: npt.NDArray[np.floating],
     shape: tuple[int, int],
 ) -> Loaded:
-    """A scene that was published with abundances; a pixel's label is what covers most of it.
+    """A scene that was published with abundances; the label of a pixel is its most abundant class.
 
     Args:
-        folder: Of the scenes, with the table of the band centres.
-        name: Of the scene, and of its table.
-        spectra: (C, W * H), column by column.
-        abundances: (K, W * H) likewise.
-        shape: (H, W).
+        folder: Folder of the scenes, which also has the tables of band centres.
+        name: Name of the scene and of its table.
+        spectra: (C, W * H) stored values, column by column.
+        abundances: (K, W * H) shares of the classes, column by column.
+        shape: (H, W) of the scene.
     """
     cube, shares = (
         rows.reshape(-1, *shape[::-1]).transpose(0, 2, 1) for rows in (spectra, abundances)
@@ -132,7 +137,7 @@ def _unmixed(
     return scene, shares.argmax(axis=0).astype(np.int64) + 1
 
 
-#: What reads each scene, by its name.
+#: Function that loads each scene, by the name of the scene.
 LOADERS: dict[str, Callable[[Path], Loaded]] = {
     "indian_pines": _indian_pines,
     "simulated_fields": _simulated_fields,
@@ -141,5 +146,5 @@ LOADERS: dict[str, Callable[[Path], Loaded]] = {
     "samson": _samson,
 }
 
-#: The scenes on which the recipe was chosen, whose errors are pooled.
+#: The scenes on which the recipe was chosen; their errors are pooled.
 CHOSEN_ON = ("indian_pines", "simulated_fields", "enmap_berlin", "jasper_ridge")

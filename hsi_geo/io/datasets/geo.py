@@ -1,7 +1,7 @@
-"""Scenes and shots as TorchGeo datasets, queried by place.
+"""Scenes and shots as TorchGeo datasets, indexed by coordinates.
 
-Unlike TorchGeo's own raster datasets these accept scenes without a CRS, never resample, and open
-files anew in every DataLoader worker.
+Unlike TorchGeo's own raster datasets they accept scenes without a CRS and never resample. Every
+DataLoader worker opens the files itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Transforms = Callable[[Sample], Sample]
 
 
 class _GridDataset(GeoDataset):
-    """A dataset with one upright pixel grid a scene, all in one CRS."""
+    """A dataset with one upright pixel grid for each scene, all in one CRS."""
 
     grids: list[Grid]
     transforms: Transforms | None
@@ -51,45 +51,45 @@ class _GridDataset(GeoDataset):
             name="datetime",
         )
         self.index = gpd.GeoDataFrame({"filepath": names}, index=always, geometry=boxes, crs=crs)
-        self._res = self.grids[0].resolution  # the setter prints that it converts from 0
+        self._res = self.grids[0].resolution  # the setter would print a message
 
     def __and__(self, other: GeoDataset) -> IntersectionDataset:
-        """Both datasets where they overlap; keys they share are taken from the first."""
+        """Both datasets where they overlap; keys of both are taken from the first one."""
         return IntersectionDataset(self, other, collate_fn=_first_of_each)
 
     def _locate(self, index: Any) -> tuple[int, Window, Sample]:
-        """The scene a query means, its window there, and TorchGeo's keys for both.
+        """The index of the scene under a query, the window of the query there, and its TorchGeo keys.
 
         Raises:
-            IndexError: If the query meets no scene.
+            IndexError: If the query overlaps no scene.
         """
         x, y, _ = self._disambiguate_slice(index)
         query = shapely.box(x.start, y.start, x.stop, y.stop)
         overlap = self.index.geometry.intersection(query).area.to_numpy()
         if not overlap.any():
             raise IndexError(f"{index} lies outside {self.bounds}")
-        # The scene under the centre, or a window around a shot on a seam could lose its shot.
+        # The scene under the centre: at a seam, a window around a shot must include the shot.
         centred = [_holds(grid, query.centroid) for grid in self.grids]
         best = int(np.lexsort((overlap, centred))[-1])
         grid = self.grids[best]
         window = grid.window_of((x.start, y.start, x.stop, y.stop))
         left, bottom, right, top = grid.bounds_of(window)
-        placed = (slice(left, right, x.step), slice(bottom, top, y.step))
+        snapped = (slice(left, right, x.step), slice(bottom, top, y.step))
         return (
             best,
             window,
             {
-                "bounds": self._slice_to_tensor(placed),
+                "bounds": self._slice_to_tensor(snapped),
                 "transform": torch.tensor(grid.transform_of(window)[:6], dtype=torch.float64),
             },
         )
 
     def _slice_to_tensor(self, index: Any) -> torch.Tensor:
-        """(9,) float64: TorchGeo's float32 moves a UTM northing by half a metre."""
+        """(9,) float64: with TorchGeo's float32 a UTM northing is off by half a metre."""
         x, y, t = self._disambiguate_slice(index)
-        place = [x.start, x.stop, x.step, y.start, y.stop, y.step]
+        space = [x.start, x.stop, x.step, y.start, y.stop, y.step]
         time = [t.start.timestamp(), t.stop.timestamp(), t.step]
-        return torch.tensor([*place, *time], dtype=torch.float64)
+        return torch.tensor([*space, *time], dtype=torch.float64)
 
     def _finish(self, sample: Sample) -> Sample:
         return sample if self.transforms is None else self.transforms(sample)
@@ -100,12 +100,18 @@ class HyperspectralScene(_GridDataset):
 
     Samples hold ``image`` (C, H, W) float32 physical values of the good bands by increasing
     wavelength, 0 where there is no data; ``valid`` (H, W) bool; ``wavelength`` (C,) float32 nm;
-    ``bounds`` (9,) and ``transform`` (6,) float64. Queries snap to the pixels of the scene they
-    overlap most and may reach beyond it.
+    ``bounds`` (9,) and ``transform`` (6,) float64. A query snaps to the pixels of the scene under its
+    centre, or else of the scene that it overlaps most. It may extend beyond that scene.
 
     Args:
-        scenes: Paths or opened scenes. All must share one CRS and pixel size.
-        transforms: Applied to each sample.
+        scenes: Paths or opened scenes, all with the same CRS and pixel size.
+        transforms: Function that is applied to each sample; None for none.
+
+    Attributes:
+        grids: Grid of each scene.
+        views: (band, y, x) lazy array of each scene with its good bands by increasing wavelength.
+        wavelengths: (C,) float32 band centres of each scene in nm.
+        paths: Name of each scene.
 
     Raises:
         SceneError: If a scene's grid is rotated, or scenes differ in CRS or pixel size.
@@ -117,7 +123,7 @@ class HyperspectralScene(_GridDataset):
             require_upright(scene)
         self.grids = [grid_of(scene) for scene in opened]
         for scene, grid in zip(opened, self.grids, strict=True):
-            _require_like(grid, self.grids[0], scene, opened[0])
+            _require_same_grid(grid, self.grids[0], scene, opened[0])
         self.views: list[xr.DataArray] = [select_good_bands(scene) for scene in opened]
         self.wavelengths = [
             torch.tensor(bands_of(view).centres_nm, dtype=torch.float32) for view in self.views
@@ -128,10 +134,13 @@ class HyperspectralScene(_GridDataset):
         self._build_index(names)
 
     def __getitem__(self, index: Any) -> Sample:
-        """Image of a query; see the class for its keys.
+        """Image of a query; see the class for the keys.
+
+        Args:
+            index: (x, y) slices in CRS units, as of TorchGeo's samplers.
 
         Raises:
-            IndexError: If the query meets no scene.
+            IndexError: If the query overlaps no scene.
         """
         which, window, sample = self._locate(index)
         image, valid = read_window(self.views[which], window)
@@ -144,18 +153,20 @@ class HyperspectralScene(_GridDataset):
 
 
 class ShotLabels(_GridDataset):
-    """Shots burnt onto the grids of scenes, as a TorchGeo dataset.
+    """Shots burnt into the grids of scenes, as a TorchGeo dataset.
 
     Samples hold ``mask`` (H, W) int64, class index 0..K-1 and -1 where there is no shot, and
     ``feature`` (H, W) int64, row of `Shots.frame` or -1, beside ``bounds`` and ``transform``.
 
     Args:
-        shots: In any CRS; a vector file, or shots read before.
-        like: The scenes whose pixels the shots label.
-        transforms: Applied to each sample.
+        shots: Vector file, or shots that were read before, in any CRS.
+        like: Dataset of the scenes whose pixels the shots label.
+        transforms: Function that is applied to each sample; None for none.
 
     Attributes:
-        pixels: The labelled pixels of each scene.
+        grids: Grid of each scene.
+        pixels: Labelled pixels of each scene.
+        paths: Name of the file of the shots.
 
     Raises:
         ShotsError: If no shot lies in any scene, or CRS are missing on one side only.
@@ -176,10 +187,13 @@ class ShotLabels(_GridDataset):
         self._build_index([shots.source] * len(self.grids))
 
     def __getitem__(self, index: Any) -> Sample:
-        """Mask of a query; see the class for its keys.
+        """Mask of a query; see the class for the keys.
+
+        Args:
+            index: (x, y) slices in CRS units, as of TorchGeo's samplers.
 
         Raises:
-            IndexError: If the query meets no scene.
+            IndexError: If the query overlaps no scene.
         """
         which, window, sample = self._locate(index)
         pixels = self.pixels[which]
@@ -194,7 +208,7 @@ def _holds(grid: Grid, point: shapely.Point) -> bool:
 
 
 def _burn_all(shots: Shots, grids: list[Grid]) -> list[ShotPixels]:
-    """Shots on each scene; a scene without any is fine as long as one has some."""
+    """Labelled pixels of each scene; at least one scene must have some."""
     burnt: list[ShotPixels] = []
     failures: list[ShotsError] = []
     for grid in grids:
@@ -209,7 +223,7 @@ def _burn_all(shots: Shots, grids: list[Grid]) -> list[ShotPixels]:
     return burnt
 
 
-def _require_like(grid: Grid, first: Grid, scene: xr.DataArray, other: xr.DataArray) -> None:
+def _require_same_grid(grid: Grid, first: Grid, scene: xr.DataArray, other: xr.DataArray) -> None:
     same_crs = (grid.crs is None) == (first.crs is None) and (
         grid.crs is None or first.crs is None or grid.crs.equals(first.crs)
     )

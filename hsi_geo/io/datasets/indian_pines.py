@@ -1,8 +1,8 @@
-"""Indian Pines, the scene everybody knows, out of a package that carries it.
+"""Indian Pines, the common benchmark scene, from a Python package that contains it.
 
-AVIRIS, 12 June 1992, 145 x 145 pixels of 20 m, 200 bands without the water-vapour ones, 16 classes
-(doi 10.4231/R7RX991C, CC BY 3.0). It has no georeference of its own: the grid written here puts
-its north-west corner about where it was flown and is called approximate in the file.
+AVIRIS, 12 June 1992, 145 x 145 pixels of 20 m, 200 bands without those in water vapour, 16 classes
+(doi 10.4231/R7RX991C, CC BY 3.0). The scene has no georeference of its own. The grid here puts its
+north-west corner approximately at its true location, and the file says so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from affine import Affine
 from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 
+from hsi_geo.arrays import Float64Array, IntArray, UInt8Array
 from hsi_geo.errors import MissingPackageError, OutputError
 from hsi_geo.io.labels.geopackages import write_geopackage
 from hsi_geo.io.maps.writer import writing
@@ -46,7 +47,7 @@ CLASS_NAMES = (
     "Stone-Steel-Towers",
 )
 
-#: What a file of ours says of itself.
+#: Description in the files that `write_scene` writes.
 DESCRIPTION = "Indian Pines, AVIRIS 1992, doi 10.4231/R7RX991C, CC BY 3.0"
 
 PIXEL_M = 20.0
@@ -59,15 +60,15 @@ class LabelledScene:
 
     Attributes:
         cube: (C, H, W) stored values.
-        centres_nm: (C,) band centres, not monotonic: spectrometers overlap.
-        truth: (H, W) 1..K in the order of ``names``, 0 where nothing is known.
-        names: Of the classes.
-        grid: Size and place.
+        centres_nm: (C,) band centres in nm, not monotonic, as the spectrometers overlap.
+        truth: (H, W) classes 1..K in the order of ``names``, 0 for unlabelled pixels.
+        names: Names of the classes.
+        grid: Size, transform and CRS.
     """
 
     cube: npt.NDArray[np.uint16]
-    centres_nm: npt.NDArray[np.float64]
-    truth: npt.NDArray[np.uint8]
+    centres_nm: Float64Array
+    truth: UInt8Array
     names: tuple[str, ...]
     grid: Grid
 
@@ -77,6 +78,11 @@ def load_indian_pines() -> LabelledScene:
 
     Raises:
         MissingPackageError: If that package is not installed.
+
+    Example:
+        >>> scene = load_indian_pines()
+        >>> scene.cube.shape, int((scene.truth > 0).sum())
+        ((200, 145, 145), 10249)
     """
     spec = find_spec("tensorly")
     if spec is None or spec.origin is None:
@@ -97,7 +103,11 @@ def load_indian_pines() -> LabelledScene:
 
 
 def is_indian_pines(path: Path) -> bool:
-    """Whether `write_scene` wrote a file, with our description."""
+    """Whether a file was written by `write_scene`, by its description.
+
+    Args:
+        path: Path of the file, which need not exist.
+    """
     if not path.is_file():
         return False
     try:
@@ -108,10 +118,15 @@ def is_indian_pines(path: Path) -> bool:
 
 
 def write_scene(scene: LabelledScene, path: Path, tags: dict[str, Any]) -> None:
-    """Write a scene as a GeoTIFF with its wavelengths, as band tags and in GDAL's own domain.
+    """Write a scene as a GeoTIFF with wavelengths in band tags and in GDAL's IMAGERY domain.
+
+    Args:
+        scene: The scene.
+        path: Path of the GeoTIFF.
+        tags: Tags of the file.
 
     Raises:
-        OutputError: If it does not hold what was written.
+        OutputError: If the file does not contain what was written.
     """
     with writing(path, "scene"):
         _write(scene, path, tags)
@@ -148,13 +163,13 @@ def _write(scene: LabelledScene, path: Path, tags: dict[str, Any]) -> None:
             file.set_band_description(band, f"{centre:.2f} Nanometers")
 
 
-def write_points(scene: LabelledScene, flat: npt.NDArray[np.int64], path: Path) -> None:
+def write_points(scene: LabelledScene, flat: IntArray, path: Path) -> None:
     """Write pixels as points at their centres, with the field ``class``, as a GeoPackage.
 
     Args:
-        scene: With its truth.
-        flat: (N,) flat indices of labelled pixels.
-        path: Where.
+        scene: The scene with its ground truth.
+        flat: (N,) flat indices (row * width + column) of labelled pixels.
+        path: Path of the GeoPackage.
     """
     rows, cols = np.divmod(flat, scene.grid.width)
     transform = scene.grid.transform

@@ -1,4 +1,4 @@
-"""Where to look: samplers that know shots and nodata, beside TorchGeo's own."""
+"""Samplers of windows around shots and of windows with data, beside TorchGeo's own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from torchgeo.samplers import SpatialSampler
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
@@ -19,20 +19,20 @@ Slices = tuple[slice, slice]
 
 
 class ShotSampler(SpatialSampler):
-    """Windows around shots, the classes in turn.
+    """Windows around labelled pixels, the classes in turn.
 
-    A pass goes over every labelled pixel once, one of each class after the other, and a class
-    that has run out is passed over: the first windows of a pass are balanced whatever its length.
-    A pass longer than the shots begins anew, in another order.
+    An epoch visits every labelled pixel once, one pixel of each class after the other. A class without
+    pixels left is skipped. So the first windows of an epoch are balanced. An epoch with more windows
+    than labelled pixels visits them again in another order.
 
     Args:
-        labels: The shots.
-        size_px: Side of a window.
-        jitter_px: The shot lies up to this many pixels off the centre of its window; 0 keeps it
-            in the centre (of an even window: just below and right of it).
-        length: Windows in a pass; by default one for each labelled pixel.
-        roi: Only shots inside.
-        generator: Seed or generator.
+        labels: Dataset of the shots.
+        size_px: Side of a window in pixels.
+        jitter_px: Largest distance in rows and columns, in pixels, of the labelled pixel from the centre of
+            its window. 0 puts it in the centre (of an even window: below and right of it).
+        length: Number of windows in an epoch. None takes one for each labelled pixel.
+        roi: Polygon in CRS units; only labelled pixels inside are visited. None visits all.
+        generator: Seed or random generator; None for a random seed.
     """
 
     strategy: Literal["random", "sequential"] = "random"
@@ -57,14 +57,14 @@ class ShotSampler(SpatialSampler):
         self._length = (length or every) if every else 0
 
     def __iter__(self) -> Iterator[Slices]:
-        """Yield (x, y) slices of windows."""
-        yield from itertools.islice(self._endless(), len(self))
+        """Yield (x, y) slices of windows in CRS units."""
+        yield from itertools.islice(self._repeated(), len(self))
 
-    def _endless(self) -> Iterator[Slices]:
+    def _repeated(self) -> Iterator[Slices]:
         while True:
             shuffled = [self.generator.permutation(group) for group in self._by_class]
-            for turn in itertools.zip_longest(*shuffled):
-                for shot in turn:
+            for one_of_each in itertools.zip_longest(*shuffled):
+                for shot in one_of_each:
                     if shot is not None:
                         which, row, col = (int(number) for number in shot)
                         yield to_slices(self._grids[which], self._around(row, col))
@@ -74,9 +74,7 @@ class ShotSampler(SpatialSampler):
         down, right = self.generator.integers(-jitter, jitter + 1, 2)
         return Window(row - half + int(down), col - half + int(right), self.size_px, self.size_px)
 
-    def _group(
-        self, labels: ShotLabels, roi: shapely.Polygon | None
-    ) -> list[npt.NDArray[np.int64]]:
+    def _group(self, labels: ShotLabels, roi: shapely.Polygon | None) -> list[IntArray]:
         """For each class with pixels, (N, 3) scene index, row, column."""
         parts = []
         for index, (pixels, grid) in enumerate(zip(labels.pixels, labels.grids, strict=True)):
@@ -93,24 +91,24 @@ class ShotSampler(SpatialSampler):
 
 
 class ValidPatchSampler(SpatialSampler):
-    """Random windows that hold enough data, wherever the scene has any.
+    """Random windows that contain enough data.
 
-    Unlike TorchGeo's random sampler it reaches the outermost pixels of scenes narrower than a
-    window's diagonal, and passes over nodata.
+    Unlike TorchGeo's random sampler it also covers the outermost pixels of scenes narrower than a
+    window's diagonal, and it skips windows of nodata.
 
     Args:
-        dataset: The scenes.
-        size_px: Side of a window.
-        length: Windows in a pass; by default as many as cover the scenes once.
-        min_valid: Least share of a window's pixels that have data.
-        roi: Only windows whose centre lies inside.
-        generator: Seed or generator.
+        dataset: Dataset of the scenes.
+        size_px: Side of a window in pixels.
+        length: Number of windows in an epoch. None takes as many as cover the scenes once.
+        min_valid: Least share of a window's pixels with data, 0 to 1.
+        roi: Polygon in CRS units; only windows with their centre inside are drawn. None draws everywhere.
+        generator: Seed or random generator; None for a random seed.
     """
 
     strategy: Literal["random", "sequential"] = "random"
 
-    #: Draws in a row without enough data after which the scenes count as empty.
-    patience = 5000
+    #: Number of consecutive draws without enough data after which the scenes count as empty.
+    max_misses = 5000
 
     def __init__(
         self,
@@ -133,10 +131,10 @@ class ValidPatchSampler(SpatialSampler):
         self._length = length or max(int(areas.sum() / size_px**2), 1)
 
     def __iter__(self) -> Iterator[Slices]:
-        """Yield (x, y) slices of windows; fewer than asked for only if the scenes are empty."""
+        """Yield (x, y) slices of windows; fewer than ``length`` only if the scenes have no data."""
         misses = 0
         drawn = 0
-        while drawn < len(self) and misses < self.patience:
+        while drawn < len(self) and misses < self.max_misses:
             index = int(self.generator.choice(len(self._shares), p=self._shares))
             window = self._draw(self.dataset.grids[index])
             if self._enough(index, window):
@@ -156,13 +154,27 @@ class ValidPatchSampler(SpatialSampler):
         centre = shapely.Point((left + right) / 2, (bottom + top) / 2)
         if self.roi is not None and not self.roi.contains(centre):
             return False
-        # All bands: a few could all be dead ones. The file's blocks are cached for the second read.
+        # All bands, as some may be dead. GDAL caches the blocks for the second read.
         _, valid = read_window(self.dataset.views[index], window)
         inside = window.clip(*self.dataset.grids[index].shape)
         return bool(valid.sum() >= self.min_valid * inside.height * inside.width)
 
 
 def to_slices(grid: Grid, window: Window) -> Slices:
-    """A window as TorchGeo's (x, y) slices."""
+    """A window as TorchGeo's (x, y) slices.
+
+    Args:
+        grid: Grid of the scene.
+        window: Pixels, in rows and columns of the scene.
+
+    Returns:
+        Slices in CRS units, x from left to right, y from bottom to top.
+
+    Example:
+        >>> from affine import Affine
+        >>> grid = Grid(4, 20, Affine(30.0, 0.0, 5000.0, 0.0, -30.0, 9000.0), None)
+        >>> to_slices(grid, Window(0, 0, 1, 2))
+        (slice(5000.0, 5060.0, None), slice(8970.0, 9000.0, None))
+    """
     left, bottom, right, top = grid.bounds_of(window)
     return slice(left, right), slice(bottom, top)

@@ -1,1 +1,1 @@
-"""Scenes: opening them, their quality, their neighbours, the lists they come in."""
+"""Scenes as lazy arrays: opening, windows, quality, halos, lists of tiles, xarray accessor and engine."""

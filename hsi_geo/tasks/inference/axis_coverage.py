@@ -29,9 +29,9 @@ def ignored_bands(network: S2FormerConfig, bands: Bands) -> BoolArray:
     Example:
         >>> import numpy as np
         >>> from hsi_geo.wavelengths import make_bands
-        >>> bands = make_bands(np.array([550.0, 660.0, 8500.0]), source="a list")
+        >>> bands = make_bands(np.array([550.0, 560.0, 9000.0, 9100.0]), source="a list")
         >>> ignored_bands(S2FormerConfig(), bands).tolist()
-        [False, False, True]
+        [False, False, True, True]
     """
     centres, good = bands.centres_nm[bands.good], np.flatnonzero(bands.good)
     reach = np.maximum(

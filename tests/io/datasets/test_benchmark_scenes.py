@@ -1,4 +1,4 @@
-"""Scenes to measure on, and what frozen features are worth there."""
+"""Benchmark scenes, and the accuracy of frozen features on a scene."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
 from hsi_geo.tiling import Window
 
-#: Rows, columns, bands and labelled pixels, from the pages of those who publish the scenes.
+#: Rows, columns, bands, labelled pixels and classes, from the pages of the publishers.
 KNOWN = {
     "indian_pines": (145, 145, 200, 10249, 16),
     "simulated_fields": (200, 180, 234, 12677, 12),
@@ -32,7 +32,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("name", LOADERS)
-def test_scenes_are_what_their_publishers_say(name: str, data: Path) -> None:
+def test_benchmark_scenes_have_the_published_sizes(name: str, data: Path) -> None:
     rows, cols, bands, labelled, classes = KNOWN[name]
     loaded = load_benchmark_scene(name, data)
     assert loaded.scene.shape == (bands, rows, cols)
@@ -44,22 +44,24 @@ def test_scenes_are_what_their_publishers_say(name: str, data: Path) -> None:
     assert valid[loaded.labels > 0].all()
 
 
-def test_help_names_all_scenes() -> None:
-    """It does so without loading what reads them."""
+def test_help_of_benchmark_names_all_scenes() -> None:
+    """The help does not import the loaders."""
     (option,) = [o for o in benchmark.params if o.name == "scenes"]
     assert isinstance(option, click.Option)
     assert option.help == f"Of {', '.join(LOADERS)}."
 
 
-def test_unknown_and_absent_scenes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"no benchmark scene 'pavia'; choose of indian_pines"):
+def test_load_benchmark_scene_refuses_unknown_and_missing_scenes(tmp_path: Path) -> None:
+    with pytest.raises(
+        OptionError, match=r"no benchmark scene 'pavia'; choose one of indian_pines"
+    ):
         load_benchmark_scene("pavia", tmp_path)
     with pytest.raises(OptionError, match="'jasper_ridge' is not in"):
         load_benchmark_scene("jasper_ridge", tmp_path)
     assert load_benchmark_scene("indian_pines", None).labels.max() == 16
 
 
-def test_array_becomes_a_scene() -> None:
+def test_scene_from_array_of_three_bands() -> None:
     values = np.arange(3 * 5 * 4, dtype=np.int16).reshape(3, 5, 4)
     scene = scene_from_array(values, np.array([700.0, 500.0, 600.0]), nodata=0, name="mine")
     assert grid_of(scene).shape == (5, 4)
@@ -71,7 +73,7 @@ def test_array_becomes_a_scene() -> None:
         scene_from_array(values, np.array([1.0, 2.0]))
 
 
-def test_features_tell_classes_apart() -> None:
+def test_features_separate_classes() -> None:
     """Half of a scene is brighter in its first bands; labels follow it."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(12, 24, 31)).astype(np.float32) + 10.0

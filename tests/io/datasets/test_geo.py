@@ -47,7 +47,7 @@ def part_of(planted: Planted, window: Window) -> npt.NDArray[np.int16]:
 
 
 def window_of(sample: Sample, planted: Planted) -> Window:
-    """Where in the scene a sample's ``transform`` says that it lies."""
+    """The window of a sample in the scene, from its ``transform``."""
     transform = Affine(*sample["transform"].tolist())
     col, row = ~planted.transform @ (transform.c, transform.f)
     assert abs(row - round(row)) < 1e-6
@@ -58,7 +58,7 @@ def window_of(sample: Sample, planted: Planted) -> Window:
 # Samples --------------------------------------------------------------------------------------
 
 
-def test_a_scenes_sample_has_torchgeos_keys_and_ours(planted: Planted) -> None:
+def test_scene_sample_has_the_documented_keys(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
     window = Window(2, 4, 9, 13)
     sample = dataset[to_slices(dataset.grids[0], window)]
@@ -78,7 +78,7 @@ def test_a_scenes_sample_has_torchgeos_keys_and_ours(planted: Planted) -> None:
     assert sample["bounds"][:6].tolist() == [left, right, 30.0, bottom, top, 20.0]
 
 
-def test_a_shots_sample_has_a_mask_of_class_indices(planted: Planted, tmp_path: Path) -> None:
+def test_shots_sample_has_a_mask_of_class_indices(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
     labels = labels_of(planted, tmp_path, scene)
     sample = labels[to_slices(scene.grids[0], Window(0, 0, 37, 53))]
@@ -92,7 +92,7 @@ def test_a_shots_sample_has_a_mask_of_class_indices(planted: Planted, tmp_path: 
     assert sorted(sample["feature"][sample["mask"] >= 0].tolist()) == list(range(12))
 
 
-def test_bands_come_by_increasing_wavelength_without_the_bad_ones(
+def test_scene_sample_has_good_bands_by_increasing_wavelength(
     make_scene: MakeScene,
 ) -> None:
     order = np.random.default_rng(11).permutation(40)
@@ -105,25 +105,25 @@ def test_bands_come_by_increasing_wavelength_without_the_bad_ones(
     np.testing.assert_allclose(sample["wavelength"], centres[expected])
 
 
-def test_transforms_see_the_sample(planted: Planted, tmp_path: Path) -> None:
+def test_transforms_are_applied_to_samples(planted: Planted, tmp_path: Path) -> None:
     def brighten(sample: Sample) -> Sample:
         return {**sample, "image": sample["image"] + 1.0}
 
     plain, bright = HyperspectralScene(planted.path), HyperspectralScene(planted.path, brighten)
-    place = to_slices(plain.grids[0], Window(8, 8, 4, 4))
-    torch.testing.assert_close(bright[place]["image"], plain[place]["image"] + 1.0)
+    query = to_slices(plain.grids[0], Window(8, 8, 4, 4))
+    torch.testing.assert_close(bright[query]["image"], plain[query]["image"] + 1.0)
 
     def forget(sample: Sample) -> Sample:
         return {"mask": sample["mask"]}
 
     shots = read_shots(planted.shots(tmp_path / "shots.gpkg"))
-    assert list(ShotLabels(shots, plain, transforms=forget)[place]) == ["mask"]
+    assert list(ShotLabels(shots, plain, transforms=forget)[query]) == ["mask"]
 
 
 # Queries --------------------------------------------------------------------------------------
 
 
-def test_a_query_may_reach_beyond_the_scene(planted: Planted, tmp_path: Path) -> None:
+def test_query_may_extend_beyond_the_scene(planted: Planted, tmp_path: Path) -> None:
     both = both_of(planted, tmp_path)
     sample = both[to_slices(grid_of(open_scene(planted.path)), Window(-3, 48, 8, 9))]
     assert window_of(sample, planted) == Window(-3, 48, 8, 9)
@@ -135,7 +135,7 @@ def test_a_query_may_reach_beyond_the_scene(planted: Planted, tmp_path: Path) ->
     assert (sample["mask"][:3] == -1).all()
 
 
-def test_a_partial_query_takes_the_rest_from_the_scene(planted: Planted) -> None:
+def test_partial_query_is_completed_from_the_scene(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
     left, _, _, top = dataset.grids[0].bounds
     columns = dataset[left + 60.0 : left + 150.0]
@@ -145,7 +145,7 @@ def test_a_partial_query_takes_the_rest_from_the_scene(planted: Planted) -> None
     assert tuple(dataset[:, :]["image"].shape) == (40, 37, 53)
 
 
-def test_a_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
+def test_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
     x, y = to_slices(dataset.grids[0], Window(8, 9, 4, 6))
     sample = dataset[x.start + 13.0 : x.stop + 13.0, y.start - 9.0 : y.stop - 9.0]
@@ -153,18 +153,18 @@ def test_a_query_between_pixels_snaps_to_the_nearest(planted: Planted) -> None:
     assert sample["bounds"][:2].tolist() == [x.start, x.stop]
 
 
-def test_a_query_outside_is_an_index_error(planted: Planted, tmp_path: Path) -> None:
+def test_query_outside_raises_index_error(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
-    place = to_slices(scene.grids[0], Window(200, 0, 5, 5))
+    query = to_slices(scene.grids[0], Window(200, 0, 5, 5))
     for dataset in (scene, labels_of(planted, tmp_path, scene)):
         with pytest.raises(IndexError, match="lies outside"):
-            dataset[place]
+            dataset[query]
 
 
 # The intersection -----------------------------------------------------------------------------
 
 
-def test_scene_and_shots_join_into_one_sample(planted: Planted, tmp_path: Path) -> None:
+def test_intersection_of_scene_and_shots_has_keys_of_both(planted: Planted, tmp_path: Path) -> None:
     both = both_of(planted, tmp_path)
     window = Window(2, 3, 35, 47)
     sample = both[to_slices(grid_of(open_scene(planted.path)), window)]
@@ -183,7 +183,7 @@ def test_scene_and_shots_join_into_one_sample(planted: Planted, tmp_path: Path) 
     assert (sample["mask"] >= 0).any()
 
 
-def test_joining_says_nothing(
+def test_intersection_prints_nothing(
     planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     both_of(planted, tmp_path)
@@ -195,14 +195,14 @@ def test_joining_says_nothing(
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", None])
 @pytest.mark.parametrize("transform", [None, SOUTH_UP])
-def test_torchgeos_random_sampler_works_unchanged(
+def test_torchgeo_random_sampler_works(
     make_scene: MakeScene, tmp_path: Path, crs: str | None, transform: Affine | None
 ) -> None:
     planted = make_scene(crs=crs, transform=transform)
     both = both_of(planted, tmp_path)
     seen = set()
-    for place in RandomPatchSampler(both, size=(7, 11), length=12, generator=3):
-        sample = both[place]
+    for query in RandomPatchSampler(both, size=(7, 11), length=12, generator=3):
+        sample = both[query]
         window = window_of(sample, planted)
         assert window.shape == (7, 11)
         assert window == window.clip(37, 53)
@@ -213,14 +213,14 @@ def test_torchgeos_random_sampler_works_unchanged(
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", None])
 @pytest.mark.parametrize("transform", [None, SOUTH_UP])
-def test_torchgeos_gridded_sampler_covers_the_scene(
+def test_torchgeo_gridded_sampler_covers_the_scene(
     make_scene: MakeScene, tmp_path: Path, crs: str | None, transform: Affine | None
 ) -> None:
     planted = make_scene(crs=crs, transform=transform)
     both = both_of(planted, tmp_path)
     covered = np.zeros((60, 80), int)
-    for place in GriddedPatchSampler(both, size=(8, 12)):
-        sample = both[place]
+    for query in GriddedPatchSampler(both, size=(8, 12)):
+        sample = both[query]
         window = window_of(sample, planted)
         rows, cols = window.relative_to(Window(-10, -10, 0, 0)).slices
         covered[rows, cols] += 1
@@ -231,18 +231,20 @@ def test_torchgeos_gridded_sampler_covers_the_scene(
 
 
 @forks
-def test_workers_read_what_the_parent_has_open(planted: Planted, tmp_path: Path) -> None:
+def test_workers_read_a_scene_that_the_parent_has_open(planted: Planted, tmp_path: Path) -> None:
     both = both_of(planted, tmp_path)
-    places = list(GriddedPatchSampler(both, size=12))
-    alone = [both[place] for place in places]  # the parent has its handle open now
-    loader = DataLoader(both, batch_size=4, sampler=places, num_workers=2, collate_fn=stack_samples)
+    queries = list(GriddedPatchSampler(both, size=12))
+    alone = [both[query] for query in queries]  # the parent has its handle open now
+    loader = DataLoader(
+        both, batch_size=4, sampler=queries, num_workers=2, collate_fn=stack_samples
+    )
     for _ in range(2):
         batches = list(loader)
         images = torch.cat([batch["image"] for batch in batches])
         masks = torch.cat([batch["mask"] for batch in batches])
         torch.testing.assert_close(images, torch.stack([sample["image"] for sample in alone]))
         torch.testing.assert_close(masks, torch.stack([sample["mask"] for sample in alone]))
-    torch.testing.assert_close(both[places[0]]["image"], alone[0]["image"])
+    torch.testing.assert_close(both[queries[0]]["image"], alone[0]["image"])
 
 
 # Several scenes -------------------------------------------------------------------------------
@@ -255,7 +257,9 @@ def neighbours(make_scene: MakeScene, width: int = 53) -> tuple[Planted, Planted
     return west, make_scene("east.tif", height=41, width=width, transform=shifted, seed=8)
 
 
-def test_several_scenes_answer_each_for_its_place(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_query_of_several_scenes_reads_the_scene_there(
+    make_scene: MakeScene, tmp_path: Path
+) -> None:
     pair = neighbours(make_scene)
     scenes = HyperspectralScene([planted.path for planted in pair])
     assert len(scenes) == 2
@@ -267,7 +271,7 @@ def test_several_scenes_answer_each_for_its_place(make_scene: MakeScene, tmp_pat
         np.testing.assert_array_equal(sample["image"], part_of(planted, window))
 
 
-def test_shots_label_the_scene_they_lie_in(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_shots_label_the_scene_that_contains_them(make_scene: MakeScene, tmp_path: Path) -> None:
     pair = neighbours(make_scene)
     scenes = HyperspectralScene([planted.path for planted in pair])
     labels = labels_of(pair[1], tmp_path, scenes)
@@ -275,7 +279,7 @@ def test_shots_label_the_scene_they_lie_in(make_scene: MakeScene, tmp_path: Path
     assert labels.pixels[0].outside == 12
 
 
-def test_shots_in_no_scene_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_shots_outside_all_scenes_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
     west, east = neighbours(make_scene)
     with pytest.raises(ShotsError, match="none of the 12 shots"):
         labels_of(east, tmp_path, HyperspectralScene(west.path))
@@ -289,7 +293,7 @@ def test_shots_in_no_scene_are_refused(make_scene: MakeScene, tmp_path: Path) ->
         {"transform": Affine(30.0, 0.0, 383472.5, 0.0, -30.0, 5818302.25)},
     ],
 )
-def test_scenes_of_different_grids_are_refused(
+def test_scenes_with_different_crs_or_pixel_size_are_refused(
     make_scene: MakeScene, other: dict[str, Any]
 ) -> None:
     pair = [make_scene("a.tif").path, make_scene("b.tif", **other).path]
@@ -297,19 +301,19 @@ def test_scenes_of_different_grids_are_refused(
         HyperspectralScene(pair)
 
 
-def test_a_list_without_scenes_is_refused() -> None:
+def test_empty_list_of_scenes_is_refused() -> None:
     with pytest.raises(SceneError):
         HyperspectralScene([])
 
 
-def test_a_rotated_scene_is_refused(make_scene: MakeScene) -> None:
+def test_rotated_scene_is_refused(make_scene: MakeScene) -> None:
     turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
     with pytest.raises(SceneError, match="rotated by 34"):
         HyperspectralScene(make_scene(transform=turned).path)
 
 
 @pytest.mark.parametrize("wrap", [str, Path, open_scene, lambda path: [path], lambda path: (path,)])
-def test_scenes_are_paths_or_arrays_alone_or_listed(planted: Planted, wrap: Any) -> None:
+def test_scenes_may_be_paths_arrays_or_lists(planted: Planted, wrap: Any) -> None:
     dataset = HyperspectralScene(wrap(planted.path))
     assert len(dataset) == 1
     assert dataset.paths == [str(planted.path)]

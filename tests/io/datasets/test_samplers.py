@@ -1,4 +1,4 @@
-"""Windows around shots and windows with data: balanced, complete, and reproducible."""
+"""Samplers of windows around shots and of windows with data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def windows(sampler: SpatialSampler, grid: Grid) -> list[Window]:
 
 
 def centres(found: list[Window]) -> list[Pixel]:
-    """The pixel that a window without jitter was made for."""
+    """The labelled pixel of each window without jitter."""
     return [(at.row + at.height // 2, at.col + at.width // 2) for at in found]
 
 
@@ -65,7 +65,7 @@ def class_of(spot: Pixel) -> str:
 
 
 def blank(planted: Planted, *keep: Window) -> Path:
-    """Dihedral a scene into nodata but for some windows."""
+    """Set a scene to nodata except in some windows."""
     values = np.full_like(planted.values, NODATA)
     for window in keep:
         values[:, *window.slices] = 1 + np.abs(planted.values[:, *window.slices])
@@ -78,7 +78,9 @@ def blank(planted: Planted, *keep: Window) -> Path:
 
 
 @pytest.mark.parametrize("size", [1, 6, 9])
-def test_a_pass_goes_over_every_shot_once_in_turns(planted: Planted, size: int) -> None:
+def test_shot_sampler_visits_each_shot_once_with_classes_in_turn(
+    planted: Planted, size: int
+) -> None:
     labels = labels_of(planted.path)
     sampler = ShotSampler(labels, size_px=size, generator=5)
     assert isinstance(sampler, SpatialSampler)
@@ -92,12 +94,12 @@ def test_a_pass_goes_over_every_shot_once_in_turns(planted: Planted, size: int) 
         assert names == ["a", "b", "c", "a", "b", "c", "a", "c", "a", "a"]
 
 
-def test_each_pass_has_an_order_of_its_own(planted: Planted) -> None:
+def test_shot_sampler_shuffles_each_epoch(planted: Planted) -> None:
     sampler = ShotSampler(labels_of(planted.path), size_px=5, generator=5)
     assert list(sampler) != list(sampler)
 
 
-def test_a_long_pass_begins_anew_and_a_short_one_is_balanced(planted: Planted) -> None:
+def test_shot_sampler_repeats_shots_in_a_long_epoch(planted: Planted) -> None:
     labels = labels_of(planted.path)
     sampler = ShotSampler(labels, size_px=5, length=26, generator=5)
     spots = centres(windows(sampler, labels.grids[0]))
@@ -108,19 +110,19 @@ def test_a_long_pass_begins_anew_and_a_short_one_is_balanced(planted: Planted) -
 
 
 @pytest.mark.parametrize("jitter", [1, 4])
-def test_jitter_moves_windows_up_to_its_range_and_no_further(planted: Planted, jitter: int) -> None:
+def test_shot_sampler_jitter_stays_within_its_range(planted: Planted, jitter: int) -> None:
     labels = labels_of(planted.path, {"a": [(10, 20)], "b": [(20, 11)]})
     sampler = ShotSampler(labels, size_px=9, jitter_px=jitter, length=400, generator=5)
     spots = centres(windows(sampler, labels.grids[0]))
-    for (row, col), turn in (((10, 20), spots[::2]), ((20, 11), spots[1::2])):
-        offsets = {(found[0] - row, found[1] - col) for found in turn}
+    for (row, col), visits in (((10, 20), spots[::2]), ((20, 11), spots[1::2])):
+        offsets = {(found[0] - row, found[1] - col) for found in visits}
         reach = set(range(-jitter, jitter + 1))
         assert {down for down, _ in offsets} == reach
         assert {right for _, right in offsets} == reach
         assert any(down != right for down, right in offsets)
 
 
-def test_only_shots_inside_the_region_are_visited(planted: Planted) -> None:
+def test_shot_sampler_visits_only_shots_inside_the_roi(planted: Planted) -> None:
     labels = labels_of(planted.path)
     grid = labels.grids[0]
     region = box(*grid.bounds_of(Window(0, 0, 16, 31)))
@@ -128,19 +130,19 @@ def test_only_shots_inside_the_region_are_visited(planted: Planted) -> None:
     assert sorted(spots) == [(0, 0), (1, 30), (9, 9), (15, 15), (15, 16)]
 
 
-@pytest.mark.timeout(5)  # it must not look forever
-def test_a_region_without_shots_yields_nothing(planted: Planted) -> None:
+@pytest.mark.timeout(5)  # it must not search forever
+def test_shot_sampler_of_an_roi_without_shots_is_empty(planted: Planted) -> None:
     labels = labels_of(planted.path)
     region = box(*labels.grids[0].bounds_of(Window(22, 20, 5, 5)))
     assert list(ShotSampler(labels, size_px=3, roi=region)) == []
     assert list(itertools.islice(ShotSampler(labels, size_px=3, roi=region, length=4), 4)) == []
 
 
-def test_south_up_scenes_show_their_shots(make_scene: MakeScene) -> None:
+def test_shot_sampler_centres_shots_of_south_up_scenes(make_scene: MakeScene) -> None:
     planted = make_scene(transform=Affine(30.0, 0.0, 383472.5, 0.0, 20.0, 5818302.25))
     labels = labels_of(planted.path)
-    for place in ShotSampler(labels, size_px=5, generator=1):
-        assert labels[place]["mask"][2, 2] >= 0
+    for query in ShotSampler(labels, size_px=5, generator=1):
+        assert labels[query]["mask"][2, 2] >= 0
 
 
 def pair_of(make_scene: MakeScene, width: int = 31) -> tuple[HyperspectralScene, Shots]:
@@ -156,7 +158,7 @@ def pair_of(make_scene: MakeScene, width: int = 31) -> tuple[HyperspectralScene,
 @pytest.mark.parametrize("workers", [0, 2])
 # Python 3.12 warns of any fork beside threads, and DataLoader forks on Linux.
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-def test_the_seed_settles_every_window_also_with_scenes_and_workers(
+def test_shot_sampler_is_reproducible_with_several_scenes_and_workers(
     make_scene: MakeScene, workers: int
 ) -> None:
     scene, shots = pair_of(make_scene)
@@ -170,7 +172,7 @@ def test_the_seed_settles_every_window_also_with_scenes_and_workers(
 
     torch.manual_seed(1)
     one = samples(4)
-    torch.manual_seed(2)  # the global stream has no say
+    torch.manual_seed(2)  # the global random state must not matter
     np.random.seed(2)
     two, other = samples(4), samples(5)
     assert all(
@@ -185,23 +187,23 @@ def test_the_seed_settles_every_window_also_with_scenes_and_workers(
 
 
 @pytest.mark.parametrize(("size", "width"), [(7, 31), (8, 31), (7, 2)])
-def test_every_window_shows_its_shot_also_on_the_seam_of_two_scenes(
+def test_shot_sampler_centres_shots_on_the_seam_of_two_scenes(
     make_scene: MakeScene, size: int, width: int
 ) -> None:
     scene, shots = pair_of(make_scene, width)
     labels = ShotLabels(shots, scene)
     sampler = ShotSampler(labels, size_px=size, generator=3)
     assert len(sampler) == 6
-    for place in sampler:
-        sample = (scene & labels)[place]
+    for query in sampler:
+        sample = (scene & labels)[query]
         assert sample["mask"][size // 2, size // 2] >= 0
         assert sample["valid"][size // 2, size // 2]
 
 
-# Where there is data --------------------------------------------------------------------------
+# Windows with data --------------------------------------------------------------------------
 
 
-def test_random_windows_are_spread_over_the_scene(planted: Planted) -> None:
+def test_valid_patch_sampler_covers_all_positions(planted: Planted) -> None:
     dataset = HyperspectralScene(planted.path)
     sampler = ValidPatchSampler(dataset, size_px=8, length=300, generator=2)
     assert isinstance(sampler, SpatialSampler)
@@ -212,13 +214,13 @@ def test_random_windows_are_spread_over_the_scene(planted: Planted) -> None:
     assert {window.col for window in found} == set(range(53 - 8 + 1))
 
 
-def test_a_pass_covers_the_scene_once_by_default(planted: Planted) -> None:
+def test_valid_patch_sampler_length_covers_the_scene_once(planted: Planted) -> None:
     sampler = ValidPatchSampler(HyperspectralScene(planted.path), size_px=8)
     assert len(sampler) == 37 * 53 // 64
 
 
 @pytest.mark.parametrize(("height", "width"), [(9, 53), (37, 10), (5, 6), (1, 1), (12, 12)])
-def test_the_outermost_pixels_of_narrow_scenes_are_reached(
+def test_valid_patch_sampler_reaches_the_edges_of_narrow_scenes(
     make_scene: MakeScene, height: int, width: int
 ) -> None:
     dataset = HyperspectralScene(make_scene(height=height, width=width, hole=False).path)
@@ -231,24 +233,26 @@ def test_the_outermost_pixels_of_narrow_scenes_are_reached(
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
-def test_windows_without_enough_data_are_passed_over(planted: Planted, share: float) -> None:
+def test_valid_patch_sampler_skips_windows_without_enough_data(
+    planted: Planted, share: float
+) -> None:
     dataset = HyperspectralScene(blank(planted, Window(0, 0, 37, 20)))
     sampler = ValidPatchSampler(dataset, size_px=10, length=60, min_valid=share, generator=2)
     found = windows(sampler, dataset.grids[0])
     assert len(found) == 60
     assert max(window.col for window in found) == (15 if share == 0.5 else 10)
-    for place in sampler:
-        assert dataset[place]["valid"].float().mean() >= share
+    for query in sampler:
+        assert dataset[query]["valid"].float().mean() >= share
 
 
 @pytest.mark.timeout(60)
-def test_a_scene_without_data_yields_nothing(planted: Planted) -> None:
+def test_valid_patch_sampler_of_a_scene_without_data_is_empty(planted: Planted) -> None:
     dataset = HyperspectralScene(blank(planted))
     assert list(ValidPatchSampler(dataset, size_px=10, length=5, generator=2)) == []
 
 
 @pytest.mark.timeout(60)
-def test_a_small_patch_of_data_is_found(make_scene: MakeScene) -> None:
+def test_valid_patch_sampler_finds_a_small_area_with_data(make_scene: MakeScene) -> None:
     planted = make_scene(height=120, width=170, bands=4)
     dataset = HyperspectralScene(blank(planted, Window(90, 31, 24, 24)))
     sampler = ValidPatchSampler(dataset, size_px=8, length=100, min_valid=0.9, generator=2)
@@ -257,7 +261,7 @@ def test_a_small_patch_of_data_is_found(make_scene: MakeScene) -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_small_region_gets_as_many_windows_as_asked_for(planted: Planted, seed: int) -> None:
+def test_valid_patch_sampler_fills_a_small_roi(planted: Planted, seed: int) -> None:
     dataset = HyperspectralScene(planted.path)
     grid = dataset.grids[0]
     region: Polygon = box(*grid.bounds_of(Window(20, 30, 3, 2)))
@@ -267,21 +271,21 @@ def test_a_small_region_gets_as_many_windows_as_asked_for(planted: Planted, seed
     assert set(centres(found)) == {(row, col) for row in (20, 21, 22) for col in (30, 31)}
 
 
-def test_seed_and_scenes_settle_random_windows(make_scene: MakeScene) -> None:
+def test_valid_patch_sampler_is_reproducible(make_scene: MakeScene) -> None:
     scene, _ = pair_of(make_scene)
 
-    def places(seed: int) -> list[Slices]:
+    def queries(seed: int) -> list[Slices]:
         return list(ValidPatchSampler(scene, size_px=7, length=30, generator=seed))
 
-    assert places(4) == places(4)
-    assert places(4) != places(5)
+    assert queries(4) == queries(4)
+    assert queries(4) != queries(5)
     seam = scene.grids[1].bounds[0]
-    assert {x.stop <= seam for x, _ in places(4)} == {True, False}
+    assert {x.stop <= seam for x, _ in queries(4)} == {True, False}
     generator = ValidPatchSampler(scene, size_px=7, length=30, generator=4)
     assert list(generator) != list(generator)
 
 
-def test_a_place_leads_back_to_its_window(planted: Planted) -> None:
+def test_to_slices_gives_coordinates_of_a_window(planted: Planted) -> None:
     grid = HyperspectralScene(planted.path).grids[0]
     x, y = to_slices(grid, Window(-2, 50, 9, 5))
     assert (x.start, x.stop) == (383472.5 + 50 * 30, 383472.5 + 55 * 30)

@@ -1,4 +1,4 @@
-"""Validity that files keep apart from their values: masks of every kind, wherever rasters are read."""
+"""Masks of every kind, in scenes, shots, maps and references."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ MAKE: tuple[Make, ...] = (
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32", "float64"])
 @pytest.mark.parametrize("make", MAKE)
-def test_masked_pixels_have_no_data_and_others_their_values(
-    make: Make, dtype: str, tmp_path: Path
-) -> None:
+def test_masked_pixels_of_a_scene_have_no_data(make: Make, dtype: str, tmp_path: Path) -> None:
     scene = open_scene(make(tmp_path, dtype))
     assert scene.shape == (3, 5, 7)
     image, valid = physical(scene)
@@ -147,14 +145,14 @@ def test_masked_pixels_have_no_data_and_others_their_values(
     assert [note for note in described["notes"] if "which pixels have data" in note]
 
 
-def test_an_envi_cube_with_a_mask_beside_it(tmp_path: Path) -> None:
+def test_mask_file_beside_an_envi_cube_is_used(tmp_path: Path) -> None:
     units, listed = "wavelength units = Nanometers", "wavelength = {462, 551.5, 640.25}"
     path = write_envi(tmp_path / "cube.bsq", cube_of(3), units, listed)
     masked(path, internal=False)
     np.testing.assert_array_equal(physical(open_scene(path))[1], VALID)
 
 
-def test_bands_that_have_their_own_nodata_values_together(tmp_path: Path) -> None:
+def test_nodata_values_of_all_bands_together_are_used(tmp_path: Path) -> None:
     """GDAL's NODATA_VALUES: a pixel is missing where each band has the value of its own."""
     cube = cube_of(3)
     cube[:, ~VALID] = np.array([5, 6, 7])[:, None]
@@ -166,7 +164,7 @@ def test_bands_that_have_their_own_nodata_values_together(tmp_path: Path) -> Non
     np.testing.assert_array_equal(physical(open_scene(path))[1], VALID)
 
 
-def test_four_bytes_a_pixel_are_a_spectrum_where_the_fourth_has_a_wavelength(
+def test_fourth_byte_band_with_a_wavelength_is_no_alpha_band(
     tmp_path: Path,
 ) -> None:
     """GDAL calls the fourth of four bands of bytes an alpha band whatever it holds."""
@@ -180,7 +178,7 @@ def test_four_bytes_a_pixel_are_a_spectrum_where_the_fourth_has_a_wavelength(
     assert "notes" not in scene.attrs
 
 
-def test_a_sound_file_is_read_as_it_is(tmp_path: Path) -> None:
+def test_file_without_mask_keeps_its_type_and_values(tmp_path: Path) -> None:
     for nodata in (None, 120):
         scene = open_scene(sound(tmp_path / "a.tif", "int16", nodata=nodata))
         assert scene.dtype == np.int16
@@ -188,7 +186,7 @@ def test_a_sound_file_is_read_as_it_is(tmp_path: Path) -> None:
         np.testing.assert_array_equal(scene.values, cube_of(3))
 
 
-def test_a_map_has_no_class_where_its_scene_is_masked(planted: Planted, tmp_path: Path) -> None:
+def test_map_has_no_class_in_masked_pixels(planted: Planted, tmp_path: Path) -> None:
     save_model(model_for(planted.path), model := tmp_path / "model")
     valid = np.ones(planted.truth.shape, bool)
     valid[20:31, 2:17] = False
@@ -228,7 +226,7 @@ def test_masked_pixels_of_a_class_raster_are_no_shots(kind: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_masked_pixels_of_a_map_and_of_a_reference_are_left_out(kind: str, tmp_path: Path) -> None:
+def test_masked_pixels_of_maps_and_references_are_left_out(kind: str, tmp_path: Path) -> None:
     whole = write_tif(tmp_path / "whole.tif", CLASSES[None])
     part = class_file(tmp_path / "part.tif", kind)
     opened = read_map(part)

@@ -1,4 +1,4 @@
-"""Which pixels and bands have no data, and what stands in their place."""
+"""Pixels and bands without data, and the values that fill them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hsi_geo.io.scenes.scene import open_scene
 
 
 def nearest_band_fill(values: AnyArray, present: npt.NDArray[np.bool_]) -> AnyArray:
-    """The rule of `read_window` for (C, H, W), spelt out; ties go to the earlier band."""
+    """The rule of `read_window` for (C, H, W) in plain loops; ties take the earlier band."""
     filled = np.zeros(values.shape, np.float32)
     for band, row, col in np.ndindex(*values.shape):
         known = np.flatnonzero(present[:, row, col])
@@ -25,7 +25,7 @@ def nearest_band_fill(values: AnyArray, present: npt.NDArray[np.bool_]) -> AnyAr
 
 
 @pytest.mark.parametrize("gap", [-999.0, np.nan, np.inf, -np.inf])
-def test_gaps_take_the_value_of_the_nearest_band(tmp_path: Path, gap: float) -> None:
+def test_read_window_fills_gaps_from_the_nearest_band(tmp_path: Path, gap: float) -> None:
     generator = np.random.default_rng(5)
     cube = cube_of(6, dtype="float32")
     present = generator.random(cube.shape) > 0.6
@@ -39,7 +39,7 @@ def test_gaps_take_the_value_of_the_nearest_band(tmp_path: Path, gap: float) -> 
     np.testing.assert_array_equal(image, nearest_band_fill(cube, present))
 
 
-def test_without_declared_nodata_a_pixel_is_missing_only_if_all_its_bands_are_zero(
+def test_read_window_without_nodata_value_takes_all_zeros_as_missing(
     tmp_path: Path,
 ) -> None:
     cube = cube_of(3)
@@ -52,21 +52,21 @@ def test_without_declared_nodata_a_pixel_is_missing_only_if_all_its_bands_are_ze
     np.testing.assert_array_equal(image, cube)
 
 
-def test_zeros_are_data_where_another_value_is_declared(tmp_path: Path) -> None:
+def test_read_window_keeps_zeros_beside_another_nodata_value(tmp_path: Path) -> None:
     cube = cube_of(2)
     cube[:, 1, 2] = 0
     path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-1)
     assert physical(open_scene(path))[1].all()
 
 
-def test_zeros_of_a_single_band_are_data(tmp_path: Path) -> None:
+def test_read_window_keeps_zeros_of_a_single_band(tmp_path: Path) -> None:
     cube = cube_of(1)
     cube[0, 1, 2] = 0
     path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:1]))
     assert physical(open_scene(path))[1].all()
 
 
-def test_declared_zero_is_missing_band_by_band(tmp_path: Path) -> None:
+def test_read_window_takes_declared_zeros_as_missing_in_each_band(tmp_path: Path) -> None:
     cube = cube_of(3)
     cube[:, 1, 2] = 0
     cube[1, 3, 4] = 0
@@ -76,14 +76,14 @@ def test_declared_zero_is_missing_band_by_band(tmp_path: Path) -> None:
     assert image[1, 3, 4] == cube[0, 3, 4]
 
 
-def test_a_nodata_value_that_float32_rounds_is_recognised(tmp_path: Path) -> None:
+def test_read_window_recognises_a_rounded_nodata_value(tmp_path: Path) -> None:
     cube = cube_of(2, dtype="float32")
     cube[:, 4, 1] = np.float32(-0.1)
     path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(CENTRES[:2]), nodata=-0.1)
     assert np.argwhere(~physical(open_scene(path))[1]).tolist() == [[4, 1]]
 
 
-def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) -> None:
+def test_read_window_scales_selected_bands_with_their_own_scale(tmp_path: Path) -> None:
     cube = cube_of(3)
     cube[:, 2, 5] = -7
     path = write_tif(
@@ -100,7 +100,7 @@ def test_scale_and_offset_of_each_band_follow_it_through_a_view(tmp_path: Path) 
     np.testing.assert_allclose(image, np.where(valid, expected, 0.0), rtol=1e-5)
 
 
-def test_each_band_may_declare_its_own_nodata(tmp_path: Path) -> None:
+def test_read_window_uses_the_nodata_value_of_each_band(tmp_path: Path) -> None:
     cube = cube_of(3)
     cube[0, 1, 1], cube[1, 1, 1], cube[2, 1, 1] = -1, -2, 9
     cube[0, 2, 2], cube[1, 2, 2] = -2, -1  # the other's value: data

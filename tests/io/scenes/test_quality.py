@@ -1,4 +1,4 @@
-"""Fill values nobody declared, spikes, dead bands: found in the data, and kept out of statistics."""
+"""Undeclared fill values, spikes and dead bands: found in the data and left out of statistics."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def noisy(dtype: str = "float32", height: int = 30, width: int = 41) -> AnyArray
 
 @pytest.mark.parametrize("fill", [-9999.0, -50.0, 65535.0, 1.0, 0.0, -3.4028235e38, np.inf, np.nan])
 @pytest.mark.parametrize("declared", [None, -1.0])
-def test_one_value_in_all_bands_is_no_spectrum(
+def test_read_window_treats_one_value_in_all_bands_as_missing(
     tmp_path: Path, fill: float, declared: float | None
 ) -> None:
     cube = noisy()
@@ -58,7 +58,7 @@ def test_one_value_in_all_bands_is_no_spectrum(
 
 
 @pytest.mark.parametrize("fill", [-3.4028235e38, 1e31, np.inf, -np.inf, np.nan])
-def test_absurd_numbers_in_some_bands_are_gaps(tmp_path: Path, fill: float) -> None:
+def test_read_window_fills_impossible_numbers(tmp_path: Path, fill: float) -> None:
     cube = noisy()
     cube[3:5, 4, 7] = fill
     path = write_tif(tmp_path / "a.tif", cube, band_tags=nm_tags(list(CENTRES)))
@@ -70,9 +70,7 @@ def test_absurd_numbers_in_some_bands_are_gaps(tmp_path: Path, fill: float) -> N
 @pytest.mark.parametrize("bands", [3, 10])
 @pytest.mark.parametrize("fill", [1e20, -1e20, 9.96921e36, 1e12])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_numbers_far_beyond_their_own_spectrum_are_gaps(
-    fill: float, dtype: str, bands: int
-) -> None:
+def test_read_window_fills_outliers_of_a_spectrum(fill: float, dtype: str, bands: int) -> None:
     cube = noisy(dtype)[:bands]
     cube[1, 4, 7] = cube[1, 20, :3] = fill
     image, valid = physical(scene_from_array(cube, CENTRES[:bands]))
@@ -83,7 +81,7 @@ def test_numbers_far_beyond_their_own_spectrum_are_gaps(
 
 
 @pytest.mark.parametrize("scale", [1e-25, 1e-3, 1e9, 1e20, 1e28])
-def test_a_scene_of_large_or_small_numbers_has_no_gaps(scale: float) -> None:
+def test_read_window_keeps_scenes_of_large_or_small_numbers(scale: float) -> None:
     cube = (noisy("float64") * scale).astype("float32")
     image, valid = physical(scene_from_array(cube, CENTRES))
     assert valid.all()
@@ -91,7 +89,7 @@ def test_a_scene_of_large_or_small_numbers_has_no_gaps(scale: float) -> None:
     assert scale_problem(scene_from_array(cube, CENTRES)) is None
 
 
-def test_half_precision_holds_data_and_gaps() -> None:
+def test_read_window_of_half_precision() -> None:
     cube = noisy("float16")
     cube[3, 4, 7], cube[5, 8, 9], cube[1, 2, 3] = np.inf, np.nan, 65504
     for nodata in (None, -3.4028235e38, 1e300):
@@ -111,21 +109,21 @@ def test_half_precision_holds_data_and_gaps() -> None:
         ("float64", 1e300, "too large"),
     ],
 )
-def test_numbers_that_cannot_be_counted_with_are_told(dtype: str, scale: float, said: str) -> None:
+def test_numbers_beyond_single_precision_are_refused(dtype: str, scale: float, said: str) -> None:
     scene = scene_from_array((noisy("float64") * scale).astype(dtype), CENTRES)
     assert said in describe_scene(scene)["warnings"][0]
     with pytest.raises(SceneError, match=rf"{said} to be counted with; multiply it"):
         learn_spectral_stats([scene])
 
 
-def test_few_bands_may_have_the_same_value(tmp_path: Path) -> None:
+def test_read_window_keeps_one_value_in_few_bands(tmp_path: Path) -> None:
     path = write_tif(
         tmp_path / "a.tif", np.full((7, 5, 7), 3, "int16"), band_tags=nm_tags(list(CENTRES[:7]))
     )
     assert physical(open_scene(path))[1].all()
 
 
-def test_negative_reflectance_is_data(tmp_path: Path) -> None:
+def test_read_window_keeps_negative_reflectance(tmp_path: Path) -> None:
     cube = noisy()
     assert (cube < 0).any()
     image, valid = physical(scene_from_array(cube, CENTRES))
@@ -137,7 +135,7 @@ def test_negative_reflectance_is_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spike", [-9999.0, 65535.0, 1e6, -1e8])
-def test_spikes_bend_no_statistics(spike: float) -> None:
+def test_spectral_stats_ignore_spikes(spike: float) -> None:
     cube = noisy()
     cube[2, 4, 7] = cube[5, 20, 11] = spike
     holed = cube.copy()
@@ -150,7 +148,7 @@ def test_spikes_bend_no_statistics(spike: float) -> None:
     np.testing.assert_array_equal(learnt.matrix, expected.matrix)
 
 
-def test_what_is_common_is_no_spike() -> None:
+def test_spectral_stats_keep_frequent_values() -> None:
     cube = noisy()
     cube[2, :, ::3] = 500.0
     learnt = learn_spectral_stats([scene_from_array(cube, CENTRES)]).whitening
@@ -158,7 +156,7 @@ def test_what_is_common_is_no_spike() -> None:
 
 
 @pytest.mark.parametrize("dead", [-9999.0, 0.25])
-def test_dead_bands_get_no_weight(dead: float) -> None:
+def test_spectral_stats_give_dead_bands_no_weight(dead: float) -> None:
     cube = noisy()
     cube[3] = dead
     whitening = learn_spectral_stats([scene_from_array(cube, CENTRES, nodata=-9999.0)]).whitening
@@ -166,10 +164,10 @@ def test_dead_bands_get_no_weight(dead: float) -> None:
     assert whitening.matrix[:, [2, 4]].any(axis=0).all()
 
 
-# What a survey tells --------------------------------------------------------------------------
+# Quality of a scene --------------------------------------------------------------------------
 
 
-def test_dead_bands_are_told_with_their_reason(make_scene: MakeScene) -> None:
+def test_bad_bands_have_a_reason(make_scene: MakeScene) -> None:
     planted = make_scene(bands=12)
     with rasterio.open(planted.path, "r+") as file:
         file.write(np.full(file.shape, -999, np.int16), 3)
@@ -193,29 +191,29 @@ def test_dead_bands_are_told_with_their_reason(make_scene: MakeScene) -> None:
 
 @given(
     cuts=st.lists(st.integers(0, 40), max_size=4),
-    places=st.permutations(range(6)),
+    indices=st.permutations(range(6)),
 )
-def test_ranges_do_not_depend_on_how_a_scene_is_cut(cuts: list[int], places: list[int]) -> None:
+def test_band_ranges_do_not_depend_on_the_parts(cuts: list[int], indices: list[int]) -> None:
     spectra = np.random.default_rng(3).normal(size=(4, 40)).astype(np.float32)
     spectra[1] = 0.25
     present = np.array([True, True, False, True])
     ranges = BandRanges(4)
     for part in np.split(spectra, sorted(cuts), axis=1):
         ranges.update(part, present)
-    whole = ranges.expand(np.array(places[:4]), 6)
+    whole = ranges.expand(np.array(indices[:4]), 6)
     expected = np.full(6, "empty", object)
-    expected[places[:4]] = ["fine", "constant", "empty", "fine"]
+    expected[indices[:4]] = ["fine", "constant", "empty", "fine"]
     assert whole.empty.tolist() == (expected == "empty").tolist()
     assert whole.constant.tolist() == (expected == "constant").tolist()
-    np.testing.assert_array_equal(whole.maximum[places[0]], spectra[0].max())
+    np.testing.assert_array_equal(whole.maximum[indices[0]], spectra[0].max())
 
 
-def test_a_lone_pixel_tells_of_no_constant_band() -> None:
+def test_bad_bands_of_a_single_pixel_are_not_constant() -> None:
     scene = scene_from_array(np.linspace(0.1, 0.4, 10, dtype=np.float32)[:, None, None], CENTRES)
     assert bad_bands(scene, assess_quality(scene)) == []
 
 
-def test_a_scene_of_nothing_has_no_values() -> None:
+def test_assess_quality_of_a_scene_without_data() -> None:
     scene = scene_from_array(np.full((10, 5, 6), np.nan, np.float32), CENTRES)
     seen = assess_quality(scene)
     assert seen.empty.all()
@@ -232,17 +230,17 @@ def test_a_scene_of_nothing_has_no_values() -> None:
         ((60_000 * noisy()).astype("int32"), "radiance or counts"),
     ],
 )
-def test_values_are_told_by_their_range(cube: AnyArray, expected: str) -> None:
+def test_kind_of_values_depends_on_their_range(cube: AnyArray, expected: str) -> None:
     scene = scene_from_array(cube, CENTRES)
     assert kind_of_values(scene, assess_quality(scene)) == expected
 
 
-def test_a_few_spikes_do_not_hide_what_values_are() -> None:
+def test_kind_of_values_ignores_a_few_spikes() -> None:
     cube = noisy()
     cube[:, 0, :3] = np.linspace(1e5, 2e5, 10)[:, None]
     seen = assess_quality(scene_from_array(cube, CENTRES))
     assert -0.5 < seen.low < seen.high < 2.0
 
 
-def test_cube_of_counts_is_a_scene() -> None:
+def test_assess_quality_of_integers() -> None:
     assert assess_quality(scene_from_array(cube_of(3), CENTRES[:3])).nodata_share == 0.0

@@ -1,4 +1,4 @@
-"""What readers notice is told once by whoever opens a scene, and listed by `info`."""
+"""Remarks of readers: reported once by each job, and listed by info."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REMARKS = Remarks(notes=("0 is water",), warnings=("its mask is torn", "its band
 
 
 def flawed(path: str | Path) -> SceneFile:
-    """A file as a reader gives it that has noticed something."""
+    """A file whose reader has remarks."""
     return dataclasses.replace(read_scene(path), **dataclasses.asdict(REMARKS))
 
 
@@ -34,21 +34,21 @@ def noted(planted: Planted) -> xr.DataArray:
     return scene_of(flawed(planted.path))
 
 
-def told(planted: Planted) -> list[str]:
+def expected_warnings(planted: Planted) -> list[str]:
     return [f"scene '{planted.path}': {warning}" for warning in REMARKS.warnings]
 
 
-def test_a_sound_scene_has_none(planted: Planted) -> None:
+def test_remarks_of_a_valid_scene_are_empty(planted: Planted) -> None:
     assert remarks_of(open_scene(planted.path)) == Remarks()
 
 
-def test_they_stay_with_a_view(noted: xr.DataArray) -> None:
+def test_select_good_bands_keeps_remarks(noted: xr.DataArray) -> None:
     assert remarks_of(select_good_bands(noted)) == REMARKS
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("job", ["adapt", "classify", "predict"])
-def test_a_job_tells_them_once(
+def test_jobs_report_remarks_once(
     planted: Planted, noted: xr.DataArray, tmp_path: Path, recorder: Recorder, job: str
 ) -> None:
     if job == "predict":
@@ -58,11 +58,13 @@ def test_a_job_tells_them_once(
         out = {"out": tmp_path / "map.tif"} if job == "classify" else {}
         work: Any = classify if job == "classify" else adapt
         work(noted, shots, reporter=recorder, **out)
-    assert [w for w in recorder.warnings if w in told(planted)] == told(planted)
+    assert [w for w in recorder.warnings if w in expected_warnings(planted)] == expected_warnings(
+        planted
+    )
     assert recorder.logs.count(f"scene '{planted.path}': 0 is water") == 1
 
 
-def test_a_batch_tells_what_its_tiles_share_once(
+def test_batch_reports_remarks_of_several_tiles_once(
     tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles_module, "read_scene", flawed)
@@ -74,7 +76,7 @@ def test_a_batch_tells_what_its_tiles_share_once(
     ]
 
 
-def test_info_lists_them(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_lists_remarks(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hsi_geo.io.scenes.scene.read_scene", flawed)
     scene = json.loads(run("info", planted.path, "--json").stdout)["scene"]
     assert (scene["notes"], scene["warnings"]) == (["0 is water"], list(REMARKS.warnings))

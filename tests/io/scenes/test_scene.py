@@ -1,4 +1,4 @@
-"""Scenes as lazy arrays on a grid, in every process."""
+"""Scenes as lazy arrays with a grid, in every process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 # rioxarray 0.23 multiplies affines in the way that affine 3.1 is about to deprecate.
 @pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
-def test_the_array_has_the_grid_and_names_of_its_file(planted: Planted) -> None:
+def test_open_scene_gives_the_grid_and_name_of_the_file(planted: Planted) -> None:
     scene = open_scene(planted.path)
     assert scene.dims == ("band", "y", "x")
     assert scene.shape == planted.values.shape
@@ -56,7 +56,7 @@ def test_the_array_has_the_grid_and_names_of_its_file(planted: Planted) -> None:
     np.testing.assert_array_equal(scene.sel(x=x, y=y), planted.values[:, 4, 6])
 
 
-def test_an_open_scene_is_returned_as_it_is(planted: Planted) -> None:
+def test_open_scene_returns_an_opened_scene_unchanged(planted: Planted) -> None:
     scene = open_scene(planted.path)
     assert open_scene(scene) is scene
 
@@ -72,7 +72,7 @@ def test_an_open_scene_is_returned_as_it_is(planted: Planted) -> None:
         (-1, -1, -1),
     ],
 )
-def test_any_part_is_the_same_part_of_the_file(planted: Planted, key: tuple[Any, ...]) -> None:
+def test_indexing_reads_the_same_part_of_the_file(planted: Planted, key: tuple[Any, ...]) -> None:
     expected = planted.values
     for axis in (2, 1, 0):  # outer indexing, from the back so that a lost axis shifts none
         expected = expected[(slice(None),) * axis + (key[axis],)]
@@ -88,13 +88,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     return watch_reads(monkeypatch, RasterPixels)
 
 
-def test_opening_a_scene_reads_no_pixel(planted: Planted, reads: Reads) -> None:
+def test_open_scene_reads_no_pixel(planted: Planted, reads: Reads) -> None:
     view = select_good_bands(open_scene(planted.path))
     assert view[3:5, 1:9].shape == (2, 8, 53)
     assert reads == []
 
 
-def test_reading_a_window_reads_only_its_bands_and_pixels(planted: Planted, reads: Reads) -> None:
+def test_read_window_reads_only_its_bands_and_pixels(planted: Planted, reads: Reads) -> None:
     scene = open_scene(planted.path).isel(band=[7, 3])
     read_window(scene, Window(30, -4, 20, 10))
     assert [(sorted(bands), window) for _, bands, window in reads] == [
@@ -102,7 +102,7 @@ def test_reading_a_window_reads_only_its_bands_and_pixels(planted: Planted, read
     ]
 
 
-def test_a_window_outside_the_scene_reads_nothing(planted: Planted, reads: Reads) -> None:
+def test_read_window_outside_the_scene_reads_nothing(planted: Planted, reads: Reads) -> None:
     image, valid = read_window(open_scene(planted.path), Window(500, 2, 3, 4))
     assert image.shape == (40, 3, 4)
     assert not image.any()
@@ -114,7 +114,7 @@ def test_a_window_outside_the_scene_reads_nothing(planted: Planted, reads: Reads
     "window",
     [Window(-5, -3, 20, 9), Window(30, 48, 9, 9), Window(-2, -2, 60, 70), Window(4, 6, 1, 1)],
 )
-def test_a_window_beyond_the_scene_is_the_scene_with_a_frame_of_nothing(
+def test_read_window_beyond_the_scene_pads_with_invalid_pixels(
     planted: Planted, window: Window
 ) -> None:
     image, valid = read_window(open_scene(planted.path), window)
@@ -126,7 +126,7 @@ def test_a_window_beyond_the_scene_is_the_scene_with_a_frame_of_nothing(
     np.testing.assert_array_equal(image, np.where(valid, padded[:, rows, cols], 0))
 
 
-def test_models_see_good_bands_by_increasing_wavelength_whatever_the_order(
+def test_select_good_bands_does_not_depend_on_the_order_of_the_file(
     make_scene: MakeScene,
 ) -> None:
     order = np.random.default_rng(3).permutation(40)
@@ -137,7 +137,7 @@ def test_models_see_good_bands_by_increasing_wavelength_whatever_the_order(
     np.testing.assert_array_equal(mixed.values, straight.values)
 
 
-def test_bands_need_a_wavelength_coordinate() -> None:
+def test_bands_of_needs_a_wavelength_coordinate() -> None:
     with pytest.raises(WavelengthError, match="'plain' has no coordinate named wavelength"):
         bands_of(xr.DataArray(np.zeros((2, 3, 4)), dims=("band", "y", "x"), name="plain"))
 
@@ -155,9 +155,7 @@ def test_bands_need_a_wavelength_coordinate() -> None:
         {"y": slice(None, None, 2), "x": slice(None, None, 3)},
     ],
 )
-def test_the_grid_of_a_part_lies_where_its_coordinates_say(
-    planted: Planted, part: dict[str, slice]
-) -> None:
+def test_grid_of_a_part_matches_its_coordinates(planted: Planted, part: dict[str, slice]) -> None:
     scene = open_scene(planted.path).isel(part)
     grid = grid_of(scene)
     assert grid.shape == scene.shape[1:]
@@ -167,7 +165,7 @@ def test_the_grid_of_a_part_lies_where_its_coordinates_say(
         assert (x, y) == pytest.approx(there, rel=0, abs=1e-3)
 
 
-def test_south_up_and_mirrored_grids_keep_their_orientation(make_scene: MakeScene) -> None:
+def test_grid_of_keeps_south_up_and_mirrored_grids(make_scene: MakeScene) -> None:
     transform = Affine(-30.0, 0.0, 500.0, 0.0, 20.0, 900.0)
     scene = open_scene(make_scene(transform=transform).path)
     assert grid_of(scene).transform == transform
@@ -176,7 +174,7 @@ def test_south_up_and_mirrored_grids_keep_their_orientation(make_scene: MakeScen
     assert scene["x"][1] < scene["x"][0]
 
 
-def test_a_rotated_scene_opens_but_is_refused_for_mapping(make_scene: MakeScene) -> None:
+def test_require_upright_refuses_a_rotated_scene(make_scene: MakeScene) -> None:
     turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
     scene = open_scene(make_scene(transform=turned).path)
     assert "x" not in scene.coords
@@ -185,7 +183,7 @@ def test_a_rotated_scene_opens_but_is_refused_for_mapping(make_scene: MakeScene)
         require_upright(scene)
 
 
-def test_a_scene_may_have_no_crs(make_scene: MakeScene) -> None:
+def test_grid_of_a_scene_without_crs(make_scene: MakeScene) -> None:
     grid = grid_of(open_scene(make_scene(crs=None).path))
     assert grid.crs is None
     assert grid.transform == NORTH_UP
@@ -194,20 +192,20 @@ def test_a_scene_may_have_no_crs(make_scene: MakeScene) -> None:
 # Files and processes --------------------------------------------------------------------------
 
 
-def test_a_missing_scene_is_named(tmp_path: Path) -> None:
+def test_open_scene_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SceneNotFoundError, match=r"'.*none\.tif' does not exist") as caught:
         open_scene(tmp_path / "none.tif")
     assert isinstance(caught.value, FileNotFoundError)
 
 
-def test_a_file_that_is_no_raster_is_refused(tmp_path: Path) -> None:
+def test_open_scene_refuses_a_file_that_is_no_raster(tmp_path: Path) -> None:
     path = tmp_path / "notes.tif"
     path.write_text("no raster at all")
     with pytest.raises(SceneError, match="is not a raster that GDAL can open"):
         open_scene(path)
 
 
-def test_a_file_that_may_not_be_read_is_told(
+def test_open_scene_refuses_a_file_without_permission(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -218,7 +216,7 @@ def test_a_file_that_may_not_be_read_is_told(
         open_scene(planted.path)
 
 
-def test_a_file_cut_short_is_refused_when_it_is_read(planted: Planted) -> None:
+def test_read_window_refuses_a_truncated_file(planted: Planted) -> None:
     whole = planted.path.read_bytes()
     scene = open_scene(planted.path)
     planted.path.write_bytes(whole[: len(whole) // 2])
@@ -226,7 +224,7 @@ def test_a_file_cut_short_is_refused_when_it_is_read(planted: Planted) -> None:
         read_window(scene, Window(0, 0, 37, 53))
 
 
-def test_a_scene_survives_pickling(planted: Planted) -> None:
+def test_scene_can_be_pickled(planted: Planted) -> None:
     scene = select_good_bands(open_scene(planted.path))
     read_window(scene, Window(0, 0, 4, 4))  # a file handle is open by now
     again = pickle.loads(pickle.dumps(scene))
@@ -235,7 +233,7 @@ def test_a_scene_survives_pickling(planted: Planted) -> None:
     assert grid_of(again).bounds == grid_of(scene).bounds
 
 
-def test_threads_read_side_by_side(planted: Planted) -> None:
+def test_scene_can_be_read_by_several_threads(planted: Planted) -> None:
     scene = open_scene(planted.path)
 
     def row(number: int) -> AnyArray:
@@ -248,18 +246,18 @@ def test_threads_read_side_by_side(planted: Planted) -> None:
 
 # Python 3.12 warns of any fork beside threads; this is what DataLoader does on Linux, too.
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-def test_a_forked_process_reads_what_its_parent_has_open(planted: Planted) -> None:
+def test_scene_can_be_read_in_a_forked_process(planted: Planted) -> None:
     scene = open_scene(planted.path)
     read_window(scene, Window(0, 0, 37, 53))
     window = Window(8, 9, 20, 30)
     for _ in range(2):
         image = in_a_fork(lambda: read_window(scene, window)[0])
         np.testing.assert_array_equal(image, planted.values[:, 8:28, 9:39])
-    # and the parent's handle is none the worse for it
+    # and the handle of the parent still works
     np.testing.assert_array_equal(scene.values, planted.values)
 
 
-def test_a_scene_written_anew_under_its_name_is_read_anew(make_scene: MakeScene) -> None:
+def test_open_scene_reads_a_replaced_file_again(make_scene: MakeScene) -> None:
     before = make_scene(seed=1)
     old = open_scene(before.path).values
     after = make_scene(seed=2)
@@ -268,7 +266,7 @@ def test_a_scene_written_anew_under_its_name_is_read_anew(make_scene: MakeScene)
     assert (old != after.values).any()
 
 
-def test_reading_leaves_nothing_beside_the_scene(tmp_path: Path) -> None:
+def test_reading_writes_no_files(tmp_path: Path) -> None:
     header = ("wavelength units = nm", "wavelength = {462, 551.5, 640}", "data ignore value = -99")
     write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]), nodata=-99)
     write_envi(tmp_path / "b.bsq", cube_of(3, 80, 90), *header)

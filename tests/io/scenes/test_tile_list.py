@@ -1,4 +1,4 @@
-"""Which tiles people mean by what they type."""
+"""Lists of tiles, and names of their maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hsi_geo.tasks.tiles.map_names import map_names
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three tiles in two folders, and things that are none."""
+    """Three tiles in two folders, and files that are no tiles."""
     (tmp_path / "in" / "deep").mkdir(parents=True)
     for name in ("b.tif", "a.tif", "deep/c.tif"):
         write_tif(tmp_path / "in" / name, cube_of(4), band_tags=nm_tags(CENTRES))
@@ -35,7 +35,9 @@ def names(*given: Any, warn: Callable[[str], object] = pytest.fail) -> list[str]
     return [Path(tile.path).name for tile in list_tiles(given, warn)]
 
 
-def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_tiles_expands_globs_and_folders(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert names(folder / "*.tif") == ["a.tif", "b.tif"]
     assert names(f"{folder}/**/*.tif") == ["a.tif", "b.tif", "c.tif"]
     assert names(folder) == ["a.tif", "b.tif", "c.tif"]
@@ -44,19 +46,19 @@ def test_globs_folders_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list_tiles(["b.tif"], pytest.fail) == [ListedTile(str(folder / "b.tif"))]
 
 
-def test_envi_cube_in_a_folder_counts_once(tmp_path: Path) -> None:
+def test_list_tiles_lists_an_envi_cube_once(tmp_path: Path) -> None:
     write_envi(tmp_path / "cube.bsq", cube_of(4))
     assert names(tmp_path) == ["cube.hdr"]
 
 
 @pytest.mark.parametrize("header", ["a.hdr", "a.tif.hdr"])
-def test_a_header_that_tells_of_a_geotiff_is_no_tile(folder: Path, header: str) -> None:
+def test_list_tiles_leaves_out_headers_beside_geotiffs(folder: Path, header: str) -> None:
     (folder / header).write_text("ENVI\nwavelength = {462, 551.5, 640.25, 1649}\n")
     assert names(folder) == ["a.tif", "b.tif", "c.tif"]
 
 
 @pytest.mark.parametrize(("number", "why"), [(13, "Permission denied"), (5, "Input/output error")])
-def test_a_folder_that_cannot_be_read_is_told_and_holds_nothing(
+def test_list_tiles_warns_of_a_folder_that_cannot_be_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, why: str
 ) -> None:
     def iterdir(self: Path) -> Iterator[Path]:
@@ -73,7 +75,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_holds_nothing(
         names(folder / "deep", warn=told.append)
 
 
-def test_text_list_counts_from_its_own_folder(folder: Path) -> None:
+def test_list_tiles_resolves_paths_of_a_text_file_from_its_folder(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text(f"# tiles\n\nb.tif\n  {folder / 'a.tif'}\n/vsicurl/https://x.org/c.tif\n")
     assert [tile.path for tile in list_tiles([listed], pytest.fail)] == [
@@ -97,7 +99,7 @@ def vrt(*sources: tuple[str, ...]) -> str:
     return f"<VRTDataset>{bands}</VRTDataset>"
 
 
-def test_mosaic_stands_for_its_sources_and_a_stack_for_itself(folder: Path) -> None:
+def test_list_tiles_expands_a_mosaic_but_not_a_stack_of_bands(folder: Path) -> None:
     mosaic, stack = folder / "mosaic.vrt", folder / "stack.vrt"
     mosaic.write_text(vrt(("b.tif", "a.tif"), ("b.tif", "a.tif")))
     stack.write_text(vrt(("b.tif",), ("a.tif",)))
@@ -114,7 +116,7 @@ def item(href: str, **asset: Any) -> dict[str, Any]:
     }
 
 
-def test_stac_items_bring_their_date(folder: Path) -> None:
+def test_list_tiles_reads_dates_of_stac_items(folder: Path) -> None:
     collection = folder / "items.json"
     features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
     collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
@@ -133,7 +135,7 @@ def test_stac_items_bring_their_date(folder: Path) -> None:
         ("list.txt", b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_lists_that_are_none_are_told(
+def test_list_tiles_refuses_invalid_lists(
     tmp_path: Path, name: str, text: str | bytes, told: str
 ) -> None:
     path = tmp_path / name
@@ -143,7 +145,9 @@ def test_lists_that_are_none_are_told(
 
 
 @pytest.mark.parametrize("given", ["nothing/*.tif", "empty", "list.txt"])
-def test_nothing_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_list_tiles_refuses_paths_without_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "list.txt").write_text("# none\n")
@@ -155,7 +159,7 @@ def rooted(*parts: str) -> list[str]:
     return [f"{os.sep}{part}" for part in parts]
 
 
-def test_names_grow_by_folders_until_they_differ() -> None:
+def test_map_names_add_folders_until_they_differ() -> None:
     paths = rooted("a/x/t.tif", "b/x/t.tif", "b/y/u.tif", "b/index.tif", "v.h5")
     assert map_names(paths, {"index"}) == ["a_x_t", "b_x_t", "u", "b_index", "v"]
 
@@ -175,11 +179,11 @@ def test_names_grow_by_folders_until_they_differ() -> None:
         (["t/a.tif", "t/a_report.tif"], ["a", "a_report"]),
     ],
 )
-def test_no_file_of_a_map_is_a_file_of_another(paths: list[str], names: list[str]) -> None:
+def test_map_names_never_share_a_file(paths: list[str], names: list[str]) -> None:
     assert map_names(rooted(*paths), {"index"}) == names
 
 
-def test_names_that_differ_by_case_alone_take_a_hash() -> None:
+def test_map_names_that_differ_by_case_get_a_hash() -> None:
     names = map_names(rooted("t/a.tif", "t/A.tif"), ())
     assert [name[:2] for name in names] == ["a_", "A_"]
     assert names[0].lower() != names[1].lower()
@@ -194,10 +198,10 @@ PART = st.sampled_from(["a", "A", "a_confidence", "a_probabilities", "b", "index
         max_size=8,
     )
 )
-def test_files_of_maps_never_meet_on_any_file_system(
+def test_map_names_never_share_a_file_on_any_file_system(
     tiles: list[tuple[list[str], str, str]],
 ) -> None:
-    """Neither as they are, nor those that other options bring."""
+    """The files of all options are compared."""
     paths = list(dict.fromkeys(rooted(*("/".join([*f, n + s]) for f, n, s in tiles))))
     names = map_names(paths, {"index"})
     files = [
@@ -211,7 +215,7 @@ def test_files_of_maps_never_meet_on_any_file_system(
 
 
 @given(st.permutations(rooted("t/a.tif", "t/a_confidence.tif", "u/a.tif", "t/A.tif", "t/a.h5")))
-def test_names_do_not_hang_on_the_order_of_tiles(paths: list[str]) -> None:
+def test_map_names_do_not_depend_on_the_order_of_tiles(paths: list[str]) -> None:
     named = dict(zip(paths, map_names(paths, ()), strict=True))
     usual = sorted(paths)
     assert named == dict(zip(usual, map_names(usual, ()), strict=True))

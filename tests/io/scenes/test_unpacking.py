@@ -1,4 +1,4 @@
-"""Temporary copies of compressed scenes: the same values, said, and gone afterwards."""
+"""Temporary copies of compressed scenes: same values, reported, removed afterwards."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def scene_of(folder: Path, *, gzipped: bool, interleave: str = "bsq") -> Any:
 
 @pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
 @pytest.mark.parametrize("piece", [1, 128 << 20])
-def test_a_copy_reads_like_the_scene(
+def test_unpacked_copy_has_the_values_of_the_scene(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, interleave: str, piece: int
 ) -> None:
     monkeypatch.setattr(unpacking, "CHUNK_BYTES", piece)
     scene = scene_of(tmp_path, gzipped=True, interleave=interleave)
-    told: list[str] = []
-    with unpacked([scene], told.append) as (copy,):
-        assert len(told) == 1
-        assert "temporary copy" in told[0]
+    messages: list[str] = []
+    with unpacked([scene], messages.append) as (copy,):
+        assert len(messages) == 1
+        assert "temporary copy" in messages[0]
         assert any(scratch.iterdir())
         window = Window(2, -1, 5, 6)
         for one, other in zip(
@@ -58,14 +58,14 @@ def test_a_copy_reads_like_the_scene(
             np.testing.assert_array_equal(one, other)
         assert copy.attrs["source"] == scene.attrs["source"]
         assert copy.rio.crs == scene.rio.crs
-        with unpacked([copy], told.append) as (again,):
+        with unpacked([copy], messages.append) as (again,):
             assert again is copy
-    assert len(told) == 1
+    assert len(messages) == 1
     assert not any(scratch.iterdir())
 
 
 @pytest.mark.parametrize(("ending", "packed"), [("tar", False), ("tar.gz", True)])
-def test_a_plain_archive_is_no_packed_one(tmp_path: Path, ending: str, packed: bool) -> None:
+def test_uncompressed_archive_is_not_packed(tmp_path: Path, ending: str, packed: bool) -> None:
     scene = write_tif(
         tmp_path / "a.tif",
         cube_of(9, 11, 7),
@@ -77,21 +77,25 @@ def test_a_plain_archive_is_no_packed_one(tmp_path: Path, ending: str, packed: b
     assert open_scene(f"/vsitar/{archive}/a.tif").attrs["packed"] is packed
 
 
-def test_what_can_be_read_by_windows_is_not_copied(tmp_path: Path, scratch: Path) -> None:
+def test_unpacked_passes_on_scenes_that_can_be_read_by_windows(
+    tmp_path: Path, scratch: Path
+) -> None:
     scene = scene_of(tmp_path, gzipped=False)
     with unpacked([scene], lambda message: pytest.fail(message)) as (same,):
         assert same is scene
         assert not any(scratch.iterdir())
 
 
-def test_a_failed_job_leaves_no_copy(tmp_path: Path, scratch: Path) -> None:
+def test_unpacked_removes_copies_after_a_failure(tmp_path: Path, scratch: Path) -> None:
     scene = scene_of(tmp_path, gzipped=True)
     with pytest.raises(KeyboardInterrupt), unpacked([scene], lambda message: None):
         raise KeyboardInterrupt
     assert not any(scratch.iterdir())
 
 
-def test_no_room_for_a_copy(tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpacked_reports_a_full_disk(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -103,7 +107,7 @@ def test_no_room_for_a_copy(tmp_path: Path, scratch: Path, monkeypatch: pytest.M
     assert not any(scratch.iterdir())
 
 
-def test_room_is_made_sure_of_before_it_is_used(
+def test_unpacked_allocates_its_file_before_writing(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk would end the process while a mapped file is written."""
