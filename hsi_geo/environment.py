@@ -8,7 +8,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from hsi_geo.io.files.references import REMOTE_DRIVERS
+from hsi_geo.io.files.gdal_options import REMOTE_DRIVERS
 from hsi_geo.threads import yield_when_waiting
 
 __all__ = ["Check", "checks", "drop_foreign_variables", "yield_when_waiting"]

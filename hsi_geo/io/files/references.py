@@ -29,25 +29,6 @@ _REMOTE = re.compile(
     re.IGNORECASE,
 )
 
-#: Options of GDAL under which nothing from afar is opened and no code runs, whatever a file asks for.
-CLOSED = {
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
-    "GML_DOWNLOAD_SCHEMA": "NO",
-    "GML_DOWNLOAD_WFS_SCHEMA": "NO",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-    "CPL_ALLOW_VSISTDIN": "NO",
-}
-
-#: The same where people gave the address of something afar themselves.
-OPEN = {name: CLOSED[name] for name in ("GDAL_VRT_ENABLE_PYTHON", "CPL_ALLOW_VSISTDIN")}
-
-#: GDAL's drivers for what is not in a file, or that run other programs: no local file needs them.
-REMOTE_DRIVERS = (
-    *("HTTP", "WMS", "WCS", "WMTS", "EEDA", "EEDAI", "DAAS", "PLMOSAIC", "STACIT", "STACTA"),
-    *("KMLSUPEROVERLAY", "GDALG", "WFS", "OAPIF", "OGCAPI", "CSW", "NGW", "PLSCENES"),
-    *("AmigoCloud", "Carto", "Elasticsearch", "ADBC", "GPSBabel"),
-)
-
 #: What the texts begin with that name other files, and those that describe services.
 _VIRTUAL = (b"<VRTDataset", b"<OGRVRTDataSource", b"<GDALTileIndexDataset", b"<MRF_META")
 _SERVICES = (

@@ -31,8 +31,8 @@ from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.shapefiles import has_attribute_table
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain, require_real
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import only_band
-from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.text import quoted
 
 #: Field names that mean the class where a file has several fields.

@@ -14,8 +14,9 @@ from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureErr
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.file_names import openable
+from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS
 from hsi_geo.io.files.paths import exists, is_gdal_name
-from hsi_geo.io.files.references import CLOSED, is_link, require_local
+from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
@@ -130,8 +131,8 @@ def gdal_offline(name: str) -> Iterator[None]:
     if is_link(name):
         yield
         return
-    before = {option: pyogrio.get_gdal_config_option(option) for option in CLOSED}
-    pyogrio.set_gdal_config_options(CLOSED)
+    before = {option: pyogrio.get_gdal_config_option(option) for option in LOCAL_OPTIONS}
+    pyogrio.set_gdal_config_options(LOCAL_OPTIONS)
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import MapError
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS
-from hsi_geo.io.readers.raster import quiet_gdal
+from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.tiling import Grid, Window, blocks
 
 #: Relative error up to which areas in a projected CRS are used as they are. Zones of UTM keep

@@ -18,8 +18,8 @@ from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.readers.base import require_real
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, only_band
-from hsi_geo.io.readers.raster import open_raster, quiet_gdal
 from hsi_geo.tiling import Grid, Window
 
 MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]

@@ -17,8 +17,8 @@ from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import as_utf8
 from hsi_geo.io.maps.record import recorded_files
 from hsi_geo.io.outputs.side_files import beside_input
+from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.readers.opening import product_part
-from hsi_geo.io.readers.raster import quiet_gdal
 
 #: A path or GDAL's name of a part of a file; None where an option was not given.
 Name = str | os.PathLike[str] | None

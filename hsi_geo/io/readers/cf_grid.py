@@ -1,8 +1,8 @@
-"""Where the pixels of a netCDF or Zarr scene lie: CF grid mappings, coordinates, attributes."""
+"""The grid of a netCDF or Zarr scene: CF grid mappings, coordinates and attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,11 @@ from pyproj.exceptions import CRSError
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.base import plain
-from hsi_geo.io.readers.raster import parse_crs
+from hsi_geo.io.readers.cf_groups import Groups
+from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.tiling import Grid
 
-Groups = Mapping[str, xr.Dataset]
-
-#: Coordinates count as evenly spaced if none is off by more than this share of a pixel.
+#: Coordinates are evenly spaced if none deviates by more than this share of a pixel.
 TOLERANCE_PX = 0.05
 
 
@@ -30,14 +29,17 @@ def find_grid(
     shape: tuple[int, int],
     path: str,
 ) -> Grid:
-    """The grid of a cube whose pixels lie on it in rows and columns.
+    """The grid of a cube whose rows and columns are those of the map.
 
     Args:
-        groups: Of the file.
+        groups: Groups of the file.
         array: The cube.
-        axes: Its group, and the names of its y and x axes.
-        shape: (rows, columns).
-        path: For messages.
+        axes: Path of its group, and the names of its y and x axes.
+        shape: (rows, columns) of the cube.
+        path: Path of the file, for messages.
+
+    Returns:
+        The grid, without a CRS if the file has none.
 
     Raises:
         SceneError: If coordinates are not evenly spaced, or the CRS is unknown.
@@ -51,9 +53,8 @@ def find_grid(
         transform = Affine.identity() if stored is None else stored
         return Grid(*shape, transform, crs)
     if crs is None and all(_in_degrees(c) for c in (y, x)):
-        crs = CRS.from_epsg(4326)  # as CF means latitudes and longitudes without more words
-    place_y, place_x = (_spacing(c, path) for c in (y, x))
-    (first_y, step_y), (first_x, step_x) = place_y, place_x
+        crs = CRS.from_epsg(4326)  # CF: latitude and longitude without a grid mapping
+    (first_y, step_y), (first_x, step_x) = (_spacing(c, path) for c in (y, x))
     step_y = step_y or (stored.e if stored else 1.0)
     step_x = step_x or (stored.a if stored else 1.0)
     transform = Affine(step_x, 0, first_x - step_x / 2, 0, step_y, first_y - step_y / 2)
@@ -61,24 +62,24 @@ def find_grid(
 
 
 def find_map(groups: Groups, array: xr.DataArray, shape: tuple[int, int], path: str) -> Grid:
-    """The grid that a lookup table puts a swath on.
+    """The map grid of a lookup table; arguments as in `find_grid`.
 
     Raises:
-        SceneError: If the file does not tell where that grid lies.
+        SceneError: If the file has no geotransform.
     """
     mappings = list(_mappings(groups, array))
     stored = next((found for m in mappings if (found := _geotransform(m)) is not None), None)
     if stored is None:
         raise SceneError(
             f"scene '{path}' has a lookup table of {shape[1]} x {shape[0]} pixels and no "
-            "geotransform to place it",
+            "geotransform",
             hint="download the file again",
         )
     return Grid(*shape, stored, _crs(mappings, path))
 
 
 def _mappings(groups: Groups, array: xr.DataArray) -> Iterator[Mapping[str, Any]]:
-    """Attributes that may tell of a grid, the likeliest first."""
+    """Attributes that may describe the grid; those of the cube's own grid mapping come first."""
     named = str(array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") or "")
     scalars = [
         (name, dataset[name].attrs)
@@ -107,7 +108,7 @@ def _geotransform(attributes: Mapping[str, Any]) -> Affine | None:
     return None
 
 
-def _crs(mappings: list[Mapping[str, Any]], path: str) -> CRS | None:
+def _crs(mappings: Sequence[Mapping[str, Any]], path: str) -> CRS | None:
     for attributes in mappings:
         for key in ("crs_wkt", "spatial_ref"):
             if attributes.get(key):
@@ -143,9 +144,9 @@ def _spacing(coordinate: xr.DataArray, path: str) -> tuple[float, float]:
     values: Float64Array = np.asarray(coordinate.values, np.float64)
     step = float(values[-1] - values[0]) / max(1, len(values) - 1)
     even = values[0] + step * np.arange(len(values))
-    lone = len(values) == 1
+    is_single = len(values) == 1
     regular = step and np.abs(values - even).max() <= TOLERANCE_PX * abs(step)
-    if np.isfinite(values).all() and (lone or regular):
+    if np.isfinite(values).all() and (is_single or regular):
         return float(values[0]), step
     raise SceneError(
         f"scene '{path}' has coordinates '{coordinate.name}' that are not evenly spaced",

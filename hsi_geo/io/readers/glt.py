@@ -1,4 +1,4 @@
-"""Swaths put on a map grid by the lookup table (GLT) that comes with them."""
+"""Swaths on a map grid, by their geographic lookup table (GLT)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from hsi_geo.arrays import AnyArray, IndexArray
 from hsi_geo.io.readers.base import Pixels
 from hsi_geo.tiling import Window
 
-#: Bytes of the swath that are read at once: a window of the map may cross all of it.
+#: Bytes of the swath that are read at once at most. A window of the map may cross the whole swath.
 MAX_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class GltPixels:
-    """A swath as its map shows it: each pixel of the map takes one of the swath, or none.
+    """Pixels of a map. Each is one pixel of a swath, or empty.
 
     Attributes:
-        swath: Pixels in the order they were recorded.
+        swath: Pixels of the swath, in the order of acquisition.
         swath_shape: (rows, columns) of the swath.
-        lookup: Two bands on the map's grid: column and row in the swath, counted from 1; 0 where
-            there is none, negative where a neighbour stands in (JPL's convention).
-        fill: Value where there is none.
-        dtype: Of the swath.
-        rows_at_once: Rows of the swath that its file keeps together.
+        lookup: Two bands on the map's grid: column and row in the swath, counted from 1. 0 means no
+            pixel, a negative number a neighbouring pixel (JPL's convention).
+        fill: Value of map pixels without a swath pixel.
+        dtype: Type of the swath's stored values.
+        rows_at_once: Number of swath rows in one chunk of the file.
     """
 
     swath: Pixels
@@ -52,7 +52,28 @@ class GltPixels:
         return values
 
     def _step(self, bands: int) -> int:
-        """Rows read at once: whole chunks of the file as long as they fit."""
+        """Number of rows to read at once: whole chunks of the file, if they fit into `MAX_BYTES`."""
         row_bytes = self.swath_shape[1] * bands * self.dtype.itemsize
         fitting = max(1, MAX_BYTES // row_bytes)
         return min(max(64, self.rows_at_once), fitting)
+
+
+def glt_fill_value(nodata: float | None, dtype: np.dtype[Any]) -> float:
+    """Value of map pixels that no pixel of the swath covers.
+
+    Args:
+        nodata: The swath's nodata value; None or NaN if it has none.
+        dtype: Type of its stored values.
+
+    Returns:
+        The nodata value; else -9999, or the largest number of an integer type that cannot hold that.
+
+    Example:
+        >>> glt_fill_value(None, np.dtype("float32")), glt_fill_value(None, np.dtype("uint8"))
+        (-9999.0, 255.0)
+    """
+    if nodata is not None and np.isfinite(nodata):
+        return nodata
+    if np.issubdtype(dtype, np.integer) and np.iinfo(dtype).min > -9999:
+        return float(np.iinfo(dtype).max)
+    return -9999.0

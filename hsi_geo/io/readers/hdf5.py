@@ -27,8 +27,8 @@ from hsi_geo.io.readers.base import (
     per_band,
     plain,
 )
+from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.handles import opened
-from hsi_geo.io.readers.raster import parse_crs
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
 

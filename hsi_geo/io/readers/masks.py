@@ -1,7 +1,6 @@
-"""Validity that a raster keeps apart from its values: masks, `.msk` files and alpha bands.
+"""Masks of rasters: internal masks, `.msk` files and alpha bands.
 
-Masked pixels get a value that means no data as they are read, so that whoever uses a scene has only
-one kind of missing value to know.
+Masked pixels are read as a nodata value, so a scene has only one kind of missing value.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from rasterio.windows import Window as GdalWindow
 
 from hsi_geo.arrays import BoolArray, Float64Array
 
-#: Flags of bands whose validity their values and `nodata` tell alone.
-_TOLD_BY_VALUES = ({MaskFlags.all_valid}, {MaskFlags.nodata})
+#: Mask flags of bands without a mask of their own.
+_NO_MASK = ({MaskFlags.all_valid}, {MaskFlags.nodata})
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Where to look up which pixels have data.
+    """The mask of a raster.
 
     Attributes:
-        alpha: Number of the alpha band, from 1; None for GDAL's own mask.
-        shared: Whether one mask is for all bands.
+        alpha: Number of the alpha band, from 1; None for GDAL's mask.
+        shared: Whether all bands share one mask.
     """
 
     alpha: int | None
@@ -41,51 +40,64 @@ class Mask:
         window: GdalWindow | None = None,
         out_shape: tuple[int, int] | None = None,
     ) -> BoolArray:
-        """(1 or B, height, width) True where there is data.
+        """Read the mask.
 
         Args:
-            source: The raster.
-            numbers: (B,) bands, from 1.
-            window: Part of it, None for all.
-            out_shape: (height, width) that it is thinned to.
+            source: The open raster.
+            numbers: (B,) numbers of bands, from 1.
+            window: The window to read; None for the whole raster.
+            out_shape: (height, width) to sample it to; None for no sampling.
+
+        Returns:
+            (1 or B, height, width) True where there is data.
         """
         if self.alpha is not None:
             alpha = source.read([self.alpha], window=window, out_shape=_with_bands(1, out_shape))
             return np.asarray(alpha > 0)
-        wanted = list(numbers[:1] if self.shared else numbers)
-        shape = _with_bands(len(wanted), out_shape)
-        return np.asarray(source.read_masks(wanted, window=window, out_shape=shape) != 0)
+        masks = list(numbers[:1] if self.shared else numbers)
+        shape = _with_bands(len(masks), out_shape)
+        return np.asarray(source.read_masks(masks, window=window, out_shape=shape) != 0)
 
     @property
-    def told(self) -> str:
-        """A note for people."""
+    def note(self) -> str:
+        """A note for the user."""
         if self.alpha is None:
-            return "a mask in the file, or beside it, says which pixels have data"
-        return f"band {self.alpha} is an alpha band: it says which pixels have data"
+            return "a mask in the file, or beside it, marks the pixels that have data"
+        return f"band {self.alpha} is an alpha band: it marks the pixels that have data"
 
 
 @dataclass(frozen=True, eq=False)
 class MaskFill:
-    """What masked pixels are read as.
+    """Values that masked pixels are read as.
 
     Attributes:
-        mask: Tells them.
-        values: (C,) stored value of each band of the file.
-        dtype: That holds these values beside the file's own.
+        mask: The mask.
+        values: (C,) stored value of masked pixels in each band of the file.
+        dtype: Type that can hold these values and those of the file.
     """
 
     mask: Mask
     values: Float64Array
     dtype: np.dtype[Any]
 
-    def over(
+    def apply(
         self,
         stored: npt.NDArray[Any],
         source: rasterio.DatasetReader,
         numbers: Sequence[int],
         window: GdalWindow,
     ) -> npt.NDArray[Any]:
-        """(B, height, width) stored values, and the fill where the mask says that there is none."""
+        """Replace masked pixels.
+
+        Args:
+            stored: (B, height, width) stored values.
+            source: The open raster.
+            numbers: (B,) numbers of bands, from 1.
+            window: The window that `stored` was read from.
+
+        Returns:
+            (B, height, width) in the type `dtype`.
+        """
         masked = np.broadcast_to(~self.mask.valid(source, numbers, window), stored.shape)
         filled = stored.astype(self.dtype, copy=False)
         if masked.any():
@@ -95,17 +107,20 @@ class MaskFill:
 
 
 def find_mask(source: rasterio.DatasetReader, alpha: int | None = None) -> Mask | None:
-    """What tells which pixels of a raster have data, None where its values do.
+    """Find the mask of a raster.
 
     Args:
-        source: The raster.
-        alpha: Number of its alpha band, see `alpha_band`; None if it has none or that is a band
-            like the others.
+        source: The open raster.
+        alpha: Number of its alpha band, see `alpha_band`; None if it has none, or if that is a spectral
+            band.
+
+    Returns:
+        None if only nodata values mark missing pixels.
     """
     if alpha is not None:
         return Mask(alpha, True)
     by_band = [set(flags) for flags in source.mask_flag_enums]
-    if all(flags in _TOLD_BY_VALUES or MaskFlags.alpha in flags for flags in by_band):
+    if all(flags in _NO_MASK or MaskFlags.alpha in flags for flags in by_band):
         return None
     return Mask(None, all(MaskFlags.per_dataset in flags for flags in by_band))
 
@@ -113,7 +128,7 @@ def find_mask(source: rasterio.DatasetReader, alpha: int | None = None) -> Mask 
 def alpha_band(source: rasterio.DatasetReader) -> int | None:
     """Number of a raster's alpha band, from 1; None if it has none.
 
-    GDAL's own mask leaves out those that are not bytes, and those of rasters with a nodata value.
+    GDAL's mask ignores alpha bands that are not of bytes, and those of rasters with a nodata value.
     """
     if source.count < 2:
         return None
@@ -122,19 +137,19 @@ def alpha_band(source: rasterio.DatasetReader) -> int | None:
 
 
 def only_band(source: rasterio.DatasetReader) -> tuple[int, Mask | None] | None:
-    """The band of a raster of classes and what masks it; None if there are several bands."""
+    """Number and mask of a class raster's band; None if it has several bands beside alpha."""
     alpha = alpha_band(source)
     numbers = [number for number in source.indexes if number != alpha]
     return (numbers[0], find_mask(source, alpha)) if len(numbers) == 1 else None
 
 
 def fill_for(mask: Mask, nodata: Float64Array, dtype: np.dtype[Any]) -> MaskFill:
-    """What masked pixels are read as: the declared nodata value, else one that no pixel can have.
+    """Choose the values of masked pixels: the declared nodata value, else one that no pixel can have.
 
     Args:
-        mask: Of the raster.
-        nodata: (C,) declared values of all its bands, NaN where there is none.
-        dtype: Of its pixels.
+        mask: Mask of the raster.
+        nodata: (C,) declared nodata values of all its bands, NaN where there is none.
+        dtype: Type of its stored values.
     """
     if dtype.kind not in "iu" or not np.isnan(nodata).any():
         return MaskFill(mask, nodata, dtype)

@@ -10,7 +10,8 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import SceneFile
-from hsi_geo.io.readers.cf import is_zarr, read_cf
+from hsi_geo.io.readers.cf import read_cf
+from hsi_geo.io.readers.cf_groups import is_zarr
 from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5, require_own_data
 from hsi_geo.io.readers.packages import (
     is_archive,

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
-from hsi_geo.io.readers.cf import _fill_value
-from hsi_geo.io.readers.glt import GltPixels
+from hsi_geo.io.readers.glt import GltPixels, glt_fill_value
 from hsi_geo.io.scenes.properties import bands_of, grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window
@@ -51,9 +50,9 @@ def test_emit_is_put_on_its_map(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8", "int16", "float32", "float64"])
 def test_what_a_swath_leaves_empty_is_missing(dtype: str) -> None:
     """-9999 would wrap around to data where it cannot be held."""
-    fill = _fill_value(None, np.dtype(dtype))
+    fill = glt_fill_value(None, np.dtype(dtype))
     assert np.full(1, fill, dtype)[0] == fill
-    assert _fill_value(-1.0, np.dtype(dtype)) == -1.0
+    assert glt_fill_value(-1.0, np.dtype(dtype)) == -1.0
 
 
 def test_a_lookup_table_needs_a_place(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import WavelengthError
-from hsi_geo.io.readers import raster as raster_reader
-from hsi_geo.io.readers import read_scene
+from hsi_geo.io.readers import raster_pixels, read_scene
+from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.readers.vrt_blocks import BlockLines, block_lines
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene
@@ -85,7 +85,7 @@ def test_lines_are_where_blocks_of_the_files_begin(two: Path) -> None:
 def test_values_are_gdals(two: Path, kind: str) -> None:
     path = mosaic(two.with_name("again.vrt"), {"a.tif": (0, 0), "b.tif": (3, 47)}, kind)
     pixels = read_scene(path).pixels
-    with raster_reader.quiet_gdal(), rasterio.open(path) as file:
+    with quiet_gdal(), rasterio.open(path) as file:
         whole = file.read()
     for window in (Window(0, 0, 40, 100), Window(2, 30, 35, 40), Window(16, 48, 1, 1)):
         rows, cols = window.slices
@@ -95,13 +95,13 @@ def test_values_are_gdals(two: Path, kind: str) -> None:
 
 def test_no_read_touches_two_blocks_of_a_file(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Window] = []
-    original = raster_reader._read
+    original = raster_pixels._read
 
     def spied(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> AnyArray:
         asked.append(window)
         return original(handle, numbers, window)
 
-    monkeypatch.setattr(raster_reader, "_read", spied)
+    monkeypatch.setattr(raster_pixels, "_read", spied)
     read_scene(two).pixels.read(np.arange(BANDS), Window(1, 5, 37, 90))
     for top, left in ((0, 0), (3, 47)):
         for window in asked:

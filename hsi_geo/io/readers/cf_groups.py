@@ -1,0 +1,133 @@
+"""Groups and variables of netCDF files and Zarr stores, opened by xarray without decoding."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
+from hsi_geo.io.readers.base import missing_package, plain
+
+#: Datasets by the path of their group ("/" is the root).
+Groups = Mapping[str, xr.Dataset]
+
+#: What pip installs for each of xarray's engines.
+_INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
+
+
+def open_groups(path: str, engine: str) -> Groups:
+    """Open all groups of a file or store.
+
+    Args:
+        path: Path of the netCDF file or Zarr store.
+        engine: xarray's engine: "h5netcdf" or "zarr".
+
+    Returns:
+        The groups. The caller closes their datasets.
+
+    Raises:
+        SceneError: If the file is damaged.
+        MissingPackageError: If the engine's package is not installed.
+    """
+    try:
+        with _without_zarr_warning():
+            groups: Groups = xr.open_groups(path, **_options(engine))
+        return groups
+    except Exception as error:
+        if isinstance(error, ImportError) or "unrecognized engine" in str(error):
+            raise missing_package(engine, path, _INSTALL[engine]) from error
+        raise SceneError(
+            f"scene '{path}' cannot be read as netCDF or Zarr ({plain(error)})",
+            hint="copy or download it again, or convert it to GeoTIFF",
+        ) from error
+
+
+def open_group(path: str, group: str, engine: str) -> xr.Dataset:
+    """Open one group of a file or store.
+
+    Args:
+        path: Path of the netCDF file or Zarr store.
+        group: Path of the group in it.
+        engine: xarray's engine: "h5netcdf" or "zarr".
+    """
+    with _without_zarr_warning():
+        return xr.open_dataset(path, group=group, **_options(engine))
+
+
+@contextmanager
+def _without_zarr_warning() -> Iterator[None]:
+    """Suppress xarray's warning about Zarr stores without consolidated metadata."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Failed to open Zarr store with consol", RuntimeWarning)
+        yield
+
+
+def _options(engine: str) -> dict[str, Any]:
+    """Xarray's options for stored values: no scaling, no masks, no times."""
+    options: dict[str, Any] = {
+        "engine": engine,
+        "decode_times": False,
+        "mask_and_scale": False,
+        "decode_coords": False,
+        "cache": False,
+    }
+    # HDF5 that is no netCDF has no names for its axes.
+    return options | ({"phony_dims": "access"} if engine == "h5netcdf" else {})
+
+
+def iterate_variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]:
+    """(group, name, array) of each variable and coordinate; groups nearest the root come first.
+
+    Example:
+        >>> groups = {"/a": xr.Dataset({"u": 1}), "/": xr.Dataset({"v": 2})}
+        >>> [(group, name) for group, name, _ in iterate_variables(groups)]
+        [('/', 'v'), ('/a', 'u')]
+    """
+    for group in sorted(groups, key=lambda name: (name.count("/"), name)):
+        for name in groups[group].variables:
+            yield group, str(name), groups[group][name]
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr store, of version 2 or 3."""
+    markers = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+    return any((path / marker).exists() for marker in markers)
+
+
+def require_few_groups(path: str) -> None:
+    """Refuse a local Zarr store with too many groups before it is opened.
+
+    Args:
+        path: Path of the store; URLs are not checked.
+
+    Raises:
+        SceneError: If the groups are nested too deep, or groups and arrays are too many.
+    """
+    waiting, count = [(Path(path), 0)] if Path(path).is_dir() else [], 0
+    while waiting:
+        group, depth = waiting.pop()
+        for entry in group.iterdir():
+            if not entry.is_dir() or not is_zarr(entry):
+                continue
+            count += 1
+            if depth >= NESTED_GROUPS or count > STORED_OBJECTS:
+                raise SceneError(
+                    f"scene '{path}' holds groups nested {NESTED_GROUPS} deep, or more than "
+                    f"{STORED_OBJECTS:,} groups and arrays",
+                    hint="give the group that holds the cube",
+                )
+            if not _is_array(entry):
+                waiting.append((entry, depth + 1))
+
+
+def _is_array(node: Path) -> bool:
+    metadata = node / "zarr.json"
+    return (node / ".zarray").exists() or (
+        metadata.is_file() and b'"array"' in metadata.read_bytes()[:TEXT_BYTES]
+    )

@@ -1,0 +1,62 @@
+"""Opening rasters with rasterio: safe options, drivers of files only, no files left behind."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS, REMOTE_DRIVERS, REMOTE_OPTIONS
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.references import is_link
+
+#: GDAL writes `SCENE.properties` beside a compressed ENVI cube unless this is off. Its block cache may
+#: take a share of the machine's memory, which is gigabytes on a large machine.
+_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 64 << 20}
+
+
+@contextmanager
+def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
+    """Set GDAL's options for reading, and suppress its warning about rasters without a geotransform.
+
+    Nothing is fetched from other machines, unless ``name`` is a URL. The process's environment variables
+    have no effect on these options.
+
+    Args:
+        name: Name of the file that is read, as the user gave it. None means a local file.
+    """
+    is_remote = name is not None and is_link(os.fspath(name))
+    options = REMOTE_OPTIONS if is_remote else LOCAL_OPTIONS
+    with rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
+    """Open a raster inside `quiet_gdal`; local files only with drivers that read local files.
+
+    Args:
+        path: Path of a file, or a name that GDAL opens.
+
+    Raises:
+        rasterio.errors.RasterioError: If GDAL cannot open it.
+    """
+    name = os.fspath(path)
+    if is_link(name):
+        return rasterio.open(name)
+    if not exists(name) and not name.startswith("/vsi"):
+        return rasterio.open(name)  # names of subdatasets
+    return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))
+
+
+@cache
+def _local_drivers(in_archive: bool) -> list[str]:
+    """GDAL's drivers of local files. Files in archives must not name others: nothing checks these."""
+    left_out = {*REMOTE_DRIVERS, *(("VRT", "MRF", "GTI") if in_archive else ())}
+    with rasterio.Env() as env:
+        return [driver for driver in env.drivers() if driver not in left_out]

@@ -1,0 +1,242 @@
+"""Describing rasters: grid, wavelengths, nodata, scale and mask, without reading pixels."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import SceneError
+from hsi_geo.io.files.paths import stamp
+from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, require_real
+from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.header_lists import HeaderLists
+from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
+from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
+from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, sidecar_tags
+from hsi_geo.io.readers.vrt_blocks import block_lines
+from hsi_geo.tiling import Grid
+
+#: Metadata domains without tags of the user, and those that are parsed elsewhere.
+_GDAL_DOMAINS = (
+    "IMAGE_STRUCTURE",
+    "DERIVED_",
+    "SUBDATASETS",
+    "IMAGERY",
+    "RPC",
+    "xml:",
+    "json:",
+    "GEOLOC",
+)
+
+#: Texts in a header that declare no nodata value, or one that is missing anyway.
+_NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
+
+#: Largest block in bytes. A window of a larger block does not fit into memory.
+LARGEST_BLOCK = 8 << 30
+
+
+def describe_raster(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile:
+    """Describe an open raster.
+
+    Args:
+        source: The raster.
+        path: Name that GDAL opens.
+        name: Name of the scene, for messages.
+
+    Returns:
+        The scene; its pixels are not read.
+
+    Raises:
+        SceneError: If the raster has no bands, no real numbers, no grid, or blocks that are too large.
+    """
+    count = source.count
+    if count == 0:
+        raise SceneError(
+            f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
+            hint="give one of its subdatasets as gdalinfo lists them",
+        )
+    for dtype in source.dtypes:
+        require_real(dtype, name)
+    if source.transform.is_identity and source.gcps[0]:
+        raise SceneError(
+            f"scene '{name}' has {len(source.gcps[0])} ground control points and no grid",
+            hint=f"put it on one with: gdalwarp -r near {shlex.quote(name)} grid.tif",
+        )
+    _require_grid(source, name)
+    if block_bytes(source) > LARGEST_BLOCK:
+        raise too_large_blocks(source, name)
+    whole = {**_tags(source, 0), **sidecar_tags(path)}
+    alpha, spectral = alpha_band(source), list(source.indexes)
+    bands = _find_bands_or_first(source, whole, spectral)
+    if bands.found is not None:
+        alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
+    elif alpha is not None:
+        spectral.remove(alpha)
+        bands = _find_bands_or_first(source, whole, spectral)
+    kept = np.array(spectral) - 1
+    mask = find_mask(source, alpha)
+    values = _stored_values(source, whole)
+    dtype = np.result_type(*(source.dtypes[band] for band in kept))
+    fill = None if mask is None else fill_for(mask, values.nodata, dtype)
+    lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
+    pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
+    return SceneFile(
+        name=name,
+        driver=source.driver,
+        grid=Grid(
+            source.height,
+            source.width,
+            source.transform,
+            parse_crs(source.crs.to_wkt(), name) if source.crs else None,
+        ),
+        found=bands.found,
+        found_warnings=bands.found_warnings,
+        good=bands.good,
+        good_source=bands.good_source,
+        dtype=dtype if fill is None else fill.dtype,
+        nodata=(values.nodata if fill is None else fill.values)[kept],
+        scale=values.scale[kept],
+        offset=values.offset[kept],
+        pixels=pixels if alpha is None else PickedPixels(pixels, kept),
+        block_px=source.block_shapes[0] if lines is None else lines.block_px,
+        packed=_is_compressed(path, whole),
+        notes=() if mask is None else (mask.note,),
+        warnings=(*bands.warnings, *values.warnings),
+    )
+
+
+def _require_grid(source: rasterio.DatasetReader, name: str) -> None:
+    """Refuse a raw image that only has a sensor model.
+
+    Raises:
+        SceneError: The hint has the command that puts the image on a grid.
+    """
+    if not source.transform.is_identity:
+        return
+    domains = source.tag_namespaces()
+    for domain, model, option in (
+        ("RPC", "rational polynomials (RPC)", "-rpc"),
+        ("GEOLOCATION", "geolocation arrays", "-geoloc"),
+    ):
+        if domain in domains:
+            raise SceneError(
+                f"scene '{name}' has {model} and no grid",
+                hint=f"put it on one with: gdalwarp {option} -r near {shlex.quote(name)} grid.tif",
+            )
+
+
+def _is_compressed(path: str, whole: Tags) -> bool:
+    """Whether the file is a compressed stream, in which GDAL cannot seek; a plain tar is none."""
+    streams = ("/vsigzip/", "/vsizip/", "/vsitar/", "/vsi7z/", "/vsirar/")
+    compressed = whole.get("file_compression", whole.get("file compression", "0"))
+    if path.startswith("/vsitar/"):
+        return ".tar/" not in path.lower()
+    return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
+
+
+def _find_bands_or_first(
+    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
+) -> TaggedBands:
+    """Wavelengths of some bands; those of a mosaic's first file if the mosaic itself has none."""
+    bands = _find_bands(source, whole, numbers)
+    if bands.found is None and source.driver == "VRT":
+        return _bands_of_first_file(source, len(numbers)) or bands
+    return bands
+
+
+def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]) -> TaggedBands:
+    # One pass over the bands: repeated calls of tags() take seconds on 426 bands.
+    by_band = [_tags(source, band) for band in numbers]
+    imagery = [
+        source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
+        for band in numbers
+    ]
+    names = [source.descriptions[band - 1] or "" for band in numbers]
+    return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
+
+
+def _bands_of_first_file(mosaic: rasterio.DatasetReader, count: int) -> TaggedBands | None:
+    """Wavelengths of a mosaic's first file: gdalbuildvrt does not copy them."""
+    for path in mosaic.files[1:]:  # the first is the mosaic itself
+        try:
+            with rasterio.open(path) as file:
+                if file.count == count:
+                    whole = {**_tags(file, 0), **sidecar_tags(path)}
+                    bands = _find_bands(file, whole, file.indexes)
+                    if bands.found is None:
+                        return bands
+                    origin = f"{bands.found.source} of {Path(path).name}"
+                    return replace(bands, found=replace(bands.found, source=origin))
+        except RasterioError:
+            continue  # reading its pixels raises the error
+    return None
+
+
+def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
+    """Tags of a band, or of the raster (0), from all domains; those of ENVI take precedence."""
+    domains = [name for name in source.tag_namespaces(band) if not name.startswith(_GDAL_DOMAINS)]
+    tags: dict[str, str] = source.tags(band)
+    for domain in sorted(domains, key=lambda name: name == "ENVI"):
+        tags.update(source.tags(band, ns=domain))
+    return tags
+
+
+@dataclass(frozen=True, eq=False)
+class _StoredValues:
+    """How stored values are decoded.
+
+    Attributes:
+        nodata: (C,) values that mean no data, NaN where there is none.
+        scale: (C,) factors from stored to physical values.
+        offset: (C,) offsets, added after scaling.
+        warnings: One sentence for each list that cannot be used.
+    """
+
+    nodata: Float64Array
+    scale: Float64Array
+    offset: Float64Array
+    warnings: tuple[str, ...]
+
+
+def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues:
+    """Nodata, scale and offset of the bands; without them, of the ENVI header.
+
+    GDAL parses only the beginning of each word in ENVI's lists, and takes words that are no numbers for 0.
+    For an ENVI cube, the header is parsed here instead.
+    """
+    count, warnings = source.count, list[str]()
+    lists = HeaderLists.of(whole, count, warnings)
+    is_envi = source.driver == "ENVI"
+
+    def declared(own: Float64Array, neutral: float, key: str) -> Float64Array:
+        if key not in lists.tags or not (is_envi or _all_are(own, neutral)):
+            return own
+        listed = lists.numbers(key, or_one=True)
+        if listed is not None:
+            return listed
+        return per_band(neutral, count) if is_envi else own
+
+    scale = declared(per_band(source.scales, count), 1.0, "datagainvalues")
+    offset = declared(per_band(source.offsets, count), 0.0, "dataoffsetvalues")
+    nodata = np.array([np.nan if v is None else v for v in source.nodatavals], np.float64)
+    if lists.tags.get("dataignorevalue", "").strip("{} ").lower() not in _NO_NODATA:
+        nodata = declared(nodata, np.nan, "dataignorevalue")
+    elif is_envi:
+        nodata = per_band(None, count)
+    factor = lists.numbers("reflectancescalefactor", or_one=True)
+    if factor is not None and not (factor > 0).all():
+        warnings.append(f"its 'reflectance scale factor' is {factor.min():g}: not used")
+    elif factor is not None and _all_are(scale, 1.0):
+        scale = scale / factor
+    return _StoredValues(nodata, scale, offset, tuple(warnings))
+
+
+def _all_are(values: Float64Array, neutral: float) -> bool:
+    return bool((np.isnan(values) if np.isnan(neutral) else values == neutral).all())
