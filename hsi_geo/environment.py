@@ -83,11 +83,18 @@ class Check:
 
 
 def drop_foreign_variables() -> None:
-    """Forget other programs' GDAL and PROJ settings; call before rasterio is imported."""
+    """Remove other programs' GDAL and PROJ settings; call before rasterio is imported.
+
+    It also switches off GDAL's drivers for remote data. GDAL prints a warning for each of them that a
+    build lacks, as older ones do. Such messages, which bypass Python, go to the null device, unless
+    ``CPL_LOG`` or ``CPL_DEBUG`` is set.
+    """
     for name in list(os.environ):
         if name.startswith(FOREIGN_VARIABLES) and not name.startswith(KEPT_VARIABLES):
             del os.environ[name]
     os.environ["GDAL_SKIP"] = ",".join(REMOTE_DRIVERS)
+    if "CPL_DEBUG" not in os.environ:
+        os.environ.setdefault("CPL_LOG", os.devnull)
 
 
 def checks() -> list[Check]:

@@ -82,6 +82,23 @@ def test_foreign_settings_are_dropped_but_those_of_the_network(
     assert "WMS" in os.environ["GDAL_SKIP"]
 
 
+@pytest.mark.parametrize("library", ["rasterio", "pyogrio"])
+def test_missing_drivers_print_nothing(library: str) -> None:
+    """Builds of GDAL differ in their drivers, and GDAL warns of names to skip that it does not know."""
+    code = (
+        "from hsi_geo import environment\n"
+        "environment.REMOTE_DRIVERS = ('NoSuchDriver',)\n"
+        "environment.drop_foreign_variables()\n"
+        "import pyogrio, rasterio\n"
+        + {
+            "rasterio": "with rasterio.Env() as env: env.drivers()",
+            "pyogrio": "pyogrio.list_drivers()",
+        }[library]
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_doctor_is_content_here() -> None:
     shown = run("doctor")
     assert shown.exit_code == 0
