@@ -1,1 +1,1 @@
-"""A scene through a network: statistics, windows, strips."""
+"""Inference on scenes: statistics, scale, windows, strips, map files."""

@@ -1,13 +1,13 @@
-"""What is learnt of a scene before any network sees it: its bands and its noise whitening."""
+"""Statistics of scenes that are computed before any network runs: bands and noise whitening."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
@@ -18,48 +18,61 @@ from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.tiling import spread_windows
 
-#: Windows that statistics are learnt from, spread over the scenes; a small scene is read whole.
+#: Number and side of the windows from which statistics are computed, spread over the scenes. A small scene is
+#: read as a whole.
 WINDOWS, WINDOW_PX = 64, 32
 
-#: How far the bands of two scenes of one sensor may lie apart.
+#: Greatest distance between the bands of two scenes of one sensor.
 SAME_BAND_NM = 1.0
 
-#: A pixel is left out of the statistics where a band of it lies farther beyond the usual values
-#: than this many times their range: saturated, or a fill value that nobody declared.
-SPIKE = 10.0
+#: A pixel is an outlier if a band of it lies outside the usual range by more than this multiple of the range: it
+#: is saturated, or a fill value that the file does not declare.
+OUTLIER_RANGES = 10.0
 
-#: Pixels that tell what is usual.
-USUAL_PX = 4000
+#: Number of pixels from which the usual range is computed.
+RANGE_PX = 4000
 
-Windows = list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]
+#: (C, H, W) values and (H, W) validity of windows.
+Windows = list[tuple[Float32Array, BoolArray]]
 
 
 def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
-    """Refuse a scene of which a network would see nothing.
+    """Refuse a scene of which a network could use no band.
+
+    Args:
+        network: Shape of the network, which fixes the wavelength axis.
+        scene: (band, y, x) array with wavelengths.
 
     Raises:
-        WavelengthError: If none of its good bands lies on the network's wavelength axis.
+        WavelengthError: If none of the scene's good bands lies on the network's wavelength axis.
     """
     bands = bands_of(select_good_bands(scene))
     try:
         resample_to_axis(network, bands.centres_nm, bands.fwhm_nm)
     except WavelengthError as error:
         raise WavelengthError(
-            f"scene '{name_of(scene)}' cannot be seen: {error.message}", hint=error.hint
+            f"scene '{name_of(scene)}' cannot be used: {error.message}", hint=error.hint
         ) from error
 
 
 def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
-    """Bands and whitening of one scene, or of several of one sensor together.
+    """Compute bands and noise whitening of one scene, or of several scenes of one sensor together.
 
     Args:
-        views: Scenes as models see them, see `io.scenes.properties.select_good_bands`.
+        views: (C, H, W) scenes as `select_good_bands` returns them.
 
     Returns:
-        The first scene's bands, and statistics of all.
+        The first scene's bands, and statistics of all scenes.
 
     Raises:
-        SceneError: If the scenes have other bands, or no data was found in them.
+        SceneError: If the scenes have different bands, or no data in the windows that are read.
+
+    >>> import numpy as np
+    >>> from hsi_geo.io.scenes.scene import scene_from_array
+    >>> values = np.random.default_rng(0).integers(1, 3000, (2, 40, 40))
+    >>> spectral = learn_spectral_stats([scene_from_array(values, np.array([550.0, 660.0]))])
+    >>> spectral.centres_nm.tolist()
+    [550.0, 660.0]
     """
     bands = bands_of(views[0])
     for view in views[1:]:
@@ -72,10 +85,10 @@ def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
                 f"scene '{name_of(view)}' and scene '{name_of(views[0])}' have other bands",
                 hint="take scenes of one sensor only",
             )
-    share = max(1, WINDOWS // len(views))
+    windows_a_scene = max(1, WINDOWS // len(views))
     for view in views:
         require_scale(view)
-    windows = _ordinary(_read(views, share))
+    windows = _without_outliers(_read(views, windows_a_scene))
     if not any(valid.any() for _, valid in windows):
         raise SceneError(
             f"scene '{name_of(views[0])}' has no data in {len(windows)} windows spread over it",
@@ -84,40 +97,47 @@ def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
     return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 
-def sample_spectra(view: xr.DataArray, count: int) -> npt.NDArray[np.float32]:
-    """(C, N) pixels with data of at most ``count`` windows spread over a scene, without spikes."""
-    windows = _ordinary(_read([view], count))
+def sample_spectra(view: xr.DataArray, count: int) -> Float32Array:
+    """Read the pixels of windows spread over a scene, without outliers.
+
+    Args:
+        view: (C, H, W) scene as `select_good_bands` returns it.
+        count: Greatest number of windows.
+
+    Returns:
+        (C, N) physical values of pixels with data; N may be 0.
+    """
+    windows = _without_outliers(_read([view], count))
     return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
 
 
-def _read(views: Sequence[xr.DataArray], share: int) -> Windows:
-    """Windows spread over scenes; bands without any data are 0, so that they get no weight."""
+def _read(views: Sequence[xr.DataArray], count: int) -> Windows:
+    """Windows spread over each scene; bands without any data are 0, so that they get no weight."""
     windows: Windows = []
-    seen = np.zeros(views[0].shape[0], bool)
+    has_data = np.zeros(views[0].shape[0], bool)
     for view in views:
         height, width = view.shape[-2:]
-        for window in spread_windows(height, width, WINDOW_PX, share):
+        for window in spread_windows(height, width, WINDOW_PX, count):
             image, valid, present = read_window_and_band_mask(view, window)
-            seen |= present
+            has_data |= present
             windows.append((image, valid))
-    if not seen.all():
+    if not has_data.all():
         for image, _ in windows:
-            image[~seen] = 0.0
+            image[~has_data] = 0.0
     return windows
 
 
-def _ordinary(windows: Windows) -> Windows:
-    """The windows without pixels that would bend the statistics of all others."""
+def _without_outliers(windows: Windows) -> Windows:
+    """The windows with outliers marked as invalid, unless half of all pixels or more are outliers."""
     spectra = np.concatenate([image[:, valid] for image, valid in windows], axis=1)
     if not spectra.shape[1]:
         return windows
-    usual = spectra[:, :: max(1, spectra.shape[1] // USUAL_PX)]
-    low, high = np.percentile(usual, (1, 99), axis=1)
-    reach = np.where(high > low, SPIKE * (high - low), np.inf)
-    least, most = (low - reach)[:, None, None], (high + reach)[:, None, None]
+    sample = spectra[:, :: max(1, spectra.shape[1] // RANGE_PX)]
+    low, high = np.percentile(sample, (1, 99), axis=1)
+    margin = np.where(high > low, OUTLIER_RANGES * (high - low), np.inf)
+    least, greatest = (low - margin)[:, None, None], (high + margin)[:, None, None]
     kept = [
-        (image, valid & ((image >= least) & (image <= most)).all(axis=0))
+        (image, valid & ((image >= least) & (image <= greatest)).all(axis=0))
         for image, valid in windows
     ]
-    # What is common is no spike.
     return kept if sum(v.sum() for _, v in kept) * 2 > spectra.shape[1] else windows

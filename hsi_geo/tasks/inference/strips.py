@@ -1,10 +1,9 @@
-"""Mapping of scenes of any size: strip by strip, read ahead, in little memory.
+"""Inference on scenes of any size: strip by strip, with prefetching, within a memory budget.
 
-The file's own blocks decide in which order it is read: whole blocks, full rows of them where they
-fit into the budget, else one piece of a row of blocks after the other. Pixels that a later piece
-needs again stay in memory, be it beside this one or below, and so do sums of windows that are not
-complete yet: nothing is read or computed twice, but in scenes so wide that what is kept of a row
-would not fit.
+The file's blocks decide the order of reading: whole blocks, and full rows of them where they fit into the
+budget, otherwise pieces of a row of blocks one after another. Pixels that a later piece needs again stay in
+memory, and so do sums of windows that are not complete: nothing is read or computed twice, except in scenes so
+wide that the kept rows would not fit.
 """
 
 from __future__ import annotations
@@ -17,40 +16,41 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.arrays import AnyArray, BoolArray, Float32Array
 from hsi_geo.io.scenes.quality import BandRanges
 from hsi_geo.io.scenes.windows import block_shape, physical_values
-from hsi_geo.tasks.inference.sliding_window import SlidingWindow, mean
+from hsi_geo.tasks.inference.sliding_window import SlidingWindow, weighted_mean
 from hsi_geo.tiling import Window, WindowGrid
 
-#: Windows that are cut out of the scene together, and pixels that are put out together, at most.
-GRID_WINDOWS, OUTPUT_PX = 64, 1 << 17
+#: Greatest number of windows that are computed together.
+GRID_WINDOWS = 64
 
-#: Rows of a strip that are read at once, at least where the file's blocks allow it, and at most.
-#: More would leave nothing to read while the first are mapped.
-LEAST_ROWS, MOST_ROWS = 64, 256
+#: Greatest number of pixels that are returned together.
+OUTPUT_PX = 1 << 17
 
-#: Pixels along a side that are looked at of what is mapped together, to tell dead bands by.
-LOOKED_AT_PX = 32
+#: Bounds of the rows that are read together, where the file's blocks allow it. With more rows there would be
+#: nothing to read while the first are mapped.
+MIN_ROWS, MAX_ROWS = 64, 256
 
+#: Side of the grid of pixels from which the ranges of bands are taken, in each part that is mapped together.
+RANGE_SAMPLE_PX = 32
 
-#: Which pixels of a window are asked for; None for all.
-Wanted = Callable[[Window], BoolArray | None]
+#: From a window to the mask of its pixels whose outputs are needed; None for all pixels.
+RequestedMask = Callable[[Window], BoolArray | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReadPlan:
     """How a scene is read.
 
     Attributes:
-        rows: Of the scene that are read at once.
-        cols: Of the scene that are read at once.
-        group: Columns of the scene that are mapped from top to bottom before the next ones; pixels
-            at the rim of two groups are read twice.
-        bytes: That this takes beside the program itself, about.
+        rows: Number of rows that are read together.
+        cols: Number of columns that are read together.
+        group: Number of columns that are mapped from top to bottom before the next ones; pixels at the border
+            of two groups are read twice.
+        bytes: Approximate memory in bytes that this takes.
     """
 
     rows: int
@@ -66,60 +66,71 @@ def plan_reading(
     output_bytes: int,
     max_memory: int,
     window_px: int,
-) -> Plan:
-    """Choose strips that stay within a budget.
+) -> ReadPlan:
+    """Choose strips that stay within a memory budget.
 
     Args:
         shape: (rows, columns) of the scene.
         block: (rows, columns) of the file's blocks.
-        stored_bytes: Of a pixel of the scene.
-        output_bytes: Of what comes of it.
-        max_memory: Budget in bytes, for all.
-        window_px: Side of the network's windows.
+        stored_bytes: Bytes of a pixel of the scene in memory.
+        output_bytes: Bytes of a pixel's outputs in memory.
+        max_memory: Memory budget in bytes.
+        window_px: Side of the network's windows in pixels.
 
     Returns:
-        The plan. A budget below a few blocks of the file is overdrawn.
+        The plan. It exceeds a budget of less than a few blocks of the file.
+
+    >>> plan = plan_reading((10_000, 10_000), (512, 512), 400, 132, 1 << 29, 16)
+    >>> plan.rows, plan.cols, plan.group
+    (512, 512, 10000)
     """
     height, width = shape
-    high, wide = min(block[0], height), min(block[1], width)
-    pixel_bytes = 2 * stored_bytes + output_bytes  # the next strip is there already
+    block_rows, block_cols = min(block[0], height), min(block[1], width)
+    pixel_bytes = 2 * stored_bytes + output_bytes  # the next strip is prefetched
     budget_px = max(1, max_memory // pixel_bytes)
-    least = min(height, max(high, LEAST_ROWS if wide == width else high))
-    if budget_px >= least * width or wide == width:
+    min_rows = min(height, max(block_rows, MIN_ROWS if block_cols == width else block_rows))
+    if budget_px >= min_rows * width or block_cols == width:
         rows = min(max(1, budget_px // width), height)
-        if rows > high:
-            rows = min(rows, max(MOST_ROWS, high)) // high * high
-        return Plan(rows, width, width, rows * width * pixel_bytes)
-    pixel_bytes += stored_bytes  # a piece is mapped when the one beside it is there
-    kept_bytes = window_px * (2 * stored_bytes + output_bytes)  # of a column, from above
-    least_cols = min(width, -(-window_px // wide) * wide)  # so that windows reach one piece beside
-    group = min(width, max(least_cols, 2 * max_memory // 3 // kept_bytes // wide * wide))
+        if rows > block_rows:
+            rows = min(rows, max(MAX_ROWS, block_rows)) // block_rows * block_rows
+        return ReadPlan(rows, width, width, rows * width * pixel_bytes)
+    pixel_bytes += stored_bytes  # a piece is mapped after the piece beside it was read
+    kept_bytes = window_px * (2 * stored_bytes + output_bytes)  # rows kept for a column's next piece
+    min_cols = min(width, -(-window_px // block_cols) * block_cols)  # windows reach one piece only
+    group = min(width, max(min_cols, 2 * max_memory // 3 // kept_bytes // block_cols * block_cols))
     room_px = max(0, max_memory - group * kept_bytes) // pixel_bytes
-    cols = min(group, max(least_cols, room_px // high // wide * wide))
+    cols = min(group, max(min_cols, room_px // block_rows // block_cols * block_cols))
     group = group // cols * cols if group < width else width
-    return Plan(high, cols, group, high * cols * pixel_bytes + group * kept_bytes)
+    return ReadPlan(
+        block_rows, cols, group, block_rows * cols * pixel_bytes + group * kept_bytes
+    )
 
 
 class Strips:
-    """Maps a scene; iterate over it for the finished parts.
+    """Outputs of a network for a whole scene; iterating yields them part by part.
 
     Args:
         sliding: The network over the scene.
-        max_memory: Bytes that strips may take together.
-        wanted: Which pixels are asked for.
-        read_ahead: Read the next strip in a thread of its own while one is mapped.
+        max_memory: Memory budget of the strips in bytes.
+        requested: Function that gives the mask of pixels whose outputs are needed.
+        read_ahead: Whether the next strip is read in another thread while one is mapped.
 
     Attributes:
         plan: How the scene is read.
-        ranges: Of the view's bands, in what was mapped so far.
+        ranges: Ranges of the bands' values in the parts that were mapped so far.
     """
 
     def __init__(
-        self, sliding: SlidingWindow, max_memory: int, wanted: Wanted, *, read_ahead: bool = True
+        self,
+        sliding: SlidingWindow,
+        max_memory: int,
+        requested: RequestedMask,
+        *,
+        read_ahead: bool = True,
     ) -> None:
         self.sliding = sliding
-        self.wanted = wanted
-        self.arriving = prefetch if read_ahead else _one_by_one
+        self.requested = requested
+        self.run_jobs = prefetch if read_ahead else _run_in_order
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
         self.shape = view.hsi.grid.shape
@@ -133,24 +144,26 @@ class Strips:
         )
 
     def __iter__(self) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
-        """Parts of the scene that do not overlap and leave no pixel out.
+        """Map the scene.
 
         Yields:
-            A part, its (K, height, width) blended outputs and where it has data, (height, width).
+            The window of a part, its (K, height, width) blended outputs, and its (height, width) validity. The
+            parts cover the scene and do not overlap.
         """
-        reads = list(self._reads())
-        with self.arriving([_reading(self.sliding, window) for _, _, window in reads]) as arrived:
-            for (columns, index, window), stored in zip(reads, arrived, strict=True):
+        pieces = list(self._pieces())
+        jobs = [_read_job(self.sliding, window) for _, _, window in pieces]
+        with self.run_jobs(jobs) as results:
+            for (columns, index, window), stored in zip(pieces, results, strict=True):
                 for column in columns[max(0, index - 1) : index + 2]:
-                    column.take(window, stored)
-                # A column can go on when the one to its right is there, too.
+                    column.add(window, stored)
+                # A column can be mapped after the piece to its right was read.
                 if index:
                     yield from columns[index - 1].advance()
                 if index == len(columns) - 1:
                     yield from columns[index].advance()
 
-    def _reads(self) -> Iterator[tuple[list[_Column], int, Window]]:
-        """What is read, one piece after the other: its group's columns, which of them, and where."""
+    def _pieces(self) -> Iterator[tuple[list[_Column], int, Window]]:
+        """The pieces in the order of reading: columns of the group, index of the column, window."""
         height, width = self.shape
         for left in range(0, width, self.plan.group):
             right = min(width, left + self.plan.group)
@@ -159,8 +172,8 @@ class Strips:
                 _Column(self, Window(0, first, height, last - first))
                 for first, last in pairwise(edges)
             ]
-            # A group's outer columns bring the rim that they share with the next group.
-            edges[0], edges[-1] = columns[0].reach.col, columns[-1].right
+            # The outer columns of a group read the border that they share with the next group.
+            edges[0], edges[-1] = columns[0].padded_window.col, columns[-1].right
             for row in range(0, height, self.plan.rows):
                 rows = min(self.plan.rows, height - row)
                 for index, (first, last) in enumerate(pairwise(edges)):
@@ -168,11 +181,11 @@ class Strips:
 
 
 class _Column:
-    """A column of the scene, from top to bottom.
+    """A column of the scene that is mapped from top to bottom.
 
     Args:
-        strips: That it belongs to.
-        column: The pixels it puts out.
+        strips: The scene's strips.
+        column: Pixels whose outputs this column returns.
     """
 
     def __init__(self, strips: Strips, column: Window) -> None:
@@ -180,86 +193,82 @@ class _Column:
         self.column = column
         self.sliding = strips.sliding
         tiling = self.sliding.tiling
-        self.grid_of_windows = tiling.covering(column, self.sliding.origin_px)
-        self.reach = self.grid_of_windows.extent.clip(*strips.shape)
-        self.next = 0  # row of the grid_of_windows that comes next
-        self.known = 0  # rows of the scene that are there
-        self.pieces: list[tuple[Window, npt.NDArray[Any]]] = []  # where, (C, rows, columns)
+        self.grid = tiling.covering(column, self.sliding.origin_px)
+        self.padded_window = self.grid.extent.clip(*strips.shape)
+        self.next_row = 0  # row of windows that is computed next
+        self.read_rows = 0  # rows of the scene that were read
+        self.pieces: list[tuple[Window, AnyArray]] = []  # window, (C, rows, columns) stored values
         overlap = tiling.size_px - tiling.stride_px
-        self.sums = torch.zeros(
-            self.sliding.outputs + 1, overlap, self.grid_of_windows.extent.width
-        )
-        self.valid = np.zeros((overlap, self.grid_of_windows.extent.width), bool)
+        self.sums = torch.zeros(self.sliding.outputs + 1, overlap, self.grid.extent.width)
+        self.valid = np.zeros((overlap, self.grid.extent.width), bool)
 
     @property
     def right(self) -> int:
-        """First column of the scene beyond its reach."""
-        return self.reach.col + self.reach.width
+        """First column of the scene beyond the padded window."""
+        return self.padded_window.col + self.padded_window.width
 
-    def take(self, window: Window, stored: npt.NDArray[Any]) -> None:
-        """Keep what it needs of a piece of the scene."""
-        first, last = max(window.col, self.reach.col), min(window.col + window.width, self.right)
+    def add(self, window: Window, stored: AnyArray) -> None:
+        """Keep the part of a piece of the scene that this column needs."""
+        first = max(window.col, self.padded_window.col)
+        last = min(window.col + window.width, self.right)
         if first >= last:
             return
-        here = stored[:, :, first - window.col : last - window.col]
-        if here.shape[2] < window.width:
-            here = here.copy()  # a rim, or the whole piece would stay with it
-        self.pieces.append((Window(window.row, first, window.height, last - first), here))
-        self.known = window.row + window.height
+        part = stored[:, :, first - window.col : last - window.col]
+        if part.shape[2] < window.width:
+            part = part.copy()  # a view would keep the whole piece in memory
+        self.pieces.append((Window(window.row, first, window.height, last - first), part))
+        self.read_rows = window.row + window.height
 
     def advance(self) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
-        """Go as far as the rows that are there let."""
+        """Map as many rows as were read."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
-        complete = (self.known - self.grid_of_windows.row - size) // stride + 1
-        last = self.grid_of_windows.rows if self.known == self.column.height else complete
-        most = max(1, OUTPUT_PX // self.grid_of_windows.extent.width // stride)
-        while self.next < last:
-            yield from self._advance(min(most, last - self.next))
-        self._forget()
+        complete = (self.read_rows - self.grid.row - size) // stride + 1
+        last = self.grid.rows if self.read_rows == self.column.height else complete
+        max_rows = max(1, OUTPUT_PX // self.grid.extent.width // stride)
+        while self.next_row < last:
+            yield from self._map_rows(min(max_rows, last - self.next_row))
+        self._drop_used_rows()
 
-    def _advance(self, rows: int) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
-        """Run some rows of windows; put out what no later window adds to."""
+    def _map_rows(self, rows: int) -> Iterator[tuple[Window, Float32Array, BoolArray]]:
+        """Compute some rows of windows; yield the pixels that no later window contains."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
-        top = self.grid_of_windows.row + self.next * stride
+        top = self.grid.row + self.next_row * stride
         extent = Window(
-            top,
-            self.grid_of_windows.col,
-            (rows - 1) * stride + size,
-            self.grid_of_windows.extent.width,
+            top, self.grid.col, (rows - 1) * stride + size, self.grid.extent.width
         )
         sums = torch.zeros(self.sliding.outputs + 1, *extent.shape)
         valid = np.zeros(extent.shape, bool)
         overlap = size - stride
         sums[:, :overlap], valid[:overlap] = self.sums, self.valid
-        for part in _parts(self.sliding, extent, rows, self.grid_of_windows.cols):
-            here = part.extent.relative_to(extent).slices
-            asked = self._asked(part.extent)
-            if asked is not None and not asked.any():
+        for grid in _split_grid(self.sliding, extent, rows, self.grid.cols):
+            slices = grid.extent.relative_to(extent).slices
+            requested = self._requested(grid.extent)
+            if requested is not None and not requested.any():
                 continue
-            image, has_data = self._cut(part.extent)
-            sums[:, here[0], here[1]] += self.sliding.sums(
-                torch.from_numpy(image), torch.from_numpy(has_data), part, asked
+            image, has_data = self._physical_values(grid.extent)
+            sums[:, slices[0], slices[1]] += self.sliding.weighted_sums(
+                torch.from_numpy(image), torch.from_numpy(has_data), grid, requested
             )
-            valid[here] |= has_data
-        self.next += rows
-        done = rows * stride if self.next < self.grid_of_windows.rows else extent.height
+            valid[slices] |= has_data
+        self.next_row += rows
+        done = rows * stride if self.next_row < self.grid.rows else extent.height
         self.sums, self.valid = sums[:, done:].clone(), valid[done:].copy()
         window = Window(top, self.column.col, done, self.column.width).clip(*self.strips.shape)
         if window.height:
-            at = window.relative_to(extent).slices
-            yield window, mean(sums[:, at[0], at[1]]).numpy(), valid[at]
+            slices = window.relative_to(extent).slices
+            yield window, weighted_mean(sums[:, slices[0], slices[1]]).numpy(), valid[slices]
 
-    def _asked(self, extent: Window) -> torch.Tensor | None:
-        """(height, width) pixels that are asked for of an extent that may leave the scene."""
+    def _requested(self, extent: Window) -> torch.Tensor | None:
+        """(height, width) mask of needed pixels of an extent that may reach beyond the scene."""
         inside = extent.clip(*self.strips.shape)
-        wanted = self.strips.wanted(inside) if inside.height and inside.width else None
-        if wanted is None:
+        mask = self.strips.requested(inside) if inside.height and inside.width else None
+        if mask is None:
             return None
-        asked = torch.zeros(extent.shape, dtype=torch.bool)
-        asked[inside.relative_to(extent).slices] = torch.from_numpy(wanted)
-        return asked
+        requested = torch.zeros(extent.shape, dtype=torch.bool)
+        requested[inside.relative_to(extent).slices] = torch.from_numpy(mask)
+        return requested
 
-    def _cut(self, extent: Window) -> tuple[Float32Array, BoolArray]:
+    def _physical_values(self, extent: Window) -> tuple[Float32Array, BoolArray]:
         """(C, height, width) values and validity, 0 beyond the scene."""
         view = self.sliding.view
         image = np.zeros((view.shape[0], *extent.shape), np.float32)
@@ -269,61 +278,74 @@ class _Column:
             if not (inside.height and inside.width):
                 continue
             rows, cols = inside.slices
-            here = inside.relative_to(extent.relative_to(window)).slices
+            target = inside.relative_to(extent.relative_to(window)).slices
             values, has_data, present = physical_values(stored[:, rows, cols], view)
-            image[:, here[0], here[1]], valid[here] = values, has_data
-            self._look(values, has_data, present)
+            image[:, target[0], target[1]], valid[target] = values, has_data
+            self._update_ranges(values, has_data, present)
         return image, valid
 
-    def _look(self, image: Float32Array, valid: BoolArray, present: BoolArray) -> None:
-        step = max(1, min(valid.shape) // LOOKED_AT_PX)
+    def _update_ranges(self, image: Float32Array, valid: BoolArray, present: BoolArray) -> None:
+        step = max(1, min(valid.shape) // RANGE_SAMPLE_PX)
         self.strips.ranges.update(image[:, ::step, ::step][:, valid[::step, ::step]], present)
 
-    def _forget(self) -> None:
-        """Drop rows that no window will ask for again."""
-        first = self.grid_of_windows.row + self.next * self.sliding.tiling.stride_px
+    def _drop_used_rows(self) -> None:
+        """Free the rows that no later window contains."""
+        first = self.grid.row + self.next_row * self.sliding.tiling.stride_px
         kept = []
         for window, stored in self.pieces:
-            gone = max(0, first - window.row)
-            if gone < window.height:
-                left = Window(window.row + gone, window.col, window.height - gone, window.width)
-                kept.append((left, stored[:, gone:].copy() if gone else stored))
+            used = max(0, first - window.row)
+            if used < window.height:
+                rest = Window(window.row + used, window.col, window.height - used, window.width)
+                kept.append((rest, stored[:, used:].copy() if used else stored))
         self.pieces = kept
 
 
-def _parts(sliding: SlidingWindow, extent: Window, rows: int, cols: int) -> Iterator[WindowGrid]:
-    """Cut some rows of windows into lattices of a handy size."""
+def _split_grid(
+    sliding: SlidingWindow, extent: Window, rows: int, cols: int
+) -> Iterator[WindowGrid]:
+    """Split some rows of windows into grids of at most `GRID_WINDOWS` windows."""
     stride = sliding.tiling.stride_px
-    high = min(rows, max(1, int(GRID_WINDOWS**0.5)))
-    wide = max(1, GRID_WINDOWS // high)
-    for row in range(0, rows, high):
-        for col in range(0, cols, wide):
+    grid_rows = min(rows, max(1, int(GRID_WINDOWS**0.5)))
+    grid_cols = max(1, GRID_WINDOWS // grid_rows)
+    for row in range(0, rows, grid_rows):
+        for col in range(0, cols, grid_cols):
             yield WindowGrid(
                 sliding.tiling,
                 extent.row + row * stride,
                 extent.col + col * stride,
-                min(high, rows - row),
-                min(wide, cols - col),
+                min(grid_rows, rows - row),
+                min(grid_cols, cols - col),
             )
 
 
-def _reading(sliding: SlidingWindow, window: Window) -> Callable[[], npt.NDArray[Any]]:
+def _read_job(sliding: SlidingWindow, window: Window) -> Callable[[], AnyArray]:
     rows, cols = window.slices
     return lambda: np.asarray(sliding.view[:, rows, cols].values)
 
 
 @contextmanager
 def prefetch[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
-    """Results of jobs in their order; while one is looked at, the next is done elsewhere."""
-    pool = ThreadPoolExecutor(1, "ahead")
+    """Run jobs one after another in another thread, one job ahead of the consumer.
+
+    Args:
+        jobs: Functions without arguments.
+
+    Yields:
+        Iterator over the results, in the order of the jobs.
+
+    >>> with prefetch([lambda: 1, lambda: 2]) as results:
+    ...     list(results)
+    [1, 2]
+    """
+    pool = ThreadPoolExecutor(1, "prefetch")
 
     def results() -> Iterator[T]:
-        coming = pool.submit(jobs[0]) if jobs else None
+        pending = pool.submit(jobs[0]) if jobs else None
         for job in [*jobs[1:], None]:
-            assert coming is not None  # there was a job before
-            done = coming.result()
-            coming = None if job is None else pool.submit(job)
-            yield done
+            assert pending is not None  # there was a job before
+            result = pending.result()
+            pending = None if job is None else pool.submit(job)
+            yield result
 
     try:
         yield results() if jobs else iter(())
@@ -332,18 +354,32 @@ def prefetch[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
 
 
 @contextmanager
-def _one_by_one[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
-    """The same without another thread."""
+def _run_in_order[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
+    """The same as `prefetch` without another thread."""
     yield (job() for job in jobs)
 
 
 @contextmanager
 def write_behind[*Ts](job: Callable[[*Ts], None]) -> Iterator[Callable[[*Ts], None]]:
-    """Calls that return at once and are done elsewhere, one after the other.
+    """Run calls of a function one after another in another thread.
 
-    The next call waits for the last one; what a call raised is raised by the next, or at the end.
+    A call returns at once, after it has waited for the call before. An exception of a call is raised by the
+    next call, or at the end.
+
+    Args:
+        job: Function to call.
+
+    Yields:
+        Function with the same arguments that starts a call.
+
+    >>> written = []
+    >>> with write_behind(written.append) as write:
+    ...     write(1)
+    ...     write(2)
+    >>> written
+    [1, 2]
     """
-    pool = ThreadPoolExecutor(1, "behind")
+    pool = ThreadPoolExecutor(1, "write-behind")
     pending: list[Any] = []
 
     def call(*arguments: *Ts) -> None:

@@ -1,0 +1,98 @@
+"""Novelty of a scene's pixels: their distance to the shots that a model was adapted to.
+
+Letters for shapes: C bands, T bands of the model, N pixels, S shots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from hsi_geo.arrays import Float32Array, Float64Array, IndexArray, IntArray
+from hsi_geo.models.classifier import ResampledStats, SpectralStats, resample_stats
+from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
+from hsi_geo.tasks.inference.domain_shift import MIN_PX
+
+#: Greatest number of shots of a class that a model keeps.
+SHOTS_A_CLASS = 40
+
+#: Greatest number of a scene's pixels whose distance to the shots is computed.
+SAMPLE_PX = 4000
+
+#: Share of the training scene's pixels that lie within `ShotSpectra.radius` of a shot, by definition.
+NEAR_SHARE = 0.99
+
+
+def keep_shot_spectra(
+    spectral: SpectralStats, spectra: Float32Array, labels: IntArray
+) -> ShotSpectra:
+    """Choose the shots that a model keeps, and compute the usual distance of pixels to them.
+
+    Args:
+        spectral: The model's bands and statistics.
+        spectra: (C, N) physical values of the pixels that the model was adapted to.
+        labels: (N,) class index of each pixel, -1 for pixels without a shot.
+    """
+    classes = np.unique(labels[labels >= 0])
+    kept = np.sort(
+        np.concatenate([_thin_evenly(np.flatnonzero(labels == c), SHOTS_A_CLASS) for c in classes])
+    )
+    shots = np.ascontiguousarray(spectra[:, kept].T)
+    stats = resample_stats(spectral, spectral.centres_nm)
+    sample = spectra[:, _thin_evenly(np.arange(spectra.shape[1]), SAMPLE_PX)]
+    radius = float(np.quantile(_distance_to_shots(stats, sample, stats, shots), NEAR_SHARE))
+    return ShotSpectra(shots, radius)
+
+
+def novelty(
+    spectral: SpectralStats,
+    stats: ResampledStats,
+    shots: ShotSpectra | None,
+    spectra: Float32Array,
+) -> float | None:
+    """Compute the share of pixels that are farther from every shot than the shots' radius.
+
+    Args:
+        spectral: The model's bands and statistics.
+        stats: The same statistics for the scene's bands.
+        shots: The shots that the model keeps; models of earlier versions keep none.
+        spectra: (C, N) physical values of the scene's pixels.
+
+    Returns:
+        The share, 0 to 1; None if the model keeps no shots, or if there are too few pixels.
+    """
+    if shots is None or spectra.shape[1] < MIN_PX:
+        return None
+    sample = spectra[:, _thin_evenly(np.arange(spectra.shape[1]), SAMPLE_PX)]
+    shot_stats = resample_stats(spectral, spectral.centres_nm)
+    distances = _distance_to_shots(stats, sample, shot_stats, shots.spectra)
+    return float((distances > shots.radius).mean())
+
+
+def _thin_evenly(indices: IndexArray, count: int) -> IndexArray:
+    """At most so many of the indices, evenly spaced."""
+    if len(indices) <= count:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, count).round().astype(np.intp)]
+
+
+def _distance_to_shots(
+    stats: ResampledStats,
+    spectra: Float32Array,
+    shot_stats: ResampledStats,
+    shots: Float32Array,
+) -> Float64Array:
+    """(N,) distance of (C, N) pixels to the nearest of (S, C') shots, root mean square over bands."""
+    distances: Float64Array = cdist(
+        _whitened_scores(stats, spectra), _whitened_scores(shot_stats, shots.T)
+    )
+    varying = max(1, int((stats.whitened_std > 0).sum()))
+    nearest: Float64Array = distances.min(axis=1) / np.sqrt(varying)
+    return nearest
+
+
+def _whitened_scores(stats: ResampledStats, spectra: Float32Array) -> Float64Array:
+    """(N, T) whitened spectra, each band divided by its standard deviation."""
+    whitened = stats.matrix @ (spectra.astype(np.float64) - stats.centre[:, None])
+    scale = stats.whitened_std[:, None]
+    return np.divide(whitened, scale, out=np.zeros_like(whitened), where=scale > 1e-9).T
