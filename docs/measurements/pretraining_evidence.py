@@ -27,7 +27,7 @@ from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
-from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
+from hsi_geo.tasks.inference.encoder_features import random_encoder_like, scene_features
 from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
 SEEDS = (1330, 1220, 1336, 1337, 1224)
@@ -107,7 +107,7 @@ def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]
             yield pretrained([benchmark.scene], short(), int(seed or 0), init), benchmark
         return
     if name == "random":
-        encoder = fresh_encoder(S2Former(short().network), int(seed or 0))
+        encoder = random_encoder_like(S2Former(short().network), int(seed or 0))
     elif name in ROWS:
         encoder = pretrained(sources(data), short(**ROWS[name]), int(seed or 0))
     else:

@@ -5,7 +5,7 @@
 Of each scene in DATA the western and the eastern half stand for what a model was adapted to; tiles
 of the rest, ordinary and faulty ones, are compared with it. One line a kind of tile: how many
 there are, the levels and distances of all but the outermost twentieth on either side (see
-`hsi_geo.tasks.inference.scene_scale.Likeness`), and what becomes of them. Scenes of the same number of bands are
+`hsi_geo.tasks.inference.domain_shift.DomainShift`), and what becomes of them. Scenes of the same number of bands are
 tiles to each other, too. A minute.
 """
 
@@ -25,13 +25,9 @@ from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import SpectralStats, resample_stats
 from hsi_geo.models.whitening import learn_whitening
-from hsi_geo.tasks.inference.scene_scale import (
-    Likeness,
-    compare,
-    require_near,
-    share_unlike,
-    shot_spectra_of,
-)
+from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift
+from hsi_geo.tasks.inference.novelty import keep_shot_spectra, novelty
+from hsi_geo.tasks.inference.scene_scale import require_same_scale
 
 Tile = tuple[str, Float32Array]
 
@@ -106,7 +102,7 @@ def halves(cube: Float32Array) -> Iterator[tuple[Float32Array, Float32Array]]:
     yield east, west.reshape(len(cube), -1)
 
 
-def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, Likeness, str]]:
+def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, DomainShift, str]]:
     """Of each tile its kind, how it compares, and what becomes of it."""
     centres = np.linspace(400.0, 2500.0, len(half))
     spectral = SpectralStats(
@@ -118,22 +114,22 @@ def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, Liken
     pixels = half.reshape(len(half), -1)
     labels = np.full(pixels.shape[1], -1)
     labels[np.random.default_rng(2).choice(len(labels), SHOTS, replace=False)] = np.arange(SHOTS)
-    shots = shot_spectra_of(spectral, pixels, labels)
+    shots = keep_shot_spectra(spectral, pixels, labels)
     for kind, spectra in tiles:
         some = spectra[:, :: max(1, spectra.shape[1] // 2000)]
-        found = compare(placed, some)
-        unlike = share_unlike(spectral, placed, shots, some) or 0.0
+        found = measure_domain_shift(placed, some)
+        unlike = novelty(spectral, placed, shots, some) or 0.0
         try:
-            require_near(found, kind, 1.0)
+            require_same_scale(found, kind, 1.0)
         except ScaleError as error:
             told_factor = "--rescale auto" in str(error)
             yield kind, found, "factor" if told_factor else "refused"
         else:
-            found = dataclasses.replace(found, unlike=unlike)
+            found = dataclasses.replace(found, novelty=unlike)
             yield kind, found, "drifts" if found.drifts else "mapped"
 
 
-def print_table(rows: list[tuple[str, Likeness, str]]) -> None:
+def print_table(rows: list[tuple[str, DomainShift, str]]) -> None:
     """A line a kind."""
     print("| tile | tiles | level | distance | mapped | drifts | refused, factor told | refused |")
     print("|---|---|---|---|---|---|---|---|")
@@ -150,8 +146,8 @@ def print_table(rows: list[tuple[str, Likeness, str]]) -> None:
 def main(data: Path) -> None:
     """All scenes, ordinary tiles first."""
     cubes = dict(scenes(data))
-    rows: list[tuple[str, Likeness, str]] = []
-    wrong: list[tuple[str, Likeness, str]] = []
+    rows: list[tuple[str, DomainShift, str]] = []
+    wrong: list[tuple[str, DomainShift, str]] = []
     for cube in cubes.values():
         for half, other in halves(cube):
             rows += told(half, ordinary(cube, other))

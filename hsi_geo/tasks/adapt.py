@@ -34,7 +34,8 @@ from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_train
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
-from hsi_geo.tasks.inference.scene_scale import require_one_scale, shot_spectra_of
+from hsi_geo.tasks.inference.novelty import keep_shot_spectra
+from hsi_geo.tasks.inference.scene_scale import require_common_scale
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.runtime import (
     Compute,
@@ -139,7 +140,7 @@ def adapt(
         seeded(seed),
         unpacked(opened, reporter.log) as readable,
     ):
-        require_one_scale([select_good_bands(scene) for scene in readable])
+        require_common_scale([select_good_bands(scene) for scene in readable])
         regions = cut_training_regions(
             readable,
             labelled,
@@ -190,7 +191,7 @@ def adapt(
             tiling,
             record,
             tuple(order.classes.tolist()),
-            shot_spectra_of(regions.spectral, regions.spectra, regions.labels),
+            keep_shot_spectra(regions.spectral, regions.spectra, regions.labels),
         )
         for final in finals:
             save_model(model, where[final])

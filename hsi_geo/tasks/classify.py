@@ -25,7 +25,7 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
 from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import MapOptions, lost_classes, write_map
+from hsi_geo.tasks.inference.mapping import MapOptions, missing_class_warnings, write_map
 from hsi_geo.tasks.predict import MapResult, map_paths
 from hsi_geo.tasks.reporting.map_report import MapReportContext, report_map
 from hsi_geo.tasks.runtime import Compute, file_hash
@@ -202,7 +202,9 @@ def _classify(
         ]
         if len(records) > 1 and options.aoi is None:  # of one scene, `write_map` warns
             pixels = [[c["pixels"] for c in record["classes"]] for record in records]
-            for warning in lost_classes(map_one.model, np.array([0, *np.sum(pixels, axis=0)])):
+            for warning in missing_class_warnings(
+                map_one.model, np.array([0, *np.sum(pixels, axis=0)])
+            ):
                 recorder.warning(warning)
     return [
         MapResult(one, map_one.model.classes, Accuracy.from_dict(record["accuracy"]), record)
@@ -236,7 +238,7 @@ class _Mapper:
             options=self.options,
             compute=self.compute,
             reporter=self.recorder,
-            own=True,
+            is_training_scene=True,
         )
         if paths.report is None:
             return record

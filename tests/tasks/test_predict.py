@@ -95,7 +95,7 @@ def test_blocks_do_not_show(
     model = model_for(planted.path)
     whole = run(planted.path, model)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
-    monkeypatch.setattr("hsi_geo.tasks.inference.strips.LEAST_ROWS", 1)
+    monkeypatch.setattr("hsi_geo.tasks.inference.strips.MIN_ROWS", 1)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.OUTPUT_PX", output_px)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.GRID_WINDOWS", 6)
     assert (run(planted.path, model, options=MapOptions(max_memory=1)) != whole).mean() < 0.001

@@ -1,1 +1,1 @@
-"""What model and weights files hold."""
+"""Files of models and of pre-trained weights, and the checks of their contents."""

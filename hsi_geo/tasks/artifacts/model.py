@@ -1,4 +1,4 @@
-"""An adapted model as a value: what `adapt` makes, `predict` needs, and MODEL holds."""
+"""An adapted model: what `adapt` returns, `predict` needs, and a model file holds."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from hsi_geo.io.model_file import Arrays
 from hsi_geo.models.classifier import Classifier, SpectralStats
 from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.artifacts.model_checks import (
-    MOST_SHOTS,
-    array,
-    classes_of,
-    config_of,
-    fitting,
+    MAX_SHOTS,
+    checkpoint_errors,
     is_whole,
-    record_of,
+    parse_classes,
+    parse_config,
+    parse_record,
+    parse_spectral,
+    parse_state,
+    parse_tiling,
     require,
-    spectral_of,
-    state_of,
-    tiling_of,
+    require_array,
 )
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tiling import Tiling
 
-#: Parts of the whitening, as MODEL names them.
+#: Arrays of the whitening, as the model file names them.
 WHITENING = tuple(field.name for field in dataclasses.fields(Whitening))
 
-#: How far beyond a scene's first and last band the model's bands may reach: two bands' width.
-SLACK_NM = 20.0
+#: Distance by which the model's bands may extend beyond a scene's first and last band: two bands' width.
+MARGIN_NM = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptedModel:
-    """A classifier with everything that maps a scene.
+    """A classifier with everything that is needed to map a scene.
 
     Attributes:
-        classifier: In evaluation mode.
-        spectral: Its bands and frozen statistics.
+        classifier: Classifier in evaluation mode, with outputs in the order of the class table.
+        spectral: The classifier's bands and frozen statistics.
         classes: Class table.
-        tiling: Windows and their overlap.
-        record: How it was made: parameters, seed, versions, hashes, shots, accuracy estimate.
-        order: (K,) index in the class table of each class in the order in which scenes are mapped,
-            which does not depend on the classes' names; None: the table's own.
-        shot_spectra: What other scenes' pixels are held against; None in files of older versions.
+        tiling: Size and stride of the windows.
+        record: How the model was made: parameters, seed, versions, hashes, shots, accuracy estimate.
+        order: (K,) index in the class table of each class in the order in which scenes are mapped, which does not
+            depend on the classes' names; None for the order of the table.
+        shot_spectra: Shots with which other scenes' pixels are compared; None in files of older versions.
     """
 
     classifier: Classifier
@@ -66,7 +66,14 @@ class AdaptedModel:
 
 
 def model_bytes(model: AdaptedModel) -> bytes:
-    """What MODEL holds; equal models give equal bytes."""
+    """Serialise a model; equal models give equal bytes.
+
+    Args:
+        model: Model on the CPU.
+
+    Returns:
+        The contents of a model file.
+    """
     arrays = {f"network.{k}": v.numpy() for k, v in model.classifier.state_dict().items()}
     arrays |= {
         "centres_nm": model.spectral.centres_nm,
@@ -83,80 +90,89 @@ def model_bytes(model: AdaptedModel) -> bytes:
     }
     if model.shot_spectra is not None:
         arrays["shots.spectra"] = model.shot_spectra.spectra
-        info["reach"] = model.shot_spectra.reach
+        info["reach"] = model.shot_spectra.radius
     return model_file.dump("model", arrays, info)
 
 
 def save_model(model: AdaptedModel, path: Path) -> None:
-    """Write MODEL."""
+    """Write a model file.
+
+    Args:
+        model: Model on the CPU.
+        path: File to write.
+    """
     path.write_bytes(model_bytes(model))
 
 
 def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
-    """Read MODEL.
+    """Read a model file.
+
+    Args:
+        path: File that `save_model` wrote.
 
     Raises:
-        ModelFileError: If the file is none, or holds what no model of this package does.
+        ModelFileError: If it is not a model file, or its contents are not those of a model of this package.
     """
     arrays, info = model_file.load(Path(path), "model")
-    with fitting(f"model '{path}'", "make it again with hsi-geo adapt"):
-        classes = classes_of(info["classes"])
-        config = config_of(info["network"])
-        state = state_of(lambda: Classifier(config, len(classes)), arrays, "network.")
-        spectral = spectral_of(arrays, config)
-        tiling = tiling_of(info["tiling"], config)
-        record = record_of(info["record"], classes)
-        order = _order(info.get("order"), len(classes))
-        known = shot_spectra_in(arrays, info, spectral)
+    with checkpoint_errors(f"model '{path}'", "make it again with hsi-geo adapt"):
+        classes = parse_classes(info["classes"])
+        config = parse_config(info["network"])
+        state = parse_state(lambda: Classifier(config, len(classes)), arrays, "network.")
+        spectral = parse_spectral(arrays, config)
+        tiling = parse_tiling(info["tiling"], config)
+        record = parse_record(info["record"], classes)
+        order = _parse_order(info.get("order"), len(classes))
+        shot_spectra = _parse_shot_spectra(arrays, info, spectral)
         classifier = Classifier(config, len(classes))
         classifier.load_state_dict(state)
-    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record, order, known)
+    return AdaptedModel(classifier.eval(), spectral, classes, tiling, record, order, shot_spectra)
 
 
-def _order(listed: object, classes: int) -> tuple[int, ...] | None:
-    """Models of earlier versions list none."""
-    if listed is None:
+def _parse_order(entry: object, classes: int) -> tuple[int, ...] | None:
+    """Order of the classes; models of earlier versions have none."""
+    if entry is None:
         return None
     require(
-        isinstance(listed, list)
-        and all(map(is_whole, listed))
-        and sorted(listed) == list(range(classes)),
+        isinstance(entry, list)
+        and all(map(is_whole, entry))
+        and sorted(entry) == list(range(classes)),
         f"it does not order its {classes} classes",
     )
-    assert isinstance(listed, list)
-    return tuple(listed)
+    assert isinstance(entry, list)
+    return tuple(entry)
 
 
-def shot_spectra_in(
+def _parse_shot_spectra(
     arrays: Arrays, info: Mapping[str, Any], spectral: SpectralStats
 ) -> ShotSpectra | None:
-    """What pixels are held against, None in files of older versions."""
+    """Shots with which pixels are compared; models of earlier versions have none."""
     if "shots.spectra" not in arrays:
         return None
-    spectra = array(arrays, "shots.spectra", np.float32, (None, len(spectral.centres_nm)))
-    require(0 < len(spectra) <= MOST_SHOTS, f"it keeps {len(spectra)} shots")
-    reach = info.get("reach")
-    require(isinstance(reach, float) and reach >= 0, "it does not tell how far its shots reach")
-    assert isinstance(reach, float)
-    return ShotSpectra(spectra, reach)
+    bands = len(spectral.centres_nm)
+    spectra = require_array(arrays, "shots.spectra", np.float32, (None, bands))
+    require(0 < len(spectra) <= MAX_SHOTS, f"it keeps {len(spectra)} shots")
+    radius = info.get("reach")
+    require(isinstance(radius, float) and radius >= 0, "it has no radius of its shots")
+    assert isinstance(radius, float)
+    return ShotSpectra(spectra, radius)
 
 
 def require_cover(model: AdaptedModel, centres_nm: Float64Array, name: str) -> None:
-    """Refuse a scene whose bands do not reach as far as the model's.
+    """Refuse a scene whose wavelength range does not cover that of a model.
 
     Args:
-        model: With its own bands.
-        centres_nm: (C,) of the scene, increasing.
-        name: Of the scene.
+        model: Model with its own bands.
+        centres_nm: (C,) band centres of the scene in nm, increasing.
+        name: Name of the scene, for the message.
 
     Raises:
-        WavelengthError: With both ranges.
+        WavelengthError: If the scene's range is shorter by more than `MARGIN_NM` at either end.
     """
-    wanted = model.spectral.centres_nm
-    if centres_nm[0] <= wanted[0] + SLACK_NM and centres_nm[-1] >= wanted[-1] - SLACK_NM:
+    needed = model.spectral.centres_nm
+    if centres_nm[0] <= needed[0] + MARGIN_NM and centres_nm[-1] >= needed[-1] - MARGIN_NM:
         return
     raise WavelengthError(
         f"scene '{name}' covers {centres_nm[0]:.0f}-{centres_nm[-1]:.0f} nm and the model was "
-        f"adapted on {wanted[0]:.0f}-{wanted[-1]:.0f} nm",
+        f"adapted on {needed[0]:.0f}-{needed[-1]:.0f} nm",
         hint="adapt a model to this sensor with hsi-geo adapt",
     )

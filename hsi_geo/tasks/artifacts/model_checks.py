@@ -1,7 +1,7 @@
-"""What MODEL and WEIGHTS must be before they are used: files come from anywhere, and are not believed.
+"""Checks of model and weights files before they are used: their contents are untrusted.
 
-Each check ends in one sentence. What passes has the shapes, types, bounds and orders that this package
-writes; that its numbers are good ones no check can tell.
+Each failed check gives one sentence. Files that pass have the shapes, types, bounds and orders that this package
+writes; no check can determine whether the numbers are good.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import ModelFileError, WavelengthError
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 from hsi_geo.io.model_file import Arrays
@@ -27,40 +27,40 @@ from hsi_geo.models.whitening import Whitening
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Tiling
 
-#: Most classes of a map, bands of a scene, shots that a model keeps, characters of a name.
-MOST_CLASSES, MOST_BANDS, MOST_SHOTS, MOST_NAME = 65_535, 20_000, 1_000_000, 1000
+#: Greatest numbers of classes of a map, bands of a scene, shots that a model keeps, and characters of a name.
+MAX_CLASSES, MAX_BANDS, MAX_SHOTS, MAX_NAME = 65_535, 20_000, 1_000_000, 1000
 
-#: No band lies beyond, in nm.
-LAST_NM = 1e5
+#: Greatest wavelength and width of a band, in nm.
+MAX_NM = 1e5
 
-#: No value of a scene and no statistic of one is larger.
-LARGEST = 1e30
+#: Greatest absolute value of any number in an array.
+MAX_MAGNITUDE = 1e30
 
-#: Windows overlap by no more than this: each pixel lies in the square of it.
-MOST_OVERLAP = 16
+#: Greatest ratio of a window's size to its stride: a pixel lies in as many windows as the square of it.
+MAX_OVERLAP = 16
 
-#: How far the mean variance of whitened bands may be from 1, which it is by construction.
-OFF = 0.01
+#: Tolerance of the mean variance of whitened bands, which is 1 by construction.
+VARIANCE_TOLERANCE = 0.01
 
 
-class Unfit(Exception):
-    """What is wrong with a file, in words that go on after its name."""
+class InvalidContents(Exception):
+    """A file's contents are invalid; the message is a clause that follows the file's name."""
 
 
 @contextmanager
-def fitting(what: str, hint: str) -> Iterator[None]:
-    """Tell in one sentence what a file holds that this package does not make.
+def checkpoint_errors(what: str, hint: str) -> Iterator[None]:
+    """Convert errors of invalid contents to `ModelFileError`.
 
     Args:
-        what: The file, for the message.
-        hint: What to do.
+        what: The file, as the message names it.
+        hint: What the user can do.
 
     Raises:
-        ModelFileError: If a part is missing, of another type or shape, or out of its bounds.
+        ModelFileError: If a part is missing, has another type or shape, or is out of its bounds.
     """
     try:
         yield
-    except Unfit as error:
+    except InvalidContents as error:
         raise ModelFileError(
             f"{what} does not fit this version of hsi-geo: {error}", hint=hint
         ) from error
@@ -68,110 +68,131 @@ def fitting(what: str, hint: str) -> Iterator[None]:
         raise ModelFileError(f"{what} does not fit this version of hsi-geo", hint=hint) from error
 
 
-def require(condition: bool, what: str) -> None:
-    """Say what is wrong unless it is not.
-
-    Raises:
-        Unfit: With these words.
-    """
-    if not condition:
-        raise Unfit(what)
-
-
-def array(
-    arrays: Arrays, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]
-) -> npt.NDArray[Any]:
-    """An array that has to be there.
+def require(condition: bool, problem: str) -> None:
+    """Raise an error unless a condition holds.
 
     Args:
-        arrays: By name.
-        name: Of the one.
-        dtype: Of its numbers.
-        shape: Its shape, None where any size will do.
+        condition: What must be true of the contents.
+        problem: Clause that describes what is wrong.
 
     Raises:
-        Unfit: If it is missing, of another type or shape, or not all finite.
+        InvalidContents: If the condition is false.
+    """
+    if not condition:
+        raise InvalidContents(problem)
+
+
+def require_array(
+    arrays: Arrays, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]
+) -> AnyArray:
+    """Look up an array and check it.
+
+    Args:
+        arrays: Arrays of the file by name.
+        name: Name of the array.
+        dtype: Type of its elements.
+        shape: Its shape; None allows any size along an axis.
+
+    Raises:
+        InvalidContents: If it is missing, has another type or shape, or has numbers that are not finite or too
+            large.
+
+    >>> require_array({"a": np.zeros((2, 3))}, "a", np.float64, (None, 3)).shape
+    (2, 3)
     """
     require(name in arrays, f"it has no {name}")
     found = arrays[name]
     fits = len(found.shape) == len(shape) and all(
-        wanted in (None, size) for wanted, size in zip(shape, found.shape, strict=True)
+        expected in (None, size) for expected, size in zip(shape, found.shape, strict=True)
     )
-    told = " x ".join("any" if size is None else str(size) for size in shape)
+    sizes = " x ".join("any" if size is None else str(size) for size in shape)
     require(
         fits and found.dtype == dtype,
-        f"{name} is {found.dtype} of shape {found.shape}, and has to be {np.dtype(dtype)} of {told}",
+        f"{name} is {found.dtype} of shape {found.shape}, and has to be {np.dtype(dtype)} of {sizes}",
     )
     require(bool(np.isfinite(found).all()), f"{name} holds numbers that are not finite")
     require(
-        found.size == 0 or float(np.abs(found).max()) <= LARGEST, f"{name} holds absurd numbers"
+        found.size == 0 or float(np.abs(found).max()) <= MAX_MAGNITUDE,
+        f"{name} holds numbers that are too large",
     )
     return found
 
 
-def config_of(entry: object) -> S2FormerConfig:
-    """The shape of a network.
+def parse_config(entry: object) -> S2FormerConfig:
+    """Check and convert the shape of a network.
+
+    Args:
+        entry: Value from the file's JSON.
 
     Raises:
-        Unfit: If a number of it is out of its bounds.
+        InvalidContents: If a number of it is out of its bounds.
     """
     require(isinstance(entry, dict), "it does not tell the network's shape")
     assert isinstance(entry, dict)
     try:
         return S2FormerConfig(**entry)
     except (TypeError, ValueError) as error:
-        raise Unfit(f"of the network, {error}") from error
+        raise InvalidContents(f"of the network, {error}") from error
 
 
-def state_of(make: Callable[[], nn.Module], arrays: Arrays, prefix: str) -> dict[str, torch.Tensor]:
-    """The numbers of a network.
+def parse_state(
+    make: Callable[[], nn.Module], arrays: Arrays, prefix: str
+) -> dict[str, torch.Tensor]:
+    """Check and convert the weights of a network.
 
     Args:
-        make: Makes a network of that shape.
-        arrays: By name.
-        prefix: Of the names of the network's own.
+        make: Function that makes a network of the right shape.
+        arrays: Arrays of the file by name.
+        prefix: Prefix of the names of the network's arrays.
+
+    Returns:
+        The network's state dict.
 
     Raises:
-        Unfit: If there are others than the network has.
+        InvalidContents: If arrays are missing, or have other names, types or shapes than the network's.
     """
-    with torch.device("meta"):  # shapes only: what is in the file is compared before room is taken
-        wanted = make().state_dict()
-    own = {name for name in arrays if name.startswith(prefix)}
+    with torch.device("meta"):  # the shapes are compared before memory is allocated
+        expected = make().state_dict()
+    names = {name for name in arrays if name.startswith(prefix)}
     require(
-        own == {prefix + name for name in wanted},
+        names == {prefix + name for name in expected},
         "its arrays are not those of a network of the shape that it tells",
     )
     return {
-        name: torch.from_numpy(array(arrays, prefix + name, np.float32, tuple(value.shape)))
-        for name, value in wanted.items()
+        name: torch.from_numpy(require_array(arrays, prefix + name, np.float32, tuple(value.shape)))
+        for name, value in expected.items()
     }
 
 
-def spectral_of(arrays: Arrays, config: S2FormerConfig) -> SpectralStats:
-    """Bands and frozen statistics.
+def parse_spectral(arrays: Arrays, config: S2FormerConfig) -> SpectralStats:
+    """Check and convert bands and frozen statistics.
+
+    Args:
+        arrays: Arrays of the file by name.
+        config: Shape of the network.
 
     Raises:
-        Unfit: If they do not go together, or no band lies on the network's axis.
+        InvalidContents: If they do not fit each other, or no band lies on the network's wavelength axis.
     """
-    centres = array(arrays, "centres_nm", np.float64, (None,))
+    centres = require_array(arrays, "centres_nm", np.float64, (None,))
     bands = len(centres)
-    require(1 <= bands <= MOST_BANDS, f"it has {bands} bands")
+    require(1 <= bands <= MAX_BANDS, f"it has {bands} bands")
     require(
-        bool((np.diff(centres) >= 0).all() and centres[0] > 0 and centres[-1] <= LAST_NM),
+        bool((np.diff(centres) >= 0).all() and centres[0] > 0 and centres[-1] <= MAX_NM),
         "its band centres are not increasing wavelengths in nm",
     )
-    fwhm = array(arrays, "fwhm_nm", np.float64, (bands,))
-    require(bool((fwhm > 0).all() and fwhm.max() <= LAST_NM), "its band widths are no widths in nm")
+    fwhm = require_array(arrays, "fwhm_nm", np.float64, (bands,))
+    require(bool((fwhm > 0).all() and fwhm.max() <= MAX_NM), "its band widths are no widths in nm")
     whitening = Whitening(
-        array(arrays, "whitening.centre", np.float64, (bands,)),
-        array(arrays, "whitening.matrix", np.float64, (bands, bands)),
-        array(arrays, "whitening.covariance", np.float64, (bands, bands)),
+        require_array(arrays, "whitening.centre", np.float64, (bands,)),
+        require_array(arrays, "whitening.matrix", np.float64, (bands, bands)),
+        require_array(arrays, "whitening.covariance", np.float64, (bands, bands)),
     )
     _require_statistics(whitening)
     try:
         resample_to_axis(config, centres, fwhm)
     except WavelengthError as error:
-        raise Unfit(error.message) from error
+        raise InvalidContents(error.message) from error
     return SpectralStats(centres, fwhm, whitening)
 
 
@@ -185,32 +206,35 @@ def _require_statistics(whitening: Whitening) -> None:
             covariance, covariance.T, rtol=1e-6, atol=1e-9 * max(variance.max(), 1e-300)
         )
         and bool((np.abs(covariance) <= largest * (1 + 1e-6) + 1e-300).all()),
-        "its covariance is none",
+        "its covariance is not a covariance matrix",
     )
     require(bool(whitening.centre.any()), "the mean of its bands is 0 in all of them")
     if not covariance.any() and not matrix.any():
-        return  # of a scene of one pixel, or of one colour
+        return  # a scene of equal pixels
     require(bool(matrix.any()), "its whitening matrix is 0")
     spread = float(np.einsum("ij,jk,ik->", matrix, covariance, matrix, optimize=True)) / len(matrix)
     require(
-        abs(spread - 1) < OFF,
+        abs(spread - 1) < VARIANCE_TOLERANCE,
         f"its whitening matrix does not fit its covariance (a mean variance of {spread:.3g}, not 1)",
     )
 
 
-def classes_of(entries: object) -> ClassTable:
-    """A class table.
+def parse_classes(entries: object) -> ClassTable:
+    """Check and convert a class table.
+
+    Args:
+        entries: Value from the file's JSON.
 
     Raises:
-        Unfit: If ids are not 1..K, or a name or a colour is none.
+        InvalidContents: If ids are not 1..K, or a name, colour or value is invalid.
     """
     require(isinstance(entries, list), "it has no class table")
     assert isinstance(entries, list)
-    require(1 <= len(entries) <= MOST_CLASSES, f"it has {len(entries)} classes")
+    require(1 <= len(entries) <= MAX_CLASSES, f"it has {len(entries)} classes")
     try:
         classes = tuple(LandClass(**entry) for entry in entries)
     except TypeError as error:
-        raise Unfit("an entry of its class table is none") from error
+        raise InvalidContents("an entry of its class table is invalid") from error
     for number, one in enumerate(classes, start=1):
         require(is_whole(one.id) and one.id == number, "the ids of its classes are not 1, 2, 3 ...")
         require(_is_name(one.name), f"the name of its class {number} cannot be shown")
@@ -227,24 +251,32 @@ def classes_of(entries: object) -> ClassTable:
 
 
 def _is_name(name: object) -> bool:
-    """Whether a text can be shown: no control codes, which a terminal obeys, and no half characters."""
+    """Whether a text can be displayed: without control characters and lone surrogates."""
     return (
         isinstance(name, str)
-        and 0 < len(name) <= MOST_NAME
+        and 0 < len(name) <= MAX_NAME
         and not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
     )
 
 
 def is_whole(value: object) -> bool:
-    """Whether a value from JSON is a whole number, which true and false are not."""
+    """Whether a value from JSON is an integer; true and false are not.
+
+    Args:
+        value: Any value.
+    """
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def tiling_of(entry: object, config: S2FormerConfig) -> Tiling:
-    """Windows and their overlap.
+def parse_tiling(entry: object, config: S2FormerConfig) -> Tiling:
+    """Check and convert size and stride of the windows.
+
+    Args:
+        entry: Value from the file's JSON.
+        config: Shape of the network.
 
     Raises:
-        Unfit: If they are not the network's, leave gaps or overlap beyond use.
+        InvalidContents: If the size is not the network's, or windows leave gaps or overlap too much.
     """
     require(
         isinstance(entry, dict)
@@ -256,17 +288,21 @@ def tiling_of(entry: object, config: S2FormerConfig) -> Tiling:
     size, stride = entry["size_px"], entry["stride_px"]
     require(size == config.window_px, f"windows of {size} px are not its network's")
     require(
-        1 <= stride <= size <= MOST_OVERLAP * stride,
+        1 <= stride <= size <= MAX_OVERLAP * stride,
         f"a stride of {stride} px does not go with windows of {size} px",
     )
     return Tiling(size, stride)
 
 
-def record_of(record: object, classes: ClassTable) -> Mapping[str, Any]:
-    """How a model was made: the entries that later jobs read.
+def parse_record(record: object, classes: ClassTable) -> Mapping[str, Any]:
+    """Check the entries of a model's record that other tasks read.
+
+    Args:
+        record: Value from the file's JSON.
+        classes: Class table of the model.
 
     Raises:
-        Unfit: If one is missing, or is not what it says.
+        InvalidContents: If an entry is missing or invalid.
     """
     require(isinstance(record, dict), "it does not tell how it was made")
     assert isinstance(record, dict)
@@ -284,13 +320,13 @@ def record_of(record: object, classes: ClassTable) -> Mapping[str, Any]:
         isinstance(scenes, list) and all(isinstance(one, str) for one in scenes),
         "its record does not tell its scenes",
     )
-    require(_is_accuracy(record.get("accuracy")), "the accuracy in its record is none")
+    require(_is_accuracy(record.get("accuracy")), "the accuracy in its record is invalid")
     return record
 
 
 def _is_accuracy(entry: object) -> bool:
     try:
-        found = Accuracy.from_dict(entry)  # type: ignore[arg-type]  # whatever a file has
+        found = Accuracy.from_dict(entry)  # type: ignore[arg-type]  # files may hold anything
     except (LookupError, TypeError, AttributeError):
         return False
     counts = (found.pixels, found.features, found.blocks)

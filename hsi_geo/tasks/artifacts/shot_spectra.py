@@ -1,22 +1,21 @@
-"""The shots' spectra in a MODEL: what the pixels of other scenes are compared with."""
+"""The shots' spectra in a model file, with which pixels of other scenes are compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from hsi_geo.arrays import Float32Array
 
 
 @dataclass(frozen=True, eq=False)
 class ShotSpectra:
-    """What the pixels of a scene are held against.
+    """Spectra of shots, and the usual distance of pixels to them.
 
     Attributes:
-        spectra: (S, C) float32 physical values of shots, in the model's bands.
-        reach: Distance to the nearest shot that `NEAR_SHARE` of the pixels which the model was adapted to
-            stay within, in whitened standard deviations, root mean square over bands.
+        spectra: (S, C) physical values of shots, in the model's bands.
+        radius: Distance to the nearest shot within which `novelty.NEAR_SHARE` of the pixels lie that the model was
+            adapted to, in whitened standard deviations, root mean square over bands.
     """
 
-    spectra: npt.NDArray[np.float32]
-    reach: float
+    spectra: Float32Array
+    radius: float

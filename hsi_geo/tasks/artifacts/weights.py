@@ -1,4 +1,4 @@
-"""Pre-trained weights as a value: what `pretrain` makes and `adapt` starts from."""
+"""Pre-trained weights: what `pretrain` writes and `adapt` starts from."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from typing import Any
 
 from hsi_geo.io import model_file
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.artifacts.model_checks import config_of, fitting, require, state_of
+from hsi_geo.tasks.artifacts.model_checks import (
+    checkpoint_errors,
+    parse_config,
+    parse_state,
+    require,
+)
 
-#: What `adapt` starts from unless told otherwise; see docs/model-card.md.
+#: Default weights of `adapt`; see docs/model-card.md.
 SHIPPED = Path(str(files("hsi_geo.data"))) / "s2former.safetensors"
 
 
@@ -23,8 +28,8 @@ class Weights:
     """A pre-trained encoder.
 
     Attributes:
-        encoder: In evaluation mode.
-        record: How it was made: recipe, seed, steps, scenes, versions.
+        encoder: Encoder in evaluation mode.
+        record: How it was made: recipe, seed, steps, scenes and versions.
     """
 
     encoder: S2Former
@@ -32,7 +37,12 @@ class Weights:
 
 
 def save_weights(weights: Weights, path: Path) -> None:
-    """Write WEIGHTS; equal weights give equal bytes."""
+    """Write a weights file; equal weights give equal bytes.
+
+    Args:
+        weights: Encoder and record.
+        path: File to write.
+    """
     arrays = {f"encoder.{k}": v.cpu().numpy() for k, v in weights.encoder.state_dict().items()}
     info = {
         "network": dataclasses.asdict(weights.encoder.config),
@@ -42,15 +52,22 @@ def save_weights(weights: Weights, path: Path) -> None:
 
 
 def load_weights(path: str | os.PathLike[str]) -> Weights:
-    """Read WEIGHTS.
+    """Read a weights file.
+
+    Args:
+        path: File that `save_weights` wrote.
 
     Raises:
-        ModelFileError: If the file is none, or does not fit this package's network.
+        ModelFileError: If it is not a weights file, or does not fit this version of the network.
+
+    >>> load_weights(SHIPPED).encoder.config.window_px
+    16
     """
     arrays, info = model_file.load(Path(path), "weights")
-    with fitting(f"weights file '{path}'", "give another, or make it again with hsi-geo pretrain"):
-        config = config_of(info["network"])
-        state = state_of(lambda: S2Former(config), arrays, "encoder.")
+    hint = "give another, or make it again with hsi-geo pretrain"
+    with checkpoint_errors(f"weights file '{path}'", hint):
+        config = parse_config(info["network"])
+        state = parse_state(lambda: S2Former(config), arrays, "encoder.")
         record = info["record"]
         require(isinstance(record, dict), "it does not tell how it was made")
         encoder = S2Former(config)

@@ -1,4 +1,4 @@
-"""A scene to the files of a map, strip by strip."""
+"""From a scene to the files of a map, strip by strip."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 import xarray as xr
 
+from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.maps.record import write_record
@@ -33,7 +33,8 @@ from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
-from hsi_geo.tasks.inference.scene_scale import Likeness, Rescale, bring_to_scale
+from hsi_geo.tasks.inference.domain_shift import DomainShift
+from hsi_geo.tasks.inference.scene_scale import Rescale, match_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
@@ -41,16 +42,16 @@ from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window
 
-#: Bytes that strips of a scene may take together.
+#: Default memory budget of the strips of a scene, in bytes.
 DEFAULT_MEMORY = 512 << 20
 
-#: What is said of the accuracy of a map whose scene no shots lie in.
+#: Reason why the accuracy of a map is unknown if its scene contains no shots.
 NOT_ADAPTED_TO = "the model was adapted to another scene"
 
-#: A class is lost if a map has less than this share of the pixels under its shots.
-LOST = 0.5
+#: A class is missing in a map if fewer pixels are mapped to it than this share of the pixels under its shots.
+MISSING_SHARE = 0.5
 
-#: Pixels from which on a run is told beforehand what it will take.
+#: Number of pixels from which on the memory is reported before mapping begins.
 LONG_PX = 10_000_000
 
 
@@ -89,44 +90,50 @@ def write_map(
     rescale: Rescale = None,
     compute: Compute,
     reporter: Reporter,
-    around: HaloScene | None = None,
-    own: bool = False,
+    halo: HaloScene | None = None,
+    is_training_scene: bool = False,
     more_hashes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Map a scene to files that nobody else looks at yet.
+    """Map a scene to files that no other process reads yet.
 
     Args:
-        scene: The scene.
-        model: Maps it.
-        paths: To write.
-        model_hash: For the record.
+        scene: (band, y, x) array with wavelengths, not rotated.
+        model: Model that maps the scene.
+        paths: Paths of the files to write.
+        model_hash: SHA-256 of the model, for the record.
         options: Area to map, and memory to use.
         restat: Whether to compute the band statistics from this scene instead of taking the model's.
         rescale: Factor that the scene's values are multiplied by, "auto" for the power of ten that
             brings them to the model's scale, or None to refuse a scene on another scale.
         compute: Device and number of threads.
         reporter: Receives progress and messages.
-        around: The scene amid its neighbours, which windows look at beyond its rim.
-        own: Whether the model was adapted to this very scene; of a file its hash may tell, too.
-        more_hashes: For the record.
+        halo: The scene with the adjacent pixels of its neighbours, which windows at its border contain.
+        is_training_scene: Whether the model was adapted to this scene. Scenes that are files are also recognised
+            by their hash.
+        more_hashes: Further entries of the record's hashes.
 
     Returns:
         The record that was written as JSON.
+
+    Raises:
+        SceneError: If the scene is rotated or has no data.
+        WavelengthError: If the scene lacks wavelengths that the model needs.
+        ScaleError: If the scene's values are on another scale than the model's.
+        HsiGeoError: If a pixel with data gets no class, or a file cannot be written.
     """
     require_upright(scene)
-    reporter = witness = WarningRecorder(reporter)
+    reporter = recorder = WarningRecorder(reporter)
     view, grid = select_good_bands(scene), scene.hsi.grid
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
-    own = own or _is_own(scene, model)
-    factor, likeness = 1.0, None
+    is_training_scene = is_training_scene or _has_training_hash(scene, model)
+    factor, shift = 1.0, None
+    checks_scale = not restat and (not is_training_scene or rescale is not None)
     if restat:
         model = dataclasses.replace(model, spectral=learn_spectral_stats([view]))
-    elif not own or rescale is not None:
-        factor, likeness = bring_to_scale(
-            view, model.spectral, model.shot_spectra, rescale, reporter
-        )
+    if checks_scale:
+        factor, shift = match_scale(view, model.spectral, model.shot_spectra, rescale, reporter)
         view = rescaled(view, factor)
     if grid.crs is None:
         reporter.warning(
@@ -142,83 +149,101 @@ def write_map(
         if model.order is not None:
             classifier = classifier.with_class_order(model.order)
         network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
-        seen = view if around is None else rescaled(select_good_bands(around.scene), factor)
-        sliding = SlidingWindow(seen, model.tiling, network, len(model.classes))
-        asked = partial(_asked, area, seen.hsi.grid, around)
-        part = _Part(grid.window)
-        if around is not None:
-            part = _Part(around.core, view if around.overlapped else None)
-        # One thread is one thread: beside other workers, reading ahead would take from their cores.
-        strips = Strips(sliding, options.max_memory, asked, read_ahead=compute.threads != 1)
-        _map_strips(strips, writer, part, reporter)
+        padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
+        sliding = SlidingWindow(padded, model.tiling, network, len(model.classes))
+        requested = partial(_requested_mask, area, padded.hsi.grid, halo)
+        output = _Output(grid.window)
+        if halo is not None:
+            output = _Output(halo.core, view if halo.overlapped else None)
+        # With one thread nothing is read ahead, since other workers use the other cores.
+        strips = Strips(sliding, options.max_memory, requested, read_ahead=compute.threads != 1)
+        _map_strips(strips, writer, output, reporter)
         ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
         record = _record(scene, model, model_hash, options, restat, writer.counts)
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
-        record |= _told_apart(model, own, likeness)
+        record |= _accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
-        if likeness is not None and likeness.drifts:
-            reporter.warning(f"scene '{name_of(scene)}' {drift_told(likeness)}")
-        if own and options.aoi is None and len(model.record["hashes"].get("scenes", ())) == 1:
-            for warning in lost_classes(model, writer.counts):
+        if shift is not None and shift.drifts:
+            reporter.warning(f"scene '{name_of(scene)}' {describe_drift(shift)}")
+        if checks_scale and shift is None and writer.counts[1:].any():
+            reporter.warning(
+                f"the scale of scene '{name_of(scene)}' was not compared with that of the model, because "
+                "no pixel with data was found in windows spread over the scene"
+            )
+        single_scene = len(model.record["hashes"].get("scenes", ())) == 1
+        if is_training_scene and options.aoi is None and single_scene:
+            for warning in missing_class_warnings(model, writer.counts):
                 reporter.warning(warning)
-        record["warnings"] = witness.warnings
+        record["warnings"] = recorder.warnings
     return write_record(paths, record)
 
 
-def _is_own(scene: xr.DataArray, model: AdaptedModel) -> bool:
-    """Whether a model was adapted to this scene's file; what is no file cannot be told."""
+def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
+    """Whether a model was adapted to this scene's file; arrays that are no file have no hash to compare."""
     return Path(name_of(scene)).is_file() and scene_hash(scene) in model.record["hashes"].get(
         "scenes", ()
     )
 
 
-def _told_apart(model: AdaptedModel, own: bool, likeness: Likeness | None) -> dict[str, Any]:
-    """Whose accuracy is known, and whether that of another scene may hold for this one."""
+def _accuracy_entries(
+    model: AdaptedModel, is_training_scene: bool, shift: DomainShift | None
+) -> dict[str, Any]:
+    """Entries of the record: the accuracy of this scene, and whether the model's may hold for it."""
     accuracy = model.record["accuracy"]
     return {
-        "accuracy": accuracy if own else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
-        "scene_adapted_to": own,
-        "likeness": None if likeness is None else likeness.as_dict(),
-        "drifts": likeness is not None and likeness.drifts,
+        "accuracy": accuracy if is_training_scene else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
+        "scene_adapted_to": is_training_scene,
+        "likeness": None if shift is None else shift.as_dict(),
+        "drifts": shift is not None and shift.drifts,
     }
 
 
-def drift_told(likeness: Likeness) -> str:
-    """In words, of a scene that drifts."""
-    told = [likeness.brightness_told]
-    if likeness.unlike is not None:
-        told.append(f"{100 * likeness.unlike:.0f} % of its pixels are unlike every shot")
-    said = ", ".join(filter(None, told))
+def describe_drift(shift: DomainShift) -> str:
+    """Say how a scene differs from the one that the model was adapted to.
+
+    Args:
+        shift: Difference of a scene that drifts.
+
+    Returns:
+        A clause that continues the scene's name.
+    """
+    parts = [shift.brightness_text]
+    if shift.novelty is not None:
+        parts.append(f"{100 * shift.novelty:.0f} % of its pixels are unlike every shot")
+    details = ", ".join(filter(None, parts))
     return (
-        f"looks unlike what the model was adapted to{': ' + said if said else ''}; an accuracy that "
+        f"looks unlike what the model was adapted to{': ' + details if details else ''}; an accuracy that "
         "was estimated there does not hold here"
     )
 
 
-def lost_classes(model: AdaptedModel, counts: npt.NDArray[np.int64]) -> list[str]:
-    """What to warn of where a map of all that the shots lie in has less of a class than they cover.
+def missing_class_warnings(model: AdaptedModel, counts: IntArray) -> list[str]:
+    """Find classes that a map lacks although its scene contains shots of them.
 
-    Beside classes of many more shots a class of few may not be learnt at all.
+    A class with few shots may not be learnt beside classes with many more.
 
     Args:
-        model: With the pixels under each class's shots.
-        counts: (K + 1,) mapped pixels by class id.
+        model: Model whose record has the number of pixels under each class's shots.
+        counts: (K + 1,) number of mapped pixels by class id; index 0 is nodata.
+
+    Returns:
+        A warning for each such class.
     """
     shots: Mapping[str, int] = model.record["shots"]
     return [
         f"the map has {int(counts[c.id]) or 'no'} pixels of class '{c.name}', whose shots cover "
         f"{shots[c.name]}: draw more of it, or fewer of the other classes"
         for c in model.classes
-        if counts[c.id] < LOST * shots.get(c.name, 0)
+        if counts[c.id] < MISSING_SHARE * shots.get(c.name, 0)
     ]
 
 
-def _asked(
-    area: shapely.Geometry | None, grid: Grid, around: HaloScene | None, window: Window
-) -> npt.NDArray[np.bool_] | None:
-    """Which pixels of a window are asked for, None for all."""
-    mask = None if around is None else around.core_mask(window)
+def _requested_mask(
+    area: shapely.Geometry | None, grid: Grid, halo: HaloScene | None, window: Window
+) -> BoolArray | None:
+    """Mask of the pixels of a window whose classes are needed, None for all pixels."""
+    mask = None if halo is None else halo.core_mask(window)
     if area is None:
         return mask
     inside = area_mask(area, grid, window)
@@ -226,33 +251,32 @@ def _asked(
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What is written of that which the strips read.
+class _Output:
+    """The part of the strips' pixels that is written.
 
     Attributes:
-        core: The pixels, counted in what the strips read.
-        own: (C, height, width) view that tells where the core has data of its own; None if what
-            was read tells.
+        core: Pixels that are written, counted in the scene that the strips read.
+        validity: (C, height, width) view that determines where the core has data; None if the strips' own validity
+            does.
     """
 
     core: Window
-    own: xr.DataArray | None = None
+    validity: xr.DataArray | None = None
 
-    def cut(
-        self, window: Window, probabilities: npt.NDArray[np.float32]
-    ) -> tuple[Window, npt.NDArray[np.float32]]:
-        """A window's pixels inside the core, counted in the core; maybe none."""
+    def crop(self, window: Window, probabilities: Float32Array) -> tuple[Window, Float32Array]:
+        """The pixels of a window inside the core, counted in the core; there may be none."""
         moved = window.relative_to(self.core)
         inside = moved.clip(*self.core.shape)
         rows, cols = inside.relative_to(moved).slices
         kept = probabilities[:, rows, cols]
-        if self.own is not None and kept.size:
-            kept = np.where(read_window(self.own, inside)[1], kept, np.float32(0.0))
+        if self.validity is not None and kept.size:
+            valid = read_window(self.validity, inside)[1]
+            kept = np.where(valid, kept, np.float32(0.0))
         return inside, kept
 
 
-def _map_strips(strips: Strips, writer: MapWriter, part: _Part, reporter: Reporter) -> None:
-    pixels, done = part.core.height * part.core.width, 0
+def _map_strips(strips: Strips, writer: MapWriter, output: _Output, reporter: Reporter) -> None:
+    pixels, done = output.core.height * output.core.width, 0
     if pixels >= LONG_PX:
         plan = strips.plan
         reporter.log(
@@ -261,21 +285,20 @@ def _map_strips(strips: Strips, writer: MapWriter, part: _Part, reporter: Report
         )
     with write_behind(writer.write) as write:
         for window, probabilities, valid in strips:
-            wanted = strips.wanted(window)
-            here = valid if wanted is None else valid & wanted
-            _require_classes(probabilities, here, window)
-            inside, kept = part.cut(window, np.where(here, probabilities, np.float32(0.0)))
+            requested = strips.requested(window)
+            mapped = valid if requested is None else valid & requested
+            _require_classes(probabilities, mapped, window)
+            masked = np.where(mapped, probabilities, np.float32(0.0))
+            inside, kept = output.crop(window, masked)
             if kept.size:
                 write(inside, kept)
                 done += inside.height * inside.width
                 reporter.progress("map", done, pixels)
 
 
-def _require_classes(
-    probabilities: npt.NDArray[np.float32], here: npt.NDArray[np.bool_], window: Window
-) -> None:
-    """Every pixel that has data gets a class."""
-    missed = int((here & ~(probabilities.max(axis=0) > 0)).sum())
+def _require_classes(probabilities: Float32Array, mapped: BoolArray, window: Window) -> None:
+    """Raise an error if a pixel with data has no class."""
+    missed = int((mapped & ~(probabilities.max(axis=0) > 0)).sum())
     if missed:
         raise HsiGeoError(
             f"{missed} pixels with data got no class in rows {window.row} to "
@@ -290,7 +313,7 @@ def _record(
     model_hash: str,
     options: MapOptions,
     restat: bool,
-    counts: npt.NDArray[np.int64],
+    counts: IntArray,
 ) -> dict[str, Any]:
     shots = model.record["shots"]
     mapped = max(1, int(counts[1:].sum()))

@@ -95,15 +95,15 @@ def plan_reading(
             rows = min(rows, max(MAX_ROWS, block_rows)) // block_rows * block_rows
         return ReadPlan(rows, width, width, rows * width * pixel_bytes)
     pixel_bytes += stored_bytes  # a piece is mapped after the piece beside it was read
-    kept_bytes = window_px * (2 * stored_bytes + output_bytes)  # rows kept for a column's next piece
+    kept_bytes = window_px * (
+        2 * stored_bytes + output_bytes
+    )  # rows kept for a column's next piece
     min_cols = min(width, -(-window_px // block_cols) * block_cols)  # windows reach one piece only
     group = min(width, max(min_cols, 2 * max_memory // 3 // kept_bytes // block_cols * block_cols))
     room_px = max(0, max_memory - group * kept_bytes) // pixel_bytes
     cols = min(group, max(min_cols, room_px // block_rows // block_cols * block_cols))
     group = group // cols * cols if group < width else width
-    return ReadPlan(
-        block_rows, cols, group, block_rows * cols * pixel_bytes + group * kept_bytes
-    )
+    return ReadPlan(block_rows, cols, group, block_rows * cols * pixel_bytes + group * kept_bytes)
 
 
 class Strips:
@@ -233,9 +233,7 @@ class _Column:
         """Compute some rows of windows; yield the pixels that no later window contains."""
         size, stride = self.sliding.tiling.size_px, self.sliding.tiling.stride_px
         top = self.grid.row + self.next_row * stride
-        extent = Window(
-            top, self.grid.col, (rows - 1) * stride + size, self.grid.extent.width
-        )
+        extent = Window(top, self.grid.col, (rows - 1) * stride + size, self.grid.extent.width)
         sums = torch.zeros(self.sliding.outputs + 1, *extent.shape)
         valid = np.zeros(extent.shape, bool)
         overlap = size - stride

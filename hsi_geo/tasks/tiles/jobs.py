@@ -193,12 +193,12 @@ def _write(
     model = _model(options.model, options.model_hash)
     file = read_scene(job.path)
     scene = scene_of(file, wavelengths=options.wavelengths)
-    around = None
+    halo = None
     if job.neighbours:
-        around = with_halo(
+        halo = with_halo(
             file, job.neighbours, model.tiling.size_px, wavelengths=options.wavelengths
         )
-    readable = [scene] if around is None else [scene, around.scene]
+    readable = [scene] if halo is None else [scene, halo.scene]
     with unpacked(readable, reporter.log) as read:
         return write_map(
             read[0],
@@ -209,7 +209,7 @@ def _write(
             rescale=options.rescale,
             compute=options.compute,
             reporter=reporter,
-            around=None if around is None else dataclasses.replace(around, scene=read[1]),
+            halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
             more_hashes=job.hashes,
         )
 

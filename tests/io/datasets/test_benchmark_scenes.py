@@ -18,7 +18,7 @@ from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
-from hsi_geo.tasks.inference.encoder_features import fresh_encoder, scene_features
+from hsi_geo.tasks.inference.encoder_features import random_encoder_like, scene_features
 from hsi_geo.tiling import Window
 
 #: Rows, columns, bands, labelled pixels and classes, from the pages of the publishers.
@@ -83,7 +83,7 @@ def test_features_separate_classes() -> None:
     labels[:, 15:] = 2
     torch.manual_seed(0)
     config = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-    encoder = fresh_encoder(S2Former(config), 3)
+    encoder = random_encoder_like(S2Former(config), 3)
     features, valid = scene_features(scene, encoder)
     assert features.shape == (16, 24, 31)
     assert valid.all()

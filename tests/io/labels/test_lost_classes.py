@@ -14,7 +14,7 @@ import shapely
 from builders import model_for
 
 from hsi_geo import MapOptions, adapt, classify, predict
-from hsi_geo.tasks.inference.mapping import lost_classes
+from hsi_geo.tasks.inference.mapping import missing_class_warnings
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
@@ -87,7 +87,7 @@ def test_what_is_lost_is_measured_by_the_shots(
     model = model_for(planted.path)
     counts = {c.name: n for c, n in zip(model.classes, shots, strict=True)}
     model = dataclasses.replace(model, record={**model.record, "shots": counts})
-    found = lost_classes(model, np.array([7, *pixels]))
+    found = missing_class_warnings(model, np.array([7, *pixels]))
     assert len(found) == len(said)
     for text, wanted in zip(found, said, strict=True):
         assert wanted in text

@@ -21,8 +21,9 @@ from hsi_geo.io.scenes.properties import bands_of, rescaled, select_good_bands
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import resample_stats
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
-from hsi_geo.tasks.inference.mapping import drift_told
-from hsi_geo.tasks.inference.scene_scale import Likeness, compare, look, require_one_scale
+from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift, sample_scene
+from hsi_geo.tasks.inference.mapping import describe_drift
+from hsi_geo.tasks.inference.scene_scale import require_common_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tiling import Window
 
@@ -183,9 +184,9 @@ def test_ordinary_tiles_are_mapped(
 def test_what_is_dark_far_or_unlike_drifts(
     level: float, distance: float, unlike: float | None, drifts: bool
 ) -> None:
-    found = Likeness(500, level, 1.0, distance, None, False, unlike)
+    found = DomainShift(500, level, 1.0, distance, None, False, unlike)
     assert found.drifts is drifts
-    told = drift_told(found)
+    told = describe_drift(found)
     assert ("times smaller" in told) == (level < -0.7)
     assert ("unlike every shot" in told) == (unlike is not None)
 
@@ -256,10 +257,10 @@ def test_scenes_to_learn_from_together_have_one_scale(
             changed(lambda v: v / 1e4, name="c.tif"),
         )
     ]
-    require_one_scale(views[:2])
+    require_common_scale(views[:2])
     for pair, times in ((views[::2], "smaller"), (views[:0:-1], "larger")):
         with pytest.raises(ScaleError, match=f"10,000 times {times} than scene"):
-            require_one_scale(pair)
+            require_common_scale(pair)
 
 
 @settings(
@@ -271,9 +272,9 @@ def test_the_power_is_found_whatever_the_brightness(
 ) -> None:
     view = select_good_bands(open_scene(planted.path))
     placed = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
-    spectra = look(view)
+    spectra = sample_scene(view)
     some = np.random.default_rng(seed).choice(spectra.shape[1], 300)
-    found = compare(placed, spectra[:, some] * np.float32(brightness * 10.0**power))
+    found = measure_domain_shift(placed, spectra[:, some] * np.float32(brightness * 10.0**power))
     assert found.factor == pytest.approx(10.0**power)
     assert not (power == 0 and found.drifts)
 

@@ -18,7 +18,7 @@ from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
-from hsi_geo.tasks.inference.strips import Plan, Strips, plan_reading, prefetch, write_behind
+from hsi_geo.tasks.inference.strips import ReadPlan, Strips, plan_reading, prefetch, write_behind
 from hsi_geo.tiling import Tiling, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -103,7 +103,7 @@ def test_strips_cover_the_scene_once(
     tiling = Tiling(8, stride)
     sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
-    monkeypatch.setattr("hsi_geo.tasks.inference.strips.LEAST_ROWS", 1)
+    monkeypatch.setattr("hsi_geo.tasks.inference.strips.MIN_ROWS", 1)
     seen = np.zeros((41, 33), int)
     values = np.zeros((41, 33), np.float32)
     has_data = np.zeros((41, 33), bool)
@@ -136,7 +136,7 @@ def test_pixels_are_read_once(
     tiling = Tiling(8, 6)
     sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
     strips = Strips(sliding, 1, lambda window: None)
-    strips.plan = Plan(rows, cols, group=33, bytes=0)
+    strips.plan = ReadPlan(rows, cols, group=33, bytes=0)
     assert sum(window.height * window.width for window, _, _ in strips) == 41 * 33
     assert (read == 1).all()
 
