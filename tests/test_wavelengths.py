@@ -203,7 +203,7 @@ def test_plausible_widths_have_the_unit_of_the_centres(sensor: str, unit: str) -
 def test_widths_in_another_unit_are_converted_with_a_warning(
     sensor: str, unit: str, own: str | None
 ) -> None:
-    """In nm beside micrometres, and the other way round, whether a unit of their own is told."""
+    """Widths in nm beside centres in micrometres and vice versa, with and without a unit of their own."""
     centres, widths = WIDTHS[sensor]
     centre_factor, width_factor = (1.0, 1e-3) if unit == "nm" else (1e-3, 1.0)
     given = declared(

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.base import Pixels
@@ -99,7 +98,7 @@ class HaloScene:
     core: Window
     overlapped: bool
 
-    def core_mask(self, window: Window) -> npt.NDArray[np.bool_]:
+    def core_mask(self, window: Window) -> BoolArray:
         """(height, width) True for the pixels of a window that belong to the tile itself.
 
         Args:

@@ -216,12 +216,12 @@ def test_product_metadata_in_micrometres_get_a_warning(tmp_path: Path) -> None:
     folder = write_enmap(tmp_path / "product")
     (metadata,) = folder.glob("*METADATA.XML")
     written = metadata.read_text()
-    sound = open_scene(folder)
+    in_nm = open_scene(folder)
     parts = written.split("<wavelengthCenterOfBand>")
     small = [f"{float(part.split('<', 1)[0]) / 1e3}<{part.split('<', 1)[1]}" for part in parts[1:]]
     metadata.write_text("<wavelengthCenterOfBand>".join([parts[0], *small]))
     scene = open_scene(folder)
-    np.testing.assert_allclose(scene["wavelength"], sound["wavelength"])
+    np.testing.assert_allclose(scene["wavelength"], in_nm["wavelength"])
     assert len(scene.attrs["warnings"]) >= 1
 
 
@@ -251,9 +251,21 @@ def test_a_scene_with_a_wrong_unit_gets_the_same_map(
 ) -> None:
     planted = make_scene(bands=9)
     model = model_for(planted.path)
-    flawed = open_scene(planted.path)
-    sound = predict(planted.path, model, out=tmp_path / "sound.tif")
-    in_um = flawed.assign_coords(wavelength=("band", planted.centres_nm, {"units": "um"}))
-    mapped = predict(in_um, model, out=tmp_path / "flawed.tif", reporter=recorder)
-    assert mapped.paths.classes.read_bytes() == sound.paths.classes.read_bytes()
+    scene = open_scene(planted.path)
+    expected = predict(planted.path, model, out=tmp_path / "expected.tif")
+    in_um = scene.assign_coords(wavelength=("band", planted.centres_nm, {"units": "um"}))
+    mapped = predict(in_um, model, out=tmp_path / "in_um.tif", reporter=recorder)
+    assert mapped.paths.classes.read_bytes() == expected.paths.classes.read_bytes()
     assert sum("taken for nanometres" in warning for warning in recorder.warnings) == 1
+
+
+def test_info_warns_once_of_nanometres_that_may_be_angstroms(tmp_path: Path) -> None:
+    values = np.array([4620.0, 5515.0, 6402.5, 8650.0])
+    path = envi(tmp_path, values, "Nanometers", None)
+    found = info(path)["scene"]
+    assert found["range_nm"] == [4620.0, 8650.0]
+    assert ["may be angstroms" in warning for warning in found["warnings"]] == [True]
+    centres = tmp_path / "centres.csv"
+    centres.write_text("wavelength_angstrom\n" + "\n".join(map(str, values)))
+    opened = open_scene(path, wavelengths=str(centres))
+    check(opened, 0, widths=False)

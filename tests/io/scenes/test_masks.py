@@ -40,20 +40,20 @@ def masked(path: Path, *, internal: bool) -> Path:
     return path
 
 
-def sound(path: Path, dtype: str, **how: Any) -> Path:
+def unmasked(path: Path, dtype: str, **how: Any) -> Path:
     return write_tif(path, cube_of(3, dtype=dtype), band_tags=nm_tags(CENTRES[:3]), **how)
 
 
 def internal(folder: Path, dtype: str) -> Path:
-    return masked(sound(folder / "a.tif", dtype), internal=True)
+    return masked(unmasked(folder / "a.tif", dtype), internal=True)
 
 
 def side_file(folder: Path, dtype: str) -> Path:
-    return masked(sound(folder / "a.tif", dtype), internal=False)
+    return masked(unmasked(folder / "a.tif", dtype), internal=False)
 
 
 def beside_a_nodata_value(folder: Path, dtype: str) -> Path:
-    return masked(sound(folder / "a.tif", dtype, nodata=120), internal=True)
+    return masked(unmasked(folder / "a.tif", dtype, nodata=120), internal=True)
 
 
 def alpha(folder: Path, dtype: str, **how: Any) -> Path:
@@ -83,8 +83,8 @@ def alpha_and_nodata(folder: Path, dtype: str) -> Path:
 
 
 def virtual(folder: Path, dtype: str, *masks: str) -> Path:
-    """A VRT of a sound file, with mask bands after the bands, or in them."""
-    sound(folder / "a.tif", dtype)
+    """A VRT of an unmasked file, with mask bands after the bands, or in them."""
+    unmasked(folder / "a.tif", dtype)
     write_tif(folder / "m.tif", np.where(VALID, 255, 0)[None].astype("uint8"))
     kind = {"uint8": "Byte"}.get(dtype, dtype.capitalize().replace("Ui", "UI"))
     band = (
@@ -157,7 +157,7 @@ def test_nodata_values_of_all_bands_together_are_used(tmp_path: Path) -> None:
     cube = cube_of(3)
     cube[:, ~VALID] = np.array([5, 6, 7])[:, None]
     cube[0, 0, 0] = 5
-    path = sound(tmp_path / "a.tif", "int16")
+    path = unmasked(tmp_path / "a.tif", "int16")
     with rasterio.open(path, "r+") as file:
         file.write(cube)
         file.update_tags(NODATA_VALUES="5 6 7")
@@ -180,7 +180,7 @@ def test_fourth_byte_band_with_a_wavelength_is_no_alpha_band(
 
 def test_file_without_mask_keeps_its_type_and_values(tmp_path: Path) -> None:
     for nodata in (None, 120):
-        scene = open_scene(sound(tmp_path / "a.tif", "int16", nodata=nodata))
+        scene = open_scene(unmasked(tmp_path / "a.tif", "int16", nodata=nodata))
         assert scene.dtype == np.int16
         assert scene.attrs.get("_FillValue") == nodata
         np.testing.assert_array_equal(scene.values, cube_of(3))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from builders import CENTRES, cube_of, nm_tags, physical, write_tif
 
-from hsi_geo.arrays import AnyArray
+from hsi_geo.arrays import AnyArray, BoolArray
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 
 
-def nearest_band_fill(values: AnyArray, present: npt.NDArray[np.bool_]) -> AnyArray:
+def nearest_band_fill(values: AnyArray, present: BoolArray) -> AnyArray:
     """The rule of `read_window` for (C, H, W) in plain loops; ties take the earlier band."""
     filled = np.zeros(values.shape, np.float32)
     for band, row, col in np.ndindex(*values.shape):

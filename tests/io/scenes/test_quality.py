@@ -100,7 +100,7 @@ def test_read_window_of_half_precision() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "scale", "said"),
+    ("dtype", "scale", "problem"),
     [
         ("float32", 1e-38, "too small"),
         ("float32", 1e-42, "too small"),  # denormal
@@ -109,10 +109,12 @@ def test_read_window_of_half_precision() -> None:
         ("float64", 1e300, "too large"),
     ],
 )
-def test_numbers_beyond_single_precision_are_refused(dtype: str, scale: float, said: str) -> None:
+def test_numbers_beyond_single_precision_are_refused(
+    dtype: str, scale: float, problem: str
+) -> None:
     scene = scene_from_array((noisy("float64") * scale).astype(dtype), CENTRES)
-    assert said in describe_scene(scene)["warnings"][0]
-    with pytest.raises(SceneError, match=rf"{said} to be counted with; multiply it"):
+    assert problem in describe_scene(scene)["warnings"][0]
+    with pytest.raises(SceneError, match=rf"{problem} to be counted with; multiply it"):
         learn_spectral_stats([scene])
 
 
@@ -140,19 +142,19 @@ def test_spectral_stats_ignore_spikes(spike: float) -> None:
     cube[2, 4, 7] = cube[5, 20, 11] = spike
     holed = cube.copy()
     holed[:, 4, 7] = holed[:, 20, 11] = np.nan
-    learnt, expected = (
+    stats, expected = (
         learn_spectral_stats([scene_from_array(values, CENTRES)]).whitening
         for values in (cube, holed)
     )
-    np.testing.assert_array_equal(learnt.centre, expected.centre)
-    np.testing.assert_array_equal(learnt.matrix, expected.matrix)
+    np.testing.assert_array_equal(stats.centre, expected.centre)
+    np.testing.assert_array_equal(stats.matrix, expected.matrix)
 
 
 def test_spectral_stats_keep_frequent_values() -> None:
     cube = noisy()
     cube[2, :, ::3] = 500.0
-    learnt = learn_spectral_stats([scene_from_array(cube, CENTRES)]).whitening
-    np.testing.assert_allclose(learnt.centre, cube.mean(axis=(1, 2)), rtol=1e-5)
+    stats = learn_spectral_stats([scene_from_array(cube, CENTRES)]).whitening
+    np.testing.assert_allclose(stats.centre, cube.mean(axis=(1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dead", [-9999.0, 0.25])

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 REMARKS = Remarks(notes=("0 is water",), warnings=("its mask is torn", "its bands are few"))
 
 
-def flawed(path: str | Path) -> SceneFile:
+def with_remarks(path: str | Path) -> SceneFile:
     """A file whose reader has remarks."""
     return dataclasses.replace(read_scene(path), **dataclasses.asdict(REMARKS))
 
 
 @pytest.fixture
 def noted(planted: Planted) -> xr.DataArray:
-    return scene_of(flawed(planted.path))
+    return scene_of(with_remarks(planted.path))
 
 
 def expected_warnings(planted: Planted) -> list[str]:
@@ -67,7 +67,7 @@ def test_jobs_report_remarks_once(
 def test_batch_reports_remarks_of_several_tiles_once(
     tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiles_module, "read_scene", flawed)
+    monkeypatch.setattr(tiles_module, "read_scene", with_remarks)
     map_tiles(tiles, reporter=recorder)
     name = tiles[0].name
     assert recorder.warnings == [
@@ -77,7 +77,7 @@ def test_batch_reports_remarks_of_several_tiles_once(
 
 
 def test_info_lists_remarks(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hsi_geo.io.scenes.scene.read_scene", flawed)
+    monkeypatch.setattr("hsi_geo.io.scenes.scene.read_scene", with_remarks)
     scene = json.loads(run("info", planted.path, "--json").stdout)["scene"]
     assert (scene["notes"], scene["warnings"]) == (["0 is water"], list(REMARKS.warnings))
     lines = [" ".join(line.split()) for line in run("info", planted.path).stdout.splitlines()]

@@ -68,11 +68,11 @@ def test_list_tiles_warns_of_a_folder_that_cannot_be_read(
 
     real = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    told: list[str] = []
-    assert names(folder, warn=told.append) == ["a.tif", "b.tif"]
-    assert told == [f"folder '{folder / 'deep'}' is left out: it cannot be read ({why})"]
+    messages: list[str] = []
+    assert names(folder, warn=messages.append) == ["a.tif", "b.tif"]
+    assert messages == [f"folder '{folder / 'deep'}' is left out: it cannot be read ({why})"]
     with pytest.raises(SceneNotFoundError, match="no tiles in"):
-        names(folder / "deep", warn=told.append)
+        names(folder / "deep", warn=messages.append)
 
 
 def test_list_tiles_resolves_paths_of_a_text_file_from_its_folder(folder: Path) -> None:
@@ -127,7 +127,7 @@ def test_list_tiles_reads_dates_of_stac_items(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "problem"),
     [
         ("list.json", "{}", "no STAC item"),
         ("list.json", json.dumps(item("a.png")), "0 rasters"),
@@ -136,11 +136,11 @@ def test_list_tiles_reads_dates_of_stac_items(folder: Path) -> None:
     ],
 )
 def test_list_tiles_refuses_invalid_lists(
-    tmp_path: Path, name: str, text: str | bytes, told: str
+    tmp_path: Path, name: str, text: str | bytes, problem: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SceneError, match=told):
+    with pytest.raises(SceneError, match=problem):
         list_tiles([path], pytest.fail)
 
 

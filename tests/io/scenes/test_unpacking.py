@@ -38,11 +38,15 @@ def scene_of(folder: Path, *, gzipped: bool, interleave: str = "bsq") -> Any:
 
 
 @pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
-@pytest.mark.parametrize("piece", [1, 128 << 20])
+@pytest.mark.parametrize("chunk_bytes", [1, 128 << 20])
 def test_unpacked_copy_has_the_values_of_the_scene(
-    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, interleave: str, piece: int
+    tmp_path: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interleave: str,
+    chunk_bytes: int,
 ) -> None:
-    monkeypatch.setattr(unpacking, "CHUNK_BYTES", piece)
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", chunk_bytes)
     scene = scene_of(tmp_path, gzipped=True, interleave=interleave)
     messages: list[str] = []
     with unpacked([scene], messages.append) as (copy,):

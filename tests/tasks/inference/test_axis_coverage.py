@@ -84,7 +84,7 @@ def test_ignored_bands_have_no_weight_on_the_axis(centres: np.ndarray, width: fl
 
 
 def with_thermal_bands(planted: Planted, folder: Path) -> str:
-    """A file of wavelengths that places the last three bands in the thermal infrared."""
+    """A file of wavelengths with the last three bands in the thermal infrared."""
     centres = [*planted.centres_nm[:-3], 8500.0, 9500.0, 11_000.0]
     path = folder / "centres.csv"
     path.write_text("wavelength_nm\n" + "\n".join(f"{centre:.3f}" for centre in centres))
