@@ -56,19 +56,32 @@ class Window:
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
     def grow(self, pixels: int) -> Window:
-        """The window with ``pixels`` more pixels on each of its four sides."""
+        """The window with ``pixels`` more pixels on each of its four sides.
+
+        Args:
+            pixels: Width of the margin; a negative one makes the window smaller.
+        """
         return Window(
             self.row - pixels, self.col - pixels, self.height + 2 * pixels, self.width + 2 * pixels
         )
 
     def clip(self, height: int, width: int) -> Window:
-        """The part of the window inside a (height, width) scene; 0 rows or columns if there is none."""
+        """The part of the window inside a (height, width) scene; 0 rows or columns if there is none.
+
+        Args:
+            height: Number of rows of the scene.
+            width: Number of columns of the scene.
+        """
         top, left = max(self.row, 0), max(self.col, 0)
         bottom, right = min(self.row + self.height, height), min(self.col + self.width, width)
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
     def relative_to(self, other: Window) -> Window:
-        """The same pixels, with rows and columns counted from the first pixel of ``other``."""
+        """The same pixels, with rows and columns counted from the first pixel of ``other``.
+
+        Args:
+            other: Window in the same rows and columns.
+        """
         return Window(self.row - other.row, self.col - other.col, self.height, self.width)
 
 
@@ -137,7 +150,11 @@ class Grid:
         return self.bounds_of(self.window)
 
     def bounds_of(self, window: Window) -> Bounds:
-        """(left, bottom, right, top) of a window, in CRS units."""
+        """(left, bottom, right, top) of a window, in CRS units.
+
+        Args:
+            window: Pixels, in rows and columns of the grid; they may lie outside it.
+        """
         (top, bottom), (left, right) = (
             (window.row, window.row + window.height),
             (window.col, window.col + window.width),
@@ -147,7 +164,11 @@ class Grid:
         return min(xs), min(ys), max(xs), max(ys)
 
     def window_of(self, bounds: Bounds) -> Window:
-        """The window with the bounds nearest to (left, bottom, right, top) in CRS units."""
+        """The window with the bounds nearest to (left, bottom, right, top) in CRS units.
+
+        Args:
+            bounds: (left, bottom, right, top) in CRS units; they may lie outside the grid.
+        """
         left, bottom, right, top = bounds
         inverse = ~self.transform
         corners = [inverse @ (x, y) for x in (left, right) for y in (bottom, top)]
@@ -156,7 +177,11 @@ class Grid:
         return Window(row, col, round(max(rows) - min(rows)), round(max(cols) - min(cols)))
 
     def transform_of(self, window: Window) -> Affine:
-        """Affine from (column, row) of a window's own pixel corners to coordinates."""
+        """Affine from (column, row) of a window's own pixel corners to coordinates.
+
+        Args:
+            window: Pixels, in rows and columns of the grid; they may lie outside it.
+        """
         return self.transform @ type(self.transform).translation(window.col, window.row)
 
     def pixels_at(self, x: Float64Array, y: Float64Array) -> tuple[IntArray, IntArray]:

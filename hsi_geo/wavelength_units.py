@@ -51,14 +51,23 @@ class Unit:
     nm: float
 
     def to_nm(self, values: Float64Array) -> Float64Array:
-        """(C,) wavelengths in nm; 0 for those that are infinite."""
+        """(C,) wavelengths in nm; 0 for those that are infinite.
+
+        Args:
+            values: (C,) numbers in this unit.
+        """
         with np.errstate(over="ignore"):  # an infinite wavelength is refused later
             if self.kind == "length":
                 return np.asarray(values * self.nm, np.float64)
             return np.divide(self.nm, values, out=np.zeros(len(values)), where=values != 0)
 
     def widths_to_nm(self, widths: Float64Array, centres_nm: Float64Array) -> Float64Array:
-        """(C,) widths in nm of bands with these centres."""
+        """(C,) widths in nm of bands with these centres.
+
+        Args:
+            widths: (C,) full widths at half maximum in this unit.
+            centres_nm: (C,) band centres in nm.
+        """
         if self.kind == "length":
             return np.asarray(widths * self.nm)
         return np.asarray(widths * centres_nm**2 / self.nm)
@@ -138,6 +147,9 @@ def parse_unit(text: str | None) -> Unit | None:
 
 def parse_band_name(name: str) -> tuple[float, str] | None:
     """The wavelength and its unit in the name of a band, None if there is none.
+
+    Args:
+        name: Description of a band in a file.
 
     Example:
         >>> parse_band_name("band 7 (0.5436 Micrometers)")
@@ -295,12 +307,20 @@ def _infer_unit(values: Float64Array, declared: Unit | None) -> Unit | None:
 
 
 def is_positive(values: Float64Array) -> BoolArray:
-    """(C,) True for finite numbers above 0."""
+    """(C,) True for finite numbers above 0.
+
+    Args:
+        values: (C,) any numbers.
+    """
     return np.asarray(np.isfinite(values) & (np.nan_to_num(values) > 0))
 
 
 def number_range(values: Float64Array) -> str:
-    """Least and greatest number of a list, for messages."""
+    """Least and greatest number of a list, for messages.
+
+    Args:
+        values: (C,) finite numbers, at least one.
+    """
     low, high = float(values.min()), float(values.max())
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 

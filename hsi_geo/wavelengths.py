@@ -147,7 +147,11 @@ def resolve_bands(declared: DeclaredBands, *, good: BoolArray | None = None) -> 
 
 
 def centres_in_nm(declared: DeclaredBands) -> Float64Array:
-    """(C,) centres in nm as `resolve_bands` gives them; NaN if they are no optical wavelengths."""
+    """(C,) centres in nm as `resolve_bands` gives them; NaN if they are no optical wavelengths.
+
+    Args:
+        declared: Centres of a file with their unit.
+    """
     used = is_positive(declared.centres)
     try:
         unit, _ = resolve_unit(declared.centres[used], declared.unit, declared.source)
@@ -311,6 +315,10 @@ def usual_spacing(centres_nm: Float64Array) -> Float64Array:
 def same_centres(one: Float64Array, other: Float64Array) -> bool:
     """Whether two lists of band centres, in nm and in order, belong to the same bands.
 
+    Args:
+        one: (C,) band centres in nm.
+        other: (C',) band centres in nm, in the same order.
+
     Example:
         >>> import numpy as np
         >>> same_centres(np.array([550.0, 660.0]), np.array([550.4, 660.0]))
@@ -320,7 +328,11 @@ def same_centres(one: Float64Array, other: Float64Array) -> bool:
 
 
 def in_water_vapour(centres_nm: Float64Array) -> BoolArray:
-    """(C,) True where a centre lies in one of `WATER_VAPOUR_NM`."""
+    """(C,) True where a centre lies in one of `WATER_VAPOUR_NM`.
+
+    Args:
+        centres_nm: (C,) band centres in nm.
+    """
     return np.any([(lo <= centres_nm) & (centres_nm <= hi) for lo, hi in WATER_VAPOUR_NM], axis=0)
 
 

@@ -62,7 +62,11 @@ class HsiGeoBackend(BackendEntrypoint):
         return dataset.drop_vars(names, errors="ignore")
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """False: xarray uses this engine only if it is asked for by its name."""
+        """False: xarray uses this engine only if it is asked for by its name.
+
+        Args:
+            filename_or_obj: Path or object that xarray is to open.
+        """
         return False
 
 

@@ -21,7 +21,11 @@ CHECKED_BY = "checked_by"
 
 
 def band_coordinates(bands: Bands) -> dict[str, Any]:
-    """Coordinates of an array along ``band``: wavelength, fwhm, good flags and band numbers."""
+    """Coordinates of an array along ``band``: wavelength, fwhm, good flags and band numbers.
+
+    Args:
+        bands: Centres, widths and flags, in the order of the array.
+    """
     return {
         "wavelength": ("band", bands.centres_nm, {"units": "nm", CHECKED_BY: "hsi-geo"}),
         "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),

@@ -51,6 +51,10 @@ class MosaicPixels:
         """See `readers.base.Pixels.read`.
 
         A neighbour that cannot be read counts as missing, so that the tile can still be mapped.
+
+        Args:
+            bands: (B,) indices of the bands from 0, in any order.
+            window: Pixels, in rows and columns of the mosaic.
         """
         fill = self.fill[bands].astype(self.dtype)[:, None, None]
         values: AnyArray = np.empty((len(bands), *window.shape), self.dtype)

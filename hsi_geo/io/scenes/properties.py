@@ -67,6 +67,9 @@ def _transform_of(scene: xr.DataArray) -> Affine:
 def require_upright(scene: xr.DataArray) -> None:
     """Refuse a rotated grid: windows are cut along rows and columns.
 
+    Args:
+        scene: (band, y, x) array.
+
     Raises:
         SceneError: If rows do not run along the x axis.
     """
@@ -84,18 +87,30 @@ def require_upright(scene: xr.DataArray) -> None:
 
 
 def name_of(scene: xr.DataArray) -> str:
-    """The path that a scene was opened from, or the array's name, for messages."""
+    """The path that a scene was opened from, or the array's name, for messages.
+
+    Args:
+        scene: (band, y, x) array.
+    """
     return str(scene.attrs.get("source", scene.name or "array"))
 
 
 def files_of(scene: xr.DataArray) -> tuple[str, ...]:
-    """Names of the files that a scene was opened from: its own, and that of its wavelengths."""
+    """Names of the files that a scene was opened from: its own, and that of its wavelengths.
+
+    Args:
+        scene: (band, y, x) array.
+    """
     names = (scene.attrs.get("source"), scene.attrs.get("wavelength_file"))
     return tuple(str(name) for name in names if name)
 
 
 def remarks_of(scene: xr.DataArray) -> Remarks:
-    """What the reader found in the file of a scene."""
+    """What the reader found in the file of a scene.
+
+    Args:
+        scene: (band, y, x) array from `open_scene`.
+    """
     return Remarks(
         tuple(scene.attrs.get("notes", ())),
         tuple(scene.attrs.get("warnings", ())),

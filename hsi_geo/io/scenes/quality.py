@@ -288,6 +288,9 @@ def scale_problem(scene: xr.DataArray) -> str | None:
 def require_scale(scene: xr.DataArray) -> None:
     """Refuse a scene whose numbers single precision cannot hold.
 
+    Args:
+        scene: (band, y, x) array; see `scale_problem` for what is read.
+
     Raises:
         SceneError: With the usual number.
     """

@@ -80,7 +80,11 @@ def read_window_and_band_mask(
 
 
 def block_shape(scene: xr.DataArray) -> tuple[int, int]:
-    """(rows, columns) of the blocks in which the file stores the pixels of a scene."""
+    """(rows, columns) of the blocks in which the file stores the pixels of a scene.
+
+    Args:
+        scene: (band, y, x) array; without a record of its blocks, one row of pixels is a block.
+    """
     rows, cols = scene.attrs.get("block_px", (1, scene.shape[-1]))
     return int(rows), int(cols)
 
