@@ -1,7 +1,7 @@
-"""What a local file makes GDAL open besides itself: nothing from afar, and nothing that runs.
+"""Which other files GDAL opens for a local file. None of them may be on another machine, and no code runs.
 
-A text called `scene.tif` may be a virtual raster whose pixels come from the web, the description of a
-web service, or a chain of such files. Only an address that people give themselves is followed.
+A text named `scene.tif` may be a virtual raster whose pixels come from the web, the description of a web
+service, or a chain of such files. Only a URL that the user gives is followed.
 """
 
 from __future__ import annotations
@@ -9,63 +9,55 @@ from __future__ import annotations
 import os
 import re
 import stat
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.files.limits import NAMES_BYTES, TEXT_BYTES, require_short_file, require_short_text
+from hsi_geo.io.files.archive_members import UNREADABLE, ArchiveMember, parse_archive_name
+from hsi_geo.io.files.limits import TEXT_BYTES, require_short_file
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.virtual_files import (
+    CheckedFile,
+    is_remote_name,
+    is_tile_index,
+    names_in_file,
+    names_in_name,
+    names_in_tile_index,
+)
 
 Errors = type[HsiGeoError]
 
-#: Addresses that GDAL reaches over a network, and prefixes of its drivers for services and databases.
-_REMOTE = re.compile(
-    r"(?:https?|ftps?|s3|gs|az|abfss?|adl|oss|swift|hdfs|postgresql|mysql|mongodb(?:\+srv)?)://"
-    r"|/vsi(?:curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(?:_streaming)?[/?]"
-    r"|^\s*(?:PG|PGEO|MYSQL|MSSQL|OCI|ODBC|MONGODBV3|ADBC|WMS|WMTS|WCS|WFS3?|OAPIF\w*|OGCAPI|CSW|EEDAI?|"
-    r"DAAS|PLMOSAIC|PLSCENES|STACIT|STACTA|NGW|ES|ELASTIC|CARTO|AMIGOCLOUD|TILEDB|GPSBABEL|JPIP\w*):",
-    re.IGNORECASE,
-)
-
-#: What the texts begin with that name other files, and those that describe services.
-_VIRTUAL = (b"<VRTDataset", b"<OGRVRTDataSource", b"<GDALTileIndexDataset", b"<MRF_META")
-_SERVICES = (
-    *(b"<GDAL_WMS", b"<GDAL_WMTS", b"<WCS_GDAL", b"<OGRWFSDataSource", b"<OGRWFSLayer"),
-    *(b"<WMS_Tile_Service", b"<WMS_Capabilities", b"<WMT_MS_Capabilities", b"<TileMapService"),
-    *(b"<WFS_Capabilities", b"<wfs:WFS_Capabilities", b'"gdal_streamed_alg"'),
-)
-
-#: GDAL looks for such words in the first kilobyte.
-_HEAD_BYTES = 4096
-
-#: Files that GDAL opens because they lie beside another: added to its name, or instead of its suffix.
+#: Endings of side files that GDAL opens by itself: appended to a file's name, or in place of its suffix.
 _SIDE_FILES = (
     *(".aux.xml", ".ovr", ".msk", ".hdr", ".aux", ".stac.json", ".prj", ".wld"),
     *(".tfw", ".tifw", ".tab", ".rrd", ".rpb", ".imd", "_rpc.txt"),
     *(".shx", ".dbf", ".cpg", ".qix", ".sbn", ".qml", ".gfs", ".xsd", ".gml.xsd", "-wal"),
 )
 
-#: Those of them that are read as a whole.
+#: Side files that are read as a whole.
 _SIDE_TEXTS = (".stac.json", ".prj", ".qml", ".cpg")
 
-#: Fields of side files whose texts GDAL opens.
-_NAMING_ITEMS = ("OVERVIEW_FILE", "X_DATASET", "Y_DATASET", "DERIVED_FROM")
+_KINDS = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "named pipe"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
 
 
 def is_link(name: str) -> bool:
-    """Whether people name something afar themselves."""
-    return not exists(name) and _REMOTE.search(name) is not None
+    """Whether a name that the user gave is a URL, or another name of something on other machines."""
+    return not exists(name) and is_remote_name(name)
 
 
 def require_file(path: str | os.PathLike[str], what: str, wrong: Errors) -> None:
-    """Refuse what is there and is no file to read from: reading a named pipe never ends.
+    """Refuse a path that is a folder, pipe, socket or device: reading a pipe never ends.
 
     Args:
-        path: Of a file, or of nothing.
-        what: What it is meant to be, for messages ("class file").
-        wrong: Raised.
+        path: Path of a file; a path where nothing is passes.
+        what: What the file is meant to be, for messages ("class file").
+        wrong: Exception class to raise.
     """
     kind = _kind_of(path)
     if kind is not None:
@@ -78,155 +70,203 @@ def require_file(path: str | os.PathLike[str], what: str, wrong: Errors) -> None
 def require_text(
     path: str | os.PathLike[str], what: str, wrong: Errors, most: int = TEXT_BYTES
 ) -> None:
-    """As `require_file`, of a text that is read as a whole; it may have so many bytes."""
+    """Refuse a path that is not a file, and a file that is too large to be read as a whole.
+
+    Args:
+        path: Path of a file; a path where nothing is passes.
+        what: What the file is meant to be, for messages ("class file").
+        wrong: Exception class to raise.
+        most: The largest size in bytes.
+    """
     require_file(path, what, wrong)
     require_short_file(path, what, wrong, most)
 
 
 def _kind_of(path: str | os.PathLike[str]) -> str | None:
-    """What is there instead of a file; None for files, and where there is nothing."""
+    """What is at a path instead of a file; None for files, and where nothing is."""
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116  (Path would raise for names that are none)
+        mode = os.stat(path).st_mode  # noqa: PTH116  (Path raises for names that are no paths)
     except (OSError, ValueError):
         return None
     return next((name for is_kind, name in _KINDS if is_kind(mode)), None)
 
 
-_KINDS = (
-    (stat.S_ISDIR, "folder"),
-    (stat.S_ISFIFO, "named pipe"),
-    (stat.S_ISSOCK, "socket"),
-    (stat.S_ISCHR, "device"),
-    (stat.S_ISBLK, "device"),
-)
-
-
 def require_local(path: str | os.PathLike[str], what: str, wrong: Errors) -> None:
-    """Refuse a local file that makes GDAL open something afar, run code, or wait for ever.
+    """Refuse a local file for which GDAL would use a network, run code, or wait for ever.
 
-    Looks at the file, at those beside it that GDAL opens by itself, and at all that they name.
+    Checks the file, its side files, and all files that they name, also in archives.
 
     Args:
-        path: Of a file on this machine; others pass.
-        what: What it is meant to be, for messages ("scene").
-        wrong: Raised.
+        path: Path of a file, or GDAL's name of a file in an archive; URLs pass.
+        what: What the file is meant to be, for messages ("scene").
+        wrong: Exception class to raise.
     """
-    name = os.fspath(path)
-    if not exists(name) or Path(name).is_dir():
+    checked = CheckedFile(os.fspath(path), what, wrong)
+    name = checked.name
+    if exists(name):
+        if Path(name).is_dir():
+            return
+        _require_utf8(checked)
+        waiting = [(file, False) for file in (Path(name), *_side_files(Path(name)))]
+    elif is_remote_name(name):
         return
-    _require_utf8(name, what, wrong)
-    waiting, seen = [Path(name), *_beside(Path(name))], set[Path]()
+    else:
+        if (member := parse_archive_name(name)) is not None:
+            _require_plain_member(member, checked)
+        waiting = list(_local_files(name, Path()))
+    seen = set()
     while waiting:
-        file = waiting.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        if kind := _kind_of(file):
-            raise wrong(
-                f"{what} '{name}' cannot be read: '{file}' is a {kind}, not a file",
-                hint="put a file in its place, or take it away",
-            )
-        if file.name.lower().endswith(_SIDE_TEXTS):
-            require_short_file(file, f"{what} '{name}' cannot be read:", wrong)
-        for named in _named_in(file, name, what, wrong):
-            for text in (named, *_broken_links(named, file.parent)):
-                if _REMOTE.search(text):
-                    raise wrong(
-                        f"{what} '{name}' refers to '{text.strip()}', which is not on this machine",
-                        hint="download that, or give its address itself",
-                    )
-                waiting += _local_files(text, file.parent)
+        entry = waiting.pop()
+        if entry not in seen:
+            seen.add(entry)
+            waiting += _references(*entry, checked)
 
 
-def _require_utf8(name: str, what: str, wrong: Errors) -> None:
+def require_local_archive(path: str | os.PathLike[str], what: str, wrong: Errors) -> None:
+    """Refuse an archive that holds a text which names other files, such as a virtual layer.
+
+    Args:
+        path: Path of a ZIP or TAR file; files of other kinds pass.
+        what: What the file is meant to be, for messages ("shots file").
+        wrong: Exception class to raise.
+    """
+    checked = CheckedFile(os.fspath(path), what, wrong)
+    for kind in ("zip", "tar"):
+        _require_plain_member(ArchiveMember(kind, Path(path), ""), checked)
+
+
+def _references(file: Path, is_index: bool, checked: CheckedFile) -> Iterator[tuple[Path, bool]]:
+    """Local files that a file names, with whether they are the index of a tile index."""
+    if kind := _kind_of(file):
+        raise checked.error(
+            f"cannot be read: '{file}' is a {kind}, not a file",
+            "put a file in its place, or take it away",
+        )
+    if file.name.lower().endswith(_SIDE_TEXTS):
+        called = f"{checked.what} '{checked.name}' cannot be read:"
+        require_short_file(file, called, checked.wrong)
     try:
-        name.encode()
+        opened = file.open("rb")
+    except OSError:
+        return  # the error is raised where the file is read
+    with opened:
+        for name in names_in_file(opened, file.name, checked):
+            yield from _follow(name, file.parent, checked)
+    if is_index or is_tile_index(file):
+        for name in names_in_tile_index(file, checked):
+            yield from _follow(name, file.parent, checked)
+
+
+def _follow(name: str, folder: Path, checked: CheckedFile) -> Iterator[tuple[Path, bool]]:
+    """Local files that a name in a text means.
+
+    Raises:
+        HsiGeoError: If it means something on another machine, or in an archive that cannot be checked.
+    """
+    for text in (name, *_broken_links(name, folder)):
+        if is_remote_name(text):
+            raise checked.error(
+                f"refers to '{text.strip()}', which is not on this machine",
+                "download that, or give its address itself",
+            )
+        for inner in names_in_name(text, checked):
+            yield from _follow(inner, folder, checked)
+        for spelling, _ in _spellings(text):
+            if spelling.strip().startswith("/vsi"):
+                _require_plain_name(spelling, checked)
+        yield from _local_files(text, folder)
+
+
+def _require_plain_name(name: str, checked: CheckedFile) -> None:
+    member = parse_archive_name(name)
+    if member is None:
+        raise checked.error(
+            f"refers to '{name.strip()}', and files that are named in this way are not checked",
+            "unpack that file, and build the text that names it anew",
+        )
+    _require_plain_member(member, checked)
+
+
+def _require_plain_member(member: ArchiveMember, checked: CheckedFile) -> None:
+    """Refuse a file in an archive that names other files, or whose side files do."""
+    try:
+        names = member.names()
+        if member.kind == "gzip":
+            chosen = {member.archive.stem}
+        elif member.name:
+            inside = PurePosixPath(member.name)
+            chosen = {member.name, *(str(inside.with_name(n)) for n in _side_names(inside))} & names
+            chosen = chosen or {name for name in names if name.startswith(f"{inside}/")}
+        else:
+            chosen = set(names)
+        for name in sorted(chosen):
+            if name.endswith("/"):
+                continue
+            with member.open(name) as file:
+                for named in names_in_file(file, PurePosixPath(name).name, checked):
+                    raise checked.error(
+                        f"holds '{name}' in an archive, which refers to '{named.strip()}'",
+                        "unpack the archive, and give the file in it",
+                    )
+    except UNREADABLE:
+        return  # GDAL cannot read it either
+
+
+def _require_utf8(checked: CheckedFile) -> None:
+    try:
+        checked.name.encode()
     except UnicodeEncodeError as error:
-        raise wrong(
-            f"{what} '{ascii(name)[1:-1]}' is not named in UTF-8, and GDAL cannot be given such a name",
+        raise checked.wrong(
+            f"{checked.what} '{ascii(checked.name)[1:-1]}' is not named in UTF-8, and GDAL cannot be "
+            "given such a name",
             hint="rename the file, or the folder that it is in",
         ) from error
 
 
-def _beside(path: Path) -> Iterator[Path]:
-    stems = {path.name, path.stem}
-    for stem in stems:
+def _side_names(path: PurePosixPath | Path) -> Iterator[str]:
+    for stem in {path.name, path.stem}:
         for end in _SIDE_FILES:
-            for spelt in {end, end.upper()}:
-                beside = path.with_name(stem + spelt)
-                if beside != path and exists(beside) and not beside.is_dir():
-                    yield beside
+            yield from (stem + spelling for spelling in {end, end.upper()})
 
 
-def _local_files(text: str, folder: Path) -> Iterator[Path]:
-    """What a name may mean: GDAL takes it as it is or as lying beside the text."""
-    for candidate in (Path(text), folder / text):
-        if exists(candidate) and not candidate.is_dir():
-            yield candidate
+def _side_files(path: Path) -> Iterator[Path]:
+    for name in _side_names(path):
+        file = path.with_name(name)
+        if file != path and exists(file) and not file.is_dir():
+            yield file
+
+
+def _spellings(text: str) -> Iterator[tuple[str, bool]]:
+    """A name, and parts of it that may be a path; with whether that is the index of a tile index.
+
+    GDAL puts drivers before paths (``NETCDF:"a.nc":cube``, ``GTIFF_DIR:1:a.tif``, ``vrt://a.tif?bands=1``).
+    """
+    yield text, False
+    prefix = re.match(r"\s*([A-Za-z]\w*):(?://)?", text)
+    if prefix is None:
+        return
+    rest, is_index = text[prefix.end() :], prefix[1].upper() == "GTI"
+    yield rest, is_index
+    for quoted in re.findall(r'"([^"]+)"', rest):
+        yield quoted, is_index
+    for mark in re.finditer("[?:,]", rest):
+        yield rest[: mark.start()], is_index
+        yield rest[mark.end() :], is_index
+
+
+def _local_files(text: str, folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Files that a name may mean: GDAL takes it as a path, or relative to the text that names it."""
+    for spelling, is_index in _spellings(text):
+        for candidate in (Path(spelling), folder / spelling):
+            if exists(candidate) and not candidate.is_dir():
+                yield candidate, is_index
 
 
 def _broken_links(text: str, folder: Path) -> Iterator[str]:
-    """What links that lead to no file say: GDAL takes it for a name."""
-    for candidate in (text, os.path.join(folder, text)):  # noqa: PTH118  (Path would mend "//")
+    """Targets of links that lead to no file: GDAL takes a target for a name."""
+    for candidate in (text, os.path.join(folder, text)):  # noqa: PTH118  (Path collapses "//")
         try:
             if os.path.islink(candidate) and not exists(candidate):  # noqa: PTH114
                 yield os.readlink(candidate)  # noqa: PTH115
         except ValueError:
             continue
-
-
-def _named_in(file: Path, name: str, what: str, wrong: Errors) -> Iterator[str]:
-    """Texts of a file that GDAL takes for names of others."""
-    try:
-        opened = file.open("rb")
-    except OSError:
-        return  # told where it is opened
-    with opened:
-        head = opened.read(_HEAD_BYTES)
-        if any(word in head for word in _SERVICES):
-            raise wrong(
-                f"{what} '{name}' describes a web service or a chain of commands "
-                f"('{file.name}') and holds no data itself",
-                hint="download the data, and give that file",
-            )
-        is_side_file = file.name.lower().endswith((".aux.xml", ".aux"))
-        if not any(word in head for word in _VIRTUAL) and not (is_side_file and b"<" in head):
-            return
-        content = head + opened.read(NAMES_BYTES)
-    require_short_text(len(content), f"{what} '{name}'", wrong, NAMES_BYTES)
-    try:
-        yield from _names_of(content, name, what, wrong)
-    except ET.ParseError as error:
-        if is_side_file:  # GDAL does not read it either
-            return
-        raise wrong(
-            f"{what} '{name}' names other files in a text that is no XML ('{file.name}': {error})",
-            hint="build it anew",
-        ) from error
-
-
-def _names_of(content: bytes, name: str, what: str, wrong: Errors) -> Iterator[str]:
-    for _, element in ET.iterparse(BytesIO(as_utf8(content)), events=("end",)):
-        tag = element.tag.rpartition("}")[2].lower()
-        if tag == "pixelfunctionlanguage" and (element.text or "").strip().lower() == "python":
-            raise wrong(
-                f"{what} '{name}' holds code in Python that would have to be run",
-                hint="write its pixels to a GeoTIFF with the program that made it",
-            )
-        names_file = tag.endswith(
-            ("filename", "dataset", "datasource", "source", "file", "url", "dem")
-        )
-        if names_file or (tag == "mdi" and element.get("key") in _NAMING_ITEMS):
-            yield from (text for text in (element.text,) if text and text.strip())
-        elif tag in ("connection", "srcsql", "option", "command_line"):
-            yield from (text for text in (element.text,) if text and _REMOTE.search(text))
-
-
-def as_utf8(content: bytes) -> bytes:
-    """GDAL writes names as their bytes are, whatever their encoding; XML without one is UTF-8."""
-    content = content[content.find(b"<") :]
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content if content.startswith(b"<?xml") else content.decode("latin-1").encode()
-    return content

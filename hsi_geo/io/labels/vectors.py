@@ -16,12 +16,13 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS
 from hsi_geo.io.files.paths import exists, is_gdal_name
-from hsi_geo.io.files.references import is_link, require_local
+from hsi_geo.io.files.references import is_link, require_local, require_local_archive
 from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
 from hsi_geo.io.labels.point_tables import TABLES, as_csv, find_columns, read_header, set_table_crs
 from hsi_geo.io.labels.shapefiles import require_parts
+from hsi_geo.io.readers.packages import is_archive
 from hsi_geo.text import quoted
 
 Errors = type[HsiGeoError]
@@ -67,6 +68,8 @@ def read_vector(
     with gdal_offline(name), unpacked_source(source) as file:
         if file != name:
             require_local(file, f"{what} '{name}':", wrong)
+        elif is_archive(Path(name)):
+            require_local_archive(name, what, wrong)
         return _read_file(name, file, what, layer, wrong, tables, chooses_layer)
 
 

@@ -22,8 +22,8 @@ _FILL_KEYS = ("_FillValue", "missing_value", "nodata", "no_data_value")
 #: Attributes that may list further missing values.
 _MISSING_KEYS = ("_FillValue", "missing_value")
 
-#: Preferred fill value of floating-point variables and of integers that can hold it.
-FILL = -9999.0
+#: Preferred fill value of types that can hold it.
+_FILL = -9999.0
 
 #: Limits in physical units are divided by the scale; smaller differences come from rounding.
 _ROUNDING = 1e-6
@@ -34,7 +34,7 @@ class MissingValues:
     """Which stored values of a variable mean "no data".
 
     Attributes:
-        nodata: The value that replaces all others; None if it is NaN or if there is none.
+        nodata: The value that replaces all others; None if only NaN, or nothing, means no data.
         others: Further stored values that mean no data.
         low: The smallest valid stored value, -inf without a limit.
         high: The largest valid stored value, inf without a limit.
@@ -48,7 +48,7 @@ class MissingValues:
     warnings: tuple[str, ...] = ()
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """Make `nodata` (NaN without one) the only missing value of some pixels.
+        """Make `nodata` the only missing value of some pixels, beside NaN.
 
         Args:
             pixels: Stored values as the file holds them.
@@ -74,8 +74,9 @@ class MissingValues:
             missing |= stored < self.low
         if np.isfinite(self.high):
             missing |= stored > self.high
-        value = np.array(np.nan if self.nodata is None else self.nodata)
-        return np.where(missing, value.astype(stored.dtype), stored) if missing.any() else stored
+        if not missing.any():
+            return stored
+        return np.where(missing, np.array(self.nodata).astype(stored.dtype), stored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,8 @@ def find_missing_values(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> 
         dtype: Type of its stored values.
 
     Returns:
-        The missing values. Without a fill value in the file, one outside the valid range is chosen.
+        The missing values. A value outside the valid range is chosen if the file has no fill value, or
+        NaN: zero in all bands is data where the valid range holds it.
 
     Example:
         >>> found = find_missing_values({"_FillValue": -9999, "valid_min": 0}, np.dtype("int16"))
@@ -123,8 +125,7 @@ def find_missing_values(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> 
     others = sorted(value for value in listed - {stated} if _fits(value, dtype))
     if not others and np.isinf([low, high]).all():
         return MissingValues(nodata, warnings=warnings)
-    fills_with_nan = stated is not None and np.isnan(stated) and dtype.kind == "f"
-    if not fills_with_nan and (nodata is None or not _fits(nodata, dtype)):
+    if nodata is None or not _fits(nodata, dtype):
         nodata = others[0] if others else _value_outside(low, high, dtype)
         if nodata is None:  # the type holds no value outside the range
             return MissingValues(None, warnings=warnings)
@@ -194,7 +195,8 @@ def _unscaled(values: Float64Array, attributes: Mapping[str, Any]) -> list[float
 
 def _value_outside(low: float, high: float, dtype: np.dtype[Any]) -> float | None:
     """A number that the type holds and the valid range excludes; None if there is none."""
-    for value in (FILL, low - 1, high + 1):
+    ends = () if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for value in (_FILL, low - 1, high + 1, *ends):
         if _fits(value, dtype) and not low <= value <= high:
             return float(value)
     return None

@@ -19,6 +19,9 @@ from hsi_geo.io.files.references import is_link
 #: take a share of the machine's memory, which is gigabytes on a large machine.
 _OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 64 << 20}
 
+#: Drivers whose files may take pixels from other files; the last three by HDF5's external storage.
+_REFERRING_DRIVERS = ("VRT", "MRF", "GTI", "HDF5", "HDF5Image", "netCDF")
+
 
 @contextmanager
 def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
@@ -56,7 +59,7 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
 
 @cache
 def _local_drivers(in_archive: bool) -> list[str]:
-    """GDAL's drivers of local files. Files in archives must not name others: nothing checks these."""
-    left_out = {*REMOTE_DRIVERS, *(("VRT", "MRF", "GTI") if in_archive else ())}
+    """GDAL's drivers of local files. Files in archives must not name others."""
+    left_out = {*REMOTE_DRIVERS, *(_REFERRING_DRIVERS if in_archive else ())}
     with rasterio.Env() as env:
         return [driver for driver in env.drivers() if driver not in left_out]

@@ -90,8 +90,15 @@ def _require_sound_container(name: str) -> None:
 
 
 def _is_hdf5(path: Path) -> bool:
+    """Whether a file has HDF5's signature: at byte 0, or after a user block of 512, 1024, 2048, ... bytes."""
     with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
+        size, offset = file.seek(0, os.SEEK_END), 0
+        while offset < size:
+            file.seek(offset)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            offset = max(512, 2 * offset)
+    return False
 
 
 def _read_folder(path: Path) -> SceneFile:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import socket
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+from zipfile import ZipFile
 
 import geopandas as gpd
 import numpy as np
@@ -18,10 +23,12 @@ import shapely
 from builders import CENTRES, cube_of, model_for, nm_tags, run, write_tif
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.info import info
@@ -87,6 +94,31 @@ def linked(folder: Path, target: str) -> str:
 
 Write = Callable[[Path, str], str]
 
+
+def archived(folder: Path, kind: str, text: str) -> str:
+    """GDAL's name of a text in an archive."""
+    if kind == "zip":
+        with ZipFile(folder / "inner.zip", "w") as archive:
+            archive.writestr("inner.vrt", text)
+    elif kind == "tar":
+        with tarfile.open(folder / "inner.tar", "w") as tar:
+            info = tarfile.TarInfo("inner.vrt")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    else:
+        (folder / "inner.vrt.gz").write_bytes(gzip.compress(text.encode()))
+        return f"/vsigzip/{folder / 'inner.vrt.gz'}"
+    return f"/vsi{kind}/{folder / f'inner.{kind}'}/inner.vrt"
+
+
+def tile_index(path: Path, location: str) -> Path:
+    tiles = gpd.GeoDataFrame(
+        {"location": [location]}, geometry=[shapely.box(0, -6, 14, 9)], crs="EPSG:32633"
+    )
+    tiles.to_file(path)
+    return path
+
+
 RASTERS: dict[str, Write] = {
     "vsicurl": lambda _, web: vrt(f"/vsicurl/{web}/a.tif"),
     "streaming": lambda _, web: vrt(f"/vsicurl_streaming/{web}/a.tif"),
@@ -137,6 +169,29 @@ RASTERS: dict[str, Write] = {
     "a tile index": lambda _, web: (
         f"<GDALTileIndexDataset><IndexDataset>/vsicurl/{web}/a.gpkg</IndexDataset></GDALTileIndexDataset>"
     ),
+    "a text in a ZIP": lambda folder, web: vrt(archived(folder, "zip", vrt(f"{web}/a.tif"))),
+    "a text in a TAR": lambda folder, web: vrt(archived(folder, "tar", vrt(f"{web}/a.tif"))),
+    "a text in a gzip": lambda folder, web: vrt(archived(folder, "gz", vrt(f"{web}/a.tif"))),
+    "a text in an unknown archive": lambda folder, web: vrt(
+        archived(folder, "zip", vrt(f"{web}/a.tif")).replace("/vsizip/", "/vsi7z/")
+    ),
+    "a text in place of a name": lambda _, web: vrt(
+        escape(vrt(f"{web}/a.tif".replace("h", "&#104;", 1)))
+    ),
+    "a name with a driver": lambda folder, web: (
+        (folder / "inner.dat").write_text(vrt(f"{web}/a.tif")),
+        vrt(f"vrt://{folder / 'inner.dat'}?bands=1"),
+    )[1],
+    "a local tile index": lambda folder, web: (
+        "<GDALTileIndexDataset><IndexDataset>"
+        f"{tile_index(folder / 'tiles.gpkg', f'{web}/a.tif')}</IndexDataset></GDALTileIndexDataset>"
+    ),
+    "a tile index by its driver": lambda folder, web: vrt(
+        f"GTI:{tile_index(folder / 'tiles.gpkg', f'{web}/a.tif')}"
+    ),
+    "a tile index by its name": lambda folder, web: vrt(
+        str(tile_index(folder / "tiles.gti.gpkg", f"/vsicurl/{web}/a.tif"))
+    ),
     "a chain of commands": lambda _, web: json.dumps(
         {"type": "gdal_streamed_alg", "command_line": f"gdal raster edit {web}/a.tif x"}
     ),
@@ -181,6 +236,45 @@ def test_what_lies_beside_a_raster_is_not_followed_either(
     assert not web.connected
 
 
+@pytest.mark.parametrize("prefix", ["", "GTI:"])
+def test_a_tile_index_of_tiles_on_the_web_is_refused(
+    prefix: str, tmp_path: Path, web: Listener
+) -> None:
+    path = tile_index(tmp_path / "a.gti.gpkg", f"{web.address}/a.tif")
+    with pytest.raises(HsiGeoError, match="which is not on this machine"):
+        open_scene(f"{prefix}{path}", wavelengths="index")
+    assert not web.connected
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+@pytest.mark.parametrize("side", ["a.tif.ovr", "a.tif.msk", "a.tif.aux.xml", "a.vrt"])
+def test_files_beside_a_raster_in_an_archive_are_not_followed(
+    side: str, kind: str, tmp_path: Path, web: Listener
+) -> None:
+    write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
+    (tmp_path / side).write_text(
+        '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">'
+        f"{web.address}/a.ovr</MDI></Metadata></PAMDataset>"
+        if side.endswith("xml")
+        else vrt(f"{web.address}/a.tif")
+    )
+    path = tmp_path / f"a.{kind}"
+    if kind == "zip":
+        with ZipFile(path, "w") as archive:
+            for name in ("a.tif", side):
+                archive.write(tmp_path / name, name)
+    else:
+        with tarfile.open(path, "w:gz") as tar:
+            for name in ("a.tif", side):
+                tar.add(tmp_path / name, name)
+    if side == "a.vrt":  # GDAL does not open it for a.tif
+        assert info(path)
+    else:
+        with pytest.raises(HsiGeoError, match=r"holds 'a\.tif\..*' in an archive, which refers to"):
+            info(path)
+    assert not web.connected
+
+
 def test_a_sound_chain_of_local_files_is_read(tmp_path: Path) -> None:
     write_tif(tmp_path / "plain.tif", cube_of(1))
     (tmp_path / "inner.vrt").write_text(vrt("plain.tif", relative=1))
@@ -204,6 +298,72 @@ def test_without_looking_gdal_itself_goes_nowhere(
             open_scene(tmp_path / "a.tif", wavelengths="index").load()
     assert not web.connected
     assert not (tmp_path / "ran").exists()
+
+
+#: Variables of the environment by which other programs change what GDAL reads, and safe values.
+VARIABLES = {
+    "GDAL_VRT_ENABLE_PYTHON": ("YES", "NO"),
+    "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": ("ALL", "SIBLING_OR_CHILD_OF_VRT_PATH"),
+    "OGR_SQLITE_LOAD_EXTENSIONS": ("ENABLE_SQL_LOAD_EXTENSION", ""),
+    "CPL_ALLOW_VSISTDIN": ("YES", "NO"),
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": (".tif", "{none}"),
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": ("http://127.0.0.1/a.tif", "{none}"),
+    "GML_DOWNLOAD_SCHEMA": ("YES", "NO"),
+    "GDAL_DISABLE_READDIR_ON_OPEN": ("EMPTY_DIR", "FALSE"),
+    "GDAL_PAM_ENABLED": ("NO", "YES"),
+    "GTIFF_IGNORE_READ_ERRORS": ("YES", "NO"),
+    "GTIFF_POINT_GEO_IGNORE": ("YES", "NO"),
+    "SHAPE_RESTORE_SHX": ("YES", "NO"),
+    "VRT_VIRTUAL_OVERVIEWS": ("YES", "NO"),
+}
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_quiet_gdal_shadows_variables_of_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rasterio._env import get_gdal_config
+
+    value, safe = VARIABLES[name]
+    monkeypatch.setenv(name, value)
+    with quiet_gdal():
+        assert get_gdal_config(name, normalize=False) == safe
+    assert get_gdal_config(name, normalize=False) == value
+    assert os.environ[name] == value
+
+
+def test_every_option_for_local_files_is_tested() -> None:
+    assert {*VARIABLES, "GML_DOWNLOAD_WFS_SCHEMA", "GTIFF_HONOUR_NEGATIVE_SCALEY"} == {
+        *LOCAL_OPTIONS
+    }
+
+
+def test_an_allowed_file_name_in_the_environment_opens_no_network(
+    tmp_path: Path, web: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hsi_geo.io.readers.raster.require_local", lambda *_: None)
+    monkeypatch.setattr("hsi_geo.io.readers.opening.require_local", lambda *_: None)
+    monkeypatch.setenv("CPL_VSIL_CURL_ALLOWED_FILENAME", f"{web.address}/a.tif")
+    (tmp_path / "a.tif").write_text(vrt(f"/vsicurl/{web.address}/a.tif"))
+    with pytest.raises(HsiGeoError):
+        open_scene(tmp_path / "a.tif", wavelengths="index").load()
+    assert not web.connected
+
+
+def test_a_damaged_raster_is_refused_whatever_the_environment_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GTIFF_IGNORE_READ_ERRORS", "YES")
+    tags = nm_tags(CENTRES[:3])
+    path = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=tags, compress="deflate")
+    with rasterio.open(path) as file:
+        start = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+    content = bytearray(path.read_bytes())
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    scene = open_scene(path)
+    with pytest.raises(HsiGeoError, match="cannot be read at row"):
+        scene.load()
 
 
 # Vectors --------------------------------------------------------------------------------------
@@ -253,6 +413,23 @@ def test_a_text_called_a_vector_file_is_not_followed(
     for open_ in (read_shots, lambda path: read_area(path, grid)):
         with pytest.raises(HsiGeoError) as raised:
             open_(path)
+        assert raised.value.hint
+    assert not web.connected
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+@pytest.mark.parametrize("member", ["a.vrt", "a.gpkg", "a.ovf"])
+def test_a_virtual_layer_in_an_archive_is_not_followed(
+    member: str, kind: str, tmp_path: Path, web: Listener
+) -> None:
+    text = ogr(f"{web.address}/a.geojson")
+    path = Path(archived(tmp_path, kind, text).removeprefix(f"/vsi{kind}/")).parent
+    if kind == "zip":
+        with ZipFile(path, "w") as archive:
+            archive.writestr(member, text)
+    for name in (str(path), f"/vsi{kind}/{path}/{member if kind == 'zip' else 'inner.vrt'}"):
+        with pytest.raises(HsiGeoError) as raised:
+            read_shots(name)
         assert raised.value.hint
     assert not web.connected
 

@@ -192,6 +192,28 @@ def test_hdf5_bombs_and_files_of_others_are_refused_soon(
     assert time.process_time() - start < 5.0
 
 
+@pytest.mark.parametrize("make", [deep, many, external, linked, virtual])
+@pytest.mark.parametrize("block", [512, 1024, 65536])
+def test_hdf5_after_a_user_block_is_checked(
+    make: Callable[[Path], Path], block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signature of HDF5 comes at byte 0, 512, 1024, ..."""
+    original = h5py.File
+    monkeypatch.setattr(
+        h5py,
+        "File",
+        lambda path, mode, **options: original(
+            path, mode, **options, **({"userblock_size": block} if mode == "w" else {})
+        ),
+    )
+    path = make(tmp_path)
+    assert not path.read_bytes().startswith(b"\x89HDF")
+    monkeypatch.setattr("hsi_geo.io.readers.hdf5.STORED_OBJECTS", 500)
+    for name in (str(path), f"HDF5:{path}://reflectance"):
+        with pytest.raises(HsiGeoError, match=r"from another file|nested 32 deep, or more than"):
+            open_scene(name)
+
+
 def test_a_loop_of_groups_is_no_bomb(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         group = file.create_group("a")

@@ -5,72 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
-from builders import check_travels, cube_of, physical, watch_reads
+from builders import check_travels, physical, watch_reads
+from cf_cases import STORES, UTM, aviris_cube, dataset, write_aviris, write_netcdf, write_zarr
 from emit_cases import FWHM, NM, write_emit
-from pyproj import CRS
 
-from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import block_shape, read_window
 from hsi_geo.tiling import Window
-
-UTM = CRS.from_epsg(32611)
-
-
-# AVIRIS and CF --------------------------------------------------------------------------------
-
-
-def aviris_cube() -> AnyArray:
-    cube = cube_of(4, 5, 7, "float32")
-    cube[:, 1, 2] = -9999.0
-    return cube
-
-
-def write_aviris(path: Path) -> Path:
-    """The groups and names of AVIRIS-3 L2A RFL_ORT."""
-    mapping = {
-        "grid_mapping_name": "transverse_mercator",
-        "crs_wkt": UTM.to_wkt(),
-        "spatial_ref": UTM.to_wkt(),
-        "GeoTransform": "383472.5 30 0 3818302.25 0 -20",
-    }
-    root = xr.Dataset(
-        {"transverse_mercator": ((), b"", mapping)},
-        {
-            "easting": ("easting", 383472.5 + 30 * (np.arange(7) + 0.5), {"units": "m"}),
-            "northing": ("northing", 3818302.25 - 20 * (np.arange(5) + 0.5), {"units": "m"}),
-        },
-    )
-    group = xr.Dataset(
-        {
-            "reflectance": (
-                ("wavelength", "northing", "easting"),
-                aviris_cube(),
-                {"grid_mapping": "transverse_mercator"},
-            ),
-            "fwhm": ("wavelength", np.array(FWHM), {"units": "nm"}),
-        },
-        {"wavelength": ("wavelength", np.array(NM), {"units": "nm"})},
-    )
-    root.to_netcdf(path, engine="h5netcdf")
-    group.to_netcdf(
-        path,
-        engine="h5netcdf",
-        mode="a",
-        group="reflectance",
-        encoding={"reflectance": {"_FillValue": -9999.0, "chunksizes": (2, 3, 7)}},
-    )
-    return path
 
 
 def test_aviris_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
@@ -84,43 +33,6 @@ def test_aviris_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
     assert grid.transform.almost_equals(Affine(30, 0, 383472.5, 0, -20, 3818302.25))
     assert grid.crs is not None
     assert grid.crs.to_epsg() == 32611
-
-
-def dataset(order: tuple[str, str, str] = ("wavelength", "y", "x"), **cube: Any) -> xr.Dataset:
-    """A small scene as xarray and rioxarray would write it."""
-    values = xr.DataArray(
-        aviris_cube(),
-        dims=("wavelength", "y", "x"),
-        coords={
-            "wavelength": ("wavelength", np.array(NM) / 1e3, {"units": "um"}),
-            "x": 500015.0 + 30 * np.arange(7),
-            "y": 3800010.0 + 20 * np.arange(5),
-        },
-        attrs=cube,
-    )
-    placed: xr.Dataset = values.transpose(*order).to_dataset(name="cube").rio.write_crs(UTM)
-    return placed
-
-
-def write_netcdf(path: Path, scene: xr.Dataset) -> Path:
-    scene.to_netcdf(path, engine="h5netcdf")
-    return path
-
-
-@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
-def write_zarr(path: Path, scene: xr.Dataset, version: int = 3) -> Path:
-    pytest.importorskip("zarr", reason="needs the extra zarr")
-    path = path.with_suffix(".zarr")
-    scene.to_zarr(path, zarr_format=version, consolidated=version == 2)
-    return path
-
-
-Write = Callable[[Path, xr.Dataset], Path]
-STORES: dict[str, Write] = {
-    "netcdf": write_netcdf,
-    "zarr 3": write_zarr,
-    "zarr 2": lambda path, scene: write_zarr(path, scene, 2),
-}
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -115,6 +115,14 @@ def test_prismas_two_cubes_are_one_scene(tmp_path: Path) -> None:
     np.testing.assert_allclose(image, np.where(valid, np.concatenate(scaled), 0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("block", [512, 2048])
+def test_hdf5_with_a_user_block_is_read(block: int, tmp_path: Path) -> None:
+    path = write_neon(tmp_path / "a.h5")
+    with h5py.File(path) as source, h5py.File(tmp_path / "b", "w", userblock_size=block) as target:
+        source.copy("SJER", target)
+    np.testing.assert_array_equal(open_scene(tmp_path / "b").values, open_scene(path).values)
+
+
 @pytest.mark.parametrize("edges", [False, True])
 def test_prismas_corners_are_centres_or_edges_of_pixels(tmp_path: Path, edges: bool) -> None:
     grid = grid_of(open_scene(write_prisma(tmp_path / "a.he5", edges)))
