@@ -1,12 +1,12 @@
-"""How batches scale, what a tile costs beside its work, and what a continent takes: docs/batch.md.
+"""Scaling of batches, overhead of a tile, and days for a continent: docs/batch.md.
 
     python docs/measurements/batch_rates.py [--side 4] [--small 1000] [--turns 3]
 
-Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the shipped
-network by one worker, by two, and, as one scene, by `predict` with two threads, in turns; rates and
+Eight equal tiles of Indian Pines, each repeated SIDE x SIDE times, are mapped with the package's
+weights by one worker, by two, and, as one scene, by `predict` with two threads, in turns. Rates and
 ratios are medians over the turns. Then SMALL tiles of 16 x 16 pixels are mapped one after the other
-without a batch and by a batch of one worker. Times count from the first map that is begun to the
-last that is there: starting a cluster is told apart.
+without a batch, and by a batch of one worker. Times count from the start of the first map to the
+end of the last; the time to start a cluster is printed separately.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ WORKERS = (1, 10, 100)
 
 
 class Stopwatch(SilentReporter):
-    """Knows when the first tile was begun and when the last one was there."""
+    """Records when the first tile began and when the last one ended."""
 
     def __init__(self) -> None:
-        self.begun = self.ended = time.perf_counter()
+        self.began = self.ended = time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """See `hsi_geo.progress.Reporter`."""
         now = time.perf_counter()
         if stage == "look at tiles":
-            self.begun = now
+            self.began = now
         elif stage == "map":
             self.ended = now
 
     @property
     def seconds(self) -> float:
-        """From the one to the other."""
-        return self.ended - self.begun
+        """Seconds from the first to the last."""
+        return self.ended - self.began
 
 
 def main() -> None:
-    """Prepare once, measure, print."""
+    """Prepare the inputs, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=4)
     parser.add_argument("--small", type=int, default=1000)
@@ -66,7 +66,7 @@ def main() -> None:
         folder = Path(name)
         scene, shots, _ = write_inputs(folder)
         model = folder / "model.safetensors"
-        recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, sooner
+        recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, faster to fit
         adapt(scene, shots, out=model, recipe=recipe)
         rate = show_scaling(folder, scene, model, options.side, options.turns)
         show_overhead(folder, scene, model, options.small)
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def show_scaling(folder: Path, scene: Path, model: Path, side: int, turns: int) -> float:
-    """Print rates; pixels per second of one worker."""
+    """Print rates; return pixels per second of one worker."""
     whole, tiles = write_tiles(folder, scene, side, TILES)
     with rasterio.open(whole) as file:
         pixels = file.width * file.height
@@ -108,7 +108,7 @@ def time_turn(
 
 
 def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
-    """Print what a tile costs beside what `predict` takes for it."""
+    """Print the time of a tile in a batch beside that of `predict`."""
     tiles = write_small(folder / "small", scene, count)
     adapted = load_model(model)
     (folder / "alone").mkdir()
@@ -127,7 +127,7 @@ def show_overhead(folder: Path, scene: Path, model: Path, count: int) -> None:
 
 
 def show_continent(rate: float) -> None:
-    """Print a table of days."""
+    """Print the days for a continent by the number of workers."""
     total = CONTINENT_KM2 * 1e6 / PIXEL_M**2
     print(
         f"\n{CONTINENT_KM2 / 1e6:.0f} million km2 at {PIXEL_M} m: {total / 1e9:.1f} thousand million"
@@ -138,7 +138,7 @@ def show_continent(rate: float) -> None:
 
 
 def write_tiles(folder: Path, scene: Path, side: int, count: int) -> tuple[Path, list[Path]]:
-    """One scene, and the same cut into tiles side by side."""
+    """One scene, and the same scene cut into tiles."""
     with rasterio.open(scene) as file:
         cube, tags, profile = file.read(), [file.tags(b) for b in file.indexes], file.profile
     for key in ("blockxsize", "blockysize"):
@@ -153,7 +153,7 @@ def write_tiles(folder: Path, scene: Path, side: int, count: int) -> tuple[Path,
 
 
 def write_small(folder: Path, scene: Path, count: int) -> list[Path]:
-    """Many tiles with the same pixels, far from each other."""
+    """Many tiles with the same pixels and without neighbours."""
     folder.mkdir()
     with rasterio.open(scene) as file:
         cube, tags, profile = file.read(), [file.tags(b) for b in file.indexes], file.profile
@@ -166,15 +166,15 @@ def write_small(folder: Path, scene: Path, count: int) -> list[Path]:
 def write(
     path: Path, cube: np.ndarray, profile: dict[str, object], tags: list[dict[str, str]], col: int
 ) -> None:
-    """A scene that lies so many columns to the right."""
+    """Write a scene, moved to the right by a number of columns."""
     transform = profile["transform"]
     assert isinstance(transform, Affine)
     moved = transform @ Affine.translation(col, 0)
     shape = {"height": cube.shape[1], "width": cube.shape[2], "transform": moved}
     with rasterio.open(path, "w", **{**profile, **shape}) as file:
         file.write(cube)
-        for band, own in enumerate(tags, start=1):
-            file.update_tags(band, **own)
+        for band, texts in enumerate(tags, start=1):
+            file.update_tags(band, **texts)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How accuracy holds on sensors of fewer bands: docs/accuracy.md.
+"""Accuracy with fewer bands: docs/accuracy.md.
 
     python docs/measurements/fewer_bands_evidence.py DATA [SCENE,...] [SEEDS]
 
-Each benchmark scene is seen as a sensor without SWIR, one without VNIR, and one with every eighth band would.
-Printed is the overall accuracy in per cent, five shots a class, of our method and the classical ones on the same
-shots. About three minutes a scene and seed.
+Each benchmark scene is cut to the bands of a sensor without SWIR, of one without VNIR, and to every eighth band.
+The script prints the overall accuracy in per cent, five shots a class, of our method and of classical methods with
+the same shots. About three minutes a scene and seed.
 """
 
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from other_tile_evidence import classical, in_cells, mapped
+from other_tile_evidence import classical, format_cells, predict_labels
 
 from hsi_geo import adapt
 from hsi_geo.arrays import IntArray
@@ -37,44 +37,44 @@ def main() -> None:
         benchmark = load_benchmark_scene(name, data)
         for title, scene in with_fewer_bands(benchmark.scene):
             fewer = BenchmarkScene(name, scene, benchmark.labels)
-            found = np.mean([of_seed(fewer, seed) for seed in seeds], axis=0)
-            print(f"| {name} | {title}: {scene.shape[0]} | {in_cells(found)} |", flush=True)
+            found = np.mean([accuracies_of_seed(fewer, seed) for seed in seeds], axis=0)
+            print(f"| {name} | {title}: {scene.shape[0]} | {format_cells(found)} |", flush=True)
 
 
 def with_fewer_bands(scene: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """(C, H, W) scene as other sensors would see it, beside what they are."""
+    """Name of each choice of bands, and the (C, H, W) scene with them."""
     centres = scene.wavelength.values
     yield "400 to 1000 nm", scene[(centres >= 400) & (centres <= 1000)]
     yield "1000 to 2500 nm", scene[centres > 1000]
     yield "every eighth", scene[np.argsort(centres)[::8]]
 
 
-def of_seed(benchmark: BenchmarkScene, seed: int) -> list[float]:
-    """What each method names right after shots of a seed: see `of_shots`."""
+def accuracies_of_seed(benchmark: BenchmarkScene, seed: int) -> list[float]:
+    """Accuracy of each method with the shots of a seed; see `accuracies_with_shots`."""
     drawn = draw_shots(benchmark.labels, SHOTS, seed)
     shots = shots_at(benchmark.scene, benchmark.labels, drawn)
-    return of_shots(benchmark, shots, drawn, benchmark.labels, seed)
+    return accuracies_with_shots(benchmark, shots, drawn, benchmark.labels, seed)
 
 
-def of_shots(
-    benchmark: BenchmarkScene, shots: Shots, drawn: IntArray, called: IntArray, seed: int
+def accuracies_with_shots(
+    benchmark: BenchmarkScene, shots: Shots, drawn: IntArray, given: IntArray, seed: int
 ) -> list[float]:
-    """Shares of the labelled pixels that were no shots: ours, then the classical ones'.
+    """Accuracy on the labelled pixels that are no shots, from 0 to 1: ours, then the classical methods'.
 
     Args:
-        benchmark: The scene.
-        shots: As our method gets them.
-        drawn: (n,) flat indices of their pixels.
-        called: (H, W) what those are called.
-        seed: Of the classical methods.
+        benchmark: Scene with its true labels.
+        shots: Shots for our method.
+        drawn: (n,) flat indices of their pixels, for the classical methods.
+        given: (H, W) labels of these pixels, which may be wrong.
+        seed: Seed of the classical methods.
     """
     scene, labels = benchmark.scene, benchmark.labels
-    maps = [mapped(scene, adapt(scene, shots, reporter=SilentReporter()))]
+    maps = [predict_labels(scene, adapt(scene, shots, reporter=SilentReporter()))]
     pixels = Pixels(scene.values.astype(np.float64))
-    maps += [classical(name, pixels, called, drawn, seed) for name in CLASSICAL]
+    maps += [classical(name, pixels, given, drawn, seed) for name in CLASSICAL]
     test = labels > 0
     test.flat[drawn] = False
-    return [float((named == labels)[test].mean()) for named in maps]
+    return [float((predicted == labels)[test].mean()) for predicted in maps]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How well confidence tells pixels of a class that nobody drew a shot of.
+"""How well low confidence detects pixels of a class without shots.
 
     python docs/measurements/novelty_evidence.py [SEEDS]
 
-Each class of Indian Pines is left out of the shots in turn; the area under the ROC curve says how
-often one of its pixels gets a lower confidence than a pixel of a class that has shots. Printed for
-the map that `classify` makes and for the largest probability of *auto*.
+Each class of Indian Pines is left out of the shots in turn. The area under the ROC curve is the
+probability that one of its pixels has a lower confidence than a pixel of a class with shots. It is
+printed for the map of `classify` and for the largest probability of *auto*.
 """
 
 import sys
@@ -25,7 +25,7 @@ SHOTS = 5
 
 
 def main() -> None:
-    """Print both areas by seed, as means over the classes."""
+    """Print both areas for each seed, as means over the classes."""
     seeds = SEEDS[: int(sys.argv[1]) if len(sys.argv) > 1 else 3]
     benchmark = load_benchmark_scene("indian_pines", None)
     flat, pixels = benchmark.labels.ravel(), Pixels(benchmark.scene.values)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def confidence(benchmark: BenchmarkScene, shots: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """(H * W,) per cent, as in MAP_confidence.tif."""
+    """(H * W,) confidence in per cent, as in MAP_confidence.tif."""
     scene = benchmark.scene
     model = adapt(scene, shots_at(scene, benchmark.labels, shots))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,9 @@
-"""What suggested places are worth: 5 shots a class and 20 suggested labels beside 20 drawn at random.
+"""Gain from suggested places: 5 shots a class and 20 suggested labels, compared with 20 random ones.
 
     python docs/measurements/suggest_evidence.py [SEEDS] [SCENE...] [--data FOLDER]
 
-Both rounds start from the same shots, and are tested on all labelled pixels that were given in neither. Suggestions
-are asked for inside the labelled pixels, since only those can be answered. About three minutes a seed and scene.
+Both start from the same shots, and are tested on all labelled pixels that are shots of neither. Places are suggested
+among the labelled pixels only, since the class of the others is not known. About three minutes a seed and scene.
 """
 
 import argparse
@@ -29,33 +29,33 @@ QUIET = SilentReporter()
 
 
 def main() -> None:
-    """Print overall accuracies by seed, and the mean margin with its spread."""
+    """Print overall accuracies for each seed, and the mean gain with its standard deviation."""
     parser = argparse.ArgumentParser()
     parser.add_argument("seeds", type=int, nargs="?", default=3)
     parser.add_argument("scenes", nargs="*", default=["indian_pines"])
     parser.add_argument("--data", type=Path)
-    asked = parser.parse_args()
-    for name in asked.scenes:
-        benchmark = load_benchmark_scene(name, asked.data)
-        margins = []
-        for seed in SEEDS[: asked.seeds]:
-            first, suggested, at_random = one_round(benchmark, seed)
-            margins.append(suggested - at_random)
+    arguments = parser.parse_args()
+    for name in arguments.scenes:
+        benchmark = load_benchmark_scene(name, arguments.data)
+        gains = []
+        for seed in SEEDS[: arguments.seeds]:
+            first, suggested, at_random = accuracies(benchmark, seed)
+            gains.append(suggested - at_random)
             print(
                 f"{name} {seed}: {SHOTS} shots {first:.1f}, + {MORE} suggested {suggested:.1f}, "
                 f"+ {MORE} random {at_random:.1f}",
                 flush=True,
             )
-        spread = f" +- {np.std(margins, ddof=1):.1f}" if len(margins) > 1 else ""
-        print(f"{name}: margin {np.mean(margins):+.1f}{spread} points over {len(margins)} seeds")
+        spread = f" +- {np.std(gains, ddof=1):.1f}" if len(gains) > 1 else ""
+        print(f"{name}: gain {np.mean(gains):+.1f}{spread} points over {len(gains)} seeds")
 
 
-def one_round(benchmark: BenchmarkScene, seed: int) -> tuple[float, float, float]:
+def accuracies(benchmark: BenchmarkScene, seed: int) -> tuple[float, float, float]:
     """Overall accuracies in per cent: with the first shots, with suggested, with random ones."""
     flat, scene = benchmark.labels.ravel(), benchmark.scene
     drawn = draw_shots(benchmark.labels, SHOTS, seed)
     model = adapt(scene, shots_at(scene, benchmark.labels, drawn), reporter=QUIET)
-    suggested = ask(benchmark, model)
+    suggested = suggest_pixels(benchmark, model)
     left = np.setdiff1d(np.flatnonzero(flat), drawn)
     at_random = np.random.default_rng(seed).choice(left, MORE, replace=False)
     test = np.setdiff1d(left, np.concatenate([suggested, at_random]))
@@ -67,8 +67,8 @@ def one_round(benchmark: BenchmarkScene, seed: int) -> tuple[float, float, float
     return first, second, third
 
 
-def ask(benchmark: BenchmarkScene, model: AdaptedModel) -> IntArray:
-    """(N,) flat indices of suggested pixels, all of them labelled."""
+def suggest_pixels(benchmark: BenchmarkScene, model: AdaptedModel) -> IntArray:
+    """(N,) flat indices of suggested pixels; all are labelled."""
     grid = grid_of(benchmark.scene)
     known = (benchmark.labels > 0).astype(np.uint8)
     patches = rasterio.features.shapes(known, known.astype(bool), transform=grid.transform)
@@ -77,13 +77,13 @@ def ask(benchmark: BenchmarkScene, model: AdaptedModel) -> IntArray:
         area = Path(folder) / "labelled.gpkg"
         gpd.GeoDataFrame(geometry=polygons, crs=grid.crs).to_file(area)
         found = suggest(benchmark.scene, model, count=MORE, aoi=area, reporter=QUIET)
-    places = np.array([(point.x, point.y) for point in found.points])
-    rows, cols = grid.pixels_at(places[:, 0], places[:, 1])
+    xy = np.array([(point.x, point.y) for point in found.points])
+    rows, cols = grid.pixels_at(xy[:, 0], xy[:, 1])
     return np.asarray(rows * grid.width + cols)
 
 
 def accuracy(benchmark: BenchmarkScene, model: AdaptedModel, test: IntArray) -> float:
-    """Per cent of the test pixels that the model's map names right."""
+    """Per cent of the test pixels that the model classifies correctly."""
     with tempfile.TemporaryDirectory() as folder:
         result = predict(benchmark.scene, model, out=Path(folder) / "map.tif", reporter=QUIET)
         with rasterio.open(result.paths.classes) as file:

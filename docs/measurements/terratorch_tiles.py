@@ -1,6 +1,6 @@
 """TerraTorch's tiled inference with our network; started by performance.py in its own environment.
 
-Like `predict` it goes from a file to a map: windows of 16 pixels at the same step, blended where
+Like `predict` it reads a file and writes a map: windows of 16 pixels with the same step, blended where
 they overlap. TerraTorch takes the whole scene as one tensor.
 """
 
@@ -16,12 +16,12 @@ from terratorch.tasks.tiled_inference import tiled_inference
 #: As in a model that `adapt` makes.
 WINDOW_PX, STRIDE_PX, BATCH = 16, 12, 64
 
-#: Pixels that TerraTorch drops at each window's rim; with 0 it returns no pixels at all.
+#: Pixels that TerraTorch drops at each edge of a window; with 0 it returns no pixels at all.
 RIM_PX = 2
 
 
 def main() -> None:
-    """Map the scene of a folder and tell how fast."""
+    """Map the scene of a folder, and print the rate."""
     folder = Path(sys.argv[3])
     network = torch.jit.load(str(folder / "network.pt"))  # type: ignore[no-untyped-call]
     started = time.perf_counter()
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def peak_rss_mib() -> float:
-    """Of this process alone, as Linux tells it."""
+    """Peak resident memory of this process, from /proc."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

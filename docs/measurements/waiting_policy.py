@@ -1,11 +1,12 @@
 """How long the same training takes with and without the waiting policy, alone and beside a second job.
 
-    python docs/measurements/waiting_policy.py [ROUNDS] [--steps N]
+    python docs/measurements/waiting_policy.py [ROUNDS] [--steps N] [--spin-counts N...]
 
 A job is a process that trains an S2Former for some steps with one thread a core. It imports `hsi_geo` first, which
 sets the policy, or torch first, which leaves OpenMP's own. It runs alone, or beside a second job of the same kind
-that runs without end. Each round runs all four; the table has medians over rounds, with the least and the greatest.
-Nothing else should run on the machine.
+that runs without end. Each round runs all of them; the table has medians over rounds, with the least and the greatest.
+Other spin counts (`GOMP_SPINCOUNT`: how often GNU's OpenMP looks before a thread sleeps) than the package's are tried
+on demand. Nothing else should run on the machine.
 """
 
 import argparse
@@ -13,14 +14,31 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 
-#: What a job imports first, by the name of its policy.
-IMPORTS = {
-    "passive (`hsi_geo` first)": "import hsi_geo, torch",
-    "OpenMP's own (torch first)": "import torch, hsi_geo",
-}
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the threads of a job wait.
+
+    Attributes:
+        name: Shown in the table.
+        imports: The first statement of the job.
+        variables: Environment variables of the job.
+    """
+
+    name: str
+    imports: str
+    variables: Mapping[str, str] = MappingProxyType({})
+
+
+POLICIES = (
+    Policy("passive (`hsi_geo` first)", "import hsi_geo, torch"),
+    Policy("OpenMP's own (torch first)", "import torch, hsi_geo"),
+)
 
 #: Trains for as many steps as its argument tells (0: without end), and prints the seconds.
 JOB = """
@@ -55,34 +73,37 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rounds", type=int, nargs="?", default=3)
     parser.add_argument("--steps", type=int, default=40)
-    asked = parser.parse_args()
+    parser.add_argument("--spin-counts", type=int, nargs="*", default=[])
+    options = parser.parse_args()
+    spins = [
+        Policy(f"passive, {count:,} spins", "import hsi_geo, torch", {"GOMP_SPINCOUNT": str(count)})
+        for count in options.spin_counts
+    ]
+    policies = (*POLICIES, *spins)
     seconds: dict[tuple[str, bool], list[float]] = {}
-    for _ in range(asked.rounds):
-        for policy, imports in IMPORTS.items():
+    for _ in range(options.rounds):
+        for policy in policies:
             for second in (False, True):
-                taken = timed(imports, asked.steps, second=second)
-                seconds.setdefault((policy, second), []).append(taken)
-    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-    print(
-        f"{asked.steps} steps, {asked.rounds} rounds, {cores} cores: median seconds (least to greatest)\n"
-    )
+                taken = timed(policy, options.steps, second=second)
+                seconds.setdefault((policy.name, second), []).append(taken)
+    print(f"{options.steps} steps, {options.rounds} rounds, {os.cpu_count()} cores: seconds\n")
     print("| waiting policy | alone | beside a second job |\n|---|---|---|")
-    for policy in IMPORTS:
-        print(f"| {policy} | {shown(seconds[policy, False])} | {shown(seconds[policy, True])} |")
+    for name in (policy.name for policy in policies):
+        print(f"| {name} | {shown(seconds[name, False])} | {shown(seconds[name, True])} |")
 
 
-def timed(imports: str, steps: int, *, second: bool) -> float:
+def timed(policy: Policy, steps: int, *, second: bool) -> float:
     """Seconds of one job, with a second one of the same policy beside it or without."""
     if not second:
-        return finished(start(imports, steps))
-    with endless(imports):
-        return finished(start(imports, steps))
+        return finished(start(policy, steps))
+    with endless(policy):
+        return finished(start(policy, steps))
 
 
 @contextmanager
-def endless(imports: str) -> Iterator[None]:
+def endless(policy: Policy) -> Iterator[None]:
     """A job that trains until it is no longer wanted."""
-    job = start(imports, 0)
+    job = start(policy, 0)
     assert job.stdout is not None
     job.stdout.readline()  # "ready"
     try:
@@ -92,10 +113,11 @@ def endless(imports: str) -> Iterator[None]:
         job.communicate()
 
 
-def start(imports: str, steps: int) -> "subprocess.Popen[str]":
+def start(policy: Policy, steps: int) -> "subprocess.Popen[str]":
     """Begin a job without any policy of this shell's."""
-    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-    command = [sys.executable, "-c", imports + JOB, str(steps)]
+    own = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    env = {**own, **policy.variables}
+    command = [sys.executable, "-c", policy.imports + JOB, str(steps)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
