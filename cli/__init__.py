@@ -1,1 +1,1 @@
-"""The command line: one module a command, each a thin shell over a library function."""
+"""The command line: one module for each command, which calls a function of the library."""

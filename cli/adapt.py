@@ -9,7 +9,7 @@ import click
 
 from . import options, reporting
 from .printing import pairs, table
-from .terminal import say
+from .terminal import print_line
 
 
 @click.command(name="adapt")
@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Adapt a model to SCENE from a few shots, for hsi-geo predict.
 
-    With several scenes of one sensor each shot goes to the scene it lies in.
+    SCENE may be several scenes of one sensor; each shot goes to the scene it lies in.
     """
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -49,5 +49,5 @@ def command(
     rows = [(c.name, str(c.id), str(counts[c.name])) for c in model.classes]
     click.echo(table([("class", "id", "shots"), *rows]))
     click.echo()
-    say(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
-    reporting.tell_result(progress, {"model": out}, accuracy=model.record["accuracy"])
+    print_line(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
+    reporting.write_result(progress, {"model": out}, accuracy=model.record["accuracy"])

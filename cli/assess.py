@@ -10,7 +10,7 @@ import click
 from . import options, reporting
 from .command_line import command_line
 from .printing import pairs, table
-from .terminal import say_json
+from .terminal import print_json
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.assessment.results import Assessment
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     "--reference",
     required=True,
     type=click.Path(path_type=str),
-    help="Points, lines or polygons with a class, in any CRS; not those the map was made from.",
+    help="Points, lines or polygons with a class, in any CRS; not the shots of the map.",
 )
 @options.reading
 @click.option(
     "--design",
     type=click.Choice(["simple", "stratified"]),
-    help="Only if the reference points were drawn by chance: anywhere in the map (simple), or "
-    "within each of its classes (stratified). Gives accuracy and areas of the whole map.",
+    help="Only for reference points that are a random sample: of the whole map (simple), or of each "
+    "of its classes (stratified). Estimates accuracy and areas of the whole map.",
 )
 @click.option(
     "--strata",
     type=click.Path(path_type=str),
     metavar="MAP",
-    help="The map a stratified sample was drawn from, if it was another one. Both have to show "
-    "classes on the same land: their areas may differ by 1 %.",
+    help="The map that a stratified sample was drawn from, if it is another one. Both maps have to "
+    "cover the same land: their areas may differ by 1 %.",
 )
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=str),
     metavar="REPORT.html",
-    help="Also write a report: one HTML page that needs nothing else.",
+    help="Also write a report: one HTML page without other files.",
 )
 @options.overwrite
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @options.progress
 def command(
     class_map: str,
@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Compare MAP with reference labels: accuracies with 95 % intervals.
 
-    Classes are matched by name. Without --design the numbers hold for the reference pixels;
-    with it for the whole map, and areas are corrected for the map's errors.
+    Classes are matched by name. Without --design the numbers hold for the reference pixels. With
+    it they are estimates for the whole map, and areas are corrected for the map's errors.
     """
     from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess
@@ -72,11 +72,11 @@ def command(
         **given,
     )
     if as_json:
-        say_json(found.as_dict(), indent=2)
+        print_json(found.as_dict(), indent=2)
     else:
         click.echo("\n\n".join(_parts(found)))
     outputs = {} if given["out"] is None else {"report": Path(given["out"])}
-    reporting.tell_result(progress, outputs, assessment=found.as_dict())
+    reporting.write_result(progress, outputs, assessment=found.as_dict())
 
 
 def _parts(found: Assessment) -> list[str]:

@@ -19,7 +19,7 @@ STATES = ("mapped", "unchanged", "failed")
 @click.command(name="batch")
 @click.argument("tiles", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
+    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
 )
 @click.option(
     "-o",
@@ -31,12 +31,12 @@ STATES = ("mapped", "unchanged", "failed")
 @click.option(
     "--scheduler",
     metavar="tcp://HOST:PORT",
-    help="A Dask scheduler of your own; without it, workers start on this machine.",
+    help="Address of a running Dask scheduler; without it, workers start on this machine.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Processes on this machine; by default as many as cores and memory allow.",
+    help="Worker processes on this machine; by default as many as cores and memory allow.",
 )
 @click.option(
     "--threads",
@@ -51,12 +51,12 @@ STATES = ("mapped", "unchanged", "failed")
     is_flag=True,
     default=True,
     flag_value=False,
-    help="Map each tile as if it had no neighbours: seams may show.",
+    help="Map each tile without its neighbours: seams may be visible.",
 )
 @click.option(
     "--dashboard",
     is_flag=True,
-    help="Show Dask's pages about workers on this machine; any user of it can read them.",
+    help="Serve Dask's dashboard on this machine; any user of the machine can read it.",
 )
 @options.rescale
 @options.beside_map
@@ -65,15 +65,15 @@ STATES = ("mapped", "unchanged", "failed")
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Map every tile anew, and replace maps that no batch made.",
+    help="Map every tile again, and replace maps that no batch made.",
 )
 @options.progress
 def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **given: Any) -> None:
     """Map many TILES with an adapted model.
 
-    TILES are scenes, globs, folders, text files with a path a line, VRT mosaics or STAC item
-    collections. Give the same command again after an interruption: only tiles without a map, or
-    that have changed, are mapped. Exit code 1 tells that some tiles could not be mapped.
+    TILES are scenes, globs, folders, text files with one path a line, VRT mosaics or STAC item
+    collections. Run the same command again after an interruption: only tiles without a map, and
+    tiles that have changed, are mapped. The exit code is 1 if some tiles could not be mapped.
     """
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch
@@ -88,7 +88,7 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
         **given,
     )
     print_batch(result)
-    reporting.tell_result(
+    reporting.write_result(
         progress,
         result.outputs,
         tiles={
@@ -107,7 +107,11 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
 
 
 def print_batch(result: BatchResult) -> None:
-    """What was written, the areas of the classes, and how many tiles came through."""
+    """Print the files that were written, the areas of the classes, and the numbers of tiles.
+
+    Args:
+        result: Result of the batch.
+    """
     click.echo(pairs(list(result.outputs.items())))
     click.echo()
     mapped = max(1, sum(area.pixels for area in result.areas))

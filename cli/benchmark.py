@@ -12,14 +12,14 @@ from .printing import pairs, table
 
 
 class CommaList(click.ParamType[tuple[str, ...]]):
-    """Names or numbers separated by commas."""
+    """Names or numbers, separated by commas."""
 
     name = "list"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Text to its parts."""
+        """Split the text at its commas."""
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
@@ -29,7 +29,7 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     type=CommaList(),
     default="indian_pines",
     show_default=True,
-    help="Of indian_pines, simulated_fields, enmap_berlin, jasper_ridge, samson.",
+    help="Of: indian_pines, simulated_fields, enmap_berlin, jasper_ridge, samson.",
 )
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the scenes; Indian Pines needs none."
@@ -39,14 +39,14 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     type=CommaList(),
     default="5",
     show_default=True,
-    help="A class: 5, or 1,2,3,5,10,20.",
+    help="Shots for each class: 5, or 1,2,3,5,10,20.",
 )
 @click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True)
 @click.option(
     "--methods",
     type=CommaList(),
     help="By default hsi-geo, svm, random-forest, logistic-regression, pca, noise and auto. Also "
-    "parts of our own: linear-head, fine-tuning, ema, noise-only, teacher-only, no-features, "
+    "ablations of our method: linear-head, fine-tuning, ema, noise-only, teacher-only, no-features, "
     "no-weights.",
 )
 @click.option(
@@ -54,7 +54,7 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     type=click.Choice(["random", "blocked", "both"]),
     default="random",
     show_default=True,
-    help="blocked: shots and test pixels lie in different blocks of the scene.",
+    help="blocked: shots and test pixels are in different blocks of the scene.",
 )
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default="benchmark", show_default=True
@@ -75,9 +75,9 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Compare our method with the classical ones on labelled scenes, on the same shots.
+    """Compare our method with classical methods on labelled scenes, with the same shots.
 
-    Goes on where it was stopped: what results.json in the output folder holds is kept.
+    A run that was stopped continues: results in results.json of the output folder are kept.
     """
     from hsi_geo.tasks.benchmark import benchmark
 
@@ -99,4 +99,4 @@ def command(
     click.echo()
     outputs = {"results": result.results, "table": result.markdown, "plot": result.plot}
     click.echo(pairs(list(outputs.items())))
-    reporting.tell_result(progress, outputs)
+    reporting.write_result(progress, outputs)

@@ -22,8 +22,8 @@ from .printing import print_maps
 @click.option(
     "--report",
     is_flag=True,
-    help="Also write MAP_report.html, and estimate the accuracy by adapting anew without each fifth "
-    "of the shots: takes up to six times as long.",
+    help="Also write MAP_report.html, and estimate the accuracy by adapting the model once more "
+    "without each fifth of the shots. This takes up to six times as long.",
 )
 @options.common()
 def command(
@@ -33,11 +33,11 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Map SCENE from a few shots: adapt a model, map with it, estimate its accuracy.
+    """Map SCENE from a few shots: adapt a model, map with it, and estimate its accuracy.
 
-    The map is SCENE_classes.tif beside the scene unless -o says otherwise; for several scenes -o
-    is a folder. With the map come a style for QGIS (.qml), names (.aux.xml) and what made it
-    (.json).
+    The map is SCENE_classes.tif beside the scene, or the file given with -o. For several scenes -o
+    is a folder. Beside the map are a style for QGIS (.qml), class names (.aux.xml) and a record of
+    how it was made (.json).
     """
     from hsi_geo.tasks.classify import classify
 

@@ -20,8 +20,8 @@ from .printing import pairs, table
 def command(folder: Path, progress: str, **given: Any) -> None:
     """Map Indian Pines from five shots a class, and compare with an SVM and a random forest.
 
-    Scene, shots, map and picture go to DIR (by default: demo); run it again and they are
-    replaced.
+    Scene, shots, map and picture are written to DIR (by default: demo). A second run replaces
+    them.
     """
     from hsi_geo.tasks.demo import SHOTS_PER_CLASS, demo
 
@@ -40,4 +40,4 @@ def command(folder: Path, progress: str, **given: Any) -> None:
         f"on the {result.test_pixels} labelled pixels that were no shots; {SHOTS_PER_CLASS} shots "
         f"a class; classify took {result.seconds:.0f} s"
     )
-    reporting.tell_result(progress, outputs, seconds=round(result.seconds, 1))
+    reporting.write_result(progress, outputs, seconds=round(result.seconds, 1))

@@ -7,16 +7,16 @@ import dataclasses
 import click
 
 from .printing import pairs
-from .terminal import say_json
+from .terminal import print_json
 
 
 @click.command(name="doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Check packages, device and drivers; say how to mend what is missing.
+    """Check packages, device and drivers, and print how to repair what is missing.
 
-    Exits with 1 if something is.
+    The exit code is 1 if something is missing.
     """
     from hsi_geo.environment import checks
 
@@ -24,7 +24,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     ok = all(check.ok for check in found)
     if as_json:
         listed = [dataclasses.asdict(check) for check in found]
-        say_json({"ok": ok, "checks": listed}, indent=2)
+        print_json({"ok": ok, "checks": listed}, indent=2)
     else:
         click.echo(
             pairs(

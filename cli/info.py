@@ -8,7 +8,7 @@ import click
 
 from . import options
 from .printing import pairs, table
-from .terminal import say_json
+from .terminal import print_json
 
 
 @click.command(name="info")
@@ -30,7 +30,7 @@ def command(
     (opened,) = options.open_scenes([scene], given)
     found = info(opened, None if shots is None else options.read_labels(shots, given))
     if as_json:
-        say_json(found, indent=2)
+        print_json(found, indent=2)
         return
     click.echo(pairs(_scene_lines(found["scene"])))
     if found["shots"] is not None:

@@ -1,4 +1,4 @@
-"""Entry point: finds the command, and turns whatever goes wrong into one sentence."""
+"""Entry point: finds the command, and prints each error as one sentence."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.text import plain
 
 from . import reporting
-from .terminal import discard_output, name_files_in_utf8, speak_utf8
+from .terminal import discard_output, restart_in_utf8_mode, use_utf8_streams
 
 #: Name and help line of each command; its module is imported only when it is called.
 COMMANDS = {
-    "info": "Describe a scene and what shots would give.",
-    "classify": "Map a scene from a few shots, in one go.",
+    "info": "Describe a scene, and the shots on it.",
+    "classify": "Map a scene from a few shots.",
     "pretrain": "Pre-train the network on scenes without labels.",
     "adapt": "Adapt a model to a scene from a few shots.",
     "predict": "Map a scene with an adapted model.",
-    "batch": "Map many tiles with an adapted model, on Dask.",
+    "batch": "Map many tiles with an adapted model, with Dask.",
     "assess": "Compare a map with reference labels.",
-    "suggest": "Find where the next shots would help most.",
-    "benchmark": "Compare with the classical methods on labelled scenes.",
-    "demo": "Run the main job on Indian Pines.",
-    "doctor": "Check what is installed, and say how to mend it.",
+    "suggest": "Suggest where to draw the next shots.",
+    "benchmark": "Compare with classical methods on labelled scenes.",
+    "demo": "Classify Indian Pines from five shots a class.",
+    "doctor": "Check the installation.",
 }
 
 FAILED, INTERRUPTED = 1, 130
 
-#: What the system says when there is no room: of results that are printed to a file as well.
+#: Error codes of the system for a full disk; printing to a file raises them too.
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class LazyGroup(click.Group):
-    """Group that imports ``hsi_geo.cli.<name>`` when command ``<name>`` is wanted."""
+    """Group that imports ``hsi_geo.cli.<name>`` when the command ``<name>`` is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, without importing anything."""
+        """Names of the commands; nothing is imported."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -57,40 +57,40 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Help lines, without importing anything."""
+        """Help lines of the commands; nothing is imported."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors leave as one sentence and an exit code."""
+        """Run the command; print an error as one sentence, and exit with its code."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            # Words of the command line may be names of files.
+            # The message may contain names of files, and these control characters.
             error.message = plain(error.message)  # type: ignore[misc]  # declared final
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
         except HsiGeoError as error:
-            reporting.tell_error(ctx, error.message, error.hint, error.code)
+            reporting.write_error(ctx, error.message, error.hint, error.code)
         except KeyboardInterrupt as interrupt:
             what = str(interrupt) or "interrupted, nothing was written"
-            reporting.tell_error(ctx, what, "", "interrupted")
+            reporting.write_error(ctx, what, "", "interrupted")
             ctx.exit(INTERRUPTED)
         except MemoryError:
-            reporting.tell_error(ctx, "out of memory", self._less_memory(ctx), "memory")
+            reporting.write_error(ctx, "out of memory", self._less_memory(ctx), "memory")
         except UnicodeEncodeError as error:
-            reporting.tell_error(
+            reporting.write_error(
                 ctx,
                 f"'{error.object}' is not in UTF-8, and GDAL cannot be given such a name",
                 "rename the file, or the folder that it is in",
                 "file-name",
             )
         except BrokenPipeError:
-            raise  # whoever read our results has heard enough, as `| head` does; click ends us
+            raise  # the reader closed the pipe, as `| head` does; click exits
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
-                reporting.tell_error(
+                reporting.write_error(
                     ctx,
                     f"writing failed ({error.strerror})",
                     "check the free space of the disk, also of the one that the printed results go to",
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
                 ctx.exit(FAILED)
             if os.environ.get("HSI_GEO_TRACEBACK"):
                 raise
-            reporting.tell_error(
+            reporting.write_error(
                 ctx,
                 f"unexpected {type(error).__name__}: {' '.join(str(error).split())}",
                 "this is a defect of hsi-geo: run again with HSI_GEO_TRACEBACK=1 and report it",
@@ -109,7 +109,7 @@ class LazyGroup(click.Group):
         ctx.exit(FAILED)
 
     def _less_memory(self, ctx: click.Context) -> str:
-        """What to do about it, by what the command that ran can be told."""
+        """Hint for a lack of memory, with an option of the command if it has one."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         known = {option for param in command.params for option in param.opts} if command else set()
         limits = [one for one in ("--max-memory", "--batch") if one in known]
@@ -129,28 +129,28 @@ def group() -> None:
 
 def main() -> None:
     """Run ``hsi-geo`` as a program."""
-    name_files_in_utf8()
-    speak_utf8()
+    restart_in_utf8_mode()
+    use_utf8_streams()
     drop_foreign_variables()
-    # Whoever runs us stops us by SIGTERM: leave as on Ctrl-C, with nothing half written.
+    # Other programs stop us with SIGTERM. Exit as on Ctrl-C, and leave no incomplete file.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         group()
-    except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:
-            _leave_at_once()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            _exit_at_once()
         raise
 
 
-def _leave_at_once() -> None:
-    """End without taking every module down, which takes seconds once torch is there.
+def _exit_at_once() -> None:
+    """Exit without unloading modules, which takes seconds after torch was imported.
 
-    Whoever cancels a job waits for its end; the job itself has cleaned up behind it by now.
+    The user who cancelled a job waits for its end. The job has removed its files by now.
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    atexit._run_exitfuncs()  # ends processes that libraries have started
+    atexit._run_exitfuncs()  # ends processes that libraries started
     os._exit(INTERRUPTED)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelled and explained once."""
+"""Options that several commands share, and the library's values that are made of them."""
 
 from __future__ import annotations
 
@@ -33,21 +33,25 @@ class ByteSize(click.ParamType[int]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> int:
-        """Text to bytes."""
+        """Convert text to a number of bytes."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", str(value).strip(), re.IGNORECASE)
         if match is None or float(match[1]) == 0:
-            self.fail(f"'{value}' is no size; write for example 2G", param, ctx)
+            self.fail(f"'{value}' is not a size; write for example 2G", param, ctx)
         return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 scene = click.argument("scene", type=click.Path(path_type=str))
 scenes = click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=str))
-out = click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write.")
+out = click.option("-o", "--out", type=click.Path(path_type=Path), help="Path of the map.")
 
 seed = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same bytes."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same bytes.",
 )
 device = click.option(
     "--device",
@@ -56,20 +60,22 @@ device = click.option(
     show_default=True,
     help="auto takes a GPU if there is one.",
 )
-threads = click.option("--threads", type=click.IntRange(1), help="CPU threads for the network.")
-overwrite = click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
+threads = click.option(
+    "--threads", type=click.IntRange(1), help="Number of CPU threads for the network."
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 wavelengths = click.option(
     "--wavelengths",
     metavar="FILE|START:STOP|index",
-    help="Band centres where the scene has none: a file (one in nm a line, or a CSV with a column "
-    "wavelength), START:STOP in nm for evenly spread bands, or index (no physical meaning).",
+    help="Band centres for a scene without them: a file (one number in nm a line, or a CSV with a "
+    "column wavelength), START:STOP in nm for evenly spaced bands, or index (no physical meaning).",
 )
 weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
     metavar="PATH|none",
-    help="Made by hsi-geo pretrain, to start from; by default those that ship. none: start from "
-    "random ones.",
+    help="Network weights from hsi-geo pretrain to start from; by default those of the package. "
+    "none: random weights.",
 )
 progress = click.option(
     "--progress",
@@ -77,40 +83,38 @@ progress = click.option(
     default="auto",
     show_default=True,
     is_eager=True,
-    callback=reporting.remember,
+    callback=reporting.store_choice,
     help="jsonl: one JSON object a line on stderr, for programs.",
 )
 
-#: How shots are read.
+#: Options of `read_shots`, and styles.
 _SHOTS = (
-    click.option("--class-field", help="Field that holds the class, text or integer."),
-    click.option("--layer", help="Layer of a file with several."),
+    click.option("--class-field", help="Field with the class, text or integer."),
+    click.option("--layer", help="Layer of a file that has several."),
     click.option(
         "--classes",
         type=click.Path(path_type=str),
         metavar="FILE",
         help='Names and colours, JSON such as {"1": {"name": "roof", "color": "#e60000"}}.',
     ),
-    click.option(
-        "--all-touched", is_flag=True, help="Take every pixel a polygon touches, not only centres."
-    ),
+    click.option("--all-touched", is_flag=True, help="Take every pixel that a polygon touches."),
 )
 
 aoi = click.option(
     "--aoi",
     type=click.Path(path_type=str),
     metavar="POLYGONS",
-    help="Only inside these polygons.",
+    help="Map only inside these polygons.",
 )
 max_memory = click.option(
     "--max-memory",
     type=ByteSize(),
     default="512M",
     show_default=True,
-    help="For strips of the scene while mapping.",
+    help="Memory for strips of the scene while mapping.",
 )
 
-#: What is written beside the map, and in how much memory.
+#: Files beside the map, and memory.
 _BESIDE_MAP = (
     click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
     click.option(
@@ -123,7 +127,7 @@ _COMMON = (wavelengths, device, threads, overwrite, progress)
 
 
 def shots(required: bool) -> Decorator:
-    """--shots and how they are read."""
+    """--shots and the options of reading them."""
     path = click.option(
         "--shots",
         required=required,
@@ -134,15 +138,15 @@ def shots(required: bool) -> Decorator:
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How labelled geometries are read."""
+    """Options of reading labelled geometries."""
     return _all(_SHOTS)(command)
 
 
 rescale = click.option(
     "--rescale",
     metavar="FACTOR|auto",
-    help="Multiply the scene's values by this where it is on another scale than the model; auto finds "
-    "the power of ten, and says so.",
+    help="Factor for the values of a scene on another scale than the model's; auto takes the power "
+    "of ten that fits, and prints it.",
 )
 
 

@@ -14,14 +14,14 @@ from .printing import print_maps
 @click.command(name="predict")
 @options.scene
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
+    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
 )
 @options.out
 @click.option(
     "--restat",
     is_flag=True,
-    help="Learn the statistics anew from this scene: a whole one of another date or sensor, never "
-    "a tile.",
+    help="Compute the band statistics from this scene: only for a whole scene of another date or "
+    "sensor, never for a tile.",
 )
 @options.rescale
 @options.mapping()
@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Map SCENE with an adapted model.
 
-    The map is SCENE_classes.tif beside the scene unless -o says otherwise.
+    The map is SCENE_classes.tif beside the scene, or the file given with -o.
     """
     from hsi_geo.tasks.predict import predict
 

@@ -21,13 +21,15 @@ from .printing import pairs
     type=click.Path(path_type=Path),
     help="The weights (.safetensors).",
 )
-@click.option("--steps", type=click.IntRange(1), help="Updates.")
-@click.option("--batch", type=click.IntRange(1), help="Windows in an update, for each process.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Its peak.")
+@click.option("--steps", type=click.IntRange(1), help="Number of updates.")
+@click.option("--batch", type=click.IntRange(1), help="Windows in a batch, for each process.")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate."
+)
 @click.option(
     "--mask-ratio",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of pixels hidden.",
+    help="Share of pixels that are masked.",
 )
 @click.option(
     "--fdc",
@@ -39,14 +41,22 @@ from .printing import pairs
 @click.option("--checkpoint-every", type=click.IntRange(1), help="Updates between checkpoints.")
 @click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
 @click.option(
-    "--resume", is_flag=True, help="Go on from the last checkpoint of an interrupted run."
+    "--resume", is_flag=True, help="Continue from the last checkpoint of an interrupted run."
 )
-@click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu.")
 @click.option(
-    "--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes on a node."
+    "--accelerator", default="auto", show_default=True, help="Accelerator of Lightning: cpu, gpu."
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes on a node.",
 )
 @click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--strategy", default="auto", show_default=True, help="Lightning's: ddp, ...")
+@click.option(
+    "--strategy", default="auto", show_default=True, help="Strategy of Lightning: ddp, ..."
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "32", "bf16"]),
@@ -55,7 +65,11 @@ from .printing import pairs
     help="auto takes bf16 on a GPU that has it.",
 )
 @click.option(
-    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Reading processes."
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of processes that read scenes.",
 )
 @options.seed
 @options.wavelengths
@@ -75,8 +89,8 @@ def command(
 ) -> None:
     """Pre-train the network on SCENES of any sensors, without labels.
 
-    Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. A run that was
-    interrupted keeps its last checkpoint in OUT.run: go on with --resume.
+    Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. The last
+    checkpoint of an interrupted run stays in OUT.run: continue with --resume.
     """
     from hsi_geo.tasks.pretrain import pretrain
     from hsi_geo.tasks.pretraining.batches import PretrainRecipe
@@ -105,10 +119,10 @@ def command(
     if result.is_main:
         outputs = {"weights": result.weights, "log": result.log, "plot": result.plot}
         click.echo(pairs([*outputs.items(), ("last loss", f"{result.last_loss:.4f}")]))
-        reporting.tell_result(progress, outputs, last_loss=result.last_loss)
+        reporting.write_result(progress, outputs, last_loss=result.last_loss)
 
 
 def _replaced[T](settings: T, **given: object) -> T:
-    """A frozen dataclass with the values that were given."""
+    """A frozen dataclass with the values that are not None."""
     changes = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(settings, **changes)  # type: ignore[type-var]  # T is a dataclass

@@ -1,4 +1,4 @@
-"""How results look on stdout."""
+"""Results as text on stdout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ import click
 from hsi_geo.text import plain
 
 from . import reporting
-from .terminal import say
+from .terminal import print_line
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.predict import MapResult
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns padded to their widest entry; all but the first are right-aligned."""
+    """Align the cells of rows in columns.
+
+    Args:
+        rows: Rows of as many cells each. The first column is left-aligned, the others right-aligned.
+
+    >>> from hsi_geo.cli.printing import table
+    >>> print(table([("class", "id"), ("rye", "1")]))
+    class  id
+    rye     1
+    """
     shown = [[plain(cell) for cell in row] for row in rows]
     widths = [max(_columns(row[i]) for row in shown) for i in range(len(rows[0]))]
     return "\n".join(
@@ -31,13 +40,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def pairs(named: Sequence[tuple[str, object]]) -> str:
-    """A name and its value a line."""
+    """A line for each name and its value.
+
+    Args:
+        named: Names and values; values are printed without control characters.
+    """
     width = max(len(name) for name, _ in named)
     return "\n".join(f"{name.ljust(width)}  {plain(value)}" for name, value in named)
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes: Chinese and most emoji take two each."""
+    """Width of a text in columns of a terminal; a Chinese character or an emoji takes two."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
@@ -47,7 +60,12 @@ def _gap(text: str, width: int) -> str:
 
 
 def print_maps(results: Sequence[MapResult], progress: str) -> None:
-    """Files, classes and accuracy of maps: for people, and as an event for programs."""
+    """Print files, classes and accuracy of maps, and write them as an event for programs.
+
+    Args:
+        results: Maps that were written.
+        progress: Value of --progress.
+    """
     for result in results:
         click.echo(pairs(list(result.paths.as_dict().items())))
         click.echo()
@@ -67,36 +85,36 @@ def print_maps(results: Sequence[MapResult], progress: str) -> None:
             )
         )
         click.echo()
-        for line in pairs(_context_weights(result)).splitlines():
-            say(line)
-        reporting.tell_result(
+        for line in pairs(_accuracy_lines(result)).splitlines():
+            print_line(line)
+        reporting.write_result(
             progress,
             result.paths.as_dict(),
             classes=result.record["classes"],
             accuracy=result.accuracy.as_dict(),
-            **_told_apart(result),
+            **_adapted_to_other_scene(result),
         )
 
 
-def _context_weights(result: MapResult) -> list[tuple[str, str]]:
-    """How far to trust a map: an estimate, and whose it is."""
+def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
+    """Names and values of the lines about accuracy: the estimate, and of which scene it is."""
     adapted = result.adapted_accuracy
     if adapted is None:
         scenes = len(result.record["adaptation"]["hashes"].get("scenes", ()))
         together = f" (of the {scenes} scenes together)" if scenes > 1 else ""
         return [("accuracy", f"{result.accuracy}{together}")]
-    told = [
+    lines = [
         ("accuracy", str(result.accuracy)),
         ("elsewhere", f"{adapted}, of the scene the model was adapted to"),
     ]
     unlike = _unlike(result)
     if unlike is not None:
-        told.append(("unlike", f"{100 * unlike:.0f} % of the pixels are unlike every shot"))
+        lines.append(("unlike", f"{100 * unlike:.0f} % of the pixels are unlike every shot"))
     if result.record["drifts"]:
-        told.append(
+        lines.append(
             ("caution", "this scene looks unlike that one: its estimate does not hold here")
         )
-    return told
+    return lines
 
 
 def _unlike(result: MapResult) -> float | None:
@@ -104,8 +122,8 @@ def _unlike(result: MapResult) -> float | None:
     return None if likeness is None else likeness["unlike"]
 
 
-def _told_apart(result: MapResult) -> dict[str, Any]:
-    """The same for programs; nothing more of a scene that the model was adapted to."""
+def _adapted_to_other_scene(result: MapResult) -> dict[str, Any]:
+    """The same for programs; empty for a scene that the model was adapted to."""
     adapted = result.adapted_accuracy
     if adapted is None:
         return {}

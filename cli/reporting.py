@@ -1,4 +1,4 @@
-"""News of a job on the terminal, or as one JSON object a line for programs.
+"""Progress and messages of a job: on the terminal, or as one JSON object a line for programs.
 
 The protocol of ``--progress jsonl``: each line on stderr is an object with ``"v": 1`` and a
 ``"type"``: progress {stage, done, total, eta_s}, log {message}, warning {message},
@@ -17,20 +17,20 @@ import click
 
 from hsi_geo.progress import Reporter, SilentReporter
 
-from .terminal import say, say_json
+from .terminal import print_json, print_line
 
 PROTOCOL_VERSION = 1
 
-#: Where the choice of --progress is kept, so that errors know it too.
+#: Key of click's context that holds the choice of --progress, for `write_error`.
 _META = "hsi_geo.progress"
 
 
-#: Stages that count pixels: their rate is worth telling.
+#: Stages that count pixels: their rate is printed.
 _PIXEL_STAGES = ("map",)
 
 
 class _Clock:
-    """Estimates the rest of a stage from the time its part so far took."""
+    """Estimates the remaining time of a stage from its rate so far."""
 
     def __init__(self) -> None:
         self.stage = ""
@@ -38,16 +38,16 @@ class _Clock:
         self.first = 0
 
     def rate(self, stage: str, done: int) -> float | None:
-        """Steps a second since the first that was told of."""
+        """Steps a second since the first reported step; None if it is not known yet."""
         passed = done - self.first
         seconds = time.monotonic() - self.started
         return passed / seconds if stage == self.stage and passed > 0 and seconds > 0 else None
 
     def eta_s(self, stage: str, done: int, total: int) -> float | None:
-        """Seconds to the end of a stage, None at its start."""
+        """Seconds to the end of a stage; None at its start."""
         now = time.monotonic()
         if stage != self.stage:
-            # The first step has no start to be measured from.
+            # The time that the first step took is not known.
             self.stage, self.started, self.first = stage, now, done
             return None
         passed = done - self.first
@@ -55,28 +55,28 @@ class _Clock:
 
 
 class JsonReporter:
-    """One JSON object a line on stderr."""
+    """Writes one JSON object a line to stderr."""
 
     def __init__(self) -> None:
         self._clock = _Clock()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is."""
+        """Report that ``done`` of ``total`` steps of a stage are complete."""
         eta = self._clock.eta_s(stage, done, total)
         rounded = None if eta is None else round(eta, 1)
-        _emit("progress", stage=stage, done=done, total=total, eta_s=rounded)
+        _write_event("progress", stage=stage, done=done, total=total, eta_s=rounded)
 
     def log(self, message: str) -> None:
-        """Tell something worth knowing."""
-        _emit("log", message=message)
+        """Report a message."""
+        _write_event("log", message=message)
 
     def warning(self, message: str) -> None:
-        """Tell what may make the result worse than it looks."""
-        _emit("warning", message=message)
+        """Report a warning."""
+        _write_event("warning", message=message)
 
 
 class TerminalReporter:
-    """One line a stage, counting on a terminal, quiet in a log file."""
+    """Prints one line for each stage: with a percentage on a terminal, at its end in a file."""
 
     def __init__(self) -> None:
         self._clock = _Clock()
@@ -84,7 +84,7 @@ class TerminalReporter:
         self._open_line = False
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is."""
+        """Report that ``done`` of ``total`` steps of a stage are complete."""
         eta = self._clock.eta_s(stage, done, total)
         rate = self._clock.rate(stage, done) if stage in _PIXEL_STAGES else None
         fast = "" if rate is None else f", {rate / 1e3:.3g} kpx/s"
@@ -97,26 +97,26 @@ class TerminalReporter:
             click.echo(f"{stage}: done{fast}", err=True)
 
     def log(self, message: str) -> None:
-        """Tell something worth knowing."""
-        self._say(message)
+        """Report a message."""
+        self._print(message)
 
     def warning(self, message: str) -> None:
-        """Tell what may make the result worse than it looks."""
-        self._say(f"Warning: {message}")
+        """Report a warning."""
+        self._print(f"Warning: {message}")
 
-    def _say(self, message: str) -> None:
+    def _print(self, message: str) -> None:
         if self._open_line:
             click.echo(err=True)
             self._open_line = False
-        say(message, err=True)
+        print_line(message, err=True)
 
 
 class QuietReporter(SilentReporter):
-    """Warnings only."""
+    """Prints warnings only."""
 
     def warning(self, message: str) -> None:
-        """Tell what may make the result worse than it looks."""
-        say(f"Warning: {message}", err=True)
+        """Report a warning."""
+        print_line(f"Warning: {message}", err=True)
 
 
 REPORTERS: dict[str, Callable[[], Reporter]] = {
@@ -126,32 +126,45 @@ REPORTERS: dict[str, Callable[[], Reporter]] = {
 }
 
 
-def remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Option callback: keep the choice of --progress for `tell_error`."""
+def store_choice(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Callback of --progress: store the choice in click's context for `write_error`."""
     ctx.meta[_META] = value
     return value
 
 
 def reporter(progress: str) -> Reporter:
-    """The reporter for a value of --progress."""
+    """Make the reporter for a value of --progress."""
     return REPORTERS[progress]()
 
 
-def tell_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> None:
-    """Send the result event, in the JSON protocol only."""
+def write_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> None:
+    """Write the result event; only with ``--progress jsonl``.
+
+    Args:
+        progress: Value of --progress.
+        outputs: Paths of the files that were written, by name.
+        more: Further values of the event.
+    """
     if progress == "jsonl":
         named = {name: str(path) for name, path in outputs.items()}
-        _emit("result", outputs=named, **more)
+        _write_event("result", outputs=named, **more)
 
 
-def tell_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
-    """Tell why a job failed: one sentence, or one event."""
+def write_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
+    """Print an error as one sentence, or write it as one event.
+
+    Args:
+        ctx: Context of the command, which holds the choice of --progress.
+        message: What was found, and what was expected.
+        hint: What to do about it; may be empty.
+        code: Code of the error for programs; see `hsi_geo.errors`.
+    """
     if ctx.meta.get(_META) == "jsonl":
-        _emit("error", message=message, hint=hint, code=code)
+        _write_event("error", message=message, hint=hint, code=code)
     else:
-        say(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
+        print_line(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
 
 
-def _emit(kind: str, **content: Any) -> None:
+def _write_event(kind: str, **content: Any) -> None:
     event = {"v": PROTOCOL_VERSION, "type": kind, **content}
-    say_json(event, err=True)
+    print_json(event, err=True)

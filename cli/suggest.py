@@ -14,10 +14,10 @@ from .printing import pairs, table
 @click.command(name="suggest")
 @options.scene
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Made by hsi-geo adapt."
+    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
 )
 @click.option(
-    "-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="How many places."
+    "-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="Number of points."
 )
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The points (.gpkg)."
@@ -28,12 +28,12 @@ from .printing import pairs, table
 @options.seed
 @options.common()
 def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> None:
-    """Find the places in SCENE where the next shots would help most.
+    """Suggest places in SCENE where the next shots would help most.
 
-    They differ from each other: each stands for a kind of land, more of them where the model doubts. It may
-    be sure of some. Points come with the model's guess and its confidence, the most helpful first. Open them in
-    QGIS, fill in the field class, delete what cannot be told, and give them to hsi-geo classify
-    together with the shots that are there already.
+    The spectra are clustered, and each cluster gives one place: more of them where the model is
+    uncertain. Points have the predicted class and its confidence, the most useful first. Open them
+    in QGIS, fill in the field class, delete points whose class you do not know, and give them to
+    hsi-geo classify together with the earlier shots.
     """
     from hsi_geo.tasks.suggest import suggest
 
@@ -53,4 +53,4 @@ def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> 
         for p in found.points
     ]
     click.echo(table([("rank", "guess", "confidence", "x", "y"), *rows]))
-    reporting.tell_result(progress, {"points": out}, count=len(rows))
+    reporting.write_result(progress, {"points": out}, count=len(rows))

@@ -1,4 +1,4 @@
-"""What goes through pipes and onto terminals: UTF-8, and no control character that somebody named."""
+"""Text on pipes and terminals: UTF-8, without control characters from names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -14,14 +13,13 @@ import click
 from hsi_geo.text import plain, plain_json
 
 
-def speak_utf8() -> None:
-    """Make pipes UTF-8 whatever the locale, and have nothing that is printed fail; call at the start.
+def use_utf8_streams() -> None:
+    """Make pipes UTF-8 in every locale, and let no printed character raise an error; call at the start.
 
-    Programs that read us expect it, and a class in Chinese must not end a job whose map is there.
-    A terminal keeps its encoding. What an encoding lacks is shown as an escape; lists of paths are read
-    with whatever bytes they have.
+    Programs that read our output expect UTF-8, and a Chinese class name must not end a job. A
+    terminal keeps its encoding. Characters that an encoding lacks are printed as escapes. Lists of
+    paths are read with the bytes that they have.
     """
-    _buffer_output()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
@@ -29,43 +27,32 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding=encoding, errors=errors)
 
 
-def _buffer_output() -> None:
-    """Give stdout a buffer where PYTHONUNBUFFERED takes it away; each line is still written at once.
+def restart_in_utf8_mode() -> None:
+    """Start this process again in Python's UTF-8 mode if it encodes file names in another encoding.
 
-    Without a buffer Python drops what a full disk did not take of a text, and raises no error.
-    """
-    stdout = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper) and isinstance(stdout.buffer, io.RawIOBase):
-        encoding, errors = stdout.encoding, stdout.errors
-        raw = stdout.detach()
-        assert isinstance(raw, io.RawIOBase)
-        buffer = io.BufferedWriter(raw)
-        sys.stdout = io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
-
-
-def discard_output() -> None:
-    """Discard what stdout has not written: it would fail again when Python ends (exit code 120)."""
-    with suppress(OSError, ValueError):  # stdout is no file, as in tests
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def name_files_in_utf8() -> None:
-    """Start this process again in Python's UTF-8 mode where it would name files in another encoding.
-
-    GDAL takes UTF-8 only. That encoding cannot be changed later; Windows has UTF-8 always, and where
-    the locale has, nothing happens.
+    GDAL takes file names in UTF-8 only. Python cannot change that encoding later. Windows always has
+    UTF-8; nothing happens where the locale has it.
     """
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
-def say(text: object, *, err: bool = False) -> None:
-    """Print a line."""
+def print_line(text: object, *, err: bool = False) -> None:
+    """Print a line without control characters.
+
+    Args:
+        text: Text of the line; control characters in it are printed as escapes.
+        err: Whether to print to stderr instead of stdout.
+    """
     click.echo(plain(text), err=err)
 
 
-def say_json(content: Any, *, err: bool = False, indent: int | None = None) -> None:
-    """Print JSON."""
+def print_json(content: Any, *, err: bool = False, indent: int | None = None) -> None:
+    """Print a value as JSON.
+
+    Args:
+        content: Value that JSON can hold.
+        err: Whether to print to stderr instead of stdout.
+        indent: Number of spaces for each level; None prints one line.
+    """
     click.echo(plain_json(json.dumps(content, ensure_ascii=False, indent=indent)), err=err)
