@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -20,11 +21,34 @@ def use_utf8_streams() -> None:
     terminal keeps its encoding. Characters that an encoding lacks are printed as escapes. Lists of
     paths are read with the bytes that they have.
     """
+    _buffer_output()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
             errors = "surrogateescape" if stream is sys.stdin else "backslashreplace"
             stream.reconfigure(encoding=encoding, errors=errors)
+
+
+def _buffer_output() -> None:
+    """Give stdout a buffer if PYTHONUNBUFFERED took it away; each line is still written at once.
+
+    Without a buffer Python drops what a full disk did not take of a text, and raises no error.
+    """
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper) and isinstance(stdout.buffer, io.RawIOBase):
+        encoding, errors = stdout.encoding, stdout.errors
+        raw = stdout.detach()
+        assert isinstance(raw, io.RawIOBase)
+        buffer = io.BufferedWriter(raw)
+        sys.stdout = io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
+
+
+def discard_output() -> None:
+    """Discard what stdout has not written: it would fail again when Python ends (exit code 120)."""
+    with suppress(OSError, ValueError):  # stdout is not a file, as in tests
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def restart_in_utf8_mode() -> None:

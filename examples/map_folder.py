@@ -1,10 +1,9 @@
-"""Learn from shots that lie in several tiles, then map a folder of them.
+"""Adapt a model to several tiles, then map a folder of tiles.
 
-Run it with `python examples/map_folder.py [FOLDER]`. It cuts Indian Pines into four tiles, adapts one
-model to all of them (each shot goes to the tile it lies in), maps them side by side on all cores, and
-draws the index over all maps into FOLDER/map_folder.png. Tiles that are mapped already are left alone,
-so that the script goes on where it was stopped. The seams do not show: tiles lend each other their
-margins.
+Run it with `python examples/map_folder.py [FOLDER]`. It cuts Indian Pines into four tiles and adapts one
+model to all of them; each shot goes to the tile it lies in. It maps the tiles in parallel on all cores, and
+draws the index of all maps into FOLDER/map_folder.png. Tiles that have a map already are skipped, so the
+script continues where it was stopped. There are no seams: windows at the edge of a tile read its neighbours.
 """
 
 import sys
@@ -19,7 +18,7 @@ from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path) -> None:
-    """Cut, adapt, map, draw."""
+    """Cut the scene, adapt a model, map the tiles, draw the maps."""
     scene_path, shots_path, _ = write_inputs(folder)
     tiles = cut(scene_path, folder / "tiles")
 

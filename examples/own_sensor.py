@@ -1,8 +1,8 @@
-"""Map a scene of a sensor that no file format knows: an array and a list of wavelengths.
+"""Map a scene that is no GDAL file: an array and a list of wavelengths.
 
-Run it with `python examples/own_sensor.py [FOLDER]`. It takes what a drone's software or a
-laboratory might leave behind (values as .npy, band centres as text, no georeference), says where the
-pixels are, classifies from points given in pixels, and draws FOLDER/own_sensor.png.
+Run it with `python examples/own_sensor.py [FOLDER]`. The input is what the software of a drone or a
+laboratory may write: values as .npy, band centres as text, no georeference. The script adds a grid,
+classifies from points given in pixels, and draws FOLDER/own_sensor.png.
 """
 
 import sys
@@ -24,23 +24,22 @@ from hsi_geo.tiling import Grid
 
 
 def main(folder: Path) -> None:
-    """Write an array and a list, then start from these two files alone."""
+    """Write an array and a list of wavelengths, then map from these two files."""
     folder.mkdir(parents=True, exist_ok=True)
-    spots = leave_raw_files(folder)
+    labelled = write_raw_files(folder)
 
     cube = np.load(folder / "raw.npy")  # (rows, columns, bands), as many programs save it
     centres_nm = np.loadtxt(folder / "centres_nm.txt")
     height, width, _ = cube.shape
-    # Where the pixels are: 0.1 m wide, the upper left corner in UTM. None of it is needed for
-    # learning; without a grid the map has none either.
+    # Pixels of 0.1 m; the upper left corner in UTM. A grid is optional: without it the map has none.
     grid = Grid(
         height, width, Affine(0.1, 0.0, 500_000.0, 0.0, -0.1, 4_480_000.0), CRS.from_epsg(32616)
     )
     scene = scene_from_array(cube.transpose(2, 0, 1), centres_nm, grid=grid, name="my sensor")
 
-    # Points at pixels (row, column) that somebody has looked at.
-    points = [shapely.Point(grid.transform @ (col + 0.5, row + 0.5)) for row, col, _ in spots]
-    shots = make_shots(gpd.GeoSeries(points, crs=grid.crs), [name for _, _, name in spots])
+    # Points at pixels (row, column) of known class.
+    points = [shapely.Point(grid.transform @ (col + 0.5, row + 0.5)) for row, col, _ in labelled]
+    shots = make_shots(gpd.GeoSeries(points, crs=grid.crs), [name for _, _, name in labelled])
 
     result = classify(scene, shots, out=folder / "own_sensor.tif", overwrite=True)
     print(f"map: {result.paths.classes}")
@@ -50,8 +49,8 @@ def main(folder: Path) -> None:
     print(f"picture: {picture}")
 
 
-def leave_raw_files(folder: Path) -> list[tuple[int, int, str]]:
-    """Every second band of Indian Pines as raw files; (row, column, class) of some pixels."""
+def write_raw_files(folder: Path) -> list[tuple[int, int, str]]:
+    """Write every second band of Indian Pines as raw files; (row, column, class) of some pixels."""
     scene = indian_pines.load_indian_pines()
     np.save(folder / "raw.npy", scene.cube[::2].transpose(1, 2, 0))
     np.savetxt(folder / "centres_nm.txt", scene.centres_nm[::2])

@@ -1,8 +1,8 @@
-"""Pre-train on scenes of your own, then map with the weights.
+"""Pre-train on your own scenes, then map with the weights.
 
 Run it with `python examples/pretrain_archive.py [FOLDER] [STEPS]`. The archive here is one scene,
-Indian Pines; give `pretrain` as many as you have, of any sensors. 200 steps show how it goes and
-take a minute or two; what ships was trained for 400, on many scenes. Losses are drawn into
+Indian Pines. Give `pretrain` as many scenes as you have, of any sensors. 200 steps take a minute or
+two; the weights of the package were trained for 400 steps on many scenes. Losses are drawn into
 FOLDER/archive.png, the map into FOLDER/pretrain_archive.png.
 """
 
@@ -15,18 +15,22 @@ from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path, steps: int = 200) -> None:
-    """No label is looked at until the last step."""
+    """Pre-train without labels, then classify."""
     scene_path, shots_path, _ = write_inputs(folder)
     archive = [scene_path]
 
-    learnt = pretrain(archive, folder / "archive.safetensors", steps=steps, overwrite=True)
-    print(f"weights: {learnt.weights}, last loss {learnt.last_loss:.3f}, see {learnt.plot}")
+    pretrained = pretrain(archive, folder / "archive.safetensors", steps=steps, overwrite=True)
+    print(
+        f"weights: {pretrained.weights}, last loss {pretrained.last_loss:.3f}, see {pretrained.plot}"
+    )
 
     out = folder / "pretrain_archive.tif"
-    result = classify(scene_path, shots_path, out=out, weights=learnt.weights, overwrite=True)
+    result = classify(scene_path, shots_path, out=out, weights=pretrained.weights, overwrite=True)
     print(f"accuracy: {result.accuracy}")
     picture = folder / "pretrain_archive.png"
-    draw_scene_and_map(scene_path, out, result.classes, picture, title=f"{steps} steps of our own")
+    draw_scene_and_map(
+        scene_path, out, result.classes, picture, title=f"Own weights, {steps} steps"
+    )
     print(f"picture: {picture}")
 
 

@@ -1,8 +1,8 @@
 """Map Indian Pines from five shots a class, in Python.
 
-Run it with `python examples/quickstart.py [FOLDER]`. It writes the scene and the shots as files,
-as you would have them, classifies, prints where the map is and how much of it each class has, and
-draws both into FOLDER/quickstart.png. It takes about a minute.
+Run it with `python examples/quickstart.py [FOLDER]`. It writes a scene and shots as files, classifies
+the scene, prints the path of the map and the share of each class, and draws scene and map into
+FOLDER/quickstart.png. It takes about a minute.
 """
 
 import sys
@@ -14,10 +14,10 @@ from hsi_geo.tasks.reporting.preview import draw_scene_and_map
 
 
 def main(folder: Path) -> None:
-    """Write the inputs, look at them, classify."""
+    """Write the inputs, open them, classify."""
     scene_path, shots_path, _ = write_inputs(folder)
 
-    scene = open_scene(scene_path)  # lazy: nothing but the header is read
+    scene = open_scene(scene_path)  # lazy: only the header is read
     print(f"{scene.sizes['band']} bands, {float(scene.wavelength.min()):.0f} nm and up")
     shots = read_shots(shots_path)
     print(f"{len(shots.frame)} shots of {len(shots.classes)} classes")

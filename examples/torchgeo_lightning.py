@@ -1,9 +1,9 @@
 """Use the pre-trained network inside your own TorchGeo and Lightning code.
 
 Run it with `python examples/torchgeo_lightning.py [FOLDER] [STEPS]`. Scene and shots are TorchGeo
-datasets, sampled around the shots; a LightningModule of a few lines trains S2Former with a linear
-head on them; the map is drawn into FOLDER/torchgeo_lightning.png. Plain fine-tuning is not what
-`hsi-geo classify` does, and is worse: this is the place to try something better.
+datasets, sampled around the shots. A short LightningModule trains S2Former with a linear head on
+them. The map is drawn into FOLDER/torchgeo_lightning.png. This is plain fine-tuning, which is less
+accurate than the method of `hsi-geo classify`; change it to try your own method.
 """
 
 import sys
@@ -37,7 +37,7 @@ class Segmenter(pl.LightningModule):
         super().__init__()
         self.encoder = load_weights(SHIPPED).encoder.train()
         self.head = nn.Conv2d(self.encoder.config.width, classes, 1)
-        # From the scene's bands, by wavelength, to what the network wants.
+        # Projects the scene's bands, by wavelength, to the network's input.
         self.bands: BandMap = band_map(self.encoder.config, spectral, spectral.centres_nm)
 
     def forward(self, image: Tensor, valid: Tensor) -> Tensor:
@@ -46,14 +46,14 @@ class Segmenter(pl.LightningModule):
         return logits
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
-        """Cross-entropy; -1 in the mask is no shot."""
+        """Cross-entropy of the labelled pixels; the mask is -1 elsewhere."""
         logits = self(batch["image"], batch["valid"])
         loss = nn.functional.cross_entropy(logits, batch["mask"], ignore_index=-1)
         self.log("loss", loss)
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The head learns faster than what is learnt already."""
+        """A higher learning rate for the head than for the pre-trained encoder."""
         return torch.optim.AdamW(
             [
                 {"params": self.encoder.parameters(), "lr": 1e-4},
@@ -63,7 +63,7 @@ class Segmenter(pl.LightningModule):
 
 
 def main(folder: Path, steps: int = 150) -> None:
-    """Train, slide over the scene, draw."""
+    """Train, predict the scene in sliding windows, draw the map."""
     scene_path, shots_path, _ = write_inputs(folder)
     shots = read_shots(shots_path)
     images = HyperspectralScene(scene_path)

@@ -1,11 +1,11 @@
-"""How accuracy hangs on how shots are drawn: docs/accuracy.md.
+"""How accuracy depends on how shots are drawn: docs/accuracy.md.
 
     python docs/measurements/drawing_evidence.py DATA [SCENE,...] [SEEDS]
 
-Five points a class, as in the benchmark; squares around points, five of 3 x 3 pixels a class and one of
-5 x 5, clipped to their class; and points of which one in five bears another class's name. Printed is the
-overall accuracy in per cent of our method and the classical ones on the same shots. One to two minutes a
-scene and seed.
+Shots are five points a class, as in the benchmark; or squares around points, five of 3 x 3 pixels a class or
+one of 5 x 5, clipped to their class; or points of which one in five has the label of another class. The script
+prints the overall accuracy in per cent of our method and of classical methods with the same shots. One to two
+minutes a scene and seed.
 """
 
 import sys
@@ -16,8 +16,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import shapely
-from fewer_bands_evidence import CLASSICAL, SHOTS, of_shots
-from other_tile_evidence import in_cells
+from fewer_bands_evidence import CLASSICAL, SHOTS, accuracies_with_shots
+from other_tile_evidence import format_cells
 from shapely.affinity import affine_transform
 
 from hsi_geo.arrays import IntArray
@@ -29,17 +29,17 @@ from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Some shots as our method gets them, and as the classical ones do.
+    """The same shots for our method and for classical methods.
 
     Attributes:
-        shots: Points or polygons.
-        pixels: (n,) flat indices of their pixels.
-        called: (H, W) what those pixels are called; elsewhere the truth.
+        shots: Points or polygons, for our method.
+        pixels: (n,) flat indices of their pixels, for classical methods.
+        labels: (H, W) labels: those of the shots at their pixels, elsewhere the truth.
     """
 
     shots: Shots
     pixels: IntArray
-    called: IntArray
+    labels: IntArray
 
 
 def main() -> None:
@@ -54,30 +54,30 @@ def main() -> None:
         found: dict[str, list[list[float]]] = {}
         for seed in seeds:
             for title, drawing in drawings(scene, seed):
-                shares = of_shots(scene, drawing.shots, drawing.pixels, drawing.called, seed)
-                found.setdefault(title, []).append(shares)
+                accuracies = accuracies_with_shots(scene, drawing.shots, drawing.pixels, drawing.labels, seed)
+                found.setdefault(title, []).append(accuracies)
         for title, of_seeds in found.items():
-            print(f"| {name} | {title} | {in_cells(np.mean(of_seeds, axis=0))} |", flush=True)
+            print(f"| {name} | {title} | {format_cells(np.mean(of_seeds, axis=0))} |", flush=True)
 
 
 def drawings(scene: BenchmarkScene, seed: int) -> Iterator[tuple[str, Drawing]]:
-    """Ways to draw shots, beside what they are."""
+    """Name of each way to draw shots, and shots drawn so."""
     labels = scene.labels
     pixels = draw_shots(labels, SHOTS, seed)
     yield "5 points", Drawing(shots_at(scene.scene, labels, pixels), pixels, labels)
     yield "5 squares of 3 x 3", squares(scene, SHOTS, 1, seed)
     yield "1 square of 5 x 5", squares(scene, 1, 2, seed)
-    yield "5 points, 1 of them wrong", with_wrong_ones(scene, seed)
+    yield "5 points, 1 of them wrong", with_wrong_labels(scene, seed)
 
 
 def squares(scene: BenchmarkScene, per_class: int, reach_px: int, seed: int) -> Drawing:
     """Squares around drawn points, without the pixels that are not of the point's class.
 
     Args:
-        scene: To draw on.
-        per_class: How many.
-        reach_px: From the point to the square's edge, not counting the point's own pixel.
-        seed: Draws the points.
+        scene: Scene with labels.
+        per_class: Number of squares for each class.
+        reach_px: Pixels from the point's pixel to the edge of the square.
+        seed: Seed of the points.
     """
     labels, grid = scene.labels, grid_of(scene.scene)
     rows, cols = np.indices(labels.shape)
@@ -95,16 +95,16 @@ def squares(scene: BenchmarkScene, per_class: int, reach_px: int, seed: int) -> 
     return Drawing(shots, np.flatnonzero(inside), labels)
 
 
-def with_wrong_ones(scene: BenchmarkScene, seed: int) -> Drawing:
-    """Points, of which one of each class bears the name of another."""
+def with_wrong_labels(scene: BenchmarkScene, seed: int) -> Drawing:
+    """Points, of which one of each class has the label of another class."""
     labels = scene.labels
     pixels = draw_shots(labels, SHOTS, seed)
     generator = np.random.default_rng(seed)
-    called, classes = labels.copy(), np.unique(labels[labels > 0])
+    given, classes = labels.copy(), np.unique(labels[labels > 0])
     for c in classes:
         wrong = generator.choice(pixels[labels.flat[pixels] == c])
-        called.flat[wrong] = generator.choice(classes[classes != c])
-    return Drawing(shots_at(scene.scene, called, pixels), pixels, called)
+        given.flat[wrong] = generator.choice(classes[classes != c])
+    return Drawing(shots_at(scene.scene, given, pixels), pixels, given)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Few-shot adaptation: from a scene and a handful of shots to a model that maps it.
+"""Few-shot adaptation: from a scene and a few shots to a model that maps the scene.
 
-Statistics are learnt from the scene; a teacher finds out what shots and scene tell together
-(`teacher`); a network learns it (`daft`), so that it can name pixels of other tiles too.
+The steps are: band statistics of the scene (`training_regions`), an ensemble of classifiers that
+predicts all pixels of the training regions (`teacher`), and a network that is fine-tuned on these
+predictions (`daft`) and can therefore classify pixels of other tiles too.
 """
 
 from __future__ import annotations
@@ -52,15 +53,16 @@ from hsi_geo.tiling import Tiling
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a network is adapted: one fixed recipe for all scenes.
+    """Hyperparameters of the adaptation; the default is the same for all scenes.
 
     Attributes:
-        network: Shape of the S2Former where no weights are given.
-        stride_px: Step between windows when mapping.
-        method: "daft", or "linear" for a linear head on the frozen encoder.
-        fine_tuning: How the network is fine-tuned.
-        budget_px: About as many pixels of the scenes are learnt from.
-        use_encoder_features: Whether the teacher's heads see the encoder's features (for ablation).
+        network: Hyperparameters of the S2Former, for an adaptation without pre-trained weights.
+        stride_px: Step between windows when mapping, in pixels.
+        method: "daft" fine-tunes the whole network, "linear" fits a linear head on the frozen encoder.
+        fine_tuning: Hyperparameters of the fine-tuning.
+        budget_px: Approximate number of pixels in the training regions.
+        use_encoder_features: Whether the teacher's classifiers get the encoder's features as well;
+            False is an ablation.
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
@@ -148,27 +150,27 @@ def adapt(
             seed=seed,
             reporter=reporter,
         )
-        learnt_from, order = in_canonical_order(regions)
+        ordered, order = in_canonical_order(regions)
         # Windows overlap by a quarter at least.
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
         tiling = Tiling(network.window_px, stride_px)
-        classifier, teacher = _learn(learnt_from, encoder, recipe, on, seed, reporter)
-        held_out, accuracy = teacher.out_of_fold, teacher.accuracy
+        classifier, teacher = _fit(ordered, encoder, recipe, on, seed, reporter)
+        out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
         if cross_validation:
-            held_out = cross_validate(
-                learnt_from,
-                held_out.shares,
-                lambda part: _learn(part, encoder, recipe, on, seed, SilentReporter())[0],
+            out_of_fold = cross_validate(
+                ordered,
+                out_of_fold.shares,
+                lambda part: _fit(part, encoder, recipe, on, seed, SilentReporter())[0],
                 tiling,
                 on,
                 reporter,
             )
-            accuracy = estimate(held_out, [c.name for c in learnt_from.classes], METHOD)
+            accuracy = estimate(out_of_fold, [c.name for c in ordered.classes], METHOD)
         record = {
             "seed": seed,
             "shots": regions.counts,
             "accuracy": accuracy.as_dict(),
-            "held_out": order.restore_out_of_fold(held_out).as_dict(labelled),
+            "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
                 "class_field": labelled.class_field,
@@ -204,7 +206,7 @@ def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | N
     return options[0] if len(set(options)) == 1 else options
 
 
-def _learn(
+def _fit(
     regions: TrainingRegions,
     encoder: S2Former | None,
     recipe: Recipe,
@@ -212,13 +214,13 @@ def _learn(
     seed: int,
     reporter: Reporter,
 ) -> tuple[Classifier, Teacher]:
-    """The adapted network, and what it was taught by."""
+    """Fit the teacher, and a network to the teacher's predictions."""
     reporter.progress("teacher", 0, 1)
     teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
     reporter.progress("teacher", 1, 1)
     if recipe.method == "linear" and encoder is not None:
         return fit_linear_probe(regions, encoder, device), teacher
-    torch.manual_seed(seed)  # whatever the teacher may have drawn
+    torch.manual_seed(seed)  # independent of the teacher's draws
     classifier = Classifier(
         recipe.network if encoder is None else encoder.config, len(regions.classes)
     )
@@ -228,12 +230,12 @@ def _learn(
     classifier = fine_tune(
         classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
     )
-    _silence_absent(classifier, regions)
+    _disable_absent_classes(classifier, regions)
     return classifier, teacher
 
 
-def _silence_absent(classifier: Classifier, regions: TrainingRegions) -> None:
-    """A class of the table without a usable shot is never mapped."""
+def _disable_absent_classes(classifier: Classifier, regions: TrainingRegions) -> None:
+    """Set the head so that a class without a usable shot is never predicted."""
     for index, c in enumerate(regions.classes):
         if not regions.counts[c.name]:
             with torch.no_grad():

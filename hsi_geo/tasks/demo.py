@@ -1,4 +1,4 @@
-"""The main job on real data, with nothing of the user's: Indian Pines from five shots a class."""
+"""The demo: classify Indian Pines from five shots a class, and compare with two classical methods."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from hsi_geo.tasks.runtime import Compute
 SHOTS_PER_CLASS = 5
 SEED = 1330  # the first of the few-shot literature's ten
 
-#: What the tools that users come from run by default: name shown, name in `BASELINES`.
-RIVALS = {"SVM": "svm", "random forest": "random-forest"}
+#: Classical methods that other programs offer first: name to show, name in `BASELINES`.
+COMPARED = {"SVM": "svm", "random forest": "random-forest"}
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo made and found.
+    """Files and scores of the demo.
 
     Attributes:
-        map: As `classify` gives it.
-        picture: The PNG.
-        scores: By method, on all labelled pixels that were no shots.
-        test_pixels: How many those are.
-        seconds: That `classify` took.
+        map: Result of `classify`.
+        picture: Path of the picture (PNG).
+        scores: Scores of each method, by its name, on all labelled pixels that are no shots.
+        test_pixels: Number of these pixels.
+        seconds: Duration of `classify`.
     """
 
     map: MapResult
@@ -85,28 +85,28 @@ def demo(
     result = classify(
         scene_path,
         shots_path,
-        out=_later(target)[0],
+        out=_output_paths(target)[0],
         overwrite=True,
         options=MapOptions(confidence=True),
         compute=compute,
         reporter=reporter,
     )
     seconds = time.perf_counter() - started
-    predicted = _in_truth_order(result, scene)
+    predicted = _to_truth_ids(result, scene)
     test = np.setdiff1d(np.flatnonzero(scene.truth), shots)
     truth = scene.truth.ravel()[test].astype(np.int64)
     scores = {"hsi-geo": score(truth, predicted.ravel()[test])}
     pixels = Pixels(scene.cube)
     labels = scene.truth.ravel()[shots].astype(np.int64)
-    for title, name in RIVALS.items():
-        named = BASELINES[name](pixels, shots, labels, compute.seed).argmax(axis=1)
-        scores[title] = score(truth, np.unique(labels)[named[test]])
+    for title, name in COMPARED.items():
+        columns = BASELINES[name](pixels, shots, labels, compute.seed).argmax(axis=1)
+        scores[title] = score(truth, np.unique(labels)[columns[test]])
     picture = _draw(scene, result, predicted, scores["hsi-geo"], target)
     return DemoResult(result, picture, scores, len(test), seconds)
 
 
-def _later(folder: Path) -> tuple[Path, Path]:
-    """The map, and the picture of it."""
+def _output_paths(folder: Path) -> tuple[Path, Path]:
+    """Paths of the map and of the picture."""
     return folder / "indian_pines_classes.tif", folder / "indian_pines.png"
 
 
@@ -114,22 +114,22 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
     """Write Indian Pines as a GeoTIFF, and five points a class as a GeoPackage.
 
     Args:
-        folder: Made if need be; files of the same names in it are replaced.
-        seed: Draws the shots.
+        folder: Folder for the files, made if there is none; the demo's own files in it are replaced.
+        seed: Seed of the draw.
 
     Returns:
-        The scene, the shots, and the (N,) flat indices of the shots' pixels.
+        Path of the scene, path of the shots, and the (N,) flat indices of the shots' pixels.
 
     Raises:
         OutputError: If the folder cannot be written to.
-        OutputExistsError: If it holds somebody else's files of these names.
+        OutputExistsError: If it holds other files of these names.
     """
     scene = load_indian_pines()
     shots = draw_shots(scene.truth, SHOTS_PER_CLASS, seed)
     make_folder(folder)
     finals = [folder / "indian_pines.tif", folder / "indian_pines_shots.gpkg"]
-    if not is_indian_pines(finals[0]):  # what else is there is somebody's own
-        require_free([*finals, *_later(folder)])
+    if not is_indian_pines(finals[0]):  # other files of these names are the user's
+        require_free([*finals, *_output_paths(folder)])
     with atomic_outputs(finals, overwrite=True) as where:
         write_scene(
             scene,
@@ -143,8 +143,8 @@ def write_inputs(folder: Path, seed: int = SEED) -> tuple[Path, Path, npt.NDArra
     return finals[0], finals[1], shots
 
 
-def _in_truth_order(result: MapResult, scene: LabelledScene) -> npt.NDArray[np.int64]:
-    """The map with the truth's ids: the class table is alphabetical, the truth is not."""
+def _to_truth_ids(result: MapResult, scene: LabelledScene) -> npt.NDArray[np.int64]:
+    """The map with the ids of the ground truth; the class table of the map is in alphabetical order."""
     with rasterio.open(result.paths.classes) as file:
         ids = file.read(1)
     order = np.zeros(len(result.classes) + 1, np.int64)
@@ -163,11 +163,11 @@ def _draw(
     assert result.paths.confidence is not None  # asked for above
     with rasterio.open(result.paths.confidence) as file:
         confidence = file.read(1)
-    # Both images in the ids of the map's own class table, whose colours the legend shows.
+    # Both images take the ids of the map's class table, as the legend does.
     to_map = np.zeros(len(scene.names) + 1, np.int64)
     for c in result.classes:
         to_map[scene.names.index(c.name) + 1] = c.id
-    picture = _later(folder)[-1]
+    picture = _output_paths(folder)[-1]
     valid = np.ones(scene.truth.shape, bool)
     with atomic_outputs([picture], overwrite=True) as where:
         draw_panels(

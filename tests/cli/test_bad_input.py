@@ -1,11 +1,17 @@
-"""Bad input of every kind: one sentence with a cure, exit 1, nothing on disk changed."""
+"""Bad input of every kind: the command prints one sentence with a hint, exits with 1, and writes nothing.
+
+`BAD_INPUT` is the table: a command line, and what its message has to contain. A file that a command
+line names is written first, by its function in `FILES`. A sound scene (``scene.tif``) and sound shots
+(``shots.gpkg``) are always there.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,456 +36,452 @@ LISTED = "wavelength = {462, 551.5, 640.25}"
 
 
 @dataclass(frozen=True)
-class Case:
-    """A folder with a sound scene and sound shots, for something to go wrong with."""
+class Inputs:
+    """A folder with a sound scene and sound shots."""
 
     folder: Path
-    scene: Path
-    shots: Path
     make_scene: MakeScene
 
-    def text(self, name: str, content: str = "no data here\n") -> Path:
-        path = self.folder / name
-        path.write_text(content, encoding="utf-8")
-        return path
+    @property
+    def scene(self) -> Path:
+        return self.folder / "scene.tif"
 
-    def bytes(self, name: str, content: bytes) -> Path:
-        path = self.folder / name
-        path.write_bytes(content)
-        return path
-
-    def made(self, name: str) -> Path:
-        path = self.folder / name
-        path.mkdir()
-        return path
-
-    def frame(self) -> gpd.GeoDataFrame:
-        return gpd.read_file(self.shots)
-
-    def drawn(self, frame: gpd.GeoDataFrame, name: str = "drawn.gpkg") -> Path:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no CRS, as one case wants it
-            frame.to_file(self.folder / name)
-        return self.folder / name
+    @property
+    def shots(self) -> gpd.GeoDataFrame:
+        return gpd.read_file(self.folder / "shots.gpkg")
 
 
-Make = Callable[[Case], Sequence[object]]
+Write = Callable[[Inputs, Path], object]
 
 
-def info(build: Callable[[Case], object], *extra: object) -> Make:
-    """``info`` of a scene."""
-    return lambda case: ("info", build(case), *extra)
+# Functions that write a file ------------------------------------------------------------------
 
 
-def shots(build: Callable[[Case], object], *extra: object) -> Make:
-    """``info`` of the sound scene with shots."""
-    return lambda case: ("info", case.scene, "--shots", build(case), *extra)
+def text(content: str = "no data here\n") -> Write:
+    return lambda inputs, path: path.write_text(content, encoding="utf-8")
 
 
-def classify(out: str = "map.tif", *extra: object, scene: Any = None, shots: Any = None) -> Make:
-    """``classify``, some of its files replaced."""
-    return lambda case: (
-        "classify",
-        case.scene if scene is None else scene(case),
-        "--shots",
-        case.shots if shots is None else shots(case),
-        "-o",
-        case.folder / out,
-        *extra,
-    )
+def text_beside(suffix: str) -> Write:
+    """A text file of the same name with another suffix."""
+    return lambda inputs, path: path.with_suffix(suffix).write_text("earlier\n", encoding="utf-8")
 
 
-def after(prepare: Callable[[Case], object], make: Make) -> Make:
-    """Something else to be made first."""
-
-    def build(case: Case) -> Sequence[object]:
-        prepare(case)
-        return make(case)
-
-    return build
+def folder(inputs: Inputs, path: Path) -> None:
+    path.mkdir()
 
 
-# Scenes ---------------------------------------------------------------------------------------
+def scene(**options: Any) -> Write:
+    """The sound scene with some options of `write_planted` changed."""
+    return lambda inputs, path: inputs.make_scene(path.name, **options)
 
 
-def short(case: Case) -> Path:
-    whole = case.scene.read_bytes()
-    (case.folder / "short.tif").write_bytes(whole[: len(whole) // 3])
-    return case.folder / "short.tif"
+def cut_short(inputs: Inputs, path: Path) -> None:
+    whole = inputs.scene.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
 
 
-def rotated(case: Case) -> Path:
-    turned = Affine(20.0, 10.0, 383472.5, 10.0, -20.0, 5818302.25)
-    return case.make_scene("rotated.tif", transform=turned).path
+def all_nodata(inputs: Inputs, path: Path) -> None:
+    cube = np.full((4, 37, 53), -1, "int16")
+    write_tif(path, cube, band_tags=nm_tags(CENTRES), nodata=-1)
 
 
-def envi(*lines: str) -> Callable[[Case], Path]:
-    return lambda case: write_envi(case.folder / "cube.bsq", cube_of(3), *lines)
-
-
-def header_alone(case: Case) -> Path:
-    path = write_envi(case.folder / "cube.bsq", cube_of(3), NM, LISTED)
-    path.unlink()
-    return path.with_suffix(".hdr")
-
-
-def cube_alone(case: Case) -> Path:
-    path = write_envi(case.folder / "cube.bsq", cube_of(3), NM, LISTED)
-    path.with_suffix(".hdr").unlink()
-    return path
-
-
-def points_only(case: Case) -> Path:
+def ground_control_points(inputs: Inputs, path: Path) -> None:
     points = [
         GroundControlPoint(r, c, 500.0 + 30 * c, 900.0 - 20 * r)
         for r, c in ((0, 0), (0, 7), (5, 0))
     ]
-    path = case.folder / "raw.tif"
     with rasterio.open(
         path, "w", driver="GTiff", height=5, width=7, count=3, dtype="int16",
         gcps=points, crs="EPSG:32633",
     ) as file:  # fmt: skip
         file.write(cube_of(3))
-    return path
 
 
-def hdf5(name: str, *datasets: str) -> Callable[[Case], Path]:
-    def build(case: Case) -> Path:
-        with h5py.File(case.folder / name, "w") as file:
+def envi(*lines: str, without: str | None = None) -> Write:
+    """An ENVI cube of 3 bands with these lines in its header; ``without`` one of its two files."""
+
+    def write(inputs: Inputs, path: Path) -> None:
+        write_envi(path.with_suffix(".bsq"), cube_of(3), *lines)
+        if without is not None:
+            path.with_suffix(without).unlink()
+
+    return write
+
+
+def hdf5(*datasets: str) -> Write:
+    def write(inputs: Inputs, path: Path) -> None:
+        with h5py.File(path, "w") as file:
             for dataset in datasets:
                 file[dataset] = cube_of(3)
-        return case.folder / name
 
-    return build
+    return write
 
 
-def netcdf(**coords: Any) -> Callable[[Case], Path]:
-    def build(case: Case) -> Path:
+def netcdf(**coords: Any) -> Write:
+    def write(inputs: Inputs, path: Path) -> None:
         array = xr.DataArray(cube_of(3), dims=("wavelength", "y", "x"), coords=coords)
-        array.to_dataset(name="cube").to_netcdf(case.folder / "a.nc", engine="h5netcdf")
-        return case.folder / "a.nc"
+        array.to_dataset(name="cube").to_netcdf(path, engine="h5netcdf")
 
-    return build
+    return write
 
 
-def zipped(*names: str) -> Callable[[Case], Path]:
-    def build(case: Case) -> Path:
-        with zipfile.ZipFile(case.folder / "a.zip", "w") as archive:
+def zipped(*names: str) -> Write:
+    def write(inputs: Inputs, path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
             for name in names:
                 archive.writestr(name, b"...")
-        return case.folder / "a.zip"
 
-    return build
-
-
-def whole_of_nothing(case: Case) -> Path:
-    return write_tif(
-        case.folder / "void.tif",
-        np.full((4, 37, 53), -1, "int16"),
-        band_tags=nm_tags(CENTRES),
-        nodata=-1,
-    )
+    return write
 
 
-# Shots ----------------------------------------------------------------------------------------
+def raster(cube: Any) -> Write:
+    return lambda inputs, path: write_tif(path, cube)
 
 
-def column(name: str, values: Any) -> Callable[[Case], Path]:
-    """The sound shots with one column changed or added."""
+def shots(change: Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]) -> Write:
+    """The sound shots after a change."""
 
-    def build(case: Case) -> Path:
-        return case.drawn(case.frame().assign(**{name: values}))
+    def write(inputs: Inputs, path: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # one case has no CRS
+            change(inputs.shots).to_file(path)
 
-    return build
-
-
-def moved(case: Case) -> Path:
-    frame = case.frame()
-    return case.drawn(frame.set_geometry(frame.translate(1e6, 0)))
+    return write
 
 
-def in_the_hole(case: Case) -> Path:
+def column(name: str, value: Any) -> Write:
+    """The sound shots with a column changed or added."""
+    return shots(lambda frame: frame.assign(**{name: value}))
+
+
+def shape(geometry: BaseGeometry | None) -> Write:
+    """The sound shots, all with the same geometry."""
+    return shots(lambda frame: frame.set_geometry([geometry] * len(frame)).set_crs(32633))
+
+
+def on_nodata(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Each class on a nodata pixel of its own."""
-    frame = case.frame()
     column = frame["class"].map({"meadow": 5, "asphalt": 7, "water": 9}).to_numpy() + 0.5
-    return case.drawn(
-        frame.set_geometry(shapely.points(383472.5 + 30 * column, 5818302.25 - 20 * 4.5))
-    )
+    return frame.set_geometry(shapely.points(383472.5 + 30 * column, 5818302.25 - 20 * 4.5))
 
 
-def on_one_spot(case: Case) -> Path:
-    frame = case.frame()
-    return case.drawn(frame.set_geometry([frame.geometry[0]] * len(frame)))
+def two_layers(inputs: Inputs, path: Path) -> None:
+    for layer in ("first", "second"):
+        inputs.shots.to_file(path, layer=layer)
 
 
-def geometry(shape: BaseGeometry | None) -> Callable[[Case], Path]:
-    def build(case: Case) -> Path:
-        frame = case.frame()
-        return case.drawn(frame.set_geometry([shape] * len(frame)).set_crs(32633))
-
-    return build
+def polygon(left: float, bottom: float) -> Write:
+    box = shapely.box(left, bottom, left + 100, bottom + 100)
+    return lambda inputs, path: gpd.GeoDataFrame(geometry=[box], crs=32633).to_file(path)
 
 
-def two_layers(case: Case) -> Path:
-    path = case.drawn(case.frame())
-    case.frame().to_file(path, layer="second")
-    return path
+def table_with_prj(inputs: Inputs, path: Path) -> None:
+    path.write_text("x,y,class\n1,2,a\n3,4,b\n", encoding="utf-8")
+    path.with_suffix(".prj").write_text("nowhere", encoding="utf-8")
 
 
-def polygons(left: float, bottom: float) -> Callable[[Case], Path]:
-    def build(case: Case) -> Path:
-        box = shapely.box(left, bottom, left + 100, bottom + 100)
-        return case.drawn(gpd.GeoDataFrame(geometry=[box], crs=32633), "area.gpkg")
-
-    return build
-
-
-BAD: dict[str, tuple[Make, str]] = {
+FILES: dict[str, Write] = {
     # scenes
-    "scene missing": (info(lambda c: c.folder / "none.tif"), "scene '.*none.tif' does not exist"),
-    "scene is text": (info(lambda c: c.text("notes.txt")), "notes.txt' is not a raster"),
-    "scene is empty": (info(lambda c: c.text("a.tif", "")), "a.tif' is not a raster"),
-    "scene is a folder": (info(lambda c: c.made("folder")), "is a folder, and neither an EnMAP"),
-    "scene cut short": (classify(scene=short), "short.tif'"),
+    "notes.txt": text(),
+    "empty.tif": text(""),
+    "folder": folder,
+    "short.tif": cut_short,
+    "plain.tif": scene(wavelengths=False),
+    "rotated.tif": scene(transform=Affine(20.0, 10.0, 383472.5, 10.0, -20.0, 5818302.25)),
+    "points.tif": ground_control_points,
+    "flat.tif": scene(transform=Affine(0, 0, 5, 0, 0, 9)),
+    "void.tif": all_nodata,
+    "zero.bsq": envi(NM, "wavelength = {462, 0, 640}"),
+    "bad.bsq": envi(NM, LISTED, "bbl = {0, 0, 0}"),
+    "index.bsq": envi("wavelength units = Index", "wavelength = {1, 2, 3}"),
+    "two.bsq": envi(NM, "wavelength = {462, 551}"),
+    "alone.bsq": envi(NM, LISTED, without=".hdr"),
+    "alone.hdr": envi(NM, LISTED, without=".bsq"),
+    "damaged.zip": text(),
+    "other.zip": zipped("a.txt", "b.he5"),
+    "enmap.zip": zipped("X-METADATA.XML", "X-SPECTRAL_IMAGE.JPG"),
+    "level1.he5": hdf5("HDFEOS/SWATHS/PRS_L1_HCO/Data Fields/VNIR_Cube"),
+    "prisma.he5": hdf5("HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/VNIR_Cube"),
+    "neon.h5": hdf5("SJER/Reflectance/Reflectance_Data"),
+    "none.h5": hdf5(),
+    "cube.h5": hdf5("cube"),
+    "uneven.nc": netcdf(
+        wavelength=[462.0, 551.0, 640.0], y=np.arange(5.0), x=[0, 1, 2, 3, 4, 5, 9.0]
+    ),
+    "nowhere.tif": scene(crs=None),
+    # wavelengths
+    "three.txt": text("400\n500\n600\n"),
+    "colours.txt": text("blue\nred\n"),
+    # shots
+    "no_shots.gpkg": shots(lambda frame: frame.iloc[:0]),
+    "no_geometry.gpkg": shape(None),
+    "empty_geometry.gpkg": shape(shapely.Point()),
+    "table.csv": text("class,owner\nrye,me\noats,you\n"),
+    "prj.csv": table_with_prj,
+    "outside.gpkg": shots(lambda frame: frame.set_geometry(frame.translate(1e6, 0))),
+    "far.gpkg": shape(shapely.LineString([(0, 0), (1e13, 1e13)])),
+    "no_crs.gpkg": shots(lambda frame: frame.set_crs(None, allow_override=True)),
+    "one_class.gpkg": column("class", "meadow"),
+    "no_class.gpkg": column("class", None),
+    "on_nodata.gpkg": shots(on_nodata),
+    "one_spot.gpkg": shots(lambda f: f.set_geometry([f.geometry[0]] * len(f))),
+    "two_fields.gpkg": column("label", "x"),
+    "two_layers.gpkg": two_layers,
+    "fractions.tif": raster(cube_of(1, dtype="float32") + np.float32(0.5)),
+    "zeros.tif": raster(np.zeros((1, 5, 7), "uint8")),
+    "twice.csv": text("x,y,class,class\n1,2,a,b\n3,4,c,d\n"),
+    # areas
+    "points.gpkg": shots(lambda frame: frame),
+    "elsewhere.gpkg": polygon(0, 0),
+    "area.json": text(),
+    # outputs
+    "exists.tif": text(),
+    "styled.tif": text_beside(".qml"),
+    "shots.tif": text_beside(".qml"),
+    "folder.tif": folder,
+}
+
+#: Name of the case: command line, and a regular expression that the message has to match.
+BAD_INPUT: dict[str, tuple[str, str]] = {
+    # scenes
+    "scene missing": ("info none.tif", "scene 'none.tif' does not exist"),
+    "scene is text": ("info notes.txt", "notes.txt' is not a raster"),
+    "scene is empty": ("info empty.tif", "empty.tif' is not a raster"),
+    "scene is a folder": ("info folder", "is a folder, and neither an EnMAP"),
+    "scene cut short": ("classify short.tif --shots shots.gpkg -o map.tif", "short.tif'"),
     "scene without wavelengths": (
-        info(lambda c: c.make_scene("plain.tif", wavelengths=False).path),
+        "info plain.tif",
         "40 bands and no wavelengths; give them with --wavelengths FILE",
     ),
-    "scene rotated": (classify(scene=rotated), "rotated by .* gdalwarp"),
+    "scene rotated": ("classify rotated.tif --shots shots.gpkg", "rotated by .* gdalwarp"),
     "scene of control points": (
-        info(points_only),
+        "info points.tif",
         "3 ground control points and no grid; .*gdalwarp",
     ),
-    "scene on one point": (
-        info(lambda c: c.make_scene("flat.tif", transform=Affine(0, 0, 5, 0, 0, 9)).path),
-        "which gives its pixels no size",
+    "scene on one point": ("info flat.tif", "which gives its pixels no size"),
+    "scene of nodata": (
+        "classify void.tif --shots shots.gpkg",
+        "are nodata in the scene; draw shots",
     ),
-    "scene of nodata": (classify(scene=whole_of_nothing), "are nodata in the scene; draw shots"),
-    "band at 0 nm": (
-        info(envi(NM, "wavelength = {462, 0, 640}")),
-        "band 2 has the wavelength 0 nm",
-    ),
-    "all bands bad": (info(envi(NM, LISTED, "bbl = {0, 0, 0}")), "all 3 bands are marked bad"),
-    "bands only counted": (
-        info(envi("wavelength units = Index", "wavelength = {1, 2, 3}")),
-        "3 bands and no wavelengths",
-    ),
-    "list of other length": (
-        info(envi(NM, "wavelength = {462, 551}")),
-        "3 bands and no wavelengths",
-    ),
-    "cube without header": (info(cube_alone), "cube.bsq' is not a raster.*its .hdr beside it"),
-    "header without cube": (info(header_alone), "cube.hdr' is not a raster"),
-    "archive damaged": (info(lambda c: c.text("a.zip")), "is no archive that can be read"),
-    "archive of other things": (info(zipped("a.txt", "b.he5")), "holds 2 files and no GeoTIFF"),
+    "band at 0 nm": ("info zero.bsq", "band 2 has the wavelength 0 nm"),
+    "all bands bad": ("info bad.bsq", "all 3 bands are marked bad"),
+    "bands only counted": ("info index.bsq", "3 bands and no wavelengths"),
+    "list of other length": ("info two.bsq", "3 bands and no wavelengths"),
+    "cube without header": ("info alone.bsq", "alone.bsq' is not a raster.*its .hdr beside it"),
+    "header without cube": ("info alone.hdr", "alone.hdr' is not a raster"),
+    "archive damaged": ("info damaged.zip", "is no archive that can be read"),
+    "archive of other things": ("info other.zip", "holds 2 files and no GeoTIFF"),
     "product without image": (
-        info(zipped("X-METADATA.XML", "X-SPECTRAL_IMAGE.JPG")),
+        "info enmap.zip",
         "a METADATA.XML and no SPECTRAL_IMAGE; give the whole",
     ),
-    "PRISMA of level 1": (
-        info(hdf5("a.he5", "HDFEOS/SWATHS/PRS_L1_HCO/Data Fields/VNIR_Cube")),
-        "without a map grid .*; download the L2D",
-    ),
+    "PRISMA of level 1": ("info level1.he5", "without a map grid .*; download the L2D"),
     "PRISMA without its lists": (
-        info(hdf5("a.he5", "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/VNIR_Cube")),
+        "info prisma.he5",
         "laid out otherwise than PRISMA L2D files are .*List_Cw_Vnir",
     ),
-    "NEON without metadata": (
-        info(hdf5("a.h5", "SJER/Reflectance/Reflectance_Data")),
-        "laid out otherwise than NEON reflectance files are",
+    "NEON without metadata": ("info neon.h5", "laid out otherwise than NEON reflectance files are"),
+    "HDF5 without a cube": ("info none.h5", "holds no three-dimensional variable; give the"),
+    "HDF5 with nameless axes": ("info cube.h5", "none of them is known to be its bands"),
+    "HDF5 afar": (
+        "info /vsicurl/https://a.org/b.nc",
+        "not on this machine; download",
     ),
-    "HDF5 without a cube": (info(hdf5("a.h5")), "holds no three-dimensional variable; give the"),
-    "HDF5 with nameless axes": (
-        info(hdf5("a.h5", "cube")),
-        "none of them is known to be its bands",
-    ),
-    "HDF5 afar": (info(lambda c: "/vsicurl/https://a.org/b.nc"), "not on this machine; download"),
     "netCDF unevenly spaced": (
-        info(netcdf(wavelength=[462.0, 551.0, 640.0], y=np.arange(5.0), x=[0, 1, 2, 3, 4, 5, 9.0])),
+        "info uneven.nc",
         "coordinates 'x' that are not evenly spaced; warp it",
     ),
     # wavelengths
     "wavelengths descend": (
-        info(lambda c: c.scene, "--wavelengths", "2500:400"),
+        "info scene.tif --wavelengths 2500:400",
         "'2500:400' is neither a file, nor START:STOP",
     ),
-    "wavelengths are a word": (
-        info(lambda c: c.scene, "--wavelengths", "nm"),
-        "neither a file, nor",
-    ),
+    "wavelengths are a word": ("info scene.tif --wavelengths nm", "neither a file, nor"),
     "wavelengths of other count": (
-        after(
-            lambda c: c.text("three.txt", "400\n500\n600\n"),
-            info(lambda c: c.scene, "--wavelengths", "three.txt"),
-        ),
+        "info scene.tif --wavelengths three.txt",
         "has 3 centres and the scene 40 bands; write one",
     ),
     "wavelengths no numbers": (
-        after(
-            lambda c: c.text("colours.txt", "blue\nred\n"),
-            info(lambda c: c.scene, "--wavelengths", "colours.txt"),
-        ),
+        "info scene.tif --wavelengths colours.txt",
         "a line that is not a number in nm .*'blue'",
     ),
     # shots
-    "shots missing": (shots(lambda c: c.folder / "none.gpkg"), "shots file '.*none.gpkg' does not"),
-    "shots are text": (shots(lambda c: c.text("notes.txt")), "is not a vector file"),
-    "shots empty": (shots(lambda c: c.drawn(c.frame().iloc[:0])), "is empty; draw"),
-    "shots without geometry": (shots(geometry(None)), "no feature with a geometry and a class"),
-    "shots of empty geometry": (shots(geometry(shapely.Point())), "no feature with a geometry"),
+    "shots missing": ("info scene.tif --shots none.gpkg", "shots file 'none.gpkg' does not"),
+    "shots are text": ("info scene.tif --shots notes.txt", "is not a vector file"),
+    "shots empty": ("info scene.tif --shots no_shots.gpkg", "is empty; draw"),
+    "shots without geometry": (
+        "info scene.tif --shots no_geometry.gpkg",
+        "no feature with a geometry and a class",
+    ),
+    "shots of empty geometry": (
+        "info scene.tif --shots empty_geometry.gpkg",
+        "no feature with a geometry",
+    ),
     "shots are a table": (
-        shots(lambda c: c.text("a.csv", "class,owner\nrye,me\noats,you\n")),
+        "info scene.tif --shots table.csv",
         "is a table without geometry; call the columns",
     ),
     "table with a broken .prj": (
-        after(
-            lambda c: c.text("a.prj", "nowhere"),
-            shots(lambda c: c.text("a.csv", "x,y,class\n1,2,a\n3,4,b\n")),
-        ),
-        "a.prj' holds no coordinate reference system; mend|that PROJ knows",
+        "info scene.tif --shots prj.csv",
+        "prj.prj' holds no coordinate reference system; mend|that PROJ knows",
     ),
-    "shots outside": (shots(moved), "none of the 12 shots .* lies in the scene: they cover x"),
+    "shots outside": (
+        "info scene.tif --shots outside.gpkg",
+        "none of the 12 shots .* lies in the scene: they cover x",
+    ),
     "shots far beyond": (
-        shots(geometry(shapely.LineString([(0, 0), (1e13, 1e13)]))),
+        "info scene.tif --shots far.gpkg",
         "none of the 12 shots .* lies in the scene",
     ),
     "shots without CRS": (
-        shots(lambda c: c.drawn(c.frame().set_crs(None, allow_override=True))),
+        "info scene.tif --shots no_crs.gpkg",
         "no coordinate reference system is set .*; assign it",
     ),
     "scene without CRS": (
-        lambda c: ("info", c.make_scene("nowhere.tif", crs=None).path, "--shots", c.shots),
+        "info nowhere.tif --shots shots.gpkg",
         "the scene has no coordinate reference system, and shots .*gdal_edit.py",
     ),
-    "shots of one class": (shots(column("class", "meadow")), "only one class, 'meadow'"),
-    "shots without a class": (shots(column("class", None)), "a geometry and a class in 'class'"),
-    "shots on nodata": (classify(shots=in_the_hole), "all 3 pixels .* are nodata"),
-    "shots on one spot": (shots(on_one_spot), "two classes claim each of the 1 under them"),
+    "shots of one class": (
+        "info scene.tif --shots one_class.gpkg",
+        "only one class, 'meadow'",
+    ),
+    "shots without a class": (
+        "info scene.tif --shots no_class.gpkg",
+        "a geometry and a class in 'class'",
+    ),
+    "shots on nodata": (
+        "classify scene.tif --shots on_nodata.gpkg",
+        "all 3 pixels .* are nodata",
+    ),
+    "shots on one spot": (
+        "info scene.tif --shots one_spot.gpkg",
+        "two classes claim each of the 1 under them",
+    ),
     "several class fields": (
-        shots(column("label", "x")),
+        "info scene.tif --shots two_fields.gpkg",
         "2 fields that could hold the class: 'class', 'label'; choose one with --class-field",
     ),
     "no such field": (
-        shots(lambda c: c.shots, "--class-field", "clas"),
+        "info scene.tif --shots shots.gpkg --class-field clas",
         "no field 'clas', only 'class'; choose",
     ),
     "no such layer": (
-        shots(lambda c: c.shots, "--layer", "two"),
+        "info scene.tif --shots shots.gpkg --layer two",
         "no layer 'two', only 'shots'; choose",
     ),
-    "several layers": (shots(two_layers), "has 2 layers: 'drawn', 'second'; choose one"),
+    "several layers": (
+        "info scene.tif --shots two_layers.gpkg",
+        "has 2 layers: 'first', 'second'; choose one",
+    ),
     "shots are the scene": (
-        shots(lambda c: c.scene),
+        "info scene.tif --shots scene.tif",
         "a raster of 40 bands; give one band of class",
     ),
     "shots raster of fractions": (
-        shots(
-            lambda c: write_tif(c.folder / "f.tif", cube_of(1, dtype="float32") + np.float32(0.5))
-        ),
+        "info scene.tif --shots fractions.tif",
         "a raster of 35 different values from 1.5 to 35.5; give",
     ),
     "shots raster of nothing": (
-        shots(lambda c: write_tif(c.folder / "z.tif", np.zeros((1, 5, 7), "uint8"))),
+        "info scene.tif --shots zeros.tif",
         "a raster without a class id",
     ),
     "shots with a field twice": (
-        shots(lambda c: c.text("twice.csv", "x,y,class,class\n1,2,a,b\n3,4,c,d\n")),
+        "info scene.tif --shots twice.csv",
         "have several fields 'class'; rename all but one of them",
     ),
     # areas
     "area missing": (
-        classify("map.tif", "--aoi", "none.gpkg"),
+        "classify scene.tif --shots shots.gpkg --aoi none.gpkg",
         "area 'none.gpkg' does not exist",
     ),
     "area of points": (
-        after(lambda c: c.drawn(c.frame(), "area.gpkg"), classify("m.tif", "--aoi", "area.gpkg")),
-        "area 'area.gpkg' holds no polygon; give polygons",
+        "classify scene.tif --shots shots.gpkg --aoi points.gpkg",
+        "area 'points.gpkg' holds no polygon; give polygons",
     ),
     "area elsewhere": (
-        after(polygons(0, 0), classify("map.tif", "--aoi", "area.gpkg")),
-        "area 'area.gpkg' lies outside the scene",
+        "classify scene.tif --shots shots.gpkg --aoi elsewhere.gpkg",
+        "area 'elsewhere.gpkg' lies outside the scene",
     ),
     # outputs and models
-    "output there": (
-        after(lambda c: c.text("there.tif"), classify("there.tif")),
+    "output exists": (
+        "classify scene.tif --shots shots.gpkg -o exists.tif",
         "already there.*--overwrite",
     ),
-    "output's style there": (
-        after(lambda c: c.text("styled.qml"), classify("styled.tif")),
+    "output's style exists": (
+        "classify scene.tif --shots shots.gpkg -o styled.tif",
         "styled.qml' is already there",
     ),
     "output is the scene": (
-        lambda c: ("classify", c.scene, "--shots", c.shots, "-o", c.scene, "--overwrite"),
+        "classify scene.tif --shots shots.gpkg -o scene.tif --overwrite",
         "scene.tif' would replace what it is made from; choose another",
     ),
     "output's style is that of the shots": (
-        after(
-            lambda c: c.text("shots.qml"),
-            classify("shots.tif", "--overwrite"),
-        ),
+        "classify scene.tif --shots shots.gpkg -o shots.tif --overwrite",
         "shots.qml' would replace what it is made from",
     ),
     "output's record is the area": (
-        after(
-            lambda c: c.text("area.json"),
-            classify("area.tif", "--aoi", "area.json", "--overwrite"),
-        ),
+        "classify scene.tif --shots shots.gpkg -o area.tif --aoi area.json --overwrite",
         "area.json' would replace what it is made from; choose another",
     ),
     "output's record is the area, of a map with a model": (
-        lambda c: (
-            *("predict", c.scene, "--model", c.folder / "none", "-o", c.folder / "area.tif"),
-            *("--aoi", c.text("area.json"), "--overwrite"),
-        ),
+        "predict scene.tif --model none -o area.tif --aoi area.json --overwrite",
         "area.json' would replace what it is made from; choose another",
     ),
     "model is the shots": (
-        lambda c: ("adapt", c.scene, "--shots", c.shots, "-o", c.shots, "--overwrite"),
+        "adapt scene.tif --shots shots.gpkg -o shots.gpkg --overwrite",
         "would replace what it is made from; choose another",
     ),
-    "output folder missing": (classify("none/map.tif"), "folder '.*none' does not exist"),
+    "output folder missing": (
+        "classify scene.tif --shots shots.gpkg -o none/map.tif",
+        "folder 'none' does not exist",
+    ),
     "output is a folder": (
-        after(lambda c: c.made("folder.tif"), classify("folder.tif")),
+        "classify scene.tif --shots shots.gpkg -o folder.tif",
         "is a folder",
     ),
-    "output is no GeoTIFF": (classify("map.png"), "does not end in .tif"),
-    "model missing": (
-        lambda c: ("predict", c.scene, "--model", c.folder / "none"),
-        "model '.*none' does not exist",
+    "output is no GeoTIFF": (
+        "classify scene.tif --shots shots.gpkg -o map.png",
+        "does not end in .tif",
     ),
-    "model is text": (
-        lambda c: ("predict", c.scene, "--model", c.text("notes.txt")),
-        "not a safetensors file",
-    ),
+    "model missing": ("predict scene.tif --model none", "model 'none' does not exist"),
+    "model is text": ("predict scene.tif --model notes.txt", "not a safetensors file"),
     "several scenes, no folder": (
-        lambda c: ("classify", c.scene, c.scene, "--shots", c.shots),
+        "classify scene.tif scene.tif --shots shots.gpkg",
         "need a folder",
     ),
-    "demo onto a file": (lambda c: ("demo", c.text("notes.txt")), "cannot be made"),
+    "demo onto a file": ("demo notes.txt", "cannot be made"),
 }
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_sentence_and_changes_nothing(
-    name: str,
+@pytest.mark.parametrize(("command", "message"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_prints_one_sentence_and_changes_nothing(
+    command: str,
+    message: str,
     planted: Planted,
     make_scene: MakeScene,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make, expected = BAD[name]
-    case = Case(tmp_path, planted.path, planted.shots(tmp_path / "shots.gpkg"), make_scene)
-    arguments = make(case)
+    planted.shots(tmp_path / "shots.gpkg")
+    words = shlex.split(command)
+    for name in dict.fromkeys(words):
+        if name in FILES:
+            FILES[name](Inputs(tmp_path, make_scene), tmp_path / name)
     before = snapshot(tmp_path)
-    shown = run(*arguments)
+    shown = run(*words)
     assert shown.exit_code == 1, shown.output
     assert "Traceback" not in shown.output
     assert shown.stdout == ""
-    said = [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
-    assert said == shown.stderr.splitlines()[-1:]
-    assert "; " in said[0], "no cure is named"
-    assert re.search(expected, said[0]), said[0]
+    errors = [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
+    assert errors == shown.stderr.splitlines()[-1:]
+    assert "; " in errors[0], "there is no hint"
+    assert re.search(message, errors[0]), errors[0]
     assert snapshot(tmp_path) == before
     assert not list(tmp_path.glob(".hsi-geo-*"))
+
+
+def test_each_file_of_the_table_is_used() -> None:
+    words = {word for command, _ in BAD_INPUT.values() for word in shlex.split(command)}
+    assert set(FILES) <= words
