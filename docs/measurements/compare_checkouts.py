@@ -132,6 +132,7 @@ def halves(scene: Path, folder: Path) -> None:
                 folder / f"{name}.tif", "w", **{**source.profile, **profile}
             ) as tile:
                 tile.write(source.read(window=window))
+                tile.scales, tile.offsets = source.scales, source.offsets
                 tile.update_tags(**source.tags())
                 for band in source.indexes:
                     tile.update_tags(band, **source.tags(band))

@@ -183,6 +183,7 @@ def table_with_prj(inputs: Inputs, path: Path) -> None:
 FILES: dict[str, Write] = {
     # scenes
     "notes.txt": text(),
+    "notes.md": text(),
     "empty.tif": text(""),
     "folder": folder,
     "short.tif": cut_short,
@@ -307,7 +308,7 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     ),
     # shots
     "shots missing": ("info scene.tif --shots none.gpkg", "shots file 'none.gpkg' does not"),
-    "shots are text": ("info scene.tif --shots notes.txt", "is not a vector file"),
+    "shots are text": ("info scene.tif --shots notes.md", "is not a vector file"),
     "shots empty": ("info scene.tif --shots no_shots.gpkg", "is empty; draw"),
     "shots without geometry": (
         "info scene.tif --shots no_geometry.gpkg",
