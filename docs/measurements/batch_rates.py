@@ -66,7 +66,7 @@ def main() -> None:
         folder = Path(name)
         scene, shots, _ = write_inputs(folder)
         model = folder / "model.safetensors"
-        recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, faster to fit
+        recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # fits faster
         adapt(scene, shots, out=model, recipe=recipe)
         rate = show_scaling(folder, scene, model, options.side, options.turns)
         show_overhead(folder, scene, model, options.small)

@@ -54,7 +54,9 @@ def main() -> None:
         found: dict[str, list[list[float]]] = {}
         for seed in seeds:
             for title, drawing in drawings(scene, seed):
-                accuracies = accuracies_with_shots(scene, drawing.shots, drawing.pixels, drawing.labels, seed)
+                accuracies = accuracies_with_shots(
+                    scene, drawing.shots, drawing.pixels, drawing.labels, seed
+                )
                 found.setdefault(title, []).append(accuracies)
         for title, of_seeds in found.items():
             print(f"| {name} | {title} | {format_cells(np.mean(of_seeds, axis=0))} |", flush=True)

@@ -1,15 +1,15 @@
-"""How a map of another tile compares with one of the tile that the shots lie in: docs/accuracy.md.
+"""Accuracy on another tile than that of the shots: docs/accuracy.md.
 
     python docs/measurements/other_tile_evidence.py DATA [SEEDS]
 
-The simulated fields are cut in two. The first table is the overall accuracy in the western and in the
-eastern half, five shots a class, of models that were adapted to different halves with shots in different
-halves, and of the classical recipes on the same shots; last what no choice of shots in the west can beat
-by much: the scene's best classical recipe fitted to all labels of the western half, and of two heads on
-each of the teacher's views, fitted to the same, the one that is best in the east. The second is of shots
-in each of the halves, to the west, east, north and south, and maps of the other one; the third tells apart,
-of the same maps, fields with a shot and without. The last is the second of other scenes, in the mean of the
-four ways. Ten to fifteen minutes a seed.
+The simulated fields are cut into two halves. The first table is the overall accuracy in the western and in
+the eastern half, five shots a class, of models that were adapted to different halves with shots in different
+halves, and of classical methods with the same shots. Its last rows are upper bounds for shots in the west: the
+scene's best classical method fitted to all labels of the western half, and, of two classifiers on each of the
+teacher's feature sets, fitted to the same labels, the one that is best in the east. In the second table the
+shots are in one half (west, east, north or south), and the other half is mapped. The third table is of the same
+maps, for fields with a shot and without. The last is the second table for other scenes, as the mean of the four
+halves. Ten to fifteen minutes a seed.
 """
 
 import sys
@@ -45,10 +45,10 @@ SHOTS, BEST = 5, "noise-60-g1"
 #: The columns of `Crossing.maps`.
 METHODS = "hsi-geo | hsi-geo, adapted to both | auto"
 
-#: Scenes whose halves are mapped besides.
+#: Further scenes whose halves are mapped.
 OTHERS = ("jasper_ridge", "samson", "enmap_berlin", "indian_pines")
 
-#: The half that the shots lie in, and the one that is mapped.
+#: Half with the shots, and half that is mapped.
 WAYS = (("west", "east"), ("east", "west"), ("north", "south"), ("south", "north"))
 
 Halves = tuple[float, float]
@@ -56,14 +56,14 @@ Halves = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """Maps of the whole scene after shots in one half of it.
+    """Maps of the whole scene, with shots in one half of it.
 
     Attributes:
-        here: (H, W) the half that the shots lie in.
-        shots: (n,) their flat indices.
-        ours: (H, W) labels that a model names which saw that half only.
-        both: (H, W) labels that a model names which was adapted to both halves.
-        autos: (H, W) *auto*'s, which takes its statistics from both halves.
+        here: (H, W) mask of the half with the shots.
+        shots: (n,) flat indices of the shots.
+        ours: (H, W) labels predicted by a model that was adapted to that half only.
+        both: (H, W) labels predicted by a model that was adapted to both halves.
+        autos: (H, W) labels predicted by *auto*, with statistics of both halves.
     """
 
     here: BoolArray
@@ -74,7 +74,7 @@ class Crossing:
 
     @property
     def maps(self) -> tuple[IntArray, ...]:
-        """In the order of the tables."""
+        """The three predictions, in the order of the tables."""
         return self.ours, self.both, self.autos
 
 
@@ -87,38 +87,38 @@ def main() -> None:
         of_seed(fields, seed, west)
         for seed, west in zip(seeds, crossings["west", "east"], strict=True)
     ]
-    of_east, of_a_field = best_heads(fields)
+    of_east, of_a_field = best_classifiers(fields)
     print("| adapted to | shots in | west | east |\n|---|---|---|---|")
     for row in found[0]:
         west, east = np.mean([one[row] for one in found], axis=0)
         known = "-" if np.isnan(west) else f"{west:.1f}"  # all labels of the west were taken
         print(f"| {row[0]} | {row[1]} | {known} | {east:.1f} |")
-    print(f"| best head on any view, by hindsight | west | - | {of_east:.1f} |")
+    print(f"| best classifier on any feature set, by hindsight | west | - | {of_east:.1f} |")
     print(f"\n{len(seeds)} seeds; the last two are fitted to all labels of the west.\n")
     print(f"| shots in | mapped | {METHODS} |\n|---|---|---|---|---|")
     for way, crossed in crossings.items():
-        print(f"| {way[0]} | {way[1]} | {in_cells(of_opposite(crossed, fields.labels))} |")
+        print(f"| {way[0]} | {way[1]} | {format_cells(of_opposite(crossed, fields.labels))} |")
     print(f"\n| fields | {METHODS} |\n|---|---|---|---|")
     every = [one for crossed in crossings.values() for one in crossed]
     for kind, shares in of_fields(every, fields.labels).items():
-        print(f"| {kind} | {in_cells(shares)} |")
+        print(f"| {kind} | {format_cells(shares)} |")
     print(
-        f"\nAfter all labels of all other fields the best head on any view names {of_a_field:.1f}."
+        f"\nAfter all labels of all other fields the best classifier on any feature set reaches {of_a_field:.1f}."
     )
     print(f"\n| other scenes | {METHODS} |\n|---|---|---|---|")
     for name in OTHERS:
         scene = load_benchmark_scene(name, Path(sys.argv[1]))
         crossed = [cross(scene, seed, side) for side, _ in WAYS for seed in seeds]
-        print(f"| {name} | {in_cells(of_opposite(crossed, scene.labels))} |")
+        print(f"| {name} | {format_cells(of_opposite(crossed, scene.labels))} |")
 
 
-def in_cells(shares: Float64Array) -> str:
-    """Shares of a row's methods, in per cent."""
+def format_cells(shares: Float64Array) -> str:
+    """Shares of a row as cells of a table, in per cent."""
     return " | ".join(f"{share:.1f}" for share in 100 * shares)
 
 
 def of_seed(fields: BenchmarkScene, seed: int, west: Crossing) -> dict[tuple[str, str], Halves]:
-    """Accuracies in both halves, by what was adapted and where the shots lie."""
+    """Accuracies in both halves, by the halves adapted to and the half with the shots."""
     labels, scene = fields.labels, fields.scene
     middle = labels.shape[1] // 2
     halves = [scene[:, :, :middle], scene[:, :, middle:]]
@@ -128,12 +128,12 @@ def of_seed(fields: BenchmarkScene, seed: int, west: Crossing) -> dict[tuple[str
     }
     drawn = draw_shots(labels, SHOTS, seed)
     model = adapt(halves, shots_at(scene, labels, drawn), reporter=SilentReporter())
-    named = np.concatenate([mapped(half, model) for half in halves], axis=1)
-    found["west and east", "west and east"] = by_half(named, labels, drawn)
+    predicted = np.concatenate([predict_labels(half, model) for half in halves], axis=1)
+    found["west and east", "west and east"] = by_half(predicted, labels, drawn)
     found["auto", "west"] = by_half(west.autos, labels, west.shots)
     drawn = np.flatnonzero(labels * west.here)
-    named = classical(BEST, Pixels(scene.values), labels, drawn, seed)
-    found[BEST, "west"] = by_half(named, labels, drawn)
+    predicted = classical(BEST, Pixels(scene.values), labels, drawn, seed)
+    found[BEST, "west"] = by_half(predicted, labels, drawn)
     return found
 
 
@@ -141,9 +141,9 @@ def cross(fields: BenchmarkScene, seed: int, side: str) -> Crossing:
     """Draw shots in one half and map both.
 
     Args:
-        fields: To be cut in two.
-        seed: Draws the shots.
-        side: "west", "east", "north" or "south": the half that they lie in.
+        fields: Scene to cut into halves.
+        seed: Seed of the shots.
+        side: Half with the shots: "west", "east", "north" or "south".
     """
     labels, scene = fields.labels, fields.scene
     rows, cols = (size // 2 for size in labels.shape)
@@ -158,27 +158,27 @@ def cross(fields: BenchmarkScene, seed: int, side: str) -> Crossing:
     drawn = draw_shots(labels * here, SHOTS, seed)
     tiles = [scene[(..., *half)] for half in (halves[side], halves[dict(WAYS)[side]])]
     ours, both = np.zeros_like(labels), np.zeros_like(labels)
-    for named, adapted_to in ((ours, tiles[:1]), (both, tiles)):
+    for predicted, adapted_to in ((ours, tiles[:1]), (both, tiles)):
         model = adapt(adapted_to, shots_at(scene, labels, drawn), reporter=SilentReporter())
-        named[here] = mapped(tiles[0], model).ravel()
-        named[~here] = mapped(tiles[1], model).ravel()
+        predicted[here] = predict_labels(tiles[0], model).ravel()
+        predicted[~here] = predict_labels(tiles[1], model).ravel()
     autos = classical("auto", Pixels(scene.values), labels, drawn, seed)
     return Crossing(here, drawn, ours, both, autos)
 
 
 def of_opposite(crossings: list[Crossing], labels: IntArray) -> Float64Array:
-    """(3,) what each method names right of the halves without shots, of classes that have shots."""
+    """(3,) accuracy of each method in the half without shots, for classes that have shots."""
     found = []
     for crossed in crossings:
-        asked = np.isin(labels, labels.ravel()[crossed.shots]) & ~crossed.here
-        found.append([(named == labels)[asked].mean() for named in crossed.maps])
+        test = np.isin(labels, labels.ravel()[crossed.shots]) & ~crossed.here
+        found.append([(predicted == labels)[test].mean() for predicted in crossed.maps])
     return np.mean(found, axis=0)
 
 
 def of_fields(crossings: list[Crossing], labels: IntArray) -> dict[str, Float64Array]:
-    """(3,) what each method names right of the pixels of fields with a shot, and without."""
+    """(3,) accuracy of each method on fields with a shot, and without."""
     kinds = ("with a shot", "without, in the half with the shots", "without, in the other half")
-    right, asked = np.zeros((len(kinds), 3)), np.zeros((len(kinds), 1))
+    right, counts = np.zeros((len(kinds), 3)), np.zeros((len(kinds), 1))
     numbers = numbered_fields(labels)
     for one in crossings:
         test = labels > 0
@@ -187,13 +187,13 @@ def of_fields(crossings: list[Crossing], labels: IntArray) -> dict[str, Float64A
         groups = (with_shot, ~with_shot & one.here, ~with_shot & ~one.here)
         for number, group in enumerate(groups):
             chosen = test & group
-            asked[number] += chosen.sum()
-            right[number] += [(named == labels)[chosen].sum() for named in one.maps]
-    return dict(zip(kinds, right / asked, strict=True))
+            counts[number] += chosen.sum()
+            right[number] += [(predicted == labels)[chosen].sum() for predicted in one.maps]
+    return dict(zip(kinds, right / counts, strict=True))
 
 
 def numbered_fields(labels: IntArray) -> IntArray:
-    """(H, W) number of each field: of touching pixels of one class; 0 is none."""
+    """(H, W) number of each field, a connected region of one class; 0 is none."""
     numbers, count = np.zeros_like(labels), 0
     for value in np.unique(labels[labels > 0]):
         found, more = label(labels == value)
@@ -202,50 +202,56 @@ def numbered_fields(labels: IntArray) -> IntArray:
     return numbers
 
 
-def best_heads(fields: BenchmarkScene) -> tuple[float, float]:
-    """What the best head of all names, by hindsight.
+def best_classifiers(fields: BenchmarkScene) -> tuple[float, float]:
+    """Accuracy of the best of the teacher's classifiers, by hindsight.
 
-    Heads are the teacher's two kinds, on each of its views of the whole scene.
+    Classifiers are the teacher's two kinds, on each of its feature sets of the whole scene.
 
     Returns:
-        Per cent of the east after all labels of the west, and of a tenth of all fields after all
-        labels of the others, tenth by tenth.
+        Per cent in the east with all labels of the west, and in a tenth of all fields with all
+        labels of the others, cross-validated.
     """
     scene, labels = fields.scene, fields.labels
-    plots = cut_training_regions(
+    regions = cut_training_regions(
         open_scenes(scene),
         shots_at(scene, labels, np.flatnonzero(labels)),
         budget_px=labels.size,
         seed=0,
         reporter=SilentReporter(),
     )
-    known = plots.labels >= 0
-    truth, places = plots.labels[known], plots.positions_px[known].astype(int)
-    west = places[:, 1] < labels.shape[1] // 2
-    field_of = numbered_fields(labels)[places[:, 0], places[:, 1]]
+    known = regions.labels >= 0
+    truth, positions = regions.labels[known], regions.positions_px[known].astype(int)
+    west = positions[:, 1] < labels.shape[1] // 2
+    field_of = numbered_fields(labels)[positions[:, 0], positions[:, 1]]
     of_east, of_a_field = [], []
-    views = compute_feature_sets(plots, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu"))
-    for view in views.classifier_inputs:
-        seen = view.features[known]
-        for head in (
-            LogisticRegression(C=view.C, max_iter=5000, tol=1e-3),
+    feature_sets = compute_feature_sets(
+        regions, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu")
+    )
+    for one in feature_sets.classifier_inputs:
+        features = one.features[known]
+        for classifier in (
+            LogisticRegression(C=one.C, max_iter=5000, tol=1e-3),
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
         ):
-            of_east.append(head.fit(seen[west], truth[west]).score(seen[~west], truth[~west]))
-            named = cross_val_predict(head, seen, truth, groups=field_of, cv=GroupKFold(10))
-            of_a_field.append((named == truth).mean())
+            of_east.append(
+                classifier.fit(features[west], truth[west]).score(features[~west], truth[~west])
+            )
+            predicted = cross_val_predict(
+                classifier, features, truth, groups=field_of, cv=GroupKFold(10)
+            )
+            of_a_field.append((predicted == truth).mean())
     return 100 * float(max(of_east)), 100 * float(max(of_a_field))
 
 
 def classical(name: str, pixels: Pixels, labels: IntArray, shots: IntArray, seed: int) -> IntArray:
-    """(H, W) labels that a classical recipe names a scene's pixels by after some shots.
+    """(H, W) labels that a classical method predicts with some shots.
 
     Args:
-        name: Of `BASELINES`.
-        pixels: Of the scene.
-        labels: (H, W), of which the recipe sees those of the shots.
-        shots: (n,) flat indices.
-        seed: Of the recipe.
+        name: Name of the method in `BASELINES`.
+        pixels: Pixels of the scene.
+        labels: (H, W) labels; only those of the shots are used.
+        shots: (n,) flat indices of the shots.
+        seed: Seed of the method.
     """
     known = labels.ravel()[shots]
     with threadpool_limits(1):
@@ -253,8 +259,8 @@ def classical(name: str, pixels: Pixels, labels: IntArray, shots: IntArray, seed
     return np.asarray(np.unique(known)[given.argmax(axis=1)].reshape(labels.shape))
 
 
-def mapped(scene: xr.DataArray, model: AdaptedModel) -> IntArray:
-    """(H, W) the user's own values of the classes."""
+def predict_labels(scene: xr.DataArray, model: AdaptedModel) -> IntArray:
+    """(H, W) predicted labels: the values of the class field."""
     values = np.array([0, *(c.value for c in model.classes)])
     with tempfile.TemporaryDirectory() as folder:
         result = predict(scene, model, out=Path(folder) / "map.tif", reporter=SilentReporter())
@@ -262,13 +268,13 @@ def mapped(scene: xr.DataArray, model: AdaptedModel) -> IntArray:
             return np.asarray(values[file.read(1)])
 
 
-def by_half(named: IntArray, labels: IntArray, shots: IntArray) -> Halves:
-    """Per cent of the labelled pixels that were no shots; NaN if all were."""
+def by_half(predicted: IntArray, labels: IntArray, shots: IntArray) -> Halves:
+    """Accuracy in per cent on labelled pixels that are no shots; NaN if there are none."""
     test = labels > 0
     test.flat[shots] = False
     middle = labels.shape[1] // 2
     west, east = (
-        100 * float((named == labels)[:, half][test[:, half]].mean())
+        100 * float((predicted == labels)[:, half][test[:, half]].mean())
         if test[:, half].any()
         else float("nan")
         for half in (slice(0, middle), slice(middle, None))

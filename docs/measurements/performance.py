@@ -1,14 +1,14 @@
-"""How fast scenes are mapped, beside what users would take instead: docs/performance.md.
+"""Speed of mapping, compared with other methods: docs/performance.md.
 
     python docs/measurements/performance.py [--repeats 3] [--terratorch PYTHON] [--profile]
 
-Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the shipped network, by the
+Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the package's weights, by the
 same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by
-TerraTorch's tiled inference with the same network. TerraTorch wants another TorchGeo than we do:
-give it the interpreter of an environment of its own (pip install terratorch). Each runs as a
-process of its own, one after the other, and again in each repeat: rates are given as ratios to
-the forest of the same repeat, since machines are never quiet. Printed besides: what the network
-costs, what this machine can do at best, and on demand where the time goes.
+TerraTorch's tiled inference with the same network. TerraTorch needs another version of TorchGeo:
+give it the interpreter of a separate environment (pip install terratorch). Each method runs in its
+own process, one after the other, and again in each repeat. Rates are given as ratios to the forest
+of the same repeat, since other jobs slow machines down. The script also prints the operations of
+the network, the peak rates of this machine, and, with --profile, the time of each operator.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from hsi_geo.io.datasets.indian_pines import load_indian_pines
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.models import window_inference as lattice
+from hsi_geo.models import window_inference
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
@@ -49,27 +49,27 @@ from hsi_geo.tiling import Tiling, Window
 
 TIMES, TREES = 4, 300
 
-#: Side of the square that slow contenders map.
+#: Side of the square that slow methods map, in pixels.
 PART_PX = 96
 
 
 def main() -> None:
-    """Prepare once, run all contenders in turn, print the table."""
+    """Prepare the inputs, run all methods in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--terratorch", help="interpreter of an environment that has it")
-    parser.add_argument("--profile", action="store_true", help="tell where the time goes")
+    parser.add_argument("--profile", action="store_true", help="print the time of each operator")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         folder = Path(name)
         prepare(folder)
-        commands = {contender: [sys.executable] for contender in CONTENDERS}
+        commands = {method: [sys.executable] for method in METHODS}
         if options.terratorch:
             commands["terratorch tiled inference"] = [options.terratorch]
-        found: dict[str, list[dict[str, float]]] = {contender: [] for contender in commands}
+        found: dict[str, list[dict[str, float]]] = {method: [] for method in commands}
         for _ in range(options.repeats):
-            for contender, command in commands.items():
-                found[contender].append(run(command, contender, folder))
+            for method, command in commands.items():
+                found[method].append(run(command, method, folder))
         show(found)
         show_roofline(folder)
         if options.profile:
@@ -77,9 +77,9 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> None:
-    """The scene, a model for it, the shots' spectra, and the network as others can run it."""
+    """Write the scene, a model, the shots' spectra, and the network as TorchScript."""
     small, shots, _ = write_inputs(folder)
-    recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, sooner
+    recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, faster to fit
     adapt(small, shots, out=folder / "model.safetensors", recipe=recipe)
     with rasterio.open(small) as source:
         profile = {**source.profile, "tiled": True, "blockxsize": 256, "blockysize": 256}
@@ -123,13 +123,11 @@ def trace(folder: Path) -> None:
     (folder / "bands.json").write_text(json.dumps(order))
 
 
-def run(command: list[str], contender: str, folder: Path) -> dict[str, float]:
-    """A contender in a process of its own."""
-    script = (
-        __file__ if contender in CONTENDERS else Path(__file__).with_name("terratorch_tiles.py")
-    )
+def run(command: list[str], method: str, folder: Path) -> dict[str, float]:
+    """Run a method in its own process."""
+    script = __file__ if method in METHODS else Path(__file__).with_name("terratorch_tiles.py")
     text = subprocess.run(
-        [*command, str(script), "run", contender, str(folder)],
+        [*command, str(script), "run", method, str(folder)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -138,13 +136,13 @@ def run(command: list[str], contender: str, folder: Path) -> dict[str, float]:
     return result
 
 
-# Contenders: each maps the scene in a folder and returns how many pixels in how many seconds. ---
+# Methods: each maps the scene in a folder and returns how many pixels in how many seconds. ---
 
 
 def ours(folder: Path, *, half: bool) -> tuple[int, float]:
-    """`predict`, from the file to the map."""
+    """`predict`: reads the file and writes the map."""
     if not half:
-        setattr(lattice, "has_fast_bfloat16", lambda device: False)  # noqa: B010
+        setattr(window_inference, "has_fast_bfloat16", lambda device: False)  # noqa: B010
     model = load_model(folder / "model.safetensors")
     started = time.perf_counter()
     result = predict(folder / "scene.tif", model, out=folder / "map.tif", overwrite=True)
@@ -154,7 +152,7 @@ def ours(folder: Path, *, half: bool) -> tuple[int, float]:
 
 
 def patches(folder: Path) -> tuple[int, float]:
-    """The same network on the window around each pixel, of which the middle is kept."""
+    """The same network on a window around each pixel; only the middle pixel is kept."""
     model = load_model(folder / "model.safetensors")
     view = select_good_bands(open_scene(folder / "scene.tif"))
     size = model.tiling.size_px
@@ -177,17 +175,17 @@ def patches(folder: Path) -> tuple[int, float]:
 
 
 def forest(folder: Path) -> tuple[int, float]:
-    """Without reading the file: spectra lie in memory, pixel by pixel."""
+    """Random forest on spectra in memory; reading the file is not counted."""
     return classical(folder, RandomForestClassifier(TREES, n_jobs=-1), None)
 
 
 def svm(folder: Path) -> tuple[int, float]:
-    """On standardised spectra of a part of the scene."""
+    """SVM on standardised spectra of a part of the scene."""
     return classical(folder, SVC(C=100.0), PART_PX**2)
 
 
 def classical(folder: Path, classifier: ClassifierMixin, most: int | None) -> tuple[int, float]:
-    """Fit on the shots, then name pixels."""
+    """Fit on the shots, then classify pixels."""
     shots = np.load(folder / "shots.npz")
     scaler = StandardScaler().fit(shots["spectra"])
     classifier.fit(scaler.transform(shots["spectra"]), shots["labels"])
@@ -199,7 +197,7 @@ def classical(folder: Path, classifier: ClassifierMixin, most: int | None) -> tu
     return len(pixels), time.perf_counter() - started
 
 
-CONTENDERS: dict[str, Callable[[Path], tuple[int, float]]] = {
+METHODS: dict[str, Callable[[Path], tuple[int, float]]] = {
     "hsi-geo predict": lambda folder: ours(folder, half=True),
     "hsi-geo predict, float32": lambda folder: ours(folder, half=False),
     "same network, one patch a pixel": patches,
@@ -208,30 +206,30 @@ CONTENDERS: dict[str, Callable[[Path], tuple[int, float]]] = {
 }
 
 
-# What comes of it -----------------------------------------------------------------------------
+# Results ------------------------------------------------------------------------------------
 
 
 def show(found: dict[str, list[dict[str, float]]]) -> None:
-    """Rates with their spread, and as ratios to the forest's of the same repeat."""
-    print("| contender | kpx/s | times the forest | peak RSS, MiB |\n|---|---|---|---|")
+    """Print rates with their range, and as ratios to the forest of the same repeat."""
+    print("| method | kpx/s | times the forest | peak RSS, MiB |\n|---|---|---|---|")
     reference = [one["rate"] for one in found["random forest, 300 trees"]]
-    for contender, results in found.items():
+    for method, results in found.items():
         rates = [one["rate"] for one in results]
         ratios = [rate / other for rate, other in zip(rates, reference, strict=True)]
         memory = max(one["rss_mib"] for one in results)
         print(
-            f"| {contender} | {spread([rate / 1e3 for rate in rates])} | {spread(ratios)} | "
+            f"| {method} | {spread([rate / 1e3 for rate in rates])} | {spread(ratios)} | "
             f"{memory:.0f} |"
         )
 
 
 def spread(values: list[float]) -> str:
-    """Median, least and greatest."""
+    """Median, minimum and maximum, as text."""
     return f"{np.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def show_roofline(folder: Path) -> None:
-    """What a pixel costs, what the machine can do, and how fast that alone would let us be."""
+    """Print operations for a pixel, peak rates of the machine, and the limits that follow."""
     model = load_model(folder / "model.safetensors")
     flop, exponentials = flop_per_pixel(model), exponentials_per_pixel(model)
     bands = len(model.spectral.centres_nm)
@@ -249,15 +247,17 @@ def show_roofline(folder: Path) -> None:
 
 
 def exponentials_per_pixel(model: AdaptedModel) -> float:
-    """Of all attention matrices of a window, for each pixel that a window brings."""
+    """Exponentials of all attention matrices of a window, divided by its new pixels."""
     config = model.classifier.backbone.config
     pixels, groups = config.window_px**2, config.groups
-    whole = config.depth * (pixels + groups) ** 2 - groups * pixels  # the last looks one way only
+    whole = (
+        config.depth * (pixels + groups) ** 2 - groups * pixels
+    )  # the last layer attends one way only
     return config.heads * whole / model.tiling.stride_px**2
 
 
 def show_profile(folder: Path) -> None:
-    """Seconds of `predict` on the clock, and those of torch's operators among them."""
+    """Print the wall time of `predict`, and the time of torch's operators."""
     model = load_model(folder / "model.safetensors")
 
     def job() -> None:
@@ -273,7 +273,7 @@ def show_profile(folder: Path) -> None:
 
 
 def flop_per_pixel(model: AdaptedModel) -> float:
-    """Multiplications and additions, of a stretch of 16 x 16 windows."""
+    """Multiplications and additions for a pixel, from a region of 16 x 16 windows."""
     size, stride = model.tiling.size_px, model.tiling.stride_px
     bands = band_map(model.classifier.backbone.config, model.spectral, model.spectral.centres_nm)
     network = WindowGridNetwork.for_classifier(model.classifier, bands, stride, torch.device("cpu"))
@@ -286,25 +286,25 @@ def flop_per_pixel(model: AdaptedModel) -> float:
 
 
 def products_per_second(dtype: torch.dtype) -> float:
-    """FLOP/s of a large product."""
+    """FLOP/s of a large matrix product."""
     a, b = (torch.ones(1024, 1024, dtype=dtype) for _ in range(2))
     return 2 * 1024**3 / best_seconds(lambda: a @ b)
 
 
 def exponentials_per_second() -> float:
-    """Of numbers that lie in the cache."""
+    """Exponentials of numbers in the cache, for each second."""
     a = torch.zeros(1 << 18)
     return (1 << 18) / best_seconds(a.exp)
 
 
 def copied_bytes_per_second() -> float:
-    """Read and written, of an array larger than any cache."""
+    """Bytes read and written for each second, of an array larger than the caches."""
     a, b = torch.zeros(1 << 26), torch.zeros(1 << 26)
     return 2 * 4 * (1 << 26) / best_seconds(lambda: b.copy_(a))
 
 
 def best_seconds(job: Callable[[], Any], times: int = 20) -> float:
-    """Of the fastest of some runs."""
+    """Seconds of the fastest of some runs."""
     seconds = []
     for _ in range(times):
         started = time.perf_counter()
@@ -314,14 +314,14 @@ def best_seconds(job: Callable[[], Any], times: int = 20) -> float:
 
 
 def peak_rss_mib() -> float:
-    """Of this process alone, as Linux tells it."""
+    """Peak resident memory of this process, from /proc."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
-        pixels, seconds = CONTENDERS[sys.argv[2]](Path(sys.argv[3]))
+        pixels, seconds = METHODS[sys.argv[2]](Path(sys.argv[3]))
         rss = peak_rss_mib()
         print(json.dumps({"rate": pixels / seconds, "rss_mib": rss}))
     else:

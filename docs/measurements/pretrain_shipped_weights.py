@@ -1,4 +1,4 @@
-"""Make the weights that ship with the package, again.
+"""Make the weights of the package again.
 
     python docs/measurements/pretrain_shipped_weights.py DATA weights.safetensors
 
@@ -23,7 +23,7 @@ from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.wavelengths import interpolation_matrix
 
-#: Updates: more made the features worse on other scenes, see docs/pretraining.md.
+#: Number of updates; more made the features worse on other scenes, see docs/pretraining.md.
 STEPS = 400
 
 
@@ -39,7 +39,7 @@ SENSORS = {
 
 
 def sources(data: Path) -> list[xr.DataArray]:
-    """All scenes to learn from."""
+    """All scenes for pre-training."""
     return [*_anomaly_scenes(data), *_others(data), *_simulated(data)]
 
 
@@ -90,7 +90,7 @@ def _others(data: Path) -> Iterator[xr.DataArray]:
 
 
 def _simulated(data: Path, size: int = 128) -> Iterator[xr.DataArray]:
-    """Parcels of library spectra: mixed, shaded, blurred by the optics, with sensor noise."""
+    """Scenes of parcels of library spectra: mixed, shaded, blurred, with sensor noise."""
     table = np.genfromtxt(
         data / "speclib" / "roberts2017_urban.csv", delimiter=",", skip_header=1, dtype=str
     )
@@ -118,10 +118,10 @@ def _parcels(
     generator: np.random.Generator,
     parcels: int = 60,
 ) -> Float64Array:
-    """(C, size, size) reflectance of a patchwork; the classes share their neighbours' edges."""
+    """(C, size, size) reflectance of parcels, blurred at their edges."""
     seeds = generator.uniform(0, size, (parcels, 2))
-    places = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="ij"), axis=-1)
-    nearest = np.linalg.norm(places[:, :, None] - seeds, axis=-1).argmin(axis=-1)
+    pixels = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="ij"), axis=-1)
+    nearest = np.linalg.norm(pixels[:, :, None] - seeds, axis=-1).argmin(axis=-1)
     chosen = generator.choice(np.unique(kinds), parcels)
     cube = np.empty((size, size, spectra.shape[1]))
     for parcel in range(parcels):

@@ -1,12 +1,12 @@
-"""How much a linear head reads from frozen features: the tables of docs/pretraining.md.
+"""Accuracy of a linear probe on frozen features: the tables of docs/pretraining.md.
 
     python docs/measurements/pretraining_evidence.py DATA ROW [ROW ...]
 
 DATA is a folder of scenes (see docs/model-card.md); ROW is a name from `ROWS` below, with @N for
-another seed of the pre-training, or random, shipped, own (learnt from the scene's own pixels only)
-or shipped+own (first from others, then from its own), or a weights file. Each row is one line:
-overall accuracy in per cent, 5 shots a class, mean over 5 seeds of the draw, for each benchmark
-scene, and what the network costs. The command line's thread settings hold.
+another seed of the pre-training; or random, shipped, own (pre-trained on the scene's own pixels
+only), shipped+own (first on other scenes, then on its own pixels), or a weights file. Each row is
+one line: overall accuracy in per cent, 5 shots a class, mean over 5 seeds of the draw, for each
+benchmark scene, and the operations of the network.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 SEEDS = (1330, 1220, 1336, 1337, 1224)
 SHOTS = 5
 
-#: Changes to a short run of the default recipe; objective and network take their own settings.
+#: Changes to a short run of the default recipe, by the part that they belong to.
 ROWS: dict[str, dict[str, Any]] = {
     "default": {},
     "fdc-off": {"objective": {"fdc": "none"}},
@@ -59,7 +59,7 @@ STEPS = 400
 
 
 def short(**changes: dict[str, Any]) -> PretrainRecipe:
-    """The default recipe with some changes, for a minute or two."""
+    """The default recipe with some changes, and fewer steps."""
     recipe = PretrainRecipe(steps=STEPS)
     parts = {name: getattr(recipe, name) for name in changes}
     replaced = {name: dataclasses.replace(parts[name], **changes[name]) for name in changes}
@@ -69,7 +69,7 @@ def short(**changes: dict[str, Any]) -> PretrainRecipe:
 def pretrained(
     scenes: list[Any], recipe: PretrainRecipe, seed: int = 0, init: Path | None = None
 ) -> S2Former:
-    """The encoder of a run."""
+    """Pre-train; return the encoder."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "weights.safetensors"
         pretrain(scenes, out, recipe=recipe, init=init, seed=seed)
@@ -89,7 +89,7 @@ def megaflops(encoder: S2Former, bands: int = 200) -> float:
 
 
 def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
-    """Mean over the seeds, in per cent."""
+    """Accuracy of the linear probe in per cent, mean over the seeds."""
     features, _ = scene_features(benchmark.scene, encoder)
     labels = benchmark.labels
     return 100 * float(
@@ -98,7 +98,7 @@ def accuracy(encoder: S2Former, benchmark: BenchmarkScene) -> float:
 
 
 def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]:
-    """The encoder of a row for each benchmark scene."""
+    """Encoder of a row, and benchmark scene, for each of the scenes."""
     name, _, seed = name.partition("@")
     benchmarks = [load_benchmark_scene(scene, data) for scene in CHOSEN_ON]
     if name.endswith("own"):
@@ -117,7 +117,7 @@ def encoders(name: str, data: Path) -> Iterator[tuple[S2Former, BenchmarkScene]]
 
 
 def main() -> None:
-    """Print a line for each row asked for."""
+    """Print a line for each row."""
     data, *names = sys.argv[1:]
     columns = " | ".join(f"{name:>16}" for name in CHOSEN_ON)
     print(f"| {'row':18} | {columns} |  mean | MFLOP/px |")

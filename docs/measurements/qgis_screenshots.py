@@ -1,11 +1,11 @@
-"""Start the real QGIS desktop on a virtual screen, classify a scene in it, and keep two pictures.
+"""Start QGIS desktop on a virtual screen, classify a scene in it, and take two screenshots.
 
     python docs/measurements/qgis_screenshots.py SCENE LABELS CLASS_FIELD FOLDER
 
-leaves ``qgis-dialog.png`` (toolbox and filled dialog) and ``qgis-result.png`` (styled map and
-confidence) in FOLDER. It needs QGIS and Xvfb (Debian: ``apt-get install qgis python3-qgis
-qgis-providers xvfb``) and an installed hsi-geo, which is started by the Python that runs this. The
-file is run twice: by that Python, and again inside QGIS, which `_inside_qgis` is for.
+writes ``qgis-dialog.png`` (toolbox and filled dialog) and ``qgis-result.png`` (styled map and
+confidence) into FOLDER. It needs QGIS and Xvfb (Debian: ``apt-get install qgis python3-qgis
+qgis-providers xvfb``) and an installed hsi-geo, which the plugin starts with the Python that runs
+this script. The script runs twice: with that Python, and again inside QGIS, where `Tour` begins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NewsFeed\\httpfeedqgisorg\\disabled=true
 
 
 def main(scene: str, labels: str, field: str, folder: str) -> None:
-    """Copy the data aside, for QGIS writes beside what it opens, and start QGIS."""
+    """Copy the data, since QGIS writes files beside it, and start QGIS."""
     with tempfile.TemporaryDirectory(prefix="qgis-") as temporary:
         home = Path(temporary)
         home.chmod(0o700)
@@ -78,7 +78,7 @@ def main(scene: str, labels: str, field: str, folder: str) -> None:
 
 
 class Tour:
-    """What happens inside QGIS, step by step, each a moment after the other."""
+    """The steps inside QGIS; a timer starts each of them."""
 
     def __init__(self, job: dict[str, str]) -> None:
         from qgis.PyQt.QtCore import QTimer
@@ -89,12 +89,12 @@ class Tour:
         self.later(3000, self.open_layers)
 
     def later(self, milliseconds: int, step: Any) -> None:
-        """Take a step after a while; a step that fails ends QGIS with its message."""
+        """Run a step after a delay; a step that fails ends QGIS with its message."""
 
         def guarded() -> None:
             try:
                 step()
-            except Exception as error:  # noqa: BLE001  # Qt would swallow it, and QGIS wait for ever
+            except Exception as error:  # noqa: BLE001  # Qt drops it, and QGIS would not end
                 sys.stderr.write(f"{step.__name__}: {error!r}\n")
                 sys.stderr.flush()
                 os._exit(1)
@@ -102,7 +102,7 @@ class Tour:
         self.timer.singleShot(milliseconds, guarded)
 
     def open_layers(self) -> None:
-        """Scene in near-natural colours, labels in their own."""
+        """Open the scene in near-natural colours, and the labels."""
         from qgis.core import (
             QgsContrastEnhancement,
             QgsMultiBandColorRenderer,
@@ -131,7 +131,7 @@ class Tour:
         self.later(2500, self.fill_dialog)
 
     def fill_dialog(self) -> None:
-        """The Classify dialog, as a user fills it."""
+        """Fill the Classify dialog as a user does."""
         import processing
 
         self.dialog = processing.createAlgorithmDialog(
@@ -149,13 +149,13 @@ class Tour:
         self.later(2500, self.shoot_dialog)
 
     def shoot_dialog(self) -> None:
-        """The first picture; then run."""
+        """Take the first screenshot; then run."""
         self.shoot("qgis-dialog.png")
         self.dialog.algorithmFinished.connect(lambda *_: self.later(3000, self.arrange_result))
         self.dialog.runButton().click()
 
     def arrange_result(self) -> None:
-        """The end of the dialog's log beside the map, labels out of the way."""
+        """Show the map and the end of the dialog's log; hide the labels."""
         from qgis.core import QgsProject
         from qgis.PyQt.QtWidgets import QSplitter
 
@@ -177,7 +177,7 @@ class Tour:
         self.later(2500, self.shoot_result)
 
     def shoot_result(self) -> None:
-        """The second picture; then leave."""
+        """Take the second screenshot; then exit."""
         from qgis.PyQt.QtWidgets import QTextEdit
 
         for text in self.dialog.findChildren(QTextEdit):
@@ -188,7 +188,7 @@ class Tour:
         os._exit(0)  # QGIS would ask about the unsaved project
 
     def shoot(self, name: str) -> None:
-        """The whole screen as a file."""
+        """Save the whole screen to a file."""
         screen = self.iface.mainWindow().windowHandle().screen()
         if not screen.grabWindow(0).save(str(Path(self.job["folder"]) / name)):
             raise RuntimeError(f"cannot write {name}")

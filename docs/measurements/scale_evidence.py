@@ -1,12 +1,11 @@
-"""What tells a scene on another scale from an ordinary tile: docs/experiments/scale-of-other-scenes.md.
+"""How scenes on another scale differ from ordinary tiles: docs/experiments/scale-of-other-scenes.md.
 
     python docs/measurements/scale_evidence.py DATA
 
-Of each scene in DATA the western and the eastern half stand for what a model was adapted to; tiles
-of the rest, ordinary and faulty ones, are compared with it. One line a kind of tile: how many
-there are, the levels and distances of all but the outermost twentieth on either side (see
-`hsi_geo.tasks.inference.domain_shift.DomainShift`), and what becomes of them. Scenes of the same number of bands are
-tiles to each other, too. A minute.
+A model is adapted to the western or the eastern half of each scene in DATA. Tiles of the other half, ordinary
+and faulty ones, are compared with it. For each kind of tile the script prints their number, the 5th and 95th
+percentile of levels and distances (see `hsi_geo.tasks.inference.domain_shift.DomainShift`), and the outcomes. Other
+scenes with the same number of bands are compared too. A minute.
 """
 
 import dataclasses
@@ -31,12 +30,12 @@ from hsi_geo.tasks.inference.scene_scale import require_same_scale
 
 Tile = tuple[str, Float32Array]
 
-#: Pixels that stand for shots, where a scene has no labels that all could be drawn by.
+#: Number of random pixels that are used as shots; most scenes have no labels.
 SHOTS = 60
 
 
 def scenes(data: Path) -> Iterator[tuple[str, Float32Array]]:
-    """Every scene of the folder that is large enough to be cut."""
+    """Every scene of the folder that is large enough to cut."""
     for name in LOADERS:
         yield name, whole(load_benchmark_scene(name, data).scene)
     for path in sorted((data / "abu").glob("*.mat")):
@@ -45,13 +44,13 @@ def scenes(data: Path) -> Iterator[tuple[str, Float32Array]]:
 
 
 def whole(scene: object) -> Float32Array:
-    """(C, H, W) physical values; none of these scenes has gaps."""
+    """(C, H, W) physical values; these scenes have no nodata."""
     view = select_good_bands(scene)  # type: ignore[arg-type]
     return read_window(view, grid_of(view).window)[0]
 
 
 def ordinary(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
-    """Tiles that an analyst may have beside those that were adapted to."""
+    """Tiles that an analyst may map with the model."""
     generator = np.random.default_rng(0)
     yield "other half", other
     _, height, width = cube.shape
@@ -74,7 +73,7 @@ def ordinary(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
 
 
 def clouds(cube: Float32Array, pixels: int, generator: np.random.Generator) -> Float32Array:
-    """Bright, half as bright in the last two thirds of the bands, with texture."""
+    """Bright spectra of clouds, darker in the last two thirds of the bands, with texture."""
     bands = np.linspace(0, 1, len(cube))
     shape = np.where(bands < 0.35, 1.0, 0.4) * (1 + 0.02 * np.sin(40 * bands))
     bright = 1.3 * np.percentile(cube, 98) * generator.normal(1, 0.12, pixels)
@@ -82,7 +81,7 @@ def clouds(cube: Float32Array, pixels: int, generator: np.random.Generator) -> F
 
 
 def faulty(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
-    """Tiles whose values are not what the model's are."""
+    """Tiles on another scale, or with an offset."""
     generator = np.random.default_rng(1)
     for power in (-4, -3, -2, -1, 1, 2, 3, 4):
         yield f"times 10^{power}", other * np.float32(10.0**power)
@@ -95,43 +94,43 @@ def faulty(cube: Float32Array, other: Float32Array) -> Iterator[Tile]:
 
 
 def halves(cube: Float32Array) -> Iterator[tuple[Float32Array, Float32Array]]:
-    """What was adapted to, and the pixels of the other half."""
+    """One half, which the model is adapted to, and the pixels of the other half."""
     middle = cube.shape[2] // 2
     west, east = cube[:, :, :middle], cube[:, :, middle:]
     yield west, east.reshape(len(cube), -1)
     yield east, west.reshape(len(cube), -1)
 
 
-def told(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, DomainShift, str]]:
-    """Of each tile its kind, how it compares, and what becomes of it."""
+def outcomes(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, DomainShift, str]]:
+    """Kind of each tile, comparison with the model, and outcome."""
     centres = np.linspace(400.0, 2500.0, len(half))
     spectral = SpectralStats(
         centres,
         np.full(len(half), 10.0),
         learn_whitening([(half, np.ones(half.shape[1:], bool))]),
     )
-    placed = resample_stats(spectral, centres)
+    resampled = resample_stats(spectral, centres)
     pixels = half.reshape(len(half), -1)
     labels = np.full(pixels.shape[1], -1)
     labels[np.random.default_rng(2).choice(len(labels), SHOTS, replace=False)] = np.arange(SHOTS)
     shots = keep_shot_spectra(spectral, pixels, labels)
     for kind, spectra in tiles:
         some = spectra[:, :: max(1, spectra.shape[1] // 2000)]
-        found = measure_domain_shift(placed, some)
-        unlike = novelty(spectral, placed, shots, some) or 0.0
+        found = measure_domain_shift(resampled, some)
+        unlike = novelty(spectral, resampled, shots, some) or 0.0
         try:
             require_same_scale(found, kind, 1.0)
         except ScaleError as error:
-            told_factor = "--rescale auto" in str(error)
-            yield kind, found, "factor" if told_factor else "refused"
+            names_factor = "--rescale auto" in str(error)
+            yield kind, found, "factor" if names_factor else "refused"
         else:
             found = dataclasses.replace(found, novelty=unlike)
             yield kind, found, "drifts" if found.drifts else "mapped"
 
 
 def print_table(rows: list[tuple[str, DomainShift, str]]) -> None:
-    """A line a kind."""
-    print("| tile | tiles | level | distance | mapped | drifts | refused, factor told | refused |")
+    """Print a line for each kind."""
+    print("| tile | tiles | level | distance | mapped | drifts | refused, factor named | refused |")
     print("|---|---|---|---|---|---|---|---|")
     for kind in dict.fromkeys(kind for kind, _, _ in rows):
         own = [(found, end) for name, found, end in rows if name == kind]
@@ -144,21 +143,21 @@ def print_table(rows: list[tuple[str, DomainShift, str]]) -> None:
 
 
 def main(data: Path) -> None:
-    """All scenes, ordinary tiles first."""
+    """Compare the tiles of all scenes; print ordinary tiles first."""
     cubes = dict(scenes(data))
     rows: list[tuple[str, DomainShift, str]] = []
     wrong: list[tuple[str, DomainShift, str]] = []
     for cube in cubes.values():
         for half, other in halves(cube):
-            rows += told(half, ordinary(cube, other))
-            wrong += told(half, faulty(cube, other))
+            rows += outcomes(half, ordinary(cube, other))
+            wrong += outcomes(half, faulty(cube, other))
     for name, cube in cubes.items():
         others = [
             ("another scene of the sensor", one.reshape(len(one), -1))
             for other, one in cubes.items()
             if other != name and len(one) == len(cube)
         ]
-        rows += told(cube, iter(others))
+        rows += outcomes(cube, iter(others))
     print_table(rows + wrong)
 
 

@@ -47,7 +47,7 @@ def main() -> None:
                 flush=True,
             )
         spread = f" +- {np.std(gains, ddof=1):.1f}" if len(gains) > 1 else ""
-        print(f"{name}: gain {np.mean(gains):+.1f}{spread} points over {len(gains)} seeds")
+        print(f"{name}: margin {np.mean(gains):+.1f}{spread} points over {len(gains)} seeds")
 
 
 def accuracies(benchmark: BenchmarkScene, seed: int) -> tuple[float, float, float]:

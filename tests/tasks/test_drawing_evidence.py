@@ -1,4 +1,4 @@
-"""Ways to draw shots that an example compares."""
+"""Ways to draw shots that docs/measurements/drawing_evidence.py compares."""
 
 from __future__ import annotations
 
@@ -23,45 +23,44 @@ MEASUREMENTS = Path(__file__).parents[2] / "docs" / "measurements"
 
 @pytest.fixture
 def evidence(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The example's functions."""
+    """The functions of the script."""
     monkeypatch.syspath_prepend(str(MEASUREMENTS))
     return SimpleNamespace(**runpy.run_path(str(MEASUREMENTS / "drawing_evidence.py")))
 
 
 @pytest.fixture
 def benchmark(planted: Planted) -> BenchmarkScene:
-    """Of three classes."""
+    """A scene of three classes."""
     return BenchmarkScene("planted", open_scene(planted.path), planted.truth)
 
 
-def test_squares_are_the_pixels_that_classical_methods_get(
+def test_squares_give_both_kinds_of_methods_the_same_pixels(
     evidence: Any, benchmark: BenchmarkScene
 ) -> None:
-    """What is burnt of the polygons, and nothing of another class."""
+    """The pixels under the polygons are those of the flat indices, and all are of the right class."""
     drawing = evidence.squares(benchmark, 5, 1, 1330)
-    plots = cut_training_regions(
+    regions = cut_training_regions(
         open_scenes(benchmark.scene),
         drawing.shots,
         budget_px=benchmark.labels.size,
         seed=0,
         reporter=SilentReporter(),
     )
-    rows, cols = plots.positions_px[plots.labels >= 0].astype(int).T
+    rows, cols = regions.positions_px[regions.labels >= 0].astype(int).T
     burnt = rows * benchmark.labels.shape[1] + cols
     np.testing.assert_array_equal(np.sort(burnt), np.sort(drawing.pixels))
-    values = np.array([c.value for c in plots.classes])
-    called = values[plots.labels[plots.labels >= 0]]
-    np.testing.assert_array_equal(called, benchmark.labels[rows, cols])
+    values = np.array([c.value for c in regions.classes])
+    labels = values[regions.labels[regions.labels >= 0]]
+    np.testing.assert_array_equal(labels, benchmark.labels[rows, cols])
     assert len(drawing.shots.frame) == 15
     assert 15 * 4 <= len(drawing.pixels) <= 15 * 9
 
 
-def test_one_point_of_each_class_is_called_another(
+def test_with_wrong_labels_changes_one_point_of_each_class(
     evidence: Any, benchmark: BenchmarkScene
 ) -> None:
-    """And only points are."""
-    drawing = evidence.with_wrong_ones(benchmark, 1220)
-    wrong = np.flatnonzero(drawing.called != benchmark.labels)
+    drawing = evidence.with_wrong_labels(benchmark, 1220)
+    wrong = np.flatnonzero(drawing.labels != benchmark.labels)
     np.testing.assert_array_equal(np.sort(benchmark.labels.flat[wrong]), [1, 2, 3])
     assert set(wrong) <= set(drawing.pixels)
-    assert (drawing.called.flat[wrong] > 0).all()
+    assert (drawing.labels.flat[wrong] > 0).all()
