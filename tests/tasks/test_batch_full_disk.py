@@ -119,7 +119,12 @@ def test_maps_under_a_file_size_limit_are_whole_or_not_there(
 ) -> None:
     def run(folder: Path, **options: Any) -> Callable[[], Any]:
         return lambda: batch(
-            two, model, folder, scheduler=scheduler, confidence=True, probabilities=True, **options
+            two,
+            model,
+            folder,
+            scheduler=scheduler,
+            options=MapOptions(confidence=True, probabilities=True),
+            **options,
         )
 
     run(tmp_path / "wanted")()

@@ -211,14 +211,14 @@ def test_no_shot_is_named_by_what_has_seen_it(
 ) -> None:
     """Each adaptation but the first lacks a part of the shots; together they lack each once."""
     seen: list[set[int]] = []
-    learn = adapting._learn
+    learn = adapting._fit
 
     def spy(plots: Any, *rest: Any) -> Any:
         assert ((plots.labels >= 0) == (plots.features >= 0)).all()
         seen.append(set(np.flatnonzero(plots.labels >= 0).tolist()))
         return learn(plots, *rest)
 
-    monkeypatch.setattr(adapting, "_learn", spy)
+    monkeypatch.setattr(adapting, "_fit", spy)
     adapting.adapt(planted.path, odd_shots, cross_validation=True)
     everything, *parts = seen
     assert len(parts) == 5
