@@ -1,4 +1,4 @@
-"""Where the next shots would help most."""
+"""Active learning: the places where the next shots would help most."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
-#: Side of the patches that a suggestion is the middle of: a lone pixel is hard to find outdoors.
+#: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
 PATCH_PX = 3
 
-#: Pixels that are chosen among, at most: the most doubtful of each part of the scene.
+#: Most candidate pixels: the most uncertain ones of each block of the scene.
 CANDIDATES = 20_000
 
-#: From this confidence on a suggested place needs a word of why, in per cent.
-SURE = 85
+#: Confidence in per cent from which on a message explains why a place is suggested.
+HIGH_CONFIDENCE = 85
 
-#: Side of the blocks that a scene is read in.
+#: Side in pixels of the blocks in which a scene is read.
 BLOCK_PX = 512
 
 STEPS = np.float32(PROBABILITY_STEPS)
@@ -56,8 +56,8 @@ class Suggestions:
     """Places to label next, the most helpful first.
 
     Attributes:
-        points: One each, with what the model guesses there.
-        path: File they were written to, None without one.
+        points: Suggested places with the model's prediction, by decreasing benefit.
+        path: GeoPackage that they were written to; None if none was written.
     """
 
     points: tuple[SuggestedPoint, ...]
@@ -66,16 +66,19 @@ class Suggestions:
 
 @dataclass(frozen=True, eq=False)
 class _Candidates:
-    """Pixels that might be labelled."""
+    """Pixels that may be suggested."""
 
     rows: IntArray  # (N,)
     cols: IntArray  # (N,)
-    doubt: Float32Array  # (N,) 0 to 1
+    uncertainty: Float32Array  # (N,) 0 to 1
     probabilities: Float32Array  # (N, K)
 
     def pick(self, chosen: AnyArray) -> _Candidates:
         return _Candidates(
-            self.rows[chosen], self.cols[chosen], self.doubt[chosen], self.probabilities[chosen]
+            self.rows[chosen],
+            self.cols[chosen],
+            self.uncertainty[chosen],
+            self.probabilities[chosen],
         )
 
 
@@ -154,10 +157,10 @@ def suggest(
         points = _points(candidates.pick(chosen), opened, adapted.classes)
         for final in finals:
             write_suggested_points(points, opened.hsi.grid.crs, where[final])
-    if sure := sum(point.confidence >= SURE for point in points):
+    if confident := sum(point.confidence >= HIGH_CONFIDENCE for point in points):
         reporter.log(
-            f"at {sure} of {len(points)} places the model is sure (confidence {SURE} % or more): they "
-            "stand for kinds of land that the others do not show"
+            f"at {confident} of {len(points)} places the model is sure (confidence {HIGH_CONFIDENCE} % or "
+            "more): they represent kinds of land that the others do not show"
         )
     if len(points) < count:
         reporter.warning(f"only {len(points)} places differ enough to be worth a label")
@@ -179,44 +182,49 @@ def _nothing_to_suggest(
 
 
 def _candidates(path: Path) -> _Candidates:
-    """The most doubtful pixels of each block, as many as its share of the scene."""
+    """The most uncertain pixels of each block, their number by the block's share of the scene."""
     found = []
     with rasterio.open(path) as file:
         total = file.height * file.width
         for block in blocks(file.height, file.width, BLOCK_PX, BLOCK_PX):
-            reach = block.grow(PATCH_PX // 2).clip(file.height, file.width)
+            padded = block.grow(PATCH_PX // 2).clip(file.height, file.width)
             stored = file.read(
-                window=rasterio.windows.Window(reach.col, reach.row, reach.width, reach.height)
+                window=rasterio.windows.Window(padded.col, padded.row, padded.width, padded.height)
             )
-            doubt = _doubt(np.where(stored == NO_PERCENT, 0, stored).astype(np.float32) / STEPS)
-            inside = block.relative_to(reach).slices
+            uncertainty = _patch_uncertainty(
+                np.where(stored == NO_PERCENT, 0, stored).astype(np.float32) / STEPS
+            )
+            inside = block.relative_to(padded).slices
             share = -(-CANDIDATES * block.height * block.width // total)
-            order = np.argsort(-doubt[inside], axis=None, kind="stable")[:share]
+            order = np.argsort(-uncertainty[inside], axis=None, kind="stable")[:share]
             rows, cols = np.unravel_index(order, block.shape)
-            known = doubt[inside][rows, cols] > 0
+            known = uncertainty[inside][rows, cols] > 0
             rows, cols = rows[known], cols[known]
-            at = stored[:, inside[0], inside[1]][:, rows, cols].T / STEPS
-            found.append((rows + block.row, cols + block.col, doubt[inside][rows, cols], at))
+            given = stored[:, inside[0], inside[1]][:, rows, cols].T / STEPS
+            found.append(
+                (rows + block.row, cols + block.col, uncertainty[inside][rows, cols], given)
+            )
     return _Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _doubt(probabilities: Float32Array) -> Float32Array:
-    """(H, W) from (K, H, W): how little is known of a patch that looks like one thing."""
+def _patch_uncertainty(probabilities: Float32Array) -> Float32Array:
+    """(H, W) uncertainty of the patch around each pixel, from (K, H, W) probabilities."""
     ordered = np.sort(probabilities, axis=0)
     known = ordered[-1] > 0
     single = np.where(known, 1.0 - (ordered[-1] - ordered[-2]), 0.0).astype(np.float32)
     guess = np.where(known, probabilities.argmax(axis=0), -1)
-    alike = np.zeros(guess.shape, np.float32)
+    same_class = np.zeros(guess.shape, np.float32)
     for c in np.unique(guess[known]):
         here = (guess == c).astype(np.float32)
-        alike += here * uniform_filter(here, PATCH_PX, mode="constant")
+        same_class += here * uniform_filter(here, PATCH_PX, mode="constant")
     return np.asarray(
-        np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * alike, 0.0), np.float32
+        np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * same_class, 0.0),
+        np.float32,
     )
 
 
 def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> Float32Array:
-    """(N, D) what tells candidates apart: whitened spectra of their patches, and what was guessed."""
+    """(N, D) features of candidates: whitened spectra of their patches, and probabilities."""
     view = select_good_bands(scene)
     side = PATCH_PX // 2
     found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
@@ -226,35 +234,37 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
         )
         if not here.any():
             continue
-        reach = block.grow(side)
-        image, valid = read_window(view, Window(reach.row, reach.col, *reach.shape))
+        padded = block.grow(side)
+        image, valid = read_window(view, Window(padded.row, padded.col, *padded.shape))
         weight = np.maximum(uniform_filter(valid.astype(np.float32), PATCH_PX), 1e-6)
-        rows, cols = candidates.rows[here] - reach.row, candidates.cols[here] - reach.col
+        rows, cols = candidates.rows[here] - padded.row, candidates.cols[here] - padded.col
         for band, values in enumerate(image):
             smooth = uniform_filter(values * valid, PATCH_PX) / weight
             found[here, band] = smooth[rows, cols]
     whitening = model.spectral.whitening
     same = same_centres(bands_of(view).centres_nm, model.spectral.centres_nm)
     spectra = (found - whitening.centre) @ whitening.matrix.T if same else found - found.mean(0)
-    sized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
-    return np.concatenate([sized, np.sqrt(candidates.probabilities)], axis=1).astype(np.float32)
+    normalized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
+    return np.concatenate([normalized, np.sqrt(candidates.probabilities)], axis=1).astype(
+        np.float32
+    )
 
 
-def _choose(candidates: _Candidates, table: Float32Array, count: int, seed: int) -> IntArray:
-    """The middle of each of so many groups, groups with most doubt first.
+def _choose(candidates: _Candidates, features: Float32Array, count: int, seed: int) -> IntArray:
+    """Index of the candidate nearest to the centre of each cluster, most uncertain clusters first.
 
-    Not the most doubtful of each: docs/experiments/suggested-places.md.
+    The most uncertain candidate of each cluster is worse: docs/experiments/suggested-places.md.
     """
-    distinct = len(np.unique(table, axis=0))
-    groups = KMeans(min(count, distinct), n_init=4, random_state=seed)
-    of_group = groups.fit_predict(table, sample_weight=candidates.doubt)
-    from_middle = np.linalg.norm(table - groups.cluster_centers_[of_group], axis=1)
-    present = np.unique(of_group)
-    total = [float(candidates.doubt[of_group == g].sum()) for g in present]
+    distinct = len(np.unique(features, axis=0))
+    clusters = KMeans(min(count, distinct), n_init=4, random_state=seed)
+    of_cluster = clusters.fit_predict(features, sample_weight=candidates.uncertainty)
+    distances = np.linalg.norm(features - clusters.cluster_centers_[of_cluster], axis=1)
+    present = np.unique(of_cluster)
+    total = [float(candidates.uncertainty[of_cluster == c].sum()) for c in present]
     chosen = []
-    for g in present[np.argsort(-np.array(total), kind="stable")]:
-        members = np.flatnonzero(of_group == g)
-        chosen.append(int(members[from_middle[members].argmin()]))
+    for c in present[np.argsort(-np.array(total), kind="stable")]:
+        members = np.flatnonzero(of_cluster == c)
+        chosen.append(int(members[distances[members].argmin()]))
     return np.array(chosen)
 
 

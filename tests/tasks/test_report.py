@@ -152,13 +152,13 @@ def test_a_report_tells_what_was_found(reported: Any, planted: Planted) -> None:
     assert not list(reported.paths.classes.parent.glob("*confidence*"))
     page = Page(reported.paths.report)
     assert page.headings == [
-        "Mind",
+        "Warnings",
         "Map",
-        "How far to trust it",
+        "Accuracy",
         "Spectra",
         "Areas",
         "Parameters",
-        "Make it again",
+        "Command",
     ]
     assert all(uri.startswith("data:image/png;base64,") for uri in page.asked)
     assert "hsi-geo classify 'a & <b>.tif'" in page.text

@@ -14,7 +14,12 @@ from builders import run, snapshot
 from hsi_geo import Compute, adapt, read_shots, suggest
 from hsi_geo.errors import OptionError
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.suggest import _Candidates, _choose, _doubt, _nothing_to_suggest
+from hsi_geo.tasks.suggest import (
+    _Candidates,
+    _choose,
+    _nothing_to_suggest,
+    _patch_uncertainty,
+)
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Any
@@ -139,12 +144,12 @@ def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
     given[:, :, 6:] = given[::-1, :, 6:]  # another class on the right
     given[:, 4, 2] = given[::-1, 4, 2]
     given[:, 8] = 0
-    doubt = _doubt(given)
+    doubt = _patch_uncertainty(given)
     assert doubt[2, 9] == pytest.approx(0.8)
     assert doubt[2, 9] > doubt[2, 6] > doubt[4, 2] > 0
     assert (doubt[8] == 0).all()
     given[:, 6:, 8:] = np.array([0.05, 0.95], np.float32)[:, None, None]
-    assert _doubt(given)[7, 10] < 0.3
+    assert _patch_uncertainty(given)[7, 10] < 0.3
 
 
 def test_each_kind_is_shown_by_its_middle_and_doubtful_kinds_come_first() -> None:
@@ -172,7 +177,7 @@ def test_places_of_which_the_model_is_sure_are_told(
     reporter = SilentReporter()
     monkeypatch.setattr(reporter, "log", said.append)
     for limit in (0, 101):
-        monkeypatch.setattr("hsi_geo.tasks.suggest.SURE", limit)
+        monkeypatch.setattr("hsi_geo.tasks.suggest.HIGH_CONFIDENCE", limit)
         points = suggest(planted.path, unsure, count=4, reporter=reporter).points
         told = [text for text in said if "the model is sure" in text]
         assert len(points) == 4

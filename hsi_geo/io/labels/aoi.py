@@ -17,17 +17,17 @@ from hsi_geo.tiling import Grid, Window
 
 
 def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
-    """Read polygons of any CRS and place them on a scene.
+    """Read the polygons of an area of interest, reprojected to the CRS of a scene.
 
     Args:
-        path: Vector file.
-        grid: Of the scene.
+        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it are ignored.
+        grid: Pixels of the scene.
 
     Returns:
-        One geometry in the scene's CRS.
+        All polygons as one geometry in the scene's CRS.
 
     Raises:
-        OptionError: If the file is missing, holds no polygon, or lies outside the scene.
+        OptionError: If the file is missing, has no polygon or broken ones, or is outside the scene.
     """
     name = os.fspath(path)
     frame = read_vector(
@@ -60,7 +60,21 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
 
 
 def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
-    """(height, width) True for the pixels of a window whose centre lies in the area."""
+    """Find the pixels of a window whose centre is in an area of interest.
+
+    Args:
+        area: Polygons in the CRS of the grid, as `read_area` returns them.
+        grid: Pixels of the scene.
+        window: Pixels to test.
+
+    Returns:
+        (height, width) True inside the area.
+
+    >>> from affine import Affine
+    >>> grid = Grid(2, 3, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 2.0), None)
+    >>> area_mask(shapely.box(0.9, 0.0, 3.0, 1.0), grid, grid.window).tolist()
+    [[False, False, False], [False, True, True]]
+    """
     return np.asarray(
         rasterio.features.geometry_mask(
             [area], out_shape=window.shape, transform=grid.transform_of(window), invert=True

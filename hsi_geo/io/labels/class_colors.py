@@ -1,4 +1,4 @@
-"""Colours of classes: those that shots bring, else a set that colour-blind readers can tell apart."""
+"""Colours of classes: those given with the shots, else a palette for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import colorsys
 import re
 from collections.abc import Sequence
 
-#: Colours for classes that bring none. First Okabe and Ito's set, told apart by colour-blind
-#: readers (https://jfly.uni-koeln.de/color/), black left out; then, one by one, the colour
-#: farthest from all before it in CIELAB, as seen with full colour vision, without red cones and
-#: without green ones.
+#: Colours for classes that have none. First the set of Okabe and Ito for colour-blind readers
+#: (https://jfly.uni-koeln.de/color/) without black. Then, one by one, the colour that is farthest
+#: in CIELAB from all before it, with full colour vision, without red cones and without green ones.
 PALETTE = (
     "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
     "#0000ff", "#443311", "#ddddcc", "#bb44ff", "#aaee88", "#770066", "#ee1155",
@@ -19,7 +18,17 @@ PALETTE = (
 
 
 def default_color(class_id: int) -> str:
-    """A colour for a class: the palette, then hues spread by the golden ratio."""
+    """A colour for a class: that of the palette, then hues in steps of the golden ratio.
+
+    Args:
+        class_id: 1 for the first class.
+
+    Returns:
+        "#rrggbb".
+
+    >>> default_color(1), default_color(2)
+    ('#e69f00', '#56b4e9')
+    """
     if class_id <= len(PALETTE):
         return PALETTE[class_id - 1]
     step = class_id - len(PALETTE)
@@ -27,15 +36,32 @@ def default_color(class_id: int) -> str:
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
 
 
-def complete_colors(brought: Sequence[str | None]) -> list[str]:
-    """A colour for each class: what it brought, else the first default that no class has."""
-    taken = {color for color in brought if color}
+def complete_colors(colors: Sequence[str | None]) -> list[str]:
+    """Give each class without a colour the first default that no other class has.
+
+    Args:
+        colors: "#rrggbb" of each class, None where it has none.
+
+    >>> complete_colors([None, "#e69f00"])
+    ['#56b4e9', '#e69f00']
+    """
+    taken = {color for color in colors if color}
     free = (color for i in range(1, 10_000) if (color := default_color(i)) not in taken)
-    return [color or next(free) for color in brought]
+    return [color or next(free) for color in colors]
 
 
 def parse_color(text: str) -> str | None:
-    """``#rgb``, ``#rrggbb[aa]``, or ``r,g,b[,a]`` as QGIS writes it; None for anything else."""
+    """Read a colour in the notation of HTML or of QGIS.
+
+    Args:
+        text: ``#rgb``, ``#rrggbb[aa]``, or ``r,g,b[,a]`` with numbers from 0 to 255.
+
+    Returns:
+        "#rrggbb"; None for any other text.
+
+    >>> parse_color("#F00"), parse_color("230,0,0,255"), parse_color("red")
+    ('#ff0000', '#e60000', None)
+    """
     text = text.strip().lower()
     if match := re.fullmatch(r"#?([0-9a-f]{6})(?:[0-9a-f]{2})?", text):
         return f"#{match[1]}"

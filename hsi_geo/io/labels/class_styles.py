@@ -1,4 +1,4 @@
-"""Names and colours that people give to the values of a class field."""
+"""Names and colours of classes out of a JSON file (``--classes``)."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ _EXAMPLE = '{"1": {"name": "roof", "color": "#e60000"}}'
 
 
 def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
-    """The same shots, their classes named and coloured as a file says.
+    """Name and colour the classes of shots by a file.
 
     Args:
         shots: Labelled geometries.
-        path: JSON: value of the class field to its ``name``, its ``color`` or both. Values that
-            the shots do not have are passed over, classes that the file does not have are kept.
+        path: JSON file that maps values of the class field to a ``name``, a ``color`` ("#rrggbb") or
+            both. Values that the shots do not have are ignored. Classes that the file does not
+            have stay as they are.
 
     Returns:
-        The shots with their new class table; ids and their order stay.
+        The shots with another class table. Ids and their order stay.
 
     Raises:
-        OptionError: If the file is missing or says something else, or gives two classes one name.
+        OptionError: If the file is missing or of another form, or gives two classes one name.
     """
     styles = {clean_name(value): style for value, style in _read(path).items()}
-    classes = tuple(_styled(one, styles.get(_key(one), {}), path) for one in shots.classes)
+    classes = tuple(_apply_style(one, styles.get(_key(one), {}), path) for one in shots.classes)
     names = [one.name for one in classes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -47,7 +48,7 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
 
 
 def _key(one: LandClass) -> str:
-    """The value of the class field, also where a style has named it already."""
+    """The value of the class field, also where a QGIS style has named the class already."""
     return one.name if one.value is None else str(one.value)
 
 
@@ -70,7 +71,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def _styled(one: LandClass, style: dict[str, Any], path: str | os.PathLike[str]) -> LandClass:
+def _apply_style(one: LandClass, style: dict[str, Any], path: str | os.PathLike[str]) -> LandClass:
     name, color = clean_name(style.get("name", one.name)), str(style.get("color", one.color))
     if not name or not _COLOR.fullmatch(color):
         raise OptionError(

@@ -1,4 +1,4 @@
-"""What the values of a class raster mean: their names, and whether 0 is a class."""
+"""Values of a class raster: their names, and whether 0 is a class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hsi_geo.io.labels.class_names import clean_name
 #: GDAL's GDALRATFieldUsage numbers.
 _RAT_NAME, _RAT_VALUE = "2", "5"
 
-#: What programs call 0 where it is no class; ENVI names it "Unclassified" in every classification.
+#: Names of 0 where it is no class. ENVI names it "Unclassified" in every classification.
 _NO_CLASS_NAMES = frozenset(
     ("unclassified", "no data", "nodata", "no_data", "no class", "none", "unlabelled", "unlabeled")
 )
@@ -25,11 +25,11 @@ _NO_CLASS_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class ClassValues:
-    """What a raster says of its values.
+    """Metadata of a raster about its values.
 
     Attributes:
-        nodata: Value that is declared to mean no class, None if none is. One that no pixel can have, such
-            as NaN in a raster of integers, is declared all the same.
+        nodata: Value that is declared as nodata, None if none is. It may be one that no pixel can
+            have, such as NaN in a raster of integers.
         names: Class name by value, for values that have one.
     """
 
@@ -38,37 +38,51 @@ class ClassValues:
 
     @property
     def zero_is_class(self) -> bool:
-        """Whether 0 is a class like any other, or stands for no class.
+        """Whether 0 is a class like any other.
 
-        Whoever declares another nodata value, or names 0, means 0 as a class; who does neither, or
-        declares 0 itself, does not. Names such as ENVI's "Unclassified" say that it is none.
+        It is one if it has a name or another nodata value is declared. It is none if neither holds,
+        if 0 itself is nodata, or if its name is one such as ENVI's "Unclassified".
+
+        >>> ClassValues(255, {}).zero_is_class, ClassValues(None, {}).zero_is_class
+        (True, False)
+        >>> ClassValues(None, {0: "water"}).zero_is_class
+        True
         """
-        called = self.names.get(0, "").strip().casefold()
-        if self.nodata == 0 or called in _NO_CLASS_NAMES:
+        name = self.names.get(0, "").strip().casefold()
+        if self.nodata == 0 or name in _NO_CLASS_NAMES:
             return False
-        return self.nodata is not None or bool(called)
+        return self.nodata is not None or bool(name)
 
     @property
     def zero_reason(self) -> str:
-        """Why 0 is a class, in words; only where it is."""
+        """Why 0 is a class, as part of a sentence; to be used only where it is."""
         if name := self.names.get(0, "").strip():
             return f"it is named '{name}'"
         return f"the declared nodata value is another, {self.nodata:g}"
 
-    def renamed(self, names: Mapping[int, str]) -> ClassValues:
-        """The same with other names for some values."""
+    def with_names(self, names: Mapping[int, str]) -> ClassValues:
+        """The same metadata with other names for some values.
+
+        Args:
+            names: Class name by value.
+        """
         return ClassValues(self.nodata, {**self.names, **names})
 
 
 def read_class_values(file: Any) -> ClassValues:
-    """What GDAL knows of an open raster's first band.
+    """Read nodata value and class names of a raster's first band.
 
-    Names are its category names and its attribute table, inside the file or in the ``.aux.xml``
-    beside it. A blank name is none, a colour is no name, and a row of a table whose value is no whole
-    number names nothing.
+    Names are GDAL's category names and raster attribute table, inside the file or in the ``.aux.xml``
+    beside it. Blank names, and rows of the table whose value is not a whole number, are ignored.
+
+    Args:
+        file: Open dataset of rasterio.
+
+    Returns:
+        The metadata. Category names take precedence over the attribute table.
     """
-    # Rasterio has no call for names, and passes over nodata values that the type cannot hold, but
-    # GDAL spells both out in a virtual copy of the file.
+    # Rasterio reads no names, nor nodata values that the data type cannot hold. GDAL writes both
+    # into a virtual copy (VRT) of the file.
     with MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(file, memory.name, driver="VRT")
         band = ET.fromstring(xml_text(memory.read())).find("VRTRasterBand")
@@ -89,18 +103,18 @@ def _table_names(table: ET.Element | None) -> dict[int, str]:
     usages = [field.findtext("Usage") for field in table.iterfind("FieldDefn")]
     if _RAT_NAME not in usages or _RAT_VALUE not in usages:
         return {}
-    at, name = usages.index(_RAT_VALUE), usages.index(_RAT_NAME)
+    value_at, name_at = usages.index(_RAT_VALUE), usages.index(_RAT_NAME)
     rows = [[cell.text or "" for cell in row.iterfind("F")] for row in table.iterfind("Row")]
-    values = [_whole(row[at]) for row in rows]
+    values = [_whole(row[value_at]) for row in rows]
     return {
-        value: clean_name(row[name])
+        value: clean_name(row[name_at])
         for value, row in zip(values, rows, strict=True)
-        if value is not None and clean_name(row[name])
+        if value is not None and clean_name(row[name_at])
     }
 
 
 def _whole(text: str) -> int | None:
-    """A whole number, None where a text is none."""
+    """The whole number that a text is, None for any other text."""
     try:
         number = float(text)
     except ValueError:

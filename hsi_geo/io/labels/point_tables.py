@@ -1,4 +1,4 @@
-"""Tables of points: the columns that hold their places, whatever program named them."""
+"""Tables of points: the columns of their coordinates, by the names that programs give them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hsi_geo.io.readers.base import plain
 #: Endings of tables: values separated by commas, semicolons, tabs or bars.
 TABLES = (".csv", ".tsv", ".psv", ".txt")
 
-#: Names of axes, and whether they are degrees, the likelier first.
+#: Names of x and y, and whether they are in degrees. Earlier ones take precedence.
 _AXES = (
     ("x", "y", False),
     ("easting", "northing", False),
@@ -38,24 +38,24 @@ _AXES = (
     ("e", "n", False),
 )
 
-#: What programs put around them: ArcGIS POINT_X, INSIDE_X and CENTROID_X, QGIS xcoord and x_coord, GPS
-#: receivers GPS_Longitude, Darwin Core decimalLongitude; and units.
-_AROUND = (
+#: Prefixes and suffixes of these names: ArcGIS writes POINT_X, INSIDE_X and CENTROID_X, QGIS xcoord
+#: and x_coord, GPS receivers GPS_Longitude, Darwin Core decimalLongitude; and units.
+_AFFIX = (
     r"(?:point|coords?|coordinates?|utm|geom|geometry|field|gps|pos|position|centroid|inside|map|proj"
     r"|wgs84|wgs|epsg\d+|decimal|dd|degrees?|deg|meters?|metres?|m)"
 )
 
 #: Columns of well-known text, as GDAL, QGIS, geopandas and PostGIS name them.
-_SHAPES = ("wkt", "wkt_geom", "geometry", "geom", "the_geom", "wkb_geometry")
+_WKT_COLUMNS = ("wkt", "wkt_geom", "geometry", "geom", "the_geom", "wkb_geometry")
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a table that hold the places of its features.
+    """Columns of a table that hold the geometry of its features.
 
     Attributes:
-        names: Of x and y, or of well-known text.
-        degrees: Whether they are degrees by their names.
+        names: Names of the columns of x and y, or of the one column of well-known text.
+        degrees: Whether the names are those of longitude and latitude.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class Columns:
 
     @property
     def options(self) -> Mapping[str, str]:
-        """What GDAL's CSV driver has to know."""
+        """Open options of GDAL's CSV driver."""
         if len(self.names) == 1:
             named = {"GEOM_POSSIBLE_NAMES": self.names[0]}
         else:
@@ -75,13 +75,27 @@ class Columns:
 
 
 def find_columns(name: str) -> Columns | None:
-    """The columns that hold the places of a table's features; None if it is no table, or has none."""
+    """Find the columns that hold the geometry of a table's features, by their names.
+
+    Args:
+        name: Path of any file.
+
+    Returns:
+        The columns; None if the file is no table, or has no such columns.
+    """
     header = read_header(name)
-    return _coordinates(header) or _shapes(header)
+    return _coordinates(header) or _well_known_text(header)
 
 
 def read_header(name: str) -> list[str]:
-    """Names of a table's columns; none if it is no table."""
+    """Names of a table's columns.
+
+    Args:
+        name: Path of any file.
+
+    Returns:
+        The names in their order; empty if the file is no table or cannot be read.
+    """
     if Path(name).suffix.lower() not in TABLES or not exists(name):
         return []
     try:
@@ -95,26 +109,27 @@ def read_header(name: str) -> list[str]:
 def _coordinates(header: Sequence[str]) -> Columns | None:
     found: dict[str, Columns] = {}
     for x, y, degrees in _AXES:
-        across, along = _named(header, x), _named(header, y)
-        for around in across.keys() & along.keys():
-            found.setdefault(around, Columns((across[around], along[around]), degrees))
-    plainest = min(found, key=lambda around: len(around.removeprefix("coord")), default=None)
-    return None if plainest is None else found[plainest]
+        of_x, of_y = _columns_of(header, x), _columns_of(header, y)
+        for affix in of_x.keys() & of_y.keys():
+            found.setdefault(affix, Columns((of_x[affix], of_y[affix]), degrees))
+    shortest = min(found, key=lambda affix: len(affix.removeprefix("coord")), default=None)
+    return None if shortest is None else found[shortest]
 
 
-def _named(header: Sequence[str], axis: str) -> dict[str, str]:
-    """Columns that are called as an axis, by what stands around that."""
-    named = re.compile(rf"({_AROUND}*){axis}({_AROUND}*)")
+def _columns_of(header: Sequence[str], axis: str) -> dict[str, str]:
+    """Columns that are named as an axis, by the prefix and suffix of the name."""
+    pattern = re.compile(rf"({_AFFIX}*){axis}({_AFFIX}*)")
     found: dict[str, str] = {}
     for column in header:
-        match = named.fullmatch(re.sub(r"[\W_]+", "", column).lower())
+        match = pattern.fullmatch(re.sub(r"[\W_]+", "", column).lower())
         if match:
             found.setdefault(match[1] + match[2], column)
     return found
 
 
-def _shapes(header: Sequence[str]) -> Columns | None:
-    return next((Columns((c,)) for kind in _SHAPES for c in header if c.lower() == kind), None)
+def _well_known_text(header: Sequence[str]) -> Columns | None:
+    named = ((c,) for kind in _WKT_COLUMNS for c in header if c.lower() == kind)
+    return next(map(Columns, named), None)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Class names and colours out of QGIS styles: beside a file, or inside a GeoPackage."""
+"""Class names and colours out of QGIS styles, beside a file or inside a GeoPackage."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Style:
     """How QGIS draws the classes of a layer.
 
     Attributes:
-        class_field: The field that classes are told by; empty for a raster.
-        colors: "#rrggbb" by value, as text.
-        labels: Name by value.
-        source: Where it was found, in words.
+        class_field: Name of the field that holds the class; empty for a raster.
+        colors: "#rrggbb" by value of the field, as text.
+        labels: Name by value of the field, as text.
+        source: Where the style was found, for messages ("the style 'a.qml'"); empty for no style.
     """
 
     class_field: str = ""
@@ -39,7 +39,15 @@ NO_STYLE = Style()
 
 
 def find_style(path: str, layer: str | None) -> Style:
-    """The style of a layer: a .qml beside its file (as QGIS prefers), else its GeoPackage's own."""
+    """Find the style of a layer: a .qml beside its file, as in QGIS, else that in its GeoPackage.
+
+    Args:
+        path: Path of the file.
+        layer: Name of its layer; None for any.
+
+    Returns:
+        The style; `NO_STYLE` where there is none that can be read.
+    """
     beside = Path(path).with_suffix(".qml")
     in_geopackage = Path(path).suffix.lower() == ".gpkg" and exists(path)
     if exists(beside):

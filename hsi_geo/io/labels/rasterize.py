@@ -1,4 +1,4 @@
-"""From geometries to pixels: which lie under one, and whose they are where several claim them."""
+"""Rasterisation: the pixels under a geometry, and conflicts between geometries."""
 
 from __future__ import annotations
 
@@ -9,22 +9,36 @@ import shapely
 from hsi_geo.arrays import IntArray
 from hsi_geo.tiling import Grid, Window
 
-#: A line or polygon that reaches farther than this is a slip of some program's, and takes GDAL
-#: minutes to draw.
+#: A line or polygon that extends farther than this is an error in its coordinates. GDAL would take
+#: minutes to rasterise it.
 FAR_PX = 1e6
 
 
 def pixels_under(
     geometry: shapely.Geometry, grid: Grid, all_touched: bool
 ) -> tuple[IntArray, IntArray, bool]:
-    """(rows, columns) under a single-part geometry, and whether it is too small for a centre.
+    """Find the pixels under a geometry.
 
-    Pixels outside the grid may be missing or included.
+    Args:
+        geometry: Point, line or polygon of one part, in the CRS of the grid.
+        grid: Pixels of the scene.
+        all_touched: Take every pixel that a polygon touches, not only those whose centre is inside.
+
+    Returns:
+        rows: (n,) rows. Pixels outside the grid may be missing or included.
+        cols: (n,) columns.
+        small: Whether the geometry covers no pixel centre; the pixel under a point of it is taken.
+
+    >>> from affine import Affine
+    >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
+    >>> rows, cols, small = pixels_under(shapely.box(0.4, 0.0, 2.0, 1.0), grid, all_touched=False)
+    >>> rows.tolist(), cols.tolist(), small
+    ([2, 2], [0, 1], False)
     """
     if geometry.geom_type == "Point":
         return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
-    reach = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
-    if not (reach < FAR_PX * min(grid.resolution)).all():
+    extent = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
+    if not (extent < FAR_PX * min(grid.resolution)).all():
         return np.empty(0, np.int64), np.empty(0, np.int64), False
     window = _pixel_window(geometry, grid).clip(*grid.shape)
     if not (window.height and window.width):
@@ -42,7 +56,7 @@ def pixels_under(
         return rows + window.row, cols + window.col, False
     try:
         point = geometry.representative_point()
-    except shapely.errors.GEOSException:  # a ring that crosses itself where digits end
+    except shapely.errors.GEOSException:  # a ring that crosses itself by rounding
         point = shapely.Point(shapely.get_coordinates(geometry)[0])
     return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
 
@@ -56,13 +70,24 @@ def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:
 
 
 def resolve_conflicts(claims: IntArray) -> tuple[IntArray, IntArray, IntArray, int]:
-    """Drop weak claims beside strong ones, repeats, and pixels that two classes claim.
+    """Give each pixel to one geometry, and drop pixels with geometries of two classes.
+
+    Geometries that cover the centre of a pixel take precedence over those too small for that.
 
     Args:
-        claims: (4, N) flat index of a pixel, weakness of the claim, class, feature.
+        claims: (4, N) for each pixel of a geometry its flat index, 1 if the geometry is too small to
+            cover a centre (else 0), its class id and the number of the geometry.
 
     Returns:
-        Flat indices, increasing; their classes; their features; how many pixels were contested.
+        pixels: (n,) flat indices, increasing.
+        class_ids: (n,) class of each.
+        features: (n,) geometry of each, the lowest number of several.
+        conflicts: Number of pixels that were dropped.
+
+    >>> claims = np.array([[5, 5, 7, 7], [0, 1, 0, 0], [1, 2, 1, 2], [0, 1, 2, 3]])
+    >>> pixels, class_ids, features, conflicts = resolve_conflicts(claims)
+    >>> pixels.tolist(), class_ids.tolist(), features.tolist(), conflicts
+    ([5], [1], [0], 1)
     """
     flat, weak, class_ids, features = claims[:, np.lexsort(claims[::-1])]
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Shots as files hold them: features with a class field, tables of points, rasters of class ids."""
+"""Files of shots: features with a class field, tables of points, rasters of class ids."""
 
 from __future__ import annotations
 
@@ -35,26 +35,27 @@ from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.text import quoted
 
-#: Field names that mean the class where a file has several fields.
+#: Names, in lower case, of the class field in files with several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
 
-#: Fields that hold a class's colour.
+#: Names, in lower case, of fields that hold the colour of a class.
 COLOR_FIELDS = ("color", "colour")
 
+#: Endings of rasters of class ids.
 RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
 
-#: More different values than this are no classes.
+#: A field of more different values than this does not hold classes.
 MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What labelled geometries are read for: what messages call them, and how many classes it takes.
+    """What labelled geometries are used for.
 
     Attributes:
-        labels: Several of them.
-        raster: What they lie on.
-        fewest_classes: That they have to have.
+        labels: What messages call them ("shots").
+        raster: What messages call the raster that they are used on ("scene", "map").
+        fewest_classes: Number of classes that are needed, 1 or more.
     """
 
     labels: str
@@ -67,27 +68,27 @@ class Purpose:
         return self.labels if self.fewest_classes < 2 else f"{self.labels} of at least two classes"
 
 
-#: To learn from: it takes two classes to tell one from the other.
+#: Shots to adapt a model to. Two classes are needed to separate them.
 TRAINING = Purpose("shots", "scene", 2)
 
-#: To compare a map with: whether water is water can be asked of water alone.
+#: Reference labels to assess a map with. One class is enough, for example water.
 REFERENCE = Purpose("reference labels", "map", 1)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFile:
-    """What a file of shots holds.
+    """Content of a file of shots.
 
     Attributes:
-        geometry: One geometry a shot.
-        labels: (N,) its class, never missing.
-        ids: (N,) what the file calls it.
-        colors: "#rrggbb" by class, as text, where the file brings some.
-        names: Name by class, as text, where an id has one.
-        skipped: What was left out, in words.
-        notes: What was decided, in words.
-        in_scene_frame: Whether coordinates are the scene's own, whatever they are.
-        other_fields: Fields that could have held the class as well; a raster has none.
+        geometry: (N,) geometry of each shot.
+        labels: (N,) class of each shot, text or number, none missing.
+        ids: (N,) id of each shot in the file.
+        colors: "#rrggbb" by class as text, for classes that have a colour.
+        names: Name by class as text, for class numbers that have a name.
+        skipped: What was left out, as parts of a sentence ("2 without geometry").
+        notes: What was decided while reading, as sentences.
+        in_scene_frame: Whether coordinates are in the CRS of the scene, as the file states none.
+        other_fields: Names of other fields that may hold the class; empty for a raster.
     """
 
     geometry: gpd.GeoSeries
@@ -104,7 +105,22 @@ class LabelledFile:
 def read_labelled(
     name: str, class_field: str | None, layer: str | None, purpose: Purpose
 ) -> LabelledFile:
-    """Read a file of shots; see `io.shots.read_shots`."""
+    """Read a file of shots.
+
+    Args:
+        name: Path of a vector file, a table of points or a raster; see `shots.read_shots`.
+        class_field: Name of the field that holds the class; None to find it.
+        layer: Name of the layer in a file of several; None for the only one.
+        purpose: What the shots are used for.
+
+    Returns:
+        The shots that have a geometry and a class.
+
+    Raises:
+        ShotsNotFoundError: If there is no such file.
+        ShotsError: If it cannot be read, or has no shot with a geometry and a class.
+        ClassFieldError: If there is no such field, or several may hold the class.
+    """
     if Path(name).suffix.lower() in RASTERS:
         return _without_fields(_read_raster(name, purpose), class_field, layer)
     require_file(name, f"{purpose.labels} file", ShotsError)
@@ -120,8 +136,8 @@ def read_labelled(
         raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     style = find_style(name, frame.attrs["layer"])
-    again = frame.columns.duplicated()  # what such fields hold, pyogrio confounds
-    repeated, frame = set(frame.columns[again]), frame.loc[:, ~again]
+    duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
+    repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
     if class_field in repeated:
@@ -133,13 +149,13 @@ def read_labelled(
     frame, skipped = _usable(frame, class_field, name, purpose)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
-    colors = _colors(frame, class_field) or _fitting(style.colors, style, class_field)
+    colors = _colors(frame, class_field) or _of_field(style.colors, style, class_field)
     return LabelledFile(
         frame.geometry,
         frame[class_field],
         ids,
         colors,
-        _fitting(style.labels, style, class_field),
+        _of_field(style.labels, style, class_field),
         tuple(skipped),
         tuple(notes),
         columns is not None and frame.crs is None,
@@ -154,17 +170,17 @@ def _usable(
     frame: gpd.GeoDataFrame, class_field: str, name: str, purpose: Purpose
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
     skipped = []
-    drawn = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
-    usable = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
-    placed = usable & have_valid_coordinates(drawn)
+    shapes = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
+    present = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    valid = present & have_valid_coordinates(shapes)
     labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
-    if not usable.all():
-        skipped.append(f"{int((~usable).sum())} without geometry")
-    if (usable & ~placed).any():
-        skipped.append(f"{int((usable & ~placed).sum())} with coordinates that are no numbers")
+    if not present.all():
+        skipped.append(f"{int((~present).sum())} without geometry")
+    if (present & ~valid).any():
+        skipped.append(f"{int((present & ~valid).sum())} with coordinates that are no numbers")
     if not labelled.all():
         skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
-    frame = frame[placed & labelled]
+    frame = frame[valid & labelled]
     if frame.empty:
         raise ShotsError(
             f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
@@ -176,27 +192,27 @@ def _usable(
 def _find_class_field(
     frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
 ) -> tuple[str, str | None]:
-    """The field, and how it was found if it was not asked for."""
+    """The name of the class field, and a note on how it was found if the user gave none."""
     fields = _fields(frame)
     if wanted is not None and fields:
-        called = [field for field in fields if clean_name(field) == clean_name(wanted)]
-        if called:
-            return wanted if wanted in called else called[0], None
+        same = [field for field in fields if clean_name(field) == clean_name(wanted)]
+        if same:
+            return wanted if wanted in same else same[0], None
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint="choose one of them with --class-field",
         )
     possible = [field for field in fields if _may_hold_classes(frame[field], field)]
     usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
-    styled = [field for field in possible if field == style.class_field]
-    for candidates, how in (
+    in_style = [field for field in possible if field == style.class_field]
+    for candidates, reason in (
         (fields, "the only field"),
         (possible, "the only field that can hold it"),
         (usual, "by its name"),
-        (styled, f"by {style.source}"),
+        (in_style, f"by {style.source}"),
     ):
         if len(candidates) == 1:
-            return candidates[0], f"class taken from field '{candidates[0]}' ({how})"
+            return candidates[0], f"class taken from field '{candidates[0]}' ({reason})"
     if not fields:
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no fields",
@@ -216,7 +232,7 @@ def _fields(frame: gpd.GeoDataFrame) -> list[str]:
 
 
 def _may_hold_classes(values: pd.Series[Any], field: str) -> bool:
-    """Text or whole numbers, and no colours; empty and fractional fields hold something else."""
+    """Whether a field holds text or whole numbers, and no colours."""
     if field.lower() in COLOR_FIELDS or not values.notna().any():
         return False
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
@@ -231,21 +247,28 @@ def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:
     """The commonest colour of each class in a colour column."""
     for field in frame.columns:
         if str(field).lower() in COLOR_FIELDS and field != class_field:
-            seen: dict[str, Counter[str]] = {}
+            counts: dict[str, Counter[str]] = {}
             for value, text in zip(frame[class_field], frame[field], strict=True):
                 if color := parse_color(str(text)):
-                    seen.setdefault(class_text(value), Counter())[color] += 1
-            return {value: colors.most_common(1)[0][0] for value, colors in seen.items()}
+                    counts.setdefault(class_text(value), Counter())[color] += 1
+            return {value: colors.most_common(1)[0][0] for value, colors in counts.items()}
     return {}
 
 
-def _fitting(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
-    """A style's entries, if it is about this field."""
+def _of_field(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
+    """Entries of a style, if it is that of the class field; else none."""
     return entries if style.class_field == class_field else {}
 
 
 def class_text(value: Any) -> str:
-    """A class as text, the same whether a field is integer or a float that is whole."""
+    """A class as text, the same for integers and for floats that are whole.
+
+    Args:
+        value: Value of the class field.
+
+    >>> class_text(3.0), class_text(3), class_text(" rye ")
+    ('3', '3', 'rye')
+    """
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return clean_name(value)
@@ -255,14 +278,14 @@ def class_text(value: Any) -> str:
 
 
 def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
-    """Each patch of one class id as a polygon; nodata is no class, nor is 0 if nothing says so."""
+    """Read each patch of one class id as a polygon. Whether 0 is a class: see `ClassValues`."""
     if not exists(name):
         raise ShotsNotFoundError(
             f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
         )
     require_local(name, f"{purpose.labels} file", ShotsError)
     try:
-        with quiet_gdal(name), openable(name) as taken, open_raster(taken) as file:
+        with quiet_gdal(name), openable(name) as opened, open_raster(opened) as file:
             classes = only_band(file)
             if classes is None:
                 raise ShotsError(
@@ -276,17 +299,19 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
             if mask is not None:
                 labelled &= mask.valid(file, [band])[0]
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-            colors, said = _color_table(file), read_class_values(file)
+            colors, metadata = _color_table(file), read_class_values(file)
     except RasterioError as error:
         raise ShotsError(
             f"{purpose.labels} '{name}' are no raster that GDAL can open ({plain(error)})",
             hint="give a GeoTIFF of class ids, or a GeoPackage",
         ) from error
     style = find_style(name, None)
-    said = said.renamed({int(v): label for v, label in style.labels.items() if v.isdecimal()})
-    if said.nodata is not None:
-        labelled &= ids != said.nodata
-    if not said.zero_is_class:
+    metadata = metadata.with_names(
+        {int(v): label for v, label in style.labels.items() if v.isdecimal()}
+    )
+    if metadata.nodata is not None:
+        labelled &= ids != metadata.nodata
+    if not metadata.zero_is_class:
         labelled &= ids != 0
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
@@ -308,26 +333,26 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
     )
     notes = [f"class ids taken from a raster, {int(labelled.sum())} pixels"]
     if (ids[labelled] == 0).any():
-        notes.append(f"0 is one of its classes: {said.zero_reason}")
+        notes.append(f"0 is one of its classes: {metadata.zero_reason}")
     return LabelledFile(
         gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
         pd.Series([int(value) for _, value in patches]),
         np.arange(1, len(patches) + 1),
         style.colors if style is not NO_STYLE else colors,
-        {str(value): called for value, called in said.names.items()},
+        {str(value): label for value, label in metadata.names.items()},
         (),
         tuple(notes),
     )
 
 
 def _without_fields(file: LabelledFile, class_field: str | None, layer: str | None) -> LabelledFile:
-    """A raster's labels, with a note on options that it has no use for."""
+    """Labels of a raster, with a note on options that do not apply to rasters."""
     given = [
         option
         for option, value in (("--class-field", class_field), ("--layer", layer))
         if value is not None
     ]
-    notes = [f"{option} is not heeded: a raster has neither fields nor layers" for option in given]
+    notes = [f"{option} is ignored: a raster has neither fields nor layers" for option in given]
     return dataclasses.replace(file, notes=(*file.notes, *notes))
 
 

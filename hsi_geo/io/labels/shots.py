@@ -1,6 +1,6 @@
 """Shots: the few labelled points, lines and polygons an analyst draws, and their class table.
 
-The home of class ids: 1..K in the order of the class table, 0 for no class.
+Class ids are 1..K in the order of the class table, 0 for no class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose, read_la
 from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid, Window
 
-#: Most pixels that one class keeps: neighbours inside a polygon add little but time.
+#: Most pixels that are used of a class. Neighbours inside a polygon add more time than information.
 MAX_PIXELS_PER_CLASS = 2000
 
 
@@ -36,10 +36,10 @@ class LandClass:
     """One class of a map.
 
     Attributes:
-        id: 1..K, the value in the map.
-        name: As shown to people; see `clean_name`.
+        id: Value in the map, 1..K.
+        name: Name that is shown to people, normalised by `clean_name`.
         color: "#rrggbb".
-        value: The user's own id, None where the class field is text.
+        value: Value of an integer class field; None where the field is text.
     """
 
     id: int
@@ -48,7 +48,7 @@ class LandClass:
     value: int | None = None
 
     def __post_init__(self) -> None:
-        """Whoever names a class, its name can be written to every file and read back."""
+        """Normalise the name, so that it can be written to every file and read back."""
         object.__setattr__(self, "name", clean_name(self.name))
 
 
@@ -91,7 +91,7 @@ class Shots:
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be warned of before anything is made of them, in words."""
+        """Sentences to warn the user with before the shots are used."""
         return similar_name_warnings(c.name for c in self.classes)
 
 
@@ -100,12 +100,12 @@ class ShotPixels:
     """Shots burnt onto the grid of one scene.
 
     Attributes:
-        rows: (N,) rows, ordered by row, then column; no pixel twice.
-        cols: (N,) columns.
-        class_ids: (N,) 1..K.
-        features: (N,) row of `Shots.frame` that each pixel came from.
-        outside: Shots of which no pixel lies in the scene.
-        conflicts: Pixels dropped because two classes claim them.
+        rows: (N,) row of each pixel. Pixels are ordered by row, then column; none occurs twice.
+        cols: (N,) column of each pixel.
+        class_ids: (N,) class id of each pixel, 1..K.
+        features: (N,) row of `Shots.frame` that each pixel belongs to.
+        outside: Number of shots that have no pixel in the scene.
+        conflicts: Number of pixels that were dropped because shots of two classes cover them.
     """
 
     rows: IntArray
@@ -119,7 +119,11 @@ class ShotPixels:
         return len(self.rows)
 
     def pick(self, chosen: AnyArray) -> ShotPixels:
-        """Some of the pixels, by mask or by increasing index."""
+        """Select pixels.
+
+        Args:
+            chosen: (N,) mask, or increasing indices.
+        """
         return ShotPixels(
             self.rows[chosen],
             self.cols[chosen],
@@ -130,15 +134,19 @@ class ShotPixels:
         )
 
     def counts(self, classes: ClassTable) -> dict[str, int]:
-        """Pixels by class name, classes without any included."""
+        """Number of pixels by class name, 0 for classes that have none.
+
+        Args:
+            classes: Class table of the shots.
+        """
         return {c.name: int((self.class_ids == c.id).sum()) for c in classes}
 
     def mask(self, window: Window) -> IntArray:
-        """(height, width) class index 0..K-1 in a window, -1 where there is no shot."""
+        """(height, width) class index 0..K-1 in a window of the scene, -1 where there is no shot."""
         return self._paint(self.class_ids - 1, window)
 
     def feature_mask(self, window: Window) -> IntArray:
-        """(height, width) row of `Shots.frame` in a window, -1 where there is no shot."""
+        """(height, width) row of `Shots.frame` in a window of the scene, -1 without a shot."""
         return self._paint(self.features, window)
 
     def _paint(self, values: IntArray, window: Window) -> IntArray:
@@ -220,22 +228,26 @@ def make_shots(
     """Build shots from geometries and their classes.
 
     Args:
-        geometry: One geometry a shot.
-        labels: One class a shot, text or integers (floats that are whole count as integers).
-        ids: What each shot is called; None counts them from 0.
-        source: For messages.
-        skipped: What a reader left out, in words.
-        colors: "#rrggbb" by class, as text; classes without get one of the palette.
-        names: What to call a class instead, by class as text.
-        purpose: As in `read_shots`.
+        geometry: (N,) geometry of each shot, with a CRS or without. Parts count as shots of their own.
+        labels: (N,) class of each shot, text or integers. Floats that are whole count as integers.
+        ids: (N,) id of each shot; None counts them from 0.
+        source: What messages call the shots.
+        skipped: What was left out before, as parts of a sentence ("2 without geometry").
+        colors: "#rrggbb" by class as text; other classes get a colour of the palette.
+        names: Name by class as text, for classes that are numbers.
+        purpose: What the shots are used for, as in `read_shots`.
 
     Returns:
         The shots with their class table.
 
     Raises:
-        ShotsError: If there are fewer classes than the purpose takes, or more than can be mapped.
+        ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped.
+
+    >>> points = gpd.GeoSeries(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
+    >>> [(c.id, c.name) for c in make_shots(points, ["rye", "oats"]).classes]
+    [(1, 'oats'), (2, 'rye')]
     """
-    # One row a part: what is drawn apart counts apart, also inside a multipolygon.
+    # One row for each part: the parts of a multipolygon are separate features.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
     parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     given = pd.Series(list(labels))
@@ -254,7 +266,7 @@ def make_shots(
         )
     integer = isinstance(distinct[0], int)
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
-    if len(set(shown)) < len(shown):  # names that are no names
+    if len(set(shown)) < len(shown):  # two classes of one name
         shown = [str(value) for value in distinct]
     painted = complete_colors([colors.get(str(value)) for value in distinct])
     classes = tuple(
@@ -264,54 +276,66 @@ def make_shots(
         )
     )
     class_ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
-    called = np.arange(len(geometry)) if ids is None else np.asarray(ids, np.int64)
+    feature_ids = np.arange(len(geometry)) if ids is None else np.asarray(ids, np.int64)
     flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=geometry.crs)
     frame = gpd.GeoDataFrame(
-        {"class_id": class_ids.to_numpy(), "feature_id": called[parts.index]}, geometry=flat
+        {"class_id": class_ids.to_numpy(), "feature_id": feature_ids[parts.index]}, geometry=flat
     )
-    notes = _renamed(given, set() if integer else set(distinct))
+    notes = _normalised_names(given, set() if integer else set(distinct))
     return Shots(classes, frame, source, tuple(skipped), notes, purpose=purpose)
 
 
 def to_grid(shots: Shots, grid: Grid) -> Shots:
-    """The shots in the scene's CRS.
+    """Reproject shots to the CRS of a scene.
+
+    Args:
+        shots: Shots in any CRS.
+        grid: Pixels of the scene.
+
+    Returns:
+        The shots with coordinates in the scene's CRS.
 
     Raises:
-        ShotsError: If only one of the two has a CRS, or they lie on different planets.
+        ShotsError: If only one of the two has a CRS, or they are on different planets.
     """
     frame = shots.frame
     if shots.in_scene_frame:
         frame = frame.set_crs(grid.crs, allow_override=True)
-    called = f"{shots.purpose.labels} '{shots.source}'"
-    frame = reproject(frame, grid, name=called, wrong=ShotsError, of=shots.purpose.raster)
+    name = f"{shots.purpose.labels} '{shots.source}'"
+    frame = reproject(frame, grid, name=name, wrong=ShotsError, of=shots.purpose.raster)
     return dataclasses.replace(shots, frame=frame)
 
 
 def burn(shots: Shots, grid: Grid) -> ShotPixels:
     """Find the pixels under each shot.
 
-    A pixel belongs to a polygon if its centre does (or, with `Shots.all_touched`, if it is touched
-    at all), to a point or a line if they lie in it. A polygon too small to hold a centre takes the pixel
-    under it, unless another shot has a better claim. A pixel that two classes claim equally
-    well is dropped and counted.
+    A pixel belongs to a polygon if its centre is inside (with `Shots.all_touched`, if the polygon
+    touches the pixel), and to a point or a line if that is inside the pixel. A polygon that covers no centre gets the pixel under it, unless another shot covers
+    that. A pixel under shots of two classes is dropped and counted.
 
     Args:
-        shots: In any CRS.
-        grid: Of the scene.
+        shots: Shots in any CRS.
+        grid: Pixels of the scene.
 
     Returns:
         The pixels inside the scene.
 
     Raises:
-        ShotsError: As `to_grid`, or if not one shot lies in the scene, or none has a pixel of its
-            own.
+        ShotsError: As `to_grid`, or if no shot is in the scene, or all pixels are dropped.
+
+    >>> from affine import Affine
+    >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
+    >>> shapes = gpd.GeoSeries([shapely.box(0.0, 1.0, 2.0, 3.0), shapely.Point(3.5, 0.5)])
+    >>> pixels = burn(make_shots(shapes, ["rye", "oats"]), grid)
+    >>> pixels.rows.tolist(), pixels.cols.tolist(), pixels.class_ids.tolist()
+    ([0, 0, 1, 1, 2], [0, 1, 0, 1, 3], [2, 2, 2, 2, 1])
     """
-    placed = to_grid(shots, grid).frame
+    frame = to_grid(shots, grid).frame
     labels, raster = shots.purpose.labels, shots.purpose.raster
     found: list[IntArray] = []
     outside = 0
     for feature, (geometry, class_id) in enumerate(
-        zip(placed.geometry, placed["class_id"], strict=True)
+        zip(frame.geometry, frame["class_id"], strict=True)
     ):
         rows, cols, small = pixels_under(geometry, grid, shots.all_touched)
         inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
@@ -323,12 +347,13 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
         found.append(np.vstack([flat, tags]))
     if not found:
         raise ShotsError(
-            f"none of the {len(placed)} {labels} in '{shots.source}' lies in the {raster}: they cover "
-            f"{_bounds_text(placed.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
+            f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover "
+            f"{_bounds_text(frame.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
             hint=_why_outside(shots, grid),
         )
-    # Of one class's shots on a pixel one has it: which, their places decide, not the file's order.
-    shapes = placed.geometry.to_numpy()
+    # Of several shots of one class on a pixel one gets it. Their places decide which, so that the
+    # order of the file does not matter.
+    shapes = frame.geometry.to_numpy()
     found.sort(key=lambda claims: _place_key(claims[0], shapes[claims[3, 0]]))
     ranks = np.array([claims[3, 0] for claims in found])
     for rank, claims in enumerate(found):
@@ -345,9 +370,14 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
-    """Keep at most `MAX_PIXELS_PER_CLASS` of each class, drawn at random."""
+    """Keep at most `MAX_PIXELS_PER_CLASS` pixels of each class, drawn at random.
+
+    Args:
+        pixels: Pixels under shots.
+        generator: Source of random numbers.
+    """
     keep = np.ones(len(pixels), bool)
-    # Whatever classes are called, they draw in the order of their first pixels.
+    # Classes draw in the order of their first pixels, whatever their names.
     for first in np.sort(np.unique(pixels.class_ids, return_index=True)[1]):
         class_id = pixels.class_ids[first]
         members = np.flatnonzero(pixels.class_ids == class_id)
@@ -357,8 +387,8 @@ def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:
     return pixels.pick(keep)
 
 
-def _renamed(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:
-    """What is to be told of labels that are not written as their classes are called."""
+def _normalised_names(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:
+    """A note on labels whose text differs from the name of their class."""
     changed = {
         clean_name(t) for t in set(labels) if isinstance(t, str) and clean_name(t) != t.strip()
     }
@@ -366,12 +396,12 @@ def _renamed(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:
     if not shown:
         return ()
     return (
-        f"names with control characters, or letters written as two, are written anew: {quoted(shown)}",
+        f"names with control characters, or letters in two parts, are normalised: {quoted(shown)}",
     )
 
 
 def _place_key(pixels: IntArray, shape: shapely.Geometry) -> tuple[bytes, bytes]:
-    """What sorts shots by their pixels, and those with the same ones by their shapes."""
+    """Key that sorts shots by their pixels, and those of the same pixels by their geometries."""
     return pixels.astype(">i8").tobytes(), shapely.to_wkb(shapely.normalize(shape))
 
 
@@ -385,19 +415,19 @@ def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _why_outside(shots: Shots, grid: Grid) -> str:
-    """What to do about shots of which none lies in a scene."""
+    """A hint for shots of which none is in the scene."""
     axes = shots.frame.geometry
-    exchanged = shapely.transform(shapely.force_2d(axes.to_numpy()), lambda xy: xy[:, ::-1])
-    frame = shots.frame.set_geometry(gpd.GeoSeries(exchanged, index=axes.index, crs=axes.crs))
+    swapped = shapely.transform(shapely.force_2d(axes.to_numpy()), lambda xy: xy[:, ::-1])
+    frame = shots.frame.set_geometry(gpd.GeoSeries(swapped, index=axes.index, crs=axes.crs))
     try:
-        turned = to_grid(dataclasses.replace(shots, frame=frame), grid).frame
-    except ShotsError:  # as degrees they would be none
-        turned = frame.iloc[:0]
-    if turned.intersects(shapely.box(*grid.bounds)).any():
+        reprojected = to_grid(dataclasses.replace(shots, frame=frame), grid).frame
+    except ShotsError:  # swapped, they are no degrees
+        reprojected = frame.iloc[:0]
+    if reprojected.intersects(shapely.box(*grid.bounds)).any():
         return "exchange their x and y (or longitude and latitude): then they lie in it"
     left, bottom, right, top = axes.total_bounds
-    like_degrees = -180 <= left <= right <= 180 and -90 <= bottom <= top <= 90
-    if shots.in_scene_frame and like_degrees and grid.crs is not None and grid.crs.is_projected:
+    maybe_degrees = -180 <= left <= right <= 180 and -90 <= bottom <= top <= 90
+    if shots.in_scene_frame and maybe_degrees and grid.crs is not None and grid.crs.is_projected:
         return "if these are degrees, call their columns lon and lat"
     return "check the coordinate reference systems of both"
 

@@ -1,1 +1,1 @@
-"""The pages about a map and about an assessment."""
+"""Reports on maps and on assessments."""

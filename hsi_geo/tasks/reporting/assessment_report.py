@@ -1,4 +1,4 @@
-"""The report on an assessment."""
+"""The report on an accuracy assessment."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hsi_geo.tasks.assessment.results import Area, Assessment, Estimate
 from hsi_geo.tasks.reporting.map_report import matrix_table
 from hsi_geo.tasks.reporting.preview import SIDE_PX
 
-#: Different values of a map that are painted; the rest stays white.
-MANY_CLASSES = 1000
+#: Most values of a map that are coloured; others are white.
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class AssessmentReportContext:
-    """A map that was just assessed.
+    """Content of the report on an assessment.
 
     Attributes:
-        map: The map.
-        reference: Where the reference came from.
-        found: The accuracies.
-        warnings: That were told on the way.
-        command: What makes it again.
+        map: Map that was assessed.
+        reference: Name of the file of reference labels.
+        found: Results of the assessment.
+        warnings: Warnings of the assessment, as sentences.
+        command: Command that makes the report again; empty for none.
     """
 
     map: ReadMap
@@ -42,14 +42,19 @@ class AssessmentReportContext:
 
 
 def report_assessment(assessed: AssessmentReportContext, path: Path) -> None:
-    """Write the report on an assessment to an HTML file."""
+    """Write the report on an assessment to an HTML file.
+
+    Args:
+        assessed: The map and the results.
+        path: HTML file to write.
+    """
     found = assessed.found
     colors = _colors(assessed.map)
     sections = [_accuracy_section(assessed), _class_section(found, colors)]
     if found.design is not None:
         sections.append(_area_section(found, colors))
     names = [score.name for score in found.scores]
-    caption = "Reference pixels; rows: what the map shows, columns: what the reference says"
+    caption = "Reference pixels; rows: class in the map, columns: class in the reference"
     sections.append(
         Section("Confusion matrix", tables=(matrix_table(found.matrix, names, caption),))
     )
@@ -79,8 +84,8 @@ def _accuracy_section(assessed: AssessmentReportContext) -> Section:
     text = [f"In brackets: 95 % interval. {found.method[0].upper()}{found.method[1:]}."]
     if found.design is None:
         text.append(
-            "No probability design was stated, so that the numbers hold for the reference pixels and "
-            "tell nothing of places that the reference leaves out; areas cannot be corrected."
+            "No probability design was stated. The numbers hold for the reference pixels, not for places "
+            "that the reference leaves out, and areas cannot be corrected."
         )
     return Section("Accuracy", text, tables=(Table(("", ""), rows),))
 
@@ -96,19 +101,19 @@ def _class_section(found: Assessment, colors: dict[str, str]) -> Section:
         colors=[colors.get(s.name, "#ffffff") for s in found.scores],
     )
     text = (
-        "User's accuracy: how often the ground is what the map says. Producer's accuracy: how often "
-        "the map says what is on the ground."
+        "User's accuracy: share of the pixels of a class in the map that are of it on the ground. "
+        "Producer's accuracy: share of the pixels of a class on the ground that are of it in the map."
     )
     return Section("Classes", (text,), tables=(table,))
 
 
 def _area_section(found: Assessment, colors: dict[str, str]) -> Section:
-    rows, painted = [], []
+    rows, swatches = [], []
     for score in found.scores:
         if score.area is not None:
             rows.append((score.name, *_area_cells(score.area)))
-            painted.append(colors.get(score.name, "#ffffff"))
-    table = Table(("class", "in the map", "estimated", "standard error"), rows, colors=painted)
+            swatches.append(colors.get(score.name, "#ffffff"))
+    table = Table(("class", "in the map", "estimated", "standard error"), rows, colors=swatches)
     text = (
         "Estimated areas are corrected for the map's errors (Olofsson et al. 2014, Stehman 2014)."
     )
@@ -126,25 +131,25 @@ def _area_cells(area: Area) -> list[str]:
 
 def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
     values = opened.thumbnail(SIDE_PX)
-    known = [int(v) for v in np.unique(values.compressed())][:MANY_CLASSES]
+    present = [int(v) for v in np.unique(values.compressed())][:MOST_CLASSES]
     ids = np.zeros(values.shape, np.int64)
     table = []
-    for id, value in enumerate(known, start=1):
+    for id, value in enumerate(present, start=1):
         ids[(values == value).filled(False)] = id
         name = opened.name_of(value)
         table.append(LandClass(id, name, colors.get(name, "#888888"), value))
-    if not table:  # a picture leaves out most pixels of a large map
+    if not table:  # a picture of a large map leaves out most of its pixels
         return Section("Map", ("The mapped pixels are too few to show at the size of a picture.",))
     picture = Picture(image_uri(paint(ids, tuple(table))), "Map; white: no class", True)
     return Section("Map", pictures=(picture,))
 
 
 def _colors(opened: ReadMap) -> dict[str, str]:
-    """A colour for each class of the map, by name: its own, or one of the palette."""
+    """Colour of each class of the map by its name: that of the map, or one of the palette."""
     stored = read_colors(opened.path)
     values = sorted(opened.counts())
-    painted = complete_colors([stored.get(value) for value in values])
-    return {opened.name_of(v): color for v, color in zip(values, painted, strict=True)}
+    complete = complete_colors([stored.get(value) for value in values])
+    return {opened.name_of(v): color for v, color in zip(values, complete, strict=True)}
 
 
 def _cell(estimate: Estimate | None, unit: str = "") -> str:

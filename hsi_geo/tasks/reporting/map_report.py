@@ -1,4 +1,4 @@
-"""The report on a map: how far to trust it, and where to look."""
+"""The report on a map: its estimated accuracy, doubtful shots, spectra, areas and parameters."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window
 
-#: Two classes look alike if as many of their held-out pixels were named the other.
-ALIKE = 0.2
+#: Two classes are confused if this share of their held-out pixels was classified as the other.
+CONFUSED_SHARE = 0.2
 
-#: Shots that look wrong are told one by one, up to as many.
-MANY_SHOTS = 40
+#: Most misclassified shots that are listed.
+MOST_SHOTS = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +64,30 @@ class MapReportContext:
 
 
 def report_map(mapped: MapReportContext, path: Path) -> None:
-    """Write the report on a map to an HTML file."""
+    """Write the report on a map to an HTML file.
+
+    Args:
+        mapped: The map and what it was made from.
+        path: HTML file to write.
+    """
     accuracy = Accuracy.from_dict(mapped.record["accuracy"])
     name = Path(name_of(mapped.scene)).name
     sections = (
         _map_section(mapped),
-        _trust_section(mapped, accuracy),
+        _accuracy_section(mapped, accuracy),
         _spectra_section(mapped),
         _area_section(mapped),
         Section("Parameters", tables=(parameter_table(mapped.record),)),
     )
-    warnings = (*mapped.warnings, *_alike(mapped), *_odd_shots(mapped))
+    warnings = (*mapped.warnings, *_confused_classes(mapped), *_doubtful_shots(mapped))
     write_report(
         Report(f"Land cover of {name}", _lead(accuracy), warnings, sections, mapped.command), path
     )
 
 
 def _lead(accuracy: Accuracy) -> str:
-    told = str(accuracy)
-    return f"Accuracy, estimated from the shots: {told[0].lower()}{told[1:]}."
+    text = str(accuracy)
+    return f"Accuracy, estimated from the shots: {text[0].lower()}{text[1:]}."
 
 
 # Pictures -------------------------------------------------------------------------------------
@@ -90,17 +95,17 @@ def _lead(accuracy: Accuracy) -> str:
 
 def _map_section(mapped: MapReportContext) -> Section:
     ids = read_thumbnail(mapped.paths.classes, SIDE_PX)
-    assert mapped.paths.confidence is not None  # written for the report if for nobody else
+    assert mapped.paths.confidence is not None  # written for the report in any case
     percent = read_thumbnail(mapped.paths.confidence, SIDE_PX)
     known = percent[percent != NO_PERCENT]
-    sure = f", {known.mean():.0f} per cent in the mean" if known.size else ""
+    mean = f", {known.mean():.0f} per cent on average" if known.size else ""
     pictures = (
         Picture(image_uri(preview(mapped.scene)), "Scene: " + _shown_bands(mapped.scene), True),
         Picture(image_uri(paint(ids, mapped.classes)), "Map; white: no class", True),
         Picture(
             percent_uri(percent, NO_PERCENT),
-            f"Confidence: dark blue 0, green 50, yellow 100 per cent{sure}; low where the scene "
-            "shows something unlike any shot",
+            f"Confidence: dark blue 0, green 50, yellow 100 per cent{mean}; low where the scene "
+            "is unlike all shots",
             True,
         ),
     )
@@ -121,10 +126,10 @@ def _shown_bands(scene: xr.DataArray) -> str:
     return "red, green and blue show {:.0f}, {:.0f} and {:.0f} nm".format(*shown)
 
 
-# How far to trust it --------------------------------------------------------------------------
+# Accuracy -------------------------------------------------------------------------------------
 
 
-def _trust_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
+def _accuracy_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
     text = [f"How it was estimated: {accuracy.method}."]
     tables = []
     matrix = np.asarray(mapped.held_out["matrix"], np.int64)
@@ -134,22 +139,30 @@ def _trust_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
             matrix_table(
                 matrix,
                 names,
-                "Pixels of shots that were held out; rows: what they were named, columns: what "
-                "they were drawn as",
+                "Pixels of shots that were held out; rows: predicted class, columns: class that "
+                "was drawn",
             )
         )
     if mapped.held_out["named_otherwise"]:
-        tables.append(_odd_table(mapped))
+        tables.append(_doubtful_table(mapped))
     text.append(
-        "Held-out shots are what was drawn, not a sample of the land: places that are easy to draw "
-        "are easy to name. Labels that the map was not made from, drawn at random, tell more: "
-        "hsi-geo assess."
+        "Shots are not a random sample: places that are easy to draw are easy to classify. A random "
+        "sample of labels that the map was not made from gives a better estimate: hsi-geo assess."
     )
-    return Section("How far to trust it", text, tables=tables)
+    return Section("Accuracy", text, tables=tables)
 
 
 def matrix_table(matrix: IntArray, names: Sequence[str], caption: str) -> Table:
-    """A confusion matrix, cells shaded by their share of the column."""
+    """A confusion matrix as a table, cells shaded by their share of the column.
+
+    Args:
+        matrix: (K, K) counts. Zeros are left blank.
+        names: Names of the K classes.
+        caption: Caption of the table.
+
+    >>> matrix_table(np.array([[3, 0], [1, 2]]), ["rye", "oats"], "").rows
+    [('rye', '3', ''), ('oats', '1', '2')]
+    """
     rows = [
         (name, *(str(count) if count else "" for count in counts))
         for name, counts in zip(names, matrix.tolist(), strict=True)
@@ -157,34 +170,34 @@ def matrix_table(matrix: IntArray, names: Sequence[str], caption: str) -> Table:
     return Table(("", *names), rows, shades=shades(matrix), caption=caption)
 
 
-def _alike(mapped: MapReportContext) -> list[str]:
-    """Pairs of classes that were taken for each other."""
+def _confused_classes(mapped: MapReportContext) -> list[str]:
+    """Warnings of pairs of classes whose held-out pixels were confused."""
     matrix = np.asarray(mapped.held_out["matrix"], np.int64)
     drawn = matrix.sum(axis=0)
     found = []
     for a, b in itertools.combinations(range(len(matrix)), 2):
         confused, both = int(matrix[a, b] + matrix[b, a]), int(drawn[a] + drawn[b])
-        if confused >= 2 and confused >= ALIKE * both:
+        if confused >= 2 and confused >= CONFUSED_SHARE * both:
             one, other = mapped.classes[a].name, mapped.classes[b].name
             found.append(
-                f"'{one}' and '{other}' look alike: of {both} held-out pixels of the two, "
-                f"{confused} were named the other"
+                f"'{one}' and '{other}' are confused: of {both} held-out pixels of the two, "
+                f"{confused} were classified as the other"
             )
     return found
 
 
-def _odd_shots(mapped: MapReportContext) -> list[str]:
-    """How many shots all others speak against."""
-    odd = len(mapped.held_out["named_otherwise"])
-    if not odd:
+def _doubtful_shots(mapped: MapReportContext) -> list[str]:
+    """Warning of shots that were classified otherwise when they were held out."""
+    count = len(mapped.held_out["named_otherwise"])
+    if not count:
         return []
-    what = "shot looks" if odd == 1 else "shots look"
-    return [f"{odd} {what} wrong: see the table under 'How far to trust it'"]
+    what = "shot looks" if count == 1 else "shots look"
+    return [f"{count} {what} wrong: see the table under 'Accuracy'"]
 
 
-def _odd_table(mapped: MapReportContext) -> Table:
-    """Shots that all others speak against, and where to find them."""
-    odd = mapped.held_out["named_otherwise"]
+def _doubtful_table(mapped: MapReportContext) -> Table:
+    """Shots that were classified otherwise when they were held out, with their coordinates."""
+    doubtful = mapped.held_out["named_otherwise"]
     rows = [
         (
             str(one["feature_id"]),
@@ -194,14 +207,15 @@ def _odd_table(mapped: MapReportContext) -> Table:
             f"{one['x']:.10g}",
             f"{one['y']:.10g}",
         )
-        for one in odd[:MANY_SHOTS]
+        for one in doubtful[:MOST_SHOTS]
     ]
-    left = f"; {len(odd) - MANY_SHOTS} more are not shown" if len(odd) > MANY_SHOTS else ""
+    more = len(doubtful) - MOST_SHOTS
+    left_out = f"; {more} more are not shown" if more > 0 else ""
     return Table(
-        ("feature id", "drawn as", "named", "pixels", "x", "y"),
+        ("feature id", "drawn as", "classified as", "pixels", "x", "y"),
         rows,
-        caption="Shots that look wrong: named otherwise when they were held out. Either they are, or "
-        f"their class has few like them{left}",
+        caption="Shots that look wrong: they were classified otherwise when they were held out. "
+        f"Either their class is wrong, or it has few similar shots{left_out}",
     )
 
 
@@ -221,16 +235,16 @@ def _spectra_section(mapped: MapReportContext) -> Section:
     picture = spectra_uri(bands_of(view).centres_nm, found.of_shots, found.of_map, mapped.classes)
     caption = (
         "Mean spectrum of each class: coloured under the shots, black where the map shows it "
-        f"({found.mapped_px} pixels looked at)"
+        f"({found.mapped_px} pixels of the map were read)"
     )
-    unnamed = [f"{c.id} is {c.name}" for c in mapped.classes if not has_glyphs(c.name)]
-    caption += "".join(f"; {one}" for one in unnamed)  # a page has every letter
-    text = "Where the two part, the map has put something else into the class."
+    undrawn = [f"{c.id} is {c.name}" for c in mapped.classes if not has_glyphs(c.name)]
+    caption += "".join(f"; {one}" for one in undrawn)  # a browser has fonts for every letter
+    text = "Where the two differ, the map shows other spectra than the shots in the class."
     return Section("Spectra", (text,), (Picture(picture, caption),))
 
 
 def _pixels(shots: Shots, grid: Grid) -> ShotPixels:
-    """Pixels under shots; of several scenes one may have none."""
+    """Pixels under shots; one of several scenes may have none."""
     try:
         return burn(shots, grid)
     except ShotsError:
@@ -247,8 +261,8 @@ def _area_section(mapped: MapReportContext) -> Section:
         for c in mapped.record["classes"]
     ]
     text = (
-        "Counted on the map, errors and all. For areas with standard errors draw a random sample of "
-        "places, look what is there, and run hsi-geo assess with --design."
+        "Areas are counted on the map, without a correction of its errors. For areas with standard "
+        "errors, label a random sample of places and run hsi-geo assess with --design."
     )
     return Section("Areas", (text,), tables=(Table(header, rows),))
 
@@ -268,7 +282,14 @@ def _hectares(mapped: MapReportContext) -> Sequence[float] | None:
 
 
 def parameter_table(record: Mapping[str, Any]) -> Table:
-    """Everything a record holds but what the page shows elsewhere, one line a value."""
+    """All values of a record that the report does not show elsewhere, one row for each.
+
+    Args:
+        record: Record of a map, see `io.maps.record`.
+
+    >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
+    [('hashes.shots', 'ab'), ('seed', '0')]
+    """
     shown = {k: v for k, v in record.items() if k not in ("classes", "accuracy")}
     return Table(("parameter", "value"), list(_flat(shown)))
 

@@ -1,4 +1,4 @@
-"""Small pictures of scenes of any size, and of their maps."""
+"""Small pictures of scenes and maps of any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hsi_geo.io.scenes.properties import bands_of, files_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.windows import physical_values
 
-#: Longest side of pictures, in pixels.
+#: Longest side of a picture in pixels.
 SIDE_PX = 900
 
 
@@ -32,14 +32,14 @@ def draw_scene_and_map(
     """Draw a scene in false colour beside its map, with a legend.
 
     Args:
-        scene: The scene.
-        class_map: Its map.
+        scene: Path of the scene, or a scene that was opened before.
+        class_map: Path of its map.
         classes: Class table of the map.
-        out: The PNG; replaced if it is there.
-        title: Above both.
+        out: PNG to write; an existing file is replaced.
+        title: Title of the figure.
 
     Returns:
-        The PNG.
+        Path of the PNG.
     """
     path = Path(out)
     opened = open_scene(scene)
@@ -55,7 +55,14 @@ def draw_scene_and_map(
 
 
 def preview(scene: xr.DataArray) -> UInt8Array:
-    """(h, w, 3) false colour, thinned to at most `SIDE_PX` along a side."""
+    """Read a scene in false colour at a lower resolution.
+
+    Args:
+        scene: (C, H, W) scene.
+
+    Returns:
+        (h, w, 3) colours from 0 to 255, h and w at most `SIDE_PX`.
+    """
     view = select_good_bands(scene)
     centres = bands_of(view).centres_nm
     chosen = sorted({int(np.abs(centres - nm).argmin()) for nm in FALSE_COLOUR_NM})
@@ -63,7 +70,7 @@ def preview(scene: xr.DataArray) -> UInt8Array:
     step = max(1, -(-max(scene.shape[-2:]) // SIDE_PX))
     if step == 1:
         stored = three.values
-    else:  # row by row: a thinned read would hold the rows between as well
+    else:  # row by row, since a strided read would load the rows between as well
         rows = range(0, scene.shape[-2], step)
         stored = np.concatenate([three[:, r : r + 1, ::step].values for r in rows], axis=1)
     image, valid, _ = physical_values(stored, three)

@@ -1,4 +1,4 @@
-"""Mean spectra of classes: under the shots, and where the map shows them."""
+"""Mean spectra of classes, of the pixels under shots and of mapped pixels."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hsi_geo.io.labels.shots import ShotPixels
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Window, spread_windows
 
-#: Side of the windows that are looked at, and about how many pixels of mapped classes.
+#: Side of the windows that are read, and about how many mapped pixels are read, in pixels.
 SIDE_PX, SAMPLE_PX = 64, 100_000
 
 
 @dataclass(frozen=True, eq=False)
 class ClassSpectra:
-    """Mean spectra.
+    """Mean spectra of classes.
 
     Attributes:
-        of_shots: (K, C) mean over each class's shots, NaN where it has none.
-        of_map: (K, C) mean over pixels that were mapped to it, likewise.
-        mapped_px: Pixels of the map that were looked at.
+        of_shots: (K, C) mean spectrum of the pixels under the shots of each class, NaN without any.
+        of_map: (K, C) mean spectrum of pixels that were mapped to each class, NaN without any.
+        mapped_px: Number of pixels of the map that were read.
     """
 
     of_shots: Float64Array
@@ -44,8 +44,11 @@ def class_spectra(
     Args:
         view: (C, H, W) scene as models see it.
         shots: Pixels under shots.
-        ids_in: (height, width) class ids of the map in a window, 0 for none.
-        classes: K.
+        ids_in: Function that reads the (height, width) class ids of the map in a window, 0 for none.
+        classes: Number of classes K.
+
+    Returns:
+        The mean spectra.
     """
     height, width = view.shape[-2:]
     chosen = set(spread_windows(height, width, SIDE_PX, max(1, SAMPLE_PX // SIDE_PX**2)))
@@ -61,14 +64,19 @@ def class_spectra(
 
 
 class _Means:
-    """Sums of spectra by class, to be added to."""
+    """Running means of spectra by class."""
 
     def __init__(self, classes: int, bands: int) -> None:
         self.sums = np.zeros((classes, bands))
         self.counts = np.zeros(classes, np.int64)
 
     def add(self, image: Float32Array, index: IntArray) -> None:
-        """(C, h, w) values of (h, w) classes 0..K - 1, -1 for none."""
+        """Add pixels.
+
+        Args:
+            image: (C, h, w) spectra.
+            index: (h, w) class index 0..K - 1 of each pixel, -1 for none.
+        """
         for c in np.unique(index[index >= 0]):
             here = index == c
             self.sums[c] += image[:, here].sum(axis=1, dtype=np.float64)

@@ -96,7 +96,7 @@ def test_forms_of_a_name_are_one_class_and_told() -> None:
     assert [c.name for c in shots.classes] == [NFC, "bare soil", "water"]
     assert shots.frame["class_id"].tolist() == [1, 1, 2, 2, 3]
     (note,) = shots.notes
-    assert note.endswith(f"are written anew: '{NFC}', 'bare soil'")
+    assert note.endswith(f"are normalised: '{NFC}', 'bare soil'")
     assert not shots.warnings
 
 
