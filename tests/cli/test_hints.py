@@ -104,7 +104,7 @@ def test_options_that_a_raster_has_no_use_for_are_told(
     shown = run("assess", class_map, "--reference", class_map, "--class-field", "a", "--layer", "b")
     assert shown.exit_code == 0
     for option in ("--class-field", "--layer"):
-        assert f"{option} is not heeded: a raster has neither fields nor layers" in shown.stderr
+        assert f"{option} is ignored: a raster has neither fields nor layers" in shown.stderr
 
 
 def test_of_an_area_no_layer_can_be_chosen(planted: Planted, model: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_mismatch_warning_names_file_and_record() -> None:
 def warnings_in(shown: subprocess.CompletedProcess[str]) -> list[str]:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     lines = (shown.stdout + shown.stderr).splitlines()
-    return [line for line in lines if "differs from its record" in line or "tells of" in line]
+    return [line for line in lines if "differs from its record" in line or "describes" in line]
 
 
 @pytest.mark.parametrize("harmed", [True, False])
@@ -123,7 +123,7 @@ def test_assess_warns_once_of_a_map_that_differs_from_its_record(
     record["files"]["map"]["sha256"] = "0" * 64
     paths.record.write_text(json.dumps(record), encoding="utf-8")
     numbers = dict.fromkeys(("value", "low", "high"), 0.25)
-    said = "'Karte ü.tif' is not the file that 'Karte ü.json' tells of"
+    said = "'Karte ü.tif' is not the file that 'Karte ü.json' describes"
     fake.tell(
         {"v": 1, "type": "warning", "message": said},
         {

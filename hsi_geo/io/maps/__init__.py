@@ -1,1 +1,1 @@
-"""Class maps: written, read back, indexed, described as STAC items."""
+"""Class maps: writer, reader, record, areas, mosaics and STAC items."""

@@ -1,4 +1,4 @@
-"""Maps read back: their grid, class names and values, whatever program wrote them."""
+"""Class maps of any program: grid, class names and values."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from hsi_geo.tiling import Grid, Window
 
 MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
 
-#: Rows read at a time while counting.
+#: Number of rows that are read at a time.
 STRIP_PX = 256
 
 
 @dataclass(frozen=True, eq=False)
 class ReadMap:
-    """A class map on disk; its pixels are read when they are asked for.
+    """A class map on disk. Pixels are read when they are needed.
 
     Attributes:
-        path: As given.
-        grid: Its pixels.
-        said: Of its values.
-        band: Number of the band of classes, from 1.
-        mask: What says apart from the values where there are classes; None if nothing does.
+        path: Path of the file as it was given, or GDAL's name of a dataset in it.
+        grid: Pixels of the map.
+        class_values: Nodata value and class names.
+        band: Number of the band that holds the classes, from 1.
+        mask: Mask of valid pixels (alpha band, mask band), None if the map has none.
     """
 
     path: str
@@ -49,15 +49,28 @@ class ReadMap:
     @property
     def names(self) -> dict[int, str]:
         """Class name by value, for classes that have one."""
-        none = {self.class_values.nodata, None if self.class_values.zero_is_class else 0}
-        return {value: name for value, name in self.class_values.names.items() if value not in none}
+        no_class = {self.class_values.nodata, None if self.class_values.zero_is_class else 0}
+        return {
+            value: name for value, name in self.class_values.names.items() if value not in no_class
+        }
 
     def name_of(self, value: int) -> str:
-        """The class's name, or its number where it has none."""
+        """Name of a class, or its number as text if it has none."""
         return self.class_values.names.get(value, str(value))
 
     def values_at(self, rows: IntArray, cols: IntArray) -> MaskedInts:
-        """(N,) values of pixels inside the map, masked where there is no class."""
+        """Read the values of some pixels.
+
+        Args:
+            rows: (N,) rows, all inside the map.
+            cols: (N,) columns, all inside the map.
+
+        Returns:
+            (N,) values, masked where there is no class.
+
+        Raises:
+            MapError: If the map is damaged.
+        """
         top, bottom = int(rows.min()), int(rows.max()) + 1
         left, right = int(cols.min()), int(cols.max()) + 1
         found = np.ma.masked_all(len(rows), np.int64)
@@ -69,7 +82,7 @@ class ReadMap:
         return found
 
     def counts(self) -> dict[int, int]:
-        """Pixels by value, those without a class left out."""
+        """Number of pixels by value, without pixels of no class."""
         counted: dict[int, int] = {}
         for strip in _strips(self.grid.window):
             values = self._read(strip).compressed()
@@ -78,7 +91,10 @@ class ReadMap:
         return counted
 
     def class_counts(self) -> dict[str, int]:
-        """Pixels by class name, in the order of the values; values of one name are one class."""
+        """Number of pixels by class name, in the order of the values.
+
+        Values of the same name are one class.
+        """
         counted: dict[str, int] = {}
         for value, count in sorted(self.counts().items()):
             counted[self.name_of(value)] = counted.get(self.name_of(value), 0) + count
@@ -100,9 +116,13 @@ class ReadMap:
         return by_name
 
     def thumbnail(self, side_px: int) -> MaskedInts:
-        """(h, w) values thinned as by `read_thumbnail`, masked where there is no class."""
+        """(h, w) values as by `read_thumbnail`, masked where there is no class.
+
+        Args:
+            side_px: Longest side of the result in pixels.
+        """
         with quiet_gdal(self.path), open_raster(self.path) as file:
-            shape = _thinned(file.shape, side_px)
+            shape = _thumbnail_shape(file.shape, side_px)
             values = file.read(self.band, out_shape=shape).astype(np.int64)
             return self._known(values, self._valid(file, None, shape))
 
@@ -123,13 +143,13 @@ class ReadMap:
     def _valid(
         self, file: Any, part: rasterio.windows.Window | None, shape: tuple[int, int]
     ) -> BoolArray:
-        """(height, width) False where the file's mask leaves out a pixel."""
+        """(height, width) False where the mask of the file excludes a pixel."""
         if self.mask is None:
             return np.ones(shape, bool)
         return np.asarray(self.mask.valid(file, [self.band], part, shape)[0])
 
     def _known(self, values: IntArray, valid: BoolArray) -> MaskedInts:
-        """The values, those masked that mean no class."""
+        """The values, masked where there is no class."""
         known = np.ma.array(values, mask=~valid)
         if self.class_values.nodata is not None:
             known = np.ma.masked_where(values == self.class_values.nodata, known)
@@ -139,11 +159,11 @@ class ReadMap:
 def read_map(path: str | os.PathLike[str]) -> ReadMap:
     """Open a class map.
 
-    Class names are GDAL's category names, or its raster attribute table: inside the file, or in
-    the `.aux.xml` beside it. Whether 0 is a class, they and the declared nodata value tell.
+    Class names are GDAL's category names or raster attribute table, inside the file or in the
+    `.aux.xml` beside it. Names and nodata value decide whether 0 is a class, see `ClassValues`.
 
     Args:
-        path: Raster of one band of integers.
+        path: Raster with one band of integers, of any format that GDAL reads.
 
     Returns:
         The map.
@@ -161,7 +181,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     try:
         with quiet_gdal(name), open_raster(name) as file:
             _require_pixels(file, name)
-            classes, dtypes, said = only_band(file), file.dtypes, read_class_values(file)
+            classes, dtypes, metadata = only_band(file), file.dtypes, read_class_values(file)
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
             grid = Grid(file.height, file.width, file.transform, crs)
     except RasterioError as error:
@@ -177,22 +197,37 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             "one band of integers",
             hint="give the map, not its confidence, its probabilities or the scene",
         )
-    return ReadMap(name, grid, said, *classes)
+    return ReadMap(name, grid, metadata, *classes)
 
 
 def read_thumbnail(path: str | os.PathLike[str], side_px: int) -> AnyArray:
-    """(h, w) values of a raster's first band, thinned to at most ``side_px`` along a side."""
+    """Read the first band of a raster at a lower resolution.
+
+    Args:
+        path: Path of the raster.
+        side_px: Longest side of the result in pixels.
+
+    Returns:
+        (h, w) values of every n-th row and column, n a whole number.
+    """
     with quiet_gdal(path), open_raster(path) as file:
-        return np.asarray(file.read(1, out_shape=_thinned(file.shape, side_px)))
+        return np.asarray(file.read(1, out_shape=_thumbnail_shape(file.shape, side_px)))
 
 
-def _thinned(shape: tuple[int, int], side_px: int) -> tuple[int, int]:
+def _thumbnail_shape(shape: tuple[int, int], side_px: int) -> tuple[int, int]:
     step = max(1, -(-max(shape) // side_px))
     return -(-shape[0] // step), -(-shape[1] // step)
 
 
 def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Colours as "#rrggbb" by value, from the colour table; empty if the raster has none."""
+    """Read the colour table of a raster's first band.
+
+    Args:
+        path: Path of the raster.
+
+    Returns:
+        "#rrggbb" by value, without transparent values; empty if there is no colour table.
+    """
     with quiet_gdal(path), open_raster(path) as file:
         try:
             table = file.colormap(1)
@@ -202,7 +237,7 @@ def read_colors(path: str | os.PathLike[str]) -> dict[int, str]:
 
 
 def _require_pixels(file: Any, name: str) -> None:
-    """Refuse a container: HDF5 and netCDF files may have no band, only other datasets inside."""
+    """Refuse a container: HDF5 and netCDF files may have datasets instead of bands."""
     if file.count:
         return
     inside = file.subdatasets

@@ -1,6 +1,6 @@
-"""The record of a map: what made it, and which files are the map's, by size and SHA-256.
+"""The record of a map: its provenance, and size and SHA-256 of each of its files.
 
-A copy that was cut short, or a mix of two maps, is known by it: `find_mismatched_files`.
+It detects copies that were cut short, and files of different maps under one name.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.writer import MapPaths, aux_xml
 from hsi_geo.text import plain_json
 
-#: Key of the record that holds size and hash of each of the map's files, by their names in
-#: `MapPaths.as_dict`: moved or renamed together they stay together.
+#: Key of the record for size and hash of the map's files, by their names in `MapPaths.as_dict`, so
+#: that the files may be moved or renamed together.
 FILES = "files"
 
-#: What GDAL and QGIS write into by themselves, such as statistics: it tells no other map.
+#: File that GDAL and QGIS add statistics to: a difference does not mean another map.
 _WRITTEN_BY_OTHERS = "names"
 
-#: What people change in QGIS.
+#: File that people change in QGIS.
 _CHANGED_BY_PEOPLE = "style"
 
-#: Of the stems of rasters that belong to a map.
+#: Endings of the names, without suffix, of rasters that belong to a map.
 _ENDS = ("_confidence", "_probabilities")
 
 
 def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write the record of a map, as JSON with sorted keys, once all other files are whole.
 
-    A page about the map is made from the record: with one, write it again.
+    The report on a map is made from the record and is a file of the map: write the record again
+    after the report.
 
     Args:
-        paths: Of the map.
-        record: What made it.
+        paths: Files of the map.
+        record: Provenance, parameters and classes, as JSON values.
 
     Returns:
-        The record with what was found of the files.
+        The record with the size and hash of each file.
     """
     files = {
         name: {"size": path.stat().st_size, "sha256": _sha256(path)}
@@ -58,10 +59,16 @@ def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The record beside a map; empty where there is none.
+    """Read the record beside a map.
+
+    Args:
+        path: Path of the map.
+
+    Returns:
+        The record; empty where there is none, or the file is none.
 
     Raises:
-        MapError: If it is none that can be read to an end.
+        MapError: If the file is no regular file, or too large for a record.
     """
     record = Path(path).with_suffix(".json")
     require_text(record, "record", MapError)
@@ -70,13 +77,13 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """What a record tells of one of the map's files.
+    """A file of a map as its record describes it.
 
     Attributes:
-        name: See `MapPaths.as_dict`.
-        path: Where it should be.
-        size: In bytes.
-        sha256: Of its bytes.
+        name: Kind of the file, a key of `MapPaths.as_dict`.
+        path: Where the file should be.
+        size: Size in bytes.
+        sha256: SHA-256 of its bytes, in hexadecimal digits.
     """
 
     name: str
@@ -86,7 +93,7 @@ class RecordedFile:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the file stands there as it was written."""
+        """Whether the file exists and holds the bytes that were written."""
         try:
             return self.path.stat().st_size == self.size and _sha256(self.path) == self.sha256
         except OSError:
@@ -94,7 +101,14 @@ class RecordedFile:
 
 
 def read_recorded_files(class_map: str | os.PathLike[str]) -> list[RecordedFile]:
-    """The files that the record beside a map tells of; none for records of other programs."""
+    """List the files that the record beside a map describes.
+
+    Args:
+        class_map: Path of the map.
+
+    Returns:
+        The files; none if there is no record, or it is that of another program.
+    """
     path = Path(class_map)
     return _files_in(path, _read(path.with_suffix(".json")))
 
@@ -103,22 +117,25 @@ def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
     every = MapPaths.of(class_map, confidence=True, probabilities=True).with_report().as_dict()
     files = record.get(FILES)
     found = []
-    for name, told in files.items() if isinstance(files, dict) else ():
-        if name in every and isinstance(told, dict):
-            size, digest = told.get("size"), told.get("sha256")
+    for name, entry in files.items() if isinstance(files, dict) else ():
+        if name in every and isinstance(entry, dict):
+            size, digest = entry.get("size"), entry.get("sha256")
             if isinstance(size, int) and isinstance(digest, str):
                 found.append(RecordedFile(name, every[name], size, digest))
     return found
 
 
 def find_mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
-    """Files beside a map that are not those its record tells of, the map itself among them.
+    """Find files of a map that differ from its record.
 
-    Names, which other programs add statistics to, and styles do not count, and neither does a file
-    that is missing, unless it is the map.
+    Class names and styles do not count, since other programs and people change them, nor does a
+    missing file other than the map itself.
+
+    Args:
+        class_map: Path of the map.
 
     Returns:
-        Empty where all fits, or there is no record that tells.
+        Paths of files that differ; empty if there is no record.
     """
     return [
         one.path
@@ -130,56 +147,69 @@ def find_mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
 
 
 def find_damage(paths: MapPaths) -> str:
-    """Which of a map's files is not as its record tells, and why; empty if all are whole.
+    """Find the first file of a map that is missing or damaged by its record.
 
-    Names that hold what this map is called, and styles that QGIS can read, are whole whatever else
-    stands in them: GDAL adds statistics to the ones, and people change the others.
+    Statistics that GDAL adds to the class names are no damage, nor are changes of a style that QGIS
+    can read.
+
+    Args:
+        paths: Files of the map.
+
+    Returns:
+        What is wrong with the file, as part of a sentence; empty if all files are complete.
     """
     record = _read(paths.record)
-    told = {one.name: one for one in _files_in(paths.classes, record)}
+    recorded = {one.name: one for one in _files_in(paths.classes, record)}
     for name, path in paths.as_dict().items():
         if path == paths.record:
             continue
-        if name not in told:
-            return f"its record tells nothing of '{path.name}'"
-        if not told[name].is_unchanged and (found := _describe_damage(told[name], record)):
-            return found
+        if name not in recorded:
+            return f"its record does not list '{path.name}'"
+        if not recorded[name].is_unchanged and (damage := _describe_damage(recorded[name], record)):
+            return damage
     return ""
 
 
 def mixed_file_warnings(class_map: str | os.PathLike[str], names: Sequence[str]) -> list[str]:
-    """Sentences on files of a map that do not belong together.
+    """Warn of files of a map that do not belong together.
 
     Args:
-        class_map: The map.
-        names: Of its classes, as read from it and the file beside it.
+        class_map: Path of the map.
+        names: Names of its classes, as read from the map and the `.aux.xml` beside it.
+
+    Returns:
+        One sentence for each such file.
     """
     record = Path(class_map).with_suffix(".json")
     found = [
-        f"'{path.name}' is not the file that '{record.name}' tells of: it was cut short, changed, or "
+        f"'{path.name}' is not the file that '{record.name}' describes: it was cut short, changed, or "
         "belongs to another map"
         for path in find_mismatched_files(class_map)
     ]
     content = _read(record)
     if FILES in content:
-        told = [one.get("name") for one in content.get("classes", ()) if isinstance(one, dict)]
-        if list(names) != told:
+        listed = [one.get("name") for one in content.get("classes", ()) if isinstance(one, dict)]
+        if list(names) != listed:
             found.append(
                 f"the class names of '{Path(class_map).name}' are not those that '{record.name}' "
-                "tells of: they belong to another map"
+                "lists: they belong to another map"
             )
     return found
 
 
 def is_complete(paths: MapPaths) -> bool:
-    """Whether all files of a map are as its record tells; see `find_damage`."""
+    """Whether all files of a map exist and are as its record describes them; see `find_damage`.
+
+    Args:
+        paths: Files of the map.
+    """
     return not find_damage(paths)
 
 
 def _describe_damage(one: RecordedFile, record: Mapping[str, Any]) -> str:
     try:
         size = one.path.stat().st_size
-        if one.name == _WRITTEN_BY_OTHERS and _names_fit(one.path, record):
+        if one.name == _WRITTEN_BY_OTHERS and _same_names(one.path, record):
             return ""
         if one.name == _CHANGED_BY_PEOPLE and ET.parse(one.path).getroot().tag == "qgis":
             return ""
@@ -194,8 +224,8 @@ def _describe_damage(one: RecordedFile, record: Mapping[str, Any]) -> str:
     return f"'{one.path.name}' holds other bytes than were written"
 
 
-def _names_fit(path: Path, record: Mapping[str, Any]) -> bool:
-    """Whether a sidecar calls the classes as the record does."""
+def _same_names(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether an `.aux.xml` file has the class names and colours of the record."""
     try:
         classes = [LandClass(c["id"], c["name"], c["color"]) for c in record["classes"]]
         wanted = ET.fromstring(aux_xml(tuple(classes)))
@@ -209,11 +239,14 @@ def _names_fit(path: Path, record: Mapping[str, Any]) -> bool:
 
 
 def owner_of(path: Path, paths: MapPaths) -> Path | None:
-    """Another map to which a file belongs by that map's record, None if there is none.
+    """Find another map whose record lists a file.
 
     Args:
-        path: Where something would be written.
-        paths: Of the map that it would be written for, which does not count.
+        path: Path of a file that is to be written.
+        paths: Files of the map that it is written for, which does not count.
+
+    Returns:
+        Path of the other map; None if there is none.
     """
     stem = path.stem
     candidates = [
@@ -229,9 +262,13 @@ def owner_of(path: Path, paths: MapPaths) -> Path | None:
 
 
 def find_stale_files(paths: MapPaths) -> list[Path]:
-    """Optional files of the map that stands there which this one does not bring: they would mislead.
+    """Find optional files of an earlier map under the same name that the new map does not replace.
 
-    Only what its record tells, and only as it was written: all else is somebody's own.
+    Args:
+        paths: Files of the new map.
+
+    Returns:
+        Files that the earlier record lists and that are unchanged; others are the user's own.
     """
     return [
         one.path
@@ -241,11 +278,18 @@ def find_stale_files(paths: MapPaths) -> list[Path]:
 
 
 def recorded_files(record: Path) -> Iterator[Path]:
-    """The record and the files that it tells of, as they were written; none if it is no record."""
+    """List a record and the unchanged files that it describes.
+
+    Args:
+        record: Path of any file.
+
+    Yields:
+        The paths; none if the file is not the record of a map.
+    """
     if record.suffix.lower() != ".json":
         return
     content = _read(record)
-    # A map's name ends in .tif or .tiff, and the record does not say which.
+    # The name of a map ends in .tif or .tiff, and its record does not hold which.
     found = [
         one.path
         for suffix in (".tif", ".tiff")

@@ -1,4 +1,4 @@
-"""Maps as a STAC item collection, for catalogues and map servers (extensions raster, classification)."""
+"""STAC item collection of maps (extensions raster and classification)."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ from hsi_geo.io.maps.writer import NO_CLASS
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.tiling import Grid
 
-#: Vertices along each side of a footprint: straight in one CRS is bent in another.
+#: Vertices along each side of a footprint, since straight edges are curved in another CRS.
 _SIDE_VERTICES = 8
 
 
 def item_collection(
     maps: Sequence[tuple[GeoreferencedMap, ListedTile]], classes: ClassTable, folder: Path
 ) -> pystac.ItemCollection:
-    """One item a map.
+    """Describe each map as a STAC item.
 
     Args:
-        maps: Each with its tile, which tells when it was taken; else the tile's mtime stands in.
-        classes: Of all maps.
-        folder: That the collection will lie in; addresses are relative to it.
+        maps: Each map with its tile. The datetime of the item is that of the tile, or the time at which
+            the tile's file was changed if it has none.
+        classes: Class table of all maps.
+        folder: Folder of the collection; links are relative to it.
+
+    Returns:
+        The collection, with one item for each map.
     """
     legend = [
         Classification.create(
@@ -81,19 +85,19 @@ def _item(
 
 def _taken(tile: ListedTile) -> datetime:
     if tile.datetime is not None:
-        with contextlib.suppress(ValueError, TypeError):  # not ours to judge: the mtime stands in
+        with contextlib.suppress(ValueError, TypeError):  # no date: the time of change is used
             return pystac.utils.str_to_datetime(tile.datetime)
     path = Path(tile.path)
     return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
 
 
 def _footprint(grid: Grid) -> Any:
-    """A polygon in longitude and latitude, None for a map without a place on earth."""
+    """Outline of a map in longitude and latitude; None without a CRS of the earth."""
     if grid.crs is None:
         return None
     try:
         to_degrees = _transformer(grid.crs.to_wkt())
-    except ProjError:  # of another planet, or a frame of somebody's own
+    except ProjError:  # of another planet, or an engineering CRS
         return None
     left, bottom, right, top = grid.bounds
     box = shapely.box(left, bottom, right, top)

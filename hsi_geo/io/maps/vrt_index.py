@@ -18,11 +18,11 @@ from hsi_geo.tiling import Grid
 
 @dataclass(frozen=True, slots=True)
 class GeoreferencedMap:
-    """A map and its pixels.
+    """A map and its grid.
 
     Attributes:
-        path: The GeoTIFF.
-        grid: Its pixels.
+        path: Path of the GeoTIFF.
+        grid: Pixels of the map.
     """
 
     path: Path
@@ -30,20 +30,20 @@ class GeoreferencedMap:
 
 
 def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Path) -> str:
-    """A VRT over maps of one CRS; where maps overlap, the first that has a class shows.
+    """Write a virtual mosaic (VRT) of maps. Where maps overlap, the first with a class is shown.
 
     Args:
-        maps: Upright, and all with rows in the same direction.
-        classes: Of all maps.
-        folder: That the VRT will lie in; paths are relative to it.
+        maps: Maps of one CRS, not rotated, with rows in the same direction.
+        classes: Class table of all maps.
+        folder: Folder of the VRT; paths in it are relative to that folder.
 
     Returns:
-        The VRT, with the pixel size of the finest map.
+        Text of the VRT, with the pixel size of the finest map.
     """
     finest = min((one.grid for one in maps), key=lambda grid: grid.resolution)
     whole = _union([one.grid for one in maps], finest)
     root = ET.Element("VRTDataset", rasterXSize=str(whole.width), rasterYSize=str(whole.height))
-    assert whole.crs is not None  # maps without one are in no index
+    assert whole.crs is not None  # maps without a CRS are not indexed
     ET.SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = whole.crs.to_wkt()
     numbers = ", ".join(repr(float(value)) for value in whole.transform.to_gdal())
     ET.SubElement(root, "GeoTransform").text = numbers
@@ -56,7 +56,7 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
         red, green, blue = map(str, rgb(color))
         ET.SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4=str(alpha))
     add_names(band, classes)
-    for one in reversed(maps):  # GDAL lets the last one show
+    for one in reversed(maps):  # GDAL shows the last one
         band.append(_source(one, whole, kind, folder))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"
@@ -64,9 +64,9 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
 
 def _union(grids: Sequence[Grid], finest: Grid) -> Grid:
     """All grids in one, with the pixels of the finest."""
-    places = [_place(grid, finest) for grid in grids]
-    left, top = (min(place[i] for place in places) for i in (0, 1))
-    right, bottom = (max(place[i] + place[i + 2] for place in places) for i in (0, 1))
+    rectangles = [_offset_and_size(grid, finest) for grid in grids]
+    left, top = (min(one[i] for one in rectangles) for i in (0, 1))
+    right, bottom = (max(one[i] + one[i + 2] for one in rectangles) for i in (0, 1))
     first_col, first_row = int(np.floor(left + 1e-3)), int(np.floor(top + 1e-3))
     return Grid(
         int(np.ceil(bottom - 1e-3)) - first_row,
@@ -76,7 +76,7 @@ def _union(grids: Sequence[Grid], finest: Grid) -> Grid:
     )
 
 
-def _place(grid: Grid, within: Grid) -> tuple[float, float, float, float]:
+def _offset_and_size(grid: Grid, within: Grid) -> tuple[float, float, float, float]:
     """(column, row, width, height) of a grid in the pixels of another."""
     inverse = ~within.transform
     first = inverse @ (grid.transform @ (0, 0))
@@ -89,7 +89,7 @@ def _source(one: GeoreferencedMap, whole: Grid, kind: str, folder: Path) -> ET.E
     name = ET.SubElement(source, "SourceFilename", relativeToVRT="1")
     name.text = Path(os.path.relpath(one.path, folder)).as_posix()
     ET.SubElement(source, "SourceBand").text = "1"
-    # With these GDAL opens a map only when its pixels are asked for.
+    # With these GDAL opens a map only when its pixels are read.
     height, width = map(str, one.grid.shape)
     ET.SubElement(
         source,
@@ -102,7 +102,9 @@ def _source(one: GeoreferencedMap, whole: Grid, kind: str, folder: Path) -> ET.E
     )
     ET.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=width, ySize=height)
     keys = ("xOff", "yOff", "xSize", "ySize")
-    place = (f"{value:.6f}".rstrip("0").rstrip(".") for value in _place(one.grid, whole))
-    ET.SubElement(source, "DstRect", dict(zip(keys, place, strict=True)))
+    numbers = (
+        f"{value:.6f}".rstrip("0").rstrip(".") for value in _offset_and_size(one.grid, whole)
+    )
+    ET.SubElement(source, "DstRect", dict(zip(keys, numbers, strict=True)))
     ET.SubElement(source, "NODATA").text = str(NO_CLASS)
     return source

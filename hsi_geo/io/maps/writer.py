@@ -1,8 +1,8 @@
-"""Maps on disk: classes, confidence and probabilities as cloud-optimised GeoTIFF.
+"""Maps written as cloud-optimised GeoTIFF: classes, confidence and probabilities.
 
-A map carries its class names and colours where other programs look for them: the colour table in
-the GeoTIFF, category names and a raster attribute table in `.aux.xml` (GDAL's own place for
-them), and a style for QGIS in `.qml`.
+Class names and colours are stored where other programs look for them: in the colour table of the
+GeoTIFF, as category names and raster attribute table in GDAL's `.aux.xml`, and as a QGIS style in
+`.qml`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy.typing as npt
 import rasterio
 import rasterio.shutil
 import rasterio.windows
-from rasterio._err import CPLE_BaseError  # of calls that rasterio has no error of its own for
+from rasterio._err import CPLE_BaseError  # some calls raise it instead of a RasterioError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo.arrays import Float32Array
@@ -31,8 +31,10 @@ from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.tiling import Grid, Window
 
+#: Class id and confidence of pixels that are not mapped.
 NO_CLASS = 0
 NO_PERCENT = 255
+
 #: Probabilities are stored as round(250 p), so that 255 stays free for nodata.
 PROBABILITY_STEPS = 250
 
@@ -42,16 +44,16 @@ BLOCK_PX = 256
 
 @dataclass(frozen=True, slots=True)
 class MapPaths:
-    """The files that belong to one map; the optional ones are None when not asked for.
+    """The files of one map. Optional ones are None if they are not written.
 
     Attributes:
-        classes: The map.
-        aux: Category names and attribute table, read by GDAL and QGIS.
+        classes: GeoTIFF of class ids.
+        aux: XML of category names and attribute table, read by GDAL and QGIS.
         style: QGIS style.
-        record: What made the map, as JSON.
-        confidence: Largest probability in per cent.
-        probabilities: One band a class.
-        report: Page about the map.
+        record: JSON of provenance, parameters and classes; see `io.maps.record`.
+        confidence: GeoTIFF of the largest probability in per cent, or None.
+        probabilities: GeoTIFF of probabilities with one band for each class, or None.
+        report: HTML report, or None.
     """
 
     classes: Path
@@ -64,7 +66,16 @@ class MapPaths:
 
     @classmethod
     def of(cls, out: Path, *, confidence: bool = False, probabilities: bool = False) -> Self:
-        """The names that follow from the map's own."""
+        """Name the files of a map.
+
+        Args:
+            out: Path of the GeoTIFF of class ids.
+            confidence: Whether a raster of confidence is written.
+            probabilities: Whether a raster of probabilities is written.
+
+        >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
+        ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
+        """
         return cls(
             out,
             out.with_name(out.name + ".aux.xml"),
@@ -75,13 +86,13 @@ class MapPaths:
         )
 
     def with_report(self) -> MapPaths:
-        """The same files and a page about them."""
+        """The same files and a report."""
         page = self.classes.with_name(f"{self.classes.stem}_report.html")
         return dataclasses.replace(self, report=page)
 
     @property
     def all(self) -> list[Path]:
-        """Every file: the record first, which tells whose the others are, and the map last."""
+        """Every file: the record first, which lists the others, and the map last."""
         optional = (self.confidence, self.probabilities, self.report)
         return [
             self.record,
@@ -92,7 +103,11 @@ class MapPaths:
         ]
 
     def moved(self, where: Mapping[Path, Path]) -> MapPaths:
-        """The same files under other paths."""
+        """The same files under other paths.
+
+        Args:
+            where: New path by path, for every file.
+        """
         return MapPaths(
             where[self.classes],
             where[self.aux],
@@ -104,7 +119,7 @@ class MapPaths:
         )
 
     def as_dict(self) -> dict[str, Path]:
-        """Name and path of each file, for reports."""
+        """Path of each file by its kind, for reports."""
         named = {
             "map": self.classes,
             "names": self.aux,
@@ -118,18 +133,21 @@ class MapPaths:
 
 
 class MapWriter:
-    """Writes a map block by block; as a context manager, finishes it on a clean exit.
+    """Writes a map block by block, as a context manager that completes it on exit.
 
     Args:
-        paths: Where to write; no file is replaced under its own name before it is whole, if
-            the paths come from `hsi_geo.io.outputs.atomic.atomic_outputs`.
-        grid: Of the scene.
-        classes: The class table.
-        order: (K,) index in the table of each class that probabilities are written of; None: the
-            table's own order.
+        paths: Files to write. With paths of `hsi_geo.io.outputs.atomic.atomic_outputs`, no existing
+            file is replaced before the new one is complete.
+        grid: Pixels of the map.
+        classes: Class table of K classes.
+        order: (K,) index in the class table of each class of the probabilities that are given to
+            `write`; None for the order of the table.
 
     Attributes:
-        counts: (K + 1,) pixels written so far, by class id.
+        paths: Files that are written.
+        grid: Pixels of the map.
+        classes: Class table.
+        counts: (K + 1,) number of pixels that were written, by class id.
     """
 
     def __init__(
@@ -186,8 +204,9 @@ class MapWriter:
         """Write one block.
 
         Args:
-            window: Its pixels, each of which is written once.
-            probabilities: (K, height, width), in the writer's order of classes, that sum to 1 at most, all 0 where there is no data.
+            window: Pixels of the block. Each pixel of the map is written once.
+            probabilities: (K, height, width) probabilities in the writer's order of classes. They sum
+                to 1 or less, and are all 0 where there is no data.
 
         Raises:
             OutputError: If the disk is full or gone.
@@ -251,7 +270,19 @@ class MapWriter:
 
 
 def aux_xml(classes: ClassTable) -> str:
-    """GDAL's sidecar with category names and a raster attribute table for band 1."""
+    """GDAL's side file with category names and a raster attribute table for band 1.
+
+    Args:
+        classes: Class table.
+
+    Returns:
+        Text of the `.aux.xml` file.
+
+    >>> from hsi_geo.io.labels.shots import LandClass
+    >>> text = aux_xml((LandClass(1, "water", "#0000ff"),))
+    >>> [line.strip() for line in text.splitlines() if "Category>" in line]
+    ['<Category>water</Category>']
+    """
     root = ET.Element("PAMDataset")
     add_names(ET.SubElement(root, "PAMRasterBand", band="1"), classes)
     ET.indent(root)
@@ -259,7 +290,12 @@ def aux_xml(classes: ClassTable) -> str:
 
 
 def add_names(band: ET.Element, classes: ClassTable) -> None:
-    """Category names and attribute table, as a band of GDAL's PAM or VRT holds them."""
+    """Add category names and attribute table to a band.
+
+    Args:
+        band: Element of a band in GDAL's PAM or VRT, which is changed.
+        classes: Class table.
+    """
     names = ET.SubElement(band, "CategoryNames")
     for name in ("", *(c.name for c in classes)):
         ET.SubElement(names, "Category").text = name
@@ -279,7 +315,14 @@ def add_names(band: ET.Element, classes: ClassTable) -> None:
 
 
 def qgis_style(classes: ClassTable) -> str:
-    """A QGIS layer style: one palette entry a class."""
+    """A QGIS layer style with one palette entry for each class.
+
+    Args:
+        classes: Class table.
+
+    Returns:
+        Text of the `.qml` file.
+    """
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
     pipe = ET.SubElement(root, "pipe")
     renderer = ET.SubElement(
@@ -305,7 +348,7 @@ def qgis_style(classes: ClassTable) -> str:
 
 
 def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:
-    """Read a file back: GDAL tells nobody of a disk that was full when it closed a file.
+    """Read a file back, since GDAL does not report a disk that is full when it closes a file.
 
     Raises:
         OutputError: If it does not hold what was written, or its overviews cannot be read.
@@ -334,14 +377,24 @@ def _draft(path: Path) -> Path:
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255, of ``#rrggbb``."""
+    """Red, green and blue of a colour.
+
+    Args:
+        color: "#rrggbb".
+
+    Returns:
+        Three numbers from 0 to 255.
+
+    >>> rgb("#e60000")
+    (230, 0, 0)
+    """
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
     return red, green, blue
 
 
 @contextmanager
 def _no_georeference_warning() -> Iterator[None]:
-    """A scene without a geotransform gives a map without one, and that was said before."""
+    """A scene without a geotransform gives a map without one; the user was warned before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -349,11 +402,11 @@ def _no_georeference_warning() -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path, what: str = "map") -> Iterator[None]:
-    """Tell in one sentence what GDAL says while it writes.
+    """Raise GDAL's errors while writing as one sentence.
 
     Args:
-        path: Of the file.
-        what: It is, for the message.
+        path: Path of the file that is written.
+        what: What messages call the file.
 
     Raises:
         OutputError: If GDAL fails.

@@ -1,4 +1,4 @@
-"""Words of users in pictures: drawn as they are, in fonts that have their letters."""
+"""Names that users give, drawn in figures as they are, in fonts that have their letters."""
 
 from __future__ import annotations
 
@@ -12,26 +12,33 @@ from matplotlib.text import Text
 
 from hsi_geo.text import plain
 
-#: Longer names are cut: they would leave no room for what they name.
+#: Longer names are cut, since they would leave no room for the figure.
 LONGEST = 40
 
-#: As much room has a title above the whole figure.
+#: Most characters of a title above a whole figure.
 LONGEST_TITLE = 120
 
-#: Stands for a letter that no font has.
+#: Replaces a letter that no font has.
 _BOX = "\N{WHITE SQUARE}"
 
 
 def set_text_safely(
     text: Text, words: str, number: int | None = None, *, longest: int = LONGEST
 ) -> None:
-    """Have a text of a figure say some words, none of them taken for a formula.
+    """Set a text of a figure, without reading it as a formula.
 
     Args:
-        text: Of the figure.
-        words: A name, as a user gave it.
-        number: Put before words that no font of this machine has all letters of.
-        longest: Longer words are cut to as many letters.
+        text: Text object of the figure.
+        words: Name as the user gave it.
+        number: Number that precedes the name if the fonts of this machine lack some of its letters;
+            None for no number.
+        longest: Number of characters that a longer name is cut to.
+
+    >>> from matplotlib.figure import Figure
+    >>> text = Figure().text(0, 0, "")
+    >>> set_text_safely(text, "5 $ a $ day")
+    >>> text.get_text(), text.get_parse_math()
+    ('5 $ a $ day', False)
     """
     shown, families = _fitted(words, longest)
     if number is not None and not has_glyphs(words):
@@ -42,34 +49,41 @@ def set_text_safely(
 
 
 def has_glyphs(words: str) -> bool:
-    """Whether the fonts of this machine have all letters of some words."""
+    """Whether the fonts of this machine have all letters of a name.
+
+    Args:
+        words: Name as the user gave it.
+
+    >>> has_glyphs("water")
+    True
+    """
     letters = _letters(words, LONGEST)
-    return all(_has(_usual(), char) or _family_with(char) for char in letters)
+    return all(_has(_default_font(), char) or _family_with(char) for char in letters)
 
 
 def _letters(words: str, longest: int) -> str:
-    """What is seen of some words: nothing that joins or varies signs, or turns their direction."""
-    seen = "".join(
+    """Visible characters: without joiners, variation selectors and marks of direction."""
+    visible = "".join(
         char
         for char in plain(words)
         if unicodedata.category(char) != "Cf" and not "\ufe00" <= char <= "\ufe0f"
     )
-    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+    return visible if len(visible) <= longest else visible[: longest - 1] + "…"
 
 
 def _fitted(words: str, longest: int) -> tuple[str, list[str]]:
-    """Words without letters that no font has, and the families besides the usual that they take."""
+    """A name with `_BOX` for letters that no font has, and the other font families that it needs."""
     shown, families = "", []
     for char in _letters(words, longest):
-        family = None if _has(_usual(), char) else _family_with(char)
-        known = family is not None or _has(_usual(), char)
+        family = None if _has(_default_font(), char) else _family_with(char)
+        known = family is not None or _has(_default_font(), char)
         shown += char if known else _BOX
         if family is not None and family not in families:
             families.append(family)
     return shown, families
 
 
-def _usual() -> str:
+def _default_font() -> str:
     return findfont(FontProperties())
 
 
@@ -88,7 +102,7 @@ def _family_with(char: str) -> str | None:
 
 @cache
 def _families() -> list[str]:
-    """Of text, so without matplotlib's own fonts of mathematical signs and of boxes for all signs."""
+    """Families of text fonts: without matplotlib's own of mathematical signs and of boxes."""
     own = Path(mpl.get_data_path())
     return sorted(
         {
@@ -101,6 +115,6 @@ def _families() -> list[str]:
 
 @cache
 def _letters_of(font: str) -> frozenset[int]:
-    """Code points of a font's letters; none of one that comes in fixed sizes, as of colour emoji."""
+    """Code points of a font's letters; none for bitmap fonts, such as those of colour emoji."""
     opened = get_font(font)
     return frozenset(opened.get_charmap()) if opened.scalable else frozenset()

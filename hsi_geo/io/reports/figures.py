@@ -1,4 +1,4 @@
-"""Pictures of a scene and its map, as PNG."""
+"""Figures of scenes, maps, losses and benchmarks, as PNG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_text_safely
 
-#: Vegetation is red, as in colour infrared film: near infrared, red, green in nm.
+#: Wavelengths in nm that are shown as red, green and blue. Vegetation is red, as in colour infrared
+#: film.
 FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
 
 
@@ -27,7 +28,21 @@ def false_colour(
     centres_nm: Float64Array,
     valid: BoolArray,
 ) -> UInt8Array:
-    """(H, W, 3) picture of a (C, H, W) scene, each channel stretched from 2 to 98 per cent."""
+    """Draw a scene in false colour, each channel stretched from its 2nd to its 98th percentile.
+
+    Args:
+        cube: (C, H, W) reflectance or radiance.
+        centres_nm: (C,) wavelengths of the bands.
+        valid: (H, W) False for pixels without data, which become white.
+
+    Returns:
+        (H, W, 3) colours from 0 to 255.
+
+    >>> cube = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    >>> picture = false_colour(cube, np.array([550.0, 650.0, 860.0]), np.ones((2, 2), bool))
+    >>> picture.shape, int(picture.min()), int(picture.max())
+    ((2, 2, 3), 0, 255)
+    """
     channels = []
     for wanted in FALSE_COLOUR_NM:
         band = cube[int(np.abs(centres_nm - wanted).argmin())]
@@ -38,7 +53,19 @@ def false_colour(
 
 
 def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
-    """(H, W, 3) class ids in their colours, 0 in white."""
+    """Colour class ids.
+
+    Args:
+        ids: (H, W) class ids, 0 for no class.
+        classes: Class table.
+
+    Returns:
+        (H, W, 3) colours from 0 to 255, white for no class.
+
+    >>> from hsi_geo.io.labels.shots import LandClass
+    >>> paint(np.array([[0, 1]]), (LandClass(1, "water", "#0000ff"),)).tolist()
+    [[[255, 255, 255], [0, 0, 255]]]
+    """
     table = np.full((max(c.id for c in classes) + 1, 3), 255, np.uint8)
     for c in classes:
         table[c.id] = list(bytes.fromhex(c.color.removeprefix("#")))
@@ -58,13 +85,13 @@ def draw_panels(
     """Draw false colour, map, ground truth and confidence side by side, with a legend.
 
     Args:
-        path: The PNG.
-        scene: (H, W, 3) false colour.
-        predicted: (H, W) class ids.
-        truth: (H, W) class ids, 0 where nothing is known.
-        confidence: (H, W) per cent, 255 where there is no data.
-        classes: Class table of both.
-        title: Above the panels.
+        path: PNG to write.
+        scene: (H, W, 3) false colour, see `false_colour`.
+        predicted: (H, W) class ids of the map.
+        truth: (H, W) class ids of the ground truth, 0 where it is unknown.
+        confidence: (H, W) confidence in per cent, 255 where there is no data.
+        classes: Class table of map and ground truth.
+        title: Title of the figure.
     """
     named = {
         "false colour": scene,
@@ -92,7 +119,15 @@ def draw_map(
     classes: ClassTable,
     title: str,
 ) -> None:
-    """Draw false colour and map side by side, with a legend; see `draw_panels`."""
+    """Draw false colour and map side by side, with a legend.
+
+    Args:
+        path: PNG to write.
+        scene: (H, W, 3) false colour, see `false_colour`.
+        predicted: (H, W) class ids of the map.
+        classes: Class table of the map.
+        title: Title of the figure.
+    """
     named = {"false colour": scene, "map": paint(predicted, classes)}
     figure, _ = _panels(named, 2, classes, title)
     _save(figure, path)
@@ -123,7 +158,7 @@ def _panels(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG by way of bytes: what cannot be written is then told as of any other file."""
+    """Write a PNG in one piece, so that a failure is that of any other file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     path.write_bytes(buffer.getvalue())
@@ -133,9 +168,9 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
     """Draw the losses of a run over its steps, smoothed over a fiftieth of them.
 
     Args:
-        path: The PNG.
-        rows: ``step`` and any number of losses, equally long; ``learning_rate`` is left out.
-        title: Above the plot.
+        path: PNG to write.
+        rows: (N,) values of ``step`` and of any number of losses. ``learning_rate`` is not drawn.
+        title: Title of the figure.
     """
     figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -159,9 +194,9 @@ def draw_benchmark(
     """Draw accuracy by scene (or over the number of shots), and calibration.
 
     Args:
-        path: The PNG.
-        entries: As in ``results.json``.
-        methods: Which of them to draw.
+        path: PNG to write.
+        entries: Results as in ``results.json`` of `hsi-geo benchmark`, one for each run.
+        methods: Names of the methods to draw. Calibration is drawn for the first.
     """
     scenes = list(dict.fromkeys(entry["scene"] for entry in entries))
     figure = Figure(figsize=(4 * len(scenes), 8), dpi=100, layout="constrained")
@@ -187,9 +222,9 @@ def _draw_accuracy(
 ) -> None:
     shots = sorted({entry["shots"] for entry in entries})
     by_shots = [[100 * e["oa"] for e in entries if e["shots"] == k] for k in shots]
-    aside = [k * (1 + 0.02 * number) for k in shots]  # so that bars do not hide each other
+    shifted = [k * (1 + 0.02 * number) for k in shots]  # so that bars do not overlap
     axis.errorbar(
-        aside,
+        shifted,
         [float(np.mean(values)) for values in by_shots],
         yerr=[float(np.std(values)) for values in by_shots],
         marker="o",
@@ -201,12 +236,12 @@ def _draw_accuracy(
 
 def _draw_reliability(axis: Axes, entries: Sequence[Mapping[str, Any]], method: str) -> None:
     bins = [bin_ for entry in entries for bin_ in entry["reliability"]]
-    said, was, count = (np.array([bin_[i] for bin_ in bins], float) for i in range(3))
+    confidence, accuracy, count = (np.array([bin_[i] for bin_ in bins], float) for i in range(3))
     axis.plot([0, 100], [0, 100], color="#888888", linestyle="--")
-    axis.scatter(100 * said, 100 * was, s=200 * count / count.max(), alpha=0.4)
+    axis.scatter(100 * confidence, 100 * accuracy, s=200 * count / count.max(), alpha=0.4)
     axis.set(
         xlabel="confidence, %",
-        ylabel="named right, %",
+        ylabel="classified correctly, %",
         title=f"reliability of {method}",
         xlim=(0, 100),
         ylim=(0, 100),

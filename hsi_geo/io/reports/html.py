@@ -1,4 +1,4 @@
-"""Reports: one HTML page that carries its pictures and needs nothing from elsewhere."""
+"""Reports: one HTML page with embedded pictures, which loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Picture:
     """A picture of a report.
 
     Attributes:
-        uri: The image itself, as a data URI.
-        caption: What it shows.
-        pixelated: Whether pixels are shown as squares, not blurred into each other.
+        uri: Data URI of the image.
+        caption: Caption below the picture.
+        pixelated: Whether a browser shows pixels as squares, without interpolation.
     """
 
     uri: str
@@ -35,10 +35,10 @@ class Table:
 
     Attributes:
         header: Names of the columns.
-        rows: As many cells each; the first names the row.
-        colors: "#rrggbb" of each row, shown before its name; empty for none.
-        shades: 0 to 1 of each cell but the first, how dark it is; empty for none.
-        caption: What it shows.
+        rows: Cells of each row, as many as columns. The first cell is the name of the row.
+        colors: "#rrggbb" of each row, shown before its name; empty for no colours.
+        shades: Darkness of each cell but the first, 0 to 1; empty for no shading.
+        caption: Caption of the table.
     """
 
     header: Sequence[str]
@@ -53,10 +53,10 @@ class Section:
     """A section of a report.
 
     Attributes:
-        title: Its heading.
-        text: Paragraphs before everything else.
-        pictures: Side by side.
-        tables: One below the other.
+        title: Heading of the section.
+        text: Paragraphs at the beginning.
+        pictures: Pictures, side by side, below the text.
+        tables: Tables, one below the other, below the pictures.
     """
 
     title: str
@@ -67,14 +67,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says.
+    """Content of a report.
 
     Attributes:
-        title: Of the page.
-        lead: The one sentence that everybody reads.
-        warnings: What may make the result worse than it looks.
-        sections: In their order.
-        command: What makes it again, as typed or as written in Python.
+        title: Title of the page.
+        lead: Summary of the result in one sentence.
+        warnings: Sentences on what may make the result worse than it looks.
+        sections: Sections in their order.
+        command: Command that makes the result again, of the command line or of Python; empty for none.
     """
 
     title: str
@@ -85,7 +85,13 @@ class Report:
 
 
 def require_html(path: str | os.PathLike[str]) -> Path:
-    """The path of a report.
+    """Refuse a report whose name is not that of an HTML file.
+
+    Args:
+        path: Where the report is to be written.
+
+    Returns:
+        The path.
 
     Raises:
         OptionError: If it does not end in .html.
@@ -99,7 +105,12 @@ def require_html(path: str | os.PathLike[str]) -> Path:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report as HTML; equal reports give equal bytes."""
+    """Write a report as HTML. Equal reports give equal bytes.
+
+    Args:
+        report: Content of the report.
+        path: HTML file to write.
+    """
     text = (files("hsi_geo.data") / "report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Pictures of reports, as data URIs."""
+"""Pictures of reports as data URIs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,37 @@ from hsi_geo.arrays import Float64Array, IntArray, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import set_text_safely
 
-#: Spectra side by side.
+#: Number of panels of spectra side by side.
 COLUMNS = 4
 
-#: A line through bands farther apart than this many times the usual distance would be a lie.
+#: A spectrum is interrupted between bands that are farther apart than this many times the median.
 GAP = 3.0
 
 
 def image_uri(image: UInt8Array) -> str:
-    """(H, W, 3) or (H, W, 4) colours, a pixel of the picture for each."""
+    """Encode an image as PNG in a data URI.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) colours from 0 to 255.
+
+    >>> image_uri(np.zeros((2, 3, 3), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
     buffer = io.BytesIO()
     mpl.image.imsave(buffer, image, format="png")
     return _png_uri(buffer)
 
 
 def percent_uri(percent: UInt8Array, nodata: int) -> str:
-    """(H, W) per cent, dark blue for 0 and yellow for 100; nodata is white."""
+    """Draw percentages, dark blue for 0 and yellow for 100.
+
+    Args:
+        percent: (H, W) values from 0 to 100, or ``nodata``.
+        nodata: Value of pixels without data, which become white.
+
+    Returns:
+        Data URI of the picture.
+    """
     colors = mpl.colormaps["viridis"](np.minimum(percent, 100) / 100.0)
     colors[percent == nodata] = 1.0
     return image_uri(np.asarray(255 * colors, np.uint8))
@@ -44,13 +59,16 @@ def spectra_uri(
     of_map: Float64Array,
     classes: ClassTable,
 ) -> str:
-    """Mean spectra, one panel a class.
+    """Draw mean spectra, one panel for each class.
 
     Args:
-        centres_nm: (C,) increasing.
-        of_shots: (K, C) mean over the class's shots, NaN where it has none.
-        of_map: (K, C) mean over pixels that were mapped to it, likewise.
-        classes: K of them.
+        centres_nm: (C,) increasing wavelengths.
+        of_shots: (K, C) mean spectrum of the pixels under the shots of each class, NaN without any.
+        of_map: (K, C) mean spectrum of the pixels that were mapped to each class, NaN without any.
+        classes: Class table of K classes.
+
+    Returns:
+        Data URI of the picture.
     """
     columns = min(COLUMNS, len(classes))
     rows = math.ceil(len(classes) / columns)
@@ -58,8 +76,8 @@ def spectra_uri(
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axis, c, shot, mapped in zip(axes, classes, of_shots, of_map, strict=False):
-        axis.plot(*_broken(centres_nm, shot), color=c.color, linewidth=2.2, label="shots")
-        axis.plot(*_broken(centres_nm, mapped), color="#222222", linewidth=1, label="map")
+        axis.plot(*_with_gaps(centres_nm, shot), color=c.color, linewidth=2.2, label="shots")
+        axis.plot(*_with_gaps(centres_nm, mapped), color="#222222", linewidth=1, label="map")
         set_text_safely(axis.set_title("", fontsize=10), c.name, c.id)
         axis.grid(visible=True, alpha=0.3)
     for axis in axes[len(classes) :]:
@@ -70,8 +88,10 @@ def spectra_uri(
     return _png_uri(buffer)
 
 
-def _broken(centres_nm: Float64Array, spectrum: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """A line that ends before bands that were left out and begins anew behind them."""
+def _with_gaps(
+    centres_nm: Float64Array, spectrum: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """A spectrum with NaN in gaps between its bands, where the line is interrupted."""
     steps = np.diff(centres_nm)
     if not len(steps):
         return centres_nm, spectrum
@@ -80,7 +100,17 @@ def _broken(centres_nm: Float64Array, spectrum: Float64Array) -> tuple[Float64Ar
 
 
 def shades(matrix: IntArray) -> Sequence[Sequence[float]]:
-    """How dark each cell of a confusion matrix is: by its share of the column."""
+    """Shade the cells of a confusion matrix by their share of the column.
+
+    Args:
+        matrix: (K, K) counts.
+
+    Returns:
+        (K, K) darkness from 0 to 0.75.
+
+    >>> shades(np.array([[3, 0], [1, 0]]))
+    [[0.5625, 0.0], [0.1875, 0.0]]
+    """
     totals = np.maximum(matrix.sum(axis=0, keepdims=True), 1)
     found: list[list[float]] = (0.75 * matrix / totals).tolist()
     return found

@@ -214,7 +214,7 @@ def test_a_copy_that_was_cut_short_is_known(tmp_path: Path, which: str, cut: int
     path.write_bytes(path.read_bytes()[:cut])
     assert not is_complete(paths)
     assert find_mismatched_files(paths.classes) == [path]
-    assert "is not the file that 'm.json' tells of" in mixed_file_warnings(paths.classes, [])[0]
+    assert "is not the file that 'm.json' describes" in mixed_file_warnings(paths.classes, [])[0]
 
 
 @needs_linux
