@@ -1,4 +1,4 @@
-"""How far a map can be trusted: its classes against reference labels that it has not seen."""
+"""Accuracy assessment: a map against reference labels that it was not made from."""
 
 from __future__ import annotations
 
@@ -61,45 +61,46 @@ def assess(
 ) -> Assessment:
     """Compare a map with reference labels.
 
-    Classes are matched by name. Without a design, shares are of the reference pixels, and their
-    intervals are Wilson's, with the effective number of features for the number of trials (see
-    `accuracy.effective_features`); they tell nothing of places that the reference leaves out. With a design,
-    accuracy and areas are those of the whole map (see `estimate_areas`).
+    Classes are matched by name. Without a design, accuracies are those of the reference pixels. Their
+    intervals are Wilson's; the number of trials is the effective number of features (see
+    `accuracy.effective_features`). They do not hold for places that the reference leaves out. With a
+    design, accuracies and areas are those of the whole map (see `estimate_areas`).
 
     Args:
-        class_map: The map; see `read_map`.
-        reference: Vector file or labels read before, in any CRS. One class is enough.
-        design: How the reference points were drawn: "simple" (at random) or "stratified" (at
-            random within each class of a map). None: not by chance, or not known.
-        strata: The map whose classes a stratified sample was drawn from, if it is not this one. Both
-            have to show classes on the same land: no drawn point may lie outside of either, and
+        class_map: Map of any program, as `read_map` opens it.
+        reference: Vector file, table of points or raster of reference labels in any CRS, or labels that
+            `read_shots` returned. One class is enough.
+        design: How the reference points were sampled: "simple" (at random) or "stratified" (at
+            random within each class of a map). None: not at random, or not known.
+        strata: Map whose classes are the strata of a stratified sample, if it is another map. Both maps
+            have to show classes on the same land: no sampled point may be outside of either, and
             their areas may differ by 1 %.
-        out: HTML file for a report; None writes none.
-        overwrite: Replace ``out`` if it is there.
-        command: What makes the report again, to be shown in it.
-        reporter: Receives warnings.
+        out: HTML report to write; None for no report.
+        overwrite: Whether to replace ``out`` if it exists.
+        command: Command that makes the report again, which is shown in it; empty for none.
+        reporter: Receives messages and warnings; None logs them.
 
     Returns:
-        The accuracies.
+        Accuracies, confusion matrix and, with a design, areas.
 
     Raises:
-        HsiGeoError: If map or reference cannot be used, or the reference is no sample of the
-            stated design; the message says why.
+        HsiGeoError: If map or reference cannot be used, or the reference is not a sample of the
+            stated design.
     """
-    witness = WarningRecorder(reporter or LoggingReporter())
+    recorder = WarningRecorder(reporter or LoggingReporter())
     opened = read_map(class_map)
     labelled = read_shots(reference, purpose=REFERENCE)
     for note in labelled.notes:
-        witness.log(note)
+        recorder.log(note)
     finals = [] if out is None else [require_html(out)]
     inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
     with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
-        found = _compare(opened, labelled, design, strata, witness)
+        found = _compare(opened, labelled, design, strata, recorder)
         for final in finals:
-            about = AssessmentReportContext(
-                opened, labelled.source, found, witness.warnings, command
+            context = AssessmentReportContext(
+                opened, labelled.source, found, recorder.warnings, command
             )
-            report_assessment(about, where[final])
+            report_assessment(context, where[final])
     return found
 
 
@@ -110,8 +111,8 @@ def _compare(
     strata: str | os.PathLike[str] | None,
     reporter: Reporter,
 ) -> Assessment:
-    _tell_of_zero("map", opened, reporter)
-    sample = read_sample(opened, labelled)
+    _log_zero_class("map", opened, reporter)
+    sample = read_sample(opened, labelled, all_touched)
     _warn_of_mixed_files(opened, reporter)
     _warn_of_own_shots(opened, labelled, reporter)
     for warning in similar_name_warnings(sample.names):
@@ -143,7 +144,7 @@ def _of_whole_map(
         came_from, sizes = own_strata(sample, counts), counts
     else:
         drawn_from = read_map(strata)
-        _tell_of_zero("strata", drawn_from, reporter)
+        _log_zero_class("strata", drawn_from, reporter)
         sizes = drawn_from.class_counts()
         require_same_land(opened, counts, drawn_from, sizes)
         came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
@@ -164,7 +165,7 @@ def _of_whole_map(
     return _estimate(sample, found, land, design)
 
 
-def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
+def _log_zero_class(what: str, opened: ReadMap, reporter: Reporter) -> None:
     if opened.class_values.zero_is_class:
         reporter.log(
             f"0 is a class of the {what} '{opened.path}': {opened.class_values.zero_reason}"
@@ -172,7 +173,7 @@ def _tell_of_zero(what: str, opened: ReadMap, reporter: Reporter) -> None:
 
 
 def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
-    """Tell if files of two maps lie under one name."""
+    """Warn if files of two maps have the same name."""
     for text in mixed_file_warnings(opened.path, list(opened.names.values())):
         reporter.warning(text)
 
@@ -183,8 +184,8 @@ def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> 
         made_from = made_from.get(key) if isinstance(made_from, dict) else None
     if made_from == shots_hash(labelled):
         reporter.warning(
-            "the map was made from these very labels: it knows the answers, and the numbers "
-            "flatter it"
+            "the map was made from these labels: its accuracy on other places is lower than these "
+            "numbers"
         )
 
 
@@ -226,12 +227,12 @@ def _describe(sample: Sample) -> Assessment:
 
 
 def _chance(matrix: IntArray) -> float:
-    """Agreement that rows and columns would have if they knew nothing of each other."""
+    """Agreement that is expected by chance, if rows and columns were independent."""
     return float((matrix.sum(axis=0) * matrix.sum(axis=1)).sum() / matrix.sum() ** 2)
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
-    """What an assessment says of its sample, whatever the design."""
+    """Attributes of an assessment that do not depend on the design."""
     return {
         "matrix": sample.matrix,
         "pixels": len(sample.truth),
@@ -249,7 +250,7 @@ def _share(value: float, of: BoolArray, sample: Sample) -> Estimate | None:
 
 
 def _f1(value: float, either: BoolArray, sample: Sample) -> Estimate | None:
-    """F1 = 2 J / (1 + J), J the share of agreement among pixels that either gives the class."""
+    """F1 = 2 J / (1 + J), J the share of agreement among pixels that map or reference give the class."""
     if not either.any():
         return None
     agreed = float(value / (2 - value))
@@ -258,20 +259,20 @@ def _f1(value: float, either: BoolArray, sample: Sample) -> Estimate | None:
 
 
 def _mean(parts: list[Estimate]) -> Estimate:
-    """Mean of independent shares, its interval from theirs.
+    """Mean of independent estimates. Its interval is computed from theirs.
 
     Zou and Donner 2008 (Statistics in Medicine 27, 1693, doi 10.1002/sim.3095).
     """
     value = math.fsum(part.value for part in parts) / len(parts)
-    down = math.hypot(*(part.value - part.low for part in parts)) / len(parts)
-    up = math.hypot(*(part.high - part.value for part in parts)) / len(parts)
-    return Estimate(value, max(0.0, value - down), min(1.0, value + up))
+    below = math.hypot(*(part.value - part.low for part in parts)) / len(parts)
+    above = math.hypot(*(part.high - part.value for part in parts)) / len(parts)
+    return Estimate(value, max(0.0, value - below), min(1.0, value + above))
 
 
 def _kappa(oa: Estimate, chance: float) -> Estimate | None:
-    """Kappa with the interval of the overall accuracy, agreement by chance taken as known.
+    """Kappa, its interval from that of the overall accuracy.
 
-    So did Cohen (1960, doi 10.1177/001316446002000104).
+    Agreement by chance is taken as known, as in Cohen (1960, doi 10.1177/001316446002000104).
     """
     if chance >= 1:
         return None
@@ -342,7 +343,7 @@ def _area(share: Ratios, land: _MappedLand, i: int) -> Area:
 
 
 def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None:
-    """Within 1.96 standard errors; Wilson's interval where all pixels agree and the error is 0."""
+    """An estimate with 1.96 standard errors; with Wilson's interval where the standard error is 0."""
     value, error = float(estimates.value[i]), float(estimates.error[i])
     if not math.isfinite(value):
         return None

@@ -1,1 +1,1 @@
-"""Pages and pictures."""
+"""Reports in HTML, their figures and pictures."""

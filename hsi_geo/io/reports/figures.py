@@ -150,9 +150,7 @@ def _panels(
         handles=handles, loc="outside lower center", ncols=min(2 * count, len(handles)), fontsize=8
     )
     for text, c in zip(legend.get_texts(), classes, strict=True):
-        set_text_safely(
-            text, c.name, c.id
-        )  # not as labels: a legend leaves out those that begin with _
+        set_text_safely(text, c.name, c.id)  # a legend leaves out labels that begin with _
     set_text_safely(figure.suptitle(""), title, longest=LONGEST_TITLE)
     return figure, axes
 

@@ -1,1 +1,1 @@
-"""A map against reference labels: the sample, estimates, results."""
+"""Accuracy assessment: reference sample, estimates of accuracy and area, results."""

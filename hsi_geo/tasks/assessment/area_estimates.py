@@ -1,6 +1,6 @@
-"""Accuracy and areas of a whole map from a probability sample, corrected for the map's errors.
+"""Accuracy and areas of a whole map, estimated from a probability sample.
 
-Every estimate is a ratio of two totals over a stratified random sample, as in Stehman 2014
+Every estimate is a ratio of two estimated totals of a stratified random sample, as in Stehman 2014
 (International Journal of Remote Sensing 35, 4923-4939, doi 10.1080/01431161.2014.930207), without the
 correction for finite populations. Where the strata are the map's classes these are the estimators of
 Olofsson et al. 2014 (Remote Sensing of Environment 148, 42-57, doi 10.1016/j.rse.2014.02.015).
@@ -17,17 +17,17 @@ import numpy.typing as npt
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 
-#: Sampled pixels that the standard error of a stratum takes.
+#: Fewest sampled pixels of a stratum, without which its standard error is unknown.
 FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Ratios:
-    """Estimates with their standard errors; NaN where the sample cannot tell.
+    """Estimated ratios with their standard errors, NaN where the sample has no pixel.
 
     Attributes:
-        value: (K,) shares.
-        error: (K,) standard errors.
+        value: (K,) ratios, 0 to 1.
+        error: (K,) standard errors of the ratios.
     """
 
     value: Float64Array
@@ -36,15 +36,15 @@ class Ratios:
 
 @dataclass(frozen=True, eq=False)
 class AreaEstimates:
-    """What a probability sample says of a map.
+    """Accuracy and areas of a map, estimated from a probability sample.
 
     Attributes:
         oa: (1,) overall accuracy.
-        user: (K,) user's accuracy by class.
-        producer: (K,) producer's accuracy by class.
-        f1: (K,) harmonic mean of both by class.
-        share: (K,) of each class on the ground.
-        total: Pixels of all strata.
+        user: (K,) user's accuracy (precision) of each class.
+        producer: (K,) producer's accuracy (recall) of each class.
+        f1: (K,) harmonic mean of both.
+        share: (K,) share of the area that each class covers on the ground.
+        total: Number of pixels of all strata.
     """
 
     oa: Ratios
@@ -65,15 +65,15 @@ def estimate_areas(
 ) -> AreaEstimates:
     """Estimate accuracy and areas from a stratified random sample of pixels.
 
-    A simple random sample may be treated as stratified by the map's classes after it was drawn;
+    A simple random sample may be stratified by the map's classes after it was drawn (poststratification),
     see `pool_small`.
 
     Args:
         mapped: (N,) class of each sampled pixel in the map, 0..K-1.
-        truth: (N,) the same in the reference.
-        classes: K.
-        strata: (N,) stratum each was drawn from, an index into ``sizes``.
-        sizes: Pixels of each stratum by its name.
+        truth: (N,) class of each sampled pixel in the reference, 0..K-1.
+        classes: Number of classes K.
+        strata: (N,) stratum that each pixel was drawn from, an index into ``sizes``.
+        sizes: Number of pixels of each stratum by its name.
         areas: (N,) area of each sampled pixel, in any unit, where pixels differ in it, as they do in
             degrees. All shares are then shares of area. None: every pixel has the same area.
 
@@ -82,6 +82,11 @@ def estimate_areas(
 
     Raises:
         ShotsError: If a stratum has fewer than two sampled pixels.
+
+    >>> mapped, truth = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
+    >>> found = estimate_areas(mapped, truth, 2, mapped, {"rye": 300, "oats": 700})
+    >>> found.share.value.round(3).tolist(), found.oa.value.round(3).tolist()
+    ([0.2, 0.8], [0.9])
     """
     pixels = np.array(list(sizes.values()), np.float64)
     sampled = np.bincount(strata, minlength=len(sizes))
@@ -91,7 +96,7 @@ def estimate_areas(
     if few:
         raise ShotsError(
             f"the sample has fewer than two pixels in {', '.join(few)}: no standard error can be "
-            "told",
+            "computed",
             hint="sample more there, merge classes, or leave out --design",
         )
     in_map = mapped[:, None] == np.arange(classes)  # (N, K)
@@ -120,24 +125,30 @@ def estimate_areas(
 def pool_small(
     strata: IntArray, sizes: Mapping[str, int]
 ) -> tuple[IntArray, dict[str, int], tuple[str, ...]]:
-    """Make one stratum of those with too few pixels of a simple random sample.
+    """Pool poststrata with too few pixels of a simple random sample into one.
 
-    How many pixels fall on a class is chance there, and a rare class may well get none. Strata
-    that are made after the sample was drawn may be made coarser for that (Little 1993, Journal of the
-    American Statistical Association 88, 1001-1012, doi 10.1080/01621459.1993.10476368); where all
-    become one, the estimates are the plain shares of the sample. A sample that was drawn within
-    strata must not be pooled: there the design says how many pixels each gets.
+    The number of sampled pixels of a class is random, and may be 0 for a rare class. Poststrata may be
+    made coarser for that (Little 1993, Journal of the American Statistical Association 88, 1001-1012,
+    doi 10.1080/01621459.1993.10476368). If all become one, the estimates are the shares of the sample.
+    Strata of a stratified sample must not be pooled: the design fixes the number of pixels of each.
 
     Args:
-        strata: (N,) as in `estimate_areas`.
-        sizes: As in `estimate_areas`.
+        strata: (N,) stratum of each sampled pixel, an index into ``sizes``.
+        sizes: Number of pixels of each stratum by its name.
 
     Returns:
-        Both anew, and the names of the strata that are one now, none if all are large enough. It
-        goes by the last name. If the small ones are still too few together, the next joins them.
+        strata: (N,) index into the new sizes.
+        sizes: Sizes of the new strata. The pooled one has the last of the pooled names.
+        pooled: Names of the strata that were pooled; none if all are large enough. If the small ones
+            are too few together, the next larger one is pooled with them.
+
+    >>> strata = np.array([0, 0, 0, 1, 2])
+    >>> found = pool_small(strata, {"rye": 60, "oats": 30, "peas": 10})
+    >>> found[0].tolist(), found[1], found[2]
+    ([0, 0, 0, 1, 1], {'rye': 60, 'oats': 40}, ('peas', 'oats'))
     """
     sampled = np.bincount(strata, minlength=len(sizes))
-    # By the sample, then by size: the result must not depend on the order of the map's values.
+    # By sampled pixels, then by size: the result must not depend on the order of the map's values.
     ranked = sorted(zip(sampled.tolist(), sizes.values(), sizes, strict=True))
     count = sum(n < FEWEST for n, _, _ in ranked)
     while 0 < count < len(ranked) and sum(n for n, _, _ in ranked[:count]) < FEWEST:
@@ -146,13 +157,13 @@ def pool_small(
     merged = {name: size for name, size in sizes.items() if name not in pooled}
     if pooled:
         merged[pooled[-1]] = sum(sizes[name] for name in pooled)
-    place = {name: index for index, name in enumerate(merged)}
-    moved = np.array([place[pooled[-1] if name in pooled else name] for name in sizes], np.int64)
+    index_of = {name: index for index, name in enumerate(merged)}
+    moved = np.array([index_of[pooled[-1] if name in pooled else name] for name in sizes], np.int64)
     return moved[strata], merged, pooled
 
 
 def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, weight: Float64Array) -> Ratios:
-    """Ratios of the totals of (N, K) and (N, K) or (N, 1) values of sampled pixels."""
+    """Ratios of the totals of (N, K) values to those of (N, K) or (N, 1) values."""
     drawn = [strata == stratum for stratum in range(len(weight))]
 
     def total(values: Float64Array) -> Float64Array:

@@ -1,4 +1,4 @@
-"""Reference labels on the pixels of a map: what every score is computed from."""
+"""Reference sample: the map's class and the reference's class of each labelled pixel."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from hsi_geo.io.maps.reader import MaskedInts, ReadMap
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.text import quoted
 
-#: Maps of one area may differ in it by this share: their pixels differ along the rim.
+#: Relative difference in area up to which map and strata are of the same land. Pixels of different
+#: size differ along the edge.
 SAME_LAND = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Reference pixels on mapped ones: what every score is computed from.
+    """Pixels that have a class in the map and in the reference.
 
     Attributes:
-        names: K classes, the map's first, in the order of their values.
-        mapped: (N,) index of the map's class.
-        truth: (N,) index of the reference's class.
-        features: (N,) row of the reference.
-        rows: (N,) of the map.
-        cols: (N,) of the map.
-        only_in_map: See `hsi_geo.tasks.assessment.results.Assessment`.
-        only_in_reference: See `hsi_geo.tasks.assessment.results.Assessment`.
-        dropped: See `hsi_geo.tasks.assessment.results.Assessment`.
+        names: Names of K classes: those of the map in the order of their values, then those of the
+            reference only.
+        mapped: (N,) class in the map, an index into ``names``.
+        truth: (N,) class in the reference, an index into ``names``.
+        features: (N,) row of the reference (point, line or polygon) that each pixel belongs to.
+        rows: (N,) row of each pixel in the map.
+        cols: (N,) column of each pixel in the map.
+        only_in_map: Names of classes that the reference lacks.
+        only_in_reference: Names of classes that the map lacks.
+        dropped: What of the reference was left out, as parts of a sentence.
     """
 
     names: tuple[str, ...]
@@ -47,28 +49,34 @@ class Sample:
 
     @property
     def matrix(self) -> IntArray:
-        """(K, K), rows are the map's classes."""
+        """(K, K) confusion matrix in pixels; rows are the map's classes, columns the reference's."""
         found = np.zeros((len(self.names),) * 2, np.int64)
         np.add.at(found, (self.mapped, self.truth), 1)
         return found
 
     @property
     def lacking(self) -> str:
-        """What comes of the classes that only the reference has, in words; empty without any."""
+        """Sentence on classes that only the reference has; empty without any."""
         if not self.only_in_reference:
             return ""
         first = len(self.names) - len(self.only_in_reference)  # they come last
         counted = int((self.truth >= first).sum())
-        said = f"the map has no class {quoted(list(self.only_in_reference))}"
+        lacking = f"the map has no class {quoted(list(self.only_in_reference))}"
         if not counted:
-            return f"{said}, nor another class where the reference has it"
-        return f"{said}: {counted} pixels of it in the reference count as wrong"
+            return f"{lacking}, nor another class where the reference has it"
+        return f"{lacking}: {counted} pixels of it in the reference count as wrong"
 
 
-def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
-    """Look up what the map says where reference labels are.
+def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
+    """Read the map's classes at the pixels of reference labels. Classes are matched by name.
 
-    Classes are matched by name.
+    Args:
+        opened: The map.
+        labelled: Reference labels in any CRS.
+        all_touched: Take every pixel that a polygon touches, not only those whose centre is inside.
+
+    Returns:
+        The pixels that have a class in both.
 
     Raises:
         ShotsError: If not one label lies on a mapped pixel.
@@ -93,11 +101,11 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
             f"reference {quoted(in_reference)}",
             hint="choose the field that holds the map's class names with --class-field"
             if labelled.other_fields
-            else "call the classes of both alike, or name those of the reference with --classes",
+            else "give the classes of both the same names, or name those of the reference with --classes",
         )
     names = (*in_map, *(name for name in in_reference if name not in in_map))
-    place = {name: index for index, name in enumerate(names)}
-    by_value = {value: place[opened.name_of(value)] for value in shown}
+    index_of = {name: index for index, name in enumerate(names)}
+    by_value = {value: index_of[opened.name_of(value)] for value in shown}
     dropped = list(labelled.skipped)
     for count, what in (
         (pixels.outside, "features outside the map"),
@@ -109,7 +117,7 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
     return Sample(
         names=names,
         mapped=np.array([by_value[int(value)] for value in mapped], np.int64),
-        truth=np.array([place[in_reference[i - 1]] for i in pixels.class_ids[here]], np.int64),
+        truth=np.array([index_of[in_reference[i - 1]] for i in pixels.class_ids[here]], np.int64),
         features=pixels.features[here],
         rows=pixels.rows[here],
         cols=pixels.cols[here],
@@ -120,7 +128,7 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
 
 
 def _why_none(opened: ReadMap) -> str:
-    """What makes pixels of a map have no class, where the map itself does not say it."""
+    """Note that 0 is no class, for maps without names and nodata value."""
     if opened.class_values.zero_is_class or opened.class_values.nodata is not None:
         return ""
     return " (0, as it has no name there)"
@@ -129,15 +137,15 @@ def _why_none(opened: ReadMap) -> str:
 def require_same_land(
     opened: ReadMap, counts: Mapping[str, int], drawn_from: ReadMap, sizes: Mapping[str, int]
 ) -> None:
-    """Refuse strata of more or less land than the map.
+    """Refuse strata of another area than the map's.
 
-    Weights are shares of the strata's land, and what they give is told of the map's.
+    Weights of the strata are shares of their area, and the estimates are those of the map's area.
 
     Args:
         opened: The map.
-        counts: Pixels of each of its classes.
-        drawn_from: The strata.
-        sizes: Pixels of each of them.
+        counts: Number of pixels of each class of the map, by name.
+        drawn_from: The map whose classes are the strata.
+        sizes: Number of pixels of each stratum, by name.
 
     Raises:
         MapError: If their areas differ by more than `SAME_LAND`, or they are in different CRS.
@@ -160,30 +168,36 @@ def require_same_land(
 
 
 def own_strata(sample: Sample, sizes: Mapping[str, int]) -> IntArray:
-    """(N,) stratum of each pixel where the map's own classes are the strata.
+    """Find the stratum of each sampled pixel where the map's own classes are the strata.
 
     Args:
-        sample: Drawn pixels.
-        sizes: Pixels of each class of the map by its name.
+        sample: Sampled pixels.
+        sizes: Number of pixels of each class of the map, by name.
+
+    Returns:
+        (N,) strata as indices into ``sizes``.
     """
-    place = {name: index for index, name in enumerate(sizes)}
-    return np.array([place[sample.names[mapped]] for mapped in sample.mapped], np.int64)
+    index_of = {name: index for index, name in enumerate(sizes)}
+    return np.array([index_of[sample.names[mapped]] for mapped in sample.mapped], np.int64)
 
 
 def other_strata(
     labelled: Shots, sample: Sample, opened: ReadMap, drawn_from: ReadMap, sizes: Mapping[str, int]
 ) -> IntArray:
-    """(N,) stratum of each pixel where another map's classes are the strata.
+    """Find the stratum of each sampled pixel where another map's classes are the strata.
 
     Args:
-        labelled: The points that were drawn.
-        sample: Their pixels.
-        opened: The map they are pixels of.
-        drawn_from: The map whose classes are the strata, of the same land.
-        sizes: Pixels of each of its classes by its name.
+        labelled: Sampled points.
+        sample: Pixels of these points.
+        opened: Map that the pixels belong to.
+        drawn_from: Map of the same land whose classes are the strata.
+        sizes: Number of pixels of each stratum, by name.
+
+    Returns:
+        (N,) strata as indices into ``sizes``.
 
     Raises:
-        MapError: If a point that was drawn lies outside of either map's classes.
+        MapError: If a sampled point has no class in one of the maps.
     """
     points = to_grid(labelled, opened.grid).frame.geometry
     strata, mapped = _values_under(drawn_from, points), _values_under(opened, points)
@@ -200,8 +214,8 @@ def other_strata(
             f"{outside} sampled pixels have no class in the strata '{drawn_from.path}'",
             hint="give the map that the sample was drawn from",
         )
-    place = {name: index for index, name in enumerate(sizes)}
-    return np.array([place[drawn_from.name_of(int(value))] for value in values], np.int64)
+    index_of = {name: index for index, name in enumerate(sizes)}
+    return np.array([index_of[drawn_from.name_of(int(value))] for value in values], np.int64)
 
 
 def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
@@ -218,8 +232,13 @@ def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
 def require_probability_sample(labelled: Shots, sample: Sample, design: Design) -> None:
     """Refuse labels that cannot be a sample of the stated design.
 
+    Args:
+        labelled: Reference labels.
+        sample: Pixels of these labels.
+        design: Sampling design that the user stated.
+
     Raises:
-        ShotsError: If they are no points, or of classes that the map lacks.
+        ShotsError: If they are not points, or of classes that the map lacks.
     """
     kinds = sorted(set(labelled.frame.geom_type) - {"Point"})
     if kinds:

@@ -1,4 +1,4 @@
-"""What an assessment of a map holds."""
+"""Results of an accuracy assessment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ Design = Literal["simple", "stratified"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A share with its 95 % interval.
+    """A proportion with its 95 % interval.
 
     Attributes:
-        value: 0 to 1.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
+        value: Estimate, 0 to 1.
+        low: Lower end of the interval, 0 to 1.
+        high: Upper end of the interval, 0 to 1.
+
+    >>> str(Estimate(0.857, 0.79, 0.91))
+    '85.7 (79-91)'
     """
 
     value: float
@@ -31,7 +34,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """How much of the mapped land a class covers, by a probability sample.
+    """Area of a class, estimated from a probability sample.
 
     Attributes:
         mapped_share: Share of the mapped area that the map gives the class, 0 to 1.
@@ -55,13 +58,13 @@ class ClassScore:
     """One class of the map or of the reference.
 
     Attributes:
-        name: As in either.
-        reference: Reference pixels of the class.
-        mapped: Reference pixels that the map gives the class.
-        user: User's accuracy (precision); None where the map shows none of it.
-        producer: Producer's accuracy (recall); None where the reference has none of it.
-        f1: Their harmonic mean; None without a design only where neither has any of it.
-        area: With a probability design only.
+        name: Name in the map and in the reference.
+        reference: Number of reference pixels of the class.
+        mapped: Number of reference pixels that the map gives the class.
+        user: User's accuracy (precision); None if the map gives the class to no reference pixel.
+        producer: Producer's accuracy (recall); None if no reference pixel is of the class.
+        f1: Harmonic mean of both; None if it is undefined.
+        area: Estimated area; None without a probability design.
     """
 
     name: str
@@ -75,22 +78,22 @@ class ClassScore:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """A map against its reference.
+    """Accuracy of a map by reference labels.
 
     Attributes:
         oa: Overall accuracy.
-        aa: Mean of the producer's accuracies of the classes in the reference.
-        kappa: Cohen's; None where map and reference show one and the same class only.
-        scores: One entry a class, the map's first.
-        matrix: (K, K) reference pixels in the order of ``scores``; rows are the map's classes,
-            columns the reference's.
-        pixels: Reference pixels on mapped ones.
-        features: Points, lines and polygons they come from.
-        design: The probability design that was stated, None without one.
-        only_in_map: Classes that the reference lacks.
-        only_in_reference: Classes that the map lacks; their pixels count as wrong.
-        dropped: Reference that was left out, in words.
-        method: Where the intervals come from, in words.
+        aa: Average accuracy: mean of the producer's accuracies of the classes in the reference.
+        kappa: Cohen's kappa; None if map and reference have the same single class.
+        scores: Scores of each class, those of the map first.
+        matrix: (K, K) confusion matrix in reference pixels, in the order of ``scores``. Rows are the
+            map's classes, columns the reference's.
+        pixels: Number of reference pixels that have a class in the map.
+        features: Number of points, lines and polygons that these belong to.
+        design: Sampling design that was stated ("simple", "stratified"); None without one.
+        only_in_map: Names of classes that the reference lacks.
+        only_in_reference: Names of classes that the map lacks. Their pixels count as wrong.
+        dropped: What of the reference was left out, as parts of a sentence.
+        method: How the intervals were computed, as part of a sentence.
     """
 
     oa: Estimate
@@ -107,7 +110,7 @@ class Assessment:
     method: str
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Value by attribute, for JSON."""
         entries = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("oa", "aa", "kappa"):
             estimate = entries[name]

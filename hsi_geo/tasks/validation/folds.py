@@ -1,4 +1,4 @@
-"""Which shots are held out together when shots are asked how good what was learnt from others is."""
+"""Folds of shots for cross-validation: features and spatial blocks stay whole."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 from hsi_geo.tasks.validation.spatial_blocks import spatial_blocks
 
-#: Parts that shots are cut into for cross-validation, at most.
+#: Most folds of a cross-validation.
 FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledPixels:
-    """The shots among the pixels of all regions, in the classes that have any.
+    """Pixels under shots, with the fold in which each is held out.
 
     Attributes:
-        rows: (n,) of the pixels' tables.
-        labels: (n,) 0..K' - 1.
-        folds: (n,) in which each is held out; -1: never.
-        groups: (n,) what is held out as one: drawn features, or blocks of them.
-        features: (n,) drawn features.
-        present: (K',) class indices.
+        rows: (n,) index of each labelled pixel among all N pixels.
+        labels: (n,) class of each among the K' classes that have shots, 0..K' - 1.
+        folds: (n,) fold in which each is held out, -1 for never.
+        groups: (n,) group that is held out as a whole: a drawn feature, or a block of features.
+        features: (n,) drawn feature of each.
+        present: (K',) class index, 0..K - 1, of each class that has shots.
     """
 
     rows: IntArray
@@ -37,19 +37,21 @@ class LabelledPixels:
 
     @property
     def held(self) -> IntArray:
-        """(n',) which shots are held out at some time."""
+        """(n',) indices of the pixels that are held out in a fold."""
         return np.flatnonzero(self.folds >= 0)
 
 
 def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
-    """Shots with whole features held out; with contiguous parts if every class is one feature.
+    """Assign folds to the pixels under shots.
+
+    Whole features are held out; contiguous parts of them if every class is one feature.
 
     Args:
         labels: (N,) class index of each pixel, -1 where there is no shot.
         features: (N,) drawn feature of each pixel, -1 where there is no shot.
 
     Returns:
-        The shots among the pixels, with the fold in which each is held out.
+        The labelled pixels with their folds.
 
     >>> import numpy as np
     >>> shots = labelled_pixels(np.array([0, -1, 0, 1, 1]), np.array([0, -1, 1, 2, 3]))
@@ -66,17 +68,17 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
 
 
 def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
-    """The same shots; features that lie close together are held out together.
+    """Assign folds anew, so that features that are close to each other are held out together.
 
     Args:
-        shots: As `labelled_pixels` gives them.
-        positions_px: (N, 2) row and column of each pixel on the CRS's pixel grid.
+        shots: Labelled pixels as `labelled_pixels` returns them.
+        positions_px: (N, 2) row and column of all N pixels on the pixel grid of the CRS.
 
     Returns:
-        Shots with other folds and groups; the same ones if no two features lie close.
+        The labelled pixels with other folds and groups; unchanged if no two features are close.
     """
     blocks = spatial_blocks(shots.labels, shots.features, positions_px[shots.rows])
-    # A block is called by its first feature: without a cluster nothing changes.
+    # A block has the number of its first feature, so that nothing changes without close features.
     names = np.full(blocks.max() + 1, shots.features.max())
     np.minimum.at(names, blocks, shots.features)
     groups = names[blocks]
@@ -85,13 +87,18 @@ def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -
     )
 
 
-def collect_out_of_fold(shots: LabelledPixels, named: IntArray, shares: Float64Array) -> OutOfFold:
-    """What comes of holding out.
+def collect_out_of_fold(
+    shots: LabelledPixels, predicted: IntArray, shares: Float64Array
+) -> OutOfFold:
+    """Collect the predictions of pixels that were held out.
 
     Args:
-        shots: n of them.
-        named: (n,) class of each without its fold, 0..K' - 1.
-        shares: (K,) of the scene that each class covers.
+        shots: n labelled pixels.
+        predicted: (n,) class predicted for each without its fold, 0..K' - 1.
+        shares: (K,) share of the scene that each class covers, 0 to 1.
+
+    Returns:
+        Predictions of the pixels that have a fold, with class indices 0..K - 1.
     """
     held = shots.held
     never = np.setdiff1d(np.arange(len(shots.present)), shots.labels[held])
@@ -99,7 +106,7 @@ def collect_out_of_fold(shots: LabelledPixels, named: IntArray, shares: Float64A
         shots.features[held],
         shots.groups[held],
         shots.present[shots.labels[held]],
-        shots.present[named[held]],
+        shots.present[predicted[held]],
         shares,
         len(np.unique(shots.folds[held])),
         shots.present[never],
@@ -107,19 +114,40 @@ def collect_out_of_fold(shots: LabelledPixels, named: IntArray, shares: Float64A
 
 
 def stratified_group_folds(labels: IntArray, groups: IntArray) -> IntArray:
-    """(n,) fold of each shot, whole groups together; -1 for a class that is one group."""
+    """Distribute the groups of each class over folds, at random but always the same way.
+
+    Args:
+        labels: (n,) class of each pixel.
+        groups: (n,) group of each pixel, of one class each.
+
+    Returns:
+        (n,) fold of each pixel, -1 for a class that is one group.
+
+    >>> stratified_group_folds(np.array([0, 0, 0, 1]), np.array([5, 5, 6, 7])).tolist()
+    [0, 0, 1, -1]
+    """
     folds = np.full(len(labels), -1)
     generator = np.random.default_rng(0)
     for c in np.unique(labels):
         own = generator.permutation(np.unique(groups[labels == c]))
         if len(own) >= 2:
-            for turn, group in enumerate(own):
-                folds[(labels == c) & (groups == group)] = turn % min(FOLDS, len(own))
+            for number, group in enumerate(own):
+                folds[(labels == c) & (groups == group)] = number % min(FOLDS, len(own))
     return folds
 
 
 def contiguous_folds(labels: IntArray) -> IntArray:
-    """(n,) fold of each shot: stretches of consecutive pixels; -1 for a class of one pixel."""
+    """Cut the pixels of each class into folds of consecutive pixels.
+
+    Args:
+        labels: (n,) class of each pixel.
+
+    Returns:
+        (n,) fold of each pixel, -1 for a class of one pixel.
+
+    >>> contiguous_folds(np.array([0, 0, 0, 0, 0, 0, 1])).tolist()
+    [0, 0, 1, 2, 3, 4, -1]
+    """
     folds = np.full(len(labels), -1)
     for c in np.unique(labels):
         own = np.flatnonzero(labels == c)

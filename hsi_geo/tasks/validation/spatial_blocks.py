@@ -1,4 +1,4 @@
-"""Blocks of shots: what lies close together is held out together, or it answers for its neighbour."""
+"""Spatial blocks of shots for cross-validation: close features are correlated, and held out together."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from scipy.spatial.distance import cdist, squareform
 
 from hsi_geo.arrays import Float64Array, IntArray
 
-#: Features of a class that all come as close to each other as this are one block, in pixels:
-#: they share what the sensor blurs and, as a rule, the field they lie in.
+#: Features of a class that are all this close to each other, in pixels, are one block. They share the
+#: blur of the sensor and, as a rule, the field they are in.
 NEAR_PX = 3.0
 
 
 def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Array) -> IntArray:
-    """Join features of a class that lie close to each other.
+    """Join features of a class that are close to each other.
 
-    By complete linkage: a chain of features does not become one block, however long it is, or
-    labels that cover a scene would leave nothing to hold out. So two blocks may touch.
+    Clusters are those of complete linkage. With single linkage a chain of features would become one
+    block, and labels that cover a whole scene could not be held out. Two blocks may therefore touch.
 
     Args:
         labels: (n,) class of each pixel under a shot.
-        features: (n,) point, line or polygon that it belongs to; of one class each.
-        positions_px: (n, 2) row and column.
+        features: (n,) point, line or polygon of each pixel, of one class each.
+        positions_px: (n, 2) row and column of each pixel.
 
     Returns:
-        (n,) block of each pixel, from 0; the pixels of a feature lie in one.
+        (n,) block of each pixel, from 0. The pixels of a feature are in one block.
+
+    >>> positions = np.array([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0]])
+    >>> spatial_blocks(np.zeros(3, np.int64), np.array([4, 5, 6]), positions).tolist()
+    [0, 0, 1]
     """
     blocks = np.zeros(len(labels), np.int64)
     count = 0
@@ -42,7 +46,7 @@ def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Ar
 
 
 def _distances(features: IntArray, positions_px: Float64Array) -> Float64Array:
-    """(F, F) least distances between pixels of features 0..F - 1."""
+    """(F, F) smallest distance between pixels of features 0..F - 1."""
     order = np.argsort(features, kind="stable")
     starts = np.searchsorted(features[order], np.arange(features.max() + 1))
     between = cdist(positions_px[order], positions_px[order])

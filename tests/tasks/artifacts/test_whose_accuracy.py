@@ -66,11 +66,11 @@ def test_the_command_tells_whose_it_is(here: Any, there: Any, model: Path, tmp_p
     command = ["--model", model, "--overwrite", "-o", tmp_path / "map.tif"]
     own = run("predict", here.path, *command)
     line = next(line for line in own.stdout.splitlines() if line.startswith("accuracy"))
-    assert "held-out pixels named right" in line
+    assert "held-out pixels correct" in line
     other = run("predict", there.path, *command)
     told = {line.split()[0]: line for line in other.stdout.splitlines() if line.strip()}
     assert "held-out" not in told["accuracy"]
-    assert "held-out pixels named right" in told["elsewhere"]
+    assert "held-out pixels correct" in told["elsewhere"]
     assert told["elsewhere"].endswith("of the scene the model was adapted to")
     assert re.search(r"\b[0-9] % of the pixels are unlike every shot", told["unlike"])
     assert "caution" not in told

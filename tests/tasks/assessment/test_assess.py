@@ -180,12 +180,15 @@ def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path
         group, ["classify", str(planted.path), "--shots", str(shots), "-o", str(out)]
     )
     assert made.exit_code == 0, made.output
-    assert "knows the answers" in run(out, "--reference", shots).stderr
+    assert "was made from these labels" in run(out, "--reference", shots).stderr
     frame = gpd.read_file(shots)
     frame[::-1].to_file(tmp_path / "relisted.geojson")
-    assert "knows the answers" in run(out, "--reference", tmp_path / "relisted.geojson").stderr
+    assert (
+        "was made from these labels"
+        in run(out, "--reference", tmp_path / "relisted.geojson").stderr
+    )
     others = planted.shots(tmp_path / "others.gpkg", per_class=6)
-    assert "knows the answers" not in run(out, "--reference", others).stderr
+    assert "was made from these labels" not in run(out, "--reference", others).stderr
 
 
 @pytest.mark.parametrize(
