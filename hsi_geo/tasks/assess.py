@@ -112,7 +112,7 @@ def _compare(
     reporter: Reporter,
 ) -> Assessment:
     _log_zero_class("map", opened, reporter)
-    sample = read_sample(opened, labelled, all_touched)
+    sample = read_sample(opened, labelled)
     _warn_of_mixed_files(opened, reporter)
     _warn_of_own_shots(opened, labelled, reporter)
     for warning in similar_name_warnings(sample.names):

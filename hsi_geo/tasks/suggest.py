@@ -97,30 +97,30 @@ def suggest(
 ) -> Suggestions:
     """Find where the next shots would help most.
 
-    Doubt is 1 less the lead of the likeliest class over the next one, in the mean over a patch, and
-    counts by the share of the patch that has the class of its middle: rims between two fields are
-    doubtful, and of no use. Candidates are put into groups of like spectra, doubt being their weight
-    (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954); the candidate nearest to the
-    middle of each group is suggested. Groups with most doubt come first. A place stands for its kind of
-    land: the model may be sure of it, which is told.
+    Uncertainty is 1 minus the margin between the two largest probabilities, averaged over a patch. It
+    is weighted by the share of the patch that has the class of its centre, since edges between two
+    fields are uncertain and of no use. Candidates are clustered by their spectra with k-means, weighted
+    by uncertainty (diverse mini-batch active learning, Zhdanov 2019, arXiv 1901.05954). The candidate
+    nearest to the centre of each cluster is suggested, clusters of most uncertainty first. It represents
+    its cluster: the model may be confident of the place itself, and a message tells if so.
 
     Args:
-        scene: Any scene that covers the model's wavelengths.
-        model: What `adapt` returned, or the file it wrote.
-        count: How many places.
-        out: GeoPackage to write them to; None writes none.
+        scene: Path of a scene that covers the model's wavelengths, or a scene that was opened before.
+        model: Model that `adapt` returned, or the path of its file.
+        count: Number of places, 1 or more.
+        out: GeoPackage to write the places to; None to write none.
         overwrite: Whether to replace ``out`` if it exists.
-        aoi: Vector file; only places inside its polygons are suggested.
+        aoi: Vector file; only places inside its polygons are suggested. None for the whole scene.
         rescale: Factor that the scene's values are multiplied by, "auto" or None; see `predict`.
         max_memory: Bytes that strips of the scene may take together while it is mapped.
         compute: Device, number of threads, and seed of the first cluster centres.
-        reporter: Receives progress and messages.
+        reporter: Receives progress and messages; None logs them.
 
     Returns:
         The places.
 
     Raises:
-        HsiGeoError: If scene, model or output cannot be used; the message says why.
+        HsiGeoError: If scene, model or output cannot be used.
     """
     reporter = reporter or LoggingReporter()
     if count < 1:

@@ -60,18 +60,18 @@ class Shots:
     """Labelled geometries with their class table.
 
     Attributes:
-        classes: In the order of their ids.
-        frame: One row for each part of a geometry: ``geometry``, ``class_id`` and ``feature_id``, what
-            the file calls the feature; its CRS may be None.
-        source: Where they came from, for messages.
-        skipped: What was left out while reading, in words.
-        notes: What was decided while reading, in words.
-        in_scene_frame: Whether coordinates are the scene's own, whatever its CRS.
-        purpose: What they were read for.
-        files: What was read for them.
-        other_fields: Fields of their file that could have held the class as well.
-        class_field: Class field that `read_shots` was given, None if it chose.
-        layer: Layer that `read_shots` was given, None if it chose.
+        classes: Class table, in the order of the ids.
+        frame: One row for each part of a geometry, with the columns ``geometry``, ``class_id`` (1..K)
+            and ``feature_id`` (id of the feature in the file). Its CRS may be None.
+        source: Path of the file, or another name for messages.
+        skipped: What was left out while reading, as parts of a sentence ("2 without geometry").
+        notes: What was decided while reading, as sentences.
+        in_scene_frame: Whether coordinates are in the CRS of the scene, as the file states none.
+        purpose: What the shots are used for.
+        files: Paths of the files that were read.
+        other_fields: Names of other fields of the file that may hold the class.
+        class_field: Class field that `read_shots` was given; None if it found one.
+        layer: Layer that `read_shots` was given; None if it took the only one.
         all_touched: Whether `burn` takes every pixel that a polygon touches, not only those whose
             centre it covers.
     """
@@ -165,28 +165,29 @@ def read_shots(
     all_touched: bool = False,
     purpose: Purpose = TRAINING,
 ) -> Shots:
-    """Read labelled geometries from a vector file.
+    """Read labelled geometries from a vector file, a table of points or a raster.
 
     Args:
-        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or whatever else GDAL reads; a CSV with
-            the columns x, y (in the scene's own CRS) or lon, lat; a raster of class ids, 0 where
-            there is none; shots that were read before are returned as they are.
-        class_field: Field that holds the class, text or integer. None: the only field that can,
-            the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the one that
-            QGIS's style draws classes by.
-        layer: Layer of a file with several.
+        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or another vector format of GDAL, also in a ZIP
+            or TAR archive; a CSV or text table with the columns x, y (in the CRS of the scene) or
+            lon, lat; a raster of class ids, 0 for no class. Shots that were read before are returned
+            as they are.
+        class_field: Name of the field that holds the class, text or integer. None: the only field that
+            can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
+            one that the QGIS style of the file classifies by.
+        layer: Name of the layer in a file of several; None for the only one.
         all_touched: Whether a polygon labels every pixel it touches, not only those whose centre it
             covers.
-        purpose: `shot_files.REFERENCE` for labels that a map is compared with, which may be of one
-            class.
+        purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
+            labels to assess a map with, which may be of one class.
 
     Returns:
         The shots. Classes are ordered by the user's ids if the field is integer, else by name.
 
     Raises:
         ShotsNotFoundError: If there is no such file.
-        ShotsError: If it is no vector file, or has nothing to learn from.
-        ClassFieldError: If the field does not exist or several could be meant.
+        ShotsError: If it cannot be read, or has too few classes.
+        ClassFieldError: If there is no such field, or several may hold the class.
     """
     if isinstance(path, Shots):
         return path

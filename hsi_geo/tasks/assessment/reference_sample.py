@@ -67,13 +67,12 @@ class Sample:
         return f"{lacking}: {counted} pixels of it in the reference count as wrong"
 
 
-def read_sample(opened: ReadMap, labelled: Shots, all_touched: bool) -> Sample:
+def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
     """Read the map's classes at the pixels of reference labels. Classes are matched by name.
 
     Args:
         opened: The map.
         labelled: Reference labels in any CRS.
-        all_touched: Take every pixel that a polygon touches, not only those whose centre is inside.
 
     Returns:
         The pixels that have a class in both.

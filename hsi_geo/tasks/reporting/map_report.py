@@ -40,17 +40,17 @@ MOST_SHOTS = 40
 
 @dataclass(frozen=True, eq=False)
 class MapReportContext:
-    """A map that was just made, and all that is known of how.
+    """Content of the report on a map.
 
     Attributes:
-        scene: It is a map of.
-        shots: It was made from.
-        classes: Class table.
-        paths: Files of the map, its confidence among them.
-        record: What the map's JSON holds.
-        held_out: See `accuracy.OutOfFold.as_dict`.
-        warnings: That were told on the way.
-        command: What makes it again.
+        scene: (C, H, W) scene that was mapped.
+        shots: Shots that the model was adapted to.
+        classes: Class table of the map.
+        paths: Files of the map, with its confidence.
+        record: Record of the map, see `io.maps.record`.
+        held_out: Out-of-fold predictions of the shots, as `accuracy.OutOfFold.as_dict` returns them.
+        warnings: Warnings while the map was made, as sentences.
+        command: Command that makes the map again; empty for none.
     """
 
     scene: xr.DataArray
