@@ -39,6 +39,20 @@ def patch(top: float, left: float, bottom: float, right: float) -> Polygon:
     return box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
+def points_at(
+    spots: Iterable[tuple[int, int]], labels: Sequence[Any], field: str = "class"
+) -> gpd.GeoDataFrame:
+    """Points at the centres of (row, column) pixels of GRID, with their classes in a field."""
+    return gpd.GeoDataFrame(
+        {field: list(labels)}, geometry=[centre(row, col) for row, col in spots], crs=UTM
+    )
+
+
+def points_in_row(labels: Sequence[Any], field: str = "class") -> gpd.GeoDataFrame:
+    """Points in row 2 of GRID, one in each column."""
+    return points_at([(2, col) for col in range(len(labels))], labels, field)
+
+
 def shots_of(labelled: Iterable[tuple[Any, Any]], crs: CRS | None = UTM) -> Shots:
     """Shots from (geometry, class) pairs."""
     geometry, labels = zip(*labelled, strict=True)

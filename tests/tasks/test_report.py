@@ -1,4 +1,4 @@
-"""Reports: what they say is what was found, and a browser shows it without asking anybody."""
+"""Reports: their numbers are those of the result, and a browser shows them offline."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -
         assert any(row[:1] + row[-1:] == [entry["name"], hectares] for row in page.rows)
 
 
-def test_a_report_tells_what_was_found(reported: Any, planted: Planted) -> None:
+def test_report_map_shows_the_result(reported: Any, planted: Planted) -> None:
     assert reported.paths.report.name == "m_report.html"
     assert reported.paths.confidence is None
     assert not list(reported.paths.classes.parent.glob("*confidence*"))
@@ -196,7 +196,7 @@ def check_pictures(page: Page, reported: Any, planted: Planted) -> None:
     assert (scene[planted.truth == 0][:, :3] == 1).all()  # nodata is white
 
 
-def test_the_model_is_the_same_with_a_report(
+def test_classify_gives_the_same_model_with_a_report(
     planted: Planted, odd_shots: Path, reported: Any, tmp_path: Path
 ) -> None:
     """Only how the estimate was made differs."""
@@ -206,7 +206,7 @@ def test_the_model_is_the_same_with_a_report(
     assert "not refitted" in plain.accuracy.method
 
 
-def test_no_shot_is_named_by_what_has_seen_it(
+def test_held_out_shots_are_predicted_without_their_pixels(
     planted: Planted, odd_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each adaptation but the first lacks a part of the shots; together they lack each once."""
@@ -226,7 +226,7 @@ def test_no_shot_is_named_by_what_has_seen_it(
     assert sorted(pixel for part in missing for pixel in part) == sorted(everything)
 
 
-def test_several_scenes_have_a_report_each(
+def test_classify_writes_a_report_for_each_scene(
     planted: Planted,
     halves: list[Path],
     odd_shots: Path,
@@ -246,7 +246,7 @@ def test_several_scenes_have_a_report_each(
         assert len(list(page.pictures)) == 4
 
 
-def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> None:
+def test_report_bytes_are_reproducible(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=2)
     pages = []
     for name in ("one", "two"):
@@ -258,7 +258,7 @@ def test_equal_input_gives_equal_reports(planted: Planted, tmp_path: Path) -> No
     assert pages[0] == pages[1]
 
 
-def test_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
+def test_class_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
     scene = open_scene(planted.path)
     shots = burn(read_shots(planted.shots(tmp_path / "s.gpkg")), grid_of(scene))
     found = class_spectra(
@@ -278,7 +278,7 @@ def test_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> None:
     assert np.isnan(none).all()
 
 
-def test_classify_writes_a_report_on_demand(planted: Planted, tmp_path: Path) -> None:
+def test_classify_command_writes_a_report(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "my shots.gpkg", per_class=2)
     out = tmp_path / "m.tif"
     args = ["classify", planted.path, "--shots", shots, "-o", out, "--report", "--seed", "3"]
@@ -300,7 +300,7 @@ def test_classify_writes_a_report_on_demand(planted: Planted, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("design", [None, "simple"])
-def test_an_assessment_has_a_report(planted: Planted, tmp_path: Path, design: str | None) -> None:
+def test_assess_writes_a_report(planted: Planted, tmp_path: Path, design: str | None) -> None:
     out = tmp_path / "m.tif"
     classify(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=out)
     reference = planted.shots(tmp_path / "reference.gpkg", per_class=7)
@@ -330,7 +330,7 @@ def test_an_assessment_has_a_report(planted: Planted, tmp_path: Path, design: st
         assess(out, reference, out=tmp_path / "page.pdf")
 
 
-def test_text_of_users_stays_text(tmp_path: Path) -> None:
+def test_report_escapes_text_of_users(tmp_path: Path) -> None:
     table = Table(("class", "<i>"), [("<script>alert(1)</script>", "&")], colors=["#ff0000"])
     report = Report("<b>", "a < b", ["<img src=x>"], [Section("s", tables=(table,))], "a && b")
     write_report(report, tmp_path / "a.html")
@@ -344,7 +344,7 @@ def test_text_of_users_stays_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
-def test_a_browser_shows_it(reported: Any, planted: Planted, tmp_path: Path) -> None:
+def test_browser_shows_the_report(reported: Any, planted: Planted, tmp_path: Path) -> None:
     """The map's colours are on the screen, large, and nothing was asked of the network."""
     assert CHROMIUM is not None
     shot = tmp_path / "shot.png"

@@ -1,4 +1,4 @@
-"""Suggested places: doubtful, different, in the midst of something, and ready for QGIS."""
+"""Suggested places: uncertain, diverse, inside patches, and ready for QGIS."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def places(points: Any, planted: Planted) -> tuple[Any, Any]:
     return tuple(np.floor(np.array(at)).astype(int).T[::-1])
 
 
-def test_what_was_never_shown_is_asked_for(planted: Planted, unsure: Any) -> None:
+def test_suggest_prefers_a_class_without_shots(planted: Planted, unsure: Any) -> None:
     found = suggest(planted.path, unsure, count=6)
     assert [p.rank for p in found.points] == [1, 2, 3, 4, 5, 6]
     assert found.path is None
@@ -57,7 +57,7 @@ def test_what_was_never_shown_is_asked_for(planted: Planted, unsure: Any) -> Non
     assert {p.guess for p in found.points} <= {"meadow", "asphalt"}
 
 
-def test_why_there_is_nothing_to_suggest() -> None:
+def test_nothing_to_suggest_gives_the_reason() -> None:
     sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]}, None)
     assert "sure of every pixel" in str(sure)
     for aoi, advice in ((None, "give a scene with data"), ("a.gpkg", "given with --aoi")):
@@ -66,14 +66,14 @@ def test_why_there_is_nothing_to_suggest() -> None:
         assert advice in none.hint
 
 
-def test_the_same_seed_gives_the_same_places(planted: Planted, unsure: Any) -> None:
+def test_suggest_is_reproducible(planted: Planted, unsure: Any) -> None:
     one, two = (
         suggest(planted.path, unsure, count=4, compute=Compute(seed=2)).points for _ in range(2)
     )
     assert one == two
 
 
-def test_points_are_the_start_of_the_next_round(
+def test_suggested_points_are_read_as_shots_once_labelled(
     planted: Planted, unsure: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "points.gpkg"
@@ -107,7 +107,7 @@ def test_points_are_the_start_of_the_next_round(
     assert shots.skipped == ("1 without a class in 'class'",)
 
 
-def test_only_inside_an_area(planted: Planted, unsure: Any, tmp_path: Path) -> None:
+def test_suggest_stays_inside_the_area(planted: Planted, unsure: Any, tmp_path: Path) -> None:
     corner, other = planted.transform @ (30, 20), planted.transform @ (50, 2)
     box = gpd.GeoDataFrame(geometry=[shapely.box(*corner, *other)], crs=planted.crs)
     box.to_file(tmp_path / "aoi.gpkg")
@@ -116,7 +116,7 @@ def test_only_inside_an_area(planted: Planted, unsure: Any, tmp_path: Path) -> N
     assert ((rows >= 2) & (rows < 20) & (cols >= 30) & (cols < 50)).all()
 
 
-def test_a_scene_without_crs_and_with_fewer_bands(
+def test_suggest_accepts_scene_without_crs_or_with_fewer_bands(
     make_scene: MakeScene, tmp_path: Path, planted: Planted, unsure: Any
 ) -> None:
     lacking = make_scene("lacking.tif", bands=38)
@@ -129,14 +129,14 @@ def test_a_scene_without_crs_and_with_fewer_bands(
     assert len(gpd.read_file(out)) == 3
 
 
-def test_nonsense_is_refused(planted: Planted, unsure: Any, tmp_path: Path) -> None:
+def test_suggest_refuses_invalid_options(planted: Planted, unsure: Any, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="0 places were asked for"):
         suggest(planted.path, unsure, count=0)
     with pytest.raises(OptionError, match=r"does not end in \.gpkg"):
         suggest(planted.path, unsure, out=tmp_path / "p.shp")
 
 
-def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
+def test_patch_uncertainty_is_lower_at_edges_and_single_pixels() -> None:
     """Of equal doubt: within a patch, at its rim, alone among others, and where nothing is."""
     given = np.zeros((2, 9, 12), np.float32)
     given[0] = 0.6
@@ -152,7 +152,7 @@ def test_lone_pixels_and_rims_are_worth_less_than_patches() -> None:
     assert _patch_uncertainty(given)[7, 10] < 0.3
 
 
-def test_each_kind_is_shown_by_its_middle_and_doubtful_kinds_come_first() -> None:
+def test_choose_takes_cluster_centres_by_uncertainty() -> None:
     """Kinds that lie far apart, the doubt unrelated to the distance from their middle."""
     generator = np.random.default_rng(3)
     kind = np.repeat([0, 1, 2], [40, 30, 20])
@@ -170,7 +170,7 @@ def test_each_kind_is_shown_by_its_middle_and_doubtful_kinds_come_first() -> Non
     assert found.tolist() == [middles[k] for k in np.argsort(total)[::-1]]
 
 
-def test_places_of_which_the_model_is_sure_are_told(
+def test_suggest_reports_confident_places(
     planted: Planted, unsure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []

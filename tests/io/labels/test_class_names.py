@@ -1,4 +1,4 @@
-"""Names of classes: any text becomes one that each file holds, and is the same when it is read back."""
+"""Class names: normalised, written to every file and read back unchanged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
-import shapely
 from builders import NORTH_UP
 from hypothesis import example, given
 from hypothesis import strategies as st
+from shots_cases import points_in_row
 
 from hsi_geo import adapt, assess, classify
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
@@ -55,13 +55,13 @@ NFC, NFD = "Grünland", unicodedata.normalize("NFD", "Grünland")
         (12, "12"),
     ],
 )
-def test_a_name_has_one_form(text: object, name: str) -> None:
+def test_clean_name_gives_one_form(text: object, name: str) -> None:
     assert clean_name(text) == name
 
 
 @given(text=st.text())
 @example(text="a\u0308\ufeff\u0308 \x0b")
-def test_clean_names_are_clean_and_can_be_written(text: str) -> None:
+def test_clean_name_is_idempotent_and_valid_xml(text: str) -> None:
     name = clean_name(text)
     assert clean_name(name) == name
     table = (LandClass(1, f"a{text}b", "#0a1b2c"), LandClass(2, "b", "#102030"))
@@ -73,7 +73,9 @@ def test_clean_names_are_clean_and_can_be_written(text: str) -> None:
 
 
 @given(text=st.text(min_size=1).filter(clean_name))
-def test_gdal_reads_a_name_back(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_class_names_are_read_back_by_gdal(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.mktemp("names") / "map.tif"
     grid = Grid(2, 3, NORTH_UP, None)
     table = (LandClass(1, text, "#0a1b2c"), LandClass(2, "another class", "#102030"))
@@ -85,13 +87,8 @@ def test_gdal_reads_a_name_back(text: str, tmp_path_factory: pytest.TempPathFact
 # Shots ----------------------------------------------------------------------------------------
 
 
-def points(labels: list[Any]) -> gpd.GeoDataFrame:
-    xy = [NORTH_UP @ (col + 0.5, 2.5) for col in range(len(labels))]
-    return gpd.GeoDataFrame({"class": labels}, geometry=shapely.points(xy), crs=32633)
-
-
-def test_forms_of_a_name_are_one_class_and_told() -> None:
-    frame = points([NFC, NFD, "bare\x0bsoil", "bare soil", " water "])
+def test_make_shots_merges_forms_of_a_name_with_a_note() -> None:
+    frame = points_in_row([NFC, NFD, "bare\x0bsoil", "bare soil", " water "])
     shots = make_shots(frame.geometry, frame["class"])
     assert [c.name for c in shots.classes] == [NFC, "bare soil", "water"]
     assert shots.frame["class_id"].tolist() == [1, 1, 2, 2, 3]
@@ -100,16 +97,16 @@ def test_forms_of_a_name_are_one_class_and_told() -> None:
     assert not shots.warnings
 
 
-def test_usual_names_are_passed_over_in_silence() -> None:
-    frame = points(["Wald", " water ", "草地", "soil 1", "soil 11", "soil 1 1"])
+def test_make_shots_gives_no_note_on_usual_names() -> None:
+    frame = points_in_row(["Wald", " water ", "草地", "soil 1", "soil 11", "soil 1 1"])
     shots = make_shots(frame.geometry, frame["class"])
     assert not shots.notes
     assert not shots.warnings
 
 
 @pytest.mark.parametrize("ending", ["gpkg", "geojson", "csv", "shp", "fgb"])
-def test_names_come_clean_out_of_any_file(tmp_path: Path, ending: str) -> None:
-    frame = points([NFC, NFD, "bare\x0bsoil", "\x0b"])
+def test_read_shots_cleans_names_of_any_format(tmp_path: Path, ending: str) -> None:
+    frame = points_in_row([NFC, NFD, "bare\x0bsoil", "\x0b"])
     path = tmp_path / f"shots.{ending}"
     if ending == "csv":
         table = pd.DataFrame({"x": frame.geometry.x, "y": frame.geometry.y, **frame[["class"]]})
@@ -123,8 +120,10 @@ def test_names_come_clean_out_of_any_file(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("field", [NFC, NFD])
 @pytest.mark.parametrize("wanted", [NFC, NFD])
-def test_a_field_is_found_in_either_form(tmp_path: Path, field: str, wanted: str) -> None:
-    frame = points(["a", "b"]).rename(columns={"class": field})
+def test_read_shots_finds_class_field_in_either_unicode_form(
+    tmp_path: Path, field: str, wanted: str
+) -> None:
+    frame = points_in_row(["a", "b"]).rename(columns={"class": field})
     frame["other"] = ["c", "d"]
     frame.to_file(tmp_path / "shots.gpkg")
     shots = read_shots(tmp_path / "shots.gpkg", class_field=wanted)
@@ -133,9 +132,9 @@ def test_a_field_is_found_in_either_form(tmp_path: Path, field: str, wanted: str
 
 @pytest.mark.parametrize("value", [NFC, NFD])
 @pytest.mark.parametrize("key", [NFC, NFD])
-def test_styles_know_a_class_in_either_form(tmp_path: Path, value: str, key: str) -> None:
+def test_styles_match_classes_in_either_unicode_form(tmp_path: Path, value: str, key: str) -> None:
     path = tmp_path / "shots.gpkg"
-    points([value, "b"]).to_file(path)
+    points_in_row([value, "b"]).to_file(path)
     styles = tmp_path / "classes.json"
     styles.write_text(json.dumps({key: {"name": "na\x0bss", "color": "#010203"}}))
     styled = style_classes(read_shots(path), styles)
@@ -167,7 +166,7 @@ def test_styles_know_a_class_in_either_form(tmp_path: Path, value: str, key: str
         (["", "a"], []),
     ],
 )
-def test_names_that_look_alike_are_warned_of(names: list[str], alike: Any) -> None:
+def test_similar_name_warnings_groups_similar_names(names: list[str], alike: Any) -> None:
     found = similar_name_warnings(names)
     if isinstance(alike, int):
         assert len(found) == alike
@@ -178,7 +177,9 @@ def test_names_that_look_alike_are_warned_of(names: list[str], alike: Any) -> No
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_warning_reaches_people(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
+def test_adapt_and_info_warn_of_similar_names(
+    planted: Planted, tmp_path: Path, recorder: Recorder
+) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     frame.loc[frame["class"] == "asphalt", "class"] = "Water"
     frame.to_file(tmp_path / "alike.gpkg")
@@ -193,7 +194,7 @@ def test_the_warning_reaches_people(planted: Planted, tmp_path: Path, recorder: 
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_map_is_assessed_against_its_own_shots(
+def test_assess_matches_classes_of_unusual_names(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
     """Whatever is in names, map and shots have the same classes."""
@@ -214,7 +215,7 @@ def test_a_map_is_assessed_against_its_own_shots(
     assert any("'as phalt', 'AS PHALT' differ only by case" in text for text in recorder.warnings)
 
 
-def test_an_old_map_with_such_names_is_read(tmp_path: Path) -> None:
+def test_read_map_cleans_names_of_other_programs(tmp_path: Path) -> None:
     """Maps of earlier versions, and of other programs: names in two forms, bytes that XML forbids."""
     import rasterio
 
@@ -231,7 +232,7 @@ def test_an_old_map_with_such_names_is_read(tmp_path: Path) -> None:
     assert read_map(path).names == {1: "x", 2: "Gewässer"}
 
 
-def test_pyogrio_keeps_such_names(tmp_path: Path) -> None:
+def test_pyogrio_writes_names_unchanged(tmp_path: Path) -> None:
     """What these tests write is what they mean to write."""
-    points([NFD, "a\x0bb"]).to_file(tmp_path / "a.gpkg")
+    points_in_row([NFD, "a\x0bb"]).to_file(tmp_path / "a.gpkg")
     assert pyogrio.read_dataframe(tmp_path / "a.gpkg")["class"].tolist() == [NFD, "a\x0bb"]

@@ -1,4 +1,4 @@
-"""Names and colours that people give to classes."""
+"""Names and colours of classes out of a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(path: Path, styles: Any) -> Path:
     return path
 
 
-def test_values_get_names_and_colors(shots: Shots, tmp_path: Path) -> None:
+def test_style_classes_sets_names_and_colors(shots: Shots, tmp_path: Path) -> None:
     styles = {"12": {"name": "Dächer", "color": "#E60000"}, "3": {"name": "tree"}, "99": {}}
     found = style_classes(shots, write(tmp_path / "classes.json", styles))
     assert [(c.id, c.name, c.value) for c in found.classes] == [
@@ -43,7 +43,7 @@ def test_values_get_names_and_colors(shots: Shots, tmp_path: Path) -> None:
     assert found.frame is shots.frame
 
 
-def test_values_that_have_a_name_already_get_another(tmp_path: Path) -> None:
+def test_style_classes_replaces_names_of_qgis_styles(tmp_path: Path) -> None:
     """A layer's own style may have named its numbers."""
     points = [shapely.Point(x, 2 * x) for x in range(3)]
     named = make_shots(gpd.GeoSeries(points), [12, 3, 7], names={"3": "Wald", "12": "Dach"})
@@ -64,7 +64,7 @@ def test_values_that_have_a_name_already_get_another(tmp_path: Path) -> None:
         ({"3": {"name": "7"}}, "several classes the name '7'"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(
+def test_style_classes_refuses_invalid_files(
     styles: Any, said: str, shots: Shots, tmp_path: Path
 ) -> None:
     with pytest.raises(OptionError, match=said) as caught:
@@ -72,12 +72,12 @@ def test_what_cannot_be_meant_is_refused(
     assert caught.value.hint
 
 
-def test_a_missing_file_is_told(shots: Shots, tmp_path: Path) -> None:
+def test_style_classes_refuses_a_missing_file(shots: Shots, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"cannot be read \(No such file"):
         style_classes(shots, tmp_path / "none.json")
 
 
-def test_commands_take_the_file(planted: Any, tmp_path: Path) -> None:
+def test_info_takes_a_class_file(planted: Any, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     styles = write(tmp_path / "classes.json", {"water": {"name": "See"}})
     options = [str(planted.path), "--shots", str(shots), "--classes", str(styles), "--json"]

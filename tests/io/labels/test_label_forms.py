@@ -1,4 +1,4 @@
-"""Shots as programs write them: Shapefiles in archives or in parts, columns of tables by any usual name."""
+"""Shots as programs write them: Shapefiles in archives or in parts, tables with any usual columns."""
 
 from __future__ import annotations
 
@@ -14,27 +14,23 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from builders import NORTH_UP, snapshot, write_tif
+from builders import snapshot, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
-from shots_cases import archive_of
+from shots_cases import GRID, archive_of, points_at
 
 from hsi_geo.errors import ClassFieldError, ShotsError
 from hsi_geo.io.labels import archives
 from hsi_geo.io.labels.point_tables import Columns, _coordinates, find_columns
 from hsi_geo.io.labels.shots import burn, make_shots, read_shots
-from hsi_geo.tiling import Grid
 
-GRID = Grid(12, 17, NORTH_UP, CRS.from_epsg(32633))
 SPOTS = ((1, 2), (3, 5), (8, 11))
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 
 def points(crs: int = 32633, labels: Sequence[str] = "aba") -> Any:
-    xy = [GRID.transform @ (col + 0.5, row + 0.5) for row, col in SPOTS]
-    frame = gpd.GeoDataFrame({"class": list(labels)}, geometry=shapely.points(xy), crs=32633)
-    return frame.to_crs(crs)
+    return points_at(SPOTS, labels).to_crs(crs)
 
 
 def spots(path: Path, **how: Any) -> list[tuple[int, int]]:
@@ -114,7 +110,7 @@ def test_read_shots_ignores_other_files_in_archive(tmp_path: Path, shapes: Path,
 
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("inside", [("a", "b"), ("q/a", "q/b"), ("a/a", "b/b"), ("a", "q/b")])
-def test_of_several_one_is_chosen(
+def test_read_shots_needs_layer_for_several_shapefiles_in_archive(
     tmp_path: Path, shapes: Path, inside: tuple[str, str], name: str
 ) -> None:
     path = packed(tmp_path / name, shapes, *inside)
@@ -126,7 +122,9 @@ def test_of_several_one_is_chosen(
 
 
 @pytest.mark.parametrize("spelt", [str.lower, str.upper])
-def test_parts_that_lack_are_named(tmp_path: Path, shapes: Path, spelt: Any) -> None:
+def test_read_shots_names_missing_parts_of_shapefile(
+    tmp_path: Path, shapes: Path, spelt: Any
+) -> None:
     """And nothing is made beside a file that people gave."""
     folder = tmp_path / "alone"
     folder.mkdir()
@@ -269,7 +267,7 @@ def table(path: Path, x: str, y: str, frame: Any, separator: str = ",") -> Path:
 @pytest.mark.parametrize(
     ("names", "crs"), [*((n, 32633) for n in METRES), *((n, 4326) for n in DEGREES)]
 )
-def test_columns_are_found_by_usual_names(
+def test_read_shots_finds_coordinate_columns(
     tmp_path: Path, names: tuple[str, str], crs: int, separator: str
 ) -> None:
     path = table(tmp_path / "a.csv", *names, points(crs), separator)
@@ -277,7 +275,7 @@ def test_columns_are_found_by_usual_names(
 
 
 @pytest.mark.parametrize("column", ["WKT", "wkt_geom", "geometry", "geom", "the_geom"])
-def test_well_known_text_is_placed_like_coordinates(tmp_path: Path, column: str) -> None:
+def test_read_shots_reads_well_known_text(tmp_path: Path, column: str) -> None:
     frame = points()
     rows = [f'"{p.wkt}",{name}' for p, name in zip(frame.geometry, frame["class"], strict=True)]
     (tmp_path / "a.csv").write_text("\n".join([f"{column},class", *rows]))
@@ -299,21 +297,21 @@ def test_well_known_text_is_placed_like_coordinates(tmp_path: Path, column: str)
         ([], None),
     ],
 )
-def test_the_plainest_pair_is_taken(header: list[str], found: Columns | None) -> None:
+def test_coordinates_prefers_the_shortest_affix(header: list[str], found: Columns | None) -> None:
     assert _coordinates(header) == found
 
 
 @given(header=st.lists(st.text(max_size=60), max_size=6))
-def test_any_header_is_looked_through(header: list[str]) -> None:
+def test_coordinates_accepts_any_header(header: list[str]) -> None:
     found = _coordinates(header)
     assert found is None or set(found.names) <= set(header)
 
 
-def test_long_names_take_no_time() -> None:
+def test_coordinates_is_fast_for_long_names() -> None:
     assert _coordinates(["m" * 5000 + "?", "degreedegmmeters" * 400 + "y"]) is None
 
 
-def test_a_table_without_coordinates_says_what_it_has(tmp_path: Path) -> None:
+def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b,class\n1,2,x\n3,4,y\n")
     assert find_columns(str(tmp_path / "a.csv")) is None
     with pytest.raises(
@@ -332,7 +330,7 @@ def test_a_table_without_coordinates_says_what_it_has(tmp_path: Path) -> None:
         (("x", "y"), 32632, "check the coordinate reference systems of both"),
     ],
 )
-def test_what_lies_outside_tells_why(
+def test_burn_hints_why_shots_are_outside(
     tmp_path: Path, names: tuple[str, str], crs: int, said: str
 ) -> None:
     path = table(tmp_path / "a.csv", *names, points(crs))
@@ -340,7 +338,7 @@ def test_what_lies_outside_tells_why(
         spots(path, class_field="class")
 
 
-def test_a_field_that_a_table_has_twice_is_refused_only_as_the_class(tmp_path: Path) -> None:
+def test_read_shots_refuses_a_duplicated_class_field(tmp_path: Path) -> None:
     rows = [f"{p.x},{p.y},{n},{n}2,c{n}" for p, n in zip(points().geometry, "aba", strict=True)]
     path = tmp_path / "a.csv"
     path.write_text("\n".join(["x,y,class,class,kind", *rows]))
@@ -352,7 +350,7 @@ def test_a_field_that_a_table_has_twice_is_refused_only_as_the_class(tmp_path: P
     assert [c.name for c in read_shots(path, class_field="kind").classes] == ["ca", "cb"]
 
 
-def test_what_is_different_in_each_shot_is_no_class() -> None:
+def test_make_shots_refuses_too_many_classes() -> None:
     """Names of features, comments: a network that tells thousands apart would be of no use."""
     places = gpd.GeoSeries(shapely.points(np.arange(2002.0).reshape(-1, 2)))
     with pytest.raises(ShotsError, match=r"1001 different classes, from 'c0' to 'c999', and 1000"):
@@ -365,7 +363,7 @@ def test_what_is_different_in_each_shot_is_no_class() -> None:
 
 @pytest.mark.parametrize("nodata", [None, np.nan, -9999.0, 0.0])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gaps_in_a_raster_of_floats_are_no_class(
+def test_read_shots_ignores_nan_and_infinity_in_rasters(
     tmp_path: Path, dtype: str, nodata: float | None
 ) -> None:
     """NaN and infinities; no warning of numpy's reaches people, which would be an error here."""
@@ -375,7 +373,7 @@ def test_gaps_in_a_raster_of_floats_are_no_class(
     assert burn(shots, GRID).counts(shots.classes) == {"3": 3, "7": 8}
 
 
-def test_rows_of_a_table_that_are_no_numbers_name_nothing(tmp_path: Path) -> None:
+def test_read_shots_ignores_attribute_rows_without_numbers(tmp_path: Path) -> None:
     ids = np.zeros((1, 12, 17), "uint8")
     ids[0, 1, 2:5], ids[0, 8, 9:] = 3, 7
     path = write_tif(tmp_path / "ids.tif", ids)
@@ -407,7 +405,7 @@ def test_rows_of_a_table_that_are_no_numbers_name_nothing(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("ending", ["gpkg", "shp", "geojson", "csv", "tif"])
 @pytest.mark.parametrize("stem", ["a!b", "a;b", "zip!x", "a b#c%20", "草地"])
-def test_any_name_of_a_file_is_taken(tmp_path: Path, ending: str, stem: str) -> None:
+def test_read_shots_opens_files_of_any_name(tmp_path: Path, ending: str, stem: str) -> None:
     folder = tmp_path / "with!"
     folder.mkdir()
     made = tmp_path / f"made.{ending}"
@@ -429,7 +427,7 @@ def test_any_name_of_a_file_is_taken(tmp_path: Path, ending: str, stem: str) -> 
     assert shots.source == str(path)
 
 
-def test_names_of_other_bytes_are_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_read_shots_refuses_file_names_that_are_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"gew\xe4sser.csv")
     path.write_text("x,y,class\n1,2,a\n3,4,b\n")
     with pytest.raises(ShotsError, match=r"is not named in UTF-8.*; rename the file"):

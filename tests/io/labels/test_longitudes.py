@@ -1,4 +1,4 @@
-"""Longitudes that differ by a full turn are one place; polygons wider than a projection are cut."""
+"""Longitudes that differ by 360 degrees, and polygons wider than a projection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def saved(path: Path, shapes: list[shapely.Geometry], crs: str = "EPSG:4326") ->
 @pytest.mark.parametrize("scene", [180.0, -180.0, 190.0, -170.0, 270.0, 359.9, 12.0, 0.0, 360.0])
 @pytest.mark.parametrize("turns", [-1, 0, 1])
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4258", "OGC:CRS84"])
-def test_shots_lie_in_a_scene_whatever_turn_both_count_by(
+def test_burn_matches_longitudes_across_360_degrees(
     scene: float, turns: int, crs: str, tmp_path: Path
 ) -> None:
     grid = grid_around(scene)
@@ -51,14 +51,14 @@ def test_shots_lie_in_a_scene_whatever_turn_both_count_by(
     np.testing.assert_array_equal(pixels.rows, 2)
 
 
-def test_shots_of_another_crs_are_moved_too(tmp_path: Path) -> None:
+def test_burn_matches_longitudes_after_reprojection(tmp_path: Path) -> None:
     """UTM zones 1 and 60 meet at the antimeridian; PROJ gives longitudes from -180 to 180."""
     points = gpd.GeoSeries(shapely.points([-179.95, -179.85], 10.5), crs="EPSG:4326")
     path = saved(tmp_path / "a.gpkg", list(points.to_crs("EPSG:32601")), "EPSG:32601")
     assert burn(read_shots(path), grid_around(180.0)).cols.tolist() == [4, 5]
 
 
-def test_a_polygon_on_both_sides_is_taken_on_both(tmp_path: Path) -> None:
+def test_burn_takes_both_parts_across_the_antimeridian(tmp_path: Path) -> None:
     halves = shapely.MultiPolygon(
         [shapely.box(179.8, 10.2, 180.0, 10.6), shapely.box(-180.0, 10.2, -179.8, 10.6)]
     )
@@ -90,7 +90,7 @@ WORLD = shapely.box(-180.0, -90.0, 180.0, 90.0)
 @pytest.mark.parametrize(
     "world", [WORLD, shapely.box(0.0, -90.0, 360.0, 90.0), shapely.box(-180, -85, 180, 85)]
 )
-def test_a_world_wide_area_covers_every_scene(
+def test_area_of_the_whole_world_covers_every_scene(
     grid: Grid, world: shapely.Geometry, tmp_path: Path
 ) -> None:
     if grid.crs is not None and grid.crs.to_epsg() == 3031 and world.bounds[1] > -90:
@@ -99,7 +99,7 @@ def test_a_world_wide_area_covers_every_scene(
     assert area_mask(area, grid, grid.window).all()
 
 
-def test_a_hemisphere_covers_its_half_of_a_projected_scene(tmp_path: Path) -> None:
+def test_area_of_a_hemisphere_covers_half_a_scene(tmp_path: Path) -> None:
     grid = Grid(5, 40, Affine(300, 0, 494000, 0, -200, 5818302.25), CRS.from_epsg(32633))
     area = read_area(saved(tmp_path / "a.gpkg", [shapely.box(15.0, -90.0, 180.0, 90.0)]), grid)
     np.testing.assert_array_equal(
@@ -107,7 +107,7 @@ def test_a_hemisphere_covers_its_half_of_a_projected_scene(tmp_path: Path) -> No
     )
 
 
-def test_what_lies_elsewhere_stays_there(tmp_path: Path) -> None:
+def test_burn_and_read_area_refuse_other_places(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.gpkg", list(shapely.points([12.0, -170.0], [10.5, 50.0])))
     with pytest.raises(HsiGeoError, match=r"none of the 2 shots .* x -170 to 12"):
         burn(read_shots(path), grid_around(180.0))

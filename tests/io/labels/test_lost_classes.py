@@ -1,4 +1,4 @@
-"""A class that a map has less of than its shots cover is told, wherever the map is of all shots."""
+"""Warnings of classes that cover less of the map than their shots do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def of(warnings: list[str]) -> list[str]:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_class_of_one_pixel_beside_large_ones(
+def test_classify_warns_of_a_class_that_is_lost(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
     shots = with_pond(planted, tmp_path / "shots.gpkg")
@@ -51,7 +51,7 @@ def test_a_class_of_one_pixel_beside_large_ones(
 
 
 @pytest.mark.usefixtures("quick")
-def test_by_adapt_and_predict_and_over_several_scenes(
+def test_predict_warns_of_lost_classes_on_whole_scenes_only(
     planted: Planted, tmp_path: Path, halves: list[Path], recorder: Recorder
 ) -> None:
     shots = with_pond(planted, tmp_path / "shots.gpkg")
@@ -81,7 +81,7 @@ def test_by_adapt_and_predict_and_over_several_scenes(
         ((3, 3, 3), (0, 9, 0), ["no pixels of class 'class 1'", "no pixels of class 'class 3'"]),
     ],
 )
-def test_what_is_lost_is_measured_by_the_shots(
+def test_lost_classes_compares_map_with_shots(
     planted: Planted, shots: tuple[int, ...], pixels: tuple[int, ...], said: list[str]
 ) -> None:
     model = model_for(planted.path)

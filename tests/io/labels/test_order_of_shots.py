@@ -1,4 +1,4 @@
-"""The order of shots, their ids and their classes' names change nothing in a map but the names."""
+"""Maps do not depend on the order of shots, their ids, or the names of their classes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Change = Callable[[Frame], Frame]
 
 
 @pytest.fixture
-def hasty(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def few_steps(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few steps: what differs is seen from the first on."""
     config = FineTuneConfig(steps=8, batch=6)
     recipe = dataclasses.replace(adapting.DEFAULT_RECIPE, fine_tuning=config)
@@ -115,7 +115,7 @@ CASES: dict[str, tuple[Change, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class MapReportContext:
+class WrittenMap:
     """A map with its probabilities by the class's first name."""
 
     names: npt.NDArray[np.str_]
@@ -126,7 +126,7 @@ class MapReportContext:
 
 def mapped(
     scene: Path, shots: Frame, called: dict[str, Any], out: Path, **how: Any
-) -> MapReportContext:
+) -> WrittenMap:
     path = out.with_name(f"{out.stem}_shots.geojson")
     path.write_text(shots.to_json())  # with the ids
     result = classify(
@@ -143,10 +143,10 @@ def mapped(
         rasterio.open(result.paths.probabilities) as bands,
     ):
         each = dict(zip(names[1:], bands.read(), strict=True))
-        return MapReportContext(names[ids.read(1)], percent.read(1), each, result.accuracy)
+        return WrittenMap(names[ids.read(1)], percent.read(1), each, result.accuracy)
 
 
-def alike(one: MapReportContext, other: MapReportContext, how: str) -> None:
+def assert_same_map(one: WrittenMap, other: WrittenMap, how: str) -> None:
     np.testing.assert_array_equal(one.names, other.names, how)
     np.testing.assert_array_equal(one.confidence, other.confidence, how)
     assert one.probabilities.keys() == other.probabilities.keys(), how
@@ -156,28 +156,28 @@ def alike(one: MapReportContext, other: MapReportContext, how: str) -> None:
     assert one.accuracy.interval95 == other.accuracy.interval95, how
 
 
-@pytest.mark.usefixtures("hasty")
-def test_all_at_once_change_nothing(scene: Planted, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("few_steps")
+def test_classify_does_not_depend_on_order_ids_and_names(scene: Planted, tmp_path: Path) -> None:
     shots = drawn(scene, tmp_path)
     first = mapped(scene.path, shots, SAME, tmp_path / "first.tif")
     assert len(np.unique(first.names)) == 4
     other = as_parts(other_ids(renamed(TURNED)(shots[::-1])))
-    alike(first, mapped(scene.path, other, TURNED, tmp_path / "other.tif"), "all at once")
+    assert_same_map(first, mapped(scene.path, other, TURNED, tmp_path / "other.tif"), "all at once")
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hasty")
-def test_order_ids_and_names_change_nothing(scene: Planted, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("few_steps")
+def test_classify_does_not_depend_on_order_or_ids_or_names(scene: Planted, tmp_path: Path) -> None:
     shots = drawn(scene, tmp_path)
     first = mapped(scene.path, shots, SAME, tmp_path / "first.tif")
     for number, (name, (change, called)) in enumerate(CASES.items()):
         found = mapped(scene.path, change(shots), called, tmp_path / f"{number}.tif")
-        alike(first, found, name)
+        assert_same_map(first, found, name)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hasty")
-def test_nor_do_they_in_an_estimate_by_refitting(scene: Planted, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("few_steps")
+def test_cross_validation_does_not_depend_on_order(scene: Planted, tmp_path: Path) -> None:
     shots = drawn(scene, tmp_path)
     one = adapt(scene.path, of(shots, SAME), cross_validation=True)
     two = adapt(scene.path, of(shots[::-1], BACKWARDS), cross_validation=True)
@@ -191,8 +191,8 @@ def of(frame: Frame, called: dict[str, Any]) -> Any:
     return make_shots(frame.geometry, [called[name] for name in frame["class"]])
 
 
-@pytest.mark.usefixtures("hasty")
-def test_a_model_keeps_the_order_it_was_learnt_in(planted: Planted, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("few_steps")
+def test_model_file_keeps_the_canonical_order(planted: Planted, tmp_path: Path) -> None:
     shots = of(drawn(planted, tmp_path), SAME)
     model = adapt(planted.path, shots, out=tmp_path / "model")
     assert sorted(model.order or ()) == [0, 1, 2, 3, 4]
@@ -205,7 +205,7 @@ def test_a_model_keeps_the_order_it_was_learnt_in(planted: Planted, tmp_path: Pa
 
 @settings(max_examples=40)
 @given(order=st.permutations(range(7)), names=st.permutations(["a", "b", "c"]))
-def test_burnt_shots_do_not_know_their_order(order: list[int], names: list[str]) -> None:
+def test_burn_does_not_depend_on_order(order: list[int], names: list[str]) -> None:
     """Overlapping shots of a class share its pixels by their places; conflicts stay conflicts."""
     grid = Grid(12, 15, NORTH_UP, None)
     boxes = [(1, 1, 5, 5), (1, 1, 5, 7), (3, 3, 8, 4), (3, 3, 8, 4), (6, 2, 9, 9), (6, 9, 3, 4)]
@@ -229,7 +229,7 @@ def test_burnt_shots_do_not_know_their_order(order: list[int], names: list[str])
 
 
 @pytest.mark.parametrize("ids", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
-def test_large_classes_are_thinned_by_their_places(ids: tuple[int, int, int]) -> None:
+def test_thin_does_not_depend_on_class_ids(ids: tuple[int, int, int]) -> None:
     rows, cols = np.divmod(np.arange(9000), 90)
     kinds = np.array(ids)[np.where(rows < 30, 0, np.where(cols < 40, 1, 2))]
     pixels = ShotPixels(rows, cols, kinds, np.zeros_like(rows))
@@ -241,16 +241,16 @@ def test_large_classes_are_thinned_by_their_places(ids: tuple[int, int, int]) ->
 
 
 @pytest.mark.parametrize("budget_px", [300, 40_000])
-def test_places_count_classes_and_features(
+def test_in_canonical_order_numbers_by_position(
     planted: Planted, tmp_path: Path, budget_px: int
 ) -> None:
-    plots = regions_of(planted.path, of(drawn(planted, tmp_path), SAME), budget_px)
-    ordered, order = in_canonical_order(plots)
+    regions = regions_of(planted.path, of(drawn(planted, tmp_path), SAME), budget_px)
+    ordered, order = in_canonical_order(regions)
     labels, features = ordered.labels, ordered.features
     at = labels >= 0
-    np.testing.assert_array_equal(at, plots.labels >= 0)
-    np.testing.assert_array_equal(order.classes[labels[at]], plots.labels[at])
-    np.testing.assert_array_equal(order.features[features[at]], plots.features[at])
+    np.testing.assert_array_equal(at, regions.labels >= 0)
+    np.testing.assert_array_equal(order.classes[labels[at]], regions.labels[at])
+    np.testing.assert_array_equal(order.features[features[at]], regions.features[at])
     for values in (labels[at], features[at]):  # each is first seen after all before it
         seen = np.maximum.accumulate(values)
         assert values[0] == 0

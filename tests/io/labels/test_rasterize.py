@@ -1,4 +1,4 @@
-"""Shots burnt into a grid: the pixels they claim, by geometry and CRS."""
+"""Shots burnt into a grid, by geometry and CRS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("crs", ["same", "EPSG:4326", "EPSG:3857", "EPSG:32632"])
-def test_points_in_any_crs_find_their_pixels(planted: Planted, tmp_path: Path, crs: str) -> None:
+def test_burn_reprojects_points(planted: Planted, tmp_path: Path, crs: str) -> None:
     shots = read_shots(planted.shots(tmp_path / "shots.gpkg", crs=crs))
     pixels = burn(shots, grid_of(open_scene(planted.path)))
     assert [c.name for c in shots.classes] == sorted(planted.names)
@@ -40,7 +40,7 @@ def test_points_in_any_crs_find_their_pixels(planted: Planted, tmp_path: Path, c
     assert names.tolist() == [shots.classes[i - 1].name for i in pixels.class_ids]
 
 
-def test_shots_and_scene_without_crs_share_coordinates() -> None:
+def test_burn_accepts_shots_and_scene_without_crs() -> None:
     grid = Grid(*GRID.shape, GRID.transform, None)
     shots = shots_of([(centre(2, 3), "a"), (centre(4, 5), "b")], crs=None)
     assert claimed(burn(shots, grid)) == [(2, 3), (4, 5)]
@@ -53,7 +53,7 @@ def test_shots_and_scene_without_crs_share_coordinates() -> None:
         (None, UTM, "no coordinate reference system is set for shots"),
     ],
 )
-def test_a_crs_on_one_side_only_is_refused(
+def test_burn_refuses_crs_on_one_side_only(
     of_shots: CRS | None, of_scene: CRS | None, message: str
 ) -> None:
     shots = shots_of([(centre(2, 3), "a"), (centre(4, 5), "b")], crs=of_shots)
@@ -61,7 +61,7 @@ def test_a_crs_on_one_side_only_is_refused(
         burn(shots, Grid(*GRID.shape, GRID.transform, of_scene))
 
 
-def test_shots_on_earth_do_not_lie_on_mars(data: Path) -> None:
+def test_burn_refuses_shots_of_another_planet(data: Path) -> None:
     mars = grid_of(open_scene(data / "awkward" / "crism_mars_crs.tif", wavelengths="index"))
     shots = shots_of([(Point(13, 52), "a"), (Point(14, 52), "b")], CRS.from_epsg(4326))
     with pytest.raises(ShotsError):
@@ -85,7 +85,7 @@ def polygons(draw: st.DrawFn) -> Polygon:
 @pytest.mark.parametrize("down", [-20.0, 20.0])
 @settings(deadline=None, max_examples=60)
 @given(polygon=polygons())
-def test_a_polygon_claims_the_pixels_whose_centre_it_holds(down: float, polygon: Polygon) -> None:
+def test_burn_takes_pixels_whose_centre_is_inside(down: float, polygon: Polygon) -> None:
     grid = Grid(12, 17, Affine(30.0, 0.0, 383472.5, 0.0, down, 5818302.25), UTM)
     rows, cols = np.indices(grid.shape)
     centres = cols + 0.5, rows + 0.5
@@ -100,7 +100,7 @@ def test_a_polygon_claims_the_pixels_whose_centre_it_holds(down: float, polygon:
     assert claimed(pixels) == [(int(row), int(col)) for row, col in np.argwhere(inside)]
 
 
-def test_a_hole_in_a_polygon_stays_free() -> None:
+def test_burn_leaves_out_holes() -> None:
     ring = patch(1, 1, 6, 8).difference(patch(2, 3, 5, 6))
     pixels = burn(shots_of([(ring, "a"), (centre(3, 4), "b")]), GRID)
     assert claimed(pixels, 2) == [(3, 4)]
@@ -108,14 +108,14 @@ def test_a_hole_in_a_polygon_stays_free() -> None:
     assert pixels.conflicts == 0
 
 
-def test_a_point_claims_the_pixel_under_it_up_to_its_edges() -> None:
+def test_burn_takes_the_pixel_under_a_point() -> None:
     (x, y) = at((3, 5))[0]
     pixels = burn(shots_of([(Point(x, y), "a"), (Point(x - 1e-3, y + 1e-3), "b")]), GRID)
     assert claimed(pixels, 1) == [(3, 5)]
     assert claimed(pixels, 2) == [(2, 4)]
 
 
-def test_the_parts_of_a_multigeometry_count_apart() -> None:
+def test_burn_counts_parts_as_features() -> None:
     shots = shots_of(
         [
             (MultiPoint([centre(1, 2), centre(3, 4)]), "a"),
@@ -128,13 +128,13 @@ def test_the_parts_of_a_multigeometry_count_apart() -> None:
     assert shots.frame["class_id"].tolist() == [1, 1, 2, 2]
 
 
-def test_a_line_claims_the_pixels_it_runs_through() -> None:
+def test_burn_takes_pixels_along_a_line() -> None:
     line = LineString(at((2.5, 1.5), (2.5, 6.2), (5.5, 6.2)))
     pixels = burn(shots_of([(line, "a"), (centre(9, 9), "b")]), GRID)
     assert set(claimed(pixels, 1)) == {(2, col) for col in range(1, 7)} | {(3, 6), (4, 6), (5, 6)}
 
 
-def test_heights_of_3d_geometries_change_nothing(tmp_path: Path) -> None:
+def test_burn_ignores_heights(tmp_path: Path) -> None:
     flat = [patch(1, 1, 3, 4), centre(6, 6)]
     tall = [shapely.force_3d(geometry, 417.0) for geometry in flat]
     assert tall[0].has_z
@@ -144,7 +144,7 @@ def test_heights_of_3d_geometries_change_nothing(tmp_path: Path) -> None:
     assert claimed(burn(shots, GRID)) == claimed(expected)
 
 
-def test_curved_geometries_are_drawn_as_they_look(tmp_path: Path) -> None:
+def test_burn_approximates_curves(tmp_path: Path) -> None:
     (x, y), (east, _) = at((6, 8), (6, 11))
     radius = east - x
     circle = (
@@ -170,14 +170,14 @@ def test_curved_geometries_are_drawn_as_they_look(tmp_path: Path) -> None:
         LineString(at((3.2, 4.2), (3.2, 4.2))),
     ],
 )
-def test_a_polygon_too_small_for_a_centre_claims_the_pixel_under_it(
+def test_burn_takes_one_pixel_for_a_tiny_geometry(
     tiny: shapely.Geometry,
 ) -> None:
     pixels = burn(shots_of([(tiny, "a"), (centre(9, 9), "b")]), GRID)
     assert claimed(pixels, 1) == [(3, 4)]
 
 
-def test_a_weak_claim_yields_to_any_other_shot() -> None:
+def test_burn_prefers_shots_that_cover_the_centre() -> None:
     tiny = patch(3.1, 4.1, 3.3, 4.3)
     pixels = burn(shots_of([(tiny, "a"), (centre(3, 4), "b"), (centre(0, 0), "a")]), GRID)
     assert claimed(pixels, 2) == [(3, 4)]
@@ -185,7 +185,7 @@ def test_a_weak_claim_yields_to_any_other_shot() -> None:
     assert pixels.conflicts == 0
 
 
-def test_two_weak_claims_of_two_classes_are_a_conflict() -> None:
+def test_burn_drops_pixel_of_two_tiny_shots() -> None:
     shots = [(patch(3.1, 4.1, 3.3, 4.3), "a"), (patch(3.6, 4.6, 3.8, 4.8), "b")]
     pixels = burn(shots_of([*shots, (centre(0, 0), "a")]), GRID)
     assert claimed(pixels) == [(0, 0)]
@@ -193,14 +193,14 @@ def test_two_weak_claims_of_two_classes_are_a_conflict() -> None:
 
 
 @pytest.mark.parametrize("all_touched", [False, True])
-def test_all_touched_takes_every_pixel_a_polygon_reaches(all_touched: bool) -> None:
+def test_burn_takes_every_touched_pixel_if_all_touched(all_touched: bool) -> None:
     shots = shots_of([(patch(2.7, 3.7, 5.3, 6.3), "a"), (centre(9, 9), "b")])
     pixels = burn(replace(shots, all_touched=all_touched), GRID)
     rows, cols = (range(2, 6), range(3, 7)) if all_touched else (range(3, 5), range(4, 6))
     assert claimed(pixels, 1) == [(row, col) for row in rows for col in cols]
 
 
-def test_a_pixel_that_two_classes_claim_is_dropped_and_counted() -> None:
+def test_burn_drops_and_counts_pixels_of_two_classes() -> None:
     shots = shots_of([(patch(1, 1, 4, 4), "a"), (patch(3, 2, 6, 7), "b"), (centre(2, 2), "a")])
     pixels = burn(shots, GRID)
     assert pixels.conflicts == 2
@@ -209,7 +209,7 @@ def test_a_pixel_that_two_classes_claim_is_dropped_and_counted() -> None:
     assert len(claimed(pixels, 2)) == 15 - 2
 
 
-def test_a_pixel_that_one_class_claims_twice_counts_once() -> None:
+def test_burn_takes_a_pixel_of_one_class_once() -> None:
     pixels = burn(
         shots_of([(centre(2, 2), "a"), (patch(2, 2, 3, 4), "a"), (centre(0, 0), "b")]), GRID
     )
@@ -217,7 +217,7 @@ def test_a_pixel_that_one_class_claims_twice_counts_once() -> None:
     assert pixels.conflicts == 0
 
 
-def test_shots_outside_the_scene_are_counted() -> None:
+def test_burn_counts_shots_outside_the_scene() -> None:
     shots = [
         (patch(-3, -3, 1, 2), "a"),  # in part
         (centre(11, 16), "b"),
@@ -230,7 +230,7 @@ def test_shots_outside_the_scene_are_counted() -> None:
     assert claimed(pixels) == [(0, 0), (0, 1), (11, 16)]
 
 
-def test_a_shot_on_the_other_side_of_the_earth_is_outside() -> None:
+def test_burn_counts_shots_that_cannot_be_projected() -> None:
     here = gpd.GeoSeries([centre(2, 3), centre(4, 5)], crs=UTM).to_crs(4326)
     away = [Point(-165.0, -52.0), Point(0.0, 90.0), box(-165.0, -52.0, -164.0, -51.0)]
     labelled = zip([*here, *away], "ababa", strict=True)
@@ -239,7 +239,7 @@ def test_a_shot_on_the_other_side_of_the_earth_is_outside() -> None:
     assert pixels.outside == 3
 
 
-def test_no_shot_in_the_scene_names_both_places() -> None:
+def test_burn_names_both_extents_if_no_shot_is_inside() -> None:
     shots = shots_of([(Point(10, 20), "a"), (Point(11, 22), "b")])
     with pytest.raises(ShotsError, match="none of the 2 shots") as caught:
         burn(shots, GRID)
@@ -254,7 +254,7 @@ def test_no_shot_in_the_scene_names_both_places() -> None:
         Window, st.integers(-9, 14), st.integers(-9, 19), st.integers(0, 9), st.integers(0, 9)
     )
 )
-def test_a_mask_is_the_window_of_the_whole_mask(window: Window) -> None:
+def test_mask_is_a_window_of_the_whole_mask(window: Window) -> None:
     shots = shots_of([(patch(1, 1, 4, 6), "a"), (patch(7, 10, 12, 17), "b"), (centre(5, 0), "b")])
     pixels = burn(shots, GRID)
     classes, features = np.full((2, 60, 60), -1)
@@ -267,7 +267,7 @@ def test_a_mask_is_the_window_of_the_whole_mask(window: Window) -> None:
     assert set(np.unique(pixels.mask(GRID.window))) == {-1, 0, 1}
 
 
-def test_thinning_keeps_small_classes_and_a_random_part_of_large_ones() -> None:
+def test_thin_keeps_small_classes_and_samples_large_ones() -> None:
     grid = Grid(60, 70, GRID.transform, UTM)
     pixels = burn(shots_of([(patch(0, 0, 50, 60), "a"), (patch(52, 0, 54, 9), "b")]), grid)
 

@@ -1,4 +1,4 @@
-"""Shots from tables of points and rasters, their colours and names, and how the class field is found."""
+"""Shots from tables of points and rasters, their colours and names, and the class field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import shapely
 from affine import Affine
 from builders import NORTH_UP, cube_of, write_tif
 from pyproj import CRS
+from shots_cases import GRID, UTM, points_at
 
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.labels.class_colors import PALETTE, complete_colors, parse_color
@@ -28,22 +29,16 @@ from hsi_geo.tiling import Grid
 if TYPE_CHECKING:
     from planted import MakeScene, Planted
 
-UTM = CRS.from_epsg(32633)
-GRID = Grid(12, 17, NORTH_UP, UTM)
-
 #: (row, column, class) of points at pixel centres.
 SPOTS = ((1, 2, 20), (3, 5, 7), (8, 11, 20), (9, 16, 7))
 
 
 def points(crs: str | CRS = UTM) -> gpd.GeoDataFrame:
-    xy = [GRID.transform @ (col + 0.5, row + 0.5) for row, col, _ in SPOTS]
-    frame = gpd.GeoDataFrame(
-        {"class": [name for _, _, name in SPOTS]}, geometry=shapely.points(xy), crs=UTM
-    )
+    frame = points_at([spot[:2] for spot in SPOTS], [value for _, _, value in SPOTS])
     return frame.to_crs(crs)
 
 
-def claimed(shots: Shots, grid: Grid = GRID) -> list[tuple[int, int, int | str]]:
+def labelled_pixels(shots: Shots, grid: Grid = GRID) -> list[tuple[int, int, int | str]]:
     """(row, column, class as the user wrote it)."""
     pixels = burn(shots, grid)
     user = [c.name if c.value is None else c.value for c in shots.classes]
@@ -59,7 +54,7 @@ def claimed(shots: Shots, grid: Grid = GRID) -> list[tuple[int, int, int | str]]
     ("x", "y", "crs"),
     [("x", "y", UTM), ("X", "Y", UTM), ("Easting", "Northing", UTM), ("lon", "lat", "EPSG:4326")],
 )
-def test_a_table_of_points_is_read(
+def test_read_shots_reads_tables_of_points(
     tmp_path: Path, separator: str, x: str, y: str, crs: str | CRS
 ) -> None:
     frame = points(crs)
@@ -68,39 +63,39 @@ def test_a_table_of_points_is_read(
     )
     table.to_csv(tmp_path / "a.csv", sep=separator, index=False)
     shots = read_shots(tmp_path / "a.csv")
-    assert claimed(shots) == list(SPOTS)
+    assert labelled_pixels(shots) == list(SPOTS)
     assert [c.value for c in shots.classes] == [7, 20]  # numbers, in the order of numbers
     taken = "WGS 84" if x == "lon" else "coordinates in the scene's own CRS"
     assert f"'{x}' and '{y}' taken for {taken}" in shots.notes
 
 
-def test_a_prj_beside_a_table_tells_its_crs(tmp_path: Path) -> None:
+def test_read_shots_takes_crs_of_table_from_prj(tmp_path: Path) -> None:
     frame = points("EPSG:32632")
     path = tmp_path / "a.csv"
     table = pd.DataFrame({"x": frame.geometry.x, "y": frame.geometry.y, "class": frame["class"]})
     table.to_csv(path, index=False)
     path.with_suffix(".prj").write_text(CRS.from_epsg(32632).to_wkt("WKT1_ESRI"))
-    assert claimed(read_shots(path)) == list(SPOTS)
+    assert labelled_pixels(read_shots(path)) == list(SPOTS)
     path.with_suffix(".prj").write_text("nowhere")
     with pytest.raises(ShotsError, match=r"a\.prj' holds no coordinate reference system"):
         read_shots(path)
 
 
-def test_points_in_the_scenes_own_frame_need_no_crs(tmp_path: Path) -> None:
+def test_burn_places_table_without_crs_in_scene_crs(tmp_path: Path) -> None:
     frame = points()
     table = pd.DataFrame({"x": frame.geometry.x, "y": frame.geometry.y, "class": frame["class"]})
     table.to_csv(tmp_path / "a.csv", index=False)
     shots = read_shots(tmp_path / "a.csv")
-    assert claimed(shots, Grid(12, 17, NORTH_UP, None)) == list(SPOTS)
+    assert labelled_pixels(shots, Grid(12, 17, NORTH_UP, None)) == list(SPOTS)
 
 
-def test_rows_without_a_place_or_a_class_are_skipped_and_counted(tmp_path: Path) -> None:
+def test_read_shots_counts_table_rows_without_point_or_class(tmp_path: Path) -> None:
     x, y = points().geometry.x, points().geometry.y
     lines = [f"{a},{b},{c}" for a, b, (_, _, c) in zip(x, y, SPOTS, strict=True)]
     text = "\n".join(["x,y,class", *lines, f",{y[0]},7", f"{x[0]},{y[0]},", "nan,inf,7", ""])
     (tmp_path / "a.csv").write_text(text)
     shots = read_shots(tmp_path / "a.csv")
-    assert claimed(shots) == list(SPOTS)
+    assert labelled_pixels(shots) == list(SPOTS)
     assert "1 without a class in 'class'" in shots.skipped
     assert len(shots.skipped) == 2
 
@@ -119,37 +114,37 @@ def id_raster(path: Path, dtype: str = "uint8", **options: Any) -> Path:
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
 @pytest.mark.parametrize("nodata", [None, 0, 3])
-def test_a_raster_of_ids_labels_just_its_pixels(
+def test_read_shots_reads_rasters_of_class_ids(
     tmp_path: Path, dtype: str, nodata: float | None
 ) -> None:
     path = id_raster(tmp_path / "ids.tif", dtype, nodata=nodata)
     with rasterio.open(path) as file:
         ids = file.read(1)
-    none = nodata or 0  # whoever declares another nodata value means 0 as a class
+    none = nodata or 0  # with another nodata value 0 is a class
     shots = read_shots(path)
     expected = [(r, c, int(ids[r, c])) for r, c in np.argwhere(ids != none).tolist()]
-    assert claimed(shots) == expected
+    assert labelled_pixels(shots) == expected
     values = [value for value in (0, 3, 20) if value != none]
     assert [(c.name, c.value) for c in shots.classes] == [(str(v), v) for v in values]
     noted = "0 is one of its classes: the declared nodata value is another, 3"
     assert (noted in shots.notes) == (nodata == 3)
 
 
-def test_a_raster_on_another_grid_is_placed(tmp_path: Path) -> None:
+def test_burn_resamples_a_raster_of_class_ids(tmp_path: Path) -> None:
     shots = read_shots(id_raster(tmp_path / "ids.tif"))
     half = Grid(24, 34, NORTH_UP @ Affine.scale(0.5), UTM)
     pixels, fine = burn(shots, GRID), burn(shots, half)
     assert len(fine) == 4 * len(pixels)
 
 
-def test_a_raster_brings_its_colour_table(tmp_path: Path) -> None:
+def test_read_shots_takes_colour_table_of_raster(tmp_path: Path) -> None:
     path = id_raster(tmp_path / "ids.tif")
     with rasterio.open(path, "r+") as file:
         file.write_colormap(1, {0: (0, 0, 0, 0), 3: (1, 2, 3, 255), 20: (250, 251, 252, 255)})
     assert [c.color for c in read_shots(path).classes] == ["#010203", "#fafbfc"]
 
 
-def test_our_own_map_can_serve_as_shots(planted: Planted, tmp_path: Path) -> None:
+def test_read_shots_reads_maps_of_hsi_geo(planted: Planted, tmp_path: Path) -> None:
     """With its style beside it, names and colours come back."""
     from hsi_geo.io.maps.writer import MapPaths, MapWriter
 
@@ -176,12 +171,12 @@ def test_our_own_map_can_serve_as_shots(planted: Planted, tmp_path: Path) -> Non
         (cube_of(1, 60, 70, "int32"), "raster of 4200 different values from 1 to 4200"),
     ],
 )
-def test_a_raster_of_something_else_is_refused(tmp_path: Path, cube: Any, message: str) -> None:
+def test_read_shots_refuses_other_rasters(tmp_path: Path, cube: Any, message: str) -> None:
     with pytest.raises(ShotsError, match=message):
         read_shots(write_tif(tmp_path / "a.tif", cube))
 
 
-def test_a_raster_that_is_none_or_not_there_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_missing_and_invalid_rasters(tmp_path: Path) -> None:
     with pytest.raises(ShotsNotFoundError, match=r"none\.tif' does not exist"):
         read_shots(tmp_path / "none.tif")
     (tmp_path / "a.tif").write_text("nothing")
@@ -208,17 +203,17 @@ def test_a_raster_that_is_none_or_not_there_is_refused(tmp_path: Path) -> None:
         ("nan", None),
     ],
 )
-def test_colours_are_read_in_each_spelling(text: str, color: str | None) -> None:
+def test_parse_color_reads_html_and_qgis_notations(text: str, color: str | None) -> None:
     assert parse_color(text) == color
 
 
-def test_classes_without_a_colour_get_one_that_no_other_has() -> None:
+def test_complete_colors_gives_unused_colours() -> None:
     colors = complete_colors([None, PALETTE[0], None, "#123456"])
     assert colors == [PALETTE[1], PALETTE[0], PALETTE[2], "#123456"]
 
 
 @pytest.mark.parametrize("column", ["color", "Colour"])
-def test_a_colour_column_gives_each_class_its_commonest(tmp_path: Path, column: str) -> None:
+def test_read_shots_takes_commonest_colour_of_field(tmp_path: Path, column: str) -> None:
     frame = points()
     frame[column] = ["#ff0000", "0,0,255", "#ff0000", None]
     frame.to_file(tmp_path / "a.gpkg")
@@ -248,7 +243,9 @@ def qml(attribute: str, new: bool) -> str:
 
 @pytest.mark.parametrize("new", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_qgis_style_gives_names_and_colours(tmp_path: Path, new: bool, inside: bool) -> None:
+def test_read_shots_takes_names_and_colours_of_qgis_style(
+    tmp_path: Path, new: bool, inside: bool
+) -> None:
     path = tmp_path / "a.gpkg"
     points().to_file(path, layer="shots")
     if inside:
@@ -274,14 +271,14 @@ def test_a_qgis_style_gives_names_and_colours(tmp_path: Path, new: bool, inside:
 
 
 @pytest.mark.parametrize("text", ["", "<qgis", "<qgis/>", qml("another", True)])
-def test_a_style_of_another_kind_changes_nothing(tmp_path: Path, text: str) -> None:
+def test_read_shots_ignores_other_styles(tmp_path: Path, text: str) -> None:
     points().to_file(tmp_path / "a.gpkg")
     (tmp_path / "a.qml").write_text(text)
     classes = read_shots(tmp_path / "a.gpkg").classes
     assert [(c.name, c.color) for c in classes] == [("7", PALETTE[0]), ("20", PALETTE[1])]
 
 
-def test_berlins_style_gives_its_colours(data: Path) -> None:
+def test_read_shots_takes_style_of_berlin(data: Path) -> None:
     shots = read_shots(data / "enmap_berlin" / "LandCov_BerlinUrbanGradient.shp")
     colors = {c.name: c.color for c in shots.classes}
     assert colors["Roof"] == "#e60000"
@@ -304,7 +301,7 @@ def test_berlins_style_gives_its_colours(data: Path) -> None:
         ({"id": [1, 2], "Label": ["a", "b"]}, "by its name"),
     ],
 )
-def test_the_class_field_is_found_and_said(
+def test_read_shots_notes_the_class_field(
     tmp_path: Path, fields: dict[str, list[Any]], how: str
 ) -> None:
     geometry = points().geometry[:2]
@@ -313,7 +310,7 @@ def test_the_class_field_is_found_and_said(
     assert note == f"class taken from field '{'Label' if 'Label' in fields else 'crop'}' ({how})"
 
 
-def test_a_style_tells_which_of_several_fields_is_meant(tmp_path: Path) -> None:
+def test_read_shots_takes_class_field_of_qgis_style(tmp_path: Path) -> None:
     frame = points()
     frame["owner"], frame["kind"] = ["x", "y", "x", "y"], frame.pop("class")
     frame.to_file(tmp_path / "a.gpkg")
@@ -329,9 +326,7 @@ def test_a_style_tells_which_of_several_fields_is_meant(tmp_path: Path) -> None:
 # What info says -------------------------------------------------------------------------------
 
 
-def test_info_tells_what_would_be_learnt_and_what_dropped(
-    make_scene: MakeScene, tmp_path: Path
-) -> None:
+def test_info_counts_used_and_dropped_shots(make_scene: MakeScene, tmp_path: Path) -> None:
     planted = make_scene(height=120, width=140)
     t = planted.transform
 
@@ -366,7 +361,7 @@ def test_info_tells_what_would_be_learnt_and_what_dropped(
     }
 
 
-def test_shots_share_the_crs_of_mars(data: Path, tmp_path: Path) -> None:
+def test_burn_accepts_shots_in_a_crs_of_mars(data: Path, tmp_path: Path) -> None:
     scene = shutil.copy(data / "awkward" / "crism_mars_crs.tif", tmp_path)
     grid = grid_of(open_scene(scene, wavelengths="index"))
     xy = [grid.transform @ (col + 0.5, row + 0.5) for row, col in ((3, 4), (9, 12))]

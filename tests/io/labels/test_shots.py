@@ -1,4 +1,4 @@
-"""Shots of every format and class field, and what of them is left out."""
+"""Shots of every format and class field, and features that are left out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from hsi_geo.tiling import Grid
         ([" water ", "asphalt", "sand"], ["asphalt", "sand", "water"], [None] * 3),
     ],
 )
-def test_classes_follow_the_users_ids_or_else_the_alphabet(
+def test_read_shots_orders_classes_by_number_or_name(
     tmp_path: Path, labels: list[Any], names: list[str], values: list[int | None]
 ) -> None:
     shots = read_shots(write(tmp_path / "a.gpkg", {"class": labels}))
@@ -50,14 +50,14 @@ def test_classes_follow_the_users_ids_or_else_the_alphabet(
     ]
 
 
-def test_an_integer_field_with_nulls_is_still_integer(tmp_path: Path) -> None:
+def test_read_shots_reads_integer_field_with_nulls(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {"class": pd.array([12, None, 7, 12], dtype="Int64")})
     shots = read_shots(path)
     assert [(c.name, c.value) for c in shots.classes] == [("7", 7), ("12", 12)]
     assert shots.skipped == ("1 without a class in 'class'",)
 
 
-def test_many_classes_have_colours_of_their_own() -> None:
+def test_default_color_differs_between_many_classes() -> None:
     colors = [default_color(id) for id in range(1, 61)]
     assert len(set(colors)) == 60
     assert all(len(bytes.fromhex(color[1:])) == 3 and color[0] == "#" for color in colors)
@@ -74,15 +74,13 @@ def test_many_classes_have_colours_of_their_own() -> None:
         {"name": ["x", "y"], "Land_Cover": ["a", "b"], "id": [1, 1]},
     ],
 )
-def test_the_class_field_is_the_only_one_or_has_a_usual_name(
-    tmp_path: Path, fields: dict[str, list[Any]]
-) -> None:
+def test_read_shots_finds_class_field(tmp_path: Path, fields: dict[str, list[Any]]) -> None:
     shots = read_shots(write(tmp_path / "a.gpkg", fields))
     assert [c.name for c in shots.classes] == ["a", "b"]
 
 
 @pytest.mark.parametrize("usual", [[], ["class", "label"]])
-def test_several_possible_fields_are_named(tmp_path: Path, usual: list[str]) -> None:
+def test_read_shots_lists_several_possible_class_fields(tmp_path: Path, usual: list[str]) -> None:
     fields = {name: ["a", "b"] for name in ["crop", "owner", *usual]}
     with pytest.raises(ClassFieldError, match=f"have {len(fields)} fields") as caught:
         read_shots(write(tmp_path / "a.gpkg", fields))
@@ -90,7 +88,7 @@ def test_several_possible_fields_are_named(tmp_path: Path, usual: list[str]) -> 
     assert "--class-field" in str(caught.value)
 
 
-def test_a_field_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+def test_read_shots_names_missing_class_field(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {"crop": ["a", "b"], "owner": ["x", "y"]})
     message = "no field 'klass', only 'crop', 'owner'"
     with pytest.raises(ClassFieldError, match=message) as caught:
@@ -99,13 +97,13 @@ def test_a_field_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
     assert [c.name for c in read_shots(path, class_field="owner").classes] == ["x", "y"]
 
 
-def test_a_file_without_fields_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_file_without_fields(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {}, [centre(0, 0), centre(1, 1)])
     with pytest.raises(ClassFieldError, match="have no fields"):
         read_shots(path)
 
 
-def test_a_single_class_is_refused_by_name(tmp_path: Path) -> None:
+def test_read_shots_refuses_a_single_class(tmp_path: Path) -> None:
     with pytest.raises(ShotsError, match="only one class, 'rye'"):
         read_shots(write(tmp_path / "a.gpkg", {"class": ["rye", "rye "]}))
 
@@ -113,33 +111,33 @@ def test_a_single_class_is_refused_by_name(tmp_path: Path) -> None:
 # Files and layers -----------------------------------------------------------------------------
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_read_shots_names_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ShotsNotFoundError, match=r"none\.gpkg' does not exist") as caught:
         read_shots(tmp_path / "none.gpkg")
     assert isinstance(caught.value, FileNotFoundError)
 
 
-def test_a_file_that_is_no_vector_file_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_other_files(tmp_path: Path) -> None:
     path = tmp_path / "shots.gpkg"
     path.write_text("nothing of the kind")
     with pytest.raises(ShotsError, match="not a vector file that GDAL can open"):
         read_shots(path)
 
 
-def test_a_table_without_geometry_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_table_without_geometry(tmp_path: Path) -> None:
     path = tmp_path / "shots.csv"
     path.write_text("class,owner\nrye,me\noats,you\n")
     with pytest.raises(ShotsError, match="table without geometry"):
         read_shots(path)
 
 
-def test_an_empty_layer_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_empty_layer(tmp_path: Path) -> None:
     with pytest.raises(ShotsError, match="is empty"):
         read_shots(write(tmp_path / "a.gpkg", {"class": pd.Series([], dtype="str")}, []))
 
 
 @pytest.mark.parametrize("suffix", ["gpkg", "shp", "geojson", "fgb"])
-def test_the_usual_formats_give_the_same_pixels(tmp_path: Path, suffix: str) -> None:
+def test_read_shots_reads_usual_formats_alike(tmp_path: Path, suffix: str) -> None:
     geometry = [patch(1, 1, 3, 4), patch(5, 6, 9, 7)]
     path = write(tmp_path / f"a.{suffix}", {"class": ["rye", "oats"]}, geometry)
     pixels = burn(read_shots(path), GRID)
@@ -147,7 +145,7 @@ def test_the_usual_formats_give_the_same_pixels(tmp_path: Path, suffix: str) -> 
     assert claimed(pixels, 2) == [(row, col) for row in (1, 2) for col in (1, 2, 3)]
 
 
-def test_of_several_layers_one_has_to_be_chosen(tmp_path: Path) -> None:
+def test_read_shots_needs_layer_of_several(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {"class": ["a", "b"]}, layer="fields")
     write(path, {"class": ["x", "y", "z"]}, layer="roads")
     with pytest.raises(ShotsError, match="has 2 layers: 'fields', 'roads'; choose one"):
@@ -157,7 +155,7 @@ def test_of_several_layers_one_has_to_be_chosen(tmp_path: Path) -> None:
     assert [c.name for c in read_shots(path, layer="roads").classes] == ["x", "y", "z"]
 
 
-def test_a_table_of_styles_beside_the_shots_is_no_second_layer(tmp_path: Path) -> None:
+def test_read_shots_ignores_table_of_styles(tmp_path: Path) -> None:
     """QGIS keeps a layer's style in such a table when asked to save it in the GeoPackage."""
     path = write(tmp_path / "a.gpkg", {"class": ["a", "b"]}, layer="fields")
     styles = pd.DataFrame({"f_table_name": ["fields"], "styleQML": ["<qgis/>"]})
@@ -165,7 +163,7 @@ def test_a_table_of_styles_beside_the_shots_is_no_second_layer(tmp_path: Path) -
     assert [c.name for c in read_shots(path).classes] == ["a", "b"]
 
 
-def test_shots_read_before_are_returned_as_they_are(tmp_path: Path) -> None:
+def test_read_shots_returns_shots_unchanged(tmp_path: Path) -> None:
     shots = read_shots(write(tmp_path / "a.gpkg", {"class": ["a", "b"]}))
     assert read_shots(shots) is shots
 
@@ -173,7 +171,7 @@ def test_shots_read_before_are_returned_as_they_are(tmp_path: Path) -> None:
 # What is left out -----------------------------------------------------------------------------
 
 
-def test_nulls_and_empty_geometries_are_skipped_and_counted(tmp_path: Path) -> None:
+def test_read_shots_counts_missing_geometries_and_classes(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.gpkg",
         {"class": ["a", "b", None, "  ", "a", "b"]},
@@ -184,7 +182,7 @@ def test_nulls_and_empty_geometries_are_skipped_and_counted(tmp_path: Path) -> N
     assert claimed(burn(shots, GRID)) == [(0, 0), (1, 1)]
 
 
-def test_a_geometry_that_is_broken_is_skipped_and_the_others_count(tmp_path: Path) -> None:
+def test_read_shots_skips_broken_geometries(tmp_path: Path) -> None:
     """A ring that is not closed, a line of one point."""
     broken = [[[0, 0], [1, 0], [1, 1]]]
     features = [
@@ -207,7 +205,7 @@ def test_a_geometry_that_is_broken_is_skipped_and_the_others_count(tmp_path: Pat
     assert any("2" in said for said in shots.skipped), shots.skipped
 
 
-def test_nothing_usable_is_refused(tmp_path: Path) -> None:
+def test_read_shots_refuses_file_without_usable_features(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", {"class": [None, "a"]}, [centre(0, 0), None])
     with pytest.raises(ShotsError, match="no feature with a geometry and a class in 'class'"):
         read_shots(path)
@@ -217,9 +215,7 @@ def test_nothing_usable_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("field", "integer"), [("Level_2", False), ("Level_2_ID", True)])
-def test_berlins_polygons_give_six_classes_by_name_or_number(
-    data: Path, field: str, integer: bool
-) -> None:
+def test_read_shots_reads_polygons_of_berlin(data: Path, field: str, integer: bool) -> None:
     folder = data / "enmap_berlin"
     shots = read_shots(folder / "LandCov_BerlinUrbanGradient.shp", class_field=field)
     assert len(shots.classes) == 6
@@ -232,7 +228,7 @@ def test_berlins_polygons_give_six_classes_by_name_or_number(
     assert len(pixels) + pixels.conflicts <= 80 * 60
 
 
-def test_the_simulated_fields_shots_lie_in_their_classes(data: Path) -> None:
+def test_read_shots_reads_points_of_simulated_fields(data: Path) -> None:
     folder = data / "simulated_fields"
     shots = read_shots(folder / "simulated_fields_shots.gpkg")
     pixels = burn(shots, grid_of(open_scene(folder / "simulated_fields.tif")))

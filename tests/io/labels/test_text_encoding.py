@@ -6,15 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-import shapely
-from builders import NORTH_UP
 from hypothesis import given
 from hypothesis import strategies as st
-from shots_cases import archive_of
+from shots_cases import archive_of, points_in_row
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.text_encoding import decode, decode_cell, find_codec
@@ -31,11 +28,6 @@ CHINESE = ("水体", "草地", "森林")
 def class_field(ending: str) -> str:
     """Field for the class. GDAL without libkml, as in older wheels, writes no other field into a KML than its name."""
     return "Name" if ending == "kml" else "class"
-
-
-def points(labels: tuple[str, ...], field: str = "class") -> gpd.GeoDataFrame:
-    xy = [NORTH_UP @ (col + 0.5, 2.5) for col in range(len(labels))]
-    return gpd.GeoDataFrame({field: list(labels)}, geometry=shapely.points(xy), crs=32633)
 
 
 def names(shots: Shots) -> list[str]:
@@ -59,7 +51,7 @@ def shapefile(
 ) -> Path:
     """With a .cpg file that says something, or none, and a language byte in the DBF file."""
     path = folder / "a.shp"
-    points(labels, field).to_file(path, encoding=encoding)
+    points_in_row(labels, field).to_file(path, encoding=encoding)
     path.with_suffix(".cpg").unlink(missing_ok=True)
     if cpg is not None:
         path.with_suffix(".cpg").write_text(cpg)
@@ -73,7 +65,7 @@ def shapefile(
 @pytest.mark.parametrize("language", [0, 0x03, 0x57, 0x02, 0xC8])
 @pytest.mark.parametrize("cpg", [None, "", "ISO-8859-1", "1252", "ANSI 1252", "850", "system"])
 @pytest.mark.parametrize("labels", [GERMAN, CZECH, CHINESE])
-def test_bytes_that_are_utf_8_are_utf_8(
+def test_shapefile_text_in_utf8_is_decoded_whatever_is_stated(
     tmp_path: Path, labels: tuple[str, ...], cpg: str | None, language: int
 ) -> None:
     shots = read_shots(shapefile(tmp_path, labels, "UTF-8", cpg, language))
@@ -97,7 +89,7 @@ def test_bytes_that_are_utf_8_are_utf_8(
         (("Wald", "Wiese"), "UTF-8", None, 0),
     ],
 )
-def test_what_is_stated_rightly_is_heeded_in_silence(
+def test_shapefile_text_is_decoded_as_stated_without_a_note(
     tmp_path: Path, labels: tuple[str, ...], encoding: str, cpg: str | None, language: int
 ) -> None:
     shots = read_shots(shapefile(tmp_path, labels, encoding, cpg, language))
@@ -117,7 +109,7 @@ def test_what_is_stated_rightly_is_heeded_in_silence(
         (("Wald", "Wiese", "Café"), "ISO-8859-1", "UTF-8", 0, "Windows-1252"),
     ],
 )
-def test_what_is_stated_wrongly_is_told(
+def test_shapefile_text_stated_wrongly_is_decoded_with_a_note(
     tmp_path: Path,
     labels: tuple[str, ...],
     encoding: str,
@@ -131,12 +123,12 @@ def test_what_is_stated_wrongly_is_told(
     assert note.startswith(f"text of 'a.shp' taken for {taken}: if letters are wrong")
 
 
-def test_names_of_fields_are_text_too(tmp_path: Path) -> None:
+def test_field_names_are_decoded(tmp_path: Path) -> None:
     path = shapefile(tmp_path, ("a", "b"), "UTF-8", None, 0, field="Größe")
     assert names(read_shots(path, class_field="Größe")) == ["a", "b"]
 
 
-def test_a_character_cut_where_its_field_ends_is_left_out(tmp_path: Path) -> None:
+def test_character_cut_at_the_field_width_is_removed(tmp_path: Path) -> None:
     path = shapefile(tmp_path, ("Gewässer", "Grasü"), "UTF-8", None, 0)
     table = path.with_suffix(".dbf")
     content = table.read_bytes()
@@ -186,7 +178,7 @@ def test_texts_in_archive_are_decoded_as_outside(
 ) -> None:
     path = tmp_path / f"a.{ending}"
     field = class_field(ending)
-    frame = points(GERMAN, field)
+    frame = points_in_row(GERMAN, field)
     if ending == "csv":
         path.write_text(frame.assign(x=frame.geometry.x, y=frame.geometry.y)[["x", "y", "class"]].to_csv(index=False))  # fmt: skip
     else:
@@ -207,8 +199,8 @@ ENCODINGS = ("utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be",
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_table_may_be_in_any_encoding(tmp_path: Path, encoding: str, separator: str) -> None:
-    frame = points(GERMAN)
+def test_tables_are_decoded_in_any_encoding(tmp_path: Path, encoding: str, separator: str) -> None:
+    frame = points_in_row(GERMAN)
     rows = [("x", "y", "class")]
     rows += [(str(p.x), str(p.y), name) for p, name in zip(frame.geometry, GERMAN, strict=True)]
     path = tmp_path / "a.csv"
@@ -222,14 +214,16 @@ def test_a_table_may_be_in_any_encoding(tmp_path: Path, encoding: str, separator
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("ending", ["geojson", "json", "gml", "kml"])
-def test_other_texts_may_be_too(tmp_path: Path, ending: str, encoding: str) -> None:
+def test_vector_texts_are_decoded_in_any_encoding(
+    tmp_path: Path, ending: str, encoding: str
+) -> None:
     path = tmp_path / f"a.{ending}"
     field = class_field(ending)
     if ending.endswith("json"):
-        frame = points(GERMAN)
+        frame = points_in_row(GERMAN)
         path.write_text(frame.to_json(ensure_ascii=False), encoding=encoding)
     else:
-        points(GERMAN, field).to_crs(4326 if ending == "kml" else 32633).to_file(
+        points_in_row(GERMAN, field).to_crs(4326 if ending == "kml" else 32633).to_file(
             path, driver=ending.upper()
         )
         path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
@@ -238,9 +232,9 @@ def test_other_texts_may_be_too(tmp_path: Path, ending: str, encoding: str) -> N
     assert bool(about_text(shots)) == (not encoding.startswith("utf-8"))
 
 
-def test_an_xml_text_that_states_its_encoding_is_heeded(tmp_path: Path) -> None:
+def test_xml_is_decoded_as_stated(tmp_path: Path) -> None:
     path = tmp_path / "a.gml"
-    points(GERMAN).to_file(path)
+    points_in_row(GERMAN).to_file(path)
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("utf-8", "ISO-8859-1"), encoding="latin-1")
     shots = read_shots(path)
@@ -249,9 +243,9 @@ def test_an_xml_text_that_states_its_encoding_is_heeded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_classes_may_be_named_in_any(tmp_path: Path, encoding: str) -> None:
+def test_class_file_is_decoded_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.gpkg"
-    points(GERMAN).to_file(path)
+    points_in_row(GERMAN).to_file(path)
     styles = tmp_path / "classes.json"
     styles.write_text(
         json.dumps({"Gewässer": {"name": "Weiß"}}, ensure_ascii=False), encoding=encoding
@@ -260,9 +254,9 @@ def test_classes_may_be_named_in_any(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "\ud800", "", "{", "nan"])
-def test_classes_that_are_no_json_are_refused(tmp_path: Path, text: str) -> None:
+def test_class_file_that_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.gpkg"
-    points(GERMAN).to_file(path)
+    points_in_row(GERMAN).to_file(path)
     styles = tmp_path / "classes.json"
     styles.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(OptionError, match=r"classes\.json' (is no JSON|does not map)"):
@@ -271,9 +265,9 @@ def test_classes_that_are_no_json_are_refused(tmp_path: Path, text: str) -> None
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("stated", ["", '<?xml version="1.0" encoding="utf-8"?>'])
-def test_a_style_may_be_in_any(tmp_path: Path, encoding: str, stated: str) -> None:
+def test_qgis_style_is_decoded_in_any_encoding(tmp_path: Path, encoding: str, stated: str) -> None:
     path = tmp_path / "a.gpkg"
-    points(GERMAN).to_file(path)
+    points_in_row(GERMAN).to_file(path)
     path.with_suffix(".qml").write_text(
         f'{stated}<qgis><renderer-v2 attr="class" type="categorizedSymbol"><categories><category '
         'symbol="0" value="Gewässer" label=""/></categories><symbols><symbol name="0"><layer><prop '
@@ -284,7 +278,7 @@ def test_a_style_may_be_in_any(tmp_path: Path, encoding: str, stated: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_names_in_an_envi_header_may_be_too(tmp_path: Path, encoding: str) -> None:
+def test_envi_class_names_are_decoded(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "labels.dat"
     np.array([[1, 2], [0, 1]], "uint8").tofile(path)
     path.with_suffix(".hdr").write_bytes(
@@ -305,7 +299,7 @@ def test_names_in_an_envi_header_may_be_too(tmp_path: Path, encoding: str) -> No
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30))
-def test_utf_8_is_always_known(text: str) -> None:
+def test_decode_recognises_utf8(text: str) -> None:
     assert decode(text.encode()) == (text, "UTF-8") or text.startswith("\ufeff")
     cells = [text.encode(), "ü".encode(), text.encode()]
     assert find_codec(cells, None, 0) == "utf-8"
@@ -313,7 +307,7 @@ def test_utf_8_is_always_known(text: str) -> None:
 
 
 @given(content=st.binary(max_size=40))
-def test_any_bytes_become_some_text(content: bytes) -> None:
+def test_decode_accepts_any_bytes(content: bytes) -> None:
     text, encoding = decode(content)
     assert isinstance(text, str)
     assert encoding
@@ -322,8 +316,8 @@ def test_any_bytes_become_some_text(content: bytes) -> None:
     decode_cell(content, codec)
 
 
-def test_areas_are_read_likewise(tmp_path: Path) -> None:
-    frame = points(GERMAN)
+def test_area_file_is_decoded(tmp_path: Path) -> None:
+    frame = points_in_row(GERMAN)
     frame.geometry = frame.buffer(40.0)
     path = shapefile(tmp_path, GERMAN, "ISO-8859-1", "UTF-8", 0)
     frame.to_file(path, encoding="ISO-8859-1")

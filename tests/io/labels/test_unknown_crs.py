@@ -104,7 +104,7 @@ UNKNOWN: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("how", [*UNKNOWN, "raster"])
 @pytest.mark.parametrize("purpose", ["shots", "reference"])
-def test_an_unknown_crs_is_told_as_such(tmp_path: Path, how: str, purpose: str) -> None:
+def test_burn_refuses_undefined_crs_of_shots(tmp_path: Path, how: str, purpose: str) -> None:
     path = raster(tmp_path) if how == "raster" else UNKNOWN[how](tmp_path)
     more: Any = {} if purpose == "shots" else {"purpose": REFERENCE}
     said = f"no coordinate reference system is set for .*'{path}', and one is for the"
@@ -114,7 +114,7 @@ def test_an_unknown_crs_is_told_as_such(tmp_path: Path, how: str, purpose: str) 
 
 
 @pytest.mark.parametrize("how", UNKNOWN)
-def test_of_areas_too(tmp_path: Path, how: str) -> None:
+def test_read_area_refuses_undefined_crs(tmp_path: Path, how: str) -> None:
     path = UNKNOWN[how](tmp_path)
     with pytest.raises(OptionError, match=f"is set for area '{path}', and one is for the scene"):
         read_area(path, SCENE)
@@ -122,7 +122,7 @@ def test_of_areas_too(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("crs", [CARTESIAN, GEOGRAPHIC])
-def test_of_scenes_too(tmp_path: Path, crs: CRS) -> None:
+def test_scene_with_undefined_crs_has_none(tmp_path: Path, crs: CRS) -> None:
     bare = Grid(12, 17, NORTH_UP, crs)
     assert len(burn(read_shots(written(tmp_path / "a.gpkg", None)), bare)) == 3
     with pytest.raises(ShotsError, match="the scene has no coordinate reference system"):
@@ -160,7 +160,7 @@ def lon_lat(folder: Path, frame: Any) -> Path:
 @pytest.mark.parametrize(
     "write", [geojson, lon_lat, mislabelled("gpkg"), mislabelled("shp"), mislabelled("fgb")]
 )
-def test_metres_that_should_be_degrees_are_told(
+def test_burn_refuses_metres_in_geographic_crs(
     tmp_path: Path, write: Callable[[Path, Any], Path], grid: Grid
 ) -> None:
     path = write(tmp_path, boxes(SCENE.crs))
@@ -170,13 +170,13 @@ def test_metres_that_should_be_degrees_are_told(
         burn(read_shots(path), grid)
 
 
-def test_of_areas_as_well(tmp_path: Path) -> None:
+def test_read_area_refuses_metres_in_geographic_crs(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"area '.*a\.geojson' should be degrees"):
         read_area(geojson(tmp_path, boxes(SCENE.crs)), SCENE)
 
 
 @pytest.mark.parametrize("turns", [0, 360, -360])
-def test_degrees_are_degrees_however_often_around(tmp_path: Path, turns: int) -> None:
+def test_burn_accepts_longitudes_beyond_360_degrees(tmp_path: Path, turns: int) -> None:
     """And one feature astray does not make all of them metres."""
     grid = Grid(12, 17, Affine(0.001, 0.0, 13.25, 0.0, -0.001, 52.5), CRS.from_epsg(4258))
     points = [grid.transform @ (col + 0.5, row + 0.5) for row, col in ((1, 2), (3, 5))]

@@ -91,7 +91,7 @@ def test_pixel_area_ha_is_none_where_rows_differ(
 )  # fmt: skip
 @pytest.mark.parametrize("left", [-180.5, -3.0, 8.0, 179.5, 359.0])
 @pytest.mark.parametrize("step", [(1.0, -1.0), (-1.0, -1.0)])
-def test_a_whole_degree_has_its_known_area_at_any_longitude(
+def test_row_areas_ha_of_a_degree_is_known_at_any_longitude(
     crs: CRS, top: float, square_km: float | None, left: float, step: tuple[float, float]
 ) -> None:
     grid = Grid(1, 7, Affine(step[0], 0.0, left, 0.0, step[1], top), crs)
@@ -104,7 +104,7 @@ def test_a_whole_degree_has_its_known_area_at_any_longitude(
 
 
 @pytest.mark.parametrize("step", [-0.5, 0.5])
-def test_all_pixels_of_the_globe_are_its_surface(step: float) -> None:
+def test_row_areas_ha_sum_to_the_surface_of_the_earth(step: float) -> None:
     """510,065,621.7 square kilometres on WGS 84; digits beyond the pole count for nothing."""
     top = 90.0 if step < 0 else -90.0
     grid = Grid(360, 720, Affine(0.5, 0.0, -180.0, 0.0, step, top * (1 + 1e-12)), WGS84)
@@ -115,7 +115,7 @@ def test_all_pixels_of_the_globe_are_its_surface(step: float) -> None:
 
 
 @pytest.mark.parametrize("angle", [5.0, 90.0, -160.0])
-def test_rotated_pixels_in_degrees_have_the_area_of_upright_ones(angle: float) -> None:
+def test_row_areas_ha_of_rotated_grid_are_those_of_upright_one(angle: float) -> None:
     upright = Affine(0.003, 0.0, 0.0, 0.0, -0.003, 0.0)
     transform = Affine.translation(8.0, 50.0) @ Affine.rotation(angle) @ upright
     grid = Grid(1, 1, transform, WGS84)
@@ -126,7 +126,7 @@ def test_rotated_pixels_in_degrees_have_the_area_of_upright_ones(angle: float) -
 
 
 @pytest.mark.parametrize("crs", [None, LOCAL])
-def test_areas_are_unknown_without_a_known_crs(crs: CRS | None, tmp_path: Path) -> None:
+def test_row_areas_ha_is_none_without_known_crs(crs: CRS | None, tmp_path: Path) -> None:
     grid = Grid(4, 5, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), crs)
     assert row_areas_ha(grid) is None
     assert pixel_area_ha(grid) is None
@@ -162,7 +162,7 @@ def test_class_areas_are_sums_over_rows(crs: CRS, tmp_path: Path) -> None:
     )
 
 
-def test_a_window_of_a_grid_has_the_areas_of_its_rows() -> None:
+def test_row_areas_ha_of_window_are_those_of_its_rows() -> None:
     grid = Grid(30, 7, Affine(0.1, 0.0, 178.0, 0.0, -0.1, 60.0), WGS84)
     window = Window(11, 2, 5, 4)
     part = Grid(5, 4, grid.transform_of(window), WGS84)

@@ -1,4 +1,4 @@
-"""Maps read back: files that hold no map, and maps that lie nowhere."""
+"""Reading maps: files that hold no map, and maps without georeference."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nowhere(tmp_path: Path) -> Path:
         return write_tif(tmp_path / "nowhere.tif", CLASSES[None], crs=None, transform=None)
 
 
-def test_a_file_without_bands_is_refused_with_what_it_holds(container: Path) -> None:
+def test_read_map_lists_datasets_of_file_without_bands(container: Path) -> None:
     with pytest.raises(MapError, match="has no band, and 2 datasets inside") as caught:
         read_map(container)
     # In quotes or not: that differs between releases of GDAL.
@@ -48,7 +48,7 @@ def test_a_file_without_bands_is_refused_with_what_it_holds(container: Path) -> 
     assert str(container) in caught.value.hint
 
 
-def test_an_empty_container_is_refused(tmp_path: Path) -> None:
+def test_read_map_refuses_empty_hdf5_file(tmp_path: Path) -> None:
     path = tmp_path / "empty.h5"
     with h5py.File(path, "w") as file:
         file.attrs["title"] = "nothing"
@@ -56,21 +56,21 @@ def test_an_empty_container_is_refused(tmp_path: Path) -> None:
         read_map(path)
 
 
-def test_what_the_refusal_names_can_be_read(container: Path) -> None:
+def test_read_map_opens_the_dataset_that_the_error_names(container: Path) -> None:
     found = read_map(f'HDF5:"{container}"://classes')
     assert found.grid.shape == CLASSES.shape
     assert found.counts() == COUNTS
     assert read_record(found.path) == {}
 
 
-def test_a_missing_map_is_told_from_one_that_is_no_raster(tmp_path: Path) -> None:
+def test_read_map_distinguishes_missing_and_invalid_files(tmp_path: Path) -> None:
     with pytest.raises(MapNotFoundError):
         read_map(tmp_path / "none.tif")
     with pytest.raises(MapError, match="not a raster"):
         read_map(f'HDF5:"{tmp_path / "none.h5"}"://classes')
 
 
-def test_a_map_that_lies_nowhere_is_read_without_a_word(nowhere: Path) -> None:
+def test_read_map_without_georeference_gives_no_warning(nowhere: Path) -> None:
     found = read_map(nowhere)
     assert found.grid.crs is None
     assert found.counts() == COUNTS
@@ -78,9 +78,7 @@ def test_a_map_that_lies_nowhere_is_read_without_a_word(nowhere: Path) -> None:
     assert read_colors(nowhere) == {}
 
 
-def test_programs_get_nothing_but_json_of_a_map_that_lies_nowhere(
-    nowhere: Path, tmp_path: Path
-) -> None:
+def test_assess_without_georeference_prints_only_json(nowhere: Path, tmp_path: Path) -> None:
     lines = ["x,y,class", *(f"{col + 0.5},{row + 0.5},{CLASSES[row, col]}" for row, col in SPOTS)]
     (tmp_path / "reference.csv").write_text("\n".join(lines) + "\n")
     shown = run(

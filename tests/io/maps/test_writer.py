@@ -1,4 +1,4 @@
-"""Maps that other programs read as meant."""
+"""Maps written as other programs read them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read(path: Path) -> tuple[AnyArray, dict[str, Any]]:
         return file.read(), {**file.profile, "layout": layout, "scales": file.scales}
 
 
-def test_a_map_keeps_grid_classes_and_nodata(tmp_path: Path) -> None:
+def test_map_has_grid_classes_and_nodata(tmp_path: Path) -> None:
     probabilities = random_probabilities()
     paths = write_map(MapPaths.of(tmp_path / "m.tif"), probabilities)
     values, profile = read(paths.classes)
@@ -53,7 +53,7 @@ def test_a_map_keeps_grid_classes_and_nodata(tmp_path: Path) -> None:
     assert profile["crs"].to_epsg() == 32633
 
 
-def test_a_map_shows_the_colours_of_its_classes(tmp_path: Path) -> None:
+def test_map_has_colour_table_of_classes(tmp_path: Path) -> None:
     paths = write_map(MapPaths.of(tmp_path / "m.tif"), random_probabilities())
     with rasterio.open(paths.classes) as file:
         table = file.colormap(1)
@@ -64,7 +64,7 @@ def test_a_map_shows_the_colours_of_its_classes(tmp_path: Path) -> None:
     ]
 
 
-def test_other_programs_find_the_class_names_beside_the_map(tmp_path: Path) -> None:
+def test_aux_xml_holds_class_names(tmp_path: Path) -> None:
     paths = write_map(MapPaths.of(tmp_path / "m.tif"), random_probabilities())
     assert paths.aux.name == "m.tif.aux.xml"
     band = ET.parse(paths.aux).getroot().find("PAMRasterBand[@band='1']")
@@ -74,7 +74,7 @@ def test_other_programs_find_the_class_names_beside_the_map(tmp_path: Path) -> N
         assert [Path(name).name for name in file.files] == ["m.tif", "m.tif.aux.xml"]
 
 
-def test_the_attribute_table_has_a_row_a_class() -> None:
+def test_aux_xml_has_attribute_table_row_for_each_class() -> None:
     table = ET.fromstring(aux_xml(CLASSES)).find(".//GDALRasterAttributeTable")
     assert table is not None
     assert [name.text for name in table.iterfind("FieldDefn/Name")] == [
@@ -91,7 +91,7 @@ def test_the_attribute_table_has_a_row_a_class() -> None:
     assert [row[:2] for row in rows] == [[str(c.id), c.name] for c in CLASSES]
 
 
-def test_the_style_gives_qgis_each_class(tmp_path: Path) -> None:
+def test_qgis_style_has_entry_for_each_class(tmp_path: Path) -> None:
     paths = write_map(MapPaths.of(tmp_path / "m.tif"), random_probabilities())
     text = paths.style.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE qgis")
@@ -103,7 +103,7 @@ def test_the_style_gives_qgis_each_class(tmp_path: Path) -> None:
     assert qgis_style(CLASSES) == text
 
 
-def test_the_record_is_sorted_json(tmp_path: Path) -> None:
+def test_write_record_writes_sorted_json(tmp_path: Path) -> None:
     text = write_map(MapPaths.of(tmp_path / "m.tif"), random_probabilities()).record.read_text(
         encoding="utf-8"
     )
@@ -114,7 +114,7 @@ def test_the_record_is_sorted_json(tmp_path: Path) -> None:
     assert "Straße" in text
 
 
-def test_confidence_is_in_per_cent(tmp_path: Path) -> None:
+def test_confidence_raster_is_in_per_cent(tmp_path: Path) -> None:
     probabilities = random_probabilities()
     paths = write_map(MapPaths.of(tmp_path / "m.tif", confidence=True), probabilities)
     assert paths.confidence == tmp_path / "m_confidence.tif"
@@ -126,7 +126,7 @@ def test_confidence_is_in_per_cent(tmp_path: Path) -> None:
     assert np.abs(values[0] - 100 * probabilities.max(axis=0))[known].max() <= 0.5 + 1e-4
 
 
-def test_probabilities_have_a_band_a_class_and_their_scale(tmp_path: Path) -> None:
+def test_probability_raster_has_band_for_each_class_and_scale(tmp_path: Path) -> None:
     probabilities = random_probabilities()
     paths = write_map(MapPaths.of(tmp_path / "m.tif", probabilities=True), probabilities)
     assert paths.probabilities == tmp_path / "m_probabilities.tif"
@@ -142,7 +142,7 @@ def test_probabilities_have_a_band_a_class_and_their_scale(tmp_path: Path) -> No
         assert file.descriptions == NAMES
 
 
-def test_certainty_is_no_nodata(tmp_path: Path) -> None:
+def test_probability_of_one_is_not_nodata(tmp_path: Path) -> None:
     certain = np.zeros((3, *GRID.shape), np.float32)
     certain[2] = 1.0
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True)
@@ -155,7 +155,7 @@ def test_certainty_is_no_nodata(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "dtype"), [(255, "uint8"), (256, "uint16"), (700, "uint16")])
-def test_more_than_255_classes_take_two_bytes(tmp_path: Path, count: int, dtype: str) -> None:
+def test_map_of_more_than_255_classes_is_uint16(tmp_path: Path, count: int, dtype: str) -> None:
     classes, grid = many(count), Grid(20, 40, NORTH_UP, None)
     ids = np.arange(800).reshape(grid.shape) % count
     certain = (ids == np.arange(count)[:, None, None]).astype(np.float32)
@@ -166,7 +166,7 @@ def test_more_than_255_classes_take_two_bytes(tmp_path: Path, count: int, dtype:
     assert len(list(ET.parse(paths.aux).getroot().iter("Category"))) == count + 1
 
 
-def test_large_maps_have_overviews_that_invent_no_class(tmp_path: Path) -> None:
+def test_overviews_hold_only_classes_of_the_map(tmp_path: Path) -> None:
     grid = Grid(700, 530, NORTH_UP, GRID.crs)
     certain = np.zeros((3, *grid.shape), np.float32)
     certain[0], certain[2, 200:] = 1.0, 2.0  # class 2 lies between them and nowhere
@@ -189,7 +189,7 @@ def test_large_maps_have_overviews_that_invent_no_class(tmp_path: Path) -> None:
 )
 # A file without georeference says so when it is opened.
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_unusual_grids_come_back(tmp_path: Path, grid: Grid) -> None:
+def test_map_keeps_unusual_grids(tmp_path: Path, grid: Grid) -> None:
     probabilities = random_probabilities()
     paths = write_map(MapPaths.of(tmp_path / "m.tif"), probabilities, grid=grid)
     values, profile = read(paths.classes)
@@ -198,7 +198,7 @@ def test_unusual_grids_come_back(tmp_path: Path, grid: Grid) -> None:
     assert (values[0][probabilities.any(axis=0)] > 0).all()
 
 
-def test_a_map_without_georeference_is_written_without_a_warning(tmp_path: Path) -> None:
+def test_map_without_georeference_gives_no_warning(tmp_path: Path) -> None:
     write_map(
         MapPaths.of(tmp_path / "m.tif"),
         random_probabilities(),
@@ -206,7 +206,7 @@ def test_a_map_without_georeference_is_written_without_a_warning(tmp_path: Path)
     )
 
 
-def test_equal_input_gives_equal_bytes_in_any_order_of_blocks(tmp_path: Path) -> None:
+def test_map_bytes_do_not_depend_on_order_of_blocks(tmp_path: Path) -> None:
     probabilities = random_probabilities()
     written = []
     for name, parts in (
@@ -223,7 +223,7 @@ def test_equal_input_gives_equal_bytes_in_any_order_of_blocks(tmp_path: Path) ->
     assert other.classes.read_bytes() != written[0]["m.tif"]
 
 
-def test_a_map_is_all_its_files_and_no_draft(tmp_path: Path) -> None:
+def test_map_writer_leaves_no_temporary_files(tmp_path: Path) -> None:
     paths = MapPaths.of(tmp_path / "berlin.v2.tif", confidence=True, probabilities=True)
     write_map(paths, random_probabilities())
     assert sorted(paths.all) == sorted(tmp_path.iterdir())
@@ -239,7 +239,7 @@ def test_a_map_is_all_its_files_and_no_draft(tmp_path: Path) -> None:
     }
 
 
-def test_maps_count_what_they_write(tmp_path: Path) -> None:
+def test_map_writer_counts_pixels(tmp_path: Path) -> None:
     probabilities = random_probabilities()
     with MapWriter(MapPaths.of(tmp_path / "m.tif"), GRID, CLASSES) as writer:
         for part in blocks(*GRID.shape, 16, 20):
@@ -247,7 +247,7 @@ def test_maps_count_what_they_write(tmp_path: Path) -> None:
     assert writer.counts.tolist() == np.bincount(read(writer.paths.classes)[0].ravel()).tolist()
 
 
-def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:
+def test_map_writer_reports_failed_disk(tmp_path: Path) -> None:
     paths = MapPaths.of(tmp_path / "none" / "m.tif")
     with (
         pytest.raises(OutputError, match=r"map 'm\.tif' cannot be written"),

@@ -23,7 +23,7 @@ def samples(draw: st.DrawFn) -> tuple[AnyArray, dict[str, int]]:
 
 
 @given(samples())
-def test_pooled_strata_can_all_be_estimated(sample: tuple[AnyArray, dict[str, int]]) -> None:
+def test_pool_small_gives_strata_of_two_pixels(sample: tuple[AnyArray, dict[str, int]]) -> None:
     strata, sizes = sample
     moved, merged, pooled = pool_small(strata, sizes)
     assert sum(merged.values()) == sum(sizes.values())
@@ -36,7 +36,7 @@ def test_pooled_strata_can_all_be_estimated(sample: tuple[AnyArray, dict[str, in
 
 
 @given(samples())
-def test_nothing_is_pooled_without_need(sample: tuple[AnyArray, dict[str, int]]) -> None:
+def test_pool_small_leaves_large_strata(sample: tuple[AnyArray, dict[str, int]]) -> None:
     strata, sizes = sample
     everywhere = np.concatenate([strata, *[np.arange(len(sizes))] * 2])
     moved, merged, pooled = pool_small(everywhere, sizes)
@@ -46,7 +46,7 @@ def test_nothing_is_pooled_without_need(sample: tuple[AnyArray, dict[str, int]])
 
 
 @given(samples(), st.permutations(range(4)))
-def test_pooling_does_not_depend_on_the_order_of_classes(
+def test_pool_small_does_not_depend_on_order_of_classes(
     sample: tuple[AnyArray, dict[str, int]], order: list[int]
 ) -> None:
     strata, sizes = sample
@@ -59,7 +59,7 @@ def test_pooling_does_not_depend_on_the_order_of_classes(
     assert (names[moved] == also_names[also_moved]).all()
 
 
-def test_where_all_strata_become_one_shares_are_those_of_the_sample() -> None:
+def test_estimate_areas_of_one_stratum_are_sample_shares() -> None:
     """The textbook's p and sqrt(p (1 - p) / (n - 1))."""
     mapped = np.array([0] * 9 + [2])
     actual = np.array([0] * 6 + [1, 1, 2, 2])
@@ -75,13 +75,13 @@ def test_where_all_strata_become_one_shares_are_those_of_the_sample() -> None:
     assert found.total == 1000
 
 
-def test_one_pixel_tells_no_standard_error() -> None:
+def test_estimate_areas_refuses_stratum_of_one_pixel() -> None:
     strata, merged, _ = pool_small(np.array([1]), {"meadow": 700, "asphalt": 90})
     with pytest.raises(ShotsError, match="fewer than two pixels in asphalt"):
         estimate_areas(np.array([1]), np.array([1]), 2, strata, merged)
 
 
-def test_errors_are_the_spread_of_samples_that_often_miss_a_class() -> None:
+def test_standard_errors_match_spread_of_samples_that_miss_a_class() -> None:
     """Scree is on 2 % of the map: one sample of 150 in five has fewer than two pixels of it."""
     generator = np.random.default_rng(7)
     mapped = np.repeat(np.arange(4), [5200, 3100, 1500, 200])

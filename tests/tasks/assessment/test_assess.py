@@ -30,7 +30,7 @@ def run(*args: object) -> Result:
 # The map against its reference -------------------------------------------------------------------
 
 
-def test_numbers_are_those_of_the_pixels(write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_computes_accuracies_of_pixels(write_map: WriteMap, everywhere: Path) -> None:
     found = assess(write_map(damaged()), everywhere)
     at = np.argwhere(truth() > 0)[::5]
     mapped, actual = damaged()[*at.T], truth()[*at.T]
@@ -53,7 +53,7 @@ def test_numbers_are_those_of_the_pixels(write_map: WriteMap, everywhere: Path) 
     assert found.oa.low < found.aa.value < found.oa.high
 
 
-def test_no_interval_is_empty_even_if_all_is_right(write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_gives_interval_if_all_pixels_agree(write_map: WriteMap, everywhere: Path) -> None:
     for design in (None, "stratified"):
         found = assess(write_map(truth()), everywhere, design=design)
         assert found.oa.value == 1.0
@@ -63,7 +63,9 @@ def test_no_interval_is_empty_even_if_all_is_right(write_map: WriteMap, everywhe
         assert all(s.user is not None and s.user.low < 1.0 for s in found.scores)
 
 
-def test_pixels_of_one_polygon_count_once(write_map: WriteMap, write_points: WritePoints) -> None:
+def test_assess_counts_polygons_as_one_trial(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
     at = np.array([[11, 13], [30, 9], [8, 40], [31, 20], [15, 45]])
     points = assess(write_map(damaged()), write_points(at))
     discs = assess(write_map(damaged()), write_points(at, buffer=90.0))
@@ -72,7 +74,7 @@ def test_pixels_of_one_polygon_count_once(write_map: WriteMap, write_points: Wri
     assert discs.oa.high - discs.oa.low > 0.4  # five trials, however many pixels
 
 
-def test_class_names_are_what_is_matched(write_map: WriteMap, write_points: WritePoints) -> None:
+def test_assess_matches_classes_by_name(write_map: WriteMap, write_points: WritePoints) -> None:
     """The reference's own ids run the other way round."""
     at = np.argwhere(truth() > 0)[::7]
     reference = write_points(at, ("", "meadow", "tarmac", "deep water"))
@@ -88,7 +90,7 @@ def test_class_names_are_what_is_matched(write_map: WriteMap, write_points: Writ
 
 
 @pytest.mark.parametrize("design", [None, "simple"])
-def test_a_reference_may_be_of_one_class(
+def test_assess_accepts_reference_of_one_class(
     design: Any, write_map: WriteMap, write_points: WritePoints, tmp_path: Path
 ) -> None:
     """Are these places water? Every other row is asked about."""
@@ -109,23 +111,21 @@ def test_a_reference_may_be_of_one_class(
     assert shown.exit_code == 0, shown.output
 
 
-def test_a_map_of_the_one_class_that_the_reference_has(
-    write_map: WriteMap, write_points: WritePoints
-) -> None:
+def test_assess_accepts_map_of_one_class(write_map: WriteMap, write_points: WritePoints) -> None:
     water = np.where(truth() == 3, 3, 0).astype(np.uint8)
     found = assess(write_map(water), write_points(np.argwhere(truth() == 3)[::3]))
     assert found.oa.value == 1.0
     assert found.kappa is None
 
 
-def test_a_map_without_names_matches_numbers(
+def test_assess_matches_numbers_without_names(
     write_map: WriteMap, write_points: WritePoints
 ) -> None:
     reference = write_points(np.argwhere(truth() > 0)[::7], (0, 1, 2, 3))
     assert assess(write_map(truth(), names=None), reference).oa.value == 1.0
 
 
-def test_values_of_one_name_are_one_class(write_map: WriteMap, write_points: WritePoints) -> None:
+def test_assess_merges_values_of_one_name(write_map: WriteMap, write_points: WritePoints) -> None:
     names = ("green", "grey", "green")
     reference = write_points(np.argwhere(truth() > 0)[::7], ("", *names))
     for design in (None, "stratified"):
@@ -134,7 +134,7 @@ def test_values_of_one_name_are_one_class(write_map: WriteMap, write_points: Wri
         assert found.oa.value == 1.0
 
 
-def test_an_attribute_table_gives_names_too(write_map: WriteMap) -> None:
+def test_read_map_takes_names_of_attribute_table(write_map: WriteMap) -> None:
     path = write_map(truth())
     aux = path.with_name("map.tif.aux.xml")
     text = re.sub(r"<CategoryNames>.*</CategoryNames>", "", aux.read_text(), flags=re.DOTALL)
@@ -142,7 +142,7 @@ def test_an_attribute_table_gives_names_too(write_map: WriteMap) -> None:
     assert read_map(path).names == dict(enumerate(NAMES, start=1))
 
 
-def test_counts_of_a_map_larger_than_a_strip(write_map: WriteMap) -> None:
+def test_counts_and_values_of_map_of_several_strips(write_map: WriteMap) -> None:
     classes = np.tile(damaged(), (9, 1))
     path = write_map(classes)
     expected = dict(enumerate(np.bincount(classes.ravel())[1:].tolist(), start=1))
@@ -154,7 +154,7 @@ def test_counts_of_a_map_larger_than_a_strip(write_map: WriteMap) -> None:
 # What is shown -----------------------------------------------------------------------------------
 
 
-def test_command_prints_a_table_and_json(write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_command_prints_table_and_json(write_map: WriteMap, everywhere: Path) -> None:
     path = write_map(damaged())
     shown = run(path, "--reference", everywhere, "--design", "stratified")
     assert shown.exit_code == 0, shown.output
@@ -173,7 +173,7 @@ def test_command_prints_a_table_and_json(write_map: WriteMap, everywhere: Path) 
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path) -> None:
+def test_assess_warns_if_reference_is_the_shots(planted: Any, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     out = tmp_path / "m.tif"
     made = CliRunner().invoke(
@@ -195,7 +195,7 @@ def test_a_map_judged_by_its_own_shots_is_warned_of(planted: Any, tmp_path: Path
     "record",
     [None, [], {"adaptation": None}, {"adaptation": "none"}, {"adaptation": {"hashes": [1]}}],
 )
-def test_a_record_of_another_program_is_passed_over(
+def test_assess_ignores_records_of_other_programs(
     record: object, write_map: WriteMap, everywhere: Path
 ) -> None:
     path = write_map(damaged())
@@ -203,7 +203,7 @@ def test_a_record_of_another_program_is_passed_over(
     assert assess(path, everywhere).pixels > 0
 
 
-def test_few_pixels_of_a_large_map_have_a_report_without_a_picture(
+def test_report_of_few_mapped_pixels_has_no_picture(
     write_map: WriteMap, write_points: WritePoints, tmp_path: Path
 ) -> None:
     """The picture takes every fourth row and column, and none of those is mapped."""

@@ -24,7 +24,7 @@ WriteMap = Callable[..., Path]
 WritePoints = Callable[..., Path]
 
 
-def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_with_design_gives_hectares(write_map: WriteMap, everywhere: Path) -> None:
     found = assess(write_map(damaged()), everywhere, design="simple")
     areas = [score.area for score in found.scores]
     for area, count in zip(areas, np.bincount(truth().ravel())[1:], strict=True):
@@ -35,7 +35,7 @@ def test_a_design_gives_areas_in_hectares(write_map: WriteMap, everywhere: Path)
     assert sum(area.share for area in areas if area is not None) == pytest.approx(1.0)
 
 
-def test_a_simple_sample_may_miss_a_class(
+def test_assess_pools_classes_that_a_simple_sample_misses(
     write_map: WriteMap, write_points: WritePoints, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Rare classes often get no point; where points were drawn within classes, that is no chance."""
@@ -51,7 +51,7 @@ def test_a_simple_sample_may_miss_a_class(
         assess(write_map(damaged()), reference, design="stratified")
 
 
-def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_takes_strata_of_another_map(write_map: WriteMap, everywhere: Path) -> None:
     path, older = write_map(damaged()), write_map(damaged(0.4, seed=8), name="older.tif")
     usual = assess(path, everywhere, design="stratified")
     assert assess(path, everywhere, design="stratified", strata=path).oa == usual.oa
@@ -60,7 +60,7 @@ def test_strata_may_be_another_map(write_map: WriteMap, everywhere: Path) -> Non
     assert abs(found.oa.value - usual.oa.value) < usual.oa.high - usual.oa.low
 
 
-def test_strata_have_to_be_those_of_the_sample(
+def test_assess_refuses_strata_of_other_land(
     write_map: WriteMap, write_points: WritePoints
 ) -> None:
     """A sample point lies at row 11, column 13."""
@@ -82,7 +82,7 @@ def test_strata_have_to_be_those_of_the_sample(
         assess(path, reference, design="simple", strata=path)
 
 
-def test_points_of_the_strata_that_the_map_leaves_out_are_not_dropped(
+def test_assess_refuses_sampled_points_without_class_in_map(
     write_map: WriteMap, write_points: WritePoints
 ) -> None:
     """Weights count the land they stand for. Points that are in neither map stand for none."""
@@ -98,7 +98,7 @@ def test_points_of_the_strata_that_the_map_leaves_out_are_not_dropped(
     assert found.dropped == ("1 pixels without a class in the map",)
 
 
-def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
+def test_assess_gives_hectares_of_the_map_not_the_strata(
     write_map: WriteMap, everywhere: Path
 ) -> None:
     """The strata have four times the pixels, and lack two of the map's."""
@@ -118,7 +118,7 @@ def test_mapped_hectares_are_those_of_the_map_and_not_of_the_strata(
 
 @pytest.mark.parametrize("design", ["simple", "stratified"])
 @pytest.mark.parametrize("size", [1e-5, 1e-3])
-def test_areas_in_degrees_are_those_on_the_ellipsoid(
+def test_assess_gives_areas_on_the_ellipsoid_in_degrees(
     write_map: WriteMap, everywhere: Path, tmp_path: Path, design: Any, size: float
 ) -> None:
     """From pixels of half a metre to those of half a kilometre, whose rows differ in area."""
@@ -153,7 +153,7 @@ def test_areas_in_degrees_are_those_on_the_ellipsoid(
     assert " ha</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_areas_without_a_crs_are_shares_of_pixels(
+def test_assess_gives_shares_of_pixels_without_crs(
     write_map: WriteMap, everywhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     frame = gpd.read_file(everywhere).set_crs(None, allow_override=True)

@@ -1,4 +1,4 @@
-"""Maps and references that do not go together, and how that is said."""
+"""Errors for maps and references that do not match."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def refused_files(everywhere: Path, tmp_path: Path) -> None:
     save("hole", hole.assign(**{"class": ["meadow", "asphalt"]}))
 
 
-def test_refusals_speak_of_map_and_reference(
+def test_assess_errors_name_map_and_reference(
     write_map: WriteMap, everywhere: Path, tmp_path: Path
 ) -> None:
     """Nobody who assesses a map has drawn shots, or given a scene."""
@@ -100,7 +100,7 @@ def test_refusals_speak_of_map_and_reference(
 
 @pytest.mark.usefixtures("refused_files")
 @pytest.mark.parametrize("case", REFUSED)
-def test_refusals_say_why(case: str, write_map: WriteMap, everywhere: Path) -> None:
+def test_assess_errors_give_the_reason(case: str, write_map: WriteMap, everywhere: Path) -> None:
     kind, expected, paths, design = REFUSED[case]
     with pytest.raises(kind, match=expected) as caught:
         assess(*paths(write_map(truth()), everywhere), design=design)  # type: ignore[arg-type]

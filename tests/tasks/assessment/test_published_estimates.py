@@ -52,7 +52,7 @@ def stehman() -> AreaEstimates:
         ("producer", [0.75, 0.85, 0.93, 0.96], [0.21, 0.25, 0.03, 0.02]),
     ],
 )
-def test_olofsson_as_printed(
+def test_estimate_areas_reproduces_olofsson_accuracies(
     name: str, shares: list[float], half_widths: list[float], olofsson: AreaEstimates
 ) -> None:
     found = getattr(olofsson, name)
@@ -60,7 +60,7 @@ def test_olofsson_as_printed(
     assert np.round(1.96 * found.error, 2).tolist() == half_widths
 
 
-def test_areas_of_olofsson_as_printed(olofsson: AreaEstimates) -> None:
+def test_estimate_areas_reproduces_olofsson_areas(olofsson: AreaEstimates) -> None:
     hectares = 0.09 * olofsson.total
     assert np.round(olofsson.share.value * hectares).tolist() == [21158, 11686, 285770, 581386]
     assert np.round(1.96 * olofsson.share.error * hectares).tolist() == [6158, 3756, 15510, 16282]
@@ -77,7 +77,7 @@ def test_areas_of_olofsson_as_printed(olofsson: AreaEstimates) -> None:
         ("producer", 1, 0.794, 0.117),
     ],
 )
-def test_stehman_as_printed(
+def test_estimate_areas_reproduces_stehman(
     name: str, index: int, value: float, error: float, stehman: AreaEstimates
 ) -> None:
     found = getattr(stehman, name)
@@ -85,7 +85,7 @@ def test_stehman_as_printed(
     assert found.error[index] == pytest.approx(error, abs=5e-4)
 
 
-def test_estimates_do_not_depend_on_the_order_of_classes(olofsson: AreaEstimates) -> None:
+def test_estimate_areas_does_not_depend_on_order_of_classes(olofsson: AreaEstimates) -> None:
     order = np.array([2, 0, 3, 1])
     mapped, actual = spread(OLOFSSON[np.ix_(order, order)])
     sizes = {CHANGES[i]: int(MAPPED[i]) for i in order}
@@ -97,7 +97,7 @@ def test_estimates_do_not_depend_on_the_order_of_classes(olofsson: AreaEstimates
     np.testing.assert_allclose(other.oa.value, olofsson.oa.value)
 
 
-def test_standard_errors_are_the_spread_of_repeated_samples() -> None:
+def test_standard_errors_match_spread_of_repeated_samples() -> None:
     """Draw many samples of a map with known truth, from the classes of another map."""
     mapped, actual, older = (a.ravel() for a in (damaged(), truth(), damaged(0.4, seed=8)))
     strata = [np.flatnonzero(older == c) for c in (1, 2, 3)]

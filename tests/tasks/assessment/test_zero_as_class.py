@@ -1,4 +1,4 @@
-"""Whether 0 is a class: maps, references and strata that say so in every way GDAL knows."""
+"""Whether 0 is a class: maps, references and strata, by all metadata that GDAL reads."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def truth_points(folder: Path, called: dict[int, str]) -> Path:
     return folder / "reference.gpkg"
 
 
-def test_of_a_map(case: Case, tmp_path: Path) -> None:
+def test_read_map_decides_whether_zero_is_a_class(case: Case, tmp_path: Path) -> None:
     opened = read_map(case.make(tmp_path))
     values = ids()
     assert opened.class_values.zero_is_class is case.is_class
@@ -197,7 +197,7 @@ def test_of_a_map(case: Case, tmp_path: Path) -> None:
         assert opened.class_counts()[case.name] == (values == WATER).sum()
 
 
-def test_what_an_assessment_counts_and_says(case: Case, tmp_path: Path) -> None:
+def test_assess_counts_and_logs_zero_class(case: Case, tmp_path: Path) -> None:
     path = case.make(tmp_path)
     opened = read_map(path)
     meadow = opened.names.get(MEADOW, "1")
@@ -221,7 +221,7 @@ def test_what_an_assessment_counts_and_says(case: Case, tmp_path: Path) -> None:
         assert int(left_out[1]) == zeros
 
 
-def test_of_a_reference_raster(case: Case, tmp_path: Path) -> None:
+def test_read_shots_decides_whether_zero_is_a_class(case: Case, tmp_path: Path) -> None:
     """It says of itself what the map would, and the same map is right everywhere or nowhere known."""
     path = case.make(tmp_path)
     labelled = read_shots(path, purpose=REFERENCE)
@@ -233,7 +233,7 @@ def test_of_a_reference_raster(case: Case, tmp_path: Path) -> None:
     assert (sample.truth == sample.mapped).all()
 
 
-def test_of_strata(tmp_path: Path) -> None:
+def test_assess_takes_zero_as_stratum(tmp_path: Path) -> None:
     """A sample drawn within water, whose value is 0, and meadow."""
     path = pam(write(tmp_path / "strata.tif", ids(), 255), categories("water", "meadow"))
     class_map = pam(
@@ -248,13 +248,13 @@ def test_of_strata(tmp_path: Path) -> None:
     assert area.mapped_share == pytest.approx((ids() == 0).sum() / (ids() != NONE).sum())
 
 
-def test_float_labels_with_nan_for_nothing(tmp_path: Path) -> None:
+def test_read_shots_takes_nan_as_nodata(tmp_path: Path) -> None:
     values = np.where(ids() == NONE, np.nan, ids()).astype(np.float32)
     labelled = read_shots(write(tmp_path / "labels.tif", values, np.nan), purpose=REFERENCE)
     assert [c.value for c in labelled.classes] == [0, 1]
 
 
-def test_classes_that_the_map_lacks_are_counted_as_they_are_scored(tmp_path: Path) -> None:
+def test_assess_counts_classes_that_the_map_lacks(tmp_path: Path) -> None:
     """Of 'sand', what lies on meadow is wrong, and what lies on nothing is left out."""
     path = pam(write(tmp_path / "map.tif", ids(), 255), categories("water", "meadow"))
     points = [shapely.Point(*GRID @ (c + 0.5, 10.5)) for c in (1, 13, 14, 15)]
@@ -273,7 +273,7 @@ def test_classes_that_the_map_lacks_are_counted_as_they_are_scored(tmp_path: Pat
     st.none() | st.floats(allow_infinity=False) | st.integers(-300, 300).map(float),
     st.dictionaries(st.integers(0, 5), st.text(max_size=5)),
 )
-def test_zero_declared_as_nodata_is_never_a_class(
+def test_zero_is_class_is_false_if_zero_is_nodata(
     nodata: float | None, names: dict[int, str]
 ) -> None:
     assert not ClassValues(0.0, names).zero_is_class

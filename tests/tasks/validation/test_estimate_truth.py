@@ -19,7 +19,7 @@ from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", LOADERS)
-def test_the_interval_covers_the_truth(name: str, data: Path) -> None:
+def test_accuracy_interval_covers_the_truth(name: str, data: Path) -> None:
     """Of what is estimated, the teacher, in at least eight of ten draws of five shots a class."""
     encoder, cpu = load_weights(SHIPPED).encoder, torch.device("cpu")
     scene = load_benchmark_scene(name, data)

@@ -1,4 +1,4 @@
-"""Folds and blocks: features stay whole, what lies close is held out together."""
+"""Folds and spatial blocks: features stay whole, close ones are held out together."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from hsi_geo.tasks.validation.spatial_blocks import NEAR_PX, spatial_blocks
     drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=25),
     seed=st.integers(0, 99),
 )
-def test_folds_keep_features_whole_and_classes_known(
-    drawn: list[tuple[int, int]], seed: int
-) -> None:
+def test_stratified_group_folds_keep_groups_whole(drawn: list[tuple[int, int]], seed: int) -> None:
     """Of features of a class and a number of pixels, all of them mixed."""
     order = np.random.default_rng(seed).permutation(sum(size for _, size in drawn))
     labels = np.repeat([c for c, _ in drawn], [size for _, size in drawn])[order]
@@ -45,7 +43,7 @@ def test_folds_keep_features_whole_and_classes_known(
 
 @settings(deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=30).map(np.array))
-def test_folds_of_one_polygon_are_stretches_of_it(labels: IntArray) -> None:
+def test_contiguous_folds_are_consecutive_pixels(labels: IntArray) -> None:
     folds = folding.contiguous_folds(labels)
     for c in np.unique(labels):
         own = folds[labels == c]
@@ -67,7 +65,7 @@ def test_folds_of_one_polygon_are_stretches_of_it(labels: IntArray) -> None:
         max_size=20,
     )
 )
-def test_blocks_hold_what_lies_close_and_nothing_else(
+def test_spatial_blocks_are_complete_linkage_clusters(
     drawn: list[tuple[int, int, int, int]],
 ) -> None:
     """Features of a class, row, column and length of a row of pixels; by brute force."""
@@ -95,7 +93,7 @@ def test_blocks_hold_what_lies_close_and_nothing_else(
                 assert not all(close(a, b) for a, b in pairs)
 
 
-def test_shots_count_by_what_their_class_covers() -> None:
+def test_estimate_weights_pixels_by_mapped_share() -> None:
     """Shots of a class that covers little are as many, and would count as much as all others."""
     shots, named = points_of([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
     held = folding.collect_out_of_fold(shots, named, np.array([0.7, 0.1, 0.2]))
@@ -108,7 +106,7 @@ def test_shots_count_by_what_their_class_covers() -> None:
     assert (accuracy.pixels, accuracy.features) == (6, 6)
 
 
-def test_the_caution_tells_how_many_places_count() -> None:
+def test_estimate_caution_gives_effective_number_of_blocks() -> None:
     """Six places that weigh as 0.35, 0.35, 0.1 and three of 0.067 count as 1 / 0.268 = 3.7."""
     shots, named = points_of([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 2, 2, 1])
     uneven = folding.collect_out_of_fold(shots, named, np.array([0.7, 0.1, 0.2]))

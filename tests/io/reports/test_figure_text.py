@@ -1,4 +1,4 @@
-"""Names of classes, scenes and files in pictures and pages, whatever letters they have."""
+"""Names of classes, scenes and files in figures and reports, in any letters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from hsi_geo.io.labels.shots import LandClass
-from hsi_geo.io.reports import figure_text as picture_words
-from hsi_geo.io.reports import figures
+from hsi_geo.io.reports import figure_text, figures
 from hsi_geo.io.reports.figure_text import LONGEST, has_glyphs, set_text_safely
 from hsi_geo.io.reports.figures import draw_losses, draw_map, draw_panels
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
@@ -54,7 +53,7 @@ def classes(request: pytest.FixtureRequest) -> tuple[LandClass, ...]:
     return (LandClass(1, "meadow", "#0a1b2c"), LandClass(2, NAMES[request.param], "#c0ffee"))
 
 
-def test_every_picture_is_drawn(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
+def test_figures_draw_any_class_name(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
     """Warnings of glyphs, formulas and layouts are errors here."""
     odd = classes[1].name
     ids = np.array([[1, 2, 0], [2, 2, 1]])
@@ -70,7 +69,7 @@ def test_every_picture_is_drawn(classes: tuple[LandClass, ...], tmp_path: Path) 
         assert imread(tmp_path / f"{name}.png").shape[1] == wide
 
 
-def test_a_name_is_drawn_as_it_is() -> None:
+def test_set_text_safely_sets_text_unchanged() -> None:
     figure = Figure()
     for words in (r"soil $\foo$", "$x^2$", "_water", "Grünland ≥ 5 °"):
         text = figure.text(0, 0, "")
@@ -79,7 +78,7 @@ def test_a_name_is_drawn_as_it_is() -> None:
         assert text.get_parse_math() is False
 
 
-def test_an_entry_of_a_legend_may_begin_with_an_underscore(tmp_path: Path) -> None:
+def test_legend_shows_names_with_leading_underscore(tmp_path: Path) -> None:
     """Matplotlib leaves such labels out."""
     pictures = []
     for name in ("_water", "."):
@@ -94,8 +93,8 @@ def test_an_entry_of_a_legend_may_begin_with_an_underscore(tmp_path: Path) -> No
     assert dark[0] > dark[1] > 0
 
 
-def test_what_no_font_has_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_words, "_family_with", lambda char: None)
+def test_set_text_safely_adds_number_without_glyphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure_text, "_family_with", lambda char: None)
     text = Figure().text(0, 0, "")
     set_text_safely(text, "水 field", 12)
     assert text.get_text() == "12: □ field"
@@ -103,10 +102,10 @@ def test_what_no_font_has_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch)
     assert has_glyphs("field")
 
 
-def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
+def test_set_text_safely_uses_other_fonts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(picture_words, "_family_with", lambda char: "DejaVu Serif")
+    monkeypatch.setattr(figure_text, "_family_with", lambda char: "DejaVu Serif")
     text = Figure().text(0, 0, "")
     set_text_safely(text, "水 field", 12)
     assert text.get_text() == "水 field"
@@ -115,14 +114,14 @@ def test_other_fonts_are_used_where_the_usual_lacks_a_letter(
 
 @settings(max_examples=60)
 @given(st.text(st.characters(), max_size=LONGEST))
-def test_any_text_is_drawn_without_a_warning(words: str) -> None:
+def test_set_text_safely_draws_any_text(words: str) -> None:
     figure = Figure(figsize=(2, 1), dpi=40)
     FigureCanvasAgg(figure)
     set_text_safely(figure.text(0, 0, ""), words, 1)
     figure.savefig(io.BytesIO())
 
 
-def test_pages_show_names_as_words(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
+def test_write_report_escapes_names(classes: tuple[LandClass, ...], tmp_path: Path) -> None:
     odd = classes[1].name
     table = Table((odd, "x"), [(odd, odd)], caption=odd)
     section = Section(odd, (odd,), (Picture("data:,", odd),), (table,))
@@ -135,7 +134,7 @@ def test_pages_show_names_as_words(classes: tuple[LandClass, ...], tmp_path: Pat
     assert "49" not in page.partition("</style>")[2]
 
 
-def test_titles_of_our_own_are_drawn_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_are_not_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
 
     def keep(figure: Figure, path: Path) -> None:
