@@ -124,9 +124,7 @@ class WrittenMap:
     accuracy: Any
 
 
-def mapped(
-    scene: Path, shots: Frame, called: dict[str, Any], out: Path, **how: Any
-) -> WrittenMap:
+def mapped(scene: Path, shots: Frame, called: dict[str, Any], out: Path, **how: Any) -> WrittenMap:
     path = out.with_name(f"{out.stem}_shots.geojson")
     path.write_text(shots.to_json())  # with the ids
     result = classify(
