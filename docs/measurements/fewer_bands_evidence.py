@@ -20,7 +20,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.benchmarking.baselines import Pixels
+from hsi_geo.tasks.benchmarking.baselines import BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS, CLASSICAL = 5, ("auto", "svm", "random-forest", "logistic-regression")
@@ -70,7 +70,7 @@ def accuracies_with_shots(
     """
     scene, labels = benchmark.scene, benchmark.labels
     maps = [predict_labels(scene, adapt(scene, shots, reporter=SilentReporter()))]
-    pixels = Pixels(scene.values.astype(np.float64))
+    pixels = BaselineFeatures(scene.values.astype(np.float64))
     maps += [classical(name, pixels, given, drawn, seed) for name in CLASSICAL]
     test = labels > 0
     test.flat[drawn] = False

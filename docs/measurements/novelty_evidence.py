@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from hsi_geo import MapOptions, adapt, predict
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS = 5
@@ -28,7 +28,7 @@ def main() -> None:
     """Print both areas for each seed, as means over the classes."""
     seeds = SEEDS[: int(sys.argv[1]) if len(sys.argv) > 1 else 3]
     benchmark = load_benchmark_scene("indian_pines", None)
-    flat, pixels = benchmark.labels.ravel(), Pixels(benchmark.scene.values)
+    flat, pixels = benchmark.labels.ravel(), BaselineFeatures(benchmark.scene.values)
     found = []
     for seed in seeds:
         drawn = draw_shots(benchmark.labels, SHOTS, seed)

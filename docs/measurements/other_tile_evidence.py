@@ -37,7 +37,7 @@ from hsi_geo.tasks.adaptation.feature_sets import compute_feature_sets
 from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 
 SHOTS, BEST = 5, "noise-60-g1"
@@ -132,7 +132,7 @@ def of_seed(fields: BenchmarkScene, seed: int, west: Crossing) -> dict[tuple[str
     found["west and east", "west and east"] = by_half(predicted, labels, drawn)
     found["auto", "west"] = by_half(west.autos, labels, west.shots)
     drawn = np.flatnonzero(labels * west.here)
-    predicted = classical(BEST, Pixels(scene.values), labels, drawn, seed)
+    predicted = classical(BEST, BaselineFeatures(scene.values), labels, drawn, seed)
     found[BEST, "west"] = by_half(predicted, labels, drawn)
     return found
 
@@ -162,7 +162,7 @@ def cross(fields: BenchmarkScene, seed: int, side: str) -> Crossing:
         model = adapt(adapted_to, shots_at(scene, labels, drawn), reporter=SilentReporter())
         predicted[here] = predict_labels(tiles[0], model).ravel()
         predicted[~here] = predict_labels(tiles[1], model).ravel()
-    autos = classical("auto", Pixels(scene.values), labels, drawn, seed)
+    autos = classical("auto", BaselineFeatures(scene.values), labels, drawn, seed)
     return Crossing(here, drawn, ours, both, autos)
 
 
@@ -243,12 +243,12 @@ def best_classifiers(fields: BenchmarkScene) -> tuple[float, float]:
     return 100 * float(max(of_east)), 100 * float(max(of_a_field))
 
 
-def classical(name: str, pixels: Pixels, labels: IntArray, shots: IntArray, seed: int) -> IntArray:
+def classical(name: str, pixels: BaselineFeatures, labels: IntArray, shots: IntArray, seed: int) -> IntArray:
     """(H, W) labels that a classical method predicts with some shots.
 
     Args:
         name: Name of the method in `BASELINES`.
-        pixels: Pixels of the scene.
+        pixels: BaselineFeatures of the scene.
         labels: (H, W) labels; only those of the shots are used.
         shots: (n,) flat indices of the shots.
         seed: Seed of the method.

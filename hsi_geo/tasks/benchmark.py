@@ -1,4 +1,4 @@
-"""Fair comparison on labelled scenes: our method and the classical ones, on the same shots."""
+"""Comparison of our method with baselines on labelled scenes, with the same shots."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hsi_geo.io.outputs.checks import require_free
 from hsi_geo.io.reports.figures import draw_benchmark
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
     Split,
@@ -42,21 +42,21 @@ from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
 
 
-def _taught(**changes: Any) -> Recipe:
-    """The default recipe with another fine_tuning."""
+def _with_fine_tuning(**changes: Any) -> Recipe:
+    """The default recipe with changes of the fine-tuning."""
     fine_tuning = dataclasses.replace(DEFAULT_RECIPE.fine_tuning, **changes)
     return dataclasses.replace(DEFAULT_RECIPE, fine_tuning=fine_tuning)
 
 
-#: Our method and what is changed of it to see what each part is worth.
+#: Our method and its ablations: recipe, and weights to start from (None for the default).
 OURS = "hsi-geo"
 VARIANTS: dict[str, tuple[Recipe, str | None]] = {
     OURS: (DEFAULT_RECIPE, None),
     "linear-head": (dataclasses.replace(DEFAULT_RECIPE, method="linear"), None),
-    "fine-tuning": (_taught(target="shots", noise=(0.0,)), None),
-    "ema": (_taught(target="ema", noise=(0.0,)), None),
-    "noise-only": (_taught(target="shots"), None),
-    "teacher-only": (_taught(noise=(0.0,)), None),
+    "fine-tuning": (_with_fine_tuning(target="shots", noise=(0.0,)), None),
+    "ema": (_with_fine_tuning(target="ema", noise=(0.0,)), None),
+    "noise-only": (_with_fine_tuning(target="shots"), None),
+    "teacher-only": (_with_fine_tuning(noise=(0.0,)), None),
     "no-features": (dataclasses.replace(DEFAULT_RECIPE, use_encoder_features=False), None),
     "no-weights": (DEFAULT_RECIPE, "none"),
 }
@@ -66,14 +66,14 @@ DEFAULT_METHODS = (OURS, "svm", "random-forest", "logistic-regression", "pca", "
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
-    """What a benchmark wrote.
+    """Results and files of a benchmark.
 
     Attributes:
-        entries: As in ``results.json``.
-        table: Mean and deviation by method and scene, for people.
-        results: ``results.json``.
-        markdown: The table with more columns.
-        plot: PNG.
+        entries: Entries of ``results.json`` for the requested scenes and methods.
+        table: Header and rows of a table with mean and standard deviation by method and scene.
+        results: Path of ``results.json``.
+        markdown: Path of ``table.md``, a table with more columns.
+        plot: Path of ``plot.png``.
     """
 
     entries: list[dict[str, Any]]
@@ -98,27 +98,27 @@ def benchmark(
 ) -> BenchmarkResult:
     """Measure methods on labelled scenes, all on the same shots.
 
-    A run that was stopped goes on where it was: what ``results.json`` holds is not done again.
+    An interrupted benchmark continues: entries that ``results.json`` contains are not measured again.
 
     Args:
-        out: Folder for ``results.json``, ``table.md`` and ``plot.png``, made if need be.
-        scenes: Names, see `io.benchmark_scenes.LOADERS`.
-        data: Folder of the scenes; Indian Pines needs none.
-        shots: Shots a class, one or several numbers.
-        seeds: How many of `SEEDS`.
+        out: Folder of ``results.json``, ``table.md`` and ``plot.png``; it is made if it does not exist.
+        scenes: Names of scenes, see `io.datasets.benchmark_scenes.LOADERS`.
+        data: Folder of the scenes' files; Indian Pines needs none.
+        shots: Numbers of shots of each class.
+        seeds: Number of seeds, the first ones of `SEEDS`.
         methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`; None takes
             `DEFAULT_METHODS`.
-        splits: "random", "blocked" or both.
+        splits: How shots and test pixels are chosen: "random", "blocked" or both.
         compute: Device, number of threads, and seed of our method's random numbers.
-        overwrite: Measure anew what is there.
-        reporter: Receives progress.
+        overwrite: Whether to discard the entries of ``results.json``.
+        reporter: Receives the progress; None sends messages to Python's ``logging``.
 
     Returns:
-        All entries and a table.
+        The entries and a table.
 
     Raises:
-        OptionError: If a scene or a method is not known.
-        ModelFileError: If ``results.json`` is something else.
+        OptionError: If a scene, a method or the number of seeds is unknown.
+        ModelFileError: If ``results.json`` has other contents.
     """
     reporter = reporter or LoggingReporter()
     if not 1 <= seeds <= len(SEEDS):
@@ -130,20 +130,20 @@ def benchmark(
     path = folder / "results.json"
     entries = [] if overwrite else _read(path)
     page, plot = folder / "table.md", folder / "plot.png"
-    is_ours = overwrite or path.exists()  # a table and a plot without results are somebody's own
+    is_ours = overwrite or path.exists()  # a table without results is another user's file
     if not is_ours:
         require_free([page, plot])
     done = {_key(entry) for entry in entries}
     total = len(loaded) * len(shots) * seeds * len(splits) * len(names)
     count = 0
     for scene in loaded:
-        pixels = Pixels(_filled(scene))
+        features = BaselineFeatures(_fill_missing(scene))
         for run in _runs(scene, shots, SEEDS[:seeds], splits):
             for name in names:
                 count += 1
                 if (scene.name, name, *run.key) in done:
                     continue
-                entries.append(_measure(scene, pixels, run, name, compute))
+                entries.append(_measure(scene, features, run, name, compute))
                 _write(path, entries)
                 reporter.progress("benchmark", count, total)
     _write(path, entries)
@@ -157,7 +157,7 @@ def benchmark(
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One draw of shots and the pixels to test on."""
+    """A draw of shots, and the test pixels."""
 
     shots_per_class: int
     seed: int
@@ -186,7 +186,7 @@ def _runs(
 
 def _measure(
     scene: BenchmarkScene,
-    pixels: Pixels,
+    features: BaselineFeatures,
     run: _Run,
     name: str,
     compute: Compute,
@@ -194,18 +194,18 @@ def _measure(
     labels = scene.labels.ravel()
     started = time.perf_counter()
     if name in VARIANTS:
-        probabilities, seconds_fit = _map_with_ours(scene, run, name, compute)
+        probabilities, seconds_fit = _adapt_and_predict(scene, run, name, compute)
     else:
         baseline = BASELINES[name]
-        probabilities = baseline(pixels, run.shots, labels[run.shots], run.seed)
+        probabilities = baseline(features, run.shots, labels[run.shots], run.seed)
         seconds_fit = 0.0  # fitting and mapping are one step
     seconds = time.perf_counter() - started
     order = np.unique(labels[run.shots])
     at_test = probabilities[run.test]
-    named, truth = order[at_test.argmax(axis=1)], labels[run.test]
-    scores = score(truth, named)
-    bins = reliability(at_test.max(axis=1), named == truth)
-    each = f1_score(truth, named, labels=order, average=None, zero_division=0.0)
+    predicted, truth = order[at_test.argmax(axis=1)], labels[run.test]
+    scores = score(truth, predicted)
+    bins = reliability(at_test.max(axis=1), predicted == truth)
+    each = f1_score(truth, predicted, labels=order, average=None, zero_division=0.0)
     return {
         "scene": scene.name,
         "method": name,
@@ -217,17 +217,17 @@ def _measure(
         "ece": round(calibration_error(bins), 4),
         "seconds_fit": round(seconds_fit, 2),
         "seconds_map": round(seconds - seconds_fit, 2),
-        "reliability": [[round(said, 4), round(was, 4), n] for said, was, n in bins],
+        "reliability": [[round(mean, 4), round(share, 4), n] for mean, share, n in bins],
     }
 
 
-def _map_with_ours(
+def _adapt_and_predict(
     scene: BenchmarkScene, run: _Run, name: str, compute: Compute
 ) -> tuple[npt.NDArray[np.float64], float]:
-    """(H * W, K) probabilities by `adapt` and `predict`, as users run them; seconds of adapt."""
+    """(H * W, K) probabilities from `adapt` and `predict`, and the seconds that `adapt` took."""
     recipe, weights = VARIANTS[name]
     shots = shots_at(scene.scene, scene.labels, run.shots)
-    quiet = SilentReporter()  # each run would say the same
+    quiet = SilentReporter()  # every run would send the same messages
     started = time.perf_counter()
     model = adapt(
         scene.scene,
@@ -253,8 +253,8 @@ def _map_with_ours(
     return np.where(stored == 255, 0, stored) / 250.0, seconds
 
 
-def _filled(scene: BenchmarkScene) -> npt.NDArray[np.float64]:
-    """All bands of the scene; pixels without data take their band's mean."""
+def _fill_missing(scene: BenchmarkScene) -> npt.NDArray[np.float64]:
+    """All bands of the scene, with missing values replaced by the mean of the band."""
     cube = scene.scene.values.astype(np.float64)
     bad = ~np.isfinite(cube)
     nodata = scene.scene.rio.nodata
@@ -271,7 +271,7 @@ def _expand(methods: Sequence[str]) -> list[str]:
     for name in names:
         if name not in VARIANTS and name not in BASELINES:
             known = ", ".join([*VARIANTS, *GROUPS, *(b for b in BASELINES if "-g" not in b)])
-            raise OptionError(f"there is no method '{name}'", hint=f"choose of {known}")
+            raise OptionError(f"there is no method '{name}'", hint=f"choose from {known}")
     return list(dict.fromkeys(names))
 
 

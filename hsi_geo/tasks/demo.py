@@ -23,7 +23,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
 from hsi_geo.io.reports.figures import draw_panels, false_colour
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.inference.mapping import MapOptions
@@ -96,7 +96,7 @@ def demo(
     test = np.setdiff1d(np.flatnonzero(scene.truth), shots)
     truth = scene.truth.ravel()[test].astype(np.int64)
     scores = {"hsi-geo": score(truth, predicted.ravel()[test])}
-    pixels = Pixels(scene.cube)
+    pixels = BaselineFeatures(scene.cube)
     labels = scene.truth.ravel()[shots].astype(np.int64)
     for title, name in COMPARED.items():
         columns = BASELINES[name](pixels, shots, labels, compute.seed).argmax(axis=1)

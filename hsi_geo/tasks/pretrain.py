@@ -1,4 +1,4 @@
-"""Self-supervised pre-training on any mix of scenes, by Lightning."""
+"""Self-supervised pre-training on any mix of scenes, with Lightning."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
+from hsi_geo.tasks.inference.scene_scale import scale_differences
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source
 from hsi_geo.tasks.pretraining.lightning import (
     CHECKPOINT,
     LOG,
-    OWN,
+    RUN_FILES,
     Checkpoint,
-    Cluster,
     LossLog,
     Precision,
     PretrainModule,
     Progress,
+    TrainerOptions,
     make_trainer,
     read_checkpoint,
     read_log,
@@ -43,14 +44,14 @@ from hsi_geo.tasks.runtime import scene_hash, versions
 
 @dataclass(frozen=True, slots=True)
 class PretrainResult:
-    """What a run made.
+    """Files of a pre-training run.
 
     Attributes:
-        weights: Safetensors file.
-        log: CSV with the losses of every step.
-        plot: PNG of the same.
-        last_loss: Mean of the last tenth of the steps.
-        is_main: Whether this process wrote the files; of several only one does.
+        weights: Safetensors file with the weights.
+        log: CSV file with the losses of every step.
+        plot: PNG file with a diagram of the losses.
+        last_loss: Mean loss of the last tenth of the steps.
+        is_main: Whether this process wrote the files; only one of several processes does.
     """
 
     weights: Path
@@ -82,37 +83,40 @@ def pretrain(
     """Pre-train S2Former without labels.
 
     Args:
-        scenes: Any mix of scenes and sensors; each is read by windows.
-        out: The weights; the log and its plot get names that follow from it, and
-            ``OUT.run`` holds the checkpoint until all is done.
-        steps: Updates; None takes the recipe's.
-        batch: Windows in an update, for each process; None takes the recipe's.
-        recipe: All else; None for the default.
-        init: Weights to start from.
-        resume: Go on from the checkpoint of an interrupted run, if there is one.
-        accelerator: Lightning's: "auto", "cpu" or "gpu".
-        devices: Lightning's: processes on a node.
-        num_nodes: Lightning's: nodes.
-        strategy: Lightning's: "auto", "ddp", ...
-        precision: "auto" takes bf16 on a GPU that has it.
-        workers: Reading processes for each process.
-        seed: Same seed, machine, thread and process count give the same weights.
-        overwrite: Replace ``out``, and start anew over an interrupted run.
-        reporter: Receives progress and messages.
+        scenes: Path of a scene, what `open_scene` returned, or a list of them, from any mix of sensors. Scenes are
+            read window by window. Each scene is normalised by its own statistics, so that scales may differ; a
+            difference is logged.
+        out: Path of the weights file. The loss log and its diagram have the same name with ``.csv`` and ``.png``;
+            the folder ``OUT.run`` holds the checkpoint during the run.
+        steps: Number of updates; None takes the recipe's.
+        batch: Number of windows in an update of each process; None takes the recipe's.
+        recipe: All other hyperparameters; None takes the default.
+        init: Path of weights to start from; None starts from random ones.
+        resume: Whether to continue from the checkpoint of an interrupted run, if there is one.
+        accelerator: Hardware, as Lightning names it: "auto", "cpu" or "gpu".
+        devices: Number of processes on each node.
+        num_nodes: Number of nodes.
+        strategy: Lightning's strategy for several processes, such as "auto" or "ddp".
+        precision: "32", "bf16", or "auto" for bf16 on a GPU that supports it.
+        workers: Number of processes that read windows, for each training process.
+        seed: Seed of all random numbers. The same seed, machine, number of threads and of processes give the same
+            weights.
+        overwrite: Whether to replace ``out`` if it exists, and to restart an interrupted run.
+        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
 
     Returns:
-        Paths of what was written.
+        Paths of the files.
 
     Raises:
-        HsiGeoError: If scenes, output, checkpoint or initial weights cannot be used, or the loss
-            is not a number; the message says why.
+        HsiGeoError: If scenes, output, checkpoint or initial weights cannot be used, or the loss becomes NaN; the
+            message says why.
     """
     recipe = recipe or PretrainRecipe()
     recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
-    cluster = Cluster(accelerator, devices, num_nodes, strategy, precision)
+    options = TrainerOptions(accelerator, devices, num_nodes, strategy, precision)
     reporter = reporter or LoggingReporter()
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        reporter = SilentReporter()  # the first process speaks for all
+        reporter = SilentReporter()  # only the first process reports
     weights = Path(out)
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
@@ -122,11 +126,13 @@ def pretrain(
         require_on_axis(recipe.network, scene)
     start = None if init is None else load_weights(init)
     inputs = [*(name for scene in opened for name in files_of(scene)), init]
-    refuse_input_overwrite((run / file for file in OWN), inputs)
+    refuse_input_overwrite((run / file for file in RUN_FILES), inputs)
     with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
         checkpoint = _prepare_run(run, resume, overwrite)
         torch.manual_seed(seed)
-        sources = [Source.of(scene, recipe) for scene in opened]
+        sources = [Source.from_scene(scene, recipe) for scene in opened]
+        for difference in scale_differences([source.dataset.views[0] for source in sources]):
+            reporter.log(f"{difference}; each scene is normalised by its own statistics")
         for source in sources:
             reporter.log(f"{source.name}: {len(source.spectral.centres_nm)} bands")
         module = PretrainModule(recipe, sources, seed)
@@ -136,7 +142,7 @@ def pretrain(
             module.restore(read_checkpoint(checkpoint))
             reporter.log(f"going on after step {module.first}")
         callbacks = [Checkpoint(run), LossLog(run), Progress(reporter)]
-        trainer = make_trainer(recipe.steps - module.first, cluster, callbacks)
+        trainer = make_trainer(recipe.steps - module.first, options, callbacks)
         run_trainer(trainer, module, Batches(sources, recipe, seed, workers, module.first))
         main = trainer.is_global_zero
         rows = read_log(run / LOG)
@@ -153,9 +159,9 @@ def pretrain(
 
 
 def _prepare_run(run: Path, resume: bool, overwrite: bool) -> Path | None:
-    """The folder of the run, and the checkpoint to resume from."""
+    """Make the folder of the run; return the checkpoint to resume from, None to start anew."""
     checkpoint = run / CHECKPOINT
-    child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # comes after the first process
+    child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # starts after the first process
     if checkpoint.exists() and not (resume or overwrite or child):
         raise OptionError(
             f"an interrupted run is in '{run}'",

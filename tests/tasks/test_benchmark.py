@@ -1,4 +1,4 @@
-"""The benchmark: the protocol, its splits, going on where it was, and the table."""
+"""The benchmark: protocol, splits, continuation, tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.tasks import benchmark as module
 from hsi_geo.tasks.benchmark import DEFAULT_METHODS, OURS, VARIANTS, benchmark
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, Pixels
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import (
     BLOCKS_ALONG,
     calibration_error,
@@ -41,7 +41,7 @@ def patches(seed: int, height: int = 41, width: int = 67) -> npt.NDArray[np.int6
 
 
 @given(seed=st.integers(0, 50), per_class=st.integers(1, 20))
-def test_shots_are_drawn_class_by_class(seed: int, per_class: int) -> None:
+def test_draw_shots_draws_each_class(seed: int, per_class: int) -> None:
     labels = patches(seed)
     shots = draw_shots(labels, per_class, seed)
     assert len(np.unique(shots)) == len(shots)
@@ -50,8 +50,8 @@ def test_shots_are_drawn_class_by_class(seed: int, per_class: int) -> None:
         assert (labels.ravel()[shots] == c).sum() == min(per_class, pixels // 2)
 
 
-def test_the_protocol_of_the_literature_is_kept() -> None:
-    """The very pixels that design and literature draw; another order would not compare."""
+def test_draw_shots_draws_the_pixels_of_the_literature() -> None:
+    """The same pixels as in the literature; with another order results would not be comparable."""
     labels = np.array([[1, 2, 2, 1], [0, 1, 2, 2], [1, 1, 2, 0]])
     generator = np.random.default_rng(1330)
     expected = [
@@ -61,7 +61,7 @@ def test_the_protocol_of_the_literature_is_kept() -> None:
 
 
 @given(seed=st.integers(0, 50), per_class=st.integers(1, 20))
-def test_blocked_shots_and_test_pixels_share_no_block(seed: int, per_class: int) -> None:
+def test_draw_blocked_separates_shots_and_test_pixels(seed: int, per_class: int) -> None:
     labels = patches(seed)
     shots, test = draw_blocked(labels, per_class, seed)
     side = max(labels.shape) // BLOCKS_ALONG
@@ -76,7 +76,7 @@ def test_blocked_shots_and_test_pixels_share_no_block(seed: int, per_class: int)
     assert len(test) > 0
 
 
-def test_calibration_error_is_the_textbook_one() -> None:
+def test_calibration_error_follows_the_definition() -> None:
     right = np.array([True, True, False, True] * 25)
     assert calibration_error(reliability(np.full(100, 0.75), right)) == pytest.approx(0.0)
     assert calibration_error(reliability(np.full(100, 0.95), right)) == pytest.approx(0.2)
@@ -88,19 +88,19 @@ def test_calibration_error_is_the_textbook_one() -> None:
 @pytest.mark.parametrize(
     "name", ["svm", "random-forest", "logistic-regression", "auto", "pca-10-g1"]
 )
-def test_baselines_name_planted_classes(name: str) -> None:
+def test_baselines_classify_planted_classes(name: str) -> None:
     generator = np.random.default_rng(4)
     truth = np.repeat(np.repeat(generator.integers(0, 3, (4, 6)), 6, axis=0), 6, axis=1)
     spectra = 5.0 * generator.normal(size=(3, 30))
     cube = spectra[truth].transpose(2, 0, 1) + generator.normal(size=(30, *truth.shape))
     values = np.array([4, 7, 30])
     shots = np.concatenate([np.flatnonzero(truth.ravel() == c)[:60:12] for c in range(3)])
-    named = BASELINES[name](Pixels(cube), shots, values[truth.ravel()[shots]], 0)
-    np.testing.assert_allclose(named.sum(axis=1), 1.0, rtol=1e-6)
-    assert (named.argmax(axis=1) == truth.ravel()).mean() > 0.9
+    probabilities = BASELINES[name](BaselineFeatures(cube), shots, values[truth.ravel()[shots]], 0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
+    assert (probabilities.argmax(axis=1) == truth.ravel()).mean() > 0.9
 
 
-def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_benchmark_continues_an_interrupted_run(tmp_path: Path) -> None:
     first = benchmark(tmp_path, seeds=1, methods=CHEAP[:1])
     marked = json.loads(first.results.read_text())
     marked[0]["oa"] = 0.123  # measured anew it would not be this
@@ -118,7 +118,7 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again.plot.stat().st_size > 1000
 
 
-def test_a_grid_is_one_row_with_its_best_by_hindsight() -> None:
+def test_summary_has_one_row_for_a_grid() -> None:
     entry = {"scene": "s", "shots": 5, "split": "random", "seed": 1}
     entries = [
         {**entry, "method": name, "oa": oa}
@@ -129,7 +129,7 @@ def test_a_grid_is_one_row_with_its_best_by_hindsight() -> None:
     assert rows[2][1] == "70.0 +- 0.0"
 
 
-def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
+def test_benchmark_refuses_unknown_names_and_files(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no method 'magic'"):
         benchmark(tmp_path, methods=["magic"])
     with pytest.raises(OptionError, match="no benchmark scene 'mars'"):
@@ -139,7 +139,7 @@ def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
         benchmark(tmp_path, methods=CHEAP)
 
 
-def test_the_command_prints_a_table(tmp_path: Path) -> None:
+def test_command_prints_a_table(tmp_path: Path) -> None:
     args = ["benchmark", "--seeds", "1", "--methods", "svm", "--shots", "1,5", "-o"]
     shown = CliRunner().invoke(group, [*args, str(tmp_path / "out")])
     assert shown.exit_code == 0, shown.output
@@ -149,7 +149,7 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     assert wrong.exit_code == 2
 
 
-def test_the_commands_help_tells_the_librarys_methods() -> None:
+def test_command_help_lists_all_methods() -> None:
     told = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
     by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in told.split("Also"))
     methods = {*VARIANTS, *GROUPS, *BASELINES}
@@ -157,9 +157,7 @@ def test_the_commands_help_tells_the_librarys_methods() -> None:
     assert parts & methods == set(VARIANTS) - {OURS}
 
 
-def test_the_command_leaves_the_methods_to_the_library(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_uses_the_default_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEFAULT_METHODS", CHEAP)
     args = ["benchmark", "--seeds", "1", "--progress", "none", "-o", str(tmp_path)]
     shown = CliRunner().invoke(group, args)

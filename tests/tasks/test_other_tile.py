@@ -1,4 +1,4 @@
-"""A map of a tile that the model was not adapted to."""
+"""Accuracy of maps of tiles that the model was not adapted to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hsi_geo.tasks.benchmarking.protocol import SEEDS
 EXAMPLE = Path(__file__).parents[2] / "docs" / "measurements" / "other_tile_evidence.py"
 
 
-def test_fields_with_a_shot_are_told_from_those_without() -> None:
+def test_of_fields_separates_fields_with_and_without_shots() -> None:
     """Four fields: one in the west, two in the east, and one over the cut, with the shot."""
     evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
     labels = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1], [2, 2, 2, 2, 0, 2]])
@@ -35,7 +35,7 @@ def test_fields_with_a_shot_are_told_from_those_without() -> None:
     np.testing.assert_allclose([*found.values()], [(1, 1, 2 / 3), (0, 1, 1), (0.8, 1, 1)])
 
 
-def test_classes_without_a_shot_are_not_asked_about() -> None:
+def test_of_opposite_ignores_classes_without_shots() -> None:
     """Nor is the half with the shots."""
     evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
     labels = np.array([[1, 2, 1, 2], [0, 1, 3, 2], [2, 1, 3, 0]])
@@ -50,7 +50,7 @@ def test_classes_without_a_shot_are_not_asked_about() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_another_tile_is_mapped_as_well_as_its_shots_allow(data: Path) -> None:
+def test_other_tile_is_mapped_better_than_by_baselines(data: Path) -> None:
     """Shots in one half: as good there as if the half had been adapted to, and better than rivals.
 
     Not as good as with shots in both halves: no head is, with all labels of the first half.
@@ -74,7 +74,7 @@ def test_another_tile_is_mapped_as_well_as_its_shots_allow(data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_lake_is_mapped_after_shots_in_a_pond(data: Path) -> None:
+def test_lake_is_mapped_with_shots_in_a_pond(data: Path) -> None:
     """The east of the scene has three pixels of water, half of the west is water."""
     evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
     samson = load_benchmark_scene("samson", data)

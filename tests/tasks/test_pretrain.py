@@ -1,4 +1,4 @@
-"""Pre-training as a job: any scenes, interrupted and resumed, on several processes."""
+"""Pre-training: mixed scenes, interruption and resumption, several processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from builders import repeated
+from builders import nm_tags, repeated, write_tif
 from click.testing import CliRunner
 from hsi_geo.cli.main import group
 
@@ -46,7 +46,7 @@ def same(one: Path, other: Path) -> bool:
     return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
 
 
-def test_any_mix_of_sensors_gives_weights_a_log_and_a_plot(
+def test_pretrain_with_mixed_sensors_writes_weights_log_and_plot(
     make_scene: MakeScene, tmp_path: Path
 ) -> None:
     scenes = [make_scene("a.tif").path, make_scene("b.tif", bands=17, crs=None, seed=3).path]
@@ -62,7 +62,32 @@ def test_any_mix_of_sensors_gives_weights_a_log_and_a_plot(
     assert not out.with_name("w.safetensors.run").exists()
 
 
-def test_same_seed_same_weights(planted: Planted, tmp_path: Path) -> None:
+def test_scale_of_a_scene_is_logged_and_does_not_change_the_losses(
+    make_scene: MakeScene, tmp_path: Path, recorder: Any
+) -> None:
+    """Reflectance from 0 to 1 beside reflectance x 10,000: each scene has its own statistics."""
+    first, second = make_scene("a.tif"), make_scene("b.tif", seed=3)
+    small = tmp_path / "small.tif"
+    values = np.where(second.values == -999, -999, second.values * np.float32(1e-4))
+    tags = nm_tags(list(second.centres_nm))
+    write_tif(small, values.astype(np.float32), band_tags=tags, nodata=-999, crs=second.crs)
+    losses = [
+        job.pretrain(
+            [first.path, other],
+            tmp_path / name,
+            recipe=RECIPE,
+            accelerator="cpu",
+            reporter=recorder,
+        ).last_loss
+        for name, other in (("same", second.path), ("mixed", small))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    messages = [message for message in recorder.logs if "normalised by its own" in message]
+    assert len(messages) == 1
+    assert "small.tif' has values about 10,000 times smaller than scene" in messages[0]
+
+
+def test_pretrain_is_reproducible_by_its_seed(planted: Planted, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(seed + 40)
         job.pretrain(planted.path, tmp_path / name, recipe=RECIPE, accelerator="cpu", seed=seed)
@@ -70,8 +95,8 @@ def test_same_seed_same_weights(planted: Planted, tmp_path: Path) -> None:
     assert not same(tmp_path / "a", tmp_path / "c")
 
 
-def test_half_precision_learns_the_same(planted: Planted, tmp_path: Path) -> None:
-    """bf16 where asked for; on hardware that has it that is the default."""
+def test_bf16_gives_similar_losses(planted: Planted, tmp_path: Path) -> None:
+    """bf16 if requested; it is the default on GPUs that support it."""
     losses = [
         job.pretrain(
             planted.path,
@@ -125,7 +150,7 @@ def finish(child: subprocess.Popen[str]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
-def test_resumed_run_ends_where_an_unbroken_one_does(
+def test_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals
 ) -> None:
     scenes = [make_scene("a.tif").path, make_scene("b.tif", bands=17, seed=3).path]
@@ -149,7 +174,9 @@ def test_resumed_run_ends_where_an_unbroken_one_does(
     assert whole.read_text() == broken.read_text()
 
 
-def test_interrupted_run_is_not_overwritten_unasked(planted: Planted, tmp_path: Path) -> None:
+def test_interrupted_run_is_not_overwritten_without_the_option(
+    planted: Planted, tmp_path: Path
+) -> None:
     run = tmp_path / "w.safetensors.run"
     run.mkdir()
     (run / pretraining_run.CHECKPOINT).write_bytes(b"precious")
@@ -159,7 +186,7 @@ def test_interrupted_run_is_not_overwritten_unasked(planted: Planted, tmp_path: 
 
 
 def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that stopped after its second checkpoint."""
+    """A run that stops after its second checkpoint."""
     progress = pretraining_run.Progress.after_step
 
     def stop(self: Any, trainer: Any, *args: Any) -> None:
@@ -173,7 +200,7 @@ def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) ->
             job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu")
 
 
-def test_checkpoint_of_another_run_is_refused(
+def test_checkpoint_of_another_run_raises(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "w.safetensors"
@@ -183,7 +210,7 @@ def test_checkpoint_of_another_run_is_refused(
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", pickle.dumps(print)])
-def test_damaged_checkpoint_is_refused(
+def test_damaged_checkpoint_raises(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
 ) -> None:
     out = tmp_path / "w.safetensors"
@@ -193,7 +220,7 @@ def test_damaged_checkpoint_is_refused(
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
 
-def test_full_disk_leaves_the_earlier_checkpoint(
+def test_full_disk_keeps_the_previous_checkpoint(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import lightning.pytorch as pl
@@ -218,7 +245,7 @@ def test_full_disk_leaves_the_earlier_checkpoint(
     assert same(out, tmp_path / "whole")
 
 
-def test_loss_that_is_no_number_names_the_scene(
+def test_loss_that_is_nan_names_the_scene(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compare = MaskedReconstruction.compare
@@ -234,14 +261,14 @@ def test_loss_that_is_no_number_names_the_scene(
     assert not (tmp_path / "w").exists()
 
 
-def test_scene_without_data_is_named(planted: Planted, tmp_path: Path) -> None:
+def test_scene_without_data_raises_with_its_name(planted: Planted, tmp_path: Path) -> None:
     with rasterio.open(planted.path, "r+") as file:
         file.write(np.full(planted.values.shape, -999, np.int16))
     with pytest.raises(SceneError, match=r"scene\.tif' has no data"):
         job.pretrain(planted.path, tmp_path / "w", recipe=RECIPE, accelerator="cpu")
 
 
-def test_weights_to_start_from_are_used_and_checked(planted: Planted, tmp_path: Path) -> None:
+def test_init_weights_are_used_and_checked(planted: Planted, tmp_path: Path) -> None:
     job.pretrain(planted.path, tmp_path / "a", recipe=RECIPE, accelerator="cpu")
     job.pretrain(
         planted.path, tmp_path / "b", recipe=RECIPE, accelerator="cpu", init=tmp_path / "a"
@@ -261,7 +288,7 @@ def test_weights_to_start_from_are_used_and_checked(planted: Planted, tmp_path: 
         )
 
 
-def test_bad_scenes_are_one_sentence(tmp_path: Path) -> None:
+def test_missing_scene_is_one_sentence(tmp_path: Path) -> None:
     shown = CliRunner().invoke(
         group, ["pretrain", str(tmp_path / "none.tif"), "-o", str(tmp_path / "w.safetensors")]
     )
@@ -286,7 +313,7 @@ def test_two_processes_share_the_batches(make_scene: MakeScene, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("first", [0, 4])
-def test_numbers_of_batches_are_dealt_out_once(first: int) -> None:
+def test_batch_numbers_are_distributed_once(first: int) -> None:
     """Two processes see different batches, and after a resumption those still to come."""
     recipe = pretraining_batches.PretrainRecipe(steps=10)
     seen: list[int] = []
@@ -309,7 +336,7 @@ class _Trainer:
 
 
 @pytest.mark.slow
-def test_a_scene_of_20_gb_is_not_held_in_memory(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_scene_of_20_gb_is_not_loaded_into_memory(make_scene: MakeScene, tmp_path: Path) -> None:
     """A file repeated 256 x 256 times: 9,472 x 13,568 pixels of 90 bands."""
     scene = make_scene("block.tif", bands=90, tiled=True, blockxsize=16, blockysize=16)
     big = scene.path

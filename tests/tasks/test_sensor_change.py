@@ -1,4 +1,4 @@
-"""One model or one set of weights, and scenes that are not quite what it was made with."""
+"""Models and weights on scenes with slightly or completely different bands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def permuted(scene: xr.DataArray) -> xr.DataArray:
 @pytest.mark.parametrize(
     "name", ["indian_pines", pytest.param("simulated_fields", marks=pytest.mark.slow)]
 )
-def test_a_fixed_model_bears_a_sensor_that_changes_a_little(
+def test_model_is_robust_to_small_changes_of_the_sensor(
     name: str, method: Any, data: Path, tmp_path: Path
 ) -> None:
     benchmark = load_benchmark_scene(name, data)
@@ -81,14 +81,14 @@ def test_a_fixed_model_bears_a_sensor_that_changes_a_little(
 
 @pytest.fixture(scope="module")
 def from_aviris(data: Path, tmp_path_factory: pytest.TempPathFactory) -> S2Former:
-    """Learnt in a few steps from the 200 bands of Indian Pines."""
+    """Weights after a few steps on the 200 bands of Indian Pines."""
     out = tmp_path_factory.mktemp("weights") / "aviris.safetensors"
     scene = load_benchmark_scene("indian_pines", data).scene
     pretrain(scene, out, steps=30, batch=8, accelerator="cpu")
     return load_weights(out).encoder
 
 
-def test_weights_of_200_bands_are_useful_on_103_of_vnir(from_aviris: S2Former, data: Path) -> None:
+def test_weights_of_200_bands_work_with_103_vnir_bands(from_aviris: S2Former, data: Path) -> None:
     samson = load_benchmark_scene("samson", data)
     wanted = np.linspace(430.0, 860.0, 103)
     placed = interpolation_matrix(bands_of(samson.scene).centres_nm, wanted)
@@ -98,22 +98,22 @@ def test_weights_of_200_bands_are_useful_on_103_of_vnir(from_aviris: S2Former, d
     assert linear_probe_accuracy(features, samson.labels, 5, 1330) > 0.85
 
 
-def test_weights_of_200_bands_are_useful_on_426_of_neon(from_aviris: S2Former, data: Path) -> None:
+def test_weights_of_200_bands_work_with_426_neon_bands(from_aviris: S2Former, data: Path) -> None:
     table = data / "wavelengths" / "neon_sjer_ex.csv"
     scene = open_scene(data / "awkward" / "neon_no_crs.tif", wavelengths=str(table))
     assert scene.sizes["band"] == 426
     features, valid = scene_features(scene, from_aviris)
     assert np.isfinite(features).all()
-    # Useful without labels to tell: what is bright and green can be read from them linearly.
+    # There are no labels: brightness must be a linear function of the features.
     brightness = scene.sel(band=scene.band[30:90]).values.astype(np.float64).mean(axis=0)[valid]
-    table_of_features = np.c_[features[:, valid].T, np.ones(int(valid.sum()))]
-    learn, test = np.arange(valid.sum()) % 2 == 0, np.arange(valid.sum()) % 2 == 1
-    found = np.linalg.lstsq(table_of_features[learn], brightness[learn])[0]
-    left = brightness[test] - table_of_features[test] @ found
-    assert left.var() < 0.2 * brightness[test].var()
+    design = np.c_[features[:, valid].T, np.ones(int(valid.sum()))]
+    train, test = np.arange(valid.sum()) % 2 == 0, np.arange(valid.sum()) % 2 == 1
+    found = np.linalg.lstsq(design[train], brightness[train])[0]
+    residual = brightness[test] - design[test] @ found
+    assert residual.var() < 0.2 * brightness[test].var()
 
 
-def test_a_band_that_is_missing_is_estimated_from_those_that_go_with_it() -> None:
+def test_band_map_estimates_missing_bands_from_correlated_ones() -> None:
     generator = np.random.default_rng(3)
     centres = np.linspace(420.0, 1400.0, 50)
     mixing = generator.normal(size=(50, 4))
@@ -130,7 +130,7 @@ def test_a_band_that_is_missing_is_estimated_from_those_that_go_with_it() -> Non
     np.testing.assert_allclose(found, wanted, atol=0.02 * np.abs(wanted).max())
 
 
-def test_bands_where_detectors_overlap_keep_their_partners() -> None:
+def test_band_map_matches_bands_where_detectors_overlap() -> None:
     centres = np.array([676.6, 686.5, 686.9, 696.5, 696.6, 706.2, 715.8])
     spectral = SpectralStats(
         centres, np.full(7, 9.6), Whitening(np.zeros(7), np.eye(7), np.eye(7) + 0.5)

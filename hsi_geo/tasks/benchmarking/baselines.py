@@ -1,9 +1,10 @@
-"""What users pick today, and the strongest classical recipes known for few shots.
+"""Baselines: common classifiers, and the best classical methods for few shots.
 
-Each is a function of a scene's prepared tables, so that a grid of recipes prepares them once.
-Sources of the recipes: whitening by principal components; noise whitening, the minimum noise
-fraction (Green et al. 1988, doi 10.1109/36.3001), in `models.whitening`; Gaussian filters of the
-result; logistic regression.
+Each baseline is a function of a scene's precomputed features, so that the methods of a grid share them. The
+methods combine whitened principal components or noise-whitened components (minimum noise fraction, Green et al.
+1988, doi 10.1109/36.3001; `models.whitening`), a Gaussian filter, and logistic regression.
+
+Letters for shapes: N pixels, C bands, n shots, K classes.
 """
 
 from __future__ import annotations
@@ -24,19 +25,26 @@ from sklearn.svm import SVC
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.models.whitening import noise_components
 
-#: Gaussian filters in pixels, and numbers of components, of the grids.
+#: Standard deviations of the Gaussian filters of the grids, in features.
 SIGMAS_PX = (0, 1, 2, 4)
-PRINCIPAL, NOISE = (10, 30, 120), (20, 60)
 
-#: Of the heads of the grids and of *auto*.
-GRID_STRENGTH, AUTO_STRENGTH = 10.0, 1.0
+#: Numbers of principal components, and of noise-whitened components, of the grids.
+PCA_COMPONENTS, NOISE_COMPONENTS = (10, 30, 120), (20, 60)
+
+#: Inverse regularisation strengths of logistic regression in the grids and in *auto*.
+GRID_C, AUTO_C = 10.0, 1.0
 
 
-class Pixels:
-    """A scene's pixels as the recipes see them; what is costly is made once.
+class BaselineFeatures:
+    """Features of a scene's pixels, each computed once.
 
     Args:
-        cube: (C, H, W) finite values.
+        cube: (C, H, W) finite physical values.
+
+    Attributes:
+        shape: (H, W) of the scene.
+        spectra: (N, C) values of the features.
+        components: Function from kind, number and standard deviation of a filter to (N, count) components.
     """
 
     def __init__(self, cube: npt.NDArray[np.number]) -> None:
@@ -46,109 +54,114 @@ class Pixels:
 
     @cached_property
     def standard(self) -> Float64Array:
-        """(N, C) standardised bands; those that do not vary are left out."""
+        """(N, C) standardised bands, without constant bands."""
         varies = self.spectra.std(axis=0) > 0
         return np.asarray(StandardScaler().fit_transform(self.spectra[:, varies]))
 
     @cached_property
     def _principal(self) -> Float64Array:
-        """(N, C) components of unit variance, the strongest first."""
+        """(N, C) whitened principal components, the strongest first."""
         left, _, _ = np.linalg.svd(self.standard, full_matrices=False)
         return np.asarray(left * np.sqrt(len(left)))
 
     @cached_property
     def _noise(self) -> Float64Array:
-        """(N, C) directions by their signal to noise, the strongest first."""
+        """(N, C) noise-whitened components, those with the highest signal-to-noise ratio first."""
         return noise_components(self.standard.reshape(*self.shape, -1)).reshape(
             len(self.standard), -1
         )
 
     def _components(self, kind: str, count: int, sigma_px: int) -> Float64Array:
-        """(N, count) components of a kind ("pca" or "noise") through a filter."""
-        table = (self._principal if kind == "pca" else self._noise)[:, :count]
+        """(N, count) components of a kind, "pca" or "noise", after a Gaussian filter."""
+        features = (self._principal if kind == "pca" else self._noise)[:, :count]
         if not sigma_px:
-            return table
-        cube = table.reshape(*self.shape, -1)
-        return np.asarray(gaussian_filter(cube, (sigma_px, sigma_px, 0))).reshape(table.shape)
+            return features
+        cube = features.reshape(*self.shape, -1)
+        return np.asarray(gaussian_filter(cube, (sigma_px, sigma_px, 0))).reshape(features.shape)
 
 
-#: From pixels, (n,) flat indices of shots, their (n,) labels and a seed to (N, K) probabilities,
-#: in the order of the sorted labels.
-Baseline = Callable[[Pixels, IntArray, IntArray, int], Float64Array]
+#: From features, (n,) flat indices of shots, their (n,) labels and a seed to (N, K) probabilities, in the order of
+#: the sorted labels.
+Baseline = Callable[[BaselineFeatures, IntArray, IntArray, int], Float64Array]
 
 
-def _of_spectra(make: Callable[[int], ClassifierMixin]) -> Baseline:
-    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
-        model = make(seed).fit(pixels.spectra[shots], labels)
-        return np.asarray(model.predict_proba(pixels.spectra))
+def _spectra_classifier(make: Callable[[int], ClassifierMixin]) -> Baseline:
+    def baseline(
+        features: BaselineFeatures, shots: IntArray, labels: IntArray, seed: int
+    ) -> Float64Array:
+        model = make(seed).fit(features.spectra[shots], labels)
+        return np.asarray(model.predict_proba(features.spectra))
 
     return baseline
 
 
-def _support_vectors(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
-    """One-hot: probabilities of an SVM are another model's, and slow."""
-    model = SVC(C=100.0, random_state=seed).fit(pixels.standard[shots], labels)
-    named = model.predict(pixels.standard)
-    return np.asarray(named[:, None] == np.unique(labels)[None, :], np.float64)
+def _svm(features: BaselineFeatures, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
+    """One-hot predictions: probabilities of an SVM need another model, and are slow."""
+    model = SVC(C=100.0, random_state=seed).fit(features.standard[shots], labels)
+    predicted = model.predict(features.standard)
+    return np.asarray(predicted[:, None] == np.unique(labels)[None, :], np.float64)
 
 
-def _logistic(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
-    head = LogisticRegression(C=GRID_STRENGTH, max_iter=2000)
-    head.fit(pixels.standard[shots], labels)
-    return np.asarray(head.predict_proba(pixels.standard))
+def _logistic(
+    features: BaselineFeatures, shots: IntArray, labels: IntArray, seed: int
+) -> Float64Array:
+    model = LogisticRegression(C=GRID_C, max_iter=2000)
+    model.fit(features.standard[shots], labels)
+    return np.asarray(model.predict_proba(features.standard))
 
 
 def _grid(kind: str, count: int, sigma_px: int) -> Baseline:
-    def baseline(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
-        table = pixels.components(kind, count, sigma_px)
-        head = LogisticRegression(C=GRID_STRENGTH, max_iter=2000)
-        return np.asarray(head.fit(table[shots], labels).predict_proba(table))
+    def baseline(
+        features: BaselineFeatures, shots: IntArray, labels: IntArray, seed: int
+    ) -> Float64Array:
+        components = features.components(kind, count, sigma_px)
+        model = LogisticRegression(C=GRID_C, max_iter=2000)
+        return np.asarray(model.fit(components[shots], labels).predict_proba(components))
 
     return baseline
 
 
-def _auto(pixels: Pixels, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
-    """Noise-whitened components in four contexts, weighted by held-out likelihood."""
-    tables = [pixels.components("noise", max(NOISE), sigma) for sigma in SIGMAS_PX]
-    likelihood = np.array([_held_out(table[shots], labels, seed) for table in tables])
+def _auto(features: BaselineFeatures, shots: IntArray, labels: IntArray, seed: int) -> Float64Array:
+    """Noise-whitened components after four filters, averaged by cross-validated likelihood."""
+    filtered = [features.components("noise", max(NOISE_COMPONENTS), sigma) for sigma in SIGMAS_PX]
+    likelihood = np.array([_cv_log_likelihood(part[shots], labels, seed) for part in filtered])
     weights = np.exp(len(labels) * (likelihood - likelihood.max()) / 4)
-    heads = [
-        LogisticRegression(C=AUTO_STRENGTH, max_iter=2000)
-        .fit(table[shots], labels)
-        .predict_proba(table)
-        for table in tables
+    predictions = [
+        LogisticRegression(C=AUTO_C, max_iter=2000).fit(part[shots], labels).predict_proba(part)
+        for part in filtered
     ]
-    return np.asarray(np.tensordot(weights / weights.sum(), np.stack(heads), axes=1))
+    return np.asarray(np.tensordot(weights / weights.sum(), np.stack(predictions), axes=1))
 
 
-def _held_out(table: Float64Array, labels: IntArray, seed: int) -> float:
-    """Mean log-likelihood, clipped at 1e-3, under stratified cross-validation."""
+def _cv_log_likelihood(features: Float64Array, labels: IntArray, seed: int) -> float:
+    """Mean log-likelihood of stratified cross-validation; probabilities are clipped at 1e-3."""
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if smallest < 2:
         return 0.0
     order = np.unique(labels)
     folds = StratifiedKFold(int(np.clip(smallest, 2, 5)), shuffle=True, random_state=seed)
     found = np.empty(len(labels))
-    for learn, test in folds.split(table, labels):
-        head = LogisticRegression(C=AUTO_STRENGTH, max_iter=2000).fit(table[learn], labels[learn])
-        probabilities = head.predict_proba(table[test])
+    for train, test in folds.split(features, labels):
+        model = LogisticRegression(C=AUTO_C, max_iter=2000)
+        model.fit(features[train], labels[train])
+        probabilities = model.predict_proba(features[test])
         found[test] = probabilities[np.arange(len(test)), np.searchsorted(order, labels[test])]
     return float(np.log(np.maximum(found, 1e-3)).mean())
 
 
-#: By the names of `results.json`.
+#: Baselines by their names in `results.json`.
 BASELINES: dict[str, Baseline] = {
-    "svm": _support_vectors,
-    "random-forest": _of_spectra(
+    "svm": _svm,
+    "random-forest": _spectra_classifier(
         lambda seed: RandomForestClassifier(300, n_jobs=-1, random_state=seed)
     ),
     "logistic-regression": _logistic,
     "auto": _auto,
-    **{f"pca-{k}-g{g}": _grid("pca", k, g) for k in PRINCIPAL for g in SIGMAS_PX},
-    **{f"noise-{k}-g{g}": _grid("noise", k, g) for k in NOISE for g in SIGMAS_PX},
+    **{f"pca-{k}-g{g}": _grid("pca", k, g) for k in PCA_COMPONENTS for g in SIGMAS_PX},
+    **{f"noise-{k}-g{g}": _grid("noise", k, g) for k in NOISE_COMPONENTS for g in SIGMAS_PX},
 }
 
-#: Names that stand for several methods.
+#: Names of grids of methods.
 GROUPS = {
     "pca": [name for name in BASELINES if name.startswith("pca-")],
     "noise": [name for name in BASELINES if name.startswith("noise-")],

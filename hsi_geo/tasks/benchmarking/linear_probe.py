@@ -1,4 +1,4 @@
-"""A linear probe: how much a linear classifier gets from frozen features and a few shots."""
+"""Linear probing: accuracy of a linear classifier on frozen features and a few shots."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def linear_probe_accuracy(
     labels: npt.NDArray[np.int64],
     per_class: int,
     seed: int,
-    strength: float = 1.0,
+    C: float = 1.0,
 ) -> float:
-    """Overall accuracy of logistic regression on a few shots' frozen features.
+    """Compute the overall accuracy of logistic regression on frozen features of a few shots.
 
     Args:
-        features: (D, H, W).
-        labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class, drawn as in `protocol.draw_shots`.
-        seed: Of the draw.
-        strength: Inverse of the regularisation.
+        features: (D, H, W) features of all pixels.
+        labels: (H, W) classes 1..K, 0 for unlabelled pixels.
+        per_class: Number of shots of each class, drawn by `protocol.draw_shots`.
+        seed: Seed of the draw.
+        C: Inverse of the regularisation strength.
 
     Returns:
-        Share of all other labelled pixels predicted correctly.
+        Share of the other labelled pixels that are predicted correctly, 0 to 1.
     """
-    table, flat = features.reshape(len(features), -1).T, labels.ravel()
-    scaled = StandardScaler().fit(table)
+    pixels, flat = features.reshape(len(features), -1).T, labels.ravel()
+    scaler = StandardScaler().fit(pixels)
     shots = draw_shots(labels, per_class, seed)
     test = np.setdiff1d(np.flatnonzero(flat), shots)
-    head = LogisticRegression(C=strength, max_iter=500)
-    head.fit(scaled.transform(table[shots]), flat[shots])
-    return float((head.predict(scaled.transform(table[test])) == flat[test]).mean())
+    model = LogisticRegression(C=C, max_iter=500)
+    model.fit(scaler.transform(pixels[shots]), flat[shots])
+    return float((model.predict(scaler.transform(pixels[test])) == flat[test]).mean())

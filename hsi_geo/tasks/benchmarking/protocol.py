@@ -1,4 +1,4 @@
-"""The protocol of comparisons: which pixels are shots, which are test, and how maps are scored."""
+"""The protocol of comparisons: choice of shots and test pixels, and accuracy measures."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from hsi_geo.io.scenes.properties import grid_of
 
 Split = Literal["random", "blocked"]
 
-#: The seeds that the few-shot literature shares (DCFSL, DEMAE).
+#: Seeds that are used in the few-shot literature (DCFSL, DEMAE).
 SEEDS = (1330, 1220, 1336, 1337, 1224, 1236, 1226, 1235, 1233, 1229)
 
-#: Sides of the blocks of the blocked split, as a share of the scene's longer side.
+#: Number of blocks of the blocked split along the scene's longer side.
 BLOCKS_ALONG = 8
 
-#: Bins of confidence that calibration is measured in.
+#: Number of confidence bins of the calibration error.
 BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Agreement with reference pixels, each from 0 to 1 (kappa may be negative).
+    """Agreement with reference pixels; each measure is at most 1.
 
     Attributes:
-        oa: Overall accuracy: share of pixels named right.
-        aa: Average accuracy: mean over classes of the share named right.
-        kappa: Cohen's kappa: agreement beyond chance.
+        oa: Overall accuracy, the share of pixels that are predicted correctly, 0 to 1.
+        aa: Average accuracy, the mean over classes of that share, 0 to 1.
+        kappa: Cohen's kappa, the agreement beyond chance; it may be negative.
     """
 
     oa: float
@@ -45,15 +45,20 @@ class Scores:
 
 
 def draw_shots(labels: npt.NDArray[np.integer], per_class: int, seed: int) -> IntArray:
-    """Draw the shots of one run, the way the few-shot literature does.
+    """Draw the shots of a run, as the few-shot literature does.
 
     Args:
-        labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class; a class with fewer than twice as many pixels gives half.
-        seed: Of the run.
+        labels: (H, W) classes 1..K, 0 for unlabelled pixels.
+        per_class: Number of shots of each class; at most half of the pixels of a class are drawn.
+        seed: Seed of the run.
 
     Returns:
-        (N,) flat indices, class by class.
+        (N,) flat indices of the shots, class by class.
+
+    >>> import numpy as np
+    >>> shots = draw_shots(np.array([[1, 1, 1], [2, 2, 0]]), per_class=1, seed=0)
+    >>> np.array([1, 1, 1, 2, 2, 0])[shots].tolist()
+    [1, 2]
     """
     generator = np.random.default_rng(seed)
     flat = labels.ravel()
@@ -67,15 +72,15 @@ def draw_shots(labels: npt.NDArray[np.integer], per_class: int, seed: int) -> In
 def draw_blocked(
     labels: npt.NDArray[np.integer], per_class: int, seed: int
 ) -> tuple[IntArray, IntArray]:
-    """Draw shots from some blocks of the scene, to be tested on the others.
+    """Draw shots from some blocks of the scene, with the pixels of the other blocks for testing.
 
-    Half of the blocks that hold labels are for shots. A class that lies in none of them gets one
-    of its own, which then is no longer tested on.
+    Half of the blocks that contain labels are for shots. For a class that none of them contains, one of its
+    blocks is added, which is then not used for testing.
 
     Args:
-        labels: (H, W) 1..K, 0 where nothing is known.
-        per_class: Shots a class, at most half of its pixels in those blocks.
-        seed: Of the run.
+        labels: (H, W) classes 1..K, 0 for unlabelled pixels.
+        per_class: Number of shots of each class; at most half of its pixels in those blocks are drawn.
+        seed: Seed of the run.
 
     Returns:
         Flat indices of (N,) shots and (M,) test pixels.
@@ -85,12 +90,12 @@ def draw_blocked(
     rows, cols = np.indices(labels.shape)
     blocks = ((rows // side) * (labels.shape[1] // side + 1) + cols // side).ravel()
     flat = labels.ravel()
-    known = np.unique(blocks[flat > 0])
-    for_shots = set(generator.permutation(known)[: len(known) // 2].tolist())
+    labelled = np.unique(blocks[flat > 0])
+    for_shots = set(generator.permutation(labelled)[: len(labelled) // 2].tolist())
     for c in np.unique(flat[flat > 0]):
-        own = np.unique(blocks[flat == c])
-        if not for_shots & set(own.tolist()):
-            for_shots.add(int(generator.choice(own)))
+        of_class = np.unique(blocks[flat == c])
+        if not for_shots & set(of_class.tolist()):
+            for_shots.add(int(generator.choice(of_class)))
     chosen = np.isin(blocks, sorted(for_shots))
     drawn = []
     for c in np.unique(flat[flat > 0]):
@@ -101,15 +106,15 @@ def draw_blocked(
 
 
 def shots_at(scene: xr.DataArray, labels: npt.NDArray[np.integer], chosen: IntArray) -> Shots:
-    """Points in the middle of some pixels, as a user would draw them.
+    """Make shots from points at the centres of some pixels.
 
     Args:
-        scene: On the labels' grid.
-        labels: (H, W) 1..K.
+        scene: (band, y, x) array on the grid of the labels.
+        labels: (H, W) classes 1..K.
         chosen: (N,) flat indices of labelled pixels.
 
     Returns:
-        The shots; classes carry the labels as the user's own integers.
+        The shots; their class values are the labels.
     """
     grid = grid_of(scene)
     rows, cols = np.divmod(chosen, grid.width)
@@ -119,7 +124,16 @@ def shots_at(scene: xr.DataArray, labels: npt.NDArray[np.integer], chosen: IntAr
 
 
 def score(truth: IntArray, predicted: IntArray) -> Scores:
-    """Scores of (N,) predicted classes against (N,) true ones."""
+    """Compare predicted with true classes.
+
+    Args:
+        truth: (N,) true classes.
+        predicted: (N,) predicted classes.
+
+    >>> import numpy as np
+    >>> score(np.array([1, 1, 1, 2]), np.array([1, 1, 2, 2])).oa
+    0.75
+    """
     return Scores(
         oa=float(accuracy_score(truth, predicted)),
         aa=float(recall_score(truth, predicted, labels=np.unique(truth), average="macro")),
@@ -130,7 +144,15 @@ def score(truth: IntArray, predicted: IntArray) -> Scores:
 def reliability(
     confidence: npt.NDArray[np.floating], right: npt.NDArray[np.bool_]
 ) -> list[tuple[float, float, int]]:
-    """Mean confidence, share named right and number of pixels in each bin that has any."""
+    """Compute the reliability diagram of predictions.
+
+    Args:
+        confidence: (N,) largest class probability of each pixel, 0 to 1.
+        right: (N,) whether the pixel is predicted correctly.
+
+    Returns:
+        For each confidence bin with pixels: mean confidence, accuracy, number of pixels.
+    """
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         (
@@ -143,6 +165,13 @@ def reliability(
 
 
 def calibration_error(bins: Sequence[tuple[float, float, int]]) -> float:
-    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599) of `reliability`."""
+    """Compute the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        bins: Bins of `reliability`.
+
+    >>> round(calibration_error([(0.9, 0.7, 10), (0.5, 0.5, 30)]), 3)
+    0.05
+    """
     total = sum(count for _, _, count in bins)
-    return sum(abs(said - was) * count for said, was, count in bins) / total
+    return sum(abs(confidence - accuracy) * count for confidence, accuracy, count in bins) / total

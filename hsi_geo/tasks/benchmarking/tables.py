@@ -1,4 +1,4 @@
-"""Tables of a benchmark's results, for people."""
+"""Tables of the results of a benchmark."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ Entries = Sequence[dict[str, Any]]
 
 
 def summary(entries: Entries) -> list[tuple[str, ...]]:
-    """Rows of text: a head, then a method a row with its accuracy on each scene.
+    """Summarise results in a table with a row for each method and a column for each scene.
 
-    Of several numbers of shots or splits each gets a column of its own. The grids are shown as
-    the best of them by hindsight.
+    Each combination of scene, number of shots and split has a column. A grid of methods has one row, with the best
+    method of the grid by hindsight.
+
+    Args:
+        entries: Entries of ``results.json``.
+
+    Returns:
+        The header and the rows; cells are mean and standard deviation of the overall accuracy in per cent.
+
+    >>> entry = {"scene": "s", "method": "svm", "shots": 5, "split": "random", "oa": 0.5}
+    >>> summary([entry])
+    [('OA in per cent', 's, 5 shots'), ('svm', '50.0 +- 0.0')]
     """
     columns = list(dict.fromkeys(_column(e) for e in entries))
     head = ("OA in per cent", *(_title(column) for column in columns))
@@ -35,17 +45,17 @@ def summary(entries: Entries) -> list[tuple[str, ...]]:
 
 
 def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True) -> list[list[str]]:
-    """Rows of text: a head, then a method a row with its accuracy on each scene and the pooled error.
+    """Summarise the accuracy on each scene and the pooled error over all scenes.
 
     Args:
-        entries: Of one number of shots and one split.
-        methods: In their order; a key of `baselines.GROUPS` stands for the best of its grid on each
-            scene by hindsight, "best" for the best of all methods but the first.
-        deviations: Show standard deviations, too.
+        entries: Entries of ``results.json`` with one number of shots and one split.
+        methods: Methods in the order of the rows. A key of `baselines.GROUPS` stands for the best method of its grid
+            on each scene by hindsight, "best" for the best of all methods but the first.
+        deviations: Whether to show standard deviations.
 
     Returns:
-        Means over the seeds that all these methods have in common on a scene. The pooled error is the
-        sum of 100 - OA over scenes.
+        The header and the rows; cells are means of the overall accuracy in per cent over the seeds that all
+        methods have in common on a scene. The pooled error is the sum of 100 - OA over scenes.
     """
     members = {name: list(GROUPS.get(name, (name,))) for name in methods if name != "best"}
     if "best" in methods:
@@ -56,16 +66,18 @@ def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True)
         found.setdefault((e["scene"], e["method"]), {})[e["seed"]] = 100 * e["oa"]
     rows = [["method", *scenes, "pooled error"]]
     seeds = {
-        scene: set.intersection(*(set(found[scene, m]) for own in members.values() for m in own))
+        scene: set.intersection(
+            *(set(found[scene, m]) for group in members.values() for m in group)
+        )
         for scene in scenes
     }
     for name in methods:
         cells, error = [], 0.0
         for scene in scenes:
-            tried = [
+            candidates = [
                 [found[scene, m][seed] for seed in sorted(seeds[scene])] for m in members[name]
             ]
-            best = max(tried, key=lambda values: float(np.mean(values)))
+            best = max(candidates, key=lambda values: float(np.mean(values)))
             error += 100 - float(np.mean(best))
             spread = f" +- {np.std(best):.1f}" if deviations and name != "best" else ""
             cells.append(f"{np.mean(best):.1f}{spread}")
@@ -74,7 +86,11 @@ def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True)
 
 
 def best_methods(entries: Entries) -> list[str]:
-    """Methods for a plot: all but grids, of which the best by hindsight is kept."""
+    """Choose the methods of a diagram: all methods, and the best one by hindsight of each grid.
+
+    Args:
+        entries: Entries of ``results.json``.
+    """
     kept = []
     for members in _rows(entries).values():
         means = {m: np.mean([e["oa"] for e in entries if e["method"] == m]) for m in members}
@@ -83,7 +99,11 @@ def best_methods(entries: Entries) -> list[str]:
 
 
 def markdown(entries: Entries) -> str:
-    """A table in Markdown for each scene, number of shots and split."""
+    """Write a table in Markdown for each scene, number of shots and split.
+
+    Args:
+        entries: Entries of ``results.json``.
+    """
     parts = []
     for column in dict.fromkeys(_column(e) for e in entries):
         here = [e for e in entries if _column(e) == column]
@@ -93,20 +113,22 @@ def markdown(entries: Entries) -> str:
             "|---|---|---|---|---|---|---|",
         ]
         for method in dict.fromkeys(e["method"] for e in here):
-            own = [e for e in here if e["method"] == method]
+            of_method = [e for e in here if e["method"] == method]
             cells = [
-                f"{100 * np.mean([e[key] for e in own]):.1f} +- {100 * np.std([e[key] for e in own]):.1f}"
+                f"{100 * np.mean([e[key] for e in of_method]):.1f} +- {100 * np.std([e[key] for e in of_method]):.1f}"
                 for key in ("oa", "aa", "kappa")
             ]
-            ece = f"{100 * np.mean([e['ece'] for e in own]):.1f}"
-            seconds = f"{np.mean([e['seconds_fit'] + e['seconds_map'] for e in own]):.1f}"
-            parts.append(f"| {method} | {' | '.join(cells)} | {ece} | {seconds} | {len(own)} |")
+            ece = f"{100 * np.mean([e['ece'] for e in of_method]):.1f}"
+            seconds = f"{np.mean([e['seconds_fit'] + e['seconds_map'] for e in of_method]):.1f}"
+            parts.append(
+                f"| {method} | {' | '.join(cells)} | {ece} | {seconds} | {len(of_method)} |"
+            )
         parts.append("")
     return "\n".join(parts)
 
 
 def _rows(entries: Entries) -> dict[str, list[str]]:
-    """Methods by the name of their row: a grid is one row."""
+    """Methods by the title of their row; a grid is one row."""
     rows: dict[str, list[str]] = {}
     for method in dict.fromkeys(e["method"] for e in entries):
         group = next((g for g, members in GROUPS.items() if method in members), None)

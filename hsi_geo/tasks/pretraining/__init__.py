@@ -1,1 +1,1 @@
-"""Masked pre-training: batches, and the Lightning run."""
+"""Self-supervised pre-training: batches, and a run with Lightning."""

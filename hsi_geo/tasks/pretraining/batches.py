@@ -1,8 +1,8 @@
-"""What a pre-training run learns from: batches that are pure functions of their number.
+"""Batches of pre-training, as pure functions of their number.
 
-Every batch is drawn from a generator seeded with (seed, number) and comes from one scene, so that
-bands never need padding. So an interrupted run that is resumed from its last checkpoint ends at
-the same weights as one that was never interrupted.
+Every batch is drawn by a generator with the seed (seed, number), and comes from one scene, so that bands need no
+padding. An interrupted run that is resumed from its last checkpoint thus ends with the same weights as a run
+without interruption.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class PretrainRecipe:
 
     Attributes:
         network: Shape of the S2Former.
-        objective: What is asked of it.
-        steps: Updates.
-        batch: Windows in an update, for each process.
-        learning_rate: Its peak; it rises for a seventh of the steps, then falls.
-        weight_decay: On matrices only.
-        checkpoint_every: Updates from one checkpoint to the next.
-        min_valid: Least share of a window's pixels that must have data.
+        objective: Weights and options of the loss.
+        steps: Number of updates.
+        batch: Number of windows in an update of each process.
+        learning_rate: Maximum of the learning rate; it rises for a seventh of the steps, then falls.
+        weight_decay: Weight decay of matrices; other parameters have none.
+        checkpoint_every: Number of updates between checkpoints.
+        min_valid: Least share of a window's pixels that must have data, 0 to 1.
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
@@ -55,14 +55,14 @@ class PretrainRecipe:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One scene to learn from.
+    """A scene of the pre-training data.
 
     Attributes:
-        name: For messages.
-        dataset: Its windows.
-        spectral: Its bands and statistics.
-        bands: From them to the network's axis.
-        pixels: Its size: how often it is drawn.
+        name: Name of the scene, for messages.
+        dataset: Dataset of the scene's windows.
+        spectral: Bands and statistics of this scene alone, so that scenes may have different scales.
+        bands: Map from the scene's bands to the network's wavelength axis.
+        pixels: Number of pixels, which determines how often the scene is drawn.
     """
 
     name: str
@@ -72,33 +72,49 @@ class Source:
     pixels: int
 
     @classmethod
-    def of(cls, scene: xr.DataArray, recipe: PretrainRecipe) -> Source:
-        """Learn the statistics of a scene."""
+    def from_scene(cls, scene: xr.DataArray, recipe: PretrainRecipe) -> Source:
+        """Compute the statistics of a scene.
+
+        Args:
+            scene: (band, y, x) array with wavelengths.
+            recipe: Recipe with the shape of the network.
+
+        Raises:
+            SceneError: If the scene has no data in the windows that are read.
+        """
         dataset = HyperspectralScene(scene)
         grid = dataset.grids[0]
         spectral = learn_spectral_stats(dataset.views)
-        mapped = band_map(recipe.network, spectral, spectral.centres_nm)
-        return cls(name_of(scene), dataset, spectral, mapped, grid.height * grid.width)
+        bands = band_map(recipe.network, spectral, spectral.centres_nm)
+        return cls(name_of(scene), dataset, spectral, bands, grid.height * grid.width)
 
 
 class Batches(pl.LightningDataModule):
-    """The batches of the steps that are still to do."""
+    """The batches of the remaining steps.
+
+    Args:
+        sources: Scenes of the pre-training data.
+        recipe: How the network is pre-trained.
+        seed: Seed of all batches.
+        workers: Number of processes that read windows, for each training process.
+        first: Number of steps that were done before.
+    """
 
     def __init__(
         self, sources: list[Source], recipe: PretrainRecipe, seed: int, workers: int, first: int
     ) -> None:
         super().__init__()
-        self.windows = _Windows(sources, recipe, seed)
+        self.batches = _BatchDataset(sources, recipe, seed)
         self.steps = range(first, recipe.steps)
         self.workers = workers
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Numbers interleaved over the processes, so that no two see the same batch."""
+        """Loader of this process; batch numbers are interleaved over the processes, so that batches differ."""
         trainer = self.trainer
-        assert trainer is not None  # Lightning attaches it before it asks
+        assert trainer is not None  # Lightning sets it before this call
         numbers = [step * trainer.world_size + trainer.global_rank for step in self.steps]
         return DataLoader(
-            self.windows,
+            self.batches,
             batch_size=None,
             sampler=numbers,
             num_workers=self.workers,
@@ -106,42 +122,42 @@ class Batches(pl.LightningDataModule):
         )
 
 
-class _Windows(Dataset[dict[str, Any]]):
-    """Batch number n, for n from 0 on: windows of one scene and which of their pixels to hide."""
+class _BatchDataset(Dataset[dict[str, Any]]):
+    """Batch number n, from 0 on: windows of one scene, and the mask of their pixels."""
 
     def __init__(self, sources: list[Source], recipe: PretrainRecipe, seed: int) -> None:
         self.sources = sources
         self.recipe = recipe
         self.seed = seed
-        # The root: a large scene is seen more often than a small one, but not only it.
+        # The square root prevents that a large scene crowds out small ones.
         weight = np.sqrt([source.pixels for source in sources])
-        self.shares = weight / weight.sum()
+        self.probabilities = weight / weight.sum()
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         generator = np.random.default_rng((self.seed, number))
-        which = int(generator.choice(len(self.sources), p=self.shares))
-        places = ValidPatchSampler(
-            self.sources[which].dataset,
+        index = int(generator.choice(len(self.sources), p=self.probabilities))
+        windows = ValidPatchSampler(
+            self.sources[index].dataset,
             size_px=self.recipe.network.window_px,
             length=self.recipe.batch,
             min_valid=self.recipe.min_valid,
             generator=generator,
         )
-        samples = [self.sources[which].dataset[place] for place in places]
+        samples = [self.sources[index].dataset[window] for window in windows]
         if not samples:
             raise SceneError(
-                f"scene '{self.sources[which].name}' has hardly any window with data",
+                f"scene '{self.sources[index].name}' has hardly any window with data",
                 hint="leave it out",
             )
-        turns = [Dihedral.sample(generator) for _ in samples]
+        transforms = [Dihedral.sample(generator) for _ in samples]
         image, valid = (
-            torch.stack([turn.apply(s[key]) for turn, s in zip(turns, samples, strict=True)])
+            torch.stack([d.apply(s[key]) for d, s in zip(transforms, samples, strict=True)])
             for key in ("image", "valid")
         )
-        draws = torch.Generator().manual_seed(int(generator.integers(2**62)))
+        mask_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
         return {
-            "which": which,
+            "which": index,
             "image": image,
             "valid": valid,
-            "hidden": random_mask(valid, self.recipe.objective.mask_ratio, draws),
+            "masked": random_mask(valid, self.recipe.objective.mask_ratio, mask_generator),
         }

@@ -1,4 +1,4 @@
-"""One pre-training run as Lightning wants it: module, callbacks, trainer, checkpoint."""
+"""A pre-training run with Lightning: module, callbacks, trainer, checkpoint."""
 
 from __future__ import annotations
 
@@ -26,21 +26,29 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source
 from hsi_geo.tasks.runtime import versions
 
-#: Of a run's folder, which stands beside the weights until they are whole.
+#: Files in a run's folder, which lies beside the weights until they are complete.
 CHECKPOINT, LOG = "last.ckpt", "log.csv"
 
-#: A checkpoint until it is whole.
+#: Name of a checkpoint while it is written.
 DRAFT = CHECKPOINT + ".draft"
 
-#: All that a run has in its folder.
-OWN = (CHECKPOINT, DRAFT, LOG)
+#: All files of a run's folder.
+RUN_FILES = (CHECKPOINT, DRAFT, LOG)
 
 Precision = Literal["auto", "32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where Lightning runs it; the words are Lightning's own."""
+class TrainerOptions:
+    """Options of Lightning's trainer.
+
+    Attributes:
+        accelerator: Hardware: "auto", "cpu" or "gpu".
+        devices: Number of processes on each node.
+        num_nodes: Number of nodes.
+        strategy: How processes share the work: "auto", "ddp" or another name that Lightning knows.
+        precision: "32", "bf16", or "auto" for bf16 on a GPU that supports it.
+    """
 
     accelerator: str
     devices: int
@@ -50,7 +58,19 @@ class Cluster:
 
 
 class PretrainModule(pl.LightningModule):
-    """The objective as Lightning wants it."""
+    """Lightning's module of the pre-training loss.
+
+    Args:
+        recipe: How the network is pre-trained.
+        sources: Scenes of the pre-training data.
+        seed: Seed of the run.
+
+    Attributes:
+        model: Encoder with mask token and decoder.
+        first: Number of updates before a resumption.
+        last: Terms of the loss of the last update, None before the first.
+        rate: Learning rate of the last update.
+    """
 
     def __init__(self, recipe: PretrainRecipe, sources: list[Source], seed: int) -> None:
         super().__init__()
@@ -62,21 +82,24 @@ class PretrainModule(pl.LightningModule):
         self.first = 0
         self.last: Losses | None = None
         self.rate = 0.0
-        self._states: dict[str, Any] | None = None
+        self._restored: dict[str, Any] | None = None
 
     @property
     def step(self) -> int:
-        """Updates done, those before a resumption included."""
+        """Number of updates, including those before a resumption."""
         return self.first + self.global_step
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from a checkpoint of the same run.
+        """Continue from a checkpoint of the same run.
 
-        Lightning's own way to resume counts batches of an epoch that ours does not have, so what
-        it saves is taken as it is: weights now, optimiser and schedule when they are made.
+        Lightning resumes by the number of batches in an epoch, which this run does not have. So the weights are
+        loaded here, and the states of optimiser and schedule when these are made.
+
+        Args:
+            checkpoint: Checkpoint as `read_checkpoint` returns it.
 
         Raises:
-            ModelFileError: If recipe, seed, scenes or version differ.
+            ModelFileError: If it belongs to a run with another recipe, seed, scenes or version.
         """
         if checkpoint.get("hsi_geo") != self.identity:
             raise ModelFileError(
@@ -86,16 +109,20 @@ class PretrainModule(pl.LightningModule):
             )
         self.load_state_dict(checkpoint["state_dict"])
         self.first = checkpoint["hsi_geo_step"]
-        self._states = checkpoint
+        self._restored = checkpoint
 
     def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Loss of one batch.
+        """Compute the loss of a batch.
+
+        Args:
+            batch: Batch of `Batches`.
+            index: Number of the batch, as Lightning counts.
 
         Raises:
-            HsiGeoError: If it is not a number; the last checkpoint is good.
+            HsiGeoError: If the loss is NaN or infinite; the last checkpoint stays valid.
         """
         bands = self.bands[batch["which"]].to(self.device)
-        losses = self.model(batch["image"], batch["valid"], bands, batch["hidden"])
+        losses = self.model(batch["image"], batch["valid"], bands, batch["masked"])
         assert isinstance(losses, Losses)
         if not torch.isfinite(losses.total):
             raise HsiGeoError(
@@ -108,7 +135,7 @@ class PretrainModule(pl.LightningModule):
         return losses.total
 
     def configure_optimizers(self) -> Any:
-        """AdamW with one rise and fall of the learning rate."""
+        """AdamW with a one-cycle schedule of the learning rate."""
         matrices = [p for p in self.parameters() if p.ndim >= 2]
         others = [p for p in self.parameters() if p.ndim < 2]
         optimiser = torch.optim.AdamW(
@@ -122,55 +149,69 @@ class PretrainModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, self.recipe.learning_rate, total_steps=self.recipe.steps, pct_start=0.15
         )
-        if self._states is not None:
-            optimiser.load_state_dict(self._states["optimizer_states"][0])
-            schedule.load_state_dict(self._states["lr_schedulers"][0])
+        if self._restored is not None:
+            optimiser.load_state_dict(self._restored["optimizer_states"][0])
+            schedule.load_state_dict(self._restored["lr_schedulers"][0])
         return {
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say whose checkpoint it is, and how far."""
+        """Add the identity of the run and the number of updates.
+
+        Args:
+            checkpoint: Checkpoint that Lightning will write.
+        """
         checkpoint["hsi_geo"] = self.identity
         checkpoint["hsi_geo_step"] = self.step
 
 
 def identity_of(recipe: PretrainRecipe, sources: list[Source], seed: int) -> str:
-    """What must agree for a run to be resumed."""
+    """Text that must be equal for a run to be resumed.
+
+    Args:
+        recipe: How the network is pre-trained.
+        sources: Scenes of the pre-training data.
+        seed: Seed of the run.
+    """
     return repr(
         (dataclasses.asdict(recipe), [s.name for s in sources], seed, versions()["hsi-geo"])
     )
 
 
-class _EachStep(pl.Callback, ABC):
-    """Does something after every update; Lightning's hook tells more than we want."""
+class _StepCallback(pl.Callback, ABC):
+    """A callback that runs after every update."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any, **more: Any
     ) -> None:
-        """Pass on what is needed."""
+        """Call `after_step`."""
         assert isinstance(pl_module, PretrainModule)
         self.after_step(trainer, pl_module)
 
     @abstractmethod
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
-        """What is done.
+        """Run after an update.
 
         Args:
-            trainer: Lightning's.
-            module: After the update.
+            trainer: Lightning's trainer.
+            module: Module after the update.
         """
 
 
-class Checkpoint(_EachStep):
-    """Keeps the last checkpoint; the earlier one stays until the new one is whole."""
+class Checkpoint(_StepCallback):
+    """Writes checkpoints; the previous one is kept until the new one is complete.
+
+    Args:
+        run: Folder of the run.
+    """
 
     def __init__(self, run: Path) -> None:
         self.run = run
 
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
-        """Every so many steps, write beside it, then rename."""
+        """Write a checkpoint to a draft and rename it, at the steps that the recipe says."""
         if module.step % module.recipe.checkpoint_every:
             return
         draft = self.run / DRAFT
@@ -187,8 +228,12 @@ class Checkpoint(_EachStep):
             ) from error
 
 
-class LossLog(_EachStep):
-    """One CSV row a step; rows after the checkpoint that is resumed from are dropped."""
+class LossLog(_StepCallback):
+    """Writes a CSV row for each step; rows after the checkpoint of a resumption are dropped.
+
+    Args:
+        run: Folder of the run.
+    """
 
     fields = ("step", "loss", "reconstruction", "consistency", "magnitude", "learning_rate")
 
@@ -196,7 +241,7 @@ class LossLog(_EachStep):
         self.path = run / LOG
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin, or go on."""
+        """Start a new log, or continue one."""
         assert isinstance(pl_module, PretrainModule)
         if not trainer.is_global_zero:
             return
@@ -209,7 +254,7 @@ class LossLog(_EachStep):
             csv.writer(file).writerows([list(self.fields), *kept])
 
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
-        """Append a row."""
+        """Append the row of this step."""
         if not trainer.is_global_zero or module.last is None:
             return
         parts = [float(part) for part in module.last]
@@ -218,30 +263,42 @@ class LossLog(_EachStep):
             csv.writer(file).writerow([row[0], *(f"{number:.6g}" for number in row[1:])])
 
 
-class Progress(_EachStep):
-    """Lightning's progress, told to ours."""
+class Progress(_StepCallback):
+    """Reports the progress.
+
+    Args:
+        reporter: Receives the progress.
+    """
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
 
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
-        """Tell."""
+        """Report this step."""
         if trainer.is_global_zero:
             self.reporter.progress("pretrain", module.step, module.recipe.steps)
 
 
-def make_trainer(steps: int, cluster: Cluster, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
-    """A silent trainer for so many updates, in bf16 where the hardware has it."""
-    gpu = cluster.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    bf16 = cluster.precision == "bf16" or (
-        cluster.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
+def make_trainer(
+    steps: int, options: TrainerOptions, callbacks: Sequence[pl.Callback]
+) -> pl.Trainer:
+    """Make a trainer without output of its own.
+
+    Args:
+        steps: Number of updates.
+        options: Options of the trainer.
+        callbacks: Callbacks that run during training.
+    """
+    gpu = options.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    bf16 = options.precision == "bf16" or (
+        options.precision == "auto" and gpu and torch.cuda.is_bf16_supported()
     )
     with _quiet():
         return pl.Trainer(
-            accelerator=cluster.accelerator,
-            devices=cluster.devices,
-            num_nodes=cluster.num_nodes,
-            strategy=cluster.strategy,
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
             precision="bf16-mixed" if bf16 else "32-true",
             max_steps=steps,
             gradient_clip_val=1.0,
@@ -250,40 +307,52 @@ def make_trainer(steps: int, cluster: Cluster, callbacks: Sequence[pl.Callback])
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            use_distributed_sampler=False,  # numbers are shared out by Batches
+            use_distributed_sampler=False,  # Batches distributes the batch numbers
         )
 
 
 def run_trainer(trainer: pl.Trainer, module: PretrainModule, batches: Batches) -> None:
-    """Train.
+    """Train, without output of Lightning.
+
+    Args:
+        trainer: Lightning's trainer.
+        module: Module to train.
+        batches: Batches of the remaining steps.
 
     Raises:
-        KeyboardInterrupt: If the user stops it.
+        KeyboardInterrupt: If the user stops the run.
     """
     try:
         with _quiet():
             trainer.fit(module, batches)
-    except SystemExit as stop:  # Lightning's own answer to Ctrl-C
+    except SystemExit as stop:  # Lightning exits after Ctrl-C
         raise KeyboardInterrupt from stop
 
 
 def remove_run(run: Path) -> None:
-    """Remove what a run left in its folder, and the folder if nothing else is in it."""
-    for name in OWN:
+    """Remove the files of a run, and its folder if it contains nothing else.
+
+    Args:
+        run: Folder of the run.
+    """
+    for name in RUN_FILES:
         (run / name).unlink(missing_ok=True)
     if not any(run.iterdir()):
         run.rmdir()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What Lightning saved; nothing is unpickled but tensors and plain values.
+    """Read a checkpoint; only tensors and plain values are unpickled.
+
+    Args:
+        path: File that Lightning wrote.
 
     Raises:
-        ModelFileError: If the file is damaged or something else.
+        ModelFileError: If the file is damaged or not a checkpoint of this package.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that are no checkpoints
+            warnings.simplefilter("ignore")  # torch warns of files that are not checkpoints
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(checkpoint, dict) and "hsi_geo_step" in checkpoint:
             return checkpoint
@@ -298,7 +367,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lightning's advice is for those who write trainers."""
+    """Suppress Lightning's advice, which is for developers of trainers."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -311,7 +380,11 @@ def _quiet() -> Iterator[None]:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """Columns of a `LossLog` by name."""
+    """Read the columns of a `LossLog` by name.
+
+    Args:
+        path: CSV file of the log.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name]) for row in rows] for name in LossLog.fields}

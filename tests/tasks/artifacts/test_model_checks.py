@@ -1,4 +1,4 @@
-"""MODEL and WEIGHTS come from anywhere: whatever is wrong in one ends in one sentence, and soon."""
+"""Checks of model and weights files: every invalid content gives one sentence, and quickly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Saved = Callable[[Tamper], Path]
 
 @pytest.fixture
 def saved(planted: Planted, tmp_path: Path) -> Saved:
-    """Function that writes a model after something was done to it, with a checksum that fits."""
+    """Function that writes a changed model with a valid checksum."""
     path = tmp_path / "model.safetensors"
     save_model(model_for(planted.path), path)
     arrays, info = model_file.load(path, "model")
@@ -83,23 +83,21 @@ CHANGES: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     "whole numbers": lambda a: a.astype(np.int64),
     "half precision": lambda a: a.astype(np.float16),
     "other precision": lambda a: a.astype(np.float32 if a.dtype == np.float64 else np.float64),
-    "truths": lambda a: a.astype(bool),
+    "booleans": lambda a: a.astype(bool),
     "nan": with_value(np.nan),
     "inf": with_value(np.inf),
     "-inf": with_value(-np.inf),
-    "absurd": with_value(3e38),
+    "too large": with_value(3e38),
     "zeros": np.zeros_like,
 }
-#: Of these arrays zeros are numbers like others.
+#: Arrays of which zeros are valid values.
 MAY_BE_ZERO = ("network.head.weight", "network.backbone.group_weight")
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize("kind", CHANGES)
 @pytest.mark.parametrize("name", NAMES)
-def test_arrays_of_other_shapes_types_and_numbers_are_refused(
-    saved: Saved, name: str, kind: str
-) -> None:
+def test_load_model_refuses_invalid_arrays(saved: Saved, name: str, kind: str) -> None:
     if kind == "zeros" and name in MAY_BE_ZERO:
         pytest.skip("a network may hold zeros")
     path = saved(to(name, CHANGES[kind]))
@@ -108,7 +106,7 @@ def test_arrays_of_other_shapes_types_and_numbers_are_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_statistics_have_to_go_together(saved: Saved) -> None:
+def test_load_model_refuses_inconsistent_statistics(saved: Saved) -> None:
     wrong: list[tuple[Tamper, str]] = [
         (to("centres_nm", lambda a: a[::-1]), "not increasing wavelengths"),
         (to("centres_nm", lambda a: a / 1000), "lies on the network's wavelength axis"),
@@ -152,15 +150,15 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, all_ in NUMBERS.items() for v in all_])
-def test_numbers_of_the_network_have_bounds(saved: Saved, key: str, value: Any) -> None:
+def test_load_model_refuses_shapes_out_of_bounds(saved: Saved, key: str, value: Any) -> None:
     started = time.monotonic()
     with pytest.raises(ModelFileError, match="does not fit this version"):
         load_model(saved(at("network", key, value=value)))
     assert time.monotonic() - started < 2
 
 
-def test_shapes_within_bounds_that_the_arrays_have_not_take_no_room(saved: Saved) -> None:
-    """A hundred thousand million numbers, told in a header of some bytes."""
+def test_load_model_compares_shapes_before_it_allocates_memory(saved: Saved) -> None:
+    """The header claims a hundred thousand million numbers."""
 
     def tamper(arrays: Arrays, info: dict[str, Any]) -> None:
         info["network"] |= {"depth": 64, "width": 2048, "mlp_ratio": 16, "heads": 1}
@@ -217,7 +215,7 @@ OTHER: list[tuple[tuple[Any, ...], Any]] = [
 
 
 @pytest.mark.parametrize(("keys", "value"), OTHER)
-def test_entries_that_later_jobs_read_are_checked(
+def test_load_model_refuses_invalid_entries(
     saved: Saved, keys: tuple[Any, ...], value: Any
 ) -> None:
     with pytest.raises(ModelFileError, match="does not fit this version") as caught:
@@ -226,7 +224,7 @@ def test_entries_that_later_jobs_read_are_checked(
 
 
 @pytest.mark.parametrize("part", ["network", "classes", "tiling", "record"])
-def test_parts_that_are_missing_are_told(saved: Saved, part: str) -> None:
+def test_load_model_refuses_missing_parts(saved: Saved, part: str) -> None:
     def tamper(arrays: Arrays, info: dict[str, Any]) -> None:
         del info[part]
 
@@ -244,7 +242,7 @@ def header_of(path: Path) -> tuple[dict[str, Any], bytes]:
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_anywhere_is_told(
+def test_flipped_bit_is_detected_or_harmless(
     planted: Planted, tmp_path: Path, share: float, bit: int
 ) -> None:
     path = tmp_path / "model.safetensors"
@@ -262,7 +260,7 @@ def test_a_flipped_bit_anywhere_is_told(
         assert model_bytes(found) == path.read_bytes()
 
 
-def test_a_flipped_bit_among_the_numbers_is_damage(planted: Planted, tmp_path: Path) -> None:
+def test_flipped_bit_among_the_numbers_raises(planted: Planted, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_model(model_for(planted.path), path)
     whole = bytearray(path.read_bytes())
@@ -272,7 +270,7 @@ def test_a_flipped_bit_among_the_numbers_is_damage(planted: Planted, tmp_path: P
         load_model(path)
 
 
-def test_a_file_of_an_earlier_version_has_no_checksum_and_opens(
+def test_load_model_opens_earlier_versions_without_checksum(
     planted: Planted, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.safetensors"
@@ -300,14 +298,14 @@ def test_a_file_of_an_earlier_version_has_no_checksum_and_opens(
         "null",
     ],
 )
-def test_headers_that_no_one_writes_are_refused(tmp_path: Path, text: str) -> None:
+def test_load_refuses_invalid_headers(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.safetensors"
     save_file({"a": np.zeros(2)}, path, metadata={"hsi_geo": text})
     with pytest.raises(ModelFileError, match="header that hsi-geo cannot read"):
         model_file.load(path, "model")
 
 
-def test_a_file_too_large_for_a_model_is_not_opened(tmp_path: Path) -> None:
+def test_load_refuses_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with path.open("wb") as file:
         file.truncate(model_file.MOST_BYTES + 1)
@@ -315,7 +313,7 @@ def test_a_file_too_large_for_a_model_is_not_opened(tmp_path: Path) -> None:
         model_file.load(path, "model")
 
 
-def test_numbers_of_types_that_numpy_has_not_are_refused(tmp_path: Path) -> None:
+def test_load_refuses_types_that_numpy_lacks(tmp_path: Path) -> None:
     entry = {"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
     head = json.dumps(
         entry | {"__metadata__": {"hsi_geo": '{"format": 1, "kind": "model", "info": {}}'}}
@@ -326,13 +324,15 @@ def test_numbers_of_types_that_numpy_has_not_are_refused(tmp_path: Path) -> None
         model_file.load(path, "model")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_load_model_refuses_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelFileError, match="not a file"):
         load_model(tmp_path / "pipe")
 
 
-def test_the_command_ends_in_one_sentence(saved: Saved, planted: Planted, tmp_path: Path) -> None:
+def test_command_reports_an_invalid_model_in_one_sentence(
+    saved: Saved, planted: Planted, tmp_path: Path
+) -> None:
     path = saved(to("fwhm_nm", lambda a: a[:-1]))
     done = run("predict", planted.path, "--model", path, "-o", tmp_path / "map.tif")
     assert done.exit_code == 1
@@ -360,7 +360,7 @@ def test_the_command_ends_in_one_sentence(saved: Saved, planted: Planted, tmp_pa
         at("record", value=None),
     ],
 )
-def test_weights_are_checked_likewise(tmp_path: Path, tamper: Any) -> None:
+def test_load_weights_refuses_invalid_contents(tmp_path: Path, tamper: Any) -> None:
     path = tmp_path / "weights.safetensors"
     torch.manual_seed(0)
     save_weights(

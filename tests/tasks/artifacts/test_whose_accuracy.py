@@ -1,4 +1,4 @@
-"""The accuracy of the scene that a model was adapted to is never told as that of another map."""
+"""The accuracy estimate of the scene that a model was adapted to is not reported for other maps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def events(stderr: str) -> dict[str, Any]:
     return next(event for event in found if event["type"] == "result")
 
 
-def test_of_another_scene_it_is_kept_apart(
+def test_accuracy_of_another_scene_is_unknown(
     here: Any, there: Any, model: Path, tmp_path: Path
 ) -> None:
     own = predict(here.path, model, out=tmp_path / "own.tif")
@@ -62,7 +62,9 @@ def test_of_another_scene_it_is_kept_apart(
     assert json.loads((tmp_path / "own.json").read_text())["accuracy"]["oa"] == own.accuracy.oa
 
 
-def test_the_command_tells_whose_it_is(here: Any, there: Any, model: Path, tmp_path: Path) -> None:
+def test_command_prints_accuracy_of_the_training_scene_separately(
+    here: Any, there: Any, model: Path, tmp_path: Path
+) -> None:
     command = ["--model", model, "--overwrite", "-o", tmp_path / "map.tif"]
     own = run("predict", here.path, *command)
     line = next(line for line in own.stdout.splitlines() if line.startswith("accuracy"))
@@ -83,7 +85,7 @@ def test_the_command_tells_whose_it_is(here: Any, there: Any, model: Path, tmp_p
     assert "adapted_accuracy" not in event
 
 
-def test_where_the_scene_looks_unlike_it_does_not_hold(
+def test_drift_is_a_warning_that_the_estimate_does_not_hold(
     there: Any, model: Path, tmp_path: Path
 ) -> None:
     generator = np.random.default_rng(0)
@@ -101,10 +103,10 @@ def test_where_the_scene_looks_unlike_it_does_not_hold(
     assert "does not hold here" in "".join(record["warnings"])
 
 
-def test_a_scene_that_is_no_file_is_not_taken_for_another_of_its_shape(
+def test_arrays_are_not_recognised_as_the_training_scene(
     here: Any, there: Any, shots: Path, tmp_path: Path
 ) -> None:
-    """Arrays have no identity that could be kept."""
+    """Arrays have no hash that could be compared."""
     arrays = [open_scene(p.path).load().assign_attrs(source="array") for p in (here, there)]
     model = adapt(arrays[0], shots)
     assert predict(arrays[1], model, out=tmp_path / "a.tif").accuracy.oa is None
@@ -113,12 +115,12 @@ def test_a_scene_that_is_no_file_is_not_taken_for_another_of_its_shape(
     assert found.record["scene_adapted_to"]
 
 
-def test_a_file_that_was_replaced_is_another_scene(here: Any, model: Path, tmp_path: Path) -> None:
+def test_replaced_file_is_another_scene(here: Any, model: Path, tmp_path: Path) -> None:
     write_planted(here.path, seed=9)
     assert predict(here.path, model, out=tmp_path / "map.tif").accuracy.oa is None
 
 
-def test_of_several_scenes_it_is_of_all_together(
+def test_accuracy_of_several_scenes_is_reported_for_all(
     here: Any, there: Any, shots: Path, tmp_path: Path
 ) -> None:
     results = classify([here.path, there.path], shots, out=tmp_path / "maps")

@@ -1,4 +1,4 @@
-"""A scene on another scale than the model: told, refused or brought to it, and never mapped in silence."""
+"""Scenes on another scale than the model: refused or rescaled, with a message."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Change = Callable[[AnyArray], AnyArray]
 
 @pytest.fixture
 def model(planted: Planted) -> AdaptedModel:
-    """With the statistics that `adapt` learns."""
+    """A model with the statistics that `adapt` computes."""
     spectral = learn_spectral_stats([select_good_bands(open_scene(planted.path))])
     return dataclasses.replace(model_for(planted.path), spectral=spectral)
 
 
 @pytest.fixture
 def changed(planted: Planted, tmp_path: Path) -> Callable[..., Path]:
-    """Function that writes the usual scene with other values; its hole stays one."""
+    """Function that writes the usual scene with other values and the same nodata hole."""
 
     def write(change: Change, dtype: str = "float32", name: str = "other.tif", **how: Any) -> Path:
         values = planted.values.astype(np.float64)
@@ -61,7 +61,7 @@ FACTORS = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3, 1e4)
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_power_of_ten_is_refused_with_the_factor_and_the_option(
+def test_predict_refuses_a_power_of_ten_and_names_the_factor(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, factor: float
 ) -> None:
     other = changed(lambda values: values * factor)
@@ -77,7 +77,7 @@ def test_a_power_of_ten_is_refused_with_the_factor_and_the_option(
 
 @pytest.mark.parametrize("given", ["auto", "factor"])
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_rescaled_scene_gives_the_map_of_the_scene_itself(
+def test_predict_with_rescale_gives_the_same_map(
     planted: Planted,
     model: AdaptedModel,
     changed: Callable[..., Path],
@@ -96,17 +96,17 @@ def test_a_rescaled_scene_gives_the_map_of_the_scene_itself(
     assert plain.record["parameters"]["rescale"] is None
 
 
-def test_auto_leaves_a_scene_on_the_models_scale_alone(
+def test_rescale_auto_does_not_change_a_scene_on_the_models_scale(
     planted: Planted, model: AdaptedModel, tmp_path: Path
 ) -> None:
     found = predict(planted.path, model, out=tmp_path / "map.tif", rescale="auto")
     assert found.record["parameters"]["rescale"] is None
 
 
-def test_a_declared_scale_is_not_another_scale(
+def test_declared_scale_and_offset_are_applied(
     planted: Planted, model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The file says how stored values become those of the model."""
+    """The file declares how stored values are converted to physical ones."""
     bands = len(planted.values)
     other = changed(lambda values: values * 1e-4, scales=[1e4] * bands)
     predict(other, model, out=tmp_path / "map.tif")
@@ -114,7 +114,7 @@ def test_a_declared_scale_is_not_another_scale(
     predict(shifted, model, out=tmp_path / "b_map.tif")
 
 
-def test_a_wrong_factor_is_told_with_what_is_still_missing(
+def test_predict_refuses_a_wrong_factor_and_names_the_right_one(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
     other = changed(lambda values: values * 1e-4)
@@ -123,7 +123,7 @@ def test_a_wrong_factor_is_told_with_what_is_still_missing(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda values: values + 1000, "about 1,000 above"),
         (lambda values: values - 700, "about 700 below"),
@@ -139,11 +139,11 @@ def test_a_wrong_factor_is_told_with_what_is_still_missing(
         (lambda values: values[::-1], "standard deviations"),
     ],
 )
-def test_what_no_factor_explains_is_refused_with_restat(
-    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, change: Change, said: str
+def test_predict_refuses_other_differences_and_names_restat(
+    model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, change: Change, message: str
 ) -> None:
     other = changed(change)
-    with pytest.raises(ScaleError, match=f"({said}).*--restat"):
+    with pytest.raises(ScaleError, match=f"({message}).*--restat"):
         predict(other, model, out=tmp_path / "map.tif")
     predict(other, model, out=tmp_path / "map.tif", restat=True)
 
@@ -164,14 +164,14 @@ ORDINARY: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("kind", ORDINARY)
-def test_ordinary_tiles_are_mapped(
+def test_predict_maps_ordinary_tiles(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, kind: str
 ) -> None:
     predict(changed(ORDINARY[kind]), model, out=tmp_path / "map.tif")
 
 
 @pytest.mark.parametrize(
-    ("level", "distance", "unlike", "drifts"),
+    ("level", "distance", "novelty", "drifts"),
     [
         (0.0, 0.5, 0.01, False),
         (-0.6, 1.9, 0.3, False),
@@ -181,17 +181,17 @@ def test_ordinary_tiles_are_mapped(
         (0.0, 0.5, 0.31, True),
     ],
 )
-def test_what_is_dark_far_or_unlike_drifts(
-    level: float, distance: float, unlike: float | None, drifts: bool
+def test_drifts_depends_on_level_distance_and_novelty(
+    level: float, distance: float, novelty: float | None, drifts: bool
 ) -> None:
-    found = DomainShift(500, level, 1.0, distance, None, False, unlike)
+    found = DomainShift(500, level, 1.0, distance, None, False, novelty)
     assert found.drifts is drifts
-    told = describe_drift(found)
-    assert ("times smaller" in told) == (level < -0.7)
-    assert ("unlike every shot" in told) == (unlike is not None)
+    text = describe_drift(found)
+    assert ("times smaller" in text) == (level < -0.7)
+    assert ("unlike every shot" in text) == (novelty is not None)
 
 
-def test_a_tile_that_is_nodata_but_for_a_corner_is_looked_at(
+def test_predict_checks_a_tile_with_data_in_one_corner(
     planted: Planted, model: AdaptedModel, tmp_path: Path
 ) -> None:
     cube = np.full((len(planted.values), 400, 700), -999, np.float32)
@@ -200,6 +200,32 @@ def test_a_tile_that_is_nodata_but_for_a_corner_is_looked_at(
     other = write_tif(tmp_path / "rim.tif", cube, band_tags=tags, nodata=-999)
     with pytest.raises(ScaleError, match="--rescale 10000"):
         predict(other, model, out=tmp_path / "map.tif")
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_scale_that_was_not_compared_is_a_warning(
+    planted: Planted,
+    model: AdaptedModel,
+    changed: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+) -> None:
+    """Only if pixels were mapped: a tile without any data needs no scale."""
+    monkeypatch.setattr(
+        "hsi_geo.tasks.inference.scene_scale.sample_scene",
+        lambda view: np.empty((len(view), 0), np.float32),
+    )
+
+    def only_corner(values: AnyArray) -> AnyArray:
+        kept = np.full_like(values, -999)
+        kept[:, :size, :size] = values[:, :size, :size]
+        return kept
+
+    found = predict(changed(only_corner), model, out=tmp_path / "map.tif")
+    warnings = [text for text in found.record["warnings"] if "was not compared" in text]
+    assert len(warnings) == (size > 0)
+    assert found.record["likeness"] is None
 
 
 @pytest.mark.parametrize("rescale", ["auto", 10000, "1e4"])
@@ -211,14 +237,14 @@ def test_restat_and_rescale_exclude_each_other(
 
 
 @pytest.mark.parametrize("rescale", ["often", "0", -3, float("nan"), float("inf"), "1,000", ""])
-def test_what_is_no_factor_is_refused(
+def test_invalid_rescale_raises(
     planted: Planted, model: AdaptedModel, tmp_path: Path, rescale: Any
 ) -> None:
     with pytest.raises(OptionError, match="is no factor; give a number above 0"):
         predict(planted.path, model, out=tmp_path / "map.tif", rescale=rescale)
 
 
-def test_the_command_takes_the_factor_and_says_it(
+def test_command_rescales_and_logs_the_factor(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = tmp_path / "model.safetensors"
@@ -238,15 +264,15 @@ def test_the_command_takes_the_factor_and_says_it(
     assert done.exit_code == 0, done.output
 
 
-def test_suggestions_are_those_of_the_scene_itself(
+def test_suggest_with_rescale_gives_the_same_points(
     planted: Planted, model: AdaptedModel, changed: Callable[..., Path]
 ) -> None:
     other = changed(lambda values: values * 2)
-    wanted = suggest(planted.path, model, count=4).points
-    assert suggest(other, model, count=4, rescale=0.5).points == wanted
+    expected = suggest(planted.path, model, count=4).points
+    assert suggest(other, model, count=4, rescale=0.5).points == expected
 
 
-def test_scenes_to_learn_from_together_have_one_scale(
+def test_require_common_scale_refuses_a_power_of_ten(
     planted: Planted, changed: Callable[..., Path]
 ) -> None:
     views = [
@@ -267,20 +293,20 @@ def test_scenes_to_learn_from_together_have_one_scale(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(power=st.integers(-8, 8), brightness=st.floats(0.75, 1.35), seed=st.integers(0, 99))
-def test_the_power_is_found_whatever_the_brightness(
+def test_measure_domain_shift_finds_the_power_of_ten_at_any_brightness(
     planted: Planted, power: int, brightness: float, seed: int
 ) -> None:
     view = select_good_bands(open_scene(planted.path))
-    placed = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
+    stats = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
     spectra = sample_scene(view)
     some = np.random.default_rng(seed).choice(spectra.shape[1], 300)
-    found = measure_domain_shift(placed, spectra[:, some] * np.float32(brightness * 10.0**power))
+    found = measure_domain_shift(stats, spectra[:, some] * np.float32(brightness * 10.0**power))
     assert found.factor == pytest.approx(10.0**power)
     assert not (power == 0 and found.drifts)
 
 
 @pytest.mark.parametrize("per_band", [False, True])
-def test_a_rescaled_scene_keeps_what_is_missing(tmp_path: Path, per_band: bool) -> None:
+def test_rescaled_keeps_missing_values(tmp_path: Path, per_band: bool) -> None:
     cube = np.arange(1, 61, dtype=np.int16).reshape(3, 4, 5)
     cube[:, 1, 2] = -9
     scales = [2.0, 3.0, 4.0] if per_band else [2.0] * 3

@@ -1,4 +1,4 @@
-"""Reading in strips: within the budget, nearly nothing twice, and in any order of a file."""
+"""Strips: memory budget, reading each pixel once, any block layout, prefetching."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeScene = Callable[..., Planted]
     max_memory=st.integers(1, 1 << 32),
     window_px=st.integers(1, 32),
 )
-def test_a_plan_is_within_the_scene_and_the_budget(
+def test_plan_reading_stays_within_scene_and_budget(
     shape: tuple[int, int],
     block: tuple[int, int],
     stored_bytes: int,
@@ -53,7 +53,7 @@ def test_a_plan_is_within_the_scene_and_the_budget(
         assert plan.cols % wide == 0
         assert plan.cols >= min(window_px, shape[1])
         assert plan.group == shape[1] or plan.group % plan.cols == 0
-    # A few blocks and what is kept of them from above are the least.
+    # A few blocks and the rows kept of them are the minimum.
     kept = window_px * (2 * stored_bytes + output_bytes)
     few = (wide + window_px) * (high * (3 * stored_bytes + output_bytes) + kept)
     row = shape[1] * (2 * stored_bytes + output_bytes) if wide == shape[1] else 0
@@ -64,8 +64,8 @@ def test_a_plan_is_within_the_scene_and_the_budget(
     "block", [(64, 64), (256, 256), (512, 512), (1024, 1024), (1, 10_000), (16, 10_000), (512, 16)]
 )
 @pytest.mark.parametrize("bands", [200, 426])
-def test_nothing_of_a_large_scene_is_read_twice(block: tuple[int, int], bands: int) -> None:
-    """10,000 x 10,000 in 16 bit with 10 classes, by default memory."""
+def test_plan_reading_of_a_large_scene_has_one_group(block: tuple[int, int], bands: int) -> None:
+    """10,000 x 10,000 pixels of 16 bits and 10 classes, with the default budget."""
     plan = plan_reading((10_000, 10_000), block, 2 * bands, 12 * 11, DEFAULT_MEMORY, 16)
     assert plan.group == 10_000
     assert plan.rows % block[0] == 0
@@ -74,7 +74,7 @@ def test_nothing_of_a_large_scene_is_read_twice(block: tuple[int, int], bands: i
     assert plan.bytes <= DEFAULT_MEMORY or three_blocks > DEFAULT_MEMORY // 2
 
 
-def test_rims_of_wide_groups_are_little() -> None:
+def test_plan_reading_of_a_wide_scene_has_wide_groups() -> None:
     plan = plan_reading((1000, 300_000), (512, 512), 852, 132, DEFAULT_MEMORY, 16)
     assert plan.group < 300_000
     assert (plan.group + 2 * 512) / plan.group < 1.3
@@ -83,8 +83,8 @@ def test_rims_of_wide_groups_are_little() -> None:
 # The strips -----------------------------------------------------------------------------------
 
 
-def count_of_values(image: Tensor, valid: Tensor) -> Tensor:
-    """A network that puts out each pixel's first band, and 1."""
+def first_band_and_one(image: Tensor, valid: Tensor) -> Tensor:
+    """A network whose outputs are each pixel's first band, and 1."""
     return torch.stack([image[:, 0], torch.ones_like(image[:, 0])], dim=1)
 
 
@@ -101,7 +101,7 @@ def test_strips_cover_the_scene_once(
     scene = make_scene(height=41, width=33, bands=6)
     view = select_good_bands(open_scene(scene.path))
     tiling = Tiling(8, stride)
-    sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    sliding = SlidingWindow(view, tiling, each_window(first_band_and_one, tiling), 2)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.MIN_ROWS", 1)
     seen = np.zeros((41, 33), int)
@@ -118,10 +118,10 @@ def test_strips_cover_the_scene_once(
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 33), (8, 8), (3, 16), (16, 10), (41, 9)])
-def test_pixels_are_read_once(
+def test_strips_read_each_pixel_once(
     make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch, rows: int, cols: int
 ) -> None:
-    """Whatever the blocks of the file and the reach of the windows."""
+    """For any blocks of the file."""
     scene = make_scene(height=41, width=33, bands=6)
     view = select_good_bands(open_scene(scene.path))
     read = np.zeros((41, 33), int)
@@ -134,21 +134,21 @@ def test_pixels_are_read_once(
 
     monkeypatch.setattr(type(view), "__getitem__", spied)
     tiling = Tiling(8, 6)
-    sliding = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    sliding = SlidingWindow(view, tiling, each_window(first_band_and_one, tiling), 2)
     strips = Strips(sliding, 1, lambda window: None)
     strips.plan = ReadPlan(rows, cols, group=33, bytes=0)
     assert sum(window.height * window.width for window, _, _ in strips) == 41 * 33
     assert (read == 1).all()
 
 
-def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> None:
+def test_strips_skip_windows_without_requested_pixels(make_scene: MakeScene) -> None:
     scene = make_scene(height=41, width=33, bands=6)
     view = select_good_bands(open_scene(scene.path))
     tiling, ran = Tiling(8, 8), []
 
     def network(image: Tensor, valid: Tensor) -> Tensor:
         ran.append(len(image))
-        return count_of_values(image, valid)
+        return first_band_and_one(image, valid)
 
     def corner(window: Window) -> np.ndarray[Any, np.dtype[np.bool_]]:
         rows, cols = np.indices(window.shape)
@@ -161,7 +161,9 @@ def test_windows_that_nobody_asks_for_are_left_out(make_scene: MakeScene) -> Non
 
 
 @pytest.mark.parametrize("message", ["DefaultCPUAllocator: not enough memory", None])
-def test_batches_that_do_not_fit_are_halved(make_scene: MakeScene, message: str | None) -> None:
+def test_sliding_window_halves_batches_that_do_not_fit(
+    make_scene: MakeScene, message: str | None
+) -> None:
     scene = make_scene(height=41, width=33, bands=6)
     view = select_good_bands(open_scene(scene.path))
     tiling, sizes = Tiling(8, 6), []
@@ -170,16 +172,16 @@ def test_batches_that_do_not_fit_are_halved(make_scene: MakeScene, message: str 
         if len(image) > 5:
             raise RuntimeError(message) if message else torch.OutOfMemoryError()
         sizes.append(len(image))
-        return count_of_values(image, valid)
+        return first_band_and_one(image, valid)
 
-    roomy = SlidingWindow(view, tiling, each_window(count_of_values, tiling), 2)
+    roomy = SlidingWindow(view, tiling, each_window(first_band_and_one, tiling), 2)
     sliding = SlidingWindow(view, tiling, each_window(tight, tiling), 2)
     window = Window(0, 0, 41, 33)
     np.testing.assert_array_equal(sliding.block(window)[0], roomy.block(window)[0])
     assert max(sizes) == 4
 
 
-def test_other_failures_are_not_taken_for_a_lack_of_memory(make_scene: MakeScene) -> None:
+def test_sliding_window_raises_other_errors(make_scene: MakeScene) -> None:
     view = select_good_bands(open_scene(make_scene(bands=6).path))
 
     def broken(image: Tensor, valid: Tensor) -> Tensor:
@@ -190,10 +192,10 @@ def test_other_failures_are_not_taken_for_a_lack_of_memory(make_scene: MakeScene
         SlidingWindow(view, tiling, each_window(broken, tiling), 2).block(Window(0, 0, 9, 9))
 
 
-# Beside each other ----------------------------------------------------------------------------
+# Threads -------------------------------------------------------------------------------------
 
 
-def test_jobs_ahead_keep_their_order_and_run_elsewhere() -> None:
+def test_prefetch_keeps_the_order_and_uses_another_thread() -> None:
     threads = []
 
     def job(number: int) -> int:
@@ -207,7 +209,7 @@ def test_jobs_ahead_keep_their_order_and_run_elsewhere() -> None:
         assert list(results) == []
 
 
-def test_what_fails_behind_is_told() -> None:
+def test_write_behind_raises_errors_of_the_job() -> None:
     def job(number: int) -> None:
         if number == 1:
             raise OSError("disk full")
@@ -222,7 +224,7 @@ def test_what_fails_behind_is_told() -> None:
         call(1)
 
 
-def test_calls_behind_are_over_when_the_block_is_left(tmp_path: Path) -> None:
+def test_write_behind_waits_for_all_calls(tmp_path: Path) -> None:
     seen: list[int] = []
     with write_behind(seen.append) as call:
         for number in range(20):
