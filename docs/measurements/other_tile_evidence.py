@@ -243,7 +243,9 @@ def best_classifiers(fields: BenchmarkScene) -> tuple[float, float]:
     return 100 * float(max(of_east)), 100 * float(max(of_a_field))
 
 
-def classical(name: str, pixels: BaselineFeatures, labels: IntArray, shots: IntArray, seed: int) -> IntArray:
+def classical(
+    name: str, pixels: BaselineFeatures, labels: IntArray, shots: IntArray, seed: int
+) -> IntArray:
     """(H, W) labels that a classical method predicts with some shots.
 
     Args:
