@@ -1,4 +1,4 @@
-"""The machine and the packages a job runs on, and what is missing."""
+"""Checks of the installation: packages, GDAL drivers, device, memory and shipped weights."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hsi_geo.threads import yield_when_waiting
 
 __all__ = ["Check", "checks", "drop_foreign_variables", "yield_when_waiting"]
 
-#: Set by QGIS and other GIS programs, or by people for them, to change what GDAL, PROJ and HDF5 read,
-#: where they look for tables, and which code they load; rasterio, pyogrio, pyproj and h5py bring
-#: their own tables, and a map must not hang on such switches.
+#: Prefixes of variables that QGIS and other GIS programs, or their users, set. They change what GDAL, PROJ
+#: and HDF5 read, where they look for tables, and which libraries they load. A map must not depend on them:
+#: rasterio, pyogrio, pyproj and h5py bring their own tables.
 FOREIGN_VARIABLES = (
     *(
         "GDAL_",
@@ -33,8 +33,7 @@ FOREIGN_VARIABLES = (
     *("PROJ_", "HDF5_", "JPEGMEM", "PYTHONSO", "SPATIALITE_SECURITY", "USE_RRD", "ECW_", "NITF_"),
 )
 
-#: Of these, what tells how to reach an address that people give themselves, how much memory and how
-#: many threads there are, and where to write what goes wrong.
+#: Prefixes of those that are kept: network settings for URLs that the user gives, memory, threads, logs.
 KEPT_VARIABLES = (
     *("GDAL_HTTP_", "GDAL_HTTPS_PROXY", "GDAL_PROXY_AUTH", "GDAL_CURL_CA_BUNDLE", "GDAL_CACHEMAX"),
     *("GDAL_NUM_THREADS", "CPL_VSIL_CURL_", "CPL_CURL_", "CPL_AWS_", "CPL_AZURE_", "CPL_GS_"),
@@ -53,7 +52,7 @@ PACKAGES = (
     "scikit-learn",
 )
 
-#: Drivers that reading scenes and shots and writing maps cannot do without, and their use.
+#: Drivers that scenes, shots and maps need, and their use.
 DRIVERS = {
     "GTiff": "GeoTIFF scenes and maps",
     "COG": "maps in cloud-optimised layout",
@@ -67,13 +66,13 @@ DRIVERS = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        name: Of the thing.
-        ok: Whether it is as it should be.
-        found: What is there.
-        fix: What to do if it is not ok, else empty.
+        name: Name of the package, driver or other part.
+        ok: Whether the part can be used.
+        found: What was found, such as a version.
+        fix: The command that repairs it; empty if nothing is wrong.
     """
 
     name: str
@@ -83,7 +82,10 @@ class Check:
 
 
 def drop_foreign_variables() -> None:
-    """Remove other programs' GDAL and PROJ settings; call before rasterio is imported.
+    """Remove other programs' GDAL, PROJ and HDF5 settings; call before rasterio is imported.
+
+    Only commands do so. In Python, the readers set safe options while files are open (see
+    `hsi_geo.io.files.gdal_options`), and the caller's environment is not changed.
 
     It also switches off GDAL's drivers for remote data. GDAL prints a warning for each of them that a
     build lacks, as older ones do. Such messages, which bypass Python, go to the null device, unless
@@ -98,7 +100,11 @@ def drop_foreign_variables() -> None:
 
 
 def checks() -> list[Check]:
-    """Look at everything that a job needs."""
+    """Check the packages, and if these are complete, device, memory, GDAL drivers and weights.
+
+    Returns:
+        One result for each part, in the order of the report.
+    """
     found = [
         Check("python", True, f"{platform.python_version()} on {platform.system()}"),
         _package("hsi-geo"),
@@ -135,7 +141,7 @@ def _device() -> Check:
 
 
 def _memory() -> list[Check]:
-    """Of the machine; nothing where the system does not tell (Windows)."""
+    """The memory of the machine; empty where the system does not report it (Windows)."""
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names or "SC_AVPHYS_PAGES" not in names:
         return []

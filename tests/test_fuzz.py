@@ -1,4 +1,4 @@
-"""Whatever a file says: a result or one sentence, never another exception."""
+"""Any input file gives a result or an `HsiGeoError`, and never another exception."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ fuzz = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-#: Words that break parsers.
+#: Words that parsers may fail on.
 ODD = st.sampled_from(
     [
         "", " ", "{}", "{", "}", "{{}}", "nan", "inf", "-inf", "-1", "0", "1e400", "0x10", "1,2",
@@ -52,8 +52,8 @@ LISTS = st.lists(st.one_of(NUMBERS, st.sampled_from(["462", "0.55", "x"])), max_
 VALUES = st.one_of(ODD, NUMBERS, LISTS, st.text(max_size=12))
 
 
-def result_or_sentence(attempt: Callable[[], object]) -> None:
-    """Let an attempt succeed, or fail with a sentence that names a cure."""
+def result_or_error(attempt: Callable[[], object]) -> None:
+    """Run a function that may raise an `HsiGeoError` with a one-line message and a hint."""
     try:
         attempt()
     except HsiGeoError as error:
@@ -62,8 +62,8 @@ def result_or_sentence(attempt: Callable[[], object]) -> None:
         assert error.hint
 
 
-def look_at(path: Path, wavelengths: str | None = None) -> None:
-    """All that info does with a scene."""
+def open_and_check(path: Path, wavelengths: str | None = None) -> None:
+    """Open a scene and do with it what the info command does."""
     scene = open_scene(path, wavelengths=wavelengths)
     bands_of(scene)
     seen = assess_quality(scene)
@@ -126,7 +126,7 @@ HEADER: dict[str, Any] = {
 
 @st.composite
 def headers(draw: st.DrawFn) -> str:
-    """A sound header with one to four things wrong, in any order, or hardly a header at all."""
+    """A valid header with one to four wrong values, with its lines in any order."""
     sound = {"samples": "7", "lines": "5", "bands": "3", "data type": "2", "interleave": "bsq"}
     sound |= {"header offset": "0", "byte order": "0", "wavelength": "{462, 551.5, 640.25}"}
     for key in draw(st.lists(st.sampled_from(sorted(HEADER)), min_size=1, max_size=4)):
@@ -143,7 +143,7 @@ def test_any_envi_header(tmp_path: Path, text: str, size: int) -> None:
     cube = tmp_path / "cube.bsq"
     cube.write_bytes(cube_of(3).tobytes().ljust(size, b"\1")[:size])
     cube.with_suffix(".hdr").write_bytes(text.encode("utf-8", "surrogatepass"))
-    result_or_sentence(lambda: look_at(cube))
+    result_or_error(lambda: open_and_check(cube))
 
 
 @fuzz
@@ -155,7 +155,7 @@ def test_any_header_beside_a_geotiff(tmp_path: Path, text: str) -> None:
     if not path.exists():
         write_tif(path, cube_of(3))
     path.with_suffix(".hdr").write_bytes(text.encode("utf-8", "surrogatepass"))
-    result_or_sentence(lambda: look_at(path))
+    result_or_error(lambda: open_and_check(path))
 
 
 JSON = st.recursive(
@@ -179,7 +179,7 @@ def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, c
         write_tif(path, cube_of(3))
     item = json.dumps({"properties": {"eo:bands": bands, "envi:metadata": envi}})
     path.with_suffix(".stac.json").write_text(item[: len(item) - cut])
-    result_or_sentence(lambda: look_at(path))
+    result_or_error(lambda: open_and_check(path))
 
 
 # Masks and side files --------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, c
 @fuzz
 @given(data=st.data())
 def test_any_mask_of_a_geotiff(tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever GDAL calls invalid is no data, and no pixel besides."""
+    """Exactly the pixels that GDAL masks are missing."""
     import rasterio
 
     path = tmp_path / "a.tif"
@@ -252,7 +252,7 @@ def test_any_side_file_of_a_geotiff(tmp_path: Path, name: str, content: bytes) -
         old.unlink()
     write_tif(path, cube_of(3), band_tags=[{"wavelength": str(nm)} for nm in (462, 551, 640)])
     (tmp_path / name).write_bytes(content)
-    result_or_sentence(lambda: look_at(path))
+    result_or_error(lambda: open_and_check(path))
 
 
 # Wavelengths ----------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_any_wavelength_tags(tmp_path: Path, data: st.DataObject) -> None:
         imagery=[{"CENTRAL_WAVELENGTH_UM": text()} for _ in range(data.draw(st.integers(0, 3)))],
         names=[text() for _ in range(3)],
     )
-    result_or_sentence(lambda: look_at(path))
+    result_or_error(lambda: open_and_check(path))
 
 
 @fuzz
@@ -286,7 +286,7 @@ def test_any_wavelength_option(tmp_path: Path, option: str) -> None:
     path = tmp_path / "a.tif"
     if not path.exists():
         write_tif(path, cube_of(3))
-    result_or_sentence(lambda: look_at(path, option))
+    result_or_error(lambda: open_and_check(path, option))
 
 
 @fuzz
@@ -301,20 +301,20 @@ def test_any_wavelength_file(tmp_path: Path, content: bytes) -> None:
     if not path.exists():
         write_tif(path, cube_of(3))
     (tmp_path / "nm.txt").write_bytes(content)
-    result_or_sentence(lambda: look_at(path, str(tmp_path / "nm.txt")))
+    result_or_error(lambda: open_and_check(path, str(tmp_path / "nm.txt")))
 
 
 @fuzz
 @given(name=st.text(max_size=300))
 def test_any_name(name: str) -> None:
-    result_or_sentence(lambda: read_shots(name))
-    result_or_sentence(lambda: open_scene(name))
+    result_or_error(lambda: read_shots(name))
+    result_or_error(lambda: open_scene(name))
 
 
 @fuzz
 @given(names=st.lists(st.text(max_size=20), min_size=4, max_size=4))
 def test_any_class_names(tmp_path: Path, names: list[str]) -> None:
-    """A class table holds names that XML and GDAL can hold, each its own class once."""
+    """A class table holds names that XML and GDAL can store, and each class once."""
     places = gpd.GeoSeries(shapely.points([(x, x) for x in range(4)]), crs=UTM)
 
     def attempt() -> None:
@@ -324,7 +324,7 @@ def test_any_class_names(tmp_path: Path, names: list[str]) -> None:
         assert written == [c.name for c in classes]
         assert len({c.name for c in classes}) == len(classes)
 
-    result_or_sentence(attempt)
+    result_or_error(attempt)
 
 
 # Geometries -----------------------------------------------------------------------------------
@@ -408,8 +408,8 @@ def test_any_shots(
         assert ((pixels.cols >= 0) & (pixels.cols < 17)).all()
         assert len(set(zip(pixels.rows, pixels.cols, strict=True))) == len(pixels)
 
-    result_or_sentence(attempt)
-    result_or_sentence(lambda: read_area(path, Grid(12, 17, NORTH_UP, UTM)))
+    result_or_error(attempt)
+    result_or_error(lambda: read_area(path, Grid(12, 17, NORTH_UP, UTM)))
 
 
 @fuzz
@@ -430,12 +430,12 @@ def test_any_grid(tmp_path: Path, numbers: list[float], size: tuple[int, int]) -
             file.write(cube_of(2, *size))
 
     def attempt() -> None:
-        look_at_grid(path)
+        open_grid(path)
 
-    result_or_sentence(attempt)
+    result_or_error(attempt)
 
 
-def look_at_grid(path: Path) -> None:
+def open_grid(path: Path) -> None:
     scene = open_scene(path, wavelengths="400:900")
     require_upright(scene)
     grid = grid_of(scene)

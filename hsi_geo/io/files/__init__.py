@@ -1,1 +1,1 @@
-"""Files: paths, what a name leads to, and outputs that appear whole or not at all."""
+"""Files: paths, limits, text encodings, temporary folders, and references to other files."""

@@ -1,4 +1,4 @@
-"""Files whose names the libraries below would misunderstand."""
+"""File names that GDAL or pyogrio would misread."""
 
 from __future__ import annotations
 
@@ -11,35 +11,40 @@ from pathlib import Path
 
 from hsi_geo.io.files.paths import exists
 
-#: Pyogrio takes what follows "!" for a place in an archive.
-_NOT_TAKEN = re.compile("[!;]")
+#: Pyogrio takes what follows "!" for a path in an archive.
+_MISREAD = re.compile("[!;]")
 
 
 @contextmanager
 def openable(name: str) -> Iterator[str]:
-    """A name under which GDAL opens a file, with those that belong to it.
+    """A name by which GDAL opens a file and its side files.
 
     Args:
-        name: Of a file, or of anything else, which is left as it is.
+        name: Path of a file, or any other name, which is not changed.
 
     Yields:
-        The same name, or one in a folder that is there for a while.
+        The same name; or the path of a link (or copy) in a temporary folder, if GDAL would misread it.
+
+    Example:
+        >>> with openable("no such file!.tif") as name:
+        ...     name
+        'no such file!.tif'
     """
-    if not _NOT_TAKEN.search(name) or not exists(name) or not Path(name).is_file():
+    if not _MISREAD.search(name) or not exists(name) or not Path(name).is_file():
         yield name
         return
     path = Path(name)
-    stem = _NOT_TAKEN.sub("_", path.stem)
+    stem = _MISREAD.sub("_", path.stem)
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
         for one in path.parent.iterdir():
             if one.name.startswith(f"{path.stem}.") and one.is_file():
-                _show(one, Path(folder) / f"{stem}{one.name.removeprefix(path.stem)}")
+                _link(one, Path(folder) / f"{stem}{one.name.removeprefix(path.stem)}")
         yield str(Path(folder) / f"{stem}{path.suffix}")
 
 
-def _show(file: Path, where: Path) -> None:
-    """By a link, or a copy where there are none."""
+def _link(file: Path, target: Path) -> None:
+    """Make a link to a file, or a copy where links are not allowed."""
     try:
-        where.symlink_to(file.absolute())
+        target.symlink_to(file.absolute())
     except OSError:
-        shutil.copyfile(file, where)
+        shutil.copyfile(file, target)

@@ -1,6 +1,6 @@
-"""How much of a file is looked at before anybody trusts it: all bounds on what comes from outside.
+"""Limits on the size of input files, checked before a file is read.
 
-Each is far above what any product of a mission holds, and far below what would occupy a machine.
+Each limit is far above what any mission's product holds, and far below what would block a machine.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from hsi_geo.errors import HsiGeoError
 
 Errors = type[HsiGeoError]
 
-#: Bytes of a text that is read as a whole: METADATA.XML of EnMAP has half a million.
+#: Largest text that is read as a whole, in bytes. EnMAP's METADATA.XML has half a million.
 TEXT_BYTES = 64 << 20
 
-#: The same of a text that names files: a VRT of 100,000 files in 400 bands is as large.
+#: Largest text that names other files, in bytes: the size of a VRT of 100,000 files with 400 bands.
 NAMES_BYTES = 256 << 20
 
-#: Files in an archive, and in it or in a folder those of a product.
+#: Largest number of files in an archive or in a product's folder.
 ARCHIVE_FILES = 200_000
 
-#: Groups in groups of an HDF5 file or a Zarr store, and all that is in them together.
+#: Deepest nesting of groups, and largest number of objects, in an HDF5 file or a Zarr store.
 NESTED_GROUPS = 32
 STORED_OBJECTS = 20_000
 
 
 def require_short_text(size: int, what: str, wrong: Errors, most: int = TEXT_BYTES) -> None:
-    """Refuse a text before it is read, or unpacked.
+    """Refuse a text that is too large, before it is read or unpacked.
 
     Args:
-        size: Its bytes.
-        what: For messages: "class file 'a.json'".
-        wrong: Raised.
-        most: Bytes that it may have.
+        size: Size of the text in bytes.
+        what: Description and name of the file, for messages ("class file 'a.json'").
+        wrong: Exception class to raise.
+        most: The largest size in bytes.
+
+    Example:
+        >>> text = "class file 'a.json'"
+        >>> require_short_text(2 << 20, text, HsiGeoError, most=1 << 20)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        hsi_geo.errors.HsiGeoError: class file 'a.json' is a text of 2 MiB, ...
     """
     if size > most:
         raise wrong(
@@ -46,16 +52,29 @@ def require_short_text(size: int, what: str, wrong: Errors, most: int = TEXT_BYT
 def require_short_file(
     path: str | os.PathLike[str], what: str, wrong: Errors, most: int = TEXT_BYTES
 ) -> None:
-    """As `require_short_text`, of a file that may be missing."""
+    """Refuse a file that is too large to be read as a whole; a missing file passes.
+
+    Args:
+        path: Path of the file.
+        what: What the file is meant to be, for messages ("class file").
+        wrong: Exception class to raise.
+        most: The largest size in bytes.
+    """
     try:
-        size = os.stat(path).st_size  # noqa: PTH116  (Path would raise for names that are none)
+        size = os.stat(path).st_size  # noqa: PTH116  (Path raises for names that are no paths)
     except (OSError, ValueError):
-        return  # told where it is opened
+        return  # the error is raised where the file is opened
     require_short_text(size, f"{what} '{os.fspath(path)}'", wrong, most)
 
 
 def read_short(file: IO[bytes], what: str, wrong: Errors) -> bytes:
-    """All of a stream, whatever size it states."""
+    """Read a whole stream, but no more than `TEXT_BYTES`.
+
+    Args:
+        file: The stream. An archive may state a wrong size for it.
+        what: Description and name of the file, for messages.
+        wrong: Exception class to raise if the stream is longer.
+    """
     content = file.read(TEXT_BYTES + 1)
     require_short_text(len(content), what, wrong)
     return content

@@ -1,4 +1,4 @@
-"""Where files are: on this machine, or somewhere that GDAL reaches by itself."""
+"""Paths of files, and other names that GDAL opens."""
 
 from __future__ import annotations
 
@@ -10,17 +10,34 @@ _GDAL_NAME = re.compile(r"/vsi|[A-Za-z][\w+.-]*://|[A-Z][A-Z0-9_]+:.", re.ASCII)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Whether there is something at a path; False also for what can be no path."""
-    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises for a name that is too long)
+    """Whether something exists at a path; False for names that cannot be paths.
+
+    Example:
+        >>> exists("no such file"), exists("x" * 10_000)
+        (False, False)
+    """
+    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises for names that are too long)
 
 
 def is_gdal_name(name: str) -> bool:
-    """Whether only GDAL can tell if there is something by that name."""
+    """Whether a name is no path of a file, but may be one of GDAL's names.
+
+    Example:
+        >>> is_gdal_name("/vsicurl/https://example.org/a.tif"), is_gdal_name("a.tif")
+        (True, False)
+    """
     return not exists(name) and _GDAL_NAME.match(name) is not None
 
 
 def stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(mtime in ns, size): a file written anew must not be read through an old handle."""
+    """State of a file, so that a file that was written again is opened again.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        (modification time in ns, size in bytes); (0, 0) if there is no such file.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116  (as above)
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Temporary folders that tell whose they are, so that those of killed jobs can be swept.
+"""Temporary folders whose names identify the owning process, so that those of killed jobs are removed.
 
-A job that is killed leaves its folder behind. The folder's name holds the machine, its last start,
-the process and that process's start: the next job beside it removes what a process left that is
-gone, and nothing of one that lives, or that another machine may run.
+A killed job leaves its folder behind. The folder's name holds the machine, the machine's last start, the
+process and the process's start. The next job beside it removes the folders of processes that have ended, and
+keeps those of running processes and of other machines.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-#: What every temporary folder of ours begins with.
+#: Prefix of all temporary folders of this package.
 PREFIX = ".hsi-geo-"
 
-#: ``PREFIX``, what it is for, machine, its start, process, its start, and what `tempfile` adds.
+#: ``PREFIX``, job, machine, start of the machine, process, start of the process, and `tempfile`'s suffix.
 _NAME = re.compile(
     re.escape(PREFIX)
     + r"(?P<job>\w+)-(?P<machine>\w+)-(?P<boot>\w+)-(?P<pid>\d+)-(?P<start>\d+)-\w+"
@@ -32,13 +32,13 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A process, wherever it runs; texts as they stand in names.
+    """A process on this or another machine.
 
     Attributes:
-        machine: Hash of what tells one machine (or container) from another; "0" if not known.
-        boot: Hash of its last start; "0" if the system does not tell.
-        pid: Of the process.
-        start: When it began, in the system's own count; 0 if the system does not tell.
+        machine: Hash of the identity of the machine or container; "0" if unknown.
+        boot: Hash of the machine's last start; "0" if unknown.
+        pid: Number of the process.
+        start: Start of the process in the system's units; 0 if unknown.
     """
 
     machine: str
@@ -64,8 +64,11 @@ def make(parent: Path, job: str = "") -> Path:
     """Make a hidden folder that belongs to this process.
 
     Args:
-        parent: Where.
-        job: What `sweep` finds it by, besides its process.
+        parent: Folder to make it in.
+        job: Name of the job, for `remove_leftovers`; empty for none.
+
+    Returns:
+        Path of the new folder.
 
     Raises:
         OSError: If it cannot be made.
@@ -77,13 +80,16 @@ def make(parent: Path, job: str = "") -> Path:
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A folder for a job's own files; gone when the block is left.
+    """A folder for a job's own files, which is removed at the end of the block.
 
     Args:
-        parent: Where; None takes the place where the system keeps such.
+        parent: Folder to make it in; None takes the system's folder for temporary files.
+
+    Yields:
+        Path of the folder.
     """
     parent = parent or Path(tempfile.gettempdir())
-    sweep_dead(parent)
+    remove_abandoned(parent)
     folder = make(parent)
     try:
         yield folder
@@ -92,31 +98,36 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a temporary folder; what cannot be removed now is swept later."""
+    """Remove a temporary folder; files that cannot be removed are left to `remove_abandoned`."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_dead(parent: Path) -> None:
-    """Remove temporary folders whose process is gone."""
-    for folder, found in _ours(parent):
+def remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders in a folder whose process has ended."""
+    for folder, found in _temporary_folders(parent):
         owner = _Owner(found["machine"], found["boot"], int(found["pid"]), int(found["start"]))
         if owner.is_gone:
             remove(folder)
 
 
 def remove_leftovers(parent: Path, jobs: Iterable[str]) -> None:
-    """Remove the temporary folders of some jobs, whoever made them; who still writes there fails."""
+    """Remove the temporary folders of some jobs. A process that still writes into one of them fails.
+
+    Args:
+        parent: Folder that holds the temporary folders.
+        jobs: Names of the jobs, as given to `make`.
+    """
     tags = {_tag(job) for job in jobs}
-    for folder, found in _ours(parent):
+    for folder, found in _temporary_folders(parent):
         if found["job"] in tags:
             remove(folder)
 
 
-def _ours(parent: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+def _temporary_folders(parent: Path) -> Iterator[tuple[Path, re.Match[str]]]:
     try:
         names = [entry.name for entry in os.scandir(parent) if entry.name.startswith(PREFIX)]
     except OSError:
-        return  # a folder that cannot be listed is told of when it is written to
+        return  # the error is raised when the folder is written to
     for name in names:
         found = _NAME.fullmatch(name)
         if found is not None and not (parent / name).is_symlink():
@@ -124,7 +135,7 @@ def _ours(parent: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 
 
 def _tag(job: str) -> str:
-    """A job's name, short enough for a part of a file's name; no job is called "0"."""
+    """Hash of a job's name, as part of a folder's name; "0" without a job."""
     return _short(job) if job else "0"
 
 
@@ -139,10 +150,10 @@ def _this_process() -> _Owner:
 
 @lru_cache(maxsize=1)
 def _machine() -> tuple[str, str]:
-    """Hashes of machine and start.
+    """Hashes of the machine and of its last start.
 
-    Two containers on one machine are two: neither sees the other's processes. Without a machine's
-    own number a host name may be that of several.
+    Containers on one machine count as machines: none sees the processes of the others. Without a machine
+    number the machine is unknown, because several machines may have the same host name.
     """
     number = _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
     try:
@@ -163,7 +174,7 @@ def _read(path: str) -> str:
 
 
 def _start_of(pid: int) -> int | None:
-    """When a process of this machine began, 0 if the system does not tell, None if there is none."""
+    """Start of a process of this machine; 0 if unknown, None if there is no such process."""
     if sys.platform == "linux":
         try:
             text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -172,7 +183,9 @@ def _start_of(pid: int) -> int | None:
         except OSError:
             return 0
         state, *rest = text.rpartition(")")[2].split()
-        return None if state in "ZX" else int(rest[18])  # one that has ended waits to be heard
+        return (
+            None if state in "ZX" else int(rest[18])
+        )  # a process that has ended, but is still listed
     if sys.platform == "win32":  # os.kill would end it
         return 0
     try:

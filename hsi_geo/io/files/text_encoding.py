@@ -1,8 +1,8 @@
-"""Text whose encoding its file does not state, or states wrongly.
+"""Encodings of texts that do not declare one, or declare a wrong one.
 
-Bytes that are valid UTF-8 are UTF-8: other encodings give such only by a rare chance. What is neither
-UTF-8 nor UTF-16 is taken for Windows-1252 (the code page of DOS where it cannot be), or for what a DBF
-file's language byte says, and that is told.
+Bytes that are valid UTF-8 are UTF-8: valid UTF-8 is very rare in other encodings. Other texts are UTF-16,
+Windows-1252, or code page 850 where they cannot be Windows-1252. The language byte of a DBF file has
+precedence. A note names the encoding.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from hsi_geo.io.files.paths import exists
 #: Files of text that GDAL takes for UTF-8, whatever they hold.
 _TEXTS = (".csv", ".tsv", ".psv", ".txt", ".geojson", ".json", ".geojsonl", ".geojsons", ".gml", ".kml", ".gpx")  # fmt: skip
 
-#: Files that GDAL reads because they lie beside a text; the rest is ours to read.
+#: Side files that GDAL reads with a text.
 _BESIDE = (".csvt", ".xsd", ".gfs")
 
-#: Larger files are data, not what somebody typed, and are left as they are.
+#: Larger files are not converted, in bytes.
 _MOST_BYTES = 256 << 20
 
 #: Marks at the beginning of a text, the longest first.
@@ -34,15 +34,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-#: Names of encodings for people.
+#: Names of encodings in messages.
 _SHOWN = {"cp1252": "Windows-1252", "utf-8-sig": "UTF-8"}
 
-#: What an XML text says of its own encoding.
+#: The encoding in an XML declaration.
 _DECLARED = re.compile(r"""\A(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
-#: Python's codec by the language byte of a DBF file (its 30th), as programs write it.
+#: Python's codecs by the language byte of a DBF file (its 30th byte).
 _LANGUAGES = {
     **dict.fromkeys((0x01, 0x09, 0x0B, 0x0D, 0x0F, 0x11, 0x15, 0x18, 0x19, 0x1B), "cp437"),
     **dict.fromkeys((0x02, 0x0A, 0x0E, 0x10, 0x12, 0x14, 0x16, 0x1A, 0x1D, 0x25, 0x37), "cp850"),
@@ -77,16 +77,27 @@ _LANGUAGES = {
 
 
 def decode(content: bytes) -> tuple[str, str]:
-    """A text, and its encoding by the name people know."""
+    """Decode a text.
+
+    Args:
+        content: Bytes of the text.
+
+    Returns:
+        The text, and the usual name of its encoding.
+
+    Example:
+        >>> decode("Gewässer".encode("cp1252"))
+        ('Gewässer', 'Windows-1252')
+    """
     for mark, codec in _MARKS:
         if content.startswith(mark):
             return content.decode(codec, errors="replace"), shown(codec)
-    codec = _without_a_mark(content)
+    codec = _guess_codec(content)
     return content.decode(codec), shown(codec)
 
 
-def _without_a_mark(content: bytes) -> str:
-    # Of two bytes of UTF-16 one is 0 in most of a table, whose separators and digits are ASCII.
+def _guess_codec(content: bytes) -> str:
+    # Separators and digits are ASCII: in UTF-16 one of their two bytes is 0.
     zeros = [content[start::2].count(0) for start in (0, 1)]
     candidates = ["utf-8", "cp1252", "cp850"]
     if max(zeros) > len(content) // 4 and min(zeros) < max(zeros):
@@ -103,12 +114,25 @@ def _decodes(content: bytes, codec: str) -> bool:
 
 
 def shown(codec: str) -> str:
-    """The name of an encoding that people know."""
+    """The usual name of an encoding, by Python's name of its codec.
+
+    Example:
+        >>> shown("cp1252")
+        'Windows-1252'
+    """
     return _SHOWN.get(codec, codec.upper())
 
 
 def xml_text(content: bytes) -> str:
-    """An XML text without what no XML may hold and without a word on its encoding, for a parser."""
+    r"""An XML text for a parser: decoded, without forbidden characters and without a declared encoding.
+
+    Args:
+        content: Bytes of the file.
+
+    Example:
+        >>> xml_text(b'<?xml version="1.0" encoding="x"?><a>\x01b</a>')
+        '<?xml version="1.0"?><a>b</a>'
+    """
     return _DECLARED.sub(r"\1", _NOT_IN_XML.sub("", decode(content)[0]), count=1)
 
 
@@ -120,11 +144,10 @@ def as_utf8(name: str) -> Iterator[tuple[str, str | None]]:
     """A text file in UTF-8, for GDAL.
 
     Args:
-        name: Of any file.
+        name: Path of any file.
 
     Yields:
-        The same name, or that of a copy of the text in UTF-8 which is there for a while; and what is to
-        be told of it.
+        The same path, or that of a temporary copy in UTF-8; and a note for the user, None without a copy.
     """
     text, note = _recoded(name)
     if text is None:
@@ -141,7 +164,7 @@ def as_utf8(name: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _recoded(name: str) -> tuple[str | None, str | None]:
-    """The text of a file that is not in UTF-8, and what is to be told of it."""
+    """The text of a file that is not in UTF-8, and a note for the user; else None and None."""
     path = Path(name)
     if path.suffix.lower() not in _TEXTS or not path.is_file():
         return None, None
@@ -152,7 +175,7 @@ def _recoded(name: str) -> tuple[str | None, str | None]:
     if _decodes(content, "utf-8") and content.count(0) == 0:
         return None, None
     if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
-        return None, None  # GDAL's parser heeds it
+        return None, None  # GDAL's parser uses the declared encoding
     text, encoding = decode(content)
     return _DECLARED.sub(r"\1", text, count=1), f"text of '{path.name}' taken for {encoding}"
 
@@ -160,34 +183,45 @@ def _recoded(name: str) -> tuple[str | None, str | None]:
 # Texts of a table -----------------------------------------------------------------------------
 
 
-def find_codec(texts: Sequence[bytes], said: Sequence[str] | None, language: int) -> str | None:
-    """The encoding of a DBF table's texts, where it is not what GDAL takes it for.
+def find_codec(texts: Sequence[bytes], decoded: Sequence[str] | None, language: int) -> str | None:
+    """Find the encoding of a DBF table's texts, if GDAL decodes them wrongly.
 
     Args:
-        texts: Names of fields, and values.
-        said: The same as GDAL decodes them; None if it cannot, by the encoding that is stated.
-        language: The language byte, 0 without one.
+        texts: Names of fields and values, as bytes.
+        decoded: The same texts as GDAL decodes them; None if GDAL fails.
+        language: The language byte of the file, 0 without one.
 
     Returns:
-        A codec of Python's, None to take what GDAL says.
+        Python's name of a codec; None if GDAL's texts are right.
+
+    Example:
+        >>> find_codec(["Gewässer".encode()], ["GewÃ¤sser"], 0)
+        'utf-8'
     """
     if _are_utf8(texts):
         return "utf-8"
-    if said is not None and not any(re.search("[\x80-\x9f]", text) for text in said):
-        return (
-            None  # control characters are no text: such is not ISO-8859-1, for which GDAL takes it
-        )
+    if decoded is not None and not any(re.search("[\x80-\x9f]", text) for text in decoded):
+        return None  # with control characters, the texts would not be in ISO-8859-1, GDAL's default
     candidates = (_LANGUAGES.get(language, "cp1252"), "cp1252", "cp850")
     return next(c for c in candidates if all(_decodes(text, c) for text in texts))
 
 
 def decode_cell(text: bytes, codec: str) -> str:
-    """A text that may have been cut in the middle of a character, where its field ends."""
+    """Decode a text whose last character may be incomplete, because its field was too short.
+
+    Args:
+        text: Bytes of the field.
+        codec: Python's name of the encoding.
+
+    Example:
+        >>> decode_cell("Gewä".encode()[:-1], "utf-8")
+        'Gew'
+    """
     return codecs.getincrementaldecoder(codec)().decode(text)
 
 
 def _are_utf8(texts: Sequence[bytes]) -> bool:
-    """Whether texts are UTF-8, and at least one of them holds a character that tells."""
+    """Whether all texts are valid UTF-8, and at least one is not ASCII."""
     try:
         decoded = [decode_cell(text, "utf-8") for text in texts]
     except UnicodeDecodeError:

@@ -131,7 +131,7 @@ def _write_error(folder: Path, error: OSError) -> OutputError:
 
 
 def _make_stage(folder: Path, name: str) -> Path:
-    scratch.sweep_dead(folder)
+    scratch.remove_abandoned(folder)
     try:
         return scratch.make(folder, name)
     except OSError as error:

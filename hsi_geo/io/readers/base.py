@@ -1,4 +1,4 @@
-"""What a reader has to tell about a scene, whatever file it sits in."""
+"""The description of a scene file, common to all formats, and how its pixels are read."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
-#: Farther from the origin than this many pixels, coordinates no longer tell pixels apart.
-LOST_PX = 1e12
+#: Largest distance from the origin in pixels. Farther away, coordinates cannot separate pixels.
+MAX_ORIGIN_PX = 1e12
 
 Errors = type[HsiGeoError]
 
 
 class Pixels(Protocol):
-    """Stored values, read window by window.
+    """Stored values of a scene, read window by window.
 
-    They must survive pickling, so that DataLoader workers and Dask can open files by themselves.
+    Objects can be pickled: DataLoader workers and Dask open files by themselves.
     """
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
-        """Stored values of some bands in a window inside the scene.
+        """Read some bands of a window.
 
         Args:
             bands: (B,) indices from 0, in any order.
-            window: Pixels inside the grid.
+            window: Window inside the grid.
 
         Returns:
-            (B, height, width) in the file's own type.
+            (B, height, width) stored values, in the file's type.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class QualityLayer:
-    """A flag that a product brings for each of its pixels.
+    """A flag of each pixel of a product.
 
     Attributes:
-        flag: What it means, such as "cloud".
-        path: Raster, as GDAL takes it; other than 0 is flagged.
-        band: Of the raster, from 1.
+        flag: Meaning of the flag, such as "cloud".
+        path: Raster of the flag, as GDAL opens it; pixels other than 0 are flagged.
+        band: Number of its band, from 1.
     """
 
     flag: str
@@ -55,31 +55,30 @@ class QualityLayer:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SceneFile:
-    """A scene on disk: its description, and a way to read a window of it.
+    """A scene on disk: its description, and an object that reads its pixels.
 
     Attributes:
         name: The path as the user gave it.
-        driver: The format, in GDAL's words where it has some.
-        grid: Size and place.
-        found: What it says of its wavelengths, None if it says nothing.
-        found_warnings: What it says of them in vain; moot where they are given in another way.
-        good: (C,) the file's own bad-band list, False where bad; None if it has none.
-        good_source: Where that list came from, in a word or two.
-        dtype: How pixels are stored.
+        driver: The format, by GDAL's name where it has one.
+        grid: Size, geotransform and CRS.
+        found: Wavelengths and widths as the file declares them; None if it declares none.
+        found_warnings: Sentences about lists of wavelengths that cannot be used. They do not apply if the
+            user gives wavelengths.
+        good: (C,) the file's bad-band list, False where bad; None if it has none.
+        good_source: Name of that list.
+        dtype: Type of the stored values.
         nodata: (C,) stored value that means no data, NaN where none is declared.
         scale: (C,) factor from stored to physical values.
-        offset: (C,) added after scaling.
-        pixels: Reads them.
-        quality: Flags of pixels.
-        block_px: (rows, columns) of the pieces that pixels are stored in; None if they lie row by
+        offset: (C,) offset, added after scaling.
+        pixels: Reads the stored values.
+        quality: Quality layers of the product.
+        block_px: (rows, columns) of the blocks that pixels are stored in; None if they are stored row by
             row.
-        packed: Whether a window can only be had by unpacking all that lies before it.
-        notes: What the reader noticed and whoever uses the scene should know, one short sentence
-            each, without the scene's name and without a full stop ("0 counts as no data, as ...").
-        warnings: The same where it may make a result worse than it looks. Both go to the scene's
-            ``attrs``; `io.scenes.properties.log_remarks` tells them to a reporter, once a job, and `info` lists
-            them. A reader adds to them with ``dataclasses.replace(file, warnings=(*file.warnings,
-            "..."))``, or gives them at once.
+        packed: Whether the file is compressed as a whole, so that every window needs all bytes before it.
+        notes: Remarks for the user. One short sentence each, without the scene's name and without a full
+            stop ("0 counts as no data, as ...").
+        warnings: Remarks about what may make a result worse, in the same form. Both go to the scene's
+            ``attrs``; `io.scenes.properties.log_remarks` reports them once a job, and `info` lists them.
     """
 
     name: str
@@ -101,15 +100,15 @@ class SceneFile:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that pixels have a size and a place, and values that are real numbers.
+        """Check the geotransform and the type of the values.
 
         Raises:
-            SceneError: If the geotransform maps them to nothing, or values are complex or no numbers.
+            SceneError: If pixels have no size or no position, or values are complex or no numbers.
         """
         require_real(self.dtype, self.name)
         t = self.grid.transform
         size = abs(t.a * t.e - t.b * t.d) ** 0.5
-        if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < LOST_PX * size:
+        if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < MAX_ORIGIN_PX * size:
             raise SceneError(
                 f"scene '{self.name}' has the geotransform {t.to_gdal()}, which gives its pixels "
                 "no size or no place",
@@ -123,10 +122,10 @@ class SceneFile:
 
     @property
     def bands(self) -> Bands | None:
-        """Wavelengths, None if the file has none. Made on demand: wrong ones can be overridden.
+        """Wavelengths in nm; None if the file has none. Computed on demand: the user can override wrong ones.
 
         Raises:
-            WavelengthError: If what the file says are no wavelengths.
+            WavelengthError: If the declared numbers are no wavelengths.
         """
         if self.found is None:
             return None
@@ -135,13 +134,18 @@ class SceneFile:
 
 
 def require_real(dtype: Any, name: str, what: str = "scene", wrong: Errors = SceneError) -> None:
-    """Refuse values that are no real numbers: their imaginary part would be lost in silence.
+    """Refuse types that are not real numbers: imaginary parts would be lost.
 
     Args:
-        dtype: Of numpy, or as rasterio names it.
-        name: Of the file, for messages.
-        what: The file is meant to be, for messages.
-        wrong: Raised.
+        dtype: Type of NumPy, or rasterio's name of a type.
+        name: Name of the file, for messages.
+        what: What the file is meant to be, for messages.
+        wrong: Exception class to raise.
+
+    Example:
+        >>> require_real("complex64", "a.tif")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        hsi_geo.errors.SceneError: scene 'a.tif' holds complex numbers (complex64), ...
     """
     called = str(dtype)
     if "complex" in called or _is_pair(dtype):
@@ -157,18 +161,18 @@ def require_real(dtype: Any, name: str, what: str = "scene", wrong: Errors = Sce
 
 
 def _is_pair(dtype: Any) -> bool:
-    """Whether a type is one of two numbers, as HDF5 and netCDF keep complex ones."""
+    """Whether a type has two fields, as complex numbers in HDF5 and netCDF do."""
     fields = getattr(dtype, "fields", None)
     return fields is not None and len(fields) == 2
 
 
 @dataclass(frozen=True, eq=False)
 class StackedPixels:
-    """Bands of several cubes, one cube after the other.
+    """The bands of several cubes as one cube.
 
     Attributes:
-        parts: The cubes, of the same height and width.
-        counts: Bands of each.
+        parts: The cubes, of the same height and width, in the order of the bands.
+        counts: Number of bands of each cube.
     """
 
     parts: tuple[Pixels, ...]
@@ -190,8 +194,8 @@ class PickedPixels:
     """Some bands of a cube.
 
     Attributes:
-        cube: All bands.
-        kept: Indices of those that count.
+        cube: The cube with all bands.
+        kept: (B,) indices of the bands that are kept.
     """
 
     cube: Pixels
@@ -204,12 +208,12 @@ class PickedPixels:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ArrayPixels(ABC):
-    """A variable of a file that keeps arrays.
+    """A variable of a netCDF, HDF5 or Zarr file.
 
     Attributes:
-        path: Of the file or store.
-        order: Of the variable's axes: b(and), y, x.
-        stamp: Of the file, see `paths.stamp`.
+        path: Path of the file or store.
+        order: Letters of the variable's axes in their order: b(and), y, x.
+        stamp: State of the file when it was described, see `paths.stamp`.
     """
 
     path: str
@@ -218,7 +222,7 @@ class ArrayPixels(ABC):
 
     @abstractmethod
     def variable(self) -> Any:
-        """Takes one slice an axis; of the file as this process has it open."""
+        """The variable of the open file; it is indexed with one slice for each axis."""
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) stored values; see `Pixels.read`.
@@ -228,21 +232,26 @@ class ArrayPixels(ABC):
         """
         try:
             return read_part(self.variable(), self.order, bands, window)
-        except Exception as error:  # whatever the libraries behind raise
+        except Exception as error:  # the libraries may raise anything
             raise unreadable(self.path, window, plain(error)) from error
 
 
 def read_part(array: Any, order: str, bands: IndexArray, window: Window) -> AnyArray:
-    """A window of an array that keeps its axes in an order of its own.
+    """Read a window of an array with any order of axes.
 
     Args:
-        array: Takes one slice an axis.
-        order: Letters of its axes: b(and), y, x; without b it has a single band.
+        array: Array that is indexed with one slice for each axis.
+        order: Letters of its axes in their order: b(and), y, x; without b it has a single band.
         bands: (B,) indices from 0, in any order.
-        window: Pixels inside the array.
+        window: Window inside the array.
 
     Returns:
-        (B, height, width).
+        (B, height, width) values.
+
+    Example:
+        >>> cube = np.arange(24).reshape(2, 3, 4)  # rows, columns, bands
+        >>> read_part(cube, "yxb", np.array([3, 0]), Window(0, 1, 1, 2)).tolist()
+        [[[7, 11]], [[4, 8]]]
     """
     first = int(bands.min()) if "b" in order else 0
     rows, cols = window.slices
@@ -255,33 +264,74 @@ def read_part(array: Any, order: str, bands: IndexArray, window: Window) -> AnyA
 
 
 def per_band(values: Any, count: int) -> Float64Array:
-    """(count,) one number for each band, from one for all, one for each, or None for NaN."""
+    """One number for each band.
+
+    Args:
+        values: One number for all bands, one for each, or None for NaN.
+        count: Number of bands.
+
+    Returns:
+        (count,) numbers. Of a list with another length, the first number for all bands.
+
+    Example:
+        >>> per_band(2, 3), per_band(None, 1)
+        (array([2., 2., 2.]), array([nan]))
+    """
     numbers = np.atleast_1d(np.asarray(np.nan if values is None else values, np.float64)).ravel()
     return np.broadcast_to(numbers if len(numbers) == count else numbers[:1], (count,)).copy()
 
 
 def missing_package(package: str, name: str, install: str) -> MissingPackageError:
-    """The sentence for a scene whose format needs a package that is not there."""
+    """The error for a scene whose format needs a package that is not installed.
+
+    Args:
+        package: Name of the package.
+        name: Name of the scene.
+        install: What pip has to install.
+    """
     return MissingPackageError(
         f"scene '{name}' needs the package {package}, which is not installed",
         hint=f"run: pip install {install}",
     )
 
 
-def unreadable(name: str, window: Window, why: str) -> SceneError:
-    """The sentence for a file that fails while its pixels are read."""
+def unreadable(name: str, window: Window, reason: str) -> SceneError:
+    """The error for a file that fails while its pixels are read.
+
+    Args:
+        name: Name of the scene.
+        window: The window that was read.
+        reason: Message of the library.
+    """
     return SceneError(
-        f"scene '{name}' cannot be read at row {window.row}, column {window.col} ({why})",
+        f"scene '{name}' cannot be read at row {window.row}, column {window.col} ({reason})",
         hint="copy or download the file again",
     )
 
 
 def plain(error: BaseException) -> str:
-    """The first line of a library's message, without its full stop."""
+    r"""The first line of an exception's message, without its full stop.
+
+    Example:
+        >>> plain(ValueError("Not a number.\nDetails"))
+        'Not a number'
+    """
     lines = str(error.__cause__ or error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def blocks_of(chunks: Sequence[int] | None, order: str) -> tuple[int, int] | None:
-    """(rows, columns) of an array's chunks, None if it has none; order as in `read_part`."""
+    """Size of an array's chunks in pixels.
+
+    Args:
+        chunks: Length of a chunk along each axis; None without chunks.
+        order: Letters of the axes, as in `read_part`.
+
+    Returns:
+        (rows, columns); None without chunks.
+
+    Example:
+        >>> blocks_of((10, 20, 30), "byx")
+        (20, 30)
+    """
     return (int(chunks[order.index("y")]), int(chunks[order.index("x")])) if chunks else None

@@ -1,4 +1,4 @@
-"""Open files, kept for a while: opening a cube anew for each window takes longer than reading it."""
+"""A cache of open files: opening a cube for each window takes longer than reading the window."""
 
 from __future__ import annotations
 
@@ -8,34 +8,37 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-#: Most files that a thread keeps open.
+#: Largest number of files that a thread keeps open.
 MAX_OPEN = 8
 
 
 class Closable(Protocol):
-    """Whatever a library calls an open file."""
+    """An open file of any library."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
-#: Of this thread, by process and file. Handles of GDAL and HDF5 must be shared neither between
-#: threads nor across a fork.
+#: Handles of this thread, by process and file. Those of GDAL and HDF5 must not be shared between threads,
+#: or between a process and its fork.
 _open = threading.local()
 
 
 def opened[H: Closable](file: tuple[Any, ...], open_: Callable[[], H]) -> H:
-    """The handle that this process and thread has of a file; only the latest few are kept.
+    """The handle of a file in this process and thread. The last `MAX_OPEN` files stay open.
 
     Args:
-        file: What identifies the file and how it is opened; with its `stamp`, so that a file
-            written anew is opened anew.
-        open_: Opens it.
+        file: Key of the file and of how it is opened. It includes the file's `stamp`, so that a file that
+            was written again is opened again.
+        open_: Function that opens the file.
+
+    Returns:
+        The open file. It must not be closed by the caller.
     """
     cache: dict[Any, H] = _open.__dict__.setdefault("cache", {})
     key = (os.getpid(), *file)
     if key not in cache:
-        # Entries of another process came with the fork: forget them, closing them is its job.
+        # A fork copies the entries of its parent, which closes its files itself.
         for old in [old for old in cache if old[0] != os.getpid()]:
             cache.pop(old)
         while len(cache) >= MAX_OPEN:
@@ -46,7 +49,7 @@ def opened[H: Closable](file: tuple[Any, ...], open_: Callable[[], H]) -> H:
 
 @atexit.register
 def _close_all() -> None:
-    """GDAL can no longer close files once the interpreter is half gone."""
+    """Close files before the interpreter shuts down, when GDAL no longer can."""
     for key, handle in _open.__dict__.pop("cache", {}).items():
         if key[0] == os.getpid():
             handle.close()

@@ -1,4 +1,4 @@
-"""HDF5 files that keep to a layout of their own: PRISMA L2D and NEON's airborne spectrometer.
+"""HDF5 files with their own layouts: PRISMA L2D and NEON's airborne spectrometer.
 
 Layouts: ASI's PRISMA Products Specification Document; NEON's data product DP3.30006.
 """
@@ -35,10 +35,10 @@ from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
 if TYPE_CHECKING:
     import h5py
 
-#: What an HDF5 file, netCDF-4 included, begins with.
+#: Signature of HDF5 files, including netCDF-4: at byte 0, or after a user block.
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-#: What to install where h5py or h5netcdf is missing.
+#: What pip installs if h5py or h5netcdf is missing.
 INSTALL = "h5py h5netcdf"
 
 _PRISMA = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
@@ -50,7 +50,7 @@ class HdfPixels(ArrayPixels):
     """A three-dimensional dataset.
 
     Attributes:
-        dataset: Its name inside.
+        dataset: Path of the dataset in the file.
     """
 
     dataset: str
@@ -61,13 +61,16 @@ class HdfPixels(ArrayPixels):
 
 
 def read_hdf5(path: str) -> SceneFile | None:
-    """Open a PRISMA L2D or NEON file.
+    """Describe a PRISMA L2D or NEON file.
+
+    Args:
+        path: Path of the HDF5 file.
 
     Returns:
-        The scene, without its pixels; None if the file is neither.
+        The scene; its pixels are not read. None if the file is neither.
 
     Raises:
-        SceneError: If it is one of another level, or laid out otherwise than it should be.
+        SceneError: If the product has another level or layout, or takes values from other files.
         MissingPackageError: If h5py is not installed.
     """
     try:
@@ -75,7 +78,7 @@ def read_hdf5(path: str) -> SceneFile | None:
             _require_own_data(file, path)
             swaths = _names(file, "HDFEOS/SWATHS")
             if "PRS_L2D_HCO" in swaths:
-                with _as_laid_out(path, "PRISMA L2D"):
+                with _layout_errors(path, "PRISMA L2D"):
                     return _prisma(file, path)
             if any(name.startswith("PRS_") for name in swaths):
                 raise SceneError(
@@ -84,7 +87,7 @@ def read_hdf5(path: str) -> SceneFile | None:
                 )
             for site in file:
                 if "Reflectance_Data" in _names(file, f"{site}/Reflectance"):
-                    with _as_laid_out(path, "NEON reflectance"):
+                    with _layout_errors(path, "NEON reflectance"):
                         return _neon(file, path, f"{site}/Reflectance")
     except OSError as error:
         raise SceneError(
@@ -103,16 +106,19 @@ def _open(path: str) -> h5py.File:
 
 
 def require_own_data(path: str) -> None:
-    """Refuse an HDF5 file that takes values from other ones, or is a bomb of groups.
+    """Refuse an HDF5 file that takes values from other files, or that has too many groups.
+
+    Args:
+        path: Path of the file. A damaged file passes.
 
     Raises:
-        SceneError: If a dataset lies in another file, or there are too many objects, or too deep.
+        SceneError: If values are in another file, or objects are too many or nested too deep.
     """
     try:
         with _open(path) as file:
             _require_own_data(file, path)
     except OSError:
-        return  # told by who reads it
+        return  # the error is raised where the file is read
 
 
 def _require_own_data(file: h5py.File, path: str) -> None:
@@ -132,7 +138,7 @@ def _require_own_data(file: h5py.File, path: str) -> None:
                 )
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                raise _elsewhere(path, f"{group.name}/{name}", link.filename)
+                raise _external_values(path, f"{group.name}/{name}", link.filename)
             if isinstance(link, h5py.SoftLink):
                 continue
             entry = group[name]
@@ -147,14 +153,14 @@ def _require_own_data(file: h5py.File, path: str) -> None:
 
 def _require_own_values(dataset: h5py.Dataset, path: str) -> None:
     for file, *_ in dataset.external or ():
-        raise _elsewhere(path, dataset.name, file)
+        raise _external_values(path, dataset.name, file)
     if dataset.is_virtual:
         for source in dataset.virtual_sources():
             if source.file_name != ".":
-                raise _elsewhere(path, dataset.name, source.file_name)
+                raise _external_values(path, dataset.name, source.file_name)
 
 
-def _elsewhere(path: str, what: str, file: str) -> SceneError:
+def _external_values(path: str, what: str, file: str) -> SceneError:
     return SceneError(
         f"scene '{path}' takes '{what.lstrip('/')}' from another file, '{file}'",
         hint="give a file that holds its values itself",
@@ -167,7 +173,7 @@ def _names(file: h5py.File, group: str) -> list[str]:
 
 
 @contextmanager
-def _as_laid_out(path: str, kind: str) -> Iterator[None]:
+def _layout_errors(path: str, kind: str) -> Iterator[None]:
     try:
         yield
     except SceneError:
@@ -183,7 +189,7 @@ def _as_laid_out(path: str, kind: str) -> Iterator[None]:
 
 
 def _prisma(file: h5py.File, path: str) -> SceneFile:
-    """Both detectors' cubes, rows x bands x columns, without the bands that are only padding."""
+    """The cubes of both detectors (rows x bands x columns), without padding bands."""
     attributes = file.attrs
     cubes, counts, columns = [], [], []
     for part in ("Vnir", "Swir"):
@@ -206,7 +212,7 @@ def _prisma(file: h5py.File, path: str) -> SceneFile:
         grid=_prisma_grid(attributes, height, width, path),
         found=DeclaredBands(centres[kept], "nm", "List_Cw_Vnir and List_Cw_Swir", fwhm[kept]),
         dtype=file[cubes[0].dataset].dtype,
-        nodata=per_band(None, len(kept)),  # 0 in all bands, as everywhere
+        nodata=per_band(None, len(kept)),  # 0 in all bands is missing, as in other formats
         scale=scale[kept],
         offset=offset[kept],
         pixels=PickedPixels(StackedPixels(tuple(cubes), tuple(counts)), kept),
@@ -220,7 +226,7 @@ def _prisma_grid(attributes: Any, height: int, width: int, path: str) -> Grid:
 
     left, right = corner(min, "easting", "UL", "LL"), corner(max, "easting", "UR", "LR")
     bottom, top = corner(min, "northing", "LL", "LR"), corner(max, "northing", "UL", "UR")
-    # Corners are centres of pixels in the files seen; should they be outer edges, the span tells.
+    # Corners are centres of pixels in known files. The span shows whether they are outer edges.
     span = right - left
     if abs(span - (width - 1) * _PRISMA_PIXEL_M) <= abs(span - width * _PRISMA_PIXEL_M):
         half = _PRISMA_PIXEL_M / 2
@@ -234,26 +240,26 @@ def _prisma_grid(attributes: Any, height: int, width: int, path: str) -> Grid:
 
 
 def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
-    """Rows x columns x bands."""
+    """The cube (rows x columns x bands), with bad bands from its band windows."""
     dataset = f"{group}/Reflectance_Data"
     data, metadata = file[dataset], file[f"{group}/Metadata"]
     height, width, count = data.shape
-    spectral, place = metadata["Spectral_Data"], metadata["Coordinate_System"]
-    found, told = _neon_bands(spectral, count)
+    spectral, system = metadata["Spectral_Data"], metadata["Coordinate_System"]
+    found, warnings = _neon_bands(spectral, count)
     centres = np.full(count, np.nan) if found is None else centres_in_nm(found)
     bad = np.zeros(count, bool)
     for name, window in file[group].attrs.items():
         if name.startswith("Band_Window") and name.endswith("Nanometers"):
             low, high = np.ravel(window)
             bad |= (low <= centres) & (centres <= high)
-    epsg = _text(place["EPSG Code"][()]) if "EPSG Code" in place else ""
-    text = f"EPSG:{int(epsg)}" if epsg else _text(place["Coordinate_System_String"][()])
+    epsg = _text(system["EPSG Code"][()]) if "EPSG Code" in system else ""
+    text = f"EPSG:{int(epsg)}" if epsg else _text(system["Coordinate_System_String"][()])
     return SceneFile(
         name=path,
         driver="NEON HDF5",
-        grid=Grid(height, width, map_info(_text(place["Map_Info"][()])), parse_crs(text, path)),
+        grid=Grid(height, width, map_info(_text(system["Map_Info"][()])), parse_crs(text, path)),
         found=found,
-        found_warnings=tuple(told),
+        found_warnings=tuple(warnings),
         good=~bad if bad.any() else None,
         good_source="Band_Window",
         dtype=data.dtype,
@@ -266,15 +272,15 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
 
 
 def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None, list[str]]:
-    """What the group says of wavelengths, and what it says in vain."""
-    told: list[str] = []
+    """Wavelengths and widths of the group, and warnings about lists that cannot be used."""
+    warnings: list[str] = []
 
     def listed(name: str) -> tuple[Float64Array | None, str | None]:
         if name not in spectral:
             return None, None
         values = np.ravel(spectral[name][()]).astype(np.float64)
         if len(values) != count:
-            told.append(
+            warnings.append(
                 f"its '{name}' has {len(values)} entries and the scene {count} bands: not used"
             )
             return None, None
@@ -283,24 +289,34 @@ def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None,
     centres, unit = listed("Wavelength")
     widths, widths_unit = listed("FWHM")
     if centres is None:
-        return None, told
-    return DeclaredBands(centres, unit, "Spectral_Data", widths, widths_unit), told
+        return None, warnings
+    return DeclaredBands(centres, unit, "Spectral_Data", widths, widths_unit), warnings
 
 
 def map_info(text: str) -> Affine:
-    """The affine of ENVI's ``map info``: name, pixel (from 1) and its place, pixel size, ...
+    """Parse ENVI's ``map info``: projection, reference pixel (from 1), its coordinates, pixel size, ...
+
+    Args:
+        text: The list, with or without braces. A "rotation=" entry is in degrees.
+
+    Returns:
+        The geotransform.
 
     Raises:
         ValueError: If it has too few numbers.
+
+    Example:
+        >>> map_info("{UTM, 1, 1, 500000, 4000000, 30, 20, 33, North}").to_gdal()
+        (500000.0, 30.0, 0.0, 4000000.0, 0.0, -20.0)
     """
     words = [word.strip() for word in text.strip("{} ").split(",")]
     col, row, x, y, width, height = (float(word) for word in words[1:7])
-    turned = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
-    place = Affine.translation(x, y) @ Affine.rotation(turned[0] if turned else 0.0)
-    return place @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)
+    rotation = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
+    origin = Affine.translation(x, y) @ Affine.rotation(rotation[0] if rotation else 0.0)
+    return origin @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)
 
 
 def _text(value: Any) -> str:
-    """Text out of the bytes, arrays and scalars that HDF5 wraps it in."""
+    """The text in bytes, arrays or scalars of HDF5."""
     entry = np.ravel(value)[0] if np.size(value) else ""
     return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)

@@ -1,4 +1,4 @@
-"""Lists in headers and tags, as programs and people write them: numbers, and flags of bands."""
+"""Lists in headers and tags: numbers, and flags of bands, in the spellings that occur."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float64Array
 
-#: What says that a band can be used, and that it cannot; numbers other than 0 say that it can.
+#: Words for true and false. Numbers other than 0 are true.
 _YES = ("true", "t", "yes", "y", "on")
 _NO = ("false", "f", "no", "n", "off")
 
-#: Words that mean the same whatever the list is called.
+#: Words whose meaning does not depend on the name of the list.
 _GOOD = ("good", "ok", "valid", "use", "used")
 _BAD = ("bad", "invalid", "unused")
 
-#: Names of lists of bands, without blanks, underscores and hyphens, by what 1 or "true" means in
-#: them: good as in ENVI's ``bbl``, also spelled out; "bad" is said both of ENVI's and of its opposite.
+#: Meaning of 1 or "true" by the name of the list, as `plain_key` makes it: "good" as in ENVI's ``bbl``.
+#: Lists that are named "bad bands" occur with both meanings.
 FLAG_KEYS = {
     **dict.fromkeys(
         (
@@ -34,17 +34,17 @@ FLAG_KEYS = {
 
 
 class UnusableListError(ValueError):
-    """A list that has no meaning, or more than one; the message says which list, and why."""
+    """A list that cannot be interpreted. The message has its name and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderList:
-    """A list as it stands in a header.
+    """A list in a header.
 
     Attributes:
-        key: As the header spells it.
+        key: Key of the list, as the header spells it.
         text: Entries, with or without brackets.
-        count: Bands of the scene.
+        count: Number of bands of the scene.
     """
 
     key: str
@@ -53,7 +53,12 @@ class HeaderList:
 
     @property
     def words(self) -> list[str]:
-        """The entries, whatever stands between them and around them."""
+        """The entries, without separators and brackets.
+
+        Example:
+            >>> HeaderList("bbl", "{1; 0, [1]}", 3).words
+            ['1', '0', '1']
+        """
         text = re.sub(r"[{}\[\]()\"']", " ", self.text)
         parted = [word.strip() for word in text.split(";") if word.strip()]
         if len(parted) > 1 and all(re.fullmatch(r"[-+]?\d+,\d+", word) for word in parted):
@@ -61,20 +66,20 @@ class HeaderList:
         return [word for word in re.split(r"[,;|\s]+", text) if word]
 
     def numbers(self) -> Float64Array:
-        """(C,) one number a band.
+        """(C,) one number for each band.
 
         Raises:
-            UnusableListError: If it holds something else, or of other bands.
+            UnusableListError: If an entry is no number, or the length is not the number of bands.
         """
         values = self._as_numbers()
         self._require_each(len(values))
         return values
 
     def number_or_numbers(self) -> Float64Array:
-        """(C,) the only number for all bands, or one for each.
+        """(C,) numbers from a list of one number for all bands, or of one for each.
 
         Raises:
-            UnusableListError: If it is neither.
+            UnusableListError: If the list is neither.
         """
         values = self._as_numbers()
         if len(values) != 1:
@@ -82,14 +87,19 @@ class HeaderList:
         return np.broadcast_to(values, (self.count,)).copy()
 
     def good(self) -> BoolArray:
-        """(C,) True for the bands that can be used.
+        """(C,) True for good bands.
 
-        The list holds a flag for each band, or the numbers of the bands that are meant, from 1 on,
-        such as ``{1-5, 104}``. In one called "bad bands" the flags 1 and 0 may mean either; "true"
-        means bad.
+        The list holds a flag for each band, or the numbers of bands from 1, such as ``{1-5, 104}``. In a list
+        named "bad bands" the flags 1 and 0 may have either meaning, and "true" means bad.
 
         Raises:
-            UnusableListError: If it tells neither, or of other bands.
+            UnusableListError: If it is neither, or its bands are not those of the scene.
+
+        Example:
+            >>> HeaderList("bbl", "{1, 0, 1}", 3).good()
+            array([ True, False,  True])
+            >>> HeaderList("bad bands", "{2-3}", 3).good()
+            array([ True, False, False])
         """
         meaning = FLAG_KEYS[plain_key(self.key)]
         words = [word.lower() for word in self.words]
@@ -108,7 +118,7 @@ class HeaderList:
                     "mean good or bad: not used (call it bbl, where 1 means good)"
                 )
             raise UnusableListError(
-                f"its '{self.key}' has the entry '{wrong}', which says neither good nor bad: not "
+                f"its '{self.key}' has the entry '{wrong}', which means neither good nor bad: not "
                 "used"
             )
         self._require_each(len(flags))
@@ -146,56 +156,92 @@ class HeaderLists:
     """The lists of a header, or among the tags of a raster.
 
     Attributes:
-        tags: Values by plain key.
-        spelled: Each plain key as the file spells it.
-        count: Bands of the scene.
-        told: Receives why a list cannot be used.
+        tags: Values by plain key (see `plain_key`).
+        spelled: The file's spelling of each plain key.
+        count: Number of bands of the scene.
+        warnings: List to which a sentence is added for each list that cannot be used.
     """
 
     tags: Mapping[str, str]
     spelled: Mapping[str, str]
     count: int
-    told: list[str]
+    warnings: list[str]
 
     @classmethod
-    def of(cls, tags: Mapping[str, str], count: int, told: list[str]) -> HeaderLists:
-        """Lists under keys as the file spells them."""
+    def of(cls, tags: Mapping[str, str], count: int, warnings: list[str]) -> HeaderLists:
+        """Make lists from tags.
+
+        Args:
+            tags: Values by the keys of the file.
+            count: Number of bands of the scene.
+            warnings: See the attribute.
+        """
         plain = {plain_key(key): value for key, value in tags.items()}
-        return cls(plain, {plain_key(key): key for key in tags}, count, told)
+        return cls(plain, {plain_key(key): key for key in tags}, count, warnings)
 
     def named(self, plain: str) -> HeaderList | None:
-        """The list with a key, None if there is none."""
+        """The list with a plain key; None if there is none."""
         if plain not in self.tags:
             return None
         return HeaderList(self.spelled[plain], self.tags[plain], self.count)
 
     def numbers(self, plain: str, *, or_one: bool = False) -> Float64Array | None:
-        """(C,) one number a band, None if there are none; with ``or_one``, also one for all."""
+        """Numbers of a list.
+
+        Args:
+            plain: Plain key of the list.
+            or_one: Accept one number for all bands.
+
+        Returns:
+            (C,) one number for each band; None if there is no such list, or it cannot be used.
+        """
         listed = self.named(plain)
         if listed is None:
             return None
         try:
             return listed.number_or_numbers() if or_one else listed.numbers()
         except UnusableListError as error:
-            self.told.append(str(error))
+            self.warnings.append(str(error))
             return None
 
 
 def plain_key(key: str) -> str:
-    """A key in lower case, without the blanks and underscores that writers disagree about."""
+    """A key in lower case, without blanks, underscores and hyphens.
+
+    Example:
+        >>> plain_key("Wavelength_Units")
+        'wavelengthunits'
+    """
     return re.sub(r"[\s_\-]+", "", key).lower()
 
 
 def flag_of(key: str, text: str) -> bool | None:
-    """Whether a single band's flag says that it can be used; None if it says nothing."""
+    """Parse the flag of a single band.
+
+    Args:
+        key: Key of the flag, one of `FLAG_KEYS` in any spelling.
+        text: The flag.
+
+    Returns:
+        True for a good band, False for a bad band, None if the flag cannot be interpreted.
+
+    Example:
+        >>> flag_of("bbl", "1"), flag_of("bad_band", "1"), flag_of("bbl", "maybe")
+        (True, False, None)
+    """
     meaning = FLAG_KEYS[plain_key(key)]
     if meaning == "bad" and np.isfinite(value := as_number(text)):
-        return not value  # of one band this can only mean that it is bad
+        return not value  # a flag of one band: 1 means bad
     return _flag(text.strip().lower(), meaning)
 
 
 def as_number(text: str) -> float:
-    """The number in a text, NaN if there is none."""
+    """The number in a text; NaN if the text is no number.
+
+    Example:
+        >>> as_number(" 0.5 "), as_number("x")
+        (0.5, nan)
+    """
     try:
         return float(text.strip())
     except ValueError:
@@ -203,7 +249,7 @@ def as_number(text: str) -> float:
 
 
 def _flag(word: str, meaning: str) -> bool | None:
-    """True for good, None for a word that says nothing."""
+    """True for good, False for bad, None for other words."""
     if word in _GOOD or word in _BAD:
         return word in _GOOD
     if word in _YES or word in _NO:
@@ -213,7 +259,7 @@ def _flag(word: str, meaning: str) -> bool | None:
 
 
 def _band_numbers(words: list[str]) -> list[int] | None:
-    """The whole numbers that are listed one by one, or from one to another; None if others are."""
+    """Band numbers from integers and ranges ("1-5"); None if there are other words."""
     found: list[int] = []
     for word in words:
         match = re.fullmatch(r"(\d{1,6})(?:\.0*)?(?:[-:](\d{1,6}))?", word)

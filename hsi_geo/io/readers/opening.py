@@ -1,4 +1,4 @@
-"""Which reader a path is for."""
+"""Choosing the reader for a path."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from hsi_geo.io.readers.packages import (
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
 
-#: HDF5 files are known by their signature; of those afar only the name is seen.
+#: Suffixes of HDF5 files on other machines. Local files are recognised by their signature.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
 
-#: What GDAL calls a part of a file: the driver, the file in quotes or not, the part.
+#: GDAL's name of a subdataset: driver, path with or without quotes, part.
 _SUBDATASET = re.compile(r'[A-Za-z0-9_]+:"?(.+?)"?:(?:.*)$')
 
 
 def read_scene(path: str | os.PathLike[str]) -> SceneFile:
-    """Open whatever holds a scene and read all it tells about itself, once.
+    """Describe the scene in a file of any supported format.
 
     Args:
-        path: A file, a product's folder, an archive, or anything GDAL takes for a file.
+        path: Path of a file, of a product's folder or of an archive, or another name that GDAL opens.
 
     Returns:
-        The scene, without its pixels.
+        The scene; its pixels are not read.
 
     Raises:
-        SceneNotFoundError: If there is nothing at the path.
-        SceneError: If it holds no scene.
+        SceneNotFoundError: If nothing exists at the path.
+        SceneError: If it holds no scene, or refers to another machine.
     """
     name = os.fspath(path)
     if not exists(name):
@@ -65,8 +65,8 @@ def _read_local(here: Path) -> SceneFile:
 
 
 def _read_remote(name: str) -> SceneFile:
-    """What is not on this machine, or not at all, or only a part of a file."""
-    _require_sound_container(name)
+    """A name that is no path: a URL, a subdataset, a file in an archive, or nothing."""
+    _check_container(name)
     remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
     suffix = Path(name).suffix.lower()
     if remote and suffix == ".zarr" and "://" in name:
@@ -79,8 +79,8 @@ def _read_remote(name: str) -> SceneFile:
     return read_raster(name)
 
 
-def _require_sound_container(name: str) -> None:
-    """Look at the file of GDAL's name of a subdataset, such as `HDF5:"a.h5"://cube`."""
+def _check_container(name: str) -> None:
+    """Check the file in GDAL's name of a subdataset, such as `HDF5:"a.h5"://cube`."""
     part = _SUBDATASET.match(name)
     if part is None or not exists(part[1]):
         return
@@ -125,7 +125,18 @@ def _read_file(path: Path) -> SceneFile:
 
 
 def product_part(path: Path) -> str | None:
-    """The part of the name that a product's files share, if it may be one of them; maybe empty."""
+    """The common prefix of the names of a product's files.
+
+    Args:
+        path: Path of a file.
+
+    Returns:
+        The prefix, possibly empty; None if the name is not that of a product's file.
+
+    Example:
+        >>> product_part(Path("ENMAP01-METADATA.XML"))
+        'ENMAP01-'
+    """
     upper = path.name.upper()
     for part in ("METADATA.XML", "SPECTRAL_IMAGE"):
         if part in upper:
@@ -134,5 +145,5 @@ def product_part(path: Path) -> str | None:
 
 
 def _escaped(text: str) -> str:
-    """A name that stands for itself in a glob."""
+    """A name with the wildcards of a glob escaped."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)

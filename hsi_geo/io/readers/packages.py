@@ -1,4 +1,4 @@
-"""Folders and archives that hold a scene among other files."""
+"""Folders and archives that hold a scene and other files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from hsi_geo.io.readers.raster import read_raster
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
-#: How deep a product's files may lie in a folder.
+#: Number of folder levels in which a product's files are searched.
 FOLDER_LEVELS = 3
 
 
 @dataclass(frozen=True)
 class Package:
-    """Files that came together.
+    """The files of a folder or an archive.
 
     Attributes:
         name: The path as the user gave it.
-        files: Names inside, in alphabetical order.
-        gdal_path: From a name inside to what GDAL opens.
-        read_bytes: A small file's content, by its name inside.
+        files: Names of the files, relative to the folder or archive, in alphabetical order.
+        gdal_path: Function from a name to the path that GDAL opens.
+        read_bytes: Function from a name to the content of a small file.
     """
 
     name: str
@@ -38,17 +38,22 @@ class Package:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file's name is that of an archive which GDAL reads without unpacking."""
+    """Whether a file's name is that of an archive that GDAL reads without unpacking.
+
+    Example:
+        >>> is_archive(Path("EnMAP.tar.gz")), is_archive(Path("EnMAP.7z"))
+        (True, False)
+    """
     return path.name.lower().endswith(ARCHIVES)
 
 
 def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
-    """The files of a folder and of folders in it.
+    """List the files of a folder.
 
     Args:
-        path: The folder.
-        name: For messages.
-        pattern: Of the names of files at the top; folders count only if all do.
+        path: Path of the folder.
+        name: Name of the scene, for messages.
+        pattern: Glob of the files in the folder. Subfolders are searched only with the default.
     """
     levels = ["/".join(["*"] * depth) for depth in range(1, FOLDER_LEVELS + 1)]
     globs = levels if pattern == "*" else [pattern]
@@ -62,10 +67,13 @@ def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
 
 
 def open_archive(path: Path) -> Package:
-    """The files of a .zip, .tar or .tar.gz.
+    """List the files of a .zip, .tar or .tar.gz.
+
+    Args:
+        path: Path of the archive.
 
     Raises:
-        SceneError: If it is damaged.
+        SceneError: If it is damaged, or holds too many files.
     """
     name = str(path)
     try:
@@ -95,10 +103,13 @@ def open_archive(path: Path) -> Package:
 
 
 def read_packed_raster(package: Package) -> SceneFile:
-    """The only raster in an archive.
+    """Describe the only raster of an archive.
+
+    Args:
+        package: The files of the archive. Of several rasters, the only one named reflectance is taken.
 
     Raises:
-        SceneError: If there is none, or several.
+        SceneError: If there is no raster, or several.
     """
     inside = {name.lower() for name in package.files}
     rasters = [name for name in package.files if _is_raster(name.lower(), inside)]
@@ -148,14 +159,14 @@ def _from_folder(path: Path) -> bytes:
 
 def _from_zip(path: Path, inside: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        called = f"'{inside}' in '{path}'"
-        require_short_text(archive.getinfo(inside).file_size, called, SceneError)
-        with archive.open(inside) as file:  # which may hold more than it states
-            return read_short(file, called, SceneError)
+        what = f"'{inside}' in '{path}'"
+        require_short_text(archive.getinfo(inside).file_size, what, SceneError)
+        with archive.open(inside) as file:  # may hold more bytes than the archive states
+            return read_short(file, what, SceneError)
 
 
 def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
-    """GDAL finds a file by its name, but for the long names of the PAX format: there by place."""
+    """GDAL's path of a file in a TAR: by its name, but by its position for long names in PAX format."""
     if "path" not in member.pax_headers:
         return f"/vsitar/{_braced(path)}/{member.name}"
     whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"
@@ -163,7 +174,7 @@ def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
 
 
 def _braced(path: Path) -> str:
-    """An archive's name as GDAL knows where it ends: in braces, unless it has one itself."""
+    """An archive's path in braces, which show GDAL its end; not if the path has a brace itself."""
     return str(path) if "}" in str(path) else f"{{{path}}}"
 
 

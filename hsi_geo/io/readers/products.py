@@ -1,4 +1,4 @@
-"""EnMAP and DESIS products: a GeoTIFF whose bands are described in a METADATA.XML beside it.
+"""EnMAP and DESIS products: a raster, and a METADATA.XML that describes its bands.
 
 Layout: the missions' product specifications (EnMAP: EN-PCV-ICD-2009-2).
 """
@@ -22,7 +22,7 @@ from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.raster import read_raster
 from hsi_geo.wavelengths import DeclaredBands
 
-#: Where EnMAP's and DESIS's names of a band's properties differ, both are listed.
+#: XML elements of a band's properties, by EnMAP and by DESIS.
 _CENTRE = ("wavelengthCenterOfBand",)
 _WIDTH = ("FWHMOfBand", "wavelengthWidthOfBand")
 _GAIN = ("GainOfBand", "gainOfBand")
@@ -32,30 +32,40 @@ _METADATA = re.compile(r"METADATA\.XML$", re.IGNORECASE)
 _IMAGE = re.compile(r"SPECTRAL_IMAGE(_COG)?\.(TIF|TIFF|BSQ|BIL|BIP)$", re.IGNORECASE)
 _IMAGE_HALF = re.compile(r"SPECTRAL_IMAGE_(VNIR|SWIR)\.", re.IGNORECASE)
 
-#: A pixel's worth in a band without data, where the image itself declares none.
+#: Nodata value, if the image declares none.
 _BACKGROUND = -32768.0
 
-#: EnMAP's mean of a band without data.
+#: Mean of a band without data in EnMAP's statistics.
 _NO_MEAN = -1_000_000.0
 
-#: EnMAP: a file a flag. DESIS: a band of one file a flag, in this order.
+#: Quality flags: EnMAP has a file for each flag, DESIS a band of one file.
 _ENMAP_FLAGS = ("CLOUD", "CLOUDSHADOW", "CIRRUS", "HAZE", "SNOW")
 _DESIS_FLAGS = {"snow": 3, "haze": 4, "cloud": 6, "cloud over water": 7}
 
 
 def is_product(package: Package) -> bool:
-    """Whether there is a METADATA.XML with a spectral image, or half of one, among the files."""
+    """Whether a package holds a METADATA.XML and a spectral image, or that of one detector.
+
+    Args:
+        package: Files of a folder or archive.
+    """
     metadata = any(_METADATA.search(name) for name in package.files)
     return metadata and any("SPECTRAL_IMAGE" in name.upper() for name in package.files)
 
 
 def read_product(package: Package) -> SceneFile:
-    """Open an EnMAP or DESIS product.
+    """Describe an EnMAP or DESIS product.
 
-    Bands of both detectors are kept where they overlap: each stands at its own wavelength.
+    Where the detectors overlap, the bands of both are kept.
+
+    Args:
+        package: Files of the product.
+
+    Returns:
+        The scene; its pixels are not read.
 
     Raises:
-        SceneError: If files are missing or do not fit each other.
+        SceneError: If files are missing, or image and metadata have different numbers of bands.
     """
     metadata = [name for name in package.files if _METADATA.search(name)]
     images = [name for name in package.files if _IMAGE.search(name)]
@@ -111,13 +121,13 @@ def _parse(package: Package, name: str) -> ET.Element:
 
 
 def _nearest(image: str, metadata: list[str]) -> str:
-    """The metadata whose name shares most with the image's."""
+    """The metadata file of the image's product, by its name."""
     product = image[: -len("SPECTRAL_IMAGE.TIF")]
     return next((name for name in metadata if name.startswith(product)), metadata[0])
 
 
 def _bands(root: ET.Element) -> list[ET.Element]:
-    """The bands' elements; DESIS lists bands in other places, too."""
+    """The elements that describe bands. DESIS lists bands in other elements, too."""
     for element in root.iter("bandCharacterisation"):
         return [band for band in element if band.find(_CENTRE[0]) is not None]
     return []
@@ -139,7 +149,7 @@ def _number(text: str, missing: float) -> float:
 
 
 def _good(root: ET.Element, count: int) -> BoolArray | None:
-    """EnMAP: bands that no detector was expected to deliver, or that hold no data, are bad."""
+    """EnMAP's good bands: expected by a detector, and with data."""
     good = np.ones(count, bool)
     lists = [element.text or "" for element in root.iter("expectedChannelsList")]
     expected = [int(_number(word, 0)) for text in lists for word in text.split(",")]

@@ -1,4 +1,4 @@
-"""Wavelengths, widths and bad bands in the tags of a raster, and in files beside it."""
+"""Wavelengths, widths and bad bands in the tags of a raster, and in its side files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hsi_geo.wavelengths import DeclaredBands
 
 Tags = Mapping[str, str]
 
-#: Keys of centres, best first, as `plain_key` makes them; a band's or a whole raster's.
+#: Keys of band centres in tags of a band or of the raster, as `plain_key` makes them, best first.
 CENTRE_KEYS = (
     "wavelength",
     "wavelengths",
@@ -46,23 +46,23 @@ CENTRE_KEYS = (
     "wavelengthsum",
 )
 
-#: Keys of widths.
+#: Keys of band widths.
 WIDTH_KEYS = ("fwhm", "fullwidthhalfmax", "fwhmnm", "fwhmum")
 
-#: ENVI headers larger than this are something else that ends in .hdr.
+#: Larger files that end in .hdr are no ENVI headers.
 MAX_HEADER_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class TaggedBands:
-    """What tags tell of bands.
+    """Bands as tags describe them.
 
     Attributes:
-        found: The first complete list of centres.
-        good: (C,) the bad-band list, False where bad.
-        good_source: Its key.
-        found_warnings: Lists of centres and widths that could not be used.
-        warnings: Bad-band lists that could not be used.
+        found: The first complete list of centres; None if there is none.
+        good: (C,) the bad-band list, False where bad; None if there is none.
+        good_source: Key of that list.
+        found_warnings: Sentences about lists of centres and widths that cannot be used.
+        warnings: Sentences about bad-band lists that cannot be used.
     """
 
     found: DeclaredBands | None
@@ -80,29 +80,42 @@ def find_bands(
     *,
     one_source: bool = False,
 ) -> TaggedBands:
-    """The first complete list of centres, and the bad-band list.
+    """Find the first complete list of centres, and the bad-band list.
 
     Args:
         whole: Tags of the raster.
         by_band: (C,) tags of each band.
         imagery: (C,) tags of each band in GDAL's IMAGERY domain.
         names: (C,) band names.
-        one_source: Whether tags and names of bands are what GDAL made of the raster's lists: of
-            longer ones it takes the beginning, and 0 for what is no number.
+        one_source: Whether GDAL made the bands' tags and names from the raster's lists. GDAL takes the
+            beginning of longer lists, and 0 for words that are no numbers.
+
+    Example:
+        >>> tags = {"wavelength": "{450, 550}", "wavelength units": "nm", "bbl": "{1, 0}"}
+        >>> bands = find_bands(tags, [{}, {}], [{}, {}], ["", ""])
+        >>> bands.found.centres, bands.good
+        (array([450., 550.]), array([ True, False]))
     """
     by_band = [{plain_key(key): value for key, value in tags.items()} for tags in by_band]
-    told: list[str] = []
-    lists = HeaderLists.of(whole, len(by_band), told)
+    warnings: list[str] = []
+    lists = HeaderLists.of(whole, len(by_band), warnings)
     found = _from_lists(lists)
-    in_vain = bool(told) and any(key in lists.tags for key in CENTRE_KEYS)
-    if found is None and not (in_vain and one_source):
-        found = _from_tags(by_band, lists) or _from_imagery(imagery) or _from_names(names, told)
-    good, source, warnings = _good(lists, by_band)
-    return TaggedBands(found, good, source, tuple(told), warnings)
+    is_unusable = bool(warnings) and any(key in lists.tags for key in CENTRE_KEYS)
+    if found is None and not (is_unusable and one_source):
+        found = _from_tags(by_band, lists) or _from_imagery(imagery) or _from_names(names, warnings)
+    good, source, good_warnings = _good(lists, by_band)
+    return TaggedBands(found, good, source, tuple(warnings), good_warnings)
 
 
 def sidecar_tags(path: str) -> Tags:
-    """Lists that stand in a file beside a raster: a STAC item (best), or an ENVI header."""
+    """Read lists from a STAC item beside a raster, or else from an ENVI header.
+
+    Args:
+        path: Path of the raster.
+
+    Returns:
+        Values by key, as in an ENVI header; empty if there is no side file.
+    """
     for beside in (Path(f"{path}.stac.json"), Path(path).with_suffix(".stac.json")):
         if exists(beside) and (tags := _from_stac(beside)):
             return tags
@@ -113,7 +126,14 @@ def sidecar_tags(path: str) -> Tags:
 
 
 def read_envi_header(path: Path) -> Tags:
-    """Keys and values of an ENVI header, braces included; empty if it is none."""
+    """Read keys and values of an ENVI header.
+
+    Args:
+        path: Path of the header.
+
+    Returns:
+        Values with their braces, by key; empty if the file is no ENVI header.
+    """
     try:
         if path.stat().st_size > MAX_HEADER_BYTES:
             return {}
@@ -148,8 +168,8 @@ def _from_stac(path: Path) -> Tags:
 
 def _stac_column(bands: Sequence[Mapping[str, Any]], key: str, missing: Any = None) -> str:
     values = [band.get(key, band.get(f"eo:{key}")) for band in bands]
-    told = [missing if value is None else value for value in values]
-    return _listed([value for value in told if value is not None])
+    filled = [missing if value is None else value for value in values]
+    return _listed([value for value in filled if value is not None])
 
 
 def _listed(value: Any) -> str:
@@ -166,7 +186,7 @@ def _from_lists(lists: HeaderLists) -> DeclaredBands | None:
         unit = _unit(lists.tags) or _unit_in(key)
         if are_band_numbers(centres, unit):
             if not unit:
-                lists.told.append(f"its '{lists.spelled[key]}' counts the bands: not used")
+                lists.warnings.append(f"its '{lists.spelled[key]}' counts the bands: not used")
             continue
         fwhm, fwhm_unit = widths if widths is not None else (None, None)
         return DeclaredBands(
@@ -182,7 +202,7 @@ def _from_lists(lists: HeaderLists) -> DeclaredBands | None:
 def _first(
     keys: Sequence[str], read: Callable[[str], Float64Array | None]
 ) -> tuple[Float64Array, str] | None:
-    """What the first key with a use gives, and the key."""
+    """Values of the first key that has any, and the key."""
     for key in keys:
         values = read(key)
         if values is not None:
@@ -197,8 +217,10 @@ def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> DeclaredBands | N
         centres = _column(by_band, key)
         if centres is None:
             tagged = sum(key in tags for tags in by_band)
-            if tagged and not lists.told:  # GDAL gives the entries of a short list to the first
-                lists.told.append(
+            if (
+                tagged and not lists.warnings
+            ):  # GDAL gives a short list's entries to the first bands
+                lists.warnings.append(
                     f"its tag '{key}' is a number on {_numbered(by_band, key)} of "
                     f"{len(by_band)} bands: not used"
                 )
@@ -209,18 +231,18 @@ def _from_tags(by_band: Sequence[Tags], lists: HeaderLists) -> DeclaredBands | N
         widths = _first(WIDTH_KEYS, lambda key: _column(by_band, key))
         fwhm, fwhm_key = widths if widths is not None else (None, "")
         fwhm_unit = (_width_unit(by_band[0]) or _width_unit(whole) or _unit_in(fwhm_key)) or None
-        return _alike(centres, units, "the bands' wavelength tags", fwhm, fwhm_unit)
+        return _with_units(centres, units, "the bands' wavelength tags", fwhm, fwhm_unit)
     return None
 
 
-def _alike(
+def _with_units(
     centres: Float64Array,
     units: Sequence[str],
     source: str,
     widths: Float64Array | None = None,
     widths_unit: str | None = None,
 ) -> DeclaredBands:
-    """Bands whose units are told one by one."""
+    """Bands with one unit for each band."""
     if len({parse_unit(unit) for unit in units}) < 2:
         return DeclaredBands(centres, units[0], source, widths, widths_unit)
     pairs = list(zip(centres, units, strict=True))
@@ -243,16 +265,16 @@ def _from_imagery(by_band: Sequence[Tags]) -> DeclaredBands | None:
     return DeclaredBands(centres, "um", "GDAL's IMAGERY tags", widths)
 
 
-def _from_names(names: Sequence[str], told: list[str]) -> DeclaredBands | None:
+def _from_names(names: Sequence[str], warnings: list[str]) -> DeclaredBands | None:
     found = [known for name in names if (known := parse_band_name(name)) is not None]
     if found and len(found) < len(names):
-        told.append(
-            f"the names of {len(found)} of its {len(names)} bands tell their wavelength: not used"
+        warnings.append(
+            f"the names of {len(found)} of its {len(names)} bands hold a wavelength: not used"
         )
     if len(found) < len(names) or not found:
         return None
     centres, units = zip(*found, strict=True)
-    return _alike(np.array(centres), units, "the band names")
+    return _with_units(np.array(centres), units, "the band names")
 
 
 def _unit(tags: Tags) -> str | None:
@@ -272,7 +294,7 @@ def _unit_in(key: str) -> str | None:
 def _good(
     lists: HeaderLists, by_band: Sequence[Tags]
 ) -> tuple[BoolArray | None, str, tuple[str, ...]]:
-    """The bad-band list, its key, and warnings of those that cannot be used."""
+    """The bad-band list, its key, and warnings about lists that cannot be used."""
     warnings: list[str] = []
     for key in FLAG_KEYS:
         listed = lists.named(key)
@@ -287,7 +309,7 @@ def _good(
         if None in flags:
             band = flags.index(None)
             warnings.append(
-                f"the tag '{key}' of band {band + 1} says '{by_band[band][key]}', which is neither "
+                f"the tag '{key}' of band {band + 1} is '{by_band[band][key]}', which means neither "
                 "good nor bad: not used"
             )
         if not all(flag is not False for flag in flags):
@@ -300,6 +322,6 @@ def _numbered(by_band: Sequence[Tags], key: str) -> int:
 
 
 def _column(by_band: Sequence[Tags], key: str) -> Float64Array | None:
-    """One number a band, None unless every band has it."""
+    """(C,) one number for each band; None if a band has none."""
     values = [as_number(tags.get(key, "")) for tags in by_band]
     return np.array(values) if values and all(np.isfinite(values)) else None

@@ -1,9 +1,8 @@
-"""Where the blocks of a VRT's files end, so that none is unpacked more often than it has to be.
+"""Block boundaries of a VRT's files. Windows are split there, so that each block is unpacked once.
 
-GDAL reads a VRT band by band unless its sources are of the simplest kind; gdalbuildvrt makes others
-as soon as nodata is declared. Of files that keep all bands of a pixel together (GeoTIFF's default)
-each block is then unpacked for each band, unless one block is all that is asked for: on 200 bands
-that is a hundred times slower.
+GDAL reads a VRT band by band unless all its sources are simple ones, which gdalbuildvrt does not make if
+nodata is declared. Files that are pixel-interleaved (GeoTIFF's default) are then unpacked once for each band,
+unless the window lies in one block: with 200 bands that is a hundred times slower.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from rasterio.errors import RasterioError
 
 from hsi_geo.tiling import Window
 
-#: Cuts for each block along a side, at most: files that lie crooked to each other give more, and
-#: reading many slivers costs as much as it saves.
+#: Largest number of splits for each block along a side. Files whose blocks are not aligned give more, and
+#: reading many narrow windows costs as much as it saves.
 MOST_CUTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class BlockLines:
-    """Lines that blocks of the files behind a mosaic end at.
+    """Block boundaries of the files of a mosaic.
 
     Attributes:
         rows: First rows of blocks, increasing.
@@ -38,7 +37,16 @@ class BlockLines:
     block_px: tuple[int, int]
 
     def parts(self, window: Window) -> Iterator[Window]:
-        """Cut a window along the lines, row by row."""
+        """Split a window at the boundaries, row by row.
+
+        Args:
+            window: Window of the mosaic.
+
+        Example:
+            >>> lines = BlockLines((0, 4), (0,), (4, 8))
+            >>> [part.height for part in lines.parts(Window(2, 0, 5, 8))]
+            [2, 3]
+        """
         for top, bottom in _between(self.rows, window.row, window.row + window.height):
             for left, right in _between(self.cols, window.col, window.col + window.width):
                 yield Window(top, left, bottom - top, right - left)
@@ -46,7 +54,7 @@ class BlockLines:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A part of a file, pixel for pixel a part of the mosaic."""
+    """A part of a file that the mosaic shows without resampling."""
 
     path: str
     from_row: int
@@ -58,14 +66,14 @@ class _Source:
 
 
 def block_lines(path: str) -> BlockLines | None:
-    """The lines of a VRT on this machine.
+    """Find the block boundaries of a local VRT.
 
     Args:
-        path: Of the VRT.
+        path: Path of the VRT.
 
     Returns:
-        None where cutting does not help: files keep bands apart, or are resampled, or lie in no
-        order; or the VRT is something else than a mosaic of files.
+        None where splitting does not help: the files are band-interleaved, resampled or not aligned, or the
+        VRT is no mosaic of files.
     """
     try:
         sources = _sources(Path(path))
@@ -78,7 +86,7 @@ def block_lines(path: str) -> BlockLines | None:
                 return None
             block = first.block_shapes[0]
     except (OSError, ET.ParseError, RasterioError, ValueError, TypeError, AttributeError):
-        return None  # GDAL reads it, or tells what is wrong
+        return None  # GDAL reads it, or raises the error
     rows = _lines([(s.from_row, s.to_row, s.height) for s in sources], block[0])
     cols = _lines([(s.from_col, s.to_col, s.width) for s in sources], block[1])
     if rows is None or cols is None:
@@ -87,17 +95,17 @@ def block_lines(path: str) -> BlockLines | None:
 
 
 def _sources(path: Path) -> list[_Source]:
-    """Of the first band; the others are taken to be alike. Empty if one is not pixel for pixel."""
+    """Sources of the first band, which stands for the others; empty if one is resampled."""
     found = []
     for _, element in ET.iterparse(path, events=("end",)):
         if element.tag in ("SimpleSource", "ComplexSource"):
             name = element.find("SourceFilename")
-            given, shown = element.find("SrcRect"), element.find("DstRect")
-            if name is None or name.text is None or given is None or shown is None:
+            source_box, target_box = element.find("SrcRect"), element.find("DstRect")
+            if name is None or name.text is None or source_box is None or target_box is None:
                 return []
             keys = ("yOff", "xOff", "ySize", "xSize")
-            source = [float(given.attrib[key]) for key in keys]
-            target = [float(shown.attrib[key]) for key in keys]
+            source = [float(source_box.attrib[key]) for key in keys]
+            target = [float(target_box.attrib[key]) for key in keys]
             if source[2:] != target[2:] or any(number % 1 for number in (*source, *target)):
                 return []
             relative = name.get("relativeToVRT") == "1"

@@ -82,7 +82,7 @@ def test_archives_of_any_name(kind: str, odd: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_a_name_that_is_not_in_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_not_in_utf_8_is_refused(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
     latin = os.fsdecode(os.fsencode(tmp_path) + "/scène.tif".encode("latin-1"))
     path.rename(latin)
@@ -99,7 +99,7 @@ def named_line(path: Path, options: str) -> str:
     return f"gdalwarp {options}-r near {shlex.quote(str(path))} "
 
 
-def test_a_scene_with_rational_polynomials_alone_says_how_to_place_it(tmp_path: Path) -> None:
+def test_rational_polynomials_without_a_grid_are_refused(tmp_path: Path) -> None:
     path = tmp_path / ODD_SCENE
     one = [1.0] + [0.0] * 19
     rpcs = RPC(0.0, 1.0, 50.0, 1.0, one, one, 2.5, 2.5, 14.0, 1.0, one, one, 3.5, 3.5)
@@ -113,7 +113,7 @@ def test_a_scene_with_rational_polynomials_alone_says_how_to_place_it(tmp_path: 
     assert named_line(path, "-rpc ") in raised.value.hint
 
 
-def test_the_lines_that_place_and_straighten_quote_names(tmp_path: Path) -> None:
+def test_suggested_commands_quote_file_names(tmp_path: Path) -> None:
     path = tmp_path / ODD_SCENE
     points = [GroundControlPoint(r, c, 5e5 + c, 9e5 - r) for r, c in ((0, 0), (0, 7), (5, 0))]
     with rasterio.open(

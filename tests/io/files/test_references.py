@@ -1,4 +1,4 @@
-"""Local files that would make GDAL go elsewhere: nothing is fetched, nothing runs, one sentence says so."""
+"""Local files that refer to other machines or hold code are refused, and GDAL neither fetches nor runs anything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """Counts whoever connects, and answers nothing."""
+    """A server that counts connections and sends nothing."""
 
     def __init__(self) -> None:
         self.connected = 0
@@ -207,7 +207,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("opener", OPENERS)
 @pytest.mark.parametrize("kind", RASTERS)
-def test_a_text_called_tif_is_not_followed(
+def test_rasters_that_refer_to_other_machines_are_refused(
     kind: str, opener: str, tmp_path: Path, web: Listener
 ) -> None:
     write_tif(tmp_path / "plain.tif", cube_of(1))
@@ -221,7 +221,7 @@ def test_a_text_called_tif_is_not_followed(
 
 
 @pytest.mark.parametrize("kind", ["a.tif.ovr", "a.tif.msk", "a.tif.aux.xml"])
-def test_what_lies_beside_a_raster_is_not_followed_either(
+def test_side_files_that_refer_to_other_machines_are_refused(
     kind: str, tmp_path: Path, web: Listener
 ) -> None:
     write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
@@ -248,7 +248,7 @@ def test_a_tile_index_of_tiles_on_the_web_is_refused(
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 @pytest.mark.parametrize("side", ["a.tif.ovr", "a.tif.msk", "a.tif.aux.xml", "a.vrt"])
-def test_files_beside_a_raster_in_an_archive_are_not_followed(
+def test_side_files_in_archives_that_refer_to_other_machines_are_refused(
     side: str, kind: str, tmp_path: Path, web: Listener
 ) -> None:
     write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
@@ -285,10 +285,10 @@ def test_a_sound_chain_of_local_files_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_scene(tmp_path / "outer.vrt").values, cube_of(1))
 
 
-def test_without_looking_gdal_itself_goes_nowhere(
+def test_gdal_options_prevent_network_and_code_without_the_checks(
     tmp_path: Path, web: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second line of defence: should a text name others in a way not known, or in an archive."""
+    """GDAL's options and drivers are a second protection, for references that the checks do not find."""
     monkeypatch.setattr("hsi_geo.io.readers.raster.require_local", lambda *_: None)
     write_tif(tmp_path / "plain.tif", cube_of(1))
     for kind in ("vsicurl", "nested", "a part of it", "a tile service", "a cached raster", "code"):
@@ -404,7 +404,7 @@ VECTORS: dict[str, Write] = {
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".vrt", ".gml"])
 @pytest.mark.parametrize("kind", VECTORS)
-def test_a_text_called_a_vector_file_is_not_followed(
+def test_vectors_that_refer_to_other_machines_are_refused(
     kind: str, suffix: str, tmp_path: Path, web: Listener
 ) -> None:
     path = tmp_path / f"a{suffix}"
@@ -419,7 +419,7 @@ def test_a_text_called_a_vector_file_is_not_followed(
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 @pytest.mark.parametrize("member", ["a.vrt", "a.gpkg", "a.ovf"])
-def test_a_virtual_layer_in_an_archive_is_not_followed(
+def test_a_virtual_layer_in_an_archive_is_refused(
     member: str, kind: str, tmp_path: Path, web: Listener
 ) -> None:
     text = ogr(f"{web.address}/a.geojson")
@@ -452,7 +452,7 @@ def test_a_virtual_layer_of_local_points_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "beside", ["a.tif", "a.tif.aux.xml", "a.tif.ovr", "a.tif.msk", "a.hdr", "a.tif.hdr", "a.tfw"]
 )
-def test_a_pipe_in_place_of_a_raster_or_beside_it_is_told(beside: str, tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_raster_or_side_file_is_refused(beside: str, tmp_path: Path) -> None:
     if beside != "a.tif":
         write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
     os.mkfifo(tmp_path / beside)
@@ -482,7 +482,7 @@ def test_a_pipe_in_place_of_a_raster_or_beside_it_is_told(beside: str, tmp_path:
         ("a.geojson", ("assess", "scene.tif", "--reference", "a.geojson")),
     ],
 )  # fmt: skip
-def test_a_pipe_is_told_wherever_a_file_is_wanted(
+def test_a_pipe_is_refused_for_every_option(
     name: str, arguments: tuple[str, ...], planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(planted.path.parent)
@@ -497,7 +497,7 @@ def test_a_pipe_is_told_wherever_a_file_is_wanted(
     assert "unexpected" not in shown.stderr
 
 
-def test_other_things_than_files_are_named(tmp_path: Path) -> None:
+def test_sockets_and_devices_are_refused(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as opened:
         opened.bind(str(tmp_path / "socket"))
         for path, kind in (("socket", "socket"), ("/dev/zero", "device"), ("/dev/null", "device")):

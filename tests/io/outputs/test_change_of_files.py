@@ -181,7 +181,7 @@ def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
     kept = re.search(r"now in '(.*?)'", str(caught.value))
     assert kept is not None
     assert (Path(kept[1]) / "m.tif").read_bytes() == old
-    scratch.sweep_dead(tmp_path)
+    scratch.remove_abandoned(tmp_path)
     assert Path(kept[1]).is_dir()
 
 
@@ -333,13 +333,13 @@ time.sleep(600)
             (path / "file").write_text("x")
         linked.symlink_to(elsewhere)
         stay = {own, *theirs, elsewhere, unknown, linked}
-        scratch.sweep_dead(tmp_path)
+        scratch.remove_abandoned(tmp_path)
         assert set(tmp_path.iterdir()) == stay
         job.kill()
         for _ in range(100):
             if not theirs[0].exists():
                 break
-            scratch.sweep_dead(tmp_path)
+            scratch.remove_abandoned(tmp_path)
             time.sleep(0.1)
     assert set(tmp_path.iterdir()) == stay - set(theirs)
     assert (elsewhere / "file").exists()

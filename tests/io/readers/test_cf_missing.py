@@ -108,7 +108,7 @@ def test_missing_values_are_replaced_while_a_window_is_read(
     assert [window for _, _, window in reads] == [Window(1, 0, 1, 6)]
 
 
-def test_unusable_limits_are_warned_of(tmp_path: Path) -> None:
+def test_unusable_limits_give_a_warning(tmp_path: Path) -> None:
     for case, text in (("text in place of numbers", "two numbers"), ("empty range", "is empty")):
         dtype, attributes, _ = CASES[case]
         path = STORES["netcdf"](tmp_path / f"{text}.nc", scene_with(dtype, attributes))

@@ -99,7 +99,7 @@ def test_a_complex_array_is_refused(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["U3", "O", "M8[s]"])
-def test_what_is_no_number_is_refused(dtype: str) -> None:
+def test_values_that_are_no_numbers_are_refused(dtype: str) -> None:
     with pytest.raises(HsiGeoError, match="which are no numbers"):
         scene_from_array(np.zeros((3, 5, 7), dtype), np.array(CENTRES[:3]))
 

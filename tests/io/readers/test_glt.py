@@ -1,4 +1,4 @@
-"""Swaths that are put on their map through a lookup table, as EMIT's are."""
+"""Swaths on a map grid by a lookup table, as in EMIT products."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hsi_geo.tiling import Window
 
 
 def emit_map() -> AnyArray:
-    """(4, 9, 8) what the map has to show, spelt out pixel by pixel."""
+    """(4, 9, 8) the expected map, computed pixel by pixel."""
     glt_x, glt_y = emit_lookup()
     expected = np.full((4, 9, 8), -9999.0, np.float32)
     for row, col in np.argwhere(glt_x):
@@ -31,7 +31,7 @@ def emit_map() -> AnyArray:
     return expected
 
 
-def test_emit_is_put_on_its_map(tmp_path: Path) -> None:
+def test_emit_swath_is_read_on_its_map_grid(tmp_path: Path) -> None:
     scene = open_scene(write_emit(tmp_path / "EMIT_L2A_RFL.nc"))
     np.testing.assert_array_equal(scene.values, emit_map())
     bands = bands_of(scene)
@@ -48,14 +48,14 @@ def test_emit_is_put_on_its_map(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8", "int16", "float32", "float64"])
-def test_what_a_swath_leaves_empty_is_missing(dtype: str) -> None:
+def test_glt_fill_value_fits_the_type(dtype: str) -> None:
     """-9999 would wrap around to data where it cannot be held."""
     fill = glt_fill_value(None, np.dtype(dtype))
     assert np.full(1, fill, dtype)[0] == fill
     assert glt_fill_value(-1.0, np.dtype(dtype)) == -1.0
 
 
-def test_a_lookup_table_needs_a_place(tmp_path: Path) -> None:
+def test_a_lookup_table_without_a_geotransform_is_refused(tmp_path: Path) -> None:
     path = write_emit(tmp_path / "a.nc")
     with h5py.File(path, "r+") as file:
         del file.attrs["geotransform"]
@@ -64,19 +64,19 @@ def test_a_lookup_table_needs_a_place(tmp_path: Path) -> None:
 
 
 class _Cube:
-    """Pixels in memory, which remember what was read of them."""
+    """Pixels in memory that record the windows that are read."""
 
     def __init__(self, cube: AnyArray) -> None:
-        self.cube, self.seen = cube, list[Window]()
+        self.cube, self.windows = cube, list[Window]()
 
     def read(self, bands: Any, window: Window) -> AnyArray:
-        self.seen.append(window)
+        self.windows.append(window)
         return np.asarray(self.cube[bands][:, *window.slices])
 
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 999), rows_at_once=st.integers(1, 400), data=st.data())
-def test_any_window_of_a_map_is_that_part_of_it(
+def test_glt_window_equals_the_part_of_the_whole_map(
     seed: int, rows_at_once: int, data: st.DataObject
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -98,9 +98,9 @@ def test_any_window_of_a_map_is_that_part_of_it(
     np.testing.assert_array_equal(pixels.read(bands, window), expected[bands][:, *window.slices])
 
 
-def test_a_window_of_a_map_reads_its_part_of_the_swath() -> None:
+def test_glt_window_reads_only_its_part_of_the_swath() -> None:
     rows, cols = np.indices((1000, 20))
     swath = _Cube(np.zeros((2, 1000, 20), np.float32))
     pixels = GltPixels(swath, (1000, 20), _Cube(np.stack([cols, rows]) + 1), 0, swath.cube.dtype)
     pixels.read(np.array([0]), Window(640, 3, 64, 5))
-    assert swath.seen == [Window(640, 3, 64, 5)]
+    assert swath.windows == [Window(640, 3, 64, 5)]

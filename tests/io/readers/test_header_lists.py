@@ -64,7 +64,7 @@ def warnings_of(scene: xr.DataArray) -> list[str]:
 @pytest.mark.parametrize(
     "key", ["bbl", "BBL", "bad bands list", "Bad Band List", "bad_band_list", "badbandlist"]
 )
-def test_bad_bands_as_people_write_them(tmp_path: Path, key: str, text: str) -> None:
+def test_bad_band_lists_in_all_spellings(tmp_path: Path, key: str, text: str) -> None:
     scene = envi(tmp_path, f"{key} = {text}")
     np.testing.assert_array_equal(scene["good"], GOOD)
     assert not warnings_of(scene)
@@ -86,7 +86,9 @@ def test_bad_bands_as_people_write_them(tmp_path: Path, key: str, text: str) -> 
         ("bad band multiplier", "{1, 0, 1, 1}"),
     ],
 )
-def test_the_name_of_a_list_tells_what_is_listed(tmp_path: Path, key: str, text: str) -> None:
+def test_meaning_of_flags_depends_on_the_name_of_the_list(
+    tmp_path: Path, key: str, text: str
+) -> None:
     scene = envi(tmp_path, f"{key} = {text}")
     np.testing.assert_array_equal(scene["good"], GOOD)
     assert not warnings_of(scene)
@@ -109,7 +111,7 @@ def test_the_name_of_a_list_tells_what_is_listed(tmp_path: Path, key: str, text:
         ("bad bands = {0, 1, 0, 0}", "1 may mean good or bad"),
     ],
 )
-def test_a_list_without_a_meaning_is_told_once(tmp_path: Path, line: str, told: str) -> None:
+def test_an_unusable_list_gives_one_warning(tmp_path: Path, line: str, told: str) -> None:
     scene = envi(tmp_path, line)
     (warning,) = warnings_of(scene)
     assert told in warning
@@ -119,7 +121,7 @@ def test_a_list_without_a_meaning_is_told_once(tmp_path: Path, line: str, told: 
 
 
 @pytest.mark.parametrize("text", ["{}", "none", "{None}", ""])
-def test_a_list_of_nothing_says_nothing(tmp_path: Path, text: str) -> None:
+def test_an_empty_list_is_ignored(tmp_path: Path, text: str) -> None:
     scene = envi(tmp_path, f"bad bands = {text}")
     assert scene["good"].all()
     assert not warnings_of(scene)
@@ -149,7 +151,7 @@ def test_flags_of_single_bands(
     assert not warnings_of(scene)
 
 
-def test_a_flag_of_a_band_without_a_meaning_is_told_once(tmp_path: Path) -> None:
+def test_an_unusable_flag_of_a_band_gives_one_warning(tmp_path: Path) -> None:
     tags = nm_tags(CENTRES)
     tags[1]["bbl"], tags[2]["bbl"], tags[3]["bbl"] = "maybe", "perhaps", "0"
     scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(4), band_tags=tags))
@@ -158,7 +160,7 @@ def test_a_flag_of_a_band_without_a_meaning_is_told_once(tmp_path: Path) -> None
     assert "the tag 'bbl' of band 2 says 'maybe'" in warning
 
 
-def test_a_list_without_a_meaning_gives_way_to_one_with(tmp_path: Path) -> None:
+def test_a_usable_list_is_used_beside_an_unusable_one(tmp_path: Path) -> None:
     scene = envi(tmp_path, "bbl = {1, 0}", "bad bands = {2}")
     np.testing.assert_array_equal(scene["good"], GOOD)
     assert len(warnings_of(scene)) == 1
@@ -224,7 +226,7 @@ def test_flags_of_netcdf(tmp_path: Path, name: str, values: list[Any]) -> None:
         ("fwhm", [6.0, 7.0, 8.0], "'fwhm' has 3 entries and the scene 4 bands"),
     ],
 )
-def test_lists_of_netcdf_without_a_meaning(
+def test_unusable_lists_of_netcdf_give_a_warning(
     tmp_path: Path, name: str, values: list[Any], told: str
 ) -> None:
     scene = netcdf(tmp_path, name, values)
@@ -240,7 +242,7 @@ def test_lists_of_netcdf_without_a_meaning(
     brackets=st.sampled_from(["{}", "[]", "()", "  "]),
     key=st.sampled_from(sorted(k for k, meaning in FLAG_KEYS.items() if meaning == "good")),
 )
-def test_flags_come_back_however_they_are_written(
+def test_written_flags_are_read_back(
     flags: list[bool], words: tuple[str, str], separator: str, brackets: str, key: str
 ) -> None:
     entries = separator.join(words[0] if flag else words[1] for flag in flags)
@@ -265,7 +267,7 @@ def test_flags_come_back_however_they_are_written(
         "{462,\n551.5,\n640.25,\n1649,\n}",
     ],
 )
-def test_wavelengths_between_other_marks(tmp_path: Path, text: str) -> None:
+def test_wavelength_lists_with_other_separators(tmp_path: Path, text: str) -> None:
     scene = envi(tmp_path, "wavelength units = nm", f"wavelength = {text}", own=())
     np.testing.assert_allclose(scene["wavelength"], CENTRES)
     assert not warnings_of(scene)
@@ -280,7 +282,7 @@ def test_wavelengths_between_other_marks(tmp_path: Path, text: str) -> None:
         ("wavelength = {}", "'wavelength' has 0 entries"),
     ],
 )
-def test_wavelengths_without_a_meaning(tmp_path: Path, line: str, told: str) -> None:
+def test_unusable_wavelength_lists_give_a_warning(tmp_path: Path, line: str, told: str) -> None:
     lines = ("wavelength units = nm", line)
     with pytest.raises(WavelengthError, match="has 4 bands and no wavelengths") as caught:
         envi(tmp_path, *lines, own=())
@@ -302,7 +304,7 @@ def test_wavelengths_without_a_meaning(tmp_path: Path, line: str, told: str) -> 
         ("fwhm = {0, 0, 0, 0}", "no numbers above 0"),
     ],
 )
-def test_widths_without_a_meaning(tmp_path: Path, line: str, told: str) -> None:
+def test_unusable_widths_give_a_warning(tmp_path: Path, line: str, told: str) -> None:
     scene = envi(tmp_path, line)
     np.testing.assert_array_equal(scene["fwhm"], envi(tmp_path)["fwhm"])
     (warning,) = warnings_of(scene)
@@ -384,7 +386,7 @@ def opened(folder: Path, lines: list[str], beside: bool) -> xr.DataArray:
     ],
 )
 @pytest.mark.parametrize("beside", [False, True])
-def test_stored_values_without_a_meaning(
+def test_unusable_gains_and_offsets_give_a_warning(
     tmp_path: Path, line: str, told: str, beside: bool
 ) -> None:
     scene = opened(tmp_path, [line], beside)
@@ -397,7 +399,7 @@ def test_stored_values_without_a_meaning(
 
 @pytest.mark.parametrize("text", ["-99", "{-99}", " -99.0 ", "-9.9e1", "{ -99, -99, -99, -99 }"])
 @pytest.mark.parametrize("beside", [False, True])
-def test_values_to_ignore(tmp_path: Path, text: str, beside: bool) -> None:
+def test_data_ignore_value_is_nodata(tmp_path: Path, text: str, beside: bool) -> None:
     scene = opened(tmp_path, [f"data ignore value = {text}"], beside)
     assert scene.attrs["_FillValue"] == -99
     assert not warnings_of(scene)
@@ -405,13 +407,15 @@ def test_values_to_ignore(tmp_path: Path, text: str, beside: bool) -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "None", "", "inf"])
 @pytest.mark.parametrize("beside", [False, True])
-def test_no_value_to_ignore(tmp_path: Path, text: str, beside: bool) -> None:
+def test_data_ignore_value_without_a_number_is_ignored(
+    tmp_path: Path, text: str, beside: bool
+) -> None:
     scene = opened(tmp_path, [f"data ignore value = {text}"], beside)
     assert "_FillValue" not in scene.attrs
     assert not warnings_of(scene)
 
 
-def test_a_geotiffs_own_values_count_before_those_of_a_header_beside(tmp_path: Path) -> None:
+def test_values_of_a_geotiff_precede_those_of_a_header_beside(tmp_path: Path) -> None:
     lines = ["data ignore value = -99", "data gain values = {2}", "bbl = {1, 0, 1, 1}"]
     write_envi(tmp_path / "a.bsq", cube_of(4), *NM, *lines)
     path = write_tif(tmp_path / "a.tif", cube_of(4), scales=[0.5] * 4, nodata=-7)

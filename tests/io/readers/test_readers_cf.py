@@ -1,4 +1,4 @@
-"""AVIRIS in netCDF, Zarr stores, and what keeps to CF; how they and EMIT are read lazily."""
+"""AVIRIS in netCDF, Zarr stores and files that follow CF; lazy reading of these and of EMIT."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hsi_geo.io.scenes.windows import block_shape, read_window
 from hsi_geo.tiling import Window
 
 
-def test_aviris_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
+def test_aviris_cube_in_a_group_is_read(tmp_path: Path) -> None:
     scene = open_scene(write_aviris(tmp_path / "AV3_RFL_ORT.nc"))
     np.testing.assert_array_equal(scene.values, aviris_cube())
     bands = bands_of(scene)
@@ -39,7 +39,7 @@ def test_aviris_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "order", [("wavelength", "y", "x"), ("y", "x", "wavelength"), ("x", "wavelength", "y")]
 )
-def test_axes_are_known_by_their_names(
+def test_axes_are_found_by_their_names(
     tmp_path: Path, store: str, order: tuple[str, str, str]
 ) -> None:
     values = dataset(order, _FillValue=np.float32(-9999), scale_factor=0.5, add_offset=1.0)
@@ -67,7 +67,7 @@ def test_a_scene_that_xarray_saved_opens_as_it_was(tmp_path: Path, store: str) -
     assert grid_of(again).transform.almost_equals(grid_of(first).transform)
 
 
-def test_degrees_without_more_words_are_wgs_84(tmp_path: Path) -> None:
+def test_degrees_without_a_grid_mapping_are_wgs_84(tmp_path: Path) -> None:
     scene = dataset().drop_vars("spatial_ref").rename(y="lat", x="lon")
     scene["lat"] = ("lat", 50 - 0.01 * np.arange(5), {"units": "degrees_north"})
     scene["lon"] = ("lon", 10 + 0.02 * np.arange(7), {"units": "degrees_east"})
@@ -78,7 +78,7 @@ def test_degrees_without_more_words_are_wgs_84(tmp_path: Path) -> None:
     assert grid.transform.almost_equals(Affine(0.02, 0, 9.99, 0, -0.01, 50.005))
 
 
-def test_a_cube_without_coordinates_has_no_place(tmp_path: Path) -> None:
+def test_a_cube_without_coordinates_has_no_crs(tmp_path: Path) -> None:
     scene = dataset().drop_vars(["x", "y", "spatial_ref"])
     scene["cube"].encoding.clear()
     grid = grid_of(open_scene(write_netcdf(tmp_path / "a.nc", scene)))
@@ -97,7 +97,7 @@ EVERY = pytest.mark.parametrize("write", [write_emit, write_aviris, write_datase
 
 
 @EVERY
-def test_only_what_is_asked_for_is_read(
+def test_only_the_window_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Path]
 ) -> None:
     seen = watch_reads(monkeypatch, CfPixels)
@@ -112,7 +112,7 @@ def test_only_what_is_asked_for_is_read(
 @pytest.mark.parametrize(
     ("write", "block"), [(write_emit, (2, 8)), (write_aviris, (3, 7)), (write_dataset, (5, 7))]
 )
-def test_the_pieces_a_file_is_stored_in_are_known(
+def test_block_shape_is_that_of_the_chunks(
     tmp_path: Path, write: Callable[[Path], Path], block: tuple[int, int]
 ) -> None:
     assert block_shape(open_scene(write(tmp_path / "a.nc"))) == block
@@ -147,7 +147,7 @@ def test_pickled_and_forked_readers_open_the_file_anew(
     ],
 )
 @pytest.mark.parametrize("store", ["netcdf", "zarr 3"])
-def test_what_is_no_scene_is_refused(
+def test_files_without_a_scene_are_refused(
     tmp_path: Path, store: str, spoil: Callable[[xr.Dataset], xr.Dataset], message: str
 ) -> None:
     path = STORES[store](tmp_path / "a.nc", spoil(dataset()))
@@ -168,7 +168,7 @@ def test_a_cube_without_wavelengths_names_the_ways_to_give_them(tmp_path: Path) 
     ("write", "package", "install"),
     [(write_aviris, "h5netcdf", "h5py h5netcdf"), (write_dataset, "zarr", "hsi-geo.zarr.")],
 )
-def test_without_its_package_the_command_that_installs_it_is_named(
+def test_a_missing_package_error_names_the_pip_command(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     write: Callable[[Path], Path],
@@ -185,12 +185,12 @@ def test_without_its_package_the_command_that_installs_it_is_named(
 
 
 @pytest.mark.parametrize("name", ["/vsicurl/https://example.org/a.nc", "s3://bucket/b.he5"])
-def test_hdf5_afar_has_to_be_downloaded(name: str) -> None:
+def test_remote_hdf5_is_refused(name: str) -> None:
     with pytest.raises(SceneError, match="not on this machine; download it first"):
         open_scene(name)
 
 
-def test_a_zarr_store_may_lie_where_fsspec_reaches() -> None:
+def test_a_zarr_store_is_read_through_fsspec() -> None:
     pytest.importorskip("zarr", reason="needs the extra zarr")
     dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
     scene = open_scene("memory://scene.zarr")

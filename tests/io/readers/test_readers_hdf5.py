@@ -1,4 +1,4 @@
-"""PRISMA L2D and NEON files: axes, scale, bands and place as their publishers lay them out."""
+"""PRISMA L2D and NEON files: axes, scale, bands and grid."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def write_neon(path: Path, **metadata: Any) -> Path:
     return path
 
 
-def test_prismas_two_cubes_are_one_scene(tmp_path: Path) -> None:
+def test_prisma_cubes_of_both_detectors_are_one_scene(tmp_path: Path) -> None:
     scene = open_scene(write_prisma(tmp_path / "PRS_L2D_STD.he5"))
     vnir, swir = prisma_cubes()
     stored = np.concatenate([vnir[:3], swir[[0, 2]]])
@@ -124,14 +124,14 @@ def test_hdf5_with_a_user_block_is_read(block: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("edges", [False, True])
-def test_prismas_corners_are_centres_or_edges_of_pixels(tmp_path: Path, edges: bool) -> None:
+def test_prisma_corners_are_pixel_centres_or_edges(tmp_path: Path, edges: bool) -> None:
     grid = grid_of(open_scene(write_prisma(tmp_path / "a.he5", edges)))
     assert grid.transform.almost_equals(Affine(30, 0, 600000, 0, -30, 4500000))
     assert grid.crs is not None
     assert grid.crs.to_epsg() == 32632
 
 
-def test_neons_cube_has_its_bands_last(tmp_path: Path) -> None:
+def test_neon_cube_with_bands_last_is_read(tmp_path: Path) -> None:
     scene = open_scene(write_neon(tmp_path / "NEON.h5"))
     bands = bands_of(scene)
     np.testing.assert_array_equal(bands.centres_nm, NEON_NM)
@@ -168,7 +168,7 @@ def test_map_info_counts_from_its_reference_pixel() -> None:
         (slice(1, 2), -1, -1),
     ],
 )
-def test_any_part_is_the_same_part_of_the_whole(
+def test_a_window_equals_the_part_of_the_whole_scene(
     tmp_path: Path, write: Callable[[Path], Path], key: tuple[Any, ...]
 ) -> None:
     scene = open_scene(write(tmp_path / "a.h5"))
@@ -208,7 +208,7 @@ def test_prisma_of_another_level_is_refused(tmp_path: Path) -> None:
         open_scene(tmp_path / "a.he5")
 
 
-def test_a_missing_piece_is_named(tmp_path: Path) -> None:
+def test_a_missing_dataset_is_named(tmp_path: Path) -> None:
     path = write_prisma(tmp_path / "a.he5")
     with h5py.File(path, "r+") as file:
         del file.attrs["List_Cw_Swir"]
@@ -229,7 +229,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
         open_scene(path)
 
 
-def test_without_h5py_the_command_that_installs_it_is_named(
+def test_missing_h5py_error_names_the_pip_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_neon(tmp_path / "a.h5")

@@ -60,7 +60,7 @@ WAYS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize(
     ("write", "label"), [(write_enmap, "EnMAP L2A"), (write_desis, "DESIS L2A")]
 )
-def test_a_product_opens_whichever_way_it_is_given(
+def test_a_product_opens_by_folder_file_or_archive(
     tmp_path: Path, write: Callable[[Path], Path], label: str, way: str
 ) -> None:
     path = WAYS[way](write(tmp_path / "orders" / "product [1]"))
@@ -176,7 +176,7 @@ def test_an_archive_without_a_raster_is_refused(tmp_path: Path) -> None:
         open_scene(tmp_path / "a.zip")
 
 
-def test_metadata_that_was_damaged_on_its_way_is_told(tmp_path: Path) -> None:
+def test_damaged_metadata_is_refused(tmp_path: Path) -> None:
     path = zipped(write_enmap(tmp_path / ENMAP))
     with zipfile.ZipFile(path) as archive:
         (info,) = [one for one in archive.infolist() if one.filename.endswith("METADATA.XML")]

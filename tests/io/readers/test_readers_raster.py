@@ -38,7 +38,7 @@ def test_each_interleave_gives_the_same_cube(
 
 @pytest.mark.parametrize("name", ["cube", "cube.bsq", "cube.img", "cube.dat", "ang_v2_img"])
 @pytest.mark.parametrize("appended", [False, True])
-def test_the_header_stands_for_its_cube(tmp_path: Path, name: str, appended: bool) -> None:
+def test_a_header_opens_its_cube(tmp_path: Path, name: str, appended: bool) -> None:
     path = tmp_path / name
     header = Path(f"{path}.hdr") if appended else path.with_suffix(".hdr")
     write_envi(path, cube_of(3), NM, LISTED, header=header)
@@ -62,7 +62,7 @@ def test_the_header_stands_for_its_cube(tmp_path: Path, name: str, appended: boo
         ("wavelength units = Index", "wavelength = {1, 2, 3}", "band names = {462nm,551.5nm,640.25nm}"),
     ],
 )  # fmt: skip
-def test_odd_headers_are_understood(tmp_path: Path, lines: tuple[str, ...]) -> None:
+def test_unusual_headers_are_read(tmp_path: Path, lines: tuple[str, ...]) -> None:
     bands = bands_of(open_scene(write_envi(tmp_path / "cube.bsq", cube_of(3), *lines)))
     np.testing.assert_allclose(bands.centres_nm, [462.0, 551.5, 640.25])
     assert bands.good.all()
@@ -76,7 +76,7 @@ def test_wavenumbers_become_wavelengths(tmp_path: Path) -> None:
     np.testing.assert_allclose(bands.fwhm_nm, [10.0, 8.0])
 
 
-def test_counted_bands_are_no_wavelengths(tmp_path: Path) -> None:
+def test_band_numbers_are_no_wavelengths(tmp_path: Path) -> None:
     path = write_envi(
         tmp_path / "cube.bsq", cube_of(3), "wavelength units = Index", "wavelength = {1, 2, 3}"
     )
@@ -102,7 +102,7 @@ def test_a_reflectance_scale_factor_divides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["scene.hdr", "scene.tif.hdr"])
-def test_a_geotiff_takes_the_lists_of_the_envi_header_beside_it(tmp_path: Path, name: str) -> None:
+def test_a_geotiff_uses_the_lists_of_an_envi_header_beside_it(tmp_path: Path, name: str) -> None:
     path = write_tif(tmp_path / "scene.tif", cube_of(3))
     header = (
         "ENVI",
@@ -143,7 +143,7 @@ def _stac(prefix: str) -> dict[str, object]:
     ],
 )
 @pytest.mark.parametrize("name", ["scene.stac.json", "scene.tif.stac.json"])
-def test_a_stac_item_beside_a_raster_comes_first(
+def test_a_stac_item_precedes_an_envi_header(
     tmp_path: Path, name: str, properties: dict[str, object]
 ) -> None:
     path = write_tif(tmp_path / "scene.tif", cube_of(3), tags={"wavelength": "{1, 2, 3}"})
@@ -155,7 +155,7 @@ def test_a_stac_item_beside_a_raster_comes_first(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"properties": {"eo:bands": [3]}}', "[[["])
-def test_a_sidecar_of_another_kind_changes_nothing(tmp_path: Path, text: str) -> None:
+def test_other_side_files_are_ignored(tmp_path: Path, text: str) -> None:
     path = write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
     for name in ("scene.stac.json", "scene.hdr"):
         (tmp_path / name).write_text(text)
@@ -171,7 +171,7 @@ def test_other_keys_for_centres(tmp_path: Path, key: str) -> None:
         np.testing.assert_array_equal(open_scene(path)["wavelength"], CENTRES[:3])
 
 
-def test_tags_may_stand_in_any_domain(tmp_path: Path) -> None:
+def test_tags_are_read_from_all_domains(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "a.tif", cube_of(3), tags={"wavelength": "{1, 2}"})
     with rasterio.open(path, "r+") as file:
         file.update_tags(ns="SENSOR", wavelength_units="um")
@@ -182,7 +182,7 @@ def test_tags_may_stand_in_any_domain(tmp_path: Path) -> None:
     np.testing.assert_allclose(bands.fwhm_nm, 6.0)
 
 
-def test_bands_of_two_detectors_that_overlap_stay_and_stand_in_order(tmp_path: Path) -> None:
+def test_overlapping_bands_of_two_detectors_are_kept_and_sorted(tmp_path: Path) -> None:
     centres = (880.0, 900.0, 920.0, 940.0, 890.0, 900.0, 910.0, 930.0)
     bands = bands_of(
         open_scene(write_tif(tmp_path / "a.tif", cube_of(8), band_tags=nm_tags(centres)))
@@ -201,7 +201,7 @@ def test_426_bands_are_described_within_a_second(tmp_path: Path) -> None:
     assert time.perf_counter() - start < 1.0
 
 
-def test_ground_control_points_alone_are_refused_with_the_cure(tmp_path: Path) -> None:
+def test_ground_control_points_without_a_grid_are_refused(tmp_path: Path) -> None:
     points = [
         GroundControlPoint(r, c, 500.0 + 30 * c + r, 900.0 - 20 * r)
         for r, c in ((0, 0), (0, 7), (5, 0))
@@ -276,7 +276,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("prefix", ["", "/vsicurl/"])
-def test_a_scene_is_read_from_afar(tmp_path: Path, served: str, prefix: str) -> None:
+def test_a_remote_scene_is_read(tmp_path: Path, served: str, prefix: str) -> None:
     write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags(CENTRES[:3]))
     scene = open_scene(f"{prefix}{served}/scene.tif")
     np.testing.assert_array_equal(scene[:, 2:4, 1:5].values, cube_of(3)[:, 2:4, 1:5])
@@ -284,7 +284,7 @@ def test_a_scene_is_read_from_afar(tmp_path: Path, served: str, prefix: str) -> 
         open_scene(f"{prefix}{served}/none.tif")
 
 
-def test_gdals_names_for_what_lies_in_an_archive(tmp_path: Path) -> None:
+def test_gdal_names_of_files_in_archives(tmp_path: Path) -> None:
     write_envi(tmp_path / "cube.img", cube_of(3), NM, LISTED)
     with ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("cube.img", "cube.hdr"):
@@ -293,7 +293,7 @@ def test_gdals_names_for_what_lies_in_an_archive(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scene.values, cube_of(3))
 
 
-def test_gdals_names_for_subdatasets(tmp_path: Path) -> None:
+def test_gdal_names_of_subdatasets(tmp_path: Path) -> None:
     scene = scene_from_array(cube_of(3), np.array(CENTRES[:3]))
     path = tmp_path / "a.nc"
     scene.drop_vars(["fwhm", "good", "spatial_ref"]).swap_dims(band="wavelength").to_dataset(

@@ -76,7 +76,7 @@ def test_simulated_fields_are_scaled_reflectance(copied: Callable[[str], Path]) 
     np.testing.assert_allclose(image, stored(path)[good, 60:69, 70:81] * 1e-4, rtol=1e-5)
 
 
-def test_an_emit_crop_brings_its_bad_bands(copied: Callable[[str], Path]) -> None:
+def test_an_emit_crop_has_its_bad_bands(copied: Callable[[str], Path]) -> None:
     path = copied("emit_10x10/emit20250324t221005_jpl_unmix_ex")
     header = path.with_name(path.name + ".hdr").read_text()
     listed = header.split("bbl = {")[1].split("}")[0].split(",")

@@ -32,7 +32,7 @@ def sparse(path: Path, **layout: Any) -> Path:
 @pytest.mark.parametrize(
     "layout", [{"blockysize": 1}, {"tiled": True, "blockxsize": 4096, "blockysize": 4096}]
 )
-def test_info_looks_at_a_sample_of_a_vast_raster(tmp_path: Path, layout: dict[str, Any]) -> None:
+def test_info_reads_a_sample_of_a_vast_raster(tmp_path: Path, layout: dict[str, Any]) -> None:
     path = sparse(tmp_path / "a.tif", **layout)
     started = time.monotonic()
     found = info(open_scene(path, wavelengths="500:900"))
@@ -40,7 +40,7 @@ def test_info_looks_at_a_sample_of_a_vast_raster(tmp_path: Path, layout: dict[st
     assert f"{SIDE}" in str(found).replace(",", "")
 
 
-def test_a_block_larger_than_memory_is_told_as_such(tmp_path: Path) -> None:
+def test_a_block_larger_than_memory_is_refused(tmp_path: Path) -> None:
     path = sparse(tmp_path / "a.tif", blockysize=28_000)
     with pytest.raises(SceneError, match="block") as caught:
         read_window(open_scene(path, wavelengths="500:900"), Window(0, 0, 9, 9))

@@ -72,7 +72,7 @@ def two(tmp_path: Path) -> Path:
     return mosaic(tmp_path / "both.vrt", {"a.tif": (0, 0), "b.tif": (3, 47)})
 
 
-def test_lines_are_where_blocks_of_the_files_begin(two: Path) -> None:
+def test_block_lines_are_the_block_boundaries_of_the_files(two: Path) -> None:
     lines = block_lines(str(two))
     assert lines is not None
     assert lines.rows == (0, 3, 16, 19, 32, 35)
@@ -82,7 +82,7 @@ def test_lines_are_where_blocks_of_the_files_begin(two: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ComplexSource", "SimpleSource"])
-def test_values_are_gdals(two: Path, kind: str) -> None:
+def test_split_reads_equal_whole_reads(two: Path, kind: str) -> None:
     path = mosaic(two.with_name("again.vrt"), {"a.tif": (0, 0), "b.tif": (3, 47)}, kind)
     pixels = read_scene(path).pixels
     with quiet_gdal(), rasterio.open(path) as file:
