@@ -157,7 +157,7 @@ def test_an_unusable_flag_of_a_band_gives_one_warning(tmp_path: Path) -> None:
     scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(4), band_tags=tags))
     np.testing.assert_array_equal(scene["good"], [True, True, True, False])
     (warning,) = warnings_of(scene)
-    assert "the tag 'bbl' of band 2 says 'maybe'" in warning
+    assert "the tag 'bbl' of band 2 is 'maybe'" in warning
 
 
 def test_a_usable_list_is_used_beside_an_unusable_one(tmp_path: Path) -> None:
