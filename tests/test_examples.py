@@ -1,4 +1,4 @@
-"""The examples run as they stand, on a corner of a real scene."""
+"""The examples run unchanged, on a corner of a real scene."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hsi_geo.tiling import Grid
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-#: What each example is given, and some of what it says.
+#: Arguments of each example, and parts of its output.
 RUNS = {
     "quickstart": ([], ("200 bands, 400 nm and up", "40 shots of 8 classes", "accuracy: ")),
     "own_sensor": ([], ("map: ", "accuracy: ")),
@@ -47,8 +47,11 @@ def corner() -> LabelledScene:
 @pytest.mark.filterwarnings(  # Lightning's own
     "ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers"
 )
-@pytest.mark.parametrize("name", RUNS)
-def test_an_example_runs_and_draws(
+@pytest.mark.parametrize(
+    "name",
+    [name if name != "map_folder" else pytest.param(name, marks=pytest.mark.slow) for name in RUNS],
+)
+def test_example_runs_and_draws_a_picture(
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
