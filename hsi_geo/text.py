@@ -41,10 +41,11 @@ def quoted(names: Sequence[str]) -> str:
     Args:
         names: Of files, fields, layers or classes.
 
-    >>> quoted(["rye", "oats"])
-    "'rye', 'oats'"
-    >>> quoted([])
-    'none'
+    Example:
+        >>> quoted(["rye", "oats"])
+        "'rye', 'oats'"
+        >>> quoted([])
+        'none'
     """
     listed = ", ".join(f"'{name}'" for name in names[:12])
     return listed + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"

@@ -42,8 +42,9 @@ class Compute:
     Raises:
         OptionError: If a value is none of these.
 
-    >>> Compute(threads=2)
-    Compute(device='auto', threads=2, seed=0)
+    Example:
+        >>> Compute(threads=2)
+        Compute(device='auto', threads=2, seed=0)
     """
 
     device: str = "auto"
@@ -77,9 +78,10 @@ def computing(compute: Compute, reporter: Reporter | None = None) -> Iterator[to
     Raises:
         OptionError: If the device is "cuda" and torch finds none.
 
-    >>> with computing(Compute(device="cpu", threads=1)) as device:
-    ...     print(device, torch.get_num_threads())
-    cpu 1
+    Example:
+        >>> with computing(Compute(device="cpu", threads=1)) as device:
+        ...     print(device, torch.get_num_threads())
+        cpu 1
     """
     device, threads = compute.device, compute.threads
     if device == "cuda" and not torch.cuda.is_available():
@@ -111,11 +113,12 @@ def seeded(seed: int) -> Iterator[None]:
     Args:
         seed: Seed of the random numbers drawn in the block.
 
-    >>> with seeded(1):
-    ...     first = torch.rand(2)
-    >>> with seeded(1):
-    ...     bool((torch.rand(2) == first).all())
-    True
+    Example:
+        >>> with seeded(1):
+        ...     first = torch.rand(2)
+        >>> with seeded(1):
+        ...     bool((torch.rand(2) == first).all())
+        True
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -163,14 +166,15 @@ def shots_hash(shots: Shots) -> str:
     Args:
         shots: Labelled geometries.
 
-    >>> import geopandas as gpd
-    >>> from shapely import Point
-    >>> from hsi_geo.io.labels.shots import make_shots
-    >>> points = [Point(1, 2), Point(3, 4)]
-    >>> one = make_shots(gpd.GeoSeries(points), ["rye", "oats"])
-    >>> other = make_shots(gpd.GeoSeries(points[::-1]), ["oats", "rye"])
-    >>> shots_hash(one) == shots_hash(other)
-    True
+    Example:
+        >>> import geopandas as gpd
+        >>> from shapely import Point
+        >>> from hsi_geo.io.labels.shots import make_shots
+        >>> points = [Point(1, 2), Point(3, 4)]
+        >>> one = make_shots(gpd.GeoSeries(points), ["rye", "oats"])
+        >>> other = make_shots(gpd.GeoSeries(points[::-1]), ["oats", "rye"])
+        >>> shots_hash(one) == shots_hash(other)
+        True
     """
     names = [c.name for c in shots.classes]
     shapes = shapely.to_wkb(shapely.normalize(shots.frame.geometry.to_numpy()))
@@ -197,7 +201,8 @@ def text_hash(text: str) -> str:
     Args:
         text: The text.
 
-    >>> text_hash("")[:8]
-    'e3b0c442'
+    Example:
+        >>> text_hash("")[:8]
+        'e3b0c442'
     """
     return hashlib.sha256(text.encode()).hexdigest()

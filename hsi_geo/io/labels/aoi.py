@@ -70,10 +70,11 @@ def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
     Returns:
         (height, width) True inside the area.
 
-    >>> from affine import Affine
-    >>> grid = Grid(2, 3, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 2.0), None)
-    >>> area_mask(shapely.box(0.9, 0.0, 3.0, 1.0), grid, grid.window).tolist()
-    [[False, False, False], [False, True, True]]
+    Example:
+        >>> from affine import Affine
+        >>> grid = Grid(2, 3, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 2.0), None)
+        >>> area_mask(shapely.box(0.9, 0.0, 3.0, 1.0), grid, grid.window).tolist()
+        [[False, False, False], [False, True, True]]
     """
     return np.asarray(
         rasterio.features.geometry_mask(

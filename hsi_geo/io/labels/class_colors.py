@@ -26,8 +26,9 @@ def default_color(class_id: int) -> str:
     Returns:
         "#rrggbb".
 
-    >>> default_color(1), default_color(2)
-    ('#e69f00', '#56b4e9')
+    Example:
+        >>> default_color(1), default_color(2)
+        ('#e69f00', '#56b4e9')
     """
     if class_id <= len(PALETTE):
         return PALETTE[class_id - 1]
@@ -42,8 +43,9 @@ def complete_colors(colors: Sequence[str | None]) -> list[str]:
     Args:
         colors: "#rrggbb" of each class, None where it has none.
 
-    >>> complete_colors([None, "#e69f00"])
-    ['#56b4e9', '#e69f00']
+    Example:
+        >>> complete_colors([None, "#e69f00"])
+        ['#56b4e9', '#e69f00']
     """
     taken = {color for color in colors if color}
     free = (color for i in range(1, 10_000) if (color := default_color(i)) not in taken)
@@ -59,8 +61,9 @@ def parse_color(text: str) -> str | None:
     Returns:
         "#rrggbb"; None for any other text.
 
-    >>> parse_color("#F00"), parse_color("230,0,0,255"), parse_color("red")
-    ('#ff0000', '#e60000', None)
+    Example:
+        >>> parse_color("#F00"), parse_color("230,0,0,255"), parse_color("red")
+        ('#ff0000', '#e60000', None)
     """
     text = text.strip().lower()
     if match := re.fullmatch(r"#?([0-9a-f]{6})(?:[0-9a-f]{2})?", text):

@@ -28,8 +28,9 @@ def clean_name(text: object) -> str:
     Args:
         text: A name or a number, as a file holds it.
 
-    >>> clean_name(" bare\tsoil ")
-    'bare soil'
+    Example:
+        >>> clean_name(" bare\tsoil ")
+        'bare soil'
     """
     composed = unicodedata.normalize("NFC", _FORBIDDEN.sub("", _BREAKS.sub(" ", str(text))))
     return composed.strip()
@@ -44,8 +45,9 @@ def similar_name_warnings(names: Iterable[str]) -> list[str]:
     Returns:
         One sentence for each group of such names.
 
-    >>> similar_name_warnings(["Water", "soil", "water"])[0][:46]
-    "classes 'Water', 'water' differ only by case o"
+    Example:
+        >>> similar_name_warnings(["Water", "soil", "water"])[0][:46]
+        "classes 'Water', 'water' differ only by case o"
     """
     groups = defaultdict(list)
     for name in dict.fromkeys(names):

@@ -43,10 +43,11 @@ class ClassValues:
         It is one if it has a name or another nodata value is declared. It is none if neither holds,
         if 0 itself is nodata, or if its name is one such as ENVI's "Unclassified".
 
-        >>> ClassValues(255, {}).zero_is_class, ClassValues(None, {}).zero_is_class
-        (True, False)
-        >>> ClassValues(None, {0: "water"}).zero_is_class
-        True
+        Example:
+            >>> ClassValues(255, {}).zero_is_class, ClassValues(None, {}).zero_is_class
+            (True, False)
+            >>> ClassValues(None, {0: "water"}).zero_is_class
+            True
         """
         name = self.names.get(0, "").strip().casefold()
         if self.nodata == 0 or name in _NO_CLASS_NAMES:

@@ -180,9 +180,10 @@ def have_valid_coordinates(geometries: AnyArray) -> BoolArray:
     Returns:
         (N,) False where a coordinate is NaN, infinite, or `LARGEST_COORDINATE` or more.
 
-    >>> points = shapely.points([[1.0, 2.0], [float("nan"), 2.0], [1e20, 0.0]])
-    >>> have_valid_coordinates(points).tolist()
-    [True, False, False]
+    Example:
+        >>> points = shapely.points([[1.0, 2.0], [float("nan"), 2.0], [1e20, 0.0]])
+        >>> have_valid_coordinates(points).tolist()
+        [True, False, False]
     """
     coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
     valid = np.ones(len(geometries), bool)

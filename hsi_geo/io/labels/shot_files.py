@@ -266,8 +266,9 @@ def class_text(value: Any) -> str:
     Args:
         value: Value of the class field.
 
-    >>> class_text(3.0), class_text(3), class_text(" rye ")
-    ('3', '3', 'rye')
+    Example:
+        >>> class_text(3.0), class_text(3), class_text(" rye ")
+        ('3', '3', 'rye')
     """
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))

@@ -244,9 +244,10 @@ def make_shots(
     Raises:
         ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped.
 
-    >>> points = gpd.GeoSeries(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
-    >>> [(c.id, c.name) for c in make_shots(points, ["rye", "oats"]).classes]
-    [(1, 'oats'), (2, 'rye')]
+    Example:
+        >>> points = gpd.GeoSeries(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
+        >>> [(c.id, c.name) for c in make_shots(points, ["rye", "oats"]).classes]
+        [(1, 'oats'), (2, 'rye')]
     """
     # One row for each part: the parts of a multipolygon are separate features.
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
@@ -324,12 +325,13 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     Raises:
         ShotsError: As `to_grid`, or if no shot is in the scene, or all pixels are dropped.
 
-    >>> from affine import Affine
-    >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
-    >>> shapes = gpd.GeoSeries([shapely.box(0.0, 1.0, 2.0, 3.0), shapely.Point(3.5, 0.5)])
-    >>> pixels = burn(make_shots(shapes, ["rye", "oats"]), grid)
-    >>> pixels.rows.tolist(), pixels.cols.tolist(), pixels.class_ids.tolist()
-    ([0, 0, 1, 1, 2], [0, 1, 0, 1, 3], [2, 2, 2, 2, 1])
+    Example:
+        >>> from affine import Affine
+        >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
+        >>> shapes = gpd.GeoSeries([shapely.box(0.0, 1.0, 2.0, 3.0), shapely.Point(3.5, 0.5)])
+        >>> pixels = burn(make_shots(shapes, ["rye", "oats"]), grid)
+        >>> pixels.rows.tolist(), pixels.cols.tolist(), pixels.class_ids.tolist()
+        ([0, 0, 1, 1, 2], [0, 1, 0, 1, 3], [2, 2, 2, 2, 1])
     """
     frame = to_grid(shots, grid).frame
     labels, raster = shots.purpose.labels, shots.purpose.raster

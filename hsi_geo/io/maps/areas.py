@@ -38,10 +38,11 @@ def row_areas_ha(grid: Grid) -> Float64Array | None:
     Returns:
         (height,) hectares; None without a CRS, or if the CRS does not define the size of a pixel.
 
-    >>> from affine import Affine
-    >>> degree = Grid(2, 1, Affine(1.0, 0.0, 8.0, 0.0, -1.0, 51.0), CRS.from_epsg(4326))
-    >>> row_areas_ha(degree).round().tolist()  # from 51 to 50 and from 50 to 49 degrees north
-    [789222.0, 805625.0]
+    Example:
+        >>> from affine import Affine
+        >>> degree = Grid(2, 1, Affine(1.0, 0.0, 8.0, 0.0, -1.0, 51.0), CRS.from_epsg(4326))
+        >>> row_areas_ha(degree).round().tolist()  # from 51 to 50 and from 50 to 49 degrees north
+        [789222.0, 805625.0]
     """
     crs = grid.crs
     if crs is None or not crs.axis_info:
@@ -62,9 +63,10 @@ def pixel_area_ha(grid: Grid) -> float | None:
     Returns:
         Hectares; None where rows differ or the area is unknown, see `row_areas_ha`.
 
-    >>> from affine import Affine
-    >>> pixel_area_ha(Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), CRS.from_epsg(32633)))
-    0.06
+    Example:
+        >>> from affine import Affine
+        >>> pixel_area_ha(Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), CRS.from_epsg(32633)))
+        0.06
     """
     rows = row_areas_ha(grid)
     return None if rows is None or not (rows == rows[0]).all() else float(rows[0])

@@ -73,8 +73,9 @@ class MapPaths:
             confidence: Whether a raster of confidence is written.
             probabilities: Whether a raster of probabilities is written.
 
-        >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
-        ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
+        Example:
+            >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
+            ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
         """
         return cls(
             out,
@@ -278,10 +279,11 @@ def aux_xml(classes: ClassTable) -> str:
     Returns:
         Text of the `.aux.xml` file.
 
-    >>> from hsi_geo.io.labels.shots import LandClass
-    >>> text = aux_xml((LandClass(1, "water", "#0000ff"),))
-    >>> [line.strip() for line in text.splitlines() if "Category>" in line]
-    ['<Category>water</Category>']
+    Example:
+        >>> from hsi_geo.io.labels.shots import LandClass
+        >>> text = aux_xml((LandClass(1, "water", "#0000ff"),))
+        >>> [line.strip() for line in text.splitlines() if "Category>" in line]
+        ['<Category>water</Category>']
     """
     root = ET.Element("PAMDataset")
     add_names(ET.SubElement(root, "PAMRasterBand", band="1"), classes)
@@ -385,8 +387,9 @@ def rgb(color: str) -> tuple[int, int, int]:
     Returns:
         Three numbers from 0 to 255.
 
-    >>> rgb("#e60000")
-    (230, 0, 0)
+    Example:
+        >>> rgb("#e60000")
+        (230, 0, 0)
     """
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
     return red, green, blue

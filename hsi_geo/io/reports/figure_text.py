@@ -34,11 +34,12 @@ def set_text_safely(
             None for no number.
         longest: Number of characters that a longer name is cut to.
 
-    >>> from matplotlib.figure import Figure
-    >>> text = Figure().text(0, 0, "")
-    >>> set_text_safely(text, "5 $ a $ day")
-    >>> text.get_text(), text.get_parse_math()
-    ('5 $ a $ day', False)
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> text = Figure().text(0, 0, "")
+        >>> set_text_safely(text, "5 $ a $ day")
+        >>> text.get_text(), text.get_parse_math()
+        ('5 $ a $ day', False)
     """
     shown, families = _fitted(words, longest)
     if number is not None and not has_glyphs(words):
@@ -54,8 +55,9 @@ def has_glyphs(words: str) -> bool:
     Args:
         words: Name as the user gave it.
 
-    >>> has_glyphs("water")
-    True
+    Example:
+        >>> has_glyphs("water")
+        True
     """
     letters = _letters(words, LONGEST)
     return all(_has(_default_font(), char) or _family_with(char) for char in letters)

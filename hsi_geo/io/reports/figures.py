@@ -38,10 +38,11 @@ def false_colour(
     Returns:
         (H, W, 3) colours from 0 to 255.
 
-    >>> cube = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-    >>> picture = false_colour(cube, np.array([550.0, 650.0, 860.0]), np.ones((2, 2), bool))
-    >>> picture.shape, int(picture.min()), int(picture.max())
-    ((2, 2, 3), 0, 255)
+    Example:
+        >>> cube = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+        >>> picture = false_colour(cube, np.array([550.0, 650.0, 860.0]), np.ones((2, 2), bool))
+        >>> picture.shape, int(picture.min()), int(picture.max())
+        ((2, 2, 3), 0, 255)
     """
     channels = []
     for wanted in FALSE_COLOUR_NM:
@@ -62,9 +63,10 @@ def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
     Returns:
         (H, W, 3) colours from 0 to 255, white for no class.
 
-    >>> from hsi_geo.io.labels.shots import LandClass
-    >>> paint(np.array([[0, 1]]), (LandClass(1, "water", "#0000ff"),)).tolist()
-    [[[255, 255, 255], [0, 0, 255]]]
+    Example:
+        >>> from hsi_geo.io.labels.shots import LandClass
+        >>> paint(np.array([[0, 1]]), (LandClass(1, "water", "#0000ff"),)).tolist()
+        [[[255, 255, 255], [0, 0, 255]]]
     """
     table = np.full((max(c.id for c in classes) + 1, 3), 255, np.uint8)
     for c in classes:

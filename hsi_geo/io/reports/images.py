@@ -30,8 +30,9 @@ def image_uri(image: UInt8Array) -> str:
     Args:
         image: (H, W, 3) or (H, W, 4) colours from 0 to 255.
 
-    >>> image_uri(np.zeros((2, 3, 3), np.uint8))[:22]
-    'data:image/png;base64,'
+    Example:
+        >>> image_uri(np.zeros((2, 3, 3), np.uint8))[:22]
+        'data:image/png;base64,'
     """
     buffer = io.BytesIO()
     mpl.image.imsave(buffer, image, format="png")
@@ -108,8 +109,9 @@ def shades(matrix: IntArray) -> Sequence[Sequence[float]]:
     Returns:
         (K, K) darkness from 0 to 0.75.
 
-    >>> shades(np.array([[3, 0], [1, 0]]))
-    [[0.5625, 0.0], [0.1875, 0.0]]
+    Example:
+        >>> shades(np.array([[3, 0], [1, 0]]))
+        [[0.5625, 0.0], [0.1875, 0.0]]
     """
     totals = np.maximum(matrix.sum(axis=0, keepdims=True), 1)
     found: list[list[float]] = (0.75 * matrix / totals).tolist()

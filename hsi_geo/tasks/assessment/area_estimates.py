@@ -83,10 +83,11 @@ def estimate_areas(
     Raises:
         ShotsError: If a stratum has fewer than two sampled pixels.
 
-    >>> mapped, truth = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
-    >>> found = estimate_areas(mapped, truth, 2, mapped, {"rye": 300, "oats": 700})
-    >>> found.share.value.round(3).tolist(), found.oa.value.round(3).tolist()
-    ([0.2, 0.8], [0.9])
+    Example:
+        >>> mapped, truth = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
+        >>> found = estimate_areas(mapped, truth, 2, mapped, {"rye": 300, "oats": 700})
+        >>> found.share.value.round(3).tolist(), found.oa.value.round(3).tolist()
+        ([0.2, 0.8], [0.9])
     """
     pixels = np.array(list(sizes.values()), np.float64)
     sampled = np.bincount(strata, minlength=len(sizes))
@@ -142,10 +143,11 @@ def pool_small(
         pooled: Names of the strata that were pooled; none if all are large enough. If the small ones
             are too few together, the next larger one is pooled with them.
 
-    >>> strata = np.array([0, 0, 0, 1, 2])
-    >>> found = pool_small(strata, {"rye": 60, "oats": 30, "peas": 10})
-    >>> found[0].tolist(), found[1], found[2]
-    ([0, 0, 0, 1, 1], {'rye': 60, 'oats': 40}, ('peas', 'oats'))
+    Example:
+        >>> strata = np.array([0, 0, 0, 1, 2])
+        >>> found = pool_small(strata, {"rye": 60, "oats": 30, "peas": 10})
+        >>> found[0].tolist(), found[1], found[2]
+        ([0, 0, 0, 1, 1], {'rye': 60, 'oats': 40}, ('peas', 'oats'))
     """
     sampled = np.bincount(strata, minlength=len(sizes))
     # By sampled pixels, then by size: the result must not depend on the order of the map's values.

@@ -160,8 +160,9 @@ def matrix_table(matrix: IntArray, names: Sequence[str], caption: str) -> Table:
         names: Names of the K classes.
         caption: Caption of the table.
 
-    >>> matrix_table(np.array([[3, 0], [1, 2]]), ["rye", "oats"], "").rows
-    [('rye', '3', ''), ('oats', '1', '2')]
+    Example:
+        >>> matrix_table(np.array([[3, 0], [1, 2]]), ["rye", "oats"], "").rows
+        [('rye', '3', ''), ('oats', '1', '2')]
     """
     rows = [
         (name, *(str(count) if count else "" for count in counts))
@@ -287,8 +288,9 @@ def parameter_table(record: Mapping[str, Any]) -> Table:
     Args:
         record: Record of a map, see `io.maps.record`.
 
-    >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
-    [('hashes.shots', 'ab'), ('seed', '0')]
+    Example:
+        >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
+        [('hashes.shots', 'ab'), ('seed', '0')]
     """
     shown = {k: v for k, v in record.items() if k not in ("classes", "accuracy")}
     return Table(("parameter", "value"), list(_flat(shown)))

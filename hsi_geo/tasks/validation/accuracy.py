@@ -156,10 +156,11 @@ def estimate(held: OutOfFold, classes: Sequence[str], method: str) -> Accuracy:
     Returns:
         The estimate; `Accuracy.unknown` if nothing was held out.
 
-    >>> c = np.arange(8)
-    >>> held = OutOfFold(c, c, c % 2, np.array([0, 1, 0, 1, 0, 1, 0, 0]), np.array([0.5, 0.5]), 4, c[:0])
-    >>> estimate(held, ["rye", "oats"], "example").oa
-    0.875
+    Example:
+        >>> c = np.arange(8)
+        >>> held = OutOfFold(c, c, c % 2, np.array([0, 1, 0, 1, 0, 1, 0, 0]), np.array([0.5, 0.5]), 4, c[:0])
+        >>> estimate(held, ["rye", "oats"], "example").oa
+        0.875
     """
     if not len(held.truth):
         return Accuracy.unknown(
@@ -203,8 +204,9 @@ def effective_features(
         features: (N,) drawn feature that each pixel belongs to, N > 0.
         weights: (N,) weight of each pixel; None for equal weights.
 
-    >>> effective_features(np.array([7, 8, 9, 9])), effective_features(np.array([7, 7, 9, 9]))
-    (2.6666666666666665, 2.0)
+    Example:
+        >>> effective_features(np.array([7, 8, 9, 9])), effective_features(np.array([7, 7, 9, 9]))
+        (2.6666666666666665, 2.0)
     """
     own = np.unique(features, return_inverse=True)[1]
     by_feature = np.bincount(own, weights)
@@ -222,9 +224,10 @@ def clopper_pearson(share: float, trials: float, level: float = 0.95) -> tuple[f
     Returns:
         (low, high) ends of the interval.
 
-    >>> low, high = clopper_pearson(0.9, 10)
-    >>> round(low, 4), round(high, 4)
-    (0.555, 0.9975)
+    Example:
+        >>> low, high = clopper_pearson(0.9, 10)
+        >>> round(low, 4), round(high, 4)
+        (0.555, 0.9975)
     """
     right, wrong, tail = share * trials, (1 - share) * trials, (1 - level) / 2
     low = float(beta.ppf(tail, right, wrong + 1)) if right > 0 else 0.0
@@ -243,9 +246,10 @@ def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
     Returns:
         (low, high) ends of the interval.
 
-    >>> low, high = wilson(0.9, 10)
-    >>> round(low, 4), round(high, 4)
-    (0.5958, 0.9821)
+    Example:
+        >>> low, high = wilson(0.9, 10)
+        >>> round(low, 4), round(high, 4)
+        (0.5958, 0.9821)
     """
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))

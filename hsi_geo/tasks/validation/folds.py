@@ -53,10 +53,11 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     Returns:
         The labelled pixels with their folds.
 
-    >>> import numpy as np
-    >>> shots = labelled_pixels(np.array([0, -1, 0, 1, 1]), np.array([0, -1, 1, 2, 3]))
-    >>> shots.rows.tolist(), shots.labels.tolist()
-    ([0, 2, 3, 4], [0, 0, 1, 1])
+    Example:
+        >>> import numpy as np
+        >>> shots = labelled_pixels(np.array([0, -1, 0, 1, 1]), np.array([0, -1, 1, 2, 3]))
+        >>> shots.rows.tolist(), shots.labels.tolist()
+        ([0, 2, 3, 4], [0, 0, 1, 1])
     """
     rows = np.flatnonzero(labels >= 0)
     present, own = np.unique(labels[rows], return_inverse=True)
@@ -123,8 +124,9 @@ def stratified_group_folds(labels: IntArray, groups: IntArray) -> IntArray:
     Returns:
         (n,) fold of each pixel, -1 for a class that is one group.
 
-    >>> stratified_group_folds(np.array([0, 0, 0, 1]), np.array([5, 5, 6, 7])).tolist()
-    [0, 0, 1, -1]
+    Example:
+        >>> stratified_group_folds(np.array([0, 0, 0, 1]), np.array([5, 5, 6, 7])).tolist()
+        [0, 0, 1, -1]
     """
     folds = np.full(len(labels), -1)
     generator = np.random.default_rng(0)
@@ -145,8 +147,9 @@ def contiguous_folds(labels: IntArray) -> IntArray:
     Returns:
         (n,) fold of each pixel, -1 for a class of one pixel.
 
-    >>> contiguous_folds(np.array([0, 0, 0, 0, 0, 0, 1])).tolist()
-    [0, 0, 1, 2, 3, 4, -1]
+    Example:
+        >>> contiguous_folds(np.array([0, 0, 0, 0, 0, 0, 1])).tolist()
+        [0, 0, 1, 2, 3, 4, -1]
     """
     folds = np.full(len(labels), -1)
     for c in np.unique(labels):

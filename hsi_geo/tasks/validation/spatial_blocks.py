@@ -27,9 +27,10 @@ def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Ar
     Returns:
         (n,) block of each pixel, from 0. The pixels of a feature are in one block.
 
-    >>> positions = np.array([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0]])
-    >>> spatial_blocks(np.zeros(3, np.int64), np.array([4, 5, 6]), positions).tolist()
-    [0, 0, 1]
+    Example:
+        >>> positions = np.array([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0]])
+        >>> spatial_blocks(np.zeros(3, np.int64), np.array([4, 5, 6]), positions).tolist()
+        [0, 0, 1]
     """
     blocks = np.zeros(len(labels), np.int64)
     count = 0
