@@ -16,7 +16,7 @@ def plain(text: object) -> str:
     Args:
         text: Any object; its ``str`` is shown.
 
-    Example:
+    Examples:
         >>> print(plain("two\nlines"))
         two\nlines
     """
@@ -41,7 +41,7 @@ def quoted(names: Sequence[str]) -> str:
     Args:
         names: Of files, fields, layers or classes.
 
-    Example:
+    Examples:
         >>> quoted(["rye", "oats"])
         "'rye', 'oats'"
         >>> quoted([])

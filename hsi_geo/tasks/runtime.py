@@ -42,7 +42,7 @@ class Compute:
     Raises:
         OptionError: If a value is none of these.
 
-    Example:
+    Examples:
         >>> Compute(threads=2)
         Compute(device='auto', threads=2, seed=0)
     """
@@ -78,7 +78,7 @@ def computing(compute: Compute, reporter: Reporter | None = None) -> Iterator[to
     Raises:
         OptionError: If the device is "cuda" and torch finds none.
 
-    Example:
+    Examples:
         >>> with computing(Compute(device="cpu", threads=1)) as device:
         ...     print(device, torch.get_num_threads())
         cpu 1
@@ -113,7 +113,7 @@ def seeded(seed: int) -> Iterator[None]:
     Args:
         seed: Seed of the random numbers drawn in the block.
 
-    Example:
+    Examples:
         >>> with seeded(1):
         ...     first = torch.rand(2)
         >>> with seeded(1):
@@ -166,7 +166,7 @@ def shots_hash(shots: Shots) -> str:
     Args:
         shots: Labelled geometries.
 
-    Example:
+    Examples:
         >>> import geopandas as gpd
         >>> from shapely import Point
         >>> from hsi_geo.io.labels.shots import make_shots
@@ -201,7 +201,7 @@ def text_hash(text: str) -> str:
     Args:
         text: The text.
 
-    Example:
+    Examples:
         >>> text_hash("")[:8]
         'e3b0c442'
     """

@@ -70,7 +70,7 @@ def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
     Returns:
         (height, width) True inside the area.
 
-    Example:
+    Examples:
         >>> from affine import Affine
         >>> grid = Grid(2, 3, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 2.0), None)
         >>> area_mask(shapely.box(0.9, 0.0, 3.0, 1.0), grid, grid.window).tolist()

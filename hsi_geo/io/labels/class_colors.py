@@ -26,7 +26,7 @@ def default_color(class_id: int) -> str:
     Returns:
         "#rrggbb".
 
-    Example:
+    Examples:
         >>> default_color(1), default_color(2)
         ('#e69f00', '#56b4e9')
     """
@@ -43,7 +43,7 @@ def complete_colors(colors: Sequence[str | None]) -> list[str]:
     Args:
         colors: "#rrggbb" of each class, None where it has none.
 
-    Example:
+    Examples:
         >>> complete_colors([None, "#e69f00"])
         ['#56b4e9', '#e69f00']
     """
@@ -61,7 +61,7 @@ def parse_color(text: str) -> str | None:
     Returns:
         "#rrggbb"; None for any other text.
 
-    Example:
+    Examples:
         >>> parse_color("#F00"), parse_color("230,0,0,255"), parse_color("red")
         ('#ff0000', '#e60000', None)
     """

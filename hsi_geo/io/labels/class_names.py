@@ -28,7 +28,7 @@ def clean_name(text: object) -> str:
     Args:
         text: A name or a number, as a file holds it.
 
-    Example:
+    Examples:
         >>> clean_name(" bare\tsoil ")
         'bare soil'
     """
@@ -45,7 +45,7 @@ def similar_name_warnings(names: Iterable[str]) -> list[str]:
     Returns:
         One sentence for each group of such names.
 
-    Example:
+    Examples:
         >>> similar_name_warnings(["Water", "soil", "water"])[0][:46]
         "classes 'Water', 'water' differ only by case o"
     """

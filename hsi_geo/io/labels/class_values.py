@@ -43,7 +43,7 @@ class ClassValues:
         It is one if it has a name or another nodata value is declared. It is none if neither holds,
         if 0 itself is nodata, or if its name is one such as ENVI's "Unclassified".
 
-        Example:
+        Examples:
             >>> ClassValues(255, {}).zero_is_class, ClassValues(None, {}).zero_is_class
             (True, False)
             >>> ClassValues(None, {0: "water"}).zero_is_class

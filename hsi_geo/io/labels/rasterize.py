@@ -29,7 +29,7 @@ def pixels_under(
         cols: (n,) columns.
         small: Whether the geometry covers no pixel centre; the pixel under a point of it is taken.
 
-    Example:
+    Examples:
         >>> from affine import Affine
         >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
         >>> rows, cols, small = pixels_under(shapely.box(0.4, 0.0, 2.0, 1.0), grid, all_touched=False)
@@ -85,7 +85,7 @@ def resolve_conflicts(claims: IntArray) -> tuple[IntArray, IntArray, IntArray, i
         features: (n,) geometry of each, the lowest number of several.
         conflicts: Number of pixels that were dropped.
 
-    Example:
+    Examples:
         >>> claims = np.array([[5, 5, 7, 7], [0, 1, 0, 0], [1, 2, 1, 2], [0, 1, 2, 3]])
         >>> pixels, class_ids, features, conflicts = resolve_conflicts(claims)
         >>> pixels.tolist(), class_ids.tolist(), features.tolist(), conflicts

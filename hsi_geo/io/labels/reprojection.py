@@ -180,7 +180,7 @@ def have_valid_coordinates(geometries: AnyArray) -> BoolArray:
     Returns:
         (N,) False where a coordinate is NaN, infinite, or `LARGEST_COORDINATE` or more.
 
-    Example:
+    Examples:
         >>> points = shapely.points([[1.0, 2.0], [float("nan"), 2.0], [1e20, 0.0]])
         >>> have_valid_coordinates(points).tolist()
         [True, False, False]

@@ -266,7 +266,7 @@ def class_text(value: Any) -> str:
     Args:
         value: Value of the class field.
 
-    Example:
+    Examples:
         >>> class_text(3.0), class_text(3), class_text(" rye ")
         ('3', '3', 'rye')
     """

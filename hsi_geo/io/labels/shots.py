@@ -244,7 +244,7 @@ def make_shots(
     Raises:
         ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped.
 
-    Example:
+    Examples:
         >>> points = gpd.GeoSeries(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
         >>> [(c.id, c.name) for c in make_shots(points, ["rye", "oats"]).classes]
         [(1, 'oats'), (2, 'rye')]
@@ -325,7 +325,7 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     Raises:
         ShotsError: As `to_grid`, or if no shot is in the scene, or all pixels are dropped.
 
-    Example:
+    Examples:
         >>> from affine import Affine
         >>> grid = Grid(3, 4, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 3.0), None)
         >>> shapes = gpd.GeoSeries([shapely.box(0.0, 1.0, 2.0, 3.0), shapely.Point(3.5, 0.5)])

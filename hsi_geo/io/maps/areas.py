@@ -38,7 +38,7 @@ def row_areas_ha(grid: Grid) -> Float64Array | None:
     Returns:
         (height,) hectares; None without a CRS, or if the CRS does not define the size of a pixel.
 
-    Example:
+    Examples:
         >>> from affine import Affine
         >>> degree = Grid(2, 1, Affine(1.0, 0.0, 8.0, 0.0, -1.0, 51.0), CRS.from_epsg(4326))
         >>> row_areas_ha(degree).round().tolist()  # from 51 to 50 and from 50 to 49 degrees north
@@ -63,7 +63,7 @@ def pixel_area_ha(grid: Grid) -> float | None:
     Returns:
         Hectares; None where rows differ or the area is unknown, see `row_areas_ha`.
 
-    Example:
+    Examples:
         >>> from affine import Affine
         >>> pixel_area_ha(Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), CRS.from_epsg(32633)))
         0.06

@@ -73,7 +73,7 @@ class MapPaths:
             confidence: Whether a raster of confidence is written.
             probabilities: Whether a raster of probabilities is written.
 
-        Example:
+        Examples:
             >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
             ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
         """
@@ -279,7 +279,7 @@ def aux_xml(classes: ClassTable) -> str:
     Returns:
         Text of the `.aux.xml` file.
 
-    Example:
+    Examples:
         >>> from hsi_geo.io.labels.shots import LandClass
         >>> text = aux_xml((LandClass(1, "water", "#0000ff"),))
         >>> [line.strip() for line in text.splitlines() if "Category>" in line]
@@ -387,7 +387,7 @@ def rgb(color: str) -> tuple[int, int, int]:
     Returns:
         Three numbers from 0 to 255.
 
-    Example:
+    Examples:
         >>> rgb("#e60000")
         (230, 0, 0)
     """

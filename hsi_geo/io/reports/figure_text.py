@@ -34,7 +34,7 @@ def set_text_safely(
             None for no number.
         longest: Number of characters that a longer name is cut to.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> text = Figure().text(0, 0, "")
         >>> set_text_safely(text, "5 $ a $ day")
@@ -55,7 +55,7 @@ def has_glyphs(words: str) -> bool:
     Args:
         words: Name as the user gave it.
 
-    Example:
+    Examples:
         >>> has_glyphs("water")
         True
     """

@@ -38,7 +38,7 @@ def false_colour(
     Returns:
         (H, W, 3) colours from 0 to 255.
 
-    Example:
+    Examples:
         >>> cube = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
         >>> picture = false_colour(cube, np.array([550.0, 650.0, 860.0]), np.ones((2, 2), bool))
         >>> picture.shape, int(picture.min()), int(picture.max())
@@ -63,7 +63,7 @@ def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
     Returns:
         (H, W, 3) colours from 0 to 255, white for no class.
 
-    Example:
+    Examples:
         >>> from hsi_geo.io.labels.shots import LandClass
         >>> paint(np.array([[0, 1]]), (LandClass(1, "water", "#0000ff"),)).tolist()
         [[[255, 255, 255], [0, 0, 255]]]

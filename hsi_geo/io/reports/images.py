@@ -30,7 +30,7 @@ def image_uri(image: UInt8Array) -> str:
     Args:
         image: (H, W, 3) or (H, W, 4) colours from 0 to 255.
 
-    Example:
+    Examples:
         >>> image_uri(np.zeros((2, 3, 3), np.uint8))[:22]
         'data:image/png;base64,'
     """
@@ -109,7 +109,7 @@ def shades(matrix: IntArray) -> Sequence[Sequence[float]]:
     Returns:
         (K, K) darkness from 0 to 0.75.
 
-    Example:
+    Examples:
         >>> shades(np.array([[3, 0], [1, 0]]))
         [[0.5625, 0.0], [0.1875, 0.0]]
     """

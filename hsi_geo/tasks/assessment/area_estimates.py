@@ -83,7 +83,7 @@ def estimate_areas(
     Raises:
         ShotsError: If a stratum has fewer than two sampled pixels.
 
-    Example:
+    Examples:
         >>> mapped, truth = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
         >>> found = estimate_areas(mapped, truth, 2, mapped, {"rye": 300, "oats": 700})
         >>> found.share.value.round(3).tolist(), found.oa.value.round(3).tolist()
@@ -143,7 +143,7 @@ def pool_small(
         pooled: Names of the strata that were pooled; none if all are large enough. If the small ones
             are too few together, the next larger one is pooled with them.
 
-    Example:
+    Examples:
         >>> strata = np.array([0, 0, 0, 1, 2])
         >>> found = pool_small(strata, {"rye": 60, "oats": 30, "peas": 10})
         >>> found[0].tolist(), found[1], found[2]

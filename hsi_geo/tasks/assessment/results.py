@@ -20,7 +20,7 @@ class Estimate:
         low: Lower end of the interval, 0 to 1.
         high: Upper end of the interval, 0 to 1.
 
-    Example:
+    Examples:
         >>> str(Estimate(0.857, 0.79, 0.91))
         '85.7 (79-91)'
     """

@@ -160,7 +160,7 @@ def matrix_table(matrix: IntArray, names: Sequence[str], caption: str) -> Table:
         names: Names of the K classes.
         caption: Caption of the table.
 
-    Example:
+    Examples:
         >>> matrix_table(np.array([[3, 0], [1, 2]]), ["rye", "oats"], "").rows
         [('rye', '3', ''), ('oats', '1', '2')]
     """
@@ -288,7 +288,7 @@ def parameter_table(record: Mapping[str, Any]) -> Table:
     Args:
         record: Record of a map, see `io.maps.record`.
 
-    Example:
+    Examples:
         >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
         [('hashes.shots', 'ab'), ('seed', '0')]
     """

@@ -156,7 +156,7 @@ def estimate(held: OutOfFold, classes: Sequence[str], method: str) -> Accuracy:
     Returns:
         The estimate; `Accuracy.unknown` if nothing was held out.
 
-    Example:
+    Examples:
         >>> c = np.arange(8)
         >>> held = OutOfFold(c, c, c % 2, np.array([0, 1, 0, 1, 0, 1, 0, 0]), np.array([0.5, 0.5]), 4, c[:0])
         >>> estimate(held, ["rye", "oats"], "example").oa
@@ -204,7 +204,7 @@ def effective_features(
         features: (N,) drawn feature that each pixel belongs to, N > 0.
         weights: (N,) weight of each pixel; None for equal weights.
 
-    Example:
+    Examples:
         >>> effective_features(np.array([7, 8, 9, 9])), effective_features(np.array([7, 7, 9, 9]))
         (2.6666666666666665, 2.0)
     """
@@ -224,7 +224,7 @@ def clopper_pearson(share: float, trials: float, level: float = 0.95) -> tuple[f
     Returns:
         (low, high) ends of the interval.
 
-    Example:
+    Examples:
         >>> low, high = clopper_pearson(0.9, 10)
         >>> round(low, 4), round(high, 4)
         (0.555, 0.9975)
@@ -246,7 +246,7 @@ def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
     Returns:
         (low, high) ends of the interval.
 
-    Example:
+    Examples:
         >>> low, high = wilson(0.9, 10)
         >>> round(low, 4), round(high, 4)
         (0.5958, 0.9821)

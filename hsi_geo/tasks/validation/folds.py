@@ -53,7 +53,7 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     Returns:
         The labelled pixels with their folds.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> shots = labelled_pixels(np.array([0, -1, 0, 1, 1]), np.array([0, -1, 1, 2, 3]))
         >>> shots.rows.tolist(), shots.labels.tolist()
@@ -124,7 +124,7 @@ def stratified_group_folds(labels: IntArray, groups: IntArray) -> IntArray:
     Returns:
         (n,) fold of each pixel, -1 for a class that is one group.
 
-    Example:
+    Examples:
         >>> stratified_group_folds(np.array([0, 0, 0, 1]), np.array([5, 5, 6, 7])).tolist()
         [0, 0, 1, -1]
     """
@@ -147,7 +147,7 @@ def contiguous_folds(labels: IntArray) -> IntArray:
     Returns:
         (n,) fold of each pixel, -1 for a class of one pixel.
 
-    Example:
+    Examples:
         >>> contiguous_folds(np.array([0, 0, 0, 0, 0, 0, 1])).tolist()
         [0, 0, 1, 2, 3, 4, -1]
     """

@@ -27,7 +27,7 @@ def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Ar
     Returns:
         (n,) block of each pixel, from 0. The pixels of a feature are in one block.
 
-    Example:
+    Examples:
         >>> positions = np.array([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0]])
         >>> spatial_blocks(np.zeros(3, np.int64), np.array([4, 5, 6]), positions).tolist()
         [0, 0, 1]
