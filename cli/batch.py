@@ -11,7 +11,7 @@ from . import options, reporting
 from .printing import pairs, table
 
 if TYPE_CHECKING:
-    from hsi_geo.tasks.batch import BatchResult
+    from hsi_geo.tasks.tiles.run import BatchResult
 
 STATES = ("mapped", "unchanged", "failed")
 

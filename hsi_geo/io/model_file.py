@@ -1,7 +1,7 @@
 """Models and weights on disk: named arrays and one JSON text, in safetensors.
 
-Nothing is ever unpickled, and nothing is believed: sizes are bounded before anything is read, a checksum
-tells damage, and whoever saves arrays checks what they mean (`tasks.model_checks`).
+No file is unpickled. Sizes are limited before anything is read, and a checksum detects damage. What the arrays
+mean is checked by the modules that use them (`tasks.artifacts.model_checks`).
 """
 
 from __future__ import annotations
@@ -21,37 +21,41 @@ from safetensors.numpy import save as serialise
 from hsi_geo.errors import ModelFileError
 from hsi_geo.io.files.references import require_file
 
-#: Raised when older packages could no longer read what this one writes.
+#: Version of the format. It is increased when older packages cannot read new files.
 FORMAT_VERSION = 1
 
-#: The one metadata key: safetensors keeps several in no fixed order, and equal models must be
-#: equal bytes.
+#: The only metadata key: safetensors writes several in no fixed order, and equal models must give equal
+#: bytes.
 _KEY = "hsi_geo"
 
-#: Bytes of a file, and characters of its description: a model of 426 bands takes 4 MB and 40 kB.
-MOST_BYTES, MOST_TEXT = 4 << 30, 32 << 20
+#: Largest file in bytes, and longest description in characters. A model of 426 bands has 4 MB and 40 kB.
+MAX_BYTES, MAX_TEXT = 4 << 30, 32 << 20
 
-#: How deep lists and tables of the description may lie in each other.
-MOST_DEPTH = 32
+#: Deepest nesting of lists and tables in the description.
+MAX_DEPTH = 32
 
 KINDS = ("model", "weights")
 
-#: What to do about a file that is none of these.
-GIVE_OURS = "give a file made by hsi-geo adapt or hsi-geo pretrain"
+#: Hint for other files.
+FILE_HINT = "give a file made by hsi-geo adapt or hsi-geo pretrain"
 
-#: Types of arrays that numpy has, as safetensors names them.
+#: Names of numpy's array types in safetensors.
 _TYPES = {"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64"}
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> bytes:
-    """What a file holds; equal arrays and descriptions give equal bytes.
+    """The bytes of a file. Equal arrays and descriptions give equal bytes.
 
     Args:
         kind: "model" (adapted, ready to predict) or "weights" (pre-trained).
-        arrays: By name.
-        info: Anything JSON can hold.
+        arrays: Arrays by name.
+        info: Description: any value that JSON can represent.
+
+    >>> arrays = {"a": np.arange(3.0)}
+    >>> dump("model", arrays, {"x": 1}) == dump("model", arrays, {"x": 1})
+    True
     """
     contiguous = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     header = {
@@ -65,52 +69,65 @@ def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> byt
 
 
 def save(path: Path, kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> None:
-    """Write what `dump` gives.
+    """Write a file.
 
-    By way of bytes: safetensors' own writer leaves files that only their owner can read.
+    The bytes are written here, because files of safetensors' own writer can be read by their owner only.
+
+    Args:
+        path: Path of the file.
+        kind: "model" or "weights".
+        arrays: Arrays by name.
+        info: Description: any value that JSON can represent.
     """
     path.write_bytes(dump(kind, arrays, info))
 
 
 def load(path: Path, kind: str) -> tuple[Arrays, Any]:
-    """Read what `save` wrote.
+    """Read a file that `save` wrote.
 
     Args:
-        path: Where.
-        kind: What is wanted.
+        path: Path of the file.
+        kind: Expected kind, "model" or "weights".
 
     Returns:
-        The arrays by name, and the description.
+        Arrays by name, and the description.
 
     Raises:
-        ModelFileError: If there is no such file, it is no safetensors file, not ours, too large, damaged,
+        ModelFileError: If there is no such file, or it is no safetensors file of hsi-geo, too large, damaged,
             of another kind or of a later version.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.safetensors"
+    ...     save(path, "model", {"a": np.arange(3)}, {"x": 1})
+    ...     load(path, "model")
+    ({'a': array([0, 1, 2])}, {'x': 1})
     """
     if path.is_dir() or not path.exists():
         raise ModelFileError(
             f"model '{path}' does not exist", hint="make one with hsi-geo adapt, or check the path"
         )
     require_file(path, "model", ModelFileError)
-    if path.stat().st_size > MOST_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         raise ModelFileError(
             f"'{path}' has {path.stat().st_size >> 20} MiB, and no model has more than "
-            f"{MOST_BYTES >> 20}",
-            hint=GIVE_OURS,
+            f"{MAX_BYTES >> 20}",
+            hint=FILE_HINT,
         )
     try:
         with safe_open(path, framework="numpy") as file:
             header = _header(path, file.metadata() or {}, kind)
             names = list(file.keys())
             if any(file.get_slice(name).get_dtype() not in _TYPES for name in names):
-                raise ModelFileError(f"'{path}' holds numbers of an unknown type", hint=GIVE_OURS)
+                raise ModelFileError(f"'{path}' holds numbers of an unknown type", hint=FILE_HINT)
             arrays = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"'{path}' is not a safetensors file, or is damaged",
-            hint=f"{GIVE_OURS}; no pickle is ever read",
+            hint=f"{FILE_HINT}; no pickle is ever read",
         ) from error
     info = header["info"]
-    # Files of earlier versions have none.
+    # Files of earlier versions have no checksum.
     if "sha256" in header and header["sha256"] != _checksum(arrays, info):
         raise ModelFileError(
             f"'{path}' is damaged: its numbers are not those that were written",
@@ -121,7 +138,9 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
 
 def _checksum(arrays: Mapping[str, npt.NDArray[Any]], info: object) -> str:
     """SHA-256 of names, types, shapes and values, and of the description."""
-    plain = json.loads(json.dumps(info))  # keys that are numbers become texts, and sort as such
+    plain = json.loads(
+        json.dumps(info)
+    )  # keys that are numbers become texts, and are sorted as texts
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -131,22 +150,22 @@ def _checksum(arrays: Mapping[str, npt.NDArray[Any]], info: object) -> str:
 
 
 def _header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
-    """The one JSON text, if it is ours, of the kind that is wanted and of a version that is known."""
+    """The JSON text of a file of hsi-geo, of the expected kind and a known version."""
     if _KEY not in metadata:
         raise ModelFileError(
-            f"'{path}' is a safetensors file, but not one of hsi-geo", hint=GIVE_OURS
+            f"'{path}' is a safetensors file, but not one of hsi-geo", hint=FILE_HINT
         )
     text = metadata[_KEY]
     try:
-        header = json.loads(text, parse_constant=_refuse) if len(text) <= MOST_TEXT else None
-        if not (isinstance(header, dict) and _is_sound(header, MOST_DEPTH)):
+        header = json.loads(text, parse_constant=_refuse) if len(text) <= MAX_TEXT else None
+        if not (isinstance(header, dict) and _is_sound(header, MAX_DEPTH)):
             raise ValueError
         version, found = header["format"], header["kind"]
         if not isinstance(version, int) or isinstance(version, bool) or "info" not in header:
             raise TypeError
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise ModelFileError(
-            f"'{path}' has a header that hsi-geo cannot read, or is damaged", hint=GIVE_OURS
+            f"'{path}' has a header that hsi-geo cannot read, or is damaged", hint=FILE_HINT
         ) from error
     if version > FORMAT_VERSION:
         raise ModelFileError(
@@ -154,9 +173,9 @@ def _header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any
             hint="upgrade hsi-geo",
         )
     if found != kind:
-        told = found if found in KINDS else "something else"
+        described = found if found in KINDS else "something else"
         raise ModelFileError(
-            f"'{path}' holds {told}, and {kind} is wanted here",
+            f"'{path}' holds {described}, and {kind} is wanted here",
             hint="hsi-geo adapt makes a model from weights and shots",
         )
     return header
@@ -167,7 +186,7 @@ def _refuse(constant: str) -> float:
 
 
 def _is_sound(value: object, depth: int) -> bool:
-    """Whether numbers are finite (1e999 is read as infinite) and nothing lies too deep."""
+    """Whether numbers are finite (1e999 is read as infinite) and nesting is not too deep."""
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return depth > 0 and all(_is_sound(one, depth - 1) for one in inner)

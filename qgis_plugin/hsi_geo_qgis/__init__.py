@@ -9,7 +9,11 @@ from typing import Any
 
 
 def classFactory(iface: Any) -> Any:
-    """Make the plugin; ``iface`` is None when QGIS runs without a window."""
+    """Make the plugin; QGIS calls this.
+
+    Args:
+        iface: QGIS's window; None without one.
+    """
     from .plugin import HsiGeoPlugin
 
     return HsiGeoPlugin(iface)

@@ -1,4 +1,4 @@
-"""What metadata.txt says of the plugin."""
+"""Version, icon and addresses of the plugin, from metadata.txt."""
 
 from __future__ import annotations
 
@@ -16,5 +16,9 @@ HOMEPAGE = _METADATA["general"]["homepage"]
 
 
 def help_page(section: str) -> str:
-    """Address of a section of the documentation."""
+    """Address of a section of the documentation.
+
+    Args:
+        section: Its heading, in lower case with hyphens.
+    """
     return f"{HOMEPAGE}/blob/main/docs/qgis.md#{section}"

@@ -38,8 +38,8 @@ of one.</li>
 <li><b>Multiply the scene's values</b>: where it is on another scale than the model, such as 0 to 1
 beside 0 to 10,000; 'auto' finds the power of ten. Without it such a scene is refused.</li>
 </ul>
-<p>The log tells the accuracy of the scene that the model was adapted to as that of <i>elsewhere</i>,
-and how much of this scene is unlike every label there.</p>"""
+<p>The log shows the accuracy in the scene that the model was adapted to, marked as that of another scene, and how
+much of this scene is unlike every label there.</p>"""
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""

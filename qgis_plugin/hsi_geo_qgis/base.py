@@ -1,4 +1,4 @@
-"""What the algorithms share: parameters, outputs, and how they look in the toolbox."""
+"""Base class of the algorithms: common parameters, outputs and texts of the toolbox."""
 
 from __future__ import annotations
 
@@ -48,7 +48,15 @@ ANY_FILE = "All files (*)"
 
 
 class HsiGeoAlgorithm(QgsProcessingAlgorithm):
-    """Base of the algorithms: each tells its name, help and tags in class attributes."""
+    """Base of the algorithms.
+
+    Attributes:
+        NAME: Name in scripts, never translated.
+        TITLE: Name in the toolbox.
+        SHORT: One line for the toolbox.
+        HELP: HTML beside the dialog, with an example.
+        TAGS: Words for the toolbox's search.
+    """
 
     NAME = ""
     TITLE = ""
@@ -57,27 +65,27 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     TAGS: tuple[str, ...] = ("hyperspectral", "land cover", "classification", "few-shot")
 
     def name(self) -> str:
-        """Never translated: scripts name algorithms by it."""
+        """Name of the algorithm in scripts, never translated."""
         return self.NAME
 
     def displayName(self) -> str:
-        """As shown in the toolbox."""
+        """Name of the algorithm in the toolbox."""
         return self.TITLE
 
     def shortDescription(self) -> str:
-        """One line."""
+        """One line for the toolbox."""
         return self.SHORT
 
     def shortHelpString(self) -> str:
-        """HTML beside the dialog, with a worked example."""
+        """HTML beside the dialog, with an example."""
         return " ".join(self.HELP.split())  # QGIS shows line breaks of the source as such
 
     def helpUrl(self) -> str:
-        """The section of the documentation."""
+        """Address of the algorithm's section of the documentation."""
         return help_page(self.TITLE.lower().replace(" ", "-"))
 
     def tags(self) -> list[str]:
-        """For the toolbox's search."""
+        """Words for the toolbox's search."""
         return list(self.TAGS)
 
     def icon(self) -> QIcon:
@@ -85,11 +93,11 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         return QIcon(ICON)
 
     def createInstance(self) -> QgsProcessingAlgorithm:
-        """A new one."""
+        """A new instance."""
         return type(self)()
 
     def canExecute(self) -> tuple[bool, str]:
-        """Whether hsi-geo is set up; that it works is seen when it runs."""
+        """Whether hsi-geo is set up, and why not. Whether it works shows when it runs."""
         try:
             launcher()
         except LauncherError as error:
@@ -120,7 +128,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         return run_command(arguments, feedback, stages, part, self._titles(), known)
 
     def _titles(self) -> dict[str, str]:
-        """Title of each parameter, without what follows in brackets, by the option it stands for."""
+        """Title of each parameter, up to a comma or bracket, by its option of the command line."""
         titles = {
             "--" + definition.name().lower().replace("_", "-"): definition.description()
             for definition in self.parameterDefinitions()
@@ -131,11 +139,16 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     # Parameters ----------------------------------------------------------------------------------
 
     def add_scene(self) -> None:
-        """INPUT, the scene."""
+        """Add the parameter INPUT, the scene."""
         self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Hyperspectral scene"))
 
     def add_labels(self, name: str, title: str) -> None:
-        """A layer of labelled features, and CLASS_FIELD."""
+        """Add a layer of labelled features, and CLASS_FIELD.
+
+        Args:
+            name: Name of the parameter.
+            title: Title of the parameter.
+        """
         kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
         self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
         self.addParameter(
@@ -145,7 +158,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         )
 
     def add_all_touched(self) -> None:
-        """ALL_TOUCHED, how polygons take pixels."""
+        """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
         self.add_advanced(
             QgsProcessingParameterBoolean(
                 "ALL_TOUCHED",
@@ -155,7 +168,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         )
 
     def add_map_options(self) -> None:
-        """Parameters of mapping, and the maps themselves."""
+        """Add the parameters of mapping, and the output maps."""
         kinds = [QgsProcessing.SourceType.TypeVectorPolygon]
         self.add_advanced(
             QgsProcessingParameterFeatureSource(
@@ -193,7 +206,11 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             )
 
     def add_advanced(self, definition: QgsProcessingParameterDefinition) -> None:
-        """Add a parameter that most users need not see."""
+        """Add a parameter under *Advanced*.
+
+        Args:
+            definition: The parameter.
+        """
         advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
         definition.setFlags(definition.flags() | advanced)
         self.addParameter(definition)
@@ -201,7 +218,12 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     # Values --------------------------------------------------------------------------------------
 
     def scene(self, parameters: Parameters, context: QgsProcessingContext) -> str:
-        """Path of INPUT."""
+        """Path of the scene.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+        """
         return raster_path(self, parameters, "INPUT", context)
 
     def label_options(
@@ -211,7 +233,17 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         context: QgsProcessingContext,
         feedback: QgsProcessingFeedback,
     ) -> dict[str, Value]:
-        """Options that tell which labels to read, and how; the labels are exported."""
+        """Options of the command line for labels; the labels are exported to a file.
+
+        Args:
+            parameters: As given to the algorithm.
+            name: Name of the parameter, LABELS or REFERENCE.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+
+        Returns:
+            Value by option.
+        """
         field = self.parameterAsString(parameters, "CLASS_FIELD", context)
         return {
             "reference" if name == "REFERENCE" else "shots": export_features(
@@ -225,7 +257,15 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     def run_options(
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> dict[str, Value]:
-        """Options of every job on a scene."""
+        """Options of the command line for every job on a scene.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Returns:
+            Value by option.
+        """
         threads = parameters.get("THREADS")
         return {
             "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
@@ -241,7 +281,19 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         context: QgsProcessingContext,
         feedback: QgsProcessingFeedback,
     ) -> dict[str, Value]:
-        """Options that tell what is mapped and written."""
+        """Options of the command line for what is mapped and written.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export of the area.
+
+        Returns:
+            Value by option.
+
+        Raises:
+            QgsProcessingException: If there is no path for the map.
+        """
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         if not output:
             raise QgsProcessingException("no path is given for the class map")
@@ -253,7 +305,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             "confidence": bool(parameters.get("CONFIDENCE")),
             "probabilities": bool(parameters.get("PROBABILITIES")),
             "out": output,
-            # QGIS has asked before; where there is no map, files beside it are someone else's.
+            # QGIS has asked the user before. Without a map, files of its other names are not ours.
             "overwrite": os.path.exists(output),
         }
 
@@ -264,16 +316,16 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         feedback: QgsProcessingFeedback,
         run: Run,
     ) -> Results:
-        """Put optional rasters where the user wants them, and have everything styled.
+        """Move optional rasters to the user's paths, check all files, and load the styles.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
             feedback: Receives a warning for each file that differs from the map's record.
-            run: That has written the maps.
+            run: The run that wrote the maps.
 
         Returns:
-            Path by output.
+            Path of each output by its name.
         """
         run.show_output(after=1)  # the paths, which QGIS shows itself
         written = run.result["outputs"]
@@ -281,7 +333,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         for name in ("CONFIDENCE", "PROBABILITIES"):
             if parameters.get(name):
                 target = self.parameterAsOutputLayer(parameters, name, context)
-                put(written[name.lower()], target)
+                move_file(written[name.lower()], target)
                 results[name] = target
         moved = {name.lower(): path for name, path in results.items() if name != "OUTPUT"}
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
@@ -313,14 +365,25 @@ def warn_of_mismatches(
 
 
 def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:
-    """A choice by its own words; the first unless another is made."""
+    """A parameter with a few choices; the first is the default.
+
+    Args:
+        name: Name of the parameter.
+        title: Title of the parameter.
+        options: The choices, which scripts use too.
+    """
     return QgsProcessingParameterEnum(
         name, title, options=options, defaultValue=options[0], usesStaticStrings=True
     )
 
 
-def put(source: str, target: str | None) -> None:
-    """Move a file; the target is whole whenever it is there."""
+def move_file(source: str, target: str | None) -> None:
+    """Move a file to another folder or disk; no incomplete file gets the final name.
+
+    Args:
+        source: Path of the file.
+        target: New path. Nothing is done if there is none, or it is the same.
+    """
     if not target or os.path.abspath(source) == os.path.abspath(target):
         return
     beside = f"{target}.part"

@@ -20,8 +20,8 @@ from .interpreter import SETTING, LauncherError
 from .layers import Parameters
 from .runner import Run, launcher
 
-#: doctor answers 1 where something is missing.
-ANSWERS = (0, 1)
+#: Exit codes of doctor: 1 if something is missing.
+EXIT_CODES = (0, 1)
 
 
 class CheckEnvironment(HsiGeoAlgorithm):
@@ -29,18 +29,18 @@ class CheckEnvironment(HsiGeoAlgorithm):
 
     NAME = "environment"
     TITLE = "Check environment"
-    SHORT = "See whether hsi-geo is installed and complete, and what to do if not."
+    SHORT = "Check whether hsi-geo is installed and complete, and what to do if not."
     TAGS = ("hsi-geo", "install", "python", "doctor")
     HELP = """<p>Looks at the Python environment that hsi-geo is installed in: versions, device,
-memory, drivers, weights. What is missing comes with the command that mends it. Nothing is
+memory, drivers, weights. For what is missing the log shows the command that installs it. Nothing is
 installed.</p>
 <h3>Example</h3>
 <p>After installing hsi-geo, choose its Python once, for instance
 <i>C:\\hsi-geo-env\\Scripts\\python.exe</i> or <i>/home/me/hsi-geo-env/bin/python</i>. If all is
-well it is remembered, and the other algorithms use it.</p>
+well, QGIS keeps the path, and the other algorithms use it.</p>
 <h3>Parameters</h3>
 <ul>
-<li><b>Python</b>: of the environment; if empty, the one remembered, else the one in the variable
+<li><b>Python</b>: Python of the environment. If empty: the one that QGIS has kept, else the one in the variable
 HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
 </ul>"""
 
@@ -58,7 +58,7 @@ HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
         self.addOutput(QgsProcessingOutputString("REPORT", "What was found"))
 
     def canExecute(self) -> tuple[bool, str]:
-        """Always: it is there to tell what is missing."""
+        """Always: the algorithm shows what is missing."""
         return True, ""
 
     def processAlgorithm(
@@ -71,17 +71,19 @@ HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
         except LauncherError as error:
             raise QgsProcessingException(str(error)) from error
         feedback.pushInfo(f"started by '{found.program}', named in {found.origin}")
-        run = Run(found, feedback).start(arguments("doctor", json=True), answers=ANSWERS)
+        run = Run(found, feedback).start(arguments("doctor", json=True), exit_codes=EXIT_CODES)
         checks = _checks(run)
         lines = [f"{check['name']}: {check['found']}" for check in checks]
-        cures = [_cure(check, found.program) for check in checks if not check["ok"]]
+        commands = [_fix_command(check, found.program) for check in checks if not check["ok"]]
         for check, line in zip(checks, lines):
             if check["ok"]:
                 feedback.pushInfo(line)
             else:
-                feedback.reportError(f"{line} -> {_cure(check, found.program)}")
-        if cures:
-            raise QgsProcessingException("the environment is incomplete; run: " + "; ".join(cures))
+                feedback.reportError(f"{line} -> {_fix_command(check, found.program)}")
+        if commands:
+            raise QgsProcessingException(
+                "the environment is incomplete; run: " + "; ".join(commands)
+            )
         if python:
             QgsSettings().setValue(SETTING, python)
             feedback.pushInfo("all is well; this Python is remembered")
@@ -98,7 +100,7 @@ def _checks(run: Run) -> list[dict[str, Any]]:
     return checks
 
 
-def _cure(check: dict[str, Any], program: str) -> str:
+def _fix_command(check: dict[str, Any], program: str) -> str:
     """The command, with the Python it is meant for."""
     fix = str(check.get("fix", ""))
     return f'"{program}" -m {fix}' if fix.startswith("pip ") else fix

@@ -13,11 +13,11 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from .base import ANY_FILE, HsiGeoAlgorithm, Results, put
+from .base import ANY_FILE, HsiGeoAlgorithm, Results, move_file
 from .command import arguments
 from .layers import Parameters, temporary_file
 
-#: About the time that each stage takes.
+#: Share of the time that each stage takes, about.
 STAGES = {"teacher": 0.25, "adapt": 0.6, "map": 0.15}
 ADAPT_STAGES = {"teacher": 0.3, "adapt": 0.7}
 
@@ -33,7 +33,7 @@ estimates how good the map is.</p>
 <h3>Example</h3>
 <p>Draw five points in each of 'roof', 'tree' and 'water' into a layer with a text field
 <i>class</i>. Choose your scene, that layer and that field, and run. The map comes with class names
-and with the colours of your layer's categories; the log tells the accuracy to expect.</p>
+and with the colours of your layer's categories; the log shows the accuracy to expect.</p>
 <h3>Parameters</h3>
 <ul>
 <li><b>Hyperspectral scene</b>: any raster that GDAL reads and that knows its wavelengths.</li>
@@ -92,7 +92,7 @@ something unlike any label.</li>
             command = arguments("classify", scene, **learning, **running, **mapping)
             run = self.run_command(command, feedback, STAGES)
             return self.finish_maps(parameters, context, feedback, run)
-        # The same in two steps, with the model in a safe place until the map is there.
+        # The same in two steps. The model is a temporary file until the map is written.
         model = temporary_file("model.safetensors")
         command = arguments("adapt", scene, **learning, **running, out=model)
         self.run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
@@ -100,5 +100,5 @@ something unlike any label.</li>
         run = self.run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
         results = self.finish_maps(parameters, context, feedback, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
-        put(model, target)
+        move_file(model, target)
         return {**results, "MODEL": os.path.abspath(target)}

@@ -11,10 +11,13 @@ def arguments(command: str, *positional: str, **options: Value) -> list[str]:
     """Arguments of a command.
 
     Args:
-        command: Its name.
+        command: Name of the command.
         *positional: Paths.
-        **options: By name, underscores for hyphens. True gives a flag; False, None and an empty
-            text give nothing.
+        **options: Value of each option by its name, with underscores for hyphens. True gives a flag;
+            False, None and an empty text give nothing.
+
+    >>> arguments("info", "scene.tif", json=True, class_field="")
+    ['info', '--json', '--', 'scene.tif']
     """
     found = [command]
     for name, value in options.items():

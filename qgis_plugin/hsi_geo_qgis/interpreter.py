@@ -1,4 +1,4 @@
-"""Where the package hsi-geo is installed: which Python starts it."""
+"""Find the Python that starts hsi-geo."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class Launcher:
-    """How hsi-geo is started.
+    """Command that starts hsi-geo.
 
     Attributes:
         command: Program and first arguments.
-        origin: Who named it, in words.
+        origin: Setting or variable that names it, for messages.
     """
 
     command: tuple[str, ...]
@@ -40,21 +40,21 @@ class Launcher:
 
 
 class LauncherError(Exception):
-    """hsi-geo cannot be found; the message says what to do."""
+    """hsi-geo cannot be found; the message shows what to do."""
 
 
 def find_launcher(setting: str, environ: Mapping[str, str]) -> Launcher:
     """Find hsi-geo: the setting first, then the variable, then the PATH.
 
     Args:
-        setting: A Python, the folder of an environment, an hsi-geo, or nothing.
+        setting: Path of a Python, of the folder of an environment, or of hsi-geo; may be empty.
         environ: Environment variables.
 
     Returns:
-        How to start it; that the package works is not looked at.
+        The command. Whether the package works is not checked.
 
     Raises:
-        LauncherError: If what was named does not exist, or nothing was named nor found.
+        LauncherError: If the named file does not exist, or there is no name and no hsi-geo on the PATH.
     """
     named = ((setting, "the provider's setting"), (environ.get(VARIABLE, ""), f"${VARIABLE}"))
     for given, origin in named:

@@ -1,4 +1,4 @@
-"""Layers of QGIS as files that hsi-geo reads."""
+"""Export layers of QGIS to files that hsi-geo reads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ def raster_path(
     name: str,
     context: QgsProcessingContext,
 ) -> str:
-    """What GDAL opens for a raster parameter.
+    """Path or name that GDAL opens for a raster parameter.
+
+    Args:
+        algorithm: The algorithm of the parameter.
+        parameters: As given to the algorithm.
+        name: Name of the parameter.
+        context: As given to the algorithm.
 
     Raises:
         QgsProcessingException: If it is no raster, or one that GDAL does not read.
@@ -63,18 +69,18 @@ def export_features(
 ) -> str:
     """Write the features of a parameter to a GeoPackage among QGIS's temporary files.
 
-    Only what is selected, if that was asked for, and with edits that were not saved yet.
+    Edits that are not saved yet are written, too. If the parameter says so, only selected features are.
 
     Args:
-        algorithm: Whose parameter it is.
+        algorithm: The algorithm of the parameter.
         parameters: As given to the algorithm.
-        name: Of the parameter.
+        name: Name of the parameter.
         context: As given to the algorithm.
         feedback: Its cancelling ends the writing.
-        field: The one field that is kept, if any.
+        field: Name of the one field to write; empty writes none.
 
     Returns:
-        The path.
+        Path of the GeoPackage.
 
     Raises:
         QgsProcessingException: If there is no such layer, or it cannot be written.
@@ -102,9 +108,9 @@ def export_features(
     if writer.hasError() != QgsVectorFileWriter.WriterError.NoError:
         raise QgsProcessingException(f"'{path}' cannot be written: {writer.errorMessage()}")
     request = QgsFeatureRequest().setSubsetOfAttributes(attributes)
-    # hsi-geo mends invalid polygons or says what is wrong with them.
-    as_they_are = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-    for feature in source.getFeatures(request, as_they_are):
+    # hsi-geo repairs invalid polygons, or names them in an error.
+    unchecked = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+    for feature in source.getFeatures(request, unchecked):
         if feedback.isCanceled():
             break
         copy = QgsFeature(fields)
@@ -120,6 +126,12 @@ def class_styles(
     parameters: Parameters, name: str, field: str, context: QgsProcessingContext
 ) -> dict[str, dict[str, str]]:
     """Names and colours of classes from a layer's categorised symbols; call on the main thread.
+
+    Args:
+        parameters: As given to the algorithm.
+        name: Name of the parameter.
+        field: Field with the class.
+        context: As given to the algorithm.
 
     Returns:
         {value: {"name": ..., "color": "#rrggbb"}}; empty if the layer is styled by something else.
@@ -144,14 +156,21 @@ def class_styles(
     }
     found.pop("", None)
     names = [style["name"] for style in found.values()]
-    if len(set(names)) < len(names):  # labels that do not tell classes apart name nothing
+    if len(set(names)) < len(names):  # two classes of one label: use the values
         for value, style in found.items():
             style["name"] = value
     return found
 
 
 def write_class_styles(styles: dict[str, dict[str, str]]) -> str | None:
-    """Write class names and colours for --classes; None where there are none."""
+    """Write class names and colours for --classes.
+
+    Args:
+        styles: Name and colour by value; see `class_styles`.
+
+    Returns:
+        Path of the file; None if there are no styles.
+    """
     if not styles:
         return None
     path = temporary_file("classes.json")
@@ -161,7 +180,11 @@ def write_class_styles(styles: dict[str, dict[str, str]]) -> str | None:
 
 
 def temporary_file(name: str) -> str:
-    """A path of that name in a folder of its own, which QGIS takes away when it ends."""
+    """A path in a new temporary folder, which QGIS removes when it ends.
+
+    Args:
+        name: Name of the file.
+    """
     return str(QgsProcessingUtils.generateTempFilename(name))
 
 
@@ -175,12 +198,12 @@ def _vector_layer(value: Any, context: QgsProcessingContext) -> QgsVectorLayer |
 
 
 def _class_name(value: Any) -> str:
-    """As hsi-geo names the class: whole numbers without a point."""
+    """The name that hsi-geo gives a class: integers without a decimal point."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip()
 
 
 def _file_name(name: str) -> str:
-    """A layer's name as a file name, so that messages show what the user knows."""
+    """A layer's name as a file name, so that messages show the name of the layer."""
     return re.sub(r"[^\w .-]", "_", os.path.basename(name)).strip(" .") or "layer"

@@ -1,4 +1,4 @@
-"""The plugin: registers the provider, and its page of settings where there is a window."""
+"""The plugin: registers the provider, and its settings page if there is a window."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .provider import HsiGeoProvider
 
 
 class HsiGeoPlugin:
-    """What QGIS loads.
+    """The plugin that QGIS loads.
 
     Args:
-        iface: QGIS's window, None under qgis_process.
+        iface: QGIS's window; None in qgis_process.
     """
 
     def __init__(self, iface: Any) -> None:
@@ -22,12 +22,12 @@ class HsiGeoPlugin:
         self.page: Any = None
 
     def initProcessing(self) -> None:
-        """Register the provider; all that qgis_process calls."""
+        """Register the provider; qgis_process calls only this."""
         self.provider = HsiGeoProvider()
         QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self) -> None:
-        """Register the provider, and the page of settings."""
+        """Register the provider and the settings page."""
         from .settings_page import SettingsPageFactory
 
         self.initProcessing()
@@ -35,7 +35,7 @@ class HsiGeoPlugin:
         self.iface.registerOptionsWidgetFactory(self.page)
 
     def unload(self) -> None:
-        """Take both away again."""
+        """Remove provider and settings page."""
         if self.page is not None:
             self.iface.unregisterOptionsWidgetFactory(self.page)
             self.page = None

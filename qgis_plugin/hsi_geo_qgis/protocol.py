@@ -1,4 +1,4 @@
-"""What hsi-geo says while it runs: one JSON object a line on stderr, results on stdout.
+"""Protocol of hsi-geo's ``--progress jsonl``: one JSON object a line on stderr, results on stdout.
 
 Version 1: progress {stage, done, total, eta_s}, log {message}, warning {message}, result
 {outputs, ...}, error {message, hint, code}.
@@ -18,31 +18,48 @@ Stages = Mapping[str, float]
 
 USAGE, INTERRUPTED = 2, 130
 
-#: Title of the parameter that stands for an option of the command line, by the option.
+#: Title of a dialog's parameter by its option of the command line.
 Titles = Mapping[str, str]
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class LineBuffer:
-    """Puts lines together from the pieces in which a process hands over its output."""
+    """Joins the pieces of a process's output to lines."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, piece: bytes) -> list[str]:
-        """The lines that are complete now."""
+        """Add a piece.
+
+        Args:
+            piece: Bytes of the output.
+
+        Returns:
+            Lines that are complete now.
+        """
         *lines, self._rest = (self._rest + piece).split(b"\n")
         return [_decode(line) for line in lines]
 
     def flush(self) -> list[str]:
-        """What came after the last line break."""
+        """Text after the last line break, as a list of at most one line."""
         rest, self._rest = self._rest, b""
         return [_decode(rest)] if rest else []
 
 
 def parse_event(line: str) -> dict[str, Any] | None:
-    """The event on a line, None if it is not one."""
+    """Parse an event.
+
+    Args:
+        line: A line of the output.
+
+    Returns:
+        The event; None if the line is none.
+
+    >>> parse_event('{"v": 1, "type": "log", "message": "done"}')["message"]
+    'done'
+    """
     try:
         event = json.loads(line)
     except ValueError:
@@ -51,12 +68,12 @@ def parse_event(line: str) -> dict[str, Any] | None:
 
 
 class ProgressBar:
-    """Per cent of a whole job from the steps of its stages; never goes back.
+    """Per cent of a whole job from the steps of its stages. It never decreases.
 
     Args:
-        stages: Share of each stage, adding up to 1; a stage that is not named moves nothing.
-        start: Per cent at which the job begins.
-        end: Per cent at which it ends.
+        stages: Share of each stage; they add up to 1. Other stages are ignored.
+        start: Per cent at the begin of the job.
+        end: Per cent at its end.
     """
 
     def __init__(self, stages: Stages, start: float = 0.0, end: float = 100.0) -> None:
@@ -64,7 +81,11 @@ class ProgressBar:
         self._reached = start
 
     def percent(self, event: Mapping[str, Any]) -> float:
-        """After a progress event."""
+        """Per cent after a progress event.
+
+        Args:
+            event: The event.
+        """
         stage, total = str(event.get("stage")), event.get("total") or 0
         if stage in self._stages and total > 0:
             before = 0.0
@@ -79,14 +100,30 @@ class ProgressBar:
 
 
 def in_dialog(text: str, titles: Titles) -> str:
-    """A message in the words of a dialog: options by the titles of their parameters."""
+    """A message with the titles of a dialog's parameters instead of options.
+
+    Args:
+        text: The message.
+        titles: Title of each parameter by its option.
+
+    >>> in_dialog("give --aoi", {"--aoi": "Area"})
+    "give 'Area'"
+    """
     return _OPTION.sub(
         lambda found: f"'{titles[found[0]]}'" if found[0] in titles else found[0], text
     )
 
 
 def advice(hint: str, titles: Titles) -> str:
-    """A hint in the words of a dialog, without what the dialog cannot be asked for."""
+    """A hint for a dialog, without options that the dialog does not have.
+
+    Args:
+        hint: The hint; alternatives are separated by ", or ".
+        titles: Title of each parameter by its option.
+
+    >>> advice("move it, or give --overwrite", {})
+    'move it'
+    """
     ways = [
         way
         for way in hint.split(", or ")
@@ -105,19 +142,19 @@ def failure(
     """One sentence on why hsi-geo failed.
 
     Args:
-        code: Exit code, negative or 137 if it was killed.
-        error: The error event, if there was one.
+        code: Exit code, negative or 137 if the process was killed.
+        error: The error event; None if there was none.
         plain: Lines on stderr that were no events.
-        program: What was started.
-        titles: Of the dialog's parameters; None where there is no dialog.
+        program: Path of the program that was started.
+        titles: Title of each parameter of the dialog by its option; None without a dialog.
     """
     if error is not None:
         parts = [str(error.get("message", "")), str(error.get("hint", ""))]
         if titles is not None:
             parts = [in_dialog(parts[0], titles), advice(parts[1], titles)]
         return "; ".join(part for part in parts if part)
-    said = [line.strip() for line in plain if line.strip()]
-    last = said[-1] if said else ""
+    lines = [line.strip() for line in plain if line.strip()]
+    last = lines[-1] if lines else ""
     if "No module named" in last and "hsi_geo" in last:
         return (
             f"'{program}' has no hsi-geo ({last}); install it there: "
@@ -125,16 +162,16 @@ def failure(
         )
     if code == USAGE:
         return (
-            f"this hsi-geo does not know what the plugin asks for ({last}); update the older of "
+            f"this hsi-geo does not know an option of the plugin ({last}); update the older of "
             f'the two: "{program}" -m pip install --upgrade hsi-geo'
         )
     if code < 0 or code == 137:
         return (
-            "hsi-geo was ended by the system, most likely for want of memory; give a smaller "
+            "hsi-geo was ended by the system, most likely because of too little memory; give a smaller "
             "'Memory' or a smaller scene"
         )
-    told = f" ({last})" if last else ""
-    return f"'{program}' failed with exit code {code}{told}; run 'Check environment'"
+    detail = f" ({last})" if last else ""
+    return f"'{program}' failed with exit code {code}{detail}; run 'Check environment'"
 
 
 def _decode(line: bytes) -> str:

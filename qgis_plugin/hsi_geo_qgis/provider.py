@@ -16,19 +16,19 @@ class HsiGeoProvider(QgsProcessingProvider):
     """Four algorithms; models and batch processing come from QGIS."""
 
     def id(self) -> str:
-        """Never translated: scripts name algorithms by it."""
+        """Id of the provider in scripts, never translated."""
         return "hsi_geo"
 
     def name(self) -> str:
-        """As shown in the toolbox."""
+        """Name of the provider in the toolbox."""
         return "hsi-geo"
 
     def longName(self) -> str:
-        """With what it is for."""
+        """Name with a description."""
         return "hsi-geo: few-shot maps of hyperspectral scenes"
 
     def versionInfo(self) -> str:
-        """The plugin's version."""
+        """Version of the plugin."""
         return VERSION
 
     def icon(self) -> QIcon:
@@ -36,11 +36,11 @@ class HsiGeoProvider(QgsProcessingProvider):
         return QIcon(ICON)
 
     def supportsNonFileBasedOutput(self) -> bool:
-        """Maps are files."""
+        """False: maps are files."""
         return False
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
-        """Maps are GeoTIFFs."""
+        """GeoTIFF only."""
         return ["tif"]
 
     def loadAlgorithms(self) -> None:

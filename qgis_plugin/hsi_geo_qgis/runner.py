@@ -1,4 +1,4 @@
-"""Runs hsi-geo outside QGIS, and tells QGIS's feedback what it says."""
+"""Run hsi-geo in a process, and pass its events on to QGIS's feedback."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from .protocol import (
     parse_event,
 )
 
-#: Lines of plain output that are kept to tell a failure by.
+#: Lines of plain output that are kept for the message of a failure.
 KEPT_LINES = 20
 
 #: Tab of QGIS's log messages.
 LOG_TAB = "hsi-geo"
 
-#: The log is HTML, which makes one blank of several.
+#: The log is HTML, which shows several blanks as one.
 _COLUMN_GAP = re.compile(" {2,}")
 
 
 def launcher(python: str = "") -> Launcher:
-    """How hsi-geo is started.
+    """Find the command that starts hsi-geo.
 
     Args:
-        python: Instead of the provider's setting.
+        python: Path of a Python, used instead of the provider's setting if it is not empty.
 
     Raises:
         LauncherError: If it cannot be found.
@@ -56,15 +56,16 @@ class Run:
     """One run of a command.
 
     Args:
-        found: How hsi-geo is started.
+        found: Command that starts hsi-geo.
         feedback: Receives progress and messages; its cancelling ends the run.
-        bar: Turns progress events into per cent.
-        titles: Of the parameters that stand for options, for messages that name one.
+        bar: Converts progress events to per cent.
+        titles: Title of each parameter by its option, for messages that name an option.
         known: Names of files; a warning that holds all names of one entry was shown before.
 
     Attributes:
         result: The result event.
         output: Lines on stdout.
+        exit_code: Exit code of the process; -1 if it crashed.
     """
 
     def __init__(
@@ -85,19 +86,19 @@ class Run:
         self._stage = ""
         self._stdout, self._stderr = LineBuffer(), LineBuffer()
 
-    def start(self, arguments: list[str], answers: tuple[int, ...] = (0,)) -> Run:
+    def start(self, arguments: list[str], exit_codes: tuple[int, ...] = (0,)) -> Run:
         """Run to the end.
 
         Args:
-            arguments: Of hsi-geo.
-            answers: Exit codes that are answers, not failures.
+            arguments: Arguments of hsi-geo.
+            exit_codes: Exit codes that are no failures.
 
         Raises:
             QgsProcessingException: If it failed or was cancelled; the message is one sentence.
         """
         command = [*self.found.command, *arguments]
         self.feedback.pushCommandInfo(" ".join(_quoted(part) for part in command))
-        # A process started for a feedback that is cancelled already would run to its end.
+        # If the feedback is cancelled already, a process would run to its end.
         self._refuse_if_cancelled()
         process = QgsBlockingProcess(command[0], command[1:])
         # QGIS 3.22 keeps no reference: a bound method made for the call would be gone by its use.
@@ -107,7 +108,7 @@ class Run:
         self.exit_code = process.run(self.feedback)
         self.output += self._stdout.flush()
         for line in self._stderr.flush():
-            self._hear(line)
+            self._handle(line)
         self._refuse_if_cancelled()
         if process.processError() == QProcess.ProcessError.FailedToStart:
             raise QgsProcessingException(
@@ -116,15 +117,15 @@ class Run:
             )
         if process.exitStatus() == QProcess.ExitStatus.CrashExit:
             self.exit_code = -1
-        if self.exit_code not in answers or self._error is not None:
+        if self.exit_code not in exit_codes or self._error is not None:
             raise QgsProcessingException(self.failure())
         return self
 
     def show_output(self, after: int = 0) -> None:
-        """Show what was printed, in columns, in the log.
+        """Show the output on stdout, in columns, in the log.
 
         Args:
-            after: Paragraphs that are left out.
+            after: Number of paragraphs that are left out at the begin.
         """
         paragraphs = "\n".join(self.output).split("\n\n")[after:]
         for line in "\n\n".join(paragraphs).split("\n"):
@@ -143,9 +144,9 @@ class Run:
 
     def _on_stderr(self, piece: QByteArray) -> None:
         for line in self._stderr.feed(piece.data()):
-            self._hear(line)
+            self._handle(line)
 
-    def _hear(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         event = parse_event(line)
         if event is None:
             self._plain = [*self._plain, line][-KEPT_LINES:]
@@ -154,7 +155,7 @@ class Run:
         kind = event["type"]
         if event.get("v") != VERSION:
             self._error = {
-                "message": f"this hsi-geo speaks version {event.get('v')} of its protocol, the "
+                "message": f"this hsi-geo uses version {event.get('v')} of its protocol, the "
                 f"plugin version {VERSION}",
                 "hint": "update the older of the two",
             }
@@ -190,14 +191,14 @@ def run_command(
     titles: Titles | None = None,
     known: Sequence[tuple[str, ...]] = (),
 ) -> Run:
-    """Run a command that speaks the protocol.
+    """Run a command with ``--progress jsonl``.
 
     Args:
-        arguments: Of hsi-geo, without --progress.
+        arguments: Arguments of hsi-geo, without ``--progress``.
         feedback: Receives progress and messages.
-        stages: Of the progress bar.
-        part: Of the progress bar, from and to per cent.
-        titles: Of the parameters that stand for options.
+        stages: Share of each stage in the progress bar.
+        part: Part of the progress bar for this command, from and to per cent.
+        titles: Title of each parameter by its option.
         known: Names of files in warnings that were shown before; see `Run`.
 
     Raises:

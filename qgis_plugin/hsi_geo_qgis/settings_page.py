@@ -1,4 +1,4 @@
-"""The provider's page in QGIS's options; imported only where there is a window."""
+"""The settings page of the provider in QGIS's options; imported only if there is a window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from .interpreter import SETTING
 
 
 class SettingsPage(QgsOptionsPageWidget):
-    """One line: the Python that hsi-geo is installed in."""
+    """Settings page with one field: the Python that hsi-geo is installed in.
+
+    Args:
+        parent: Widget of the options dialog.
+    """
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)
@@ -25,12 +29,12 @@ class SettingsPage(QgsOptionsPageWidget):
         layout.addRow(QLabel("If empty: HSI_GEO_PYTHON, else the hsi-geo on the PATH."))
 
     def apply(self) -> None:
-        """Called when the options are accepted."""
+        """Save the setting; QGIS calls this when the options are accepted."""
         QgsSettings().setValue(SETTING, self.python.filePath())
 
 
 class SettingsPageFactory(QgsOptionsWidgetFactory):
-    """Makes the page when the options are opened."""
+    """Makes the settings page when the options are opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,5 +45,9 @@ class SettingsPageFactory(QgsOptionsWidgetFactory):
         return QIcon(ICON)
 
     def createWidget(self, parent: Any) -> SettingsPage:
-        """The page."""
+        """A new settings page.
+
+        Args:
+            parent: Widget of the options dialog.
+        """
         return SettingsPage(parent)

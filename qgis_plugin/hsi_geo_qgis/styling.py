@@ -1,4 +1,4 @@
-"""How results look in QGIS."""
+"""Styles of result layers in QGIS."""
 
 from __future__ import annotations
 
@@ -16,34 +16,49 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-#: Per cent and colours of the confidence ramp: viridis, which colour-blind readers can read.
+#: Per cent and colour of the confidence ramp: viridis, which is safe for colour-blind readers.
 RAMP = ((0, "#440154"), (25, "#3b528b"), (50, "#21918c"), (75, "#5ec962"), (100, "#fde725"))
 
 
 class StyleBeside(QgsProcessingLayerPostProcessorInterface):
-    """Gives a loaded layer the style that lies beside its file."""
+    """Loads the style (.qml) beside the file of a layer."""
 
     def postProcessLayer(
         self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
-        """Called by QGIS on the main thread."""
+        """Load the style; QGIS calls this on the main thread.
+
+        Args:
+            layer: The loaded layer.
+            context: As given to the algorithm.
+            feedback: As given to the algorithm.
+        """
         layer.loadDefaultStyle()
         layer.triggerRepaint()
 
 
-_KEPT: list[StyleBeside] = []
+_processors: list[StyleBeside] = []
 
 
 def load_styled(path: str | None, context: QgsProcessingContext) -> None:
-    """Have a result styled when QGIS loads it."""
+    """Register a post-processor that styles a result when QGIS loads it.
+
+    Args:
+        path: Path of the result; None if there is none.
+        context: As given to the algorithm.
+    """
     if path and context.willLoadLayerOnCompletion(path):
-        # One a layer, for the context deletes it; and kept, lest Python does so before.
-        _KEPT.append(StyleBeside())
-        context.layerToLoadOnCompletionDetails(path).setPostProcessor(_KEPT[-1])
+        # One for each layer, because the context deletes it. The list keeps it alive in Python until then.
+        _processors.append(StyleBeside())
+        context.layerToLoadOnCompletionDetails(path).setPostProcessor(_processors[-1])
 
 
 def write_confidence_style(path: str) -> None:
-    """Write a style with a colour ramp beside a confidence raster."""
+    """Write a style (.qml) with a colour ramp beside a confidence raster.
+
+    Args:
+        path: Path of the raster.
+    """
     layer = QgsRasterLayer(path, "confidence")
     if not layer.isValid():
         return

@@ -1,4 +1,4 @@
-"""A QGIS that knows nothing but our plugin, environments that it starts, and ways to ask it."""
+"""A QGIS with our plugin only, environments that it starts, and functions that run algorithms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ import pytest
 MakeScene = Callable[..., Any]  # defined in the other conftest
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
+Event = dict[str, Any] | str
 
 collect_ignore = ["cases.py"]  # QGIS's own Python runs it
 
 HERE = Path(__file__).parent
 PLUGINS = HERE.parents[1] / "qgis_plugin"
 
-#: Stands for the environment's Python: the same program with a network and a recipe for tests.
+#: Replaces the environment's Python: the same program with a small network and a short recipe.
 QUICK_PYTHON = """#!{python} -I
 import os, sys
 assert sys.argv[1:4] == ["-I", "-m", "hsi_geo"], sys.argv
@@ -41,49 +42,66 @@ from hsi_geo.cli.main import main
 main()
 """
 
-#: Stands for it too: notes what it is asked, keeps the files it is given, says what it is told to.
+#: Replaces it too: logs its arguments, keeps the files it receives, and prints prepared answers, one a call.
 FAKE_PYTHON = """#!{python} -I
 import json, os, shutil, sys, time
 from pathlib import Path
 home = Path(__file__).parent
-asked = sys.argv[4:]
-told = json.loads((home / "told.json").read_text(encoding="utf-8"))
+arguments = sys.argv[4:]
+calls = home / "calls.jsonl"
+number = len(calls.read_text(encoding="utf-8").splitlines()) if calls.exists() else 0
+answers = json.loads((home / "answers.json").read_text(encoding="utf-8"))
+answer = answers[min(number, len(answers) - 1)]
 for option in ("--shots", "--aoi"):
-    if option in asked:
-        shutil.copy(asked[asked.index(option) + 1], home / (option[2:] + ".gpkg"))
-with (home / "asked.jsonl").open("a", encoding="utf-8") as file:
-    file.write(json.dumps(asked) + chr(10))
-for line in told["stderr"]:
+    if option in arguments:
+        shutil.copy(arguments[arguments.index(option) + 1], home / (option[2:] + ".gpkg"))
+with calls.open("a", encoding="utf-8") as file:
+    file.write(json.dumps(arguments) + chr(10))
+if arguments[0] == "adapt":
+    Path(arguments[arguments.index("--out") + 1]).write_text("model", encoding="utf-8")
+for line in answer["stderr"]:
     data = (line + chr(10)).encode()
     for piece in (data[:19], data[19:]):  # as pipes hand them over, through the middle of a letter
         sys.stderr.buffer.write(piece)
         sys.stderr.buffer.flush()
         time.sleep(0.02)
-if told["code"] < 0:
-    os.kill(os.getpid(), -told["code"])
-sys.exit(told["code"])
+if answer["code"] < 0:
+    os.kill(os.getpid(), -answer["code"])
+sys.exit(answer["code"])
 """
 
 
 class Fake:
-    """An environment whose hsi-geo does as it is told."""
+    """An environment whose hsi-geo prints prepared answers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.python = folder / "python"
         self.python.write_text(FAKE_PYTHON.format(python=sys.executable), encoding="utf-8")
         self.python.chmod(0o755)
-        self.tell({"v": 1, "type": "result", "outputs": {"map": "map.tif"}})
+        self.answer({"v": 1, "type": "result", "outputs": {"map": "map.tif"}})
 
-    def tell(self, *events: dict[str, Any] | str, code: int = 0) -> None:
-        lines = [e if isinstance(e, str) else json.dumps(e, ensure_ascii=False) for e in events]
-        told = json.dumps({"stderr": lines, "code": code})
-        (self.folder / "told.json").write_text(told, encoding="utf-8")
+    def answer(self, *events: Event, code: int = 0) -> None:
+        """Set the lines on stderr and the exit code of all calls."""
+        self.answer_in_turn([(events, code)])
+
+    def answer_in_turn(self, answers: Sequence[tuple[Sequence[Event], int]]) -> None:
+        """Set the lines on stderr and the exit code of each call."""
+        content = [
+            {
+                "stderr": [
+                    e if isinstance(e, str) else json.dumps(e, ensure_ascii=False) for e in events
+                ],
+                "code": code,
+            }
+            for events, code in answers
+        ]
+        (self.folder / "answers.json").write_text(json.dumps(content), encoding="utf-8")
 
     @property
-    def asked(self) -> list[str]:
+    def arguments(self) -> list[str]:
         """Arguments of the last call."""
-        lines = (self.folder / "asked.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (self.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
         found: list[str] = json.loads(lines[-1])
         return found
 

@@ -34,6 +34,7 @@ def berlin_map(berlin: Path, call: Call) -> tuple[Path, subprocess.CompletedProc
     return out, shown
 
 
+@pytest.mark.slow
 def test_classify_berlin(
     berlin_map: tuple[Path, subprocess.CompletedProcess[str]], berlin: Path
 ) -> None:
@@ -52,6 +53,7 @@ def test_classify_berlin(
     assert not [*berlin.glob("*_confidence.tif"), *berlin.glob(".hsi-geo*"), *berlin.glob("*.part")]
 
 
+@pytest.mark.slow
 def test_apply_model_and_assess_berlin(
     berlin_map: tuple[Path, subprocess.CompletedProcess[str]], berlin: Path, call: Call
 ) -> None:

@@ -1,4 +1,4 @@
-"""How QGIS finds the environment that hsi-geo is installed in, and what it says of a wrong one."""
+"""How QGIS finds the environment that hsi-geo is installed in, and its errors for a wrong one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
 
 
-def test_check_environment_is_content(call: Call) -> None:
+def test_check_environment_of_a_complete_environment(call: Call) -> None:
     shown = call("hsi_geo:environment")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     for text in ("torch: ", "memory: ", "driver COG", "all is well"):
@@ -52,26 +50,25 @@ def test_the_page_of_the_options(
     assert found == {"shown": str(fake.python), "origin": "the provider's setting"}
 
 
-@pytest.mark.parametrize(
-    ("python", "said"),
-    [
-        ("/nowhere/python", "Python '/nowhere/python' of .HSI_GEO_PYTHON does not exist"),
-        ("{folder}", "holds no Python"),
-        ("/usr/bin/env", "failed with exit code"),
-        ("{notes}", "cannot be started"),
-        ("{bare}", "has no hsi-geo .*; install it there: .* -m pip install hsi-geo"),
-    ],
-)
-def test_a_wrong_environment_is_one_sentence(
-    python: str, said: str, call: Call, qgis_python: str, tmp_path: Path
-) -> None:
+#: PYTHON, and a pattern of the message.
+WRONG = [
+    ("/nowhere/python", "Python '/nowhere/python' of the provider's setting does not exist"),
+    ("{folder}", "holds no Python"),
+    ("/usr/bin/env", "failed with exit code"),
+    ("{notes}", "cannot be started"),
+    ("{bare}", "has no hsi-geo .*; install it there: .* -m pip install hsi-geo"),
+]
+
+
+def test_a_wrong_environment_is_one_sentence(case: Case, qgis_python: str, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("no program\n", encoding="utf-8")
-    places = {"folder": tmp_path, "notes": tmp_path / "notes", "bare": qgis_python}
-    shown = call("hsi_geo:environment", python=python.format(**places))
-    assert shown.returncode == 1
-    (error,) = [line for line in shown.stderr.splitlines() if line.startswith("ERROR:")]
-    assert re.search(said, error), error
-    assert "Traceback" not in shown.stderr
+    paths = {"folder": tmp_path, "notes": tmp_path / "notes", "bare": qgis_python}
+    rows = [{"PYTHON": python.format(**paths)} for python, _ in WRONG]
+    found = case("batch", algorithm="environment", rows=rows)["rows"]
+    for row, (_, pattern) in zip(found, WRONG, strict=True):
+        assert not row["ok"]
+        assert re.search(pattern, row["error"]), row["error"]
+        assert "\n" not in row["error"]
 
 
 def test_nothing_runs_without_an_environment(call: Call, job: dict[str, Any]) -> None:
@@ -82,19 +79,18 @@ def test_nothing_runs_without_an_environment(call: Call, job: dict[str, Any]) ->
     assert "Python '/nowhere/python' of $HSI_GEO_PYTHON does not exist" in shown.stderr
 
 
-def test_an_incomplete_environment_is_told_with_its_cure(call: Call, tmp_path: Path) -> None:
-    broken = tmp_path / "python"
-    broken.write_text(
-        f"#!{sys.executable}\n"
-        "import hsi_geo.environment as e\n"
-        "e.PACKAGES = ('torch', 'no-such-package')\n"
-        "import sys\n"
-        "sys.argv = ['hsi-geo', *sys.argv[4:]]\n"
-        "from hsi_geo.cli.main import main\n"
-        "main()\n",
-        encoding="utf-8",
-    )
-    broken.chmod(0o755)
-    shown = call("hsi_geo:environment", python=str(broken))
+def test_an_incomplete_environment_shows_its_command(call: Call, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    check = {
+        "name": "no-such-package",
+        "ok": False,
+        "found": "missing",
+        "fix": "pip install no-such-package",
+    }
+    answer = json.dumps({"ok": False, "checks": [check]})
+    code = f"#!{sys.executable}\nimport sys\nprint({answer!r})\nsys.exit(1)\n"
+    python.write_text(code, encoding="utf-8")
+    python.chmod(0o755)
+    shown = call("hsi_geo:environment", python=str(python))
     assert shown.returncode == 1
-    assert f'"{broken}" -m pip install no-such-package' in shown.stderr
+    assert f'"{python}" -m pip install no-such-package' in shown.stderr

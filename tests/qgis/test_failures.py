@@ -1,4 +1,4 @@
-"""What goes wrong is one sentence in QGIS, and news arrive as what they are."""
+"""Errors are one sentence in QGIS; messages and warnings keep their kind."""
 
 from __future__ import annotations
 
@@ -8,69 +8,72 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Fake = Any  # defined in conftest, which tests cannot import
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"CLASS_FIELD": "clas"}, "has no field 'clas', only 'fid', 'class'"),
-        ({"INPUT": "{shots}"}, "INPUT"),
-        ({"MAX_MEMORY": "lots"}, "'lots' is no size"),
-    ],
-)
-def test_bad_input_is_the_algorithms_error(
-    changes: dict[str, str], said: str, call: Call, job: dict[str, Any]
+Case = Callable[..., dict[str, Any]]
+
+
+def test_bad_input_is_the_error_of_the_algorithm(
+    call: Call, case: Case, job: dict[str, Any]
 ) -> None:
-    changed = {key: value.format(shots=job["labels"]) for key, value in changes.items()}
-    shown = call("hsi_geo:classify", **{**job["parameters"], "LABELS": job["labels"], **changed})
+    """The first two are found by the plugin, the last one by hsi-geo."""
+    common = {**job["parameters"], "LABELS": job["labels"]}
+    rows = [{**common, "CLASS_FIELD": "clas"}, {**common, "INPUT": job["labels"]}]
+    found = case("batch", algorithm="classify", rows=rows)["rows"]
+    assert "has no field 'clas', only 'fid', 'class'" in found[0]["error"]
+    assert "INPUT" in found[1]["error"]
+    shown = call("hsi_geo:classify", **common, MAX_MEMORY="lots")
     assert shown.returncode == 1, shown.stdout + shown.stderr
-    assert re.search(said, shown.stderr), shown.stderr
+    assert "'lots' is no size" in shown.stderr
     assert "Traceback" not in shown.stderr
     assert not Path(job["parameters"]["OUTPUT"]).exists()
 
 
 ERROR = {"v": 1, "type": "error", "message": "die Szene fehlt völlig", "hint": "look", "code": "x"}
 
+#: Events, exit code, and what the message contains.
+FAILURES: list[tuple[list[Any], int, str]] = [
+    ([ERROR], 1, "die Szene fehlt völlig; look\n"),
+    ([{**ERROR, "hint": "move it, or give --overwrite"}], 1, "die Szene fehlt völlig; move it\n"),
+    ([{**ERROR, "hint": "a smaller --max-memory"}], 1, "a smaller 'Memory for strips of the"),
+    (
+        [{**ERROR, "message": "--aoi?", "hint": "give --layer"}],
+        1,
+        "'Map only inside these polygons'?\n",
+    ),
+    ([{**ERROR, "v": 2}], 0, "version 2 of its protocol, the plugin version 1; update"),
+    (["Traceback", "ValueError: nichts"], 1, "exit code 1 (ValueError: nichts); run 'Check"),
+    (["Error: No such option: --restat"], 2, "does not know an option of the plugin"),
+    ([], -9, "too little memory"),
+]
 
-@pytest.mark.parametrize(
-    ("events", "code", "said"),
-    [
-        ([ERROR], 1, "die Szene fehlt völlig; look"),
-        (
-            [{**ERROR, "hint": "move it, or give --overwrite"}],
-            1,
-            "die Szene fehlt völlig; move it\n",
-        ),
-        ([{**ERROR, "hint": "a smaller --max-memory"}], 1, "a smaller 'Memory for strips of the"),
-        (
-            [{**ERROR, "message": "--aoi?", "hint": "give --layer"}],
-            1,
-            "'Map only inside these polygons'?\n",
-        ),
-        ([{**ERROR, "v": 2}], 0, "speaks version 2 of its protocol, the plugin version 1; update"),
-        (["Traceback", "ValueError: nichts"], 1, "exit code 1 (ValueError: nichts); run 'Check"),
-        (["Error: No such option: --restat"], 2, "does not know what the plugin asks for"),
-        ([], -9, "want of memory"),
-    ],
-)
-def test_failures_are_one_sentence(
-    events: list[Any], code: int, said: str, call: Call, fake: Fake, job: dict[str, Any]
+
+def test_failures_are_one_sentence(case: Case, fake: Fake, job: dict[str, Any]) -> None:
+    fake.answer_in_turn([(events, code) for events, code, _ in FAILURES])
+    rows = [{**job["parameters"], "LABELS": job["labels"]}] * len(FAILURES)
+    found = case("batch", algorithm="classify", rows=rows, python=fake.python)["rows"]
+    for row, (_, _, text) in zip(found, FAILURES, strict=True):
+        assert not row["ok"]
+        assert text in row["error"] + "\n"
+        assert "\n" not in row["error"]
+
+
+def test_a_failure_is_the_error_of_qgis_process(
+    call: Call, fake: Fake, job: dict[str, Any]
 ) -> None:
-    fake.tell(*events, code=code)
+    fake.answer(ERROR, code=1)
     shown = call(
         "hsi_geo:classify", python=str(fake.python), LABELS=job["labels"], **job["parameters"]
     )
     assert shown.returncode == 1
     (error,) = [line for line in shown.stderr.splitlines() if line.startswith("ERROR:")]
-    assert said in f"{error}\n"
+    assert "die Szene fehlt völlig; look" in error
 
 
-def test_news_arrive_as_what_they_are(call: Call, fake: Fake, job: dict[str, Any]) -> None:
-    fake.tell(
+def test_events_become_messages_and_warnings(call: Call, fake: Fake, job: dict[str, Any]) -> None:
+    fake.answer(
         {"v": 1, "type": "log", "message": "größer als gedacht"},
         {"v": 1, "type": "warning", "message": "zu wenig für Ä"},
         {"v": 1, "type": "progress", "stage": "adapt", "done": 1, "total": 2, "eta_s": None},

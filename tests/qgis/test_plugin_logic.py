@@ -16,7 +16,7 @@ from hsi_geo_qgis.protocol import (
     in_dialog,
     parse_event,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 # Protocol ----------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"))), st.data())
 def test_lines_survive_any_cut(lines: list[str], data: st.DataObject) -> None:
     whole = "".join(f"{line}\n" for line in lines).encode()

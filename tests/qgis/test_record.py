@@ -92,7 +92,9 @@ def test_mismatch_warning_names_file_and_record() -> None:
 def warnings_in(shown: subprocess.CompletedProcess[str]) -> list[str]:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     lines = (shown.stdout + shown.stderr).splitlines()
-    return [line for line in lines if "differs from its record" in line or "describes" in line]
+    return [
+        line for line in lines if "differs from its record" in line or "is not the file" in line
+    ]
 
 
 @pytest.mark.parametrize("harmed", [True, False])
@@ -101,7 +103,7 @@ def test_apply_model_warns_of_a_file_that_differs_from_the_record(
 ) -> None:
     if harmed:
         cut(paths.classes)
-    fake.tell({"v": 1, "type": "result", "outputs": {"map": str(paths.classes)}})
+    fake.answer({"v": 1, "type": "result", "outputs": {"map": str(paths.classes)}})
     (fake.folder / "m.safetensors").touch()
     shown = call(
         "hsi_geo:predict",
@@ -123,9 +125,9 @@ def test_assess_warns_once_of_a_map_that_differs_from_its_record(
     record["files"]["map"]["sha256"] = "0" * 64
     paths.record.write_text(json.dumps(record), encoding="utf-8")
     numbers = dict.fromkeys(("value", "low", "high"), 0.25)
-    said = "'Karte ü.tif' is not the file that 'Karte ü.json' describes"
-    fake.tell(
-        {"v": 1, "type": "warning", "message": said},
+    message = "'Karte ü.tif' is not the file that 'Karte ü.json' describes"
+    fake.answer(
+        {"v": 1, "type": "warning", "message": message},
         {
             "v": 1,
             "type": "result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -38,26 +39,26 @@ def test_parameters_become_options(
         PROBABILITIES=tmp_path / "p.tif",
         **job["parameters"],
     )
-    asked = fake.asked
-    assert asked[:3] == ["classify", "--progress", "jsonl"]
-    assert asked[-2:] == ["--", job["parameters"]["INPUT"]]
-    assert {"--all-touched", "--probabilities", "--overwrite"} <= set(asked)
-    assert "--confidence" not in asked
+    arguments = fake.arguments
+    assert arguments[:3] == ["classify", "--progress", "jsonl"]
+    assert arguments[-2:] == ["--", job["parameters"]["INPUT"]]
+    assert {"--all-touched", "--probabilities", "--overwrite"} <= set(arguments)
+    assert "--confidence" not in arguments
     for option, value in {
         "--class-field": "class", "--seed": "7", "--threads": "2", "--device": "cpu",
         "--max-memory": "2G", "--wavelengths": "400:2500", "--weights": job["labels"],
         "--out": str(out),
     }.items():  # fmt: skip
-        assert asked[asked.index(option) + 1] == value
+        assert arguments[arguments.index(option) + 1] == value
     assert fake.given("aoi").area.sum() == pytest.approx(area.area.sum())
     # The exported labels keep the name that the user knows, for messages.
-    assert asked[asked.index("--shots") + 1].endswith("/shots.gpkg")
+    assert arguments[arguments.index("--shots") + 1].endswith("/shots.gpkg")
 
 
 def test_a_sampling_design_is_passed_on(call: Call, fake: Fake, job: dict[str, Any]) -> None:
     numbers = dict.fromkeys(("value", "low", "high"), 0.25)
     found = {"oa": numbers, "aa": numbers, "kappa": None}
-    fake.tell({"v": 1, "type": "result", "outputs": {}, "assessment": found})
+    fake.answer({"v": 1, "type": "result", "outputs": {}, "assessment": found})
     shown = call(
         "hsi_geo:assess",
         python=str(fake.python),
@@ -69,16 +70,35 @@ def test_a_sampling_design_is_passed_on(call: Call, fake: Fake, job: dict[str, A
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "OVERALL_ACCURACY:\t25" in shown.stdout
-    asked = fake.asked
-    assert asked[asked.index("--design") + 1] == "stratified"
-    assert asked[asked.index("--strata") + 1] == job["parameters"]["INPUT"]
-    assert asked[asked.index("--reference") + 1].endswith("/shots.gpkg")
+    arguments = fake.arguments
+    assert arguments[arguments.index("--design") + 1] == "stratified"
+    assert arguments[arguments.index("--strata") + 1] == job["parameters"]["INPUT"]
+    assert arguments[arguments.index("--reference") + 1].endswith("/shots.gpkg")
 
 
 def test_files_of_others_are_not_overwritten(call: Call, fake: Fake, job: dict[str, Any]) -> None:
     """Without a map, what lies beside its place belongs to someone else."""
     call("hsi_geo:classify", python=str(fake.python), LABELS=job["labels"], **job["parameters"])
-    assert "--overwrite" not in fake.asked
+    assert "--overwrite" not in fake.arguments
+
+
+def test_a_model_is_made_first_and_kept(
+    call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    target = tmp_path / "kept.safetensors"
+    shown = call(
+        "hsi_geo:classify",
+        python=str(fake.python),
+        LABELS=job["labels"],
+        MODEL=target,
+        **job["parameters"],
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    lines = (fake.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
+    adapted, mapped = (json.loads(line) for line in lines)
+    assert (adapted[0], mapped[0]) == ("adapt", "predict")
+    assert adapted[adapted.index("--out") + 1] == mapped[mapped.index("--model") + 1]
+    assert target.read_text(encoding="utf-8") == "model"
 
 
 def test_only_selected_features_are_learnt_from(
@@ -114,4 +134,4 @@ def test_a_batch_goes_on_after_a_bad_row(
     found = case("batch", algorithm="classify", rows=rows, python=fake.python)["rows"]
     assert [row["ok"] for row in found] == [True, False, True]
     assert "no field 'nothing'" in found[1]["error"]
-    assert str(tmp_path / "three.tif") in fake.asked
+    assert str(tmp_path / "three.tif") in fake.arguments

@@ -13,9 +13,15 @@ from typing import Any
 import pytest
 import rasterio
 
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.reprojection import reproject
+from hsi_geo.io.scenes.properties import grid_of
+from hsi_geo.io.scenes.scene import open_scene
+
 MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
+Fake = Any  # defined in conftest, which tests cannot import
 
 
 def shots_by_class(job: dict[str, Any]) -> dict[str, int]:
@@ -47,10 +53,14 @@ def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_pa
         assert file.descriptions == ("asphalt", "Wiese", "Gewässer")
 
 
-def test_a_temporary_layer_without_crs_is_told_as_such(case: Case, job: dict[str, Any]) -> None:
-    found = case("without_crs", **job)
-    assert found["ok"] is False, found
-    assert "no coordinate reference system is set for shots" in found["error"]
+def test_a_temporary_layer_without_crs_is_exported_without(
+    case: Case, fake: Fake, job: dict[str, Any]
+) -> None:
+    found = case("without_crs", python=fake.python, **job)
+    assert found["ok"], found
+    grid = grid_of(open_scene(job["parameters"]["INPUT"]))
+    with pytest.raises(ShotsError, match="no coordinate reference system is set for shots"):
+        reproject(fake.given("shots"), grid, name="shots", wrong=ShotsError)
 
 
 def test_cancelling_ends_the_child_and_leaves_no_file(

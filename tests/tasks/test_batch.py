@@ -15,9 +15,9 @@ from builders import run, snapshot
 
 from hsi_geo.arrays import UInt8Array
 from hsi_geo.errors import MapError, MissingPackageError
-from hsi_geo.tasks.batch import BatchResult
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.tiles.outputs import area_jobs
+from hsi_geo.tasks.tiles.run import BatchResult
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Any
@@ -254,7 +254,7 @@ def test_a_map_that_is_damaged_while_it_runs_is_named(
         path.write_bytes(path.read_bytes()[:20])
         return real(maps)
 
-    monkeypatch.setattr("hsi_geo.tasks.batch.area_jobs", harm)
+    monkeypatch.setattr("hsi_geo.tasks.tiles.run.area_jobs", harm)
     with pytest.raises(MapError, match=f"map '{path}' could not be read back"):
         map_tiles(tiles[:1])
 
@@ -415,7 +415,7 @@ def test_unreachable_scheduler_is_one_sentence(
     tiles: list[Path], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed", reason="needs the extra batch")
-    monkeypatch.setattr("hsi_geo.tasks.tiles.cluster.PATIENCE_S", 0.5)
+    monkeypatch.setattr("hsi_geo.tasks.tiles.cluster.CONNECT_TIMEOUT_S", 0.5)
     shown = run(
         "batch", *tiles, "--model", model, "-o", tmp_path, "--scheduler", "tcp://127.0.0.1:9"
     )

@@ -14,7 +14,7 @@ import rasterio
 from batch_cases import Run, cut, ids_in
 
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.tasks.batch import BatchResult
+from hsi_geo.tasks.tiles.run import BatchResult
 
 Planted = Any  # defined in conftest, which tests cannot import
 

@@ -25,7 +25,7 @@ from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tiling import Window
 
 dask = pytest.importorskip("dask", reason="needs the extra batch")
-from hsi_geo.tasks.tiles.cluster import each, local_cluster
+from hsi_geo.tasks.tiles.cluster import local_cluster, run_jobs
 
 # Each starts a cluster or two, whose workers take their time to start where other jobs run.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -178,7 +178,7 @@ def test_what_came_back_counts_though_its_worker_died_since() -> None:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
 
-        results = each(client, worker, [0, 1, 2])
+        results = run_jobs(client, worker, [0, 1, 2])
         first, pid = next(results)
         assert isinstance(pid, int)
         wait(done=True)
@@ -197,7 +197,7 @@ def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
 
     impatient = {"distributed.deploy.lost-worker-timeout": "0.1s"}
     with dask.config.set(impatient), local_cluster(1, 1, SilentReporter()) as client:
-        assert dict(each(client, third_time, [7])) == {0: 7}
+        assert dict(run_jobs(client, third_time, [7])) == {0: 7}
 
 
 def test_workers_that_nobody_starts_again_are_told() -> None:
@@ -205,7 +205,7 @@ def test_workers_that_nobody_starts_again_are_told() -> None:
         (nanny,) = client.cluster.workers.values()
         client.cluster.sync(nanny.close)
         with pytest.raises(ClusterError, match="could not be started again"):
-            dict(each(client, abs, [-1]))
+            dict(run_jobs(client, abs, [-1]))
 
 
 def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> None:

@@ -1,4 +1,4 @@
-"""One batch a folder: a lock that ends with its process, however that ends."""
+"""Lock of an output folder for one batch, which the system releases when the process ends."""
 
 from __future__ import annotations
 
@@ -13,70 +13,72 @@ from pathlib import Path
 
 from hsi_geo.errors import OutputError
 
-#: Hidden, in the folder; what stands in it is only for the message.
+#: Hidden file in the folder. Its content is only for the message.
 LOCK_NAME = ".hsi-geo-batch.lock"
 
-#: Windows keeps others from reading the bytes that are locked: one far behind the text.
+#: On Windows other processes cannot read locked bytes: lock one far behind the text.
 _WINDOWS_BYTE = 1 << 20
 
-#: What file systems say that know no locks, and what they say of one that somebody holds.
+#: Errors of file systems without locks, and errors for a lock that another process holds.
 _UNKNOWN = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
 def locked(folder: Path, warn: Callable[[str], object]) -> Iterator[None]:
-    """Keep other batches out of a folder, of this machine or of another that shares it.
+    """Keep other batches out of a folder, on this machine or on another that shares it.
 
-    The system holds the lock for the process: a file that a killed one left behind locks nothing.
+    The system holds the lock for the process. The file of a killed process locks nothing.
 
     Args:
-        folder: That is there.
-        warn: Told if the file system knows no locks; nobody is kept out then.
+        folder: Path of a folder that exists.
+        warn: Receives a message if the file system has no locks; other batches are not kept out then.
 
     Raises:
-        OutputError: If somebody holds the lock, or the folder cannot be written to.
+        OutputError: If another batch holds the lock, or the folder cannot be written to.
     """
     path = folder / LOCK_NAME
     try:
-        file = _acquired(path, warn)
+        file = _acquire(path, warn)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
         raise OutputError(
             f"output folder '{folder}' cannot be locked by a file '{LOCK_NAME}' ({error.strerror})",
-            hint="see that you may write there, or choose another folder with -o",
+            hint="check that you may write there, or choose another folder with -o",
         ) from error
     try:
         yield
     finally:
-        if sys.platform == "win32":  # where a file that is open cannot be removed
+        if sys.platform == "win32":  # an open file cannot be removed there
             file.close()
-        with suppress(OSError):  # it locks nothing where it stays
+        with suppress(OSError):  # a file that remains locks nothing
             path.unlink()
         file.close()
 
 
-def _acquired(path: Path, warn: Callable[[str], object]) -> FileIO:
+def _acquire(path: Path, warn: Callable[[str], object]) -> FileIO:
     while True:
         file = FileIO(path, "a+")
         try:
             _lock(file)
         except OSError as error:
             if error.errno in _UNKNOWN:
-                warn(f"the disk of '{path.parent}' knows no locks: let no other batch write there")
+                warn(
+                    f"the disk of '{path.parent}' has no file locks: start no other batch into this folder"
+                )
                 return file
             with file:
-                raise _held(file, path) if error.errno in _HELD else error from error
+                raise _held_error(file, path) if error.errno in _HELD else error from error
         if sys.platform == "win32" or _has_name(file, path):
-            with suppress(OSError):  # a full disk: it is only for the message
+            with suppress(OSError):  # a full disk: the text is only for the message
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
             return file
-        file.close()  # of a holder that has removed it since
+        file.close()  # the holder has removed the file since
 
 
-def _held(file: FileIO, path: Path) -> OutputError:
+def _held_error(file: FileIO, path: Path) -> OutputError:
     file.seek(0)
     holder = file.read(200).decode(errors="replace")
     return OutputError(

@@ -1,4 +1,4 @@
-"""Every file that a job reads, so that no output replaces one."""
+"""All files that a job reads, so that no output replaces one."""
 
 from __future__ import annotations
 
@@ -23,68 +23,70 @@ from hsi_geo.io.readers.opening import product_part
 #: A path or GDAL's name of a part of a file; None where an option was not given.
 Name = str | os.PathLike[str] | None
 
-#: What GDAL's names of parts of files, and its virtual file systems, put around a path.
+#: Characters around a path in GDAL's names of parts of files and in its virtual file systems.
 _MARKS = re.compile(r"/vsi\w+/|://|[:\"'{}(),;=?&]")
 
-#: What begins a TIFF: its own files are known by their names, without asking GDAL.
+#: First bytes of a TIFF. The files beside it are known by their names, without GDAL.
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
-#: Bytes at the beginning of a file that tell a list of other files.
+#: Bytes at the beginning of a file that show whether it lists other files.
 _HEAD = 4096
 
-#: What begins texts that GDAL reads other files for.
+#: Start of texts with names of other files that GDAL reads.
 _LISTS = re.compile(rb"<(VRTDataset|MRF_META|OGRVRTDataSource|GDALTileIndexDataset|GDAL_WMS)\b")
 
 
 def refuse_input_overwrite(outputs: Iterable[Path], inputs: Iterable[Name]) -> None:
-    """No output may replace or remove what it is made from, whatever --overwrite says.
+    """Refuse to replace or remove a file that the job reads, with ``--overwrite`` too.
 
-    Files are compared by what they are, not by how they are spelt: links, hard links, other cases of
-    letters and GDAL's names of parts of a file are all the same file. With an input come the files
-    that it leads to: sources of a mosaic, files of a product, headers, styles, pyramids. Of these,
-    what hsi-geo wrote itself, by the record among the outputs, may be replaced.
+    Files are compared by identity, not by name: links, hard links, other cases of letters and GDAL's
+    names of parts of a file are the same file. Files that an input refers to are inputs, too: sources of a
+    mosaic, files of a product, headers, styles, pyramids. Of these, files that hsi-geo wrote itself,
+    according to the record among the outputs, may be replaced.
 
     Args:
-        outputs: To be written or removed.
-        inputs: Paths and GDAL's names; what is none is passed over.
+        outputs: Paths to write or to remove.
+        inputs: Paths, and GDAL's names of parts of files. None and texts that are no path are ignored.
 
     Raises:
-        OptionError: If one would.
+        OptionError: If an output is an input.
+
+    >>> refuse_input_overwrite([Path("map.tif")], ["scene.tif", None])
     """
     names = [name for name in inputs if name]
     if not names:
         return
     outputs = list(outputs)
     # Path.resolve raises for a link to itself.
-    spelt = {os.path.realpath(path): path for path in outputs}
+    by_name = {os.path.realpath(path): path for path in outputs}
     for name in names:
-        if (same := spelt.get(os.path.realpath(name))) is not None:
+        if (same := by_name.get(os.path.realpath(name))) is not None:
             raise _would_replace(same, Path(name), name)
-    at_stake = {identity: path for path in outputs if (identity := _identity(path))}
-    if not at_stake:
-        return  # what is not there cannot be read
-    met = [
-        (at_stake[identity], path, name, is_named)
+    existing = {identity: path for path in outputs if (identity := _identity(path))}
+    if not existing:
+        return  # none of the outputs exists, so none is read
+    common = [
+        (existing[identity], path, name, is_named)
         for name in names
         for path, is_named in files_behind(name)
-        if (identity := _identity(path)) in at_stake
+        if (identity := _identity(path)) in existing
     ]
-    if not met:
-        return  # without hashing what is there
-    own = {_identity(path) for final in at_stake.values() for path in recorded_files(final)}
-    for output, path, name, is_named in met:
+    if not common:
+        return  # saves the hashes below
+    own = {_identity(path) for final in existing.values() for path in recorded_files(final)}
+    for output, path, name, is_named in common:
         if is_named or _identity(path) not in own:
             raise _would_replace(output, path, name)
 
 
 def files_behind(name: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
-    """Files on this machine that are read when something of this name is opened.
+    """Files on this machine that are read when a path or GDAL's name is opened.
 
     Args:
         name: A path, or GDAL's name of a part of a file.
 
     Yields:
-        Each file, once, and whether the name itself says it.
+        Each file once, and whether the name itself contains it.
     """
     seen: set[Path] = set()
     waiting = [(path, True) for path in _paths_in(os.fspath(name))]
@@ -98,7 +100,7 @@ def files_behind(name: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
             continue
         yield path, is_named
         waiting += [(file, False) for file in (*beside_input(path), *_of_product(path))]
-        waiting += [(file, is_named) for file in _led_to(path)]
+        waiting += [(file, is_named) for file in _referenced_by(path)]
 
 
 def _would_replace(output: Path, path: Path, name: str | os.PathLike[str]) -> OptionError:
@@ -110,18 +112,20 @@ def _would_replace(output: Path, path: Path, name: str | os.PathLike[str]) -> Op
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What two names of one file have in common; None if there is no file."""
+    """An identity that is the same for all names of a file; None if there is no file."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
     if status.st_ino:
         return status.st_dev, status.st_ino
-    return status.st_dev, hash(os.path.normcase(path.resolve()))  # a file system without numbers
+    return status.st_dev, hash(
+        os.path.normcase(path.resolve())
+    )  # a file system without inode numbers
 
 
 def _paths_in(name: str, folder: Path | None = None) -> Iterator[Path]:
-    """Files and folders that a name holds, the longest from each place where one may begin."""
+    """Files and folders in a name: the longest from each position where a path may begin."""
     for whole in [name] if folder is None else [str(folder / name), name]:
         if exists(whole):
             yield Path(whole)
@@ -132,7 +136,7 @@ def _paths_in(name: str, folder: Path | None = None) -> Iterator[Path]:
     for start in (0, *(mark.end() for mark in marks)):
         for stop in sorted((end for end in stops | slashes if end > start), reverse=True):
             path = Path(name[start:stop]) if folder is None else folder / name[start:stop]
-            # A folder on the way to a file is none that is read.
+            # A folder that is only part of a longer path is not read.
             if exists(path) and (path.is_file() or (stop in stops and path.is_dir())):
                 yield path
                 break
@@ -148,22 +152,22 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _of_product(path: Path) -> Iterator[Path]:
-    """The files that came with a product's image or METADATA.XML."""
+    """Files of the product that an image or METADATA.XML belongs to."""
     part = product_part(path)
     if part:
         with os.scandir(path.parent) as entries:
             yield from (Path(e.path) for e in entries if e.is_file() and e.name.startswith(part))
 
 
-def _led_to(path: Path) -> Iterator[Path]:
-    """Files that the content of a file names, or that GDAL reads with it."""
+def _referenced_by(path: Path) -> Iterator[Path]:
+    """Files that the content of a file refers to, or that GDAL reads with it."""
     if not path.is_file():
         return  # a pipe would never end
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
-        return  # told by whoever reads it
+        return  # the reader of the file reports it
     is_side_file = path.name.lower().endswith((".aux.xml", ".aux")) and b"<" in head
     if is_side_file or _LISTS.search(head):
         yield from _named_in_xml(path)
@@ -177,7 +181,7 @@ def _led_to(path: Path) -> Iterator[Path]:
 
 
 def _named_in_xml(path: Path) -> Iterator[Path]:
-    """Every text of a VRT that names a file: sources, overviews, masks, what they are warped from."""
+    """Files in the texts of a VRT: sources, overviews, masks, and sources of warped rasters."""
     try:
         content = BytesIO(as_utf8(path.read_bytes()))
         for _, element in ET.iterparse(content, events=("end",)):
@@ -186,4 +190,4 @@ def _named_in_xml(path: Path) -> Iterator[Path]:
                 yield from _paths_in(text, path.parent)
             element.clear()
     except (ET.ParseError, OSError):
-        return  # told by whoever reads it
+        return  # the reader of the file reports it

@@ -12,34 +12,37 @@ from pathlib import Path
 
 RASTERS = (".tif", ".tiff")
 
-#: What GDAL reads with ``x.tif`` whatever it holds: pyramids, masks, statistics and names, ArcGIS's
-#: attribute table; each of them may have one of its own.
+#: Suffixes of files that GDAL reads with any ``x.tif``: pyramids, masks, statistics and names, ArcGIS's
+#: attribute table. Each of them may have such files, too.
 _OF_RASTER = re.compile(r"(\.(ovr|msk|aux\.xml|aux|vat\.dbf|vat\.cpg))+", re.IGNORECASE)
 
-#: Pyramids and statistics of Erdas, and the TIFF's own world files, by the stem.
+#: Suffixes, after the stem, of pyramids and statistics of Erdas, and of world files of TIFF.
 _OF_STEM = re.compile(r"\.(rrd|aux|tfw|tifw|tiffw)", re.IGNORECASE)
 
-#: Where a raster lies that does not say so itself.
+#: Suffixes of files that georeference a raster without a geotransform.
 WORLD_FILES = (".tfw", ".tifw", ".wld")
 
-#: What SQLite would apply to whatever database has the name.
+#: Suffixes of files that SQLite applies to any database of the name.
 _OF_SQLITE = re.compile(r"-(wal|shm|journal)")
 
-#: What begins a file of Erdas: LaTeX, too, writes an .aux.
+#: First bytes of an .aux of Erdas: LaTeX writes .aux, too.
 _ERDAS = b"EHFA_HEADER_TAG"
 
 
 def beside_output(final: Path) -> list[Path]:
-    """Files that would be read as part of a file that takes this name.
+    """Files that would be read as part of a new file of this name.
 
-    World files of any raster (`.wld`) are none of them: they count only for a raster that does not
-    say where it lies, see `world_files`.
+    World files of any raster (`.wld`) are not among them: they count only for a raster without a
+    geotransform, see `world_files`.
+
+    Args:
+        final: Path of the new file.
     """
     suffix = final.suffix.lower()
     if suffix in RASTERS:
         return [
             path
-            for path in _named_alike(final)
+            for path in _same_stem(final)
             if (
                 _OF_RASTER.fullmatch(path.name[len(final.name) :])
                 and path.name.startswith(final.name)
@@ -49,7 +52,7 @@ def beside_output(final: Path) -> list[Path]:
     if suffix == ".gpkg":
         return [
             path
-            for path in _named_alike(final)
+            for path in _same_stem(final)
             if path.name.startswith(final.name)
             and _OF_SQLITE.fullmatch(path.name[len(final.name) :])
         ]
@@ -57,22 +60,29 @@ def beside_output(final: Path) -> list[Path]:
 
 
 def world_files(final: Path) -> list[Path]:
-    """Those that place a raster which has no place of its own."""
+    """World files that would georeference a raster that has no geotransform.
+
+    Args:
+        final: Path of the raster.
+    """
     return [
         path
-        for path in _named_alike(final)
+        for path in _same_stem(final)
         if path.stem == final.stem and path.suffix.lower() in WORLD_FILES
     ]
 
 
 def beside_input(path: Path) -> list[Path]:
-    """Files that readers look at together with a file that they open.
+    """Files that readers read together with a file.
 
-    All that has the same stem, or begins with the whole name: headers, world files, styles, parts of
-    a Shapefile, pyramids, masks. What is no part of it but looks so by its suffix is left out.
+    They have the same stem, or their names begin with the whole name: headers, world files, styles, parts
+    of a Shapefile, pyramids, masks.
+
+    Args:
+        path: Path of the file that is read.
     """
     found = []
-    for other in _named_alike(path):
+    for other in _same_stem(path):
         if other.name == path.name:
             continue
         tail = other.name[len(path.stem) :].lower()
@@ -83,8 +93,8 @@ def beside_input(path: Path) -> list[Path]:
     return found
 
 
-#: Suffixes of what belongs to a file of the same stem: headers, styles, Shapefile, MapInfo, GML, CSV,
-#: world files, Erdas, Envisat's and Kompsat's notes.
+#: Suffixes of files that belong to a file of the same stem: headers, styles, Shapefile, MapInfo, GML, CSV,
+#: world files, Erdas, metadata of satellites.
 _PARTS = frozenset(
     [
         "hdr",
@@ -125,7 +135,7 @@ _PARTS = frozenset(
     ]
 )
 
-#: An ENVI cube has any of these, or none.
+#: Suffixes of ENVI cubes; some have none.
 _CUBES = frozenset(["", ".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli"])
 
 
@@ -144,28 +154,28 @@ def _is_erdas(path: Path) -> bool:
         return False
 
 
-#: Nanoseconds after which a folder's listing can be kept.
-_SETTLED_NS = 5_000_000_000
+#: Nanoseconds since the last change after which a folder's listing is cached.
+_CACHE_AFTER_NS = 5_000_000_000
 
 
-def _named_alike(path: Path) -> list[Path]:
+def _same_stem(path: Path) -> list[Path]:
     """Files in the same folder whose name begins with the stem."""
     folder, stem = path.parent, path.stem
     try:
         changed = folder.stat().st_mtime_ns
-        # What has just changed may change again within the same tick of a disk's clock.
-        settled = time.time_ns() - changed > _SETTLED_NS
-        names = _listed(folder, changed) if settled else _names(folder)
+        # A folder may change again within the resolution of its time stamp.
+        is_stable = time.time_ns() - changed > _CACHE_AFTER_NS
+        names = _listed(folder, changed) if is_stable else _names(folder)
     except OSError:
         return []
-    alike = itertools.islice(names, bisect_left(names, stem), None)
-    found = itertools.takewhile(lambda name: name.startswith(stem), alike)
+    following = itertools.islice(names, bisect_left(names, stem), None)
+    found = itertools.takewhile(lambda name: name.startswith(stem), following)
     return [folder / name for name in found if (folder / name).is_file()]
 
 
 @lru_cache(maxsize=4)
 def _listed(folder: Path, changed: int) -> list[str]:
-    """Names in a folder as long as it does not change: a batch asks once for each of its tiles."""
+    """Sorted names in a folder, cached until it changes: a batch needs them for each tile."""
     return _names(folder)
 
 

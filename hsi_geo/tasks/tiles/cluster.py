@@ -1,4 +1,4 @@
-"""Where the tiles of a batch are worked on: Dask's workers, on this machine or on the user's own."""
+"""Dask workers that map the tiles of a batch, on this machine or on the user's own cluster."""
 
 from __future__ import annotations
 
@@ -33,38 +33,50 @@ from hsi_geo.errors import ClusterError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter, SilentReporter
 
-#: Memory of a worker beside the blocks of a scene: Python, torch and GDAL.
+#: Memory of a worker in bytes, without the blocks of a scene: Python, torch and GDAL.
 PROGRAM_BYTES = 1 << 30
 
-#: How often a job is tried again that raised what is no fault of its tile; and seconds to wait for
-#: an answer of a scheduler.
-RETRIES, PATIENCE_S = 1, 15
+#: Number of times that a job is tried again after an unexpected exception.
+RETRIES = 1
 
-#: Jobs that are handed to the scheduler at a time; seconds between looks at what has come back, and
-#: between a worker's news of one job.
-SUBMITTED, LOOK_S, NEWS_S = 1000, 0.02, 1.0
+#: Seconds to wait for the answer of a scheduler.
+CONNECT_TIMEOUT_S = 15
 
-#: With this variable, which Dask sets, torch hands its memory back to the system after each product
-#: and gets it again page by page: maps take more than twice as long.
-TRIMMING = "MALLOC_TRIM_THRESHOLD_"
+#: Jobs that are sent to the scheduler at a time.
+SUBMIT_BATCH = 1000
 
-#: What makes glibc keep the memory that a worker's threads give back, and hand it out again: two
-#: workers then map a tenth faster side by side. Other C libraries do not know these.
-KEEPING = {
+#: Seconds between checks for results, and between two events of one job.
+POLL_S, EVENT_INTERVAL_S = 0.02, 1.0
+
+#: With this variable, which Dask sets, glibc returns torch's memory to the system after each product, and
+#: gets it again page by page: maps take more than twice as long.
+TRIM_VARIABLE = "MALLOC_TRIM_THRESHOLD_"
+
+#: Variables that make glibc keep memory that a worker's threads free, and use it again: two workers then
+#: map a tenth faster at the same time. Other C libraries ignore them.
+MALLOC_VARIABLES = {
     "MALLOC_ARENA_MAX": 1,
     "MALLOC_MMAP_THRESHOLD_": 1 << 30,
     "MALLOC_TOP_PAD_": 64 << 20,
 }
 
-#: No other machine reaches what listens here; Dask takes any free port.
+#: Address that no other machine can reach. Dask takes any free port.
 HOST = "127.0.0.1"
 
-#: What Dask's web servers show that ask nobody for a name or a key, as its configuration calls it.
+#: Keys of Dask's configuration for pages of its web servers, which need no password.
 WEB_PAGES = ("distributed.scheduler.http.routes", "distributed.worker.http.routes")
 
 
 def default_workers(threads: int, max_memory: int) -> int:
-    """As many as there are cores for and memory."""
+    """Number of workers for the cores and the memory of this machine.
+
+    Args:
+        threads: Threads of each worker.
+        max_memory: Bytes that the blocks of a scene may take in each worker.
+
+    >>> default_workers(threads=1, max_memory=1 << 60)
+    1
+    """
     by_memory = int(MEMORY_LIMIT) // (max_memory + PROGRAM_BYTES)
     return max(1, min(CPU_COUNT // threads, by_memory))
 
@@ -73,17 +85,20 @@ def default_workers(threads: int, max_memory: int) -> int:
 def local_cluster(
     workers: int, threads: int, reporter: Reporter, *, dashboard: bool = False
 ) -> Iterator[Client]:
-    """Workers on this machine, each a process that does one job at a time.
+    """Start workers on this machine, each a process that does one job at a time.
 
-    Whoever can connect to a scheduler, a worker or its nanny can run code as the user who started
-    it, and every user of a machine reaches its loopback. So all of them want TLS both ways, with a
-    key that is made here and never leaves the memory of these processes.
+    Anyone who can connect to a scheduler, a worker or its nanny can run code as the user who started
+    it, and every user of a machine can connect to its loopback address. So all of them use TLS in both
+    directions, with a key that is made here and kept in memory.
 
     Args:
-        workers: How many.
-        threads: Of each.
-        reporter: Told where they are.
-        dashboard: Also show Dask's pages, which anybody on this machine can read.
+        workers: Number of workers.
+        threads: Threads of each worker.
+        reporter: Receives a message on the workers.
+        dashboard: Whether to serve Dask's pages, which any user of this machine can read.
+
+    Yields:
+        Client of the cluster.
 
     Raises:
         ClusterError: If they cannot be started.
@@ -91,24 +106,24 @@ def local_cluster(
     environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     chosen = dask.config.get("temporary-directory", None)
     settings = {
-        # A worker is given what it can begin at once: no bystander falls with it.
+        # A worker receives only jobs that it can begin: no other job is lost with it.
         "distributed.scheduler.worker-saturation": 1.0,
-        # Dask gives up a worker that is down so long after it died, be it from another death since.
+        # Dask removes a worker that is down this long after its first death, even if it died again since.
         "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.nanny.pre-spawn-environ": {
             **environment,
-            TRIMMING: None,  # leaves it unset
-            **KEEPING,
+            TRIM_VARIABLE: None,  # leaves it unset
+            **MALLOC_VARIABLES,
             "OMP_NUM_THREADS": threads,
         },
         **{key: [] for key in WEB_PAGES if not dashboard},
     }
     with ExitStack() as stack:
         try:
-            # Swept by the next job if this one is killed, and closed to other users.
+            # Removed by the next job if this one is killed; other users cannot read it.
             scratch = stack.enter_context(scratch_folder(Path(chosen) if chosen else None))
             stack.enter_context(dask.config.set({**settings, "temporary-directory": str(scratch)}))
-            stack.enter_context(_silent())
+            stack.enter_context(_dask_logs_off())
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -117,13 +132,13 @@ def local_cluster(
                     memory_limit=int(MEMORY_LIMIT) // workers,
                     host=HOST,
                     security=Security.temporary(),
-                    dashboard_address=f"{HOST}:0",  # of one that is taken Dask leaves a socket open
+                    dashboard_address=f"{HOST}:0",  # Dask leaves a socket open if a port is taken
                     scheduler_kwargs={"dashboard": dashboard},
                     silence_logs=logging.CRITICAL,
                 )
             )
             client = stack.enter_context(Client(cluster))
-            client.register_plugin(_Ready())
+            client.register_plugin(_WorkerSetup())
         except (OSError, RuntimeError) as error:
             raise ClusterError(
                 f"workers on this machine could not be started ({' '.join(str(error).split())})",
@@ -136,65 +151,72 @@ def local_cluster(
 
 @contextmanager
 def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
-    """The user's own cluster.
+    """Connect to the user's own cluster.
+
+    Args:
+        address: Address of the scheduler, such as tcp://host:8786.
+        reporter: Receives messages on the workers, and a warning if there are none.
+
+    Yields:
+        Client of the cluster.
 
     Raises:
         ClusterError: If no scheduler answers.
     """
-    with _silent():
+    with _dask_logs_off():
         try:
-            client = Client(address, timeout=PATIENCE_S)
+            client = Client(address, timeout=CONNECT_TIMEOUT_S)
         except (OSError, ValueError, TypeError) as error:
             raise ClusterError(
                 f"no Dask scheduler answers at '{address}'",
-                hint="start one with: dask scheduler, and give its address such as tcp://host:8786; one "
-                "that wants TLS needs its certificates in Dask's configuration (docs/batch.md)",
+                hint="start one with: dask scheduler, and give its address such as tcp://host:8786; a "
+                "scheduler with TLS needs its certificates in Dask's configuration (docs/batch.md)",
             ) from error
         with client:
             workers = list(client.scheduler_info(n_workers=-1)["workers"])
             reporter.log(f"{_counted(len(workers))} of {address}{_dashboard(client)}")
             if not client.scheduler.address.startswith("tls://"):
                 reporter.log(
-                    "the scheduler is open: whoever can connect to it runs code as its user; "
-                    "docs/batch.md tells how to close it by TLS"
+                    "the scheduler is open: anyone who can connect to it can run code as its user; "
+                    "docs/batch.md shows how to use TLS"
                 )
             if not workers:
                 reporter.warning("the scheduler has no workers yet: tiles wait for the first one")
-            elif any(client.run(os.getenv, TRIMMING, workers=workers[:1]).values()):
+            elif any(client.run(os.getenv, TRIM_VARIABLE, workers=workers[:1]).values()):
                 reporter.warning(
-                    f"the workers have {TRIMMING} set, which makes maps take twice as long; "
-                    "docs/batch.md tells how to unset it"
+                    f"the workers have {TRIM_VARIABLE} set, which makes maps take twice as long; "
+                    "docs/batch.md shows how to unset it"
                 )
             yield client
 
 
-def each[J, R](
+def run_jobs[J, R](
     client: Client,
     function: Callable[..., R],
     jobs: Sequence[J],
     *same: Any,
-    news: Callable[[Any], None] = lambda content: None,
+    on_event: Callable[[Any], None] = lambda event: None,
 ) -> Iterator[tuple[int, R | BaseException]]:
-    """Do jobs on the workers; Dask sees to their order, to retries and to workers that get lost.
+    """Run jobs on the workers. Dask orders them, tries them again and replaces lost workers.
 
-    A job that still fails gives its exception. If its worker died again and again it may have been
-    a bystander of the one that killed it, so it is tried once more when nothing else runs.
+    A job that still fails gives its exception. If its workers died again and again, another job may have
+    killed them, so it is tried once more when nothing else runs.
 
     Args:
-        client: Of the cluster.
-        function: Of a job and of what is the same for all; picklable.
-        jobs: Picklable.
-        same: Further arguments.
-        news: Receives (path, done) of a job on its way; see `WorkerReporter`.
+        client: Client of the cluster.
+        function: Function of a job and the further arguments; picklable.
+        jobs: Jobs; picklable.
+        *same: Further arguments, the same for all jobs.
+        on_event: Receives (path, done) of a job that runs; see `WorkerReporter`.
 
     Yields:
-        A job's index and its result, as they come.
+        Index of a job and its result, or its exception, in the order in which they finish.
 
     Raises:
         ClusterError: If the scheduler is lost, or all workers of this machine.
     """
     topic = f"hsi-geo-{uuid.uuid4().hex}"
-    client.subscribe_topic(topic, lambda event: news(event[1]))
+    client.subscribe_topic(topic, lambda event: on_event(event[1]))
     suspects = []
     try:
         for index, result in _round(client, function, jobs, range(len(jobs)), topic, same):
@@ -223,18 +245,18 @@ def _round[J, R](
         key=f"{function.__name__}-{uuid.uuid4().hex}",
         pure=False,
         retries=RETRIES,
-        batch_size=SUBMITTED,
+        batch_size=SUBMIT_BATCH,
     )
     index_of = dict(zip((future.key for future in futures), chosen, strict=True))
     completed = as_completed(futures, loop=client.loop)
     try:
-        del futures  # what has come back is let go of, or Dask does it again when its worker dies
+        del futures  # Dask runs a finished job again if a future of it is kept and its worker dies
         while not completed.is_empty():
             ready = completed.next_batch(block=False)
             if not ready:
                 _require_scheduler(client)
                 _require_workers(client)
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
                 continue
             found = _gathered(client, ready)
             for future in ready:
@@ -245,19 +267,19 @@ def _round[J, R](
 
 
 def _gathered(client: Client, ready: list[Future]) -> dict[str, tuple[Any] | None]:
-    """By key what `_Job` returned, None for a job that failed.
+    """What `_Job` returned by key; None for a job that failed.
 
-    A result whose worker dies before it is fetched is waited for: Dask does the job again.
+    If a worker dies before its result is fetched, Dask runs the job again, and this waits for it.
     """
     try:
         return dict(client.gather({future.key: future for future in ready}, errors="skip"))
-    except OSError as error:  # the client may not know yet that nobody answers
+    except OSError as error:  # the client may not know yet that the scheduler is gone
         raise _scheduler_is_gone() from error
 
 
 def _outcome(client: Client, future: Future, returned: tuple[Any] | None) -> Any:
-    # Not by its status alone: a job whose worker has died since is on its way again, which takes
-    # nothing from what it returned.
+    # The status alone is not enough: a job whose worker has died since runs again, though its result is
+    # here.
     if returned is not None:
         return returned[0]
     if future.status == "error":
@@ -279,7 +301,7 @@ def _scheduler_is_gone() -> ClusterError:
 
 
 def _require_workers(client: Client) -> None:
-    """On this machine somebody has to start workers again; a user's own cluster may grow later."""
+    """Refuse to wait if all workers of this machine are gone; a user's own cluster may grow later."""
     if client.cluster is None:
         return
     nannies = client.cluster.workers.values()
@@ -291,7 +313,7 @@ def _require_workers(client: Client) -> None:
 
 
 class _Job:
-    """A function with what is the same for all jobs, which knows where to send news."""
+    """A function with the arguments that are the same for all jobs, and the topic of its events."""
 
     def __init__(self, function: Callable[..., Any], topic: str, same: tuple[Any, ...]) -> None:
         self.function = function
@@ -299,37 +321,43 @@ class _Job:
         self.same = same
 
     def __call__(self, job: Any) -> tuple[Any]:
-        """In a tuple, so that whatever is returned is something."""
+        """Return the result in a tuple, so that None is a result, too."""
         return (self.function(job, *self.same, WorkerReporter(self.topic, job)),)
 
 
 class WorkerReporter(SilentReporter):
-    """A reporter inside a worker: progress goes to whoever started the job, not too often.
+    """A reporter inside a worker. It sends progress to the client, but not too often.
 
     Args:
-        topic: That is listened to.
-        job: Its ``path``, if it has one, is sent with each message.
+        topic: Topic of the events.
+        job: The job; its ``path``, if it has one, is sent with each event.
     """
 
     def __init__(self, topic: str, job: Any) -> None:
         self.topic = topic
-        self.about = getattr(job, "path", None)
+        self.path = getattr(job, "path", None)
         self.last = time.monotonic()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Send (path, done)."""
+        """Send an event (path, done).
+
+        Args:
+            stage: Not sent.
+            done: Number of steps that are done.
+            total: Not sent.
+        """
         now = time.monotonic()
-        if now - self.last >= NEWS_S:
+        if now - self.last >= EVENT_INTERVAL_S:
             self.last = now
-            get_worker().log_event(self.topic, (self.about, done))
+            get_worker().log_event(self.topic, (self.path, done))
 
 
-class _Ready(WorkerPlugin):
+class _WorkerSetup(WorkerPlugin):
     """Prepares a worker of this machine.
 
-    A terminal sends Ctrl-C to all processes; each worker would print a traceback. Ours ends them.
-    And what jobs need, torch above all, is there before the first: seconds that a worker
-    spends on it are those of its neighbours' jobs otherwise.
+    A terminal sends Ctrl-C to all processes, and each worker would print a traceback; the client ends them
+    instead. Modules that jobs need, such as torch, are imported before the first job, so that the time
+    for it does not slow down jobs of other workers.
     """
 
     def setup(self, worker: Any) -> None:
@@ -338,8 +366,8 @@ class _Ready(WorkerPlugin):
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Without the logs of Dask and its event loop: what goes wrong is told in sentences."""
+def _dask_logs_off() -> Iterator[None]:
+    """Switch off the logs of Dask and its event loop: errors are raised with sentences."""
     loggers = [
         logging.getLogger(name)
         for name in (

@@ -1,4 +1,4 @@
-"""What stands in a batch's folder already: maps to keep, to make again, or to leave to others."""
+"""Maps that exist in the folder of a batch: to keep, to make again, or not to replace."""
 
 from __future__ import annotations
 
@@ -15,57 +15,69 @@ from hsi_geo.tasks.runtime import file_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a batch left under a tile's names.
+class ExistingMap:
+    """A map that an earlier batch wrote.
 
     Attributes:
         job: Hash of all that the map depended on.
-        tile: That it is the map of.
-        made: Files that it brought, whole or not.
-        warnings: What was told when it was made.
-        flaw: What is wrong with its files; empty if nothing is.
-        drifts: Whether the tile looks unlike what the model was adapted to.
+        tile: Path of its tile.
+        files: Files of the map, complete or not.
+        warnings: Warnings of the batch that made it.
+        damage: Sentence on a file that is not as it was written; empty if all are.
+        drifts: Whether the tile's spectra are unlike those that the model was adapted to.
     """
 
     job: str
     tile: str
-    made: tuple[Path, ...]
+    files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
-    flaw: str = ""
+    damage: str = ""
     drifts: bool = False
 
-    def is_of(self, job: str) -> bool:
-        """Whether it is whole and of the same tile, model and parameters."""
-        return self.job == job and not self.flaw
+    def is_valid_for(self, job: str) -> bool:
+        """Whether it is complete and of the same tile, model and parameters.
+
+        Args:
+            job: Hash of all that the map of the tile depends on now.
+        """
+        return self.job == job and not self.damage
 
 
-def standing(paths: MapPaths) -> Standing | None:
-    """What a batch left under a tile's names, None if no record tells of a batch."""
+def find_existing_map(paths: MapPaths) -> ExistingMap | None:
+    """The map that an earlier batch wrote under a tile's names.
+
+    Args:
+        paths: Paths of the tile's map.
+
+    Returns:
+        The map; None if there is no record of a batch.
+    """
     record = read_record(paths.classes)
     try:
-        told, warnings = record["parameters"], record.get("warnings", [])
-        made = MapPaths.of(
+        parameters, warnings = record["parameters"], record.get("warnings", [])
+        files = MapPaths.of(
             paths.classes,
-            confidence=told["confidence"] is True,
-            probabilities=told["probabilities"] is True,
+            confidence=parameters["confidence"] is True,
+            probabilities=parameters["probabilities"] is True,
         )
         job, tile = str(record["hashes"]["job"]), str(record["scene"])
     except (TypeError, KeyError):
         return None
-    said = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
+    texts = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
     drifts = record.get("drifts") is True
-    return Standing(job, tile, tuple(made.all), said, find_damage(made), drifts)
+    return ExistingMap(job, tile, tuple(files.all), texts, find_damage(files), drifts)
 
 
-def made_by_log(paths: MapPaths, told: Mapping[str, str]) -> tuple[Path, ...]:
-    """Files that a batch made, where the record that would tell so is missing or cannot be read.
+def find_logged_files(paths: MapPaths, hashes: Mapping[str, str]) -> tuple[Path, ...]:
+    """Files that a batch made according to its log, if the map's record is missing or cannot be read.
 
     Args:
-        paths: Of a map.
-        told: SHA-256 of its files by their names, from the log.
+        paths: Paths of the map.
+        hashes: SHA-256 of the map's files by their names, from the log.
 
     Returns:
-        Those that are as they were made, and the record; none if somebody's own file has its name.
+        Files that are as they were written, and the record. Empty if a file of the map's names is
+        somebody else's.
     """
     if paths.record.exists():
         try:
@@ -74,31 +86,32 @@ def made_by_log(paths: MapPaths, told: Mapping[str, str]) -> tuple[Path, ...]:
             pass
         else:
             return ()
-    there = [path for path in paths.all if path.name in told and path.is_file()]
-    made = [path for path in there if file_hash(path) == told[path.name]]
-    return (paths.record, *made) if made else ()
+    existing = [path for path in paths.all if path.name in hashes and path.is_file()]
+    unchanged = [path for path in existing if file_hash(path) == hashes[path.name]]
+    return (paths.record, *unchanged) if unchanged else ()
 
 
-def require_own(
+def require_own_outputs(
     paths: MapPaths,
     tile: str,
-    stands: Standing | None,
-    made: Collection[Path] = (),
+    existing: ExistingMap | None,
+    logged: Collection[Path] = (),
     *,
     overwrite: bool,
 ) -> None:
-    """Refuse to replace what this tile's earlier map did not bring.
+    """Refuse to replace files that are not those of the tile's earlier map.
 
     Args:
-        paths: To be written.
-        tile: That they will be the map of.
-        stands: What a batch left under these names.
-        made: Files that a batch made by its log, where no record tells.
-        overwrite: Whether what others made may be replaced, but for maps of other tiles' names.
+        paths: Paths to write.
+        tile: Path of the tile to map.
+        existing: Map that an earlier batch wrote under these names.
+        logged: Files that a batch made according to its log, if there is no record.
+        overwrite: Whether files that no batch made may be replaced. Files of maps with other names are
+            never replaced.
 
     Raises:
         OutputExistsError: If a file belongs to another map; without ``overwrite``, also if the map is
-            that of another tile, or nothing tells that a batch made a file.
+            that of another tile, or nothing shows that a batch made a file.
     """
     for path in reversed(paths.all):
         if (owner := owner_of(path, paths)) is not None:
@@ -108,22 +121,22 @@ def require_own(
             )
     if overwrite:
         return
-    if stands is not None and _is_another(stands.tile, tile):
+    if existing is not None and _is_another(existing.tile, tile):
         raise OutputExistsError(
-            f"output '{paths.classes}' is the map of '{stands.tile}'",
+            f"output '{paths.classes}' is the map of '{existing.tile}'",
             hint="choose another folder, or give --overwrite",
         )
-    own = made if stands is None else stands.made
+    own = logged if existing is None else existing.files
     for path in reversed(paths.all):
         if path not in own and path.exists():
             raise OutputExistsError(
-                f"output '{path}' is already there and no record tells that a batch made it",
+                f"output '{path}' is already there and no record shows that a batch made it",
                 hint="choose another folder, or give --overwrite",
             )
 
 
 def _is_another(tile: str, path: str) -> bool:
-    """Whether a tile is another file than the one at a path; one that has moved is the same."""
+    """Whether a tile is another file than that at a path; a tile that has moved is the same."""
     if tile == path or not exists(tile):
         return False
     here, there = Path(path), Path(tile)

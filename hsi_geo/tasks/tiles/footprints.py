@@ -1,4 +1,4 @@
-"""Who lies where: grids found by their place."""
+"""Footprints of grids: which ones lie near each other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hsi_geo.tiling import Grid
 
 
 class Footprints:
-    """Grids, found by where they lie; those without a CRS lie nowhere.
+    """Spatial index of grids. Grids without a CRS, and rotated ones, are near no other.
 
     Args:
-        grids: None for tiles that do not count.
+        grids: Grids; None for tiles that do not count.
 
     Attributes:
-        groups: Indices of the grids of one CRS with rows in one direction, in their order.
+        groups: Indices of the grids of each CRS with rows in one direction, in their order.
     """
 
     def __init__(self, grids: Sequence[Grid | None]) -> None:
@@ -30,11 +30,11 @@ class Footprints:
             if grid is None or grid.crs is None or grid.is_rotated:
                 continue
             crs = texts.setdefault(grid.crs.to_wkt(), grid.crs)
-            turned = (grid.transform.a < 0, grid.transform.e < 0)
-            same = (g for c, t, g in known if t == turned and (c is crs or c == crs))
+            flipped = (grid.transform.a < 0, grid.transform.e < 0)
+            same = (g for c, t, g in known if t == flipped and (c is crs or c == crs))
             group = next(same, None)
             if group is None:
-                known.append((crs, turned, group := []))
+                known.append((crs, flipped, group := []))
             group.append(index)
         self.groups = [group for *_, group in known]
         for group in self.groups:
@@ -43,13 +43,21 @@ class Footprints:
 
     def _bounds(self, index: int, margin_px: float = 0) -> tuple[float, float, float, float]:
         grid = self.grids[index]
-        assert grid is not None  # only those that lie somewhere are asked for
+        assert grid is not None  # only grids of a group are used
         left, bottom, right, top = grid.bounds
         x, y = (margin_px * size for size in grid.resolution)
         return left - x, bottom - y, right + x, top + y
 
     def near(self, index: int, margin_px: float) -> list[int]:
-        """Other grids of the same group within a margin, in their order; negative: that overlap."""
+        """Other grids of the same group within a margin.
+
+        Args:
+            index: Index of the grid.
+            margin_px: Width of the margin in pixels of the grid. Negative values find grids that overlap by as much.
+
+        Returns:
+            Indices in their order.
+        """
         if index not in self._group_of:
             return []
         group, tree = self._group_of[index]

@@ -1,11 +1,9 @@
-"""Tiles: what each needs, and how one is mapped wherever a worker runs."""
+"""Jobs of a batch: what a worker needs to map a tile, and how it does it."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,16 +28,11 @@ from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
 from hsi_geo.tasks.inference.mapping import MapOptions, write_map
 from hsi_geo.tasks.inference.scene_scale import Rescale
-from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash, text_hash
-from hsi_geo.tasks.tiles.existing_maps import Standing, require_own, standing
-from hsi_geo.tasks.tiles.footprints import Footprints
-from hsi_geo.tiling import Grid
-from hsi_geo.wavelengths import Bands, same_centres
+from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash
+from hsi_geo.tasks.tiles.existing_maps import ExistingMap, find_existing_map, require_own_outputs
+from hsi_geo.wavelengths import Bands
 
-#: Neighbours' pixels may be off by as much.
-SAME_PX = 0.05
-
-#: What became of a tile.
+#: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
 
 
@@ -81,21 +74,21 @@ class BatchOptions:
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """What is known of a tile before it is mapped.
+    """What the header of a tile and the output folder tell before the tile is mapped.
 
     Attributes:
-        file: Its description.
-        bands: Its wavelengths.
-        hash: See `runtime.scene_hash`.
-        remarks: What was noticed while it was opened.
-        stands: What a batch left where its map goes.
+        file: Description of the tile's file.
+        bands: Wavelengths of the tile.
+        hash: Hash that changes when the tile does; see `runtime.scene_hash`.
+        remarks: Notes and warnings of the reader.
+        existing: Map that an earlier batch wrote under the tile's names; None if there is none.
     """
 
     file: SceneFile
     bands: Bands
     hash: str
     remarks: Remarks
-    stands: Standing | None
+    existing: ExistingMap | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,31 +96,32 @@ class TileJob:
     """A tile to map.
 
     Attributes:
-        path: Of the tile.
-        paths: To write.
-        neighbours: Whose pixels windows at the rim look at; windows counted in the tile.
-        hashes: For the record; "job" is of all that the map depends on.
-        made: Files that an earlier batch made, by its log, where a record is lost.
+        path: Path of the tile.
+        paths: Paths of the map's files.
+        neighbours: Neighbouring tiles that windows at the edge read, with their windows in the tile's
+            pixels.
+        hashes: Hashes for the record. "job" is the hash of all that the map depends on.
+        logged: Files that an earlier batch made according to its log, if the map's record is lost.
     """
 
     path: str
     paths: MapPaths
     neighbours: tuple[NeighbourSource, ...]
     hashes: dict[str, Any]
-    made: tuple[Path, ...] = ()
+    logged: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a tile.
+    """Result of a tile.
 
     Attributes:
-        state: mapped, unchanged (its map was there), failed, or pending (never begun).
-        seconds: It took.
-        error: Why it failed, in a sentence.
-        warnings: What was told of its map when it was made; an unchanged map keeps them.
-        code: Of the error, see `HsiGeoError`; empty without one.
-        drifts: Whether the tile looks unlike what the model was adapted to.
+        state: "mapped", "unchanged" (its map was there), "failed" or "pending" (never begun).
+        seconds: Time that mapping took.
+        error: Sentence on why it failed; empty if it did not.
+        warnings: Warnings about its map. An unchanged map keeps those of the batch that made it.
+        code: Code of the error, see `HsiGeoError`; empty without one.
+        drifts: Whether the tile's spectra are unlike those that the model was adapted to.
     """
 
     state: str
@@ -138,47 +132,63 @@ class Outcome:
     drifts: bool = False
 
 
-# On the workers -------------------------------------------------------------------------------
-
-
 def describe_tile(
     job: tuple[str, MapPaths], wavelengths: str | None, reporter: Reporter
 ) -> Tile | Outcome:
-    """Read a tile's header, and what stands where its map goes."""
+    """Read a tile's header, and the record of an earlier map of it.
+
+    Args:
+        job: Path of the tile, and paths of its map.
+        wavelengths: Wavelengths that the tile is opened with, as `open_scene` takes them.
+        reporter: Not used; workers give one to each job.
+
+    Returns:
+        The tile, or its outcome if it cannot be opened.
+    """
     path, paths = job
     try:
         file = read_scene(path)
         scene = scene_of(file, wavelengths=wavelengths)
         file = dataclasses.replace(file, quality=())
-        return Tile(file, bands_of(scene), scene_hash(scene), remarks_of(scene), standing(paths))
+        return Tile(
+            file, bands_of(scene), scene_hash(scene), remarks_of(scene), find_existing_map(paths)
+        )
     except HsiGeoError as error:
         return Outcome(FAILED, error=str(error))
 
 
 def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome:
-    """Map a tile; what stops it is told as its outcome, not raised.
+    """Map a tile.
 
-    The record gets its name first, so that what a killed batch left is known as a batch's, and the
-    map last; the record tells which map is its own.
+    The record is renamed first and the map last. So files of a killed batch are known by their record, which
+    also holds the hash of the map that belongs to it.
+
+    Args:
+        job: The tile, and what its map depends on.
+        options: Options of the batch.
+        reporter: Receives progress.
+
+    Returns:
+        The outcome. An error of the tile is an outcome, too, and not raised.
     """
     started = time.monotonic()
     paths, overwrite = job.paths, options.overwrite
     recorder = WarningRecorder(reporter)
     try:
-        stands = standing(paths)
-        if not overwrite and stands is not None and stands.is_of(job.hashes["job"]):
-            return unchanged(stands)  # a worker was lost after it had finished
-        require_own(paths, job.path, stands, job.made, overwrite=overwrite)
+        existing = find_existing_map(paths)
+        if not overwrite and existing is not None and existing.is_valid_for(job.hashes["job"]):
+            return unchanged(existing)  # a worker was lost after it had finished
+        require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)
         name = paths.classes.stem
         remove_leftovers(paths.classes.parent, [name])
         stale = find_stale_files(paths)
         with atomic_outputs(paths.all, overwrite=True, name=name, stale=stale) as where:
             record = _write(job, paths.moved(where), options, recorder)
-            # Something may have appeared.
-            require_own(paths, job.path, stands, job.made, overwrite=overwrite)
+            # A file may have appeared meanwhile.
+            require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)
     except HsiGeoError as error:
-        told, seconds = tuple(recorder.warnings), time.monotonic() - started
-        return Outcome(FAILED, seconds, str(error), told, error.code)
+        seconds = time.monotonic() - started
+        return Outcome(FAILED, seconds, str(error), tuple(recorder.warnings), error.code)
     return Outcome(
         MAPPED,
         time.monotonic() - started,
@@ -216,7 +226,7 @@ def _write(
 
 @lru_cache(maxsize=1)
 def _model(path: str, expected_hash: str) -> AdaptedModel:
-    """Read once a worker."""
+    """The model, which each worker reads once."""
     if file_hash(path) != expected_hash:
         raise ModelFileError(
             f"model '{path}' has changed since the batch began", hint="run the batch again"
@@ -227,20 +237,38 @@ def _model(path: str, expected_hash: str) -> AdaptedModel:
 def tile_areas(
     job: tuple[GeoreferencedMap, list[GeoreferencedMap]], classes: int, reporter: Reporter
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | Outcome:
-    """See `class_areas`; what stops it is told as an outcome, not raised."""
+    """Areas of the classes in a map.
+
+    Args:
+        job: The map, and maps before it whose pixels do not count again.
+        classes: Number of classes.
+        reporter: Not used; workers give one to each job.
+
+    Returns:
+        Pixels and hectares of each class, see `class_areas`; an outcome if the map cannot be read.
+    """
     try:
         return class_areas(job[0], classes, job[1])
     except HsiGeoError as error:
         return Outcome(FAILED, error=str(error))
 
 
-def unchanged(stands: Standing) -> Outcome:
-    """Of a tile whose map stands, with what was told when it was made."""
-    return Outcome(UNCHANGED, warnings=stands.warnings, drifts=stands.drifts)
+def unchanged(existing: ExistingMap) -> Outcome:
+    """The outcome of a tile whose map exists, with the warnings of the batch that made it.
+
+    Args:
+        existing: The map.
+    """
+    return Outcome(UNCHANGED, warnings=existing.warnings, drifts=existing.drifts)
 
 
 def failure(error: BaseException, *, local: bool) -> Outcome:
-    """The outcome of a tile whose job raised an exception; see `error_sentence`."""
+    """The outcome of a tile whose job raised an exception.
+
+    Args:
+        error: The exception.
+        local: Whether this batch started the workers; see `error_sentence`.
+    """
     return Outcome(FAILED, error=error_sentence(error, local=local))
 
 
@@ -265,71 +293,3 @@ def error_sentence(error: BaseException, *, local: bool) -> str:
     if isinstance(error, MemoryError):
         return f"out of memory; give {advice}, or a smaller --max-memory"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-# Before that ---------------------------------------------------------------------------------
-
-
-def neighbours(
-    tiles: Sequence[Tile | Outcome], margin_px: int
-) -> Iterator[list[tuple[int, NeighbourSource]]]:
-    """For each tile, those that lend it their margin, in their order.
-
-    They lie on the same pixels of the same CRS, and have the same bands in the same units.
-    """
-    grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in tiles]
-    footprints = Footprints(grids)
-    for index, tile in enumerate(tiles):
-        found = []
-        for near in footprints.near(index, margin_px):
-            other = tiles[near]
-            if isinstance(tile, Tile) and isinstance(other, Tile) and _fits(tile, other):
-                window = tile.file.grid.window_of(other.file.grid.bounds)
-                found.append((near, NeighbourSource(other.file.pixels, window, other.file.nodata)))
-        yield found
-
-
-def _fits(tile: Tile, other: Tile) -> bool:
-    here, there = tile.file, other.file
-    if here.dtype != there.dtype or here.band_count != there.band_count:
-        return False
-    if not same_centres(tile.bands.centres_nm, other.bands.centres_nm):
-        return False
-    same = (
-        np.array_equal(tile.bands.good, other.bands.good)
-        and np.array_equal(here.scale, there.scale, equal_nan=True)
-        and np.array_equal(here.offset, there.offset, equal_nan=True)
-        and len(set(np.isnan(here.nodata))) == 1
-    )
-    return same and _on_one_lattice(here.grid, there.grid)
-
-
-def _on_one_lattice(grid: Grid, other: Grid) -> bool:
-    inverse = ~grid.transform
-    first = np.array(inverse @ (other.transform @ (0, 0)))
-    last = np.array(inverse @ (other.transform @ (other.width, other.height)))
-    off = np.abs(first - np.round(first)).max()
-    stretched = np.abs(last - first - (other.width, other.height)).max()
-    return bool(max(off, stretched) < SAME_PX)
-
-
-def tile_job(
-    path: str,
-    tile: Tile,
-    paths: MapPaths,
-    near: Sequence[tuple[int, NeighbourSource]],
-    tiles: Sequence[Tile | Outcome],
-    options: BatchOptions,
-    made: tuple[Path, ...] = (),
-) -> TileJob:
-    """Everything that a tile's map depends on."""
-    hashes = [other.hash for index, _ in near if isinstance(other := tiles[index], Tile)]
-    depends = {
-        "tile": tile.hash,
-        "neighbours": hashes,
-        "model": options.model_hash,
-        "parameters": options.pixel_parameters,
-    }
-    job = text_hash(json.dumps(depends, sort_keys=True))
-    pieces = tuple(piece for _, piece in near)
-    return TileJob(path, paths, pieces, {"job": job, "neighbours": hashes}, made)

@@ -1,4 +1,4 @@
-"""What the maps of many tiles are called, so that no file of one is a file of another."""
+"""Names of the maps of many tiles, so that no file of one map is a file of another."""
 
 from __future__ import annotations
 
@@ -11,28 +11,34 @@ from pathlib import Path
 
 from hsi_geo.io.maps.writer import MapPaths
 
-#: Digits of the hash that tells tiles apart when nothing else does.
+#: Digits of the hash in names of tiles whose paths differ in nothing else.
 HASH_DIGITS = 12
 
 
 def map_names(paths: Sequence[str], reserved: Collection[str]) -> list[str]:
-    """A stem for each tile: its file's, with more of its path where files would collide.
+    """Choose a stem for each tile: that of its file, with more of its path where names would collide.
 
-    Tiles of one stem in one folder take their suffixes, others their folders. A tile that is called
-    as what belongs to the map of another (``a_confidence``, beside ``a``) takes its folder, whether
-    that file is asked for or not: names do not hang on options. Names collide whatever their case
-    and Unicode form, so that maps can be kept on, or copied to, any file system.
+    Tiles of one stem in one folder get their suffixes, others their folders. A tile with the name of a file
+    that belongs to another map (``a_confidence``, beside ``a``) gets its folder, with and without that
+    file: names do not depend on options. Names collide whatever their case and Unicode form, so that
+    maps can be copied to any file system.
 
     Args:
-        paths: Of the tiles, each another one.
-        reserved: Stems that are not free.
+        paths: Paths of the tiles, without duplicates.
+        reserved: Stems that may not be used.
+
+    Returns:
+        Stem of each map.
+
+    >>> map_names(["/t/a.tif", "/t/a_confidence.tif", "/u/b.tif"], reserved=())
+    ['a', 't_a_confidence', 'b']
     """
-    ladders = _ladders(paths)
+    candidates = _all_candidates(paths)
     step = [0] * len(paths)
     taken = {file_key(stem) for stem in reserved}
     while True:
-        names = [ladder[i] for ladder, i in zip(ladders, step, strict=True)]
-        moving = [i for i in _clashing(names, taken) if step[i] < len(ladders[i]) - 1]
+        names = [stems[i] for stems, i in zip(candidates, step, strict=True)]
+        moving = [i for i in _clashing(names, taken) if step[i] < len(candidates[i]) - 1]
         if not moving:
             return names
         for i in moving:
@@ -40,12 +46,19 @@ def map_names(paths: Sequence[str], reserved: Collection[str]) -> list[str]:
 
 
 def file_key(name: str) -> str:
-    """What two names have in common that some file system takes for one."""
+    """A key that is equal for names that some file system takes for the same.
+
+    Args:
+        name: Name or path of a file.
+
+    >>> file_key("A.TIF") == file_key("a.tif")
+    True
+    """
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
-    """Indices of those that need another name."""
+    """Indices of the names that need to change."""
     owners = defaultdict(set)
     own = []
     for index, name in enumerate(names):
@@ -61,17 +74,17 @@ def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
     }
 
 
-def _ladders(paths: Sequence[str]) -> list[list[str]]:
+def _all_candidates(paths: Sequence[str]) -> list[list[str]]:
     """For each tile the names it may have, the shortest first."""
     keys = [file_key(str(path.parent / path.stem)) for path in map(Path, paths)]
     together = Counter(keys)
     return [
-        list(_ladder(Path(path), alone=together[key] == 1))
+        list(_candidates(Path(path), alone=together[key] == 1))
         for path, key in zip(paths, keys, strict=True)
     ]
 
 
-def _ladder(path: Path, *, alone: bool) -> Iterator[str]:
+def _candidates(path: Path, *, alone: bool) -> Iterator[str]:
     first = path.stem if alone else path.name.replace(".", "_")
     folders = [part.strip(os.sep + ":") for part in path.parts[:-1]]
     for depth in range(len(folders) + 1):

@@ -1,4 +1,4 @@
-"""What the maps of a batch give together: an index, STAC items, a log and the classes' areas."""
+"""Files beside the maps of a batch: names, mosaics, STAC items, log and areas of the classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hsi_geo.tasks.tiles.map_names import map_names
 
 LOG, ITEMS, INDEX = "batch.jsonl", "items.json", "index"
 
-#: Stems whose files would replace ours.
+#: Stems of maps that would replace these files.
 RESERVED = {Path(LOG).stem, Path(ITEMS).stem, INDEX}
 
 #: (K,) pixels and hectares of the classes; see `class_areas`.
@@ -39,8 +39,8 @@ class MappedTile:
     """A tile and its map.
 
     Attributes:
-        tile: As it was listed.
-        map: What stands in the folder.
+        tile: The tile as it was listed.
+        map: The map in the folder.
     """
 
     tile: ListedTile
@@ -49,13 +49,13 @@ class MappedTile:
 
 @dataclass(frozen=True, slots=True)
 class ClassArea:
-    """How much of all maps a class covers; what several maps show counts once.
+    """Area of a class in all maps. Land in several maps counts once.
 
     Attributes:
-        id: Of the class.
-        name: Of the class.
-        pixels: Number of them.
-        hectares: None if a CRS does not tell the size of its pixels.
+        id: Id of the class, from 1.
+        name: Name of the class.
+        pixels: Number of pixels.
+        hectares: Area; None if the CRS of a map gives its pixels no size.
     """
 
     id: int
@@ -64,19 +64,22 @@ class ClassArea:
     hectares: float | None
 
 
-def place_maps(
+def assign_map_paths(
     listed: Sequence[ListedTile],
     given: Iterable[str | os.PathLike[str]],
     folder: Path,
     options: MapOptions,
 ) -> list[MapPaths]:
-    """Where maps go.
+    """Choose the paths of the maps.
 
     Args:
         listed: The tiles.
-        given: What they were listed from.
-        folder: For the maps and what shows them as one.
-        options: Tell which files each map has.
+        given: Arguments that the tiles were listed from, such as files with a path a line.
+        folder: Folder of the maps.
+        options: Files to write beside each map.
+
+    Returns:
+        Paths of each tile's map.
 
     Raises:
         OptionError: If a file of a map would replace a tile, or what tiles were listed from.
@@ -105,7 +108,14 @@ def _is_overview(path: Path) -> bool:
 
 
 def area_jobs(maps: Sequence[MappedTile]) -> list[tuple[GeoreferencedMap, list[GeoreferencedMap]]]:
-    """Each map with those before it that it overlaps."""
+    """Jobs that count the classes in each map.
+
+    Args:
+        maps: Tiles that have a map.
+
+    Returns:
+        Each map, with the maps before it that it overlaps and whose pixels do not count again.
+    """
     placed = [one.map for one in maps]
     footprints = Footprints([one.grid for one in placed])
     return [
@@ -114,8 +124,21 @@ def area_jobs(maps: Sequence[MappedTile]) -> list[tuple[GeoreferencedMap, list[G
     ]
 
 
-def summed(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
-    """The areas of all maps in one table; hectares only if every map has some."""
+def sum_areas(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
+    """Sum the areas of all maps.
+
+    Args:
+        parts: Pixels and hectares of each class in each map; see `class_areas`.
+        classes: Class table of all maps.
+
+    Returns:
+        Area of each class; in hectares only if every map has hectares.
+
+    >>> from hsi_geo.io.labels.shots import LandClass
+    >>> part = np.array([4]), np.array([0.16])
+    >>> sum_areas([part, part], [LandClass(1, "water", "#0000ff", None)])
+    [ClassArea(id=1, name='water', pixels=8, hectares=0.32)]
+    """
     pixels, hectares = np.zeros(len(classes), np.int64), np.zeros(len(classes))
     for own_pixels, own_hectares in parts:
         pixels += own_pixels
@@ -196,8 +219,16 @@ def _is_own_mosaic(path: Path) -> bool:
     )
 
 
-def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
-    """Write one line a tile."""
+def write_log(folder: Path, entries: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
+    """Write the log: a JSON object a line, for each tile.
+
+    Args:
+        folder: Folder of the maps.
+        entries: Each tile with the paths of its map and its outcome.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
     lines = [
         {
             "tile": listed.path,
@@ -212,21 +243,25 @@ def write_log(folder: Path, ends: Sequence[tuple[ListedTile, MapPaths, Outcome]]
             "code": outcome.code or None,
             "drifts": outcome.drifts,
         }
-        for listed, paths, outcome in ends
+        for listed, paths, outcome in entries
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     _write(folder, {LOG: text})
 
 
 def files_in_log(folder: Path) -> dict[str, dict[str, str]]:
-    """SHA-256 of the files of each map by their names, by the map's path; see `write_log`.
+    """Read the hashes of files from the log of an earlier batch.
 
-    What cannot be read tells nothing.
+    Args:
+        folder: Folder of the maps.
+
+    Returns:
+        By the path of each map, SHA-256 of its files by their names. Empty if there is no log that can be read.
     """
     try:
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-        told = [json.loads(line) for line in lines]
-        return {line["map"]: dict(line["files"]) for line in told}
+        entries = [json.loads(line) for line in lines]
+        return {entry["map"]: dict(entry["files"]) for entry in entries}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +31,6 @@ from hsi_geo.io.maps.record import (
 )
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
-
-HERE = Path(__file__).parent
-SUPPORT = HERE.parents[1] / "support"
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for processes")
 
@@ -217,31 +219,41 @@ def test_a_copy_that_was_cut_short_is_known(tmp_path: Path, which: str, cut: int
     assert "is not the file that 'm.json' describes" in mixed_file_warnings(paths.classes, [])[0]
 
 
+def start(work: Callable[..., None], *arguments: Any) -> ForkProcess:
+    """Run a function in a forked process, which has all modules already."""
+    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: none of ours holds a lock
+        process.start()
+    return process
+
+
+def die_before_rename(folder: Path, nth: int) -> None:
+    """Replace the map, and kill this process before its nth rename or at the end."""
+    original, done = os.replace, 0
+
+    def replace(source: Path, target: Path) -> None:
+        nonlocal done
+        if done == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done += 1
+        original(source, target)
+
+    os.replace = replace  # type: ignore[assignment]
+    replace_map(folder)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @needs_linux
 @pytest.mark.parametrize("nth", range(RENAMES + 1))
-def test_a_reader_can_tell_when_a_job_died_among_its_renames(tmp_path: Path, nth: int) -> None:
+def test_mismatched_files_after_a_kill_between_renames(tmp_path: Path, nth: int) -> None:
     standing_map(tmp_path)
-    code = f"""
-import os, sys
-sys.path[:0] = [{str(HERE)!r}, {str(SUPPORT)!r}]
-from pathlib import Path
-from test_change_of_files import replace_map
-original, done = os.replace, 0
-def replace(source, target):
-    global done
-    if done == {nth}:
-        os.kill(os.getpid(), 9)
-    done += 1
-    original(source, target)
-os.replace = replace
-replace_map(Path({str(tmp_path)!r}))
-os.kill(os.getpid(), 9)
-"""
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    told = bool(find_mismatched_files(tmp_path / "m.tif")) or not (tmp_path / "m.json").exists()
+    process = start(die_before_rename, tmp_path, nth)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    found = bool(find_mismatched_files(tmp_path / "m.tif")) or not (tmp_path / "m.json").exists()
     confidence = (tmp_path / "m_confidence.tif").exists()
-    assert told == (0 < nth < RENAMES) or (nth == 0 and not confidence)
+    assert found == (0 < nth < RENAMES) or (nth == 0 and not confidence)
     if nth < RENAMES:
         assert list(tmp_path.glob(".hsi-geo-*"))
     with atomic_outputs([tmp_path / "anything"], overwrite=False):
@@ -252,54 +264,37 @@ os.kill(os.getpid(), 9)
 # Two jobs at once -----------------------------------------------------------------------------
 
 
+def write_at_once(
+    folder: Path, seed: int, overwrite: bool, barrier: Barrier, results: Queue[str]
+) -> None:
+    """Write a map, and rename it when all other jobs have written theirs."""
+    paths = MapPaths.of(folder / "m.tif", confidence=True)
+    values = random_probabilities(seed=seed)
+    barrier.wait(60)
+    try:
+        with atomic_outputs(paths.all, overwrite=overwrite) as where:
+            write_map(paths.moved(where), values)
+            barrier.wait(60)
+    except OutputExistsError as error:
+        results.put(str(error))
+    else:
+        results.put("done")
+
+
 @needs_linux
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_of_two_jobs_to_one_name_nothing_is_mixed(tmp_path: Path, overwrite: bool) -> None:
-    code = f"""
-import sys
-sys.path[:0] = [{str(HERE)!r}, {str(SUPPORT)!r}]
-from pathlib import Path
-from class_map_cases import random_probabilities, write_map
-from hsi_geo.errors import OutputExistsError
-from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import atomic_outputs
-paths = MapPaths.of(Path({str(tmp_path)!r}) / "m.tif", confidence=True)
-values = random_probabilities(seed=int(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    with atomic_outputs(paths.all, overwrite={overwrite}) as where:
-        write_map(paths.moved(where), values)
-        print("written", flush=True)
-        sys.stdin.readline()
-except OutputExistsError as error:
-    print(error)
-else:
-    print("done")
-"""
-    jobs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(seed)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for seed in range(3)
-    ]
-    for _ in range(2):  # all begin, then all end at once
-        for job in jobs:
-            assert job.stdout is not None
-            assert job.stdout.readline().strip() in ("ready", "written")
-        for job in jobs:
-            assert job.stdin is not None
-            job.stdin.write("\n")
-            job.stdin.flush()
-    said = sorted(job.communicate()[0].strip() for job in jobs)
+def test_files_of_jobs_with_one_name_are_not_mixed(tmp_path: Path, overwrite: bool) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(3), context.Queue()
+    jobs = [start(write_at_once, tmp_path, seed, overwrite, barrier, results) for seed in range(3)]
+    texts = sorted(results.get(timeout=120) for _ in jobs)
+    for job in jobs:
+        job.join(60)
     if overwrite:
-        assert said == ["done"] * 3
+        assert texts == ["done"] * 3
     else:
-        assert [text == "done" for text in said].count(True) == 1
-        assert ["has appeared while this ran" in text for text in said].count(True) == 2
+        assert [text == "done" for text in texts].count(True) == 1
+        assert ["has appeared while this ran" in text for text in texts].count(True) == 2
     assert is_complete(MapPaths.of(tmp_path / "m.tif", confidence=True))
     assert not list(tmp_path.glob(".*"))
 

@@ -100,7 +100,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     said: list[str] = []
     with locked(tmp_path, said.append):
         pass
-    assert "knows no locks" in said[0]
+    assert "has no file locks" in said[0]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
-"""Success means readable and right; a disk that is full, or a limit, is one sentence."""
+"""Outputs on a full disk or under a file size limit: readable and right, or one sentence."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 import rasterio
 from builders import NORTH_UP, snapshot
 from class_map_cases import GRID, random_probabilities, write_map
-from small_disk import BLOCK, small_disk
+from small_disk import BLOCK, file_size_limit, small_disk
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import model_file
@@ -136,18 +134,24 @@ def outcome(write: Write, folder: Path, expected: dict[str, str], first: dict[st
     return True
 
 
+#: Blocks between the sizes of the disk: few sizes in the fast suite, all in the slow one.
+STEPS = [pytest.param(4, id="few"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+
+
 @pytest.mark.parametrize("over_another", [False, True])
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_what_a_full_disk_leaves_is_whole_or_nothing(
-    tmp_path: Path, disk: Callable[[int], Path], name: str, over_another: bool
+@pytest.mark.parametrize("step", STEPS)
+def test_outputs_on_a_full_disk_are_whole_or_nothing(
+    tmp_path: Path, disk: Callable[[int], Path], name: str, over_another: bool, step: int
 ) -> None:
     write, least, most = OUTPUTS[name]
     (tmp_path / "expected").mkdir()
     write(tmp_path / "expected")
     expected = snapshot(tmp_path / "expected")
-    step = 1 if most < 100 else 9
+    if most > 100:
+        step *= 9
     successes = []
-    for blocks in range(least, most, step):
+    for blocks in [*range(least, most, step), most]:
         room = blocks
         if over_another:
             room += sum(
@@ -164,43 +168,27 @@ def test_what_a_full_disk_leaves_is_whole_or_nothing(
     assert successes[-1], "go on to more"
 
 
-LIMITED = """
-import resource, sys, tempfile
-sys.path[:0] = [{here!r}, {support!r}]
-from pathlib import Path
-import test_full_disk as cases
-folder = Path({folder!r})
-soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-for name, most, step in {limits}:
-    write = cases.OUTPUTS[name][0]
-    with tempfile.TemporaryDirectory() as right:
-        write(Path(right))
-        wanted = cases.snapshot(Path(right))
-    ends = []
+#: Outputs, largest limit, and step between limits, in bytes.
+LIMITS = [("a map", 90_000, 2999), ("points", 240_000, 9999), ("a model", 50_000, 4999)]
+
+
+@pytest.mark.parametrize(("name", "most", "step"), LIMITS)
+def test_outputs_under_a_file_size_limit_are_whole_or_nothing(
+    tmp_path: Path, name: str, most: int, step: int
+) -> None:
+    write = OUTPUTS[name][0]
+    (tmp_path / "expected").mkdir()
+    write(tmp_path / "expected")
+    expected = snapshot(tmp_path / "expected")
+    folder = tmp_path / "limited"
+    folder.mkdir()
+    ends: list[bool] = []
     for size in range(0, most, step):
         for path in folder.iterdir():
             path.unlink()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            ends.append(cases.outcome(write, folder, wanted, {{}}))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        if all(ends[-3:]) and len(ends) > 3:
+        with file_size_limit(size):
+            ends.append(outcome(write, folder, expected, {}))
+        if len(ends) > 3 and all(ends[-3:]):
             break
-    assert not ends[0] and ends[-1], (name, ends)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
-def test_a_limit_of_file_sizes_is_a_sentence(tmp_path: Path) -> None:
-    limits = [("a map", 90_000, 2999), ("points", 240_000, 9999), ("a model", 50_000, 4999)]
-    code = LIMITED.format(
-        here=str(Path(__file__).parent),
-        support=str(Path(__file__).parents[2] / "support"),
-        folder=str(tmp_path),
-        limits=limits,
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert not ends[0]
+    assert ends[-1]

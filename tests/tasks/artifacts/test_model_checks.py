@@ -308,7 +308,7 @@ def test_load_refuses_invalid_headers(tmp_path: Path, text: str) -> None:
 def test_load_refuses_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with path.open("wb") as file:
-        file.truncate(model_file.MOST_BYTES + 1)
+        file.truncate(model_file.MAX_BYTES + 1)
     with pytest.raises(ModelFileError, match="no model has more than 4096"):
         model_file.load(path, "model")
 

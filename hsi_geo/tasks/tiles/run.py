@@ -1,0 +1,337 @@
+"""The steps of a batch: describe the tiles, map them, sum areas, write what shows all maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsi_geo.errors import MapError, ScaleError
+from hsi_geo.io.files.scratch import remove_leftovers
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.scenes.neighbours import NeighbourSource
+from hsi_geo.io.scenes.tile_list import ListedTile
+from hsi_geo.progress import Reporter
+from hsi_geo.tasks.artifacts.model import AdaptedModel
+from hsi_geo.tasks.tiles.existing_maps import find_existing_map, find_logged_files
+from hsi_geo.tasks.tiles.jobs import (
+    FAILED,
+    MAPPED,
+    PENDING,
+    UNCHANGED,
+    BatchOptions,
+    Outcome,
+    Tile,
+    TileJob,
+    describe_tile,
+    error_sentence,
+    failure,
+    map_tile,
+    tile_areas,
+    unchanged,
+)
+from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
+from hsi_geo.tasks.tiles.outputs import (
+    ClassArea,
+    MappedTile,
+    area_jobs,
+    files_in_log,
+    sum_areas,
+    write_log,
+    write_overview,
+)
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """Result of a batch.
+
+    Attributes:
+        folder: Folder of the maps.
+        maps: Path of each tile's map by the tile's path, mapped or not, in the order of the tiles.
+        outcomes: Outcome of each tile by its path.
+        areas: Area of each class.
+        outputs: Path of each file beside the maps by its name.
+    """
+
+    folder: Path
+    maps: Mapping[str, Path]
+    outcomes: Mapping[str, Outcome]
+    areas: Sequence[ClassArea]
+    outputs: Mapping[str, Path]
+
+    def count(self, state: str) -> int:
+        """Number of tiles in a state.
+
+        Args:
+            state: "mapped", "unchanged", "failed" or "pending".
+        """
+        return sum(outcome.state == state for outcome in self.outcomes.values())
+
+    @property
+    def warned(self) -> int:
+        """Number of tiles with warnings; see `Outcome.warnings`."""
+        return sum(bool(outcome.warnings) for outcome in self.outcomes.values())
+
+    @property
+    def refused_for_scale(self) -> int:
+        """Number of tiles that were not mapped because their values have another scale than the model's."""
+        return sum(outcome.code == ScaleError.code for outcome in self.outcomes.values())
+
+    @property
+    def drifting(self) -> int:
+        """Number of mapped tiles whose spectra are unlike those that the model was adapted to."""
+        return sum(outcome.drifts for outcome in self.outcomes.values())
+
+
+class BatchRun:
+    """One run of a batch, from the list of tiles to the files in the folder.
+
+    Args:
+        listed: The tiles.
+        paths: Paths of each tile's map.
+        folder: Folder of the maps.
+        model: The model.
+        options: Options of the batch.
+        reporter: Receives progress and messages.
+        local: Whether this batch starts the workers.
+    """
+
+    def __init__(
+        self,
+        listed: Sequence[ListedTile],
+        paths: Sequence[MapPaths],
+        folder: Path,
+        model: AdaptedModel,
+        options: BatchOptions,
+        reporter: Reporter,
+        *,
+        local: bool,
+    ) -> None:
+        self.local = local
+        self.listed = listed
+        self.paths = paths
+        self.folder = folder
+        self.model = model
+        self.options = options
+        self.reporter = reporter
+        self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
+        self.outcomes = [Outcome(PENDING)] * len(listed)
+        self.jobs: dict[int, TileJob] = {}
+
+    def run(self, cluster: AbstractContextManager[Client]) -> BatchResult:
+        """Describe and map the tiles, and write the log, the mosaics and the STAC items.
+
+        Maps that are complete stay and are logged, however the run ends.
+
+        Args:
+            cluster: Gives the Dask client; it is closed at the end.
+
+        Raises:
+            MapError: If a map cannot be read back.
+            ClusterError: If the cluster is lost.
+            OutputError: If a file cannot be written.
+        """
+        try:
+            try:
+                with cluster as client:
+                    self._describe(client)
+                    self._map(client)
+                    maps = self._maps()
+                    areas = self._areas(client, maps)
+            finally:
+                self._close()
+        except KeyboardInterrupt as interrupt:
+            done = self._count(MAPPED, UNCHANGED)
+            raise KeyboardInterrupt(
+                f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
+                "command maps the rest"
+            ) from interrupt
+        outputs = write_overview(self.folder, maps, self.model.classes, self.reporter)
+        names = [tile.path for tile in self.listed]
+        return BatchResult(
+            self.folder,
+            dict(zip(names, (paths.classes for paths in self.paths), strict=True)),
+            dict(zip(names, self.outcomes, strict=True)),
+            areas,
+            outputs,
+        )
+
+    def _count(self, *states: str) -> int:
+        return sum(outcome.state in states for outcome in self.outcomes)
+
+    def _close(self) -> None:
+        """Write the log, and remove temporary folders of tiles that were not finished.
+
+        A worker may have finished a tile without its result being received.
+        """
+        for index, job in self.jobs.items():
+            pending = self.outcomes[index].state == PENDING
+            if not pending or (existing := find_existing_map(job.paths)) is None:
+                continue
+            if existing.is_valid_for(job.hashes["job"]):
+                self.outcomes[index] = Outcome(MAPPED, warnings=existing.warnings)
+        entries = list(zip(self.listed, self.paths, self.outcomes, strict=True))
+        undone = [p.classes.stem for _, p, o in entries if o.state not in (MAPPED, UNCHANGED)]
+        remove_leftovers(self.folder, undone)
+        write_log(self.folder, entries)
+
+    def _describe(self, client: Client) -> None:
+        """Read the headers of all tiles, to find neighbours and changes."""
+        from hsi_geo.tasks.tiles.cluster import run_jobs
+
+        jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
+        found = run_jobs(client, describe_tile, jobs, self.options.wavelengths)
+        for done, (index, tile) in enumerate(found, start=1):
+            self.tiles[index] = (
+                failure(tile, local=self.local) if isinstance(tile, BaseException) else tile
+            )
+            if isinstance(outcome := self.tiles[index], Outcome):
+                self._set_outcome(index, outcome)
+            self.reporter.progress("look at tiles", done, len(jobs))
+        self._report_remarks()
+
+    def _report_remarks(self) -> None:
+        """Report each remark of the reader once: tiles of one flight mostly share them."""
+        for kind, report in (("notes", self.reporter.log), ("warnings", self.reporter.warning)):
+            tiles_of: dict[str, list[str]] = {}
+            for listed, tile in zip(self.listed, self.tiles, strict=True):
+                for remark in getattr(tile.remarks, kind) if isinstance(tile, Tile) else ():
+                    tiles_of.setdefault(remark, []).append(Path(listed.path).name)
+            for remark, names in tiles_of.items():
+                others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                report(f"tile '{names[0]}'{others}: {remark}")
+
+    def _map(self, client: Client) -> None:
+        """Map the tiles that have no valid map."""
+        from hsi_geo.tasks.tiles.cluster import run_jobs
+
+        self.jobs = self._jobs()
+        order = list(self.jobs)
+        progress = PixelProgress(self.reporter, sum(self._pixels(index) for index in order))
+        ordered = list(self.jobs.values())
+        for number, result in run_jobs(
+            client, map_tile, ordered, self.options, on_event=progress.update
+        ):
+            index = order[number]
+            outcome = (
+                failure(result, local=self.local) if isinstance(result, BaseException) else result
+            )
+            self._set_outcome(index, outcome)
+            progress.finish(self.listed[index].path, self._pixels(index))
+
+    def _jobs(self) -> dict[int, TileJob]:
+        """Jobs of the tiles that have no valid map, by the index of the tile."""
+        sources: list[list[tuple[int, NeighbourSource]]] = [[] for _ in self.tiles]
+        if self.options.halo:
+            sources = list(neighbours(self.tiles, self.model.tiling.size_px))
+        logged = files_in_log(self.folder)
+        jobs = {}
+        for index, tile in enumerate(self.tiles):
+            if isinstance(tile, Outcome):
+                continue
+            path, paths = self.listed[index].path, self.paths[index]
+            own = find_logged_files(paths, logged.get(str(paths.classes), {}))
+            job = tile_job(path, tile, paths, sources[index], self.tiles, self.options, own)
+            existing, overwrite = tile.existing, self.options.overwrite
+            if existing is not None and existing.is_valid_for(job.hashes["job"]) and not overwrite:
+                self.outcomes[index] = unchanged(existing)
+                continue
+            damage = (
+                existing.damage if existing is not None else "its record is lost" if own else ""
+            )
+            if damage and not overwrite:
+                self.reporter.warning(
+                    f"map '{paths.classes}' is not as it was written ({damage}): it is made again"
+                )
+            jobs[index] = job
+        return jobs
+
+    def _pixels(self, index: int) -> int:
+        tile = self.tiles[index]
+        return tile.file.grid.height * tile.file.grid.width if isinstance(tile, Tile) else 0
+
+    def _set_outcome(self, index: int, outcome: Outcome) -> None:
+        self.outcomes[index] = outcome
+        name = Path(self.listed[index].path).name
+        for text in outcome.warnings:
+            self.reporter.warning(f"tile '{name}': {text}")
+        if outcome.state == FAILED:
+            self.reporter.warning(f"tile '{name}' was not mapped: {outcome.error}")
+        else:
+            self.reporter.log(f"tile '{name}' {outcome.state} in {outcome.seconds:.1f} s")
+
+    def _maps(self) -> list[MappedTile]:
+        return [
+            MappedTile(listed, GeoreferencedMap(paths.classes, tile.file.grid))
+            for listed, paths, tile, outcome in zip(
+                self.listed, self.paths, self.tiles, self.outcomes, strict=True
+            )
+            if outcome.state in (MAPPED, UNCHANGED) and isinstance(tile, Tile)
+        ]
+
+    def _areas(self, client: Client, maps: Sequence[MappedTile]) -> list[ClassArea]:
+        """Area of each class in all maps."""
+        from hsi_geo.tasks.tiles.cluster import run_jobs
+
+        jobs, classes = area_jobs(maps), self.model.classes
+        parts = []
+        found = run_jobs(client, tile_areas, jobs, len(classes))
+        for done, (index, part) in enumerate(found, start=1):
+            if isinstance(part, Outcome):
+                raise MapError(part.error)
+            if isinstance(part, BaseException):
+                raise MapError(
+                    f"the classes of map '{jobs[index][0].path}' could not be counted "
+                    f"({error_sentence(part, local=self.local)})",
+                    hint="run it again",
+                ) from part
+            parts.append(part)
+            self.reporter.progress("sum areas", done, len(jobs))
+        return sum_areas(parts, classes)
+
+
+class PixelProgress:
+    """Counts mapped pixels; large tiles report while they are mapped.
+
+    Args:
+        reporter: Receives progress of the stage "map".
+        total: Number of pixels of all tiles.
+    """
+
+    def __init__(self, reporter: Reporter, total: int) -> None:
+        self.reporter = reporter
+        self.total = total
+        self.done = 0
+        self.partial: dict[str, int] = {}
+
+    def update(self, event: tuple[str, int]) -> None:
+        """Set the mapped pixels of a tile.
+
+        Args:
+            event: Path of the tile, and number of its pixels that are mapped.
+        """
+        tile, pixels = event
+        self.partial[tile] = pixels
+        self._report()
+
+    def finish(self, tile: str, pixels: int) -> None:
+        """Count a tile that is finished.
+
+        Args:
+            tile: Path of the tile.
+            pixels: Number of its pixels.
+        """
+        self.partial.pop(tile, None)
+        self.done += pixels
+        self._report()
+
+    def _report(self) -> None:
+        done = min(self.total, self.done + sum(self.partial.values()))
+        self.reporter.progress("map", done, self.total)
