@@ -1,4 +1,4 @@
-"""Scenes and shots made in code, with nothing symmetric about them."""
+"""Fixtures of all tests: scenes and shots made in code, a quick recipe, a cluster."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hsi_geo.tiling import Window
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 
-# The same examples everywhere, so that a change is not blamed for what luck finds; to look for
-# more run pytest with --hypothesis-profile=default, and keep what it finds with @example.
+# The same examples everywhere, so that results can be reproduced. To search for more, run pytest
+# with --hypothesis-profile=default, and keep what it finds with @example.
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # machines are noisy
 settings.load_profile("repeatable")
 
-# What a shell runs in the background ignores Ctrl-C, and so would all that tests start and interrupt.
+# Background jobs of a shell ignore Ctrl-C, and processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scenes in {DATA}")
@@ -34,7 +34,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scene
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """Small windows gain nothing from threads, and other jobs may want the cores."""
+    """Use one thread: small windows gain nothing from more, and other jobs may need the cores."""
     torch.set_num_threads(1)
 
 
@@ -48,7 +48,7 @@ def data() -> Path:
 
 @pytest.fixture
 def make_scene(tmp_path: Path) -> MakeScene:
-    """Function that writes a planted scene into the test's folder; see `write_planted`."""
+    """Function that writes a scene into the folder of the test; see `write_planted`."""
 
     def make(name: str = "scene.tif", **options: Any) -> Planted:
         return write_planted(tmp_path / name, **options)
@@ -58,7 +58,7 @@ def make_scene(tmp_path: Path) -> MakeScene:
 
 @pytest.fixture
 def planted(make_scene: MakeScene) -> Planted:
-    """The usual planted scene."""
+    """The default scene of `write_planted`."""
     return make_scene()
 
 
@@ -78,13 +78,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """A reporter that keeps what a job says."""
+    """A reporter that records all messages."""
     return Recorder()
 
 
 @pytest.fixture
 def halves(planted: Planted, tmp_path: Path) -> list[Path]:
-    """The usual planted scene cut in two files side by side, ``west.tif`` and ``east.tif``."""
+    """The default scene cut into two files side by side, ``west.tif`` and ``east.tif``."""
     return [
         cut_tile(planted.path, tmp_path / f"{name}.tif", Window(0, first, 37, width))
         for name, first, width in (("west", 0, 21), ("east", 21, 32))
@@ -96,7 +96,7 @@ def halves(planted: Planted, tmp_path: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
-    """A cluster that stays for all tests, in this process."""
+    """Address of a cluster in this process, for all tests."""
     distributed = pytest.importorskip("distributed", reason="needs the extra batch")
     with distributed.LocalCluster(
         n_workers=1,
@@ -110,13 +110,13 @@ def scheduler() -> Iterator[str]:
 
 @pytest.fixture
 def scene(make_scene: MakeScene) -> Planted:
-    """The usual scene with fewer bands."""
+    """The default scene with fewer bands."""
     return make_scene(bands=9)
 
 
 @pytest.fixture
 def model(scene: Planted, tmp_path: Path) -> Path:
-    """A model for it."""
+    """A model for `scene`."""
     path = tmp_path / "model.safetensors"
     save_model(model_for(scene.path), path)
     return path
@@ -124,13 +124,13 @@ def model(scene: Planted, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiles(scene: Planted, tmp_path: Path) -> list[Path]:
-    """It in six tiles that leave nothing out."""
+    """`scene` cut into six tiles."""
     return cut(scene.path, tmp_path / "tiles", ROWS, COLS)
 
 
 @pytest.fixture
 def map_tiles(model: Path, tmp_path: Path, scheduler: str) -> Run:
-    """Map tiles into ``maps`` on the cluster that stays."""
+    """Function that maps tiles into ``maps`` on the cluster."""
 
     def map_tiles_(
         tiles: Any, *, confidence: bool = False, probabilities: bool = False, **keywords: Any

@@ -33,7 +33,7 @@ HEIGHT, WIDTH = 60, 55
 
 
 def corner() -> LabelledScene:
-    """Fields of eight classes, of which each has ten pixels or more."""
+    """A corner with eight classes of ten pixels or more."""
     whole = load_indian_pines()
     rows, cols = slice(40, 40 + HEIGHT), slice(20, 20 + WIDTH)
     truth = whole.truth[rows, cols].copy()
@@ -67,11 +67,11 @@ def test_example_runs_and_draws_a_picture(
     monkeypatch.setattr(
         pretrain, "PretrainRecipe", lambda: PretrainRecipe(network=network, batch=4)
     )
-    args, said = RUNS[name]
+    args, expected = RUNS[name]
     monkeypatch.setattr(sys, "argv", [name, str(tmp_path), *args])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     out = capsys.readouterr().out
-    assert all(text in out for text in said), out
+    assert all(text in out for text in expected), out
     picture = tmp_path / f"{name}.png"
     assert f"picture: {picture}" in out
     pixels = imread(picture)[..., :3]

@@ -1,4 +1,4 @@
-"""The command line: what users type, what they read, and what they find on disk."""
+"""The command line: arguments, output, exit codes and files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_version() -> None:
     assert "0." in run("--version").output
 
 
-def test_wrong_use_is_exit_2() -> None:
+def test_wrong_usage_exits_with_2() -> None:
     assert run("classfy").exit_code == 2
     assert run("classify", "scene.tif").exit_code == 2
     assert run("classify", "scene.tif", "--shots", "a", "--max-memory", "lots").exit_code == 2
@@ -71,7 +71,7 @@ def test_wrong_use_is_exit_2() -> None:
         ("PATH", True),
     ],
 )
-def test_foreign_settings_are_dropped_but_those_of_the_network(
+def test_drop_foreign_variables_keeps_those_of_the_network(
     name: str, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hsi_geo.environment import drop_foreign_variables
@@ -99,7 +99,7 @@ def test_missing_drivers_print_nothing(library: str) -> None:
     assert done.stderr == ""
 
 
-def test_doctor_is_content_here() -> None:
+def test_doctor_finds_nothing_missing_here() -> None:
     shown = run("doctor")
     assert shown.exit_code == 0
     assert "all is well" in shown.stdout
@@ -110,7 +110,7 @@ def test_doctor_is_content_here() -> None:
     }
 
 
-def test_doctor_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_prints_how_to_install_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hsi_geo.environment.PACKAGES", ("torch", "no-such-package"))
     shown = run("doctor")
     assert shown.exit_code == 1
@@ -150,7 +150,7 @@ def test_info_finds_bad_bands(planted: Planted) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_classify_writes_all_that_was_asked_for(
+def test_classify_writes_the_files_of_its_options(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
     before = snapshot(tmp_path)
@@ -177,7 +177,7 @@ def test_classify_writes_all_that_was_asked_for(
 
 
 @pytest.mark.usefixtures("quick")
-def test_adapt_and_predict_give_the_map_of_classify(
+def test_adapt_and_predict_commands_write_the_bytes_of_classify(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
     model, one, two = tmp_path / "m.safetensors", tmp_path / "one.tif", tmp_path / "two.tif"
@@ -193,7 +193,7 @@ def test_adapt_and_predict_give_the_map_of_classify(
 
 
 @pytest.mark.usefixtures("quick")
-def test_several_scenes_go_to_a_folder(
+def test_classify_writes_maps_of_several_scenes_to_a_folder(
     make_scene: MakeScene, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
     other = make_scene("other.tif", seed=8)
@@ -204,7 +204,7 @@ def test_several_scenes_go_to_a_folder(
 
 
 @pytest.mark.usefixtures("quick")
-def test_jsonl_speaks_the_protocol(planted: Planted, shots: Path, tmp_path: Path) -> None:
+def test_jsonl_writes_events_of_the_protocol(planted: Planted, shots: Path, tmp_path: Path) -> None:
     shown = run(
         "classify", planted.path, "--shots", shots, "-o", tmp_path / "m.tif", "--progress", "jsonl"
     )
@@ -223,18 +223,18 @@ def test_jsonl_speaks_the_protocol(planted: Planted, shots: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_mapping_tells_its_rate(
+def test_terminal_reporter_prints_the_rate_of_mapping(
     terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = iter([10.0, 10.0, 12.0, 12.0, 14.0, 14.0, 20.0, 21.0])
-    # Not the module's own: a cluster's threads, too, ask it what time it is.
+    # Only for this module: threads of a cluster call time.monotonic too.
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr("hsi_geo.cli.reporting.time", clock)
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
-    told = reporting.TerminalReporter()
+    reporter = reporting.TerminalReporter()
     for done in (10_000, 190_000, 370_000):
-        told.progress("map", done, 370_000)
-    told.progress("teacher", 1, 2)
+        reporter.progress("map", done, 370_000)
+    reporter.progress("teacher", 1, 2)
     lines = capsys.readouterr().err.replace("\r\x1b[K", "\n").split("\n")
     if terminal:
         assert lines[1:4] == [
@@ -247,7 +247,7 @@ def test_mapping_tells_its_rate(
         assert lines == ["map: done, 90 kpx/s", ""]
 
 
-def test_jsonl_tells_errors_too(tmp_path: Path) -> None:
+def test_jsonl_writes_errors_as_events(tmp_path: Path) -> None:
     shown = run("info", tmp_path / "none.tif", "--progress", "jsonl")
     assert shown.exit_code == 1
     (event,) = [json.loads(line) for line in shown.stderr.splitlines()]
@@ -256,9 +256,7 @@ def test_jsonl_tells_errors_too(tmp_path: Path) -> None:
     assert event["hint"]
 
 
-def test_a_reader_who_has_heard_enough_is_no_defect(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_pipe_prints_no_error(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with `hsi-geo info scene.tif | head`."""
     command = [sys.executable, "-m", "hsi_geo", "info", str(planted.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -271,7 +269,7 @@ def test_a_reader_who_has_heard_enough_is_no_defect(
 
 
 @pytest.mark.usefixtures("quick")
-def test_overwrite_replaces(planted: Planted, shots: Path, tmp_path: Path) -> None:
+def test_overwrite_replaces_an_output(planted: Planted, shots: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.tif"
     out.write_bytes(b"precious")
     args = ("classify", planted.path, "--shots", shots, "-o", out)
@@ -283,10 +281,10 @@ def test_overwrite_replaces(planted: Planted, shots: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("quick")
-def test_folder_that_cannot_be_written(
+def test_classify_refuses_a_folder_without_write_permission(
     planted: Planted, shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Root may write anywhere, so the refusal is the system call's own."""
+    """Root may write anywhere, so the system call is replaced."""
 
     def refuse(*args: Any, **kwargs: Any) -> str:
         raise PermissionError(13, "Permission denied")
@@ -298,7 +296,7 @@ def test_folder_that_cannot_be_written(
 
 
 @pytest.mark.usefixtures("quick")
-def test_defects_are_told_as_such(
+def test_unexpected_errors_are_reported_as_defects(
     planted: Planted, shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -311,8 +309,8 @@ def test_defects_are_told_as_such(
     assert not (tmp_path / "map.tif").exists()
 
 
-#: The program with a small network that learns for long: quick to reach any stage of.
-SLOW_LEARNER = """
+#: The program with a small network and many steps: it reaches each stage soon, and stays in it.
+SLOW_PROGRAM = """
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
@@ -326,13 +324,13 @@ main()
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("stage", ["adapt", "map"])
-def test_stopping_leaves_no_file(
+def test_interrupted_commands_leave_no_file(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals, stage: str
 ) -> None:
     scene = make_scene("big.tif", height=1500, width=700, bands=4)
     shots = scene.shots(tmp_path / "shots.gpkg")
     before = snapshot(tmp_path)
-    command = [sys.executable, "-c", SLOW_LEARNER, "classify", scene.path, "--shots", shots]
+    command = [sys.executable, "-c", SLOW_PROGRAM, "classify", scene.path, "--shots", shots]
     with subprocess.Popen(
         [*map(str, command), "--progress", "jsonl", "--threads", "1"],
         stderr=subprocess.PIPE,
@@ -345,11 +343,11 @@ def test_stopping_leaves_no_file(
             assert event["type"] != "error", event
             if event["type"] == "progress" and event["stage"] == stage:
                 break
-        asked = time.monotonic()
+        sent = time.monotonic()
         child.send_signal(how)
         rest = child.stderr.read().splitlines()
         assert child.wait(timeout=10) == 130
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - sent < 5
     assert json.loads(rest[-1])["code"] == "interrupted"
     assert snapshot(tmp_path) == before
     assert not list(tmp_path.glob(".hsi-geo-*"))

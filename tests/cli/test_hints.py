@@ -1,4 +1,4 @@
-"""No hint names an option that the command at hand, or its input, does not have."""
+"""Hints name only options that the command and its input have."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def options_of(command: str) -> set[str]:
 
 
 def hint_of(*args: object) -> str:
-    """What a command that fails advises; options that it names are its own."""
+    """Hint of a command that fails; it names only options of the command."""
     shown = run(*args)
     assert shown.exit_code == 1, shown.output
-    said = shown.stderr.splitlines()[-1]
-    assert said.startswith("Error: ")
-    hint = said.partition("; ")[2]
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", hint)) <= options_of(str(args[0])), said
+    error = shown.stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    hint = error.partition("; ")[2]
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", hint)) <= options_of(str(args[0])), error
     return hint
 
 
 @pytest.fixture
 def class_map(tmp_path: Path) -> Path:
-    """Of classes 1 and 2, without names."""
+    """A map of classes 1 and 2, without names."""
     path = tmp_path / "map.tif"
     ids = np.repeat([[1, 2, 2]], 4, axis=0).astype(np.uint8)
     with rasterio.open(
@@ -50,8 +50,8 @@ def class_map(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def named_otherwise(class_map: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Function that writes references whose classes are called unlike the map's."""
+def other_names(class_map: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Function that writes references with other class names than the map."""
     points = gpd.GeoSeries.from_xy(
         *zip(NORTH_UP @ (0.5, 0.5), NORTH_UP @ (1.5, 0.5), strict=True), crs="EPSG:32633"
     )
@@ -81,13 +81,13 @@ def named_otherwise(class_map: Path, tmp_path: Path) -> Callable[[str], Path]:
         ("several fields", "--class-field"),
     ],
 )
-def test_a_reference_of_other_names(
-    kind: str, advised: str, class_map: Path, named_otherwise: Callable[[str], Path], tmp_path: Path
+def test_assess_hints_at_the_option_for_other_class_names(
+    kind: str, advised: str, class_map: Path, other_names: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    reference = named_otherwise(kind)
+    reference = other_names(kind)
     hint = hint_of("assess", class_map, "--reference", reference)
     assert re.findall(r"--[a-z-]+", hint) == [advised]
-    # and it helps
+    # The hint works.
     if advised == "--class-field":
         shown = run("assess", class_map, "--reference", reference, advised, "id_of_class")
     else:
@@ -98,8 +98,8 @@ def test_a_reference_of_other_names(
     assert shown.exit_code == 0, shown.output
 
 
-def test_options_that_a_raster_has_no_use_for_are_told(
-    class_map: Path, named_otherwise: Callable[[str], Path]
+def test_assess_reports_options_that_a_raster_ignores(
+    class_map: Path, other_names: Callable[[str], Path]
 ) -> None:
     shown = run("assess", class_map, "--reference", class_map, "--class-field", "a", "--layer", "b")
     assert shown.exit_code == 0
@@ -107,18 +107,20 @@ def test_options_that_a_raster_has_no_use_for_are_told(
         assert f"{option} is ignored: a raster has neither fields nor layers" in shown.stderr
 
 
-def test_of_an_area_no_layer_can_be_chosen(planted: Planted, model: Path, tmp_path: Path) -> None:
+def test_an_area_of_several_layers_gets_no_hint_at_layer(
+    planted: Planted, model: Path, tmp_path: Path
+) -> None:
     area = tmp_path / "area.gpkg"
     shots = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     for layer in ("one", "two"):
         shots.set_geometry(shots.buffer(99)).to_file(area, layer=layer)
     args = ("predict", planted.path, "--model", model, "--aoi", area, "-o", tmp_path / "m.tif")
     assert hint_of(*args) == "give a file with one layer"
-    hint = hint_of("info", planted.path, "--shots", area)  # here it can
+    hint = hint_of("info", planted.path, "--shots", area)  # a layer of shots can be chosen
     assert "--layer" in hint
 
 
-def test_shots_without_a_field_have_none_to_choose(planted: Planted, tmp_path: Path) -> None:
+def test_shots_without_a_field_get_no_hint_at_class_field(planted: Planted, tmp_path: Path) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))[["geometry"]]
     frame.to_file(tmp_path / "bare.gpkg")
     for more in ((), ("--class-field", "class")):
@@ -127,7 +129,9 @@ def test_shots_without_a_field_have_none_to_choose(planted: Planted, tmp_path: P
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_out_of_memory(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_out_of_memory_hints_at_options_of_the_command(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     module = importlib.import_module(f"hsi_geo.cli.{command}")
     needed = [p for p in module.command.params if p.required]
     monkeypatch.setattr(module.command, "callback", _full)
@@ -145,7 +149,9 @@ def _full(**options: object) -> None:
 
 
 @pytest.mark.parametrize("command", ["adapt", "pretrain"])
-def test_weights_that_do_not_fit(command: str, planted: Planted, tmp_path: Path) -> None:
+def test_weights_of_another_network_get_a_hint(
+    command: str, planted: Planted, tmp_path: Path
+) -> None:
     weights = tmp_path / "w.safetensors"
     model_file.save(weights, "weights", {}, {"network": {"no": "network"}, "record": {}})
     args: tuple[object, ...] = ("pretrain", planted.path, "--init", weights)

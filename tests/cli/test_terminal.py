@@ -1,4 +1,4 @@
-"""Pipes of every code page, and names that a terminal or a parser would stumble over."""
+"""Pipes of every code page, and names with control characters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hsi_geo.text import plain, plain_json
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
-#: Environments in which Python's own choice for pipes is not UTF-8, or may not be.
+#: Environments in which Python's default encoding of pipes is not UTF-8, or may not be.
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "cp1252": {"PYTHONIOENCODING": "cp1252"},
     "ascii, strict": {"PYTHONIOENCODING": "ascii:strict"},
@@ -38,14 +38,14 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "all of it": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"},
 }
 
-#: One of each kind of letters: Latin beyond ASCII, beyond cp1252, Chinese, an emoji of several parts.
+#: Letters beyond ASCII, beyond cp1252, Chinese, and an emoji of several code points.
 NAMES = {"meadow": "Grünland", "asphalt": "łąka", "water": "水田 👩‍🌾"}
 
 
 def call(
     where: Path, environment: Mapping[str, str], *args: object
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the program as others do: bytes through pipes."""
+    """Run the program as other programs do, with bytes through pipes."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -61,14 +61,14 @@ def call(
     )
 
 
-def events(said: bytes) -> list[dict[str, Any]]:
-    """Lines of the protocol, in UTF-8."""
-    return [json.loads(line) for line in said.decode("utf-8").splitlines()]
+def events(output: bytes) -> list[dict[str, Any]]:
+    """Events of the protocol, from UTF-8."""
+    return [json.loads(line) for line in output.decode("utf-8").splitlines()]
 
 
 @pytest.fixture
 def chinese(planted: Planted, tmp_path: Path) -> tuple[Path, Path]:
-    """A scene and its shots, every name in letters of other languages."""
+    """A scene and its shots, with all names in other scripts."""
     folder = tmp_path / "Übung 测试"
     folder.mkdir()
     scene = planted.path.rename(folder / "场景 é.tif")
@@ -80,20 +80,22 @@ def chinese(planted: Planted, tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
-def test_what_is_printed_is_utf8_whatever_the_locale(
+def test_output_is_utf8_in_every_locale(
     environment: dict[str, str], chinese: tuple[Path, Path], tmp_path: Path
 ) -> None:
     scene, shots = chinese
     done = call(tmp_path, environment, "info", scene, "--shots", shots)
     assert done.returncode == 0, done.stderr
-    said = done.stdout.decode("utf-8")
-    assert str(scene) in said
-    assert all(name in said for name in NAMES.values())
+    output = done.stdout.decode("utf-8")
+    assert str(scene) in output
+    assert all(name in output for name in NAMES.values())
     assert b"\r\n" not in done.stdout
 
 
 @pytest.mark.parametrize("environment", ["cp1252", "all of it"])
-def test_json_is_utf8_too(environment: str, chinese: tuple[Path, Path], tmp_path: Path) -> None:
+def test_json_is_utf8_in_every_locale(
+    environment: str, chinese: tuple[Path, Path], tmp_path: Path
+) -> None:
     scene, shots = chinese
     chosen = ENVIRONMENTS[environment]
     done = call(tmp_path, chosen, "info", scene, "--json", "--shots", shots)
@@ -108,10 +110,10 @@ def test_json_is_utf8_too(environment: str, chinese: tuple[Path, Path], tmp_path
 
 
 @pytest.mark.parametrize("environment", ["cp1252", "all of it"])
-def test_a_map_that_is_written_is_told(
+def test_result_event_has_paths_that_the_code_page_lacks(
     environment: str, chinese: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Exit 0 and the result event with its true path, of names that the code page lacks."""
+    """Exit code 0 and the result event with the true path, for names that the code page lacks."""
     scene, _ = chinese
     with rasterio.open(scene) as file:
         profile = {"driver": "GTiff", "transform": file.transform, "crs": file.crs, "nodata": 0}
@@ -132,10 +134,10 @@ def test_a_map_that_is_written_is_told(
     assert events(done.stderr)[-1]["outputs"] == {"report": str(page)}
 
 
-def test_file_names_that_are_no_utf8(
+def test_file_names_that_are_not_utf8_are_refused(
     make_scene: MakeScene, planted: Planted, tmp_path: Path
 ) -> None:
-    """Bytes of another encoding: GDAL takes none such, and what is said of it can be read and parsed."""
+    """Bytes of another encoding: GDAL does not take them; the message can be read and parsed."""
     name = os.fsdecode(b"caf\xe9.tif")
     planted.path.rename(tmp_path / name)
     for environment in (ENVIRONMENTS["nothing but ASCII"], ENVIRONMENTS["cp1252"]):
@@ -150,7 +152,7 @@ def test_file_names_that_are_no_utf8(
     assert b"'\\udce9none.tif' does not exist" in done.stderr
 
 
-def test_a_closed_stdout_is_no_failure(planted: Planted, tmp_path: Path) -> None:
+def test_a_closed_stdout_exits_with_0(planted: Planted, tmp_path: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", f"'{sys.executable}' -m hsi_geo info '{planted.path}' >&-"],
         capture_output=True,
@@ -161,7 +163,7 @@ def test_a_closed_stdout_is_no_failure(planted: Planted, tmp_path: Path) -> None
 
 # Control characters ------------------------------------------------------------------------------
 
-#: What a terminal would obey, or a reader be deceived by.
+#: Characters that control a terminal, or change the order of a text.
 HOSTILE = (
     "\x1b[31mred",
     "bell\x07",
@@ -174,7 +176,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_control_character_is_printed(
+def test_reporters_print_no_control_characters(
     name: str, planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = [
@@ -191,7 +193,7 @@ def test_no_control_character_is_printed(
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "\r" not in name])  # GDAL's SQLite
-def test_names_of_files_bands_and_classes_stay_words(
+def test_commands_print_no_control_characters_of_names(
     name: str, planted: Planted, tmp_path: Path
 ) -> None:
     scene = planted.path.rename(tmp_path / f"{name}.tif")
@@ -218,14 +220,14 @@ def test_names_of_files_bands_and_classes_stay_words(
         assert "defect" not in shown.stderr
         if "--json" in args:
             names = {c["name"] for c in json.loads(shown.stdout)["shots"]["classes"]}
-            assert len(names) == 3  # what they are called is told elsewhere
+            assert len(names) == 3  # names are tested elsewhere
         if "jsonl" in args:
             (event,) = events(shown.stderr.encode())
             assert name in event["message"] or "\u2028" in name  # errors are one line
 
 
 @given(st.text(st.characters(), max_size=30))
-def test_plain_text_is_one_line_of_what_can_be_encoded(text: str) -> None:
+def test_plain_gives_one_line_that_can_be_encoded(text: str) -> None:
     shown = plain(text)
     assert shown.splitlines() in ([shown], [])
     shown.encode("utf-8")
@@ -234,7 +236,7 @@ def test_plain_text_is_one_line_of_what_can_be_encoded(text: str) -> None:
 
 
 @given(st.recursive(st.text(st.characters()), lambda inner: st.lists(inner, max_size=3)))
-def test_plain_json_says_the_same(content: Any) -> None:
+def test_plain_json_holds_the_same_value(content: Any) -> None:
     for indent in (None, 2):
         text = plain_json(json.dumps(content, ensure_ascii=False, indent=indent))
         assert json.loads(text.encode("utf-8")) == content
@@ -242,14 +244,14 @@ def test_plain_json_says_the_same(content: Any) -> None:
         assert "\x9b" not in text
 
 
-def test_columns_of_wide_letters_stand_in_line() -> None:
+def test_table_aligns_wide_characters() -> None:
     lines = table([("class", "id"), ("水田", "1"), ("meadow", "2"), ("o\u0302", "3")]).splitlines()
     assert lines == ["class   id", "水田     1", "meadow   2", "o\u0302        3"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_results_onto_a_full_disk_are_a_sentence(tmp_path: Path, unbuffered: str) -> None:
+def test_printing_to_a_full_disk_is_one_sentence(tmp_path: Path, unbuffered: str) -> None:
     write_tif(tmp_path / "a.tif", cube_of(3))
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""A class map with known truth, and references drawn from it."""
+"""A class map with known true classes, and reference labels of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def truth() -> AnyArray:
 
 
 def damaged(share: float = 0.2, seed: int = 5) -> AnyArray:
-    """The truth with a share of its pixels named wrong at random."""
+    """The true classes, with random errors in a share of the pixels."""
     generator = np.random.default_rng(seed)
     classes = truth()
     wrong = (generator.random(classes.shape) < share) & (classes > 0)
@@ -39,7 +39,7 @@ def damaged(share: float = 0.2, seed: int = 5) -> AnyArray:
 
 
 def without(row: int, col: int, classes: AnyArray) -> AnyArray:
-    """The same map with a hole of one pixel."""
+    """The same map, with no class at one pixel."""
     holed = classes.copy()
     holed[row, col] = 0
     return holed
@@ -69,7 +69,7 @@ def write_class_map(
 def write_reference(
     folder: Path, at: AnyArray, classes: Sequence[Any] = ("", *NAMES), buffer: float = 0.0
 ) -> Path:
-    """Write the truth at some pixels as points, or as discs around them."""
+    """Write the true classes at some pixels as points, or as discs around them."""
     path = folder / "reference.gpkg"
     points = [shapely.Point(*GRID @ (col + 0.5, row + 0.5)) for row, col in at]
     frame = gpd.GeoDataFrame(

@@ -1,4 +1,4 @@
-"""A scene in tiles, and what is in their maps, for tests of batches."""
+"""Tiles of a scene, and class ids of maps, for tests of batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS, COLS = ((0, 20), (20, 17)), ((0, 17), (17, 16), (33, 20))
 
 
 def cut(scene: Path, folder: Path, rows: Spans, cols: Spans) -> list[Path]:
-    """Write the part of a scene in each pair of rows and columns."""
+    """Write a tile of the scene for each pair of rows and columns."""
     folder.mkdir()
     return [
         cut_tile(scene, folder / f"{row}_{col}.tif", Window(row, col, height, width))
@@ -31,6 +31,6 @@ def cut(scene: Path, folder: Path, rows: Spans, cols: Spans) -> list[Path]:
 
 
 def ids_in(path: Path) -> UInt8Array:
-    """(H, W) class ids of a map."""
+    """(H, W) class ids of a map file."""
     with rasterio.open(path) as file:
         return np.asarray(file.read(1))

@@ -1,4 +1,4 @@
-"""Scene files made in code, for tests of what reads them."""
+"""Functions that write scene files, make models, and run commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_tif(
     offsets: Sequence[float] = (),
     **profile: Any,
 ) -> Path:
-    """Write a (C, H, W) cube with wavelengths wherever asked."""
+    """Write a (C, H, W) cube as a GeoTIFF, with metadata in the given places."""
     count, height, width = cube.shape
     usual = {
         "driver": "GTiff",
@@ -117,7 +117,7 @@ def nm_tags(centres: Sequence[float]) -> list[dict[str, str]]:
 
 
 def physical(scene: xr.DataArray) -> tuple[AnyArray, AnyArray]:
-    """Everything `read_window` says of a whole scene, in the file's order."""
+    """Values and validity of a whole scene from `read_window`, in the file's order of bands."""
     return read_window(scene, Window(0, 0, *scene.shape[1:]))
 
 
@@ -125,7 +125,7 @@ CENTRES = (462.0, 551.5, 640.25, 1649.0)
 
 
 def cut_tile(source: Path, path: Path, window: Window) -> Path:
-    """Write a part of a GeoTIFF, in its place."""
+    """Write a part of a GeoTIFF, with its georeference."""
     with rasterio.open(source) as file:
         part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         kept = {key: value for key, value in file.profile.items() if "block" not in key}
@@ -148,7 +148,7 @@ SIZE, STRIDE = 8, 4
 
 
 def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5) -> AdaptedModel:
-    """Random weights, so that neighbouring pixels and windows disagree as much as they can."""
+    """A model with random weights, so that neighbouring windows give different predictions."""
     torch.manual_seed(seed)
     config = S2FormerConfig(window_px=SIZE, width=16, depth=1, heads=2)
     classifier = Classifier(config, classes).eval()
@@ -156,7 +156,7 @@ def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5
     view = select_good_bands(open_scene(scene))
     bands = bands_of(view)
     image = view.values.astype(np.float32)
-    learnt = learn_whitening([(image, np.ones(image.shape[1:], bool))])
+    whitening = learn_whitening([(image, np.ones(image.shape[1:], bool))])
     table = tuple(LandClass(i, f"class {i}", "#0a1b2c", None) for i in range(1, classes + 1))
     record = {
         "seed": 0,
@@ -173,7 +173,7 @@ def model_for(scene: Path, stride: int = STRIDE, classes: int = 3, seed: int = 5
         "hashes": {},
         "versions": {},
     }
-    spectral = SpectralStats(bands.centres_nm, bands.fwhm_nm, learnt)
+    spectral = SpectralStats(bands.centres_nm, bands.fwhm_nm, whitening)
     return AdaptedModel(classifier, spectral, table, Tiling(SIZE, stride), record)
 
 
@@ -186,7 +186,7 @@ def run(*args: object) -> Result:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every file under a folder with a hash of its bytes."""
+    """SHA-256 of every file under a folder, by relative path."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -198,7 +198,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def in_a_fork(read: Callable[[], AnyArray]) -> AnyArray:
-    """What a function returns in a forked process, as DataLoader starts them on Linux."""
+    """Result of a function in a forked process, as DataLoader starts them on Linux."""
     context = multiprocessing.get_context("fork")
     results: multiprocessing.Queue[AnyArray] = context.Queue()
     child = context.Process(target=lambda: results.put(read()))
@@ -209,7 +209,7 @@ def in_a_fork(read: Callable[[], AnyArray]) -> AnyArray:
 
 
 def check_travels(scene: xr.DataArray, *, forks: bool = True) -> None:
-    """A scene reads the same after pickling, and in a forked process, and still here."""
+    """Assert that a scene reads the same after pickling, in a forked process, and in this one."""
     whole = scene.values
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)).values, whole)
     if forks:
@@ -220,24 +220,24 @@ def check_travels(scene: xr.DataArray, *, forks: bool = True) -> None:
 def watch_reads(
     monkeypatch: pytest.MonkeyPatch, pixels: type[Any]
 ) -> list[tuple[Any, list[int], Window]]:
-    """Reader, bands and window of each read from now on."""
-    seen: list[tuple[Any, list[int], Window]] = []
+    """List that receives reader, bands and window of each read from now on."""
+    reads: list[tuple[Any, list[int], Window]] = []
     original = pixels.read
 
     def read(self: Any, bands: npt.NDArray[np.intp], window: Window) -> AnyArray:
-        seen.append((self, [int(band) for band in bands], window))
+        reads.append((self, [int(band) for band in bands], window))
         return np.asarray(original(self, bands, window))
 
     monkeypatch.setattr(pixels, "read", read)
-    return seen
+    return reads
 
 
 def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Path:
-    """A VRT that shows a planted scene (down, across) times."""
+    """A VRT that repeats a planted scene (down, across) times."""
     with rasterio.open(source) as file:
         height, width = file.shape
     t = scene.transform
-    places = [(row * height, col * width) for row in range(times[0]) for col in range(times[1])]
+    offsets = [(row * height, col * width) for row in range(times[0]) for col in range(times[1])]
     bands = []
     for band, centre in enumerate(scene.centres_nm, start=1):
         sources = "".join(
@@ -245,7 +245,7 @@ def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Pa
             f"<SourceBand>{band}</SourceBand>"
             f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
             f'<DstRect xOff="{col}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
-            for row, col in places
+            for row, col in offsets
         )
         bands.append(
             f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
@@ -263,7 +263,7 @@ def repeated(source: Path, path: Path, scene: Any, times: tuple[int, int]) -> Pa
 
 
 def regions_of(scene: Any, shots: Path | Shots, budget_px: int = 40_000) -> TrainingRegions:
-    """Training regions of a scene with all default options."""
+    """Training regions of a scene, with default options."""
     return cut_training_regions(
         open_scenes(scene),
         read_shots(shots),
@@ -281,7 +281,7 @@ def random_encoder() -> S2Former:
 
 
 def points_of(labels: Sequence[int]) -> LabelledPixels:
-    """Shots without a scene, each its own feature, in two folds."""
+    """Labelled pixels without a scene, each of its own feature, in two folds."""
     numbers = np.arange(len(labels))
     classes = np.unique(labels)
     return LabelledPixels(numbers, np.array(labels), numbers % 2, numbers, numbers, classes)

@@ -1,4 +1,4 @@
-"""Students, and teachers with given posteriors."""
+"""Students, and teachers with given probabilities."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def cut(
 
 def teacher_with(*steps: Float32Array) -> Teacher:
     none = np.empty(0, np.int64)
-    nothing = OutOfFold(none, none, none, none, np.empty(0), 0, none)
-    return Teacher(steps, nothing, Accuracy.unknown("made up"), 0.0)
+    empty = OutOfFold(none, none, none, none, np.empty(0), 0, none)
+    return Teacher(steps, empty, Accuracy.unknown("no estimate"), 0.0)
 
 
 def constant_posterior(regions: TrainingRegions, *shares: float) -> Float32Array:

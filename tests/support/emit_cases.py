@@ -1,4 +1,4 @@
-"""A small EMIT swath that lies askew on its map."""
+"""A small EMIT swath that is rotated on its map."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def emit_swath() -> AnyArray:
 
 
 def emit_lookup() -> tuple[AnyArray, AnyArray]:
-    """(9, 8) columns and rows from 1, of a swath that lies askew on the map; 0 is none."""
+    """(9, 8) columns and rows from 1, of a swath that is rotated on the map; 0 is none."""
     rows, cols = np.indices((9, 8))
     line, sample = rows + cols // 3 - 1, cols - rows // 3 - 1
     inside = (line >= 0) & (line < 6) & (sample >= 0) & (sample < 5)
@@ -31,7 +31,7 @@ def emit_lookup() -> tuple[AnyArray, AnyArray]:
 
 
 def write_emit(path: Path) -> Path:
-    """The groups and names of EMIT L2A RFL, written with HDF5's own means."""
+    """Write a file with the groups and names of EMIT L2A RFL."""
     glt_x, glt_y = emit_lookup()
     with h5py.File(path, "w") as file:
         file.attrs["geotransform"] = [10.0, 0.001, -0.0, 50.0, -0.0, -0.002]

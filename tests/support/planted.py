@@ -1,4 +1,4 @@
-"""A scene whose classes are known, and a reporter that keeps what a job says."""
+"""A scene with known classes, and a reporter that records messages."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from hsi_geo.progress import SilentReporter
 
 @dataclass(frozen=True)
 class Planted:
-    """A scene on disk whose classes are known.
+    """A scene file with known classes.
 
     Attributes:
-        path: GeoTIFF.
+        path: Path of the GeoTIFF.
         truth: (H, W) class 1..K of every pixel, 0 in the nodata hole.
-        names: Of the classes, in the order of their ids in ``truth``.
-        centres_nm: (C,) in file order.
-        transform: Of the grid.
-        crs: As text, None for a scene without.
-        values: (C, H, W) as stored.
+        names: Names of the classes, in the order of their ids in ``truth``.
+        centres_nm: (C,) band centres in the order of the file.
+        transform: Transform of the grid.
+        crs: CRS as text, None for a scene without one.
+        values: (C, H, W) stored values.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Planted:
         if crs != "same":
             frame = frame.to_crs(crs)
         with warnings.catch_warnings():
-            if self.crs is None:  # pyogrio warns that the file lacks one, as it should
+            if self.crs is None:  # pyogrio warns that the file has no CRS
                 warnings.simplefilter("ignore", UserWarning)
             frame.to_file(path, driver="GPKG")
         return path
@@ -78,10 +78,11 @@ def write_planted(
     seed: int = 7,
     **profile: Any,
 ) -> Planted:
-    """Write a scene of three classes in unequal patches.
+    """Write a scene of three classes in patches of different sizes.
 
-    Each band has its own wavelength, level and gain, rows differ from columns, the origin is off
-    and pixels are not square. ``order`` permutes the bands with their wavelengths.
+    Nothing is symmetric, so that exchanged axes or bands fail a test: each band has its own
+    wavelength, level and gain, height and width differ, and pixels are not square. ``order``
+    permutes the bands with their wavelengths.
     """
     generator = np.random.default_rng(seed)
     transform = transform or NORTH_UP
@@ -102,8 +103,8 @@ def write_planted(
     order = np.arange(bands) if order is None else order
     values, centres = values[order], centres[order]
     tags = nm_tags(list(centres)) if wavelengths else ()
-    how = {"crs": crs, "transform": transform, "nodata": NODATA, **profile}
-    write_tif(path, values, band_tags=tags, **how)
+    options = {"crs": crs, "transform": transform, "nodata": NODATA, **profile}
+    write_tif(path, values, band_tags=tags, **options)
     names = ("meadow", "asphalt", "water")
     return Planted(path, truth, names, centres, transform, crs, values)
 
@@ -112,12 +113,12 @@ MakeScene = Callable[..., Planted]
 
 
 class Recorder(SilentReporter):
-    """Keeps what a job says.
+    """A reporter that records all calls.
 
     Attributes:
-        stages: (stage, done, total) of each step.
-        logs: Messages.
-        warnings: Messages.
+        stages: (stage, done, total) of each call of `progress`.
+        logs: Messages of `log`.
+        warnings: Messages of `warning`.
     """
 
     def __init__(self) -> None:

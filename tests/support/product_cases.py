@@ -1,4 +1,4 @@
-"""EnMAP and DESIS products as their agencies lay them out."""
+"""Small EnMAP and DESIS products, with the files of the real ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hsi_geo.arrays import AnyArray
 ENMAP = "ENMAP01-____L2A-DT0000001280_20220627T104548Z_001_V010111_20221015T100000Z"
 DESIS = "DESIS-HSI-L2A-DT0483531728_001-20200628T153803-V0210"
 
-#: VNIR rises to 993 nm, SWIR starts anew at 902 nm, as on board; the last band is dead.
+#: VNIR ends at 993 nm and SWIR begins at 902 nm, as on the satellite; the last band is dead.
 CENTRES = (911.0, 942.0, 993.0, 902.0, 951.0, 1400.0, 2200.0)
 FWHM = (7.0, 7.5, 8.0, 11.0, 11.5, 11.0, 9.0)
 GAINS = (1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4)

@@ -1,4 +1,4 @@
-"""Shots on a small grid, in its pixels, and the pixels they claim."""
+"""Shots on a small grid, with coordinates in pixels, and the pixels that they label."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def points_in_row(labels: Sequence[Any], field: str = "class") -> gpd.GeoDataFra
 
 
 def shots_of(labelled: Iterable[tuple[Any, Any]], crs: CRS | None = UTM) -> Shots:
-    """Shots from (geometry, class) pairs."""
+    """Make shots of pairs of geometry and class."""
     geometry, labels = zip(*labelled, strict=True)
     return make_shots(gpd.GeoSeries(list(geometry), crs=crs), list(labels))
 
 
 def claimed(pixels: ShotPixels, class_id: int | None = None) -> list[tuple[int, int]]:
-    """(row, column) of the pixels, of one class or of all."""
+    """(row, column) of the labelled pixels, of one class or of all."""
     return [
         (int(row), int(col))
         for row, col, found in zip(pixels.rows, pixels.cols, pixels.class_ids, strict=True)
@@ -90,7 +90,7 @@ def write(
     geometry: Sequence[Any] | None = None,
     layer: str | None = None,
 ) -> Path:
-    """Write features; by default points along the diagonal of GRID."""
+    """Write features to a file; by default points along the diagonal of GRID."""
     count = len(next(iter(fields.values()), geometry or ()))
     geometry = [centre(i, i) for i in range(count)] if geometry is None else geometry
     frame = gpd.GeoDataFrame(dict(fields), geometry=list(geometry), crs=UTM)

@@ -17,13 +17,13 @@ BLOCK = 4096
 
 @contextmanager
 def small_disk(mount: Path) -> Iterator[Callable[[int], Path]]:
-    """Mount a disk in memory; skips where that is not allowed.
+    """Mount a disk in memory; skip the test where that is not allowed.
 
     Args:
-        mount: Folder to make.
+        mount: Folder of the disk; it is made.
 
     Yields:
-        Function that gives the disk so many blocks, with all that is on it, and returns its folder.
+        Function that resizes the disk to a number of blocks, and returns its folder.
     """
     mount.mkdir()
     if sys.platform != "linux" or os.geteuid():

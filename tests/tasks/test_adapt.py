@@ -1,4 +1,4 @@
-"""Adaptation: a planted map comes back, the same bytes from the same seed."""
+"""`adapt` and `classify`: true maps, the same bytes for the same seed, refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read(path: Path) -> npt.NDArray[np.uint8]:
         return np.asarray(file.read(1))
 
 
-def named(path: Path) -> npt.NDArray[np.str_]:
+def class_names(path: Path) -> npt.NDArray[np.str_]:
     """A map as class names."""
     classes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["classes"]
     return np.array(["", *(c["name"] for c in classes)])[read(path)]
@@ -46,10 +46,10 @@ def named(path: Path) -> npt.NDArray[np.str_]:
 
 def agreement(path: Path, planted: Planted) -> float:
     truth = np.array(["", *planted.names])[planted.truth]
-    return float((named(path) == truth).mean())
+    return float((class_names(path) == truth).mean())
 
 
-def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
+def test_classify_finds_the_true_map(planted: Planted, tmp_path: Path, recorder: Recorder) -> None:
     result = mapped(planted, tmp_path, recorder)
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
@@ -61,31 +61,33 @@ def test_planted_map_comes_back(planted: Planted, tmp_path: Path, recorder: Reco
     assert not recorder.warnings
 
 
-def test_adapt_then_predict_is_classify_byte_for_byte(planted: Planted, tmp_path: Path) -> None:
+def test_adapt_and_predict_write_the_bytes_of_classify(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", crs="EPSG:4326")
-    what = MapOptions(confidence=True, probabilities=True)
+    options = MapOptions(confidence=True, probabilities=True)
     seed = Compute(seed=4)
-    one = classify(planted.path, shots, out=tmp_path / "one.tif", options=what, compute=seed)
+    one = classify(planted.path, shots, out=tmp_path / "one.tif", options=options, compute=seed)
     adapted = adapt(planted.path, shots, out=tmp_path / "model.safetensors", compute=seed)
     model = tmp_path / "model.safetensors"
-    two = predict(planted.path, model, out=tmp_path / "two.tif", options=what)
-    three = predict(planted.path, adapted, out=tmp_path / "three.tif", options=what)
+    two = predict(planted.path, model, out=tmp_path / "two.tif", options=options)
+    three = predict(planted.path, adapted, out=tmp_path / "three.tif", options=options)
     for name, path in one.paths.as_dict().items():
         assert path.read_bytes() == two.paths.as_dict()[name].read_bytes(), name
         assert path.read_bytes() == three.paths.as_dict()[name].read_bytes(), name
 
 
-def test_seeds_decide(planted: Planted, tmp_path: Path) -> None:
+def test_adapt_gives_the_same_bytes_for_the_same_seed_only(
+    planted: Planted, tmp_path: Path
+) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     models: list[bytes] = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        torch.manual_seed(len(models))  # the caller's own stream must not matter
+        torch.manual_seed(len(models))  # the caller's random state must not matter
         adapt(planted.path, shots, out=tmp_path / name, compute=Compute(seed=seed))
         models.append((tmp_path / name).read_bytes())
     assert models[0] == models[1] != models[2]
 
 
-def test_callers_random_stream_is_left_alone(planted: Planted, tmp_path: Path) -> None:
+def test_adapt_leaves_the_callers_random_state_unchanged(planted: Planted, tmp_path: Path) -> None:
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
@@ -93,7 +95,7 @@ def test_callers_random_stream_is_left_alone(planted: Planted, tmp_path: Path) -
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_classify_ignores_the_order_of_bands(make_scene: MakeScene, tmp_path: Path) -> None:
     order = np.random.default_rng(0).permutation(40)
     straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
     shots = straight.shots(tmp_path / "shots.gpkg")
@@ -102,7 +104,7 @@ def test_order_of_bands_does_not_matter(make_scene: MakeScene, tmp_path: Path) -
     assert (read(one.paths.classes) == read(two.paths.classes)).all()
 
 
-def test_scene_without_crs_takes_shots_of_its_frame(
+def test_classify_takes_shots_without_crs_for_a_scene_without_crs(
     make_scene: MakeScene, tmp_path: Path, recorder: Recorder
 ) -> None:
     scene = make_scene(crs=None)
@@ -111,7 +113,7 @@ def test_scene_without_crs_takes_shots_of_its_frame(
     assert any("no coordinate reference system" in message for message in recorder.warnings)
 
 
-def test_integer_classes_keep_their_values(planted: Planted, tmp_path: Path) -> None:
+def test_classify_keeps_the_values_of_integer_classes(planted: Planted, tmp_path: Path) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     frame["class"] = frame["class"].map({"meadow": 30, "asphalt": 7, "water": 12})
     frame.to_file(tmp_path / "numbers.gpkg")
@@ -119,25 +121,25 @@ def test_integer_classes_keep_their_values(planted: Planted, tmp_path: Path) -> 
     assert [(c.id, c.value) for c in result.classes] == [(1, 7), (2, 12), (3, 30)]
 
 
-def test_several_scenes_share_the_shots(
+def test_classify_gives_each_shot_to_the_scene_it_lies_in(
     planted: Planted, tmp_path: Path, halves: list[Path]
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=6)
     west, east = halves
     results = classify([west, east], shots, out=tmp_path / "maps")
     assert [r.paths.classes.name for r in results] == ["west_classes.tif", "east_classes.tif"]
-    found = np.hstack([named(r.paths.classes) for r in results])
+    found = np.hstack([class_names(r.paths.classes) for r in results])
     truth = np.array(["", *planted.names])[planted.truth]
     assert (found == truth).mean() > 0.95
 
 
-def test_several_scenes_of_other_sensors_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_adapt_refuses_scenes_of_different_sensors(make_scene: MakeScene, tmp_path: Path) -> None:
     one, other = make_scene("one.tif"), make_scene("other.tif", bands=31)
     with pytest.raises(SceneError, match="other bands"):
         adapt([one.path, other.path], one.shots(tmp_path / "shots.gpkg"))
 
 
-def test_class_without_usable_pixels_is_never_mapped(
+def test_classify_never_maps_a_class_without_usable_pixels(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
@@ -147,7 +149,7 @@ def test_class_without_usable_pixels_is_never_mapped(
     gpd.GeoDataFrame(np.vstack([frame, far]), columns=frame.columns, crs=frame.crs).to_file(shots)
     result = classify(planted.path, shots, out=tmp_path / "map.tif", reporter=recorder)
     assert "glacier" in {c.name for c in result.classes}
-    assert "glacier" not in set(named(result.paths.classes).ravel())
+    assert "glacier" not in set(class_names(result.paths.classes).ravel())
     assert any("'glacier'" in message for message in recorder.warnings)
     assert any("1 of 13 shots lie outside" in message for message in recorder.warnings)
 
@@ -168,7 +170,7 @@ def on_nodata(planted: Planted, keep: str | None, path: Path) -> Path:
     return path
 
 
-def test_shots_on_nodata_are_refused(planted: Planted, tmp_path: Path) -> None:
+def test_adapt_refuses_shots_on_nodata(planted: Planted, tmp_path: Path) -> None:
     shots = gpd.read_file(on_nodata(planted, None, tmp_path / "all.gpkg"))
     # One class a column, so that no pixel is claimed twice.
     column = shots["class"].map({"meadow": 5, "asphalt": 7, "water": 9})
@@ -179,13 +181,13 @@ def test_shots_on_nodata_are_refused(planted: Planted, tmp_path: Path) -> None:
         adapt(planted.path, tmp_path / "all.gpkg")
 
 
-def test_one_class_left_is_refused(planted: Planted, tmp_path: Path) -> None:
+def test_adapt_refuses_shots_with_one_usable_class(planted: Planted, tmp_path: Path) -> None:
     shots = on_nodata(planted, "water", tmp_path / "one.gpkg")
     with pytest.raises(ShotsError, match="only one class, 'water'"):
         adapt(planted.path, shots)
 
 
-def test_loss_that_is_no_number_stops(
+def test_adapt_stops_if_the_loss_is_nan(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> torch.Tensor:
@@ -197,8 +199,8 @@ def test_loss_that_is_no_number_stops(
     assert not (tmp_path / "m").exists()
 
 
-def test_the_exact_interval_is_the_textbook_one() -> None:
-    """Nine of ten: Clopper and Pearson's own limits, and those that follow from the binomial."""
+def test_exact_gives_the_clopper_pearson_interval() -> None:
+    """Nine of ten: the published limits, and the tails of the binomial distribution."""
     low, high = clopper_pearson(0.9, 10)
     assert (low, high) == pytest.approx((0.5550, 0.9975), abs=1e-4)
     assert binom.sf(8, 10, low) == pytest.approx(0.025)
@@ -208,20 +210,20 @@ def test_the_exact_interval_is_the_textbook_one() -> None:
     assert clopper_pearson(0.91, 26.7)[1] > wilson(0.91, 26.7)[1]
 
 
-def test_wilson_interval_is_the_textbook_one() -> None:
+def test_wilson_gives_the_published_interval() -> None:
     low, high = wilson(0.9, 10)
     assert (round(low, 3), round(high, 3)) == (0.596, 0.982)
     assert wilson(1.0, 5)[1] == 1.0
 
 
-def test_accuracy_survives_json() -> None:
+def test_accuracy_is_the_same_after_json() -> None:
     known = Accuracy(0.5, (0.25, 0.75), 12, 9, "counted")
     assert Accuracy.from_dict(json.loads(json.dumps(known.as_dict()))) == known
     assert "50 % of 12" in str(known)
     assert str(Accuracy.unknown("why not")) == "not estimated: why not"
 
 
-def test_berlin(data: Path, tmp_path: Path) -> None:
+def test_classify_maps_berlin(data: Path, tmp_path: Path) -> None:
     """Gzip-compressed ENVI with wavelengths in um, multipolygons with text classes."""
     folder = data / "enmap_berlin"
     before = sorted(folder.iterdir())

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-def test_paths_are_enough(planted: Planted, tmp_path: Path) -> None:
+def test_classify_takes_two_paths(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     result = classify(planted.path, shots)
     assert result.paths.classes == tmp_path / "scene_classes.tif"
     assert result.paths.classes.exists()
 
 
-def test_python_and_the_command_line_write_the_same_bytes(planted: Planted, tmp_path: Path) -> None:
+def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_path: Path) -> None:
     """With all options of reading, so that the records show that they were passed on."""
     shots = planted.shots(tmp_path / "shots.gpkg")
     command = (
@@ -59,18 +59,18 @@ def test_python_and_the_command_line_write_the_same_bytes(planted: Planted, tmp_
     assert record["seed"] == 3
 
 
-def test_a_list_of_one_scene_goes_to_a_folder(planted: Planted, tmp_path: Path) -> None:
+def test_classify_writes_a_list_of_one_scene_to_a_folder(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     (result,) = classify([planted.path], shots, out=tmp_path / "maps")
     assert result.paths.classes == tmp_path / "maps" / "scene_classes.tif"
 
 
-def test_a_list_without_a_folder_is_refused(planted: Planted, tmp_path: Path) -> None:
+def test_classify_refuses_a_list_without_a_folder(planted: Planted, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="several scenes need a folder"):
         classify([planted.path, planted.path], planted.shots(tmp_path / "shots.gpkg"))
 
 
-def test_a_folder_made_for_maps_that_fail_is_removed(planted: Planted, tmp_path: Path) -> None:
+def test_classify_removes_a_new_folder_if_it_fails(planted: Planted, tmp_path: Path) -> None:
     with pytest.raises(ShotsNotFoundError):
         classify([planted.path], tmp_path / "none.gpkg", out=tmp_path / "maps")
     assert not (tmp_path / "maps").exists()
@@ -84,7 +84,7 @@ def test_a_folder_made_for_maps_that_fail_is_removed(planted: Planted, tmp_path:
         (lambda scene, model: batch(scene, model, "m", options=MapOptions(aoi="a")), "no area"),
     ],
 )
-def test_options_that_a_function_has_no_use_for_are_refused(
+def test_predict_and_batch_refuse_options_that_they_cannot_use(
     call: Callable[[Path, Path], object], message: str, planted: Planted, tmp_path: Path
 ) -> None:
     save_model(model_for(planted.path), tmp_path / "model")
@@ -97,12 +97,12 @@ def test_options_that_a_function_has_no_use_for_are_refused(
 @pytest.mark.parametrize(
     "wrong", [{"device": "gpu"}, {"threads": 0}, {"threads": -1}, {"seed": -1}], ids=str
 )
-def test_compute_refuses_what_is_no_choice(wrong: dict[str, object]) -> None:
+def test_compute_refuses_invalid_values(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=str(next(iter(wrong.values())))):
         Compute(**wrong)  # type: ignore[arg-type]
 
 
-def test_wavelength_options_of_several_scenes_are_recorded(
+def test_adapt_records_the_wavelength_option_of_several_scenes(
     planted: Planted, tmp_path: Path
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
@@ -110,7 +110,7 @@ def test_wavelength_options_of_several_scenes_are_recorded(
     assert adapt(twice, shots).record["parameters"]["wavelengths"] == "420:1300"
 
 
-def test_parameters_of_a_tiles_hash_are_those_that_change_a_pixel() -> None:
+def test_pixel_parameters_are_the_options_that_change_a_pixel() -> None:
     """The names are part of the hash: a new one would map every tile of a finished batch again."""
     options = BatchOptions(
         model="m",

@@ -1,4 +1,4 @@
-"""The demo, as a new user runs it."""
+"""The demo as a new user runs it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def test_demo_is_more_accurate_than_svm_and_random_forest(tmp_path: Path) -> Non
     result = demo(tmp_path)
     assert result.test_pixels == 10249 - 80
     ours = result.scores["hsi-geo"]
-    for rival in ("SVM", "random forest"):
-        assert ours.oa > result.scores[rival].oa + 0.1
-        assert ours.aa > result.scores[rival].aa + 0.1
+    for method in ("SVM", "random forest"):
+        assert ours.oa > result.scores[method].oa + 0.1
+        assert ours.aa > result.scores[method].aa + 0.1
     with (
         rasterio.open(result.map.paths.classes) as mapped,
         rasterio.open(tmp_path / "indian_pines.tif") as scene,
@@ -39,7 +39,7 @@ def test_demo_is_more_accurate_than_svm_and_random_forest(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
-def test_demo_runs_again_over_its_own_files(tmp_path: Path) -> None:
+def test_demo_replaces_its_own_files(tmp_path: Path) -> None:
     for _ in range(2):
         shown = CliRunner().invoke(group, ["demo", str(tmp_path / "new" / "folder")])
         assert shown.exit_code == 0, shown.output
@@ -49,8 +49,8 @@ def test_demo_runs_again_over_its_own_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_demo_scores_what_classify_maps(tmp_path: Path) -> None:
-    """The same score, counted another way: by class name at the points of the ground truth."""
+def test_demo_scores_the_map_of_classify(tmp_path: Path) -> None:
+    """The same score, counted by class names at the pixels of the ground truth."""
     result = demo(tmp_path, compute=Compute(seed=1220))
     truth = load_indian_pines()
     shots = gpd.read_file(tmp_path / "indian_pines_shots.gpkg")
@@ -67,14 +67,14 @@ def test_demo_scores_what_classify_maps(tmp_path: Path) -> None:
     assert right.mean() == pytest.approx(result.scores["hsi-geo"].oa)
 
 
-def test_indian_pines_keeps_its_wavelengths(tmp_path: Path) -> None:
+def test_write_inputs_keeps_the_wavelengths(tmp_path: Path) -> None:
     path, _, _ = write_inputs(tmp_path)
     scene = open_scene(path)
     assert np.allclose(scene["wavelength"], load_indian_pines().centres_nm, atol=1e-3)
     assert (np.diff(scene["wavelength"]) < 0).any(), "detectors overlap: centres are not monotonic"
 
 
-def test_shots_are_drawn_by_the_protocol() -> None:
+def test_draw_shots_follows_the_protocol() -> None:
     labels = np.zeros((9, 11), np.int64)
     labels[:6], labels[7, :6], labels[8, :2] = 1, 2, 3
     shots = draw_shots(labels, 5, 1330)
@@ -86,7 +86,7 @@ def test_shots_are_drawn_by_the_protocol() -> None:
     assert (shots[:5] == first).all()
 
 
-def test_scores_are_the_textbook_ones() -> None:
+def test_score_gives_the_published_definitions() -> None:
     truth, predicted = np.array([1, 1, 1, 2, 2, 3]), np.array([1, 1, 2, 2, 2, 1])
     scores = score(truth, predicted)
     assert scores.oa == pytest.approx(4 / 6)

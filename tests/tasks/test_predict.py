@@ -1,4 +1,4 @@
-"""The predictor: every pixel, once, the same however the work is cut."""
+"""`predict`: every pixel gets one class, which does not depend on blocks and batches."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SIZES = [1, SIZE - 1, SIZE, SIZE + 1, 3 * SIZE + 7]
 
 @pytest.mark.parametrize("stride", [SIZE, STRIDE, 3])
 @pytest.mark.parametrize(("height", "width"), [(h, w) for h in SIZES for w in SIZES[::2]])
-def test_every_pixel_gets_a_class(
+def test_predict_gives_every_pixel_a_class(
     make_scene: MakeScene, run: Run, height: int, width: int, stride: int
 ) -> None:
     scene = make_scene(height=height, width=width, hole=False, bands=6)
@@ -70,12 +70,12 @@ def test_every_pixel_gets_a_class(
     assert (mapped > 0).all()
 
 
-def test_nodata_and_only_nodata_has_no_class(planted: Planted, run: Run) -> None:
+def test_predict_gives_no_class_to_nodata_only(planted: Planted, run: Run) -> None:
     mapped = run(planted.path, model_for(planted.path))
     assert ((mapped == 0) == (planted.truth == 0)).all()
 
 
-def test_scene_without_any_data_gives_an_empty_map(planted: Planted, run: Run) -> None:
+def test_predict_writes_an_empty_map_of_a_scene_without_data(planted: Planted, run: Run) -> None:
     model = model_for(planted.path)
     with rasterio.open(planted.path, "r+") as file:
         file.write(np.full(planted.values.shape, -999, np.int16))
@@ -84,14 +84,14 @@ def test_scene_without_any_data_gives_an_empty_map(planted: Planted, run: Run) -
 
 @pytest.mark.parametrize("output_px", [1, 1 << 19])
 @pytest.mark.parametrize("block", [(1, 53), (5, 53), (1, 1), (8, 8), (13, 5), (64, 64)])
-def test_blocks_do_not_show(
+def test_predict_does_not_depend_on_the_size_of_blocks(
     planted: Planted,
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     block: tuple[int, int],
     output_px: int,
 ) -> None:
-    """Neither those of the file, whatever they are, nor those that are put out."""
+    """Blocks of the file, and blocks of the output."""
     model = model_for(planted.path)
     whole = run(planted.path, model)
     monkeypatch.setattr("hsi_geo.tasks.inference.strips.block_shape", lambda view: block)
@@ -102,7 +102,7 @@ def test_blocks_do_not_show(
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_batches_do_not_show(
+def test_predict_does_not_depend_on_the_size_of_batches(
     planted: Planted, run: Run, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     model = model_for(planted.path)
@@ -112,10 +112,10 @@ def test_batches_do_not_show(
 
 
 @pytest.mark.parametrize(("row", "col"), [(0, 11), (5, 0), (6, 9)])
-def test_a_cut_scene_gives_the_same_map_inside_its_margin(
+def test_predict_maps_a_cut_scene_as_the_whole_one_except_at_its_edge(
     planted: Planted, run: Run, tmp_path: Path, row: int, col: int
 ) -> None:
-    """Windows sit where the CRS says: moving a file's corner moves none of them."""
+    """Windows are aligned to the CRS: another corner of the file moves none of them."""
     model = model_for(planted.path)
     whole = run(planted.path, model)
     cut = tmp_path / "cut.tif"
@@ -126,16 +126,14 @@ def test_a_cut_scene_gives_the_same_map_inside_its_margin(
     assert (part[top:, left:] != expected).mean() < 0.001
 
 
-def test_order_of_bands_does_not_show(make_scene: MakeScene, run: Run) -> None:
+def test_predict_ignores_the_order_of_bands(make_scene: MakeScene, run: Run) -> None:
     straight = make_scene("straight.tif")
     mixed = make_scene("mixed.tif", order=np.random.default_rng(0).permutation(40))
     model = model_for(straight.path)
     assert (run(mixed.path, model) == run(straight.path, model)).all()
 
 
-def test_aoi_limits_the_map_and_changes_nothing_inside(
-    planted: Planted, run: Run, tmp_path: Path
-) -> None:
+def test_predict_maps_only_inside_the_area(planted: Planted, run: Run, tmp_path: Path) -> None:
     model = model_for(planted.path)
     whole = run(planted.path, model)
     left, top = planted.transform @ (12, 8)
@@ -149,19 +147,25 @@ def test_aoi_limits_the_map_and_changes_nothing_inside(
     assert not mapped[~inside].any()
 
 
-def test_aoi_elsewhere_is_refused(planted: Planted, run: Run, tmp_path: Path) -> None:
+def test_predict_refuses_an_area_outside_the_scene(
+    planted: Planted, run: Run, tmp_path: Path
+) -> None:
     gpd.GeoSeries([shapely.box(0, 0, 1, 1)], crs=planted.crs).to_file(tmp_path / "far.gpkg")
     with pytest.raises(OptionError, match="outside the scene"):
         run(planted.path, model_for(planted.path), options=MapOptions(aoi=tmp_path / "far.gpkg"))
 
 
-def test_aoi_without_polygons_is_refused(planted: Planted, run: Run, tmp_path: Path) -> None:
+def test_predict_refuses_an_area_without_polygons(
+    planted: Planted, run: Run, tmp_path: Path
+) -> None:
     gpd.GeoSeries([shapely.Point(0, 0)], crs=planted.crs).to_file(tmp_path / "point.gpkg")
     with pytest.raises(OptionError, match="no polygon"):
         run(planted.path, model_for(planted.path), options=MapOptions(aoi=tmp_path / "point.gpkg"))
 
 
-def test_scene_that_does_not_cover_the_model_is_refused(make_scene: MakeScene, run: Run) -> None:
+def test_predict_refuses_a_scene_that_does_not_cover_the_models_wavelengths(
+    make_scene: MakeScene, run: Run
+) -> None:
     scene = make_scene()
     model = model_for(scene.path)
     wider = dataclasses.replace(
@@ -171,7 +175,9 @@ def test_scene_that_does_not_cover_the_model_is_refused(make_scene: MakeScene, r
         run(scene.path, dataclasses.replace(model, spectral=wider))
 
 
-def test_other_bands_of_the_same_range_are_placed(make_scene: MakeScene, run: Run) -> None:
+def test_predict_maps_a_scene_with_other_bands_of_the_same_range(
+    make_scene: MakeScene, run: Run
+) -> None:
     scene = make_scene()
     model = model_for(scene.path)
     finer = make_scene("finer.tif", bands=80)
@@ -179,8 +185,8 @@ def test_other_bands_of_the_same_range_are_placed(make_scene: MakeScene, run: Ru
     assert (mapped > 0).sum() == (finer.truth > 0).sum()
 
 
-def test_another_dates_statistics_are_learnt_on_demand(make_scene: MakeScene, run: Run) -> None:
-    """The same ground under another gain: whitening learnt anew sees the same scene."""
+def test_predict_with_restat_maps_a_scene_of_another_gain(make_scene: MakeScene, run: Run) -> None:
+    """The same scene with another gain: new statistics give the same whitened values."""
     scene = make_scene("first.tif")
     model = dataclasses.replace(
         model_for(scene.path),
@@ -198,12 +204,14 @@ def test_another_dates_statistics_are_learnt_on_demand(make_scene: MakeScene, ru
     assert (run(later, model) == first).mean() < 0.9
 
 
-def test_placing_bands_keeps_the_digits() -> None:
-    """Values far from zero must not lose the small differences that classes are told by."""
+def test_band_map_keeps_small_differences_of_large_values() -> None:
+    """Values far from zero must keep the small differences between classes."""
     centres = np.linspace(420.0, 1300.0, 30)
     generator = np.random.default_rng(2)
     matrix = generator.normal(size=(30, 30))
-    smooth = np.exp(-(((centres[:, None] - centres) / 400.0) ** 2))  # neighbours go together
+    smooth = np.exp(
+        -(((centres[:, None] - centres) / 400.0) ** 2)
+    )  # neighbouring bands are correlated
     spectral = SpectralStats(
         centres, np.full(30, 3.0), Whitening(np.full(30, 9000.0), matrix, smooth)
     )
@@ -220,7 +228,7 @@ def test_placing_bands_keeps_the_digits() -> None:
 
 
 @pytest.mark.parametrize("crs", [None, "EPSG:32633", "EPSG:4326"])
-def test_map_has_the_grid_of_the_scene(
+def test_predict_writes_the_grid_of_the_scene(
     make_scene: MakeScene, run: Run, tmp_path: Path, crs: str | None
 ) -> None:
     transform = Affine(0.0003, 0, 13.2, 0, -0.0002, 52.5) if crs == "EPSG:4326" else None
@@ -233,7 +241,7 @@ def test_map_has_the_grid_of_the_scene(
         assert mapped.nodata == 0
 
 
-def test_south_up_scene_is_mapped_in_place(make_scene: MakeScene, run: Run, tmp_path: Path) -> None:
+def test_predict_maps_a_south_up_scene(make_scene: MakeScene, run: Run, tmp_path: Path) -> None:
     up = make_scene("up.tif", transform=Affine(30, 0, 383472.5, 0, 20, 5818302.25))
     mapped = run(up.path, model_for(up.path))
     assert ((mapped == 0) == (up.truth == 0)).all()
@@ -241,7 +249,9 @@ def test_south_up_scene_is_mapped_in_place(make_scene: MakeScene, run: Run, tmp_
         assert file.transform == up.transform
 
 
-def test_rotated_scene_is_refused_with_the_cure(make_scene: MakeScene, run: Run) -> None:
+def test_predict_refuses_a_rotated_scene_and_names_gdalwarp(
+    make_scene: MakeScene, run: Run
+) -> None:
     straight = make_scene("straight.tif")
     turned = make_scene(
         "turned.tif",
@@ -251,7 +261,9 @@ def test_rotated_scene_is_refused_with_the_cure(make_scene: MakeScene, run: Run)
         run(turned.path, model_for(straight.path))
 
 
-def test_confidence_and_probabilities_agree_with_the_map(planted: Planted, tmp_path: Path) -> None:
+def test_predict_writes_confidence_and_probabilities_of_the_map(
+    planted: Planted, tmp_path: Path
+) -> None:
     model = model_for(planted.path)
     save_model(model, tmp_path / "model.safetensors")
     result = predict(
@@ -282,8 +294,8 @@ def test_confidence_and_probabilities_agree_with_the_map(planted: Planted, tmp_p
     assert counted == {f"class {i}": int((ids == i).sum()) for i in (1, 2, 3)}
 
 
-def test_network_that_fails_is_noticed(planted: Planted, tmp_path: Path) -> None:
-    """In memory: a file with such numbers is not opened."""
+def test_predict_refuses_a_map_of_nan_probabilities(planted: Planted, tmp_path: Path) -> None:
+    """In memory: a model file with NaN is not opened."""
     model = model_for(planted.path)
     torch.nn.init.constant_(model.classifier.head.bias, float("nan"))
     with pytest.raises(HsiGeoError, match="got no class"):
@@ -291,7 +303,9 @@ def test_network_that_fails_is_noticed(planted: Planted, tmp_path: Path) -> None
     assert not (tmp_path / "map.tif").exists()
 
 
-def test_the_record_tells_dead_bands_as_info_does(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_predict_records_the_bad_bands_that_info_lists(
+    make_scene: MakeScene, tmp_path: Path
+) -> None:
     scene = make_scene(height=70, width=41)
     model = model_for(scene.path)
     with rasterio.open(scene.path, "r+") as file:
@@ -303,15 +317,17 @@ def test_the_record_tells_dead_bands_as_info_does(make_scene: MakeScene, tmp_pat
     assert record["bad_bands"] == describe_scene(open_scene(scene.path))["bad_bands"]
 
 
-def test_model_round_trip_gives_equal_bytes(planted: Planted, tmp_path: Path) -> None:
+def test_save_model_writes_the_same_bytes_after_load_model(
+    planted: Planted, tmp_path: Path
+) -> None:
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     save_model(model_for(planted.path), first)
     save_model(load_model(first), second)
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_small_shifts_of_wavelength_change_nothing(make_scene: MakeScene, run: Run) -> None:
-    """Two calibrations of a sensor name the same bands a nanometre or two apart."""
+def test_predict_ignores_small_shifts_of_wavelengths(make_scene: MakeScene, run: Run) -> None:
+    """Two calibrations of a sensor differ by a nanometre or two."""
     scene = make_scene()
     model = model_for(scene.path)
     before = run(scene.path, model)
@@ -324,7 +340,9 @@ def test_small_shifts_of_wavelength_change_nothing(make_scene: MakeScene, run: R
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory_is_flat_in_height(make_scene: MakeScene, tmp_path: Path) -> None:
+def test_predict_needs_the_same_memory_for_taller_scenes(
+    make_scene: MakeScene, tmp_path: Path
+) -> None:
     """Under 2 GB at 10,240 columns of 200 bands, and the same at twice the height."""
     tile = make_scene(
         "tile.tif", height=256, width=512, bands=200, tiled=True, blockxsize=256, blockysize=256
@@ -341,7 +359,7 @@ def test_memory_is_flat_in_height(make_scene: MakeScene, tmp_path: Path) -> None
             "print([line.split()[1] for line in lines if line.startswith('VmHWM')][0])\n"
         )
         run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        peaks.append(float(run.stdout) / 1e6)  # of this process; ru_maxrss knows its parent's
+        peaks.append(float(run.stdout) / 1e6)  # of this process; ru_maxrss includes its parent
     assert max(peaks) < 2.0
     # Pages of libraries count, and how many are there is the system's choice: a row of blocks more
     # in memory would be a gigabyte.

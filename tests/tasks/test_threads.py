@@ -1,4 +1,4 @@
-"""How torch's threads wait: set by the package, for the command and for Python alike."""
+"""The waiting policy of torch's threads, which the package sets for the command line and Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from hsi_geo.tasks import runtime
 from hsi_geo.threads import SPINNING, yield_when_waiting
 
 
-def test_threads_soon_sleep_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yield_when_waiting_sets_the_waiting_policy_unless_it_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     for told, set_to in (
         ({}, ("passive", "1000")),
@@ -47,7 +49,9 @@ STARTS = {
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
-def test_the_package_sets_it(start: tuple[str, dict[str, str], tuple[str, bool]]) -> None:
+def test_importing_the_package_sets_the_waiting_policy(
+    start: tuple[str, dict[str, str], tuple[str, bool]],
+) -> None:
     code, chosen, expected = start
     ask = "import json, os; from hsi_geo.threads import TORCH_CAME_FIRST as first; "
     ask += "print(json.dumps([os.environ['OMP_WAIT_POLICY'], first]))"
@@ -65,7 +69,7 @@ def test_the_package_sets_it(start: tuple[str, dict[str, str], tuple[str, bool]]
 @pytest.mark.parametrize(
     ("came_first", "threads", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)]
 )
-def test_what_came_too_late_is_told(
+def test_computing_reports_threads_that_torch_started_before(
     came_first: bool, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -79,7 +83,9 @@ def test_what_came_too_late_is_told(
     assert torch.get_num_threads() == before
 
 
-def test_a_job_of_several_steps_notes_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_computing_reports_it_once_in_a_job_of_several_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`classify` adapts and then maps, and reports through one WarningRecorder."""
     notes: list[str] = []
     reporter = SilentReporter()
