@@ -122,7 +122,7 @@ def benchmark(
     """
     reporter = reporter or LoggingReporter()
     if not 1 <= seeds <= len(SEEDS):
-        raise OptionError(f"{seeds} seeds were asked for", hint=f"give 1 to {len(SEEDS)}")
+        raise OptionError(f"{seeds} seeds were requested", hint=f"give 1 to {len(SEEDS)}")
     names = _expand(DEFAULT_METHODS if methods is None else methods)
     loaded = [load_benchmark_scene(scene, data) for scene in scenes]
     folder = Path(out)
@@ -247,7 +247,7 @@ def _adapt_and_predict(
             compute=compute,
             reporter=quiet,
         )
-        assert result.paths.probabilities is not None  # asked for above
+        assert result.paths.probabilities is not None  # requested above
         with rasterio.open(result.paths.probabilities) as file:
             stored = file.read().reshape(file.count, -1).T
     return np.where(stored == 255, 0, stored) / 250.0, seconds

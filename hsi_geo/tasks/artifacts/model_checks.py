@@ -127,7 +127,7 @@ def parse_config(entry: object) -> S2FormerConfig:
     Raises:
         InvalidContents: If a number of it is out of its bounds.
     """
-    require(isinstance(entry, dict), "it does not tell the network's shape")
+    require(isinstance(entry, dict), "it has no shape of the network")
     assert isinstance(entry, dict)
     try:
         return S2FormerConfig(**entry)
@@ -156,7 +156,7 @@ def parse_state(
     names = {name for name in arrays if name.startswith(prefix)}
     require(
         names == {prefix + name for name in expected},
-        "its arrays are not those of a network of the shape that it tells",
+        "its arrays are not those of a network of the shape in its header",
     )
     return {
         name: torch.from_numpy(require_array(arrays, prefix + name, np.float32, tuple(value.shape)))
@@ -282,7 +282,7 @@ def parse_tiling(entry: object, config: S2FormerConfig) -> Tiling:
         isinstance(entry, dict)
         and entry.keys() == {"size_px", "stride_px"}
         and all(is_whole(value) for value in entry.values()),
-        "it does not tell its windows",
+        "its windows are invalid",
     )
     assert isinstance(entry, dict)
     size, stride = entry["size_px"], entry["stride_px"]
@@ -304,21 +304,21 @@ def parse_record(record: object, classes: ClassTable) -> Mapping[str, Any]:
     Raises:
         InvalidContents: If an entry is missing or invalid.
     """
-    require(isinstance(record, dict), "it does not tell how it was made")
+    require(isinstance(record, dict), "it has no record of how it was made")
     assert isinstance(record, dict)
     require(is_whole(record.get("seed")), "its record has no seed")
     shots = record.get("shots")
     require(
         isinstance(shots, dict)
         and all(is_whole(shots.get(c.name)) and 0 <= shots[c.name] < 1 << 53 for c in classes),
-        "its record does not tell the shots of each class",
+        "its record lacks the shots of each class",
     )
     for part in ("found", "parameters", "hashes", "versions"):
         require(isinstance(record.get(part), dict), f"its record has no {part}")
     scenes = record["hashes"].get("scenes", [])
     require(
         isinstance(scenes, list) and all(isinstance(one, str) for one in scenes),
-        "its record does not tell its scenes",
+        "its record has no list of scenes",
     )
     require(_is_accuracy(record.get("accuracy")), "the accuracy in its record is invalid")
     return record

@@ -69,7 +69,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
         config = parse_config(info["network"])
         state = parse_state(lambda: S2Former(config), arrays, "encoder.")
         record = info["record"]
-        require(isinstance(record, dict), "it does not tell how it was made")
+        require(isinstance(record, dict), "it has no record of how it was made")
         encoder = S2Former(config)
         encoder.load_state_dict(state)
     return Weights(encoder.eval(), record)

@@ -211,7 +211,7 @@ class Checkpoint(_StepCallback):
         self.run = run
 
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
-        """Write a checkpoint to a draft and rename it, at the steps that the recipe says."""
+        """Write a checkpoint to a draft and rename it every ``checkpoint_every`` steps."""
         if module.step % module.recipe.checkpoint_every:
             return
         draft = self.run / DRAFT
