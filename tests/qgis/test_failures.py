@@ -26,7 +26,7 @@ def test_bad_input_is_the_error_of_the_algorithm(
     assert "INPUT" in found[1]["error"]
     shown = call("hsi_geo:classify", **common, MAX_MEMORY="lots")
     assert shown.returncode == 1, shown.stdout + shown.stderr
-    assert "'lots' is no size" in shown.stderr
+    assert "'lots' is not a size" in shown.stderr
     assert "Traceback" not in shown.stderr
     assert not Path(job["parameters"]["OUTPUT"]).exists()
 
