@@ -42,11 +42,12 @@ class Dihedral:
         Returns:
             (..., P, P) transformed values in contiguous memory.
 
-        >>> import torch
-        >>> Dihedral(1, False).apply(torch.tensor([[1, 2], [3, 4]])).tolist()
-        [[2, 4], [1, 3]]
-        >>> Dihedral(0, True).apply(torch.tensor([[1, 2], [3, 4]])).tolist()
-        [[2, 1], [4, 3]]
+        Examples:
+            >>> import torch
+            >>> Dihedral(1, False).apply(torch.tensor([[1, 2], [3, 4]])).tolist()
+            [[2, 4], [1, 3]]
+            >>> Dihedral(0, True).apply(torch.tensor([[1, 2], [3, 4]])).tolist()
+            [[2, 1], [4, 3]]
         """
         turned = torch.rot90(window, self.quarter_turns, (-2, -1))
         return (turned.flip(-1) if self.flipped else turned).contiguous()

@@ -109,8 +109,9 @@ class Classifier(nn.Module):
             (B, K, H, W) probabilities of the classes. They sum to 1 minus the probability of "unlike any
             shot".
 
-        >>> Classifier.probabilities(torch.zeros(1, 3, 1, 1)).flatten().tolist()
-        [0.3333333432674408, 0.3333333432674408]
+        Examples:
+            >>> Classifier.probabilities(torch.zeros(1, 3, 1, 1)).flatten().tolist()
+            [0.3333333432674408, 0.3333333432674408]
         """
         return logits.softmax(dim=1)[:, :-1]
 
@@ -139,11 +140,12 @@ def resample_stats(spectral: SpectralStats, centres_nm: Float64Array) -> Resampl
         spectral: The classifier's own bands and statistics.
         centres_nm: (C,) band centres of the scene in nm, increasing.
 
-    >>> import numpy as np
-    >>> whitening = Whitening(np.array([3.0, 5.0]), np.eye(2), np.array([[4.0, 1.0], [1.0, 9.0]]))
-    >>> spectral = SpectralStats(np.array([500.0, 600.0]), np.array([10.0, 10.0]), whitening)
-    >>> resample_stats(spectral, np.array([500.0, 600.0])).std.tolist()
-    [2.0, 3.0]
+    Examples:
+        >>> import numpy as np
+        >>> whitening = Whitening(np.array([3.0, 5.0]), np.eye(2), np.array([[4.0, 1.0], [1.0, 9.0]]))
+        >>> spectral = SpectralStats(np.array([500.0, 600.0]), np.array([10.0, 10.0]), whitening)
+        >>> resample_stats(spectral, np.array([500.0, 600.0])).std.tolist()
+        [2.0, 3.0]
     """
     whitening = spectral.whitening
     variance = np.einsum(

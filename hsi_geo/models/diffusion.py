@@ -56,10 +56,11 @@ def knn_transition_matrix(
     Returns:
         (N, N) sparse matrix; each row sums to 1.
 
-    >>> import numpy as np
-    >>> line = np.array([[0.0], [1.0], [9.0]], np.float32)
-    >>> knn_transition_matrix(line, 1).toarray().round(2).tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    Examples:
+        >>> import numpy as np
+        >>> line = np.array([[0.0], [1.0], [9.0]], np.float32)
+        >>> knn_transition_matrix(line, 1).toarray().round(2).tolist()
+        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
     count = len(features)
     if count < 2:
@@ -111,11 +112,12 @@ def random_walk_with_restart(
     Returns:
         (N, M) distributions after each of the numbers of steps.
 
-    >>> import numpy as np, scipy.sparse
-    >>> swap = scipy.sparse.csr_matrix(np.array([[0, 1], [1, 0]], np.float32))
-    >>> (after,) = random_walk_with_restart(swap, np.array([[1], [0]], np.float32), [1], alpha=0.75)
-    >>> after.tolist()
-    [[0.25], [0.75]]
+    Examples:
+        >>> import numpy as np, scipy.sparse
+        >>> swap = scipy.sparse.csr_matrix(np.array([[0, 1], [1, 0]], np.float32))
+        >>> (after,) = random_walk_with_restart(swap, np.array([[1], [0]], np.float32), [1], alpha=0.75)
+        >>> after.tolist()
+        [[0.25], [0.75]]
     """
     all_coefficients = [_chebyshev_coefficients(count, alpha) for count in steps]
     results = [coefficients[0] * initial for coefficients in all_coefficients]
@@ -156,9 +158,10 @@ def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32A
     Returns:
         (N, K) probabilities; each row sums to 1.
 
-    >>> import numpy as np
-    >>> class_mass_normalization(np.array([[3.0, 0.0], [0.0, 0.0]], np.float32))[1].tolist()
-    [0.5, 0.5]
+    Examples:
+        >>> import numpy as np
+        >>> class_mass_normalization(np.array([[3.0, 0.0], [0.0, 0.0]], np.float32))[1].tolist()
+        [0.5, 0.5]
     """
     total = np.maximum(mass.sum(axis=0), 1e-30)
     relative = mass / total * len(mass) + floor
@@ -179,11 +182,12 @@ def adjust_priors(posterior: Float32Array, strength: float = 0.5, steps: int = 2
     Returns:
         (N, K) probabilities; each row sums to 1.
 
-    >>> import numpy as np
-    >>> posterior = np.array([[1, 0], [1, 0], [0, 1], [0.5, 0.5]], np.float32)
-    >>> adapted = adjust_priors(posterior, strength=1.0)
-    >>> print(adapted[3].round(2))
-    [0.67 0.33]
+    Examples:
+        >>> import numpy as np
+        >>> posterior = np.array([[1, 0], [1, 0], [0, 1], [0.5, 0.5]], np.float32)
+        >>> adapted = adjust_priors(posterior, strength=1.0)
+        >>> print(adapted[3].round(2))
+        [0.67 0.33]
     """
     classes = posterior.shape[1]
     priors = np.full(classes, 1.0 / classes)

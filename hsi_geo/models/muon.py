@@ -77,8 +77,9 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     Returns:
         (n, r, c) matrices with the same singular vectors.
 
-    >>> bool((orthogonalize(torch.tensor([[[5.0, 0.0], [0.0, 0.5]]])) - torch.eye(2)).abs().max() < 0.3)
-    True
+    Examples:
+        >>> bool((orthogonalize(torch.tensor([[[5.0, 0.0], [0.0, 0.5]]])) - torch.eye(2)).abs().max() < 0.3)
+        True
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices

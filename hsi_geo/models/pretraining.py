@@ -145,9 +145,10 @@ def random_mask(valid: Tensor, mask_ratio: float, generator: torch.Generator) ->
     Returns:
         (B, P, P) bool, the same number of True in each window.
 
-    >>> mask = random_mask(torch.ones(3, 4, 4), 0.25, torch.Generator().manual_seed(0))
-    >>> mask.flatten(1).sum(dim=1).tolist()
-    [4, 4, 4]
+    Examples:
+        >>> mask = random_mask(torch.ones(3, 4, 4), 0.25, torch.Generator().manual_seed(0))
+        >>> mask.flatten(1).sum(dim=1).tolist()
+        [4, 4, 4]
     """
     B, H, W = valid.shape
     order = torch.rand(B, H * W, generator=generator).argsort(dim=1)

@@ -74,14 +74,15 @@ class S2Former(nn.Module):
     Attributes:
         config: Shape of the network.
 
-    >>> import numpy as np
-    >>> from hsi_geo.models.wavelength_axis import resample_to_axis
-    >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
-    >>> centres = np.linspace(450.0, 900.0, 30)
-    >>> bands = resample_to_axis(encoder.config, centres, np.full(30, 15.0))
-    >>> image, valid = torch.zeros(2, 30, 8, 8), torch.ones(2, 8, 8, dtype=torch.bool)
-    >>> encoder(image, valid, bands).shape
-    torch.Size([2, 16, 8, 8])
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.models.wavelength_axis import resample_to_axis
+        >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
+        >>> centres = np.linspace(450.0, 900.0, 30)
+        >>> bands = resample_to_axis(encoder.config, centres, np.full(30, 15.0))
+        >>> image, valid = torch.zeros(2, 30, 8, 8), torch.ones(2, 8, 8, dtype=torch.bool)
+        >>> encoder(image, valid, bands).shape
+        torch.Size([2, 16, 8, 8])
     """
 
     def __init__(self, config: S2FormerConfig) -> None:

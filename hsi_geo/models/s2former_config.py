@@ -49,11 +49,12 @@ class S2FormerConfig:
         cross_attention: Which branch attends to the other one: "both", "to_pixels", "to_spectrum" or
             "none"; anything but "both" is for ablations.
 
-    >>> config = S2FormerConfig()
-    >>> config.last_nm
-    2550.0
-    >>> config.slots_nm[:3].tolist()
-    [355.0, 365.0, 375.0]
+    Examples:
+        >>> config = S2FormerConfig()
+        >>> config.last_nm
+        2550.0
+        >>> config.slots_nm[:3].tolist()
+        [355.0, 365.0, 375.0]
     """
 
     window_px: int = 16

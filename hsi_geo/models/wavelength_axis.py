@@ -75,12 +75,13 @@ def resample_to_axis(
     Raises:
         WavelengthError: If no band lies on the axis, so that all slots would be missing.
 
-    >>> import numpy as np
-    >>> axis = resample_to_axis(S2FormerConfig(), np.array([450.0, 470.0]), np.array([12.0, 12.0]))
-    >>> axis.matrix.shape, int(axis.present.sum())
-    (torch.Size([220, 2]), 6)
-    >>> axis.matrix[10].tolist()  # the slot at 455 nm, between both bands
-    [0.75, 0.25]
+    Examples:
+        >>> import numpy as np
+        >>> axis = resample_to_axis(S2FormerConfig(), np.array([450.0, 470.0]), np.array([12.0, 12.0]))
+        >>> axis.matrix.shape, int(axis.present.sum())
+        (torch.Size([220, 2]), 6)
+        >>> axis.matrix[10].tolist()  # the slot at 455 nm, between both bands
+        [0.75, 0.25]
     """
     if not ((config.first_nm <= centres_nm) & (centres_nm <= config.last_nm)).any():
         raise WavelengthError(

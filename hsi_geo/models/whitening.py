@@ -56,12 +56,13 @@ def learn_whitening(windows: Iterable[tuple[Float32Array, BoolArray]]) -> Whiten
     Raises:
         ValueError: If the windows contain no valid pixel.
 
-    >>> import numpy as np
-    >>> image = np.random.default_rng(0).normal(50.0, [[[1.0]], [[9.0]]], (2, 40, 40))
-    >>> whitening = learn_whitening([(image.astype(np.float32), np.ones((40, 40), bool))])
-    >>> white = whitening.matrix @ (image.reshape(2, -1) - whitening.centre[:, None])
-    >>> white.std(axis=1).round(1).tolist()
-    [1.0, 1.0]
+    Examples:
+        >>> import numpy as np
+        >>> image = np.random.default_rng(0).normal(50.0, [[[1.0]], [[9.0]]], (2, 40, 40))
+        >>> whitening = learn_whitening([(image.astype(np.float32), np.ones((40, 40), bool))])
+        >>> white = whitening.matrix @ (image.reshape(2, -1) - whitening.centre[:, None])
+        >>> white.std(axis=1).round(1).tolist()
+        [1.0, 1.0]
     """
     pixels, differences = [], []
     for image, valid in windows:
@@ -122,9 +123,10 @@ def noise_components(cube: Float64Array) -> Float64Array:
     Returns:
         (H, W, C) components, the strongest first, each divided by the root of its deviation.
 
-    >>> import numpy as np
-    >>> noise_components(np.random.default_rng(0).normal(size=(9, 8, 3))).shape
-    (9, 8, 3)
+    Examples:
+        >>> import numpy as np
+        >>> noise_components(np.random.default_rng(0).normal(size=(9, 8, 3))).shape
+        (9, 8, 3)
     """
     bands = cube.shape[-1]
     differences = [(cube[1:] - cube[:-1]), (cube[:, 1:] - cube[:, :-1])]

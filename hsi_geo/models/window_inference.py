@@ -27,15 +27,16 @@ class WindowGridNetwork:
         head: Function from (B, D, P, P) features to (B, K, P, P) outputs; the default returns the features.
         bf16: Whether to compute products in bfloat16 on devices that are faster at it.
 
-    >>> import numpy as np
-    >>> from hsi_geo.models.s2former_config import S2FormerConfig
-    >>> from hsi_geo.models.wavelength_axis import resample_to_axis
-    >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
-    >>> bands = resample_to_axis(encoder.config, np.array([500.0, 600.0]), np.array([20.0, 20.0]))
-    >>> network = WindowGridNetwork(encoder, bands, 4, torch.device("cpu"))
-    >>> windows = network(torch.zeros(2, 16, 24), torch.ones(16, 24, dtype=torch.bool))
-    >>> windows(torch.tensor([0, 2]), torch.tensor([1, 4])).shape
-    torch.Size([2, 16, 8, 8])
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.models.s2former_config import S2FormerConfig
+        >>> from hsi_geo.models.wavelength_axis import resample_to_axis
+        >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
+        >>> bands = resample_to_axis(encoder.config, np.array([500.0, 600.0]), np.array([20.0, 20.0]))
+        >>> network = WindowGridNetwork(encoder, bands, 4, torch.device("cpu"))
+        >>> windows = network(torch.zeros(2, 16, 24), torch.ones(16, 24, dtype=torch.bool))
+        >>> windows(torch.tensor([0, 2]), torch.tensor([1, 4])).shape
+        torch.Size([2, 16, 8, 8])
     """
 
     def __init__(

@@ -93,10 +93,11 @@ class FineTuneConfig:
             ``steps`` if it is set; otherwise the number with which each pixel is used `EPOCHS` times, within
             `MIN_STEPS` and `MAX_STEPS`.
 
-        >>> FineTuneConfig().steps_for(24_000, 16)
-        258
-        >>> FineTuneConfig().steps_for(1_000, 16)
-        150
+        Examples:
+            >>> FineTuneConfig().steps_for(24_000, 16)
+            258
+            >>> FineTuneConfig().steps_for(1_000, 16)
+            150
         """
         if self.steps is not None:
             return self.steps
@@ -218,11 +219,12 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         logits: (B, K + 1, ...) logits.
         target: (B, K + 1, ...) weighted probabilities, 0 at pixels without a target.
 
-    >>> logits = torch.tensor([[[0.0], [0.0]]])
-    >>> round(float(soft_cross_entropy(logits, torch.tensor([[[1.0], [0.0]]]))), 4)
-    0.6931
-    >>> float(soft_cross_entropy(logits, torch.zeros(1, 2, 1))) == 0.0
-    True
+    Examples:
+        >>> logits = torch.tensor([[[0.0], [0.0]]])
+        >>> round(float(soft_cross_entropy(logits, torch.tensor([[[1.0], [0.0]]]))), 4)
+        0.6931
+        >>> float(soft_cross_entropy(logits, torch.zeros(1, 2, 1))) == 0.0
+        True
     """
     total = target.sum().clamp(min=1.0)
     return -(target * F.log_softmax(logits, dim=1)).sum() / total

@@ -70,10 +70,11 @@ class Prediction:
             other: The other prediction.
             power: Exponent of the other prediction's probabilities.
 
-        >>> import numpy as np
-        >>> half, sure = np.array([[0.5, 0.5]], np.float32), np.array([[0.75, 0.25]], np.float32)
-        >>> Prediction(half, half).times(Prediction(sure, sure), 1.0).probabilities.tolist()
-        [[0.75, 0.25]]
+        Examples:
+            >>> import numpy as np
+            >>> half, sure = np.array([[0.5, 0.5]], np.float32), np.array([[0.75, 0.25]], np.float32)
+            >>> Prediction(half, half).times(Prediction(sure, sure), 1.0).probabilities.tolist()
+            [[0.75, 0.25]]
         """
         return Prediction(
             normalize(self.probabilities * other.probabilities**power),
@@ -168,14 +169,15 @@ def average_by_cv_likelihood(
     Returns:
         The average, and the weight of each prediction; weights sum to 1.
 
-    >>> import numpy as np
-    >>> pixels = np.arange(4)
-    >>> shots = LabelledPixels(pixels, np.array([0, 1, 0, 1]), pixels // 2, pixels, pixels, np.arange(2))
-    >>> right = np.float32([[0.8, 0.2], [0.2, 0.8]] * 2)
-    >>> good, bad = Prediction(right, right), Prediction(1 - right, 1 - right)
-    >>> average, weights = average_by_cv_likelihood([good, bad], shots, 1.0, np.ones(2))
-    >>> weights.round(3).tolist()
-    [0.996, 0.004]
+    Examples:
+        >>> import numpy as np
+        >>> pixels = np.arange(4)
+        >>> shots = LabelledPixels(pixels, np.array([0, 1, 0, 1]), pixels // 2, pixels, pixels, np.arange(2))
+        >>> right = np.float32([[0.8, 0.2], [0.2, 0.8]] * 2)
+        >>> good, bad = Prediction(right, right), Prediction(1 - right, 1 - right)
+        >>> average, weights = average_by_cv_likelihood([good, bad], shots, 1.0, np.ones(2))
+        >>> weights.round(3).tolist()
+        [0.996, 0.004]
     """
     truth = shots.labels[:, None]
     of_truth = [
@@ -202,9 +204,10 @@ def normalize(posterior: Float32Array) -> Float32Array:
     Args:
         posterior: (N, K') values of at least 0.
 
-    >>> import numpy as np
-    >>> normalize(np.array([[1.0, 3.0]], np.float32)).tolist()
-    [[0.25, 0.75]]
+    Examples:
+        >>> import numpy as np
+        >>> normalize(np.array([[1.0, 3.0]], np.float32)).tolist()
+        [[0.25, 0.75]]
     """
     total = np.maximum(posterior.sum(axis=1, keepdims=True), 1e-30)
     return np.asarray(posterior / total, np.float32)

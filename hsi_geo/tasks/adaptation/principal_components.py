@@ -20,10 +20,11 @@ def principal_components(features: Float32Array) -> Float32Array:
     Returns:
         (N, min(`COMPONENTS`, N, D)) components, not whitened, the strongest first.
 
-    >>> import numpy as np
-    >>> line = np.outer([1.0, 2.0, 3.0], [3.0, 4.0]).astype(np.float32)
-    >>> np.abs(principal_components(line)).round(3).tolist()
-    [[5.0, 0.0], [0.0, 0.0], [5.0, 0.0]]
+    Examples:
+        >>> import numpy as np
+        >>> line = np.outer([1.0, 2.0, 3.0], [3.0, 4.0]).astype(np.float32)
+        >>> np.abs(principal_components(line)).round(3).tolist()
+        [[5.0, 0.0], [0.0, 0.0], [5.0, 0.0]]
     """
     pca = PCA(min(COMPONENTS, *features.shape), random_state=0)
     with np.errstate(invalid="ignore"):  # explained variance ratios of constant features

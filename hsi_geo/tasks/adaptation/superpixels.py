@@ -36,11 +36,12 @@ def grow_superpixels(
     Returns:
         For each size the (N,) superpixel of each pixel, numbered from 0.
 
-    >>> import numpy as np
-    >>> values = np.array([[0.0], [0.1], [5.0], [5.1]], np.float32)
-    >>> (found,) = grow_superpixels(values, [np.ones((1, 4), bool)], [2])
-    >>> found.tolist()
-    [0, 0, 1, 1]
+    Examples:
+        >>> import numpy as np
+        >>> values = np.array([[0.0], [0.1], [5.0], [5.1]], np.float32)
+        >>> (found,) = grow_superpixels(values, [np.ones((1, 4), bool)], [2])
+        >>> found.tolist()
+        [0, 0, 1, 1]
     """
     components = principal_components(features)
     found = [np.empty(len(features), np.int64) for _ in sizes_px]
@@ -64,9 +65,10 @@ def superpixel_means(features: Float32Array, superpixels: IntArray) -> Float32Ar
     Returns:
         (N, D) means.
 
-    >>> import numpy as np
-    >>> superpixel_means(np.array([[1.0], [3.0], [7.0]], np.float32), np.array([0, 0, 1])).tolist()
-    [[2.0], [2.0], [7.0]]
+    Examples:
+        >>> import numpy as np
+        >>> superpixel_means(np.array([[1.0], [3.0], [7.0]], np.float32), np.array([0, 0, 1])).tolist()
+        [[2.0], [2.0], [7.0]]
     """
     count = int(superpixels.max()) + 1
     members = coo_array(

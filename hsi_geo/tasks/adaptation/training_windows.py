@@ -198,11 +198,12 @@ def class_weights(posterior: Float32Array) -> Float32Array:
     Returns:
         (K + 1,) weights of at least 1; 1 for "unlike any shot" and for classes without pixels.
 
-    >>> import numpy as np
-    >>> posterior = np.zeros((1000, 3), np.float32)
-    >>> posterior[:998, 0], posterior[998:, 1] = 1.0, 1.0
-    >>> class_weights(posterior).tolist()
-    [1.0, 5.0, 1.0]
+    Examples:
+        >>> import numpy as np
+        >>> posterior = np.zeros((1000, 3), np.float32)
+        >>> posterior[:998, 0], posterior[998:, 1] = 1.0, 1.0
+        >>> class_weights(posterior).tolist()
+        [1.0, 5.0, 1.0]
     """
     mass = posterior.sum(axis=0, dtype=np.float64)
     shares = mass / max(mass.sum(), 1e-30)

@@ -97,8 +97,9 @@ def require_array(
         InvalidContents: If it is missing, has another type or shape, or has numbers that are not finite or too
             large.
 
-    >>> require_array({"a": np.zeros((2, 3))}, "a", np.float64, (None, 3)).shape
-    (2, 3)
+    Examples:
+        >>> require_array({"a": np.zeros((2, 3))}, "a", np.float64, (None, 3)).shape
+        (2, 3)
     """
     require(name in arrays, f"it has no {name}")
     found = arrays[name]

@@ -60,8 +60,9 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
     Raises:
         ModelFileError: If it is not a weights file, or does not fit this version of the network.
 
-    >>> load_weights(SHIPPED).encoder.config.window_px
-    16
+    Examples:
+        >>> load_weights(SHIPPED).encoder.config.window_px
+        16
     """
     arrays, info = model_file.load(Path(path), "weights")
     hint = "give another, or make it again with hsi-geo pretrain"

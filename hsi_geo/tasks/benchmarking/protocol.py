@@ -55,10 +55,11 @@ def draw_shots(labels: npt.NDArray[np.integer], per_class: int, seed: int) -> In
     Returns:
         (N,) flat indices of the shots, class by class.
 
-    >>> import numpy as np
-    >>> shots = draw_shots(np.array([[1, 1, 1], [2, 2, 0]]), per_class=1, seed=0)
-    >>> np.array([1, 1, 1, 2, 2, 0])[shots].tolist()
-    [1, 2]
+    Examples:
+        >>> import numpy as np
+        >>> shots = draw_shots(np.array([[1, 1, 1], [2, 2, 0]]), per_class=1, seed=0)
+        >>> np.array([1, 1, 1, 2, 2, 0])[shots].tolist()
+        [1, 2]
     """
     generator = np.random.default_rng(seed)
     flat = labels.ravel()
@@ -130,9 +131,10 @@ def score(truth: IntArray, predicted: IntArray) -> Scores:
         truth: (N,) true classes.
         predicted: (N,) predicted classes.
 
-    >>> import numpy as np
-    >>> score(np.array([1, 1, 1, 2]), np.array([1, 1, 2, 2])).oa
-    0.75
+    Examples:
+        >>> import numpy as np
+        >>> score(np.array([1, 1, 1, 2]), np.array([1, 1, 2, 2])).oa
+        0.75
     """
     return Scores(
         oa=float(accuracy_score(truth, predicted)),
@@ -170,8 +172,9 @@ def calibration_error(bins: Sequence[tuple[float, float, int]]) -> float:
     Args:
         bins: Bins of `reliability`.
 
-    >>> round(calibration_error([(0.9, 0.7, 10), (0.5, 0.5, 30)]), 3)
-    0.05
+    Examples:
+        >>> round(calibration_error([(0.9, 0.7, 10), (0.5, 0.5, 30)]), 3)
+        0.05
     """
     total = sum(count for _, _, count in bins)
     return sum(abs(confidence - accuracy) * count for confidence, accuracy, count in bins) / total

@@ -24,9 +24,10 @@ def summary(entries: Entries) -> list[tuple[str, ...]]:
     Returns:
         The header and the rows; cells are mean and standard deviation of the overall accuracy in per cent.
 
-    >>> entry = {"scene": "s", "method": "svm", "shots": 5, "split": "random", "oa": 0.5}
-    >>> summary([entry])
-    [('OA in per cent', 's, 5 shots'), ('svm', '50.0 +- 0.0')]
+    Examples:
+        >>> entry = {"scene": "s", "method": "svm", "shots": 5, "split": "random", "oa": 0.5}
+        >>> summary([entry])
+        [('OA in per cent', 's, 5 shots'), ('svm', '50.0 +- 0.0')]
     """
     columns = list(dict.fromkeys(_column(e) for e in entries))
     head = ("OA in per cent", *(_title(column) for column in columns))

@@ -120,12 +120,13 @@ def measure_domain_shift(stats: ResampledStats, spectra: Float32Array) -> Domain
     Returns:
         The difference, without the novelty.
 
-    >>> import numpy as np
-    >>> stats = ResampledStats(np.eye(2), np.array([3000.0, 5000.0]), np.full(2, 500.0), np.full(2, 500.0))
-    >>> noise = np.random.default_rng(0).normal(0, 500, (2, 400))
-    >>> shift = measure_domain_shift(stats, ((stats.centre[:, None] + noise) * 1e-4).astype(np.float32))
-    >>> shift.factor, round(shift.level, 1)
-    (0.0001, -4.0)
+    Examples:
+        >>> import numpy as np
+        >>> stats = ResampledStats(np.eye(2), np.array([3000.0, 5000.0]), np.full(2, 500.0), np.full(2, 500.0))
+        >>> noise = np.random.default_rng(0).normal(0, 500, (2, 400))
+        >>> shift = measure_domain_shift(stats, ((stats.centre[:, None] + noise) * 1e-4).astype(np.float32))
+        >>> shift.factor, round(shift.level, 1)
+        (0.0001, -4.0)
     """
     pixels = spectra.shape[1]
     values = spectra.astype(np.float64)
@@ -209,8 +210,9 @@ def times_larger(factor: float) -> str:
     Args:
         factor: Ratio of the values, above 0.
 
-    >>> times_larger(1e-4), times_larger(2.5)
-    ('10,000 times smaller', '2.5 times larger')
+    Examples:
+        >>> times_larger(1e-4), times_larger(2.5)
+        ('10,000 times smaller', '2.5 times larger')
     """
     return f"{rounded(max(factor, 1 / factor))} times {'larger' if factor > 1 else 'smaller'}"
 

@@ -49,14 +49,15 @@ def scene_features(scene: xr.DataArray, encoder: S2Former) -> tuple[Float32Array
         features: (D, H, W) features, blended over windows that overlap by half.
         valid: (H, W) whether a pixel has data.
 
-    >>> import numpy as np
-    >>> from hsi_geo.io.scenes.scene import scene_from_array
-    >>> from hsi_geo.models.s2former_config import S2FormerConfig
-    >>> values = np.random.default_rng(0).integers(1, 3000, (3, 10, 12))
-    >>> scene = scene_from_array(values, np.array([480.0, 550.0, 660.0]))
-    >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
-    >>> scene_features(scene, encoder)[0].shape
-    (16, 10, 12)
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> from hsi_geo.models.s2former_config import S2FormerConfig
+        >>> values = np.random.default_rng(0).integers(1, 3000, (3, 10, 12))
+        >>> scene = scene_from_array(values, np.array([480.0, 550.0, 660.0]))
+        >>> encoder = S2Former(S2FormerConfig(window_px=8, width=16, depth=1, heads=2)).eval()
+        >>> scene_features(scene, encoder)[0].shape
+        (16, 10, 12)
     """
     view = select_good_bands(scene)
     return sliding_encoder(view, encoder, learn_spectral_stats([view])).block(grid_of(view).window)

@@ -180,8 +180,9 @@ def parse_rescale(rescale: object) -> Rescale:
     Raises:
         OptionError: If it is neither "auto" nor a finite number above 0.
 
-    >>> parse_rescale("1e4"), parse_rescale("auto"), parse_rescale(None)
-    (10000.0, 'auto', None)
+    Examples:
+        >>> parse_rescale("1e4"), parse_rescale("auto"), parse_rescale(None)
+        (10000.0, 'auto', None)
     """
     if rescale is None or rescale == "auto":
         return None if rescale is None else "auto"

@@ -67,12 +67,13 @@ def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
     Raises:
         SceneError: If the scenes have different bands, or no data in the windows that are read.
 
-    >>> import numpy as np
-    >>> from hsi_geo.io.scenes.scene import scene_from_array
-    >>> values = np.random.default_rng(0).integers(1, 3000, (2, 40, 40))
-    >>> spectral = learn_spectral_stats([scene_from_array(values, np.array([550.0, 660.0]))])
-    >>> spectral.centres_nm.tolist()
-    [550.0, 660.0]
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> values = np.random.default_rng(0).integers(1, 3000, (2, 40, 40))
+        >>> spectral = learn_spectral_stats([scene_from_array(values, np.array([550.0, 660.0]))])
+        >>> spectral.centres_nm.tolist()
+        [550.0, 660.0]
     """
     bands = bands_of(views[0])
     for view in views[1:]:

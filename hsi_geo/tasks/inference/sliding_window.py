@@ -61,14 +61,15 @@ class SlidingWindow:
         network: Network over regions; see `each_window` for one over windows.
         outputs: K, number of outputs of the network.
 
-    >>> import numpy as np
-    >>> from hsi_geo.io.scenes.scene import scene_from_array
-    >>> scene = scene_from_array(np.arange(1.0, 21.0).reshape(1, 4, 5), np.array([550.0]))
-    >>> tiling = Tiling(2, 1)
-    >>> sliding = SlidingWindow(scene, tiling, each_window(lambda image, valid: 2 * image, tiling), 1)
-    >>> doubled, valid = sliding.block(Window(0, 0, 1, 3))
-    >>> doubled.round(3).tolist()
-    [[[2.0, 4.0, 6.0]]]
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> scene = scene_from_array(np.arange(1.0, 21.0).reshape(1, 4, 5), np.array([550.0]))
+        >>> tiling = Tiling(2, 1)
+        >>> sliding = SlidingWindow(scene, tiling, each_window(lambda image, valid: 2 * image, tiling), 1)
+        >>> doubled, valid = sliding.block(Window(0, 0, 1, 3))
+        >>> doubled.round(3).tolist()
+        [[[2.0, 4.0, 6.0]]]
     """
 
     def __init__(
@@ -160,8 +161,9 @@ def weighted_mean(sums: Tensor) -> Tensor:
     Returns:
         (K, ...) means, 0 where the weights are 0.
 
-    >>> weighted_mean(torch.tensor([[3.0, 0.0], [2.0, 0.0]])).tolist()
-    [[1.5, 0.0]]
+    Examples:
+        >>> weighted_mean(torch.tensor([[3.0, 0.0], [2.0, 0.0]])).tolist()
+        [[1.5, 0.0]]
     """
     return sums[:-1] / sums[-1:].clamp(min=1e-30)
 

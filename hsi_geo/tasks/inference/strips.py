@@ -80,9 +80,10 @@ def plan_reading(
     Returns:
         The plan. It exceeds a budget of less than a few blocks of the file.
 
-    >>> plan = plan_reading((10_000, 10_000), (512, 512), 400, 132, 1 << 29, 16)
-    >>> plan.rows, plan.cols, plan.group
-    (512, 512, 10000)
+    Examples:
+        >>> plan = plan_reading((10_000, 10_000), (512, 512), 400, 132, 1 << 29, 16)
+        >>> plan.rows, plan.cols, plan.group
+        (512, 512, 10000)
     """
     height, width = shape
     block_rows, block_cols = min(block[0], height), min(block[1], width)
@@ -331,9 +332,10 @@ def prefetch[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
     Yields:
         Iterator over the results, in the order of the jobs.
 
-    >>> with prefetch([lambda: 1, lambda: 2]) as results:
-    ...     list(results)
-    [1, 2]
+    Examples:
+        >>> with prefetch([lambda: 1, lambda: 2]) as results:
+        ...     list(results)
+        [1, 2]
     """
     pool = ThreadPoolExecutor(1, "prefetch")
 
@@ -370,12 +372,13 @@ def write_behind[*Ts](job: Callable[[*Ts], None]) -> Iterator[Callable[[*Ts], No
     Yields:
         Function with the same arguments that starts a call.
 
-    >>> written = []
-    >>> with write_behind(written.append) as write:
-    ...     write(1)
-    ...     write(2)
-    >>> written
-    [1, 2]
+    Examples:
+        >>> written = []
+        >>> with write_behind(written.append) as write:
+        ...     write(1)
+        ...     write(2)
+        >>> written
+        [1, 2]
     """
     pool = ThreadPoolExecutor(1, "write-behind")
     pending: list[Any] = []
