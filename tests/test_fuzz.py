@@ -147,6 +147,7 @@ def test_any_envi_header(tmp_path: Path, text: str, size: int) -> None:
 
 
 @fuzz
+@example(text="ENVI\nwavelength = {462, 551.5, 640.25}\ndata gain values = {3e36}")
 @given(
     text=st.one_of(headers(), st.text(max_size=40), VALUES.map(lambda v: f"ENVI\nwavelength={v}"))
 )

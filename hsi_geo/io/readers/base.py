@@ -17,6 +17,9 @@ from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 #: Largest distance from the origin in pixels. Farther away, coordinates cannot separate pixels.
 MAX_ORIGIN_PX = 1e12
 
+#: Largest factor and offset. Stored values are below 1e30, so that products fit into 32-bit floats.
+MAX_SCALE, MAX_OFFSET = 1e8, 1e30
+
 Errors = type[HsiGeoError]
 
 
@@ -100,12 +103,24 @@ class SceneFile:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the geotransform and the type of the values.
+        """Check the geotransform, the type of the values, scale and offset.
 
         Raises:
-            SceneError: If pixels have no size or no position, or values are complex or no numbers.
+            SceneError: If pixels have no size or no position, values are complex or no numbers, or scale or
+                offset are not finite or too large.
         """
         require_real(self.dtype, self.name)
+        for values, most, what in (
+            (self.scale, MAX_SCALE, "scale factor"),
+            (self.offset, MAX_OFFSET, "offset"),
+        ):
+            unusable = ~(np.abs(values) <= most)
+            if unusable.any():
+                raise SceneError(
+                    f"scene '{self.name}' has the {what} {values[unusable][0]:g}, which is no number "
+                    f"up to {most:g}",
+                    hint="correct it in the file, for example with gdal_edit.py -scale or -offset",
+                )
         t = self.grid.transform
         size = abs(t.a * t.e - t.b * t.d) ** 0.5
         if not 0 < size < np.inf or not max(abs(t.c), abs(t.f)) < MAX_ORIGIN_PX * size:

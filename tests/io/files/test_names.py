@@ -1,4 +1,4 @@
-"""Names of files that other systems and people choose: each opens, or its sentence tells why not."""
+"""Unusual names of files: each opens, or the error message names the reason."""
 
 from __future__ import annotations
 

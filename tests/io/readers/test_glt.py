@@ -49,7 +49,7 @@ def test_emit_swath_is_read_on_its_map_grid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8", "int16", "float32", "float64"])
 def test_glt_fill_value_fits_the_type(dtype: str) -> None:
-    """-9999 would wrap around to data where it cannot be held."""
+    """-9999 would become data in a type that cannot hold it."""
     fill = glt_fill_value(None, np.dtype(dtype))
     assert np.full(1, fill, dtype)[0] == fill
     assert glt_fill_value(-1.0, np.dtype(dtype)) == -1.0

@@ -1,4 +1,4 @@
-"""Lists in headers: read where they have one meaning, told once where they have none."""
+"""Lists in headers: read where they can be interpreted, with one warning where they cannot."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_meaning_of_flags_depends_on_the_name_of_the_list(
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("bbl = {1, 0, 1}", "'bbl' has 3 entries and the scene 4 bands"),
         ("bbl = {1, 0, 1, 1, 1}", "'bbl' has 5 entries and the scene 4 bands"),
@@ -111,10 +111,10 @@ def test_meaning_of_flags_depends_on_the_name_of_the_list(
         ("bad bands = {0, 1, 0, 0}", "1 may mean good or bad"),
     ],
 )
-def test_an_unusable_list_gives_one_warning(tmp_path: Path, line: str, told: str) -> None:
+def test_an_unusable_list_gives_one_warning(tmp_path: Path, line: str, message: str) -> None:
     scene = envi(tmp_path, line)
     (warning,) = warnings_of(scene)
-    assert told in warning
+    assert message in warning
     assert warning.endswith((": not used", "(call it bbl, where 1 means good)"))
     assert scene["good"].all()
     assert info(scene)["scene"]["warnings"] == [warning]
@@ -218,7 +218,7 @@ def test_flags_of_netcdf(tmp_path: Path, name: str, values: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "told"),
+    ("name", "values", "message"),
     [
         ("good_wavelengths", [1, 0, 1], "'good_wavelengths' has 3 entries and the scene 4 bands"),
         ("bad_bands", [0, 1, 0, 0], "1 may mean good or bad"),
@@ -227,12 +227,12 @@ def test_flags_of_netcdf(tmp_path: Path, name: str, values: list[Any]) -> None:
     ],
 )
 def test_unusable_lists_of_netcdf_give_a_warning(
-    tmp_path: Path, name: str, values: list[Any], told: str
+    tmp_path: Path, name: str, values: list[Any], message: str
 ) -> None:
     scene = netcdf(tmp_path, name, values)
     assert scene["good"].all()
     (warning,) = warnings_of(scene)
-    assert told in warning
+    assert message in warning
 
 
 @given(
@@ -274,7 +274,7 @@ def test_wavelength_lists_with_other_separators(tmp_path: Path, text: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("wavelength = {462, 551.5, 640.25}", "'wavelength' has 3 entries and the scene 4 bands"),
         ("wavelength = {462, 551.5, 640.25, 1649, 2}", "'wavelength' has 5 entries"),
@@ -282,21 +282,21 @@ def test_wavelength_lists_with_other_separators(tmp_path: Path, text: str) -> No
         ("wavelength = {}", "'wavelength' has 0 entries"),
     ],
 )
-def test_unusable_wavelength_lists_give_a_warning(tmp_path: Path, line: str, told: str) -> None:
+def test_unusable_wavelength_lists_give_a_warning(tmp_path: Path, line: str, message: str) -> None:
     lines = ("wavelength units = nm", line)
     with pytest.raises(WavelengthError, match="has 4 bands and no wavelengths") as caught:
         envi(tmp_path, *lines, own=())
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     path = write_tif(tmp_path / "a.tif", cube_of(4), band_tags=nm_tags(CENTRES))
     write_envi(tmp_path / "a.bsq", cube_of(4), *lines, header=tmp_path / "a.hdr")
     scene = open_scene(path)
     np.testing.assert_allclose(scene["wavelength"], CENTRES)
     (warning,) = warnings_of(scene)
-    assert told in warning
+    assert message in warning
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("fwhm = {6, 7, 8}", "'fwhm' has 3 entries and the scene 4 bands"),
         ("fwhm = {6, 7, 8, 12, 9}", "'fwhm' has 5 entries"),
@@ -304,11 +304,11 @@ def test_unusable_wavelength_lists_give_a_warning(tmp_path: Path, line: str, tol
         ("fwhm = {0, 0, 0, 0}", "no numbers above 0"),
     ],
 )
-def test_unusable_widths_give_a_warning(tmp_path: Path, line: str, told: str) -> None:
+def test_unusable_widths_give_a_warning(tmp_path: Path, line: str, message: str) -> None:
     scene = envi(tmp_path, line)
     np.testing.assert_array_equal(scene["fwhm"], envi(tmp_path)["fwhm"])
     (warning,) = warnings_of(scene)
-    assert told in warning
+    assert message in warning
 
 
 def test_one_width_is_that_of_all_bands(tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ def opened(folder: Path, lines: list[str], beside: bool) -> xr.DataArray:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("data gain values = {0.5, 0.25, 2}", "'{}' has 3 entries and the scene 4 bands"),
         ("data gain values = {0.5, 0.25, 2, much}", "'{}' has the entry 'much'"),
@@ -387,12 +387,12 @@ def opened(folder: Path, lines: list[str], beside: bool) -> xr.DataArray:
 )
 @pytest.mark.parametrize("beside", [False, True])
 def test_unusable_gains_and_offsets_give_a_warning(
-    tmp_path: Path, line: str, told: str, beside: bool
+    tmp_path: Path, line: str, message: str, beside: bool
 ) -> None:
     scene = opened(tmp_path, [line], beside)
     (warning,) = warnings_of(scene)
     key = line.partition(" =")[0]
-    assert told.format(key) in warning.replace("_", " ")
+    assert message.format(key) in warning.replace("_", " ")
     assert (scene.attrs["scale_factor"], scene.attrs["add_offset"]) == (1.0, 0.0)
     assert "_FillValue" not in scene.attrs
 

@@ -45,7 +45,7 @@ def zipped(folder: Path) -> Path:
 
 
 def zipped_with_a_lie(folder: Path) -> Path:
-    """The directory of the archive states another size than it unpacks to."""
+    """The archive states a wrong size."""
     path = zipped(folder)
     content = path.read_bytes()
     true = (TEXT_BYTES + (1 << 20)).to_bytes(4, "little")

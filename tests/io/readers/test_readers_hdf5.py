@@ -90,14 +90,14 @@ def write_neon(path: Path, **metadata: Any) -> Path:
         spectral = group.create_group("Metadata/Spectral_Data")
         spectral.create_dataset("Wavelength", data=np.array(NEON_NM)).attrs["Units"] = "Nanometers"
         spectral.create_dataset("FWHM", data=np.arange(5.0, 11.0))
-        place = group.create_group("Metadata/Coordinate_System")
-        place["Map_Info"] = (
+        system = group.create_group("Metadata/Coordinate_System")
+        system["Map_Info"] = (
             b"UTM,  1.000,  1.000,  257957.6, 4110508.8,  1.0,  2.0, 11, North, WGS-84, units=Meters"
         )
-        place["EPSG Code"] = b"32611"
+        system["EPSG Code"] = b"32611"
         for name, value in metadata.items():
-            del place[name]
-            place[name] = value
+            del system[name]
+            system[name] = value
     return path
 
 

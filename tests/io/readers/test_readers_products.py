@@ -39,7 +39,7 @@ def tarred(folder: Path, suffix: str = ".tar.gz") -> Path:
 
 
 def upper_zip(folder: Path) -> Path:
-    """As EnMAP's portal spells it."""
+    """In the layout of EnMAP's portal."""
     return zipped(folder).rename(folder.with_suffix(".ZIP"))
 
 

@@ -1,4 +1,4 @@
-"""What GDAL opens, with wavelengths in every place and spelling that files use."""
+"""Rasters that GDAL opens, with wavelengths in all keys and spellings that occur."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ server.serve_forever()
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address under which the test's folder can be read."""
+    """URL of a server for the test's folder."""
     monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "10")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with subprocess.Popen(
@@ -302,3 +302,16 @@ def test_gdal_names_of_subdatasets(tmp_path: Path) -> None:
     again = open_scene(f'NETCDF:"{path}":cube')
     np.testing.assert_array_equal(again["wavelength"], CENTRES[:3])
     np.testing.assert_array_equal(again.values[:, ::-1], cube_of(3))  # GDAL turns north up
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(3e36, 0.0), (np.inf, 0.0), (1.0, 1e31), (1.0, -np.inf)]
+)
+def test_scales_beyond_32_bit_floats_are_refused(
+    scale: float, offset: float, tmp_path: Path
+) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3), scales=[scale] * 3, offsets=[offset] * 3)
+    with pytest.raises(
+        SceneError, match=r"has the (scale factor|offset) .*, which is no number up to"
+    ):
+        open_scene(path, wavelengths="400:900")

@@ -1,4 +1,4 @@
-"""Rasters of which nobody can read all: told within seconds, by a sample or in a sentence."""
+"""Rasters that are too large to be read as a whole: sampled or refused within seconds."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def mosaic(path: Path, places: dict[str, tuple[int, int]], kind: str = "ComplexS
 
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
-    """Two tiles side by side, the second a little lower and over the first's rim."""
+    """Two tiles side by side; the second is a little lower and overlaps the first."""
     tile(tmp_path / "a.tif", 1)
     tile(tmp_path / "b.tif", 2)
     return mosaic(tmp_path / "both.vrt", {"a.tif": (0, 0), "b.tif": (3, 47)})
@@ -158,7 +158,7 @@ def test_other_mosaics_are_read_as_they_are(tmp_path: Path, make: Callable[[Path
 
 
 def test_bands_are_those_of_the_first_file_that_has_as_many(tmp_path: Path) -> None:
-    """gdalbuildvrt leaves wavelengths and bad bands behind."""
+    """gdalbuildvrt does not copy wavelengths and bad bands."""
     tags = [{"wavelength": str(nm), "bbl": str(int(nm != 700))} for nm in (500, 700, 900)]
     cube = np.ones((BANDS, HEIGHT, WIDTH), np.int16)
     write_tif(tmp_path / "a.tif", cube, band_tags=tags, tags={"wavelength_units": "nm"})
@@ -177,7 +177,7 @@ def test_a_mosaic_of_files_without_wavelengths_has_none(tmp_path: Path) -> None:
 
 
 def test_bands_of_different_types_are_read_in_one_that_holds_both(tmp_path: Path) -> None:
-    """As gdalbuildvrt -separate puts them side by side."""
+    """A VRT of gdalbuildvrt -separate."""
     bands = []
     for number, dtype in enumerate(("uint8", "uint16"), start=1):
         cube = np.arange(1, 36, dtype=dtype).reshape(1, 5, 7) * number
