@@ -29,7 +29,7 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     type=CommaList(),
     default="indian_pines",
     show_default=True,
-    help="Of: indian_pines, simulated_fields, enmap_berlin, jasper_ridge, samson.",
+    help="Scenes: indian_pines, simulated_fields, enmap_berlin, jasper_ridge, samson.",
 )
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the scenes; Indian Pines needs none."

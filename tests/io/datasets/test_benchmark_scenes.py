@@ -48,7 +48,7 @@ def test_help_of_benchmark_names_all_scenes() -> None:
     """The help does not import the loaders."""
     (option,) = [o for o in benchmark.params if o.name == "scenes"]
     assert isinstance(option, click.Option)
-    assert option.help == f"Of {', '.join(LOADERS)}."
+    assert option.help == f"Scenes: {', '.join(LOADERS)}."
 
 
 def test_load_benchmark_scene_refuses_unknown_and_missing_scenes(tmp_path: Path) -> None:

@@ -58,9 +58,29 @@ class Listener:
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("GDAL_VRT_ENABLE_PYTHON", "YES")
+def set_variable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Set a variable of the environment that GDAL reads, for one test.
+
+    When an Env of rasterio ends, it stores what the environment holds as an option of the process. That
+    option would stay.
+    """
+    from rasterio._env import del_gdal_config
+
+    names: list[str] = []
+
+    def set_one(name: str, value: str) -> None:
+        names.append(name)
+        monkeypatch.setenv(name, value)
+
+    yield set_one
+    for name in names:
+        del_gdal_config(name)
+
+
+@pytest.fixture
+def web(set_variable: Callable[[str, str], None]) -> Iterator[Listener]:
+    set_variable("NO_PROXY", "127.0.0.1")
+    set_variable("GDAL_VRT_ENABLE_PYTHON", "YES")
     listener = Listener()
     yield listener
     listener.socket.close()
@@ -320,12 +340,12 @@ VARIABLES = {
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_quiet_gdal_shadows_variables_of_the_environment(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, set_variable: Callable[[str, str], None]
 ) -> None:
     from rasterio._env import get_gdal_config
 
     value, safe = VARIABLES[name]
-    monkeypatch.setenv(name, value)
+    set_variable(name, value)
     with quiet_gdal():
         assert get_gdal_config(name, normalize=False) == safe
     assert get_gdal_config(name, normalize=False) == value
@@ -339,11 +359,14 @@ def test_every_option_for_local_files_is_tested() -> None:
 
 
 def test_an_allowed_file_name_in_the_environment_opens_no_network(
-    tmp_path: Path, web: Listener, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    web: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    set_variable: Callable[[str, str], None],
 ) -> None:
     monkeypatch.setattr("hsi_geo.io.readers.raster.require_local", lambda *_: None)
     monkeypatch.setattr("hsi_geo.io.readers.opening.require_local", lambda *_: None)
-    monkeypatch.setenv("CPL_VSIL_CURL_ALLOWED_FILENAME", f"{web.address}/a.tif")
+    set_variable("CPL_VSIL_CURL_ALLOWED_FILENAME", f"{web.address}/a.tif")
     (tmp_path / "a.tif").write_text(vrt(f"/vsicurl/{web.address}/a.tif"))
     with pytest.raises(HsiGeoError):
         open_scene(tmp_path / "a.tif", wavelengths="index").load()
@@ -351,9 +374,9 @@ def test_an_allowed_file_name_in_the_environment_opens_no_network(
 
 
 def test_a_damaged_raster_is_refused_whatever_the_environment_allows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, set_variable: Callable[[str, str], None]
 ) -> None:
-    monkeypatch.setenv("GTIFF_IGNORE_READ_ERRORS", "YES")
+    set_variable("GTIFF_IGNORE_READ_ERRORS", "YES")
     tags = nm_tags(CENTRES[:3])
     path = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=tags, compress="deflate")
     with rasterio.open(path) as file:

@@ -142,7 +142,7 @@ def test_masked_pixels_of_a_scene_have_no_data(make: Make, dtype: str, tmp_path:
     np.testing.assert_array_equal(image[:, :, :4][:, kept], cube_of(3)[[2, 0], 1:, 3:][:, kept])
     described = info(scene)["scene"]
     assert described["nodata_share"] == pytest.approx(8 / 35)
-    assert [note for note in described["notes"] if "which pixels have data" in note]
+    assert [note for note in described["notes"] if "marks the pixels that have data" in note]
 
 
 def test_mask_file_beside_an_envi_cube_is_used(tmp_path: Path) -> None:
