@@ -118,8 +118,8 @@ def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
 
 
 def _unlike(result: MapResult) -> float | None:
-    likeness = result.record["likeness"]
-    return None if likeness is None else likeness["unlike"]
+    shift = result.record["domain_shift"]
+    return None if shift is None else shift["unlike"]
 
 
 def _adapted_to_other_scene(result: MapResult) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def _accuracy_entries(
     return {
         "accuracy": accuracy if is_training_scene else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
         "scene_adapted_to": is_training_scene,
-        "likeness": None if shift is None else shift.as_dict(),
+        "domain_shift": None if shift is None else shift.as_dict(),
         "drifts": shift is not None and shift.drifts,
     }
 

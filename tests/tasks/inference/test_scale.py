@@ -225,7 +225,7 @@ def test_scale_that_was_not_compared_is_a_warning(
     found = predict(changed(only_corner), model, out=tmp_path / "map.tif")
     warnings = [text for text in found.record["warnings"] if "was not compared" in text]
     assert len(warnings) == (size > 0)
-    assert found.record["likeness"] is None
+    assert found.record["domain_shift"] is None
 
 
 @pytest.mark.parametrize("rescale", ["auto", 10000, "1e4"])
