@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.archive_members import UNREADABLE, ArchiveMember, parse_archive_name
+from hsi_geo.io.files.hdf5_files import require_own_data
 from hsi_geo.io.files.limits import TEXT_BYTES, require_short_file
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.virtual_files import (
@@ -145,6 +146,7 @@ def _references(file: Path, is_index: bool, checked: CheckedFile) -> Iterator[tu
     if file.name.lower().endswith(_SIDE_TEXTS):
         called = f"{checked.what} '{checked.name}' cannot be read:"
         require_short_file(file, called, checked.wrong)
+    require_own_data(file, checked.what, checked.wrong)
     try:
         opened = file.open("rb")
     except OSError:

@@ -15,7 +15,7 @@ from affine import Affine
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS
+from hsi_geo.io.files.hdf5_files import require_own_values
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
@@ -34,9 +34,6 @@ from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
 
 if TYPE_CHECKING:
     import h5py
-
-#: Signature of HDF5 files, including netCDF-4: at byte 0, or after a user block.
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 #: What pip installs if h5py or h5netcdf is missing.
 INSTALL = "h5py h5netcdf"
@@ -75,7 +72,7 @@ def read_hdf5(path: str) -> SceneFile | None:
     """
     try:
         with _open(path) as file:
-            _require_own_data(file, path)
+            require_own_values(file, f"scene '{path}'", SceneError)
             swaths = _names(file, "HDFEOS/SWATHS")
             if "PRS_L2D_HCO" in swaths:
                 with _layout_errors(path, "PRISMA L2D"):
@@ -103,68 +100,6 @@ def _open(path: str) -> h5py.File:
     except ImportError as error:
         raise missing_package("h5py", path, INSTALL) from error
     return h5py.File(path, "r", locking=False)  # read-only folders and network drives
-
-
-def require_own_data(path: str) -> None:
-    """Refuse an HDF5 file that takes values from other files, or that has too many groups.
-
-    Args:
-        path: Path of the file. A damaged file passes.
-
-    Raises:
-        SceneError: If values are in another file, or objects are too many or nested too deep.
-    """
-    try:
-        with _open(path) as file:
-            _require_own_data(file, path)
-    except OSError:
-        return  # the error is raised where the file is read
-
-
-def _require_own_data(file: h5py.File, path: str) -> None:
-    import h5py
-
-    waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
-    seen, objects = {h5py.h5o.get_info(file.id).addr}, 0
-    while waiting:
-        group, depth = waiting.pop()
-        for name in group:
-            objects += 1
-            if depth >= NESTED_GROUPS or objects > STORED_OBJECTS:
-                raise SceneError(
-                    f"scene '{path}' holds groups nested {NESTED_GROUPS} deep, or more than "
-                    f"{STORED_OBJECTS:,} objects",
-                    hint="convert it to GeoTIFF, and give that",
-                )
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                raise _external_values(path, f"{group.name}/{name}", link.filename)
-            if isinstance(link, h5py.SoftLink):
-                continue
-            entry = group[name]
-            if isinstance(entry, h5py.Dataset):
-                _require_own_values(entry, path)
-            elif isinstance(entry, h5py.Group):
-                address = h5py.h5o.get_info(entry.id).addr
-                if address not in seen:
-                    seen.add(address)
-                    waiting.append((entry, depth + 1))
-
-
-def _require_own_values(dataset: h5py.Dataset, path: str) -> None:
-    for file, *_ in dataset.external or ():
-        raise _external_values(path, dataset.name, file)
-    if dataset.is_virtual:
-        for source in dataset.virtual_sources():
-            if source.file_name != ".":
-                raise _external_values(path, dataset.name, source.file_name)
-
-
-def _external_values(path: str, what: str, file: str) -> SceneError:
-    return SceneError(
-        f"scene '{path}' takes '{what.lstrip('/')}' from another file, '{file}'",
-        hint="give a file that holds its values itself",
-    )
 
 
 def _names(file: h5py.File, group: str) -> list[str]:

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 from hsi_geo.errors import SceneError
+from hsi_geo.io.files.hdf5_files import is_hdf5
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
 from hsi_geo.io.readers.cf_groups import is_zarr
-from hsi_geo.io.readers.hdf5 import SIGNATURE, read_hdf5, require_own_data
+from hsi_geo.io.readers.hdf5 import read_hdf5
 from hsi_geo.io.readers.packages import (
     is_archive,
     open_archive,
@@ -85,20 +86,6 @@ def _check_container(name: str) -> None:
     if part is None or not exists(part[1]):
         return
     require_local(part[1], "scene", SceneError)
-    if _is_hdf5(Path(part[1])):
-        require_own_data(part[1])
-
-
-def _is_hdf5(path: Path) -> bool:
-    """Whether a file has HDF5's signature: at byte 0, or after a user block of 512, 1024, 2048, ... bytes."""
-    with path.open("rb") as file:
-        size, offset = file.seek(0, os.SEEK_END), 0
-        while offset < size:
-            file.seek(offset)
-            if file.read(len(SIGNATURE)) == SIGNATURE:
-                return True
-            offset = max(512, 2 * offset)
-    return False
 
 
 def _read_folder(path: Path) -> SceneFile:
@@ -119,7 +106,7 @@ def _read_file(path: Path) -> SceneFile:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
             return read_product(package)
-    if _is_hdf5(path):
+    if is_hdf5(path):
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     return read_raster(path)
 

@@ -14,8 +14,10 @@ import pytest
 import zarr
 from builders import CENTRES, cube_of, nm_tags, run, write_tif
 
-from hsi_geo.errors import HsiGeoError
+from hsi_geo.errors import HsiGeoError, MapError, SceneError, ShotsError
 from hsi_geo.io.files.limits import TEXT_BYTES
+from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.scenes.scene import open_scene
 
 BLANKS = b" " * (1 << 20)
@@ -183,7 +185,7 @@ def test_hdf5_with_many_groups_or_external_values_is_refused_quickly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = make(tmp_path)
-    monkeypatch.setattr("hsi_geo.io.readers.hdf5.STORED_OBJECTS", 500)
+    monkeypatch.setattr("hsi_geo.io.files.hdf5_files.STORED_OBJECTS", 500)
     start = time.process_time()
     with pytest.raises(HsiGeoError, match=r"from another file|nested 32 deep, or more than"):
         open_scene(spelt.format(path))
@@ -206,10 +208,37 @@ def test_hdf5_after_a_user_block_is_checked(
     )
     path = make(tmp_path)
     assert not path.read_bytes().startswith(b"\x89HDF")
-    monkeypatch.setattr("hsi_geo.io.readers.hdf5.STORED_OBJECTS", 500)
+    monkeypatch.setattr("hsi_geo.io.files.hdf5_files.STORED_OBJECTS", 500)
     for name in (str(path), f"HDF5:{path}://reflectance"):
         with pytest.raises(HsiGeoError, match=r"from another file|nested 32 deep, or more than"):
             open_scene(name)
+
+
+@pytest.mark.parametrize("make", [deep, many, external, linked, virtual])
+@pytest.mark.parametrize("suffix", [".vrt", ".tif"])
+@pytest.mark.parametrize("named", ["{}", 'HDF5:"{}"://reflectance', "NETCDF:{}:reflectance"])
+def test_hdf5_in_a_virtual_raster_is_checked(
+    make: Callable[[Path], Path],
+    named: str,
+    suffix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = make(tmp_path)
+    monkeypatch.setattr("hsi_geo.io.files.hdf5_files.STORED_OBJECTS", 500)
+    virtual_raster = tmp_path / f"scene{suffix}"
+    virtual_raster.write_text(
+        '<VRTDataset rasterXSize="7" rasterYSize="5"><VRTRasterBand dataType="Int16" band="1">'
+        f'<SimpleSource><SourceFilename relativeToVRT="0">{named.format(path)}</SourceFilename>'
+        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    reasons = r"from another file|nested 32 deep, or more than"
+    with pytest.raises(SceneError, match=reasons):
+        open_scene(virtual_raster, wavelengths="index")
+    with pytest.raises(ShotsError, match=reasons):
+        read_shots(virtual_raster)
+    with pytest.raises(MapError, match=reasons):
+        read_map(virtual_raster)
 
 
 def test_cyclic_groups_are_not_refused_as_nested(tmp_path: Path) -> None:
