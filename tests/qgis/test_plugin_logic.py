@@ -48,7 +48,7 @@ def test_other_lines_are_no_events(line: str) -> None:
     assert parse_event(line) is None
 
 
-def test_stages_are_those_that_hsi_geo_tells_of() -> None:
+def test_stages_are_those_of_the_command() -> None:
     """A stage by another name would move no progress bar."""
     plugin = (ROOT / "qgis_plugin" / "hsi_geo_qgis" / "classify.py").read_text(encoding="utf-8")
     named = set(re.findall(r'"(\w+)": \d\.\d', plugin))
@@ -71,7 +71,7 @@ TITLES = {"--aoi": "Inside these", "--max-memory": "Memory"}
         ("", ""),
     ],
 )
-def test_hints_speak_of_what_a_dialog_has(hint: str, shown: str) -> None:
+def test_hints_name_elements_of_the_dialog(hint: str, shown: str) -> None:
     assert advice(hint, TITLES) == shown
     assert failure(1, {"message": "no", "hint": hint}, [], "p", TITLES).startswith("no")
     assert failure(1, {"message": "no", "hint": ""}, [], "p", TITLES) == "no"
@@ -138,7 +138,7 @@ def test_setting_comes_before_variable_before_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("python", ["bin/python", "Scripts/python.exe", "python.exe"])
-def test_the_folder_of_an_environment_will_do(python: str, tmp_path: Path) -> None:
+def test_folder_of_an_environment_is_accepted(python: str, tmp_path: Path) -> None:
     expected = executable(tmp_path / "env" / python)
     assert find_launcher(str(tmp_path / "env"), {}).command == (expected, *ISOLATED)
 
@@ -158,6 +158,8 @@ def test_an_installed_script_leads_to_its_python(tmp_path: Path) -> None:
     ("setting", "said"),
     [("", "not set up"), ("{}/none", "does not exist"), ("{}", "holds no Python")],
 )
-def test_what_is_not_there_is_told_with_what_to_do(setting: str, said: str, tmp_path: Path) -> None:
+def test_missing_environment_gives_an_error_with_a_hint(
+    setting: str, said: str, tmp_path: Path
+) -> None:
     with pytest.raises(LauncherError, match=f"{said}.*pip install hsi-geo"):
         find_launcher(setting.format(tmp_path), {"PATH": str(tmp_path)})

@@ -71,7 +71,7 @@ def test_without_halo_each_tile_is_mapped_by_itself(
     assert (ids_in(result.outputs["index"]) != whole).mean() > 0.01
 
 
-def test_a_tile_without_data_of_its_own_borrows_no_class(
+def test_tile_without_data_gets_no_class_from_neighbours(
     scene: Planted, map_tiles: Run, tmp_path: Path
 ) -> None:
     """An overlapping neighbour lends its pixels to windows, not to the map."""
@@ -85,7 +85,7 @@ def test_a_tile_without_data_of_its_own_borrows_no_class(
     assert ids[8:, :20].all()
 
 
-def test_areas_count_what_several_maps_show_once(
+def test_areas_count_overlaps_once(
     scene: Planted, map_tiles: Run, whole: UInt8Array, tmp_path: Path
 ) -> None:
     result = map_tiles(cut(scene.path, tmp_path / "tiles", *OVERLAPPING))
@@ -165,7 +165,7 @@ TEXTS = (".tif.aux.xml", ".qml", ".json")
     ("file", "harm"),
     [(file, harm) for file in FILES for harm in HARM if (file in TEXTS, harm) != (True, "flipped")],
 )
-def test_what_is_damaged_is_made_again_and_named(
+def test_damaged_map_is_made_again_and_named(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, recorder: Recorder, file: str, harm: str
 ) -> None:
     both = {"confidence": True, "probabilities": True}
@@ -183,7 +183,7 @@ def test_what_is_damaged_is_made_again_and_named(
     assert map_tiles(tiles[:2], **both).count("unchanged") == 2
 
 
-def test_names_of_other_classes_are_made_again(
+def test_map_with_other_class_names_is_made_again(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     map_tiles(tiles[:1])
@@ -191,9 +191,7 @@ def test_names_of_other_classes_are_made_again(
     assert map_tiles(tiles[:1]).count("mapped") == 1
 
 
-def test_what_qgis_and_people_change_is_kept(
-    tiles: list[Path], map_tiles: Run, tmp_path: Path
-) -> None:
+def test_styles_changed_in_qgis_are_kept(tiles: list[Path], map_tiles: Run, tmp_path: Path) -> None:
     """Statistics in the names; colours in the style."""
     map_tiles(tiles[:1])
     style, names = (tmp_path / "maps" / f"0_0{end}" for end in (".qml", ".tif.aux.xml"))
@@ -205,7 +203,7 @@ def test_what_qgis_and_people_change_is_kept(
     assert {path: path.read_text() for path in kept} == kept
 
 
-def test_a_folder_where_a_map_was_is_told(
+def test_folder_in_place_of_a_map_is_an_output_error(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     map_tiles(tiles[:2])
@@ -217,7 +215,7 @@ def test_a_folder_where_a_map_was_is_told(
     assert f"output '{path}' is a folder" in next(iter(again.outcomes.values())).error
 
 
-def test_without_record_and_log_nobody_knows_who_made_a_map(
+def test_map_without_record_and_log_is_not_replaced(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     map_tiles(tiles[:1])
@@ -231,7 +229,7 @@ def test_without_record_and_log_nobody_knows_who_made_a_map(
 
 
 @pytest.mark.parametrize("mine", ["0_0.json", "0_0.tif"])
-def test_a_log_tells_nothing_of_what_somebody_put_there_since(
+def test_log_does_not_claim_files_written_later(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, mine: str
 ) -> None:
     map_tiles(tiles[:1])
@@ -275,7 +273,7 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_bad_tile_stops_no_other(
+def test_bad_tile_does_not_stop_the_others(
     tiles: list[Path], model: Path, scheduler: str, tmp_path: Path
 ) -> None:
     """Neither one that is no raster nor one with damaged pixels, which neighbours look at."""
@@ -309,7 +307,7 @@ def test_bad_tile_stops_no_other(
     assert "area (ha)" in shown.stdout
 
 
-def test_map_of_another_making_is_left_alone(
+def test_map_of_another_program_is_kept(
     tiles: list[Path], model: Path, map_tiles: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "maps").mkdir()
@@ -334,7 +332,7 @@ def test_a_file_of_that_name_is_left_alone(
     assert f"'{mine}' is already there" in next(iter(result.outcomes.values())).error
 
 
-def test_an_option_more_replaces_nothing_that_others_made(
+def test_additional_output_does_not_replace_files_of_others(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     map_tiles(tiles[:1])
@@ -346,7 +344,7 @@ def test_an_option_more_replaces_nothing_that_others_made(
     assert map_tiles(tiles[:1], confidence=True).count("mapped") == 1
 
 
-def test_only_what_a_batch_made_goes_with_its_map(
+def test_only_files_of_a_batch_are_removed_with_its_map(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     maps = tmp_path / "maps"
@@ -362,7 +360,7 @@ def test_only_what_a_batch_made_goes_with_its_map(
     assert [path.read_text() for path in mine] == ["mine", "mine"]
 
 
-def test_an_unreadable_folder_is_told_and_stops_no_tile(
+def test_unreadable_folder_gives_a_warning_and_stops_no_tile(
     tiles: list[Path], map_tiles: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Root may read anywhere, so the refusal is made here."""
@@ -380,7 +378,7 @@ def test_an_unreadable_folder_is_told_and_stops_no_tile(
     assert [text for text in recorder.warnings if "lost+found' is left out" in text]
 
 
-def test_warnings_of_a_tile_are_told_logged_and_kept(
+def test_warnings_of_a_tile_are_printed_logged_and_recorded(
     make_scene: MakeScene, map_tiles: Run, recorder: Recorder, tmp_path: Path
 ) -> None:
     nowhere = make_scene("nowhere.tif", bands=9, crs=None)
@@ -403,7 +401,7 @@ def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Rec
     assert {stage for stage, *_ in recorder.stages} == {"look at tiles", "map", "sum areas"}
 
 
-def test_missing_package_is_told_with_its_cure(
+def test_missing_package_names_the_install_command(
     tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hsi_geo.tasks.batch.PACKAGES", ("no_such_package",))
@@ -437,7 +435,7 @@ BOMBS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.timeout(60)
-def test_tiles_that_never_end_fail_alone(tiles: list[Path], map_tiles: Run) -> None:
+def test_tile_of_endless_input_fails_alone(tiles: list[Path], map_tiles: Run) -> None:
     folder = tiles[0].parent
     for path in tiles[2:]:
         path.unlink()

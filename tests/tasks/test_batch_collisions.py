@@ -73,7 +73,7 @@ def test_each_tile_keeps_its_map(two: list[Path], map_tiles: Run, names: tuple[s
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("kind", ["confidence", "probabilities"])
-def test_a_batch_takes_nothing_from_the_maps_of_another(
+def test_batch_keeps_files_of_another_batch(
     two: list[Path], map_tiles: Run, tmp_path: Path, kind: str, overwrite: bool
 ) -> None:
     """Tiles in batches of their own do not know of each other; their records do."""

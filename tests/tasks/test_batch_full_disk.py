@@ -78,7 +78,7 @@ def check(
 
 
 @pytest.mark.parametrize("over_another", [False, True])
-def test_maps_on_a_full_disk_are_whole_or_not_there(
+def test_maps_on_a_full_disk_are_complete_or_missing(
     two: list[Path], model: Path, scheduler: str, tmp_path: Path, disk: Disk, over_another: bool
 ) -> None:
     def run(folder: Path, **options: Any) -> Callable[[], Any]:
@@ -114,7 +114,7 @@ def test_maps_on_a_full_disk_are_whole_or_not_there(
 
 
 @pytest.mark.parametrize("over_another", [False, True])
-def test_maps_under_a_file_size_limit_are_whole_or_not_there(
+def test_maps_under_a_file_size_limit_are_complete_or_missing(
     two: list[Path], model: Path, scheduler: str, tmp_path: Path, over_another: bool
 ) -> None:
     def run(folder: Path, **options: Any) -> Callable[[], Any]:

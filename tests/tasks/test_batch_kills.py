@@ -158,7 +158,7 @@ def require_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_keep_memory_and_use_the_given_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a user's own would count
     with local_cluster(1, 3, SilentReporter()) as client:
         (found,) = client.run(lambda: dict(os.environ)).values()
@@ -166,7 +166,7 @@ def test_workers_keep_torchs_memory_and_heed_threads(monkeypatch: pytest.MonkeyP
     assert found["OMP_NUM_THREADS"] == "3"
 
 
-def test_what_came_back_counts_though_its_worker_died_since() -> None:
+def test_results_of_a_worker_that_died_later_are_kept() -> None:
     def worker(job: int, _: object) -> int:
         return os.getpid()
 
@@ -200,7 +200,7 @@ def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
         assert dict(run_jobs(client, third_time, [7])) == {0: 7}
 
 
-def test_workers_that_nobody_starts_again_are_told() -> None:
+def test_workers_that_are_not_restarted_are_an_error() -> None:
     with local_cluster(1, 1, SilentReporter()) as client:
         (nanny,) = client.cluster.workers.values()
         client.cluster.sync(nanny.close)
@@ -208,7 +208,7 @@ def test_workers_that_nobody_starts_again_are_told() -> None:
             dict(run_jobs(client, abs, [-1]))
 
 
-def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> None:
+def test_tile_that_kills_workers_fails_and_others_are_mapped(scenery: Scenery) -> None:
     poison = scenery.folder / "tiles" / "2.tif"
     poison.rename(poison.with_name("poison.tif"))
     code, _, err = finish(scenery.start("--workers", "2"))
@@ -223,7 +223,7 @@ def test_poison_tile_is_given_up_and_bystanders_are_mapped(scenery: Scenery) -> 
     assert not scenery.leftovers()
 
 
-def test_interrupt_ends_it_cleanly_and_the_next_run_goes_on(scenery: Scenery) -> None:
+def test_interrupt_ends_a_batch_cleanly_and_the_next_run_continues(scenery: Scenery) -> None:
     process = scenery.start("--workers", "1")
     scenery.wait_for_a_map()
     children = psutil.Process(process.pid).children(recursive=True)
@@ -243,7 +243,7 @@ def test_interrupt_ends_it_cleanly_and_the_next_run_goes_on(scenery: Scenery) ->
     assert scenery.require_whole_maps() == COUNT
 
 
-def test_killed_worker_costs_nothing(scenery: Scenery) -> None:
+def test_killed_worker_loses_no_tile(scenery: Scenery) -> None:
     process = scenery.start("--workers", "1")
     scenery.wait_for_a_map()
     workers = [
@@ -263,7 +263,7 @@ def test_killed_worker_costs_nothing(scenery: Scenery) -> None:
     assert not scenery.leftovers()
 
 
-def test_killed_client_leaves_nothing_half_made(scenery: Scenery) -> None:
+def test_killed_client_leaves_no_partial_file(scenery: Scenery) -> None:
     process = scenery.start("--workers", "2")
     scenery.wait_for_a_map()
     children = psutil.Process(process.pid).children(recursive=True)
@@ -292,7 +292,7 @@ def start_cluster(scenery: Scenery) -> tuple[str, subprocess.Popen[str]]:
     return str(json.loads(known.read_text())["address"]), scheduler
 
 
-def test_killed_scheduler_is_told_and_the_next_run_goes_on(scenery: Scenery) -> None:
+def test_killed_scheduler_is_an_error_and_the_next_run_continues(scenery: Scenery) -> None:
     address, scheduler = start_cluster(scenery)
     process = scenery.start("--scheduler", address)
     scenery.wait_for_a_map()
@@ -321,7 +321,7 @@ def test_of_two_batches_into_one_folder_one_ends_at_once(scenery: Scenery) -> No
     assert not scenery.leftovers()
 
 
-def test_a_killed_batch_keeps_the_next_from_nothing(scenery: Scenery) -> None:
+def test_killed_batch_does_not_block_the_next_one(scenery: Scenery) -> None:
     process = scenery.start("--workers", "1")
     scenery.wait_for_a_map()
     process.kill()

@@ -54,9 +54,7 @@ def test_a_list_that_cannot_be_read_stops_the_batch_before_any_work(
     assert not (tmp_path / "maps").exists()
 
 
-def test_an_index_does_not_outlive_its_maps(
-    tiles: list[Path], map_tiles: Run, tmp_path: Path
-) -> None:
+def test_index_without_maps_is_removed(tiles: list[Path], map_tiles: Run, tmp_path: Path) -> None:
     """Every tile fails in the second run."""
     assert "index" in map_tiles(tiles[:2]).outputs
     for tile in tiles[:2]:

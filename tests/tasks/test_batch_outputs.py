@@ -32,7 +32,7 @@ Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
 
-def test_gaps_zones_and_sizes_do_not_matter(
+def test_index_of_maps_with_gaps_zones_and_different_sizes(
     make_scene: MakeScene, map_tiles: Run, tmp_path: Path
 ) -> None:
     near = make_scene("near.tif", bands=9)
@@ -94,9 +94,7 @@ def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path)
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:49910", 'LOCAL_CS["Arbitrary",UNIT["metre",1]]'])
-def test_maps_that_are_nowhere_on_earth_have_items_without_a_footprint(
-    tmp_path: Path, crs: str
-) -> None:
+def test_stac_items_of_maps_outside_the_earth_have_no_footprint(tmp_path: Path, crs: str) -> None:
     grid = Grid(5, 7, Affine(30.0, 0.0, 100.0, 0.0, -20.0, 900.0), CRS.from_user_input(crs))
     path = tmp_path / "map.tif"
     tile = ListedTile(str(path), "some day in May")

@@ -74,7 +74,7 @@ def client() -> Iterator[Client]:
             yield client
 
 
-def test_what_keeps_workers_from_starting_is_told(
+def test_error_of_workers_that_cannot_start_is_raised(
     tmp_path: Path,
 ) -> None:
     nowhere = tmp_path / "nowhere"
@@ -117,7 +117,7 @@ def test_all_listen_on_loopback_only(client: Client) -> None:
     assert not {8786, 8787} & ports(client)
 
 
-def test_no_other_user_gets_in(client: Client) -> None:
+def test_other_users_cannot_connect_to_the_cluster(client: Client) -> None:
     """Neither at the scheduler, nor at a worker or its nanny."""
     tried = programs(client)
     done = subprocess.run(
@@ -132,7 +132,7 @@ def test_no_other_user_gets_in(client: Client) -> None:
     assert all(line.startswith("out ") for line in lines), done.stdout
 
 
-def test_who_has_the_key_gets_in(client: Client) -> None:
+def test_client_with_the_key_can_connect(client: Client) -> None:
     """So that the test before this one tells something."""
 
     async def identify() -> Any:

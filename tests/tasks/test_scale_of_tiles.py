@@ -55,7 +55,7 @@ def test_one_tile_of_another_scale_is_refused_and_one_dark_tile_is_not(
     assert [line["code"] for line in lines] == [None, "scale", *[None] * 4]
 
 
-def test_auto_brings_each_tile_to_the_models_scale(
+def test_rescale_auto_matches_the_scale_of_each_tile(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:
     before = {path: ids_in(file) for path, file in map_tiles(tiles, halo=False).maps.items()}
@@ -67,7 +67,7 @@ def test_auto_brings_each_tile_to_the_models_scale(
     assert record["parameters"]["rescale"] == pytest.approx(1e4)
 
 
-def test_the_summary_counts_them_and_a_second_run_remembers(
+def test_summary_counts_drifting_tiles_also_in_a_second_run(
     scene: Any, tiles: list[Path], model: Path, scheduler: str, tmp_path: Path
 ) -> None:
     smaller(tiles[0])

@@ -76,7 +76,7 @@ def test_a_rename_that_fails_undoes_those_before(
 
 
 @pytest.mark.parametrize("nth", range(4))
-def test_new_files_that_cannot_all_appear_do_not(
+def test_new_files_appear_all_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
     paths = MapPaths.of(tmp_path / "m.tif")
@@ -103,7 +103,7 @@ def test_new_files_that_cannot_all_appear_do_not(
         *[(name, True) for name in ("m.tif", "m.json", "m.qml")],
     ],
 )
-def test_what_appears_during_a_run_stays(tmp_path: Path, name: str, as_link: bool) -> None:
+def test_files_that_appear_during_a_run_are_kept(tmp_path: Path, name: str, as_link: bool) -> None:
     paths = MapPaths.of(tmp_path / "m.tif")
     with (
         pytest.raises(OutputExistsError, match=f"{re.escape(name)}' has appeared while this ran"),
@@ -117,7 +117,7 @@ def test_what_appears_during_a_run_stays(tmp_path: Path, name: str, as_link: boo
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_link_to_nowhere_is_there(tmp_path: Path) -> None:
+def test_broken_link_counts_as_existing(tmp_path: Path) -> None:
     (tmp_path / "m.tif").symlink_to("nowhere")
     with (
         pytest.raises(OutputExistsError, match="already there"),
@@ -148,7 +148,7 @@ def immutable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
 
 @pytest.mark.parametrize("name", ["m.tif", "m.json", "m.qml", "m.tif.aux.xml"])
 @pytest.mark.parametrize("when", ["before", "during"])
-def test_a_file_that_cannot_be_replaced_keeps_all_as_they_are(
+def test_file_that_cannot_be_replaced_leaves_all_files_unchanged(
     tmp_path: Path, immutable: Callable[[Path], None], name: str, when: str
 ) -> None:
     standing_map(tmp_path)
@@ -167,7 +167,9 @@ def test_a_file_that_cannot_be_replaced_keeps_all_as_they_are(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_cannot_be_restored_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     standing_map(tmp_path)
     old = (tmp_path / "m.tif").read_bytes()
     original = os.replace
@@ -190,7 +192,7 @@ def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
 # Which files belong together ------------------------------------------------------------------
 
 
-def test_a_map_belongs_to_its_record_wherever_both_go(tmp_path: Path) -> None:
+def test_map_moved_with_its_record_still_matches(tmp_path: Path) -> None:
     paths = standing_map(tmp_path)
     assert is_complete(paths)
     assert find_mismatched_files(paths.classes) == []
@@ -201,7 +203,7 @@ def test_a_map_belongs_to_its_record_wherever_both_go(tmp_path: Path) -> None:
     assert find_mismatched_files(moved.classes) == []
 
 
-def test_statistics_of_other_programs_make_no_other_map(tmp_path: Path) -> None:
+def test_statistics_of_other_programs_do_not_change_the_map(tmp_path: Path) -> None:
     paths = standing_map(tmp_path)
     paths.aux.write_text(paths.aux.read_text().replace("<PAMDataset>", "<PAMDataset><Metadata/>"))
     paths.style.write_text(paths.style.read_text() + "<!-- other colours -->")
@@ -210,7 +212,7 @@ def test_statistics_of_other_programs_make_no_other_map(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["classes", "confidence"])
 @pytest.mark.parametrize("cut", [0, 100, -1])
-def test_a_copy_that_was_cut_short_is_known(tmp_path: Path, which: str, cut: int) -> None:
+def test_truncated_copy_is_detected(tmp_path: Path, which: str, cut: int) -> None:
     paths = standing_map(tmp_path)
     path = getattr(paths, which)
     path.write_bytes(path.read_bytes()[:cut])
@@ -303,7 +305,7 @@ def test_files_of_jobs_with_one_name_are_not_mixed(tmp_path: Path, overwrite: bo
 
 
 @needs_linux
-def test_folders_of_the_dead_are_swept_and_of_no_one_else(tmp_path: Path) -> None:
+def test_remove_leftovers_removes_folders_of_ended_processes_only(tmp_path: Path) -> None:
     code = f"""
 import sys, time
 from pathlib import Path

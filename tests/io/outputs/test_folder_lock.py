@@ -42,7 +42,7 @@ def holding(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_folder_lock_is_exclusive(tmp_path: Path) -> None:
     with locked(tmp_path, pytest.fail):
         other = tmp_path.parent / "link"
         other.symlink_to(tmp_path)
@@ -57,7 +57,7 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_killed_batch_left_locks_nothing(tmp_path: Path) -> None:
+def test_lock_of_a_killed_batch_is_released(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         with (
             pytest.raises(OutputError, match=f"process {process.pid} on "),
@@ -72,7 +72,7 @@ def test_what_a_killed_batch_left_locks_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_lock_that_goes_while_it_is_waited_for_is_none(
+def test_lock_file_removed_while_waiting_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A holder removes its file before it lets go: who opened it meanwhile takes a new one."""
@@ -92,7 +92,9 @@ def test_a_lock_that_goes_while_it_is_waited_for_is_none(
             pytest.fail("held twice")
 
 
-def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_without_file_locks_gives_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def flock(handle: int, how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -103,13 +105,13 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "has no file locks" in said[0]
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+def test_folder_in_place_of_the_lock_file_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).mkdir()
     with pytest.raises(OutputError, match="cannot be locked"), locked(tmp_path, pytest.fail):
         pytest.fail("held")
 
 
-def test_the_second_batch_changes_nothing(
+def test_second_batch_changes_no_file(
     tiles: list[Path], map_tiles: Run, model: Path, scheduler: str, tmp_path: Path
 ) -> None:
     map_tiles(tiles[:2])

@@ -210,7 +210,7 @@ READ = {
 
 
 @pytest.mark.parametrize("case", READ)
-def test_what_is_read_is_no_output(
+def test_input_cannot_be_an_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -235,7 +235,7 @@ def test_other_files_beside_it_are_free(
         refuse_input_overwrite([tmp_path / output], [name])
 
 
-def test_a_style_that_is_not_there_is_none(tmp_path: Path) -> None:
+def test_missing_style_is_no_input(tmp_path: Path) -> None:
     (tmp_path / "a.gpkg").touch()
     refuse_input_overwrite(MapPaths.of(tmp_path / "a.tif").all, [tmp_path / "a.gpkg"])
     (tmp_path / "a.qml").write_text("mine")
@@ -243,7 +243,7 @@ def test_a_style_that_is_not_there_is_none(tmp_path: Path) -> None:
         refuse_input_overwrite(MapPaths.of(tmp_path / "a.tif").all, [tmp_path / "a.gpkg"])
 
 
-def test_what_hsi_geo_wrote_beside_an_input_may_be_replaced(tmp_path: Path) -> None:
+def test_outputs_beside_an_input_may_be_replaced(tmp_path: Path) -> None:
     """The same command again, of shots and a map of one name, or into a product's folder."""
     (tmp_path / "a.gpkg").touch()
     paths = write_map(MapPaths.of(tmp_path / "a.tif"), random_probabilities())
@@ -259,7 +259,7 @@ def test_what_hsi_geo_wrote_beside_an_input_may_be_replaced(tmp_path: Path) -> N
         refuse_input_overwrite(paths.all, [tmp_path / "a.gpkg"])
 
 
-def test_an_input_stays_whoever_wrote_it(tmp_path: Path) -> None:
+def test_input_written_by_hsi_geo_is_kept(tmp_path: Path) -> None:
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
     write_map(paths, random_probabilities())
     assert paths.confidence is not None
@@ -272,7 +272,7 @@ def test_an_input_stays_whoever_wrote_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["append", "same size", "no record", "another's record"])
-def test_only_what_the_record_tells_is_removed(tmp_path: Path, change: str) -> None:
+def test_only_files_in_the_record_are_removed(tmp_path: Path, change: str) -> None:
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
     write_map(paths, random_probabilities())
     assert paths.confidence is not None
@@ -327,7 +327,7 @@ def write_side_file(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("name", SIDE_FILES)
-def test_nothing_of_an_earlier_map_is_read_with_the_new_one(tmp_path: Path, name: str) -> None:
+def test_side_files_of_an_earlier_map_are_removed(tmp_path: Path, name: str) -> None:
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
     write_map(paths, random_probabilities())
     write_side_file(tmp_path / name)
@@ -345,7 +345,7 @@ def test_nothing_of_an_earlier_map_is_read_with_the_new_one(tmp_path: Path, name
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("name", ["m.wld", "m.WLD"])
-def test_a_world_file_does_not_place_a_map_without_a_place(tmp_path: Path, name: str) -> None:
+def test_world_file_beside_a_map_without_crs_is_an_error(tmp_path: Path, name: str) -> None:
     from affine import Affine
 
     from hsi_geo.tiling import Grid
@@ -377,7 +377,7 @@ def test_other_files_of_the_stem_stay(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_text() == "\\relax mine"
 
 
-def test_what_sqlite_left_is_not_applied_to_new_points(tmp_path: Path) -> None:
+def test_sqlite_journal_of_earlier_points_is_removed(tmp_path: Path) -> None:
     final = tmp_path / "p.gpkg"
     for end in ("", "-wal", "-shm", "-journal"):
         final.with_name(final.name + end).write_text("old")

@@ -76,7 +76,7 @@ def folder(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_a_command_reads_is_never_replaced(folder: Path) -> None:
+def test_inputs_of_a_command_are_never_replaced(folder: Path) -> None:
     before = snapshot(folder)
     for name, line in cases().items():
         shown = run(*line.split(), "--overwrite")
@@ -86,7 +86,7 @@ def test_what_a_command_reads_is_never_replaced(folder: Path) -> None:
     assert not list(folder.glob(".hsi-geo-*"))
 
 
-def test_a_scene_named_as_a_stale_file_stays(planted: Planted, tmp_path: Path) -> None:
+def test_scene_named_like_a_stale_file_is_kept(planted: Planted, tmp_path: Path) -> None:
     scene = tmp_path / "map_confidence.tif"
     shutil.copy(planted.path, scene)
     (tmp_path / "map_report.html").write_text("mine")
@@ -105,7 +105,7 @@ def named_as_the_model_does(planted: Planted, path: Path) -> Path:
     return path
 
 
-def test_a_map_of_another_record_is_told_by_assess(
+def test_assess_warns_of_a_map_of_another_record(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
     shots = named_as_the_model_does(planted, tmp_path / "l.gpkg")
@@ -118,7 +118,7 @@ def test_a_map_of_another_record_is_told_by_assess(
     assert [text for text in recorder.warnings if "'5.tif' is not the file that '5.json'" in text]
 
 
-def test_names_of_another_map_are_told_by_assess(
+def test_assess_warns_of_class_names_of_another_map(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
     predict(planted.path, model_for(planted.path), out=tmp_path / "m.tif")
@@ -143,7 +143,7 @@ def test_shots_and_map_of_one_name(planted: Planted, tmp_path: Path, quick: None
     assert shots.read_bytes() == kept
 
 
-def test_the_demo_keeps_somebody_elses_indian_pines(tmp_path: Path) -> None:
+def test_demo_keeps_an_existing_indian_pines(tmp_path: Path) -> None:
     for name in ("indian_pines.tif", "indian_pines_shots.gpkg", "indian_pines.png"):
         (tmp_path / name).write_text("mine")
         with pytest.raises(OSError, match="already there"):

@@ -24,7 +24,7 @@ def stop(error: BaseException) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
 @pytest.mark.parametrize("there", [False, True])
-def test_an_interrupted_map_leaves_what_was_there(
+def test_interrupted_map_keeps_existing_files(
     tmp_path: Path, error: BaseException, there: bool
 ) -> None:
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
@@ -53,7 +53,7 @@ def test_a_staged_map_appears_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_files_are_renamed_in_order_so_that_the_last_tells_of_all(
+def test_record_is_renamed_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     finals = [tmp_path / name for name in ("c", "a", "b")]
@@ -74,14 +74,14 @@ def test_files_are_renamed_in_order_so_that_the_last_tells_of_all(
     assert renamed == ["c", "a", "b"]
 
 
-def test_files_that_were_not_written_are_not_expected(tmp_path: Path) -> None:
+def test_record_lists_only_files_that_were_written(tmp_path: Path) -> None:
     finals = [tmp_path / "a", tmp_path / "b"]
     with atomic_outputs(finals, overwrite=False) as where:
         where[finals[1]].write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
-def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -> None:
+def test_map_with_fewer_files_removes_files_of_the_earlier_map(tmp_path: Path) -> None:
     before = MapPaths.of(tmp_path / "m.tif", confidence=True, probabilities=True)
     write_map(before, random_probabilities())
     others = [tmp_path / "m_notes.txt", tmp_path / "m_report.html"]  # no record tells of them
@@ -93,7 +93,7 @@ def test_a_map_that_brings_less_leaves_nothing_of_the_last_one(tmp_path: Path) -
     assert sorted(tmp_path.iterdir()) == sorted([*now.all, *others])
 
 
-def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path) -> None:
+def test_existing_output_is_kept_without_overwrite(tmp_path: Path) -> None:
     final = tmp_path / "m.tif"
     final.write_text("old")
     with (
@@ -112,7 +112,7 @@ def test_existing_output_is_kept_unless_overwriting_was_asked_for(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "message"), [("none/m.tif", "folder '.*none' does not exist"), ("dir", "is a folder")]
 )
-def test_an_output_that_cannot_be_is_refused_before_any_work(
+def test_impossible_output_is_refused_before_any_work(
     tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / "dir").mkdir()
@@ -139,7 +139,7 @@ def test_nothing_to_write_needs_no_folder() -> None:
         assert where == {}
 
 
-def test_moved_paths_keep_what_was_not_asked_for_out(tmp_path: Path) -> None:
+def test_moved_paths_leave_out_files_that_are_not_written(tmp_path: Path) -> None:
     paths = MapPaths.of(tmp_path / "m.tif")
     where = {path: tmp_path / "stage" / path.name for path in paths.all}
     moved = paths.moved(where)
