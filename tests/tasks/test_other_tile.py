@@ -53,7 +53,7 @@ def test_of_opposite_ignores_classes_without_shots() -> None:
 def test_other_tile_is_mapped_better_than_by_baselines(data: Path) -> None:
     """Shots in one half: as good there as if the half had been adapted to, and better than rivals.
 
-    Not as good as with shots in both halves: no head is, with all labels of the first half.
+    Not as good as with shots in both halves: no classifier is, with all labels of the first half.
     """
     evidence: Any = SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
     fields = load_benchmark_scene("simulated_fields", data)
@@ -64,7 +64,7 @@ def test_other_tile_is_mapped_better_than_by_baselines(data: Path) -> None:
     _, classical = found["auto", "west"]
     _, classical_with_all_labels = found[evidence.BEST, "west"]
     west_spread, east_spread = found["west and east", "west and east"]
-    with_all_labels, _ = evidence.best_heads(fields)
+    with_all_labels, _ = evidence.best_classifiers(fields)
     assert east > adapted_to_it - 2
     assert east > classical
     assert east > classical_with_all_labels - 1
