@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +78,19 @@ def check(
     return bool(outcomes) and all(outcome.state != "failed" for outcome in outcomes.values())
 
 
+def batch_of(
+    tiles: list[Path], model: Path, scheduler: str, folder: Path, **options: Any
+) -> Callable[[], Any]:
+    """A batch with all optional outputs, to be run later."""
+    every = MapOptions(confidence=True, probabilities=True)
+    return lambda: batch(tiles, model, folder, scheduler=scheduler, options=every, **options)
+
+
 @pytest.mark.parametrize("over_another", [False, True])
 def test_maps_on_a_full_disk_are_complete_or_missing(
     two: list[Path], model: Path, scheduler: str, tmp_path: Path, disk: Disk, over_another: bool
 ) -> None:
-    def run(folder: Path, **options: Any) -> Callable[[], Any]:
-        return lambda: batch(
-            two,
-            model,
-            folder,
-            scheduler=scheduler,
-            options=MapOptions(confidence=True, probabilities=True),
-            **options,
-        )
-
+    run = partial(batch_of, two, model, scheduler)
     run(tmp_path / "wanted")()
     run(tmp_path / "earlier", halo=False)()
     wanted, earlier = snapshot(tmp_path / "wanted"), snapshot(tmp_path / "earlier")
@@ -117,16 +117,7 @@ def test_maps_on_a_full_disk_are_complete_or_missing(
 def test_maps_under_a_file_size_limit_are_complete_or_missing(
     two: list[Path], model: Path, scheduler: str, tmp_path: Path, over_another: bool
 ) -> None:
-    def run(folder: Path, **options: Any) -> Callable[[], Any]:
-        return lambda: batch(
-            two,
-            model,
-            folder,
-            scheduler=scheduler,
-            options=MapOptions(confidence=True, probabilities=True),
-            **options,
-        )
-
+    run = partial(batch_of, two, model, scheduler)
     run(tmp_path / "wanted")()
     run(tmp_path / "earlier", halo=False)()
     wanted, earlier = snapshot(tmp_path / "wanted"), snapshot(tmp_path / "earlier")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.files.archive_members import UNREADABLE
 from hsi_geo.io.files.limits import ARCHIVE_FILES
 from hsi_geo.io.labels.shapefiles import require_index
 from hsi_geo.io.readers.packages import is_archive
@@ -23,12 +23,6 @@ _SINGLE_FILES = (".gpkg", ".geojson", ".fgb", ".gml", ".kml", ".tab", ".mif", ".
 
 #: Larger layers stay in their archive, where GDAL reads them without unpacking.
 _UNPACKED_BYTES = 256 << 20
-
-#: What `zipfile` and `tarfile` raise for archives that are damaged, encrypted or of an unknown kind.
-_UNREADABLE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
-    *(OSError, EOFError, RuntimeError, NotImplementedError, KeyError),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,7 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
         return VectorSource(name)
     try:
         sizes = _list_files(path)
-    except _UNREADABLE:
+    except UNREADABLE:
         return VectorSource(name)
     if len(sizes) > ARCHIVE_FILES:
         raise wrong(
@@ -113,7 +107,7 @@ def unpacked_source(source: VectorSource) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
         try:
             _unpack(source.archive, source.members, Path(folder))
-        except _UNREADABLE:
+        except UNREADABLE:
             yield str(source.archive)  # GDAL refuses it
             return
         yield str(Path(folder) / PurePosixPath(source.members[0]).name)
