@@ -175,9 +175,9 @@ def test_damaged_map_is_made_again_and_named(
     HARM[harm](maps / f"0_0{file}")
     again = map_tiles(tiles[:2], reporter=recorder, **both)
     assert states(again) == {"0_0": "mapped", "0_17": "unchanged"}
-    (said,) = recorder.warnings
-    assert f"'{maps / '0_0.tif'}' is not as it was written" in said
-    assert f"0_0{file}" in said or (file == ".json" and "its record" in said)
+    (message,) = recorder.warnings
+    assert f"'{maps / '0_0.tif'}' is not as it was written" in message
+    assert f"0_0{file}" in message or (file == ".json" and "its record" in message)
     after = snapshot(maps)
     assert {name for name in before if before[name] != after[name]} == {"batch.jsonl"}
     assert map_tiles(tiles[:2], **both).count("unchanged") == 2
@@ -280,13 +280,13 @@ def test_bad_tile_does_not_stop_the_others(
     tiles[0].write_text("no raster")
     damage(tiles[4])
     given = [*tiles, tmp_path / "nowhere.tif"]
-    shown = run(
+    completed = run(
         "batch", *given, "--model", model, "-o", tmp_path / "maps", "--scheduler", scheduler
     )
-    assert shown.exit_code == 1
-    assert "3 of 7 tiles were not mapped" in shown.stderr
-    assert "tile '0_0.tif' was not mapped: scene" in shown.stderr
-    assert "Traceback" not in shown.output
+    assert completed.exit_code == 1
+    assert "3 of 7 tiles were not mapped" in completed.stderr
+    assert "tile '0_0.tif' was not mapped: scene" in completed.stderr
+    assert "Traceback" not in completed.output
     lines = [
         json.loads(line) for line in (tmp_path / "maps" / "batch.jsonl").read_text().splitlines()
     ]
@@ -303,8 +303,8 @@ def test_bad_tile_does_not_stop_the_others(
     assert "cannot be read" in lines[4]["error"]
     assert "does not exist" in lines[6]["error"]
     assert all(Path(line["map"]).exists() == (line["state"] == "mapped") for line in lines)
-    assert "mapped" in shown.stdout
-    assert "area (ha)" in shown.stdout
+    assert "mapped" in completed.stdout
+    assert "area (ha)" in completed.stdout
 
 
 def test_map_of_another_program_is_kept(
@@ -383,14 +383,14 @@ def test_warnings_of_a_tile_are_printed_logged_and_recorded(
 ) -> None:
     nowhere = make_scene("nowhere.tif", bands=9, crs=None)
     here = make_scene("here.tif", bands=9)
-    said = f"scene '{nowhere.path}' has no coordinate reference system: neither has its map"
+    message = f"scene '{nowhere.path}' has no coordinate reference system: neither has its map"
     result = map_tiles([nowhere.path, here.path], reporter=recorder)
-    assert f"tile 'nowhere.tif': {said}" in recorder.warnings
+    assert f"tile 'nowhere.tif': {message}" in recorder.warnings
     for run_again in (result, map_tiles([nowhere.path, here.path])):
-        assert [outcome.warnings for outcome in run_again.outcomes.values()] == [(said,), ()]
+        assert [outcome.warnings for outcome in run_again.outcomes.values()] == [(message,), ()]
         assert run_again.warned == 1
         lines = (tmp_path / "maps" / "batch.jsonl").read_text().splitlines()
-        assert [json.loads(line)["warnings"] for line in lines] == [[said], []]
+        assert [json.loads(line)["warnings"] for line in lines] == [[message], []]
 
 
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:
@@ -414,12 +414,12 @@ def test_unreachable_scheduler_is_one_sentence(
 ) -> None:
     pytest.importorskip("distributed", reason="needs the extra batch")
     monkeypatch.setattr("hsi_geo.tasks.tiles.cluster.CONNECT_TIMEOUT_S", 0.5)
-    shown = run(
+    completed = run(
         "batch", *tiles, "--model", model, "-o", tmp_path, "--scheduler", "tcp://127.0.0.1:9"
     )
-    assert shown.exit_code == 1
-    assert "Error: no Dask scheduler answers at 'tcp://127.0.0.1:9'" in shown.stderr
-    assert "Traceback" not in shown.output
+    assert completed.exit_code == 1
+    assert "Error: no Dask scheduler answers at 'tcp://127.0.0.1:9'" in completed.stderr
+    assert "Traceback" not in completed.output
 
 
 BOMBS: dict[str, Callable[[Path], object]] = {

@@ -63,12 +63,12 @@ def test_each_tile_keeps_its_map(two: list[Path], map_tiles: Run, names: tuple[s
         result = map_tiles(tiles, **options)
         require_maps(result)
         for path in result.maps.values():
-            asked = MapPaths.of(
+            requested = MapPaths.of(
                 path,
                 confidence=options.get("confidence", False),
                 probabilities=options.get("probabilities", False),
             )
-            assert all(one.exists() for one in asked.all)
+            assert all(one.exists() for one in requested.all)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -45,9 +45,9 @@ def test_a_list_that_cannot_be_read_stops_the_batch_before_any_work(
 ) -> None:
     LISTS[name](tmp_path / name)
     options = ("--model", model, "-o", tmp_path / "maps", "--scheduler", scheduler)
-    shown = run("batch", *tiles, tmp_path / name, *options)
-    assert shown.exit_code == 1
-    errors = [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
+    completed = run("batch", *tiles, tmp_path / name, *options)
+    assert completed.exit_code == 1
+    errors = [line for line in completed.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1
     assert str(tmp_path / name) in errors[0]
     assert "unexpected" not in errors[0]

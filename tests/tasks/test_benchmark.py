@@ -141,17 +141,17 @@ def test_benchmark_refuses_unknown_names_and_files(tmp_path: Path) -> None:
 
 def test_command_prints_a_table(tmp_path: Path) -> None:
     args = ["benchmark", "--seeds", "1", "--methods", "svm", "--shots", "1,5", "-o"]
-    shown = CliRunner().invoke(group, [*args, str(tmp_path / "out")])
-    assert shown.exit_code == 0, shown.output
-    assert "indian_pines, 5 shots" in shown.stdout
+    result = CliRunner().invoke(group, [*args, str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "indian_pines, 5 shots" in result.stdout
     assert (tmp_path / "out" / "table.md").read_text().startswith("## indian_pines, 1 shots")
     wrong = CliRunner().invoke(group, [*args[:-1], "--shots", "many"])
     assert wrong.exit_code == 2
 
 
 def test_command_help_lists_all_methods() -> None:
-    told = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
-    by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in told.split("Also"))
+    printed = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
+    by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in printed.split("Also"))
     methods = {*VARIANTS, *GROUPS, *BASELINES}
     assert by_default & methods == set(DEFAULT_METHODS)
     assert parts & methods == set(VARIANTS) - {OURS}
@@ -160,7 +160,7 @@ def test_command_help_lists_all_methods() -> None:
 def test_command_uses_the_default_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEFAULT_METHODS", CHEAP)
     args = ["benchmark", "--seeds", "1", "--progress", "none", "-o", str(tmp_path)]
-    shown = CliRunner().invoke(group, args)
-    assert shown.exit_code == 0, shown.output
+    result = CliRunner().invoke(group, args)
+    assert result.exit_code == 0, result.output
     entries = json.loads((tmp_path / "results.json").read_text())
     assert [entry["method"] for entry in entries] == list(CHEAP)

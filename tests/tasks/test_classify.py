@@ -38,8 +38,8 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
     )
     for name in ("command", "python"):
         (tmp_path / name).mkdir()
-    shown = run(*command)
-    assert shown.exit_code == 0, shown.output
+    completed = run(*command)
+    assert completed.exit_code == 0, completed.output
     classify(
         open_scene(planted.path, wavelengths="420:1300"),
         read_shots(shots, class_field="class", layer="shots", all_touched=True),

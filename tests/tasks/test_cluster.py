@@ -161,11 +161,11 @@ def test_client_with_the_key_can_connect(client: Client) -> None:
     ],
 )
 def test_web_servers_show_nothing(client: Client, page: str) -> None:
-    shown = []
+    answers = []
     for port in ports(client) - set(programs(client)):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=3) as answer:
-                shown.append((port, answer.status))
+                answers.append((port, answer.status))
         except (urllib.error.URLError, OSError):  # no such page; or no web server
             continue
-    assert not shown
+    assert not answers

@@ -41,9 +41,11 @@ def test_demo_is_more_accurate_than_svm_and_random_forest(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("quick")
 def test_demo_replaces_its_own_files(tmp_path: Path) -> None:
     for _ in range(2):
-        shown = CliRunner().invoke(group, ["demo", str(tmp_path / "new" / "folder")])
-        assert shown.exit_code == 0, shown.output
-        assert all(word in shown.stdout for word in ("hsi-geo", "SVM", "random forest", "kappa"))
+        completed = CliRunner().invoke(group, ["demo", str(tmp_path / "new" / "folder")])
+        assert completed.exit_code == 0, completed.output
+        assert all(
+            word in completed.stdout for word in ("hsi-geo", "SVM", "random forest", "kappa")
+        )
     names = {path.name for path in (tmp_path / "new" / "folder").iterdir()}
     assert {"indian_pines.tif", "indian_pines_shots.gpkg", "indian_pines.png"} < names
 

@@ -142,9 +142,9 @@ def start(tmp_path: Path, *args: object) -> subprocess.Popen[str]:
 
 
 def finish(child: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    _, said = child.communicate(timeout=200)
-    assert child.returncode == 0, said
-    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    _, stderr = child.communicate(timeout=200)
+    assert child.returncode == 0, stderr
+    return [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
 
 
 @pytest.mark.parametrize(
@@ -289,11 +289,11 @@ def test_init_weights_are_used_and_checked(planted: Planted, tmp_path: Path) -> 
 
 
 def test_missing_scene_is_one_sentence(tmp_path: Path) -> None:
-    shown = CliRunner().invoke(
+    completed = CliRunner().invoke(
         group, ["pretrain", str(tmp_path / "none.tif"), "-o", str(tmp_path / "w.safetensors")]
     )
-    assert shown.exit_code == 1
-    assert shown.stderr.startswith("Error: scene '")
+    assert completed.exit_code == 1
+    assert completed.stderr.startswith("Error: scene '")
     assert not list(tmp_path.iterdir())
 
 

@@ -80,9 +80,9 @@ def test_summary_counts_drifting_tiles_also_in_a_second_run(
         done = run(*command)
         assert done.exit_code == 1
         rows = [line.rsplit(maxsplit=1) for line in done.stdout.splitlines() if line.strip()]
-        told = {row[0].strip(): row[1] for row in rows if len(row) == 2}
-        assert told["for their scale"] == "1", done.stdout
-        assert told["unlike the model's scene"] == "1", done.stdout
+        printed = {row[0].strip(): row[1] for row in rows if len(row) == 2}
+        assert printed["for their scale"] == "1", done.stdout
+        assert printed["unlike the model's scene"] == "1", done.stdout
     assert "looks unlike what the model was adapted to" in "".join(
         json.loads((tmp_path / "maps" / f"{tiles[2].stem}.json").read_text())["warnings"]
     )

@@ -87,15 +87,15 @@ def test_suggested_points_are_read_as_shots_once_labelled(
         "-o",
         out,
     ]
-    shown = run(*args)
-    assert shown.exit_code == 0, shown.output
+    result = run(*args)
+    assert result.exit_code == 0, result.output
     frame = gpd.read_file(out)
     assert list(frame.columns) == ["rank", "guess", "confidence", "class", "geometry"]
     assert frame["rank"].tolist() == [1, 2, 3, 4, 5]
     assert frame["class"].isna().all()
     assert frame.crs == planted.crs
     assert frame["confidence"].between(0, 100).all()
-    assert all(name in shown.stdout for name in frame["guess"])
+    assert all(name in result.stdout for name in frame["guess"])
     before = snapshot(tmp_path)
     assert "already there" in run(*args).output
     assert snapshot(tmp_path) == before
@@ -173,13 +173,13 @@ def test_choose_takes_cluster_centres_by_uncertainty() -> None:
 def test_suggest_reports_confident_places(
     planted: Planted, unsure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     reporter = SilentReporter()
-    monkeypatch.setattr(reporter, "log", said.append)
+    monkeypatch.setattr(reporter, "log", messages.append)
     for limit in (0, 101):
         monkeypatch.setattr("hsi_geo.tasks.suggest.HIGH_CONFIDENCE", limit)
         points = suggest(planted.path, unsure, count=4, reporter=reporter).points
-        told = [text for text in said if "the model is sure" in text]
+        printed = [text for text in messages if "the model is sure" in text]
         assert len(points) == 4
-        assert len(told) == 1  # of the first
-        assert "at 4 of 4 places" in told[0]
+        assert len(printed) == 1  # of the first
+        assert "at 4 of 4 places" in printed[0]

@@ -20,14 +20,14 @@ def test_yield_when_waiting_sets_the_waiting_policy_unless_it_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    for told, set_to in (
+    for variables, set_to in (
         ({}, ("passive", "1000")),
         ({"OMP_WAIT_POLICY": "active"}, ("active", None)),
         ({"GOMP_SPINCOUNT": "7"}, ("passive", "7")),
     ):
         for name in names:
-            if name in told:
-                monkeypatch.setenv(name, told[name])
+            if name in variables:
+                monkeypatch.setenv(name, variables[name])
             else:  # what is set below goes again when the test ends
                 monkeypatch.setenv(name, "")
                 monkeypatch.delenv(name)
@@ -56,30 +56,30 @@ def test_importing_the_package_sets_the_waiting_policy(
     ask = "import json, os; from hsi_geo.threads import TORCH_CAME_FIRST as first; "
     ask += "print(json.dumps([os.environ['OMP_WAIT_POLICY'], first]))"
     env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-    said = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", f"{code}; {ask}"],
         env={**env, **chosen},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert tuple(json.loads(said.stdout)) == expected
+    assert tuple(json.loads(completed.stdout)) == expected
 
 
 @pytest.mark.parametrize(
-    ("came_first", "threads", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)]
+    ("came_first", "threads", "warns"), [(True, 2, True), (True, 1, False), (False, 2, False)]
 )
 def test_computing_reports_threads_that_torch_started_before(
-    came_first: bool, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
+    came_first: bool, threads: int, warns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     reporter = SilentReporter()
-    monkeypatch.setattr(reporter, "log", said.append)
+    monkeypatch.setattr(reporter, "log", messages.append)
     monkeypatch.setattr(runtime, "TORCH_CAME_FIRST", came_first)
     before = torch.get_num_threads()
     with runtime.computing(Compute(device="cpu", threads=threads), reporter):
         assert torch.get_num_threads() == threads
-    assert said == ([SPINNING] if told else [])
+    assert messages == ([SPINNING] if warns else [])
     assert torch.get_num_threads() == before
 
 

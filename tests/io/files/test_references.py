@@ -514,10 +514,10 @@ def test_a_pipe_is_refused_for_every_option(
     if arguments[0] == "assess":
         write_tif(Path("scene.tif"), np.ones((1, 5, 7), np.uint8))
     os.mkfifo(name)
-    shown = run(*arguments)
-    assert shown.exit_code == 1, shown.output
-    assert "is a named pipe, not a file" in shown.stderr
-    assert "unexpected" not in shown.stderr
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    assert "is a named pipe, not a file" in result.stderr
+    assert "unexpected" not in result.stderr
 
 
 def test_sockets_and_devices_are_refused(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_styles_match_classes_in_either_unicode_form(tmp_path: Path, value: str,
 
 
 @pytest.mark.parametrize(
-    ("names", "alike"),
+    ("names", "expected"),
     [
         (["Water", "water", "soil"], [["Water", "water"]]),
         (["bare soil", "bare  soil", "bare_soil", "baresoil"], 1),
@@ -166,13 +166,13 @@ def test_styles_match_classes_in_either_unicode_form(tmp_path: Path, value: str,
         (["", "a"], []),
     ],
 )
-def test_similar_name_warnings_groups_similar_names(names: list[str], alike: Any) -> None:
+def test_similar_name_warnings_groups_similar_names(names: list[str], expected: Any) -> None:
     found = similar_name_warnings(names)
-    if isinstance(alike, int):
-        assert len(found) == alike
+    if isinstance(expected, int):
+        assert len(found) == expected
         return
-    assert len(found) == len(alike)
-    for group, warning in zip(alike, found, strict=True):
+    assert len(found) == len(expected)
+    for group, warning in zip(expected, found, strict=True):
         assert warning.startswith("classes " + ", ".join(f"'{name}'" for name in group))
 
 

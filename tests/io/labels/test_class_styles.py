@@ -53,7 +53,7 @@ def test_style_classes_replaces_names_of_qgis_styles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("styles", "said"),
+    ("styles", "message"),
     [
         ("no json", "is no JSON"),
         (["roof"], "does not map values"),
@@ -65,9 +65,9 @@ def test_style_classes_replaces_names_of_qgis_styles(tmp_path: Path) -> None:
     ],
 )
 def test_style_classes_refuses_invalid_files(
-    styles: Any, said: str, shots: Shots, tmp_path: Path
+    styles: Any, message: str, shots: Shots, tmp_path: Path
 ) -> None:
-    with pytest.raises(OptionError, match=said) as caught:
+    with pytest.raises(OptionError, match=message) as caught:
         style_classes(shots, write(tmp_path / "classes.json", styles))
     assert caught.value.hint
 
@@ -81,7 +81,7 @@ def test_info_takes_a_class_file(planted: Any, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     styles = write(tmp_path / "classes.json", {"water": {"name": "See"}})
     options = [str(planted.path), "--shots", str(shots), "--classes", str(styles), "--json"]
-    shown = CliRunner().invoke(group, ["info", *options])
-    assert shown.exit_code == 0, shown.output
-    names = [entry["name"] for entry in json.loads(shown.stdout)["shots"]["classes"]]
+    result = CliRunner().invoke(group, ["info", *options])
+    assert result.exit_code == 0, result.output
+    names = [entry["name"] for entry in json.loads(result.stdout)["shots"]["classes"]]
     assert names == ["asphalt", "meadow", "See"]

@@ -220,7 +220,7 @@ def test_read_shots_takes_crs_and_types_beside_txt_table(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a,b,class\n1,2,x\n3,4,y\n", "is a table without geometry; call the columns"),
         ("Some words,\nand more of them.\n", "is a table without geometry"),
@@ -229,10 +229,10 @@ def test_read_shots_takes_crs_and_types_beside_txt_table(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("ending", ["csv", "txt"])
 def test_read_shots_refuses_txt_without_points_as_csv(
-    tmp_path: Path, text: str, said: str, ending: str
+    tmp_path: Path, text: str, message: str, ending: str
 ) -> None:
     (tmp_path / f"a.{ending}").write_text(text)
-    with pytest.raises(ShotsError, match=said):
+    with pytest.raises(ShotsError, match=message):
         read_shots(tmp_path / f"a.{ending}")
 
 
@@ -321,7 +321,7 @@ def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("names", "crs", "said"),
+    ("names", "crs", "message"),
     [
         (("x", "y"), 4326, "if these are degrees, call their columns lon and lat"),
         (("POINT_X", "POINT_Y"), 4326, "if these are degrees, call their columns lon and lat"),
@@ -331,10 +331,10 @@ def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -
     ],
 )
 def test_burn_hints_why_shots_are_outside(
-    tmp_path: Path, names: tuple[str, str], crs: int, said: str
+    tmp_path: Path, names: tuple[str, str], crs: int, message: str
 ) -> None:
     path = table(tmp_path / "a.csv", *names, points(crs))
-    with pytest.raises(ShotsError, match=said):
+    with pytest.raises(ShotsError, match=message):
         spots(path, class_field="class")
 
 

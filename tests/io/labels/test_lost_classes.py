@@ -72,7 +72,7 @@ def test_predict_warns_of_lost_classes_on_whole_scenes_only(
 
 
 @pytest.mark.parametrize(
-    ("shots", "pixels", "said"),
+    ("shots", "pixels", "messages"),
     [
         ((1, 2000, 4), (0, 1900, 9), ["no pixels of class 'class 1', whose shots cover 1"]),
         ((12, 2000, 4), (5, 1900, 9), ["5 pixels of class 'class 1', whose shots cover 12"]),
@@ -82,12 +82,12 @@ def test_predict_warns_of_lost_classes_on_whole_scenes_only(
     ],
 )
 def test_lost_classes_compares_map_with_shots(
-    planted: Planted, shots: tuple[int, ...], pixels: tuple[int, ...], said: list[str]
+    planted: Planted, shots: tuple[int, ...], pixels: tuple[int, ...], messages: list[str]
 ) -> None:
     model = model_for(planted.path)
     counts = {c.name: n for c, n in zip(model.classes, shots, strict=True)}
     model = dataclasses.replace(model, record={**model.record, "shots": counts})
     found = missing_class_warnings(model, np.array([7, *pixels]))
-    assert len(found) == len(said)
-    for text, wanted in zip(found, said, strict=True):
+    assert len(found) == len(messages)
+    for text, wanted in zip(found, messages, strict=True):
         assert wanted in text

@@ -202,7 +202,7 @@ def test_read_shots_skips_broken_geometries(tmp_path: Path) -> None:
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     shots = read_shots(path)
     assert len(shots.frame) == 2
-    assert any("2" in said for said in shots.skipped), shots.skipped
+    assert any("2" in message for message in shots.skipped), shots.skipped
 
 
 def test_read_shots_refuses_file_without_usable_features(tmp_path: Path) -> None:

@@ -107,8 +107,8 @@ UNKNOWN: dict[str, Callable[[Path], Path]] = {
 def test_burn_refuses_undefined_crs_of_shots(tmp_path: Path, how: str, purpose: str) -> None:
     path = raster(tmp_path) if how == "raster" else UNKNOWN[how](tmp_path)
     more: Any = {} if purpose == "shots" else {"purpose": REFERENCE}
-    said = f"no coordinate reference system is set for .*'{path}', and one is for the"
-    with pytest.raises(ShotsError, match=said):
+    message = f"no coordinate reference system is set for .*'{path}', and one is for the"
+    with pytest.raises(ShotsError, match=message):
         burn(read_shots(path, **more), SCENE)
     assert len(burn(read_shots(path, **more), BARE)) == 3
 

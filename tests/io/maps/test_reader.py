@@ -81,9 +81,9 @@ def test_read_map_without_georeference_gives_no_warning(nowhere: Path) -> None:
 def test_assess_without_georeference_prints_only_json(nowhere: Path, tmp_path: Path) -> None:
     lines = ["x,y,class", *(f"{col + 0.5},{row + 0.5},{CLASSES[row, col]}" for row, col in SPOTS)]
     (tmp_path / "reference.csv").write_text("\n".join(lines) + "\n")
-    shown = run(
+    result = run(
         "assess", nowhere, "--reference", tmp_path / "reference.csv",
         "-o", tmp_path / "page.html", "--progress", "jsonl",
     )  # fmt: skip
-    assert shown.exit_code == 0, shown.output
-    assert all(line.startswith("{") for line in shown.stderr.splitlines())
+    assert result.exit_code == 0, result.output
+    assert all(line.startswith("{") for line in result.stderr.splitlines())

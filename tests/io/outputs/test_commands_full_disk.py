@@ -74,18 +74,18 @@ class Command:
         Returns:
             Whether it succeeded.
         """
-        shown = run(*self.arguments)
+        result = run(*self.arguments)
         found = snapshot(self.out)
-        if shown.exit_code == 0:
+        if result.exit_code == 0:
             # A GeoPackage holds the time at which it was made.
             fixed = [name for name in self.expected if not name.endswith(".gpkg")]
-            assert found.keys() == self.expected.keys(), shown.output
+            assert found.keys() == self.expected.keys(), result.output
             assert {n: found[n] for n in fixed} == {n: self.expected[n] for n in fixed}
             self._check_readable()
             return True
-        errors = [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
-        assert shown.exit_code == 1, shown.output
-        assert len(errors) == 1, shown.output
+        errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+        assert result.exit_code == 1, result.output
+        assert len(errors) == 1, result.output
         assert not any(word in errors[0] for word in ("unexpected", "defect", "CPLE")), errors
         assert found == earlier, errors
         assert not list(self.out.glob(".*")), errors
@@ -165,8 +165,8 @@ def blocks_of(folder: Path) -> int:
 def known(name: str, inputs: Path, out: Path, *more: str) -> Command:
     """A command with its outputs, which it writes into a folder once; a report shows all arguments."""
     arguments = (*COMMANDS[name].format(i=inputs, o=out).split(), *more)
-    shown = run(*arguments)
-    assert shown.exit_code == 0, shown.output
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
     return Command(arguments, out, snapshot(out))
 
 

@@ -99,10 +99,10 @@ def test_disk_without_file_locks_gives_a_warning(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    said: list[str] = []
-    with locked(tmp_path, said.append):
+    messages: list[str] = []
+    with locked(tmp_path, messages.append):
         pass
-    assert "has no file locks" in said[0]
+    assert "has no file locks" in messages[0]
 
 
 def test_folder_in_place_of_the_lock_file_is_an_output_error(tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_second_batch_changes_no_file(
     maps = tmp_path / "maps"
     with locked(maps, pytest.fail):
         before = snapshot(maps)
-        shown: Any = run(
+        result: Any = run(
             "batch", *tiles, "--model", model, "-o", maps, "--scheduler", scheduler, "--overwrite"
         )
-        assert shown.exit_code == 1
-        assert f"Error: another batch writes into '{maps}'" in shown.stderr
+        assert result.exit_code == 1
+        assert f"Error: another batch writes into '{maps}'" in result.stderr
         assert snapshot(maps) == before
     assert map_tiles(tiles).count("mapped") == 6

@@ -79,9 +79,9 @@ def folder(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_inputs_of_a_command_are_never_replaced(folder: Path) -> None:
     before = snapshot(folder)
     for name, line in cases().items():
-        shown = run(*line.split(), "--overwrite")
-        assert shown.exit_code == 1, (name, shown.output)
-        assert "would replace what it is made from" in shown.stderr, (name, shown.stderr)
+        result = run(*line.split(), "--overwrite")
+        assert result.exit_code == 1, (name, result.output)
+        assert "would replace what it is made from" in result.stderr, (name, result.stderr)
         assert snapshot(folder) == before, name
     assert not list(folder.glob(".hsi-geo-*"))
 
@@ -135,8 +135,8 @@ def test_shots_and_map_of_one_name(planted: Planted, tmp_path: Path, quick: None
     line = ("classify", planted.path, "--shots", shots, "-o", tmp_path / "a.tif")
     maps = []
     for more in ((), ("--overwrite",)):
-        shown = run(*line, *more)
-        assert shown.exit_code == 0, shown.output
+        result = run(*line, *more)
+        assert result.exit_code == 0, result.output
         with rasterio.open(tmp_path / "a.tif") as file:
             maps.append(file.read())
     assert (maps[0] == maps[1]).all()

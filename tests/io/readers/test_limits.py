@@ -107,9 +107,9 @@ def test_a_huge_text_is_refused(
     gpd.GeoDataFrame({"class": ["a", "b"]}, geometry=points, crs=32633).to_file("shots.gpkg")
     with Path(name).open("wb") as file:
         file.truncate(10 << 30)
-    shown = run("info", "scene.tif", *arguments)
-    assert shown.exit_code == 1
-    assert "a text of 10,240 MiB, and none of more than 64 MiB is read; " in shown.stderr
+    result = run("info", "scene.tif", *arguments)
+    assert result.exit_code == 1
+    assert "a text of 10,240 MiB, and none of more than 64 MiB is read; " in result.stderr
 
 
 @pytest.mark.parametrize("name", ["a.json", "scene.stac.json", "tiles.json"])
@@ -120,9 +120,9 @@ def test_deeply_nested_json_gives_an_error_message(
     write_tif(Path("scene.tif"), cube_of(3), band_tags=nm_tags(CENTRES[:3]))
     Path(name).write_text("[" * 200_000)
     if name == "tiles.json":
-        shown = run("batch", name, "--model", "none", "-o", "maps")
-        assert shown.exit_code == 1
-        assert "unexpected" not in shown.stderr
+        result = run("batch", name, "--model", "none", "-o", "maps")
+        assert result.exit_code == 1
+        assert "unexpected" not in result.stderr
     else:
         assert run("info", "scene.tif").exit_code == 0
 

@@ -94,17 +94,17 @@ def test_split_reads_equal_whole_reads(two: Path, kind: str) -> None:
 
 
 def test_no_read_touches_two_blocks_of_a_file(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Window] = []
+    requested: list[Window] = []
     original = raster_pixels._read
 
     def spied(handle: rasterio.DatasetReader, numbers: list[int], window: Window) -> AnyArray:
-        asked.append(window)
+        requested.append(window)
         return original(handle, numbers, window)
 
     monkeypatch.setattr(raster_pixels, "_read", spied)
     read_scene(two).pixels.read(np.arange(BANDS), Window(1, 5, 37, 90))
     for top, left in ((0, 0), (3, 47)):
-        for window in asked:
+        for window in requested:
             inside = window.relative_to(Window(top, left, HEIGHT, WIDTH)).clip(HEIGHT, WIDTH)
             if inside.height and inside.width:
                 assert inside.row // BLOCK == (inside.row + inside.height - 1) // BLOCK

@@ -127,8 +127,8 @@ def test_write_report_escapes_names(classes: tuple[LandClass, ...], tmp_path: Pa
     section = Section(odd, (odd,), (Picture("data:,", odd),), (table,))
     write_report(Report(odd, odd, (odd,), (section,), odd), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    shown = html.escape(plain(odd), quote=False)
-    assert page.count(shown.replace('"', "&#34;").replace("'", "&#39;")) >= 8
+    escaped = html.escape(plain(odd), quote=False)
+    assert page.count(escaped.replace('"', "&#34;").replace("'", "&#39;")) >= 8
     assert "<script" not in page
     assert "\x1b" not in page
     assert "49" not in page.partition("</style>")[2]

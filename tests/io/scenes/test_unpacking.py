@@ -115,15 +115,15 @@ def test_unpacked_allocates_its_file_before_writing(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk would end the process while a mapped file is written."""
-    asked: list[int] = []
+    requested: list[int] = []
 
     def full(_: int, start: int, size: int) -> None:
-        asked.append(size - start)
+        requested.append(size - start)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.posix_fallocate", full, raising=False)
     scene = scene_of(tmp_path, gzipped=True)
     with pytest.raises(OutputError, match="no room for a temporary copy"), unpacked([scene], print):
         pytest.fail("there is no copy")
-    assert asked == [scene.nbytes]
+    assert requested == [scene.nbytes]
     assert not any(scratch.iterdir())

@@ -41,9 +41,9 @@ def saved(planted: Planted, tmp_path: Path) -> Saved:
     arrays, info = model_file.load(path, "model")
 
     def save(tamper: Tamper) -> Path:
-        other, told = copy.deepcopy(arrays), copy.deepcopy(info)
-        tamper(other, told)
-        model_file.save(path, "model", other, told)
+        other, description = copy.deepcopy(arrays), copy.deepcopy(info)
+        tamper(other, description)
+        model_file.save(path, "model", other, description)
         return path
 
     return save
@@ -118,8 +118,8 @@ def test_load_model_refuses_inconsistent_statistics(saved: Saved) -> None:
         (to("whitening.matrix", lambda a: np.where(np.arange(len(a)) > 9, a, 0)), "does not fit"),
         (to("whitening.matrix", lambda a: a * 2), "does not fit its covariance"),
     ]
-    for tamper, said in wrong:
-        with pytest.raises(ModelFileError, match=said):
+    for tamper, message in wrong:
+        with pytest.raises(ModelFileError, match=message):
             load_model(saved(tamper))
 
 

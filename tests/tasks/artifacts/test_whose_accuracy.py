@@ -70,12 +70,12 @@ def test_command_prints_accuracy_of_the_training_scene_separately(
     line = next(line for line in own.stdout.splitlines() if line.startswith("accuracy"))
     assert "held-out pixels correct" in line
     other = run("predict", there.path, *command)
-    told = {line.split()[0]: line for line in other.stdout.splitlines() if line.strip()}
-    assert "held-out" not in told["accuracy"]
-    assert "held-out pixels correct" in told["elsewhere"]
-    assert told["elsewhere"].endswith("of the scene the model was adapted to")
-    assert re.search(r"\b[0-9] % of the pixels are unlike every shot", told["unlike"])
-    assert "caution" not in told
+    printed = {line.split()[0]: line for line in other.stdout.splitlines() if line.strip()}
+    assert "held-out" not in printed["accuracy"]
+    assert "held-out pixels correct" in printed["elsewhere"]
+    assert printed["elsewhere"].endswith("of the scene the model was adapted to")
+    assert re.search(r"\b[0-9] % of the pixels are unlike every shot", printed["unlike"])
+    assert "caution" not in printed
     event = events(run("predict", there.path, *command, "--progress", "jsonl").stderr)
     assert event["accuracy"]["oa"] is None
     assert event["adapted_accuracy"]["oa"] is not None

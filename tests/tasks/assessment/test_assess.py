@@ -107,8 +107,8 @@ def test_assess_accepts_reference_of_one_class(
     styles = tmp_path / "classes.json"
     styles.write_text('{"deep water": {"color": "#0000ff"}}')
     args = [path, "--reference", reference, "--classes", styles]
-    shown = run(*args, *(["--design", design] if design else []))
-    assert shown.exit_code == 0, shown.output
+    result = run(*args, *(["--design", design] if design else []))
+    assert result.exit_code == 0, result.output
 
 
 def test_assess_accepts_map_of_one_class(write_map: WriteMap, write_points: WritePoints) -> None:
@@ -156,18 +156,18 @@ def test_counts_and_values_of_map_of_several_strips(write_map: WriteMap) -> None
 
 def test_assess_command_prints_table_and_json(write_map: WriteMap, everywhere: Path) -> None:
     path = write_map(damaged())
-    shown = run(path, "--reference", everywhere, "--design", "stratified")
-    assert shown.exit_code == 0, shown.output
+    result = run(path, "--reference", everywhere, "--design", "stratified")
+    assert result.exit_code == 0, result.output
     for text in (*NAMES, "overall accuracy", "kappa", "producer's", " ha", "Olofsson"):
-        assert text in shown.stdout
+        assert text in result.stdout
     found = json.loads(run(path, "--reference", everywhere, "--json").stdout)
     assert found["oa"] == {
         "value": pytest.approx(assess(path, everywhere).oa.value),
         "low": pytest.approx(assess(path, everywhere).oa.low),
         "high": pytest.approx(assess(path, everywhere).oa.high),
     }
-    told = run(path, "--reference", everywhere, "--progress", "jsonl")
-    event = json.loads(told.stderr.splitlines()[-1])
+    printed = run(path, "--reference", everywhere, "--progress", "jsonl")
+    event = json.loads(printed.stderr.splitlines()[-1])
     assert event["type"] == "result"
     assert event["assessment"] == found
 

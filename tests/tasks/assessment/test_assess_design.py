@@ -67,7 +67,7 @@ def test_assess_refuses_strata_of_other_land(
     reference = write_points(np.vstack([[[11, 13]], np.argwhere(truth() > 0)[2::5]]))
     path = write_map(damaged())
     wide = np.hstack([damaged(), damaged()])
-    for name, classes, crs, said in (
+    for name, classes, crs, message in (
         ("wide", wide, "EPSG:32633", r"cover 200\.0 % of the area that those of map"),
         ("small", damaged()[:20], "EPSG:32633", r"cover 5\d\.\d % of the area"),
         ("empty", 0 * damaged(), "EPSG:32633", r"cover 0\.0 % of the area"),
@@ -75,7 +75,7 @@ def test_assess_refuses_strata_of_other_land(
         ("holed", without(11, 13, damaged()), "EPSG:32633", "1 sampled pixels have no class in"),
     ):
         strata = write_map(classes, crs=crs, name=f"{name}.tif")
-        with pytest.raises(MapError, match=said) as caught:
+        with pytest.raises(MapError, match=message) as caught:
             assess(path, reference, design="stratified", strata=strata)
         assert caught.value.hint
     with pytest.raises(OptionError, match="not stratified"):

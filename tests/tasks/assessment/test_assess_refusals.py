@@ -87,15 +87,15 @@ def test_assess_errors_name_map_and_reference(
         "contested": frame[:2].assign(geometry=[frame.geometry[0]] * 2, **{"class": NAMES[:2]}),
     }
     path, bare = write_map(truth()), write_map(truth(), crs=None, name="bare.tif")
-    asked = {name: (path, tmp_path / f"{name}.gpkg") for name in (*changed, "missing")}
+    requested = {name: (path, tmp_path / f"{name}.gpkg") for name in (*changed, "missing")}
     for name, one in changed.items():
-        one.to_file(asked[name][1], driver="GPKG")
-    for name, (class_map, reference) in (*asked.items(), ("bare", (bare, everywhere))):
+        one.to_file(requested[name][1], driver="GPKG")
+    for name, (class_map, reference) in (*requested.items(), ("bare", (bare, everywhere))):
         with pytest.raises(HsiGeoError) as caught:
             assess(class_map, reference)
-        said = str(caught.value).replace(str(tmp_path), "")
-        assert "reference labels" in said, name
-        assert not re.search("shot|scene|two classes or", said), name
+        message = str(caught.value).replace(str(tmp_path), "")
+        assert "reference labels" in message, name
+        assert not re.search("shot|scene|two classes or", message), name
 
 
 @pytest.mark.usefixtures("refused_files")

@@ -108,13 +108,13 @@ def test_standard_errors_match_spread_of_repeated_samples() -> None:
         drawn = np.concatenate([generator.choice(stratum, 60) for stratum in strata])
         came_from = np.repeat(np.arange(3), 60)
         estimates.append(estimate_areas(mapped[drawn] - 1, actual[drawn] - 1, 3, came_from, sizes))
-    area, shown = (np.bincount(values)[1:] for values in (actual, mapped))
+    area, mapped_px = (np.bincount(values)[1:] for values in (actual, mapped))
     both = np.bincount(actual[actual == mapped])[1:]
     for name, expected in (
         ("share", area / area.sum()),
-        ("f1", 2 * both / (area + shown)),
+        ("f1", 2 * both / (area + mapped_px)),
         ("producer", both / area),
-        ("user", both / shown),
+        ("user", both / mapped_px),
     ):
         values = np.array([getattr(e, name).value for e in estimates])
         errors = np.array([getattr(e, name).error for e in estimates])

@@ -202,21 +202,21 @@ def test_assess_counts_and_logs_zero_class(case: Case, tmp_path: Path) -> None:
     opened = read_map(path)
     meadow = opened.names.get(MEADOW, "1")
     reference = truth_points(tmp_path, {WATER: case.name, MEADOW: meadow})
-    shown = run("assess", path, "--reference", reference, "-o", tmp_path / "page.html")
-    assert shown.exit_code == 0, shown.output
+    result = run("assess", path, "--reference", reference, "-o", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
     found = assess(path, reference)
     zeros = 20 * 12 // 4
     if case.is_class:
         assert found.oa.value == pytest.approx(1 - zeros / 5 / found.pixels)
         assert found.only_in_reference == ()
-        assert f"0 is a class of the map '{path}'" in shown.stderr
-        assert "without a class in the map" not in shown.output
+        assert f"0 is a class of the map '{path}'" in result.stderr
+        assert "without a class in the map" not in result.output
     else:
         assert found.oa.value == 1.0
         assert found.only_in_reference == (case.name,)
-        assert "nor another class where the reference has it" in shown.stderr
-        assert "count as wrong" not in shown.stderr
-        left_out = re.search(r"left out: (\d+) pixels without a class", shown.stderr)
+        assert "nor another class where the reference has it" in result.stderr
+        assert "count as wrong" not in result.stderr
+        left_out = re.search(r"left out: (\d+) pixels without a class", result.stderr)
         assert left_out is not None
         assert int(left_out[1]) == zeros
 
@@ -263,9 +263,9 @@ def test_assess_counts_classes_that_the_map_lacks(tmp_path: Path) -> None:
         {"class": ["water", "meadow", *["sand"] * 4]}, geometry=points, crs="EPSG:32633"
     )
     frame.to_file(tmp_path / "r.gpkg")
-    shown = run("assess", path, "--reference", tmp_path / "r.gpkg")
-    assert "no class 'sand': 2 pixels of it in the reference count as wrong" in shown.stderr
-    assert "left out: 2 pixels without a class in the map" in shown.stderr
+    result = run("assess", path, "--reference", tmp_path / "r.gpkg")
+    assert "no class 'sand': 2 pixels of it in the reference count as wrong" in result.stderr
+    assert "left out: 2 pixels without a class in the map" in result.stderr
     assert assess(path, tmp_path / "r.gpkg").oa.value == pytest.approx(0.5)
 
 
