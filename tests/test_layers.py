@@ -163,6 +163,12 @@ def test_predict_needs_neither_torchgeo_nor_lightning() -> None:
     assert not loaded & {"torchgeo", "lightning", "pytorch_lightning", "sklearn", "matplotlib"}
 
 
+@pytest.mark.parametrize("task", ["adapt", "classify", "suggest", "assess"])
+def test_jobs_on_scenes_need_neither_torchgeo_nor_lightning(task: str) -> None:
+    loaded = modules_after(f"from hsi_geo import {task}")
+    assert not loaded & {"torchgeo", "torchvision", "lightning", "pytorch_lightning"}
+
+
 def test_opening_a_scene_needs_no_torch() -> None:
     assert "torch" not in modules_after("from hsi_geo import open_scene, read_shots")
 

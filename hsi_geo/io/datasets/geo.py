@@ -18,15 +18,10 @@ import torch
 import xarray as xr
 from torchgeo.datasets import GeoDataset, IntersectionDataset
 
-from hsi_geo.errors import SceneError, ShotsError
-from hsi_geo.io.labels.shots import ShotPixels, Shots, burn, read_shots
-from hsi_geo.io.scenes.properties import (
-    bands_of,
-    grid_of,
-    name_of,
-    require_upright,
-    select_good_bands,
-)
+from hsi_geo.io.labels.several_scenes import burn_each
+from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.scenes.alignment import aligned_grids
+from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
@@ -119,11 +114,7 @@ class HyperspectralScene(_GridDataset):
 
     def __init__(self, scenes: SomeScenes, transforms: Transforms | None = None) -> None:
         opened = open_scenes(scenes)
-        for scene in opened:
-            require_upright(scene)
-        self.grids = [grid_of(scene) for scene in opened]
-        for scene, grid in zip(opened, self.grids, strict=True):
-            _require_same_grid(grid, self.grids[0], scene, opened[0])
+        self.grids = aligned_grids(opened)
         self.views: list[xr.DataArray] = [select_good_bands(scene) for scene in opened]
         self.wavelengths = [
             torch.tensor(bands_of(view).centres_nm, dtype=torch.float32) for view in self.views
@@ -183,7 +174,7 @@ class ShotLabels(_GridDataset):
         self.grids = like.grids
         self.paths = [shots.source]
         self.transforms = transforms
-        self.pixels = _burn_all(shots, like.grids)
+        self.pixels = burn_each(shots, like.grids)
         self._build_index([shots.source] * len(self.grids))
 
     def __getitem__(self, index: Any) -> Sample:
@@ -205,35 +196,6 @@ class ShotLabels(_GridDataset):
 def _holds(grid: Grid, point: shapely.Point) -> bool:
     rows, cols = grid.pixels_at(np.array([point.x]), np.array([point.y]))
     return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
-
-
-def _burn_all(shots: Shots, grids: list[Grid]) -> list[ShotPixels]:
-    """Labelled pixels of each scene; at least one scene must have some."""
-    burnt: list[ShotPixels] = []
-    failures: list[ShotsError] = []
-    for grid in grids:
-        try:
-            burnt.append(burn(shots, grid))
-        except ShotsError as error:
-            failures.append(error)
-            none = np.empty(0, np.int64)
-            burnt.append(ShotPixels(none, none, none, none, outside=len(shots.frame)))
-    if len(failures) == len(grids):
-        raise failures[0]
-    return burnt
-
-
-def _require_same_grid(grid: Grid, first: Grid, scene: xr.DataArray, other: xr.DataArray) -> None:
-    same_crs = (grid.crs is None) == (first.crs is None) and (
-        grid.crs is None or first.crs is None or grid.crs.equals(first.crs)
-    )
-    if same_crs and np.allclose(grid.resolution, first.resolution, rtol=1e-6):
-        return
-    raise SceneError(
-        f"scene '{name_of(scene)}' and scene '{name_of(other)}' differ in coordinate reference "
-        "system or pixel size",
-        hint="take them one by one, or warp one to the other's grid with gdalwarp",
-    )
 
 
 def _first_of_each(samples: Sequence[Sample]) -> Sample:

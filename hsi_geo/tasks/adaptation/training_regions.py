@@ -13,8 +13,10 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
+from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, thin
+from hsi_geo.io.scenes.alignment import aligned_grids
+from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.quality import has_data, require_scale
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import SpectralStats
@@ -125,17 +127,21 @@ def cut_training_regions(
     """
     for scene in scenes:
         require_scale(scene)
-    dataset = HyperspectralScene(scenes)
-    labels = ShotLabels(shots, dataset)
-    counts = _keep_usable(labels, dataset, shots, np.random.default_rng(seed), reporter)
-    spectral = learn_spectral_stats(dataset.views)
-    if sum(grid.height * grid.width for grid in dataset.grids) <= budget_px:
-        windows = [(index, grid.window) for index, grid in enumerate(dataset.grids)]
+    grids = aligned_grids(scenes)
+    views = [select_good_bands(scene) for scene in scenes]
+    burnt = burn_each(shots, grids)
+    usable = _keep_usable(burnt, views, shots, np.random.default_rng(seed), reporter)
+    counts = _count(usable, shots, sum(len(pixels) for pixels in burnt), reporter)
+    spectral = learn_spectral_stats(views)
+    if sum(grid.height * grid.width for grid in grids) <= budget_px:
+        windows = [(index, grid.window) for index, grid in enumerate(grids)]
     else:
-        windows = _select_windows(dataset.grids, labels.pixels, budget_px)
-    regions = [_read(dataset, labels.pixels[index], index, window) for index, window in windows]
+        windows = _select_windows(grids, usable, budget_px)
+    regions = [
+        _read(views[index], grids[index], usable[index], index, window) for index, window in windows
+    ]
     regions = [region for region in regions if region.inside.any()]
-    return TrainingRegions(tuple(regions), tuple(dataset.views), spectral, shots.classes, counts)
+    return TrainingRegions(tuple(regions), tuple(views), spectral, shots.classes, counts)
 
 
 def _select_windows(
@@ -163,11 +169,10 @@ def _select_windows(
 
 
 def _read(
-    dataset: HyperspectralScene, shots: ShotPixels, index: int, window: Window
+    view: xr.DataArray, grid: Grid, shots: ShotPixels, index: int, window: Window
 ) -> TrainingRegion:
-    grid = dataset.grids[index]
     padded = window.grow(MARGIN_PX).clip(*grid.shape)
-    image, valid = read_window(dataset.views[index], padded)
+    image, valid = read_window(view, padded)
     inside = np.zeros(valid.shape, bool)
     inside[window.relative_to(padded).slices] = True
     inside &= valid
@@ -186,31 +191,37 @@ def _read(
 
 
 def _keep_usable(
-    labels: ShotLabels,
-    dataset: HyperspectralScene,
+    burnt: list[ShotPixels],
+    views: list[xr.DataArray],
     shots: Shots,
     generator: np.random.Generator,
     reporter: Reporter,
-) -> dict[str, int]:
-    """Drop shots on nodata, thin large classes, and count the remaining pixels by class name."""
-    before = sum(len(pixels) for pixels in labels.pixels)
-    outside = _count_outside(labels, shots)
+) -> list[ShotPixels]:
+    """Drop shots on nodata, thin large classes, and report what was dropped."""
+    usable = []
     nodata = 0
-    for index, pixels in enumerate(labels.pixels):
-        valid = has_data(dataset.views[index], pixels.rows, pixels.cols)
+    for pixels, view in zip(burnt, views, strict=True):
+        valid = has_data(view, pixels.rows, pixels.cols)
         nodata += int((~valid).sum())
-        labels.pixels[index] = thin(pixels.pick(valid), generator)
+        usable.append(thin(pixels.pick(valid), generator))
+    _report_dropped(burnt, shots, nodata, reporter)
+    return usable
+
+
+def _count(
+    usable: list[ShotPixels], shots: Shots, burnt_px: int, reporter: Reporter
+) -> dict[str, int]:
+    """Count the usable pixels by class name; two classes must have some."""
     counts = {c.name: 0 for c in shots.classes}
-    for pixels in labels.pixels:
+    for pixels in usable:
         for name, count in pixels.counts(shots.classes).items():
             counts[name] += count
-    _report_dropped(labels, shots, outside, nodata, reporter)
-    if before and nodata == before:
+    present = [name for name, count in counts.items() if count]
+    if burnt_px and not present:
         raise ShotsError(
-            f"all {before} pixels under the shots in '{shots.source}' are nodata in the scene",
+            f"all {burnt_px} pixels under the shots in '{shots.source}' are nodata in the scene",
             hint="draw shots where the scene has data",
         )
-    present = [name for name, count in counts.items() if count]
     if len(present) < 2:
         raise ShotsError(
             f"only one class, '{present[0]}', has usable pixels under its shots in the scene",
@@ -226,19 +237,17 @@ def _keep_usable(
     return counts
 
 
-def _count_outside(labels: ShotLabels, shots: Shots) -> int:
+def _count_outside(burnt: list[ShotPixels], shots: Shots) -> int:
     """Number of shots that lie in no scene; with several scenes most shots lie outside of each."""
-    found = np.unique(np.concatenate([pixels.features for pixels in labels.pixels]))
-    missing = len(shots.frame) - len(
-        found
-    )  # includes shots lost to conflicts, which one scene counts
-    return min(missing, *(pixels.outside for pixels in labels.pixels))
+    found = np.unique(np.concatenate([pixels.features for pixels in burnt]))
+    # Includes shots lost to conflicts, which one scene counts.
+    missing = len(shots.frame) - len(found)
+    return min(missing, *(pixels.outside for pixels in burnt))
 
 
-def _report_dropped(
-    labels: ShotLabels, shots: Shots, outside: int, nodata: int, reporter: Reporter
-) -> None:
-    conflicts = sum(pixels.conflicts for pixels in labels.pixels)
+def _report_dropped(burnt: list[ShotPixels], shots: Shots, nodata: int, reporter: Reporter) -> None:
+    outside = _count_outside(burnt, shots)
+    conflicts = sum(pixels.conflicts for pixels in burnt)
     if shots.skipped:
         reporter.warning(f"shots left out: {', '.join(shots.skipped)}")
     if outside:
