@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from hsi_geo import stages
 from hsi_geo.progress import Reporter, SilentReporter
 
 from .terminal import print_json, print_line
@@ -26,7 +27,7 @@ _META = "hsi_geo.progress"
 
 
 #: Stages that count pixels: their rate is printed.
-_PIXEL_STAGES = ("map",)
+_PIXEL_STAGES = (stages.MAPPING,)
 
 
 class _Clock:

@@ -18,7 +18,7 @@ class Reporter(Protocol):
         """Report progress; called often.
 
         Args:
-            stage: Name of the stage, such as "map".
+            stage: Name of the stage, such as "Mapping"; see `hsi_geo.stages`.
             done: Number of steps of the stage that are done.
             total: Number of all steps of the stage.
         """

@@ -21,6 +21,7 @@ LAYERS = {
     "arrays": 0,
     "errors": 0,
     "progress": 0,
+    "stages": 0,
     "text": 0,
     "threads": 0,
     "environment": 5,

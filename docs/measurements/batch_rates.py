@@ -21,7 +21,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from hsi_geo import Compute, adapt, batch, predict
+from hsi_geo import Compute, adapt, batch, predict, stages
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.model import load_model
@@ -44,9 +44,9 @@ class Stopwatch(SilentReporter):
     def progress(self, stage: str, done: int, total: int) -> None:
         """See `hsi_geo.progress.Reporter`."""
         now = time.perf_counter()
-        if stage == "look at tiles":
+        if stage == stages.CHECKING_TILES:
             self.began = now
-        elif stage == "map":
+        elif stage == stages.MAPPING:
             self.ended = now
 
     @property

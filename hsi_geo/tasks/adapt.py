@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from hsi_geo import stages
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.properties import files_of, log_remarks, select_good_bands
@@ -215,9 +216,9 @@ def _fit(
     reporter: Reporter,
 ) -> tuple[Classifier, Teacher]:
     """Fit the teacher, and a network to the teacher's predictions."""
-    reporter.progress("teacher", 0, 1)
+    reporter.progress(stages.LEARNING, 0, 1)
     teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
-    reporter.progress("teacher", 1, 1)
+    reporter.progress(stages.LEARNING, 1, 1)
     if recipe.method == "linear" and encoder is not None:
         return fit_linear_probe(regions, encoder, device), teacher
     torch.manual_seed(seed)  # independent of the teacher's draws

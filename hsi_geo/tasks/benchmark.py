@@ -16,6 +16,7 @@ import numpy.typing as npt
 import rasterio
 from sklearn.metrics import f1_score
 
+from hsi_geo import stages
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
@@ -145,7 +146,7 @@ def benchmark(
                     continue
                 entries.append(_measure(scene, features, run, name, compute))
                 _write(path, entries)
-                reporter.progress("benchmark", count, total)
+                reporter.progress(stages.COMPARING, count, total)
     _write(path, entries)
     chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
     table = summary(chosen)

@@ -15,8 +15,9 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
+from .protocol import MAPPING
 
-STAGES = {"map": 1.0}
+STAGES = {MAPPING: 1.0}
 
 
 class ApplyModel(HsiGeoAlgorithm):

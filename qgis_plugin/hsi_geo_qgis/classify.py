@@ -16,10 +16,11 @@ from qgis.core import (
 from .base import ANY_FILE, HsiGeoAlgorithm, Results, move_file
 from .command import arguments
 from .layers import Parameters, temporary_file
+from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
-STAGES = {"teacher": 0.25, "adapt": 0.6, "map": 0.15}
-ADAPT_STAGES = {"teacher": 0.3, "adapt": 0.7}
+STAGES = {LEARNING: 0.25, TRAINING: 0.6, MAPPING: 0.15}
+ADAPT_STAGES = {LEARNING: 0.3, TRAINING: 0.7}
 
 
 class Classify(HsiGeoAlgorithm):
@@ -97,7 +98,7 @@ something unlike any label.</li>
         command = arguments("adapt", scene, **learning, **running, out=model)
         self.run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
         command = arguments("predict", scene, model=model, **running, **mapping)
-        run = self.run_command(command, feedback, {"map": 1.0}, (80.0, 100.0))
+        run = self.run_command(command, feedback, {MAPPING: 1.0}, (80.0, 100.0))
         results = self.finish_maps(parameters, context, feedback, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         move_file(model, target)

@@ -13,6 +13,11 @@ from typing import Any
 
 VERSION = 1
 
+#: Names of stages, as in hsi_geo/stages.py.
+LEARNING = "Learning from the shots"
+TRAINING = "Training the network"
+MAPPING = "Mapping"
+
 #: Share of the progress bar that each stage of a command takes, in their order.
 Stages = Mapping[str, float]
 

@@ -20,6 +20,8 @@ from builders import run, snapshot
 from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
+from hsi_geo import stages
+
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
@@ -173,7 +175,7 @@ def test_classify_writes_the_files_of_its_options(
         record["bad_bands"]
         == json.loads(run("info", planted.path, "--json").stdout)["scene"]["bad_bands"]
     )
-    assert "map: done" in shown.stderr
+    assert "Mapping: done" in shown.stderr
 
 
 @pytest.mark.usefixtures("quick")
@@ -214,9 +216,9 @@ def test_jsonl_writes_events_of_the_protocol(planted: Planted, shots: Path, tmp_
     steps = [event for event in events if event["type"] == "progress"]
     assert set(steps[0]) == {"v", "type", "stage", "done", "total", "eta_s"}
     assert [e["stage"] for e in steps if e["done"] == e["total"]] == [
-        "teacher",
-        "adapt",
-        "map",
+        stages.LEARNING,
+        stages.TRAINING,
+        stages.MAPPING,
     ]
     assert events[-1]["type"] == "result"
     assert events[-1]["outputs"]["map"] == str(tmp_path / "m.tif")
@@ -233,18 +235,18 @@ def test_terminal_reporter_prints_the_rate_of_mapping(
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
     reporter = reporting.TerminalReporter()
     for done in (10_000, 190_000, 370_000):
-        reporter.progress("map", done, 370_000)
-    reporter.progress("teacher", 1, 2)
+        reporter.progress(stages.MAPPING, done, 370_000)
+    reporter.progress(stages.LEARNING, 1, 2)
     lines = capsys.readouterr().err.replace("\r\x1b[K", "\n").split("\n")
     if terminal:
         assert lines[1:4] == [
-            "map: 2 %",
-            "map: 51 %, 90 kpx/s, 2 s left",
-            "map: 100 %, 90 kpx/s",
+            "Mapping: 2 %",
+            "Mapping: 51 %, 90 kpx/s, 2 s left",
+            "Mapping: 100 %, 90 kpx/s",
         ]
-        assert "teacher: 50 %" in lines
+        assert "Learning from the shots: 50 %" in lines
     else:
-        assert lines == ["map: done, 90 kpx/s", ""]
+        assert lines == ["Mapping: done, 90 kpx/s", ""]
 
 
 def test_jsonl_writes_errors_as_events(tmp_path: Path) -> None:
@@ -323,7 +325,7 @@ main()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", ["adapt", "map"])
+@pytest.mark.parametrize("stage", [stages.TRAINING, stages.MAPPING])
 def test_interrupted_commands_leave_no_file(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals, stage: str
 ) -> None:

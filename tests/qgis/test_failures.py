@@ -76,7 +76,14 @@ def test_events_become_messages_and_warnings(call: Call, fake: Fake, job: dict[s
     fake.answer(
         {"v": 1, "type": "log", "message": "größer als gedacht"},
         {"v": 1, "type": "warning", "message": "zu wenig für Ä"},
-        {"v": 1, "type": "progress", "stage": "adapt", "done": 1, "total": 2, "eta_s": None},
+        {
+            "v": 1,
+            "type": "progress",
+            "stage": "Training the network",
+            "done": 1,
+            "total": 2,
+            "eta_s": None,
+        },
         {"v": 1, "type": "unheard of", "message": "of later versions"},
         {"v": 1, "type": "result", "outputs": {"map": "map.tif"}},
     )
@@ -86,4 +93,4 @@ def test_events_become_messages_and_warnings(call: Call, fake: Fake, job: dict[s
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "größer als gedacht" in shown.stdout.splitlines()
     assert re.search(r"^WARNING:\s+zu wenig für Ä$", shown.stdout + shown.stderr, re.MULTILINE)
-    assert "adapt" in shown.stdout.splitlines()
+    assert "Training the network" in shown.stdout.splitlines()

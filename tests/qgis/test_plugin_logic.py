@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hsi_geo_qgis import protocol
 from hsi_geo_qgis.command import arguments
 from hsi_geo_qgis.interpreter import LauncherError, find_launcher
 from hsi_geo_qgis.protocol import (
@@ -18,6 +19,8 @@ from hsi_geo_qgis.protocol import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hsi_geo import stages
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,11 +53,16 @@ def test_other_lines_are_no_events(line: str) -> None:
 
 def test_stages_are_those_of_the_command() -> None:
     """A stage by another name would move no progress bar."""
-    plugin = (ROOT / "qgis_plugin" / "hsi_geo_qgis" / "classify.py").read_text(encoding="utf-8")
-    named = set(re.findall(r'"(\w+)": \d\.\d', plugin))
+    named = {name: getattr(protocol, name) for name in ("LEARNING", "TRAINING", "MAPPING")}
+    assert named == {name: getattr(stages, name) for name in named}
+
+
+def test_stages_have_a_name_in_one_place() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "hsi_geo").rglob("*.py")]
-    told = {stage for text in sources for stage in re.findall(r'progress\("(\w+)"', text)}
-    assert {"teacher", "adapt", "map"} == named <= told
+    reported = {name for text in sources for name in re.findall(r"\.progress\((.+?),", text)}
+    constants = {f"stages.{name}" for name in vars(stages) if name.isupper()}
+    assert {"stages.MAPPING", "stages.TRAINING"} <= reported
+    assert reported - {"stage", "self"} <= constants
 
 
 TITLES = {"--aoi": "Inside these", "--max-memory": "Memory"}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import rasterio
 
+from hsi_geo import stages
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.reprojection import reproject
 from hsi_geo.io.scenes.properties import grid_of
@@ -67,7 +68,7 @@ def test_cancelling_ends_the_child_and_leaves_no_file(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:
     before = sorted(tmp_path.iterdir())
-    found = case("cancelled", stage="adapt", steps=1_000_000, **job)
+    found = case("cancelled", stage=stages.TRAINING, steps=1_000_000, **job)
     assert found["ok"] is False, found
     assert "cancelled" in found["log"]
     assert found["took"] < 2
@@ -79,7 +80,7 @@ def test_cancelling_ends_the_child_and_leaves_no_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["teacher", "adapt", "map"])
+@pytest.mark.parametrize("stage", [stages.LEARNING, stages.TRAINING, stages.MAPPING])
 def test_cancelling_the_real_thing(stage: str, case: Case, berlin: Path, tmp_path: Path) -> None:
     parameters = {
         "INPUT": str(berlin / "EnMAP_BerlinUrbanGradient.bsq"),

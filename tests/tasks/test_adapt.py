@@ -16,7 +16,7 @@ import shapely
 import torch
 from scipy.stats import binom
 
-from hsi_geo import Compute, MapOptions, adapt, classify, predict, read_shots
+from hsi_geo import Compute, MapOptions, adapt, classify, predict, read_shots, stages
 from hsi_geo.errors import HsiGeoError, SceneError, ShotsError
 from hsi_geo.tasks.predict import MapResult
 from hsi_geo.tasks.validation.accuracy import Accuracy, clopper_pearson, wilson
@@ -53,9 +53,13 @@ def test_classify_finds_the_true_map(planted: Planted, tmp_path: Path, recorder:
     result = mapped(planted, tmp_path, recorder)
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
-    assert {stage for stage, _, _ in recorder.stages} == {"teacher", "adapt", "map"}
+    assert {stage for stage, _, _ in recorder.stages} == {
+        stages.LEARNING,
+        stages.TRAINING,
+        stages.MAPPING,
+    }
     assert all(done <= total for _, done, total in recorder.stages)
-    assert recorder.stages[-1] == ("map", 37 * 53, 37 * 53)
+    assert recorder.stages[-1] == (stages.MAPPING, 37 * 53, 37 * 53)
     assert result.accuracy.oa is not None
     assert 0.0 <= result.record["adaptation"]["found"]["context_px"] <= 4.0
     assert not recorder.warnings

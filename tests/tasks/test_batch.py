@@ -13,6 +13,7 @@ import rasterio
 from batch_cases import COLS, ROWS, Run, Spans, cut, ids_in
 from builders import run, snapshot
 
+from hsi_geo import stages
 from hsi_geo.arrays import UInt8Array
 from hsi_geo.errors import MapError, MissingPackageError
 from hsi_geo.tasks.predict import predict
@@ -395,10 +396,14 @@ def test_warnings_of_a_tile_are_printed_logged_and_recorded(
 
 def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Recorder) -> None:
     map_tiles(tiles, reporter=recorder)
-    mapped = [(done, total) for stage, done, total in recorder.stages if stage == "map"]
+    mapped = [(done, total) for stage, done, total in recorder.stages if stage == stages.MAPPING]
     assert mapped[-1] == (37 * 53, 37 * 53)
     assert mapped == sorted(mapped)
-    assert {stage for stage, *_ in recorder.stages} == {"look at tiles", "map", "sum areas"}
+    assert {stage for stage, *_ in recorder.stages} == {
+        stages.CHECKING_TILES,
+        stages.MAPPING,
+        stages.ADDING_AREAS,
+    }
 
 
 def test_missing_package_names_the_install_command(

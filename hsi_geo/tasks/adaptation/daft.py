@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hsi_geo import stages
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.muon import Muon
@@ -175,7 +176,7 @@ def fine_tune(
             schedule.step()
         if ema is not None:
             ema.update_parameters(classifier)
-        reporter.progress("adapt", step + 1, steps)
+        reporter.progress(stages.TRAINING, step + 1, steps)
     result = classifier if ema is None else ema.module
     assert isinstance(result, Classifier)
     return result.cpu().eval()

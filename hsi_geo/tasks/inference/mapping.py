@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 import xarray as xr
 
+from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
@@ -293,7 +294,7 @@ def _map_strips(strips: Strips, writer: MapWriter, output: _Output, reporter: Re
             if kept.size:
                 write(inside, kept)
                 done += inside.height * inside.width
-                reporter.progress("map", done, pixels)
+                reporter.progress(stages.MAPPING, done, pixels)
 
 
 def _require_classes(probabilities: Float32Array, mapped: BoolArray, window: Window) -> None:

@@ -19,6 +19,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from hsi_geo import stages
 from hsi_geo.errors import HsiGeoError, ModelFileError
 from hsi_geo.io.outputs.replacement import sync
 from hsi_geo.models.pretraining import Losses, MaskedReconstruction
@@ -276,7 +277,7 @@ class Progress(_StepCallback):
     def after_step(self, trainer: pl.Trainer, module: PretrainModule) -> None:
         """Report this step."""
         if trainer.is_global_zero:
-            self.reporter.progress("pretrain", module.step, module.recipe.steps)
+            self.reporter.progress(stages.PRETRAINING, module.step, module.recipe.steps)
 
 
 def make_trainer(

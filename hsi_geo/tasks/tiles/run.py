@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsi_geo import stages
 from hsi_geo.errors import MapError, ScaleError
 from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
@@ -194,7 +195,7 @@ class BatchRun:
             )
             if isinstance(outcome := self.tiles[index], Outcome):
                 self._set_outcome(index, outcome)
-            self.reporter.progress("look at tiles", done, len(jobs))
+            self.reporter.progress(stages.CHECKING_TILES, done, len(jobs))
         self._report_remarks()
 
     def _report_remarks(self) -> None:
@@ -293,7 +294,7 @@ class BatchRun:
                     hint="run it again",
                 ) from part
             parts.append(part)
-            self.reporter.progress("sum areas", done, len(jobs))
+            self.reporter.progress(stages.ADDING_AREAS, done, len(jobs))
         return sum_areas(parts, classes)
 
 
@@ -301,7 +302,7 @@ class PixelProgress:
     """Counts mapped pixels; large tiles report while they are mapped.
 
     Args:
-        reporter: Receives progress of the stage "map".
+        reporter: Receives progress of the stage "Mapping".
         total: Number of pixels of all tiles.
     """
 
@@ -334,4 +335,4 @@ class PixelProgress:
 
     def _report(self) -> None:
         done = min(self.total, self.done + sum(self.partial.values()))
-        self.reporter.progress("map", done, self.total)
+        self.reporter.progress(stages.MAPPING, done, self.total)

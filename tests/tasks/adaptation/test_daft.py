@@ -25,6 +25,7 @@ from daft_cases import (
 )
 from torch import Tensor
 
+from hsi_geo import stages
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.progress import SilentReporter
@@ -71,7 +72,7 @@ def test_fine_tune_learns_the_planted_scene(
         )
     assert agreement(classifier, regions, planted) > 0.9
     assert not classifier.training
-    assert recorder.stages == [("adapt", step, 60) for step in range(1, 61)]
+    assert recorder.stages == [(stages.TRAINING, step, 60) for step in range(1, 61)]
 
 
 @pytest.mark.parametrize("rare", [1, 2, 3])
