@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from hsi_geo.io.labels.shots import MAX_PIXELS_PER_CLASS, Shots, burn, read_shots
+from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, burn
+from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.readers import flagged_share
 from hsi_geo.io.scenes.properties import name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (

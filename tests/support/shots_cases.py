@@ -14,7 +14,8 @@ from affine import Affine
 from pyproj import CRS
 from shapely import Point, Polygon, box
 
-from hsi_geo.io.labels.shots import ShotPixels, Shots, make_shots
+from hsi_geo.io.labels.shot_pixels import ShotPixels
+from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.tiling import Grid
 
 UTM = CRS.from_epsg(32633)

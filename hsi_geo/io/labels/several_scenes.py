@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shots import ShotPixels, Shots, burn
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.tiling import Grid
 
 

@@ -14,7 +14,8 @@ import xarray as xr
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.several_scenes import burn_each
-from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, thin
+from hsi_geo.io.labels.shot_pixels import ShotPixels, thin
+from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.quality import has_data, require_scale

@@ -10,7 +10,8 @@ import numpy as np
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, ShotsError
-from hsi_geo.io.labels.shots import Shots, burn, to_grid
+from hsi_geo.io.labels.shot_pixels import burn, to_grid
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.text import quoted

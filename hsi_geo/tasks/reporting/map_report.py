@@ -16,7 +16,8 @@ import xarray as xr
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shots import ClassTable, ShotPixels, Shots, burn
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
+from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
 from hsi_geo.io.maps.reader import read_thumbnail
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
-from hsi_geo.io.labels.shots import ShotPixels
+from hsi_geo.io.labels.shot_pixels import ShotPixels
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Window, spread_windows
 

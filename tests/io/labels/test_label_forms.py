@@ -23,7 +23,8 @@ from shots_cases import GRID, archive_of, points_at
 from hsi_geo.errors import ClassFieldError, ShotsError
 from hsi_geo.io.labels import archives
 from hsi_geo.io.labels.point_tables import Columns, _coordinates, find_columns
-from hsi_geo.io.labels.shots import burn, make_shots, read_shots
+from hsi_geo.io.labels.shot_pixels import burn
+from hsi_geo.io.labels.shots import make_shots, read_shots
 
 SPOTS = ((1, 2), (3, 5), (8, 11))
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")

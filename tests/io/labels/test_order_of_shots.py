@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsi_geo import MapOptions, adapt, classify, read_shots
-from hsi_geo.io.labels.shots import ShotPixels, burn, make_shots, thin
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, thin
+from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt as adapting
