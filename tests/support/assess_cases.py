@@ -15,7 +15,7 @@ from builders import NORTH_UP
 from hsi_geo.arrays import AnyArray
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.labels.shots import LandClass
-from hsi_geo.io.maps.writer import aux_xml
+from hsi_geo.io.maps.class_styles import aux_xml
 
 NAMES = ("meadow", "asphalt", "deep water")
 GRID = NORTH_UP

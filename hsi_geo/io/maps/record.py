@@ -17,7 +17,8 @@ from typing import Any
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.labels.shots import LandClass
-from hsi_geo.io.maps.writer import MapPaths, aux_xml
+from hsi_geo.io.maps.class_styles import aux_xml
+from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.text import plain_json
 
 #: Key of the record for size and hash of the map's files, by their names in `MapPaths.as_dict`, so

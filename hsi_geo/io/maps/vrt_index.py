@@ -12,7 +12,8 @@ import numpy as np
 from affine import Affine
 
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS, add_names, rgb
+from hsi_geo.io.maps.class_styles import add_names, rgb
+from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS
 from hsi_geo.tiling import Grid
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
 from hsi_geo.tiling import Grid, Window
 
 #: Class id and confidence of pixels that are not mapped.
@@ -270,85 +270,6 @@ class MapWriter:
         self.paths.style.write_text(qgis_style(self.classes), encoding="utf-8")
 
 
-def aux_xml(classes: ClassTable) -> str:
-    """GDAL's side file with category names and a raster attribute table for band 1.
-
-    Args:
-        classes: Class table.
-
-    Returns:
-        Text of the `.aux.xml` file.
-
-    Examples:
-        >>> from hsi_geo.io.labels.shots import LandClass
-        >>> text = aux_xml((LandClass(1, "water", "#0000ff"),))
-        >>> [line.strip() for line in text.splitlines() if "Category>" in line]
-        ['<Category>water</Category>']
-    """
-    root = ET.Element("PAMDataset")
-    add_names(ET.SubElement(root, "PAMRasterBand", band="1"), classes)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
-
-
-def add_names(band: ET.Element, classes: ClassTable) -> None:
-    """Add category names and attribute table to a band.
-
-    Args:
-        band: Element of a band in GDAL's PAM or VRT, which is changed.
-        classes: Class table.
-    """
-    names = ET.SubElement(band, "CategoryNames")
-    for name in ("", *(c.name for c in classes)):
-        ET.SubElement(names, "Category").text = name
-    table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
-    # Field types and usages are GDAL's GDALRATFieldType and GDALRATFieldUsage numbers.
-    for index, (name, kind, usage) in enumerate(
-        (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
-    ):
-        field = ET.SubElement(table, "FieldDefn", index=str(index))
-        ET.SubElement(field, "Name").text = name
-        ET.SubElement(field, "Type").text = str(kind)
-        ET.SubElement(field, "Usage").text = str(usage)
-    for index, c in enumerate(classes):
-        row = ET.SubElement(table, "Row", index=str(index))
-        for value in (c.id, c.name, *rgb(c.color)):
-            ET.SubElement(row, "F").text = str(value)
-
-
-def qgis_style(classes: ClassTable) -> str:
-    """A QGIS layer style with one palette entry for each class.
-
-    Args:
-        classes: Class table.
-
-    Returns:
-        Text of the `.qml` file.
-    """
-    root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
-    pipe = ET.SubElement(root, "pipe")
-    renderer = ET.SubElement(
-        pipe,
-        "rasterrenderer",
-        type="paletted",
-        band="1",
-        opacity="1",
-        alphaBand="-1",
-        nodataColor="",
-    )
-    palette = ET.SubElement(renderer, "colorPalette")
-    for c in classes:
-        ET.SubElement(
-            palette, "paletteEntry", value=str(c.id), color=c.color, label=c.name, alpha="255"
-        )
-    ET.indent(root)
-    return (
-        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-        + ET.tostring(root, encoding="unicode")
-        + "\n"
-    )
-
-
 def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:
     """Read a file back, since GDAL does not report a disk that is full when it closes a file.
 
@@ -376,23 +297,6 @@ def _checksum(values: npt.NDArray[np.integer]) -> int:
 
 def _draft(path: Path) -> Path:
     return path.with_name(path.name + ".draft")
-
-
-def rgb(color: str) -> tuple[int, int, int]:
-    """Red, green and blue of a colour.
-
-    Args:
-        color: "#rrggbb".
-
-    Returns:
-        Three numbers from 0 to 255.
-
-    Examples:
-        >>> rgb("#e60000")
-        (230, 0, 0)
-    """
-    red, green, blue = bytes.fromhex(color.removeprefix("#"))
-    return red, green, blue
 
 
 @contextmanager

@@ -22,8 +22,9 @@ from hsi_geo import adapt, assess, classify
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.shots import LandClass, make_shots, read_shots
+from hsi_geo.io.maps.class_styles import aux_xml, qgis_style
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.writer import MapPaths, MapWriter, aux_xml, qgis_style
+from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.info import info
 from hsi_geo.tiling import Grid

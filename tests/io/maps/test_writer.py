@@ -18,15 +18,8 @@ from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.labels.shots import ClassTable, LandClass
-from hsi_geo.io.maps.writer import (
-    NO_CLASS,
-    NO_PERCENT,
-    PROBABILITY_STEPS,
-    MapPaths,
-    MapWriter,
-    aux_xml,
-    qgis_style,
-)
+from hsi_geo.io.maps.class_styles import aux_xml, qgis_style
+from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS, MapPaths, MapWriter
 from hsi_geo.tiling import Grid, blocks
 
 
