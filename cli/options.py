@@ -14,7 +14,7 @@ from . import reporting
 
 if TYPE_CHECKING:
     from hsi_geo.io.labels.shots import Shots
-    from hsi_geo.tasks.inference.mapping import MapOptions
+    from hsi_geo.tasks.inference.options import MapOptions
     from hsi_geo.tasks.runtime import Compute
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -204,7 +204,7 @@ def read_labels(path: str, given: dict[str, Any], **keywords: Any) -> Shots:
 
 def map_options(given: dict[str, Any], **more: Any) -> MapOptions:
     """Those of the options that are fields of `MapOptions`."""
-    from hsi_geo.tasks.inference.mapping import MapOptions
+    from hsi_geo.tasks.inference.options import MapOptions
 
     return MapOptions(**_fields(MapOptions, given), **more)
 

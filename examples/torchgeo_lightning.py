@@ -22,7 +22,8 @@ from hsi_geo.io.reports.figures import draw_map
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.wavelength_axis import BandMap
-from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+from hsi_geo.tasks.artifacts.shipped import SHIPPED
+from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window

@@ -166,7 +166,8 @@ def _drivers() -> list[Check]:
 
 def _weights() -> Check:
     from hsi_geo.errors import ModelFileError
-    from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+    from hsi_geo.tasks.artifacts.shipped import SHIPPED
+    from hsi_geo.tasks.artifacts.weights import load_weights
 
     try:
         steps = load_weights(SHIPPED).record["recipe"]["steps"]

@@ -67,11 +67,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adapt with a network and a recipe small enough for tests: a second instead of half a minute."""
     from hsi_geo.models.s2former_config import S2FormerConfig
     from hsi_geo.tasks import adapt
-    from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+    from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
 
     small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
     fine_tuning = FineTuneConfig(steps=60, batch=12)
-    recipe = adapt.Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
+    recipe = Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")
 

@@ -25,7 +25,8 @@ from hsi_geo import pretrain
 from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load_benchmark_scene
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.wavelength_axis import resample_to_axis
-from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
+from hsi_geo.tasks.artifacts.shipped import SHIPPED
+from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.inference.encoder_features import random_encoder_like, scene_features
 from hsi_geo.tasks.pretraining.batches import PretrainRecipe

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,39 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
     ...     load(path, "model")
     ({'a': array([0, 1, 2])}, {'x': 1})
     """
+    with _opened(path) as file:
+        header = _header(path, file.metadata() or {}, kind)
+        names = list(file.keys())
+        if any(file.get_slice(name).get_dtype() not in _TYPES for name in names):
+            raise ModelFileError(f"'{path}' holds numbers of an unknown type", hint=FILE_HINT)
+        arrays = {name: file.get_tensor(name) for name in names}
+    info = header["info"]
+    # Files of earlier versions have no checksum.
+    if "sha256" in header and header["sha256"] != _checksum(arrays, info):
+        raise ModelFileError(
+            f"'{path}' is damaged: its numbers are not those that were written",
+            hint="copy the file again, or make it again",
+        )
+    return arrays, info
+
+
+def require_kind(path: Path, kind: str) -> None:
+    """Refuse a file that `load` would refuse by its header; no array is read.
+
+    Args:
+        path: Path of the file.
+        kind: Expected kind, "model" or "weights".
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no safetensors file of hsi-geo of that kind.
+    """
+    with _opened(path) as file:
+        _header(path, file.metadata() or {}, kind)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file, opened by safetensors."""
     if path.is_dir() or not path.exists():
         raise ModelFileError(
             f"model '{path}' does not exist", hint="make one with hsi-geo adapt, or check the path"
@@ -116,24 +150,12 @@ def load(path: Path, kind: str) -> tuple[Arrays, Any]:
         )
     try:
         with safe_open(path, framework="numpy") as file:
-            header = _header(path, file.metadata() or {}, kind)
-            names = list(file.keys())
-            if any(file.get_slice(name).get_dtype() not in _TYPES for name in names):
-                raise ModelFileError(f"'{path}' holds numbers of an unknown type", hint=FILE_HINT)
-            arrays = {name: file.get_tensor(name) for name in names}
+            yield file
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"'{path}' is not a safetensors file, or is damaged",
             hint=f"{FILE_HINT}; no pickle is ever read",
         ) from error
-    info = header["info"]
-    # Files of earlier versions have no checksum.
-    if "sha256" in header and header["sha256"] != _checksum(arrays, info):
-        raise ModelFileError(
-            f"'{path}' is damaged: its numbers are not those that were written",
-            hint="copy the file again, or make it again",
-        )
-    return arrays, info
 
 
 def _checksum(arrays: Mapping[str, npt.NDArray[Any]], info: object) -> str:

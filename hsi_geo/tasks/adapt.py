@@ -1,78 +1,31 @@
 """Few-shot adaptation: from a scene and a few shots to a model that maps the scene.
 
-The steps are: band statistics of the scene (`training_regions`), an ensemble of classifiers that
-predicts all pixels of the training regions (`teacher`), and a network that is fine-tuned on these
-predictions (`daft`) and can therefore classify pixels of other tiles too.
+What the user gives is checked here. `adaptation.fitting` does the work; it is imported when the checks are done,
+because it imports torch, which takes longer than all of them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 import xarray as xr
 
-from hsi_geo import stages
+from hsi_geo.io import model_file
+from hsi_geo.io.labels.several_scenes import require_overlap
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.scenes.properties import files_of, log_remarks, select_good_bands
+from hsi_geo.io.scenes.alignment import aligned_grids
+from hsi_geo.io.scenes.properties import files_of, log_remarks
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
-from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.models.classifier import Classifier
-from hsi_geo.models.s2former import S2Former
-from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
-from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
-from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
-from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
-from hsi_geo.tasks.adaptation.teacher import Teacher, fit_teacher
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
-from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
-from hsi_geo.tasks.artifacts.weights import SHIPPED, load_weights
-from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
-from hsi_geo.tasks.inference.novelty import keep_shot_spectra
-from hsi_geo.tasks.inference.scene_scale import require_common_scale
-from hsi_geo.tasks.inference.scene_statistics import require_on_axis
-from hsi_geo.tasks.runtime import (
-    Compute,
-    computing,
-    file_hash,
-    scene_hash,
-    seeded,
-    shots_hash,
-    versions,
-)
-from hsi_geo.tasks.validation.accuracy import estimate
-from hsi_geo.tiling import Tiling
+from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.artifacts.shipped import SHIPPED
+from hsi_geo.tasks.runtime import Compute
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Hyperparameters of the adaptation; the default is the same for all scenes.
-
-    Attributes:
-        network: Hyperparameters of the S2Former, for an adaptation without pre-trained weights.
-        stride_px: Step between windows when mapping, in pixels.
-        method: "daft" fine-tunes the whole network, "linear" fits a linear head on the frozen encoder.
-        fine_tuning: Hyperparameters of the fine-tuning.
-        budget_px: Approximate number of pixels in the training regions.
-        use_encoder_features: Whether the teacher's classifiers get the encoder's features as well;
-            False is an ablation.
-    """
-
-    network: S2FormerConfig = field(default_factory=S2FormerConfig)
-    stride_px: int = 12
-    method: Literal["daft", "linear"] = "daft"
-    fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
-    budget_px: int = 40_000
-    use_encoder_features: bool = True
-
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 DEFAULT_RECIPE = Recipe()
 DEFAULT_WEIGHTS: str | os.PathLike[str] = SHIPPED
@@ -115,8 +68,6 @@ def adapt(
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
     reporter = reporter or LoggingReporter()
-    recipe = recipe or DEFAULT_RECIPE
-    seed = compute.seed
     opened = open_scenes(scenes)
     log_remarks(opened, reporter)
     labelled = read_shots(shots)
@@ -126,119 +77,46 @@ def adapt(
         reporter.warning(warning)
     if weights is None:
         weights = DEFAULT_WEIGHTS
-    encoder = None if weights == "none" else load_weights(weights).encoder
-    network = recipe.network if encoder is None else encoder.config
-    for scene in opened:
-        require_on_axis(network, scene)
-    log_ignored_bands(network, opened, reporter)
+    require_usable(opened, labelled, weights)
     finals = [] if out is None else [Path(out)]
     inputs = [name for scene in opened for name in files_of(scene)]
-    with (
-        atomic_outputs(
-            finals,
-            overwrite=overwrite,
-            inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
-        ) as where,
-        computing(compute, reporter) as on,
-        seeded(seed),
-        unpacked(opened, reporter.log) as readable,
-    ):
-        require_common_scale([select_good_bands(scene) for scene in readable])
-        regions = cut_training_regions(
-            readable,
+    with atomic_outputs(
+        finals,
+        overwrite=overwrite,
+        inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
+    ) as where:
+        from hsi_geo.tasks.adaptation.fitting import fit_model
+        from hsi_geo.tasks.artifacts.model import save_model
+
+        model = fit_model(
+            opened,
             labelled,
-            budget_px=recipe.budget_px,
-            seed=seed,
+            weights=weights,
+            recipe=recipe or DEFAULT_RECIPE,
+            cross_validation=cross_validation,
+            compute=compute,
             reporter=reporter,
-        )
-        ordered, order = in_canonical_order(regions)
-        # Windows overlap by a quarter at least.
-        stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
-        tiling = Tiling(network.window_px, stride_px)
-        classifier, teacher = _fit(ordered, encoder, recipe, on, seed, reporter)
-        out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
-        if cross_validation:
-            out_of_fold = cross_validate(
-                ordered,
-                out_of_fold.shares,
-                lambda part: _fit(part, encoder, recipe, on, seed, SilentReporter())[0],
-                tiling,
-                on,
-                reporter,
-            )
-            accuracy = estimate(out_of_fold, [c.name for c in ordered.classes], METHOD)
-        record = {
-            "seed": seed,
-            "shots": regions.counts,
-            "accuracy": accuracy.as_dict(),
-            "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
-            "found": {"context_px": round(teacher.context_px, 3)},
-            "parameters": {
-                "class_field": labelled.class_field,
-                "layer": labelled.layer,
-                "all_touched": labelled.all_touched,
-                "wavelengths": _wavelength_option(opened),
-                "weights": "none" if encoder is None else file_hash(weights),
-                "recipe": dataclasses.asdict(recipe),
-            },
-            "hashes": {
-                "scenes": [scene_hash(scene) for scene in opened],
-                "shots": shots_hash(labelled),
-            },
-            "versions": versions(),
-        }
-        model = AdaptedModel(
-            order.restore_classifier(classifier),
-            regions.spectral,
-            labelled.classes,
-            tiling,
-            record,
-            tuple(order.classes.tolist()),
-            keep_shot_spectra(regions.spectral, regions.spectra, regions.labels),
         )
         for final in finals:
             save_model(model, where[final])
     return model
 
 
-def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | None:
-    """The option that the scenes were opened with; one for each scene where they differ."""
-    options = [scene.attrs.get("wavelength_option") for scene in scenes]
-    return options[0] if len(set(options)) == 1 else options
+def require_usable(
+    scenes: list[xr.DataArray], shots: Shots, weights: str | os.PathLike[str] | None
+) -> None:
+    """Refuse what can be seen in headers and extents to be unusable; this takes no time, and no torch.
 
+    Args:
+        scenes: Opened scenes of one adaptation.
+        shots: Shots in any CRS.
+        weights: Path of network weights; None or "none" if no file was given.
 
-def _fit(
-    regions: TrainingRegions,
-    encoder: S2Former | None,
-    recipe: Recipe,
-    device: torch.device,
-    seed: int,
-    reporter: Reporter,
-) -> tuple[Classifier, Teacher]:
-    """Fit the teacher, and a network to the teacher's predictions."""
-    reporter.progress(stages.LEARNING, 0, 1)
-    teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
-    reporter.progress(stages.LEARNING, 1, 1)
-    if recipe.method == "linear" and encoder is not None:
-        return fit_linear_probe(regions, encoder, device), teacher
-    torch.manual_seed(seed)  # independent of the teacher's draws
-    classifier = Classifier(
-        recipe.network if encoder is None else encoder.config, len(regions.classes)
-    )
-    if encoder is not None:
-        classifier.backbone.load_state_dict(encoder.cpu().state_dict())
-    generator = np.random.default_rng(seed)
-    classifier = fine_tune(
-        classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
-    )
-    _disable_absent_classes(classifier, regions)
-    return classifier, teacher
-
-
-def _disable_absent_classes(classifier: Classifier, regions: TrainingRegions) -> None:
-    """Set the head so that a class without a usable shot is never predicted."""
-    for index, c in enumerate(regions.classes):
-        if not regions.counts[c.name]:
-            with torch.no_grad():
-                classifier.head.weight[index] = 0.0
-                classifier.head.bias[index] = -1e4
+    Raises:
+        SceneError: If a scene is rotated, or scenes differ in CRS or pixel size.
+        ShotsError: If all shots lie outside the scenes.
+        ModelFileError: If the file holds no weights.
+    """
+    require_overlap(shots, aligned_grids(scenes))
+    if weights is not None and weights != "none":
+        model_file.require_kind(Path(weights), "weights")

@@ -16,8 +16,7 @@ from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.artifacts.model import load_model
-from hsi_geo.tasks.inference.mapping import MapOptions
-from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
+from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.jobs import BatchOptions

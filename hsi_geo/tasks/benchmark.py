@@ -25,7 +25,8 @@ from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
 from hsi_geo.io.reports.figures import draw_benchmark
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
-from hsi_geo.tasks.adapt import DEFAULT_RECIPE, Recipe, adapt
+from hsi_geo.tasks.adapt import DEFAULT_RECIPE, adapt
+from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
@@ -38,7 +39,7 @@ from hsi_geo.tasks.benchmarking.protocol import (
     shots_at,
 )
 from hsi_geo.tasks.benchmarking.tables import best_methods, markdown, summary
-from hsi_geo.tasks.inference.mapping import MapOptions
+from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import xarray as xr
@@ -23,13 +23,14 @@ from hsi_geo.io.scenes.properties import files_of, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
-from hsi_geo.tasks.adapt import adapt
-from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import MapOptions, missing_class_warnings, write_map
+from hsi_geo.tasks.adapt import adapt, require_usable
+from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
-from hsi_geo.tasks.reporting.map_report import MapReportContext, report_map
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.validation.accuracy import Accuracy
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 SomeShots = str | os.PathLike[str] | Shots
 
@@ -167,6 +168,7 @@ def _classify(
         if options.aoi is not None:  # refused before a minute of adaptation
             read_area(options.aoi, scene.hsi.grid)
     labelled = read_shots(shots)
+    require_usable(scenes, labelled, weights)
     inputs = [name for scene in scenes for name in files_of(scene)]
     with (
         atomic_outputs(
@@ -188,6 +190,10 @@ def _classify(
             compute=compute,
             reporter=recorder,
         )
+        # These import torch; `adapt` has done so after its checks.
+        from hsi_geo.tasks.artifacts.model import load_model
+        from hsi_geo.tasks.inference.mapping import missing_class_warnings
+
         map_one = _Mapper(
             load_model(model_path),
             file_hash(model_path),
@@ -226,6 +232,8 @@ class _Mapper:
 
     def __call__(self, scene: xr.DataArray, paths: MapPaths) -> dict[str, Any]:
         """Write a map, its record and its report; the record."""
+        from hsi_geo.tasks.inference.mapping import write_map
+
         written = paths
         if self.options.report and paths.confidence is None:  # the report shows it
             confidence = self.scratch / f"{paths.classes.stem}_confidence.tif"
@@ -242,6 +250,8 @@ class _Mapper:
         )
         if paths.report is None:
             return record
+        from hsi_geo.tasks.reporting.map_report import MapReportContext, report_map
+
         context = MapReportContext(
             scene,
             self.shots,

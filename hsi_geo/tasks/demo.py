@@ -26,7 +26,7 @@ from hsi_geo.progress import LoggingReporter, Reporter
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
-from hsi_geo.tasks.inference.mapping import MapOptions
+from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult
 from hsi_geo.tasks.runtime import Compute
 

@@ -7,26 +7,29 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io import model_file
+from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
-from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
+from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, model_bytes
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
-from hsi_geo.tasks.inference.mapping import MapOptions, write_map
-from hsi_geo.tasks.inference.scene_scale import Rescale, parse_rescale
+from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tasks.validation.accuracy import Accuracy
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +103,27 @@ def predict(
     opened = open_scene(scene)
     log_remarks([opened], reporter)
     paths = map_paths(opened, out, options)
-    adapted = model if isinstance(model, AdaptedModel) else load_model(model)
-    model_file = None if isinstance(model, AdaptedModel) else model
-    log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)
+    require_upright(opened)
+    model_path = model if isinstance(model, str | os.PathLike) else None
+    if model_path is not None:
+        model_file.require_kind(Path(model_path), "model")
+    if options.aoi is not None:
+        read_area(options.aoi, opened.hsi.grid)
     with (
         atomic_outputs(
             paths.all,
             overwrite=overwrite,
-            inputs=[*files_of(opened), model_file, options.aoi],
+            inputs=[*files_of(opened), model_path, options.aoi],
             stale=find_stale_files(paths),
         ) as where,
         unpacked([opened], reporter.log) as readable,
     ):
+        # These import torch, which takes longer than all checks.
+        from hsi_geo.tasks.artifacts.model import load_model, model_bytes
+        from hsi_geo.tasks.inference.mapping import write_map
+
+        adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
+        log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)
         record = write_map(
             readable[0],
             adapted,

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
 import shapely
-import torch
 import xarray as xr
 
 from hsi_geo.errors import OptionError
@@ -22,6 +22,9 @@ from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
+
+if TYPE_CHECKING:
+    import torch
 
 #: Choices of `Compute.device`.
 DEVICES = ("auto", "cpu", "cuda")
@@ -79,10 +82,13 @@ def computing(compute: Compute, reporter: Reporter | None = None) -> Iterator[to
         OptionError: If the device is "cuda" and torch finds none.
 
     Examples:
+        >>> import torch
         >>> with computing(Compute(device="cpu", threads=1)) as device:
         ...     print(device, torch.get_num_threads())
         cpu 1
     """
+    import torch  # takes seconds: paths and options are checked before
+
     device, threads = compute.device, compute.threads
     if device == "cuda" and not torch.cuda.is_available():
         raise OptionError(
@@ -114,12 +120,15 @@ def seeded(seed: int) -> Iterator[None]:
         seed: Seed of the random numbers drawn in the block.
 
     Examples:
+        >>> import torch
         >>> with seeded(1):
         ...     first = torch.rand(2)
         >>> with seeded(1):
         ...     bool((torch.rand(2) == first).all())
         True
     """
+    import torch
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

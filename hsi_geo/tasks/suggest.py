@@ -6,35 +6,42 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
 import xarray as xr
-from scipy.ndimage import uniform_filter
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from hsi_geo.arrays import AnyArray, Float32Array, IntArray
 from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.io import model_file
 from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.geopackages import require_geopackage
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.scenes.properties import bands_of, files_of, rescaled, select_good_bands
+from hsi_geo.io.scenes.properties import (
+    bands_of,
+    files_of,
+    require_upright,
+    rescaled,
+    select_good_bands,
+)
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY, MapOptions
-from hsi_geo.tasks.inference.scene_scale import Rescale
+from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 #: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
 PATCH_PX = 3
@@ -126,16 +133,24 @@ def suggest(
     if count < 1:
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
     opened = open_scene(scene)
-    adapted = model if isinstance(model, AdaptedModel) else load_model(model)
+    require_upright(opened)
     finals = [] if out is None else [require_geopackage(out)]
-    model_file = None if isinstance(model, AdaptedModel) else model
+    model_path = model if isinstance(model, str | os.PathLike) else None
+    if model_path is not None:
+        model_file.require_kind(Path(model_path), "model")
+    parse_rescale(rescale)
+    if aoi is not None:
+        read_area(aoi, opened.hsi.grid)
     with (
         atomic_outputs(
-            finals, overwrite=overwrite, inputs=[*files_of(opened), model_file, aoi]
+            finals, overwrite=overwrite, inputs=[*files_of(opened), model_path, aoi]
         ) as where,
         scratch_folder() as folder,
         unpacked([opened], reporter.log) as (readable,),
     ):
+        from hsi_geo.tasks.artifacts.model import load_model  # imports torch
+
+        adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
         mapped = predict(
             readable,
             adapted,
@@ -209,6 +224,8 @@ def _candidates(path: Path) -> _Candidates:
 
 def _patch_uncertainty(probabilities: Float32Array) -> Float32Array:
     """(H, W) uncertainty of the patch around each pixel, from (K, H, W) probabilities."""
+    from scipy.ndimage import uniform_filter
+
     ordered = np.sort(probabilities, axis=0)
     known = ordered[-1] > 0
     single = np.where(known, 1.0 - (ordered[-1] - ordered[-2]), 0.0).astype(np.float32)
@@ -225,6 +242,8 @@ def _patch_uncertainty(probabilities: Float32Array) -> Float32Array:
 
 def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> Float32Array:
     """(N, D) features of candidates: whitened spectra of their patches, and probabilities."""
+    from scipy.ndimage import uniform_filter
+
     view = select_good_bands(scene)
     side = PATCH_PX // 2
     found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
@@ -255,6 +274,8 @@ def _choose(candidates: _Candidates, features: Float32Array, count: int, seed: i
 
     The most uncertain candidate of each cluster is worse: docs/experiments/suggested-places.md.
     """
+    from sklearn.cluster import KMeans
+
     distinct = len(np.unique(features, axis=0))
     clusters = KMeans(min(count, distinct), n_init=4, random_state=seed)
     of_cluster = clusters.fit_predict(features, sample_weight=candidates.uncertainty)

@@ -304,7 +304,7 @@ def test_unexpected_errors_are_reported_as_defects(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("hsi_geo.tasks.adapt.fine_tune", broken)
+    monkeypatch.setattr("hsi_geo.tasks.adaptation.fitting.fine_tune", broken)
     shown = run("classify", planted.path, "--shots", shots, "-o", tmp_path / "map.tif")
     assert shown.exit_code == 1
     assert "Error: unexpected ZeroDivisionError: division by zero; this is a defect" in shown.stderr
@@ -316,8 +316,8 @@ SLOW_PROGRAM = """
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
 small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig
-adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, fine_tuning=FineTuneConfig(steps=60, batch=8), budget_px=4000)
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
+adapt.DEFAULT_RECIPE = Recipe(network=small, stride_px=4, fine_tuning=FineTuneConfig(steps=60, batch=8), budget_px=4000)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()

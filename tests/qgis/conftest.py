@@ -33,10 +33,10 @@ from hsi_geo.environment import drop_foreign_variables
 drop_foreign_variables()
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
 small = S2FormerConfig(window_px=8, width=32, depth=1, heads=2)
 fine_tuning = FineTuneConfig(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60")), batch=12)
-adapt.DEFAULT_RECIPE = adapt.Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
+adapt.DEFAULT_RECIPE = Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
 main()

@@ -16,10 +16,11 @@ from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
+from hsi_geo.tasks.adaptation.daft import fine_tune
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import Target, WindowSampler
+from hsi_geo.tasks.adaptation.training_windows import WindowSampler
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
 from hsi_geo.tasks.runtime import seeded
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold

@@ -30,7 +30,8 @@ from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.reports.html import Report, Section, Table, write_report
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
-from hsi_geo.tasks import adapt as adapting
+from hsi_geo.tasks.adapt import adapt
+from hsi_geo.tasks.adaptation import fitting
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation import folds
 
@@ -212,15 +213,15 @@ def test_held_out_shots_are_predicted_without_their_pixels(
 ) -> None:
     """Each adaptation but the first lacks a part of the shots; together they lack each once."""
     seen: list[set[int]] = []
-    learn = adapting._fit
+    learn = fitting.fit_classifier
 
     def spy(plots: Any, *rest: Any) -> Any:
         assert ((plots.labels >= 0) == (plots.features >= 0)).all()
         seen.append(set(np.flatnonzero(plots.labels >= 0).tolist()))
         return learn(plots, *rest)
 
-    monkeypatch.setattr(adapting, "_fit", spy)
-    adapting.adapt(planted.path, odd_shots, cross_validation=True)
+    monkeypatch.setattr(fitting, "fit_classifier", spy)
+    adapt(planted.path, odd_shots, cross_validation=True)
     everything, *parts = seen
     assert len(parts) == 5
     missing = [everything - part for part in parts]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, to_grid
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.tiling import Grid
 
@@ -34,3 +34,22 @@ def burn_each(shots: Shots, grids: Sequence[Grid]) -> list[ShotPixels]:
     if len(failures) == len(grids):
         raise failures[0]
     return burnt
+
+
+def require_overlap(shots: Shots, grids: Sequence[Grid]) -> None:
+    """Refuse shots that all lie outside the scenes, by their extents: no pixel is searched for.
+
+    Args:
+        shots: Labelled geometries in any CRS.
+        grids: Grid of each scene, one or more.
+
+    Raises:
+        ShotsError: If no shot's extent overlaps any of the scenes, or the CRS is missing on one side.
+    """
+    for grid in grids:
+        left, bottom, right, top = grid.bounds
+        extents = to_grid(shots, grid).frame.bounds.to_numpy()
+        outside = (extents[:, :2] > (right, top)) | (extents[:, 2:] < (left, bottom))
+        if not outside.any(axis=1).all():
+            return
+    burn_each(shots, grids)  # raises the error that says where they lie

@@ -11,8 +11,6 @@ Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,85 +23,16 @@ from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.muon import Muon
 from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.progress import Reporter
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import Batch, Target, WindowSampler, subsample_pixels
-
-#: Epochs of the default number of steps: how often each pixel is used on average.
-EPOCHS = 22
-
-#: Bounds of the default number of steps. A small scene is soon overfitted, including the teacher's errors; in a
-#: large one more steps gain little.
-MIN_STEPS, MAX_STEPS = 150, 300
+from hsi_geo.tasks.adaptation.training_windows import Batch, WindowSampler, subsample_pixels
 
 #: Share of the steps in which the learning rates rise.
 WARM_UP = 0.15
 
 #: Greatest norm of the gradient; larger gradients are scaled down.
 MAX_GRADIENT_NORM = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class FineTuneConfig:
-    """How the network is fine-tuned.
-
-    Attributes:
-        target: What the student is compared with: "teacher" for the teacher's posteriors, "shots" for the
-            labels of the shots only, "ema" for these labels and the predictions of the student's own moving
-            average (mean teacher).
-        steps: Number of updates; None for a number that depends on the number of pixels.
-        batch: Number of windows in an update.
-        pixel_fraction: Share of a window's pixels that an update uses if the target is the teacher, 0 to 1;
-            the pixels are drawn anew each time. Neighbours are similar, so that half of them give the same
-            result in half the time. For other targets all pixels are used, because shots are few.
-        muon_lr: Learning rate of Muon, for the backbone's matrices. This and the other rates are maxima; all
-            rates rise during the first steps, then fall.
-        adamw_lr: Learning rate of AdamW for the other parameters of the backbone.
-        head_lr: Learning rate of AdamW for the head.
-        weight_decay: Weight decay of the backbone's matrices and of the head.
-        noise: Noise levels: standard deviations of the noise on pixel tokens, in units of the tokens' own
-            standard deviation. The first level belongs to the teacher's last posterior, the last level to its
-            first.
-        brightness_jitter: Standard deviation of the random factor on a window's values at noise level 1, since
-            illumination differs between tiles.
-        clean_fraction: Share of windows without noise, 0 to 1.
-        ema_decay: Decay of the moving average of the weights, 0 to 1.
-    """
-
-    target: Target = "teacher"
-    steps: int | None = None
-    batch: int = 16
-    pixel_fraction: float = 0.5
-    muon_lr: float = 2e-2
-    adamw_lr: float = 4e-3
-    head_lr: float = 1.2e-2
-    weight_decay: float = 0.01
-    noise: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
-    brightness_jitter: float = 0.1
-    clean_fraction: float = 0.5
-    ema_decay: float = 0.99
-
-    def steps_for(self, pixels: int, window_px: int) -> int:
-        """Choose the number of updates.
-
-        Args:
-            pixels: Number of pixels with data in all regions.
-            window_px: Side of a window in pixels.
-
-        Returns:
-            ``steps`` if it is set; otherwise the number with which each pixel is used `EPOCHS` times, within
-            `MIN_STEPS` and `MAX_STEPS`.
-
-        Examples:
-            >>> FineTuneConfig().steps_for(24_000, 16)
-            258
-            >>> FineTuneConfig().steps_for(1_000, 16)
-            150
-        """
-        if self.steps is not None:
-            return self.steps
-        pixels_per_step = self.batch * self.pixel_fraction * window_px**2
-        return min(MAX_STEPS, max(MIN_STEPS, round(EPOCHS * pixels / pixels_per_step)))
 
 
 def fine_tune(

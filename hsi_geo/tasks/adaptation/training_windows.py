@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,11 +14,9 @@ from torch import Tensor
 
 from hsi_geo.arrays import AnyArray, Float32Array
 from hsi_geo.models.augmentation import Dihedral
+from hsi_geo.tasks.adaptation.recipe import Target
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-
-#: What the student is compared with, see `daft.FineTuneConfig`.
-Target = Literal["teacher", "shots", "ema"]
 
 #: Least share of all pixels that a class counts for. A class of few pixels must be learnt, since it may cover
 #: large areas of other tiles.

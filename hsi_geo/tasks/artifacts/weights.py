@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,6 @@ from hsi_geo.tasks.artifacts.model_checks import (
     parse_state,
     require,
 )
-
-#: Default weights of `adapt`; see docs/model-card.md.
-SHIPPED = Path(str(files("hsi_geo.data"))) / "s2former.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +57,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
         ModelFileError: If it is not a weights file, or does not fit this version of the network.
 
     Examples:
+        >>> from hsi_geo.tasks.artifacts.shipped import SHIPPED
         >>> load_weights(SHIPPED).encoder.config.window_px
         16
     """

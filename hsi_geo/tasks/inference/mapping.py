@@ -35,16 +35,14 @@ from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
 from hsi_geo.tasks.inference.domain_shift import DomainShift
-from hsi_geo.tasks.inference.scene_scale import Rescale, match_scale
+from hsi_geo.tasks.inference.options import MapOptions, Rescale
+from hsi_geo.tasks.inference.scene_scale import match_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window
-
-#: Default memory budget of the strips of a scene, in bytes.
-DEFAULT_MEMORY = 512 << 20
 
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
 NOT_ADAPTED_TO = "the model was adapted to another scene"
@@ -54,30 +52,6 @@ MISSING_SHARE = 0.5
 
 #: Number of pixels from which on the memory is reported before mapping begins.
 LONG_PX = 10_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapOptions:
-    """Area to map, files to write beside the map, and memory to use.
-
-    Attributes:
-        aoi: Path of a vector file in any CRS; only pixels whose centre lies in its polygons are
-            mapped. None maps the whole scene.
-        confidence: Whether to write ``MAP_confidence.tif``: 0 to 100 per cent, uint8.
-        probabilities: Whether to write ``MAP_probabilities.tif``: one band for each class.
-        report: Whether to write ``MAP_report.html``, and to estimate the accuracy by adapting the
-            model once more without each of five folds of the shots, which takes up to six times as
-            long. Only `classify` can.
-        command: Command line that makes the map again; the report shows it.
-        max_memory: Bytes that strips of the scene may take together while it is mapped.
-    """
-
-    aoi: str | os.PathLike[str] | None = None
-    confidence: bool = False
-    probabilities: bool = False
-    report: bool = False
-    command: str = ""
-    max_memory: int = DEFAULT_MEMORY
 
 
 def write_map(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 import xarray as xr
 
-from hsi_geo.errors import OptionError, ScaleError
+from hsi_geo.errors import ScaleError
 from hsi_geo.io.scenes.properties import bands_of, name_of, rescaled
 from hsi_geo.models.classifier import SpectralStats, resample_stats
 from hsi_geo.progress import Reporter
@@ -25,11 +23,8 @@ from hsi_geo.tasks.inference.domain_shift import (
     times_larger,
 )
 from hsi_geo.tasks.inference.novelty import novelty
+from hsi_geo.tasks.inference.options import Rescale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
-
-#: Factor on a scene's values, "auto" for the power of ten that brings them to a model's scale, or None to refuse
-#: a scene on another scale.
-Rescale = float | Literal["auto"] | None
 
 
 def match_scale(
@@ -169,29 +164,3 @@ def require_common_scale(views: Sequence[xr.DataArray]) -> None:
             difference,
             hint="declare the scale in the file (gdal_edit.py -scale), or leave one out",
         )
-
-
-def parse_rescale(rescale: object) -> Rescale:
-    """Check the value of the option --rescale.
-
-    Args:
-        rescale: A number or its text, "auto" or None.
-
-    Raises:
-        OptionError: If it is neither "auto" nor a finite number above 0.
-
-    Examples:
-        >>> parse_rescale("1e4"), parse_rescale("auto"), parse_rescale(None)
-        (10000.0, 'auto', None)
-    """
-    if rescale is None or rescale == "auto":
-        return None if rescale is None else "auto"
-    try:
-        factor = float(rescale)  # type: ignore[arg-type]  # users may give anything
-    except (TypeError, ValueError):
-        factor = math.nan
-    if not (math.isfinite(factor) and factor > 0):
-        raise OptionError(
-            f"--rescale {rescale} is no factor", hint="give a number above 0 such as 10000, or auto"
-        )
-    return factor

@@ -26,8 +26,8 @@ from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import MapOptions, write_map
-from hsi_geo.tasks.inference.scene_scale import Rescale
+from hsi_geo.tasks.inference.mapping import write_map
+from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash
 from hsi_geo.tasks.tiles.existing_maps import ExistingMap, find_existing_map, require_own_outputs
 from hsi_geo.wavelengths import Bands

@@ -20,7 +20,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
-from hsi_geo.tasks.inference.mapping import MapOptions
+from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.footprints import Footprints
 from hsi_geo.tasks.tiles.jobs import MAPPED, UNCHANGED, Outcome
 from hsi_geo.tasks.tiles.map_names import map_names

@@ -26,7 +26,7 @@ from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import adapt as adapting
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig
 from hsi_geo.tasks.artifacts.model import load_model
 from hsi_geo.tiling import Grid
 

@@ -108,10 +108,10 @@ def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A folder with a scene, shots, a model and a map; adaptation is short."""
     from hsi_geo.models.s2former_config import S2FormerConfig
     from hsi_geo.tasks import adapt
-    from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+    from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
 
     small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-    recipe = adapt.Recipe(network=small, stride_px=4, fine_tuning=FineTuneConfig(steps=3, batch=4))
+    recipe = Recipe(network=small, stride_px=4, fine_tuning=FineTuneConfig(steps=3, batch=4))
     monkeypatch.setattr(adapt, "DEFAULT_RECIPE", recipe)
     monkeypatch.setattr(adapt, "DEFAULT_WEIGHTS", "none")
     folder = tmp_path / "inputs"

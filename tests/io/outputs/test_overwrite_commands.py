@@ -15,7 +15,7 @@ from planted import Planted, Recorder
 from hsi_geo import assess, predict
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.artifacts.model import save_model
-from hsi_geo.tasks.artifacts.weights import SHIPPED
+from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.demo import write_inputs
 
 

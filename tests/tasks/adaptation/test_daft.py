@@ -30,10 +30,11 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation import daft as module
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig, fine_tune
+from hsi_geo.tasks.adaptation.daft import fine_tune
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import Batch, Target, class_weights
+from hsi_geo.tasks.adaptation.training_windows import Batch, class_weights
 from hsi_geo.tasks.runtime import seeded
 
 Planted = Any  # defined in conftest, which tests cannot import

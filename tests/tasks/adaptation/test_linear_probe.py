@@ -17,7 +17,7 @@ from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import ModelFileError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.tasks.adapt import Recipe
+from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
 
 Planted = Any  # defined in conftest, which tests cannot import

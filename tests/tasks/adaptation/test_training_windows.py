@@ -21,10 +21,10 @@ from daft_cases import (
 )
 
 from hsi_geo.tasks.adaptation import daft as module
-from hsi_geo.tasks.adaptation.daft import FineTuneConfig
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import Target, subsample_pixels
+from hsi_geo.tasks.adaptation.training_windows import subsample_pixels
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]

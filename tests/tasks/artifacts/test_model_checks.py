@@ -25,7 +25,8 @@ from hsi_geo.io import model_file
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks.artifacts.model import load_model, model_bytes, save_model
-from hsi_geo.tasks.artifacts.weights import SHIPPED, Weights, load_weights, save_weights
+from hsi_geo.tasks.artifacts.shipped import SHIPPED
+from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
 
 Planted = Any  # defined in conftest, which tests cannot import
 Arrays = dict[str, npt.NDArray[Any]]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
-from hsi_geo.tasks.inference.mapping import DEFAULT_MEMORY
+from hsi_geo.tasks.inference.options import DEFAULT_MEMORY
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
 from hsi_geo.tasks.inference.strips import ReadPlan, Strips, plan_reading, prefetch, write_behind
 from hsi_geo.tiling import Tiling, Window

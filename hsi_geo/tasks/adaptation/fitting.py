@@ -1,0 +1,190 @@
+"""Fitting a model to shots: the steps of an adaptation.
+
+They are: band statistics of the scene (`training_regions`), an ensemble of classifiers that predicts all pixels of
+the training regions (`teacher`), and a network that is fine-tuned on these predictions (`daft`) and can therefore
+classify pixels of other tiles too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import torch
+import xarray as xr
+
+from hsi_geo import stages
+from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.unpacking import unpacked
+from hsi_geo.models.classifier import Classifier
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
+from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
+from hsi_geo.tasks.adaptation.daft import fine_tune
+from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
+from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.adaptation.teacher import Teacher, fit_teacher
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.artifacts.model import AdaptedModel
+from hsi_geo.tasks.artifacts.weights import load_weights
+from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
+from hsi_geo.tasks.inference.novelty import keep_shot_spectra
+from hsi_geo.tasks.inference.scene_scale import require_common_scale
+from hsi_geo.tasks.inference.scene_statistics import require_on_axis
+from hsi_geo.tasks.runtime import (
+    Compute,
+    computing,
+    file_hash,
+    scene_hash,
+    seeded,
+    shots_hash,
+    versions,
+)
+from hsi_geo.tasks.validation.accuracy import estimate
+from hsi_geo.tiling import Tiling
+
+
+def fit_model(
+    opened: list[xr.DataArray],
+    labelled: Shots,
+    *,
+    weights: str | os.PathLike[str],
+    recipe: Recipe,
+    cross_validation: bool,
+    compute: Compute,
+    reporter: Reporter,
+) -> AdaptedModel:
+    """Fit a model to the shots in some scenes.
+
+    Args:
+        opened: Scenes of one sensor, CRS and pixel size.
+        labelled: Shots in any CRS.
+        weights: Path of the network weights to start from; "none" starts from random ones.
+        recipe: Hyperparameters of the adaptation.
+        cross_validation: Whether to estimate the accuracy by adapting the model once more without each fold of the
+            shots.
+        compute: Device, number of threads, and seed.
+        reporter: Receives progress and messages.
+
+    Raises:
+        HsiGeoError: If scenes, shots or weights do not fit each other; the message says why.
+    """
+    seed = compute.seed
+    encoder = None if weights == "none" else load_weights(weights).encoder
+    network = recipe.network if encoder is None else encoder.config
+    for scene in opened:
+        require_on_axis(network, scene)
+    log_ignored_bands(network, opened, reporter)
+    with (
+        computing(compute, reporter) as on,
+        seeded(seed),
+        unpacked(opened, reporter.log) as readable,
+    ):
+        require_common_scale([select_good_bands(scene) for scene in readable])
+        regions = cut_training_regions(
+            readable,
+            labelled,
+            budget_px=recipe.budget_px,
+            seed=seed,
+            reporter=reporter,
+        )
+        ordered, order = in_canonical_order(regions)
+        # Windows overlap by a quarter at least.
+        stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
+        tiling = Tiling(network.window_px, stride_px)
+        classifier, teacher = fit_classifier(ordered, encoder, recipe, on, seed, reporter)
+        out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
+        if cross_validation:
+            out_of_fold = cross_validate(
+                ordered,
+                out_of_fold.shares,
+                lambda part: fit_classifier(part, encoder, recipe, on, seed, SilentReporter())[0],
+                tiling,
+                on,
+                reporter,
+            )
+            accuracy = estimate(out_of_fold, [c.name for c in ordered.classes], METHOD)
+        record = {
+            "seed": seed,
+            "shots": regions.counts,
+            "accuracy": accuracy.as_dict(),
+            "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
+            "found": {"context_px": round(teacher.context_px, 3)},
+            "parameters": {
+                "class_field": labelled.class_field,
+                "layer": labelled.layer,
+                "all_touched": labelled.all_touched,
+                "wavelengths": _wavelength_option(opened),
+                "weights": "none" if encoder is None else file_hash(weights),
+                "recipe": dataclasses.asdict(recipe),
+            },
+            "hashes": {
+                "scenes": [scene_hash(scene) for scene in opened],
+                "shots": shots_hash(labelled),
+            },
+            "versions": versions(),
+        }
+        return AdaptedModel(
+            order.restore_classifier(classifier),
+            regions.spectral,
+            labelled.classes,
+            tiling,
+            record,
+            tuple(order.classes.tolist()),
+            keep_shot_spectra(regions.spectral, regions.spectra, regions.labels),
+        )
+
+
+def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | None:
+    """The option that the scenes were opened with; one for each scene where they differ."""
+    options = [scene.attrs.get("wavelength_option") for scene in scenes]
+    return options[0] if len(set(options)) == 1 else options
+
+
+def fit_classifier(
+    regions: TrainingRegions,
+    encoder: S2Former | None,
+    recipe: Recipe,
+    device: torch.device,
+    seed: int,
+    reporter: Reporter,
+) -> tuple[Classifier, Teacher]:
+    """Fit the teacher, and a network to the teacher's predictions.
+
+    Args:
+        regions: Pixels and shots.
+        encoder: Pre-trained encoder to start from; None starts from random weights.
+        recipe: Hyperparameters of the adaptation.
+        device: Device on which networks run.
+        seed: Seed of all random numbers.
+        reporter: Receives the progress.
+    """
+    reporter.progress(stages.LEARNING, 0, 1)
+    teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
+    reporter.progress(stages.LEARNING, 1, 1)
+    if recipe.method == "linear" and encoder is not None:
+        return fit_linear_probe(regions, encoder, device), teacher
+    torch.manual_seed(seed)  # independent of the teacher's draws
+    classifier = Classifier(
+        recipe.network if encoder is None else encoder.config, len(regions.classes)
+    )
+    if encoder is not None:
+        classifier.backbone.load_state_dict(encoder.cpu().state_dict())
+    generator = np.random.default_rng(seed)
+    classifier = fine_tune(
+        classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
+    )
+    _disable_absent_classes(classifier, regions)
+    return classifier, teacher
+
+
+def _disable_absent_classes(classifier: Classifier, regions: TrainingRegions) -> None:
+    """Set the head so that a class without a usable shot is never predicted."""
+    for index, c in enumerate(regions.classes):
+        if not regions.counts[c.name]:
+            with torch.no_grad():
+                classifier.head.weight[index] = 0.0
+                classifier.head.bias[index] = -1e4

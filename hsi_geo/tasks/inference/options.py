@@ -1,0 +1,67 @@
+"""Options of mapping, as plain values: importing them imports no torch."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from hsi_geo.errors import OptionError
+
+#: Default memory budget of the strips of a scene, in bytes.
+DEFAULT_MEMORY = 512 << 20
+
+#: Factor on a scene's values, "auto" for the power of ten that brings them to a model's scale, or None to refuse
+#: a scene on another scale.
+Rescale = float | Literal["auto"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOptions:
+    """Area to map, files to write beside the map, and memory to use.
+
+    Attributes:
+        aoi: Path of a vector file in any CRS; only pixels whose centre lies in its polygons are
+            mapped. None maps the whole scene.
+        confidence: Whether to write ``MAP_confidence.tif``: 0 to 100 per cent, uint8.
+        probabilities: Whether to write ``MAP_probabilities.tif``: one band for each class.
+        report: Whether to write ``MAP_report.html``, and to estimate the accuracy by adapting the
+            model once more without each of five folds of the shots, which takes up to six times as
+            long. Only `classify` can.
+        command: Command line that makes the map again; the report shows it.
+        max_memory: Bytes that strips of the scene may take together while it is mapped.
+    """
+
+    aoi: str | os.PathLike[str] | None = None
+    confidence: bool = False
+    probabilities: bool = False
+    report: bool = False
+    command: str = ""
+    max_memory: int = DEFAULT_MEMORY
+
+
+def parse_rescale(rescale: object) -> Rescale:
+    """Check the value of the option --rescale.
+
+    Args:
+        rescale: A number or its text, "auto" or None.
+
+    Raises:
+        OptionError: If it is neither "auto" nor a finite number above 0.
+
+    Examples:
+        >>> parse_rescale("1e4"), parse_rescale("auto"), parse_rescale(None)
+        (10000.0, 'auto', None)
+    """
+    if rescale is None or rescale == "auto":
+        return None if rescale is None else "auto"
+    try:
+        factor = float(rescale)  # type: ignore[arg-type]  # users may give anything
+    except (TypeError, ValueError):
+        factor = math.nan
+    if not (math.isfinite(factor) and factor > 0):
+        raise OptionError(
+            f"--rescale {rescale} is no factor", hint="give a number above 0 such as 10000, or auto"
+        )
+    return factor
