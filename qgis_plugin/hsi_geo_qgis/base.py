@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
+    QgsApplication,
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -19,21 +20,28 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
+    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
+    QgsProject,
+    QgsRasterLayer,
 )
+from qgis.PyQt.QtCore import QThread
 from qgis.PyQt.QtGui import QIcon
+from qgis.utils import iface
 
 from .about import ICON, help_page
 from .command import Value
 from .interpreter import LauncherError
 from .layers import (
     Parameters,
+    chosen_field,
     class_styles,
     export_features,
     raster_path,
+    vector_layer,
     write_class_styles,
 )
 from .protocol import Stages
@@ -45,6 +53,15 @@ Results = dict[str, Any]
 
 #: QGIS's own "All files (*.*)" refuses names without a dot.
 ANY_FILE = "All files (*)"
+
+#: A raster of fewer bands is not suggested as a scene.
+FEWEST_BANDS = 8
+
+#: Files of products that hsi-geo reads, for the file dialog.
+PRODUCT_FILES = (
+    "Hyperspectral products (*.he5 *.h5 *.nc *.hdr *.zip *.tar *.gz *.tgz *METADATA.XML *METADATA.xml "
+    f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt);;{ANY_FILE}"
+)
 
 
 class HsiGeoAlgorithm(QgsProcessingAlgorithm):
@@ -109,12 +126,28 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         """Read styles of label layers, on the main thread, where layers live."""
         self.class_styles: dict[str, dict[str, str]] = {}
+        self.class_field = ""
         for definition in self.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterField):
-                field = self.parameterAsString(parameters, definition.name(), context)
-                layer = definition.parentLayerParameterName()
-                self.class_styles = class_styles(parameters, layer, field, context)
+                given = self.parameterAsString(parameters, definition.name(), context)
+                layer = vector_layer(parameters, definition.parentLayerParameterName(), context)
+                self.class_field = chosen_field(layer, given)
+                self.class_styles = class_styles(layer, self.class_field)
+                if not given and self.class_field:
+                    feedback.pushInfo(f"The class is in the field '{self.class_field}'.")
         return True
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can be used, and why not: one scene has to be given."""
+        problem = ""
+        if self.parameterDefinition("PRODUCT") is not None:
+            problem = scene_problem(parameters)
+        if problem:
+            return False, problem
+        ok, reason = super().checkParameterValues(parameters, context)
+        return bool(ok), str(reason)
 
     def run_command(
         self,
@@ -139,8 +172,26 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     # Parameters ----------------------------------------------------------------------------------
 
     def add_scene(self) -> None:
-        """Add the parameter INPUT, the scene."""
-        self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Hyperspectral scene"))
+        """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file or folder."""
+        scene = QgsProcessingParameterRasterLayer(
+            "INPUT", "Hyperspectral scene (a layer)", optional=True
+        )
+        scene.setGuiDefaultValueOverride(suggested_scene())
+        self.addParameter(scene)
+        self.add_product("or a product (file or folder)", optional=True)
+
+    def add_product(self, title: str, *, optional: bool) -> None:
+        """Add the parameter PRODUCT, a file or folder that hsi-geo reads.
+
+        Args:
+            title: Title of the parameter.
+            optional: Whether it may be empty.
+        """
+        product = QgsProcessingParameterFile(
+            "PRODUCT", title, optional=optional, fileFilter=PRODUCT_FILES
+        )
+        product.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ProductWidget"}})
+        self.addParameter(product)
 
     def add_labels(self, name: str, title: str) -> None:
         """Add a layer of labelled features, and CLASS_FIELD.
@@ -151,11 +202,11 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         """
         kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
         self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
-        self.addParameter(
-            QgsProcessingParameterField(
-                "CLASS_FIELD", "Field with the class", parentLayerParameterName=name
-            )
+        field = QgsProcessingParameterField(
+            "CLASS_FIELD", "Field with the class", parentLayerParameterName=name, optional=True
         )
+        field.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ClassFieldWidget"}})
+        self.addParameter(field)
 
     def add_all_touched(self) -> None:
         """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
@@ -223,7 +274,15 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
+
+        Raises:
+            QgsProcessingException: If no scene is given, or two are.
         """
+        problem = scene_problem(parameters)
+        if problem:
+            raise QgsProcessingException(problem)
+        if parameters.get("PRODUCT"):
+            return self.parameterAsFile(parameters, "PRODUCT", context)
         return raster_path(self, parameters, "INPUT", context)
 
     def label_options(
@@ -244,7 +303,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         Returns:
             Value by option.
         """
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        field = self.class_field
         return {
             "reference" if name == "REFERENCE" else "shots": export_features(
                 self, parameters, name, context, feedback, field
@@ -362,6 +421,38 @@ def warn_of_mismatches(
     for path in paths:
         warn(mismatch_warning(path, class_map), feedback)
     return [(f"'{os.path.basename(path)}'", f"'{record}'") for path in paths]
+
+
+def scene_problem(parameters: Parameters) -> str:
+    """What is wrong with the choice of a scene: none is given, or two are; empty if nothing is.
+
+    Args:
+        parameters: As given to the algorithm.
+    """
+    layer, product = parameters.get("INPUT"), parameters.get("PRODUCT")
+    if layer and product:
+        return "a layer and a product are given, and only one scene is mapped; clear one of the two"
+    if not layer and not product:
+        return "no scene is given; choose a raster layer, or the file or folder of a product"
+    return ""
+
+
+def suggested_scene() -> str | None:
+    """Id of the layer that dialogs suggest as the scene: the active one, else that of the most bands."""
+    application = QgsApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        return None  # layers live on the main thread
+    layers = [
+        layer
+        for layer in QgsProject.instance().mapLayers().values()
+        if isinstance(layer, QgsRasterLayer)
+        and layer.providerType() == "gdal"
+        and layer.bandCount() >= FEWEST_BANDS
+    ]
+    if not layers:
+        return None
+    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
+    return str(max(active or layers, key=lambda layer: layer.bandCount()).id())
 
 
 def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:

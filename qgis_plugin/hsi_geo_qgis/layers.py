@@ -9,6 +9,8 @@ from typing import Any
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
+    QgsExpression,
+    QgsExpressionContext,
     QgsFeature,
     QgsFeatureRequest,
     QgsFeatureSink,
@@ -21,12 +23,20 @@ from qgis.core import (
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingFeedback,
     QgsProcessingUtils,
-    QgsProviderRegistry,
+    QgsRasterLayer,
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
 
+from .class_field import MAX_CLASSES, class_name, default_class_field, shown_names
+
 Parameters = dict[str, Any]
+
+#: Custom property of a layer that *Open scene* made: path of the product that it shows.
+PRODUCT_PROPERTY = "hsi_geo/product"
+
+#: What QGIS appends to the source of a raster layer: options of its driver, and of its login.
+_SOURCE_OPTIONS = re.compile(r"\|(?:option|credential):.*$|\s+authcfg='\w*'$")
 
 
 def raster_path(
@@ -54,9 +64,34 @@ def raster_path(
             f"layer '{layer.name()}' comes from '{layer.providerType()}', not from a file; "
             "export it as GeoTIFF"
         )
-    # Without the open options that QGIS appends to the source.
-    parts = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
-    return str(parts.get("path") or layer.source())
+    product = _product_of(layer, context)
+    return product or without_options(layer.source())
+
+
+def without_options(source: str) -> str:
+    """The name that GDAL opens, of a raster layer's source.
+
+    Args:
+        source: Source of the layer: a path, a file in an archive, a part of a file; maybe with the options
+            that QGIS appends.
+
+    >>> without_options("/vsizip/a.zip/b.tif|option:NUM_THREADS=2")
+    '/vsizip/a.zip/b.tif'
+    """
+    return _SOURCE_OPTIONS.sub("", source)
+
+
+def _product_of(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
+    """Path of the product that a layer of *Open scene* shows; empty for any other layer."""
+    if context.project() is None or context.project().mapLayer(layer.id()) is None:
+        layer.loadDefaultStyle()  # a file given by its path: the property is saved beside it
+    product = str(layer.customProperty(PRODUCT_PROPERTY) or "")
+    if product and not product.startswith("/vsi") and not os.path.exists(product):
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' shows the product '{product}', which does not exist any more; choose "
+            "the product where it is now instead of the layer"
+        )
+    return product
 
 
 def export_features(
@@ -122,44 +157,125 @@ def export_features(
     return path
 
 
-def class_styles(
-    parameters: Parameters, name: str, field: str, context: QgsProcessingContext
-) -> dict[str, dict[str, str]]:
-    """Names and colours of classes from a layer's categorised symbols; call on the main thread.
+def vector_layer(
+    parameters: Parameters, name: str, context: QgsProcessingContext
+) -> QgsVectorLayer | None:
+    """The layer of a parameter, with its style; call on the main thread.
 
     Args:
         parameters: As given to the algorithm.
         name: Name of the parameter.
-        field: Field with the class.
         context: As given to the algorithm.
 
     Returns:
-        {value: {"name": ..., "color": "#rrggbb"}}; empty if the layer is styled by something else.
+        The layer; None if the parameter is no vector layer.
     """
     layer = _vector_layer(parameters.get(name), context)
-    if layer is None:
-        return {}
-    if context.project() is None or context.project().mapLayer(layer.id()) is None:
+    if layer is not None and (
+        context.project() is None or context.project().mapLayer(layer.id()) is None
+    ):
         layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
-    renderer = layer.renderer()
-    if not isinstance(renderer, QgsCategorizedSymbolRenderer):
-        return {}
-    if renderer.classAttribute().strip('"') != field:
-        return {}
-    found = {
-        _class_name(category.value()): {
-            "name": category.label().strip() or _class_name(category.value()),
-            "color": category.symbol().color().name(),
-        }
-        for category in renderer.categories()
-        if category.symbol() is not None and isinstance(category.value(), (str, int, float))
-    }
-    found.pop("", None)
-    names = [style["name"] for style in found.values()]
-    if len(set(names)) < len(names):  # two classes of one label: use the values
-        for value, style in found.items():
-            style["name"] = value
+    return layer
+
+
+def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
+    """The field with the class; call on the main thread.
+
+    Args:
+        layer: The layer of labels; None if it is no vector layer.
+        field: Field that the user chose; empty for the layer's own.
+
+    Returns:
+        Name of the field.
+
+    Raises:
+        QgsProcessingException: If none was chosen, and no field of the layer can hold a class.
+    """
+    found = field or ("" if layer is None else default_class_field(layer))
+    if not found and layer is not None:
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' has no field of text or whole numbers; add one that holds the class of "
+            "each feature"
+        )
     return found
+
+
+def class_styles(layer: QgsVectorLayer | None, field: str) -> dict[str, dict[str, str]]:
+    """Names and colours of classes, as a layer's style and form show them; call on the main thread.
+
+    The label of a category names a class, if it is not only the value. Else the form's text does,
+    such as that of a value map.
+
+    Args:
+        layer: The layer of labels, with its style; None if it is no vector layer.
+        field: Field with the class.
+
+    Returns:
+        {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
+    """
+    index = -1 if layer is None else layer.fields().lookupField(field)
+    if layer is None or index < 0:
+        return {}
+    values = [value for value in layer.uniqueValues(index) if _is_class(value)]
+    if len(values) > MAX_CLASSES:
+        return {}
+    categories = _categories(layer, field, values)
+    shown = shown_names(layer, field, values)
+    labels = {value: label for value, (label, _) in categories.items() if label not in ("", value)}
+    names = {**shown, **labels}
+    for possible in (names, shown, {}):  # two classes of one name: use the next best
+        given = [possible.get(class_name(value), class_name(value)) for value in values]
+        if len(set(given)) == len(given):
+            names = possible
+            break
+    styles: dict[str, dict[str, str]] = {}
+    for value in map(class_name, values):
+        if value in categories or value in names:
+            styles[value] = {"name": names.get(value, value)}
+        if value in categories:
+            styles[value]["color"] = categories[value][1]
+    return styles
+
+
+def _categories(layer: QgsVectorLayer, field: str, values: list[Any]) -> dict[str, tuple[str, str]]:
+    """Label and colour by value of a field, if the layer's categories are made from that field only."""
+    renderer = layer.renderer()
+    if not isinstance(renderer, QgsCategorizedSymbolRenderer) or not values:
+        return {}
+    fields, attribute = layer.fields(), renderer.classAttribute()
+    index = fields.lookupField(field)
+    expression = None
+    if fields.lookupField(attribute) != index:
+        expression = QgsExpression(attribute)
+        used = {fields.lookupField(name) for name in expression.referencedColumns()} - {-1}
+        if used != {index} or not expression.isValid():
+            return {}
+    by_value = {}
+    for category in renderer.categories():
+        grouped = isinstance(category.value(), (list, tuple))
+        for value in category.value() if grouped else [category.value()]:
+            if category.symbol() is not None and _is_class(value):
+                label = "" if grouped else category.label().strip()
+                by_value[class_name(value)] = (label, category.symbol().color().name())
+    found = {}
+    for value in values:
+        category_value = value
+        if expression is not None:
+            feature = QgsFeature(fields)
+            feature.setAttribute(index, value)
+            scope = QgsExpressionContext()
+            scope.setFields(fields)
+            scope.setFeature(feature)
+            category_value = expression.evaluate(scope)
+        if class_name(category_value) in by_value:
+            label, color = by_value[class_name(category_value)]
+            plain = label == class_name(category_value)
+            found[class_name(value)] = ("" if plain else label, color)
+    return found
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and class_name(value) != ""
 
 
 def write_class_styles(styles: dict[str, dict[str, str]]) -> str | None:
@@ -195,13 +311,6 @@ def _vector_layer(value: Any, context: QgsProcessingContext) -> QgsVectorLayer |
         value = QgsProcessingUtils.mapLayerFromString(value, context)
     is_vector = isinstance(value, QgsMapLayer) and isinstance(value, QgsVectorLayer)
     return value if is_vector else None
-
-
-def _class_name(value: Any) -> str:
-    """The name that hsi-geo gives a class: integers without a decimal point."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
 
 
 def _file_name(name: str) -> str:

@@ -11,12 +11,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     QgsApplication,
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
+    QgsEditorWidgetSetup,
     QgsFeature,
     QgsFeatureRequest,
     QgsGeometry,
@@ -247,6 +249,84 @@ def batch(job: Job) -> Job:
     return {"rows": [run(job["algorithm"], row) for row in job["rows"]]}
 
 
+def dialog(job: Job) -> Job:
+    """Open the dialog of an algorithm with layers in the project, and change what a user changes."""
+    sys.path.append(job["plugins"])
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    for path in job["rasters"]:
+        layer = QgsRasterLayer(path, Path(path).name)
+        assert layer.isValid(), path
+        QgsProject.instance().addMapLayer(layer)
+    for path in job["vectors"]:
+        layer = QgsVectorLayer(path, Path(path).name)
+        assert layer.isValid(), path
+        QgsProject.instance().addMapLayer(layer)
+    shown = AlgorithmDialog(algorithm("classify"))
+    panel = shown.mainWidget()
+    wrappers, found = panel.wrappers, []
+
+    def look() -> None:
+        values = panel.createProcessingParameters()
+        given = {name: values.get(name) for name in ("INPUT", "PRODUCT", "LABELS", "CLASS_FIELD")}
+        for name in ("INPUT", "LABELS"):
+            layer = QgsProject.instance().mapLayer(str(given[name]))
+            given[name] = layer.name() if layer is not None else given[name]
+        ok, reason = algorithm("classify").checkParameterValues(
+            {**values, "OUTPUT": "map.tif"}, new_context()
+        )
+        found.append({**given, "ok": ok, "reason": reason})
+
+    look()
+    for name, value in job["changes"]:
+        layers = QgsProject.instance().mapLayersByName(str(value))
+        wrappers[name].setParameterValue(layers[0].id() if layers else value, new_context())
+        look()
+    return {"seen": found}
+
+
+def layers_of_project(job: Job) -> Job:
+    """Classify layers that a user added to the project, from sources that are no paths."""
+    scene = QgsRasterLayer(job["parameters"]["INPUT"], "Szene")
+    assert scene.isValid(), job
+    QgsProject.instance().addMapLayer(scene)
+    labels = vector(job["labels"])
+    assert labels.isValid(), job
+    parameters = {**job["parameters"], "INPUT": scene.id(), "LABELS": labels.id()}
+    return run("classify", parameters)
+
+
+def named_values(job: Job) -> Job:
+    """Classify points whose field shows a text for each number, by a value map or another layer."""
+    layer = vector(job["labels"])
+    if job["widget"] == "ValueMap":
+        config: Job = {"map": [{name: value} for value, name in job["names"].items()]}
+    else:
+        table = QgsVectorLayer("None?field=code:int&field=kind:string", "kinds", "memory")
+        rows = []
+        for value, name in job["names"].items():
+            row = QgsFeature(table.fields())
+            row.setAttributes([int(value), name])
+            rows.append(row)
+        table.dataProvider().addFeatures(rows)
+        QgsProject.instance().addMapLayer(table)
+        config = {"Layer": table.id(), "Key": "code", "Value": "kind"}
+    index = layer.fields().lookupField("code")
+    layer.setEditorWidgetSetup(index, QgsEditorWidgetSetup(job["widget"], config))
+    if job["categories"]:
+        attribute = job["categories"]
+        values: list[tuple[Any, str]] = [(1, "#112233"), (2, "#445566"), (3, "#778899")]
+        if attribute != "code":
+            values = [(f"<{value}>", color) for value, color in values]
+        found = []
+        for value, color in values:
+            symbol = QgsMarkerSymbol.createSimple({})
+            symbol.setColor(QColor(color))
+            found.append(QgsRendererCategory(value, symbol, str(value)))
+        layer.setRenderer(QgsCategorizedSymbolRenderer(attribute, found))
+    return classify(job, layer)
+
+
 def settings_page(job: Job) -> Job:
     """Open the page of the options, accept another Python, and open it again."""
     from hsi_geo_qgis.runner import launcher
@@ -272,6 +352,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         cancelled,
         two_steps,
         batch,
+        dialog,
+        layers_of_project,
+        named_values,
         settings_page,
     )
 }

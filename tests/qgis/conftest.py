@@ -52,9 +52,10 @@ calls = home / "calls.jsonl"
 number = len(calls.read_text(encoding="utf-8").splitlines()) if calls.exists() else 0
 answers = json.loads((home / "answers.json").read_text(encoding="utf-8"))
 answer = answers[min(number, len(answers) - 1)]
-for option in ("--shots", "--aoi"):
+for option in ("--shots", "--aoi", "--classes"):
     if option in arguments:
-        shutil.copy(arguments[arguments.index(option) + 1], home / (option[2:] + ".gpkg"))
+        kept = home / (option[2:] + (".json" if option == "--classes" else ".gpkg"))
+        shutil.copy(arguments[arguments.index(option) + 1], kept)
 with calls.open("a", encoding="utf-8") as file:
     file.write(json.dumps(arguments) + chr(10))
 if arguments[0] == "adapt":

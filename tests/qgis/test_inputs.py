@@ -1,0 +1,212 @@
+"""Scenes and labels as QGIS gives them: layers, products, archives, fields and their names."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+Case = Callable[..., dict[str, Any]]
+Fake = Any  # defined in conftest, which tests cannot import
+
+#: Where QGIS keeps the plugin of the toolbox.
+PLUGINS = "/usr/share/qgis/python/plugins"
+
+
+def options_of(fake: Fake) -> dict[str, str]:
+    arguments = fake.arguments
+    return dict(itertools.pairwise(arguments))
+
+
+# Scenes ------------------------------------------------------------------------------------------
+
+
+def test_a_product_is_given_instead_of_a_layer(call: Call, fake: Fake, job: dict[str, Any]) -> None:
+    folder = Path(job["labels"]).parent / "ENMAP01 Größe"
+    folder.mkdir()
+    given = {**job["parameters"], "LABELS": job["labels"]}
+    del given["INPUT"]
+    call("hsi_geo:classify", python=str(fake.python), PRODUCT=folder, **given)
+    assert fake.arguments[-2:] == ["--", str(folder)]
+
+
+@pytest.mark.parametrize(
+    ("scenes", "said"),
+    [((), "no scene is given"), (("INPUT", "PRODUCT"), "clear one of the two")],
+)
+def test_exactly_one_scene_is_wanted(
+    scenes: tuple[str, ...], said: str, call: Call, fake: Fake, job: dict[str, Any]
+) -> None:
+    given = {**job["parameters"], "LABELS": job["labels"]}
+    scene = given.pop("INPUT")
+    shown = call(
+        "hsi_geo:classify", python=str(fake.python), **given, **dict.fromkeys(scenes, scene)
+    )
+    assert shown.returncode != 0
+    assert said in shown.stdout + shown.stderr
+    assert "--" not in shown.stderr
+    assert not (fake.folder / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gzip", "option"])
+def test_a_layer_is_named_whole(
+    kind: str, case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """Files in archives keep their place inside; options of GDAL's drivers are no part of a name."""
+    scene, inside = Path(job["parameters"]["INPUT"]), tmp_path / "inside" / "deep"
+    inside.mkdir(parents=True)
+    shutil.copy(scene, inside / "scene.tif")
+    if kind == "option":
+        source, name = f"{scene}|option:NUM_THREADS=2", str(scene)
+    elif kind == "gzip":
+        packed = tmp_path / "scene.tif.gz"
+        packed.write_bytes(gzip.compress(scene.read_bytes()))
+        source = name = f"/vsigzip/{packed}"
+    else:
+        packed = Path(shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path / "inside"))
+        source = name = f"/vsi{kind}/{packed}/deep/scene.tif"
+    given = {"labels": job["labels"], "parameters": {**job["parameters"], "INPUT": source}}
+    found = case("layers_of_project", python=fake.python, **given)
+    assert found["ok"], found
+    assert fake.arguments[-2:] == ["--", name]
+
+
+def test_labels_in_an_archive_are_read(
+    case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    labels = gpd.read_file(job["labels"])
+    labels.to_file(tmp_path / "labels.geojson")
+    with zipfile.ZipFile(tmp_path / "labels.zip", "w") as archive:
+        archive.write(tmp_path / "labels.geojson", "a/labels.geojson")
+        archive.writestr("a/other.geojson", '{"type": "FeatureCollection", "features": []}')
+    name = f"/vsizip/{tmp_path}/labels.zip/a/labels.geojson"
+    found = case("layers_of_project", python=fake.python, **{**job, "labels": name})
+    assert found["ok"], found
+    assert len(fake.given("shots")) == len(labels)
+
+
+# The field with the class ------------------------------------------------------------------------
+
+
+def test_the_field_that_the_layer_is_styled_by_is_taken(
+    call: Call, fake: Fake, berlin: Path, tmp_path: Path
+) -> None:
+    """Berlin has Level_1, Level_2 and an id of each; its style has categories of Level_2."""
+    shown = call(
+        "hsi_geo:classify",
+        python=str(fake.python),
+        INPUT=berlin / "EnMAP_BerlinUrbanGradient.bsq",
+        LABELS=berlin / "LandCov_BerlinUrbanGradient.shp",
+        OUTPUT=tmp_path / "map.tif",
+    )
+    assert options_of(fake)["--class-field"] == "Level_2", shown.stdout + shown.stderr
+    assert "'Level_2'" in shown.stdout
+    styles = json.loads((fake.folder / "classes.json").read_text(encoding="utf-8"))
+    assert styles["Roof"] == {"name": "Roof", "color": "#e60000"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"fid_2": [1, 2, 3, 4], "Klasse": ["a", "a", "b", "b"]}, "Klasse"),
+        ({"name": ["p1", "p2", "p3", "p4"], "kind": ["a", "a", "b", "b"]}, "kind"),
+        ({"visited": [True] * 4, "height": [1.5, 2.5, 1.0, 3.0], "code": [1, 2, 1, 2]}, "code"),
+    ],
+)
+def test_without_a_style_the_likeliest_field_is_taken(
+    fields: dict[str, list[Any]],
+    expected: str,
+    call: Call,
+    fake: Fake,
+    job: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    places = gpd.read_file(job["labels"]).geometry.iloc[:4]
+    path = tmp_path / "plain.gpkg"
+    gpd.GeoDataFrame(fields, geometry=list(places), crs=places.crs).to_file(path)
+    given = {**job["parameters"], "LABELS": path}
+    del given["CLASS_FIELD"]
+    shown = call("hsi_geo:classify", python=str(fake.python), **given)
+    assert options_of(fake)["--class-field"] == expected, shown.stdout + shown.stderr
+
+
+NAMES = {"1": "Wasser", "2": "Wiese", "3": "Straße"}
+
+
+@pytest.fixture
+def coded(job: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """The points of the job, with an integer field instead of the classes' names."""
+    points = gpd.read_file(job["labels"])
+    codes = {name: code for code, name in enumerate(sorted(set(points["class"])), start=1)}
+    points["code"] = points["class"].map(codes)
+    path = tmp_path / "coded.gpkg"
+    points[["code", "geometry"]].to_file(path)
+    return {
+        "labels": str(path),
+        "parameters": {**job["parameters"], "CLASS_FIELD": "code"},
+        "names": NAMES,
+    }
+
+
+COLORS = ("#112233", "#445566", "#778899")
+
+
+@pytest.mark.parametrize("categories", ["", "code", "concat('<', code, '>')"])
+@pytest.mark.parametrize("widget", ["ValueMap", "ValueRelation"])
+def test_values_are_named_as_the_form_names_them(
+    widget: str, categories: str, case: Case, fake: Fake, coded: dict[str, Any]
+) -> None:
+    """Also where categories, of the field or of an expression of it, give colours but no labels."""
+    coded["parameters"]["CLASS_FIELD"] = "code" if not categories else ""
+    found = case("named_values", python=fake.python, widget=widget, categories=categories, **coded)
+    assert found["ok"], found
+    styles = json.loads((fake.folder / "classes.json").read_text(encoding="utf-8"))
+    assert {value: style["name"] for value, style in styles.items()} == NAMES
+    colors = tuple(style.get("color") for style in styles.values())
+    assert colors == (COLORS if categories else (None, None, None))
+
+
+# The dialog --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path(PLUGINS).is_dir(), reason="needs QGIS's plugin of the toolbox")
+def test_the_dialog_suggests_scene_and_field(
+    case: Case, fake: Fake, berlin: Path, job: dict[str, Any], tmp_path: Path
+) -> None:
+    picture = tmp_path / "picture.tif"
+    shutil.copy(Path(job["parameters"]["INPUT"]), picture)
+    scene, labels = "EnMAP_BerlinUrbanGradient.bsq", "LandCov_BerlinUrbanGradient.shp"
+    product = str(tmp_path / "product.he5")
+    found = case(
+        "dialog",
+        python=fake.python,
+        plugins=PLUGINS,
+        rasters=[str(picture), str(berlin / scene)],
+        vectors=[str(berlin / labels), job["labels"]],
+        changes=[
+            ["LABELS", Path(job["labels"]).name],
+            ["LABELS", labels],
+            ["PRODUCT", product],
+            ["INPUT", scene],
+            ["CLASS_FIELD", "Level_1"],
+        ],
+    )["seen"]
+    first, other, again, with_product, with_layer, with_field = found
+    assert (first["INPUT"], first["PRODUCT"]) == (scene, None)
+    assert (first["LABELS"], first["CLASS_FIELD"], first["ok"]) == (labels, "Level_2", True)
+    assert other["CLASS_FIELD"] == "class"
+    assert again["CLASS_FIELD"] == "Level_2"
+    assert (with_product["INPUT"], with_product["PRODUCT"]) == (None, product)
+    assert (with_layer["INPUT"], with_layer["PRODUCT"]) == (scene, None)
+    assert with_field["CLASS_FIELD"] == "Level_1"
+    assert all(one["ok"] for one in found), found
