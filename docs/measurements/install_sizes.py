@@ -1,0 +1,342 @@
+"""What an installation downloads and takes on disk, and which packages torch starts without: docs/install.md.
+
+    python docs/measurements/install_sizes.py [--cpu-wheel FILE] [--leave-out] > docs/results/install_sizes.md
+
+Run it in an environment that holds hsi-geo with all extras, and `uv` on the PATH or given by `--uv`. uv resolves
+`pyproject.toml` for each system, with the releases of this environment, and tells the size of each wheel; nothing is
+downloaded. Sizes on disk are those of this environment's files, compiled modules (`.pyc`) included. With `--leave-out`
+each of the packages that only Linux gets is left out once, by links to all files but its own, and torch is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distribution
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from packaging.requirements import Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Version of Python whose wheels are counted.
+PYTHON = (3, 12)
+
+#: Packages that are listed on their own are at least as large on disk, in MB.
+LARGE_MB = 15
+
+#: What the package must be good for when another one is left out.
+START = """
+import torch
+layer = torch.nn.Linear(8, 8)
+layer(torch.ones(2, 8)).sum().backward()
+assert torch.fft.rfft(torch.ones(8)).shape == (5,)
+torch.linalg.inv(torch.eye(3))
+print("starts")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A kind of computer.
+
+    Attributes:
+        name: Name in the tables.
+        uv: uv's name of it, for ``--python-platform``.
+        platforms: Platform tags of the wheels that pip takes there, best first.
+    """
+
+    name: str
+    uv: str
+    platforms: tuple[str, ...]
+
+
+#: glibc releases of wheels for Linux, newest first; 2.28 is Debian 10's, 2.35 that of Ubuntu 22.04.
+GLIBC = range(35, 4, -1)
+LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+
+SYSTEMS = (
+    System(
+        "Linux",
+        "linux",
+        tuple(
+            tag
+            for minor in GLIBC
+            for tag in (
+                f"manylinux_2_{minor}_x86_64",
+                *([f"{LEGACY[minor]}_x86_64"] if minor in LEGACY else []),
+            )
+        ),
+    ),
+    System("macOS", "macos", tuple(mac_platforms((14, 0), "arm64"))),
+    System("Windows", "windows", ("win_amd64",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes of packages.
+
+    Attributes:
+        download: Bytes of each package's wheel, by the name of the system and of the package.
+        disk: Bytes of each installed package's files.
+        parts: Names of the packages of each part of the installation: the package, and each extra.
+        cpu_wheel: Bytes of torch's wheel without CUDA, and of the files in it; None if it was not given.
+    """
+
+    download: Mapping[str, Mapping[str, int]]
+    disk: Mapping[str, int]
+    parts: Mapping[str, frozenset[str]]
+    cpu_wheel: tuple[int, int] | None
+
+    @property
+    def cuda(self) -> frozenset[str]:
+        """Packages that only Linux gets: CUDA and what is built on it."""
+        return frozenset(self.download["Linux"].keys() - self.download["macOS"].keys())
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--uv", default=shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    )
+    parser.add_argument("--cpu-wheel", type=Path, help="a wheel of torch without CUDA")
+    parser.add_argument("--leave-out", action="store_true")
+    options = parser.parse_args()
+    sizes = measure(options.uv, options.cpu_wheel)
+    for lines in (parts_table(sizes), packages_table(sizes)):
+        print("\n".join(lines), end="\n\n")
+    if options.leave_out:
+        print("\n".join(left_out_table(sizes)))
+
+
+def measure(uv: str, cpu_wheel: Path | None) -> Sizes:
+    """Sizes of all packages.
+
+    Args:
+        uv: Path of uv.
+        cpu_wheel: Wheel of torch without CUDA, or None.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    parts = {"hsi-geo": frozenset(needed("hsi-geo", ""))}
+    for extra in project["optional-dependencies"]:
+        parts[extra] = frozenset(needed("hsi-geo", extra)) - parts["hsi-geo"]
+    everything = frozenset().union(*parts.values())
+    with tempfile.TemporaryDirectory() as name:
+        download = {s.name: wheel_sizes(uv, s, everything, Path(name)) for s in SYSTEMS}
+    return Sizes(
+        download,
+        {package: size_on_disk(distribution(package)) for package in everything},
+        parts,
+        None if cpu_wheel is None else (cpu_wheel.stat().st_size, unpacked(cpu_wheel)),
+    )
+
+
+def needed(package: str, extra: str) -> set[str]:
+    """A package and all packages that it requires here, except itself if it is hsi-geo."""
+    found: set[str] = set()
+    waiting = [(package, extra)]
+    seen = set()
+    while waiting:
+        step = waiting.pop()
+        if step in seen:
+            continue
+        seen.add(step)
+        name, wanted = step
+        found.add(canonicalize_name(name))
+        for text in distribution(name).requires or []:
+            requirement = Requirement(text)
+            markers = {"extra": wanted}
+            if requirement.marker is None or requirement.marker.evaluate(markers):
+                extras = requirement.extras or {""}
+                waiting += [(requirement.name, one) for one in ("", *extras)]
+    return found - {"hsi-geo"}
+
+
+def wheel_sizes(uv: str, system: System, packages: Iterable[str], folder: Path) -> dict[str, int]:
+    """Bytes that pip downloads for each package that a system gets."""
+    pins = folder / "constraints.txt"
+    pins.write_text("".join(f"{name}=={distribution(name).version}\n" for name in packages))
+    lock = folder / f"pylock.{system.uv}.toml"
+    command = [
+        *(
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            "--all-extras",
+            "--no-header",
+            "--format",
+            "pylock.toml",
+        ),
+        *("--python-platform", system.uv, "--python-version", ".".join(map(str, PYTHON))),
+        *("--constraint", str(pins), "--output-file", str(lock), str(ROOT / "pyproject.toml")),
+    ]
+    environment = {
+        **os.environ,
+        "MACOSX_DEPLOYMENT_TARGET": "14.0",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    subprocess.run(command, check=True, env=environment)
+    locked = tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
+    rank = {tag: place for place, tag in enumerate(tags(system))}
+    return {package["name"]: download_size(package, rank) for package in locked}
+
+
+def tags(system: System) -> Iterator[Tag]:
+    """Tags of the wheels that a system takes, best first."""
+    abi = f"cp{PYTHON[0]}{PYTHON[1]}"
+    yield from cpython_tags(PYTHON, [abi], system.platforms)
+    yield from compatible_tags(PYTHON, abi, system.platforms)
+
+
+def download_size(package: dict[str, Any], rank: Mapping[Tag, int]) -> int:
+    """Bytes of a package's best wheel, or of its source if it has none."""
+    best: tuple[int, int] | None = None
+    for wheel in package.get("wheels", []):
+        name = unquote(wheel["url"].rsplit("/", 1)[-1])
+        places = [rank[tag] for tag in parse_wheel_filename(name)[3] if tag in rank]
+        if places and (best is None or min(places) < best[0]):
+            best = min(places), wheel["size"]
+    return best[1] if best is not None else int(package["sdist"]["size"])
+
+
+def size_on_disk(package: Distribution) -> int:
+    """Bytes of a package's files and compiled modules."""
+    return sum(path.stat().st_size for path in files_of(package))
+
+
+def files_of(package: Distribution) -> set[Path]:
+    """Files of a package that exist, with the compiled modules."""
+    listed = {Path(str(package.locate_file(file))) for file in package.files or []}
+    listed |= {Path(cache_from_source(str(path))) for path in listed if path.suffix == ".py"}
+    return {path for path in listed if path.is_file()}
+
+
+def unpacked(wheel: Path) -> int:
+    """Bytes of the files in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+def gigabytes(size: float) -> str:
+    """A size in GB, or below 1 GB in MB."""
+    return f"{size / 1e9:.1f} GB" if size >= 0.9995e9 else f"{size / 1e6:.0f} MB"
+
+
+def parts_table(sizes: Sizes) -> list[str]:
+    """Download for each system and disk on Linux, of the package and of each extra."""
+    rows = [
+        "| | download, Linux | Linux without CUDA | macOS | Windows | disk, Linux | Linux without CUDA |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    everything = frozenset().union(*sizes.parts.values())
+    for name, packages in {**sizes.parts, "all": everything}.items():
+        shown = name if name in ("hsi-geo", "all") else f"and `[{name}]`"
+        linux, mac, windows = (
+            sum(sizes.download[system.name].get(package, 0) for package in packages)
+            for system in SYSTEMS
+        )
+        disk = sum(sizes.disk[package] for package in packages)
+        small = _without_cuda(sizes, packages)
+        cells = (linux, small[0], mac, windows, disk, small[1])
+        rows.append(
+            f"| {shown} | " + " | ".join("" if c is None else gigabytes(c) for c in cells) + " |"
+        )
+    return rows
+
+
+def _without_cuda(sizes: Sizes, packages: frozenset[str]) -> tuple[int | None, int | None]:
+    """Download and disk on Linux with torch's wheel without CUDA; None if that wheel was not given."""
+    rest = packages - sizes.cuda - {"torch"}
+    download = sum(sizes.download["Linux"].get(package, 0) for package in rest)
+    disk = sum(sizes.disk[package] for package in rest)
+    if "torch" not in packages:
+        return download, disk
+    if sizes.cpu_wheel is None:
+        return None, None
+    return download + sizes.cpu_wheel[0], disk + sizes.cpu_wheel[1]
+
+
+def packages_table(sizes: Sizes) -> list[str]:
+    """Download and disk of the largest packages on Linux."""
+    rows = ["| package | release | download | disk |", "|---|---|---|---|"]
+    linux = sizes.download["Linux"]
+    cuda = sorted(sizes.cuda & sizes.disk.keys())
+    total = sum(linux[name] for name in cuda), sum(sizes.disk[name] for name in cuda)
+    rows.append(f"| {len(cuda)} of CUDA | | {gigabytes(total[0])} | {gigabytes(total[1])} |")
+    others = sorted(sizes.disk.keys() - sizes.cuda, key=lambda name: -sizes.disk[name])
+    small = [name for name in others if sizes.disk[name] < LARGE_MB * 1e6]
+    for name in others[: len(others) - len(small)]:
+        version = distribution(name).version
+        rows.append(
+            f"| {name} | {version} | {gigabytes(linux[name])} | {gigabytes(sizes.disk[name])} |"
+        )
+    total = sum(linux[name] for name in small), sum(sizes.disk[name] for name in small)
+    rows.append(f"| {len(small)} others | | {gigabytes(total[0])} | {gigabytes(total[1])} |")
+    return rows
+
+
+def left_out_table(sizes: Sizes) -> list[str]:
+    """Whether torch starts without each of the packages that only Linux gets."""
+    rows = ["| left out | download | disk | torch |", "|---|---|---|---|"]
+    without: list[str] = []
+    names = sorted(sizes.cuda & sizes.disk.keys(), key=lambda name: -sizes.disk[name])
+    for name in names:
+        said = start_without([name])
+        without += [name] if said == "starts" else []
+        rows.append(_left_out_row(sizes, name, [name], said))
+    rows.append(_left_out_row(sizes, "all that it starts without", without, start_without(without)))
+    rows.append(_left_out_row(sizes, "all", names, start_without(names)))
+    return rows
+
+
+def _left_out_row(sizes: Sizes, title: str, packages: list[str], said: str) -> str:
+    download = sum(sizes.download["Linux"][name] for name in packages)
+    disk = sum(sizes.disk[name] for name in packages)
+    return f"| {title} | {gigabytes(download)} | {gigabytes(disk)} | {said} |"
+
+
+def start_without(left_out: list[str]) -> str:
+    """What torch says when it starts without some packages: "starts", or what it misses.
+
+    Args:
+        left_out: Names of the packages.
+    """
+    missing = {canonicalize_name(name) for name in left_out}
+    site = Path(str(distribution("torch").locate_file("")))
+    # Beside the environment: links must be on the same disk.
+    with tempfile.TemporaryDirectory(dir=site.parent) as name:
+        for other in needed("torch", "") - missing:
+            for path in files_of(distribution(other)):
+                if path.is_relative_to(site) and ".." not in path.parts:  # no scripts
+                    link = Path(name) / path.relative_to(site)
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(path, link)
+        code = f"import sys; sys.path.insert(0, {name!r})\n{START}"
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
+        )
+    if done.returncode == 0:
+        return done.stdout.strip()
+    last = done.stderr.strip().splitlines()[-1]
+    return re.sub(r"^\w+: ", "", last).split(":")[0] + " is missing"
+
+
+if __name__ == "__main__":
+    main()
