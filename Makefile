@@ -1,5 +1,9 @@
 # The two commands of the README are `make demo` and `make test`; each makes what it needs.
+# `make demo TORCH=cpu` leaves the CUDA libraries out: see docs/install.md.
 
+# Empty for the wheel of the package index, which needs the CUDA libraries on Linux; or cpu.
+TORCH ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/$(TORCH)
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
@@ -9,6 +13,12 @@ PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon
 # The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
+
+# What an installation takes, from the table that docs/measurements/install_sizes.py printed.
+SAY_SIZES = awk -F ' *[|] *' '$$2 == "all" { \
+	print "hsi-geo goes into $(VENV), with all extras. Linux: downloads " $$3 ", takes " $$7 " on disk;"; \
+	print "without CUDA (make TORCH=cpu): " $$4 " and " $$8 ". macOS downloads " $$5 ". This takes some minutes." \
+	}' docs/results/install_sizes.md
 
 .PHONY: demo test test-slow lowest lowest-list lint format docs plugin clean
 
@@ -70,11 +80,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet 'pip>=25.1' # 25.1: dependency groups
-	$(BIN)/python -m pip install --quiet --editable .
+	@$(SAY_SIZES)
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch torchvision)
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[batch,zarr]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
@@ -84,5 +96,5 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(LOWEST)/.installed: requirements-lowest.txt pyproject.toml
 	python3.12 -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet 'pip>=25.1'
-	$(LOWEST)/bin/python -m pip install --quiet --constraint requirements-lowest.txt --editable '.[batch,zarr]' --group test
+	$(LOWEST)/bin/python -m pip install --quiet --constraint requirements-lowest.txt --editable '.[all]' --group test
 	touch $@

@@ -42,7 +42,6 @@ KEPT_VARIABLES = (
 
 PACKAGES = (
     "torch",
-    "torchgeo",
     "rasterio",
     "rioxarray",
     "xarray",

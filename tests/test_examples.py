@@ -14,9 +14,13 @@ from matplotlib.image import imread
 from hsi_geo.io.datasets import indian_pines
 from hsi_geo.io.datasets.indian_pines import LabelledScene, load_indian_pines
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.tasks import demo, pretrain
-from hsi_geo.tasks.pretraining.batches import PretrainRecipe
+from hsi_geo.tasks import demo
 from hsi_geo.tiling import Grid
+
+pytest.importorskip("lightning", reason="needs the extra pretrain")
+
+from hsi_geo.tasks import pretrain
+from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from installed_extras import needs
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "hsi_geo").rglob("*.py"))
@@ -20,6 +21,7 @@ PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 LAYERS = {
     "arrays": 0,
     "errors": 0,
+    "extras": 1,
     "progress": 0,
     "stages": 0,
     "text": 0,
@@ -171,6 +173,8 @@ def test_opening_a_scene_needs_no_torch() -> None:
     assert "torch" not in modules_after("from hsi_geo import open_scene, read_shots")
 
 
+@needs("datasets")
+@needs("pretrain")
 def test_every_public_name_exists() -> None:
     hsi_geo = importlib.import_module("hsi_geo")
     assert {"classify", "open_scene", "HsiGeoError"} <= set(hsi_geo.__all__)

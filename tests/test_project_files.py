@@ -18,16 +18,20 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from hsi_geo import extras
+
 ROOT = Path(__file__).parents[1]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = SETTINGS["project"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*_*.yml"))
-EXTRAS = PROJECT["optional-dependencies"]
-REQUIRED = [
-    Requirement(text) for part in (PROJECT["dependencies"], *EXTRAS.values()) for text in part
-]
+EXTRAS = {
+    name: [Requirement(text) for text in texts]
+    for name, texts in PROJECT["optional-dependencies"].items()
+}
+CORE = [Requirement(text) for text in PROJECT["dependencies"]]
+REQUIRED = [*CORE, *(one for name in EXTRAS if name != "all" for one in EXTRAS[name])]
 
 
 def jobs(workflow: str) -> dict[str, Any]:
@@ -111,10 +115,18 @@ def test_targets_and_groups_of_workflows_exist(path: Path) -> None:
 
 
 def test_one_job_installs_all_extras_and_one_none() -> None:
-    extras = ",".join(EXTRAS)
-    assert f'--editable ".[{extras}]" ' in str(jobs("tests")["tests"])
+    assert '--editable ".[all]" ' in str(jobs("tests")["tests"])
     assert "--editable . " in str(jobs("tests")["without-extras"])
-    assert MAKEFILE.count(f"'.[{extras}]'") == 2  # of `make test` and of `make lowest`
+    assert MAKEFILE.count("'.[all]'") == 3  # of `make demo`, `make test` and `make lowest`
+    (everything,) = EXTRAS["all"]
+    assert everything.name == PROJECT["name"]
+    assert everything.extras == EXTRAS.keys() - {"all"}
+
+
+def test_packages_in_errors_about_extras_are_in_these_extras() -> None:
+    assert extras.EXTRAS.keys() == EXTRAS.keys() - {"all"}
+    for name, packages in extras.EXTRAS.items():
+        assert {*packages} <= {requirement.name for requirement in EXTRAS[name]}
 
 
 def test_release_publishes_after_the_tests_and_has_the_plugin() -> None:

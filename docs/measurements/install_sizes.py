@@ -302,7 +302,7 @@ def left_out_table(sizes: Sizes) -> list[str]:
         without += [name] if said == "starts" else []
         rows.append(_left_out_row(sizes, name, [name], said))
     rows.append(_left_out_row(sizes, "all that it starts without", without, start_without(without)))
-    rows.append(_left_out_row(sizes, "all", names, start_without(names)))
+    rows.append(_left_out_row(sizes, "all of these", names, start_without(names)))
     return rows
 
 
@@ -335,7 +335,8 @@ def start_without(left_out: list[str]) -> str:
     if done.returncode == 0:
         return done.stdout.strip()
     last = done.stderr.strip().splitlines()[-1]
-    return re.sub(r"^\w+: ", "", last).split(":")[0] + " is missing"
+    library = re.search(r"lib\w+\.so[.\d]*", last.replace("*[0-9]", ""))
+    return f"{library[0] if library else last} is missing"
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import MissingPackageError, OptionError
+from hsi_geo.errors import OptionError
+from hsi_geo.extras import require_extra
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import list_tiles
@@ -25,9 +25,6 @@ from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
 
 if TYPE_CHECKING:
     from distributed import Client
-
-#: Optional packages that a batch needs; `pip install 'hsi-geo[batch]'` installs them.
-PACKAGES = ("distributed", "cryptography", "pystac")
 
 SomeTiles = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -89,7 +86,7 @@ def batch(
         HsiGeoError: If the model cannot be read, another batch writes into the folder, or the
             cluster is lost; maps that are done stay.
     """
-    _require_packages()
+    require_extra("batch", "batches")
     from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster
 
     reporter = reporter or LoggingReporter()
@@ -124,15 +121,6 @@ def batch(
         return BatchRun(
             listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None
         ).run(cluster)
-
-
-def _require_packages() -> None:
-    for package in PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(
-                f"batches need the package {package}, which is not installed",
-                hint="run: pip install 'hsi-geo[batch]'",
-            )
 
 
 def _absolute(wavelengths: str | None) -> str | None:

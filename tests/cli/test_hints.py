@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from builders import NORTH_UP, run
 from hsi_geo.cli.main import COMMANDS
+from installed_extras import needs
 
 from hsi_geo.io import model_file
 
@@ -148,7 +149,7 @@ def _full(**options: object) -> None:
     raise MemoryError
 
 
-@pytest.mark.parametrize("command", ["adapt", "pretrain"])
+@pytest.mark.parametrize("command", ["adapt", pytest.param("pretrain", marks=needs("pretrain"))])
 def test_weights_of_another_network_get_a_hint(
     command: str, planted: Planted, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from builders import run, snapshot
 from hsi_geo import stages
 from hsi_geo.arrays import UInt8Array
 from hsi_geo.errors import MapError, MissingPackageError
+from hsi_geo.extras import EXTRAS
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.tiles.outputs import area_jobs
 from hsi_geo.tasks.tiles.run import BatchResult
@@ -409,7 +410,7 @@ def test_progress_counts_pixels(tiles: list[Path], map_tiles: Run, recorder: Rec
 def test_missing_package_names_the_install_command(
     tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hsi_geo.tasks.batch.PACKAGES", ("no_such_package",))
+    monkeypatch.setitem(EXTRAS, "batch", ("no_such_package",))
     with pytest.raises(MissingPackageError, match=r"pip install 'hsi-geo\[batch\]'"):
         map_tiles(tiles)
 

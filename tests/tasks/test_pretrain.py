@@ -24,8 +24,11 @@ from hsi_geo.errors import HsiGeoError, ModelFileError, OptionError, SceneError
 from hsi_geo.io.model_file import load
 from hsi_geo.models.pretraining import MaskedReconstruction
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.tasks import pretrain as job
 from hsi_geo.tasks.artifacts.weights import load_weights
+
+pytest.importorskip("lightning", reason="needs the extra pretrain")
+
+from hsi_geo.tasks import pretrain as job
 from hsi_geo.tasks.pretraining import batches as pretraining_batches
 from hsi_geo.tasks.pretraining import lightning as pretraining_run
 

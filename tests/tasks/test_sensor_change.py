@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 
-from hsi_geo import adapt, open_scene, predict, pretrain
+from hsi_geo import adapt, open_scene, predict
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import scene_from_array
@@ -82,6 +82,9 @@ def test_model_is_robust_to_small_changes_of_the_sensor(
 @pytest.fixture(scope="module")
 def from_aviris(data: Path, tmp_path_factory: pytest.TempPathFactory) -> S2Former:
     """Weights after a few steps on the 200 bands of Indian Pines."""
+    pytest.importorskip("lightning", reason="needs the extra pretrain")
+    from hsi_geo import pretrain
+
     out = tmp_path_factory.mktemp("weights") / "aviris.safetensors"
     scene = load_benchmark_scene("indian_pines", data).scene
     pretrain(scene, out, steps=30, batch=8, accelerator="cpu")

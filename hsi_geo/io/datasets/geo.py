@@ -16,8 +16,8 @@ import pandas as pd
 import shapely
 import torch
 import xarray as xr
-from torchgeo.datasets import GeoDataset, IntersectionDataset
 
+from hsi_geo.extras import missing_extra
 from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.scenes.alignment import aligned_grids
@@ -25,6 +25,11 @@ from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
+
+try:
+    from torchgeo.datasets import GeoDataset, IntersectionDataset
+except ModuleNotFoundError as error:
+    raise missing_extra("datasets", "TorchGeo datasets", str(error.name)) from error
 
 Sample = dict[str, Any]
 Transforms = Callable[[Sample], Sample]

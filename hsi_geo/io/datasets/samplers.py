@@ -8,12 +8,17 @@ from typing import Literal
 
 import numpy as np
 import shapely
-from torchgeo.samplers import SpatialSampler
 
 from hsi_geo.arrays import IntArray
+from hsi_geo.extras import missing_extra
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
+
+try:
+    from torchgeo.samplers import SpatialSampler
+except ModuleNotFoundError as error:
+    raise missing_extra("datasets", "TorchGeo samplers", str(error.name)) from error
 
 Slices = tuple[slice, slice]
 

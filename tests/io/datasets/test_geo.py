@@ -11,16 +11,20 @@ import pytest
 import torch
 from affine import Affine
 from torch.utils.data import DataLoader
-from torchgeo.datasets import GeoDataset, IntersectionDataset, stack_samples
-from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
 
 from hsi_geo.errors import SceneError, ShotsError
-from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
-from hsi_geo.io.datasets.samplers import to_slices
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window
+
+pytest.importorskip("torchgeo", reason="needs the extra datasets")
+
+from torchgeo.datasets import GeoDataset, IntersectionDataset, stack_samples
+from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
+
+from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
+from hsi_geo.io.datasets.samplers import to_slices
 
 if TYPE_CHECKING:
     from planted import MakeScene, Planted

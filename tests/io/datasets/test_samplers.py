@@ -15,12 +15,16 @@ import torch
 from affine import Affine
 from shapely import Polygon, box
 from torch.utils.data import DataLoader
+
+from hsi_geo.io.labels.shots import Shots, make_shots
+from hsi_geo.tiling import Grid, Window
+
+pytest.importorskip("torchgeo", reason="needs the extra datasets")
+
 from torchgeo.samplers import SpatialSampler
 
 from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
 from hsi_geo.io.datasets.samplers import ShotSampler, Slices, ValidPatchSampler, to_slices
-from hsi_geo.io.labels.shots import Shots, make_shots
-from hsi_geo.tiling import Grid, Window
 
 if TYPE_CHECKING:
     from planted import MakeScene, Planted

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 from builders import model_for, run, snapshot
+from installed_extras import installed
 from planted import Planted, Recorder
 
 from hsi_geo import assess, predict
@@ -79,6 +80,8 @@ def folder(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_inputs_of_a_command_are_never_replaced(folder: Path) -> None:
     before = snapshot(folder)
     for name, line in cases().items():
+        if name.startswith("pretrain") and not installed("pretrain"):
+            continue
         result = run(*line.split(), "--overwrite")
         assert result.exit_code == 1, (name, result.output)
         assert "would replace what it is made from" in result.stderr, (name, result.stderr)

@@ -13,6 +13,7 @@ import pytest
 from builders import model_for, run
 from hypothesis import example, given
 from hypothesis import strategies as st
+from installed_extras import needs
 
 from hsi_geo import adapt, classify, predict
 from hsi_geo.errors import WavelengthError
@@ -44,12 +45,12 @@ def test_resample_to_axis_accepts_one_band_on_the_axis(near: float) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("job", ["adapt", "predict", "pretrain"])
+@pytest.mark.parametrize(
+    "job", ["adapt", "predict", pytest.param("pretrain", marks=needs("pretrain"))]
+)
 def test_jobs_refuse_a_scene_outside_the_axis(
     make_scene: MakeScene, tmp_path: Path, job: str
 ) -> None:
-    from hsi_geo import pretrain
-
     planted = make_scene(bands=9)
     shots = planted.shots(tmp_path / "shots.gpkg")
     model = model_for(planted.path)
@@ -60,6 +61,8 @@ def test_jobs_refuse_a_scene_outside_the_axis(
         elif job == "predict":
             predict(thermal, model, out=tmp_path / "map.tif")
         else:
+            from hsi_geo import pretrain
+
             pretrain(thermal, tmp_path / "weights.safetensors", steps=2)
     assert not list(tmp_path.glob("*.safetensors*"))
 
