@@ -7,7 +7,9 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
+from hsi_geo.extras import EXTRAS, install_command
 from hsi_geo.io.files.gdal_options import REMOTE_DRIVERS
 from hsi_geo.threads import yield_when_waiting
 
@@ -110,7 +112,7 @@ def checks() -> list[Check]:
         *(_package(name) for name in PACKAGES),
     ]
     if all(check.ok for check in found):
-        found += [_device(), *_memory(), *_drivers(), _weights()]
+        found += [*_extras(), _device(), *_memory(), *_drivers(), _weights()]
     return found
 
 
@@ -130,13 +132,24 @@ def _package(name: str) -> Check:
     return Check(name, True, found)
 
 
+def _extras() -> list[Check]:
+    """Which extras are installed; a missing one is no fault, and its packages are not imported."""
+    found = []
+    for extra, packages in EXTRAS.items():
+        missing = [name for name in packages if find_spec(name) is None]
+        said = f"not installed; {install_command(extra)}" if missing else "installed"
+        found.append(Check(f"extra {extra}", True, said))
+    return found
+
+
 def _device() -> Check:
     import torch
 
     threads = torch.get_num_threads()
     if torch.cuda.is_available():
         return Check("device", True, f"{torch.cuda.get_device_name()} and {threads} CPU threads")
-    return Check("device", True, f"CPU, {threads} threads (no CUDA device)")
+    reason = "torch is built without CUDA" if torch.version.cuda is None else "no CUDA device"
+    return Check("device", True, f"CPU, {threads} threads ({reason})")
 
 
 def _memory() -> list[Check]:

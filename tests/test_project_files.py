@@ -129,6 +129,73 @@ def test_packages_in_errors_about_extras_are_in_these_extras() -> None:
         assert {*packages} <= {requirement.name for requirement in EXTRAS[name]}
 
 
+#: Packages whose conda-forge name is another one.
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base", "dask": "dask-core"}
+
+#: Pure Python, taken from PyPI: TorchGeo's wheel, and the one that holds Indian Pines.
+NOT_FROM_CONDA = {"torchgeo", "tensorly"}
+
+
+def test_pixi_takes_the_requirements_from_conda_forge() -> None:
+    pixi = SETTINGS["tool"]["pixi"]
+    conda = pixi["dependencies"] | pixi["feature"]["cpu"]["dependencies"]
+    wanted = {one.name: str(one.specifier) for one in REQUIRED if one.name not in NOT_FROM_CONDA}
+    found = {name: conda.get(CONDA_NAMES.get(name, name)) for name in wanted}
+    assert found == wanted
+    assert conda["python"] == PROJECT["requires-python"]
+    # Beside them only what comes with pystac's extra, and what must fit the torch that is installed.
+    assert conda.keys() - {CONDA_NAMES.get(name, name) for name in wanted} == {
+        *("python", "jsonschema", "torchvision")
+    }
+    assert pixi["feature"]["gpu"]["dependencies"] == {"pytorch-gpu": conda["pytorch-cpu"]}
+    assert pixi["pypi-dependencies"][PROJECT["name"]]["extras"] == ["all"]
+
+
+def test_tasks_and_features_of_pixi_exist() -> None:
+    pixi = SETTINGS["tool"]["pixi"]
+    features = pixi["feature"].keys() | SETTINGS["dependency-groups"].keys()
+    assert {one for used in pixi["environments"].values() for one in used} <= features
+    (command,) = PROJECT["scripts"]
+    assert pixi["tasks"]["demo"] == f"{command} demo"
+    assert "pytest" in [Requirement(text).name for text in SETTINGS["dependency-groups"]["test"]]
+    assert pixi["feature"]["test"]["tasks"]["test"]["cmd"].startswith("pytest ")
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """Instructions of the Dockerfile with their arguments; continued lines are joined."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines()]
+
+
+def test_dockerfile_agrees_with_the_project() -> None:
+    found = dockerfile()
+    defaults = dict(text.split("=", 1) for word, text in found if word == "ARG" and "=" in text)
+    assert defaults["EXTRAS"] in EXTRAS
+    assert defaults["TORCH"] == "cpu"
+    tested = jobs("tests")["tests"]["strategy"]["matrix"]["python"]
+    assert defaults["PYTHON"] in tested
+    images = [text.split()[0] for word, text in found if word == "FROM"]
+    assert images == ["python:${PYTHON}-slim"] * 2
+    (command,) = PROJECT["scripts"]
+    last = dict(found)  # of repeated instructions the last one
+    assert last["ENTRYPOINT"] == f'["{command}"]'
+    assert last["USER"] == "analyst"
+    assert [word for word, _ in found].index("USER") > [word for word, _ in found].index("COPY")
+
+
+def test_image_is_built_from_what_the_package_needs() -> None:
+    """Sources that .dockerignore leaves out are missing from the wheel in the image."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    settings = SETTINGS["tool"]["setuptools"]
+    folders = {name.split(".")[0] for name in settings["packages"]}
+    folders |= {*settings["package-dir"].values()}
+    assert kept == folders | {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
+    assert all((ROOT / name).exists() for name in kept)
+
+
 def test_release_publishes_after_the_tests_and_has_the_plugin() -> None:
     steps = jobs("release")
     assert steps["tests"]["uses"] == "./.github/workflows/tests.yml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,11 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import torch
 from builders import run, snapshot
 from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
 from hsi_geo import stages
+from hsi_geo.extras import EXTRAS
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -110,6 +113,28 @@ def test_doctor_finds_nothing_missing_here() -> None:
     assert {"torch", "GDAL", "driver COG", "device", "weights"} <= {
         c["name"] for c in listed["checks"]
     }
+
+
+@pytest.mark.parametrize(
+    ("built_for", "said"), [(None, "torch is built without CUDA"), ("13.0", "no CUDA device")]
+)
+def test_doctor_says_why_no_gpu_is_used(
+    built_for: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert re.search(rf"^device +CPU, \d+ threads \({said}\)$", run("doctor").stdout, re.MULTILINE)
+
+
+def test_doctor_says_how_to_install_an_extra_and_that_all_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(EXTRAS, "batch", ("no_such_package",))
+    shown = run("doctor")
+    assert shown.exit_code == 0
+    assert re.search(
+        r"^extra batch +not installed; pip install 'hsi-geo\[batch\]'$", shown.stdout, re.MULTILINE
+    )
 
 
 def test_doctor_prints_how_to_install_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
