@@ -57,6 +57,24 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     help="blocked: shots and test pixels are in different blocks of the scene.",
 )
 @click.option(
+    "--drawing",
+    "drawings",
+    type=CommaList(),
+    default="points",
+    show_default=True,
+    help="How shots are drawn: points; squares (3 x 3 pixels); square (one of 5 x 5 for each class); wrong (points, "
+    "one in five with a wrong label); stretch (one polygon of 20 to 60 pixels for each class). Several are separated by "
+    "commas.",
+)
+@click.option(
+    "--bands",
+    type=CommaList(),
+    default="all",
+    show_default=True,
+    help="Bands: all, vnir (400 to 1000 nm), swir (more than 1000 nm), eighth (every eighth band). Several are separated "
+    "by commas.",
+)
+@click.option(
     "-o", "--out", type=click.Path(path_type=Path), default="benchmark", show_default=True
 )
 @options.device
@@ -70,6 +88,8 @@ def command(
     seeds: int,
     methods: tuple[str, ...] | None,
     split: str,
+    drawings: tuple[str, ...],
+    bands: tuple[str, ...],
     out: Path,
     overwrite: bool,
     progress: str,
@@ -91,12 +111,17 @@ def command(
         seeds=seeds,
         methods=methods,
         splits=("random", "blocked") if split == "both" else (split,),  # type: ignore[arg-type]
+        drawings=drawings,
+        bands=bands,
         compute=options.compute(given),
         overwrite=overwrite,
         reporter=reporting.reporter(progress),
     )
     click.echo(table(result.table))
     click.echo()
+    if result.totals:
+        click.echo(table(result.totals))
+        click.echo()
     outputs = {"results": result.results, "table": result.markdown, "plot": result.plot}
     click.echo(pairs(list(outputs.items())))
     reporting.write_result(progress, outputs)

@@ -28,6 +28,13 @@ from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, adapt
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
+from hsi_geo.tasks.benchmarking.drawings import (
+    BANDS,
+    DRAWINGS,
+    ONE_POLYGON,
+    Drawing,
+    select_bands,
+)
 from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
     Split,
@@ -36,9 +43,9 @@ from hsi_geo.tasks.benchmarking.protocol import (
     draw_shots,
     reliability,
     score,
-    shots_at,
 )
-from hsi_geo.tasks.benchmarking.tables import best_methods, markdown, summary
+from hsi_geo.tasks.benchmarking.tables import best_methods, markdown, summary, title_of
+from hsi_geo.tasks.benchmarking.ways import compare_ways, has_several_ways, sum_ways
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
@@ -72,7 +79,9 @@ class BenchmarkResult:
 
     Attributes:
         entries: Entries of ``results.json`` for the requested scenes and methods.
-        table: Header and rows of a table with mean and standard deviation by method and scene.
+        table: Header and rows of a table: mean and standard deviation by method and scene, or, for several drawings,
+            choices of bands or splits, means by scene and way.
+        totals: Header and rows of a table with the pooled error by way; empty if there is one way.
         results: Path of ``results.json``.
         markdown: Path of ``table.md``, a table with more columns.
         plot: Path of ``plot.png``.
@@ -80,6 +89,7 @@ class BenchmarkResult:
 
     entries: list[dict[str, Any]]
     table: list[tuple[str, ...]]
+    totals: list[tuple[str, ...]]
     results: Path
     markdown: Path
     plot: Path
@@ -94,6 +104,8 @@ def benchmark(
     seeds: int = len(SEEDS),
     methods: Sequence[str] | None = None,
     splits: Sequence[Split] = ("random",),
+    drawings: Sequence[str] = ("points",),
+    bands: Sequence[str] = ("all",),
     compute: Compute = Compute(),
     overwrite: bool = False,
     reporter: Reporter | None = None,
@@ -111,6 +123,11 @@ def benchmark(
         methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`; None takes
             `DEFAULT_METHODS`.
         splits: How shots and test pixels are chosen: "random", "blocked" or both.
+        drawings: Ways to draw the shots, keys of `drawings.DRAWINGS`: "points"; "squares" of 3 x 3 pixels; "square", one
+            of 5 x 5 pixels; "wrong", points of which one in five has a wrong label; "stretch", one polygon of 20 to 60
+            pixels. "square" and "stretch" draw one polygon for each class, whatever `shots` says.
+        bands: Bands of the scenes, keys of `drawings.BANDS`: "all", "vnir" (400 to 1000 nm), "swir" (more than 1000 nm)
+            or "eighth" (every eighth band). A scene without such bands is left out, with a warning.
         compute: Device, number of threads, and seed of our method's random numbers.
         overwrite: Whether to discard the entries of ``results.json``.
         reporter: Receives the progress; None sends messages to Python's ``logging``.
@@ -119,13 +136,19 @@ def benchmark(
         The entries and a table.
 
     Raises:
-        OptionError: If a scene, a method or the number of seeds is unknown.
+        OptionError: If a scene, a method, a drawing, a choice of bands or the number of seeds is unknown.
         ModelFileError: If ``results.json`` has other contents.
     """
     reporter = reporter or LoggingReporter()
     if not 1 <= seeds <= len(SEEDS):
         raise OptionError(f"{seeds} seeds were requested", hint=f"give 1 to {len(SEEDS)}")
     names = _expand(DEFAULT_METHODS if methods is None else methods)
+    for title, given, known in (("drawing", drawings, DRAWINGS), ("choice of bands", bands, BANDS)):
+        for name in given:
+            if name not in known:
+                raise OptionError(
+                    f"there is no {title} '{name}'", hint=f"choose from {', '.join(known)}"
+                )
     loaded = [load_benchmark_scene(scene, data) for scene in scenes]
     folder = Path(out)
     make_folder(folder)
@@ -136,54 +159,79 @@ def benchmark(
     if not is_ours:
         require_free([page, plot])
     done = {_key(entry) for entry in entries}
-    total = len(loaded) * len(shots) * seeds * len(splits) * len(names)
+    cut = list(_with_bands(loaded, bands, reporter))
+    per_scene = len(list(_keys(shots, SEEDS[:seeds], splits, drawings))) * len(names)
     count = 0
-    for scene in loaded:
+    for choice, scene in cut:
         features = BaselineFeatures(_fill_missing(scene))
-        for run in _runs(scene, shots, SEEDS[:seeds], splits):
+        for key in _keys(shots, SEEDS[:seeds], splits, drawings):
+            run = None
             for name in names:
                 count += 1
-                if (scene.name, name, *run.key) in done:
+                if _key({"scene": scene.name, "method": name, "bands": choice, **key}) in done:
                     continue
-                entries.append(_measure(scene, features, run, name, compute))
+                run = run or _draw(scene, **key)
+                found = _measure(scene, features, run, name, key["seed"], compute)
+                entries.append(
+                    {"scene": scene.name, "method": name, "bands": choice, **key, **found}
+                )
                 _write(path, entries)
-                reporter.progress(stages.COMPARING, count, total)
+                reporter.progress(stages.COMPARING, count, len(cut) * per_scene)
     _write(path, entries)
     chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
-    table = summary(chosen)
+    several = has_several_ways(chosen)
+    table = compare_ways(chosen) if several else summary(chosen)
+    titles = [title_of(entry) for entry in chosen] if several else []
     with atomic_outputs([page, plot], overwrite=is_ours) as where:
         where[page].write_text(markdown(chosen), encoding="utf-8")
-        draw_benchmark(where[plot], chosen, best_methods(chosen))
-    return BenchmarkResult(chosen, table, path, page, plot)
+        draw_benchmark(where[plot], chosen, best_methods(chosen), titles)
+    totals = sum_ways(chosen) if several else []
+    return BenchmarkResult(chosen, table, totals, path, page, plot)
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """A draw of shots, and the test pixels."""
+    """Shots, and (M,) flat indices of the test pixels."""
 
-    shots_per_class: int
-    seed: int
-    split: Split
-    shots: IntArray
+    drawing: Drawing
     test: IntArray
 
-    @property
-    def key(self) -> tuple[int, int, str]:
-        return self.shots_per_class, self.seed, self.split
+
+def _with_bands(
+    loaded: Sequence[BenchmarkScene], bands: Sequence[str], reporter: Reporter
+) -> Iterator[tuple[str, BenchmarkScene]]:
+    """Each choice of bands, with each scene that has such bands."""
+    for scene in loaded:
+        for choice in bands:
+            cut = select_bands(scene, choice)
+            if cut is None:
+                reporter.warning(
+                    f"scene '{scene.name}' has no bands for '{choice}': it is left out there"
+                )
+            else:
+                yield choice, cut
 
 
-def _runs(
-    scene: BenchmarkScene, shots: Sequence[int], seeds: Sequence[int], splits: Sequence[Split]
-) -> Iterator[_Run]:
+def _keys(
+    shots: Sequence[int], seeds: Sequence[int], splits: Sequence[Split], drawings: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The values that identify each run on a scene."""
     for split in splits:
-        for per_class in shots:
-            for seed in seeds:
-                if split == "blocked":
-                    drawn, test = draw_blocked(scene.labels, per_class, seed)
-                else:
-                    drawn = draw_shots(scene.labels, per_class, seed)
-                    test = np.setdiff1d(np.flatnonzero(scene.labels), drawn)
-                yield _Run(per_class, seed, split, drawn, test)
+        for drawing in drawings:
+            for per_class in (1,) if drawing in ONE_POLYGON else shots:
+                for seed in seeds:
+                    yield {"shots": per_class, "seed": seed, "split": split, "drawing": drawing}
+
+
+def _draw(scene: BenchmarkScene, *, shots: int, seed: int, split: Split, drawing: str) -> _Run:
+    labels = scene.labels
+    if split == "blocked":
+        centres, test = draw_blocked(labels, shots, seed)
+        allowed = labels.copy()
+        allowed.flat[test] = 0
+        return _Run(DRAWINGS[drawing](scene, centres, allowed, seed), test)
+    drawn = DRAWINGS[drawing](scene, draw_shots(labels, shots, seed), labels, seed)
+    return _Run(drawn, np.setdiff1d(np.flatnonzero(labels), drawn.pixels))
 
 
 def _measure(
@@ -191,29 +239,26 @@ def _measure(
     features: BaselineFeatures,
     run: _Run,
     name: str,
+    seed: int,
     compute: Compute,
 ) -> dict[str, Any]:
-    labels = scene.labels.ravel()
+    """Accuracy measures of one run, as in ``results.json``."""
+    labels, given = scene.labels.ravel(), run.drawing.labels.ravel()[run.drawing.pixels]
     started = time.perf_counter()
     if name in VARIANTS:
         probabilities, seconds_fit = _adapt_and_predict(scene, run, name, compute)
     else:
         baseline = BASELINES[name]
-        probabilities = baseline(features, run.shots, labels[run.shots], run.seed)
+        probabilities = baseline(features, run.drawing.pixels, given, seed)
         seconds_fit = 0.0  # fitting and mapping are one step
     seconds = time.perf_counter() - started
-    order = np.unique(labels[run.shots])
+    order = np.unique(given)
     at_test = probabilities[run.test]
     predicted, truth = order[at_test.argmax(axis=1)], labels[run.test]
     scores = score(truth, predicted)
     bins = reliability(at_test.max(axis=1), predicted == truth)
     each = f1_score(truth, predicted, labels=order, average=None, zero_division=0.0)
     return {
-        "scene": scene.name,
-        "method": name,
-        "shots": run.shots_per_class,
-        "seed": run.seed,
-        "split": run.split,
         **{key: round(value, 5) for key, value in dataclasses.asdict(scores).items()},
         "f1": {str(c): round(float(value), 4) for c, value in zip(order, each, strict=True)},
         "ece": round(calibration_error(bins), 4),
@@ -228,12 +273,11 @@ def _adapt_and_predict(
 ) -> tuple[npt.NDArray[np.float64], float]:
     """(H * W, K) probabilities from `adapt` and `predict`, and the seconds that `adapt` took."""
     recipe, weights = VARIANTS[name]
-    shots = shots_at(scene.scene, scene.labels, run.shots)
     quiet = SilentReporter()  # every run would send the same messages
     started = time.perf_counter()
     model = adapt(
         scene.scene,
-        shots,
+        run.drawing.shots,
         recipe=recipe,
         weights=weights,
         compute=compute,
@@ -278,14 +322,17 @@ def _expand(methods: Sequence[str]) -> list[str]:
 
 
 def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(entry[key] for key in ("scene", "method", "shots", "seed", "split"))
+    names = ("scene", "method", "shots", "seed", "split", "drawing", "bands")
+    return tuple(entry[name] for name in names)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        # Entries of version 0.1 have points and all bands.
+        found = json.loads(path.read_text(encoding="utf-8"))
+        entries = [{"drawing": "points", "bands": "all", **entry} for entry in found]
         for entry in entries:
             _key(entry)
     except (ValueError, TypeError, KeyError) as error:

@@ -134,6 +134,11 @@ def test_benchmark_refuses_unknown_names_and_files(tmp_path: Path) -> None:
         benchmark(tmp_path, methods=["magic"])
     with pytest.raises(OptionError, match="no benchmark scene 'mars'"):
         benchmark(tmp_path, scenes=["mars"])
+    with pytest.raises(OptionError, match="no drawing 'circle'"):
+        benchmark(tmp_path / "new", drawings=["circle"])
+    with pytest.raises(OptionError, match="no choice of bands 'tir'"):
+        benchmark(tmp_path / "new", bands=["tir"])
+    assert not (tmp_path / "new").exists()
     (tmp_path / "results.json").write_text("{}[")
     with pytest.raises(ModelFileError, match="no results of a benchmark"):
         benchmark(tmp_path, methods=CHEAP)
@@ -143,10 +148,34 @@ def test_command_prints_a_table(tmp_path: Path) -> None:
     args = ["benchmark", "--seeds", "1", "--methods", "svm", "--shots", "1,5", "-o"]
     result = CliRunner().invoke(group, [*args, str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert "indian_pines, 5 shots" in result.stdout
-    assert (tmp_path / "out" / "table.md").read_text().startswith("## indian_pines, 1 shots")
+    assert "indian_pines, 5 points" in result.stdout
+    assert (tmp_path / "out" / "table.md").read_text().startswith("## indian_pines, 1 point")
     wrong = CliRunner().invoke(group, [*args[:-1], "--shots", "many"])
     assert wrong.exit_code == 2
+
+
+def test_command_compares_ways_to_draw(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--drawing", "points,stretch,wrong", "--bands", "all,eighth", "--seeds", "1"]
+    args = ["benchmark", *options, "--methods", "svm", "--progress", "none", "-o", str(out)]
+    result = CliRunner().invoke(group, args)
+    assert result.exit_code == 0, result.output
+    assert "1 polygon of 20 to 60 pixels, every eighth band" in result.stdout
+    assert "plain more than 1 point ahead" in result.stdout
+    entries = json.loads((out / "results.json").read_text())
+    assert len({(e["drawing"], e["bands"], e["shots"]) for e in entries}) == len(entries) == 6
+    assert {e["shots"] for e in entries if e["drawing"] == "stretch"} == {1}
+
+
+def test_benchmark_reads_entries_without_drawing_and_bands(tmp_path: Path) -> None:
+    first = benchmark(tmp_path, seeds=1, methods=CHEAP[:1])
+    old = json.loads(first.results.read_text())[0]
+    del old["drawing"], old["bands"]
+    first.results.write_text(json.dumps([{**old, "oa": 0.123}]))
+    again = benchmark(tmp_path, seeds=1, methods=CHEAP[:1])
+    assert [(e["oa"], e["drawing"], e["bands"]) for e in again.entries] == [
+        (0.123, "points", "all")
+    ]
 
 
 def test_command_help_lists_all_methods() -> None:

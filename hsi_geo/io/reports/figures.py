@@ -189,15 +189,27 @@ def draw_losses(path: Path, rows: Mapping[str, Sequence[float]], *, title: str) 
 
 
 def draw_benchmark(
-    path: Path, entries: Sequence[Mapping[str, Any]], methods: Sequence[str]
+    path: Path,
+    entries: Sequence[Mapping[str, Any]],
+    methods: Sequence[str],
+    titles: Sequence[str] = (),
 ) -> None:
-    """Draw accuracy by scene (or over the number of shots), and calibration.
+    """Draw accuracy by scene over the number of shots (or over other differences of runs), and calibration.
 
     Args:
         path: PNG to write.
         entries: Results as in ``results.json`` of `hsi-geo benchmark`, one for each run.
         methods: Names of the methods to draw. Calibration is drawn for the first.
+        titles: Title of each entry on the horizontal axis; without titles it shows the number of shots.
     """
+    categories = list(dict.fromkeys(titles))
+    if titles:
+        entries = [
+            {**entry, "x": categories.index(title)}
+            for entry, title in zip(entries, titles, strict=True)
+        ]
+    else:
+        entries = [{**entry, "x": entry["shots"]} for entry in entries]
     scenes = list(dict.fromkeys(entry["scene"] for entry in entries))
     figure = Figure(figsize=(4 * len(scenes), 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -210,7 +222,11 @@ def draw_benchmark(
                 _draw_accuracy(axes[0][column], own, number, method)
                 if method == methods[0]:
                     _draw_reliability(axes[1][column], own, method)
-        axes[0][column].set(title=scene, xlabel="shots a class", ylabel="overall accuracy, %")
+        axes[0][column].set(title=scene, ylabel="overall accuracy, %")
+        if titles:
+            axes[0][column].set_xticks(range(len(categories)), categories, rotation=30, ha="right")
+        else:
+            axes[0][column].set_xlabel("shots a class")
         axes[0][column].grid(visible=True, alpha=0.3)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -220,13 +236,13 @@ def draw_benchmark(
 def _draw_accuracy(
     axis: Axes, entries: Sequence[Mapping[str, Any]], number: int, method: str
 ) -> None:
-    shots = sorted({entry["shots"] for entry in entries})
-    by_shots = [[100 * e["oa"] for e in entries if e["shots"] == k] for k in shots]
-    shifted = [k * (1 + 0.02 * number) for k in shots]  # so that bars do not overlap
+    positions = sorted({entry["x"] for entry in entries})
+    by_position = [[100 * e["oa"] for e in entries if e["x"] == x] for x in positions]
+    shifted = [x + 0.02 * number * max(x, 1) for x in positions]  # so that bars do not overlap
     axis.errorbar(
         shifted,
-        [float(np.mean(values)) for values in by_shots],
-        yerr=[float(np.std(values)) for values in by_shots],
+        [float(np.mean(values)) for values in by_position],
+        yerr=[float(np.std(values)) for values in by_position],
         marker="o",
         linewidth=2.5 if number == 0 else 1.0,
         capsize=2,

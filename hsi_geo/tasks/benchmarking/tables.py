@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hsi_geo.tasks.benchmarking.baselines import GROUPS
+from hsi_geo.tasks.benchmarking.drawings import BANDS, TITLES
 
 Entries = Sequence[dict[str, Any]]
 
@@ -27,12 +28,12 @@ def summary(entries: Entries) -> list[tuple[str, ...]]:
     Examples:
         >>> entry = {"scene": "s", "method": "svm", "shots": 5, "split": "random", "oa": 0.5}
         >>> summary([entry])
-        [('OA in per cent', 's, 5 shots'), ('svm', '50.0 +- 0.0')]
+        [('OA in per cent', 's, 5 points'), ('svm', '50.0 +- 0.0')]
     """
     columns = list(dict.fromkeys(_column(e) for e in entries))
     head = ("OA in per cent", *(_title(column) for column in columns))
     rows = [head]
-    for name, members in _rows(entries).items():
+    for name, members in rows_of(entries).items():
         cells = []
         for column in columns:
             by_method = {
@@ -93,7 +94,7 @@ def best_methods(entries: Entries) -> list[str]:
         entries: Entries of ``results.json``.
     """
     kept = []
-    for members in _rows(entries).values():
+    for members in rows_of(entries).values():
         means = {m: np.mean([e["oa"] for e in entries if e["method"] == m]) for m in members}
         kept.append(max(means, key=lambda m: float(means[m])))
     return kept
@@ -128,8 +129,12 @@ def markdown(entries: Entries) -> str:
     return "\n".join(parts)
 
 
-def _rows(entries: Entries) -> dict[str, list[str]]:
-    """Methods by the title of their row; a grid is one row."""
+def rows_of(entries: Entries) -> dict[str, list[str]]:
+    """Group methods by the title of their row; a grid of methods is one row.
+
+    Args:
+        entries: Entries of ``results.json``.
+    """
     rows: dict[str, list[str]] = {}
     for method in dict.fromkeys(e["method"] for e in entries):
         group = next((g for g, members in GROUPS.items() if method in members), None)
@@ -143,10 +148,27 @@ def _row_title(name: str) -> str:
     return f"{name}-whiten grid, best by hindsight" if name in GROUPS else name
 
 
-def _column(entry: dict[str, Any]) -> tuple[str, int, str]:
-    return entry["scene"], entry["shots"], entry["split"]
+def title_of(entry: dict[str, Any]) -> str:
+    """How the shots of a run were drawn, its split and bands, as a title.
+
+    Args:
+        entry: Entry of ``results.json``.
+
+    Examples:
+        >>> title_of({"shots": 5, "split": "blocked", "drawing": "wrong", "bands": "all"})
+        '5 points, 1 in 5 wrong, blocked'
+    """
+    drawing, bands = entry.get("drawing", "points"), entry.get("bands", "all")
+    title = TITLES[drawing].format(entry["shots"])
+    parts = [title.replace("points", "point") if entry["shots"] == 1 else title]
+    parts += [] if entry["split"] == "random" else [entry["split"]]
+    parts += [] if bands == "all" else [BANDS[bands]]
+    return ", ".join(parts)
 
 
-def _title(column: tuple[str, int, str]) -> str:
-    scene, shots, split = column
-    return f"{scene}, {shots} shots" + ("" if split == "random" else f", {split}")
+def _column(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["scene"], title_of(entry)
+
+
+def _title(column: tuple[str, str]) -> str:
+    return ", ".join(column)
