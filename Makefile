@@ -14,12 +14,6 @@ PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-# What an installation takes, from the table that docs/measurements/install_sizes.py printed.
-SAY_SIZES = awk -F ' *[|] *' '$$2 == "all" { \
-	print "hsi-geo goes into $(VENV), with all extras. Linux: downloads " $$3 ", takes " $$7 " on disk;"; \
-	print "without CUDA (make TORCH=cpu): " $$4 " and " $$8 ". macOS downloads " $$5 ". This takes some minutes." \
-	}' docs/results/install_sizes.md
-
 .PHONY: demo test test-slow lowest lowest-list lint format docs plugin clean
 
 demo: $(VENV)/.installed
@@ -80,7 +74,8 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet 'pip>=25.1' # 25.1: dependency groups
-	@$(SAY_SIZES)
+	@echo "hsi-geo and its packages go into $(VENV). This takes some minutes."
+	@cat docs/results/install_needs.md # printed by docs/measurements/install_sizes.py
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch torchvision)
 	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	touch $@

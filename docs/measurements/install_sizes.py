@@ -1,11 +1,15 @@
 """What an installation downloads and takes on disk, and which packages torch starts without: docs/install.md.
 
-    python docs/measurements/install_sizes.py [--cpu-wheel FILE] [--leave-out] > docs/results/install_sizes.md
+    python docs/measurements/install_sizes.py --cpu-wheel FILE [--out docs/results]
 
-Run it in an environment that holds hsi-geo with all extras, and `uv` on the PATH or given by `--uv`. uv resolves
-`pyproject.toml` for each system, with the releases of this environment, and tells the size of each wheel; nothing is
-downloaded. Sizes on disk are those of this environment's files, compiled modules (`.pyc`) included. With `--leave-out`
-each of the packages that only Linux gets is left out once, by links to all files but its own, and torch is started.
+Writes `install_needs.md` (a sentence, which `make demo` prints as well), `install_sizes.md` (by part and system),
+`install_packages.md` (the largest packages) and `install_left_out.md` (whether torch starts without each package).
+
+Run it on Linux, in an environment with hsi-geo, all extras and the dependency group dev, and `uv` on the PATH or given
+by `--uv`. uv resolves `pyproject.toml` for each system, with the releases of this environment, and tells the size of
+each wheel; nothing is downloaded. Sizes on disk are those of this environment's files, compiled modules (`.pyc`)
+included. The CPU wheel is one of torch for Linux without CUDA. Each package that only Linux gets is left out once, by
+links to all files but its own, and torch is started. The machine must have no CUDA of its own.
 """
 
 from __future__ import annotations
@@ -94,14 +98,15 @@ class Sizes:
     Attributes:
         download: Bytes of each package's wheel, by the name of the system and of the package.
         disk: Bytes of each installed package's files.
-        parts: Names of the packages of each part of the installation: the package, and each extra.
-        cpu_wheel: Bytes of torch's wheel without CUDA, and of the files in it; None if it was not given.
+        parts: Names of the packages of each part of the installation: the package, what each extra adds, all extras,
+            and what the dependency group dev adds to them.
+        cpu_wheel: Bytes of torch's wheel without CUDA, and of the files in it.
     """
 
     download: Mapping[str, Mapping[str, int]]
     disk: Mapping[str, int]
     parts: Mapping[str, frozenset[str]]
-    cpu_wheel: tuple[int, int] | None
+    cpu_wheel: tuple[int, int]
 
     @property
     def cuda(self) -> frozenset[str]:
@@ -115,57 +120,70 @@ def main() -> None:
     parser.add_argument(
         "--uv", default=shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     )
-    parser.add_argument("--cpu-wheel", type=Path, help="a wheel of torch without CUDA")
-    parser.add_argument("--leave-out", action="store_true")
+    parser.add_argument(
+        "--cpu-wheel", type=Path, required=True, help="a wheel of torch without CUDA"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
     sizes = measure(options.uv, options.cpu_wheel)
-    for lines in (parts_table(sizes), packages_table(sizes)):
-        print("\n".join(lines), end="\n\n")
-    if options.leave_out:
-        print("\n".join(left_out_table(sizes)))
+    tables = {
+        "needs": [needs(sizes)],
+        "sizes": parts_table(sizes),
+        "packages": packages_table(sizes),
+        "left_out": left_out_table(sizes),
+    }
+    for name, lines in tables.items():
+        text = "\n".join(lines) + "\n"
+        (options.out / f"install_{name}.md").write_text(text, encoding="utf-8")
 
 
-def measure(uv: str, cpu_wheel: Path | None) -> Sizes:
+def measure(uv: str, cpu_wheel: Path) -> Sizes:
     """Sizes of all packages.
 
     Args:
         uv: Path of uv.
-        cpu_wheel: Wheel of torch without CUDA, or None.
+        cpu_wheel: Wheel of torch without CUDA.
     """
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    parts = {"hsi-geo": frozenset(needed("hsi-geo", ""))}
-    for extra in project["optional-dependencies"]:
-        parts[extra] = frozenset(needed("hsi-geo", extra)) - parts["hsi-geo"]
-    everything = frozenset().union(*parts.values())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    core, every = needed("hsi-geo"), needed("hsi-geo[all]")
+    parts = {"hsi-geo": core}
+    for extra in sorted(settings["project"]["optional-dependencies"].keys() - {"all"}):
+        parts[f"and `[{extra}]`"] = needed(f"hsi-geo[{extra}]") - core
+    groups = settings["dependency-groups"]
+    listed = (text for name in ("test", "dev") for text in groups[name] if isinstance(text, str))
+    tools = needed(*listed)
+    parts |= {"all": every, "and `make test`": tools - every}
+    everything = every | tools
     with tempfile.TemporaryDirectory() as name:
         download = {s.name: wheel_sizes(uv, s, everything, Path(name)) for s in SYSTEMS}
     return Sizes(
         download,
         {package: size_on_disk(distribution(package)) for package in everything},
         parts,
-        None if cpu_wheel is None else (cpu_wheel.stat().st_size, unpacked(cpu_wheel)),
+        (cpu_wheel.stat().st_size, unpacked(cpu_wheel)),
     )
 
 
-def needed(package: str, extra: str) -> set[str]:
-    """A package and all packages that it requires here, except itself if it is hsi-geo."""
-    found: set[str] = set()
-    waiting = [(package, extra)]
-    seen = set()
+def needed(*requirements: str) -> frozenset[str]:
+    """Names of the packages that requirements need here, hsi-geo itself left out.
+
+    Args:
+        requirements: Such as ``hsi-geo[zarr]``.
+    """
+    waiting = [Requirement(text) for text in requirements]
+    seen: set[tuple[str, str]] = set()
     while waiting:
-        step = waiting.pop()
-        if step in seen:
-            continue
-        seen.add(step)
-        name, wanted = step
-        found.add(canonicalize_name(name))
-        for text in distribution(name).requires or []:
-            requirement = Requirement(text)
-            markers = {"extra": wanted}
-            if requirement.marker is None or requirement.marker.evaluate(markers):
-                extras = requirement.extras or {""}
-                waiting += [(requirement.name, one) for one in ("", *extras)]
-    return found - {"hsi-geo"}
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        for extra in {"", *wanted.extras}:
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            found = (Requirement(text) for text in distribution(name).requires or [])
+            waiting += [
+                one for one in found if one.marker is None or one.marker.evaluate({"extra": extra})
+            ]
+    return frozenset(name for name, _ in seen) - {"hsi-geo"}
 
 
 def wheel_sizes(uv: str, system: System, packages: Iterable[str], folder: Path) -> dict[str, int]:
@@ -174,25 +192,17 @@ def wheel_sizes(uv: str, system: System, packages: Iterable[str], folder: Path) 
     pins.write_text("".join(f"{name}=={distribution(name).version}\n" for name in packages))
     lock = folder / f"pylock.{system.uv}.toml"
     command = [
-        *(
-            uv,
-            "pip",
-            "compile",
-            "--quiet",
-            "--all-extras",
-            "--no-header",
-            "--format",
-            "pylock.toml",
-        ),
+        *(uv, "pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"),
+        *("--all-extras", "--group", "dev"),
         *("--python-platform", system.uv, "--python-version", ".".join(map(str, PYTHON))),
-        *("--constraint", str(pins), "--output-file", str(lock), str(ROOT / "pyproject.toml")),
+        *("--constraint", str(pins), "--output-file", str(lock), "pyproject.toml"),
     ]
     environment = {
         **os.environ,
         "MACOSX_DEPLOYMENT_TARGET": "14.0",
         "UV_PYTHON_DOWNLOADS": "never",
     }
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=environment, cwd=ROOT)
     locked = tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
     rank = {tag: place for place, tag in enumerate(tags(system))}
     return {package["name"]: download_size(package, rank) for package in locked}
@@ -239,48 +249,49 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 0.9995e9 else f"{size / 1e6:.0f} MB"
 
 
+def needs(sizes: Sizes) -> str:
+    """What all extras need, as a sentence."""
+    linux, small, mac, windows, disk, small_disk = map(gigabytes, cells(sizes, sizes.parts["all"]))
+    return (
+        f"On Linux the installation downloads {linux} and takes {disk} on disk, most of it CUDA; without CUDA "
+        f"(`make demo TORCH=cpu`) {small} and {small_disk}. On macOS it downloads {mac}, on Windows {windows}."
+    )
+
+
 def parts_table(sizes: Sizes) -> list[str]:
-    """Download for each system and disk on Linux, of the package and of each extra."""
+    """Download for each system and disk on Linux, of each part."""
     rows = [
         "| | download, Linux | Linux without CUDA | macOS | Windows | disk, Linux | Linux without CUDA |",
         "|---|---|---|---|---|---|---|",
     ]
-    everything = frozenset().union(*sizes.parts.values())
-    for name, packages in {**sizes.parts, "all": everything}.items():
-        shown = name if name in ("hsi-geo", "all") else f"and `[{name}]`"
-        linux, mac, windows = (
-            sum(sizes.download[system.name].get(package, 0) for package in packages)
-            for system in SYSTEMS
-        )
-        disk = sum(sizes.disk[package] for package in packages)
-        small = _without_cuda(sizes, packages)
-        cells = (linux, small[0], mac, windows, disk, small[1])
-        rows.append(
-            f"| {shown} | " + " | ".join("" if c is None else gigabytes(c) for c in cells) + " |"
-        )
+    for name, packages in sizes.parts.items():
+        rows.append(f"| {name} | {' | '.join(map(gigabytes, cells(sizes, packages)))} |")
     return rows
 
 
-def _without_cuda(sizes: Sizes, packages: frozenset[str]) -> tuple[int | None, int | None]:
-    """Download and disk on Linux with torch's wheel without CUDA; None if that wheel was not given."""
+def cells(sizes: Sizes, packages: frozenset[str]) -> tuple[int, int, int, int, int, int]:
+    """Bytes of some packages, in the order of the columns of `parts_table`."""
+    linux, mac, windows = (
+        sum(sizes.download[system.name].get(package, 0) for package in packages)
+        for system in SYSTEMS
+    )
+    disk = sum(sizes.disk[package] for package in packages)
     rest = packages - sizes.cuda - {"torch"}
-    download = sum(sizes.download["Linux"].get(package, 0) for package in rest)
-    disk = sum(sizes.disk[package] for package in rest)
-    if "torch" not in packages:
-        return download, disk
-    if sizes.cpu_wheel is None:
-        return None, None
-    return download + sizes.cpu_wheel[0], disk + sizes.cpu_wheel[1]
+    small, small_disk = sizes.cpu_wheel if "torch" in packages else (0, 0)
+    small += sum(sizes.download["Linux"].get(package, 0) for package in rest)
+    small_disk += sum(sizes.disk[package] for package in rest)
+    return linux, small, mac, windows, disk, small_disk
 
 
 def packages_table(sizes: Sizes) -> list[str]:
-    """Download and disk of the largest packages on Linux."""
+    """Download and disk of the largest packages on Linux, without those of `make test`."""
+    every = sizes.parts["all"]
     rows = ["| package | release | download | disk |", "|---|---|---|---|"]
     linux = sizes.download["Linux"]
-    cuda = sorted(sizes.cuda & sizes.disk.keys())
+    cuda = sorted(sizes.cuda & every)
     total = sum(linux[name] for name in cuda), sum(sizes.disk[name] for name in cuda)
     rows.append(f"| {len(cuda)} of CUDA | | {gigabytes(total[0])} | {gigabytes(total[1])} |")
-    others = sorted(sizes.disk.keys() - sizes.cuda, key=lambda name: -sizes.disk[name])
+    others = sorted(every - sizes.cuda, key=lambda name: -sizes.disk[name])
     small = [name for name in others if sizes.disk[name] < LARGE_MB * 1e6]
     for name in others[: len(others) - len(small)]:
         version = distribution(name).version
@@ -296,7 +307,7 @@ def left_out_table(sizes: Sizes) -> list[str]:
     """Whether torch starts without each of the packages that only Linux gets."""
     rows = ["| left out | download | disk | torch |", "|---|---|---|---|"]
     without: list[str] = []
-    names = sorted(sizes.cuda & sizes.disk.keys(), key=lambda name: -sizes.disk[name])
+    names = sorted(sizes.cuda & sizes.parts["all"], key=lambda name: -sizes.disk[name])
     for name in names:
         said = start_without([name])
         without += [name] if said == "starts" else []
@@ -322,7 +333,7 @@ def start_without(left_out: list[str]) -> str:
     site = Path(str(distribution("torch").locate_file("")))
     # Beside the environment: links must be on the same disk.
     with tempfile.TemporaryDirectory(dir=site.parent) as name:
-        for other in needed("torch", "") - missing:
+        for other in needed("torch") - missing:
             for path in files_of(distribution(other)):
                 if path.is_relative_to(site) and ".." not in path.parts:  # no scripts
                     link = Path(name) / path.relative_to(site)
@@ -336,7 +347,7 @@ def start_without(left_out: list[str]) -> str:
         return done.stdout.strip()
     last = done.stderr.strip().splitlines()[-1]
     library = re.search(r"lib\w+\.so[.\d]*", last.replace("*[0-9]", ""))
-    return f"{library[0] if library else last} is missing"
+    return f"{library[0].rstrip('.') if library else last} is missing"
 
 
 if __name__ == "__main__":
