@@ -161,6 +161,24 @@ def test_tasks_and_features_of_pixi_exist() -> None:
     assert pixi["feature"]["test"]["tasks"]["test"]["cmd"].startswith("pytest ")
 
 
+def test_install_page_has_every_extra_and_build_argument() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)} == EXTRAS.keys()
+    arguments = dict(text.split("=", 1) for word, text in dockerfile() if word == "ARG")
+    named = dict(re.findall(r"^\| `([A-Z]+)=(\S+)` \|", page, re.MULTILINE))
+    assert named == {name: arguments[name] for name in named}
+    assert arguments.keys() - named.keys() == {"TORCH_INDEX"}  # for mirrors
+
+
+def test_page_leaves_out_what_torch_starts_without() -> None:
+    """Of packages that were measured; their list changes with torch's releases."""
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"printf '%s\\n' (.*) > left-out.txt", page)
+    measured = (ROOT / "docs" / "results" / "install_left_out.md").read_text(encoding="utf-8")
+    starts = set(re.findall(r"^\| ([\w-]+) \|.*\| starts \|$", measured, re.MULTILINE))
+    assert {*line.split()} == starts - {"cuda-toolkit"}  # that is empty, and names the others
+
+
 def dockerfile() -> list[tuple[str, str]]:
     """Instructions of the Dockerfile with their arguments; continued lines are joined."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
