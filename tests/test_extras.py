@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hsi_geo.extras import EXTRAS
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -52,6 +54,7 @@ def run(code: str, *args: object, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.slow
 def test_jobs_on_scenes_run_without_any_extra(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     done = run(JOBS, planted.path, shots, folder=tmp_path)
