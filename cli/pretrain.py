@@ -93,7 +93,7 @@ def command(
     checkpoint of an interrupted run stays in OUT.run: continue with --resume.
     """
     from hsi_geo.tasks.pretrain import pretrain
-    from hsi_geo.tasks.pretraining.batches import PretrainRecipe
+    from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
 
     default = PretrainRecipe()
     objective = _replaced(

@@ -15,12 +15,12 @@ from hsi_geo.io.datasets import indian_pines
 from hsi_geo.io.datasets.indian_pines import LabelledScene, load_indian_pines
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import demo
+from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
 from hsi_geo.tiling import Grid
 
 pytest.importorskip("lightning", reason="needs the extra pretrain")
 
 from hsi_geo.tasks import pretrain
-from hsi_geo.tasks.pretraining.batches import PretrainRecipe
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

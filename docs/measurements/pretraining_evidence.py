@@ -29,7 +29,7 @@ from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy
 from hsi_geo.tasks.inference.encoder_features import random_encoder_like, scene_features
-from hsi_geo.tasks.pretraining.batches import PretrainRecipe
+from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
 
 SEEDS = (1330, 1220, 1336, 1337, 1224)
 SHOTS = 5

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hsi_geo.models.adamw import PlainOptimizer
+
 #: Coefficients and number of Jordan's Newton-Schulz iterations.
 COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 
@@ -21,7 +23,7 @@ COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 ADAMW_UPDATE_RMS = 0.2
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(PlainOptimizer):
     """Optimiser for the matrices inside a network; other parameters need another optimiser, e.g. AdamW.
 
     Args:

@@ -107,3 +107,15 @@ class S2FormerConfig:
         return np.asarray(
             self.first_nm + self.slot_nm * (0.5 + np.arange(self.groups * self.slots_per_group))
         )
+
+    @property
+    def least_parameters(self) -> int:
+        """A lower bound of the network's number of parameters; it has at most five times as many.
+
+        Examples:
+            >>> S2FormerConfig().least_parameters
+            79584
+        """
+        block = (4 + 2 * self.mlp_ratio) * self.width**2  # attention of the pixels, and their MLP
+        tokens = self.groups * self.group_width * (self.width + self.slots_per_group)
+        return self.depth * block + tokens + 2 * self.group_width * self.width

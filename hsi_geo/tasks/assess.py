@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import precision_recall_fscore_support
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import OptionError
@@ -39,7 +38,6 @@ from hsi_geo.tasks.assessment.reference_sample import (
     require_same_land,
 )
 from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Design, Estimate
-from hsi_geo.tasks.reporting.assessment_report import AssessmentReportContext, report_assessment
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.tasks.validation.accuracy import effective_features, wilson
 from hsi_geo.text import quoted
@@ -97,6 +95,11 @@ def assess(
     with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
         found = _compare(opened, labelled, design, strata, recorder)
         for final in finals:
+            from hsi_geo.tasks.reporting.assessment_report import (
+                AssessmentReportContext,
+                report_assessment,
+            )
+
             context = AssessmentReportContext(
                 opened, labelled.source, found, recorder.warnings, command
             )
@@ -193,6 +196,8 @@ def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> 
 
 
 def _describe(sample: Sample) -> Assessment:
+    from sklearn.metrics import precision_recall_fscore_support
+
     labels = np.arange(len(sample.names))
     user, producer, f1, _ = precision_recall_fscore_support(
         sample.truth, sample.mapped, labels=labels, zero_division=np.nan

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_extra
+from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.artifacts.model import load_model
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report
 from hsi_geo.tasks.runtime import Compute, file_hash
@@ -87,14 +87,12 @@ def batch(
             cluster is lost; maps that are done stay.
     """
     require_extra("batch", "batches")
-    from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster
-
     reporter = reporter or LoggingReporter()
     require_no_report(options)
     if options.aoi is not None:
         raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")
     path = Path(model).absolute()
-    adapted = load_model(path)
+    model_file.require_kind(path, "model")
     threads = compute.threads or 1
     batch_options = BatchOptions(
         model=str(path),
@@ -110,7 +108,17 @@ def batch(
     listed = list_tiles(given, reporter.warning)
     folder = Path(out).absolute()
     paths = assign_map_paths(listed, given, folder, options)
-    make_folder(folder)
+    is_new = make_folder(folder)
+    # These import torch and Dask, which takes longer than all checks.
+    from hsi_geo.tasks.artifacts.model import load_model
+    from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster
+
+    try:
+        adapted = load_model(path)
+    except BaseException:
+        if is_new:
+            folder.rmdir()
+        raise
     cluster: AbstractContextManager[Client]
     if scheduler is not None:
         cluster = remote_cluster(scheduler, reporter)

@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from sklearn.metrics import f1_score
 
 from hsi_geo import stages
 from hsi_geo.arrays import IntArray
@@ -23,11 +22,9 @@ from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
-from hsi_geo.io.reports.figures import draw_benchmark
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, adapt
 from hsi_geo.tasks.adaptation.recipe import Recipe
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
 from hsi_geo.tasks.benchmarking.drawings import (
     BANDS,
     DRAWINGS,
@@ -35,6 +32,7 @@ from hsi_geo.tasks.benchmarking.drawings import (
     Drawing,
     select_bands,
 )
+from hsi_geo.tasks.benchmarking.methods import BASELINE_NAMES, GROUPS, SINGLE
 from hsi_geo.tasks.benchmarking.protocol import (
     SEEDS,
     Split,
@@ -49,6 +47,9 @@ from hsi_geo.tasks.benchmarking.ways import compare_ways, has_several_ways, sum_
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.benchmarking.baselines import BaselineFeatures
 
 
 def _with_fine_tuning(**changes: Any) -> Recipe:
@@ -120,7 +121,7 @@ def benchmark(
         data: Folder of the scenes' files; Indian Pines needs none.
         shots: Numbers of shots of each class.
         seeds: Number of seeds, the first ones of `SEEDS`.
-        methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `baselines.GROUPS`; None takes
+        methods: Keys of `VARIANTS`, of `baselines.BASELINES` or of `methods.GROUPS`; None takes
             `DEFAULT_METHODS`.
         splits: How shots and test pixels are chosen: "random", "blocked" or both.
         drawings: Ways to draw the shots, keys of `drawings.DRAWINGS`: "points"; "squares" of 3 x 3 pixels; "square", one
@@ -162,6 +163,9 @@ def benchmark(
     cut = list(_with_bands(loaded, bands, reporter))
     per_scene = len(list(_keys(shots, SEEDS[:seeds], splits, drawings))) * len(names)
     count = 0
+    # This imports scikit-learn's classifiers, which takes longer than all checks.
+    from hsi_geo.tasks.benchmarking.baselines import BaselineFeatures
+
     for choice, scene in cut:
         features = BaselineFeatures(_fill_missing(scene))
         for key in _keys(shots, SEEDS[:seeds], splits, drawings):
@@ -182,6 +186,8 @@ def benchmark(
     several = has_several_ways(chosen)
     table = compare_ways(chosen) if several else summary(chosen)
     titles = [title_of(entry) for entry in chosen] if several else []
+    from hsi_geo.io.reports.figures import draw_benchmark
+
     with atomic_outputs([page, plot], overwrite=is_ours) as where:
         where[page].write_text(markdown(chosen), encoding="utf-8")
         draw_benchmark(where[plot], chosen, best_methods(chosen), titles)
@@ -248,6 +254,8 @@ def _measure(
     if name in VARIANTS:
         probabilities, seconds_fit = _adapt_and_predict(scene, run, name, compute)
     else:
+        from hsi_geo.tasks.benchmarking.baselines import BASELINES
+
         baseline = BASELINES[name]
         probabilities = baseline(features, run.drawing.pixels, given, seed)
         seconds_fit = 0.0  # fitting and mapping are one step
@@ -257,6 +265,8 @@ def _measure(
     predicted, truth = order[at_test.argmax(axis=1)], labels[run.test]
     scores = score(truth, predicted)
     bins = reliability(at_test.max(axis=1), predicted == truth)
+    from sklearn.metrics import f1_score
+
     each = f1_score(truth, predicted, labels=order, average=None, zero_division=0.0)
     return {
         **{key: round(value, 5) for key, value in dataclasses.asdict(scores).items()},
@@ -315,8 +325,8 @@ def _fill_missing(scene: BenchmarkScene) -> npt.NDArray[np.float64]:
 def _expand(methods: Sequence[str]) -> list[str]:
     names = [name for method in methods for name in GROUPS.get(method, [method])]
     for name in names:
-        if name not in VARIANTS and name not in BASELINES:
-            known = ", ".join([*VARIANTS, *GROUPS, *(b for b in BASELINES if "-g" not in b)])
+        if name not in VARIANTS and name not in BASELINE_NAMES:
+            known = ", ".join([*VARIANTS, *GROUPS, *SINGLE])
             raise OptionError(f"there is no method '{name}'", hint=f"choose from {known}")
     return list(dict.fromkeys(names))
 

@@ -21,9 +21,7 @@ from hsi_geo.io.datasets.indian_pines import (
 )
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
-from hsi_geo.io.reports.figures import draw_panels, false_colour
 from hsi_geo.progress import LoggingReporter, Reporter
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.inference.options import MapOptions
@@ -96,6 +94,8 @@ def demo(
     test = np.setdiff1d(np.flatnonzero(scene.truth), shots)
     truth = scene.truth.ravel()[test].astype(np.int64)
     scores = {"hsi-geo": score(truth, predicted.ravel()[test])}
+    from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
+
     pixels = BaselineFeatures(scene.cube)
     labels = scene.truth.ravel()[shots].astype(np.int64)
     for title, name in COMPARED.items():
@@ -160,6 +160,8 @@ def _draw(
     scores: Scores,
     folder: Path,
 ) -> Path:
+    from hsi_geo.io.reports.figures import draw_panels, false_colour
+
     assert result.paths.confidence is not None  # asked for above
     with rasterio.open(result.paths.confidence) as file:
         confidence = file.read(1)

@@ -6,40 +6,25 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 import xarray as xr
 
 from hsi_geo.errors import ModelFileError, OptionError
+from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
-from hsi_geo.io.reports.figures import draw_losses
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
-from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
-from hsi_geo.tasks.inference.scene_scale import scale_differences
-from hsi_geo.tasks.inference.scene_statistics import require_on_axis
-from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source
-from hsi_geo.tasks.pretraining.lightning import (
-    CHECKPOINT,
-    LOG,
-    RUN_FILES,
-    Checkpoint,
-    LossLog,
-    Precision,
-    PretrainModule,
-    Progress,
-    TrainerOptions,
-    make_trainer,
-    read_checkpoint,
-    read_log,
-    remove_run,
-    run_trainer,
-)
+from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
+from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, LOG, RUN_FILES, remove_run
 from hsi_geo.tasks.runtime import scene_hash, versions
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.weights import Weights
+    from hsi_geo.tasks.pretraining.lightning import PretrainModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,39 +98,56 @@ def pretrain(
     """
     recipe = recipe or PretrainRecipe()
     recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
-    options = TrainerOptions(accelerator, devices, num_nodes, strategy, precision)
     reporter = reporter or LoggingReporter()
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if _is_child():
         reporter = SilentReporter()  # only the first process reports
     weights = Path(out)
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
     opened = open_scenes(scenes)
     log_remarks(opened, reporter)
-    for scene in opened:
-        require_on_axis(recipe.network, scene)
-    start = None if init is None else load_weights(init)
+    if init is not None:
+        model_file.require_kind(Path(init), "weights")
     inputs = [*(name for scene in opened for name in files_of(scene)), init]
     refuse_input_overwrite((run / file for file in RUN_FILES), inputs)
     with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
-        checkpoint = _prepare_run(run, resume, overwrite)
+        require_new_run(run, resume, overwrite)
+        # These import torch and Lightning, which takes longer than all checks.
+        import torch
+
+        from hsi_geo.io.reports.figures import draw_losses
+        from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
+        from hsi_geo.tasks.inference.scene_scale import scale_differences
+        from hsi_geo.tasks.inference.scene_statistics import require_on_axis
+        from hsi_geo.tasks.pretraining import lightning as training
+        from hsi_geo.tasks.pretraining.batches import Batches, Source
+
+        for scene in opened:
+            require_on_axis(recipe.network, scene)
+        start = None if init is None else load_weights(init)
+        checkpoint = _prepare_run(run, resume)
         torch.manual_seed(seed)
         sources = [Source.from_scene(scene, recipe) for scene in opened]
         for difference in scale_differences([source.dataset.views[0] for source in sources]):
             reporter.log(f"{difference}; each scene is normalised by its own statistics")
         for source in sources:
             reporter.log(f"{source.name}: {len(source.spectral.centres_nm)} bands")
-        module = PretrainModule(recipe, sources, seed)
+        module = training.PretrainModule(recipe, sources, seed)
         if start is not None:
             _start_from(module, start)
         if checkpoint is not None:
-            module.restore(read_checkpoint(checkpoint))
+            module.restore(training.read_checkpoint(checkpoint))
             reporter.log(f"going on after step {module.first}")
-        callbacks = [Checkpoint(run), LossLog(run), Progress(reporter)]
-        trainer = make_trainer(recipe.steps - module.first, options, callbacks)
-        run_trainer(trainer, module, Batches(sources, recipe, seed, workers, module.first))
+        callbacks = [
+            training.Checkpoint(run),
+            training.LossLog(run),
+            training.Progress(reporter),
+        ]
+        options = training.TrainerOptions(accelerator, devices, num_nodes, strategy, precision)
+        trainer = training.make_trainer(recipe.steps - module.first, options, callbacks)
+        training.run_trainer(trainer, module, Batches(sources, recipe, seed, workers, module.first))
         main = trainer.is_global_zero
-        rows = read_log(run / LOG)
+        rows = training.read_log(run / LOG)
         if main:
             record = _record(recipe, seed, opened)
             encoder = module.model.encoder.cpu().eval()
@@ -158,21 +160,38 @@ def pretrain(
     return PretrainResult(weights, log, plot, float(np.mean(tail)), main)
 
 
-def _prepare_run(run: Path, resume: bool, overwrite: bool) -> Path | None:
-    """Make the folder of the run; return the checkpoint to resume from, None to start anew."""
-    checkpoint = run / CHECKPOINT
-    child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # starts after the first process
-    if checkpoint.exists() and not (resume or overwrite or child):
+def require_new_run(run: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to lose the checkpoint of an interrupted run.
+
+    Args:
+        run: Folder of the run.
+        resume: Whether to continue from its checkpoint.
+        overwrite: Whether to discard it.
+
+    Raises:
+        OptionError: If there is a checkpoint, and neither was asked for.
+    """
+    if (run / CHECKPOINT).exists() and not (resume or overwrite or _is_child()):
         raise OptionError(
             f"an interrupted run is in '{run}'",
             hint="go on with --resume, or start anew with --overwrite",
         )
+
+
+def _prepare_run(run: Path, resume: bool) -> Path | None:
+    """Make the folder of the run; return the checkpoint to resume from, None to start anew."""
+    checkpoint = run / CHECKPOINT
     run.mkdir(exist_ok=True)
     if resume:
         return checkpoint if checkpoint.exists() else None
-    if not child:
+    if not _is_child():
         checkpoint.unlink(missing_ok=True)
     return None
+
+
+def _is_child() -> bool:
+    """Whether this process was started by the first process of the run."""
+    return int(os.environ.get("LOCAL_RANK", "0")) > 0
 
 
 def _start_from(module: PretrainModule, start: Weights) -> None:

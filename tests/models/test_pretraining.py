@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hsi_geo.models.pretraining import Losses, MaskedReconstruction, Objective, random_mask
+from hsi_geo.models.pretraining import Losses, MaskedReconstruction, random_mask
+from hsi_geo.models.pretraining_objective import Objective
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
 

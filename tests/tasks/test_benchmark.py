@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.tasks import benchmark as module
 from hsi_geo.tasks.benchmark import DEFAULT_METHODS, OURS, VARIANTS, benchmark
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS, BaselineFeatures
+from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
+from hsi_geo.tasks.benchmarking.methods import BASELINE_NAMES, GROUPS
 from hsi_geo.tasks.benchmarking.protocol import (
     BLOCKS_ALONG,
     calibration_error,
@@ -182,6 +183,7 @@ def test_command_help_lists_all_methods() -> None:
     printed = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
     by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in printed.split("Also"))
     methods = {*VARIANTS, *GROUPS, *BASELINES}
+    assert tuple(BASELINES) == BASELINE_NAMES
     assert by_default & methods == set(DEFAULT_METHODS)
     assert parts & methods == set(VARIANTS) - {OURS}
 

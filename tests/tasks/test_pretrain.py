@@ -31,12 +31,14 @@ pytest.importorskip("lightning", reason="needs the extra pretrain")
 from hsi_geo.tasks import pretrain as job
 from hsi_geo.tasks.pretraining import batches as pretraining_batches
 from hsi_geo.tasks.pretraining import lightning as pretraining_run
+from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
+from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
 
 SMALL = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)
-RECIPE = pretraining_batches.PretrainRecipe(network=SMALL, steps=12, batch=4, checkpoint_every=4)
+RECIPE = PretrainRecipe(network=SMALL, steps=12, batch=4, checkpoint_every=4)
 
 
 def weights_of(path: Path) -> dict[str, Any]:
@@ -182,10 +184,10 @@ def test_interrupted_run_is_not_overwritten_without_the_option(
 ) -> None:
     run = tmp_path / "w.safetensors.run"
     run.mkdir()
-    (run / pretraining_run.CHECKPOINT).write_bytes(b"precious")
+    (run / CHECKPOINT).write_bytes(b"precious")
     with pytest.raises(OptionError, match="interrupted run"):
         job.pretrain(planted.path, tmp_path / "w.safetensors", recipe=RECIPE, accelerator="cpu")
-    assert (run / pretraining_run.CHECKPOINT).read_bytes() == b"precious"
+    assert (run / CHECKPOINT).read_bytes() == b"precious"
 
 
 def interrupted(planted: Planted, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +220,7 @@ def test_damaged_checkpoint_raises(
 ) -> None:
     out = tmp_path / "w.safetensors"
     interrupted(planted, out, monkeypatch)
-    (tmp_path / "w.safetensors.run" / pretraining_run.CHECKPOINT).write_bytes(damage)
+    (tmp_path / "w.safetensors.run" / CHECKPOINT).write_bytes(damage)
     with pytest.raises(ModelFileError, match=r"damaged or no checkpoint.*--overwrite"):
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
@@ -277,9 +279,7 @@ def test_init_weights_are_used_and_checked(planted: Planted, tmp_path: Path) -> 
         planted.path, tmp_path / "b", recipe=RECIPE, accelerator="cpu", init=tmp_path / "a"
     )
     assert not same(tmp_path / "a", tmp_path / "b")
-    other = pretraining_batches.PretrainRecipe(
-        network=S2FormerConfig(window_px=8, width=32, heads=2), steps=2
-    )
+    other = PretrainRecipe(network=S2FormerConfig(window_px=8, width=32, heads=2), steps=2)
     with pytest.raises(ModelFileError, match="another shape"):
         job.pretrain(
             planted.path, tmp_path / "c", recipe=other, accelerator="cpu", init=tmp_path / "a"
@@ -318,7 +318,7 @@ def test_two_processes_share_the_batches(make_scene: MakeScene, tmp_path: Path) 
 @pytest.mark.parametrize("first", [0, 4])
 def test_batch_numbers_are_distributed_once(first: int) -> None:
     """Two processes see different batches, and after a resumption those still to come."""
-    recipe = pretraining_batches.PretrainRecipe(steps=10)
+    recipe = PretrainRecipe(steps=10)
     seen: list[int] = []
     for rank in range(2):
         batches = pretraining_batches.Batches([_Stub()], recipe, 0, 0, first)  # type: ignore[list-item]
@@ -351,10 +351,10 @@ def test_scene_of_20_gb_is_not_loaded_into_memory(make_scene: MakeScene, tmp_pat
         "import resource\n"
         "from hsi_geo.models.s2former_config import S2FormerConfig\n"
         "from hsi_geo.tasks import pretrain as job\n"
-        "from hsi_geo.tasks.pretraining import batches\n"
+        "from hsi_geo.tasks.pretraining.recipe import PretrainRecipe\n"
         "small = S2FormerConfig(window_px=8, width=16, depth=1, heads=2)\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6\n"
-        "recipe = batches.PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
+        "recipe = PretrainRecipe(network=small, steps=20, batch=16, checkpoint_every=10)\n"
         "before = peak()\n"
         f"job.pretrain({str(big)!r}, {str(tmp_path / 'w')!r}, recipe=recipe,\n"
         "    accelerator='cpu')\n"

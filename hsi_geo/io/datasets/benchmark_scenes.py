@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.features
-import scipy.io
 import xarray as xr
 
 from hsi_geo.arrays import IntArray
@@ -102,13 +101,17 @@ def _enmap_berlin(folder: Path) -> Loaded:
 
 
 def _jasper_ridge(folder: Path) -> Loaded:
-    file = scipy.io.loadmat(folder / "jasper_ridge" / "jasperRidge2_R198.mat")
+    from scipy.io import loadmat
+
+    file = loadmat(folder / "jasper_ridge" / "jasperRidge2_R198.mat")
     return _unmixed(folder, "jasper_ridge", file["Y"], file["A"], (100, 100))
 
 
 def _samson(folder: Path) -> Loaded:
-    spectra = scipy.io.loadmat(folder / "samson" / "samson_1.mat")["V"]
-    abundances = scipy.io.loadmat(folder / "samson" / "end3.mat")["A"]
+    from scipy.io import loadmat
+
+    spectra = loadmat(folder / "samson" / "samson_1.mat")["V"]
+    abundances = loadmat(folder / "samson" / "end3.mat")["A"]
     return _unmixed(folder, "samson", spectra, abundances, (95, 95))
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-import jinja2
-
 from hsi_geo.errors import OptionError
 from hsi_geo.text import plain
 
@@ -112,6 +110,8 @@ def write_report(report: Report, path: Path) -> None:
         path: HTML file to write.
     """
     text = (files("hsi_geo.data") / "report.html").read_text(encoding="utf-8")
+    import jinja2
+
     environment = jinja2.Environment(
         autoescape=True,
         finalize=lambda value: plain(value) if isinstance(value, str) else value,

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
 from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.io.readers import SceneFile
+from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
+
+register_rio()
 
 #: Attribute of the coordinate ``wavelength`` that marks its unit as checked.
 CHECKED_BY = "checked_by"
@@ -81,10 +83,7 @@ def with_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
             y=grid.transform.e * rows + grid.transform.f,
             x=grid.transform.a * cols + grid.transform.c,
         )
-    whole: xr.DataArray = scene.rio.write_transform(grid.transform)
-    if grid.crs is not None:
-        whole = whole.rio.write_crs(grid.crs.to_wkt())
-    return whole
+    return write_grid(scene, grid)
 
 
 def _one_or_per_band(values: Float64Array) -> Any:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from affine import Affine
-from pyproj import CRS
 
 from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.scenes.grid_mapping import read_crs, read_transform
 from hsi_geo.io.scenes.lazy import CHECKED_BY
 from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid
@@ -40,16 +40,13 @@ def grid_of(scene: xr.DataArray) -> Grid:
     Args:
         scene: (..., y, x) array with the coordinates that rioxarray reads.
     """
-    crs = scene.rio.crs
     height, width = scene.shape[-2:]
-    return Grid(height, width, _transform_of(scene), CRS.from_wkt(crs.to_wkt()) if crs else None)
+    return Grid(height, width, _transform_of(scene), read_crs(scene))
 
 
 def _transform_of(scene: xr.DataArray) -> Affine:
     """The affine as the file has it; from the coordinates where a scene was cut or has none."""
-    mapping = scene.coords.get(scene.rio.grid_mapping)
-    stored = None if mapping is None else mapping.attrs.get("GeoTransform")
-    transform = None if stored is None else Affine.from_gdal(*map(float, stored.split()))
+    transform = read_transform(scene)
     if "x" not in scene.coords or "y" not in scene.coords:
         return Affine.identity() if transform is None else transform
     x, y = scene["x"].values, scene["y"].values

@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hsi_geo import stages
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.models.adamw import AdamW
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.muon import Muon
 from hsi_geo.models.wavelength_axis import BandMap
@@ -180,7 +181,7 @@ def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.op
     decay = config.weight_decay
     return [
         Muon(matrices, config.muon_lr, weight_decay=decay),
-        torch.optim.AdamW(
+        AdamW(
             [
                 {"params": others, "lr": config.adamw_lr, "weight_decay": 0.0},
                 {"params": head, "lr": config.head_lr, "weight_decay": decay},

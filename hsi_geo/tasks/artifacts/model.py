@@ -117,7 +117,7 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
     with checkpoint_errors(f"model '{path}'", "make it again with hsi-geo adapt"):
         classes = parse_classes(info["classes"])
         config = parse_config(info["network"])
-        state = parse_state(lambda: Classifier(config, len(classes)), arrays, "network.")
+        state = parse_state(lambda: Classifier(config, len(classes)), config, arrays, "network.")
         spectral = parse_spectral(arrays, config)
         tiling = parse_tiling(info["tiling"], config)
         record = parse_record(info["record"], classes)

@@ -65,7 +65,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
     hint = "give another, or make it again with hsi-geo pretrain"
     with checkpoint_errors(f"weights file '{path}'", hint):
         config = parse_config(info["network"])
-        state = parse_state(lambda: S2Former(config), arrays, "encoder.")
+        state = parse_state(lambda: S2Former(config), config, arrays, "encoder.")
         record = info["record"]
         require(isinstance(record, dict), "it has no record of how it was made")
         encoder = S2Former(config)

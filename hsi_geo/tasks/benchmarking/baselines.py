@@ -24,12 +24,7 @@ from sklearn.svm import SVC
 
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.models.whitening import noise_components
-
-#: Standard deviations of the Gaussian filters of the grids, in features.
-SIGMAS_PX = (0, 1, 2, 4)
-
-#: Numbers of principal components, and of noise-whitened components, of the grids.
-PCA_COMPONENTS, NOISE_COMPONENTS = (10, 30, 120), (20, 60)
+from hsi_geo.tasks.benchmarking.methods import NOISE_COMPONENTS, PCA_COMPONENTS, SIGMAS_PX
 
 #: Inverse regularisation strengths of logistic regression in the grids and in *auto*.
 GRID_C, AUTO_C = 10.0, 1.0
@@ -159,10 +154,4 @@ BASELINES: dict[str, Baseline] = {
     "auto": _auto,
     **{f"pca-{k}-g{g}": _grid("pca", k, g) for k in PCA_COMPONENTS for g in SIGMAS_PX},
     **{f"noise-{k}-g{g}": _grid("noise", k, g) for k in NOISE_COMPONENTS for g in SIGMAS_PX},
-}
-
-#: Names of grids of methods.
-GROUPS = {
-    "pca": [name for name in BASELINES if name.startswith("pca-")],
-    "noise": [name for name in BASELINES if name.startswith("noise-")],
 }

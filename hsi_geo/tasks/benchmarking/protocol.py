@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 import xarray as xr
-from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
@@ -136,6 +135,8 @@ def score(truth: IntArray, predicted: IntArray) -> Scores:
         >>> score(np.array([1, 1, 1, 2]), np.array([1, 1, 2, 2])).oa
         0.75
     """
+    from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
+
     return Scores(
         oa=float(accuracy_score(truth, predicted)),
         aa=float(recall_score(truth, predicted, labels=np.unique(truth), average="macro")),

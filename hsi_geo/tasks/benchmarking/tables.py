@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.tasks.benchmarking.baselines import GROUPS
 from hsi_geo.tasks.benchmarking.drawings import BANDS, TITLES
+from hsi_geo.tasks.benchmarking.methods import GROUPS
 
 Entries = Sequence[dict[str, Any]]
 
@@ -51,7 +51,7 @@ def pooled(entries: Entries, methods: Sequence[str], *, deviations: bool = True)
 
     Args:
         entries: Entries of ``results.json`` with one number of shots and one split.
-        methods: Methods in the order of the rows. A key of `baselines.GROUPS` stands for the best method of its grid
+        methods: Methods in the order of the rows. A key of `methods.GROUPS` stands for the best method of its grid
             on each scene by hindsight, "best" for the best of all methods but the first.
         deviations: Whether to show standard deviations.
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.tasks.benchmarking.baselines import BASELINES, GROUPS
+from hsi_geo.tasks.benchmarking.methods import BASELINE_NAMES, GROUPS
 from hsi_geo.tasks.benchmarking.tables import Entries, rows_of, title_of
 
 #: Names of the plain classifiers.
-PLAIN = tuple(name for name in BASELINES if not any(name in grid for grid in GROUPS.values()))
+PLAIN = tuple(name for name in BASELINE_NAMES if not any(name in grid for grid in GROUPS.values()))
 
 #: Per cent by which a plain classifier must be better to be counted as ahead.
 AHEAD_POINTS = 1.0

@@ -7,7 +7,7 @@ without interruption.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
@@ -22,35 +22,10 @@ from hsi_geo.io.datasets.samplers import ValidPatchSampler
 from hsi_geo.io.scenes.properties import name_of
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.models.classifier import SpectralStats, band_map
-from hsi_geo.models.pretraining import Objective, random_mask
-from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.pretraining import random_mask
 from hsi_geo.models.wavelength_axis import BandMap
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainRecipe:
-    """How a network is pre-trained.
-
-    Attributes:
-        network: Shape of the S2Former.
-        objective: Weights and options of the loss.
-        steps: Number of updates.
-        batch: Number of windows in an update of each process.
-        learning_rate: Maximum of the learning rate; it rises for a seventh of the steps, then falls.
-        weight_decay: Weight decay of matrices; other parameters have none.
-        checkpoint_every: Number of updates between checkpoints.
-        min_valid: Least share of a window's pixels that must have data, 0 to 1.
-    """
-
-    network: S2FormerConfig = field(default_factory=S2FormerConfig)
-    objective: Objective = field(default_factory=Objective)
-    steps: int = 400
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    checkpoint_every: int = 100
-    min_valid: float = 0.5
+from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -24,19 +24,10 @@ from hsi_geo.errors import HsiGeoError, ModelFileError
 from hsi_geo.io.outputs.replacement import sync
 from hsi_geo.models.pretraining import Losses, MaskedReconstruction
 from hsi_geo.progress import Reporter
-from hsi_geo.tasks.pretraining.batches import Batches, PretrainRecipe, Source
+from hsi_geo.tasks.pretraining.batches import Batches, Source
+from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
+from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, DRAFT, LOG
 from hsi_geo.tasks.runtime import versions
-
-#: Files in a run's folder, which lies beside the weights until they are complete.
-CHECKPOINT, LOG = "last.ckpt", "log.csv"
-
-#: Name of a checkpoint while it is written.
-DRAFT = CHECKPOINT + ".draft"
-
-#: All files of a run's folder.
-RUN_FILES = (CHECKPOINT, DRAFT, LOG)
-
-Precision = Literal["auto", "32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,18 +319,6 @@ def run_trainer(trainer: pl.Trainer, module: PretrainModule, batches: Batches) -
             trainer.fit(module, batches)
     except SystemExit as stop:  # Lightning exits after Ctrl-C
         raise KeyboardInterrupt from stop
-
-
-def remove_run(run: Path) -> None:
-    """Remove the files of a run, and its folder if it contains nothing else.
-
-    Args:
-        run: Folder of the run.
-    """
-    for name in RUN_FILES:
-        (run / name).unlink(missing_ok=True)
-    if not any(run.iterdir()):
-        run.rmdir()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,13 @@ from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
 from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
-from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
-from hsi_geo.tasks.inference.mapping import write_map
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash
 from hsi_geo.tasks.tiles.existing_maps import ExistingMap, find_existing_map, require_own_outputs
 from hsi_geo.wavelengths import Bands
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 #: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
@@ -210,6 +211,8 @@ def _write(
         )
     readable = [scene] if halo is None else [scene, halo.scene]
     with unpacked(readable, reporter.log) as read:
+        from hsi_geo.tasks.inference.mapping import write_map  # imports torch
+
         return write_map(
             read[0],
             model,
@@ -231,6 +234,8 @@ def _model(path: str, expected_hash: str) -> AdaptedModel:
         raise ModelFileError(
             f"model '{path}' has changed since the batch began", hint="run the batch again"
         )
+    from hsi_geo.tasks.artifacts.model import load_model  # imports torch
+
     return load_model(path)
 
 

@@ -16,7 +16,6 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.scenes.neighbours import NeighbourSource
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
-from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.tiles.existing_maps import find_existing_map, find_logged_files
 from hsi_geo.tasks.tiles.jobs import (
     FAILED,
@@ -47,6 +46,8 @@ from hsi_geo.tasks.tiles.outputs import (
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
 @dataclass(frozen=True, eq=False)
