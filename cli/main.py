@@ -29,6 +29,7 @@ COMMANDS = {
     "predict": "Map a scene with an adapted model.",
     "batch": "Map many tiles with an adapted model, with Dask.",
     "assess": "Compare a map with reference labels.",
+    "convert": "Write a scene as a raster that other programs open.",
     "suggest": "Suggest where to draw the next shots.",
     "benchmark": "Compare with classical methods on labelled scenes.",
     "demo": "Classify Indian Pines from five shots a class.",

@@ -98,6 +98,7 @@ BESIDE = {
         "batch",
         "benchmark",
         "classify",
+        "convert",
         "demo",
         "info",
         "predict",

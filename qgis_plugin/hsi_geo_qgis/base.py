@@ -142,7 +142,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
     ) -> tuple[bool, str]:
         """Whether the values can be used, and why not: one scene has to be given."""
         problem = ""
-        if self.parameterDefinition("PRODUCT") is not None:
+        if {"INPUT", "PRODUCT"} <= {one.name() for one in self.parameterDefinitions()}:
             problem = scene_problem(parameters)
         if problem:
             return False, problem
@@ -282,7 +282,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         if problem:
             raise QgsProcessingException(problem)
         if parameters.get("PRODUCT"):
-            return self.parameterAsFile(parameters, "PRODUCT", context)
+            return str(self.parameterAsFile(parameters, "PRODUCT", context))
         return raster_path(self, parameters, "INPUT", context)
 
     def label_options(

@@ -17,6 +17,7 @@ VERSION = 1
 LEARNING = "Learning from the shots"
 TRAINING = "Training the network"
 MAPPING = "Mapping"
+COPYING = "Copying the scene"
 
 #: Share of the progress bar that each stage of a command takes, in their order.
 Stages = Mapping[str, float]

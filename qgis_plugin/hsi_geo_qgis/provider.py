@@ -10,10 +10,11 @@ from .apply_model import ApplyModel
 from .assess import AssessMap
 from .check_environment import CheckEnvironment
 from .classify import Classify
+from .open_scene import OpenScene
 
 
 class HsiGeoProvider(QgsProcessingProvider):
-    """Four algorithms; models and batch processing come from QGIS."""
+    """The algorithms; models and batch processing come from QGIS."""
 
     def id(self) -> str:
         """Id of the provider in scripts, never translated."""
@@ -45,5 +46,5 @@ class HsiGeoProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add the algorithms."""
-        for algorithm in (Classify, ApplyModel, AssessMap, CheckEnvironment):
+        for algorithm in (OpenScene, Classify, ApplyModel, AssessMap, CheckEnvironment):
             self.addAlgorithm(algorithm())

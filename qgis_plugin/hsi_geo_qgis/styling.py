@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from qgis.core import (
     QgsColorRampShader,
+    QgsContrastEnhancement,
     QgsMapLayer,
+    QgsMultiBandColorRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
+    QgsRasterRenderer,
     QgsRasterShader,
+    QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtGui import QColor
+
+from .layers import PRODUCT_PROPERTY
 
 #: Per cent and colour of the confidence ramp: viridis, which is safe for colour-blind readers.
 RAMP = ((0, "#440154"), (25, "#3b528b"), (50, "#21918c"), (75, "#5ec962"), (100, "#fde725"))
@@ -76,3 +83,41 @@ def write_confidence_style(path: str) -> None:
     renderer.setClassificationMax(100.0)
     layer.setRenderer(renderer)
     layer.saveNamedStyle(os.path.splitext(path)[0] + ".qml")
+
+
+def write_composite_style(path: str, composite: dict[str, Any], product: str) -> None:
+    """Write a style (.qml) beside a raster that shows a product in colours.
+
+    Args:
+        path: Path of the raster.
+        composite: Numbers of the ``bands`` for red, green and blue, or of one for grey; the values that are
+            drawn dark (``low``) and bright (``high``).
+        product: Path of the product. The layer remembers it, and *Classify* takes it.
+    """
+    layer = QgsRasterLayer(path, "scene")
+    if not layer.isValid():
+        return
+    layer.setRenderer(_composite_renderer(layer, composite))
+    layer.setCustomProperty(PRODUCT_PROPERTY, product)
+    layer.saveNamedStyle(os.path.splitext(path)[0] + ".qml")
+
+
+def _composite_renderer(layer: QgsRasterLayer, composite: dict[str, Any]) -> QgsRasterRenderer:
+    provider, bands = layer.dataProvider(), composite["bands"]
+    stretched = []
+    for band, low, high in zip(bands, composite["low"], composite["high"]):
+        enhancement = QgsContrastEnhancement(provider.dataType(band))
+        stretch = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
+        enhancement.setContrastEnhancementAlgorithm(stretch)
+        enhancement.setMinimumValue(low)
+        enhancement.setMaximumValue(high)
+        stretched.append(enhancement)
+    if len(bands) < 3:
+        grey = QgsSingleBandGrayRenderer(provider, bands[0])
+        grey.setContrastEnhancement(stretched[0])
+        return grey
+    renderer = QgsMultiBandColorRenderer(provider, *bands[:3])
+    renderer.setRedContrastEnhancement(stretched[0])
+    renderer.setGreenContrastEnhancement(stretched[1])
+    renderer.setBlueContrastEnhancement(stretched[2])
+    return renderer

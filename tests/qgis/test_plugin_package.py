@@ -79,7 +79,7 @@ def test_every_module_imports_under_qt6() -> None:
     provider.addAlgorithm = added.append
     provider.loadAlgorithms()
     assert [algorithm.name() for algorithm in added] == [
-        "classify", "predict", "assess", "environment"
+        "open", "classify", "predict", "assess", "environment"
     ]  # fmt: skip
     for algorithm in added:
         assert "<h3>Example</h3>" in algorithm.shortHelpString()

@@ -77,8 +77,11 @@ def _options(engine: str) -> dict[str, Any]:
         "decode_coords": False,
         "cache": False,
     }
-    # HDF5 that is no netCDF has no names for its axes.
-    return options | ({"phony_dims": "access"} if engine == "h5netcdf" else {})
+    if engine != "h5netcdf":
+        return options
+    # HDF5 that is no netCDF has no names for its axes. Files are not locked, as in readers.hdf5: HDF5
+    # opens no file a second time with another choice.
+    return options | {"phony_dims": "access", "driver_kwds": {"locking": False}}
 
 
 def iterate_variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]:

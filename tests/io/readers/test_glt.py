@@ -104,3 +104,11 @@ def test_glt_window_reads_only_its_part_of_the_swath() -> None:
     pixels = GltPixels(swath, (1000, 20), _Cube(np.stack([cols, rows]) + 1), 0, swath.cube.dtype)
     pixels.read(np.array([0]), Window(640, 3, 64, 5))
     assert swath.windows == [Window(640, 3, 64, 5)]
+
+
+def test_a_swath_is_opened_again_while_it_is_open(tmp_path: Path) -> None:
+    """A cell of a notebook that is run again; HDF5 refuses it where the two differ in locking."""
+    path = write_emit(tmp_path / "emit.nc")
+    first = open_scene(path)
+    values = first.values
+    np.testing.assert_array_equal(open_scene(path).values, values)

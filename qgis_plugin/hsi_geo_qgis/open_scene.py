@@ -1,0 +1,196 @@
+"""Open scene."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterString,
+)
+
+from .base import HsiGeoAlgorithm, Results, one_of
+from .command import arguments
+from .layers import Parameters
+from .protocol import COPYING
+from .styling import load_styled, write_composite_style
+
+#: Choices of the composite, and those of the command line.
+COMPOSITES = {
+    "automatic": None,
+    "true colour": "true-colour",
+    "colour infrared": "colour-infrared",
+    "short-wave infrared": "short-wave-infrared",
+}
+
+#: Choices of the bands, and those of the command line.
+BANDS = {"all bands": "all", "only the shown bands (a small copy)": "shown"}
+
+
+class OpenScene(HsiGeoAlgorithm):
+    """``hsi-geo convert``, and a layer in the project."""
+
+    NAME = "open"
+    TITLE = "Open scene"
+    SHORT = "Add a hyperspectral product to the project in true colour or colour infrared."
+    TAGS = ("hyperspectral", "PRISMA", "EMIT", "EnMAP", "DESIS", "AVIRIS", "NEON", "Zarr", "ENVI")
+    HELP = """<p>Adds a hyperspectral product to the project as a raster layer at its place on the map, in true
+colour or colour infrared. Bands are named by their wavelengths.</p>
+<h3>Example</h3>
+<p>Choose the .nc file of an EMIT scene and run. Draw points or polygons on the layer that appears. Choose
+that layer as the scene in <i>Classify with few shots</i>: it takes the product itself.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Product</b>: PRISMA L2D (.he5), EMIT and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), NEON
+(.h5), ENVI (.hdr), GeoTIFF, or the folder of a Zarr store.</li>
+<li><b>Colours</b>: 'automatic' is true colour where the product has these bands.</li>
+<li><b>Bands</b>: 'all bands' lets you identify spectra. The shown bands only are a much smaller copy.</li>
+<li><b>Copy</b>: leave it empty. The layer then reads the product's own file where QGIS can. Else a copy is kept in
+the folder of your QGIS profile; the log shows its path and size, and the next opening takes it again.</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters."""
+        self.add_product("Product (file or folder)", optional=False)
+        self.addParameter(one_of("COMPOSITE", "Colours", list(COMPOSITES)))
+        self.addParameter(one_of("BANDS", "Bands", list(BANDS)))
+        self.add_advanced(
+            QgsProcessingParameterString(
+                "WAVELENGTHS",
+                "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)",
+                optional=True,
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterRasterDestination(
+                "OUTPUT", "Copy", optional=True, createByDefault=False
+            )
+        )
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo, or take the copy of an earlier run."""
+        product = os.path.abspath(self.parameterAsFile(parameters, "PRODUCT", context))
+        options = {
+            "bands": BANDS[self.parameterAsEnumString(parameters, "BANDS", context)],
+            "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
+            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
+        }
+        chosen = bool(parameters.get("OUTPUT"))
+        if chosen:
+            out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+            known = None
+        else:
+            out = cached_name(product, **options)
+            known = _earlier(out)
+        if known is None:
+            command = arguments("convert", product, out=out, overwrite=True, **options)
+            run = self.run_command(command, feedback, {COPYING: 1.0})
+            found = {"raster": run.result["outputs"]["raster"], **run.result}
+            if not chosen:
+                _remember(out, found)
+        else:
+            found = known
+            feedback.pushInfo("The raster of an earlier run is taken.")
+        raster = found["raster"]
+        composite = _wanted(found["composites"], options["composite"])
+        write_composite_style(raster, composite, product)
+        _describe(found, composite, feedback)
+        if not chosen and context.project() is not None:
+            name = f"{os.path.basename(product)} ({composite['name']})"
+            details = QgsProcessingContext.LayerDetails(name, context.project(), "OUTPUT")
+            context.addLayerToLoadOnCompletion(raster, details)
+        load_styled(raster, context)
+        return {"OUTPUT": raster}
+
+
+def cache_folder() -> str:
+    """The folder of this profile for rasters that show products; it is made if it does not exist.
+
+    Raises:
+        QgsProcessingException: If it cannot be made.
+    """
+    folder = os.path.join(QgsApplication.qgisSettingsDirPath(), "hsi_geo", "scenes")
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise QgsProcessingException(
+            f"folder '{folder}' of the QGIS profile cannot be made ({error.strerror}); choose a file for the copy"
+        ) from error
+    return folder
+
+
+def cached_name(product: str, bands: str, composite: str | None, wavelengths: str) -> str:
+    """Path, without its ending, of the raster that shows a product.
+
+    Args:
+        product: Path of the product.
+        bands: "all" or "shown".
+        composite: Name of the composite; it matters where only its bands are copied.
+        wavelengths: The option for scenes without them.
+    """
+    state = [os.path.normcase(product), bands, composite if bands == "shown" else "", wavelengths]
+    paths = [product]
+    if os.path.isdir(product):
+        paths += sorted(entry.path for entry in os.scandir(product))
+    for path in paths:
+        if os.path.exists(path):
+            found = os.stat(path)
+            state += [str(found.st_mtime_ns), str(found.st_size)]
+    # A name for the content of the cache, not a secret.
+    key = hashlib.sha256("\n".join(map(str, state)).encode("utf-8", "replace")).hexdigest()[:12]
+    stem = re.sub(r"[^\w-]", "_", os.path.basename(product))[:80]
+    return os.path.join(cache_folder(), f"{stem}_{key}")
+
+
+def _remember(out: str, found: dict[str, Any]) -> None:
+    kept = {key: found[key] for key in ("raster", "is_copy", "bytes", "composites")}
+    with open(f"{out}.json", "w", encoding="utf-8") as file:
+        json.dump(kept, file)
+
+
+def _earlier(out: str) -> dict[str, Any] | None:
+    """What an earlier run made; None if it is not whole any more."""
+    try:
+        with open(f"{out}.json", encoding="utf-8") as file:
+            found = json.load(file)
+        whole = os.path.getsize(found["raster"]) == found["bytes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if whole else None
+
+
+def _wanted(composites: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """The composite that was asked for; else the first of the list."""
+    for name, option in COMPOSITES.items():
+        for one in composites:
+            if wanted is not None and option == wanted and one["name"] == name:
+                return one
+    names = {one["name"]: one for one in composites}
+    order = [name for name in COMPOSITES if name in names]
+    return names[order[0]] if order else composites[0]
+
+
+def _describe(
+    found: dict[str, Any], composite: dict[str, Any], feedback: QgsProcessingFeedback
+) -> None:
+    """Tell what is shown, and where the raster lies."""
+    bands = ", ".join(
+        f"{number} ({centre:.0f} nm)"
+        for number, centre in zip(composite["bands"], composite["centres_nm"])
+    )
+    feedback.pushInfo(f"Shown: {composite['name']}, bands {bands}.")
+    if found["is_copy"]:
+        size = found["bytes"] / 1e6
+        feedback.pushInfo(f"The copy takes {size:,.1f} MB: {found['raster']}")
+    else:
+        feedback.pushInfo(f"The layer reads the product's own file, through {found['raster']}")

@@ -1,0 +1,213 @@
+"""Scenes as rasters for other programs: the same values, bands and place as `open_scene` gives."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from builders import cube_of, nm_tags, run, snapshot, write_envi, write_tif
+from emit_cases import write_emit
+from product_cases import write_desis, write_enmap
+
+from hsi_geo.errors import OptionError, OutputExistsError, SceneError
+from hsi_geo.io.scenes.composites import COMPOSITES, choose_bands, make_composites
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.tasks.convert import convert
+from hsi_geo.wavelengths import make_bands
+
+ENVI_BANDS = ("wavelength = {450, 550, 650, 860}", "wavelength units = Nanometers")
+
+
+def envi(folder: Path) -> Path:
+    write_envi(folder / "cube.bsq", cube_of(4), *ENVI_BANDS, "bbl = {1, 0, 1, 1}")
+    return folder / "cube.hdr"
+
+
+def gzipped(folder: Path) -> Path:
+    return write_envi(folder / "packed.bsq", cube_of(4), *ENVI_BANDS, gzipped=True)
+
+
+def geotiff(folder: Path) -> Path:
+    tags = nm_tags([450.0, 550.0, 650.0, 860.0])
+    return write_tif(
+        folder / "scene ü.tif",
+        cube_of(4),
+        band_tags=tags,
+        nodata=7,
+        scales=[0.5] * 4,
+        offsets=[3.0] * 4,
+    )
+
+
+def rotated(folder: Path) -> Path:
+    tags = nm_tags([450.0, 550.0, 650.0, 860.0])
+    turned = rasterio.Affine.translation(3e5, 5e6) @ rasterio.Affine.rotation(34.0)
+    return write_tif(folder / "turned.tif", cube_of(4), band_tags=tags, transform=turned)
+
+
+def masked(folder: Path) -> Path:
+    path = geotiff(folder)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as file:
+        file.nodata = None
+        mask = np.full(file.shape, 255, np.uint8)
+        mask[2, 3] = 0
+        file.write_mask(mask)
+    return path
+
+
+def enmap(folder: Path) -> Path:
+    return write_enmap(folder / "product")
+
+
+def enmap_zip(folder: Path) -> Path:
+    product = write_enmap(folder / "product")
+    path = folder / "product.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in product.iterdir():
+            archive.write(file, f"deep/{file.name}")
+    return path
+
+
+def desis(folder: Path) -> Path:
+    return (
+        write_desis(folder / "product")
+        / "DESIS-HSI-L2A-DT0483531728_001-20200628T153803-V0210-METADATA.xml"
+    )
+
+
+def emit(folder: Path) -> Path:
+    return write_emit(folder / "EMIT_L2A.nc")
+
+
+Build = Callable[[Path], Path]
+
+#: Builder of a scene, and whether GDAL reads its pixels in their place.
+SCENES: dict[Build, bool] = {
+    envi: True,
+    gzipped: False,
+    geotiff: True,
+    rotated: True,
+    masked: False,
+    enmap: True,
+    enmap_zip: False,
+    desis: True,
+    emit: False,
+}
+
+
+@pytest.mark.parametrize("ending", ["", ".tif", ".vrt"])
+@pytest.mark.parametrize("build", SCENES, ids=lambda build: build.__name__)
+def test_the_raster_is_the_same_scene(build: Build, ending: str, tmp_path: Path) -> None:
+    path, refers = build(tmp_path), SCENES[build]
+    out = tmp_path / "out"
+    out.mkdir()
+    if ending == ".vrt" and not refers:
+        with pytest.raises(SceneError, match="no virtual raster"):
+            convert(path, out / "raster.vrt")
+        assert not list(out.iterdir())
+        return
+    made = convert(path, out / f"raster{ending}")
+    assert made.path.name == f"raster{ending or ('.vrt' if refers else '.tif')}"
+    assert made.is_copy == (made.path.suffix == ".tif")
+    assert [file.name for file in out.iterdir()] == [made.path.name]
+    scene, copy = open_scene(path), open_scene(made.path)
+    assert copy.hsi.grid.transform == scene.hsi.grid.transform
+    assert copy.hsi.grid.crs.equals(scene.hsi.grid.crs)
+    for name in ("wavelength", "fwhm", "good"):
+        np.testing.assert_array_equal(copy[name].values, scene[name].values)
+    (values, valid), (expected, expected_valid) = copy.hsi.read(), scene.hsi.read()
+    np.testing.assert_array_equal(valid, expected_valid)
+    np.testing.assert_array_equal(values, expected)
+    with rasterio.open(made.path) as file:  # as a program that knows nothing of hsi-geo
+        assert file.descriptions[0] == f"{scene['wavelength'].values[0]:.1f} nm" + (
+            "" if scene["good"].values[0] else " (bad band)"
+        )
+        np.testing.assert_array_equal(file.read(), scene.values)
+
+
+def test_a_copy_in_strips_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hsi_geo.io.scenes.copies.COPY_BYTES", 1)
+    tags = nm_tags([450.0, 550.0, 650.0])
+    scene = write_tif(tmp_path / "a.tif", cube_of(3, 100, 9, "float32"), band_tags=tags)
+    made = convert(scene, tmp_path / "b.tif")
+    np.testing.assert_array_equal(open_scene(made.path).values, open_scene(scene).values)
+
+
+def test_only_the_shown_bands(tmp_path: Path) -> None:
+    made = convert(envi(tmp_path), tmp_path / "rgb.tif", bands="shown", composite="colour infrared")
+    copy = open_scene(made.path)
+    assert copy["wavelength"].values.tolist() == [860.0, 650.0, 450.0]  # 550 nm is a bad band
+    assert [one.bands for one in made.composites] == [(1, 2, 3)]
+
+
+GOOD = {
+    "VNIR": np.arange(400.0, 1000.0, 10.0),
+    "SWIR": np.arange(1000.0, 2500.0, 10.0),
+    "no blue": np.arange(520.0, 1000.0, 10.0),
+    "infrared": np.array([900.0, 1000.0, 1100.0, 1200.0]),
+    "two": np.array([500.0, 1000.0]),
+}
+
+
+@pytest.mark.parametrize(
+    ("centres", "wanted", "name", "chosen"),
+    [
+        ("VNIR", None, "true colour", [650, 550, 470]),
+        ("VNIR", "colour infrared", "colour infrared", [860, 650, 550]),
+        ("no blue", "true colour", "colour infrared", [860, 650, 550]),
+        ("SWIR", "true colour", "short-wave infrared", [2200, 1650, 1250]),
+        ("infrared", None, "three bands of the range", [1200, 1100, 900]),
+        ("two", None, "one band", [500]),
+    ],
+)
+def test_the_composite_fits_the_bands(
+    centres: str, wanted: str | None, name: str, chosen: list[float]
+) -> None:
+    bands = make_bands(GOOD[centres], source="test")
+    found, indices = choose_bands(bands, wanted)
+    assert found == name
+    assert bands.centres_nm[indices].tolist() == chosen
+    assert set(COMPOSITES) >= {wanted} - {None}
+
+
+def test_the_range_is_that_of_data(tmp_path: Path) -> None:
+    values = np.full((3, 40, 50), -1.0)
+    values[:, :20] = np.linspace(0.0, 100.0, 1000).reshape(20, 50)
+    scene = scene_from_array(values, np.array([470.0, 550.0, 650.0]), nodata=-1.0)
+    (found,) = make_composites(scene)
+    assert found.low == pytest.approx((2.0, 2.0, 2.0))
+    assert found.high == pytest.approx((98.0, 98.0, 98.0))
+
+
+def test_the_command_prints_and_reports_what_is_shown(tmp_path: Path) -> None:
+    scene = envi(tmp_path)
+    before = snapshot(tmp_path)
+    shown = run("convert", scene, "-o", tmp_path / "view", "--progress", "jsonl")
+    assert shown.exit_code == 0, shown.output
+    assert f"raster  {tmp_path / 'view.vrt'}" in shown.stdout
+    events = [json.loads(line) for line in shown.stderr.splitlines()]
+    assert events[-1]["outputs"] == {"raster": str(tmp_path / "view.vrt")}
+    (composite,) = events[-1]["composites"]
+    assert (composite["bands"], composite["centres_nm"]) == ([4, 3, 1], [860, 650, 450])
+    shown = run("convert", scene, "-o", tmp_path / "view", "--composite", "short-wave-infrared")
+    assert shown.exit_code == 1
+    assert "give --overwrite" in shown.stderr
+    assert snapshot(tmp_path) == {**before, "view.vrt": snapshot(tmp_path)["view.vrt"]}
+
+
+def test_unusable_choices_are_refused(tmp_path: Path) -> None:
+    scene = envi(tmp_path)
+    with pytest.raises(OptionError, match="bands are 'some'"):
+        convert(scene, tmp_path / "a.tif", bands="some")
+    with pytest.raises(OptionError, match="composite is 'nice'"):
+        convert(scene, tmp_path / "a.tif", composite="nice")
+    with pytest.raises(OptionError, match="would replace"):
+        convert(geotiff(tmp_path), tmp_path / "scene ü.tif", overwrite=True)
+    (tmp_path / "a.tif").write_bytes(b"mine")
+    with pytest.raises(OutputExistsError):
+        convert(scene, tmp_path / "a.tif")
