@@ -79,7 +79,9 @@ the folder of your QGIS profile; the log shows its path and size, and the next o
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
         """Run hsi-geo, or take the copy of an earlier run."""
-        product = os.path.abspath(self.parameterAsFile(parameters, "PRODUCT", context))
+        product = str(self.parameterAsFile(parameters, "PRODUCT", context))
+        if os.path.exists(product):
+            product = os.path.abspath(product)  # the layer remembers it
         options = {
             "bands": BANDS[self.parameterAsEnumString(parameters, "BANDS", context)],
             "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
@@ -140,8 +142,9 @@ def cached_name(product: str, bands: str, composite: str | None, wavelengths: st
     """
     state = [os.path.normcase(product), bands, composite if bands == "shown" else "", wavelengths]
     paths = [product]
-    if os.path.isdir(product):
-        paths += sorted(entry.path for entry in os.scandir(product))
+    if os.path.isdir(product):  # GDAL writes its statistics beside what it reads
+        names = sorted(name for name in os.listdir(product) if not name.endswith(".aux.xml"))
+        paths = [os.path.join(product, name) for name in names]
     for path in paths:
         if os.path.exists(path):
             found = os.stat(path)
@@ -163,7 +166,9 @@ def _earlier(out: str) -> dict[str, Any] | None:
     try:
         with open(f"{out}.json", encoding="utf-8") as file:
             found = json.load(file)
-        whole = os.path.getsize(found["raster"]) == found["bytes"]
+        size = os.path.getsize(found["raster"])
+        # GDAL keeps statistics in a virtual raster itself.
+        whole = size == found["bytes"] or not found["is_copy"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if whole else None

@@ -285,6 +285,58 @@ def dialog(job: Job) -> Job:
     return {"seen": found}
 
 
+def open_scene(job: Job) -> Job:
+    """Open products as the toolbox does, look at the layers, and classify with the first of them."""
+    found, layers = [], []
+    for parameters in job["runs"]:
+        context = new_context()
+        done = run("open", parameters, context)
+        found.append({**done, "layers": []})
+        for path, details in context.layersToLoadOnCompletion().items():
+            layer = QgsProcessingUtils.mapLayerFromString(path, context)
+            if details.postProcessor() is not None:
+                details.postProcessor().postProcessLayer(layer, context, QgsProcessingFeedback())
+            layer.setName(details.name)
+            QgsProject.instance().addMapLayer(context.takeResultLayer(layer.id()))
+            layers.append(layer)
+            found[-1]["layers"].append(described(layer))
+    if not layers:
+        return {"runs": found}
+    os.environ["HSI_GEO_PYTHON"] = job["fake"]
+    if job["moved"]:
+        Path(job["moved"]).unlink()
+    again = str(Path(job["map"]).with_name("project.qgs"))
+    QgsProject.instance().write(again)
+    name = layers[0].name()
+    QgsProject.instance().read(again)  # as on another day
+    layer = QgsProject.instance().mapLayersByName(name)[0]
+    given = {"LABELS": job["labels"], "CLASS_FIELD": "class", "OUTPUT": job["map"]}
+    by_layer = run("classify", {**given, "INPUT": layer.id()})
+    by_path = run("classify", {**given, "INPUT": found[0]["results"]["OUTPUT"]})
+    return {"runs": found, "by_layer": by_layer, "by_path": by_path}
+
+
+def described(layer: QgsRasterLayer) -> Job:
+    renderer, extent = layer.renderer(), layer.extent()
+    bands = renderer.usesBands()
+    provider = layer.dataProvider()
+    # Not the centre itself, which may lie between two pixels.
+    x = extent.center().x() + layer.rasterUnitsPerPixelX() / 4
+    y = extent.center().y() - layer.rasterUnitsPerPixelY() / 4
+    return {
+        "name": layer.name(),
+        "renderer": renderer.type(),
+        "bands": [layer.bandName(band) for band in bands],
+        "crs": layer.crs().authid(),
+        "extent": [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()],
+        "stretch": [renderer.redContrastEnhancement().minimumValue(),
+                    renderer.redContrastEnhancement().maximumValue()]
+        if renderer.type() == "multibandcolor" else None,
+        "count": layer.bandCount(),
+        "centre": [provider.sample(QgsPointXY(x, y), band + 1)[0] for band in range(layer.bandCount())],
+    }  # fmt: skip
+
+
 def layers_of_project(job: Job) -> Job:
     """Classify layers that a user added to the project, from sources that are no paths."""
     scene = QgsRasterLayer(job["parameters"]["INPUT"], "Szene")
@@ -355,6 +407,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         dialog,
         layers_of_project,
         named_values,
+        open_scene,
         settings_page,
     )
 }

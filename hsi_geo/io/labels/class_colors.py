@@ -6,6 +6,11 @@ import colorsys
 import re
 from collections.abc import Sequence
 
+from hsi_geo.io.labels.land_cover_colors import land_cover_colors
+
+#: Defaults that differ less from a colour of land cover are not used beside it; see `_difference`.
+LEAST_DIFFERENCE = 90.0
+
 #: Colours for classes that have none. First the set of Okabe and Ito for colour-blind readers
 #: (https://jfly.uni-koeln.de/color/) without black. Then, one by one, the colour that is farthest
 #: in CIELAB from all before it, with full colour vision, without red cones and without green ones.
@@ -37,19 +42,52 @@ def default_color(class_id: int) -> str:
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
 
 
-def complete_colors(colors: Sequence[str | None]) -> list[str]:
-    """Give each class without a colour the first default that no other class has.
+def complete_colors(colors: Sequence[str | None], names: Sequence[str] = ()) -> list[str]:
+    """Give each class without a colour one that no other class has.
+
+    That is the usual colour of the land cover that its name says, else the first default that does not look like
+    one of those.
 
     Args:
         colors: "#rrggbb" of each class, None where it has none.
+        names: Name of each class; none gives defaults only.
 
     Examples:
         >>> complete_colors([None, "#e69f00"])
         ['#56b4e9', '#e69f00']
+        >>> complete_colors([None, None], ["Wasser", "kaolinite"])
+        ['#2171b5', '#e69f00']
     """
     taken = {color for color in colors if color}
-    free = (color for i in range(1, 10_000) if (color := default_color(i)) not in taken)
-    return [color or next(free) for color in colors]
+    missing = [index for index, color in enumerate(colors) if not color] if names else []
+    usual = land_cover_colors([names[index] for index in missing])
+    by_name = {
+        index: color
+        for index, color in zip(missing, usual, strict=True)
+        if color not in (None, *taken)
+    }
+    named = {color for color in by_name.values() if color}
+    taken |= named
+    free = (
+        color
+        for i in range(1, 10_000)
+        if (color := default_color(i)) not in taken
+        and (
+            i > len(PALETTE) or all(_difference(color, other) > LEAST_DIFFERENCE for other in named)
+        )
+    )
+    return [color or by_name.get(index) or next(free) for index, color in enumerate(colors)]
+
+
+def _difference(one: str, other: str) -> float:
+    """Difference of two colours as eyes see it, about: weighted by channel ("redmean"), 0 to 765."""
+    first, second = (bytes.fromhex(color[1:]) for color in (one, other))
+    red = (first[0] + second[0]) / 2
+    squares = [(a - b) ** 2 for a, b in zip(first, second, strict=True)]
+    weights = (2 + red / 256, 4.0, 2 + (255 - red) / 256)
+    return float(
+        sum(weight * square for weight, square in zip(weights, squares, strict=True)) ** 0.5
+    )
 
 
 def parse_color(text: str) -> str | None:

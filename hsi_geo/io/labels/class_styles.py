@@ -13,7 +13,8 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.class_names import clean_name
-from hsi_geo.io.labels.shots import LandClass, Shots
+from hsi_geo.io.labels.land_cover_colors import land_cover_colors
+from hsi_geo.io.labels.shots import ClassTable, LandClass, Shots
 from hsi_geo.text import quoted
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -37,6 +38,12 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
     """
     styles = {clean_name(value): style for value, style in _read(path).items()}
     classes = tuple(_apply_style(one, styles.get(_key(one), {}), path) for one in shots.classes)
+    defaults = tuple(
+        one.id
+        for one in shots.classes
+        if one.id in shots.default_colors and "color" not in styles.get(_key(one), {})
+    )
+    classes = _recolored(classes, defaults)
     names = [one.name for one in classes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -44,7 +51,27 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
             f"class file '{os.fspath(path)}' gives several classes the name {quoted(twice)}",
             hint="give each its own, or merge them in the shots",
         )
-    return dataclasses.replace(shots, classes=classes, files=(*shots.files, os.fspath(path)))
+    return dataclasses.replace(
+        shots,
+        classes=classes,
+        files=(*shots.files, os.fspath(path)),
+        default_colors=defaults,
+    )
+
+
+def _recolored(classes: ClassTable, defaults: tuple[int, ...]) -> ClassTable:
+    """The classes; of those with a default colour, each gets the usual one of what its name now says."""
+    named = [one for one in classes if one.id in defaults]
+    usual = dict(
+        zip([one.id for one in named], land_cover_colors([one.name for one in named]), strict=True)
+    )
+    taken = {one.color for one in classes if not usual.get(one.id)}
+    return tuple(
+        dataclasses.replace(one, color=color)
+        if (color := usual.get(one.id)) and color not in taken
+        else one
+        for one in classes
+    )
 
 
 def _key(one: LandClass) -> str:

@@ -68,6 +68,7 @@ class Shots:
         layer: Layer that `read_shots` was given; None if it took the only one.
         all_touched: Whether `burn` takes every pixel that a polygon touches, not only those whose
             centre it covers.
+        default_colors: Ids of the classes whose colour nobody gave: it follows their names.
     """
 
     classes: ClassTable
@@ -82,6 +83,7 @@ class Shots:
     class_field: str | None = None
     layer: str | None = None
     all_touched: bool = False
+    default_colors: tuple[int, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -202,7 +204,8 @@ def make_shots(
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
     if len(set(shown)) < len(shown):  # two classes of one name
         shown = [str(value) for value in distinct]
-    painted = complete_colors([colors.get(str(value)) for value in distinct])
+    given_colors = [colors.get(str(value)) for value in distinct]
+    painted = complete_colors(given_colors, shown)
     classes = tuple(
         LandClass(id, name, color, value if integer else None)
         for id, (value, name, color) in enumerate(
@@ -216,7 +219,10 @@ def make_shots(
         {"class_id": class_ids.to_numpy(), "feature_id": feature_ids[parts.index]}, geometry=flat
     )
     notes = _normalised_names(given, set() if integer else set(distinct))
-    return Shots(classes, frame, source, tuple(skipped), notes, purpose=purpose)
+    chosen = tuple(id for id, color in enumerate(given_colors, start=1) if color is None)
+    return Shots(
+        classes, frame, source, tuple(skipped), notes, purpose=purpose, default_colors=chosen
+    )
 
 
 def _normalised_names(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:

@@ -148,7 +148,8 @@ def _colors(opened: ReadMap) -> dict[str, str]:
     """Colour of each class of the map by its name: that of the map, or one of the palette."""
     stored = read_colors(opened.path)
     values = sorted(opened.counts())
-    complete = complete_colors([stored.get(value) for value in values])
+    names = [opened.name_of(value) for value in values]
+    complete = complete_colors([stored.get(value) for value in values], names)
     return {opened.name_of(v): color for v, color in zip(values, complete, strict=True)}
 
 

@@ -38,7 +38,7 @@ def test_style_classes_sets_names_and_colors(shots: Shots, tmp_path: Path) -> No
     ]  # fmt: skip
     assert found.classes[2].color == "#e60000"
     assert found.classes[:2] == (
-        dataclasses.replace(shots.classes[0], name="tree"), shots.classes[1]
+        dataclasses.replace(shots.classes[0], name="tree", color="#14532d"), shots.classes[1]
     )  # fmt: skip
     assert found.frame is shots.frame
 
