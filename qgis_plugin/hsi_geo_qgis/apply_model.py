@@ -32,7 +32,8 @@ class ApplyModel(HsiGeoAlgorithm):
 next flight line and that model here; with 'Run as Batch Process', all others at once.</p>
 <h3>Parameters</h3>
 <ul>
-<li><b>Hyperspectral scene</b>: has to cover the model's wavelengths.</li>
+<li><b>Hyperspectral scene</b>: a raster layer, or a product's file or folder. It has to cover the model's
+wavelengths.</li>
 <li><b>Model</b>: a .safetensors file of hsi-geo.</li>
 <li><b>Learn the statistics anew</b>: for a whole scene of another date or sensor, never for a tile
 of one.</li>

@@ -37,10 +37,11 @@ estimates how good the map is.</p>
 and with the colours of your layer's categories; the log shows the accuracy to expect.</p>
 <h3>Parameters</h3>
 <ul>
-<li><b>Hyperspectral scene</b>: any raster that GDAL reads and that knows its wavelengths.</li>
+<li><b>Hyperspectral scene</b>: a raster layer whose bands have wavelengths, or a product's file or folder (PRISMA,
+EMIT, EnMAP, DESIS, NEON, ENVI, Zarr). A layer of <i>Open scene</i> stands for its product.</li>
 <li><b>Labels</b>: points, lines or polygons in any CRS; selected features only, temporary layers
 and unsaved edits all work.</li>
-<li><b>Field with the class</b>: text or integer.</li>
+<li><b>Field with the class</b>: text or integer. If it is empty, the field that the layer is styled by.</li>
 <li><b>Class map</b>: GeoTIFF; a style (.qml), names (.aux.xml) and what made it (.json) are written
 beside it.</li>
 <li><b>Confidence</b>: probability of the mapped class in per cent, low where the scene shows
