@@ -15,6 +15,7 @@ from enum import Enum
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
@@ -201,18 +202,17 @@ def _drop_null_space(cubes: list[Float32Array], inside: list[BoolArray]) -> list
 
 def _whitened_components(images: list[Float32Array], spectra: Float64Array) -> list[Float32Array]:
     """Principal components of standardised bands, each with variance 1."""
-    centre, std = spectra.mean(axis=0), spectra.std(axis=0)
-    scale = np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
-    covariance = np.cov(spectra, rowvar=False).reshape((len(centre),) * 2) * np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(covariance)
-    strongest = [i for i in np.argsort(values)[::-1][:COMPONENTS] if values[i] > 1e-9 * values[-1]]
-    matrix = (vectors[:, strongest] / np.sqrt(values[strongest])).T * scale
-    return [
-        np.einsum("kc,chw->khw", matrix, image - centre[:, None, None], optimize=True).astype(
-            np.float32
-        )
-        for image in images
-    ]
+    scaler = StandardScaler().fit(spectra)
+    count = min(COMPONENTS, *spectra.shape)
+    pca = PCA(count, whiten=True, svd_solver="covariance_eigh").fit(scaler.transform(spectra))
+    # Components that hardly vary are rounding errors: whitened, they would count as much as the others.
+    varying = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
+    found = []
+    for image in images:
+        pixels = scaler.transform(image.reshape(len(image), -1).T.astype(np.float64))
+        components = pca.transform(pixels).T[varying].astype(np.float32)
+        found.append(components.reshape(-1, *image.shape[1:]))
+    return found
 
 
 def encode_regions(
