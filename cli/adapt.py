@@ -8,15 +8,20 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs, table
 from .terminal import print_line
 
 
-@click.command(name="adapt")
+@click.command(name="adapt", cls=GroupedCommand)
 @options.scenes
 @options.shots(required=True)
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The model (.safetensors)."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Model file to write (.safetensors).",
 )
 @options.weights
 @options.seed
@@ -28,9 +33,15 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Adapt a model to SCENE from a few shots, for hsi-geo predict.
+    """Learn the classes of SCENE from a few labelled examples, and keep the model for hsi-geo predict.
 
     SCENE may be several scenes of one sensor; each shot goes to the scene it lies in.
+
+    For example:
+
+        hsi-geo adapt scene.tif --shots labels.gpkg -o model.safetensors
+
+        hsi-geo predict other.tif --model model.safetensors
     """
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.validation.accuracy import Accuracy

@@ -9,6 +9,7 @@ import click
 
 from . import options, reporting
 from .command_line import command_line
+from .help import GroupedCommand
 from .printing import pairs, table
 from .terminal import print_json
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.assessment.results import Assessment
 
 
-@click.command(name="assess")
+@click.command(name="assess", cls=GroupedCommand)
 @click.argument("class_map", metavar="MAP", type=click.Path(path_type=str))
 @click.option(
     "--reference",
@@ -59,6 +60,12 @@ def command(
 
     Classes are matched by name. Without --design the numbers hold for the reference pixels. With
     it they are estimates for the whole map, and areas are corrected for the map's errors.
+
+    For example:
+
+        hsi-geo assess map.tif --reference survey.gpkg
+
+        hsi-geo assess map.tif --reference sample.gpkg --design stratified
     """
     from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs, table
 
 if TYPE_CHECKING:
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 STATES = ("mapped", "unchanged", "failed")
 
 
-@click.command(name="batch")
+@click.command(name="batch", cls=GroupedCommand)
 @click.argument("tiles", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Model file (.safetensors) that hsi-geo adapt wrote.",
 )
 @click.option(
     "-o",
@@ -74,6 +78,10 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
     TILES are scenes, globs, folders, text files with one path a line, VRT mosaics or STAC item
     collections. Run the same command again after an interruption: only tiles without a map, and
     tiles that have changed, are mapped. The exit code is 1 if some tiles could not be mapped.
+
+    For example:
+
+        hsi-geo batch tiles/ --model model.safetensors -o maps/
     """
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs, table
 
 
@@ -23,7 +24,7 @@ class CommaList(click.ParamType[tuple[str, ...]]):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
-@click.command(name="benchmark")
+@click.command(name="benchmark", cls=GroupedCommand)
 @click.option(
     "--scenes",
     type=CommaList(),
@@ -41,7 +42,13 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Shots for each class: 5, or 1,2,3,5,10,20.",
 )
-@click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 10),
+    default=10,
+    show_default=True,
+    help="Number of times that shots are drawn.",
+)
 @click.option(
     "--methods",
     type=CommaList(),
@@ -75,7 +82,12 @@ class CommaList(click.ParamType[tuple[str, ...]]):
     "by commas.",
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default="benchmark", show_default=True
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default="benchmark",
+    show_default=True,
+    help="Folder for results.json, table.md and plot.png.",
 )
 @options.device
 @options.threads
@@ -98,6 +110,10 @@ def command(
     """Compare our method with classical methods on labelled scenes, with the same shots.
 
     A run that was stopped continues: results in results.json of the output folder are kept.
+
+    For example:
+
+        hsi-geo benchmark --seeds 3 --methods hsi-geo,svm -o results
     """
     from hsi_geo.tasks.benchmark import benchmark
 

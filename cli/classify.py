@@ -9,10 +9,11 @@ import click
 
 from . import options, reporting
 from .command_line import command_line
+from .help import GroupedCommand
 from .printing import print_maps
 
 
-@click.command(name="classify")
+@click.command(name="classify", cls=GroupedCommand)
 @options.scenes
 @options.shots(required=True)
 @options.out
@@ -22,8 +23,8 @@ from .printing import print_maps
 @click.option(
     "--report",
     is_flag=True,
-    help="Also write MAP_report.html, and estimate the accuracy by adapting the model once more "
-    "without each fifth of the shots. This takes up to six times as long.",
+    help="Also write MAP_report.html, one page with map, legend and accuracy. The accuracy is then "
+    "estimated by adapting the model once more without each fifth of the shots. This takes up to six times as long.",
 )
 @options.common()
 def command(
@@ -33,11 +34,19 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Map SCENE from a few shots: adapt a model, map with it, and estimate its accuracy.
+    """Map SCENE from a few labelled examples (shots), and estimate the accuracy of the map.
 
     The map is SCENE_classes.tif beside the scene, or the file given with -o. For several scenes -o
     is a folder. Beside the map are a style for QGIS (.qml), class names (.aux.xml) and a record of
     how it was made (.json).
+
+    For example:
+
+        hsi-geo classify scene.tif --shots labels.gpkg
+
+        hsi-geo classify scene.tif --shots labels.gpkg -o map.tif --report
+
+        hsi-geo classify ENMAP01.ZIP --shots labels.gpkg --class-field landcover
     """
     from hsi_geo.tasks.classify import classify
 

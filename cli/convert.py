@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs
 
 #: Choices of --composite: names of the library, with hyphens.
 _COMPOSITES = ("auto", "true-colour", "colour-infrared", "short-wave-infrared")
 
 
-@click.command(name="convert")
+@click.command(name="convert", cls=GroupedCommand)
 @options.scene
 @click.option(
     "-o",
@@ -46,6 +47,10 @@ def command(scene: str, composite: str, progress: str, **given: Any) -> None:
 
     The raster has SCENE's map grid; a swath is put onto it by its geographic lookup table. Names and
     tags of the bands hold their wavelengths. The values stay as they are.
+
+    For example:
+
+        hsi-geo convert EMIT_L2A_RFL.nc -o scene.tif
     """
     from hsi_geo.tasks.convert import convert
 

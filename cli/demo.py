@@ -8,12 +8,19 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs, table
 
 
-@click.command(name="demo")
+@click.command(name="demo", cls=GroupedCommand)
 @click.argument("folder", default="demo", metavar="[DIR]", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(0), default=1330, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1330,
+    show_default=True,
+    help="Start of the random numbers that draw the shots.",
+)
 @options.device
 @options.threads
 @options.progress
@@ -22,6 +29,10 @@ def command(folder: Path, progress: str, **given: Any) -> None:
 
     Scene, shots, map and picture are written to DIR (by default: demo). A second run replaces
     them.
+
+    For example:
+
+        hsi-geo demo
     """
     from hsi_geo.tasks.demo import SHOTS_PER_CLASS, demo
 

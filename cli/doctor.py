@@ -6,17 +6,22 @@ import dataclasses
 
 import click
 
+from .help import GroupedCommand
 from .printing import pairs
 from .terminal import print_json
 
 
-@click.command(name="doctor")
+@click.command(name="doctor", cls=GroupedCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Check packages, device and drivers, and print how to repair what is missing.
 
     The exit code is 1 if something is missing.
+
+    For example:
+
+        hsi-geo doctor
     """
     from hsi_geo.environment import checks
 

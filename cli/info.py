@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from . import options
+from .help import GroupedCommand
 from .printing import pairs, table
 from .terminal import print_json
 
 
-@click.command(name="info")
+@click.command(name="info", cls=GroupedCommand)
 @options.scene
 @options.shots(required=False)
 @options.wavelengths
@@ -24,7 +25,14 @@ def command(
     progress: str,
     **given: Any,
 ) -> None:
-    """Describe SCENE; with --shots, also the labelled pixels and those that are left out."""
+    """Describe SCENE; with --shots, also the labelled pixels and those that are left out.
+
+    For example:
+
+        hsi-geo info scene.tif
+
+        hsi-geo info scene.tif --shots labels.gpkg
+    """
     from hsi_geo.tasks.info import info
 
     (opened,) = options.open_scenes([scene], given)

@@ -15,25 +15,25 @@ import click
 
 from hsi_geo.environment import drop_foreign_variables
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.text import plain
+from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
 from .terminal import discard_output, restart_in_utf8_mode, use_utf8_streams
 
 #: Name and help line of each command; its module is imported only when it is called.
 COMMANDS = {
-    "info": "Describe a scene, and the shots on it.",
-    "classify": "Map a scene from a few shots.",
+    "info": "Describe a scene, and the labels on it.",
+    "classify": "Map a scene from a few labelled examples (shots).",
     "pretrain": "Pre-train the network on scenes without labels.",
-    "adapt": "Adapt a model to a scene from a few shots.",
-    "predict": "Map a scene with an adapted model.",
-    "batch": "Map many tiles with an adapted model, with Dask.",
-    "assess": "Compare a map with reference labels.",
+    "adapt": "Learn a model from a few labelled examples, and keep it.",
+    "predict": "Map another scene with a model of adapt.",
+    "batch": "Map many tiles with a model of adapt, on several cores or machines.",
+    "assess": "Measure the accuracy of a map with reference labels.",
     "convert": "Write a scene as a raster that other programs open.",
-    "suggest": "Suggest where to draw the next shots.",
-    "benchmark": "Compare with classical methods on labelled scenes.",
-    "demo": "Classify Indian Pines from five shots a class.",
-    "doctor": "Check the installation.",
+    "suggest": "Suggest where to draw the next labels.",
+    "benchmark": "Compare hsi-geo with other methods on labelled scenes.",
+    "demo": "Try it: map the scene Indian Pines from five labels a class.",
+    "doctor": "Check the installation, and say how to repair it.",
 }
 
 FAILED, INTERRUPTED = 1, 130
@@ -56,6 +56,15 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f".{cmd_name}", __package__).command
         assert isinstance(command, click.Command)  # each module defines one
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a misspelt name, suggest those that are like it."""
+        name = args[0] if args else ""
+        if name not in COMMANDS and not name.startswith("-"):
+            ctx.fail(f"there is no command '{name}'{did_you_mean(name, COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help lines of the commands; nothing is imported."""
@@ -122,7 +131,7 @@ class LazyGroup(click.Group):
 def group() -> None:
     """Few-shot land-cover mapping of georeferenced hyperspectral scenes.
 
-    An analyst draws a handful of points or polygons a class; hsi-geo maps the scene:
+    Draw a few points or polygons of each class, for example in QGIS. hsi-geo maps the whole scene:
 
         hsi-geo classify scene.tif --shots labels.gpkg
     """

@@ -44,26 +44,36 @@ class ByteSize(click.ParamType[int]):
 
 scene = click.argument("scene", type=click.Path(path_type=str))
 scenes = click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=str))
-out = click.option("-o", "--out", type=click.Path(path_type=Path), help="Path of the map.")
+out = click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="GeoTIFF to write, MAP.tif; for several scenes a folder.  [default: SCENE_classes.tif beside the scene]",
+)
 
 seed = click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="The same seed gives the same bytes.",
+    help="Start of the random numbers. Two runs with the same seed give the same map; another seed "
+    "shows how much the map depends on chance.",
 )
 device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="auto takes a GPU if there is one.",
+    help="Where the network computes: auto takes a CUDA GPU if there is one, else the CPU.",
 )
 threads = click.option(
-    "--threads", type=click.IntRange(1), help="Number of CPU threads for the network."
+    "--threads",
+    type=click.IntRange(1),
+    help="Number of CPU threads.  [default: as many as the machine has cores]",
 )
-overwrite = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+overwrite = click.option(
+    "--overwrite", is_flag=True, help="Replace outputs that exist. Without it they are an error."
+)
 wavelengths = click.option(
     "--wavelengths",
     metavar="FILE|START:STOP|index",
@@ -74,8 +84,8 @@ weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
     metavar="PATH|none",
-    help="Network weights from hsi-geo pretrain to start from; by default those of the package. "
-    "none: random weights.",
+    help="File of hsi-geo pretrain that the network starts from; none starts from random numbers.  "
+    "[default: the weights that come with hsi-geo]",
 )
 progress = click.option(
     "--progress",
@@ -84,41 +94,57 @@ progress = click.option(
     show_default=True,
     is_eager=True,
     callback=reporting.store_choice,
-    help="jsonl: one JSON object a line on stderr, for programs.",
+    help="Messages on stderr: auto for people, jsonl for programs (one JSON object a line), none for "
+    "warnings only.",
 )
 
 #: Options of `read_shots`, and styles.
 _SHOTS = (
-    click.option("--class-field", help="Field with the class, text or integer."),
-    click.option("--layer", help="Layer of a file that has several."),
+    click.option(
+        "--class-field",
+        help="Field of the labels that holds the class, text or integer.  [default: found by its name]",
+    ),
+    click.option(
+        "--layer", help="Layer of the labels; needed only for a file with several layers."
+    ),
     click.option(
         "--classes",
         type=click.Path(path_type=str),
         metavar="FILE",
-        help='Names and colours, JSON such as {"1": {"name": "roof", "color": "#e60000"}}.',
+        help='File with names and colours of the classes, JSON such as {"1": {"name": "roof", "color": "#e60000"}}.',
     ),
-    click.option("--all-touched", is_flag=True, help="Take every pixel that a polygon touches."),
+    click.option(
+        "--all-touched",
+        is_flag=True,
+        help="Take every pixel that a polygon touches, not only those whose centre is inside.",
+    ),
 )
 
 aoi = click.option(
     "--aoi",
     type=click.Path(path_type=str),
     metavar="POLYGONS",
-    help="Map only inside these polygons.",
+    help="Vector file with the area to map, in any CRS.  [default: the whole scene]",
 )
 max_memory = click.option(
     "--max-memory",
     type=ByteSize(),
     default="512M",
     show_default=True,
-    help="Memory for strips of the scene while mapping.",
+    help="Memory for the part of the scene that is mapped at a time, in bytes, such as 512M or 2G.",
 )
 
 #: Files beside the map, and memory.
 _BESIDE_MAP = (
-    click.option("--confidence", is_flag=True, help="Also write MAP_confidence.tif (per cent)."),
     click.option(
-        "--probabilities", is_flag=True, help="Also write MAP_probabilities.tif (a band a class)."
+        "--confidence",
+        is_flag=True,
+        help="Also write MAP_confidence.tif: how sure each pixel is, 0 to 100 per cent.",
+    ),
+    click.option(
+        "--probabilities",
+        is_flag=True,
+        help="Also write MAP_probabilities.tif: one band for each class.",
     ),
     max_memory,
 )
@@ -132,7 +158,7 @@ def shots(required: bool) -> Decorator:
         "--shots",
         required=required,
         type=click.Path(path_type=str),
-        help="Points, lines or polygons with a class, in any CRS.",
+        help="Labelled examples (shots): vector file of points, lines or polygons with a class, in any CRS.",
     )
     return _all((path, *_SHOTS))
 

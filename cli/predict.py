@@ -8,13 +8,17 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import print_maps
 
 
-@click.command(name="predict")
+@click.command(name="predict", cls=GroupedCommand)
 @options.scene
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Model file (.safetensors) that hsi-geo adapt wrote.",
 )
 @options.out
 @click.option(
@@ -36,6 +40,12 @@ def command(
     """Map SCENE with an adapted model.
 
     The map is SCENE_classes.tif beside the scene, or the file given with -o.
+
+    For example:
+
+        hsi-geo predict other.tif --model model.safetensors
+
+        hsi-geo predict other.tif --model model.safetensors --aoi fields.gpkg
     """
     from hsi_geo.tasks.predict import predict
 

@@ -9,37 +9,58 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs
 
 
-@click.command(name="pretrain")
+@click.command(name="pretrain", cls=GroupedCommand)
 @options.scenes
 @click.option(
     "-o",
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="The weights (.safetensors).",
+    help="File of network weights to write (.safetensors).",
 )
-@click.option("--steps", type=click.IntRange(1), help="Number of updates.")
-@click.option("--batch", type=click.IntRange(1), help="Windows in a batch, for each process.")
+@click.option("--steps", type=click.IntRange(1), help="Number of training steps.  [default: 400]")
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate."
+    "--batch",
+    type=click.IntRange(1),
+    help="Windows in a training step, for each process.  [default: 32]",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Greatest learning rate.  [default: 0.002]",
 )
 @click.option(
     "--mask-ratio",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of pixels that are masked.",
+    help="Share of the pixels that are hidden from the network, 0 to 1.  [default: 0.5]",
 )
 @click.option(
     "--fdc",
     type=click.Choice(["none", "spatial", "spectral", "both"]),
-    help="Axes of the Frequency Domain Constraint.",
+    help="Axes of the Frequency Domain Constraint.  [default: spatial]",
 )
-@click.option("--fdc-consistency", type=click.FloatRange(0), help="Weight of all coefficients.")
-@click.option("--fdc-high", type=click.FloatRange(0), help="Weight of high frequencies.")
-@click.option("--checkpoint-every", type=click.IntRange(1), help="Updates between checkpoints.")
-@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from.")
+@click.option(
+    "--fdc-consistency",
+    type=click.FloatRange(0),
+    help="Weight of all frequencies in that constraint.  [default: 0.1]",
+)
+@click.option(
+    "--fdc-high", type=click.FloatRange(0), help="Weight of high frequencies in it.  [default: 0.1]"
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(1),
+    help="Training steps between checkpoints.  [default: 100]",
+)
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="File of network weights to start from.  [default: random numbers]",
+)
 @click.option(
     "--resume", is_flag=True, help="Continue from the last checkpoint of an interrupted run."
 )
@@ -51,9 +72,15 @@ from .printing import pairs
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Number of processes on a node.",
+    help="Number of processes on a machine.",
 )
-@click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--num-nodes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of machines.",
+)
 @click.option(
     "--strategy", default="auto", show_default=True, help="Strategy of Lightning: ddp, ..."
 )
@@ -91,6 +118,12 @@ def command(
 
     Writes the weights, and beside them a log (.csv) and a plot (.png) of the losses. The last
     checkpoint of an interrupted run stays in OUT.run: continue with --resume.
+
+    For example:
+
+        hsi-geo pretrain scenes/*.tif -o w.safetensors
+
+        hsi-geo classify scene.tif --shots labels.gpkg --weights w.safetensors
     """
     from hsi_geo.tasks.pretrain import pretrain
     from hsi_geo.tasks.pretraining.recipe import PretrainRecipe

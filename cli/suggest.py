@@ -8,19 +8,32 @@ from typing import Any
 import click
 
 from . import options, reporting
+from .help import GroupedCommand
 from .printing import pairs, table
 
 
-@click.command(name="suggest")
+@click.command(name="suggest", cls=GroupedCommand)
 @options.scene
 @click.option(
-    "--model", required=True, type=click.Path(path_type=Path), help="Model from hsi-geo adapt."
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Model file (.safetensors) that hsi-geo adapt wrote.",
 )
 @click.option(
-    "-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="Number of points."
+    "-n",
+    "--count",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Number of places to suggest.",
 )
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The points (.gpkg)."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="GeoPackage of points to write (.gpkg).",
 )
 @options.rescale
 @options.aoi
@@ -34,6 +47,10 @@ def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> 
     uncertain. Points have the predicted class and its confidence, the most useful first. Open them
     in QGIS, fill in the field class, delete points whose class you do not know, and give them to
     hsi-geo classify together with the earlier shots.
+
+    For example:
+
+        hsi-geo suggest scene.tif --model model.safetensors -n 10 -o next.gpkg
     """
     from hsi_geo.tasks.suggest import suggest
 

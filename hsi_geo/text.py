@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 #: Control characters (such as ESC, which starts commands to a terminal), line separators, characters that
 #: change the direction of text, and lone surrogates, which represent bytes of file names that are not UTF-8.
@@ -49,3 +49,23 @@ def quoted(names: Sequence[str]) -> str:
     """
     listed = ", ".join(f"'{name}'" for name in names[:12])
     return listed + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "none"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that ends a message about a name that is not known; empty if no known name is like it.
+
+    Args:
+        name: The name that was given.
+        known: Names that would do.
+
+    Examples:
+        >>> did_you_mean("clasify", ["classify", "info"])
+        ". Did you mean 'classify'?"
+        >>> did_you_mean("x", ["classify", "info"])
+        ''
+    """
+    from difflib import get_close_matches  # seldom needed
+
+    by_lower_case = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
+    return f". Did you mean '{by_lower_case[close[0]]}'?" if close else ""

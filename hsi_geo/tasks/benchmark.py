@@ -47,6 +47,7 @@ from hsi_geo.tasks.benchmarking.ways import compare_ways, has_several_ways, sum_
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
+from hsi_geo.text import did_you_mean
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.benchmarking.baselines import BaselineFeatures
@@ -327,7 +328,8 @@ def _expand(methods: Sequence[str]) -> list[str]:
     for name in names:
         if name not in VARIANTS and name not in BASELINE_NAMES:
             known = ", ".join([*VARIANTS, *GROUPS, *SINGLE])
-            raise OptionError(f"there is no method '{name}'", hint=f"choose from {known}")
+            like = did_you_mean(name, [*VARIANTS, *GROUPS, *BASELINE_NAMES])
+            raise OptionError(f"there is no method '{name}'", hint=f"choose from {known}{like}")
     return list(dict.fromkeys(names))
 
 

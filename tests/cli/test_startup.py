@@ -101,6 +101,12 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("classes.tif --reference shots.gpkg --strata classes.tif", "not stratified"),
         ("classes.tif --reference shots.gpkg --design nope", "nope"),
     ],
+    "convert": [
+        ("nope.tif -o a.tif", "'nope.tif'"),
+        ("scene.tif -o taken.tif", "is already there"),
+        ("scene.tif -o nowhere/a.tif", "does not exist"),
+        ("scene.tif -o a.tif --composite nope", "nope"),
+    ],
     "suggest": [
         ("nope.tif --model model.safetensors -o p.gpkg", "'nope.tif'"),
         ("scene.tif --model nope.safetensors -o p.gpkg", "'nope.safetensors'"),

@@ -23,6 +23,7 @@ from hsi_geo.io.datasets.indian_pines import load_indian_pines
 from hsi_geo.io.labels.shots import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.text import did_you_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ def load_benchmark_scene(name: str, folder: str | os.PathLike[str] | None) -> Be
     """
     if name not in LOADERS:
         raise OptionError(
-            f"there is no benchmark scene '{name}'", hint=f"choose one of {', '.join(LOADERS)}"
+            f"there is no benchmark scene '{name}'",
+            hint=f"choose one of {', '.join(LOADERS)}{did_you_mean(name, LOADERS)}",
         )
     if name != "indian_pines" and (folder is None or not (Path(folder) / name).is_dir()):
         raise OptionError(

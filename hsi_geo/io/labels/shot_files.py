@@ -33,7 +33,7 @@ from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import only_band
-from hsi_geo.text import quoted
+from hsi_geo.text import did_you_mean, quoted
 
 #: Names, in lower case, of the class field in files with several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -200,7 +200,7 @@ def _find_class_field(
             return wanted if wanted in same else same[0], None
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
-            hint="choose one of them with --class-field",
+            hint=f"choose one of them with --class-field{did_you_mean(wanted, fields)}",
         )
     possible = [field for field in fields if _may_hold_classes(frame[field], field)]
     usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]

@@ -23,7 +23,7 @@ from hsi_geo.io.labels.attribute_text import read_layer
 from hsi_geo.io.labels.point_tables import TABLES, as_csv, find_columns, read_header, set_table_crs
 from hsi_geo.io.labels.shapefiles import require_parts
 from hsi_geo.io.readers.packages import is_archive
-from hsi_geo.text import quoted
+from hsi_geo.text import did_you_mean, quoted
 
 Errors = type[HsiGeoError]
 
@@ -174,7 +174,7 @@ def _choose_layer(
     if layer is not None and layer not in layers:
         raise wrong(
             f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",
-            hint="choose one of them with --layer",
+            hint=f"choose one of them with --layer{did_you_mean(layer, layers)}",
         )
     if layer is None and len(layers) > 1:
         raise _several_layers(name, layers, what, wrong, chooses_layer)

@@ -1,0 +1,67 @@
+"""Help of a command with its options in groups, and suggestions for misspelt commands."""
+
+from __future__ import annotations
+
+import click
+
+#: Names of parameters by the heading that they are listed under.
+GROUPS: dict[str, frozenset[str]] = {
+    "Inputs": frozenset(
+        {
+            *("shots", "reference", "model", "class_field", "layer", "classes", "all_touched"),
+            *("aoi", "wavelengths", "rescale", "weights", "init", "scenes", "data", "resume"),
+            *("drawings", "bands"),
+        }
+    ),
+    "Outputs": frozenset(
+        {
+            *("out", "confidence", "probabilities", "overwrite", "as_json", "count"),
+            *("composite",),
+            *("checkpoint_every",),
+        }
+    ),
+    "Accuracy": frozenset(
+        {
+            *("report", "design", "strata", "restat", "halo", "seed", "seeds", "split", "methods"),
+            *("steps", "batch", "learning_rate", "mask_ratio"),
+            *("fdc", "fdc_consistency", "fdc_high"),
+        }
+    ),
+    "Speed and memory": frozenset(
+        {
+            *("device", "threads", "max_memory", "workers", "scheduler", "dashboard"),
+            *("accelerator", "devices", "num_nodes", "strategy", "precision"),
+        }
+    ),
+}
+
+#: Heading of the options that are in no group.
+OTHERS = "Other options"
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists the options by what they are for."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group that has options."""
+        sections: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*GROUPS, OTHERS)}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections[heading_of(str(param.name))].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def heading_of(name: str) -> str:
+    """Heading that a parameter is listed under.
+
+    Args:
+        name: Name of the parameter in Python.
+
+    >>> heading_of("shots"), heading_of("help")
+    ('Inputs', 'Other options')
+    """
+    return next((heading for heading, names in GROUPS.items() if name in names), OTHERS)
