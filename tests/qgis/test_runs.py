@@ -46,7 +46,7 @@ def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_pa
     layers = found["layers"]
     assert layers["OUTPUT"]["renderer"] == "paletted"
     assert layers["OUTPUT"]["legend"] == [
-        ["asphalt", "#e69f00"], ["Wiese", "#aabb00"], ["Gewässer", "#112233"]
+        ["asphalt", "#8a8a8a"], ["Wiese", "#aabb00"], ["Gewässer", "#112233"]
     ]  # fmt: skip
     assert layers["CONFIDENCE"]["renderer"] == "singlebandpseudocolor"
     assert layers["CONFIDENCE"]["legend"][0] == ["0 %", "#440154"]
