@@ -42,7 +42,7 @@ def cases() -> dict[str, str]:
         "pretrain the first weights": "pretrain scene.tif --init w -o w",
         "pretrain by its checkpoint": "pretrain w.run/log.csv.tif w.run/log.csv -o w",
         "suggest the scene": "suggest scene.gpkg --model m.safetensors -o scene.gpkg",
-        "suggest the area": "suggest scene.tif --model m.safetensors --aoi l.gpkg -o l.gpkg",
+        "suggest the area": "suggest scene.tif --model m.safetensors --aoi a.gpkg -o a.gpkg",
         "suggest the model": "suggest scene.tif --model m.gpkg -o m.gpkg",
         "assess the reference": "assess map.tif --reference ref.html -o ref.html",
     }
@@ -59,6 +59,7 @@ def folder(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shots = gpd.read_file("l.gpkg")
     shots.to_file("l.shp")
     shots.to_file("ref.html", driver="GeoJSON")
+    shots.assign(geometry=shots.buffer(60)).to_file("a.gpkg")
     model = model_for(planted.path)
     for name in ("m.safetensors", "m.tif", "m.json", "m.gpkg"):
         save_model(model, Path(name))
