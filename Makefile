@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 BUILD ?= build
+# For `make plugin` without a network: WHEEL_OPTIONS=--no-build-isolation takes the installed setuptools.
+WHEEL_OPTIONS ?=
 PLUGIN := qgis_plugin/hsi_geo_qgis
 PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
 # The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
@@ -57,12 +59,16 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir $(CURDIR)/$(BUILD)/site
 	@ls $(BUILD)/site/index.html
 
-# The ZIP file that QGIS installs: one folder with its licence, no tests.
+# The ZIP file that QGIS installs: one folder with its licence and the wheel of hsi-geo, no tests. The wheel is built
+# from a copy, since setuptools takes files of earlier builds from a checkout's build/.
 plugin:
-	rm -rf $(BUILD)/plugin $(BUILD)/hsi_geo_qgis.zip
-	mkdir -p $(BUILD)/plugin/hsi_geo_qgis
+	rm -rf $(BUILD)/plugin $(BUILD)/plugin-source $(BUILD)/hsi_geo_qgis.zip
+	mkdir -p $(BUILD)/plugin/hsi_geo_qgis/wheel $(BUILD)/plugin-source
 	cp $(PLUGIN_FILES) LICENSE $(BUILD)/plugin/hsi_geo_qgis
+	cp -r hsi_geo cli pyproject.toml README.md LICENSE $(BUILD)/plugin-source
+	$(PYTHON) -m pip wheel --quiet --no-deps $(WHEEL_OPTIONS) --wheel-dir $(BUILD)/plugin/hsi_geo_qgis/wheel $(BUILD)/plugin-source
 	cd $(BUILD)/plugin && $(PYTHON) -m zipfile -c ../hsi_geo_qgis.zip hsi_geo_qgis
+	rm -rf $(BUILD)/plugin-source
 	@ls -l $(BUILD)/hsi_geo_qgis.zip
 
 clean:

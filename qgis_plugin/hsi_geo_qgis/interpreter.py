@@ -7,18 +7,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .pythons import python_in
+
 #: Key of the provider's setting in QGIS's settings, and the variable that comes next.
 SETTING = "hsi_geo/python"
 VARIABLE = "HSI_GEO_PYTHON"
 
-#: Where a Python lies in an environment's folder: venv and conda, on every system.
-_PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
-
-INSTALL = (
-    "make an environment (python3.12 -m venv hsi-geo-env; on Windows: py -3.12 -m venv hsi-geo-env), "
-    "install hsi-geo into it (hsi-geo-env/bin/python -m pip install hsi-geo; on Windows: "
-    "hsi-geo-env\\Scripts\\python -m pip install hsi-geo), and run 'Check environment' with its Python"
-)
+SET_UP = "choose 'Plugins > hsi-geo > Set up hsi-geo...' in QGIS (without a window: qgis_process run hsi_geo:setup)"
 
 
 @dataclass(frozen=True)
@@ -65,20 +60,22 @@ def find_launcher(setting: str, environ: Mapping[str, str]) -> Launcher:
     if found is None:
         raise LauncherError(
             f"hsi-geo is not set up: no Python is named in the provider's setting or ${VARIABLE}, "
-            f"and there is no hsi-geo on the PATH; {INSTALL}"
+            f"and there is no hsi-geo on the PATH; {SET_UP}"
         )
     return Launcher(_beside(found), "the PATH")
 
 
 def _command(path: str, origin: str) -> tuple[str, ...]:
     if os.path.isdir(path):
-        pythons = [os.path.join(path, *name.split("/")) for name in _PYTHONS]
-        inside = [python for python in pythons if os.path.isfile(python)]
+        inside = python_in(path)
         if inside:
-            return _isolated(inside[0])
-        raise LauncherError(f"folder '{path}' of {origin} holds no Python; {INSTALL}")
+            return _isolated(inside)
+        raise LauncherError(
+            f"folder '{path}' of {origin} holds no Python; choose the folder of an environment that hsi-geo is "
+            f"installed in, or {SET_UP}"
+        )
     if not os.path.isfile(path):
-        raise LauncherError(f"Python '{path}' of {origin} does not exist; {INSTALL}")
+        raise LauncherError(f"Python '{path}' of {origin} does not exist; {SET_UP}")
     name = os.path.basename(path).lower()
     return _beside(path) if name.startswith("hsi-geo") else _isolated(path)
 

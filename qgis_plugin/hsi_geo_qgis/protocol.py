@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .interpreter import SET_UP
+
 VERSION = 1
 
 #: Names of stages, as in hsi_geo/stages.py.
@@ -162,14 +164,11 @@ def failure(
     lines = [line.strip() for line in plain if line.strip()]
     last = lines[-1] if lines else ""
     if "No module named" in last and "hsi_geo" in last:
-        return (
-            f"'{program}' has no hsi-geo ({last}); install it there: "
-            f'"{program}" -m pip install hsi-geo'
-        )
+        return f"'{program}' has no hsi-geo ({last}); {SET_UP}"
     if code == USAGE:
         return (
-            f"this hsi-geo does not know an option of the plugin ({last}); update the older of "
-            f'the two: "{program}" -m pip install --upgrade hsi-geo'
+            f"this hsi-geo does not know an option of the plugin ({last}); update the older of the two: "
+            f"{SET_UP}, which installs the plugin's version"
         )
     if code < 0 or code == 137:
         return (

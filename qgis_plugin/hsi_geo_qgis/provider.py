@@ -11,6 +11,7 @@ from .assess import AssessMap
 from .check_environment import CheckEnvironment
 from .classify import Classify
 from .open_scene import OpenScene
+from .set_up_algorithm import SetUpAlgorithm
 
 
 class HsiGeoProvider(QgsProcessingProvider):
@@ -46,5 +47,12 @@ class HsiGeoProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add the algorithms."""
-        for algorithm in (OpenScene, Classify, ApplyModel, AssessMap, CheckEnvironment):
+        for algorithm in (
+            OpenScene,
+            Classify,
+            ApplyModel,
+            AssessMap,
+            CheckEnvironment,
+            SetUpAlgorithm,
+        ):
             self.addAlgorithm(algorithm())

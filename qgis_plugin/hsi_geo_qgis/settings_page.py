@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from qgis.core import QgsSettings
-from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
+from qgis.gui import QgsOptionsPageWidget, QgsOptionsWidgetFactory
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QFormLayout, QLabel
 
 from .about import ICON
 from .interpreter import SETTING
+from .python_widget import PythonPicker
+
+NOTE = (
+    "'Plugins > hsi-geo > Set up hsi-geo...' installs hsi-geo and fills this field. If it is empty, the variable "
+    "HSI_GEO_PYTHON counts, else the hsi-geo on the PATH."
+)
 
 
 class SettingsPage(QgsOptionsPageWidget):
@@ -22,15 +28,17 @@ class SettingsPage(QgsOptionsPageWidget):
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)
-        self.python = QgsFileWidget(self)
-        self.python.setFilePath(str(QgsSettings().value(SETTING, "") or ""))
+        self.python = PythonPicker(self)
+        self.python.set_path(str(QgsSettings().value(SETTING, "") or ""))
+        note = QLabel(NOTE)
+        note.setWordWrap(True)
         layout = QFormLayout(self)
         layout.addRow("Python that hsi-geo is installed in", self.python)
-        layout.addRow(QLabel("If empty: HSI_GEO_PYTHON, else the hsi-geo on the PATH."))
+        layout.addRow(note)
 
     def apply(self) -> None:
         """Save the setting; QGIS calls this when the options are accepted."""
-        QgsSettings().setValue(SETTING, self.python.filePath())
+        QgsSettings().setValue(SETTING, self.python.path())
 
 
 class SettingsPageFactory(QgsOptionsWidgetFactory):
