@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -91,8 +92,9 @@ looks for an NVIDIA driver. On Windows and macOS there is no choice.</li>
 
         def show(percent: float, text: str) -> None:
             feedback.setProgress(percent)
-            if text.split(":")[0] != shown[0]:  # every text is a line in the log
-                shown[0] = text.split(":")[0]
+            stage = re.split("[:,]", text)[0]
+            if stage != shown[0]:  # every text is a line in the log
+                shown[0] = stage
                 feedback.setProgressText(text)
 
         job = SetUp(feedback.pushConsoleInfo, show, feedback.isCanceled)

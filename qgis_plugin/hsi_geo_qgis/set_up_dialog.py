@@ -193,7 +193,7 @@ class SetUpDialog(QDialog):
                 raise SetUpError(f"folder '{path}' holds no Python; choose another one")
             python = choose_python(program)
         except SetUpError as error:
-            self.status.setText(_sentence(str(error)))
+            self.status.setText(_sentence(str(error).replace(", or none to let one be found", "")))
             return
         self.pythons.insertItem(0, f"Python {python.version_text}: {python.path}", python.path)
         self.pythons.setCurrentIndex(0)

@@ -217,9 +217,13 @@ def sizes_text(options: Options, system: str = "") -> str:
         system: As in `python_of`.
     """
     size = size_of(options.torch, system)
-    source = "Downloads" if not options.wheels else "Takes no download, else"
-    more = "" if options.wheels else f" While it installs, {bytes_text(size.needed)} must be free."
-    return f"{source} about {bytes_text(size.download)}. Takes about {bytes_text(size.disk)} on disk.{more}"
+    disk = f"Takes about {bytes_text(size.disk)} on disk."
+    if options.wheels:
+        return f"Nothing is downloaded. {disk}"
+    return (
+        f"Downloads about {bytes_text(size.download)}. {disk} "
+        f"While it installs, {bytes_text(size.needed)} must be free."
+    )
 
 
 def steps(options: Options, environment: str, wheel: str, update: bool = False) -> list[Step]:

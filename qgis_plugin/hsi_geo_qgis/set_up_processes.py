@@ -81,7 +81,9 @@ def choose_python(path: str = "") -> Python:
     if python is None:
         raise SetUpError(f"'{path}' is no Python that can be started; choose another one")
     if python.obstacle():
-        raise SetUpError(f"'{path}' cannot be used: {python.obstacle()}; {where_to_get()}")
+        raise SetUpError(
+            f"'{path}' cannot be used: {python.obstacle()}; choose another one, or none to let one be found"
+        )
     return python
 
 

@@ -19,8 +19,16 @@ Fake = Any  # defined in conftest, which tests cannot import
 def test_check_environment_of_a_complete_environment(call: Call) -> None:
     shown = call("hsi_geo:environment")
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    for text in ("torch: ", "memory: ", "driver COG", "all is well"):
-        assert text in shown.stdout
+    log, results = shown.stdout.split("Results")
+    for text in ("torch: ", "memory: ", "driver COG"):
+        assert text in log
+    *_, place, system, ready = log.strip("-\n ").splitlines()
+    assert place.startswith("hsi-geo ")
+    assert sys.executable in place
+    assert system.startswith(f"Python {sys.version.split()[0]} on ")
+    assert ready == "Ready."
+    report = results.split("REPORT:")[1].strip()
+    assert report == f"{place}. {system}. {ready}"
 
 
 def test_a_python_that_works_is_remembered(
@@ -40,7 +48,7 @@ def test_a_python_that_works_is_remembered(
         )  # fmt: skip
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "torch: 9.9" in shown.stdout
-    assert "named in the provider's setting" in shown.stdout
+    assert "(the provider's setting)" in shown.stdout
 
 
 def test_the_page_of_the_options(
@@ -56,7 +64,10 @@ WRONG = [
     ("{folder}", "holds no Python"),
     ("/usr/bin/env", "failed with exit code"),
     ("{notes}", "cannot be started"),
-    ("{bare}", "has no hsi-geo .*; install it there: .* -m pip install hsi-geo"),
+    (
+        "{bare}",
+        "has no hsi-geo .*Set up hsi-geo|it is Python 3.* needs 3.12 or newer; .*Set up hsi-geo",
+    ),
 ]
 
 

@@ -169,5 +169,5 @@ def test_an_installed_script_leads_to_its_python(tmp_path: Path) -> None:
 def test_missing_environment_gives_an_error_with_a_hint(
     setting: str, said: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(LauncherError, match=f"{said}.*pip install hsi-geo"):
+    with pytest.raises(LauncherError, match=f"{said}.*Set up hsi-geo"):
         find_launcher(setting.format(tmp_path), {"PATH": str(tmp_path)})

@@ -79,7 +79,7 @@ def test_every_module_imports_under_qt6() -> None:
     provider.addAlgorithm = added.append
     provider.loadAlgorithms()
     assert [algorithm.name() for algorithm in added] == [
-        "open", "classify", "predict", "assess", "environment"
+        "open", "classify", "predict", "assess", "environment", "setup"
     ]  # fmt: skip
     for algorithm in added:
         assert "<h3>Example</h3>" in algorithm.shortHelpString()
@@ -144,15 +144,27 @@ def test_metadata_is_complete() -> None:
 
 def test_make_plugin_builds_what_the_plugin_site_takes(tmp_path: Path) -> None:
     subprocess.run(
-        ["make", "plugin", f"BUILD={tmp_path}", f"PYTHON={sys.executable}"],
+        ["make", "plugin", f"BUILD={tmp_path}", f"PYTHON={sys.executable}",
+         "WHEEL_OPTIONS=--no-build-isolation"],
         cwd=ROOT, check=True, capture_output=True,
     )  # fmt: skip
     built = tmp_path / "hsi_geo_qgis.zip"
-    assert built.stat().st_size < 100_000
+    assert built.stat().st_size < 3_000_000
     names = [name for name in zipfile.ZipFile(built).namelist() if not name.endswith("/")]
     assert {name.split("/")[0] for name in names} == {"hsi_geo_qgis"}
     inside = {name.removeprefix("hsi_geo_qgis/") for name in names}
-    assert inside == {path.name for path in MODULES} | {"metadata.txt", "icon.svg", "LICENSE"}
+    (wheel,) = (name for name in inside if name.startswith("wheel/"))
+    own = {path.name for path in MODULES} | {"metadata.txt", "icon.svg", "LICENSE"}
+    assert inside - {wheel} == own
+    version = configparser.ConfigParser(interpolation=None)
+    version.read(FOLDER / "metadata.txt", encoding="utf-8")
+    assert wheel == f"wheel/hsi_geo-{version['general']['version']}-py3-none-any.whl"
+    with zipfile.ZipFile(zipfile.ZipFile(built).open(f"hsi_geo_qgis/{wheel}")) as carried:
+        packed = set(carried.namelist())
+    library = [path.relative_to(ROOT).as_posix() for path in (ROOT / "hsi_geo").rglob("*.py")]
+    assert set(library) <= packed
+    assert "hsi_geo/cli/main.py" in packed
+    assert "hsi_geo/data/s2former.safetensors" in packed
 
 
 def test_scanners_find_nothing() -> None:

@@ -1,0 +1,63 @@
+"""Wheels for tests of the set-up: of every package that hsi-geo needs, empty but for a way to the real ones."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sysconfig
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_wheel(folder: Path, name: str, release: str, files: dict[str, str]) -> Path:
+    """Write a wheel that pip installs, with its metadata and record."""
+    stem = f"{name.replace('-', '_')}-{release}"
+    info = f"{stem}.dist-info"
+    content = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {release}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = []
+    for path, text in content.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        rows.append(f"{path},sha256={digest.decode()},{len(text.encode())}")
+    content[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name_inside, text in content.items():
+            wheel.writestr(name_inside, text)
+    return path
+
+
+def write_requirements(folder: Path) -> None:
+    """Write a wheel for each requirement of hsi-geo. One of them has a .pth file to this environment's packages."""
+    folder.mkdir(parents=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    way = {"installed_packages.pth": sysconfig.get_path("purelib") + "\n"}
+    for text in project["dependencies"]:
+        name = Requirement(text).name
+        write_wheel(folder, name, version(name).split("+")[0], way)
+        way = {}
+
+
+def other_version(wheel: Path, folder: Path, release: str) -> Path:
+    """The same wheel as another version."""
+    old = wheel.name.split("-")[1]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / wheel.name.replace(old, release)
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith("METADATA"):
+                data = data.replace(f"\nVersion: {old}".encode(), f"\nVersion: {release}".encode())
+            if name.endswith("RECORD"):  # pip does not compare the hashes of a local wheel's files
+                data = data.replace(f"hsi_geo-{old}".encode(), f"hsi_geo-{release}".encode())
+            target.writestr(name.replace(f"hsi_geo-{old}", f"hsi_geo-{release}"), data)
+    return path
