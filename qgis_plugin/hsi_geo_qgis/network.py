@@ -28,7 +28,7 @@ def proxy_of_qgis() -> tuple[str, str]:
         if QgsApplication.authManager().loadAuthenticationConfig(login, config, True):
             user, password = config.config("username", user), config.config("password", password)
     port = str(settings.value("proxy/proxyPort", "") or "")
-    address = proxy_address(host, port, user, password)
+    address = proxy_address(host, port, (user, password))
     if kind.startswith("Socks5"):
         address = address.replace("http:", "socks5:", 1)
     urls = settings.value("proxy/noProxyUrls", []) or []

@@ -28,7 +28,7 @@ from qgis.PyQt.QtWidgets import (
 from . import set_up_plan as plan
 from .about import ICON
 from .network import proxy_of_qgis
-from .python_widget import PROMPT
+from .python_picker import PROMPT
 from .pythons import Python, python_in, where_to_get
 from .set_up import environment_folder, profile_folder, remember
 from .set_up_processes import SetUpError, choose_python

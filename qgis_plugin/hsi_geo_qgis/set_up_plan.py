@@ -291,20 +291,19 @@ def variables(
     return kept
 
 
-def proxy_address(host: str, port: str, user: str = "", password: str = "") -> str:
+def proxy_address(host: str, port: str, login: tuple[str, str] | None = None) -> str:
     """Address of an HTTP proxy.
 
     Args:
         host: Name or number of the host.
         port: Its port; may be empty.
-        user: Name of the user; may be empty.
-        password: Password of the user; may be empty.
+        login: Name of the user and secret word; None, or empty texts, if there are none.
 
-    >>> proxy_address("proxy.example.org", "3128", "me", "p@ss")
+    >>> proxy_address("proxy.example.org", "3128", ("me", "p@ss"))
     'http://me:p%40ss@proxy.example.org:3128'
     """
-    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-    return "http://" + (f"{login}@" if user else "") + host + (f":{port}" if port else "")
+    given = ":".join(quote(part, safe="") for part in login or () if part)
+    return "http://" + (f"{given}@" if given else "") + host + (f":{port}" if port else "")
 
 
 def without_passwords(text: str) -> str:

@@ -11,7 +11,7 @@ from qgis.PyQt.QtWidgets import QFormLayout, QLabel
 
 from .about import ICON
 from .interpreter import SETTING
-from .python_widget import PythonPicker
+from .python_picker import PythonPicker
 
 NOTE = (
     "'Plugins > hsi-geo > Set up hsi-geo...' installs hsi-geo and fills this field. If it is empty, the variable "
