@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from hsi_geo.extras import EXTRAS, install_command
+from hsi_geo.extras import EXTRAS, SOURCE, install_command
 from hsi_geo.io.files.gdal_options import REMOTE_DRIVERS
 from hsi_geo.threads import yield_when_waiting
 
@@ -117,7 +117,7 @@ def checks() -> list[Check]:
 
 
 def _package(name: str) -> Check:
-    fix = f"pip install {name}"
+    fix = f"pip install {name if name != 'hsi-geo' else SOURCE}"
     try:
         found = version(name)
     except PackageNotFoundError:
@@ -184,5 +184,7 @@ def _weights() -> Check:
     try:
         steps = load_weights(SHIPPED).record["recipe"]["steps"]
     except ModelFileError as error:
-        return Check("weights", False, error.message, "pip install --force-reinstall hsi-geo")
+        return Check(
+            "weights", False, error.message, f"pip install --force-reinstall --no-deps {SOURCE}"
+        )
     return Check("weights", True, f"shipped, pre-trained for {steps} steps")

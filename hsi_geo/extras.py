@@ -6,6 +6,9 @@ import importlib.util
 
 from hsi_geo.errors import MissingPackageError
 
+#: What pip installs hsi-geo from: no package index has it. An extra of an installed hsi-geo needs no source.
+SOURCE = "git+https://github.com/hsi-geo/hsi-geo"
+
 #: Packages that the code imports, by extra. What they depend on is installed with them.
 EXTRAS = {
     "batch": ("distributed", "cryptography", "pystac"),

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hsi_geo import extras
+from hsi_geo.extras import SOURCE
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -226,6 +227,7 @@ def test_address_is_the_same_in_all_files() -> None:
     urls = PROJECT["urls"]
     home = urls["Homepage"]
     assert all(url.startswith(home) for url in urls.values())
+    assert f"git+{home}" == SOURCE
     plugin = configparser.ConfigParser(interpolation=None)
     plugin.read(ROOT / "qgis_plugin" / "hsi_geo_qgis" / "metadata.txt", encoding="utf-8")
     general = plugin["general"]

@@ -42,14 +42,17 @@ def main(plugin: str, folder: str) -> None:
         (profile / "QGIS" / "QGIS3.ini").write_text(SETTINGS, encoding="utf-8")
         with zipfile.ZipFile(plugin) as archive:
             archive.extractall(profile / "python" / "plugins")
+        (home / "bin").mkdir()  # a Python at a place that tells nothing about this computer
+        (home / "bin" / "python3.12").symlink_to(Path(sys.executable).resolve())
         subprocess.run(
             ["xvfb-run", "--auto-servernum", "--server-args=-screen 0 1360x800x24", "qgis", "--nologo",
              "--noversioncheck", "--profiles-path", str(home), "--code", str(Path(__file__).resolve())],
             env={
                 **{k: v for k, v in os.environ.items() if k != "HSI_GEO_PYTHON"},
+                "HOME": str(home),
                 "XDG_RUNTIME_DIR": str(home),
                 "LC_ALL": "C.UTF-8",
-                "PATH": "/usr/bin:/bin",
+                "PATH": f"{home}/bin:/usr/bin:/bin",
                 TARGET: str(Path(folder).resolve() / "qgis-set-up.png"),
             },
             timeout=300, check=True,

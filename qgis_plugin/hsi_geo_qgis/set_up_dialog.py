@@ -112,7 +112,7 @@ class SetUpDialog(QDialog):
         return form
 
     def _network(self) -> QWidget:
-        box = QgsCollapsibleGroupBox("Network, or an installation without one")
+        box = QgsCollapsibleGroupBox("Network and offline installation")
         form = QFormLayout(box)
         proxy, _ = proxy_of_qgis()
         shown = plan.without_passwords(proxy) or "that of the system"

@@ -298,9 +298,6 @@ def proxy_address(host: str, port: str, login: tuple[str, str] | None = None) ->
         host: Name or number of the host.
         port: Its port; may be empty.
         login: Name of the user and secret word; None, or empty texts, if there are none.
-
-    >>> proxy_address("proxy.example.org", "3128", ("me", "p@ss"))
-    'http://me:p%40ss@proxy.example.org:3128'
     """
     given = ":".join(quote(part, safe="") for part in login or () if part)
     return "http://" + (f"{given}@" if given else "") + host + (f":{port}" if port else "")
@@ -311,9 +308,6 @@ def without_passwords(text: str) -> str:
 
     Args:
         text: The line.
-
-    >>> without_passwords("Looking in indexes: https://me:secret@example.org/simple")
-    'Looking in indexes: https://****@example.org/simple'
     """
     return _PASSWORD.sub("****@", text)
 

@@ -486,7 +486,8 @@ def menu(job: Job) -> Job:
 
     class Interface:
         def __init__(self) -> None:
-            self.window, self.bar, self.menu = QMainWindow(), QgsMessageBar(), {}
+            self.window, self.bar = QMainWindow(), QgsMessageBar()
+            self.menu: dict[str, Any] = {}
 
         def mainWindow(self) -> QMainWindow:
             return self.window
@@ -508,7 +509,7 @@ def menu(job: Job) -> Job:
     sessions = []
     for _ in range(2):
         interface = Interface()
-        plugin = HsiGeoPlugin(interface)
+        plugin: Any = HsiGeoPlugin(interface)
         plugin.initProcessing = lambda: None  # `main` has registered the provider
         plugin.initGui()
         QgsApplication.processEvents()
@@ -519,7 +520,8 @@ def menu(job: Job) -> Job:
         }
         interface.menu["hsi-geo"].trigger()
         session["opened"] = plugin.dialog.isVisible()
-        wait_until(lambda plugin=plugin: plugin.dialog.search is None)
+        dialog = plugin.dialog
+        wait_until(lambda dialog=dialog: bool(dialog.search is None))  # type: ignore[misc]
         plugin.unload()
         session["menu_after"] = list(interface.menu)
         sessions.append(session)

@@ -106,7 +106,7 @@ def wheel_of(profile: Path) -> Path:
 
 def version_in(environment: Path) -> str:
     code = "import importlib.metadata as m; print(m.version('hsi-geo'))"
-    command = [environment / "bin" / "python", "-I", "-c", code]
+    command = [str(environment / "bin" / "python"), "-I", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -240,6 +240,16 @@ def test_proxy_is_given_by_variables_not_by_arguments() -> None:
     assert "secret" not in str(steps(options, "/p/env", "w.whl"))
 
 
+def test_address_of_a_proxy_quotes_its_login_and_the_log_hides_it() -> None:
+    address = set_up_plan.proxy_address("proxy", "3128", ("me", "p@ss"))
+    assert address == "http://me:p%40ss@proxy:3128"
+    assert set_up_plan.proxy_address("proxy", "") == "http://proxy"
+    assert (
+        set_up_plan.without_passwords(f"Looking in {address}")
+        == "Looking in http://****@proxy:3128"
+    )
+
+
 # Sizes and state ---------------------------------------------------------------------------------
 
 

@@ -25,14 +25,14 @@ def write_wheel(folder: Path, name: str, release: str, files: dict[str, str]) ->
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     rows = []
-    for path, text in content.items():
+    for inside, text in content.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
-        rows.append(f"{path},sha256={digest.decode()},{len(text.encode())}")
+        rows.append(f"{inside},sha256={digest.decode()},{len(text.encode())}")
     content[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
     path = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        for name_inside, text in content.items():
-            wheel.writestr(name_inside, text)
+        for inside, text in content.items():
+            wheel.writestr(inside, text)
     return path
 
 
