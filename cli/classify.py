@@ -18,6 +18,12 @@ from .printing import print_maps
 @options.shots(required=True)
 @options.out
 @options.mapping()
+@click.option(
+    "--save-model",
+    type=click.Path(path_type=Path),
+    metavar="MODEL.safetensors",
+    help="Also write the model, to map other scenes of the sensor with hsi-geo predict or batch.  [default: it is not kept]",
+)
 @options.weights
 @options.seed
 @click.option(
@@ -31,6 +37,7 @@ def command(
     scenes: tuple[str, ...],
     shots: str,
     out: Path | None,
+    save_model: Path | None,
     progress: str,
     **given: Any,
 ) -> None:
@@ -46,6 +53,8 @@ def command(
 
         hsi-geo classify scene.tif --shots labels.gpkg -o map.tif --report
 
+        hsi-geo classify scene.tif --shots labels.gpkg --save-model model.safetensors
+
         hsi-geo classify ENMAP01.ZIP --shots labels.gpkg --class-field landcover
     """
     from hsi_geo.tasks.classify import classify
@@ -54,6 +63,7 @@ def command(
     labels = options.read_labels(shots, given)
     keywords: dict[str, Any] = {
         "out": out,
+        "save_model": save_model,
         "options": options.map_options(given, command=command_line()),
         "compute": options.compute(given),
         "reporter": reporting.reporter(progress),
@@ -63,4 +73,4 @@ def command(
         results = [classify(opened[0], labels, **keywords)]
     else:
         results = classify(opened, labels, **keywords)
-    print_maps(results, progress)
+    print_maps(results, progress, save_model)

@@ -15,7 +15,7 @@ GROUPS: dict[str, frozenset[str]] = {
     ),
     "Outputs": frozenset(
         {
-            *("out", "confidence", "probabilities", "overwrite", "as_json", "count"),
+            *("out", "save_model", "confidence", "probabilities", "overwrite", "as_json", "count"),
             *("composite",),
             *("checkpoint_every",),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,15 +60,18 @@ def _gap(text: str, width: int) -> str:
     return " " * (width - _columns(text))
 
 
-def print_maps(results: Sequence[MapResult], progress: str) -> None:
+def print_maps(results: Sequence[MapResult], progress: str, model: Path | None = None) -> None:
     """Print files, classes and accuracy of maps, and write them as an event for programs.
 
     Args:
         results: Maps that were written.
         progress: Value of --progress.
+        model: Path of the model that was saved; None if none was.
     """
+    saved = {} if model is None else {"model": model}
     for result in results:
-        click.echo(pairs(list(result.paths.as_dict().items())))
+        outputs = {**result.paths.as_dict(), **saved}
+        click.echo(pairs(list(outputs.items())))
         click.echo()
         click.echo(
             table(
@@ -89,7 +93,7 @@ def print_maps(results: Sequence[MapResult], progress: str) -> None:
             print_line(line)
         reporting.write_result(
             progress,
-            result.paths.as_dict(),
+            outputs,
             classes=result.record["classes"],
             accuracy=result.accuracy.as_dict(),
             **_adapted_to_other_scene(result),

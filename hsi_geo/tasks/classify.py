@@ -42,6 +42,7 @@ def classify(
     *,
     out: str | os.PathLike[str] | None = ...,
     overwrite: bool = ...,
+    save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
@@ -56,6 +57,7 @@ def classify(
     *,
     out: str | os.PathLike[str] | None = ...,
     overwrite: bool = ...,
+    save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
@@ -69,6 +71,7 @@ def classify(
     *,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    save_model: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(),
@@ -89,6 +92,8 @@ def classify(
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
             is complete.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
+        save_model: Path of a model file to write, with which `predict` maps other scenes of the sensor; the file is
+            the one that `adapt` writes. None keeps no model.
         weights: Path of network weights that `pretrain` wrote, to start from. None takes the
             weights that come with the package, "none" starts from random ones.
         options: Area to map, files to write beside the map, and memory to use.
@@ -109,6 +114,7 @@ def classify(
             shots,
             paths,
             overwrite,
+            None if save_model is None else Path(save_model),
             weights,
             options,
             compute,
@@ -157,6 +163,7 @@ def _classify(
     shots: SomeShots,
     paths: list[MapPaths],
     overwrite: bool,
+    saved_model: Path | None,
     weights: str | os.PathLike[str] | None,
     options: MapOptions,
     compute: Compute,
@@ -172,7 +179,10 @@ def _classify(
     inputs = [name for scene in scenes for name in files_of(scene)]
     with (
         atomic_outputs(
-            [file for one in paths for file in one.all],
+            [
+                *(file for one in paths for file in one.all),
+                *([] if saved_model is None else [saved_model]),
+            ],
             overwrite=overwrite,
             inputs=[*inputs, *labelled.files, options.aoi, None if weights == "none" else weights],
             stale=[file for one in paths for file in find_stale_files(one)],
@@ -180,7 +190,7 @@ def _classify(
         scratch_folder() as folder,
         unpacked(scenes, recorder.log) as readable,
     ):
-        model_path = folder / "model.safetensors"
+        model_path = folder / "model.safetensors" if saved_model is None else where[saved_model]
         adapt(
             readable,
             labelled,

@@ -20,11 +20,10 @@ from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
 STAGES = {LEARNING: 0.25, TRAINING: 0.6, MAPPING: 0.15}
-ADAPT_STAGES = {LEARNING: 0.3, TRAINING: 0.7}
 
 
 class Classify(HsiGeoAlgorithm):
-    """``hsi-geo classify``; with a MODEL, ``hsi-geo adapt`` and then ``predict``."""
+    """``hsi-geo classify``."""
 
     NAME = "classify"
     TITLE = "Classify with few shots"
@@ -90,17 +89,15 @@ something unlike any label.</li>
             "seed": self.parameterAsInt(parameters, "SEED", context),
             "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
         }
-        if not parameters.get("MODEL"):
-            command = arguments("classify", scene, **learning, **running, **mapping)
-            run = self.run_command(command, feedback, STAGES)
-            return self.finish_maps(parameters, context, feedback, run)
-        # The same in two steps. The model is a temporary file until the map is written.
-        model = temporary_file("model.safetensors")
-        command = arguments("adapt", scene, **learning, **running, out=model)
-        self.run_command(command, feedback, ADAPT_STAGES, (0.0, 80.0))
-        command = arguments("predict", scene, model=model, **running, **mapping)
-        run = self.run_command(command, feedback, {MAPPING: 1.0}, (80.0, 100.0))
-        results = self.finish_maps(parameters, context, feedback, run)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
+        keeps_model = bool(parameters.get("MODEL"))
+        # QGIS has asked the user whether to replace the file. hsi-geo writes into a folder of this run first, so that an
+        # older model is replaced when the map is complete.
+        model = temporary_file("model.safetensors") if keeps_model else None
+        command = arguments("classify", scene, **learning, **running, **mapping, save_model=model)
+        run = self.run_command(command, feedback, STAGES)
+        results = self.finish_maps(parameters, context, feedback, run)
+        if model is None:
+            return results
         move_file(model, target)
         return {**results, "MODEL": os.path.abspath(target)}

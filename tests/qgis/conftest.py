@@ -58,8 +58,8 @@ for option in ("--shots", "--aoi", "--classes"):
         shutil.copy(arguments[arguments.index(option) + 1], kept)
 with calls.open("a", encoding="utf-8") as file:
     file.write(json.dumps(arguments) + chr(10))
-if arguments[0] == "adapt":
-    Path(arguments[arguments.index("--out") + 1]).write_text("model", encoding="utf-8")
+if "--save-model" in arguments:
+    Path(arguments[arguments.index("--save-model") + 1]).write_text("model", encoding="utf-8")
 for line in answer["stderr"]:
     data = (line + chr(10)).encode()
     for piece in (data[:19], data[19:]):  # as pipes hand them over, through the middle of a letter

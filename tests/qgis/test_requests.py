@@ -82,7 +82,7 @@ def test_files_of_others_are_not_overwritten(call: Call, fake: Fake, job: dict[s
     assert "--overwrite" not in fake.arguments
 
 
-def test_a_model_is_made_first_and_kept(
+def test_a_model_is_kept_from_the_one_adaptation(
     call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:
     target = tmp_path / "kept.safetensors"
@@ -95,9 +95,11 @@ def test_a_model_is_made_first_and_kept(
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     lines = (fake.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
-    adapted, mapped = (json.loads(line) for line in lines)
-    assert (adapted[0], mapped[0]) == ("adapt", "predict")
-    assert adapted[adapted.index("--out") + 1] == mapped[mapped.index("--model") + 1]
+    (arguments,) = (json.loads(line) for line in lines)
+    assert arguments[0] == "classify"
+    assert arguments[arguments.index("--save-model") + 1] != str(
+        target
+    )  # moved when the map is there
     assert target.read_text(encoding="utf-8") == "model"
 
 

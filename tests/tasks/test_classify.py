@@ -11,8 +11,9 @@ import pytest
 from builders import model_for, run, snapshot
 
 from hsi_geo import Compute, MapOptions, adapt, batch, classify, open_scene, predict, read_shots
-from hsi_geo.errors import OptionError, ShotsNotFoundError
+from hsi_geo.errors import OptionError, OutputExistsError, ShotsNotFoundError
 from hsi_geo.tasks.artifacts.model import save_model
+from hsi_geo.tasks.inference import mapping
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 
 if TYPE_CHECKING:
@@ -63,6 +64,33 @@ def test_classify_writes_a_list_of_one_scene_to_a_folder(planted: Planted, tmp_p
     shots = planted.shots(tmp_path / "shots.gpkg")
     (result,) = classify([planted.path], shots, out=tmp_path / "maps")
     assert result.paths.classes == tmp_path / "maps" / "scene_classes.tif"
+
+
+def test_classify_saves_the_model_that_adapt_writes(planted: Planted, tmp_path: Path) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    saved, adapted = tmp_path / "saved.safetensors", tmp_path / "adapted.safetensors"
+    one = classify(planted.path, shots, out=tmp_path / "one.tif", save_model=saved)
+    adapt(planted.path, shots, out=adapted)
+    assert saved.read_bytes() == adapted.read_bytes()
+    two = predict(planted.path, saved, out=tmp_path / "two.tif")
+    assert one.paths.classes.read_bytes() == two.paths.classes.read_bytes()
+
+
+def test_classify_keeps_a_model_that_exists_and_saves_none_if_it_fails(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    saved = tmp_path / "saved.safetensors"
+    saved.write_text("mine")
+    with pytest.raises(OutputExistsError, match=r"saved\.safetensors"):
+        classify(planted.path, shots, out=tmp_path / "one.tif", save_model=saved)
+    assert saved.read_text() == "mine"
+    monkeypatch.setattr(mapping, "write_map", lambda *args, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        classify(
+            planted.path, shots, out=tmp_path / "one.tif", save_model=tmp_path / "new.safetensors"
+        )
+    assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == ["saved.safetensors"]
 
 
 def test_classify_refuses_a_list_without_a_folder(planted: Planted, tmp_path: Path) -> None:
