@@ -110,6 +110,7 @@ def version_in(environment: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.timeout(1800)  # the full installation downloads gigabytes
 @pytest.mark.slow
 def test_install_repeat_classify_update_remove(
     call: Run, profile: Path, wheels: Path, job: Job, tmp_path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import sysconfig
+import sys
 import tomllib
 import zipfile
 from importlib.metadata import version
@@ -40,7 +40,8 @@ def write_requirements(folder: Path) -> None:
     """Write a wheel for each requirement of hsi-geo. One of them has a .pth file to this environment's packages."""
     folder.mkdir(parents=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    way = {"installed_packages.pth": sysconfig.get_path("purelib") + "\n"}
+    folders = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    way = {"installed_packages.pth": "".join(f"{path}\n" for path in folders)}
     for text in project["dependencies"]:
         name = Requirement(text).name
         write_wheel(folder, name, version(name).split("+")[0], way)
