@@ -11,7 +11,7 @@ BUILD ?= build
 # For `make plugin` without a network: WHEEL_OPTIONS=--no-build-isolation takes the installed setuptools.
 WHEEL_OPTIONS ?=
 PLUGIN := qgis_plugin/hsi_geo_qgis
-PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
+PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py $(PLUGIN)/*.html) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
 # The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)

@@ -155,19 +155,20 @@ class Tour:
         self.dialog.runButton().click()
 
     def arrange_result(self) -> None:
-        """Show the map and the end of the dialog's log; hide the labels."""
+        """Show the map below the labels, and the end of the dialog's log."""
         from qgis.core import QgsProject
         from qgis.PyQt.QtWidgets import QSplitter
 
         layers = QgsProject.instance().mapLayers().values()
-        names = {layer.name() for layer in layers}
+        names = {layer.name().split(",")[0] for layer in layers}  # without the accuracy
         if not {"Class map", "Confidence (per cent)"} <= names:
             raise RuntimeError(f"no results among {names}: {self.dialog.textLog()}")
         tree = QgsProject.instance().layerTreeRoot()
         for layer in layers:
             node = tree.findLayer(layer.id())
-            node.setItemVisibilityChecked(layer.name() in ("Class map", "Scene"))
-            node.setExpanded(layer.name() in ("Class map", "Confidence (per cent)"))
+            title = layer.name().split(",")[0]
+            node.setItemVisibilityChecked(title in ("Class map", "Scene", "Labels"))
+            node.setExpanded(title == "Class map")
         self.dialog.findChildren(QSplitter)[0].setSizes([1, 0])  # the help
         self.dialog.setGeometry(WIDTH - 650, HEIGHT - 480, 640, 470)
         seen = self.scene.extent()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+from pathlib import Path
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ICON = os.path.join(FOLDER, "icon.svg")
@@ -16,9 +17,9 @@ HOMEPAGE = _METADATA["general"]["homepage"]
 
 
 def help_page(section: str) -> str:
-    """Address of a section of the documentation.
+    """Address of a section of the help, a page in the plugin's folder that needs no network.
 
     Args:
         section: Its heading, in lower case with hyphens.
     """
-    return f"{HOMEPAGE}/blob/main/docs/qgis.md#{section}"
+    return f"{Path(FOLDER, 'help.html').as_uri()}#{section}"

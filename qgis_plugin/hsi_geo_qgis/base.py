@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from qgis.core import (
+    Qgis,
     QgsApplication,
     QgsProcessing,
     QgsProcessingAlgorithm,
@@ -25,6 +27,7 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
+    QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
 )
@@ -32,7 +35,7 @@ from qgis.PyQt.QtCore import QThread
 from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
-from .about import ICON, help_page
+from .about import ICON, VERSION, help_page
 from .command import Value
 from .interpreter import LauncherError
 from .layers import (
@@ -46,13 +49,20 @@ from .layers import (
 )
 from .protocol import Stages
 from .record import mismatch_warning, mismatched_files, record_path
+from .run_group import RunSummary, arrange
 from .runner import Run, launcher, run_command, warn
-from .styling import load_styled, write_confidence_style
+from .styling import write_confidence_style
 
 Results = dict[str, Any]
 
+#: Options of the command line that have another name than the parameter.
+_OPTIONS = {"LABELS": "--shots", "OUTPUT": "--out"}
+
 #: QGIS's own "All files (*.*)" refuses names without a dot.
 ANY_FILE = "All files (*)"
+
+#: How long the message of a finished run is shown.
+MESSAGE_SECONDS = 30
 
 #: A raster of fewer bands is not suggested as a scene.
 FEWEST_BANDS = 8
@@ -127,15 +137,41 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         """Read styles of label layers, on the main thread, where layers live."""
         self.class_styles: dict[str, dict[str, str]] = {}
         self.class_field = ""
+        self.started = datetime.now()
+        self.summary: RunSummary | None = None
+        self.labels: dict[str, str] = {}
+        self.names: dict[str, str] = {}  # what users call the files that hsi-geo is given
+        self.scene_name = self._scene_name(parameters, context)
         for definition in self.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterField):
                 given = self.parameterAsString(parameters, definition.name(), context)
                 layer = vector_layer(parameters, definition.parentLayerParameterName(), context)
                 self.class_field = chosen_field(layer, given)
+                if layer is not None:
+                    self.labels[layer.id()] = layer.name()
                 self.class_styles = class_styles(layer, self.class_field)
                 if not given and self.class_field:
                     feedback.pushInfo(f"The class is in the field '{self.class_field}'.")
         return True
+
+    def _scene_name(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+        if parameters.get("PRODUCT"):
+            product = str(self.parameterAsFile(parameters, "PRODUCT", context))
+            return os.path.basename(product.rstrip("/\\"))
+        if self.parameterDefinition("INPUT") is None:
+            return ""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        return "" if layer is None else str(layer.name())
+
+    def postProcessAlgorithm(
+        self, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Show the accuracy in QGIS's message bar; QGIS calls this on the main thread."""
+        if self.summary is not None and iface is not None:
+            iface.messageBar().pushMessage(
+                "hsi-geo", self.summary.message, Qgis.MessageLevel.Success, MESSAGE_SECONDS
+            )
+        return {}
 
     def checkParameterValues(
         self, parameters: Parameters, context: QgsProcessingContext
@@ -158,14 +194,15 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         known: Sequence[tuple[str, ...]] = (),
     ) -> Run:
         """Run a command of hsi-geo; messages name this dialog's parameters instead of options."""
-        return run_command(arguments, feedback, stages, part, self._titles(), known)
+        return run_command(arguments, feedback, stages, part, self._titles(), known, self.names)
 
     def _titles(self) -> dict[str, str]:
         """Title of each parameter, up to a comma or bracket, by its option of the command line."""
         titles = {
-            "--" + definition.name().lower().replace("_", "-"): definition.description()
+            _OPTIONS.get(definition.name())
+            or "--" + definition.name().lower().replace("_", "-"): definition.description()
             for definition in self.parameterDefinitions()
-            if not definition.isDestination()
+            if not definition.isDestination() or definition.name() in _OPTIONS
         }
         return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
 
@@ -304,14 +341,31 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             Value by option.
         """
         field = self.class_field
+        classes = write_class_styles(self.class_styles)
+        if classes is not None:
+            self.names[classes] = "style of the labels"
         return {
-            "reference" if name == "REFERENCE" else "shots": export_features(
-                self, parameters, name, context, feedback, field
+            "reference" if name == "REFERENCE" else "shots": self._exported(
+                parameters, name, context, feedback, field
             ),
             "class_field": field,
-            "classes": write_class_styles(self.class_styles),
+            "classes": classes,
             "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
         }
+
+    def _exported(
+        self,
+        parameters: Parameters,
+        name: str,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        field: str = "",
+    ) -> str:
+        """Path of the file that a layer is exported to; messages have the layer's name instead."""
+        path = export_features(self, parameters, name, context, feedback, field)
+        source = self.parameterAsSource(parameters, name, context)
+        self.names[path] = str(source.sourceName())
+        return path
 
     def run_options(
         self, parameters: Parameters, context: QgsProcessingContext
@@ -356,8 +410,10 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         if not output:
             raise QgsProcessingException("no path is given for the class map")
+        if QgsProcessingUtils.tempFolder() in output:
+            self.names[output] = "Class map"
         return {
-            "aoi": export_features(self, parameters, "AOI", context, feedback)
+            "aoi": self._exported(parameters, "AOI", context, feedback)
             if parameters.get("AOI")
             else None,
             "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
@@ -398,9 +454,23 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "CONFIDENCE" in results:
             write_confidence_style(results["CONFIDENCE"])
-        for name in ("OUTPUT", "CONFIDENCE"):
-            load_styled(results.get(name), context)
+        self.summary = self._summary(run)
+        titles = {one.name(): one.description() for one in self.parameterDefinitions()}
+        arrange(results, titles, self.summary, context)
         return results
+
+    def _summary(self, run: Run) -> RunSummary:
+        return RunSummary(
+            algorithm=self.TITLE,
+            version=VERSION,
+            scene=self.scene_name,
+            labels=tuple(self.labels.values()),
+            label_ids=tuple(self.labels),
+            field=self.class_field,
+            started=self.started,
+            accuracy=run.result.get("accuracy") or {},
+            adapted_accuracy=run.result.get("adapted_accuracy") or {},
+        )
 
 
 def warn_of_mismatches(

@@ -7,11 +7,11 @@ Version 1: progress {stage, done, total, eta_s}, log {message}, warning {message
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .interpreter import SET_UP
+from .wording import Titles, advice, in_dialog
 
 VERSION = 1
 
@@ -25,11 +25,6 @@ COPYING = "Copying the scene"
 Stages = Mapping[str, float]
 
 USAGE, INTERRUPTED = 2, 130
-
-#: Title of a dialog's parameter by its option of the command line.
-Titles = Mapping[str, str]
-
-_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class LineBuffer:
@@ -107,45 +102,13 @@ class ProgressBar:
         return self._reached
 
 
-def in_dialog(text: str, titles: Titles) -> str:
-    """A message with the titles of a dialog's parameters instead of options.
-
-    Args:
-        text: The message.
-        titles: Title of each parameter by its option.
-
-    >>> in_dialog("give --aoi", {"--aoi": "Area"})
-    "give 'Area'"
-    """
-    return _OPTION.sub(
-        lambda found: f"'{titles[found[0]]}'" if found[0] in titles else found[0], text
-    )
-
-
-def advice(hint: str, titles: Titles) -> str:
-    """A hint for a dialog, without options that the dialog does not have.
-
-    Args:
-        hint: The hint; alternatives are separated by ", or ".
-        titles: Title of each parameter by its option.
-
-    >>> advice("move it, or give --overwrite", {})
-    'move it'
-    """
-    ways = [
-        way
-        for way in hint.split(", or ")
-        if all(option in titles for option in _OPTION.findall(way))
-    ]
-    return in_dialog(", or ".join(ways), titles)
-
-
 def failure(
     code: int,
     error: Mapping[str, Any] | None,
     plain: Sequence[str],
     program: str,
     titles: Titles | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """One sentence on why hsi-geo failed.
 
@@ -155,11 +118,12 @@ def failure(
         plain: Lines on stderr that were no events.
         program: Path of the program that was started.
         titles: Title of each parameter of the dialog by its option; None without a dialog.
+        names: What users call a file by its path.
     """
     if error is not None:
         parts = [str(error.get("message", "")), str(error.get("hint", ""))]
         if titles is not None:
-            parts = [in_dialog(parts[0], titles), advice(parts[1], titles)]
+            parts = [in_dialog(parts[0], titles, names), advice(parts[1], titles, names)]
         return "; ".join(part for part in parts if part)
     lines = [line.strip() for line in plain if line.strip()]
     last = lines[-1] if lines else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
@@ -23,11 +23,10 @@ from .protocol import (
     LineBuffer,
     ProgressBar,
     Stages,
-    Titles,
     failure,
-    in_dialog,
     parse_event,
 )
+from .wording import Titles, in_dialog
 
 #: Lines of plain output that are kept for the message of a failure.
 KEPT_LINES = 20
@@ -61,6 +60,7 @@ class Run:
         bar: Converts progress events to per cent.
         titles: Title of each parameter by its option, for messages that name an option.
         known: Names of files; a warning that holds all names of one entry was shown before.
+        names: What users call a file by its path, for messages that name the file.
 
     Attributes:
         result: The result event.
@@ -75,8 +75,10 @@ class Run:
         bar: ProgressBar | None = None,
         titles: Titles | None = None,
         known: Sequence[tuple[str, ...]] = (),
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.found, self.feedback, self.titles, self.known = found, feedback, titles, known
+        self.names = names or {}
         self.bar = bar or ProgressBar({})
         self.result: dict[str, Any] = {}
         self.output: list[str] = []
@@ -133,7 +135,9 @@ class Run:
 
     def failure(self) -> str:
         """One sentence on why it failed."""
-        return failure(self.exit_code, self._error, self._plain, self.found.program, self.titles)
+        return failure(
+            self.exit_code, self._error, self._plain, self.found.program, self.titles, self.names
+        )
 
     def _refuse_if_cancelled(self) -> None:
         if self.feedback.isCanceled():
@@ -173,7 +177,7 @@ class Run:
             self._error = event
 
     def _message(self, event: dict[str, Any]) -> str:
-        return in_dialog(str(event.get("message", "")), self.titles or {})
+        return in_dialog(str(event.get("message", "")), self.titles or {}, self.names)
 
     def _show(self, event: dict[str, Any]) -> None:
         self.feedback.setProgress(self.bar.percent(event))
@@ -190,6 +194,7 @@ def run_command(
     part: tuple[float, float] = (0.0, 100.0),
     titles: Titles | None = None,
     known: Sequence[tuple[str, ...]] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Run:
     """Run a command with ``--progress jsonl``.
 
@@ -200,6 +205,7 @@ def run_command(
         part: Part of the progress bar for this command, from and to per cent.
         titles: Title of each parameter by its option.
         known: Names of files in warnings that were shown before; see `Run`.
+        names: What users call a file by its path; see `Run`.
 
     Raises:
         QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
@@ -209,7 +215,7 @@ def run_command(
     except LauncherError as error:
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
-    run = Run(found, feedback, ProgressBar(stages, *part), titles, known)
+    run = Run(found, feedback, ProgressBar(stages, *part), titles, known, names)
     return run.start([name, "--progress", "jsonl", *rest])
 
 

@@ -22,6 +22,7 @@ from qgis.core import (
     QgsFeature,
     QgsFeatureRequest,
     QgsGeometry,
+    QgsLayerTreeGroup,
     QgsMarkerSymbol,
     QgsPointXY,
     QgsProcessingAlgorithm,
@@ -171,6 +172,75 @@ def load(path: str, details: Any, context: QgsProcessingContext) -> Job:
     renderer = layer.renderer()
     legend = [(label, color.name()) for label, color in renderer.legendSymbologyItems()]
     return {"renderer": renderer.type(), "legend": legend}
+
+
+def finished(job: Job) -> Job:
+    """Classify twice in a project, and load the results as QGIS's own dialog does."""
+    sys.path.append(job["plugins"])
+    from hsi_geo_qgis import base
+    from processing.core.ProcessingConfig import ProcessingConfig
+    from processing.gui.Postprocessing import handleAlgorithmResults
+    from qgis.gui import QgsMessageBar
+
+    class Interface:
+        bar = QgsMessageBar()
+
+        def messageBar(self) -> QgsMessageBar:
+            return self.bar
+
+        def activeLayer(self) -> None:
+            return None
+
+    vars(base)["iface"] = Interface()
+    ProcessingConfig.initialize()
+    scene = QgsRasterLayer(job["parameters"]["INPUT"], "Szene")
+    project = QgsProject.instance()
+    project.addMapLayer(scene)
+    labels = vector(job["labels"])
+    other = vector(job["labels"])  # lies above the labels that are learnt from
+    other.setName("other")
+    outputs = job["outputs"]
+    runs, messages = [], []
+    for number in range(2):
+        context, feedback = new_context(), QgsProcessingFeedback()
+        parameters = {**job["parameters"], "INPUT": scene.id(), "LABELS": labels.id()}
+        for name, path in outputs[number].items():
+            parameters[name] = QgsProcessingOutputLayerDefinition(path, project)
+        done = algorithm("classify").create()
+        _, ok = done.run(parameters, context, feedback, {}, False)
+        assert ok, feedback.textLog()
+        assert handleAlgorithmResults(done, context, feedback, parameters=parameters)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            QgsApplication.processEvents()
+        runs.append(feedback.textLog())
+        messages.append([item.text() for item in Interface.bar.items()])
+        Interface.bar.clearWidgets()  # QGIS shows no second message of the same text
+    return {
+        "logs": runs,
+        "tree": [tree_of(node) for node in project.layerTreeRoot().children()],
+        "messages": messages,
+        "layers": {layer.source(): metadata_of(layer) for layer in project.mapLayers().values()},
+    }
+
+
+def tree_of(node: Any) -> Any:
+    if isinstance(node, QgsLayerTreeGroup):
+        return [node.name(), [tree_of(child) for child in node.children()]]
+    return [node.name(), node.isVisible()]
+
+
+def metadata_of(layer: Any) -> Job:
+    found = layer.metadata()
+    boxes = found.extent().spatialExtents()
+    return {
+        "title": found.title(),
+        "abstract": found.abstract(),
+        "history": found.history(),
+        "crs": boxes[0].extentCrs.authid() if boxes else "",
+        "extent": [boxes[0].bounds.xMinimum(), boxes[0].bounds.yMaximum()] if boxes else [],
+        "corner": [layer.extent().xMinimum(), layer.extent().yMaximum()],
+    }
 
 
 def cancelled(job: Job) -> Job:
@@ -535,6 +605,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         unsaved_edits,
         temporary_and_styled,
         without_crs,
+        finished,
         cancelled,
         two_steps,
         batch,

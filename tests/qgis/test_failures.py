@@ -31,6 +31,18 @@ def test_bad_input_is_the_error_of_the_algorithm(
     assert not Path(job["parameters"]["OUTPUT"]).exists()
 
 
+def test_errors_have_names_of_layers_and_parameters(case: Case, job: dict[str, Any]) -> None:
+    """Errors of hsi-geo itself: about an exported layer, and with options in message and hint."""
+    found = case("without_crs", **job)
+    job["parameters"]["WAVELENGTHS"] = "900:400"
+    waves = case("selected_only", expression="true", **job)
+    assert (found["ok"], waves["ok"]) == (False, False)
+    assert "is set for shots 'Meine Flächen'" in found["error"]
+    assert "'900:400' in 'Wavelengths' is neither a file" in waves["error"]
+    for error in (found["error"], waves["error"]):
+        assert not re.search(r"--[a-z]|\.gpkg|processing_", error), error
+
+
 ERROR = {"v": 1, "type": "error", "message": "die Szene fehlt völlig", "hint": "look", "code": "x"}
 
 #: Events, exit code, and what the message contains.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -12,11 +13,10 @@ from hsi_geo_qgis.interpreter import LauncherError, find_launcher
 from hsi_geo_qgis.protocol import (
     LineBuffer,
     ProgressBar,
-    advice,
     failure,
-    in_dialog,
     parse_event,
 )
+from hsi_geo_qgis.wording import advice, in_dialog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,8 +85,45 @@ def test_hints_name_elements_of_the_dialog(hint: str, shown: str) -> None:
     assert failure(1, {"message": "no", "hint": ""}, [], "p", TITLES) == "no"
 
 
-def test_messages_stay_whole() -> None:
-    assert in_dialog("--aoi and --layer, a--aoi", TITLES) == "'Inside these' and --layer, a--aoi"
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("--aoi and --layer, a--aoi", "'Inside these' and 'layer', a--aoi"),
+        ("give --wavelengths FILE, one a line", "give a file in 'Waves', one a line"),
+        ("--wavelengths '400' is no file", "'400' in 'Waves' is no file"),
+        ("give --wavelengths 400:2500", "give 400:2500 in 'Waves'"),
+        ("or --wavelengths index", "or index in 'Waves'"),
+        ("an --aoi polygon", "an 'Inside these' polygon"),
+        ("use it, or see hsi-geo doctor", "use it, or see 'Check environment'"),
+        ("shots '/tmp/x/y z.gpkg' are empty", "shots 'Meine Flächen' are empty"),
+        ("shots 'y z.gpkg' are empty", "shots 'Meine Flächen' are empty"),
+    ],
+)
+def test_messages_have_the_words_of_the_dialog(message: str, shown: str) -> None:
+    titles = {**TITLES, "--wavelengths": "Waves"}
+    assert in_dialog(message, titles, {"/tmp/x/y z.gpkg": "Meine Flächen"}) == shown
+
+
+def sentences() -> list[str]:
+    """Each text in the library's source that names an option of the command line."""
+    found = []
+    for path in sorted((ROOT / "hsi_geo").rglob("*.py")):
+        if path.name == "environment.py":  # commands of pip, which Check environment words itself
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = " ".join(node.value.split())
+                if re.search(r"(?<![\w-])--[a-z]", text):
+                    found.append(text)
+    return found
+
+
+def test_no_option_of_the_library_is_left_in_a_dialog() -> None:
+    """Whatever hsi-geo says, also about an option that the dialog does not have."""
+    assert len(sentences()) > 30
+    for text in sentences():
+        for shown in (in_dialog(text, TITLES), in_dialog(text, {}), advice(text, TITLES)):
+            assert not re.search(r"(?<![\w-])--[a-z]", shown), shown
 
 
 def test_the_bar_goes_forward_through_the_stages() -> None:

@@ -7,6 +7,8 @@ import configparser
 import enum
 import importlib
 import io
+import re
+import runpy
 import subprocess
 import sys
 import tokenize
@@ -84,9 +86,21 @@ def test_every_module_imports_under_qt6() -> None:
     for algorithm in added:
         assert "<h3>Example</h3>" in algorithm.shortHelpString()
         page, section = algorithm.helpUrl().split("#")
-        assert page.endswith("docs/qgis.md")
-        headings = (ROOT / "docs" / "qgis.md").read_text(encoding="utf-8").lower()
-        assert f"\n## {section.replace('-', ' ')}\n" in headings
+        assert page == (FOLDER / "help.html").as_uri()
+        assert f'<h2 id="{section}">' in (FOLDER / "help.html").read_text(encoding="utf-8")
+
+
+def test_the_help_page_is_that_of_the_documentation() -> None:
+    """`python docs/plugin_help.py` was run after the last change of docs/qgis.md."""
+    pytest.importorskip("markdown", reason="needs the package markdown, which mkdocs installs")
+    made: Any = runpy.run_path(str(ROOT / "docs" / "plugin_help.py"))
+    page = made["page"]()
+    assert (FOLDER / "help.html").read_text(encoding="utf-8") == page
+    assert "<img" not in page  # nothing that is loaded, from a network or a file
+    assert not re.search(r'(?:src|@import|<link)[ ="]', page)
+    # Links lead to headings of the page itself, or say that they leave it.
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert link.startswith("https://") or f'id="{link[1:]}"' in page, link
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
@@ -154,7 +168,7 @@ def test_make_plugin_builds_what_the_plugin_site_takes(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"hsi_geo_qgis"}
     inside = {name.removeprefix("hsi_geo_qgis/") for name in names}
     (wheel,) = (name for name in inside if name.startswith("wheel/"))
-    own = {path.name for path in MODULES} | {"metadata.txt", "icon.svg", "LICENSE"}
+    own = {path.name for path in MODULES} | {"metadata.txt", "icon.svg", "help.html", "LICENSE"}
     assert inside - {wheel} == own
     version = configparser.ConfigParser(interpolation=None)
     version.read(FOLDER / "metadata.txt", encoding="utf-8")

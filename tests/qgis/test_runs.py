@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,9 @@ MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
+
+
+PLUGINS = "/usr/share/qgis/python/plugins"
 
 
 def shots_by_class(job: dict[str, Any]) -> dict[str, int]:
@@ -52,6 +56,45 @@ def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_pa
     assert layers["CONFIDENCE"]["legend"][0] == ["0 %", "#440154"]
     with rasterio.open(tmp_path / "wie wahrscheinlich.tif") as file:
         assert file.descriptions == ("asphalt", "Wiese", "Gewässer")
+
+
+def test_each_run_leaves_one_dated_group_below_its_labels(
+    case: Case, job: dict[str, Any], tmp_path: Path
+) -> None:
+    del job["parameters"]["OUTPUT"]
+    outputs = [
+        {name: str(tmp_path / f"{number} {name}.tif") for name in names}
+        for number, names in enumerate([("OUTPUT", "CONFIDENCE", "PROBABILITIES"), ("OUTPUT",)])
+    ]
+    found = case("finished", outputs=outputs, plugins=PLUGINS, **job)
+    record = json.loads(Path(outputs[0]["OUTPUT"]).with_suffix(".json").read_text())
+    accuracy = record["accuracy"]
+    low, high = (100 * end for end in accuracy["interval95"])
+    percent = f"{100 * accuracy['oa']:.0f} %"
+    told = f"accuracy {percent} (95 % interval {low:.0f}-{high:.0f} %)"
+    # The newest run is right below the labels; the layer that was above them stays there.
+    others, labels, second, first, scene = found["tree"]
+    assert (others[0], labels[0], scene[0]) == ("other", "Meine Flächen", "Szene")
+    assert labels[1] is True
+    for name, _ in (first, second):
+        assert re.fullmatch(
+            rf"hsi-geo \d{{4}}-\d\d-\d\d \d\d:\d\d — Szene, {re.escape(told)}", name
+        )
+    class_map = f"Class map, accuracy {percent}"
+    assert first[1] == [
+        [class_map, True], ["Confidence (per cent)", False],
+        ["Probabilities (a band a class)", False],
+    ]  # fmt: skip
+    assert second[1] == [[class_map, True]]
+    assert found["messages"] == [[f"Szene is mapped; estimated {told}."]] * 2
+    assert all("held-out pixels correct" in log for log in found["logs"])
+    for path in outputs[0].values():
+        metadata = found["layers"][path]
+        assert metadata["title"].endswith(" of Szene")
+        assert metadata["abstract"] == f"Szene is mapped; estimated {told}."
+        assert "Labels: Meine Flächen; field with the class: class" in metadata["history"]
+        assert metadata["crs"] == "EPSG:32633"
+        assert metadata["extent"] == pytest.approx(metadata["corner"])
 
 
 def test_a_temporary_layer_without_crs_is_exported_without(

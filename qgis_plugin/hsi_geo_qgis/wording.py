@@ -1,0 +1,84 @@
+"""Messages of the command line in the words of a dialog: parameters for options, layers for temporary files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+#: Title of a dialog's parameter by its option of the command line.
+Titles = Mapping[str, str]
+
+#: Algorithm of the toolbox by command.
+_ALGORITHMS = {
+    "doctor": "Check environment",
+    "classify": "Classify with few shots",
+    "adapt": "Classify with few shots",
+    "predict": "Apply model",
+    "assess": "Assess map",
+    "convert": "Open scene",
+}
+
+_OPTION = r"(?<![\w-])--[a-z][a-z-]*"
+_FOUND = re.compile(_OPTION)
+#: An option, and the value that may follow it: a placeholder in capitals, a number, a word that options
+#: take, or a quoted text.
+_WITH_VALUE = re.compile(
+    rf"({_OPTION})(?:[ =](FILE|POLYGONS|FACTOR|START:STOP|[\d.]+(?::[\d.]+)?(?![\w.])|'[^']*'"
+    r"|(?:auto|index|cpu|cuda|none|simple|stratified)\b))?"
+)
+_COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")
+_PLACEHOLDERS = {"FILE": "a file", "POLYGONS": "polygons", "FACTOR": "a factor"}
+
+
+def in_dialog(text: str, titles: Titles, names: Mapping[str, str] | None = None) -> str:
+    """A message with titles of parameters and algorithms, and names of layers.
+
+    Args:
+        text: The message.
+        titles: Title of each parameter by its option. Any other option loses its hyphens.
+        names: What users call a file by its path, such as a layer that was exported to it.
+
+    >>> in_dialog("give --aoi", {"--aoi": "Area"})
+    "give 'Area'"
+    >>> in_dialog("give --device cpu, or see hsi-geo doctor", {"--device": "Device"})
+    "give cpu in 'Device', or see 'Check environment'"
+    >>> in_dialog("shots '/tmp/a/b.gpkg' are empty", {}, {"/tmp/a/b.gpkg": "Meine Flächen"})
+    "shots 'Meine Flächen' are empty"
+    """
+
+    def worded(found: re.Match[str]) -> str:
+        option, value = found[1], found[2]
+        title = f"'{titles.get(option) or option[2:].replace('-', ' ')}'"
+        return f"{_PLACEHOLDERS.get(value, value)} in {title}" if value else title
+
+    text = _without_paths(text, names or {})
+    text = _COMMAND.sub(lambda found: f"'{_ALGORITHMS[found[1]]}'", text)
+    return _WITH_VALUE.sub(worded, text)
+
+
+def advice(hint: str, titles: Titles, names: Mapping[str, str] | None = None) -> str:
+    """A hint for a dialog, without options that the dialog does not have.
+
+    Args:
+        hint: The hint; alternatives are separated by ", or ".
+        titles: Title of each parameter by its option.
+        names: What users call a file by its path.
+
+    >>> advice("move it, or give --overwrite", {})
+    'move it'
+    """
+    ways = [
+        way
+        for way in hint.split(", or ")
+        if all(option in titles for option in _FOUND.findall(way))
+    ]
+    return in_dialog(", or ".join(ways), titles, names)
+
+
+def _without_paths(text: str, names: Mapping[str, str]) -> str:
+    """Names for paths, and for the bare names of these files where they are quoted."""
+    for path in sorted(names, key=len, reverse=True):
+        text = text.replace(path, names[path])
+        text = text.replace(f"'{os.path.basename(path)}'", f"'{names[path]}'")
+    return text
