@@ -53,7 +53,7 @@ def command(
 
         hsi-geo classify scene.tif --shots labels.gpkg -o map.tif --report
 
-        hsi-geo classify scene.tif --shots labels.gpkg --save-model model.safetensors
+        hsi-geo classify a.tif --shots labels.gpkg --save-model a.safetensors
 
         hsi-geo classify ENMAP01.ZIP --shots labels.gpkg --class-field landcover
     """
