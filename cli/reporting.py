@@ -8,7 +8,6 @@ result {outputs: {name: path}, ...}, error {message, hint, code}.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import click
 
 from hsi_geo import stages
-from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.progress import Clock, Reporter, SilentReporter, progress_text
 
 from .terminal import print_json, print_line
 
@@ -30,36 +29,11 @@ _META = "hsi_geo.progress"
 _PIXEL_STAGES = (stages.MAPPING,)
 
 
-class _Clock:
-    """Estimates the remaining time of a stage from its rate so far."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-        self.started = 0.0
-        self.first = 0
-
-    def rate(self, stage: str, done: int) -> float | None:
-        """Steps a second since the first reported step; None if it is not known yet."""
-        passed = done - self.first
-        seconds = time.monotonic() - self.started
-        return passed / seconds if stage == self.stage and passed > 0 and seconds > 0 else None
-
-    def eta_s(self, stage: str, done: int, total: int) -> float | None:
-        """Seconds to the end of a stage; None at its start."""
-        now = time.monotonic()
-        if stage != self.stage:
-            # The time that the first step took is not known.
-            self.stage, self.started, self.first = stage, now, done
-            return None
-        passed = done - self.first
-        return (now - self.started) / passed * (total - done) if passed > 0 else None
-
-
 class JsonReporter:
     """Writes one JSON object a line to stderr."""
 
     def __init__(self) -> None:
-        self._clock = _Clock()
+        self._clock = Clock()
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Report that ``done`` of ``total`` steps of a stage are complete."""
@@ -80,7 +54,7 @@ class TerminalReporter:
     """Prints one line for each stage: with a percentage on a terminal, at its end in a file."""
 
     def __init__(self) -> None:
-        self._clock = _Clock()
+        self._clock = Clock()
         self._tty = sys.stderr.isatty()
         self._open_line = False
 
@@ -88,14 +62,13 @@ class TerminalReporter:
         """Report that ``done`` of ``total`` steps of a stage are complete."""
         eta = self._clock.eta_s(stage, done, total)
         rate = self._clock.rate(stage, done) if stage in _PIXEL_STAGES else None
-        fast = "" if rate is None else f", {rate / 1e3:.3g} kpx/s"
+        fast = "" if rate is None else f"{rate / 1e3:.3g} kpx/s"
         if self._tty:
-            rest = "" if eta is None or done >= total else f", {eta:.0f} s left"
-            text = f"{stage}: {100 * done // total} %{fast}{rest}"
+            text = progress_text(stage, done, total, eta, fast)
             click.echo(f"\r\x1b[K{text}", err=True, nl=done >= total)
             self._open_line = done < total
         elif done >= total:
-            click.echo(f"{stage}: done{fast}", err=True)
+            click.echo(f"{stage}: done{', ' + fast if fast else ''}", err=True)
 
     def log(self, message: str) -> None:
         """Report a message."""

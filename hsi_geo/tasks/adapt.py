@@ -19,7 +19,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import files_of, log_remarks
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.runtime import Compute
@@ -59,7 +59,8 @@ def adapt(
             each fold of the shots, so that no held-out shot has any influence on its own
             prediction. This takes up to six times as long; the model is the same.
         compute: Device, number of threads, and seed.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         The model.
@@ -67,7 +68,7 @@ def adapt(
     Raises:
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     opened = open_scenes(scenes)
     log_remarks(opened, reporter)
     labelled = read_shots(shots)

@@ -22,7 +22,7 @@ from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_record
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
-from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
+from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.assessment.area_estimates import (
     AreaEstimates,
     Ratios,
@@ -76,7 +76,8 @@ def assess(
         out: HTML report to write; None for no report.
         overwrite: Whether to replace ``out`` if it exists.
         command: Command that makes the report again, which is shown in it; empty for none.
-        reporter: Receives messages and warnings; None logs them.
+        reporter: Receives messages and warnings; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         Accuracies, confusion matrix and, with a design, areas.
@@ -85,7 +86,7 @@ def assess(
         HsiGeoError: If map or reference cannot be used, or the reference is not a sample of the
             stated design.
     """
-    recorder = WarningRecorder(reporter or LoggingReporter())
+    recorder = WarningRecorder(reporter or default_reporter())
     opened = read_map(class_map)
     labelled = read_shots(reference, purpose=REFERENCE)
     for note in labelled.notes:

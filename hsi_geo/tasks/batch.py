@@ -15,7 +15,7 @@ from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.scenes.tile_list import list_tiles
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report
 from hsi_geo.tasks.runtime import Compute, file_hash
@@ -75,7 +75,8 @@ def batch(
             given.
         compute: Device, and number of threads of each worker: None means 1, and with 1 it reads and
             maps in turn. The seed is not used.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         Outcome of each tile, and paths of what was written beside the maps.
@@ -87,7 +88,7 @@ def batch(
             cluster is lost; maps that are done stay.
     """
     require_extra("batch", "batches")
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     require_no_report(options)
     if options.aoi is not None:
         raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")

@@ -22,7 +22,7 @@ from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
-from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
+from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, adapt
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.benchmarking.drawings import (
@@ -132,7 +132,8 @@ def benchmark(
             or "eighth" (every eighth band). A scene without such bands is left out, with a warning.
         compute: Device, number of threads, and seed of our method's random numbers.
         overwrite: Whether to discard the entries of ``results.json``.
-        reporter: Receives the progress; None sends messages to Python's ``logging``.
+        reporter: Receives the progress; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         The entries and a table.
@@ -141,7 +142,7 @@ def benchmark(
         OptionError: If a scene, a method, a drawing, a choice of bands or the number of seeds is unknown.
         ModelFileError: If ``results.json`` has other contents.
     """
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     if not 1 <= seeds <= len(SEEDS):
         raise OptionError(f"{seeds} seeds were requested", hint=f"give 1 to {len(SEEDS)}")
     names = _expand(DEFAULT_METHODS if methods is None else methods)

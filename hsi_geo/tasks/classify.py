@@ -22,7 +22,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.scenes.properties import files_of, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.progress import LoggingReporter, Reporter, WarningRecorder
+from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.adapt import adapt, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
@@ -98,7 +98,8 @@ def classify(
             weights that come with the package, "none" starts from random ones.
         options: Area to map, files to write beside the map, and memory to use.
         compute: Device, number of threads, and seed.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         Paths, class table and accuracy estimate of the map; for a list of scenes, a list in its
@@ -118,7 +119,7 @@ def classify(
             weights,
             options,
             compute,
-            reporter or LoggingReporter(),
+            reporter or default_reporter(),
         )
     return results if _is_list(scene) else results[0]
 
@@ -272,5 +273,5 @@ class _Mapper:
             self.recorder.warnings,
             self.options.command,
         )
-        report_map(context, paths.report)
+        report_map(context, paths.report, self.recorder)
         return write_record(paths, record)

@@ -21,7 +21,7 @@ from hsi_geo.io.datasets.indian_pines import (
 )
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.benchmarking.protocol import Scores, draw_shots, score
 from hsi_geo.tasks.classify import classify
 from hsi_geo.tasks.inference.options import MapOptions
@@ -66,7 +66,8 @@ def demo(
         folder: Folder for all files. It is made if there is none; the demo's own files in it are
             replaced.
         compute: Device, number of threads, and the seed that draws the shots and everything after.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         The map, a picture of it, and scores beside those of an SVM and a random forest.
@@ -74,7 +75,7 @@ def demo(
     Raises:
         HsiGeoError: If the folder cannot be written to.
     """
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     target = Path(folder)
     scene_path, shots_path, shots = write_inputs(target, compute.seed)
     reporter.log(f"wrote {scene_path} and {shots_path}: {len(shots)} shots, grid approximate")

@@ -22,7 +22,7 @@ from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.runtime import Compute
@@ -84,7 +84,8 @@ def predict(
             that fits, and reports it; None refuses such a scene.
         options: Area to map, files to write beside the map, and memory to use.
         compute: Device and number of threads; the seed is not used.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         Paths, class table and accuracy of the map.
@@ -92,7 +93,7 @@ def predict(
     Raises:
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     require_no_report(options)
     factor = parse_rescale(rescale)
     if restat and factor is not None:

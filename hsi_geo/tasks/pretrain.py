@@ -17,7 +17,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
-from hsi_geo.progress import LoggingReporter, Reporter, SilentReporter
+from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
 from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, LOG, RUN_FILES, remove_run
 from hsi_geo.tasks.runtime import scene_hash, versions
@@ -87,7 +87,8 @@ def pretrain(
         seed: Seed of all random numbers. The same seed, machine, number of threads and of processes give the same
             weights.
         overwrite: Whether to replace ``out`` if it exists, and to restart an interrupted run.
-        reporter: Receives progress and messages; None sends messages to Python's ``logging``.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         Paths of the files.
@@ -98,7 +99,7 @@ def pretrain(
     """
     recipe = recipe or PretrainRecipe()
     recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     if _is_child():
         reporter = SilentReporter()  # only the first process reports
     weights = Path(out)

@@ -33,7 +33,7 @@ from hsi_geo.io.scenes.properties import (
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.progress import LoggingReporter, Reporter
+from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
@@ -121,7 +121,8 @@ def suggest(
         rescale: Factor that the scene's values are multiplied by, "auto" or None; see `predict`.
         max_memory: Bytes that strips of the scene may take together while it is mapped.
         compute: Device, number of threads, and seed of the first cluster centres.
-        reporter: Receives progress and messages; None logs them.
+        reporter: Receives progress and messages; None shows a bar in a notebook, and sends
+            messages to Python's ``logging``.
 
     Returns:
         The places.
@@ -129,7 +130,7 @@ def suggest(
     Raises:
         HsiGeoError: If scene, model or output cannot be used.
     """
-    reporter = reporter or LoggingReporter()
+    reporter = reporter or default_reporter()
     if count < 1:
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
     opened = open_scene(scene)

@@ -7,7 +7,8 @@ Version 1: progress {stage, done, total, eta_s}, log {message}, warning {message
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .interpreter import SET_UP
@@ -23,6 +24,12 @@ COPYING = "Copying the scene"
 
 #: Share of the progress bar that each stage of a command takes, in their order.
 Stages = Mapping[str, float]
+
+#: Seconds of a stage before its remaining time is shown, and between two such texts.
+FIRST_ESTIMATE_S, TEXT_INTERVAL_S = 5.0, 30.0
+
+#: Shorter remaining times are not shown.
+SHORT_S = 10.0
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -100,6 +107,48 @@ class ProgressBar:
             reached = self._start + part * (self._end - self._start)
             self._reached = max(self._reached, reached)
         return self._reached
+
+
+class StageText:
+    """Text on the stage and its remaining time. Each text is a line in QGIS's log, so texts are few.
+
+    Args:
+        clock: Function that returns the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._stage, self._shown = "", 0.0
+
+    def update(self, event: Mapping[str, Any]) -> str:
+        """Text to show after a progress event; empty if the last text stays.
+
+        Args:
+            event: The event.
+        """
+        stage, left, now = str(event.get("stage", "")), event.get("eta_s"), self._clock()
+        if stage != self._stage:
+            self._stage, self._shown = stage, now - TEXT_INTERVAL_S + FIRST_ESTIMATE_S
+            return stage
+        if left is None or left < SHORT_S or now - self._shown < TEXT_INTERVAL_S:
+            return ""
+        self._shown = now
+        return f"{stage}: {int(100 * event['done'] / event['total'])} %, {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words, to about ten per cent.
+
+    Args:
+        seconds: The duration in seconds.
+
+    >>> duration(34), duration(250), duration(7500)
+    ('about 35 s', 'about 4 min', 'about 2 h 5 min')
+    """
+    if seconds < 60:
+        return f"about {5 * max(1, round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
 
 
 def failure(

@@ -23,6 +23,7 @@ from .protocol import (
     LineBuffer,
     ProgressBar,
     Stages,
+    StageText,
     failure,
     parse_event,
 )
@@ -85,7 +86,7 @@ class Run:
         self.exit_code = 0
         self._error: dict[str, Any] | None = None
         self._plain: list[str] = []
-        self._stage = ""
+        self._text = StageText()
         self._stdout, self._stderr = LineBuffer(), LineBuffer()
 
     def start(self, arguments: list[str], exit_codes: tuple[int, ...] = (0,)) -> Run:
@@ -181,10 +182,9 @@ class Run:
 
     def _show(self, event: dict[str, Any]) -> None:
         self.feedback.setProgress(self.bar.percent(event))
-        stage = str(event.get("stage", ""))
-        if stage != self._stage:  # every text is a line in the log
-            self._stage = stage
-            self.feedback.setProgressText(stage)
+        text = self._text.update(event)
+        if text:
+            self.feedback.setProgressText(text)
 
 
 def run_command(

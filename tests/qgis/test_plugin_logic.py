@@ -13,6 +13,7 @@ from hsi_geo_qgis.interpreter import LauncherError, find_launcher
 from hsi_geo_qgis.protocol import (
     LineBuffer,
     ProgressBar,
+    StageText,
     failure,
     parse_event,
 )
@@ -208,3 +209,25 @@ def test_missing_environment_gives_an_error_with_a_hint(
 ) -> None:
     with pytest.raises(LauncherError, match=f"{said}.*Set up hsi-geo"):
         find_launcher(setting.format(tmp_path), {"PATH": str(tmp_path)})
+
+
+def test_texts_on_the_remaining_time_are_few() -> None:
+    """One when a stage begins, one when its remaining time is known, then one every half a minute."""
+    now = [0.0]
+    text, shown = StageText(lambda: now[0]), []
+    for second in range(100):
+        now[0] = float(second)
+        event = {
+            "stage": "Training the network",
+            "done": second,
+            "total": 100,
+            "eta_s": 99.0 - second,
+        }
+        shown.append(text.update(event))
+    assert {second: words for second, words in enumerate(shown) if words} == {
+        0: "Training the network",
+        5: "Training the network: 5 %, about 2 min left",
+        35: "Training the network: 35 %, about 1 min left",
+        65: "Training the network: 65 %, about 35 s left",
+    }
+    assert text.update({"stage": "Mapping", "done": 0, "total": 0, "eta_s": None}) == "Mapping"

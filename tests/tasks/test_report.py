@@ -215,10 +215,10 @@ def test_held_out_shots_are_predicted_without_their_pixels(
     seen: list[set[int]] = []
     learn = fitting.fit_classifier
 
-    def spy(plots: Any, *rest: Any) -> Any:
+    def spy(plots: Any, *rest: Any, **options: Any) -> Any:
         assert ((plots.labels >= 0) == (plots.features >= 0)).all()
         seen.append(set(np.flatnonzero(plots.labels >= 0).tolist()))
-        return learn(plots, *rest)
+        return learn(plots, *rest, **options)
 
     monkeypatch.setattr(fitting, "fit_classifier", spy)
     adapt(planted.path, odd_shots, cross_validation=True)

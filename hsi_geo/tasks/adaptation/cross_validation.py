@@ -12,11 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from hsi_geo import stages
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
-from hsi_geo.progress import Reporter
+from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.validation.accuracy import OutOfFold
@@ -39,7 +40,7 @@ METHOD = (
 def cross_validate(
     regions: TrainingRegions,
     shares: Float64Array,
-    fit: Callable[[TrainingRegions], Classifier],
+    fit: Callable[[TrainingRegions, Reporter], Classifier],
     tiling: Tiling,
     device: torch.device,
     reporter: Reporter,
@@ -49,10 +50,10 @@ def cross_validate(
     Args:
         regions: Pixels and shots.
         shares: (K,) share of the scene that each class covers, 0 to 1.
-        fit: Function that adapts a classifier to regions.
+        fit: Function that adapts a classifier to regions and reports its progress.
         tiling: Windows with which maps are made.
         device: Device on which the network runs.
-        reporter: Receives a message for each fold.
+        reporter: Receives the progress over all folds.
 
     Returns:
         The held-out pixels with their true and predicted classes.
@@ -62,13 +63,33 @@ def cross_validate(
     )
     predicted = np.zeros(len(shots.rows), np.int64)
     folds = np.unique(shots.folds[shots.held])
-    for number, fold in enumerate(folds, start=1):
-        reporter.log(f"adapting without part {number} of {len(folds)} of the shots")
+    for number, fold in enumerate(folds):
         test = shots.folds == fold
-        classifier = fit(_without_shots(regions, shots.rows[test]))
+        one = _FoldReporter(reporter, number, len(folds))
+        classifier = fit(_without_shots(regions, shots.rows[test]), one)
         probabilities = _predict(classifier, regions, shots.rows[test], tiling, device)
         predicted[test] = probabilities[:, shots.present].argmax(axis=1)
     return collect_out_of_fold(shots, predicted, shares)
+
+
+class _FoldReporter(SilentReporter):
+    """Reports the progress of one fold as a part of the progress over all folds.
+
+    Messages of folds are not reported: they are those of the adaptation to all shots.
+
+    Args:
+        reporter: Receives the progress.
+        fold: Number of folds that are complete.
+        folds: Number of all folds.
+    """
+
+    def __init__(self, reporter: Reporter, fold: int, folds: int) -> None:
+        self.reporter, self.fold, self.folds = reporter, fold, folds
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Report a step of the network's training, which takes most of the time of a fold."""
+        if stage == stages.TRAINING:
+            self.reporter.progress(stages.ACCURACY, self.fold * total + done, self.folds * total)
 
 
 def _without_shots(regions: TrainingRegions, rows: IntArray) -> TrainingRegions:

@@ -20,13 +20,20 @@ from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
 from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
 from hsi_geo.tasks.adaptation.recipe import Recipe
-from hsi_geo.tasks.adaptation.teacher import Teacher, fit_teacher
+from hsi_geo.tasks.adaptation.teacher import (
+    PIXEL_FEATURE_STEPS,
+    TEACHER_STEPS,
+    PixelFeatures,
+    Teacher,
+    compute_pixel_features,
+    fit_teacher,
+)
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
@@ -95,17 +102,30 @@ def fit_model(
         # Windows overlap by a quarter at least.
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
         tiling = Tiling(network.window_px, stride_px)
-        classifier, teacher = fit_classifier(ordered, encoder, recipe, on, seed, reporter)
+        reporter.progress(stages.LEARNING, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
+        pixels = compute_pixel_features(
+            ordered,
+            encoder if recipe.use_encoder_features else None,
+            on,
+            _Counter(reporter, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS),
+        )
+        classifier, teacher = fit_classifier(ordered, pixels, encoder, recipe, on, seed, reporter)
         out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
         if cross_validation:
-            out_of_fold = cross_validate(
-                ordered,
-                out_of_fold.shares,
-                lambda part: fit_classifier(part, encoder, recipe, on, seed, SilentReporter())[0],
-                tiling,
-                on,
-                reporter,
-            )
+
+            def fit(part: TrainingRegions, fold_reporter: Reporter) -> Classifier:
+                return fit_classifier(
+                    part,
+                    pixels,
+                    encoder,
+                    recipe,
+                    on,
+                    seed,
+                    fold_reporter,
+                    estimate_accuracy=False,
+                )[0]
+
+            out_of_fold = cross_validate(ordered, out_of_fold.shares, fit, tiling, on, reporter)
             accuracy = estimate(out_of_fold, [c.name for c in ordered.classes], METHOD)
         record = {
             "seed": seed,
@@ -146,25 +166,36 @@ def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | N
 
 def fit_classifier(
     regions: TrainingRegions,
+    pixels: PixelFeatures,
     encoder: S2Former | None,
     recipe: Recipe,
     device: torch.device,
     seed: int,
     reporter: Reporter,
+    *,
+    estimate_accuracy: bool = True,
 ) -> tuple[Classifier, Teacher]:
     """Fit the teacher, and a network to the teacher's predictions.
 
     Args:
         regions: Pixels and shots.
+        pixels: Features and graphs of these pixels.
         encoder: Pre-trained encoder to start from; None starts from random weights.
         recipe: Hyperparameters of the adaptation.
         device: Device on which networks run.
         seed: Seed of all random numbers.
         reporter: Receives the progress.
+        estimate_accuracy: Whether the teacher estimates its accuracy, see `fit_teacher`.
     """
-    reporter.progress(stages.LEARNING, 0, 1)
-    teacher = fit_teacher(regions, encoder if recipe.use_encoder_features else None, device)
-    reporter.progress(stages.LEARNING, 1, 1)
+    advance = _Counter(reporter, PIXEL_FEATURE_STEPS, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
+    teacher = fit_teacher(
+        regions,
+        encoder if recipe.use_encoder_features else None,
+        device,
+        pixels=pixels,
+        estimate_accuracy=estimate_accuracy,
+        advance=advance,
+    )
     if recipe.method == "linear" and encoder is not None:
         return fit_linear_probe(regions, encoder, device), teacher
     torch.manual_seed(seed)  # independent of the teacher's draws
@@ -179,6 +210,19 @@ def fit_classifier(
     )
     _disable_absent_classes(classifier, regions)
     return classifier, teacher
+
+
+@dataclasses.dataclass(slots=True)
+class _Counter:
+    """Reports the steps of the stage `stages.LEARNING`."""
+
+    reporter: Reporter
+    done: int
+    total: int
+
+    def __call__(self) -> None:
+        self.done += 1
+        self.reporter.progress(stages.LEARNING, self.done, self.total)
 
 
 def _disable_absent_classes(classifier: Classifier, regions: TrainingRegions) -> None:

@@ -11,6 +11,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K classes of th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
@@ -80,6 +82,9 @@ CALIBRATION_MARGIN = 0.5
 #: Range of the logarithm of the exponent with which a posterior is calibrated.
 LOG_POWER_RANGE = (-3.0, 1.0)
 
+#: Numbers of steps of `compute_pixel_features` and `fit_teacher`, for the progress.
+PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
+
 #: How the accuracy is estimated, for the record of a model.
 METHOD = (
     "spatially blocked cross-validation of the teacher that the mapping network learns from: its classifiers "
@@ -87,6 +92,21 @@ METHOD = (
     "predict the held-out pixels, and pixels are weighted by the share of the scene that is mapped to their "
     "class; the encoder has seen no labels, and the mapping network itself is not refitted"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """What the teacher computes from the pixels of some regions alone: no shot has an effect on it.
+
+    Attributes:
+        feature_sets: Features of the N pixels.
+        graphs: (N, N) transition matrix of each graph.
+        positions_px: (N, 2) row and column of each pixel.
+    """
+
+    feature_sets: FeatureSets
+    graphs: tuple[csr_array, ...]
+    positions_px: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +127,52 @@ class Teacher:
     context_px: float
 
 
+def compute_pixel_features(
+    regions: TrainingRegions,
+    encoder: S2Former | None,
+    device: torch.device,
+    advance: Callable[[], None] = lambda: None,
+) -> PixelFeatures:
+    """Compute the features and graphs of the pixels of some regions.
+
+    Args:
+        regions: Pixels; their shots are not used.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
+        advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
+
+    Raises:
+        SceneError: If all pixels are the same.
+    """
+    feature_sets = compute_feature_sets(regions, encoder, device)
+    advance()
+    positions_px, graphs = regions.positions_px, []
+    for features in graph_features(feature_sets, positions_px):
+        graphs.append(knn_transition_matrix(features))
+        advance()
+    return PixelFeatures(feature_sets, tuple(graphs), positions_px)
+
+
 def fit_teacher(
-    regions: TrainingRegions, encoder: S2Former | None, device: torch.device
+    regions: TrainingRegions,
+    encoder: S2Former | None,
+    device: torch.device,
+    *,
+    pixels: PixelFeatures | None = None,
+    estimate_accuracy: bool = True,
+    advance: Callable[[], None] = lambda: None,
 ) -> Teacher:
-    """Fit the teacher to the pixels and shots of some regions.
+    """Fit the teacher to the shots of some regions.
 
     Args:
         regions: Pixels and shots.
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
+        pixels: Features and graphs of these pixels, if they were computed before with the same encoder.
+        estimate_accuracy: Whether the classifiers and graphs are fitted again without spatial blocks of shots. If not,
+            the accuracy is estimated from the folds that the weights are fitted with, which is too high for shots that
+            are close to each other.
+        advance: Called after each of `TEACHER_STEPS` steps.
 
     Returns:
         The teacher of these pixels.
@@ -123,14 +180,16 @@ def fit_teacher(
     Raises:
         SceneError: If all pixels are the same.
     """
+    pixels = pixels or compute_pixel_features(regions, encoder, device)
     shots = labelled_pixels(regions.labels, regions.features)
-    blocked = group_by_spatial_blocks(shots, regions.positions_px)
+    blocked = group_by_spatial_blocks(shots, regions.positions_px) if estimate_accuracy else shots
     same_folds = np.array_equal(blocked.folds, shots.folds)
     foldings = [shots] if same_folds else [shots, blocked]
-    feature_sets = compute_feature_sets(regions, encoder, device)
-    inputs = feature_sets.classifier_inputs
-    graphs_by_step = _propagate_labels(feature_sets, regions.positions_px, foldings)
+    feature_sets, inputs = pixels.feature_sets, pixels.feature_sets.classifier_inputs
+    graphs_by_step = _propagate_labels(pixels.graphs, foldings)
+    advance()
     steps, weights = _fit_ensemble(inputs, graphs_by_step[0], shots)
+    advance()
     contexts = np.array([feature_set.context_px for feature_set in inputs])
     familiarity, held_out_familiarity = _familiarity_score(
         feature_sets.filtered, _context_weights(inputs, weights), shots
@@ -141,6 +200,7 @@ def fit_teacher(
     blocked_steps = (
         steps if same_folds else _fit_ensemble_at_shots(inputs, graphs_by_step[1], blocked)
     )
+    advance()
     shares = np.zeros(len(regions.classes))
     shares[shots.present] = posteriors[-1].mean(axis=0)
     out_of_fold = collect_out_of_fold(blocked, blocked_steps[-1].out_of_fold.argmax(axis=1), shares)
@@ -156,13 +216,10 @@ def fit_teacher(
 
 
 def _propagate_labels(
-    feature_sets: FeatureSets, positions_px: Float64Array, foldings: list[LabelledPixels]
+    transitions: Sequence[csr_array], foldings: list[LabelledPixels]
 ) -> list[list[list[Prediction]]]:
     """Predictions of each graph, by folding and by number of steps."""
-    graphs = [
-        list(graph_predictions(knn_transition_matrix(features), foldings, PROPAGATION_STEPS))
-        for features in graph_features(feature_sets, positions_px)
-    ]
+    graphs = [list(graph_predictions(t, foldings, PROPAGATION_STEPS)) for t in transitions]
     steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
     return [[[graph[step][folding] for graph in graphs] for step in steps] for folding in numbers]
 

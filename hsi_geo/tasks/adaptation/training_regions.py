@@ -133,7 +133,7 @@ def cut_training_regions(
     burnt = burn_each(shots, grids)
     usable = _keep_usable(burnt, views, shots, np.random.default_rng(seed), reporter)
     counts = _count(usable, shots, sum(len(pixels) for pixels in burnt), reporter)
-    spectral = learn_spectral_stats(views)
+    spectral = learn_spectral_stats(views, reporter)
     if sum(grid.height * grid.width for grid in grids) <= budget_px:
         windows = [(index, grid.window) for index, grid in enumerate(grids)]
     else:

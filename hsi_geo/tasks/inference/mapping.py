@@ -106,7 +106,7 @@ def write_map(
     factor, shift = 1.0, None
     checks_scale = not restat and (not is_training_scene or rescale is not None)
     if restat:
-        model = dataclasses.replace(model, spectral=learn_spectral_stats([view]))
+        model = dataclasses.replace(model, spectral=learn_spectral_stats([view], reporter))
     if checks_scale:
         factor, shift = match_scale(view, model.spectral, model.shot_spectra, rescale, reporter)
         view = rescaled(view, factor)
@@ -258,6 +258,7 @@ def _map_strips(strips: Strips, writer: MapWriter, output: _Output, reporter: Re
             f"{pixels / 1e6:.0f} million pixels, read {plan.rows} rows of {plan.cols} columns at a "
             f"time: about {plan.bytes / 2**30:.1f} GiB of memory beside the program itself"
         )
+    reporter.progress(stages.MAPPING, 0, pixels)
     with write_behind(writer.write) as write:
         for window, probabilities, valid in strips:
             requested = strips.requested(window)

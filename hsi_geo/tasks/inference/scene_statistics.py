@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 
+from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
@@ -16,7 +17,8 @@ from hsi_geo.models.classifier import SpectralStats
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import resample_to_axis
 from hsi_geo.models.whitening import learn_whitening
-from hsi_geo.tiling import spread_windows
+from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.tiling import Window, spread_windows
 
 #: Number and side of the windows from which statistics are computed, spread over the scenes. A small scene is
 #: read as a whole.
@@ -31,6 +33,8 @@ OUTLIER_RANGES = 10.0
 
 #: Number of pixels from which the usual range is computed.
 RANGE_PX = 4000
+
+_SILENT = SilentReporter()
 
 #: (C, H, W) values and (H, W) validity of windows.
 Windows = list[tuple[Float32Array, BoolArray]]
@@ -55,11 +59,14 @@ def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
         ) from error
 
 
-def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
+def learn_spectral_stats(
+    views: Sequence[xr.DataArray], reporter: Reporter = _SILENT
+) -> SpectralStats:
     """Compute bands and noise whitening of one scene, or of several scenes of one sensor together.
 
     Args:
         views: (C, H, W) scenes as `select_good_bands` returns them.
+        reporter: Receives the progress.
 
     Returns:
         The first scene's bands, and statistics of all scenes.
@@ -89,7 +96,7 @@ def learn_spectral_stats(views: Sequence[xr.DataArray]) -> SpectralStats:
     windows_a_scene = max(1, WINDOWS // len(views))
     for view in views:
         require_scale(view)
-    windows = _without_outliers(_read(views, windows_a_scene))
+    windows = _without_outliers(_read(views, windows_a_scene, reporter))
     if not any(valid.any() for _, valid in windows):
         raise SceneError(
             f"scene '{name_of(views[0])}' has no data in {len(windows)} windows spread over it",
@@ -108,24 +115,30 @@ def sample_spectra(view: xr.DataArray, count: int) -> Float32Array:
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
-    windows = _without_outliers(_read([view], count))
+    windows = _without_outliers(_read([view], count, _SILENT))
     return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
 
 
-def _read(views: Sequence[xr.DataArray], count: int) -> Windows:
+def _read(views: Sequence[xr.DataArray], count: int, reporter: Reporter) -> Windows:
     """Windows spread over each scene; bands without any data are 0, so that they get no weight."""
     windows: Windows = []
     has_data = np.zeros(views[0].shape[0], bool)
-    for view in views:
-        height, width = view.shape[-2:]
-        for window in spread_windows(height, width, WINDOW_PX, count):
-            image, valid, present = read_window_and_band_mask(view, window)
-            has_data |= present
-            windows.append((image, valid))
+    places = [(view, window) for view in views for window in _spread(view, count)]
+    for done, (view, window) in enumerate(places):
+        reporter.progress(stages.READING, done, len(places))
+        image, valid, present = read_window_and_band_mask(view, window)
+        has_data |= present
+        windows.append((image, valid))
+    reporter.progress(stages.READING, len(places), len(places))
     if not has_data.all():
         for image, _ in windows:
             image[~has_data] = 0.0
     return windows
+
+
+def _spread(view: xr.DataArray, count: int) -> Iterable[Window]:
+    height, width = view.shape[-2:]
+    return spread_windows(height, width, WINDOW_PX, count)
 
 
 def _without_outliers(windows: Windows) -> Windows:

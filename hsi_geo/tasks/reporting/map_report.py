@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import rasterio
 import xarray as xr
 
+from hsi_geo import stages
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
@@ -27,6 +28,7 @@ from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
+from hsi_geo.progress import Reporter
 from hsi_geo.tasks.reporting.preview import SIDE_PX, preview
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -64,26 +66,32 @@ class MapReportContext:
     command: str
 
 
-def report_map(mapped: MapReportContext, path: Path) -> None:
+def report_map(mapped: MapReportContext, path: Path, reporter: Reporter) -> None:
     """Write the report on a map to an HTML file.
 
     Args:
         mapped: The map and what it was made from.
         path: HTML file to write.
+        reporter: Receives the progress.
     """
     accuracy = Accuracy.from_dict(mapped.record["accuracy"])
     name = Path(name_of(mapped.scene)).name
-    sections = (
-        _map_section(mapped),
-        _accuracy_section(mapped, accuracy),
-        _spectra_section(mapped),
-        _area_section(mapped),
-        Section("Parameters", tables=(parameter_table(mapped.record),)),
+    makers: tuple[Callable[[], Section], ...] = (
+        lambda: _map_section(mapped),
+        lambda: _accuracy_section(mapped, accuracy),
+        lambda: _spectra_section(mapped),
+        lambda: _area_section(mapped),
+        lambda: Section("Parameters", tables=(parameter_table(mapped.record),)),
     )
+    sections = []
+    for done, make in enumerate(makers):
+        reporter.progress(stages.REPORT, done, len(makers))
+        sections.append(make())
     warnings = (*mapped.warnings, *_confused_classes(mapped), *_doubtful_shots(mapped))
     write_report(
         Report(f"Land cover of {name}", _lead(accuracy), warnings, sections, mapped.command), path
     )
+    reporter.progress(stages.REPORT, len(makers), len(makers))
 
 
 def _lead(accuracy: Accuracy) -> str:

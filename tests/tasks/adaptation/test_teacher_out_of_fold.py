@@ -101,11 +101,10 @@ def test_graph_predictions_of_several_foldings_equal_single_ones(count: int) -> 
 
 def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
     regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
-    shots, views = (
-        folding.labelled_pixels(regions.labels, regions.features),
-        compute_feature_sets(regions, None, CPU),
-    )
-    (graphs_by_stop,) = module._propagate_labels(views, regions.positions_px, [shots])
+    shots = folding.labelled_pixels(regions.labels, regions.features)
+    pixels = module.compute_pixel_features(regions, None, CPU)
+    views = pixels.feature_sets
+    (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
     probabilities, _ = module._fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
     alone = module._fit_ensemble_at_shots(views.classifier_inputs, graphs_by_stop, shots)
     for wide, narrow in zip(probabilities, alone, strict=True):
