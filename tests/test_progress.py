@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hsi_geo import progress, stages
 from hsi_geo.progress import Clock, LoggingReporter, default_reporter
+from hsi_geo.tasks.adapt import adapt
 from hsi_geo.tasks.adaptation.cross_validation import _FoldReporter
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
 
 NOTEBOOK = """
 import logging
@@ -26,7 +30,7 @@ reporter.progress("Writing the report", 1, 2)
 
 def test_the_clock_knows_the_rate_from_the_second_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("hsi_geo.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("hsi_geo.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     clock, found = Clock(), []
     for time, stage, done in [
         (0, "a", 0), (1, "a", 1), (2, "a", 2), (5, "b", 3), (7, "b", 4), (9, "b", 0), (12, "b", 1),
@@ -91,3 +95,20 @@ def test_messages_of_a_notebook_go_to_logging(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, "hsi_geo"):
         progress.NotebookReporter().log("12 shots")
     assert caplog.messages == ["12 shots"]
+
+
+def test_an_adaptation_with_folds_reports_each_stage_to_its_end(
+    planted: Any, tmp_path: Path, recorder: Any
+) -> None:
+    seen: dict[str, list[tuple[int, int]]] = {}
+    recorder.progress = lambda stage, done, total: seen.setdefault(stage, []).append((done, total))
+    recipe = Recipe(fine_tuning=FineTuneConfig(steps=3))
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    model = adapt(planted.path, shots, cross_validation=True, recipe=recipe, reporter=recorder)
+    assert "fitted again" in model.record["accuracy"]["method"]
+    assert list(seen) == [stages.READING, stages.LEARNING, stages.TRAINING, stages.ACCURACY]
+    for steps in seen.values():
+        assert steps == sorted(set(steps))
+        assert steps[-1][0] == steps[-1][1]
+    folds, rest = divmod(len(seen[stages.ACCURACY]), 3)
+    assert 2 <= folds <= 5 and not rest

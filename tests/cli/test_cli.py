@@ -241,6 +241,7 @@ def test_jsonl_writes_events_of_the_protocol(planted: Planted, shots: Path, tmp_
     steps = [event for event in events if event["type"] == "progress"]
     assert set(steps[0]) == {"v", "type", "stage", "done", "total", "eta_s"}
     assert [e["stage"] for e in steps if e["done"] == e["total"]] == [
+        stages.READING,
         stages.LEARNING,
         stages.TRAINING,
         stages.MAPPING,
@@ -256,7 +257,7 @@ def test_terminal_reporter_prints_the_rate_of_mapping(
     seconds = iter([10.0, 10.0, 12.0, 12.0, 14.0, 14.0, 20.0, 21.0])
     # Only for this module: threads of a cluster call time.monotonic too.
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr("hsi_geo.cli.reporting.time", clock)
+    monkeypatch.setattr("hsi_geo.progress.time", clock)
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
     reporter = reporting.TerminalReporter()
     for done in (10_000, 190_000, 370_000):

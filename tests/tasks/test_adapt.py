@@ -54,6 +54,7 @@ def test_classify_finds_the_true_map(planted: Planted, tmp_path: Path, recorder:
     assert agreement(result.paths.classes, planted) > 0.95
     assert [c.name for c in result.classes] == ["asphalt", "meadow", "water"]
     assert {stage for stage, _, _ in recorder.stages} == {
+        stages.READING,
         stages.LEARNING,
         stages.TRAINING,
         stages.MAPPING,

@@ -29,6 +29,7 @@ from distributed.core import Status
 from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
+from hsi_geo import stages
 from hsi_geo.errors import ClusterError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter, SilentReporter
@@ -342,12 +343,12 @@ class WorkerReporter(SilentReporter):
         """Send an event (path, done).
 
         Args:
-            stage: Not sent.
+            stage: Name of the stage; only the pixels of `stages.MAPPING` are sent.
             done: Number of steps that are done.
             total: Not sent.
         """
         now = time.monotonic()
-        if now - self.last >= EVENT_INTERVAL_S:
+        if stage == stages.MAPPING and now - self.last >= EVENT_INTERVAL_S:
             self.last = now
             get_worker().log_event(self.topic, (self.path, done))
 
