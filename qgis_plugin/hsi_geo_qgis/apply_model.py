@@ -8,8 +8,6 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterFile,
-    QgsProcessingParameterString,
 )
 
 from .base import HsiGeoAlgorithm, Results
@@ -46,21 +44,13 @@ much of this scene is unlike every label there.</p>"""
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""
         self.add_scene()
-        self.addParameter(
-            QgsProcessingParameterFile(
-                "MODEL", "Model", fileFilter="hsi-geo models (*.safetensors)"
-            )
-        )
+        self.add_model()
         self.add_advanced(
             QgsProcessingParameterBoolean(
                 "RESTAT", "Learn the statistics anew from this scene", defaultValue=False
             )
         )
-        self.add_advanced(
-            QgsProcessingParameterString(
-                "RESCALE", "Multiply the scene's values by this (a number, or auto)", optional=True
-            )
-        )
+        self.add_rescale()
         self.add_map_options()
 
     def processAlgorithm(

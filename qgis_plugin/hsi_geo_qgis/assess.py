@@ -13,9 +13,9 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from .base import HsiGeoAlgorithm, Results, one_of, warn_of_mismatches
+from .base import HsiGeoAlgorithm, Results, move_file, one_of, warn_of_mismatches
 from .command import arguments
-from .layers import Parameters, raster_path
+from .layers import Parameters, raster_path, temporary_file
 
 #: Output and its key in the result.
 NUMBERS = (
@@ -46,6 +46,7 @@ shown.</li>
 <li><b>Sampling design</b>: leave it at 'none' unless the points were drawn by chance, anywhere in
 the map (simple) or within each of its classes (stratified). Only then do the numbers hold for the
 whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
+<li><b>Report</b>: one HTML page with all figures. The Results Viewer opens it.</li>
 </ul>"""
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
@@ -63,6 +64,11 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "OUTPUT", "All numbers", "JSON (*.json)", optional=True, createByDefault=False
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT", "Report", "HTML files (*.html)", optional=True, createByDefault=False
             )
         )
         for name, title, _, _ in NUMBERS:
@@ -83,12 +89,14 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             if path is not None
             for names in warn_of_mismatches(path, feedback)
         ]
+        report = temporary_file("report.html") if parameters.get("REPORT") else None
         command = arguments(
             "assess",
             class_map,
             **self.label_options(parameters, "REFERENCE", context, feedback),
             design=None if design == "none" else design,
             strata=strata,
+            out=report,
         )
         run = self.run_command(command, feedback, {}, known=known)
         run.show_output()
@@ -101,4 +109,7 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
             results["OUTPUT"] = self.parameterAsFileOutput(parameters, "OUTPUT", context)
             with open(results["OUTPUT"], "w", encoding="utf-8") as file:
                 json.dump(found, file, indent=2, ensure_ascii=False)
+        if report is not None:
+            results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
+            move_file(report, results["REPORT"])
         return results

@@ -23,6 +23,7 @@ from qgis.core import (
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
+    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
@@ -43,6 +44,7 @@ from .layers import (
     chosen_field,
     class_styles,
     export_features,
+    layer_path,
     raster_path,
     vector_layer,
     write_class_styles,
@@ -192,9 +194,13 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         stages: Stages,
         part: tuple[float, float] = (0.0, 100.0),
         known: Sequence[tuple[str, ...]] = (),
+        *,
+        partial: bool = False,
     ) -> Run:
         """Run a command of hsi-geo; messages name this dialog's parameters instead of options."""
-        return run_command(arguments, feedback, stages, part, self._titles(), known, self.names)
+        return run_command(
+            arguments, feedback, stages, part, self._titles(), known, self.names, partial=partial
+        )
 
     def _titles(self) -> dict[str, str]:
         """Title of each parameter, up to a comma or bracket, by its option of the command line."""
@@ -255,33 +261,80 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             )
         )
 
-    def add_map_options(self) -> None:
-        """Add the parameters of mapping, and the output maps."""
+    def add_scenes(self, title: str) -> None:
+        """Add the parameter INPUTS: several raster layers.
+
+        Args:
+            title: Title of the parameter.
+        """
+        kind = QgsProcessing.SourceType.TypeRaster
+        self.addParameter(
+            QgsProcessingParameterMultipleLayers("INPUTS", title, kind, optional=True)
+        )
+
+    def add_model(self) -> None:
+        """Add the parameter MODEL."""
+        models = "hsi-geo models (*.safetensors)"
+        self.addParameter(QgsProcessingParameterFile("MODEL", "Model", fileFilter=models))
+
+    def add_seed(self) -> None:
+        """Add the parameter SEED."""
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
+        )
+
+    def add_weights(self) -> None:
+        """Add the parameter WEIGHTS."""
+        title = "Pre-trained weights (those of hsi-geo if empty)"
+        self.add_advanced(
+            QgsProcessingParameterFile("WEIGHTS", title, optional=True, fileFilter=ANY_FILE)
+        )
+
+    def add_rescale(self) -> None:
+        """Add the parameter RESCALE."""
+        title = "Multiply the scene's values by this (a number, or auto)"
+        self.add_advanced(QgsProcessingParameterString("RESCALE", title, optional=True))
+
+    def add_aoi(self, title: str) -> None:
+        """Add the parameter AOI.
+
+        Args:
+            title: Title of the parameter.
+        """
         kinds = [QgsProcessing.SourceType.TypeVectorPolygon]
-        self.add_advanced(
-            QgsProcessingParameterFeatureSource(
-                "AOI", "Map only inside these polygons", kinds, optional=True
-            )
-        )
-        self.add_advanced(
-            QgsProcessingParameterString(
-                "WAVELENGTHS",
-                "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)",
-                optional=True,
-            )
-        )
+        self.add_advanced(QgsProcessingParameterFeatureSource("AOI", title, kinds, optional=True))
+
+    def add_wavelengths(self) -> None:
+        """Add the parameter WAVELENGTHS."""
+        title = "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)"
+        self.add_advanced(QgsProcessingParameterString("WAVELENGTHS", title, optional=True))
+
+    def add_device(self) -> None:
+        """Add the parameter DEVICE."""
         self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
+
+    def add_memory(self) -> None:
+        """Add the parameter MAX_MEMORY."""
+        title = "Memory for strips of the scene"
+        self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
+
+    def add_run_options(self) -> None:
+        """Add the parameters of every job on a scene: WAVELENGTHS, DEVICE and THREADS."""
+        self.add_wavelengths()
+        self.add_device()
         whole = QgsProcessingParameterNumber.Type.Integer
         self.add_advanced(
             QgsProcessingParameterNumber(
                 "THREADS", "CPU threads (all if empty)", whole, optional=True, minValue=1
             )
         )
-        self.add_advanced(
-            QgsProcessingParameterString(
-                "MAX_MEMORY", "Memory for strips of the scene", defaultValue="512M"
-            )
-        )
+
+    def add_map_options(self) -> None:
+        """Add the parameters of mapping, and the output maps."""
+        self.add_aoi("Map only inside these polygons")
+        self.add_run_options()
+        self.add_memory()
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
         for name, title in (
             ("CONFIDENCE", "Confidence (per cent)"),
@@ -321,6 +374,39 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         if parameters.get("PRODUCT"):
             return str(self.parameterAsFile(parameters, "PRODUCT", context))
         return raster_path(self, parameters, "INPUT", context)
+
+    def scenes(
+        self, parameters: Parameters, context: QgsProcessingContext, other: str
+    ) -> list[str]:
+        """Paths of several scenes.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            other: Name of the parameter of a file or folder beside INPUTS.
+        """
+        layers = self.parameterAsLayerList(parameters, "INPUTS", context)
+        paths = [layer_path(layer, context) for layer in layers or []]
+        if parameters.get(other):
+            paths.append(str(self.parameterAsFile(parameters, other, context)))
+        return paths
+
+    def aoi(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> str | None:
+        """Path of the exported area of interest; None if there is none.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+        """
+        if not parameters.get("AOI"):
+            return None
+        return self._exported(parameters, "AOI", context, feedback)
 
     def label_options(
         self,
@@ -413,9 +499,7 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
         if QgsProcessingUtils.tempFolder() in output:
             self.names[output] = "Class map"
         return {
-            "aoi": self._exported(parameters, "AOI", context, feedback)
-            if parameters.get("AOI")
-            else None,
+            "aoi": self.aoi(parameters, context, feedback),
             "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
             "confidence": bool(parameters.get("CONFIDENCE")),
             "probabilities": bool(parameters.get("PROBABILITIES")),

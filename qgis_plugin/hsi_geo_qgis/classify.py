@@ -8,18 +8,19 @@ from typing import Any
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterNumber,
 )
 
-from .base import ANY_FILE, HsiGeoAlgorithm, Results, move_file
+from .base import HsiGeoAlgorithm, Results, move_file
 from .command import arguments
 from .layers import Parameters, temporary_file
-from .protocol import LEARNING, MAPPING, TRAINING
+from .protocol import ACCURACY, LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
 STAGES = {LEARNING: 0.25, TRAINING: 0.6, MAPPING: 0.15}
+
+#: The same for a run with a report.
+REPORT_STAGES = {LEARNING: 0.1, ACCURACY: 0.5, TRAINING: 0.3, MAPPING: 0.1}
 
 
 class Classify(HsiGeoAlgorithm):
@@ -46,6 +47,8 @@ beside it.</li>
 <li><b>Confidence</b>: probability of the mapped class in per cent, low where the scene shows
 something unlike any label.</li>
 <li><b>Model</b>: keep it to map other scenes of the same sensor with <i>Apply model</i>.</li>
+<li><b>Report</b>: one HTML page with map, legend and accuracy, estimated by adapting again without each fifth of
+the labels. The Results Viewer opens it.</li>
 </ul>
 <p>Same seed, machine and threads give the same map. Cancelling leaves no file.</p>"""
 
@@ -54,24 +57,23 @@ something unlike any label.</li>
         self.add_scene()
         self.add_labels("LABELS", "Labels")
         self.add_all_touched()
-        whole = QgsProcessingParameterNumber.Type.Integer
-        self.add_advanced(
-            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
-        )
-        self.add_advanced(
-            QgsProcessingParameterFile(
-                "WEIGHTS",
-                "Pre-trained weights (those of hsi-geo if empty)",
-                optional=True,
-                fileFilter=ANY_FILE,
-            )
-        )
+        self.add_seed()
+        self.add_weights()
         self.add_map_options()
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "MODEL",
                 "Model, to map other scenes with",
                 "hsi-geo models (*.safetensors)",
+                optional=True,
+                createByDefault=False,
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT",
+                "Report (takes longer)",
+                "HTML files (*.html)",
                 optional=True,
                 createByDefault=False,
             )
@@ -94,10 +96,15 @@ something unlike any label.</li>
         # QGIS has asked the user whether to replace the file. hsi-geo writes into a folder of this run first, so that an
         # older model is replaced when the map is complete.
         model = temporary_file("model.safetensors") if keeps_model else None
-        command = arguments("classify", scene, **learning, **running, **mapping, save_model=model)
-        run = self.run_command(command, feedback, STAGES)
+        reports = bool(parameters.get("REPORT"))
+        kept = {"save_model": model, "report": reports}
+        command = arguments("classify", scene, **learning, **running, **mapping, **kept)
+        run = self.run_command(command, feedback, REPORT_STAGES if reports else STAGES)
         results = self.finish_maps(parameters, context, feedback, run)
-        if model is None:
-            return results
-        move_file(model, target)
-        return {**results, "MODEL": os.path.abspath(target)}
+        if reports:
+            results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
+            move_file(run.result["outputs"]["report"], results["REPORT"])
+        if model is not None:
+            move_file(model, target)
+            results["MODEL"] = os.path.abspath(target)
+        return results

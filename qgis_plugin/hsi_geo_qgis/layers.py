@@ -59,6 +59,19 @@ def raster_path(
     layer = algorithm.parameterAsRasterLayer(parameters, name, context)
     if layer is None:
         raise QgsProcessingException(algorithm.invalidRasterError(parameters, name))
+    return layer_path(layer, context)
+
+
+def layer_path(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
+    """Path or name that GDAL opens for a raster layer.
+
+    Args:
+        layer: The layer.
+        context: As given to the algorithm.
+
+    Raises:
+        QgsProcessingException: If GDAL does not read it.
+    """
     if layer.providerType() != "gdal":
         raise QgsProcessingException(
             f"layer '{layer.name()}' comes from '{layer.providerType()}', not from a file; "

@@ -21,6 +21,10 @@ LEARNING = "Learning from the shots"
 TRAINING = "Training the network"
 MAPPING = "Mapping"
 COPYING = "Copying the scene"
+ACCURACY = "Estimating accuracy"
+REPORT = "Writing the report"
+CHECKING_TILES = "Checking the tiles"
+ADDING_AREAS = "Adding up the areas"
 
 #: Share of the progress bar that each stage of a command takes, in their order.
 Stages = Mapping[str, float]

@@ -6,12 +6,16 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .about import ICON, VERSION
+from .adapt import AdaptModel
 from .apply_model import ApplyModel
 from .assess import AssessMap
+from .batch import BatchOfTiles
 from .check_environment import CheckEnvironment
 from .classify import Classify
+from .describe import DescribeScene
 from .open_scene import OpenScene
 from .set_up_algorithm import SetUpAlgorithm
+from .suggest import SuggestPlaces
 
 
 class HsiGeoProvider(QgsProcessingProvider):
@@ -45,12 +49,20 @@ class HsiGeoProvider(QgsProcessingProvider):
         """GeoTIFF only."""
         return ["tif"]
 
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:
+        """GeoPackage only."""
+        return ["gpkg"]
+
     def loadAlgorithms(self) -> None:
         """Add the algorithms."""
         for algorithm in (
             OpenScene,
+            DescribeScene,
             Classify,
+            AdaptModel,
+            SuggestPlaces,
             ApplyModel,
+            BatchOfTiles,
             AssessMap,
             CheckEnvironment,
             SetUpAlgorithm,

@@ -67,6 +67,7 @@ class Run:
         result: The result event.
         output: Lines on stdout.
         exit_code: Exit code of the process; -1 if it crashed.
+        has_failed: Whether it failed after it gave a result, such as for some of many tiles.
     """
 
     def __init__(
@@ -84,17 +85,21 @@ class Run:
         self.result: dict[str, Any] = {}
         self.output: list[str] = []
         self.exit_code = 0
+        self.has_failed = False
         self._error: dict[str, Any] | None = None
         self._plain: list[str] = []
         self._text = StageText()
         self._stdout, self._stderr = LineBuffer(), LineBuffer()
 
-    def start(self, arguments: list[str], exit_codes: tuple[int, ...] = (0,)) -> Run:
+    def start(
+        self, arguments: list[str], exit_codes: tuple[int, ...] = (0,), *, partial: bool = False
+    ) -> Run:
         """Run to the end.
 
         Args:
             arguments: Arguments of hsi-geo.
             exit_codes: Exit codes that are no failures.
+            partial: Whether a failure after a result is left to the caller; see `has_failed`.
 
         Raises:
             QgsProcessingException: If it failed or was cancelled; the message is one sentence.
@@ -120,7 +125,8 @@ class Run:
             )
         if process.exitStatus() == QProcess.ExitStatus.CrashExit:
             self.exit_code = -1
-        if self.exit_code not in exit_codes or self._error is not None:
+        self.has_failed = self.exit_code not in exit_codes or self._error is not None
+        if self.has_failed and not (partial and self.result and self._error is not None):
             raise QgsProcessingException(self.failure())
         return self
 
@@ -195,6 +201,8 @@ def run_command(
     titles: Titles | None = None,
     known: Sequence[tuple[str, ...]] = (),
     names: Mapping[str, str] | None = None,
+    *,
+    partial: bool = False,
 ) -> Run:
     """Run a command with ``--progress jsonl``.
 
@@ -206,6 +214,7 @@ def run_command(
         titles: Title of each parameter by its option.
         known: Names of files in warnings that were shown before; see `Run`.
         names: What users call a file by its path; see `Run`.
+        partial: Whether a failure after a result is left to the caller; see `Run.start`.
 
     Raises:
         QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
@@ -217,6 +226,8 @@ def run_command(
     name, *rest = arguments
     run = Run(found, feedback, ProgressBar(stages, *part), titles, known, names)
     return run.start([name, "--progress", "jsonl", *rest])
+    run = Run(found, feedback, ProgressBar(stages, *part), titles, known)
+    return run.start([name, "--progress", "jsonl", *rest], partial=partial)
 
 
 def warn(message: str, feedback: QgsProcessingFeedback) -> None:

@@ -319,6 +319,53 @@ def batch(job: Job) -> Job:
     return {"rows": [run(job["algorithm"], row) for row in job["rows"]]}
 
 
+def checked(job: Job) -> Job:
+    """What a dialog says of parameters before it runs."""
+    rows = []
+    for row in job["rows"]:
+        ok, reason = algorithm(job["algorithm"]).checkParameterValues(row, new_context())
+        rows.append({"ok": ok, "reason": reason})
+    return {"rows": rows}
+
+
+def loaded(job: Job) -> Job:
+    """Run an algorithm, and look at the layers that the toolbox loads."""
+    context = new_context()
+    found = run(job["algorithm"], job["parameters"], context)
+    found["layers"] = [
+        load(path, details, context) for path, details in context.layersToLoadOnCompletion().items()
+    ]
+    return found
+
+
+def cancelled_batch(job: Job) -> Job:
+    """Cancel a batch when its first map is there."""
+    feedback = Listener()
+    task = QgsProcessingAlgRunnerTask(
+        algorithm("batch"), job["parameters"], new_context(), feedback
+    )
+    loop = QEventLoop()
+    state: Job = {"asked": 0.0, "ok": None}
+
+    def look() -> None:
+        if not state["asked"] and list(Path(job["maps"]).glob("?.tif")):
+            state["asked"] = time.monotonic()
+            feedback.cancel()
+
+    def done(ok: bool, results: Job) -> None:
+        state.update(ok=ok, results=results, took=time.monotonic() - state["asked"])
+        loop.quit()
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(5)
+    task.executed.connect(done)
+    QgsApplication.taskManager().addTask(task)
+    QTimer.singleShot(120_000, loop.quit)
+    loop.exec()
+    return {**state, "log": feedback.textLog()}
+
+
 def dialog(job: Job) -> Job:
     """Open the dialog of an algorithm with layers in the project, and change what a user changes."""
     sys.path.append(job["plugins"])
@@ -609,6 +656,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         cancelled,
         two_steps,
         batch,
+        cancelled_batch,
+        checked,
+        loaded,
         dialog,
         layers_of_project,
         named_values,

@@ -81,7 +81,8 @@ def test_every_module_imports_under_qt6() -> None:
     provider.addAlgorithm = added.append
     provider.loadAlgorithms()
     assert [algorithm.name() for algorithm in added] == [
-        "open", "classify", "predict", "assess", "environment", "setup"
+        "open", "info", "classify", "adapt", "suggest", "predict", "batch", "assess",
+        "environment", "setup",
     ]  # fmt: skip
     for algorithm in added:
         assert "<h3>Example</h3>" in algorithm.shortHelpString()

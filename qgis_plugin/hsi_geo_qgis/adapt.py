@@ -1,0 +1,97 @@
+"""Adapt model."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterFileDestination,
+)
+
+from .base import HsiGeoAlgorithm, Results, move_file
+from .command import arguments
+from .layers import Parameters, temporary_file
+from .protocol import LEARNING, TRAINING
+
+#: Share of the time that each stage takes, about.
+STAGES = {LEARNING: 0.3, TRAINING: 0.7}
+
+
+class AdaptModel(HsiGeoAlgorithm):
+    """``hsi-geo adapt``."""
+
+    NAME = "adapt"
+    TITLE = "Adapt model"
+    SHORT = (
+        "Learn classes from a few labelled features in one or several scenes, and keep the model."
+    )
+    TAGS = (*HsiGeoAlgorithm.TAGS, "training", "model")
+    HELP = """<p>Learns the classes of your labels, and keeps the model. Nothing is mapped. <i>Apply model</i> and
+<i>Batch of tiles</i> map scenes with it.</p>
+<h3>Example</h3>
+<p>Draw five points in each of 'roof', 'tree' and 'water' into one layer, some on each of two flight lines. Choose
+both scenes, that layer and its field, and run.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Hyperspectral scenes</b>: one or several raster layers of one sensor. Each label is used in the scene that it
+lies in.</li>
+<li><b>A product</b>: a file or folder instead of the layers, or besides them.</li>
+<li><b>Labels</b>: points, lines or polygons in any CRS; selected features only, temporary layers
+and unsaved edits all work.</li>
+<li><b>Model</b>: the file to write. The log shows the accuracy to expect.</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.add_scenes("Hyperspectral scenes (layers)")
+        self.add_product("and a product (file or folder)", optional=True)
+        self.add_labels("LABELS", "Labels")
+        self.add_all_touched()
+        self.add_seed()
+        self.add_weights()
+        self.add_run_options()
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "OUTPUT", "Model", "hsi-geo models (*.safetensors)"
+            )
+        )
+        self.addOutput(QgsProcessingOutputNumber("ACCURACY", "Estimated accuracy (per cent)"))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        target = self.parameterAsFileOutput(parameters, "OUTPUT", context)
+        model = temporary_file("model.safetensors")
+        command = arguments(
+            "adapt",
+            *self.scenes(parameters, context, "PRODUCT"),
+            **self.label_options(parameters, "LABELS", context, feedback),
+            **self.run_options(parameters, context),
+            seed=self.parameterAsInt(parameters, "SEED", context),
+            weights=self.parameterAsFile(parameters, "WEIGHTS", context),
+            out=model,
+        )
+        run = self.run_command(command, feedback, STAGES)
+        run.show_output(after=1)
+        move_file(model, target)
+        share = run.result["accuracy"]["oa"]
+        return {
+            "OUTPUT": os.path.abspath(target),
+            "ACCURACY": None if share is None else 100.0 * share,
+        }
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can be used, and why not: at least one scene has to be given."""
+        if not parameters.get("INPUTS") and not parameters.get("PRODUCT"):
+            return (
+                False,
+                "no scene is given; choose raster layers, or the file or folder of a product",
+            )
+        return super().checkParameterValues(parameters, context)

@@ -1,0 +1,138 @@
+"""Batch of tiles."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputMultipleLayers,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterNumber,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .command import arguments
+from .layers import Parameters
+from .protocol import ADDING_AREAS, CHECKING_TILES, MAPPING
+from .runner import warn
+
+#: Share of the time that each stage takes, about.
+STAGES = {CHECKING_TILES: 0.05, MAPPING: 0.9, ADDING_AREAS: 0.05}
+
+#: Output and the state of the tiles that it counts.
+NUMBERS = (
+    ("MAPPED", "Tiles that were mapped", "mapped"),
+    ("UNCHANGED", "Tiles that had a map", "unchanged"),
+    ("FAILED", "Tiles that could not be mapped", "failed"),
+)
+
+
+class BatchOfTiles(HsiGeoAlgorithm):
+    """``hsi-geo batch``."""
+
+    NAME = "batch"
+    TITLE = "Batch of tiles"
+    SHORT = "Map many tiles with a model, without seams, and show them as one mosaic."
+    TAGS = (*HsiGeoAlgorithm.TAGS, "tiles", "mosaic", "VRT", "folder")
+    HELP = """<p>Maps many tiles with one model. Tiles on one pixel grid are mapped without seams. A mosaic (VRT) of
+all maps is added to the project.</p>
+<h3>Example</h3>
+<p>Choose a folder of tiles, a model of <i>Adapt model</i> and a folder for the maps, and run. If you cancel, run
+again with the same folders: finished maps stay, and only the other tiles are mapped.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Tiles</b>: a folder, raster layers, or both.</li>
+<li><b>Model</b>: a .safetensors file of <i>Adapt model</i> or <i>Classify with few shots</i>.</li>
+<li><b>Folder for the maps</b>: each map keeps its tile's name. Choose a folder that stays; a temporary one is gone
+when QGIS ends. The file <i>batch.jsonl</i> in it tells what became of each tile.</li>
+<li><b>Map every tile again</b>: also tiles that have a map.</li>
+<li><b>Processes</b>: tiles that are mapped at a time. If it is empty, as many as cores and memory allow.</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.addParameter(
+            QgsProcessingParameterFile(
+                "FOLDER",
+                "Folder of tiles",
+                QgsProcessingParameterFile.Behavior.Folder,
+                optional=True,
+            )
+        )
+        self.add_scenes("Tiles (layers)")
+        self.add_model()
+        for name, title in (
+            ("CONFIDENCE", "Write the confidence of each map"),
+            ("PROBABILITIES", "Write the probabilities of each map"),
+            ("OVERWRITE", "Map every tile again"),
+        ):
+            definition = QgsProcessingParameterBoolean(name, title, defaultValue=False)
+            self.add_advanced(definition)
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "WORKERS", "Processes (all that fit if empty)", whole, optional=True, minValue=1
+            )
+        )
+        self.add_rescale()
+        self.add_wavelengths()
+        self.add_device()
+        self.add_memory()
+        self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
+        self.addOutput(QgsProcessingOutputMultipleLayers("MOSAICS", "Mosaics of the maps"))
+        for name, title, _ in NUMBERS:
+            self.addOutput(QgsProcessingOutputNumber(name, title))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        folder = self.parameterAsString(parameters, "OUTPUT", context)
+        workers = parameters.get("WORKERS")
+        command = arguments(
+            "batch",
+            *self.scenes(parameters, context, "FOLDER"),
+            model=self.parameterAsFile(parameters, "MODEL", context),
+            **{
+                name.lower(): self.parameterAsBoolean(parameters, name, context)
+                for name in ("CONFIDENCE", "PROBABILITIES", "OVERWRITE")
+            },
+            workers=None
+            if workers in (None, "")
+            else self.parameterAsInt(parameters, "WORKERS", context),
+            rescale=self.parameterAsString(parameters, "RESCALE", context),
+            wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
+            device=self.parameterAsEnumString(parameters, "DEVICE", context),
+            max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
+            out=folder,
+        )
+        run = self.run_command(command, feedback, STAGES, partial=True)
+        run.show_output(after=1)
+        tiles = run.result["tiles"]
+        if run.has_failed and not tiles["mapped"] + tiles["unchanged"]:
+            raise QgsProcessingException(run.failure())
+        if run.has_failed:
+            warn(run.failure(), feedback)
+        mosaics = [path for path in run.result["outputs"].values() if path.endswith(".vrt")]
+        if context.project() is not None:
+            for path in mosaics:
+                name = f"{os.path.basename(os.path.abspath(folder))} ({os.path.basename(path)})"
+                details = QgsProcessingContext.LayerDetails(name, context.project(), "MOSAICS")
+                context.addLayerToLoadOnCompletion(path, details)
+        counts = {name: tiles[state] for name, _, state in NUMBERS}
+        return {"OUTPUT": folder, "MOSAICS": mosaics, **counts}
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can be used, and why not: at least one tile has to be given."""
+        if not parameters.get("INPUTS") and not parameters.get("FOLDER"):
+            return False, "no tiles are given; choose a folder of tiles, or raster layers"
+        return super().checkParameterValues(parameters, context)

@@ -1,0 +1,142 @@
+"""Describe scene."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterFileDestination,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .command import arguments
+from .layers import Parameters
+
+#: Output and its key in the description.
+NUMBERS = (
+    ("BANDS", "Number of bands", "bands"),
+    ("WIDTH", "Width (pixels)", "width"),
+    ("HEIGHT", "Height (pixels)", "height"),
+)
+
+
+class DescribeScene(HsiGeoAlgorithm):
+    """``hsi-geo info``."""
+
+    NAME = "info"
+    TITLE = "Describe scene"
+    SHORT = "Show size, bands, wavelengths, missing values and warnings of a hyperspectral scene."
+    TAGS = (*HsiGeoAlgorithm.TAGS, "metadata", "wavelengths", "information")
+    HELP = """<p>Shows what hsi-geo reads from a scene: size, bands, wavelengths, bands that are not used, missing
+values, scale and warnings. Nothing is mapped.</p>
+<h3>Example</h3>
+<p>Choose a scene and run. The log shows the description. Read it before you draw labels.</p>
+<h3>Parameters</h3>
+<ul>
+<li><b>Hyperspectral scene</b>: a raster layer, or a product's file or folder.</li>
+<li><b>Description</b>: an HTML page with the same lines. The Results Viewer opens it.</li>
+<li><b>All values</b>: a JSON file for programs.</li>
+</ul>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.add_scene()
+        self.add_wavelengths()
+        for name, title, kind in (
+            ("OUTPUT", "Description", "HTML files (*.html)"),
+            ("VALUES", "All values", "JSON files (*.json)"),
+        ):
+            self.addParameter(
+                QgsProcessingParameterFileDestination(
+                    name, title, kind, optional=True, createByDefault=name == "OUTPUT"
+                )
+            )
+        for name, title, _ in NUMBERS:
+            self.addOutput(QgsProcessingOutputNumber(name, title))
+        self.addOutput(QgsProcessingOutputString("CRS", "Coordinate reference system"))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        command = arguments(
+            "info",
+            self.scene(parameters, context),
+            json=True,
+            wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
+        )
+        run = self.run_command(command, feedback, {})
+        found = json.loads("\n".join(run.output))
+        scene = found["scene"]
+        rows = description(scene)
+        for title, text in rows:
+            feedback.pushInfo(f"{title}: {text}")
+        for warning in scene["warnings"]:
+            feedback.pushWarning(warning)
+        results: Results = {name: scene[key] for name, _, key in NUMBERS}
+        results["CRS"] = scene["crs"] or ""
+        texts = {
+            "OUTPUT": _page(rows, scene["warnings"]),
+            "VALUES": json.dumps(found, indent=2, ensure_ascii=False),
+        }
+        for name, text in texts.items():
+            if parameters.get(name):
+                results[name] = self.parameterAsFileOutput(parameters, name, context)
+                _write(results[name], text)
+        return results
+
+
+def description(scene: dict[str, Any]) -> list[tuple[str, str]]:
+    """Title and text of each line of a description.
+
+    Args:
+        scene: The scene, as ``info --json`` describes it.
+    """
+    low, high = scene["range_nm"]
+    across, down = scene["resolution"]
+    bad = len(scene["bad_bands"])
+    flags = [
+        (f"Flagged as {flag}", f"{100 * part:.0f} %") for flag, part in scene["quality"].items()
+    ]
+    return [
+        ("Scene", scene["path"]),
+        ("Format", f"{scene['format']}, {scene['dtype']}"),
+        ("Size", f"{scene['width']} x {scene['height']} pixels, {scene['bands']} bands"),
+        ("Pixel size", f"{across:g} x {down:g} {scene['unit']}"),
+        ("Coordinate reference system", scene["crs"] or "none"),
+        ("Wavelengths", f"{low:.0f} to {high:.0f} nm, from {scene['wavelength_source']}"),
+        ("Bands that are not used", f"{bad} of {scene['bands']}"),
+        ("Missing values", f"{100 * scene['nodata_share']:.1f} % of the pixels"),
+        ("Values look like", str(scene["values_look_like"])),
+        *flags,
+        *(("Note", note) for note in scene["notes"]),
+    ]
+
+
+def _page(rows: list[tuple[str, str]], warnings: list[str]) -> str:
+    shown = [*rows, *(("Warning", warning) for warning in warnings)]
+    cells = "\n".join(
+        f"<tr><th align='left'>{html.escape(title)}</th><td>{html.escape(text)}</td></tr>"
+        for title, text in shown
+    )
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Scene</title></head>\n"
+        f"<body><table cellpadding='4'>\n{cells}\n</table></body></html>\n"
+    )
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise QgsProcessingException(
+            f"'{path}' cannot be written ({error.strerror}); choose another file"
+        ) from error

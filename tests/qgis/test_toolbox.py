@@ -1,0 +1,178 @@
+"""Describe, Suggest, Adapt, Batch and the reports, in a real QGIS with a network for tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+
+MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
+Call = Callable[..., subprocess.CompletedProcess[str]]
+Case = Callable[..., dict[str, Any]]
+Fake = Any  # defined in conftest, which tests cannot import
+
+
+def succeeded(shown: subprocess.CompletedProcess[str]) -> str:
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "Traceback" not in shown.stdout + shown.stderr
+    return shown.stdout
+
+
+def test_a_scene_is_described(call: Call, job: dict[str, Any], tmp_path: Path) -> None:
+    page, values = tmp_path / "scene.html", tmp_path / "scene.json"
+    shown = succeeded(
+        call("hsi_geo:info", INPUT=job["parameters"]["INPUT"], OUTPUT=page, VALUES=values)
+    )
+    scene = json.loads(values.read_text(encoding="utf-8"))["scene"]
+    assert f"BANDS:\t{scene['bands']}" in shown
+    assert f"{scene['width']} x {scene['height']} pixels" in page.read_text(encoding="utf-8")
+    assert "EPSG:32633" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "wanted"),
+    [
+        ("adapt", {"LABELS": "", "OUTPUT": "m.safetensors"}, "no scene is given"),
+        ("batch", {"MODEL": "m.safetensors", "OUTPUT": "maps"}, "no tiles are given"),
+        ("suggest", {"MODEL": "m.safetensors", "OUTPUT": "p.gpkg"}, "no scene is given"),
+        ("info", {}, "no scene is given"),
+    ],
+)
+def test_what_is_missing_is_said(
+    name: str, given: dict[str, str], wanted: str, case: Case, fake: Fake, job: dict[str, Any]
+) -> None:
+    rows = [{**given, **({"LABELS": job["labels"]} if "LABELS" in given else {})}]
+    found = case("checked", algorithm=name, rows=rows, python=fake.python)["rows"]
+    assert found[0]["ok"] is False
+    assert wanted in found[0]["reason"]
+
+
+def test_each_layer_is_a_scene_of_the_model(
+    case: Case, fake: Fake, job: dict[str, Any], make_scene: MakeScene, tmp_path: Path
+) -> None:
+    other = str(make_scene("second.tif").path)
+    found = case(
+        "batch", algorithm="adapt", python=fake.python,
+        rows=[{
+            "INPUTS": [job["parameters"]["INPUT"], other], "LABELS": job["labels"],
+            "CLASS_FIELD": "class", "SEED": 4, "OUTPUT": str(tmp_path / "m.safetensors"),
+        }],
+    )["rows"]  # fmt: skip
+    assert not found[0]["ok"]  # the environment of the test writes no model
+    arguments = fake.arguments
+    assert arguments[0] == "adapt"
+    assert arguments[arguments.index("--") + 1 :] == [job["parameters"]["INPUT"], other]
+    assert arguments[arguments.index("--seed") + 1] == "4"
+
+
+@pytest.mark.slow
+def test_suggest_label_adapt_apply_assess(
+    call: Call, job: dict[str, Any], quick_python: str, make_scene: MakeScene, tmp_path: Path
+) -> None:
+    scene, labels = job["parameters"]["INPUT"], Path(job["labels"])
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    places, report = tmp_path / "places.gpkg", tmp_path / "assessment.html"
+    common = {"python": quick_python, "CLASS_FIELD": "class"}
+    shown = call("hsi_geo:adapt", INPUTS=scene, LABELS=labels, OUTPUT=first, **common)
+    assert "ACCURACY" in succeeded(shown)
+    shown = call(
+        "hsi_geo:suggest", python=quick_python, INPUT=scene, MODEL=first, COUNT=4, OUTPUT=places
+    )
+    assert "PLACES:\t4" in succeeded(shown)
+    suggested = gpd.read_file(places)
+    assert suggested["class"].isna().all()
+    suggested["class"] = suggested["guess"]
+    known = gpd.read_file(labels)
+    both = pd.concat([known, suggested.to_crs(known.crs)])[["class", "geometry"]]
+    gpd.GeoDataFrame(both, crs=known.crs).to_file(tmp_path / "both.gpkg", driver="GPKG")
+    succeeded(
+        call("hsi_geo:adapt", INPUTS=scene, LABELS=tmp_path / "both.gpkg", OUTPUT=second, **common)
+    )
+    out = tmp_path / "map.tif"
+    succeeded(call("hsi_geo:predict", python=quick_python, INPUT=scene, MODEL=second, OUTPUT=out))
+    truth = make_scene("again.tif").shots(tmp_path / "truth.gpkg", per_class=9)
+    shown = call("hsi_geo:assess", INPUT=out, REFERENCE=truth, REPORT=report, **common)
+    assert "OVERALL_ACCURACY:" in succeeded(shown)
+    assert "<html" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_report_of_classify_is_an_output(
+    call: Call, job: dict[str, Any], quick_python: str, tmp_path: Path
+) -> None:
+    report = tmp_path / "accuracy of the map.html"
+    succeeded(
+        call(
+            "hsi_geo:classify", python=quick_python, LABELS=job["labels"], REPORT=report,
+            **job["parameters"],
+        )
+    )  # fmt: skip
+    assert "<html" in report.read_text(encoding="utf-8")
+    assert list(tmp_path.glob("*_report.html")) == []
+
+
+@pytest.mark.slow
+def test_a_cancelled_batch_goes_on(
+    call: Call, case: Case, job: dict[str, Any], quick_python: str, make_scene: MakeScene,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    model, tiles, maps = tmp_path / "m.safetensors", tmp_path / "tiles", tmp_path / "maps"
+    tiles.mkdir()
+    for name in "abc":
+        make_scene(f"{name}.tif").path.rename(tiles / f"{name}.tif")
+    succeeded(
+        call(
+            "hsi_geo:adapt", python=quick_python, INPUTS=job["parameters"]["INPUT"],
+            LABELS=job["labels"], CLASS_FIELD="class", OUTPUT=model,
+        )
+    )  # fmt: skip
+    parameters = {
+        "FOLDER": str(tiles), "MODEL": str(model), "OUTPUT": str(maps), "WORKERS": 1,
+    }  # fmt: skip
+    # The environment itself: the workers of a batch import its main module again.
+    found = case("cancelled_batch", python=sys.executable, parameters=parameters, maps=str(maps))
+    assert found["ok"] is False, found
+    assert found["took"] < 2, found
+    assert list(maps.rglob("*.part")) == []
+    done = [path.stem for path in maps.glob("?.tif")]
+    assert 1 <= len(done) < 3, done
+    # As the toolbox does, with the mosaic in the project.
+    again = case("loaded", python=sys.executable, algorithm="batch", parameters=parameters)
+    assert again["ok"], again
+    assert again["results"]["MAPPED"] + again["results"]["UNCHANGED"] == 3
+    assert again["results"]["UNCHANGED"] == len(done)
+    assert again["results"]["FAILED"] == 0
+    (mosaic,) = again["layers"]
+    assert mosaic["renderer"] == "paletted"
+    assert [label for label, _ in mosaic["legend"]] == ["asphalt", "meadow", "water"]
+
+
+@pytest.mark.slow
+def test_a_bad_tile_is_a_warning(
+    call: Call, job: dict[str, Any], quick_python: str, make_scene: MakeScene, tmp_path: Path
+) -> None:
+    model, tiles = tmp_path / "m.safetensors", tmp_path / "tiles"
+    tiles.mkdir()
+    make_scene("a.tif").path.rename(tiles / "a.tif")
+    (tiles / "b.tif").write_bytes(b"no raster")
+    succeeded(
+        call(
+            "hsi_geo:adapt", python=quick_python, INPUTS=job["parameters"]["INPUT"],
+            LABELS=job["labels"], CLASS_FIELD="class", OUTPUT=model,
+        )
+    )  # fmt: skip
+    shown = succeeded(
+        call(
+            "hsi_geo:batch", FOLDER=tiles, MODEL=model, WORKERS=1,
+            OUTPUT=tmp_path / "maps",
+        )
+    )  # fmt: skip
+    assert "MAPPED:\t1" in shown
+    assert "FAILED:\t1" in shown
