@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -22,6 +23,7 @@ from .command import arguments
 from .layers import Parameters
 from .protocol import ADDING_AREAS, CHECKING_TILES, MAPPING
 from .runner import warn
+from .styling import load_with_style
 
 #: Share of the time that each stage takes, about.
 STAGES = {CHECKING_TILES: 0.05, MAPPING: 0.9, ADDING_AREAS: 0.05}
@@ -121,11 +123,14 @@ when QGIS ends. The file <i>batch.jsonl</i> in it tells what became of each tile
         if run.has_failed:
             warn(run.failure(), feedback)
         mosaics = [path for path in run.result["outputs"].values() if path.endswith(".vrt")]
+        style = _style_of_a_map(run.result["outputs"]["log"])
         if context.project() is not None:
             for path in mosaics:
                 name = f"{os.path.basename(os.path.abspath(folder))} ({os.path.basename(path)})"
                 details = QgsProcessingContext.LayerDetails(name, context.project(), "MOSAICS")
                 context.addLayerToLoadOnCompletion(path, details)
+                if style:
+                    load_with_style(path, style, context)
         counts = {name: tiles[state] for name, _, state in NUMBERS}
         return {"OUTPUT": folder, "MOSAICS": mosaics, **counts}
 
@@ -136,3 +141,18 @@ when QGIS ends. The file <i>batch.jsonl</i> in it tells what became of each tile
         if not parameters.get("INPUTS") and not parameters.get("FOLDER"):
             return False, "no tiles are given; choose a folder of tiles, or raster layers"
         return super().checkParameterValues(parameters, context)
+
+
+def _style_of_a_map(log: str) -> str:
+    """Path of the style (.qml) of the first map that a batch's log names; empty if there is none."""
+    try:
+        with open(log, encoding="utf-8") as file:
+            entries = [json.loads(line) for line in file]
+    except (OSError, ValueError):
+        return ""
+    styles = [
+        os.path.splitext(entry["map"])[0] + ".qml"
+        for entry in entries
+        if entry["state"] in ("mapped", "unchanged")
+    ]
+    return next((style for style in styles if os.path.exists(style)), "")

@@ -44,7 +44,32 @@ class StyleBeside(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
-_processors: list[StyleBeside] = []
+class StyleOfMap(QgsProcessingLayerPostProcessorInterface):
+    """Gives a mosaic the style (.qml) of one of its maps.
+
+    Args:
+        style: Path of the style.
+    """
+
+    def __init__(self, style: str) -> None:
+        super().__init__()
+        self.style = style
+
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Load the style; QGIS calls this on the main thread.
+
+        Args:
+            layer: The loaded layer.
+            context: As given to the algorithm.
+            feedback: As given to the algorithm.
+        """
+        layer.loadNamedStyle(self.style)
+        layer.triggerRepaint()
+
+
+_processors: list[QgsProcessingLayerPostProcessorInterface] = []
 
 
 def load_styled(path: str | None, context: QgsProcessingContext) -> None:
@@ -58,6 +83,18 @@ def load_styled(path: str | None, context: QgsProcessingContext) -> None:
         # One for each layer, because the context deletes it. The list keeps it alive in Python until then.
         _processors.append(StyleBeside())
         context.layerToLoadOnCompletionDetails(path).setPostProcessor(_processors[-1])
+
+
+def load_with_style(path: str, style: str, context: QgsProcessingContext) -> None:
+    """Register a post-processor that gives a result the style of another file.
+
+    Args:
+        path: Path of the result.
+        style: Path of the style (.qml).
+        context: As given to the algorithm.
+    """
+    _processors.append(StyleOfMap(style))
+    context.layerToLoadOnCompletionDetails(path).setPostProcessor(_processors[-1])
 
 
 def write_confidence_style(path: str) -> None:

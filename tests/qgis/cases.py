@@ -340,10 +340,8 @@ def loaded(job: Job) -> Job:
 
 def cancelled_batch(job: Job) -> Job:
     """Cancel a batch when its first map is there."""
-    feedback = Listener()
-    task = QgsProcessingAlgRunnerTask(
-        algorithm("batch"), job["parameters"], new_context(), feedback
-    )
+    context, feedback = new_context(), Listener()  # the task does not own the context
+    task = QgsProcessingAlgRunnerTask(algorithm("batch"), job["parameters"], context, feedback)
     loop = QEventLoop()
     state: Job = {"asked": 0.0, "ok": None}
 
