@@ -225,8 +225,6 @@ def run_command(
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
     run = Run(found, feedback, ProgressBar(stages, *part), titles, known, names)
-    return run.start([name, "--progress", "jsonl", *rest])
-    run = Run(found, feedback, ProgressBar(stages, *part), titles, known)
     return run.start([name, "--progress", "jsonl", *rest], partial=partial)
 
 
