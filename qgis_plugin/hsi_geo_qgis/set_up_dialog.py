@@ -8,6 +8,7 @@ from typing import Any
 
 from qgis.core import QgsApplication, QgsSettings
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import (
@@ -164,6 +165,8 @@ class SetUpDialog(QDialog):
         Args:
             found: The Pythons, best first.
         """
+        if sip.isdeleted(self):  # QGIS ends a task after the window that started it
+            return
         for python in found:
             self.pythons.addItem(f"Python {python.version_text}: {python.path}", python.path)
         self.search = None
@@ -249,6 +252,8 @@ class SetUpDialog(QDialog):
         self.task = None
         if not task.error:
             remember(task.python)
+        if sip.isdeleted(self):
+            return
         self._update()
         if task.error:
             self.status.setText(_sentence(task.error))

@@ -597,6 +597,7 @@ def menu(job: Job) -> Job:
     """Load the plugin twice in a window of its own, as two sessions of QGIS do."""
     from hsi_geo_qgis.plugin import HsiGeoPlugin
     from qgis.gui import QgsMessageBar
+    from qgis.PyQt import sip
     from qgis.PyQt.QtWidgets import QMainWindow
 
     class Interface:
@@ -621,7 +622,7 @@ def menu(job: Job) -> Job:
 
         unregisterOptionsWidgetFactory = registerOptionsWidgetFactory
 
-    sessions = []
+    sessions: list[Job] = []
     for _ in range(2):
         interface = Interface()
         plugin: Any = HsiGeoPlugin(interface)
@@ -636,7 +637,13 @@ def menu(job: Job) -> Job:
         interface.menu["hsi-geo"].trigger()
         session["opened"] = plugin.dialog.isVisible()
         dialog = plugin.dialog
-        wait_until(lambda dialog=dialog: bool(dialog.search is None))  # type: ignore[misc]
+        if sessions:  # the window goes before the search for Pythons has ended
+            dialog.look_for_pythons()
+            sip.delete(dialog)
+            wait_until(lambda: QgsApplication.taskManager().count() == 0)
+            plugin.dialog = None
+        else:
+            wait_until(lambda dialog=dialog: bool(dialog.search is None))  # type: ignore[misc]
         plugin.unload()
         session["menu_after"] = list(interface.menu)
         sessions.append(session)
