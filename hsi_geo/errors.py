@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hsi_geo.option_words import python_words
+
 
 class HsiGeoError(Exception):
     """Base class of all errors of hsi-geo.
@@ -13,6 +15,9 @@ class HsiGeoError(Exception):
         message: What was found and what was expected.
         hint: What to do about it. Line breaks in both become blanks.
 
+    Both name options as the command line does. The text of the error (``str``), which Python shows, names
+    them as arguments.
+
     Attributes:
         message: What was found and what was expected, on one line.
         hint: What to do about it, on one line; empty if there is nothing to add.
@@ -22,6 +27,8 @@ class HsiGeoError(Exception):
         >>> error = SceneError("scene 'a.tif' has no bands", hint="give another file")
         >>> str(error), isinstance(error, ValueError)
         ("scene 'a.tif' has no bands; give another file", True)
+        >>> print(OutputExistsError("output 'a.tif' is already there", hint="give --overwrite"))
+        output 'a.tif' is already there; give overwrite=True
     """
 
     code = "error"
@@ -32,8 +39,13 @@ class HsiGeoError(Exception):
         self.message = message
         self.hint = hint
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Message and hint, with options as the command line names them."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def __str__(self) -> str:
+        return python_words(self.sentence)
 
 
 class SceneNotFoundError(HsiGeoError, FileNotFoundError):

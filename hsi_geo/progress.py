@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any, Protocol
 
+from hsi_geo.option_words import python_words
+
 _logger = logging.getLogger("hsi_geo")
 
 
@@ -49,11 +51,11 @@ class LoggingReporter:
 
     def log(self, message: str) -> None:
         """Send a message to the logger ``hsi_geo``, level INFO."""
-        _logger.info(message)
+        _logger.info(python_words(message))
 
     def warning(self, message: str) -> None:
         """Send a warning to the logger ``hsi_geo``, level WARNING."""
-        _logger.warning(message)
+        _logger.warning(python_words(message))
 
 
 class NotebookReporter(LoggingReporter):

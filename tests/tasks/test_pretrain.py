@@ -221,7 +221,7 @@ def test_damaged_checkpoint_raises(
     out = tmp_path / "w.safetensors"
     interrupted(planted, out, monkeypatch)
     (tmp_path / "w.safetensors.run" / CHECKPOINT).write_bytes(damage)
-    with pytest.raises(ModelFileError, match=r"damaged or no checkpoint.*--overwrite"):
+    with pytest.raises(ModelFileError, match=r"damaged or no checkpoint.*overwrite=True"):
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
 
@@ -242,7 +242,7 @@ def test_full_disk_keeps_the_previous_checkpoint(
         written.append(path)
 
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", full)
-    with pytest.raises(HsiGeoError, match=r"step 8 cannot be written .*No space.*--resume"):
+    with pytest.raises(HsiGeoError, match=r"step 8 cannot be written .*No space.*resume=True"):
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu")
     monkeypatch.undo()
     job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)

@@ -17,8 +17,10 @@ import shapely
 import torch
 import xarray as xr
 
+from hsi_geo.errors import ShotsError
 from hsi_geo.extras import missing_extra
 from hsi_geo.io.labels.several_scenes import burn_each
+from hsi_geo.io.labels.shot_pixels import ShotPixels
 from hsi_geo.io.labels.shots import Shots, read_shots
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
@@ -54,7 +56,13 @@ class _GridDataset(GeoDataset):
         self._res = self.grids[0].resolution  # the setter would print a message
 
     def __and__(self, other: GeoDataset) -> IntersectionDataset:
-        """Both datasets where they overlap; keys of both are taken from the first one."""
+        """Both datasets where they overlap; keys of both are taken from the first one.
+
+        Shots that have no grid yet get that of the scenes.
+        """
+        for shots, scenes in ((self, other), (other, self)):
+            if isinstance(shots, ShotLabels) and isinstance(scenes, HyperspectralScene):
+                shots.label(scenes)
         return IntersectionDataset(self, other, collate_fn=_first_of_each)
 
     def _locate(self, index: Any) -> tuple[int, Window, Sample]:
@@ -156,12 +164,14 @@ class ShotLabels(_GridDataset):
 
     Args:
         shots: Vector file, or shots that were read before, in any CRS.
-        like: Dataset of the scenes whose pixels the shots label.
+        like: Dataset of the scenes whose pixels the shots label. None takes the one that the shots are first
+            combined with (``scenes & shots``); until then there are no samples.
         transforms: Function that is applied to each sample; None for none.
 
     Attributes:
         grids: Grid of each scene.
         pixels: Labelled pixels of each scene.
+        shots: The shots.
         paths: Name of the file of the shots.
 
     Raises:
@@ -171,16 +181,41 @@ class ShotLabels(_GridDataset):
     def __init__(
         self,
         shots: str | os.PathLike[str] | Shots,
-        like: HyperspectralScene,
+        like: HyperspectralScene | None = None,
         *,
         transforms: Transforms | None = None,
     ) -> None:
-        shots = read_shots(shots)
-        self.grids = like.grids
-        self.paths = [shots.source]
+        self.shots = read_shots(shots)
+        self.grids = []
+        self.pixels: list[ShotPixels] = []
+        self.paths = [self.shots.source]
         self.transforms = transforms
-        self.pixels = burn_each(shots, like.grids)
-        self._build_index([shots.source] * len(self.grids))
+        if like is not None:
+            self.label(like)
+
+    def label(self, scenes: HyperspectralScene) -> None:
+        """Burn the shots into the grids of scenes, unless they have grids already.
+
+        Args:
+            scenes: Dataset of the scenes.
+
+        Raises:
+            ShotsError: If no shot lies in any scene, or CRS are missing on one side only.
+        """
+        if self.grids:
+            return
+        self.pixels = burn_each(self.shots, scenes.grids)
+        self.grids = scenes.grids
+        self._build_index([self.shots.source] * len(self.grids))
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what is missing where shots are used before they have a grid."""
+        if name == "index" and "shots" in self.__dict__:
+            raise ShotsError(
+                f"shots '{self.shots.source}' have no pixel grid yet",
+                hint="combine them with scenes first (scenes & shots), or give like=scenes",
+            )
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __getitem__(self, index: Any) -> Sample:
         """Mask of a query; see the class for the keys.

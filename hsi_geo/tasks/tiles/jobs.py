@@ -155,7 +155,7 @@ def describe_tile(
             file, bands_of(scene), scene_hash(scene), remarks_of(scene), find_existing_map(paths)
         )
     except HsiGeoError as error:
-        return Outcome(FAILED, error=str(error))
+        return Outcome(FAILED, error=error.sentence)
 
 
 def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome:
@@ -189,7 +189,7 @@ def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome
             require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)
     except HsiGeoError as error:
         seconds = time.monotonic() - started
-        return Outcome(FAILED, seconds, str(error), tuple(recorder.warnings), error.code)
+        return Outcome(FAILED, seconds, error.sentence, tuple(recorder.warnings), error.code)
     return Outcome(
         MAPPED,
         time.monotonic() - started,
@@ -255,7 +255,7 @@ def tile_areas(
     try:
         return class_areas(job[0], classes, job[1])
     except HsiGeoError as error:
-        return Outcome(FAILED, error=str(error))
+        return Outcome(FAILED, error=error.sentence)
 
 
 def unchanged(existing: ExistingMap) -> Outcome:
@@ -288,7 +288,7 @@ def error_sentence(error: BaseException, *, local: bool) -> str:
     'out of memory; give each worker more memory, or a smaller --max-memory'
     """
     if isinstance(error, HsiGeoError):
-        return str(error)
+        return error.sentence
     advice = "fewer --workers" if local else "each worker more memory"
     if type(error).__name__ == "KilledWorker":
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -323,3 +324,29 @@ def test_scenes_may_be_paths_arrays_or_lists(planted: Planted, wrap: Any) -> Non
     assert dataset.paths == [str(planted.path)]
     assert dataset.crs.to_epsg() == 32633
     assert dataset.res == (30.0, 20.0)
+
+
+# Shots without a grid -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scene_first", [True, False])
+def test_shots_get_the_grid_of_the_scene_that_they_are_combined_with(
+    planted: Planted, tmp_path: Path, scene_first: bool
+) -> None:
+    scene = HyperspectralScene(planted.path)
+    path = planted.shots(tmp_path / "shots.gpkg")
+    labels, expected = ShotLabels(path), ShotLabels(path, scene)
+    both = scene & labels if scene_first else labels & scene
+    query = to_slices(scene.grids[0], Window(3, 5, 20, 30))
+    torch.testing.assert_close(both[query]["mask"], expected[query]["mask"])
+    assert {"image", "mask"} <= set(both[query])
+    assert pickle.loads(pickle.dumps(labels)).grids[0].shape == (37, 53)
+
+
+def test_shots_without_a_grid_say_what_is_missing(planted: Planted, tmp_path: Path) -> None:
+    labels = ShotLabels(planted.shots(tmp_path / "shots.gpkg"))
+    for use in (lambda: labels.bounds, lambda: len(labels), lambda: labels[0:1, 0:1]):
+        with pytest.raises(ShotsError, match=r"no pixel grid yet; combine .*or give like=scenes"):
+            use()
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        _ = labels.colour

@@ -67,7 +67,7 @@ def test_predict_refuses_a_power_of_ten_and_names_the_factor(
     other = changed(lambda values: values * factor)
     out = tmp_path / "map.tif"
     plain = np.format_float_positional(float(f"{1 / factor:.6g}"), trim="-")
-    with pytest.raises(ScaleError, match=f"--rescale {plain} or --rescale auto") as caught:
+    with pytest.raises(ScaleError, match=f'rescale={plain} or rescale="auto"') as caught:
         predict(other, model, out=out)
     times = f"{max(factor, 1 / factor):,.0f} times {'larger' if factor > 1 else 'smaller'}"
     assert times in str(caught.value)
@@ -118,7 +118,7 @@ def test_predict_refuses_a_wrong_factor_and_names_the_right_one(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
     other = changed(lambda values: values * 1e-4)
-    with pytest.raises(ScaleError, match=r"after they were multiplied by 100.*--rescale 10000 "):
+    with pytest.raises(ScaleError, match=r"after they were multiplied by 100.*rescale=10000 "):
         predict(other, model, out=tmp_path / "map.tif", rescale=100)
 
 
@@ -143,7 +143,7 @@ def test_predict_refuses_other_differences_and_names_restat(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path, change: Change, message: str
 ) -> None:
     other = changed(change)
-    with pytest.raises(ScaleError, match=f"({message}).*--restat"):
+    with pytest.raises(ScaleError, match=f"({message}).*restat=True"):
         predict(other, model, out=tmp_path / "map.tif")
     predict(other, model, out=tmp_path / "map.tif", restat=True)
 
@@ -198,7 +198,7 @@ def test_predict_checks_a_tile_with_data_in_one_corner(
     cube[:, 300:310, 500:512] = planted.values[:, 10:20, 20:32] * 1e-4
     tags = nm_tags(list(planted.centres_nm))
     other = write_tif(tmp_path / "rim.tif", cube, band_tags=tags, nodata=-999)
-    with pytest.raises(ScaleError, match="--rescale 10000"):
+    with pytest.raises(ScaleError, match="rescale=10000"):
         predict(other, model, out=tmp_path / "map.tif")
 
 
@@ -232,7 +232,7 @@ def test_scale_that_was_not_compared_is_a_warning(
 def test_restat_and_rescale_exclude_each_other(
     planted: Planted, model: AdaptedModel, tmp_path: Path, rescale: Any
 ) -> None:
-    with pytest.raises(OptionError, match="--restat and --rescale"):
+    with pytest.raises(OptionError, match="restat=True and rescale="):
         predict(planted.path, model, out=tmp_path / "map.tif", restat=True, rescale=rescale)
 
 

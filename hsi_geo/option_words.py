@@ -1,0 +1,56 @@
+"""Options in the words of Python. Messages are written in those of the command line."""
+
+from __future__ import annotations
+
+import re
+
+#: Options that are switched on.
+_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched")
+
+#: Options whose value is one of a few words or a text, which Python writes in quotes.
+_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale")
+
+#: Options that Python calls otherwise, and those of the same name.
+_OTHER = {"-o": "out=", "--classes": "style_classes()"}
+_SAME = ("aoi", "max-memory", "workers", "threads", "seed", "weights", "strata", "reference")
+
+#: A value after an option: a number, a word that only options have, or what a user gave, in quotes.
+_VALUE = r"auto|index|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*|'[^']*'"
+
+_FOUND = re.compile(
+    rf"(?<![\w-])(?P<option>--[a-z][a-z-]*[a-z]|-o)(?![\w-])(?: (?P<value>{_VALUE})(?!\w))?"
+    r"|(?<!\w)'.*?'(?!\w)"  # names of files and classes stay as they are
+)
+
+
+def python_words(text: str) -> str:
+    """A message with the options of the command line as arguments of Python.
+
+    Args:
+        text: Message. Names in it are in single quotes and stay as they are.
+
+    Examples:
+        >>> python_words("output 'a --overwrite.tif' is already there; give --overwrite")
+        "output 'a --overwrite.tif' is already there; give overwrite=True"
+        >>> python_words("give --rescale 10000 or --rescale auto")
+        'give rescale=10000 or rescale="auto"'
+    """
+    return _FOUND.sub(_argument, text)
+
+
+def _argument(found: re.Match[str]) -> str:
+    option, value = found["option"], found["value"]
+    if option is None:
+        return found[0]
+    name = option.removeprefix("--")
+    if option in _OTHER:
+        return _OTHER[option] + (f" {value}" if value else "")
+    if name in _SWITCHES:
+        return f"{name.replace('-', '_')}=True" + (f" {value}" if value else "")
+    if name not in _WORDS and name not in _SAME:
+        return found[0]  # an option of another program
+    argument = f"{name.replace('-', '_')}="
+    if not value:
+        return argument
+    is_number = name == "rescale" and value not in ("auto",)
+    return argument + (value if is_number or value.startswith("'") else f'"{value}"')
