@@ -42,7 +42,10 @@ def write_inputs(make_scene: MakeScene, folder: Path) -> None:
 @needs("datasets")
 @needs("batch")
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if "python.md" in page else ()) for page in PAGES],
+)
 def test_blocks_run(
     page: str,
     make_scene: MakeScene,
