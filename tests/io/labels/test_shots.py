@@ -86,7 +86,7 @@ def test_read_shots_lists_several_possible_class_fields(tmp_path: Path, usual: l
     with pytest.raises(ClassFieldError, match=f"have {len(fields)} fields") as caught:
         read_shots(write(tmp_path / "a.gpkg", fields))
     assert all(f"'{name}'" in str(caught.value) for name in fields)
-    assert "--class-field" in str(caught.value)
+    assert "class_field=" in str(caught.value)
 
 
 def test_read_shots_names_missing_class_field(tmp_path: Path) -> None:
