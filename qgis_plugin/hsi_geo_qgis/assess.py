@@ -13,9 +13,11 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from .base import HsiGeoAlgorithm, Results, move_file, one_of, warn_of_mismatches
+from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path, temporary_file
+from .map_files import move_file, warn_of_mismatches
+from .parameters import one_of
 
 #: Output and its key in the result.
 NUMBERS = (

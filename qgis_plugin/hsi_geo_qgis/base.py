@@ -1,38 +1,22 @@
-"""Base class of the algorithms: common parameters, outputs and texts of the toolbox."""
+"""Base class of the algorithms: texts, values of common parameters, runs and their outputs."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from qgis.core import (
     Qgis,
-    QgsApplication,
-    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
-    QgsProcessingParameterEnum,
-    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
-    QgsProcessingParameterFile,
-    QgsProcessingParameterMultipleLayers,
-    QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
     QgsProcessingUtils,
-    QgsProject,
-    QgsRasterLayer,
 )
-from qgis.PyQt.QtCore import QThread
 from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
@@ -49,10 +33,11 @@ from .layers import (
     vector_layer,
     write_class_styles,
 )
+from .map_files import move_file, warn_of_mismatches
+from .parameters import CommonParameters, scene_problem
 from .protocol import Stages
-from .record import mismatch_warning, mismatched_files, record_path
 from .run_group import RunSummary, arrange
-from .runner import Run, launcher, run_command, warn
+from .runner import Run, launcher, run_command
 from .styling import write_confidence_style
 
 Results = dict[str, Any]
@@ -60,23 +45,11 @@ Results = dict[str, Any]
 #: Options of the command line that have another name than the parameter.
 _OPTIONS = {"LABELS": "--shots", "OUTPUT": "--out"}
 
-#: QGIS's own "All files (*.*)" refuses names without a dot.
-ANY_FILE = "All files (*)"
-
 #: How long the message of a finished run is shown.
 MESSAGE_SECONDS = 30
 
-#: A raster of fewer bands is not suggested as a scene.
-FEWEST_BANDS = 8
 
-#: Files of products that hsi-geo reads, for the file dialog.
-PRODUCT_FILES = (
-    "Hyperspectral products (*.he5 *.h5 *.nc *.hdr *.zip *.tar *.gz *.tgz *METADATA.XML *METADATA.xml "
-    f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt);;{ANY_FILE}"
-)
-
-
-class HsiGeoAlgorithm(QgsProcessingAlgorithm):
+class HsiGeoAlgorithm(CommonParameters):
     """Base of the algorithms.
 
     Attributes:
@@ -211,150 +184,6 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             if not definition.isDestination() or definition.name() in _OPTIONS
         }
         return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
-
-    # Parameters ----------------------------------------------------------------------------------
-
-    def add_scene(self) -> None:
-        """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file or folder."""
-        scene = QgsProcessingParameterRasterLayer(
-            "INPUT", "Hyperspectral scene (a layer)", optional=True
-        )
-        scene.setGuiDefaultValueOverride(suggested_scene())
-        self.addParameter(scene)
-        self.add_product("or a product (file or folder)", optional=True)
-
-    def add_product(self, title: str, *, optional: bool) -> None:
-        """Add the parameter PRODUCT, a file or folder that hsi-geo reads.
-
-        Args:
-            title: Title of the parameter.
-            optional: Whether it may be empty.
-        """
-        product = QgsProcessingParameterFile(
-            "PRODUCT", title, optional=optional, fileFilter=PRODUCT_FILES
-        )
-        product.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ProductWidget"}})
-        self.addParameter(product)
-
-    def add_labels(self, name: str, title: str) -> None:
-        """Add a layer of labelled features, and CLASS_FIELD.
-
-        Args:
-            name: Name of the parameter.
-            title: Title of the parameter.
-        """
-        kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
-        self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
-        field = QgsProcessingParameterField(
-            "CLASS_FIELD", "Field with the class", parentLayerParameterName=name, optional=True
-        )
-        field.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ClassFieldWidget"}})
-        self.addParameter(field)
-
-    def add_all_touched(self) -> None:
-        """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
-        self.add_advanced(
-            QgsProcessingParameterBoolean(
-                "ALL_TOUCHED",
-                "Take every pixel a polygon touches, not only centres",
-                defaultValue=False,
-            )
-        )
-
-    def add_scenes(self, title: str) -> None:
-        """Add the parameter INPUTS: several raster layers.
-
-        Args:
-            title: Title of the parameter.
-        """
-        kind = QgsProcessing.SourceType.TypeRaster
-        self.addParameter(
-            QgsProcessingParameterMultipleLayers("INPUTS", title, kind, optional=True)
-        )
-
-    def add_model(self) -> None:
-        """Add the parameter MODEL."""
-        models = "hsi-geo models (*.safetensors)"
-        self.addParameter(QgsProcessingParameterFile("MODEL", "Model", fileFilter=models))
-
-    def add_seed(self) -> None:
-        """Add the parameter SEED."""
-        whole = QgsProcessingParameterNumber.Type.Integer
-        self.add_advanced(
-            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
-        )
-
-    def add_weights(self) -> None:
-        """Add the parameter WEIGHTS."""
-        title = "Pre-trained weights (those of hsi-geo if empty)"
-        self.add_advanced(
-            QgsProcessingParameterFile("WEIGHTS", title, optional=True, fileFilter=ANY_FILE)
-        )
-
-    def add_rescale(self) -> None:
-        """Add the parameter RESCALE."""
-        title = "Multiply the scene's values by this (a number, or auto)"
-        self.add_advanced(QgsProcessingParameterString("RESCALE", title, optional=True))
-
-    def add_aoi(self, title: str) -> None:
-        """Add the parameter AOI.
-
-        Args:
-            title: Title of the parameter.
-        """
-        kinds = [QgsProcessing.SourceType.TypeVectorPolygon]
-        self.add_advanced(QgsProcessingParameterFeatureSource("AOI", title, kinds, optional=True))
-
-    def add_wavelengths(self) -> None:
-        """Add the parameter WAVELENGTHS."""
-        title = "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)"
-        self.add_advanced(QgsProcessingParameterString("WAVELENGTHS", title, optional=True))
-
-    def add_device(self) -> None:
-        """Add the parameter DEVICE."""
-        self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
-
-    def add_memory(self) -> None:
-        """Add the parameter MAX_MEMORY."""
-        title = "Memory for strips of the scene"
-        self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
-
-    def add_run_options(self) -> None:
-        """Add the parameters of every job on a scene: WAVELENGTHS, DEVICE and THREADS."""
-        self.add_wavelengths()
-        self.add_device()
-        whole = QgsProcessingParameterNumber.Type.Integer
-        self.add_advanced(
-            QgsProcessingParameterNumber(
-                "THREADS", "CPU threads (all if empty)", whole, optional=True, minValue=1
-            )
-        )
-
-    def add_map_options(self) -> None:
-        """Add the parameters of mapping, and the output maps."""
-        self.add_aoi("Map only inside these polygons")
-        self.add_run_options()
-        self.add_memory()
-        self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
-        for name, title in (
-            ("CONFIDENCE", "Confidence (per cent)"),
-            ("PROBABILITIES", "Probabilities (a band a class)"),
-        ):
-            self.addParameter(
-                QgsProcessingParameterRasterDestination(
-                    name, title, optional=True, createByDefault=False
-                )
-            )
-
-    def add_advanced(self, definition: QgsProcessingParameterDefinition) -> None:
-        """Add a parameter under *Advanced*.
-
-        Args:
-            definition: The parameter.
-        """
-        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-        definition.setFlags(definition.flags() | advanced)
-        self.addParameter(definition)
 
     # Values --------------------------------------------------------------------------------------
 
@@ -555,83 +384,3 @@ class HsiGeoAlgorithm(QgsProcessingAlgorithm):
             accuracy=run.result.get("accuracy") or {},
             adapted_accuracy=run.result.get("adapted_accuracy") or {},
         )
-
-
-def warn_of_mismatches(
-    class_map: str, feedback: QgsProcessingFeedback, moved: Mapping[str, str] | None = None
-) -> list[tuple[str, str]]:
-    """Warn of each file of a map that differs from the map's record.
-
-    Args:
-        class_map: Path of the class map.
-        feedback: Receives the warnings, as QGIS's log does.
-        moved: Path of each file that no longer lies beside the map; see `mismatched_files`.
-
-    Returns:
-        Names of file and record in each warning.
-    """
-    record = os.path.basename(record_path(class_map))
-    paths = mismatched_files(class_map, moved)
-    for path in paths:
-        warn(mismatch_warning(path, class_map), feedback)
-    return [(f"'{os.path.basename(path)}'", f"'{record}'") for path in paths]
-
-
-def scene_problem(parameters: Parameters) -> str:
-    """What is wrong with the choice of a scene: none is given, or two are; empty if nothing is.
-
-    Args:
-        parameters: As given to the algorithm.
-    """
-    layer, product = parameters.get("INPUT"), parameters.get("PRODUCT")
-    if layer and product:
-        return "a layer and a product are given, and only one scene is mapped; clear one of the two"
-    if not layer and not product:
-        return "no scene is given; choose a raster layer, or the file or folder of a product"
-    return ""
-
-
-def suggested_scene() -> str | None:
-    """Id of the layer that dialogs suggest as the scene: the active one, else that of the most bands."""
-    application = QgsApplication.instance()
-    if application is None or QThread.currentThread() != application.thread():
-        return None  # layers live on the main thread
-    layers = [
-        layer
-        for layer in QgsProject.instance().mapLayers().values()
-        if isinstance(layer, QgsRasterLayer)
-        and layer.providerType() == "gdal"
-        and layer.bandCount() >= FEWEST_BANDS
-    ]
-    if not layers:
-        return None
-    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
-    return str(max(active or layers, key=lambda layer: layer.bandCount()).id())
-
-
-def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:
-    """A parameter with a few choices; the first is the default.
-
-    Args:
-        name: Name of the parameter.
-        title: Title of the parameter.
-        options: The choices, which scripts use too.
-    """
-    return QgsProcessingParameterEnum(
-        name, title, options=options, defaultValue=options[0], usesStaticStrings=True
-    )
-
-
-def move_file(source: str, target: str | None) -> None:
-    """Move a file to another folder or disk; no incomplete file gets the final name.
-
-    Args:
-        source: Path of the file.
-        target: New path. Nothing is done if there is none, or it is the same.
-    """
-    if not target or os.path.abspath(source) == os.path.abspath(target):
-        return
-    beside = f"{target}.part"
-    shutil.copyfile(source, beside)
-    os.replace(beside, target)
-    os.remove(source)

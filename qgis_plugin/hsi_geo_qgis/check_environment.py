@@ -14,10 +14,11 @@ from qgis.core import (
     QgsSettings,
 )
 
-from .base import ANY_FILE, HsiGeoAlgorithm, Results
+from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .interpreter import SET_UP, SETTING, Launcher, LauncherError
 from .layers import Parameters
+from .parameters import ANY_FILE
 from .pythons import LOWEST
 from .runner import Run, launcher
 from .set_up import environment_folder

@@ -11,9 +11,10 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
-from .base import HsiGeoAlgorithm, Results, move_file
+from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
+from .map_files import move_file
 from .protocol import ACCURACY, LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.

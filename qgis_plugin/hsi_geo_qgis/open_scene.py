@@ -17,9 +17,10 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .base import HsiGeoAlgorithm, Results, one_of
+from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
+from .parameters import one_of
 from .protocol import COPYING
 from .styling import load_styled, write_composite_style
 

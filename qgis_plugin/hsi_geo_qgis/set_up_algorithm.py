@@ -15,9 +15,10 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .base import ANY_FILE, HsiGeoAlgorithm, Results, one_of
+from .base import HsiGeoAlgorithm, Results
 from .layers import Parameters
 from .network import proxy_of_qgis
+from .parameters import ANY_FILE, one_of
 from .pythons import python_in
 from .set_up import SetUp, remember
 from .set_up_plan import CPU, CPU_INDEX, DEFAULT, Options, sizes_text, torch_for

@@ -47,6 +47,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QEventLoop, QTimer
 from qgis.PyQt.QtGui import QColor
+from set_up_cases import menu, set_up, set_up_dialog
 
 Job = dict[str, Any]
 
@@ -245,16 +246,20 @@ def metadata_of(layer: Any) -> Job:
 
 def cancelled(job: Job) -> Job:
     """Cancel a background task, as the dialog does, when it has reached a stage."""
-    context, feedback = new_context(), Listener()
-    task = QgsProcessingAlgRunnerTask(
-        algorithm("classify"), {**job["parameters"], "LABELS": job["labels"]}, context, feedback
-    )
+    parameters = {**job["parameters"], "LABELS": job["labels"]}
+    # The stage may be over by the time of a check: a short one fits between two.
+    return cancelled_when("classify", parameters, lambda feedback: job["stage"] in feedback.stages)
+
+
+def cancelled_when(name: str, parameters: Job, is_time: Callable[[Listener], bool]) -> Job:
+    """Run an algorithm as a background task, cancel it at some time, and measure how long that takes."""
+    context, feedback = new_context(), Listener()  # the task does not own the context
+    task = QgsProcessingAlgRunnerTask(algorithm(name), parameters, context, feedback)
     loop = QEventLoop()
     state: Job = {"asked": 0.0, "ok": None}
 
-    def look() -> None:
-        # The stage may be over by now: a short one fits between two looks.
-        if not state["asked"] and job["stage"] in feedback.stages:
+    def check() -> None:
+        if not state["asked"] and is_time(feedback):
             state["asked"] = time.monotonic()
             feedback.cancel()
 
@@ -263,8 +268,8 @@ def cancelled(job: Job) -> Job:
         loop.quit()
 
     timer = QTimer()
-    timer.timeout.connect(look)
-    timer.start(20)
+    timer.timeout.connect(check)
+    timer.start(10)
     task.executed.connect(done)
     QgsApplication.taskManager().addTask(task)
     QTimer.singleShot(120_000, loop.quit)
@@ -340,28 +345,8 @@ def loaded(job: Job) -> Job:
 
 def cancelled_batch(job: Job) -> Job:
     """Cancel a batch when its first map is there."""
-    context, feedback = new_context(), Listener()  # the task does not own the context
-    task = QgsProcessingAlgRunnerTask(algorithm("batch"), job["parameters"], context, feedback)
-    loop = QEventLoop()
-    state: Job = {"asked": 0.0, "ok": None}
-
-    def look() -> None:
-        if not state["asked"] and list(Path(job["maps"]).glob("?.tif")):
-            state["asked"] = time.monotonic()
-            feedback.cancel()
-
-    def done(ok: bool, results: Job) -> None:
-        state.update(ok=ok, results=results, took=time.monotonic() - state["asked"])
-        loop.quit()
-
-    timer = QTimer()
-    timer.timeout.connect(look)
-    timer.start(5)
-    task.executed.connect(done)
-    QgsApplication.taskManager().addTask(task)
-    QTimer.singleShot(120_000, loop.quit)
-    loop.exec()
-    return {**state, "log": feedback.textLog()}
+    maps = Path(job["maps"])
+    return cancelled_when("batch", job["parameters"], lambda _: bool(list(maps.glob("?.tif"))))
 
 
 def dialog(job: Job) -> Job:
@@ -507,147 +492,6 @@ def settings_page(job: Job) -> Job:
     page.apply()
     again = factory.createWidget(parent)
     return {"shown": again.python.path(), "origin": launcher().origin}
-
-
-def set_up(job: Job) -> Job:
-    """Set up without a dialog, from a wheel; cancel a while after a stage has begun."""
-    from hsi_geo_qgis.network import proxy_of_qgis
-    from hsi_geo_qgis.set_up import SetUp
-    from hsi_geo_qgis.set_up_plan import Options
-    from hsi_geo_qgis.set_up_processes import SetUpError
-    from qgis.core import QgsSettings
-
-    for name, value in job.get("settings", {}).items():
-        QgsSettings().setValue(name, value)
-    state: Job = {"lines": [], "progress": [], "begun": 0.0, "cancelled": 0.0, "error": ""}
-
-    def show(percent: float, text: str) -> None:
-        state["progress"].append(percent)
-        if job.get("cancel_at") and text.startswith(job["cancel_at"]) and not state["begun"]:
-            state["begun"] = time.monotonic()
-
-    def is_cancelled() -> bool:
-        if state["begun"] and time.monotonic() - state["begun"] > job["after_s"]:
-            state["cancelled"] = state["cancelled"] or time.monotonic()
-        return bool(state["cancelled"])
-
-    proxy, no_proxy = proxy_of_qgis()
-    options = Options(**job["options"], proxy=proxy, no_proxy=no_proxy)
-    work = SetUp(state["lines"].append, show, is_cancelled)
-    try:
-        state["found"] = work.install(options, job["wheel"])
-    except SetUpError as error:
-        state["error"] = str(error)
-        state["took"] = time.monotonic() - state["cancelled"]
-        time.sleep(job.get("watch_s", 0.0))  # whether a process that is left makes the folder again
-    state["left"] = sorted(path.name for path in Path(work.folder).iterdir())
-    return state
-
-
-def set_up_dialog(job: Job) -> Job:
-    """Use the dialog as a user does: look, set up and cancel, set up, remove."""
-    from hsi_geo_qgis.runner import launcher
-    from hsi_geo_qgis.set_up import environment_folder
-    from hsi_geo_qgis.set_up_dialog import SetUpDialog
-
-    found: Job = {}
-    window = SetUpDialog()
-    window.show()
-    wait_until(lambda: window.search is None)
-    found["pythons"] = [window.pythons.itemText(i) for i in range(window.pythons.count())]
-    window.add_python(job["old"])
-    found["refused"] = window.status.text()
-    window.add_python(job["base"])
-    found["chosen"] = window.pythons.currentText()
-    found["sizes"] = window.sizes.text()
-    window.wheels.setFilePath(job["wheels"])
-    found["sizes_of_wheels"] = window.sizes.text()
-    window.start_button.click()
-    found["enabled_while_running"] = [
-        window.start_button.isEnabled(),
-        window.remove_button.isEnabled(),
-    ]
-    wait_until(lambda: window.bar.value() > 0 or window.task is None)
-    window.cancel_button.click()
-    wait_until(lambda: window.task is None)
-    found["cancelled"] = window.status.text()
-    found["left"] = Path(environment_folder()).exists()
-    window.start_button.click()
-    wait_until(lambda: window.task is None)
-    found["ready"], found["log"] = window.status.text(), window.log.toPlainText()
-    found["program"], found["origin"] = launcher().program, launcher().origin
-    window.remove_button.click()
-    wait_until(lambda: window.task is None)
-    found["removed"], found["left_at_last"] = (
-        window.status.text(),
-        Path(environment_folder()).exists(),
-    )
-    return found
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 200
-    while not done():
-        assert time.monotonic() < end
-        QgsApplication.processEvents()
-        time.sleep(0.02)
-
-
-def menu(job: Job) -> Job:
-    """Load the plugin twice in a window of its own, as two sessions of QGIS do."""
-    from hsi_geo_qgis.plugin import HsiGeoPlugin
-    from qgis.gui import QgsMessageBar
-    from qgis.PyQt import sip
-    from qgis.PyQt.QtWidgets import QMainWindow
-
-    class Interface:
-        def __init__(self) -> None:
-            self.window, self.bar = QMainWindow(), QgsMessageBar()
-            self.menu: dict[str, Any] = {}
-
-        def mainWindow(self) -> QMainWindow:
-            return self.window
-
-        def messageBar(self) -> QgsMessageBar:
-            return self.bar
-
-        def addPluginToMenu(self, name: str, action: Any) -> None:
-            self.menu[name] = action
-
-        def removePluginMenu(self, name: str, action: Any) -> None:
-            del self.menu[name]
-
-        def registerOptionsWidgetFactory(self, factory: Any) -> None:
-            pass
-
-        unregisterOptionsWidgetFactory = registerOptionsWidgetFactory
-
-    sessions: list[Job] = []
-    for _ in range(2):
-        interface = Interface()
-        plugin: Any = HsiGeoPlugin(interface)
-        plugin.initProcessing = lambda: None  # `main` has registered the provider
-        plugin.initGui()
-        QgsApplication.processEvents()
-        session: Job = {
-            "menu": {name: action.text() for name, action in interface.menu.items()},
-            "dialog": plugin.dialog is not None and plugin.dialog.isVisible(),
-            "messages": [item.text() for item in interface.bar.items()],
-        }
-        interface.menu["hsi-geo"].trigger()
-        session["opened"] = plugin.dialog.isVisible()
-        dialog = plugin.dialog
-        if sessions:  # the window goes before the search for Pythons has ended
-            dialog.look_for_pythons()
-            sip.delete(dialog)
-            wait_until(lambda: QgsApplication.taskManager().count() == 0)
-            plugin.dialog = None
-        else:
-            wait_until(lambda dialog=dialog: bool(dialog.search is None))  # type: ignore[misc]
-        plugin.unload()
-        session["menu_after"] = list(interface.menu)
-        sessions.append(session)
-    return {"sessions": sessions}
 
 
 CASES: dict[str, Callable[[Job], Job]] = {

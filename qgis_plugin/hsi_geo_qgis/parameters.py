@@ -1,0 +1,229 @@
+"""Parameters that several algorithms of the toolbox have."""
+
+from __future__ import annotations
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsProject,
+    QgsRasterLayer,
+)
+from qgis.PyQt.QtCore import QThread
+from qgis.utils import iface
+
+from .layers import Parameters
+
+#: QGIS's own "All files (*.*)" refuses names without a dot.
+ANY_FILE = "All files (*)"
+
+#: A raster of fewer bands is not suggested as a scene.
+FEWEST_BANDS = 8
+
+#: Files of products that hsi-geo reads, for the file dialog.
+PRODUCT_FILES = (
+    "Hyperspectral products (*.he5 *.h5 *.nc *.hdr *.zip *.tar *.gz *.tgz *METADATA.XML *METADATA.xml "
+    f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt);;{ANY_FILE}"
+)
+
+
+class CommonParameters(QgsProcessingAlgorithm):
+    """An algorithm that defines its parameters by what they are: a scene, labels, a model, an area."""
+
+    def add_scene(self) -> None:
+        """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file or folder."""
+        scene = QgsProcessingParameterRasterLayer(
+            "INPUT", "Hyperspectral scene (a layer)", optional=True
+        )
+        scene.setGuiDefaultValueOverride(suggested_scene())
+        self.addParameter(scene)
+        self.add_product("or a product (file or folder)", optional=True)
+
+    def add_product(self, title: str, *, optional: bool) -> None:
+        """Add the parameter PRODUCT, a file or folder that hsi-geo reads.
+
+        Args:
+            title: Title of the parameter.
+            optional: Whether it may be empty.
+        """
+        product = QgsProcessingParameterFile(
+            "PRODUCT", title, optional=optional, fileFilter=PRODUCT_FILES
+        )
+        product.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ProductWidget"}})
+        self.addParameter(product)
+
+    def add_labels(self, name: str, title: str) -> None:
+        """Add a layer of labelled features, and CLASS_FIELD.
+
+        Args:
+            name: Name of the parameter.
+            title: Title of the parameter.
+        """
+        kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
+        self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
+        field = QgsProcessingParameterField(
+            "CLASS_FIELD", "Field with the class", parentLayerParameterName=name, optional=True
+        )
+        field.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ClassFieldWidget"}})
+        self.addParameter(field)
+
+    def add_all_touched(self) -> None:
+        """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "ALL_TOUCHED",
+                "Take every pixel a polygon touches, not only centres",
+                defaultValue=False,
+            )
+        )
+
+    def add_scenes(self, title: str) -> None:
+        """Add the parameter INPUTS: several raster layers.
+
+        Args:
+            title: Title of the parameter.
+        """
+        kind = QgsProcessing.SourceType.TypeRaster
+        self.addParameter(
+            QgsProcessingParameterMultipleLayers("INPUTS", title, kind, optional=True)
+        )
+
+    def add_model(self) -> None:
+        """Add the parameter MODEL."""
+        models = "hsi-geo models (*.safetensors)"
+        self.addParameter(QgsProcessingParameterFile("MODEL", "Model", fileFilter=models))
+
+    def add_seed(self) -> None:
+        """Add the parameter SEED."""
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
+        )
+
+    def add_weights(self) -> None:
+        """Add the parameter WEIGHTS."""
+        title = "Pre-trained weights (those of hsi-geo if empty)"
+        self.add_advanced(
+            QgsProcessingParameterFile("WEIGHTS", title, optional=True, fileFilter=ANY_FILE)
+        )
+
+    def add_rescale(self) -> None:
+        """Add the parameter RESCALE."""
+        title = "Multiply the scene's values by this (a number, or auto)"
+        self.add_advanced(QgsProcessingParameterString("RESCALE", title, optional=True))
+
+    def add_aoi(self, title: str) -> None:
+        """Add the parameter AOI.
+
+        Args:
+            title: Title of the parameter.
+        """
+        kinds = [QgsProcessing.SourceType.TypeVectorPolygon]
+        self.add_advanced(QgsProcessingParameterFeatureSource("AOI", title, kinds, optional=True))
+
+    def add_wavelengths(self) -> None:
+        """Add the parameter WAVELENGTHS."""
+        title = "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)"
+        self.add_advanced(QgsProcessingParameterString("WAVELENGTHS", title, optional=True))
+
+    def add_device(self) -> None:
+        """Add the parameter DEVICE."""
+        self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
+
+    def add_memory(self) -> None:
+        """Add the parameter MAX_MEMORY."""
+        title = "Memory for strips of the scene"
+        self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
+
+    def add_run_options(self) -> None:
+        """Add the parameters of every job on a scene: WAVELENGTHS, DEVICE and THREADS."""
+        self.add_wavelengths()
+        self.add_device()
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "THREADS", "CPU threads (all if empty)", whole, optional=True, minValue=1
+            )
+        )
+
+    def add_map_options(self) -> None:
+        """Add the parameters of mapping, and the output maps."""
+        self.add_aoi("Map only inside these polygons")
+        self.add_run_options()
+        self.add_memory()
+        self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
+        for name, title in (
+            ("CONFIDENCE", "Confidence (per cent)"),
+            ("PROBABILITIES", "Probabilities (a band a class)"),
+        ):
+            self.addParameter(
+                QgsProcessingParameterRasterDestination(
+                    name, title, optional=True, createByDefault=False
+                )
+            )
+
+    def add_advanced(self, definition: QgsProcessingParameterDefinition) -> None:
+        """Add a parameter under *Advanced*.
+
+        Args:
+            definition: The parameter.
+        """
+        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+        definition.setFlags(definition.flags() | advanced)
+        self.addParameter(definition)
+
+
+def scene_problem(parameters: Parameters) -> str:
+    """What is wrong with the choice of a scene: none is given, or two are; empty if nothing is.
+
+    Args:
+        parameters: As given to the algorithm.
+    """
+    layer, product = parameters.get("INPUT"), parameters.get("PRODUCT")
+    if layer and product:
+        return "a layer and a product are given, and only one scene is mapped; clear one of the two"
+    if not layer and not product:
+        return "no scene is given; choose a raster layer, or the file or folder of a product"
+    return ""
+
+
+def suggested_scene() -> str | None:
+    """Id of the layer that dialogs suggest as the scene: the active one, else that of the most bands."""
+    application = QgsApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        return None  # layers live on the main thread
+    layers = [
+        layer
+        for layer in QgsProject.instance().mapLayers().values()
+        if isinstance(layer, QgsRasterLayer)
+        and layer.providerType() == "gdal"
+        and layer.bandCount() >= FEWEST_BANDS
+    ]
+    if not layers:
+        return None
+    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
+    return str(max(active or layers, key=lambda layer: layer.bandCount()).id())
+
+
+def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:
+    """A parameter with a few choices; the first is the default.
+
+    Args:
+        name: Name of the parameter.
+        title: Title of the parameter.
+        options: The choices, which scripts use too.
+    """
+    return QgsProcessingParameterEnum(
+        name, title, options=options, defaultValue=options[0], usesStaticStrings=True
+    )
