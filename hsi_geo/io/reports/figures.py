@@ -17,10 +17,11 @@ from matplotlib.patches import Patch
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_text_safely
+from hsi_geo.io.scenes.composites import COMPOSITES
 
 #: Wavelengths in nm that are shown as red, green and blue. Vegetation is red, as in colour infrared
 #: film.
-FALSE_COLOUR_NM = (860.0, 650.0, 550.0)
+FALSE_COLOUR_NM = COMPOSITES["colour infrared"]
 
 
 def false_colour(
