@@ -133,8 +133,9 @@ def test_scene_without_wavelengths_is_refused_with_three_ways_to_give_them(
     path = make_scene(bands=6, wavelengths=False).path
     with pytest.raises(WavelengthError, match="has 6 bands and no wavelengths") as caught:
         open_scene(path)
-    for way in ("--wavelengths FILE", "--wavelengths START:STOP", "--wavelengths index"):
-        assert way in str(caught.value)
+    for value in ("FILE", "START:STOP", "index"):
+        assert f"--wavelengths {value}" in caught.value.sentence
+        assert f'wavelengths="{value}"' in str(caught.value)
 
 
 @pytest.mark.parametrize("centre", ["0", "-5"])
