@@ -16,7 +16,9 @@ def test_an_input_is_no_output_however_it_is_spelt(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     finals = [tmp_path / "in" / "map.tif", tmp_path / "in" / "area.json"]
-    with pytest.raises(OptionError, match=r"area\.json' would replace .*; choose another with out="):
+    with pytest.raises(
+        OptionError, match=r"area\.json' would replace .*; choose another with out="
+    ):
         refuse_input_overwrite(finals, ["scene.tif", given.format(folder=tmp_path)])
 
 
