@@ -37,7 +37,7 @@ MakeScene = Callable[..., Planted]
 PRELOAD = """
 import os, signal, time
 from pathlib import Path
-from hsi_geo.tasks.tiles import jobs as tiles
+from hsi_geo.tasks.inference import mapping
 
 def slow(write_map):
     def slowly(scene, model, paths, **how):
@@ -49,8 +49,8 @@ def slow(write_map):
         return write_map(scene, model, paths, **how)
     return slowly
 
-if tiles.write_map.__name__ != "slowly":  # Dask runs this twice
-    tiles.write_map = slow(tiles.write_map)
+if mapping.write_map.__name__ != "slowly":  # Dask runs this twice
+    mapping.write_map = slow(mapping.write_map)
 """
 
 COUNT = 6
