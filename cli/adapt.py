@@ -28,7 +28,7 @@ from .terminal import print_line
 @options.common()
 def command(
     scenes: tuple[str, ...],
-    shots: str,
+    shots: tuple[str, ...],
     out: Path,
     progress: str,
     **given: Any,

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 @click.option(
     "--reference",
     required=True,
+    multiple=True,
     type=click.Path(path_type=str),
-    help="Points, lines or polygons with a class, in any CRS; not the shots of the map.",
+    help="Points, lines or polygons with a class, or a raster of classes, in any CRS; not the shots of the map. Give it again "
+    "for each further file.",
 )
 @options.reading
 @click.option(
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 @options.progress
 def command(
     class_map: str,
-    reference: str,
+    reference: tuple[str, ...],
     as_json: bool,
     progress: str,
     **given: Any,

@@ -35,7 +35,7 @@ from .printing import print_maps
 @options.common()
 def command(
     scenes: tuple[str, ...],
-    shots: str,
+    shots: tuple[str, ...],
     out: Path | None,
     save_model: Path | None,
     progress: str,
@@ -50,6 +50,8 @@ def command(
     For example:
 
         hsi-geo classify scene.tif --shots labels.gpkg
+
+        hsi-geo classify scene.tif --shots points.gpkg --shots polygons.gpkg
 
         hsi-geo classify scene.tif --shots labels.gpkg -o map.tif --report
 

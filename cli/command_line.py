@@ -17,8 +17,13 @@ def command_line() -> str:
         if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name == "progress":
             continue
         value = ctx.params[name]
-        if isinstance(param, click.Option):
-            words.append(max(param.opts, key=len))
-        if value is not True:
-            words += [str(one) for one in (value if isinstance(value, tuple) else (value,))]
+        option = [max(param.opts, key=len)] if isinstance(param, click.Option) else []
+        if value is True:
+            words += option
+        elif isinstance(param, click.Option) and param.multiple:
+            words += [word for one in value for word in (*option, str(one))]
+        else:
+            words += option + [
+                str(one) for one in (value if isinstance(value, tuple) else (value,))
+            ]
     return shlex.join(words)

@@ -20,7 +20,7 @@ from .terminal import print_json
 @options.progress
 def command(
     scene: str,
-    shots: str | None,
+    shots: tuple[str, ...],
     as_json: bool,
     progress: str,
     **given: Any,
@@ -36,7 +36,7 @@ def command(
     from hsi_geo.tasks.info import info
 
     (opened,) = options.open_scenes([scene], given)
-    found = info(opened, None if shots is None else options.read_labels(shots, given))
+    found = info(opened, options.read_labels(shots, given) if shots else None)
     if as_json:
         print_json(found, indent=2)
         return

@@ -98,20 +98,26 @@ progress = click.option(
     "warnings only.",
 )
 
-#: Options of `read_shots`, and styles.
+#: Options of `read_shots`, and styles. Each may be given once for all files, or once for each file.
 _SHOTS = (
     click.option(
         "--class-field",
-        help="Field of the labels that holds the class, text or integer.  [default: found by its name]",
+        multiple=True,
+        help="Field of the labels that holds the class, text or integer. For several files, one for all, or one for each "
+        "in their order.  [default: found by its name]",
     ),
     click.option(
-        "--layer", help="Layer of the labels; needed only for a file with several layers."
+        "--layer",
+        multiple=True,
+        help="Layer of the labels; needed only for a file with several layers. For several files as --class-field.",
     ),
     click.option(
         "--classes",
+        multiple=True,
         type=click.Path(path_type=str),
         metavar="FILE",
-        help='File with names and colours of the classes, JSON such as {"1": {"name": "roof", "color": "#e60000"}}.',
+        help='File with names and colours of the classes, JSON such as {"1": {"name": "roof", "color": "#e60000"}}. '
+        "For several files as --class-field.",
     ),
     click.option(
         "--all-touched",
@@ -157,8 +163,10 @@ def shots(required: bool) -> Decorator:
     path = click.option(
         "--shots",
         required=required,
+        multiple=True,
         type=click.Path(path_type=str),
-        help="Labelled examples (shots): vector file of points, lines or polygons with a class, in any CRS.",
+        help="Labelled examples (shots): vector file of points, lines or polygons with a class, or raster of classes, in "
+        "any CRS. Give it again for each further file.",
     )
     return _all((path, *_SHOTS))
 
@@ -211,21 +219,20 @@ def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
     return open_scenes(paths, wavelengths=given.pop("wavelengths"))
 
 
-def read_labels(path: str, given: dict[str, Any], **keywords: Any) -> Shots:
+def read_labels(paths: Sequence[str], given: dict[str, Any], **keywords: Any) -> Shots:
     """Shots or reference labels, read with the options of `reading` and styled with --classes.
 
     Args:
-        path: Path of the file.
+        paths: Paths of the files, one or more.
         given: The command's options.
         keywords: Further arguments of `read_shots`.
     """
-    from hsi_geo.io.labels.class_styles import style_classes
-    from hsi_geo.io.labels.shots import read_shots
+    from hsi_geo.io.labels.shot_reading import read_shots
 
-    classes = given.pop("classes")
-    names = ("class_field", "layer", "all_touched")
-    labels = read_shots(path, **{name: given.pop(name) for name in names}, **keywords)
-    return labels if classes is None else style_classes(labels, classes)
+    chosen: dict[str, Any] = {
+        name: given.pop(name) or None for name in ("class_field", "layer", "classes")
+    }
+    return read_shots(paths, all_touched=given.pop("all_touched"), **chosen, **keywords)
 
 
 def map_options(given: dict[str, Any], **more: Any) -> MapOptions:

@@ -6,7 +6,7 @@ from hsi_geo.io.datasets.geo import HyperspectralScene as HyperspectralScene
 from hsi_geo.io.datasets.geo import ShotLabels as ShotLabels
 from hsi_geo.io.datasets.samplers import ShotSampler as ShotSampler
 from hsi_geo.io.datasets.samplers import ValidPatchSampler as ValidPatchSampler
-from hsi_geo.io.labels.shots import read_shots as read_shots
+from hsi_geo.io.labels.shot_reading import read_shots as read_shots
 from hsi_geo.io.scenes.scene import open_scene as open_scene
 from hsi_geo.tasks.adapt import adapt as adapt
 from hsi_geo.tasks.assess import assess as assess

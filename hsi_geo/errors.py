@@ -84,6 +84,10 @@ class ShotsError(HsiGeoError, ValueError):
     code = "shots"
 
 
+class EmptyShotsError(ShotsError):
+    """The file of shots has no feature with a geometry and a class."""
+
+
 class ClassFieldError(ShotsError, LookupError):
     """The shots have no such field, or several that could hold the class."""
 

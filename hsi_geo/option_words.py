@@ -11,8 +11,18 @@ _SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched")
 _WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale")
 
 #: Options that Python calls otherwise, and those of the same name.
-_OTHER = {"-o": "out=", "--classes": "style_classes()"}
-_SAME = ("aoi", "max-memory", "workers", "threads", "seed", "weights", "strata", "reference")
+_OTHER = {"-o": "out="}
+_SAME = (
+    "aoi",
+    "max-memory",
+    "workers",
+    "threads",
+    "seed",
+    "weights",
+    "strata",
+    "reference",
+    "classes",
+)
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.
 _VALUE = r"auto|index|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*|'[^']*'"

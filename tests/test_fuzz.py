@@ -23,7 +23,8 @@ from pyproj import CRS
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import make_shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright
 from hsi_geo.io.scenes.quality import assess_quality, bad_bands

@@ -14,7 +14,8 @@ import xarray as xr
 
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.several_scenes import require_overlap
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import files_of, log_remarks
@@ -33,7 +34,7 @@ DEFAULT_WEIGHTS: str | os.PathLike[str] = SHIPPED
 
 def adapt(
     scenes: SomeScenes,
-    shots: str | os.PathLike[str] | Shots,
+    shots: SomeShots,
     *,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -49,7 +50,7 @@ def adapt(
         scenes: Path of a scene, or what `open_scene` returned; or a list of them, of one sensor, CRS
             and pixel size. Each shot goes to the scene it lies in.
         shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
-            returned.
+            returned; or a list of these, such as points in one file and polygons in another.
         out: Path of the model file; None writes none.
         overwrite: Whether to replace ``out`` if it exists; without it that raises an error.
         weights: Path of network weights that `pretrain` wrote, to start from. None takes the

@@ -16,7 +16,8 @@ from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_record
@@ -48,7 +49,7 @@ Z95 = 1.96
 
 def assess(
     class_map: str | os.PathLike[str],
-    reference: str | os.PathLike[str] | Shots,
+    reference: SomeShots,
     *,
     design: Design | None = None,
     strata: str | os.PathLike[str] | None = None,
@@ -67,7 +68,7 @@ def assess(
     Args:
         class_map: Map of any program, as `read_map` opens it.
         reference: Vector file, table of points or raster of reference labels in any CRS, or labels that
-            `read_shots` returned. One class is enough.
+            `read_shots` returned, or a list of these. One class is enough.
         design: How the reference points were sampled: "simple" (at random) or "stratified" (at
             random within each class of a map). None: not at random, or not known.
         strata: Map whose classes are the strata of a stratified sample, if it is another map. Both maps
@@ -184,12 +185,17 @@ def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
     made_from: Any = read_record(opened.path)
-    for key in ("adaptation", "hashes", "shots"):  # the file may be any program's
+    for key in ("adaptation", "hashes"):  # the file may be any program's
         made_from = made_from.get(key) if isinstance(made_from, dict) else None
-    if made_from == shots_hash(labelled):
+    if not isinstance(made_from, dict):
+        return
+    files = made_from.get("shot_files")
+    used = [made_from.get("shots"), *(files if isinstance(files, list) else [])]
+    own = [part for part in (labelled, *labelled.parts) if shots_hash(part) in used]
+    if own:
+        these = "these labels" if own[0] is labelled else f"the labels of '{own[0].source}'"
         reporter.warning(
-            "the map was made from these labels: its accuracy on other places is lower than these "
-            "numbers"
+            f"the map was made from {these}: its accuracy on other places is lower than these numbers"
         )
 
 

@@ -15,7 +15,8 @@ import xarray as xr
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.record import find_stale_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
@@ -31,8 +32,6 @@ from hsi_geo.tasks.validation.accuracy import Accuracy
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.model import AdaptedModel
-
-SomeShots = str | os.PathLike[str] | Shots
 
 
 @overload
@@ -86,7 +85,7 @@ def classify(
         scene: Path of a scene, or what `open_scene` returned; or a list of them, of one sensor, CRS
             and pixel size. Each shot goes to the scene it lies in.
         shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
-            returned.
+            returned; or a list of these, such as points in one file and polygons in another.
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
             scene. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import xarray as xr
 from pyproj import CRS
 
 from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, burn
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.readers import flagged_share
 from hsi_geo.io.scenes.properties import name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
@@ -31,14 +31,14 @@ FEW_PX = 5
 
 def info(
     scene: SomeScene,
-    shots: str | os.PathLike[str] | Shots | None = None,
+    shots: SomeShots | None = None,
 ) -> dict[str, Any]:
     """Describe a scene, and shots on it.
 
     Args:
         scene: Path of a scene or an opened one; see `open_scene`.
-        shots: Vector file or class raster with labelled features, or shots that were read before. None
-            describes the scene only.
+        shots: Vector file or class raster with labelled features, shots that were read before, or a list
+            of these. None describes the scene only.
 
     Returns:
         The keys ``scene`` and ``shots`` (None without shots), with values that JSON can hold; see
@@ -143,13 +143,15 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
         if count:
             dropped.append(f"{count} {what}")
     counts = usable.counts(shots.classes)
-    crs = shots.frame.crs
+    parts = shots.parts or (shots,)
+    names = [_crs_of(part) or "none" for part in parts]
+    own = [part.frame.crs for part in parts if part.frame.crs is not None]
     return {
         "path": shots.source,
         "notes": list(shots.notes),
         "warnings": shots.warnings,
-        "crs": "the scene's own" if shots.in_scene_frame else _crs_name(crs),
-        "reprojected": crs is not None and not crs.equals(grid.crs),
+        "crs": ", ".join(dict.fromkeys(names)) if shots.parts else _crs_of(shots),
+        "reprojected": any(not crs.equals(grid.crs) for crs in own),
         "features": len(shots.frame),
         "dropped": dropped,
         "classes": [
@@ -165,6 +167,11 @@ def _remark(pixels: int) -> str:
     if pixels < FEW_PX:
         return f"few: draw {FEW_PX} or more"
     return f"thinned to {MAX_PIXELS_PER_CLASS}" if pixels > MAX_PIXELS_PER_CLASS else ""
+
+
+def _crs_of(shots: Shots) -> str | None:
+    """Name of the CRS of the shots of one file."""
+    return "the scene's own" if shots.in_scene_frame else _crs_name(shots.frame.crs)
 
 
 def _crs_name(crs: CRS | None) -> str | None:

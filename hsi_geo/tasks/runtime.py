@@ -170,7 +170,8 @@ def scene_hash(scene: xr.DataArray) -> str:
 def shots_hash(shots: Shots) -> str:
     """SHA-256 of the geometries and class names of shots.
 
-    The format of their file does not matter, nor the order of the shots, nor where a ring begins.
+    The format of their file does not matter, nor the order of the shots, nor where a ring begins, nor how
+    they are spread over several files of one CRS.
 
     Args:
         shots: Labelled geometries.
@@ -186,11 +187,13 @@ def shots_hash(shots: Shots) -> str:
         True
     """
     names = [c.name for c in shots.classes]
-    shapes = shapely.to_wkb(shapely.normalize(shots.frame.geometry.to_numpy()))
-    lines = [
-        f"{names[class_id - 1]}\t{wkb.hex()}"
-        for class_id, wkb in zip(shots.frame["class_id"], shapes, strict=True)
-    ]
+    lines = []
+    for frame in [part.frame for part in shots.parts or (shots,)]:
+        shapes = shapely.to_wkb(shapely.normalize(frame.geometry.to_numpy()))
+        lines += [
+            f"{names[class_id - 1]}\t{wkb.hex()}"
+            for class_id, wkb in zip(frame["class_id"], shapes, strict=True)
+        ]
     return text_hash("\n".join(sorted(lines)))
 
 

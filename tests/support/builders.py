@@ -22,7 +22,8 @@ from click.testing import CliRunner, Result
 from hsi_geo.cli.main import group
 
 from hsi_geo.arrays import AnyArray
-from hsi_geo.io.labels.shots import LandClass, Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import LandClass, Shots
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene, open_scenes
 from hsi_geo.io.scenes.windows import read_window

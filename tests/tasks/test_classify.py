@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import pytest
 from builders import model_for, run, snapshot
 
@@ -58,6 +60,39 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
     }
     assert parameters["wavelengths"] == "420:1300"
     assert record["seed"] == 3
+
+
+def test_classify_takes_shots_of_several_files(planted: Planted, tmp_path: Path) -> None:
+    """The map is that of one file with all shots; the record and the report keep each file."""
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    frame = gpd.read_file(shots)
+    files = [tmp_path / "points.gpkg", tmp_path / "others.geojson"]
+    frame[:5].rename(columns={"class": "kind"}).to_file(files[0])
+    frame[5:].to_crs(4326).to_file(files[1])
+    classify(planted.path, shots, out=tmp_path / "whole.tif")
+    command = (
+        *("classify", planted.path, "--shots", files[0], "--class-field", "kind"),
+        *("--shots", files[1], "--class-field", "class", "-o", tmp_path / "map.tif", "--report"),
+    )
+    completed = run(*command)
+    assert completed.exit_code == 0, completed.output
+    assert (tmp_path / "map.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+    record = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))["adaptation"]
+    assert record["parameters"]["shot_files"] == ["points.gpkg", "others.geojson"]
+    assert record["parameters"]["class_field"] == ["kind", "class"]
+    assert len(set(record["hashes"]["shot_files"])) == 2
+    page = html.unescape((tmp_path / "map_report.html").read_text(encoding="utf-8"))
+    assert f"--shots {files[0]} --shots {files[1]} --class-field kind --class-field class" in page
+    warned = "was made from "
+    for reference in files:
+        told = run("assess", tmp_path / "map.tif", "--reference", reference, "--class-field", "kind"
+                   if reference == files[0] else "class").stderr  # fmt: skip
+        assert warned in told
+    other = planted.shots(tmp_path / "new.gpkg", per_class=6)
+    both = ("--reference", other, "--reference", files[1])
+    told = run("assess", tmp_path / "map.tif", *both).stderr
+    assert f"made from the labels of '{files[1]}'" in told
+    assert warned not in run("assess", tmp_path / "map.tif", "--reference", other).stderr
 
 
 def test_classify_writes_a_list_of_one_scene_to_a_folder(planted: Planted, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import rasterio
 import torch
 
 from hsi_geo import MapOptions, adapt, predict
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation import cross_validation as module

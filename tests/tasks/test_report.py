@@ -25,7 +25,7 @@ from matplotlib.image import imread
 from hsi_geo import MapOptions, assess, classify
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.reports.html import Report, Section, Table, write_report
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands

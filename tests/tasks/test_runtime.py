@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapely import MultiPoint, Polygon
 from shots_cases import centre, patch, shots_of, write
 
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tasks.runtime import shots_hash
 
 LABELLED = (

@@ -20,7 +20,7 @@ import xarray as xr
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.text import did_you_mean

@@ -6,7 +6,6 @@ DataLoader worker opens the files itself.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +20,8 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.extras import missing_extra
 from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shot_pixels import ShotPixels
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import SomeShots
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
@@ -180,7 +180,7 @@ class ShotLabels(_GridDataset):
 
     def __init__(
         self,
-        shots: str | os.PathLike[str] | Shots,
+        shots: SomeShots,
         like: HyperspectralScene | None = None,
         *,
         transforms: Transforms | None = None,
@@ -188,7 +188,7 @@ class ShotLabels(_GridDataset):
         self.shots = read_shots(shots)
         self.grids = []
         self.pixels: list[ShotPixels] = []
-        self.paths = [self.shots.source]
+        self.paths = [part.source for part in self.shots.parts or (self.shots,)]
         self.transforms = transforms
         if like is not None:
             self.label(like)

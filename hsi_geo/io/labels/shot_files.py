@@ -19,7 +19,7 @@ from pyproj import CRS
 from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import IntArray
-from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
+from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_file, require_local
@@ -108,7 +108,7 @@ def read_labelled(
     """Read a file of shots.
 
     Args:
-        name: Path of a vector file, a table of points or a raster; see `shots.read_shots`.
+        name: Path of a vector file, a table of points or a raster; see `shot_reading.read_shots`.
         class_field: Name of the field that holds the class; None to find it.
         layer: Name of the layer in a file of several; None for the only one.
         purpose: What the shots are used for.
@@ -133,7 +133,9 @@ def read_labelled(
         tables=True,
     )
     if frame.empty:
-        raise ShotsError(f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}")
+        raise EmptyShotsError(
+            f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}"
+        )
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     style = find_style(name, frame.attrs["layer"])
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
@@ -182,7 +184,7 @@ def _usable(
         skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
     frame = frame[valid & labelled]
     if frame.empty:
-        raise ShotsError(
+        raise EmptyShotsError(
             f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
             hint=f"draw {purpose.wanted}",
         )
@@ -323,7 +325,7 @@ def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
             hint="give one band of class ids, 0 where there is none",
         )
     if not values.size:
-        raise ShotsError(
+        raise EmptyShotsError(
             f"{purpose.labels} '{name}' are a raster without a class id",
             hint=f"give {purpose.wanted}",
         )

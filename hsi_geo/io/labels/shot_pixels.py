@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from hsi_geo.arrays import AnyArray, Float64Array, IntArray
@@ -19,6 +20,8 @@ from hsi_geo.tiling import Grid, Window
 
 #: Most pixels that are used of a class. Neighbours inside a polygon add more time than information.
 MAX_PIXELS_PER_CLASS = 2000
+
+_CHECK_CRS = "check the coordinate reference systems of both"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,10 @@ def to_grid(shots: Shots, grid: Grid) -> Shots:
     Raises:
         ShotsError: If only one of the two has a CRS, or they are on different planets.
     """
+    if shots.parts:
+        frames = [to_grid(part, grid).frame for part in shots.parts]
+        frame = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=frames[0].crs)
+        return dataclasses.replace(shots, frame=frame, parts=())
     frame = shots.frame
     if shots.in_scene_frame:
         frame = frame.set_crs(grid.crs, allow_override=True)
@@ -134,10 +141,11 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     labels, raster = shots.purpose.labels, shots.purpose.raster
     found: list[IntArray] = []
     outside = 0
-    for feature, (geometry, class_id) in enumerate(
-        zip(frame.geometry, frame["class_id"], strict=True)
+    touched = [part.all_touched for part in shots.parts or (shots,) for _ in range(len(part.frame))]
+    for feature, (geometry, class_id, all_touched) in enumerate(
+        zip(frame.geometry, frame["class_id"], touched, strict=True)
     ):
-        rows, cols, small = pixels_under(geometry, grid, shots.all_touched)
+        rows, cols, small = pixels_under(geometry, grid, all_touched)
         inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
         if not inside.any():
             outside += 1
@@ -194,6 +202,9 @@ def _place_key(pixels: IntArray, shape: shapely.Geometry) -> tuple[bytes, bytes]
 
 def _why_outside(shots: Shots, grid: Grid) -> str:
     """A hint for shots of which none is in the scene."""
+    if shots.parts:
+        hints = [_why_outside(part, grid) for part in shots.parts]
+        return next((hint for hint in hints if hint != _CHECK_CRS), _CHECK_CRS)
     axes = shots.frame.geometry
     swapped = shapely.transform(shapely.force_2d(axes.to_numpy()), lambda xy: xy[:, ::-1])
     frame = shots.frame.set_geometry(gpd.GeoSeries(swapped, index=axes.index, crs=axes.crs))
@@ -207,7 +218,7 @@ def _why_outside(shots: Shots, grid: Grid) -> str:
     maybe_degrees = -180 <= left <= right <= 180 and -90 <= bottom <= top <= 90
     if shots.in_scene_frame and maybe_degrees and grid.crs is not None and grid.crs.is_projected:
         return "if these are degrees, call their columns lon and lat"
-    return "check the coordinate reference systems of both"
+    return _CHECK_CRS
 
 
 def _bounds_text(bounds: Sequence[float] | Float64Array) -> str:

@@ -5,7 +5,6 @@ Class ids are 1..K in the order of the class table, 0 for no class.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
-from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose, read_labelled
+from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose
 from hsi_geo.text import quoted
 
 
@@ -64,11 +63,15 @@ class Shots:
         purpose: What the shots are used for.
         files: Paths of the files that were read.
         other_fields: Names of other fields of the file that may hold the class.
-        class_field: Class field that `read_shots` was given; None if it found one.
-        layer: Layer that `read_shots` was given; None if it took the only one.
+        class_field: Class field that `read_shots` was given; None if it found one, or for several files.
+        layer: Layer that `read_shots` was given; None if it took the only one, or for several files.
         all_touched: Whether `burn` takes every pixel that a polygon touches, not only those whose
             centre it covers.
         default_colors: Ids of the classes whose colour nobody gave: it follows their names.
+        cautions: What was found while reading that the user should know before, as sentences.
+        parts: Shots of each file, where several were joined: with the class table of all, each in its
+            own CRS. ``frame`` then has them all in the CRS of the first, and a column ``part`` with
+            their index. Empty for one file.
     """
 
     classes: ClassTable
@@ -84,69 +87,17 @@ class Shots:
     layer: str | None = None
     all_touched: bool = False
     default_colors: tuple[int, ...] = ()
+    cautions: tuple[str, ...] = ()
+    parts: tuple[Shots, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
         """Sentences to warn the user with before the shots are used."""
-        return similar_name_warnings(c.name for c in self.classes)
+        return [*self.cautions, *similar_name_warnings(c.name for c in self.classes)]
 
 
-def read_shots(
-    path: str | os.PathLike[str] | Shots,
-    *,
-    class_field: str | None = None,
-    layer: str | None = None,
-    all_touched: bool = False,
-    purpose: Purpose = TRAINING,
-) -> Shots:
-    """Read labelled geometries from a vector file, a table of points or a raster.
-
-    Args:
-        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or another vector format of GDAL, also in a ZIP
-            or TAR archive; a CSV or text table with the columns x, y (in the CRS of the scene) or
-            lon, lat; a raster of class ids, 0 for no class. Shots that were read before are returned
-            as they are.
-        class_field: Name of the field that holds the class, text or integer. None: the only field that
-            can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
-            one that the QGIS style of the file classifies by.
-        layer: Name of the layer in a file of several; None for the only one.
-        all_touched: Whether a polygon labels every pixel it touches, not only those whose centre it
-            covers.
-        purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
-            labels to assess a map with, which may be of one class.
-
-    Returns:
-        The shots. Classes are ordered by the user's ids if the field is integer, else by name.
-
-    Raises:
-        ShotsNotFoundError: If there is no such file.
-        ShotsError: If it cannot be read, or has too few classes.
-        ClassFieldError: If there is no such field, or several may hold the class.
-    """
-    if isinstance(path, Shots):
-        return path
-    name = os.fspath(path)
-    file = read_labelled(name, class_field, layer, purpose)
-    shots = make_shots(
-        file.geometry,
-        file.labels,
-        ids=file.ids,
-        source=name,
-        skipped=file.skipped,
-        colors=file.colors,
-        names=file.names,
-        purpose=purpose,
-    )
-    return dataclasses.replace(
-        shots,
-        notes=(*file.notes, *shots.notes),
-        in_scene_frame=file.in_scene_frame,
-        files=(name,),
-        other_fields=file.other_fields,
-        class_field=class_field,
-        layer=layer,
-        all_touched=all_touched,
-    )
+#: What functions take as shots: a file, shots that were read, or a list of these.
+SomeShots = str | os.PathLike[str] | Shots | Sequence[str | os.PathLike[str] | Shots]
 
 
 def make_shots(
@@ -189,17 +140,7 @@ def make_shots(
     given = pd.Series(list(labels))
     values = _class_values(given)[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
-    if len(distinct) < purpose.fewest_classes:
-        raise ShotsError(
-            f"{purpose.labels} '{source}' have only one class, '{distinct[0]}'",
-            hint=f"draw {purpose.wanted}",
-        )
-    if len(distinct) > MAX_CLASSES:
-        raise ShotsError(
-            f"{purpose.labels} '{source}' have {len(distinct)} different classes, from '{distinct[0]}' "
-            f"to '{distinct[-1]}', and {MAX_CLASSES} at most are mapped",
-            hint="choose the field that holds the class with --class-field",
-        )
+    require_number_of_classes(distinct, source, purpose)
     integer = isinstance(distinct[0], int)
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
     if len(set(shown)) < len(shown):  # two classes of one name
@@ -223,6 +164,30 @@ def make_shots(
     return Shots(
         classes, frame, source, tuple(skipped), notes, purpose=purpose, default_colors=chosen
     )
+
+
+def require_number_of_classes(classes: Sequence[object], source: str, purpose: Purpose) -> None:
+    """Refuse shots of too few or too many classes.
+
+    Args:
+        classes: Name or number of each class, in order.
+        source: What messages call the shots.
+        purpose: What the shots are used for.
+
+    Raises:
+        ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped.
+    """
+    if len(classes) < purpose.fewest_classes:
+        raise ShotsError(
+            f"{purpose.labels} '{source}' have only one class, '{classes[0]}'",
+            hint=f"draw {purpose.wanted}",
+        )
+    if len(classes) > MAX_CLASSES:
+        raise ShotsError(
+            f"{purpose.labels} '{source}' have {len(classes)} different classes, from '{classes[0]}' "
+            f"to '{classes[-1]}', and {MAX_CLASSES} at most are mapped",
+            hint="choose the field that holds the class with --class-field",
+        )
 
 
 def _normalised_names(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...]:

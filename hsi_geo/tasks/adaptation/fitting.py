@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +54,7 @@ from hsi_geo.tasks.runtime import (
     versions,
 )
 from hsi_geo.tasks.validation.accuracy import estimate
+from hsi_geo.text import plain
 from hsi_geo.tiling import Tiling
 
 
@@ -134,9 +138,7 @@ def fit_model(
             "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
-                "class_field": labelled.class_field,
-                "layer": labelled.layer,
-                "all_touched": labelled.all_touched,
+                **_reading_options(labelled),
                 "wavelengths": _wavelength_option(opened),
                 "weights": "none" if encoder is None else file_hash(weights),
                 "recipe": dataclasses.asdict(recipe),
@@ -144,6 +146,7 @@ def fit_model(
             "hashes": {
                 "scenes": [scene_hash(scene) for scene in opened],
                 "shots": shots_hash(labelled),
+                **_if_several(labelled, "shot_files", shots_hash),
             },
             "versions": versions(),
         }
@@ -156,6 +159,20 @@ def fit_model(
             tuple(order.classes.tolist()),
             keep_shot_spectra(regions.spectral, regions.spectra, regions.labels),
         )
+
+
+def _reading_options(labelled: Shots) -> dict[str, Any]:
+    """How the shots were read; for several files a list with an entry for each."""
+    found: dict[str, Any] = {}
+    for name in ("class_field", "layer", "all_touched"):
+        of_each = [getattr(part, name) for part in labelled.parts]
+        found[name] = of_each or getattr(labelled, name)
+    return found | _if_several(labelled, "shot_files", lambda part: plain(Path(part.source).name))
+
+
+def _if_several(labelled: Shots, name: str, of: Callable[[Shots], str]) -> dict[str, list[str]]:
+    """An entry of the record with something of each file of shots; none for a single file."""
+    return {name: [of(part) for part in labelled.parts]} if labelled.parts else {}
 
 
 def _wavelength_option(scenes: list[xr.DataArray]) -> str | list[str | None] | None:

@@ -210,7 +210,7 @@ def _doubtful_table(mapped: MapReportContext) -> Table:
     doubtful = mapped.held_out["named_otherwise"]
     rows = [
         (
-            str(one["feature_id"]),
+            f"{one['feature_id']} in {one['file']}" if "file" in one else str(one["feature_id"]),
             one["drawn"],
             one["named"],
             str(one["pixels"]),

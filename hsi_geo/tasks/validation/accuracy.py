@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.text import quoted
+from hsi_geo.text import plain, quoted
 
 #: An estimate with a wider interval comes with a caution.
 TOO_WIDE = 0.5
@@ -51,7 +52,8 @@ class OutOfFold:
             ``matrix``: (K, K) pixels, rows are predicted classes, columns drawn ones, in the order of
             the class table. ``named_otherwise``: for each feature whose most frequent prediction is
             another class its ``feature_id``, a point in it (``x`` and ``y`` in the shots' CRS), the
-            class it was ``drawn`` as, the class predicted (``named``), and its number of ``pixels``.
+            class it was ``drawn`` as, the class predicted (``named``), and its number of ``pixels``; with
+            shots of several files also the name of its ``file``.
         """
         size = len(shots.classes)
         matrix = np.zeros((size, size), np.int64)
@@ -66,6 +68,7 @@ class OutOfFold:
                 misclassified.append(
                     {
                         "feature_id": int(shots.frame["feature_id"].iloc[row]),
+                        **_file_of(shots, row),
                         "x": point.x,
                         "y": point.y,
                         "drawn": names[drawn],
@@ -74,6 +77,13 @@ class OutOfFold:
                     }
                 )
         return {"matrix": matrix.tolist(), "named_otherwise": misclassified}
+
+
+def _file_of(shots: Shots, row: int) -> dict[str, str]:
+    """Name of the file of a feature; nothing where the shots are of one file."""
+    if not shots.parts:
+        return {}
+    return {"file": plain(Path(shots.parts[int(shots.frame["part"].iloc[row])].source).name)}
 
 
 @dataclass(frozen=True, slots=True)

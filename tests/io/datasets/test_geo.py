@@ -14,7 +14,7 @@ from affine import Affine
 from torch.utils.data import DataLoader
 
 from hsi_geo.errors import SceneError, ShotsError
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Window

@@ -19,7 +19,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import require_upright
 from hsi_geo.io.scenes.scene import open_scene
 

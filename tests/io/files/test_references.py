@@ -26,7 +26,7 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.scenes.scene import open_scene

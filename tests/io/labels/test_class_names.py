@@ -21,7 +21,8 @@ from shots_cases import points_in_row
 from hsi_geo import adapt, assess, classify
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_styles import style_classes
-from hsi_geo.io.labels.shots import LandClass, make_shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import LandClass, make_shots
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.writer import MapPaths, MapWriter

@@ -24,7 +24,8 @@ from hsi_geo.errors import ClassFieldError, ShotsError
 from hsi_geo.io.labels import archives
 from hsi_geo.io.labels.point_tables import Columns, _coordinates, find_columns
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import make_shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import make_shots
 
 SPOTS = ((1, 2), (3, 5), (8, 11))
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")

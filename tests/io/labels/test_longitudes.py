@@ -14,7 +14,7 @@ from pyproj import CRS
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tiling import Grid
 
 #: Four columns of 0.1 degrees west of a longitude, three east of it; five rows.

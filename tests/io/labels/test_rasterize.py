@@ -19,7 +19,7 @@ from shots_cases import GRID, UTM, at, centre, claimed, patch, shots_of, write
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, ShotPixels, burn, thin
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Grid, Window

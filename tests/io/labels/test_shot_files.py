@@ -21,7 +21,8 @@ from shots_cases import GRID, UTM, points_at
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.labels.class_colors import PALETTE, complete_colors, parse_color
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.info import info

@@ -18,7 +18,7 @@ from shots_cases import GRID, UTM, centre, claimed, patch, write
 from hsi_geo.errors import ClassFieldError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Grid

@@ -16,7 +16,8 @@ from shots_cases import archive_of, points_in_row
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.text_encoding import decode, decode_cell, find_codec
 from hsi_geo.io.labels.class_styles import style_classes
-from hsi_geo.io.labels.shots import Shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.maps.reader import read_map
 

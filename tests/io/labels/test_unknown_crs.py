@@ -21,7 +21,7 @@ from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_pixels import burn
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tiling import Grid
 
 SCENE = Grid(12, 17, NORTH_UP, CRS.from_epsg(32633))

@@ -14,7 +14,7 @@ import xarray as xr
 from builders import CENTRES, NORTH_UP, cube_of, nm_tags
 
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 

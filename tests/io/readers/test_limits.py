@@ -16,7 +16,7 @@ from builders import CENTRES, cube_of, nm_tags, run, write_tif
 
 from hsi_geo.errors import HsiGeoError, MapError, SceneError, ShotsError
 from hsi_geo.io.files.limits import TEXT_BYTES
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.scenes.scene import open_scene
 

@@ -13,7 +13,7 @@ import rasterio
 from builders import CENTRES, cube_of, model_for, nm_tags, physical, write_envi, write_tif
 
 from hsi_geo import assess, predict
-from hsi_geo.io.labels.shots import read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import read_window

@@ -18,7 +18,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shots import Shots, make_shots, read_shots
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, SilentReporter

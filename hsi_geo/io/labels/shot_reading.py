@@ -1,0 +1,200 @@
+"""Shots read from one file, or from several that are used together."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
+from hsi_geo.io.labels.class_styles import style_classes
+from hsi_geo.io.labels.joined_shots import join_shots
+from hsi_geo.io.labels.shot_files import TRAINING, Purpose, read_labelled
+from hsi_geo.io.labels.shots import Shots, SomeShots, make_shots
+
+#: Shots of one file, or what identifies them.
+_OneFile = str | os.PathLike[str] | Shots
+
+#: A class field or a layer: one for all files, or one for each. None and an empty text mean none is chosen.
+Choice = str | None | Sequence[str | None]
+
+
+def read_shots(
+    path: SomeShots,
+    *,
+    class_field: Choice = None,
+    layer: Choice = None,
+    all_touched: bool = False,
+    classes: Choice | os.PathLike[str] = None,
+    purpose: Purpose = TRAINING,
+) -> Shots:
+    """Read labelled geometries from a vector file, a table of points or a raster, or from several of them.
+
+    Args:
+        path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or another vector format of GDAL, also in a ZIP
+            or TAR archive; a CSV or text table with the columns x, y (in the CRS of the scene) or
+            lon, lat; a raster of class ids, 0 for no class. Shots that were read before are returned
+            as they are. A list of these, such as points in one file and polygons in another, gives
+            the shots of all; each may have its own CRS. See `joined_shots.join_shots` for how their
+            classes are matched.
+        class_field: Name of the field that holds the class, text or integer. None: the only field that
+            can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
+            one that the QGIS style of the file classifies by. For a list of files, one name for
+            all, or a list with one for each.
+        layer: Name of the layer in a file of several; None for the only one. For a list of files,
+            one name for all, or a list with one for each.
+        all_touched: Whether a polygon labels every pixel it touches, not only those whose centre it
+            covers.
+        classes: Path of a JSON file with names and colours of the classes, as of
+            `class_styles.style_classes`. For a list of files, one for all, or a list with one for each.
+        purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
+            labels to assess a map with, which may be of one class.
+
+    Returns:
+        The shots. Classes are ordered by the user's ids if the field is integer, else by name.
+
+    Raises:
+        ShotsNotFoundError: If there is no such file.
+        ShotsError: If it cannot be read, or has too few classes.
+        ClassFieldError: If there is no such field, or several may hold the class.
+        OptionError: If the number of class fields, layers or files of classes is not that of the files, or
+            such a file cannot be used.
+    """
+    if isinstance(path, Shots):
+        return path
+    paths = as_list(path)
+    given: Any = (
+        classes if classes is None or not isinstance(classes, os.PathLike) else os.fspath(classes)
+    )
+    choices = [
+        one_for_each(choice, len(paths), option)
+        for choice, option in (
+            (class_field, "--class-field"),
+            (layer, "--layer"),
+            (given, "--classes"),
+        )
+    ]
+    if len(paths) == 1:
+        field, one_layer, style = (choice[0] for choice in choices)
+        return _read_one(paths[0], field, one_layer, style, all_touched, purpose)
+    _require_distinct(paths, choices[1], purpose)
+    one_class = dataclasses.replace(purpose, fewest_classes=1)
+    parts: list[Shots] = []
+    empty = []
+    for one, field, one_layer, style in zip(paths, *choices, strict=True):
+        try:
+            parts.append(_read_one(one, field, one_layer, style, all_touched, one_class))
+        except EmptyShotsError as error:
+            empty.append(error)
+        except ClassFieldError as error:
+            if not isinstance(class_field, str):
+                raise
+            hint = "give --class-field once for each file, in their order"
+            raise ClassFieldError(error.message, hint=hint) from error
+    if not parts:
+        raise empty[0]
+    joined = join_shots(parts, purpose)
+    left_out = tuple(f"{error.message}: it is left out" for error in empty)
+    return dataclasses.replace(joined, cautions=(*left_out, *joined.cautions))
+
+
+def as_list(path: SomeShots) -> list[_OneFile]:
+    """Files of shots as a list.
+
+    Args:
+        path: One of them, or a list.
+
+    Raises:
+        OptionError: If the list is empty.
+
+    Examples:
+        >>> as_list("a.gpkg"), as_list(["a.gpkg", "b.gpkg"])
+        (['a.gpkg'], ['a.gpkg', 'b.gpkg'])
+    """
+    found = [path] if isinstance(path, str | os.PathLike | Shots) else list(path)
+    if not found:
+        raise OptionError("the list of shots is empty", hint="give at least one file of shots")
+    return found
+
+
+def one_for_each(choice: Choice, count: int, option: str) -> list[str | None]:
+    """A choice for each of several files.
+
+    Args:
+        choice: One for all files, or a list with one for each.
+        count: Number of files.
+        option: Option of the command line, for messages.
+
+    Returns:
+        As many entries as files; None where nothing is chosen.
+
+    Raises:
+        OptionError: If the list is of another length.
+
+    Examples:
+        >>> one_for_each("class", 2, "--class-field"), one_for_each(["a", ""], 2, "--class-field")
+        (['class', 'class'], ['a', None])
+    """
+    listed = [choice] * count if choice is None or isinstance(choice, str) else list(choice)
+    if len(listed) == 1:
+        listed *= count
+    if len(listed) != count:
+        raise OptionError(
+            f"{len(listed)} values of {option} are given for {count} file{'s' if count > 1 else ''} of shots",
+            hint=f"give {option} once, or once for each file in their order",
+        )
+    return [one or None for one in listed]
+
+
+def _read_one(
+    path: _OneFile,
+    class_field: str | None,
+    layer: str | None,
+    classes: str | None,
+    all_touched: bool,
+    purpose: Purpose,
+) -> Shots:
+    if isinstance(path, Shots):
+        return path
+    name = os.fspath(path)
+    file = read_labelled(name, class_field, layer, purpose)
+    shots = make_shots(
+        file.geometry,
+        file.labels,
+        ids=file.ids,
+        source=name,
+        skipped=file.skipped,
+        colors=file.colors,
+        names=file.names,
+        purpose=purpose,
+    )
+    shots = dataclasses.replace(
+        shots,
+        notes=(*file.notes, *shots.notes),
+        in_scene_frame=file.in_scene_frame,
+        files=(name,),
+        other_fields=file.other_fields,
+        class_field=class_field,
+        layer=layer,
+        all_touched=all_touched,
+    )
+    return shots if classes is None else style_classes(shots, classes)
+
+
+def _require_distinct(
+    paths: Sequence[_OneFile], layers: Sequence[str | None], purpose: Purpose
+) -> None:
+    """Refuse a layer that is given twice."""
+    seen = set()
+    for path, layer in zip(paths, layers, strict=True):
+        if isinstance(path, Shots):
+            continue
+        key = (Path(path).absolute(), layer)
+        if key in seen:
+            raise OptionError(
+                f"the {purpose.labels} '{os.fspath(path)}' are given twice",
+                hint="give each file once, or another --layer of it",
+            )
+        seen.add(key)
