@@ -24,6 +24,12 @@ from .terminal import print_line
     help="Model file to write (.safetensors).",
 )
 @options.weights
+@click.option(
+    "--cross-validation",
+    is_flag=True,
+    help="Estimate the accuracy by adapting the whole model once more without each fifth of the shots. The model is the "
+    "same. This takes up to six times as long.  [default: only the teacher is fitted again]",
+)
 @options.seed
 @options.common()
 def command(

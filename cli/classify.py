@@ -29,8 +29,7 @@ from .printing import print_maps
 @click.option(
     "--report",
     is_flag=True,
-    help="Also write MAP_report.html, one page with map, legend and accuracy. The accuracy is then "
-    "estimated by adapting the model once more without each fifth of the shots. This takes up to six times as long.",
+    help="Also write MAP_report.html, one page with map, legend, accuracy, and shots that look wrong.",
 )
 @options.common()
 def command(

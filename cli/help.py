@@ -22,14 +22,25 @@ GROUPS: dict[str, frozenset[str]] = {
     ),
     "Accuracy": frozenset(
         {
-            *("report", "design", "strata", "restat", "halo", "seed", "seeds", "split", "methods"),
+            *(
+                "report",
+                "cross_validation",
+                "design",
+                "strata",
+                "restat",
+                "halo",
+                "seed",
+                "seeds",
+                "split",
+                "methods",
+            ),
             *("steps", "batch", "learning_rate", "mask_ratio"),
             *("fdc", "fdc_consistency", "fdc_high"),
         }
     ),
     "Speed and memory": frozenset(
         {
-            *("device", "threads", "max_memory", "workers", "scheduler", "dashboard"),
+            *("device", "threads", "timings", "max_memory", "workers", "scheduler", "dashboard"),
             *("accelerator", "devices", "num_nodes", "strategy", "precision"),
         }
     ),

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from hsi_geo import timings  # noqa: F401  # imported early: it notes when the program began
 from hsi_geo.environment import drop_foreign_variables
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.text import did_you_mean, plain

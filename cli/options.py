@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import reporting
+from . import reporting, timing_table
 
 if TYPE_CHECKING:
     from hsi_geo.io.labels.shots import Shots
@@ -155,7 +155,8 @@ _BESIDE_MAP = (
     max_memory,
 )
 
-_COMMON = (wavelengths, device, threads, overwrite, progress)
+
+_COMMON = (wavelengths, device, threads, overwrite, timing_table.option, progress)
 
 
 def shots(required: bool) -> Decorator:

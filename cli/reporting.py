@@ -2,7 +2,8 @@
 
 The protocol of ``--progress jsonl``: each line on stderr is an object with ``"v": 1`` and a
 ``"type"``: progress {stage, done, total, eta_s}, log {message}, warning {message},
-result {outputs: {name: path}, ...}, error {message, hint, code}.
+result {outputs: {name: path}, ...}, timings {stages: {name: {wall_s, cpu_s, beside}}}, error
+{message, hint, code}.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ class JsonReporter:
         """Report that ``done`` of ``total`` steps of a stage are complete."""
         eta = self._clock.eta_s(stage, done, total)
         rounded = None if eta is None else round(eta, 1)
-        _write_event("progress", stage=stage, done=done, total=total, eta_s=rounded)
+        write_event("progress", stage=stage, done=done, total=total, eta_s=rounded)
 
     def log(self, message: str) -> None:
         """Report a message."""
-        _write_event("log", message=message)
+        write_event("log", message=message)
 
     def warning(self, message: str) -> None:
         """Report a warning."""
-        _write_event("warning", message=message)
+        write_event("warning", message=message)
 
 
 class TerminalReporter:
@@ -100,6 +101,15 @@ REPORTERS: dict[str, Callable[[], Reporter]] = {
 }
 
 
+def for_programs(ctx: click.Context) -> bool:
+    """Whether stderr is for programs: one JSON object a line.
+
+    Args:
+        ctx: Context of the command, which holds the choice of --progress.
+    """
+    return bool(ctx.meta.get(_META) == "jsonl")
+
+
 def store_choice(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Callback of --progress: store the choice in click's context for `write_error`."""
     ctx.meta[_META] = value
@@ -121,7 +131,7 @@ def write_result(progress: str, outputs: Mapping[str, Path], **more: Any) -> Non
     """
     if progress == "jsonl":
         named = {name: str(path) for name, path in outputs.items()}
-        _write_event("result", outputs=named, **more)
+        write_event("result", outputs=named, **more)
 
 
 def write_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
@@ -133,12 +143,18 @@ def write_error(ctx: click.Context, message: str, hint: str, code: str) -> None:
         hint: What to do about it; may be empty.
         code: Code of the error for programs; see `hsi_geo.errors`.
     """
-    if ctx.meta.get(_META) == "jsonl":
-        _write_event("error", message=message, hint=hint, code=code)
+    if for_programs(ctx):
+        write_event("error", message=message, hint=hint, code=code)
     else:
         print_line(f"Error: {message}{'; ' + hint if hint else ''}", err=True)
 
 
-def _write_event(kind: str, **content: Any) -> None:
+def write_event(kind: str, **content: Any) -> None:
+    """Write one JSON object to stderr.
+
+    Args:
+        kind: Type of the event.
+        content: Further values of the event.
+    """
     event = {"v": PROTOCOL_VERSION, "type": kind, **content}
     print_json(event, err=True)

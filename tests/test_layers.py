@@ -27,6 +27,7 @@ LAYERS = {
     "stages": 0,
     "text": 0,
     "threads": 0,
+    "timings": 0,
     "environment": 5,
     "wavelength_units": 1,
     "wavelengths": 2,

@@ -20,6 +20,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
+from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, IntArray
 
 #: Number of nearest neighbours of each pixel.
@@ -40,6 +41,7 @@ ALPHA = 0.99
 SERIES_TOLERANCE = 1e-7
 
 
+@timings.stage(timings.GRAPHS)
 def knn_transition_matrix(
     features: Float32Array, neighbours: int = NEIGHBOURS
 ) -> scipy.sparse.csr_matrix:

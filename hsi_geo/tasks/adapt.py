@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from hsi_geo import timings
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.several_scenes import require_overlap
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -87,8 +88,9 @@ def adapt(
         overwrite=overwrite,
         inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
     ) as where:
-        from hsi_geo.tasks.adaptation.fitting import fit_model
-        from hsi_geo.tasks.artifacts.model import save_model
+        with timings.stage(timings.IMPORTS):
+            from hsi_geo.tasks.adaptation.fitting import fit_model
+            from hsi_geo.tasks.artifacts.model import save_model
 
         model = fit_model(
             opened,

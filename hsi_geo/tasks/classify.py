@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import xarray as xr
 
+from hsi_geo import timings
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
@@ -196,13 +197,13 @@ def _classify(
             labelled,
             out=model_path,
             weights=weights,
-            cross_validation=options.report,
             compute=compute,
             reporter=recorder,
         )
-        # These import torch; `adapt` has done so after its checks.
-        from hsi_geo.tasks.artifacts.model import load_model
-        from hsi_geo.tasks.inference.mapping import missing_class_warnings
+        with timings.stage(timings.IMPORTS):
+            # These import torch; `adapt` has done so after its checks.
+            from hsi_geo.tasks.artifacts.model import load_model
+            from hsi_geo.tasks.inference.mapping import missing_class_warnings
 
         map_one = _Mapper(
             load_model(model_path),

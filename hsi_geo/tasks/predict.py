@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from hsi_geo import timings
 from hsi_geo.errors import OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.aoi import read_area
@@ -119,9 +120,10 @@ def predict(
         ) as where,
         unpacked([opened], reporter.log) as readable,
     ):
-        # These import torch, which takes longer than all checks.
-        from hsi_geo.tasks.artifacts.model import load_model, model_bytes
-        from hsi_geo.tasks.inference.mapping import write_map
+        with timings.stage(timings.IMPORTS):
+            # These import torch, which takes longer than all checks.
+            from hsi_geo.tasks.artifacts.model import load_model, model_bytes
+            from hsi_geo.tasks.inference.mapping import write_map
 
         adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
         log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)

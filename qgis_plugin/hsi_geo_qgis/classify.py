@@ -15,13 +15,10 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
 from .map_files import move_file
-from .protocol import ACCURACY, LEARNING, MAPPING, TRAINING
+from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
 STAGES = {LEARNING: 0.25, TRAINING: 0.6, MAPPING: 0.15}
-
-#: The same for a run with a report.
-REPORT_STAGES = {LEARNING: 0.1, ACCURACY: 0.5, TRAINING: 0.3, MAPPING: 0.1}
 
 
 class Classify(HsiGeoAlgorithm):
@@ -100,7 +97,7 @@ the labels. The Results Viewer opens it.</li>
         reports = bool(parameters.get("REPORT"))
         kept = {"save_model": model, "report": reports}
         command = arguments("classify", scene, **learning, **running, **mapping, **kept)
-        run = self.run_command(command, feedback, REPORT_STAGES if reports else STAGES)
+        run = self.run_command(command, feedback, STAGES)
         results = self.finish_maps(parameters, context, feedback, run)
         if reports:
             results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)

@@ -25,6 +25,7 @@ import rasterio.windows
 from rasterio._err import CPLE_BaseError  # some calls raise it instead of a RasterioError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from hsi_geo import timings
 from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
@@ -201,6 +202,7 @@ class MapWriter:
                     file.close()
             self._stack.close()
 
+    @timings.stage(timings.WRITING)
     def write(self, window: Window, probabilities: Float32Array) -> None:
         """Write one block.
 
@@ -251,6 +253,7 @@ class MapWriter:
                 bigtiff="if_safer",
             )
 
+    @timings.stage(timings.WRITING)
     def _finish(self) -> None:
         """Copy the drafts into COG layout, with overviews, and write the names beside them."""
         for path, file in self._open.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IndexArray, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import bands_of, name_of
@@ -125,6 +126,7 @@ class BadBand:
     why: str
 
 
+@timings.stage(timings.QUALITY)
 def assess_quality(scene: xr.DataArray) -> QualitySummary:
     """Assess the quality of a scene from windows spread over it.
 

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
+from hsi_geo import timings
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
@@ -27,6 +28,7 @@ SomeScene = Path_ | xr.DataArray
 SomeScenes = SomeScene | Sequence[SomeScene]
 
 
+@timings.stage(timings.OPENING)
 def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArray:
     """Open a hyperspectral scene without reading its pixels.
 
@@ -62,6 +64,7 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
     return _with_checked_bands(path)
 
 
+@timings.stage(timings.OPENING)
 def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
     """Open one scene or several.
 

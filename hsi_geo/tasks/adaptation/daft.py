@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hsi_geo import stages
+from hsi_geo import stages, timings
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.models.adamw import AdamW
 from hsi_geo.models.classifier import Classifier, band_map
@@ -36,6 +36,7 @@ WARM_UP = 0.15
 MAX_GRADIENT_NORM = 1.0
 
 
+@timings.stage(timings.STUDENT)
 def fine_tune(
     classifier: Classifier,
     regions: TrainingRegions,

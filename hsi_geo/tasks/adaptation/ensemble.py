@@ -19,6 +19,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
+from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
@@ -149,6 +150,7 @@ def _graph_prediction(
     return Prediction(class_mass_normalization(mass @ to_class), out_of_fold)
 
 
+@timings.stage(timings.CALIBRATION)
 def average_by_cv_likelihood(
     predictions: list[Prediction],
     shots: LabelledPixels,

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.models.s2former import S2Former
@@ -69,12 +70,14 @@ class FeatureSet:
         C: Inverse of the regularisation strength of a linear classifier.
         context_px: Standard deviation of the averaged surroundings along rows or columns, in pixels.
         context: How surroundings contribute to the features.
+        name: What the features are, for a table of times.
     """
 
     features: Float32Array
     C: float
     context_px: float
     context: SpatialContext
+    name: str = ""
 
     def take(self, rows: IntArray) -> FeatureSet:
         """Select some pixels.
@@ -101,6 +104,7 @@ class FeatureSets:
     unit_length: Float32Array
 
 
+@timings.stage(timings.FEATURES)
 def compute_feature_sets(
     regions: TrainingRegions, encoder: S2Former | None, device: torch.device
 ) -> FeatureSets:
@@ -138,11 +142,13 @@ def compute_feature_sets(
     unit_length = _standardize(spectra / lengths)
     pixels = filtered[SpatialContext.PIXEL]
     classifier_inputs = [
-        FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL),
-        FeatureSet(filtered[SpatialContext.GAUSSIAN], 1.0, FILTER_PX, SpatialContext.GAUSSIAN),
+        FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL, "whitened"),
+        FeatureSet(
+            filtered[SpatialContext.GAUSSIAN], 1.0, FILTER_PX, SpatialContext.GAUSSIAN, "filtered"
+        ),
         *_superpixel_sets([pixels, smooth], inside),
-        FeatureSet(_standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL),
-        FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL),
+        FeatureSet(_standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL, "standardised"),
+        FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL, "unit length"),
     ]
     return FeatureSets(classifier_inputs, filtered, unit_length)
 
@@ -154,7 +160,11 @@ def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> I
         parts = [_rescale(superpixel_means(part, superpixels)) for part in features]
         std_px = float(np.sqrt(size / 12))  # of a square with as many pixels
         yield FeatureSet(
-            _rescale(np.concatenate(parts, axis=1)), 1.0, std_px, SpatialContext.SUPERPIXEL
+            _rescale(np.concatenate(parts, axis=1)),
+            1.0,
+            std_px,
+            SpatialContext.SUPERPIXEL,
+            f"superpixels of {size}",
         )
 
 

@@ -16,10 +16,12 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import ward_tree
 from sklearn.feature_extraction.image import grid_to_graph
 
+from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.tasks.adaptation.principal_components import principal_components
 
 
+@timings.stage(timings.SUPERPIXELS)
 def grow_superpixels(
     features: Float32Array, inside: Sequence[BoolArray], sizes_px: Sequence[int]
 ) -> list[IntArray]:

@@ -25,6 +25,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
+from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
@@ -215,6 +216,7 @@ def fit_teacher(
     )
 
 
+@timings.stage(timings.GRAPHS)
 def _propagate_labels(
     transitions: Sequence[csr_array], foldings: list[LabelledPixels]
 ) -> list[list[list[Prediction]]]:
@@ -234,7 +236,7 @@ def _fit_ensemble(
     # a third of the time of a small fit.
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     with threadpool_limits(1, user_api="blas"), unchecked:
-        found = [classifier_predictions(feature_set, shots) for feature_set in feature_sets]
+        found = [_classifier_predictions(feature_set, shots) for feature_set in feature_sets]
     set_of = np.repeat(np.arange(len(feature_sets)), [len(predictions) for predictions in found])
     prior = _prior_weights(feature_sets)[set_of] / np.bincount(set_of)[set_of]
     average, weights = average_by_cv_likelihood(
@@ -242,6 +244,12 @@ def _fit_ensemble(
     )
     steps = [average, *(_combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
     return steps, np.bincount(set_of, weights)
+
+
+def _classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
+    """`classifier_predictions`, measured as a stage of its own for each feature set."""
+    with timings.stage(f"{timings.CLASSIFIERS}, {feature_set.name}"):
+        return classifier_predictions(feature_set, shots)
 
 
 def _fit_ensemble_at_shots(
@@ -286,6 +294,7 @@ def _combine_graphs(
     return combined
 
 
+@timings.stage(timings.FAMILIARITY)
 def _familiarity_score(
     features_by_context: dict[SpatialContext, Float32Array],
     weights: dict[SpatialContext, float],
@@ -330,6 +339,7 @@ def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
     return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
 
 
+@timings.stage(timings.CALIBRATION)
 def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels) -> float:
     """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.several_scenes import burn_each
@@ -104,6 +105,7 @@ class TrainingRegions:
         return positions - positions.min(axis=0)
 
 
+@timings.stage(timings.REGIONS)
 def cut_training_regions(
     scenes: list[xr.DataArray],
     shots: Shots,

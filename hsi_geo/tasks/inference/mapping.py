@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 import xarray as xr
 
-from hsi_geo import stages
+from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
@@ -54,6 +54,7 @@ MISSING_SHARE = 0.5
 LONG_PX = 10_000_000
 
 
+@timings.stage(timings.MAPPING)
 def write_map(
     scene: xr.DataArray,
     model: AdaptedModel,
@@ -151,6 +152,9 @@ def write_map(
             for warning in missing_class_warnings(model, writer.counts):
                 reporter.warning(warning)
         record["warnings"] = recorder.warnings
+        times = timings.active()
+        if times is not None:
+            record["timings"] = times.as_dict()
     return write_record(paths, record)
 
 

@@ -26,9 +26,8 @@ class MapOptions:
             mapped. None maps the whole scene.
         confidence: Whether to write ``MAP_confidence.tif``: 0 to 100 per cent, uint8.
         probabilities: Whether to write ``MAP_probabilities.tif``: one band for each class.
-        report: Whether to write ``MAP_report.html``, and to estimate the accuracy by adapting the
-            model once more without each of five folds of the shots, which takes up to six times as
-            long. Only `classify` can.
+        report: Whether to write ``MAP_report.html``, a page with map, legend, accuracy, and shots
+            that look wrong. Only `classify` can.
         command: Command line that makes the map again; the report shows it.
         max_memory: Bytes that strips of the scene may take together while it is mapped.
     """

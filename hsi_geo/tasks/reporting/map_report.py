@@ -14,7 +14,7 @@ import numpy.typing as npt
 import rasterio
 import xarray as xr
 
-from hsi_geo import stages
+from hsi_geo import stages, timings
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
@@ -66,6 +66,7 @@ class MapReportContext:
     command: str
 
 
+@timings.stage(timings.REPORT)
 def report_map(mapped: MapReportContext, path: Path, reporter: Reporter) -> None:
     """Write the report on a map to an HTML file.
 
