@@ -9,7 +9,7 @@ import click
 
 from . import options, reporting
 from .help import GroupedCommand
-from .printing import pairs, table
+from .printing import files, table
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.tiles.run import BatchResult
@@ -120,7 +120,7 @@ def print_batch(result: BatchResult) -> None:
     Args:
         result: Result of the batch.
     """
-    click.echo(pairs(list(result.outputs.items())))
+    click.echo(files(result.outputs))
     click.echo()
     mapped = max(1, sum(area.pixels for area in result.areas))
     rows = [("class", "id", "pixels", "share", "area (ha)")]

@@ -9,7 +9,7 @@ import click
 
 from . import options, reporting
 from .help import GroupedCommand
-from .printing import pairs, table
+from .printing import files, table
 
 
 class CommaList(click.ParamType[tuple[str, ...]]):
@@ -139,5 +139,5 @@ def command(
         click.echo(table(result.totals))
         click.echo()
     outputs = {"results": result.results, "table": result.markdown, "plot": result.plot}
-    click.echo(pairs(list(outputs.items())))
+    click.echo(files(outputs))
     reporting.write_result(progress, outputs)

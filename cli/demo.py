@@ -9,7 +9,7 @@ import click
 
 from . import options, reporting
 from .help import GroupedCommand
-from .printing import pairs, table
+from .printing import files, table
 
 
 @click.command(name="demo", cls=GroupedCommand)
@@ -39,7 +39,7 @@ def command(folder: Path, progress: str, **given: Any) -> None:
     compute = options.compute(given)
     result = demo(folder, compute=compute, reporter=reporting.reporter(progress))
     outputs = {**result.map.paths.as_dict(), "picture": result.picture}
-    click.echo(pairs(list(outputs.items())))
+    click.echo(files(outputs))
     click.echo()
     rows = [
         (name, f"{100 * s.oa:.1f}", f"{100 * s.aa:.1f}", f"{100 * s.kappa:.1f}")

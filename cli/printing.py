@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,24 @@ def pairs(named: Sequence[tuple[str, object]]) -> str:
     return "\n".join(f"{name.ljust(width)}  {plain(value)}" for name, value in named)
 
 
+#: What files are called on the screen, where their key in outputs for programs does not say it.
+FILES = {"names": "class names", "style": "QGIS style", "table": "table of results"}
+
+
+def files(outputs: Mapping[str, object]) -> str:
+    """A line for each file that was written.
+
+    Args:
+        outputs: Path of each file by its kind, as programs get them.
+
+    >>> from hsi_geo.cli.printing import files
+    >>> print(files({"map": "map.tif", "style": "map.qml"}))
+    map         map.tif
+    QGIS style  map.qml
+    """
+    return pairs([(FILES.get(kind, kind), path) for kind, path in outputs.items()])
+
+
 def _columns(text: str) -> int:
     """Width of a text in columns of a terminal; a Chinese character or an emoji takes two."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
@@ -71,7 +89,7 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
     saved = {} if model is None else {"model": model}
     for result in results:
         outputs = {**result.paths.as_dict(), **saved}
-        click.echo(pairs(list(outputs.items())))
+        click.echo(files(outputs))
         click.echo()
         click.echo(
             table(
@@ -109,14 +127,17 @@ def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
         return [("accuracy", f"{result.accuracy}{together}")]
     lines = [
         ("accuracy", str(result.accuracy)),
-        ("elsewhere", f"{adapted}, of the scene the model was adapted to"),
+        ("in the model's scene", str(adapted)),
     ]
     unlike = _unlike(result)
     if unlike is not None:
-        lines.append(("unlike", f"{100 * unlike:.0f} % of the pixels are unlike every shot"))
+        lines.append(("unlike the shots", f"{100 * unlike:.0f} % of the pixels"))
     if result.record["drifts"]:
         lines.append(
-            ("caution", "this scene looks unlike that one: its estimate does not hold here")
+            (
+                "caution",
+                "this scene looks unlike the model's scene: the estimate does not hold here",
+            )
         )
     return lines
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 tables: Any = SimpleNamespace(**runpy.run_path(str(ROOT / "docs" / "tables.py")))
 
 needs_mkdocs = pytest.mark.skipif(
-    importlib.util.find_spec("mkdocs_click") is None, reason="needs the dependency group docs"
+    importlib.util.find_spec("mkdocstrings") is None, reason="needs the dependency group docs"
 )
 
 
@@ -60,6 +60,13 @@ def test_site_builds_and_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
         assert not [url for url in resources.found if "//" in url], page.name
     commands = (site / "commands.html").read_text(encoding="utf-8")
     assert all(name in commands for name in ("hsi-geo suggest", "hsi-geo assess", "--report"))
+    part = commands[
+        commands.index('id="hsi-geo-classify"') : commands.index('id="hsi-geo-pretrain"')
+    ]
+    headings = ("Inputs", "Outputs", "Accuracy", "Speed and memory", "Other options")
+    places = [part.index(f"<strong>{heading}</strong>") for heading in headings]
+    assert places == sorted(places)
+    assert places[1] < part.index("--save-model", places[0]) < places[2]
 
 
 def test_numbers_in_pages_are_those_of_results() -> None:
