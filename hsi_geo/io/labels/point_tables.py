@@ -116,6 +116,34 @@ def _coordinates(header: Sequence[str]) -> Columns | None:
     return None if shortest is None else found[shortest]
 
 
+def misspelt_columns(header: Sequence[str]) -> dict[str, str]:
+    """Columns that are most likely coordinates under a misspelt name, and the name that each should have.
+
+    Args:
+        header: Names of a table's columns.
+
+    Returns:
+        Names to give by the names that are there; empty if no two columns are like those of coordinates.
+
+    Examples:
+        >>> misspelt_columns(["longitud", "latitude", "class"])
+        {'longitud': 'longitude'}
+        >>> misspelt_columns(["a", "b", "class"])
+        {}
+    """
+    from difflib import get_close_matches  # seldom needed
+
+    columns = {re.sub(r"[\W_]+", "", column).lower(): column for column in header}
+    for axes in ((x, y) for x, y, _ in _AXES):
+        if min(map(len, axes)) < 3:  # any two letters are like one
+            continue
+        like = [get_close_matches(axis, columns, n=1, cutoff=0.75) for axis in axes]
+        found = {columns[near[0]]: axis for near, axis in zip(like, axes, strict=True) if near}
+        if len(found) == 2:
+            return {column: axis for column, axis in found.items() if column.lower() != axis}
+    return {}
+
+
 def _columns_of(header: Sequence[str], axis: str) -> dict[str, str]:
     """Columns that are named as an axis, by the prefix and suffix of the name."""
     pattern = re.compile(rf"({_AFFIX}*){axis}({_AFFIX}*)")

@@ -225,8 +225,14 @@ def _find_class_field(
     shown = possible or fields
     raise ClassFieldError(
         f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
-        hint="choose one with --class-field",
+        hint=f"choose one with --class-field{_most_like_usual(shown)}",
     )
+
+
+def _most_like_usual(fields: Sequence[str]) -> str:
+    """A question about the field whose name is most like a usual one; empty if none is, or several are."""
+    asked = {did_you_mean(usual, fields) for usual in USUAL_CLASS_FIELDS} - {""}
+    return asked.pop() if len(asked) == 1 else ""
 
 
 def _fields(frame: gpd.GeoDataFrame) -> list[str]:

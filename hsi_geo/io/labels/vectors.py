@@ -20,7 +20,14 @@ from hsi_geo.io.files.references import is_link, require_local, require_local_ar
 from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
-from hsi_geo.io.labels.point_tables import TABLES, as_csv, find_columns, read_header, set_table_crs
+from hsi_geo.io.labels.point_tables import (
+    TABLES,
+    as_csv,
+    find_columns,
+    misspelt_columns,
+    read_header,
+    set_table_crs,
+)
 from hsi_geo.io.labels.shapefiles import require_parts
 from hsi_geo.io.readers.packages import is_archive
 from hsi_geo.text import did_you_mean, quoted
@@ -118,9 +125,12 @@ def _hint_for(name: str) -> str:
     """How to make a table readable that has no geometry."""
     if Path(name).suffix.lower() not in TABLES:
         return "give a layer with geometry"
+    header = read_header(name)
+    renamed = [f"'{axis}' for '{column}'" for column, axis in misspelt_columns(header).items()]
     return (
         "call the columns of its coordinates x and y (in the scene's own CRS) or lon and lat "
-        f"(degrees), or give a layer with geometry; it has {quoted(read_header(name))}"
+        f"(degrees), or give a layer with geometry; it has {quoted(header)}"
+        + (f". Did you mean {' and '.join(renamed)}?" if renamed else "")
     )
 
 

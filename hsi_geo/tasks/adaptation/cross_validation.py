@@ -30,7 +30,7 @@ from hsi_geo.tiling import Tiling
 
 #: How the accuracy is estimated, for the record of a model.
 METHOD = (
-    "spatially blocked cross-validation of the whole adaptation: teacher and network are fitted again "
+    "spatially blocked cross-validation of the whole adaptation: classifiers and network are fitted again "
     "without a fifth of each class's places (polygons, clusters of points), the network classifies the "
     "held-out pixels as it maps a scene, and pixels are weighted by the share of the scene that is mapped "
     "to their class"

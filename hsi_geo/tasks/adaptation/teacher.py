@@ -88,8 +88,8 @@ PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
 
 #: How the accuracy is estimated, for the record of a model.
 METHOD = (
-    "spatially blocked cross-validation of the teacher that the mapping network learns from: its classifiers "
-    "and graphs are fitted again without a fifth of each class's places (polygons, clusters of points), they "
+    "spatially blocked cross-validation of the classifiers that the mapping network learns from: they and "
+    "their graphs are fitted again without a fifth of each class's places (polygons, clusters of points), they "
     "predict the held-out pixels, and pixels are weighted by the share of the scene that is mapped to their "
     "class; the encoder has seen no labels, and the mapping network itself is not refitted"
 )

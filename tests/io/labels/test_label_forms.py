@@ -323,6 +323,43 @@ def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("header", "suggestion"),
+    [
+        ("longitud,lattitude,class", "'longitude' for 'longitud' and 'latitude' for 'lattitude'"),
+        ("Longitute,latitude,class", "'longitude' for 'Longitute'"),
+        ("eastin;northin;class", "'easting' for 'eastin' and 'northing' for 'northin'"),
+        ("Rechtwert\tHochwert\tclass", "'rechtswert' for 'Rechtwert'"),
+        ("longitud,height,class", None),
+        ("e1,n1,class", None),
+        ("first,last,class", None),
+    ],
+)
+def test_misspelt_coordinate_columns_get_a_suggestion(
+    tmp_path: Path, header: str, suggestion: str | None
+) -> None:
+    separator = max(",;\t", key=header.count)
+    (tmp_path / "a.csv").write_text(f"{header}\n{separator.join('12x')}\n")
+    with pytest.raises(ShotsError) as caught:
+        read_shots(tmp_path / "a.csv")
+    asked = "" if suggestion is None else f". Did you mean {suggestion}?"
+    assert str(caught.value).endswith(f"'class'{asked}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "suggestion"),
+    [(("clas", "remark"), "clas"), (("kind", "Lable"), "Lable"), (("kind", "remark"), None)],
+)
+def test_a_misspelt_class_column_gets_a_suggestion(
+    tmp_path: Path, fields: tuple[str, str], suggestion: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text(f"x,y,{fields[0]},{fields[1]}\n1,2,a,b\n3,4,c,d\n")
+    with pytest.raises(ClassFieldError) as caught:
+        read_shots(tmp_path / "a.csv")
+    asked = "" if suggestion is None else f". Did you mean '{suggestion}'?"
+    assert str(caught.value).endswith(f"class_field={asked}")
+
+
+@pytest.mark.parametrize(
     ("names", "crs", "message"),
     [
         (("x", "y"), 4326, "if these are degrees, call their columns lon and lat"),
