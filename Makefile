@@ -10,6 +10,8 @@ LOWEST := .venv-lowest
 BUILD ?= build
 # For `make plugin` without a network: WHEEL_OPTIONS=--no-build-isolation takes the installed setuptools.
 WHEEL_OPTIONS ?=
+# setuptools warns at each editable installation about folders of the same name in the working directory; that is no fault.
+INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
 PLUGIN := qgis_plugin/hsi_geo_qgis
 PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py $(PLUGIN)/*.html) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
 # The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
@@ -83,11 +85,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	@echo "hsi-geo and its packages go into $(VENV). This takes some minutes."
 	@cat docs/results/install_needs.md # printed by docs/measurements/install_sizes.py
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch torchvision)
-	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	$(INSTALL) --editable '.[all]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	$(INSTALL) --editable '.[all]' --group dev
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
@@ -97,5 +99,5 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(LOWEST)/.installed: requirements-lowest.txt pyproject.toml
 	python3.12 -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet 'pip>=25.1'
-	$(LOWEST)/bin/python -m pip install --quiet --constraint requirements-lowest.txt --editable '.[all]' --group test
+	PYTHONWARNINGS='ignore:Editable installation' $(LOWEST)/bin/python -m pip install --quiet --constraint requirements-lowest.txt --editable '.[all]' --group test
 	touch $@
