@@ -65,7 +65,7 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
         )
         self.addParameter(
             QgsProcessingParameterFileDestination(
-                "OUTPUT", "All numbers", "JSON (*.json)", optional=True, createByDefault=False
+                "OUTPUT", "All figures", "JSON (*.json)", optional=True, createByDefault=False
             )
         )
         self.addParameter(

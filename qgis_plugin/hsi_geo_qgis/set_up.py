@@ -218,7 +218,7 @@ class SetUp:
         if process.exitStatus() == QProcess.ExitStatus.CrashExit:
             raise SetUpError(f"{step.title}: the system ended the command; read the log")
         if process.exitCode():
-            raise SetUpError(explain_failure(lines, process.exitCode()))
+            raise SetUpError(explain_failure(lines, process.exitCode(), step.elsewhere))
         self._show(step.end, step.title)
 
     def _take(self, process: QProcess, buffer: LineBuffer, lines: Sequence[str]) -> list[str]:

@@ -34,8 +34,8 @@ _FAILURES = {
         "the proxy refused the connection: check 'Settings > Options > Network' of QGIS"
     ),
     "|".join(_UNREACHABLE): (
-        "the package index cannot be reached: check the network, and the proxy in 'Settings > Options > "
-        "Network' of QGIS; or give another index, or a folder of wheels"
+        "the package index{index} cannot be reached: check the network, and the proxy in 'Settings > Options > "
+        "Network' of QGIS; or give another index, or a folder of wheels{elsewhere}"
     ),
     "|".join(_NOT_FOUND): (
         "no package '{name}' for this Python and system was found: choose a Python from 3.12 to 3.14, or add "
@@ -56,12 +56,13 @@ _FAILURES = {
 }
 
 
-def explain_failure(lines: Sequence[str], code: int) -> str:
+def explain_failure(lines: Sequence[str], code: int, elsewhere: str = "") -> str:
     """What a failed command means and what to do.
 
     Args:
         lines: Lines that it printed, the last ones at least.
         code: Its exit code.
+        elsewhere: What else to do if its package index cannot be reached; may be empty.
 
     >>> explain_failure(["ERROR: [Errno 28] No space left on device"], 1)
     'the disk is full: free some space, then set up again'
@@ -71,7 +72,12 @@ def explain_failure(lines: Sequence[str], code: int) -> str:
         match = re.search(pattern, text, re.IGNORECASE)
         if match:
             groups = [group for group in match.groupdict().values() if group]
-            return meaning.format(name=groups[0]) if groups else meaning
+            index = re.search(r"Looking in indexes: ([^\s,]+)", text)
+            return meaning.format(
+                name=groups[0] if groups else "",
+                index=f" {without_passwords(index[1])}" if index else "",
+                elsewhere=f"; or {elsewhere}" if elsewhere else "",
+            )
     said = [line.strip() for line in lines if line.strip()]
     errors = [line for line in said if line.startswith("ERROR")] or said
     last = f" ({without_passwords(errors[-1])})" if errors else ""

@@ -26,6 +26,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 #: Where PyTorch comes from: its CPU-only index, or the package index (with CUDA on Linux).
 CPU, DEFAULT = "cpu", "default"
 
+#: The way out where only PyTorch's own index cannot be reached.
+WITH_CUDA = "choose PyTorch with CUDA, which is larger and comes from the usual package index"
+
 #: Share of the progress bar that ends with the environment, and with the packages.
 ENVIRONMENT_DONE, PACKAGES_DONE = 3.0, 95.0
 
@@ -102,11 +105,13 @@ class Step:
         title: What it does, for the log and the progress bar.
         command: Program and arguments.
         end: Per cent of the whole when it is done.
+        elsewhere: What else to do if its package index cannot be reached; may be empty.
     """
 
     title: str
     command: tuple[str, ...]
     end: float
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,7 @@ def steps(options: Options, environment: str, wheel: str, update: bool = False) 
         plan.append(Step("Making the environment", make, ENVIRONMENT_DONE))
         if options.torch == CPU and not options.wheels:
             torch = (*pip, "--index-url", options.torch_index, "torch")
-            plan.append(Step("Installing PyTorch without CUDA", torch, 60.0))
+            plan.append(Step("Installing PyTorch without CUDA", torch, 60.0, WITH_CUDA))
     plan.append(Step("Installing hsi-geo and its packages", (*pip, *source, wheel), PACKAGES_DONE))
     if update:  # pip keeps a package of the same version
         again = (*pip, "--no-index", "--no-deps", "--force-reinstall", wheel)

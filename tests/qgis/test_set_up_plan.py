@@ -317,3 +317,20 @@ def test_failures_are_explained(output: str, pattern: str) -> None:
     assert re.search(pattern, found)
     assert "\n" not in found
     assert "secret" not in found
+
+
+def test_an_unreachable_index_is_named_and_its_step_knows_another_way() -> None:
+    failed = "WARNING: Retrying after 'NewConnectionError(...): Name or service not known'"
+    options = Options("python3.12", CPU)
+    for step in steps(options, "env", "hsi_geo.whl"):
+        if "--index-url" in step.command:
+            output = [f"Looking in indexes: {options.torch_index}", failed]
+            found = explain_failure(output, 1, step.elsewhere)
+            assert found.startswith(f"the package index {options.torch_index} cannot be reached")
+            assert found.endswith("comes from the usual package index")
+            break
+    else:
+        raise AssertionError("no step has an index of its own")
+    hidden = explain_failure(["Looking in indexes: https://me:secret@mirror/simple", failed], 1)
+    assert "the package index https://****@mirror/simple cannot" in hidden
+    assert hidden.endswith("folder of wheels")
