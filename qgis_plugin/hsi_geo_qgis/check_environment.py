@@ -23,6 +23,7 @@ from .pythons import LOWEST
 from .runner import Run, launcher
 from .set_up import environment_folder
 from .set_up_algorithm import PATH_WIDGET
+from .set_up_plan import EXTRAS
 from .set_up_processes import probe
 
 #: Exit codes of doctor: 1 if something is missing.
@@ -81,7 +82,8 @@ one in the variable HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
         checks = _checks(run)
         feedback.pushDebugInfo("Details:")
         for check in checks:
-            feedback.pushDebugInfo(f"{check['name']}: {check['found']}")
+            if not _is_of_other_jobs(check):
+                feedback.pushDebugInfo(f"{check['name']}: {check['found']}")
         place, system = summary(checks, found)
         feedback.pushInfo(place)
         feedback.pushInfo(system)
@@ -136,6 +138,12 @@ def _checks(run: Run) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError) as error:
         raise QgsProcessingException(run.failure()) from error
     return checks
+
+
+def _is_of_other_jobs(check: dict[str, Any]) -> bool:
+    """Whether it is about an extra of hsi-geo that no algorithm of the toolbox needs."""
+    name = str(check["name"])
+    return name.startswith("extra ") and name.split()[1] not in EXTRAS
 
 
 def _fix_command(check: dict[str, Any], program: str) -> str:

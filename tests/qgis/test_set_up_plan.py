@@ -22,6 +22,8 @@ from hsi_geo_qgis.pythons import (
 from hsi_geo_qgis.set_up_failures import explain_failure
 from hsi_geo_qgis.set_up_plan import CPU, DEFAULT, Options, State, read_state, steps, variables
 
+from hsi_geo import extras
+
 ROOT = Path(__file__).parents[2]
 
 # Pythons -----------------------------------------------------------------------------------------
@@ -205,12 +207,17 @@ def test_an_index_and_a_folder_of_wheels() -> None:
     assert commands(index="https://i/simple")[1][-3:] == [
         "--index-url",
         "https://i/simple",
-        "/w/hsi_geo.whl",
+        "/w/hsi_geo.whl[batch,zarr]",
     ]
     for torch in (CPU, DEFAULT):  # no index, whatever the others say
         given = commands(torch=torch, wheels="/wheels", index="https://i/simple")
         assert len(given) == 3
-        assert given[1][-4:] == ["--no-index", "--find-links", "/wheels", "/w/hsi_geo.whl"]
+        assert given[1][-4:] == [
+            "--no-index",
+            "--find-links",
+            "/wheels",
+            "/w/hsi_geo.whl[batch,zarr]",
+        ]
 
 
 def test_an_update_keeps_the_environment() -> None:
@@ -255,12 +262,12 @@ def test_address_of_a_proxy_quotes_its_login_and_the_log_hides_it() -> None:
 
 def test_sizes_are_the_measured_ones() -> None:
     text = (ROOT / "docs" / "results" / "install_sizes.md").read_text(encoding="utf-8")
-    row = next(line for line in text.splitlines() if line.startswith("| hsi-geo |"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")[1:]]
-    units = {"MB": 1e6, "GB": 1e9}
-    linux, cpu, mac, windows, disk, cpu_disk = (
-        float(number) * units[unit] for number, unit in (cell.split() for cell in cells)
-    )
+    units, total = {"MB": 1e6, "GB": 1e9}, [0.0] * 6
+    for name in ("hsi-geo", *(f"and `[{extra}]`" for extra in set_up_plan.EXTRAS)):
+        row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        cells = [cell.split() for cell in row.strip("|").split("|")[1:]]
+        total = [sum_ + float(n) * units[u] for sum_, (n, u) in zip(total, cells, strict=True)]
+    linux, cpu, mac, windows, disk, cpu_disk = total
     sizes = set_up_plan.SIZES
     for found, measured in (
         (sizes["linux", DEFAULT].download, linux),
@@ -270,7 +277,15 @@ def test_sizes_are_the_measured_ones() -> None:
         (sizes["linux", DEFAULT].disk, disk),
         (sizes["linux", CPU].disk, cpu_disk),
     ):
-        assert found == pytest.approx(measured, rel=0.1)
+        assert found == pytest.approx(measured, rel=0.05)
+
+
+def test_the_set_up_installs_what_the_toolbox_needs() -> None:
+    """*Batch of tiles* and Zarr stores; no algorithm needs the others, which are larger."""
+    assert set(extras.EXTRAS) - set(set_up_plan.EXTRAS) == {"datasets", "pretrain"}
+    for update in (False, True):
+        installed = [c[-1] for c in commands(update) if "pip" in c and "--no-deps" not in c]
+        assert installed == ["/w/hsi_geo.whl[batch,zarr]"]
 
 
 def test_state_of_a_half_made_environment_is_none(tmp_path: Path) -> None:

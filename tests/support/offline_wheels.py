@@ -10,6 +10,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+from hsi_geo_qgis.set_up_plan import EXTRAS
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
@@ -37,12 +38,13 @@ def write_wheel(folder: Path, name: str, release: str, files: dict[str, str]) ->
 
 
 def write_requirements(folder: Path) -> None:
-    """Write a wheel for each requirement of hsi-geo. One of them has a .pth file to this environment's packages."""
+    """Write a wheel for each requirement of hsi-geo in QGIS. One of them has a .pth file to this environment's packages."""
     folder.mkdir(parents=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     folders = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     way = {"installed_packages.pth": "".join(f"{path}\n" for path in folders)}
-    for text in project["dependencies"]:
+    extras = [text for name in EXTRAS for text in project["optional-dependencies"][name]]
+    for text in [*project["dependencies"], *extras]:
         name = Requirement(text).name
         write_wheel(folder, name, version(name).split("+")[0], way)
         way = {}
