@@ -7,7 +7,6 @@ import shlex
 import click
 from click.core import ParameterSource
 
-
 #: Options that change what is printed, and no output.
 PRINTING = ("progress", "timings")
 
