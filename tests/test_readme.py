@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -34,6 +35,20 @@ def test_commands_parse(line: str) -> None:
     command = group.get_command(context, name)
     assert command is not None
     command.make_context(name, args, parent=context)  # raises on an option that is not there
+
+
+def test_the_stranger_runs_all_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`docs/measurements/stranger.py` misses no command and takes no printed result for one."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "measurements"))
+    found = list(importlib.import_module("stranger").commands_of(README))
+    shell = [text for kind, text in found if kind == "shell"]
+    shown = set(re.findall(r"`(hsi-geo [a-z][^`]*)`", README.partition("## How it compares")[0]))
+    assert shown <= set(shell)
+    assert shell[:3] == ["make demo", "make test", "source .venv/bin/activate"]
+    assert all(line.split()[0] in ("make", "source", "hsi-geo") for line in shell)
+    assert [kind for kind, _ in found].count("python") == README.count("```python")
+    for option in ("--confidence", "--report", "--save-model model.safetensors"):
+        assert any(option in line and "classify scene.tif" in line for line in shell)
 
 
 def test_there_are_commands_to_check() -> None:

@@ -1,203 +1,178 @@
-"""Start QGIS desktop on a virtual screen, classify a scene in it, and take two screenshots.
+"""Screenshots of QGIS for docs/qgis.md: set-up, toolbox, Open scene, Classify, its map, Check environment.
 
-    python docs/measurements/qgis_screenshots.py SCENE LABELS CLASS_FIELD FOLDER
+    python docs/measurements/qgis_screenshots.py SCENE LABELS CLASS_FIELD FOLDER [PLUGIN_ZIP]
 
-writes ``qgis-dialog.png`` (toolbox and filled dialog) and ``qgis-result.png`` (styled map and
-confidence) into FOLDER. It needs QGIS and Xvfb (Debian: ``apt-get install qgis python3-qgis
-qgis-providers xvfb``) and an installed hsi-geo, which the plugin starts with the Python that runs
-this script. The script runs twice: with that Python, and again inside QGIS, where `Tour` begins.
+writes them into FOLDER. hsi-geo must be installed for the Python that runs this script. The dialog of the set-up is
+shown as in a fresh profile with PLUGIN_ZIP, which ``make plugin`` builds. It needs QGIS and Xvfb, see `qgis_desktop`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2] if "__file__" in globals() else Path()
-WIDTH, HEIGHT = 1360, 800
-JOB = "HSI_GEO_SCREENSHOTS"
+import qgis_desktop
+from qgis_desktop import WIDTH, WITH_PLUGIN, Desk, Job, Wait
 
-SETTINGS = """[PythonPlugins]
-hsi_geo_qgis=true
-processing=true
-
-[app]
-projections\\unknownCrsBehavior=NoAction
-
-[qgis]
-checkVersion=false
-showTips=false
-newsFeed\\httpfeedqgisorg\\disabled=true
-
-[core]
-NewsFeed\\httpfeedqgisorg\\disabled=true
-"""
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def main(scene: str, labels: str, field: str, folder: str) -> None:
-    """Copy the data, since QGIS writes files beside it, and start QGIS."""
+def main(scene: str, labels: str, field: str, folder: str, plugin: str = "") -> None:
+    """Take all pictures.
+
+    Args:
+        scene: Path of a scene.
+        labels: Path of its labels.
+        field: Their field with the class.
+        folder: Folder of the pictures.
+        plugin: Path of the plugin's ZIP; without it there is no picture of the set-up.
+    """
     with tempfile.TemporaryDirectory(prefix="qgis-") as temporary:
-        home = Path(temporary)
-        home.chmod(0o700)
-        profile = home / "profiles" / "default" / "QGIS"
-        profile.mkdir(parents=True)
-        (profile / "QGIS3.ini").write_text(SETTINGS, encoding="utf-8")
-        data = home / "data"
-        for path in {Path(scene).resolve().parent, Path(labels).resolve().parent}:
-            shutil.copytree(path, data, dirs_exist_ok=True)
-        job = {
-            "scene": str(data / Path(scene).name),
-            "labels": str(data / Path(labels).name),
-            "field": field,
-            "out": str(home / "map.tif"),
-            "confidence": str(home / "confidence.tif"),
-            "folder": str(Path(folder).resolve()),
-        }
-        subprocess.run(
-            ["xvfb-run", "--auto-servernum", f"--server-args=-screen 0 {WIDTH}x{HEIGHT}x24", "qgis",
-             "--nologo", "--noversioncheck", "--profiles-path", str(home),
-             "--code", str(Path(__file__).resolve())],
-            env={
-                **os.environ,
-                "HOME": str(home),
-                "XDG_RUNTIME_DIR": str(home),
-                "QGIS_PLUGINPATH": str(ROOT / "qgis_plugin"),
-                "HSI_GEO_PYTHON": sys.executable,
-                "LC_ALL": "C.UTF-8",
-                JOB: json.dumps(job),
-            },
-            timeout=600, check=True,
-        )  # fmt: skip
-    print(f"qgis-dialog.png and qgis-result.png are in {folder}")
+        take_tour(Path(temporary), Path(scene), Path(labels), field, Path(folder))
+    if plugin:
+        with tempfile.TemporaryDirectory(prefix="qgis-") as temporary:
+            take_set_up(Path(temporary), plugin, Path(folder))
+    print(f"the pictures are in {folder}")
 
 
-class Tour:
-    """The steps inside QGIS; a timer starts each of them."""
+def take_tour(home: Path, scene: Path, labels: Path, field: str, folder: Path) -> None:
+    """Take the pictures of a profile that is set up.
 
-    def __init__(self, job: dict[str, str]) -> None:
-        from qgis.PyQt.QtCore import QTimer
-        from qgis.utils import iface
-
-        self.job, self.iface, self.timer = job, iface, QTimer
-        self.dialog: Any = None
-        self.later(3000, self.open_layers)
-
-    def later(self, milliseconds: int, step: Any) -> None:
-        """Run a step after a delay; a step that fails ends QGIS with its message."""
-
-        def guarded() -> None:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001  # Qt drops it, and QGIS would not end
-                sys.stderr.write(f"{step.__name__}: {error!r}\n")
-                sys.stderr.flush()
-                os._exit(1)
-
-        self.timer.singleShot(milliseconds, guarded)
-
-    def open_layers(self) -> None:
-        """Open the scene in near-natural colours, and the labels."""
-        from qgis.core import (
-            QgsContrastEnhancement,
-            QgsMultiBandColorRenderer,
-            QgsRasterMinMaxOrigin,
-        )
-        from qgis.PyQt.QtWidgets import QDockWidget, QLineEdit
-
-        window = self.iface.mainWindow()
-        window.setGeometry(0, 0, WIDTH, HEIGHT)
-        scene = self.iface.addRasterLayer(self.job["scene"], "Scene")
-        scene.setRenderer(QgsMultiBandColorRenderer(scene.dataProvider(), 30, 20, 10))
-        scene.setContrastEnhancement(
-            QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
-            QgsRasterMinMaxOrigin.Limits.CumulativeCut,
-        )
-        labels = self.iface.addVectorLayer(self.job["labels"], "Labels", "ogr")
-        self.iface.setActiveLayer(scene)
-        self.iface.zoomToActiveLayer()
-        for dock in window.findChildren(QDockWidget):
-            if dock.objectName() == "ProcessingToolbox":
-                dock.show()
-                dock.findChildren(QLineEdit)[0].setText("hsi-geo")
-            elif dock.objectName() in ("Browser", "LayerStyling"):
-                dock.hide()
-        self.scene, self.labels = scene, labels
-        self.later(2500, self.fill_dialog)
-
-    def fill_dialog(self) -> None:
-        """Fill the Classify dialog as a user does."""
-        import processing
-
-        self.dialog = processing.createAlgorithmDialog(
-            "hsi_geo:classify",
-            {
-                "INPUT": self.scene,
-                "LABELS": self.labels,
-                "CLASS_FIELD": self.job["field"],
-                "OUTPUT": self.job["out"],
-                "CONFIDENCE": self.job["confidence"],
-            },
-        )
-        self.dialog.show()
-        self.dialog.setGeometry(120, 90, 900, 690)
-        self.later(2500, self.shoot_dialog)
-
-    def shoot_dialog(self) -> None:
-        """Take the first screenshot; then run."""
-        self.shoot("qgis-dialog.png")
-        self.dialog.algorithmFinished.connect(lambda *_: self.later(3000, self.arrange_result))
-        self.dialog.runButton().click()
-
-    def arrange_result(self) -> None:
-        """Show the map below the labels, and the end of the dialog's log."""
-        from qgis.core import QgsProject
-        from qgis.PyQt.QtWidgets import QSplitter
-
-        layers = QgsProject.instance().mapLayers().values()
-        names = {layer.name().split(",")[0] for layer in layers}  # without the accuracy
-        if not {"Class map", "Confidence (per cent)"} <= names:
-            raise RuntimeError(f"no results among {names}: {self.dialog.textLog()}")
-        tree = QgsProject.instance().layerTreeRoot()
-        for layer in layers:
-            node = tree.findLayer(layer.id())
-            title = layer.name().split(",")[0]
-            node.setItemVisibilityChecked(title in ("Class map", "Scene", "Labels"))
-            node.setExpanded(title == "Class map")
-        self.dialog.findChildren(QSplitter)[0].setSizes([1, 0])  # the help
-        self.dialog.setGeometry(WIDTH - 650, HEIGHT - 480, 640, 470)
-        seen = self.scene.extent()
-        seen.setXMaximum(seen.xMaximum() + 0.9 * seen.width())  # the dialog covers that part
-        self.iface.mapCanvas().setExtent(seen)
-        self.iface.mapCanvas().refresh()
-        self.later(2500, self.shoot_result)
-
-    def shoot_result(self) -> None:
-        """Take the second screenshot; then exit."""
-        from qgis.PyQt.QtWidgets import QTextEdit
-
-        for text in self.dialog.findChildren(QTextEdit):
-            text.verticalScrollBar().setValue(text.verticalScrollBar().maximum())
-        self.iface.mainWindow().repaint()
-        self.dialog.repaint()
-        self.shoot("qgis-result.png")
-        os._exit(0)  # QGIS would ask about the unsaved project
-
-    def shoot(self, name: str) -> None:
-        """Save the whole screen to a file."""
-        screen = self.iface.mainWindow().windowHandle().screen()
-        if not screen.grabWindow(0).save(str(Path(self.job["folder"]) / name)):
-            raise RuntimeError(f"cannot write {name}")
+    Args:
+        home: Empty folder.
+        scene: Path of the scene.
+        labels: Path of its labels.
+        field: Their field with the class.
+        folder: Folder of the pictures.
+    """
+    data = home / "data"
+    for path in {scene.resolve().parent, labels.resolve().parent}:
+        shutil.copytree(path, data, dirs_exist_ok=True)  # QGIS writes files beside them
+    environment = home / "hsi-geo-env"  # a place that tells nothing about this computer
+    environment.symlink_to(sys.prefix)
+    job = {
+        "part": "map",
+        "scene": str(data / scene.name),
+        "labels": str(data / labels.name),
+        "field": field,
+        "folder": str(folder.resolve()),
+        "outputs": {"OUTPUT": str(home / "map.tif"), "CONFIDENCE": str(home / "confidence.tif")},
+    }
+    variables = {
+        "QGIS_PLUGINPATH": str(ROOT / "qgis_plugin"),
+    }
+    settings = f"{WITH_PLUGIN}\n[hsi_geo]\npython={environment}/bin/python\n"
+    qgis_desktop.start("qgis_screenshots", job, home, variables=variables, settings=settings)
 
 
-if JOB in os.environ:
-    tour = Tour(json.loads(os.environ[JOB]))
-elif __name__ == "__main__":
-    if len(sys.argv) != 5:
+def take_set_up(home: Path, plugin: str, folder: Path) -> None:
+    """Take the picture of the set-up, which opens by itself in a fresh profile. Nothing is installed.
+
+    Args:
+        home: Empty folder.
+        plugin: Path of the plugin's ZIP.
+        folder: Folder of the pictures.
+    """
+    with zipfile.ZipFile(plugin) as archive:
+        archive.extractall(home / "plugins")
+    (home / "bin").mkdir()
+    (home / "bin" / "python3.12").symlink_to(Path(sys.executable).resolve())
+    variables = {"QGIS_PLUGINPATH": str(home / "plugins"), "PATH": f"{home}/bin:/usr/bin:/bin"}
+    job = {"part": "set_up", "folder": str(folder.resolve())}
+    qgis_desktop.start("qgis_screenshots", job, home, variables=variables, settings=WITH_PLUGIN)
+
+
+# Inside QGIS --------------------------------------------------------------------------------------
+
+
+def tour(desk: Desk, job: Job) -> Iterator[Wait]:
+    """Take the pictures of one part."""
+    yield 3.0
+    folder = Path(job["folder"])
+    if job["part"] == "set_up":
+        yield lambda: set_up_dialog() is not None and set_up_dialog().search is None
+        desk.shoot(folder / "qgis-set-up.png", set_up_dialog())
+        return
+    desk.show_toolbox("hsi-geo")
+    yield 1.5
+    desk.shoot(folder / "qgis-toolbox.png", desk.toolbox())
+    yield from environment(desk, folder)
+    yield from open_scene(desk, job, folder)
+    yield from classify(desk, job, folder)
+
+
+def set_up_dialog() -> Any:
+    """The dialog of the set-up; None if there is none."""
+    from qgis.PyQt.QtWidgets import QApplication
+
+    for widget in QApplication.topLevelWidgets():
+        if widget.windowTitle() == "Set up hsi-geo" and widget.isVisible():
+            return widget
+    return None
+
+
+def environment(desk: Desk, folder: Path) -> Iterator[Wait]:
+    """Run Check environment."""
+    dialog = desk.open_dialog("environment", {}, (200, 90, 720, 560))
+    yield 1.0
+    yield desk.run(dialog)
+    yield 1.5
+    desk.end_of_log(dialog)
+    yield 0.5
+    desk.shoot(folder / "qgis-environment.png", dialog)
+    dialog.close()
+
+
+def open_scene(desk: Desk, job: Job, folder: Path) -> Iterator[Wait]:
+    """Fill in Open scene, run it, and show the layer beside the dialog."""
+    dialog = desk.open_dialog("open", {"PRODUCT": job["scene"]}, (WIDTH - 760, 250, 750, 520))
+    yield 1.0
+    yield desk.run(dialog)
+    yield 2.0
+    scene = desk.layers()[0]
+    desk.iface.setActiveLayer(scene)
+    desk.iface.zoomToActiveLayer()
+    desk.look_left_of(scene, 0.9)
+    desk.widen_layers(300)
+    desk.end_of_log(dialog)
+    yield 2.5
+    desk.shoot(folder / "qgis-open-scene.png")
+    dialog.close()
+
+
+def classify(desk: Desk, job: Job, folder: Path) -> Iterator[Wait]:
+    """Fill in Classify with few shots, run it, and show the map below the labels."""
+    scene = desk.layers()[0]
+    labels = desk.iface.addVectorLayer(job["labels"], "Labels", "ogr")
+    desk.iface.setActiveLayer(scene)
+    desk.iface.zoomToActiveLayer()
+    given = {"INPUT": scene, "LABELS": labels, "CLASS_FIELD": job["field"], **job["outputs"]}
+    dialog = desk.open_dialog("classify", given, (120, 90, 900, 690))
+    yield 2.5
+    desk.shoot(folder / "qgis-dialog.png")
+    yield desk.run(dialog)
+    yield 3.0
+    for layer in desk.layers():
+        node = desk.node(layer)
+        is_map = layer.name().startswith("Class map")
+        node.setExpanded(is_map)
+        node.parent().setExpanded(True)
+    desk.layer("Class map")  # fails if there is none
+    dialog.close()
+    desk.toolbox().hide()
+    desk.widen_layers(470)
+    desk.iface.setActiveLayer(scene)
+    desk.iface.zoomToActiveLayer()
+    yield 2.5
+    desk.shoot(folder / "qgis-result.png")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (5, 6):
         sys.exit(__doc__)
     main(*sys.argv[1:])

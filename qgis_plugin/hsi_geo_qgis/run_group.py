@@ -180,7 +180,6 @@ class ArrangeLayer(QgsProcessingLayerPostProcessorInterface):
         moved = node.clone()
         moved.setCustomProperty(RUN_PROPERTY, self.output)
         moved.setItemVisibilityChecked(self.output == "OUTPUT")
-        moved.setExpanded(self.output == "OUTPUT")
         before = [
             one
             for one in group.children()
@@ -189,6 +188,9 @@ class ArrangeLayer(QgsProcessingLayerPostProcessorInterface):
         ]
         group.insertChildNode(len(before), moved)
         node.parent().removeChildNode(node)  # the layer stays, since the tree has its copy
+        for one in (group, moved):
+            one.setExpanded(False)  # a view of the tree hears of changes only
+            one.setExpanded(one is group or self.output == "OUTPUT")
 
 
 def run_group(root: QgsLayerTreeGroup, summary: RunSummary) -> QgsLayerTreeGroup:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from qgis.core import (
     QgsFeatureRequest,
     QgsGeometry,
     QgsLayerTreeGroup,
+    QgsLayerTreeModel,
     QgsMarkerSymbol,
     QgsPointXY,
     QgsProcessingAlgorithm,
@@ -223,6 +225,30 @@ def finished(job: Job) -> Job:
         "messages": messages,
         "layers": {layer.source(): metadata_of(layer) for layer in project.mapLayers().values()},
     }
+
+
+def group_in_view(job: Job) -> Job:
+    """Which rows of the panel of layers are open after the layers of a run have come into their group."""
+    from hsi_geo_qgis.run_group import ORDER, ArrangeLayer, RunSummary, run_group
+    from qgis.gui import QgsLayerTreeView
+
+    project = QgsProject.instance()
+    root = project.layerTreeRoot()
+    view, model = QgsLayerTreeView(), QgsLayerTreeModel(root)
+    view.setModel(model)
+    QgsApplication.processEvents()  # an open panel, not one that is still being laid out
+    summary = RunSummary(
+        "Classify", "0", "Szene", (), (), "class", datetime(2026, 11, 28, 14, 5), {}, {}
+    )
+    for output in ORDER:
+        layer = QgsRasterLayer(job["raster"], output)
+        project.addMapLayer(layer)
+        QgsApplication.processEvents()
+        ArrangeLayer(summary, output, output)._arrange(project, layer.id())
+    QgsApplication.processEvents()
+    group = run_group(root, summary)
+    nodes = (group, *group.children())
+    return {"open": {node.name(): view.isExpanded(view.node2index(node)) for node in nodes}}
 
 
 def tree_of(node: Any) -> Any:
@@ -502,6 +528,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         temporary_and_styled,
         without_crs,
         finished,
+        group_in_view,
         cancelled,
         two_steps,
         batch,

@@ -85,7 +85,7 @@ def test_apply_model_and_assess_berlin(
 @pytest.mark.usefixtures("program", "qgis_python")
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs a virtual screen (xvfb)")
 def test_pictures_of_the_desktop(data: Path, tmp_path: Path) -> None:
-    """A person's way: toolbox, dialog, Run, styled result."""
+    """A person's way: toolbox, dialogs, Run, styled map with its legend."""
     berlin = data / "enmap_berlin"
     script = Path(__file__).parents[2] / "docs" / "measurements" / "qgis_screenshots.py"
     command = [
@@ -93,9 +93,11 @@ def test_pictures_of_the_desktop(data: Path, tmp_path: Path) -> None:
         berlin / "LandCov_BerlinUrbanGradient.shp", "Level_2", tmp_path,
     ]  # fmt: skip
     subprocess.run([str(part) for part in command], check=True, timeout=280)
-    for name, color in (("qgis-dialog.png", None), ("qgis-result.png", (230, 0, 0))):
-        picture = plt.imread(tmp_path / name)[..., :3]
-        assert picture.shape == (800, 1360, 3)
-        if color is not None:  # roofs are red, in the label layer's own red
-            roofs = (np.abs(picture - np.array(color) / 255) < 0.01).all(axis=-1)
-            assert roofs.sum() > 1000
+    for name in ("dialog", "open-scene", "result"):
+        assert plt.imread(tmp_path / f"qgis-{name}.png").shape[:2] == (800, 1360)
+    for name in ("toolbox", "environment"):
+        assert plt.imread(tmp_path / f"qgis-{name}.png").std() > 0.05  # not one colour
+    picture = plt.imread(tmp_path / "qgis-result.png")[..., :3]
+    roofs = (np.abs(picture - np.array((230, 0, 0)) / 255) < 0.01).all(axis=-1)
+    assert roofs[:, 500:].sum() > 1000  # roofs are red, in the label layer's own red
+    assert roofs[:, :500].sum() > 50  # and the legend shows it
