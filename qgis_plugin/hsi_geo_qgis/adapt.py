@@ -71,7 +71,7 @@ and unsaved edits all work.</li>
         command = arguments(
             "adapt",
             *self.scenes(parameters, context, "PRODUCT"),
-            **self.label_options(parameters, "LABELS", context, feedback),
+            **self.label_options(parameters, context, feedback),
             **self.run_options(parameters, context),
             seed=self.parameterAsInt(parameters, "SEED", context),
             weights=self.parameterAsFile(parameters, "WEIGHTS", context),

@@ -95,7 +95,7 @@ whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
         command = arguments(
             "assess",
             class_map,
-            **self.label_options(parameters, "REFERENCE", context, feedback),
+            **self.label_options(parameters, context, feedback),
             design=None if design == "none" else design,
             strata=strata,
             out=report,

@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingParameterField,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -23,19 +22,11 @@ from qgis.utils import iface
 from .about import ICON, VERSION, help_page
 from .command import Value
 from .interpreter import LauncherError
-from .layers import (
-    Parameters,
-    chosen_field,
-    class_styles,
-    export_features,
-    layer_path,
-    raster_path,
-    vector_layer,
-    write_class_styles,
-)
+from .label_layers import LabelLayer, field_text, find_labels, label_options, labels_problem
+from .layers import Parameters, export_features, layer_path, raster_path
 from .map_files import move_file, warn_of_mismatches
 from .parameters import CommonParameters, scene_problem
-from .protocol import Stages
+from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
 from .runner import Run, launcher, run_command
 from .styling import write_confidence_style
@@ -110,24 +101,20 @@ class HsiGeoAlgorithm(CommonParameters):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Read styles of label layers, on the main thread, where layers live."""
-        self.class_styles: dict[str, dict[str, str]] = {}
-        self.class_field = ""
         self.started = datetime.now()
         self.summary: RunSummary | None = None
-        self.labels: dict[str, str] = {}
+        self.labels: list[LabelLayer] = []
         self.names: dict[str, str] = {}  # what users call the files that hsi-geo is given
         self.scene_name = self._scene_name(parameters, context)
-        for definition in self.parameterDefinitions():
-            if isinstance(definition, QgsProcessingParameterField):
-                given = self.parameterAsString(parameters, definition.name(), context)
-                layer = vector_layer(parameters, definition.parentLayerParameterName(), context)
-                self.class_field = chosen_field(layer, given)
-                if layer is not None:
-                    self.labels[layer.id()] = layer.name()
-                self.class_styles = class_styles(layer, self.class_field)
-                if not given and self.class_field:
-                    feedback.pushInfo(f"The class is in the field '{self.class_field}'.")
+        name = self._labels_name()
+        if name:
+            self.labels = find_labels(self, parameters, name, context, feedback)
         return True
+
+    def _labels_name(self) -> str:
+        """Name of the parameter of labels; empty if there is none."""
+        field = self.parameterDefinition("CLASS_FIELD")
+        return "" if field is None else str(field.parentLayerParameterName())
 
     def _scene_name(self, parameters: Parameters, context: QgsProcessingContext) -> str:
         if parameters.get("PRODUCT"):
@@ -155,6 +142,8 @@ class HsiGeoAlgorithm(CommonParameters):
         problem = ""
         if {"INPUT", "PRODUCT"} <= {one.name() for one in self.parameterDefinitions()}:
             problem = scene_problem(parameters)
+        if not problem and self._labels_name():
+            problem = labels_problem(parameters, self._labels_name())
         if problem:
             return False, problem
         ok, reason = super().checkParameterValues(parameters, context)
@@ -169,10 +158,12 @@ class HsiGeoAlgorithm(CommonParameters):
         known: Sequence[tuple[str, ...]] = (),
         *,
         partial: bool = False,
+        rounds: dict[str, int] | None = None,
     ) -> Run:
         """Run a command of hsi-geo; messages name this dialog's parameters instead of options."""
+        bar = ProgressBar(stages, *part, rounds=rounds)
         return run_command(
-            arguments, feedback, stages, part, self._titles(), known, self.names, partial=partial
+            arguments, feedback, bar, self._titles(), known, self.names, partial=partial
         )
 
     def _titles(self) -> dict[str, str]:
@@ -235,52 +226,33 @@ class HsiGeoAlgorithm(CommonParameters):
         """
         if not parameters.get("AOI"):
             return None
-        return self._exported(parameters, "AOI", context, feedback)
+        path = export_features(self, parameters, "AOI", context, feedback)
+        self.names[path] = str(self.parameterAsSource(parameters, "AOI", context).sourceName())
+        return path
 
     def label_options(
         self,
         parameters: Parameters,
-        name: str,
         context: QgsProcessingContext,
         feedback: QgsProcessingFeedback,
     ) -> dict[str, Value]:
-        """Options of the command line for labels; the labels are exported to a file.
+        """Options of the command line for labels; layers are exported to files.
 
         Args:
             parameters: As given to the algorithm.
-            name: Name of the parameter, LABELS or REFERENCE.
             context: As given to the algorithm.
             feedback: Its cancelling ends the export.
 
         Returns:
             Value by option.
         """
-        field = self.class_field
-        classes = write_class_styles(self.class_styles)
-        if classes is not None:
-            self.names[classes] = "style of the labels"
+        paths, options, names = label_options(self, self.labels, parameters, context, feedback)
+        self.names.update(names)
         return {
-            "reference" if name == "REFERENCE" else "shots": self._exported(
-                parameters, name, context, feedback, field
-            ),
-            "class_field": field,
-            "classes": classes,
+            "reference" if self._labels_name() == "REFERENCE" else "shots": paths,
+            **options,
             "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
         }
-
-    def _exported(
-        self,
-        parameters: Parameters,
-        name: str,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-        field: str = "",
-    ) -> str:
-        """Path of the file that a layer is exported to; messages have the layer's name instead."""
-        path = export_features(self, parameters, name, context, feedback, field)
-        source = self.parameterAsSource(parameters, name, context)
-        self.names[path] = str(source.sourceName())
-        return path
 
     def run_options(
         self, parameters: Parameters, context: QgsProcessingContext
@@ -367,19 +339,24 @@ class HsiGeoAlgorithm(CommonParameters):
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "CONFIDENCE" in results:
             write_confidence_style(results["CONFIDENCE"])
-        self.summary = self._summary(run)
+        self.summary = self.run_summary(run)
         titles = {one.name(): one.description() for one in self.parameterDefinitions()}
         arrange(results, titles, self.summary, context)
         return results
 
-    def _summary(self, run: Run) -> RunSummary:
+    def run_summary(self, run: Run) -> RunSummary:
+        """What the layers of a run tell about it.
+
+        Args:
+            run: The run that wrote the maps.
+        """
         return RunSummary(
             algorithm=self.TITLE,
             version=VERSION,
             scene=self.scene_name,
-            labels=tuple(self.labels.values()),
-            label_ids=tuple(self.labels),
-            field=self.class_field,
+            labels=tuple(one.name for one in self.labels if one.name),
+            label_ids=tuple(one.layer_id for one in self.labels if one.layer_id),
+            field=field_text(self.labels),
             started=self.started,
             accuracy=run.result.get("accuracy") or {},
             adapted_accuracy=run.result.get("adapted_accuracy") or {},

@@ -85,7 +85,7 @@ the labels. The Results Viewer opens it.</li>
         running = self.run_options(parameters, context)
         mapping = self.map_options(parameters, context, feedback)
         learning = {
-            **self.label_options(parameters, "LABELS", context, feedback),
+            **self.label_options(parameters, context, feedback),
             "seed": self.parameterAsInt(parameters, "SEED", context),
             "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
         }

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import Any
 
 from qgis.core import (
-    QgsCategorizedSymbolRenderer,
-    QgsExpression,
-    QgsExpressionContext,
     QgsFeature,
     QgsFeatureRequest,
     QgsFeatureSink,
@@ -27,8 +23,6 @@ from qgis.core import (
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
-
-from .class_field import MAX_CLASSES, class_name, default_class_field, shown_names
 
 Parameters = dict[str, Any]
 
@@ -136,6 +130,29 @@ def export_features(
     source = algorithm.parameterAsSource(parameters, name, context)
     if source is None:
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
+    return export_source(source, context, feedback, field)
+
+
+def export_source(
+    source: QgsProcessingFeatureSource,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+    field: str = "",
+) -> str:
+    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`.
+
+    Args:
+        source: The features.
+        context: As given to the algorithm.
+        feedback: Its cancelling ends the writing.
+        field: Name of the one field to write; empty writes none.
+
+    Returns:
+        Path of the GeoPackage.
+
+    Raises:
+        QgsProcessingException: If the field is missing, or the file cannot be written.
+    """
     fields, attributes = QgsFields(), []
     if field:
         attributes = [source.fields().lookupField(field)]
@@ -189,123 +206,6 @@ def vector_layer(
     ):
         layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
     return layer
-
-
-def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
-    """The field with the class; call on the main thread.
-
-    Args:
-        layer: The layer of labels; None if it is no vector layer.
-        field: Field that the user chose; empty for the layer's own.
-
-    Returns:
-        Name of the field.
-
-    Raises:
-        QgsProcessingException: If none was chosen, and no field of the layer can hold a class.
-    """
-    found = field or ("" if layer is None else default_class_field(layer))
-    if not found and layer is not None:
-        raise QgsProcessingException(
-            f"layer '{layer.name()}' has no field of text or whole numbers; add one that holds the class of "
-            "each feature"
-        )
-    return found
-
-
-def class_styles(layer: QgsVectorLayer | None, field: str) -> dict[str, dict[str, str]]:
-    """Names and colours of classes, as a layer's style and form show them; call on the main thread.
-
-    The label of a category names a class, if it is not only the value. Else the form's text does,
-    such as that of a value map.
-
-    Args:
-        layer: The layer of labels, with its style; None if it is no vector layer.
-        field: Field with the class.
-
-    Returns:
-        {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
-    """
-    index = -1 if layer is None else layer.fields().lookupField(field)
-    if layer is None or index < 0:
-        return {}
-    values = [value for value in layer.uniqueValues(index) if _is_class(value)]
-    if len(values) > MAX_CLASSES:
-        return {}
-    categories = _categories(layer, field, values)
-    shown = shown_names(layer, field, values)
-    labels = {value: label for value, (label, _) in categories.items() if label not in ("", value)}
-    names = {**shown, **labels}
-    for possible in (names, shown, {}):  # two classes of one name: use the next best
-        given = [possible.get(class_name(value), class_name(value)) for value in values]
-        if len(set(given)) == len(given):
-            names = possible
-            break
-    styles: dict[str, dict[str, str]] = {}
-    for value in map(class_name, values):
-        if value in categories or value in names:
-            styles[value] = {"name": names.get(value, value)}
-        if value in categories:
-            styles[value]["color"] = categories[value][1]
-    return styles
-
-
-def _categories(layer: QgsVectorLayer, field: str, values: list[Any]) -> dict[str, tuple[str, str]]:
-    """Label and colour by value of a field, if the layer's categories are made from that field only."""
-    renderer = layer.renderer()
-    if not isinstance(renderer, QgsCategorizedSymbolRenderer) or not values:
-        return {}
-    fields, attribute = layer.fields(), renderer.classAttribute()
-    index = fields.lookupField(field)
-    expression = None
-    if fields.lookupField(attribute) != index:
-        expression = QgsExpression(attribute)
-        used = {fields.lookupField(name) for name in expression.referencedColumns()} - {-1}
-        if used != {index} or not expression.isValid():
-            return {}
-    by_value = {}
-    for category in renderer.categories():
-        grouped = isinstance(category.value(), (list, tuple))
-        for value in category.value() if grouped else [category.value()]:
-            if category.symbol() is not None and _is_class(value):
-                label = "" if grouped else category.label().strip()
-                by_value[class_name(value)] = (label, category.symbol().color().name())
-    found = {}
-    for value in values:
-        category_value = value
-        if expression is not None:
-            feature = QgsFeature(fields)
-            feature.setAttribute(index, value)
-            scope = QgsExpressionContext()
-            scope.setFields(fields)
-            scope.setFeature(feature)
-            category_value = expression.evaluate(scope)
-        if class_name(category_value) in by_value:
-            label, color = by_value[class_name(category_value)]
-            plain = label == class_name(category_value)
-            found[class_name(value)] = ("" if plain else label, color)
-    return found
-
-
-def _is_class(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and class_name(value) != ""
-
-
-def write_class_styles(styles: dict[str, dict[str, str]]) -> str | None:
-    """Write class names and colours for --classes.
-
-    Args:
-        styles: Name and colour by value; see `class_styles`.
-
-    Returns:
-        Path of the file; None if there are no styles.
-    """
-    if not styles:
-        return None
-    path = temporary_file("classes.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(styles, file, ensure_ascii=False)
-    return path
 
 
 def temporary_file(name: str) -> str:

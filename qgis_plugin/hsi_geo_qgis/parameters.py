@@ -19,10 +19,13 @@ from qgis.core import (
     QgsProcessingParameterString,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QThread
 from qgis.utils import iface
 
+from .class_field import styled_field
+from .label_layers import further_labels
 from .layers import Parameters
 
 #: QGIS's own "All files (*.*)" refuses names without a dot.
@@ -64,19 +67,26 @@ class CommonParameters(QgsProcessingAlgorithm):
         self.addParameter(product)
 
     def add_labels(self, name: str, title: str) -> None:
-        """Add a layer of labelled features, and CLASS_FIELD.
+        """Add a layer of labelled features, CLASS_FIELD, and further layers.
 
         Args:
             name: Name of the parameter.
             title: Title of the parameter.
         """
         kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
-        self.addParameter(QgsProcessingParameterFeatureSource(name, title, kinds))
+        labels = QgsProcessingParameterFeatureSource(name, title, kinds, optional=True)
+        labels.setGuiDefaultValueOverride(suggested_labels())
+        self.addParameter(labels)
         field = QgsProcessingParameterField(
             "CLASS_FIELD", "Field with the class", parentLayerParameterName=name, optional=True
         )
         field.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ClassFieldWidget"}})
         self.addParameter(field)
+        kind = QgsProcessing.SourceType.TypeMapLayer
+        further = f"Further {title[0].lower()}{title[1:]} (layers, or rasters of classes)"
+        self.addParameter(
+            QgsProcessingParameterMultipleLayers(further_labels(name), further, kind, optional=True)
+        )
 
     def add_all_touched(self) -> None:
         """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
@@ -214,6 +224,23 @@ def suggested_scene() -> str | None:
         return None
     active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
     return str(max(active or layers, key=lambda layer: layer.bandCount()).id())
+
+
+def suggested_labels() -> str | None:
+    """Id of the layer that dialogs suggest as labels: the active one, one drawn by categories, or the topmost."""
+    application = QgsApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        return None  # layers live on the main thread
+    layers = [
+        node.layer()
+        for node in QgsProject.instance().layerTreeRoot().findLayers()
+        if isinstance(node.layer(), QgsVectorLayer) and node.layer().isSpatial()
+    ]
+    if not layers:
+        return None
+    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
+    styled = [layer for layer in layers if styled_field(layer)]
+    return str((active or styled or layers)[0].id())
 
 
 def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:

@@ -88,11 +88,22 @@ class ProgressBar:
         stages: Share of each stage; they add up to 1. Other stages are ignored.
         start: Per cent at the begin of the job.
         end: Per cent at its end.
+        rounds: How often a stage is run through, by its name; others once.
     """
 
-    def __init__(self, stages: Stages, start: float = 0.0, end: float = 100.0) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        start: float = 0.0,
+        end: float = 100.0,
+        rounds: Mapping[str, int] | None = None,
+    ) -> None:
         self._stages, self._start, self._end = stages, start, end
         self._reached = start
+        self._rounds = rounds or {}
+        self._last: dict[
+            str, tuple[int, float]
+        ] = {}  # rounds that are over, and the share of this one
 
     def percent(self, event: Mapping[str, Any]) -> float:
         """Per cent after a progress event.
@@ -107,10 +118,18 @@ class ProgressBar:
                 if name == stage:
                     break
                 before += share
-            part = before + self._stages[stage] * min(1.0, event.get("done", 0) / total)
+            part = before + self._stages[stage] * self._share(stage, event.get("done", 0) / total)
             reached = self._start + part * (self._end - self._start)
             self._reached = max(self._reached, reached)
         return self._reached
+
+    def _share(self, stage: str, done: float) -> float:
+        """Share of a stage that is done, over all of its rounds."""
+        over, last = self._last.get(stage, (0, 0.0))
+        if done < last:
+            over += 1
+        self._last[stage] = over, done
+        return min(1.0, (over + min(1.0, done)) / self._rounds.get(stage, 1))
 
 
 class StageText:

@@ -12,6 +12,7 @@ from .assess import AssessMap
 from .batch import BatchOfTiles
 from .check_environment import CheckEnvironment
 from .classify import Classify
+from .classify_scenes import ClassifyScenes
 from .describe import DescribeScene
 from .open_scene import OpenScene
 from .set_up_algorithm import SetUpAlgorithm
@@ -59,6 +60,7 @@ class HsiGeoProvider(QgsProcessingProvider):
             OpenScene,
             DescribeScene,
             Classify,
+            ClassifyScenes,
             AdaptModel,
             SuggestPlaces,
             ApplyModel,

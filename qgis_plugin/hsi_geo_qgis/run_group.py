@@ -48,6 +48,7 @@ class RunSummary:
         started: Local time of the start.
         accuracy: The ``accuracy`` of hsi-geo's result; empty if there is none.
         adapted_accuracy: The accuracy in the scene that a model was adapted to; empty if there is none.
+        group: Name of all scenes of the run, such as "3 scenes"; empty for a run with one scene.
     """
 
     algorithm: str
@@ -59,16 +60,17 @@ class RunSummary:
     started: datetime
     accuracy: Mapping[str, Any]
     adapted_accuracy: Mapping[str, Any]
+    group: str = ""
 
     @property
     def key(self) -> str:
         """A name of the run that no other run has."""
-        return f"{self.started.isoformat()} {self.scene}"
+        return f"{self.started.isoformat()} {self.group or self.scene}"
 
     @property
     def group_name(self) -> str:
         """Name of the group: when, of which scene, and how accurate."""
-        name = f"hsi-geo {self.started:%Y-%m-%d %H:%M} \N{EM DASH} {self.scene}"
+        name = f"hsi-geo {self.started:%Y-%m-%d %H:%M} \N{EM DASH} {self.group or self.scene}"
         estimate = accuracy_text(self.accuracy)
         return f"{name}, accuracy {estimate}" if estimate else name
 
@@ -76,11 +78,13 @@ class RunSummary:
     def message(self) -> str:
         """One sentence for the message bar."""
         estimate, other = accuracy_text(self.accuracy), accuracy_text(self.adapted_accuracy)
+        mapped = f"{self.scene} {'are' if self.group == self.scene else 'is'} mapped"
         if estimate:
-            return f"{self.scene} is mapped; estimated accuracy {estimate}."
+            return f"{mapped}; estimated accuracy {estimate}."
         if other:
-            return f"{self.scene} is mapped; the accuracy was {other} in the scene that the model was adapted to."
-        return f"{self.scene} is mapped; its accuracy is not known: {self.accuracy.get('method', 'no estimate')}."
+            return f"{mapped}; the accuracy was {other} in the scene that the model was adapted to."
+        reason = self.accuracy.get("method", "no estimate")
+        return f"{mapped}; the accuracy is not known: {reason}."
 
     def layer_name(self, title: str, output: str) -> str:
         """Name of a layer; that of the class map has the accuracy.
@@ -101,7 +105,7 @@ class RunSummary:
         """
         found = QgsLayerMetadata()
         found.setType("dataset")
-        found.setTitle(f"{title} of {self.scene}")
+        found.setTitle(title if self.group else f"{title} of {self.scene}")
         found.setAbstract(self.message)
         found.setHistory(self._history())
         found.setCrs(layer.crs())

@@ -22,7 +22,6 @@ from .protocol import (
     VERSION,
     LineBuffer,
     ProgressBar,
-    Stages,
     StageText,
     failure,
     parse_event,
@@ -34,6 +33,9 @@ KEPT_LINES = 20
 
 #: Tab of QGIS's log messages.
 LOG_TAB = "hsi-geo"
+
+#: Setting of `shows_commands`.
+SHOW_COMMANDS = "hsi_geo/show_commands"
 
 #: The log is HTML, which shows several blanks as one.
 _COLUMN_GAP = re.compile(" {2,}")
@@ -64,7 +66,8 @@ class Run:
         names: What users call a file by its path, for messages that name the file.
 
     Attributes:
-        result: The result event.
+        result: The last result event.
+        results: All of them: a run that writes several maps gives one for each.
         output: Lines on stdout.
         exit_code: Exit code of the process; -1 if it crashed.
         has_failed: Whether it failed after it gave a result, such as for some of many tiles.
@@ -83,6 +86,7 @@ class Run:
         self.names = names or {}
         self.bar = bar or ProgressBar({})
         self.result: dict[str, Any] = {}
+        self.results: list[dict[str, Any]] = []
         self.output: list[str] = []
         self.exit_code = 0
         self.has_failed = False
@@ -105,7 +109,8 @@ class Run:
             QgsProcessingException: If it failed or was cancelled; the message is one sentence.
         """
         command = [*self.found.command, *arguments]
-        self.feedback.pushCommandInfo(" ".join(_quoted(part) for part in command))
+        if shows_commands():
+            self.feedback.pushCommandInfo(" ".join(_quoted(part) for part in command))
         # If the feedback is cancelled already, a process would run to its end.
         self._refuse_if_cancelled()
         process = QgsBlockingProcess(command[0], command[1:])
@@ -180,6 +185,7 @@ class Run:
                 self.feedback.pushWarning(message)
         elif kind == "result":
             self.result = event
+            self.results.append(event)
         elif kind == "error":
             self._error = event
 
@@ -196,8 +202,7 @@ class Run:
 def run_command(
     arguments: list[str],
     feedback: QgsProcessingFeedback,
-    stages: Stages,
-    part: tuple[float, float] = (0.0, 100.0),
+    bar: ProgressBar,
     titles: Titles | None = None,
     known: Sequence[tuple[str, ...]] = (),
     names: Mapping[str, str] | None = None,
@@ -209,8 +214,7 @@ def run_command(
     Args:
         arguments: Arguments of hsi-geo, without ``--progress``.
         feedback: Receives progress and messages.
-        stages: Share of each stage in the progress bar.
-        part: Part of the progress bar for this command, from and to per cent.
+        bar: Converts progress events to per cent.
         titles: Title of each parameter by its option.
         known: Names of files in warnings that were shown before; see `Run`.
         names: What users call a file by its path; see `Run`.
@@ -224,8 +228,13 @@ def run_command(
     except LauncherError as error:
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
-    run = Run(found, feedback, ProgressBar(stages, *part), titles, known, names)
+    run = Run(found, feedback, bar, titles, known, names)
     return run.start([name, "--progress", "jsonl", *rest], partial=partial)
+
+
+def shows_commands() -> bool:
+    """Whether the log shows the commands that are run: only where the user has chosen so, to look for a fault."""
+    return bool(QgsSettings().value(SHOW_COMMANDS, False, type=bool))
 
 
 def warn(message: str, feedback: QgsProcessingFeedback) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from qgis.core import QgsSettings
 from qgis.gui import QgsOptionsPageWidget, QgsOptionsWidgetFactory
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QFormLayout, QLabel
+from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel
 
 from .about import ICON
 from .interpreter import SETTING
 from .python_picker import PythonPicker
+from .runner import SHOW_COMMANDS, shows_commands
 
 NOTE = (
     "'Plugins > hsi-geo > Set up hsi-geo...' installs hsi-geo and fills this field. If it is empty, the variable "
@@ -20,7 +21,7 @@ NOTE = (
 
 
 class SettingsPage(QgsOptionsPageWidget):
-    """Settings page with one field: the Python that hsi-geo is installed in.
+    """Settings page: the Python that hsi-geo is installed in, and whether the log shows commands.
 
     Args:
         parent: Widget of the options dialog.
@@ -35,10 +36,14 @@ class SettingsPage(QgsOptionsPageWidget):
         layout = QFormLayout(self)
         layout.addRow("Python that hsi-geo is installed in", self.python)
         layout.addRow(note)
+        self.commands = QCheckBox("Show the commands that are run in the log (to look for a fault)")
+        self.commands.setChecked(shows_commands())
+        layout.addRow(self.commands)
 
     def apply(self) -> None:
         """Save the setting; QGIS calls this when the options are accepted."""
         QgsSettings().setValue(SETTING, self.python.path())
+        QgsSettings().setValue(SHOW_COMMANDS, self.commands.isChecked())
 
 
 class SettingsPageFactory(QgsOptionsWidgetFactory):

@@ -26,6 +26,7 @@ from qgis.core import (
     QgsLayerTreeGroup,
     QgsLayerTreeModel,
     QgsMarkerSymbol,
+    QgsPalettedRasterRenderer,
     QgsPointXY,
     QgsProcessingAlgorithm,
     QgsProcessingAlgRunnerTask,
@@ -505,6 +506,81 @@ def named_values(job: Job) -> Job:
     return classify(job, layer)
 
 
+def several_labels(job: Job) -> Job:
+    """Classify by several layers of labels, some of them rasters that are drawn by unique values."""
+    ids = []
+    for path, name in job["layers"]:
+        raster = path.endswith(".tif")
+        layer = QgsRasterLayer(path, name) if raster else QgsVectorLayer(path, name)
+        assert layer.isValid(), path
+        if raster and job["drawn"]:
+            classes = [
+                QgsPalettedRasterRenderer.Class(value, QColor(color), label)
+                for value, label, color in job["drawn"]
+            ]
+            layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
+        QgsProject.instance().addMapLayer(layer)
+        ids.append(layer.id())
+    main = ids[0] if job["main"] else None
+    if main and job["selected"]:
+        QgsProject.instance().mapLayer(main).selectByExpression(job["selected"])
+        main = QgsProcessingFeatureSourceDefinition(main, True)
+    further = ids[1:] if job["main"] else ids
+    return run(
+        job["algorithm"],
+        {**job["parameters"], job["parameter"]: main, f"MORE_{job['parameter']}": further},
+    )
+
+
+def several_scenes(job: Job) -> Job:
+    """Classify several scenes of a project, and load the maps as QGIS's own dialog does."""
+    sys.path.append(job["plugins"])
+    from processing.core.ProcessingConfig import ProcessingConfig
+    from processing.gui.Postprocessing import handleAlgorithmResults
+
+    ProcessingConfig.initialize()
+    project = QgsProject.instance()
+    layers = [QgsRasterLayer(path, name) for path, name in job["scenes"]]
+    project.addMapLayers(layers)
+    labels = vector(job["labels"])
+    context, feedback = new_context(), QgsProcessingFeedback()
+    moved: list[float] = []
+    feedback.progressChanged.connect(moved.append)
+    parameters = {
+        **job["parameters"], "INPUTS": [layer.id() for layer in layers], "LABELS": labels.id(),
+    }  # fmt: skip
+    done = algorithm("classify_scenes").create()
+    results, ok = done.run(parameters, context, feedback, {}, False)
+    assert ok, feedback.textLog()
+    QgsApplication.processEvents()  # signals from the thread that the process ran in
+    progress = list(moved)
+    assert handleAlgorithmResults(done, context, feedback, parameters=parameters)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        QgsApplication.processEvents()
+    return {
+        "results": results,
+        "log": feedback.textLog(),
+        "progress": progress,
+        "tree": [tree_of(node) for node in project.layerTreeRoot().children()],
+    }
+
+
+def commands_in_log(job: Job) -> Job:
+    """Classify as it is, and with commands shown in the log."""
+    from hsi_geo_qgis.settings_page import SettingsPageFactory
+    from qgis.PyQt.QtWidgets import QWidget
+
+    logs = []
+    parent = QWidget()
+    page = SettingsPageFactory().createWidget(parent)
+    for shown in (page.commands.isChecked(), True):
+        page.commands.setChecked(shown)
+        page.apply()
+        logs.append(classify(job, job["labels"])["log"])
+    return {"logs": logs}
+
+
 def settings_page(job: Job) -> Job:
     """Open the page of the options, accept another Python, and open it again."""
     from hsi_geo_qgis.runner import launcher
@@ -537,6 +613,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         loaded,
         dialog,
         layers_of_project,
+        several_labels,
+        several_scenes,
+        commands_in_log,
         named_values,
         open_scene,
         settings_page,

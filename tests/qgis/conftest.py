@@ -53,9 +53,10 @@ number = len(calls.read_text(encoding="utf-8").splitlines()) if calls.exists() e
 answers = json.loads((home / "answers.json").read_text(encoding="utf-8"))
 answer = answers[min(number, len(answers) - 1)]
 for option in ("--shots", "--aoi", "--classes"):
-    if option in arguments:
-        kept = home / (option[2:] + (".json" if option == "--classes" else ".gpkg"))
-        shutil.copy(arguments[arguments.index(option) + 1], kept)
+    given = [value for name, value in zip(arguments, arguments[1:]) if name == option and value]
+    for count, path in enumerate(given, start=1):
+        end = ".json" if option == "--classes" else Path(path).suffix
+        shutil.copy(path, home / (option[2:] + (str(count) if count > 1 else "") + end))
 with calls.open("a", encoding="utf-8") as file:
     file.write(json.dumps(arguments) + chr(10))
 if "--save-model" in arguments:

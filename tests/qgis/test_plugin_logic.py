@@ -140,6 +140,18 @@ def test_the_bar_goes_forward_through_the_stages() -> None:
 
 
 def test_a_part_of_the_bar() -> None:
+    rounds = ProgressBar({"learn": 0.5, "map": 0.5}, rounds={"map": 2})
+    steps = [
+        ("learn", 2, 2),
+        ("map", 0, 2),
+        ("map", 2, 2),
+        ("map", 0, 4),
+        ("map", 2, 4),
+        ("map", 4, 4),
+    ]
+    assert [rounds.percent({"stage": s, "done": d, "total": t}) for s, d, t in steps] == [
+        50, 50, 75, 75, 87.5, 100
+    ]  # fmt: skip
     bar = ProgressBar({"map": 1.0}, start=80, end=100)
     assert bar.percent({"stage": "map", "done": 1, "total": 4}) == pytest.approx(85)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +138,16 @@ def test_a_batch_goes_on_after_a_bad_row(
     assert [row["ok"] for row in found] == [True, False, True]
     assert "no field 'nothing'" in found[1]["error"]
     assert str(tmp_path / "three.tif") in fake.arguments
+
+
+def test_commands_are_in_the_log_only_if_they_are_asked_for(
+    case: Case, fake: Fake, job: dict[str, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile"
+    shutil.copytree(environment["QGIS_CUSTOM_CONFIG_PATH"], profile)
+    plain, with_command = case("commands_in_log", python=fake.python, profile=profile, **job)[
+        "logs"
+    ]
+    assert "--" not in plain
+    assert str(fake.python) not in plain
+    assert "--progress jsonl --shots" in with_command

@@ -12,11 +12,17 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pytest
+import rasterio
+from affine import Affine
 
 MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
+
+
+#: Where QGIS keeps the plugin of the toolbox.
+PLUGINS = "/usr/share/qgis/python/plugins"
 
 
 def succeeded(shown: subprocess.CompletedProcess[str]) -> str:
@@ -101,6 +107,57 @@ def test_suggest_label_adapt_apply_assess(
     shown = call("hsi_geo:assess", INPUT=out, REFERENCE=truth, REPORT=report, **common)
     assert "OVERALL_ACCURACY:" in succeeded(shown)
     assert "<html" in report.read_text(encoding="utf-8")
+
+
+def test_several_scenes_are_mapped_with_one_model(
+    case: Case, job: dict[str, Any], make_scene: MakeScene, tmp_path: Path
+) -> None:
+    """The scenes lie beside each other; each has some of the labels."""
+    whole = Path(job["parameters"]["INPUT"])
+    with rasterio.open(whole) as file:
+        bands, half = file.read(), file.width // 2
+        profile = {k: v for k, v in file.profile.items() if "block" not in k}
+        tags, descriptions = file.tags(), file.descriptions
+        band_tags = [file.tags(band) for band in file.indexes]
+        parts = [(0, half), (half, file.width)]
+        for number, (left, right) in enumerate(parts):
+            profile |= {
+                "width": right - left,
+                "transform": file.transform @ Affine.translation(left, 0),
+            }
+            with rasterio.open(tmp_path / f"part {number}.tif", "w", **profile) as part:
+                part.write(bands[:, :, left:right])
+                part.update_tags(**tags)
+                part.descriptions = descriptions
+                for band, own in enumerate(band_tags, start=1):
+                    part.update_tags(band, **own)
+    folder, model = tmp_path / "maps", tmp_path / "kept.safetensors"
+    found = case(
+        "several_scenes",
+        plugins=PLUGINS,
+        labels=job["labels"],
+        scenes=[[str(tmp_path / f"part {n}.tif"), name] for n, name in enumerate(["Ost", "West"])],
+        parameters={
+            "CLASS_FIELD": "class", "CONFIDENCE": True, "OUTPUT": str(folder), "MODEL": str(model),
+        },
+    )  # fmt: skip
+    maps = [folder / f"part {number}_classes.tif" for number in range(2)]
+    assert found["results"]["MAPS"] == [str(path) for path in maps]
+    assert model.exists()
+    assert found["results"]["ACCURACY"] is None or 0 <= found["results"]["ACCURACY"] <= 100
+    labels, (name, layers) = found["tree"][:2]
+    assert labels[0] == "Meine Flächen"
+    assert "2 scenes" in name
+    assert sorted(title.split(",")[0] for title, _ in layers) == [
+        "Class map of Ost", "Class map of West",
+        "Confidence of Ost (per cent)", "Confidence of West (per cent)",
+    ]  # fmt: skip
+    assert all(shown == title.startswith("Class map") for title, shown in layers)
+    assert "2 scenes are mapped" in found["log"]
+    assert "--" not in found["log"]
+    assert found["progress"] == sorted(found["progress"])
+    hashes = {json.loads(p.with_suffix(".json").read_text())["hashes"]["model"] for p in maps}
+    assert len(hashes) == 1
 
 
 @pytest.mark.slow

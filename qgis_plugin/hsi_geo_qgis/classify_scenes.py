@@ -1,0 +1,173 @@
+"""Classify several scenes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputMultipleLayers,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .classify import REPORT_STAGES, STAGES
+from .command import arguments
+from .layers import Parameters, temporary_file
+from .map_files import move_file, warn_of_mismatches
+from .protocol import MAPPING
+from .run_group import RunSummary, arrange
+from .styling import write_confidence_style
+
+#: Parameter and title of each file beside a map.
+BESIDE = (
+    ("CONFIDENCE", "Write the confidence of each map"),
+    ("PROBABILITIES", "Write the probabilities of each map"),
+    ("REPORT", "Write a report of each map (takes longer)"),
+)
+
+
+class ClassifyScenes(HsiGeoAlgorithm):
+    """``hsi-geo classify`` with several scenes."""
+
+    NAME = "classify_scenes"
+    TITLE = "Classify several scenes"
+    SHORT = "Learn from labels in several scenes of one sensor, and map all of them with one model."
+    TAGS = (*HsiGeoAlgorithm.TAGS, "flight lines", "several", "folder")
+    HELP = """<p>Learns one model from labels in several scenes of one sensor, and maps all of these scenes with it.
+The maps appear together when the last one is complete.</p>
+<h3>Example</h3>
+<p>Two flight lines overlap, and you have drawn points in both. Choose both scenes, the layer of points and a folder, and
+run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i>.</p>"""
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.add_scenes("Hyperspectral scenes (layers)")
+        self.add_product("and a product (file or folder)", optional=True)
+        self.add_labels("LABELS", "Labels")
+        self.add_all_touched()
+        self.add_seed()
+        self.add_weights()
+        self.add_aoi("Map only inside these polygons")
+        self.add_run_options()
+        self.add_memory()
+        for name, title in BESIDE:
+            self.add_advanced(QgsProcessingParameterBoolean(name, title, defaultValue=False))
+        self.addParameter(
+            QgsProcessingParameterBoolean(
+                "OVERWRITE", "Replace maps that are in the folder", defaultValue=False
+            )
+        )
+        self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "MODEL",
+                "Model, to map other scenes with",
+                "hsi-geo models (*.safetensors)",
+                optional=True,
+                createByDefault=False,
+            )
+        )
+        self.addOutput(QgsProcessingOutputMultipleLayers("MAPS", "Class maps"))
+        self.addOutput(QgsProcessingOutputNumber("ACCURACY", "Estimated accuracy (per cent)"))
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Read names of scenes and styles of labels, on the main thread, where layers live."""
+        layers = self.parameterAsLayerList(parameters, "INPUTS", context) or []
+        self.scene_names = [str(layer.name()) for layer in layers]
+        if parameters.get("PRODUCT"):
+            product = str(self.parameterAsFile(parameters, "PRODUCT", context))
+            self.scene_names.append(os.path.basename(product.rstrip("/\\")))
+        return super().prepareAlgorithm(parameters, context, feedback)
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        folder = self.parameterAsString(parameters, "OUTPUT", context)
+        scenes = self.scenes(parameters, context, "PRODUCT")
+        if not scenes:
+            raise QgsProcessingException("no scene is given; choose raster layers, or a product")
+        model = temporary_file("model.safetensors") if parameters.get("MODEL") else None
+        beside = {
+            name.lower(): self.parameterAsBoolean(parameters, name, context)
+            for name in ("OVERWRITE", *(name for name, _ in BESIDE))
+        }
+        command = arguments(
+            "classify",
+            *scenes,
+            **self.label_options(parameters, context, feedback),
+            **self.run_options(parameters, context),
+            **beside,
+            seed=self.parameterAsInt(parameters, "SEED", context),
+            weights=self.parameterAsFile(parameters, "WEIGHTS", context),
+            aoi=self.aoi(parameters, context, feedback),
+            max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
+            save_model=model,
+            out=folder if len(scenes) > 1 else _map_in(folder, scenes[0]),
+        )
+        stages = REPORT_STAGES if beside["report"] else STAGES
+        run = self.run_command(command, feedback, stages, rounds={MAPPING: len(scenes)})
+        group = f"{len(scenes)} scenes" if len(scenes) > 1 else ""
+        common = replace(self.run_summary(run), group=group)
+        for name, result in zip(self.scene_names, run.results):
+            warn_of_mismatches(result["outputs"]["map"], feedback)
+            _load_maps(replace(common, scene=name), result["outputs"], context)
+        self.summary = replace(common, scene=group or self.scene_names[0])
+        share = run.result["accuracy"]["oa"]
+        results: Results = {
+            "OUTPUT": folder,
+            "MAPS": [result["outputs"]["map"] for result in run.results],
+            "ACCURACY": None if share is None else 100.0 * share,
+        }
+        if model is not None:
+            target = self.parameterAsFileOutput(parameters, "MODEL", context)
+            move_file(model, target)
+            results["MODEL"] = os.path.abspath(target)
+        feedback.pushInfo(self.summary.message)
+        return results
+
+    def checkParameterValues(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """Whether the values can be used, and why not: at least one scene has to be given."""
+        if not parameters.get("INPUTS") and not parameters.get("PRODUCT"):
+            return (
+                False,
+                "no scene is given; choose raster layers, or the file or folder of a product",
+            )
+        return super().checkParameterValues(parameters, context)
+
+
+def _load_maps(summary: RunSummary, outputs: dict[str, str], context: QgsProcessingContext) -> None:
+    """Register the map of one scene, and its confidence, to be loaded into the group of the run."""
+    files = {"OUTPUT": outputs["map"]}
+    if "confidence" in outputs:
+        files["CONFIDENCE"] = outputs["confidence"]
+        write_confidence_style(outputs["confidence"])
+    if context.project() is None:
+        return
+    titles = {
+        "OUTPUT": f"Class map of {summary.scene}",
+        "CONFIDENCE": f"Confidence of {summary.scene} (per cent)",
+    }
+    for output, path in files.items():
+        details = QgsProcessingContext.LayerDetails(titles[output], context.project(), "MAPS")
+        context.addLayerToLoadOnCompletion(path, details)
+    arrange(files, titles, summary, context)
+
+
+def _map_in(folder: str, scene: str) -> str:
+    """Path of the map of a single scene, named as those of several are."""
+    os.makedirs(folder, exist_ok=True)
+    stem = os.path.splitext(os.path.basename(scene.rstrip("/\\")))[0]
+    return os.path.join(folder, f"{stem}_classes.tif")

@@ -1,0 +1,231 @@
+"""Layers of labels of a run: their class fields and styles, and the files that hsi-geo reads instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingUtils,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from .class_field import default_class_field
+from .class_styles import Styles, class_styles, raster_styles, write_class_styles
+from .command import Value
+from .layers import Parameters, export_source, layer_path, vector_layer
+
+#: What users call the file of names and colours that is written for a layer.
+STYLE_NAME = "style of the labels"
+
+
+@dataclass(frozen=True)
+class LabelLayer:
+    """A layer of labels, as far as it is read on the main thread.
+
+    Attributes:
+        name: Name of the layer.
+        layer_id: Id of the layer; empty if a script gave something else than a layer.
+        field: Field with the class; empty for a raster.
+        styles: Names and colours of the classes.
+        parameter: Name of the parameter that selects features of the layer; empty for a further layer.
+        raster: Path of a raster; empty for a vector layer.
+    """
+
+    name: str
+    layer_id: str
+    field: str
+    styles: Styles
+    parameter: str = ""
+    raster: str = ""
+
+
+def further_labels(name: str) -> str:
+    """Name of the parameter of further labels.
+
+    Args:
+        name: Name of the parameter of labels.
+    """
+    return f"MORE_{name}"
+
+
+def labels_problem(parameters: Parameters, name: str) -> str:
+    """What is wrong with the choice of labels: none are given; empty if nothing is.
+
+    Args:
+        parameters: As given to the algorithm.
+        name: Name of the parameter of labels.
+    """
+    if parameters.get(name) or parameters.get(further_labels(name)):
+        return ""
+    return (
+        "no labels are given; choose a layer of points, lines or polygons, or a raster of classes"
+    )
+
+
+def find_labels(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+) -> list[LabelLayer]:
+    """The layers of labels, with their fields and styles; call on the main thread, where layers live.
+
+    Args:
+        algorithm: The algorithm of the parameters.
+        parameters: As given to the algorithm.
+        name: Name of the parameter of labels.
+        context: As given to the algorithm.
+        feedback: Is told which field is taken where the user has chosen none.
+
+    Raises:
+        QgsProcessingException: If a layer has no field that can hold a class, or is no kind of labels.
+    """
+    given = str(algorithm.parameterAsString(parameters, "CLASS_FIELD", context) or "")
+    found = []
+    if parameters.get(name):
+        layer = vector_layer(parameters, name, context)
+        field = chosen_field(layer, given)
+        styles = class_styles(layer, field)
+        title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
+        found.append(LabelLayer(title, layer_id, field, styles, parameter=name))
+        if not given and field:
+            feedback.pushInfo(f"The class is in the field '{field}'.")
+    further = further_labels(name)
+    layers = (
+        algorithm.parameterAsLayerList(parameters, further, context)
+        if parameters.get(further)
+        else []
+    )
+    if parameters.get(further) and not layers:
+        raise QgsProcessingException(algorithm.invalidSourceError(parameters, further))
+    for layer in layers or []:
+        one = _further_layer(layer, found[0].field if found else given, context)
+        if one.layer_id and one.layer_id in [other.layer_id for other in found]:
+            continue  # chosen in both places
+        found.append(one)
+        if one.field:
+            feedback.pushInfo(f"The class of '{one.name}' is in the field '{one.field}'.")
+    return found
+
+
+def _further_layer(layer: QgsMapLayer, field: str, context: QgsProcessingContext) -> LabelLayer:
+    """A further layer; its class is in the field of that name, else in its own."""
+    in_project = (
+        context.project() is not None and context.project().mapLayer(layer.id()) is not None
+    )
+    if not in_project:
+        layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
+    if isinstance(layer, QgsRasterLayer):
+        path = layer_path(layer, context)
+        return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer), raster=path)
+    if not isinstance(layer, QgsVectorLayer):
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' has no labels; choose vector layers, or rasters of classes"
+        )
+    index = layer.fields().lookupField(field) if field else -1
+    own = layer.fields().at(index).name() if index >= 0 else chosen_field(layer, "")
+    return LabelLayer(layer.name(), layer.id(), own, class_styles(layer, own))
+
+
+def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
+    """The field with the class; call on the main thread.
+
+    Args:
+        layer: The layer of labels; None if it is no vector layer.
+        field: Field that the user chose; empty for the layer's own.
+
+    Returns:
+        Name of the field.
+
+    Raises:
+        QgsProcessingException: If none was chosen, and no field of the layer can hold a class.
+    """
+    found = field or ("" if layer is None else default_class_field(layer))
+    if not found and layer is not None:
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' has no field of text or whole numbers; add one that holds the class of "
+            "each feature"
+        )
+    return found
+
+
+def field_text(labels: Sequence[LabelLayer]) -> str:
+    """The fields with the class, for metadata: one name if all are the same.
+
+    Args:
+        labels: Layers of labels.
+
+    >>> field_text([LabelLayer("a", "1", "class", {}), LabelLayer("b", "2", "Klasse", {})])
+    "'class' of a, 'Klasse' of b"
+    """
+    fields = {one.field for one in labels if one.field}
+    if len(fields) < 2:
+        return "".join(fields)
+    return ", ".join(f"'{one.field}' of {one.name}" for one in labels if one.field)
+
+
+def label_options(
+    algorithm: QgsProcessingAlgorithm,
+    labels: Sequence[LabelLayer],
+    parameters: Parameters,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+) -> tuple[list[str], dict[str, Value], dict[str, str]]:
+    """Files of labels and their options of the command line; vector layers are exported.
+
+    Args:
+        algorithm: The algorithm of the parameters.
+        labels: Layers of labels, as `find_labels` returned them.
+        parameters: As given to the algorithm.
+        context: As given to the algorithm.
+        feedback: Its cancelling ends the export.
+
+    Returns:
+        Paths; value by option; what users call each file by its path.
+
+    Raises:
+        QgsProcessingException: If there are no labels, or a layer cannot be exported.
+    """
+    paths, classes, names = [], [], {}
+    for one in labels:
+        path = one.raster or _exported(algorithm, one, parameters, context, feedback)
+        if not one.raster:
+            names[path] = one.name
+        paths.append(path)
+        classes.append(write_class_styles(one.styles) or "")
+    names.update({path: STYLE_NAME for path in classes if path})
+    if not paths:
+        raise QgsProcessingException("no labels are given; choose a layer, or a raster of classes")
+    fields = [one.field for one in labels]
+    options: dict[str, Value] = {
+        name: each if any(each) else None
+        for name, each in (("class_field", fields), ("classes", classes))
+    }
+    return paths, options, names
+
+
+def _exported(
+    algorithm: QgsProcessingAlgorithm,
+    one: LabelLayer,
+    parameters: Parameters,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+) -> str:
+    source: Any = (
+        algorithm.parameterAsSource(parameters, one.parameter, context)
+        if one.parameter
+        else QgsProcessingUtils.variantToSource(one.layer_id, context)
+    )
+    if source is None:
+        name = one.parameter or one.name
+        raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
+    return export_source(source, context, feedback, one.field)
