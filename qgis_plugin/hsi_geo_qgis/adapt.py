@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -35,16 +35,10 @@ class AdaptModel(HsiGeoAlgorithm):
 <i>Batch of tiles</i> map scenes with it.</p>
 <h3>Example</h3>
 <p>Draw five points in each of 'roof', 'tree' and 'water' into one layer, some on each of two flight lines. Choose
-both scenes, that layer and its field, and run.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Hyperspectral scenes</b>: one or several raster layers of one sensor. Each label is used in the scene that it
-lies in.</li>
-<li><b>A product</b>: a file or folder instead of the layers, or besides them.</li>
-<li><b>Labels</b>: points, lines or polygons in any CRS; selected features only, temporary layers
-and unsaved edits all work.</li>
-<li><b>Model</b>: the file to write. The log shows the accuracy to expect.</li>
-</ul>"""
+both scenes, that layer and its field, and run.</p>"""
+    HELPS: ClassVar = {
+        "OUTPUT": "File to write. The log shows the accuracy to expect.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

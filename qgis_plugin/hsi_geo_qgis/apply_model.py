@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -28,18 +28,12 @@ class ApplyModel(HsiGeoAlgorithm):
 <h3>Example</h3>
 <p>Run <i>Classify with few shots</i> on one flight line and keep its <i>Model</i>. Choose the
 next flight line and that model here; with 'Run as Batch Process', all others at once.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Hyperspectral scene</b>: a raster layer, or a product's file or folder. It has to cover the model's
-wavelengths.</li>
-<li><b>Model</b>: a .safetensors file of hsi-geo.</li>
-<li><b>Learn the statistics anew</b>: for a whole scene of another date or sensor, never for a tile
-of one.</li>
-<li><b>Multiply the scene's values</b>: where it is on another scale than the model, such as 0 to 1
-beside 0 to 10,000; 'auto' finds the power of ten. Without it such a scene is refused.</li>
-</ul>
 <p>The log shows the accuracy in the scene that the model was adapted to, marked as that of another scene, and how
 much of this scene is unlike every label there.</p>"""
+    HELPS: ClassVar = {
+        "RESTAT": "For a whole scene of another date or sensor: mean and spread of each band are taken from this scene, not from the "
+        "model. Never switch it on for a tile of a scene.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""

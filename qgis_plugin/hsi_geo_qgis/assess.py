@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -17,6 +17,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path, temporary_file
 from .map_files import move_file, warn_of_mismatches
+from .parameter_help import COMMON
 from .parameters import one_of
 
 #: Output and its key in the result.
@@ -40,16 +41,19 @@ class AssessMap(HsiGeoAlgorithm):
 <h3>Example</h3>
 <p>Visit forty places, note the class of each in a point layer, choose the map, that layer and its
 field. The log shows the confusion matrix, and overall, user's and producer's accuracy with their
-95 % intervals.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Reference labels</b>: classes are matched with the map's by name; what does not match is
-shown.</li>
-<li><b>Sampling design</b>: leave it at 'none' unless the points were drawn by chance, anywhere in
-the map (simple) or within each of its classes (stratified). Only then do the numbers hold for the
-whole map, and areas are corrected for its errors (Olofsson et al. 2014).</li>
-<li><b>Report</b>: one HTML page with all figures. The Results Viewer opens it.</li>
-</ul>"""
+95 % intervals.</p>"""
+    HELPS: ClassVar = {
+        "INPUT": "Raster of classes, of hsi-geo or any other program.",
+        "REFERENCE": "Points, lines or polygons whose class you know, in any CRS. They must not be the labels that the map was made "
+        "from. Classes are matched with those of the map by name. Leave it empty if you have only a raster of classes.",
+        "MORE_REFERENCE": COMMON["MORE_LABELS"],
+        "DESIGN": "How the reference points were chosen. 'none': not at random, or you do not know; the numbers then hold for these "
+        "points only. 'simple': at random in the whole map. 'stratified': at random within each class of the map. With these two the "
+        "numbers hold for the whole map, and areas are corrected for its errors (Olofsson et al. 2014).",
+        "STRATA": "An older map of the same land, if the points were drawn within its classes.",
+        "OUTPUT": "JSON file with every number that the log shows, for other programs.",
+        "REPORT": "HTML page with the confusion matrix and all accuracies. The Results Viewer opens it.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from .about import ICON, VERSION, help_page
 from .command import Value
 from .interpreter import LauncherError
 from .label_layers import LabelLayer, field_text, find_labels, label_options, labels_problem
-from .layers import Parameters, export_features, layer_path, raster_path
+from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
 from .map_files import move_file, warn_of_mismatches
 from .parameters import CommonParameters, scene_problem
 from .protocol import ProgressBar, Stages
@@ -70,8 +71,17 @@ class HsiGeoAlgorithm(CommonParameters):
         return self.SHORT
 
     def shortHelpString(self) -> str:
-        """HTML beside the dialog, with an example."""
-        return " ".join(self.HELP.split())  # QGIS shows line breaks of the source as such
+        """HTML beside the dialog: an example, and the help of each parameter."""
+        text = " ".join(self.HELP.split())  # QGIS shows line breaks of the source as such
+        for heading, is_advanced in (("Parameters", False), ("Advanced parameters", True)):
+            lines = [
+                f"<li><b>{html.escape(title, quote=False)}</b>: {html.escape(about, quote=False)}</li>"
+                for title, about, advanced in self.listed
+                if advanced == is_advanced
+            ]
+            if lines:
+                text += f"<h3>{heading}</h3><ul>{''.join(lines)}</ul>"
+        return text
 
     def helpUrl(self) -> str:
         """Address of the algorithm's section of the documentation."""
@@ -302,8 +312,8 @@ class HsiGeoAlgorithm(CommonParameters):
         return {
             "aoi": self.aoi(parameters, context, feedback),
             "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
-            "confidence": bool(parameters.get("CONFIDENCE")),
-            "probabilities": bool(parameters.get("PROBABILITIES")),
+            "confidence": is_output_wanted(parameters, "CONFIDENCE"),
+            "probabilities": is_output_wanted(parameters, "PROBABILITIES"),
             "out": output,
             # QGIS has asked the user before. Without a map, files of its other names are not ours.
             "overwrite": os.path.exists(output),
@@ -331,7 +341,7 @@ class HsiGeoAlgorithm(CommonParameters):
         written = run.result["outputs"]
         results: Results = {"OUTPUT": written["map"]}
         for name in ("CONFIDENCE", "PROBABILITIES"):
-            if parameters.get(name):
+            if is_output_wanted(parameters, name):
                 target = self.parameterAsOutputLayer(parameters, name, context)
                 move_file(written[name.lower()], target)
                 results[name] = target

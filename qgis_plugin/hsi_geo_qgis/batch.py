@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -47,16 +47,14 @@ class BatchOfTiles(HsiGeoAlgorithm):
 all maps is added to the project.</p>
 <h3>Example</h3>
 <p>Choose a folder of tiles, a model of <i>Adapt model</i> and a folder for the maps, and run. If you cancel, run
-again with the same folders: finished maps stay, and only the other tiles are mapped.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Tiles</b>: a folder, raster layers, or both.</li>
-<li><b>Model</b>: a .safetensors file of <i>Adapt model</i> or <i>Classify with few shots</i>.</li>
-<li><b>Folder for the maps</b>: each map keeps its tile's name. Choose a folder that stays; a temporary one is gone
-when QGIS ends. The file <i>batch.jsonl</i> in it tells what became of each tile.</li>
-<li><b>Map every tile again</b>: also tiles that have a map.</li>
-<li><b>Processes</b>: tiles that are mapped at a time. If it is empty, as many as cores and memory allow.</li>
-</ul>"""
+again with the same folders: finished maps stay, and only the other tiles are mapped.</p>"""
+    HELPS: ClassVar = {
+        "FOLDER": "Every scene in this folder is mapped. You may choose layers instead, or both.",
+        "OVERWRITE": "Off: only tiles that have no map yet are mapped.",
+        "WORKERS": "Number of tiles that are mapped at a time. If it is empty, as many as processor cores and memory allow.",
+        "OUTPUT": "Each map keeps its tile's name. Choose a folder that stays; a temporary one is gone when QGIS ends. The file "
+        "'batch.jsonl' in it tells what became of each tile.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

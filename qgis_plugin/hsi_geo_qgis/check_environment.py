@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -43,12 +43,11 @@ Nothing is installed: <i>Plugins &gt; hsi-geo &gt; Set up hsi-geo...</i> does th
 <h3>Example</h3>
 <p>If you have installed hsi-geo yourself, choose its Python once, for instance
 <i>C:\\hsi-geo-env\\Scripts\\python.exe</i>, or the folder of its environment, for instance
-<i>/home/me/hsi-geo-env</i>. If it is ready, QGIS keeps the path, and the other algorithms use it.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Python</b>: Python of a venv or conda environment, or its folder. If empty: the one that QGIS has kept, else the
-one in the variable HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.</li>
-</ul>"""
+<i>/home/me/hsi-geo-env</i>. If it is ready, QGIS keeps the path, and the other algorithms use it.</p>"""
+    HELPS: ClassVar = {
+        "PYTHON": "Python of a venv or conda environment, or its folder. If it is empty: the one that QGIS has kept, else the one in "
+        "the variable HSI_GEO_PYTHON, else that of the hsi-geo on the PATH.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameter and the outputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -33,22 +33,12 @@ estimates how good the map is.</p>
 <p>Draw five points in each of 'roof', 'tree' and 'water' into a layer with a text field
 <i>class</i>. Choose your scene, that layer and that field, and run. The map comes with class names
 and with the colours of your layer's categories; the log shows the accuracy to expect.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Hyperspectral scene</b>: a raster layer whose bands have wavelengths, or a product's file or folder (PRISMA,
-EMIT, EnMAP, DESIS, NEON, ENVI, Zarr). A layer of <i>Open scene</i> stands for its product.</li>
-<li><b>Labels</b>: points, lines or polygons in any CRS; selected features only, temporary layers
-and unsaved edits all work.</li>
-<li><b>Field with the class</b>: text or integer. If it is empty, the field that the layer is styled by.</li>
-<li><b>Class map</b>: GeoTIFF; a style (.qml), names (.aux.xml) and what made it (.json) are written
-beside it.</li>
-<li><b>Confidence</b>: probability of the mapped class in per cent, low where the scene shows
-something unlike any label.</li>
-<li><b>Model</b>: keep it to map other scenes of the same sensor with <i>Apply model</i>.</li>
-<li><b>Report</b>: one HTML page with map, legend and accuracy, estimated by adapting again without each fifth of
-the labels. The Results Viewer opens it.</li>
-</ul>
 <p>Same seed, machine and threads give the same map. Cancelling leaves no file.</p>"""
+    HELPS: ClassVar = {
+        "MODEL": "File to write, if you want to map other scenes of the sensor with 'Apply model' or 'Batch of tiles'.",
+        "REPORT": "HTML page with map, legend and accuracy. The accuracy is estimated by adapting again without each fifth of the "
+        "labels. The Results Viewer opens the page.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""

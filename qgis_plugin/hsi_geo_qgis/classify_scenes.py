@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -46,6 +46,14 @@ The maps appear together when the last one is complete.</p>
 <h3>Example</h3>
 <p>Two flight lines overlap, and you have drawn points in both. Choose both scenes, the layer of points and a folder, and
 run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i>.</p>"""
+    HELPS: ClassVar = {
+        "MODEL": "File to write, if you want to map other scenes of the sensor with 'Apply model' or 'Batch of tiles'.",
+        "REPORT": "HTML page with map, legend and accuracy. The accuracy is estimated by adapting again without each fifth of the "
+        "labels.",
+        "OVERWRITE": "Off: if one of the maps exists, nothing is written, and a message names it.",
+        "OUTPUT": "Each map is written as SCENE_classes.tif, with its style, names and record beside it. Choose a folder that stays; "
+        "a temporary one is gone when QGIS ends.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -37,13 +37,11 @@ class DescribeScene(HsiGeoAlgorithm):
     HELP = """<p>Shows what hsi-geo reads from a scene: size, bands, wavelengths, bands that are not used, missing
 values, scale and warnings. Nothing is mapped.</p>
 <h3>Example</h3>
-<p>Choose a scene and run. The log shows the description. Read it before you draw labels.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Hyperspectral scene</b>: a raster layer, or a product's file or folder.</li>
-<li><b>Description</b>: an HTML page with the same lines. The Results Viewer opens it.</li>
-<li><b>All values</b>: a JSON file for programs.</li>
-</ul>"""
+<p>Choose a scene and run. The log shows the description. Read it before you draw labels.</p>"""
+    HELPS: ClassVar = {
+        "OUTPUT": "HTML page with the same lines as the log. The Results Viewer opens it.",
+        "VALUES": "JSON file with all that is known of the scene, for other programs.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

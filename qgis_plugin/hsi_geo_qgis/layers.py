@@ -18,6 +18,7 @@ from qgis.core import (
     QgsProcessingFeatureSource,
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsRasterLayer,
     QgsVectorFileWriter,
@@ -206,6 +207,21 @@ def vector_layer(
     ):
         layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
     return layer
+
+
+def is_output_wanted(parameters: Parameters, name: str) -> bool:
+    """Whether a path is given for an optional output.
+
+    Args:
+        parameters: As given to the algorithm. For a raster that nobody wants, the batch dialog gives a definition
+            without a path.
+        name: Name of the parameter.
+    """
+    value = parameters.get(name)
+    if not isinstance(value, QgsProcessingOutputLayerDefinition):
+        return bool(value)
+    sink = value.sink
+    return bool(sink.staticValue() or sink.field() or sink.expressionString())
 
 
 def temporary_file(name: str) -> str:

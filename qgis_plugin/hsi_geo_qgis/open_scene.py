@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsApplication,
@@ -14,12 +14,11 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterString,
 )
 
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
-from .layers import Parameters
+from .layers import Parameters, is_output_wanted
 from .parameters import one_of
 from .protocol import COPYING
 from .styling import load_styled, write_composite_style
@@ -47,29 +46,21 @@ class OpenScene(HsiGeoAlgorithm):
 colour or colour infrared. Bands are named by their wavelengths.</p>
 <h3>Example</h3>
 <p>Choose the .nc file of an EMIT scene and run. Draw points or polygons on the layer that appears. Choose
-that layer as the scene in <i>Classify with few shots</i>: it takes the product itself.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Product</b>: PRISMA L2D (.he5), EMIT and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), NEON
-(.h5), ENVI (.hdr), GeoTIFF, or the folder of a Zarr store.</li>
-<li><b>Colours</b>: 'automatic' is true colour where the product has these bands.</li>
-<li><b>Bands</b>: 'all bands' lets you identify spectra. The shown bands only are a much smaller copy.</li>
-<li><b>Copy</b>: leave it empty. The layer then reads the product's own file where QGIS can. Else a copy is kept in
-the folder of your QGIS profile; the log shows its path and size, and the next opening takes it again.</li>
-</ul>"""
+that layer as the scene in <i>Classify with few shots</i>: it takes the product itself.</p>"""
+    HELPS: ClassVar = {
+        "COMPOSITE": "Bands that are drawn as red, green and blue. 'automatic' is true colour where the product has these bands, else "
+        "colour infrared.",
+        "BANDS": "With all bands you can identify spectra. The shown bands only are a much smaller copy.",
+        "OUTPUT": "Leave it empty: the layer then reads the product's own file where QGIS can. Else a copy is kept in the folder of "
+        "your QGIS profile. The log shows its path and size, and the next opening takes it again.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""
         self.add_product("Product (file or folder)", optional=False)
         self.addParameter(one_of("COMPOSITE", "Colours", list(COMPOSITES)))
         self.addParameter(one_of("BANDS", "Bands", list(BANDS)))
-        self.add_advanced(
-            QgsProcessingParameterString(
-                "WAVELENGTHS",
-                "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)",
-                optional=True,
-            )
-        )
+        self.add_wavelengths()
         self.addParameter(
             QgsProcessingParameterRasterDestination(
                 "OUTPUT", "Copy", optional=True, createByDefault=False
@@ -88,7 +79,7 @@ the folder of your QGIS profile; the log shows its path and size, and the next o
             "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
             "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
         }
-        chosen = bool(parameters.get("OUTPUT"))
+        chosen = is_output_wanted(parameters, "OUTPUT")
         if chosen:
             out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
             known = None

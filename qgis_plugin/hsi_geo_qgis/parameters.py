@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from qgis.core import (
     QgsApplication,
     QgsProcessing,
@@ -27,6 +30,7 @@ from qgis.utils import iface
 from .class_field import styled_field
 from .label_layers import further_labels
 from .layers import Parameters
+from .parameter_help import COMMON
 
 #: QGIS's own "All files (*.*)" refuses names without a dot.
 ANY_FILE = "All files (*)"
@@ -42,7 +46,30 @@ PRODUCT_FILES = (
 
 
 class CommonParameters(QgsProcessingAlgorithm):
-    """An algorithm that defines its parameters by what they are: a scene, labels, a model, an area."""
+    """An algorithm that defines its parameters by what they are: a scene, labels, a model, an area.
+
+    Attributes:
+        HELPS: Help of the algorithm's own parameters by their names; see `parameter_help.COMMON` for the others.
+        listed: Title and help of each parameter, and whether it is under *Advanced*.
+    """
+
+    HELPS: ClassVar[Mapping[str, str]] = {}
+    listed: tuple[tuple[str, str, bool], ...] = ()
+
+    def addParameter(
+        self, definition: QgsProcessingParameterDefinition, createOutput: bool = True
+    ) -> bool:
+        """Add a parameter with its help.
+
+        Args:
+            definition: The parameter.
+            createOutput: Whether a destination also gets an output.
+        """
+        text = self.HELPS.get(definition.name()) or COMMON.get(definition.name(), "")
+        definition.setHelp(text)
+        is_advanced = definition.flags() & QgsProcessingParameterDefinition.Flag.FlagAdvanced
+        self.listed = (*self.listed, (definition.description(), text, bool(is_advanced)))
+        return bool(super().addParameter(definition, createOutput))
 
     def add_scene(self) -> None:
         """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file or folder."""
@@ -144,7 +171,7 @@ class CommonParameters(QgsProcessingAlgorithm):
 
     def add_wavelengths(self) -> None:
         """Add the parameter WAVELENGTHS."""
-        title = "Wavelengths, if the scene has none (a file, START:STOP in nm, or index)"
+        title = "Wavelengths, if the scene has none"
         self.add_advanced(QgsProcessingParameterString("WAVELENGTHS", title, optional=True))
 
     def add_device(self) -> None:
@@ -153,7 +180,7 @@ class CommonParameters(QgsProcessingAlgorithm):
 
     def add_memory(self) -> None:
         """Add the parameter MAX_MEMORY."""
-        title = "Memory for strips of the scene"
+        title = "Memory, such as 512M or 2G"
         self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
 
     def add_run_options(self) -> None:

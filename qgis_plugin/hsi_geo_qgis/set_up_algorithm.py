@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
@@ -39,16 +39,16 @@ it. The plugin carries hsi-geo; its packages, with PyTorch the largest, are down
 changed. <i>Plugins &gt; hsi-geo &gt; Set up hsi-geo...</i> does the same with a dialog.</p>
 <h3>Example</h3>
 <p><code>qgis_process run hsi_geo:setup</code> finds a Python 3.12 or newer and installs. A second run
-changes nothing. After an update of the plugin it updates hsi-geo.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Action</b>: <i>install</i> installs or updates; <i>remove</i> deletes the environment.</li>
-<li><b>Python</b>: Python 3.12 or newer, or the folder of an environment. If empty, one is found.</li>
-<li><b>PyTorch</b>: on Linux, <i>cpu</i> is small and <i>default</i> includes CUDA for NVIDIA GPUs. <i>auto</i>
-looks for an NVIDIA driver. On Windows and macOS there is no choice.</li>
-<li><b>Folder of wheels</b>: installs from these files only, without a network.</li>
-<li><b>Package index</b>: address of another index than that of pip's settings.</li>
-</ul>"""
+changes nothing. After an update of the plugin it updates hsi-geo.</p>"""
+    HELPS: ClassVar = {
+        "ACTION": "'install' installs hsi-geo, or updates it. 'remove' deletes its environment.",
+        "PYTHON": "Python 3.12 or newer, or the folder of an environment. If it is empty, one is found.",
+        "TORCH": "On Linux, 'cpu' is small, and 'default' includes CUDA for NVIDIA graphics cards. 'auto' looks for an NVIDIA driver. "
+        "On Windows and macOS there is no choice.",
+        "WHEELS": "Folder with the files (.whl) of all packages. Then nothing is downloaded.",
+        "INDEX": "Address of another package index, such as a mirror. If it is empty, that of pip's settings.",
+        "TORCH_INDEX": "Address that the small PyTorch ('cpu') is downloaded from.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and the output."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessing,
@@ -33,15 +33,12 @@ uncertain.</p>
 <h3>Example</h3>
 <p>Run <i>Adapt model</i> with the labels that you have. Choose the scene and that model here. Fill in the field
 <i>class</i> of each point in the new layer. Delete points whose class you do not know. Merge the points with your
-labels, and adapt or classify again.</p>
-<h3>Parameters</h3>
-<ul>
-<li><b>Hyperspectral scene</b>: a raster layer, or a product's file or folder.</li>
-<li><b>Model</b>: a .safetensors file of <i>Adapt model</i> or <i>Classify with few shots</i>.</li>
-<li><b>Number of places</b>: fewer are found in a small or uniform scene.</li>
-<li><b>Places</b>: points with an empty field <i>class</i>, the predicted class (<i>guess</i>) and its confidence in
-per cent. Rank 1 is the most useful one.</li>
-</ul>"""
+labels, and adapt or classify again.</p>"""
+    HELPS: ClassVar = {
+        "COUNT": "How many points are wanted. Fewer are found in a small or uniform scene.",
+        "OUTPUT": "GeoPackage of points with an empty field 'class', the predicted class ('guess') and its confidence in per cent. "
+        "Rank 1 is the most useful one.",
+    }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""

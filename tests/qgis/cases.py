@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from designer_cases import batch_dialog, dialogs, helped, whole_model
 from qgis.core import (
     QgsApplication,
     QgsCategorizedSymbolRenderer,
@@ -616,6 +617,10 @@ CASES: dict[str, Callable[[Job], Job]] = {
         several_labels,
         several_scenes,
         commands_in_log,
+        helped,
+        dialogs,
+        batch_dialog,
+        whole_model,
         named_values,
         open_scene,
         settings_page,

@@ -19,7 +19,7 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Event = dict[str, Any] | str
 
-collect_ignore = ["cases.py", "set_up_cases.py"]  # QGIS's own Python runs it
+collect_ignore = ["cases.py", "designer_cases.py", "set_up_cases.py"]  # QGIS's own Python runs it
 
 HERE = Path(__file__).parent
 PLUGINS = HERE.parents[1] / "qgis_plugin"

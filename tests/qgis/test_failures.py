@@ -49,7 +49,7 @@ ERROR = {"v": 1, "type": "error", "message": "die Szene fehlt völlig", "hint": 
 FAILURES: list[tuple[list[Any], int, str]] = [
     ([ERROR], 1, "die Szene fehlt völlig; look\n"),
     ([{**ERROR, "hint": "move it, or give --overwrite"}], 1, "die Szene fehlt völlig; move it\n"),
-    ([{**ERROR, "hint": "a smaller --max-memory"}], 1, "a smaller 'Memory for strips of the"),
+    ([{**ERROR, "hint": "a smaller --max-memory"}], 1, "a smaller 'Memory'"),
     (
         [{**ERROR, "message": "--aoi?", "hint": "give --layer"}],
         1,

@@ -1,0 +1,41 @@
+"""Help of the parameters that several algorithms have: tooltips, and the list beside the dialog."""
+
+from __future__ import annotations
+
+#: Help by the parameter's name. An algorithm's own ``HELPS`` come first.
+COMMON = {
+    "INPUT": "Raster layer whose bands have wavelengths. A layer of 'Open scene' stands for its product. Leave it empty if you "
+    "choose a product.",
+    "INPUTS": "Raster layers of one sensor, whose bands have wavelengths. A layer of 'Open scene' stands for its product.",
+    "PRODUCT": "File or folder of a product: PRISMA (.he5), EMIT and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), "
+    "NEON (.h5), ENVI (.hdr), GeoTIFF, or the folder of a Zarr store.",
+    "LABELS": "Points, lines or polygons whose class you know, in any CRS. Selected features only, temporary layers and unsaved "
+    "edits all work. Leave it empty if you have only a raster of classes.",
+    "CLASS_FIELD": "Field that holds the class of each feature: text or whole numbers. If it is empty: the field that the layer is "
+    "styled by, else the one that most likely holds classes.",
+    "MORE_LABELS": "Layers that are used together with the first one: polygons beside points, or a raster of classes (one band of "
+    "whole numbers, 0 for no class). All of their features are used. The class is in the field of the same name, else in the field "
+    "that the layer is styled by. Classes are matched by name.",
+    "ALL_TOUCHED": "Off: a polygon labels the pixels whose centre it covers. On: also the pixels at its edge, which may show two "
+    "classes.",
+    "MODEL": "File (.safetensors) of 'Adapt model' or 'Classify with few shots'. A scene has to cover its wavelengths.",
+    "SEED": "Start of the random numbers. The same seed, computer and number of threads give the same result. Another seed shows "
+    "how much the result depends on chance.",
+    "WEIGHTS": "File of network weights to start from. Leave it empty, unless you have pre-trained a network yourself.",
+    "RESCALE": "Only for a scene on another scale than the model's, such as 0 to 1 beside 0 to 10,000. Such a scene is refused, and "
+    "the message gives the factor. 'auto' takes the power of ten that fits.",
+    "AOI": "Layer of polygons in any CRS. If it is empty, the whole scene is taken.",
+    "WAVELENGTHS": "One of these: the path of a file with the centre of each band (a number in nm a line, or a CSV table with a "
+    "column 'wavelength'); the first and the last centre in nm, such as 400:2500, for evenly spaced bands; or the word 'index' for "
+    "bands without wavelengths.",
+    "DEVICE": "Where the network computes: on the processor (cpu), on an NVIDIA graphics card (cuda), or on the card if there is "
+    "one (auto).",
+    "THREADS": "Number of threads on the processor. Fewer threads leave the computer free for other work.",
+    "MAX_MEMORY": "Memory for the part of the scene that is read at a time. The map is the same with any value. Give less if the "
+    "computer runs out of memory.",
+    "CONFIDENCE": "Raster with the probability of the mapped class in per cent. It is low where the scene shows something unlike "
+    "any label.",
+    "PROBABILITIES": "Raster with one band for each class: its probability, from 0 to 1.",
+    "OUTPUT": "GeoTIFF to write. A style (.qml), the names of the classes (.aux.xml) and a record of how the map was made (.json) are "
+    "written beside it.",
+}
