@@ -36,8 +36,7 @@ and with the colours of your layer's categories; the log shows the accuracy to e
 <p>Same seed, machine and threads give the same map. Cancelling leaves no file.</p>"""
     HELPS: ClassVar = {
         "MODEL": "File to write, if you want to map other scenes of the sensor with 'Apply model' or 'Batch of tiles'.",
-        "REPORT": "HTML page with map, legend and accuracy. The accuracy is estimated by adapting again without each fifth of the "
-        "labels. The Results Viewer opens the page.",
+        "REPORT": "HTML page with map, legend, accuracy, and labels that look wrong. The Results Viewer opens it.",
     }
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
@@ -60,7 +59,7 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "REPORT",
-                "Report (takes longer)",
+                "Report",
                 "HTML files (*.html)",
                 optional=True,
                 createByDefault=False,

@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
-from .classify import REPORT_STAGES, STAGES
+from .classify import STAGES
 from .command import arguments
 from .layers import Parameters, temporary_file
 from .map_files import move_file, warn_of_mismatches
@@ -30,7 +30,7 @@ from .styling import write_confidence_style
 BESIDE = (
     ("CONFIDENCE", "Write the confidence of each map"),
     ("PROBABILITIES", "Write the probabilities of each map"),
-    ("REPORT", "Write a report of each map (takes longer)"),
+    ("REPORT", "Write a report of each map"),
 )
 
 
@@ -48,8 +48,7 @@ The maps appear together when the last one is complete.</p>
 run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i>.</p>"""
     HELPS: ClassVar = {
         "MODEL": "File to write, if you want to map other scenes of the sensor with 'Apply model' or 'Batch of tiles'.",
-        "REPORT": "HTML page with map, legend and accuracy. The accuracy is estimated by adapting again without each fifth of the "
-        "labels.",
+        "REPORT": "HTML page with map, legend, accuracy, and labels that look wrong.",
         "OVERWRITE": "Off: if one of the maps exists, nothing is written, and a message names it.",
         "OUTPUT": "Each map is written as SCENE_classes.tif, with its style, names and record beside it. Choose a folder that stays; "
         "a temporary one is gone when QGIS ends.",
@@ -123,8 +122,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             save_model=model,
             out=folder if len(scenes) > 1 else _map_in(folder, scenes[0]),
         )
-        stages = REPORT_STAGES if beside["report"] else STAGES
-        run = self.run_command(command, feedback, stages, rounds={MAPPING: len(scenes)})
+        run = self.run_command(command, feedback, STAGES, rounds={MAPPING: len(scenes)})
         group = f"{len(scenes)} scenes" if len(scenes) > 1 else ""
         common = replace(self.run_summary(run), group=group)
         for name, result in zip(self.scene_names, run.results):

@@ -27,8 +27,9 @@ PLUGINS = HERE.parents[1] / "qgis_plugin"
 #: Replaces the environment's Python: the same program with a small network and a short recipe.
 QUICK_PYTHON = """#!{python} -I
 import os, sys
-assert sys.argv[1:4] == ["-I", "-m", "hsi_geo"], sys.argv
-sys.argv = ["hsi-geo", *sys.argv[4:]]
+if __name__ == "__main__":  # workers of a batch import it again
+    assert sys.argv[1:4] == ["-I", "-m", "hsi_geo"], sys.argv
+    sys.argv = ["hsi-geo", *sys.argv[4:]]
 from hsi_geo.environment import drop_foreign_variables
 drop_foreign_variables()
 from hsi_geo.models.s2former_config import S2FormerConfig
@@ -39,7 +40,8 @@ fine_tuning = FineTuneConfig(steps=int(os.environ.get("HSI_GEO_TEST_STEPS", "60"
 adapt.DEFAULT_RECIPE = Recipe(network=small, stride_px=4, fine_tuning=fine_tuning)
 adapt.DEFAULT_WEIGHTS = "none"
 from hsi_geo.cli.main import main
-main()
+if __name__ == "__main__":
+    main()
 """
 
 #: Replaces it too: logs its arguments, keeps the files it receives, and prints prepared answers, one a call.

@@ -23,7 +23,8 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QEventLoop, QTimer
 
 Job = dict[str, Any]
-Source = QgsProcessingModelChildParameterSource
+Source: Any = QgsProcessingModelChildParameterSource
+Sources = list[Any]
 
 
 class Reader(QgsProcessingFeedback):
@@ -143,18 +144,18 @@ def whole_model(job: Job) -> Job:
     ):
         model.addModelParameter(definition, QgsProcessingModelParameter(definition.name()))
 
-    def value(given: Any) -> list[Source]:
+    def value(given: Any) -> Sources:
         return [Source.fromStaticValue(given)]
 
     scene, labels, truth = (
         [Source.fromModelParameter(name)] for name in ("SCENE", "LABELS", "TRUTH")
     )
 
-    def output(child: str, name: str = "OUTPUT") -> list[Source]:
+    def output(child: str, name: str = "OUTPUT") -> Sources:
         return [Source.fromChildOutput(child, name)]
 
     learning = {"LABELS": labels, "CLASS_FIELD": value("class")}
-    steps: dict[str, dict[str, list[Source]]] = {
+    steps: dict[str, dict[str, Sources]] = {
         "open": {"PRODUCT": value(job["product"])},
         "info": {"INPUT": output("open")},
         "adapt": {"INPUTS": scene, **learning},
@@ -174,18 +175,23 @@ def whole_model(job: Job) -> Job:
     for name, sources in steps.items():
         child = QgsProcessingModelChildAlgorithm(f"hsi_geo:{name}")
         child.setChildId(name)
-        for parameter, source in sources.items():
+        defaults = {  # as the designer's dialog has them
+            one.name(): value(one.defaultValue())
+            for one in child.algorithm().parameterDefinitions()
+            if one.defaultValue() is not None and not one.isDestination()
+        }
+        for parameter, source in {**defaults, **sources}.items():
             child.addParameterSources(parameter, source)
         shown = {}
         for end in ends.get(name, []):
-            title = f"{name} {end}"
-            made = QgsProcessingModelOutput(title, title)
+            made = QgsProcessingModelOutput(end, end)
             made.setChildId(name)
             made.setChildOutputName(end)
-            shown[title] = made
+            shown[end] = made
         child.setModelOutputs(shown)
         model.addChildAlgorithm(child)
     ok, problems = model.validate()
+    whole = model.create()  # a name of its own: QGIS would free it
     context, feedback = QgsProcessingContext(), Reader()
     context.setProject(QgsProject.instance())
     parameters = {
@@ -193,11 +199,12 @@ def whole_model(job: Job) -> Job:
         **{
             definition.name(): f"{job['folder']}/{definition.name().replace(':', ' ')}"
             + ("" if definition.type() == "folderDestination" else ENDINGS[definition.type()])
-            for definition in model.create().destinationParameterDefinitions()
+            for definition in whole.destinationParameterDefinitions()
         },
     }  # fmt: skip
-    task = QgsProcessingAlgRunnerTask(model.create(), parameters, context, feedback)
-    loop, state = QEventLoop(), {"ok": None}
+    task = QgsProcessingAlgRunnerTask(whole, parameters, context, feedback)
+    loop = QEventLoop()
+    state: Job = {"ok": None}
 
     def done(succeeded: bool, results: Job) -> None:
         state.update(ok=succeeded, results=results)
