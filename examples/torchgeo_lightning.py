@@ -19,6 +19,7 @@ from torchgeo.datasets import stack_samples
 
 from hsi_geo import HyperspectralScene, ShotLabels, ShotSampler, open_scene, read_shots
 from hsi_geo.io.reports.figures import draw_map
+from hsi_geo.io.scenes.previews import preview
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.models.classifier import SpectralStats, band_map
 from hsi_geo.models.wavelength_axis import BandMap
@@ -27,7 +28,6 @@ from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
-from hsi_geo.tasks.reporting.preview import preview
 from hsi_geo.tiling import Tiling
 
 

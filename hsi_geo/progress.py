@@ -90,10 +90,15 @@ class NotebookReporter(LoggingReporter):
 
 def default_reporter() -> Reporter:
     """The reporter of a job that was given none: a bar in a notebook, Python's logging elsewhere."""
+    return NotebookReporter() if in_notebook() else LoggingReporter()
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     # A terminal's shell has no kernel. It prints nothing unasked, like a script.
-    return LoggingReporter() if getattr(shell, "kernel", None) is None else NotebookReporter()
+    return getattr(shell, "kernel", None) is not None
 
 
 class Clock:

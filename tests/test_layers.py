@@ -33,6 +33,7 @@ LAYERS = {
     "wavelengths": 2,
     "tiling": 1,
     "data": 1,
+    "display": 2,
     "io": 3,
     "models": 3,
     "tasks": 4,

@@ -88,7 +88,7 @@ def classify(
         shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
             returned; or a list of these, such as points in one file and polygons in another.
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
-            scene. For a list of scenes it is the folder of the maps: it is made if there is none,
+            scene. In a notebook a number is added to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
             is complete.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
@@ -109,7 +109,7 @@ def classify(
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
     scenes = open_scenes(scene)
-    with _map_paths(scene, scenes, out, options) as paths:
+    with _map_paths(scene, scenes, out, options, overwrite=overwrite) as paths:
         results = _classify(
             scenes,
             shots,
@@ -134,15 +134,20 @@ def _map_paths(
     scenes: Sequence[xr.DataArray],
     out: str | os.PathLike[str] | None,
     options: MapOptions,
+    *,
+    overwrite: bool,
 ) -> Iterator[list[MapPaths]]:
     """Paths of the maps; a folder that was made for them is removed if they fail."""
     if not _is_list(scene):
-        yield [map_paths(scenes[0], out, options)]
+        yield [map_paths(scenes[0], out, options, overwrite=overwrite)]
         return
     if out is None:
         raise OptionError("several scenes need a folder for their maps", hint="give one with -o")
     folder = Path(out)
-    paths = [map_paths(s, folder / f"{_stem(s, scenes)}_classes.tif", options) for s in scenes]
+    paths = [
+        map_paths(s, folder / f"{_stem(s, scenes)}_classes.tif", options, overwrite=overwrite)
+        for s in scenes
+    ]
     is_new = make_folder(folder)
     try:
         yield paths

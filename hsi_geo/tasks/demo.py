@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
+from hsi_geo.display.images import false_colour
 from hsi_geo.io.datasets.indian_pines import (
     DESCRIPTION,
     LabelledScene,
@@ -161,7 +162,7 @@ def _draw(
     scores: Scores,
     folder: Path,
 ) -> Path:
-    from hsi_geo.io.reports.figures import draw_panels, false_colour
+    from hsi_geo.io.reports.figures import draw_panels
 
     assert result.paths.confidence is not None  # asked for above
     with rasterio.open(result.paths.confidence) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +20,21 @@ from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.checks import read_along
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.progress import Reporter, default_reporter
+from hsi_geo.progress import Reporter, default_reporter, in_notebook
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hsi_geo.display.summaries import Summary
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
@@ -57,6 +62,45 @@ class MapResult:
             return None
         return Accuracy.from_dict(self.record["adaptation"]["accuracy"])
 
+    def plot(self, *, show_titles: bool = True, suptitle: str | None = None) -> Figure:
+        """Draw the map with matplotlib, with its legend, and its confidence beside it if it was written.
+
+        Args:
+            show_titles: Whether each image has its title above it.
+            suptitle: Title of the figure; None for none.
+
+        Returns:
+            The figure of `matplotlib.pyplot`. In a script ``matplotlib.pyplot.show()`` opens it.
+
+        Raises:
+            MapError: If the map is gone or damaged.
+        """
+        from hsi_geo.tasks.reporting.map_views import plot_map
+
+        return plot_map(self.paths, self.classes, show_titles=show_titles, suptitle=suptitle)
+
+    def __repr__(self) -> str:
+        from hsi_geo.display.summaries import as_text
+
+        return as_text(self._summary(with_picture=False))
+
+    def _repr_html_(self) -> str:
+        from hsi_geo.display.summaries import as_html
+
+        return as_html(self._summary(with_picture=True))
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        from hsi_geo.tasks.reporting.map_views import summarize_map
+
+        return summarize_map(
+            self.paths,
+            self.classes,
+            self.record,
+            accuracy=self.accuracy,
+            elsewhere=self.adapted_accuracy,
+            with_picture=with_picture,
+        )
+
 
 def predict(
     scene: SomeScene,
@@ -76,7 +120,7 @@ def predict(
         scene: Path of a scene that covers the model's wavelengths, or what `open_scene` returned.
         model: Model that `adapt` returned, or path of the file it wrote.
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
-            scene.
+            scene. In a notebook a number is added to that name if there is such a map.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
         restat: Whether to compute the band statistics from this scene instead of taking the
             model's: for a whole scene of another date or sensor, never for a tile.
@@ -104,7 +148,7 @@ def predict(
         )
     opened = open_scene(scene)
     log_remarks([opened], reporter)
-    paths = map_paths(opened, out, options)
+    paths = map_paths(opened, out, options, overwrite=overwrite)
     require_upright(opened)
     model_path = model if isinstance(model, str | os.PathLike) else None
     if model_path is not None:
@@ -155,14 +199,20 @@ def require_no_report(options: MapOptions) -> None:
 
 
 def map_paths(
-    scene: xr.DataArray, out: str | os.PathLike[str] | None, options: MapOptions
+    scene: xr.DataArray,
+    out: str | os.PathLike[str] | None,
+    options: MapOptions,
+    *,
+    overwrite: bool,
 ) -> MapPaths:
     """Paths of a scene's map and of the files beside it.
 
     Args:
         scene: Scene to map.
-        out: Path of the map; None writes ``SCENE_classes.tif`` beside the scene.
+        out: Path of the map; None writes ``SCENE_classes.tif`` beside the scene. In a notebook it is
+            ``SCENE_classes_2.tif`` and so on if that exists and ``overwrite`` is False: cells are run again.
         options: Which files to write beside the map.
+        overwrite: Whether files that exist are replaced.
 
     Raises:
         OptionError: If the path does not end in ``.tif``, or a file would replace the scene or the
@@ -171,6 +221,8 @@ def map_paths(
     if out is None:
         source = Path(name_of(scene))
         out = source.with_name(f"{source.stem}_classes.tif")
+        if in_notebook() and not overwrite:
+            out = _free_path(out)
     path = Path(out)
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise OptionError(
@@ -181,3 +233,13 @@ def map_paths(
         paths = paths.with_report()
     refuse_input_overwrite(paths.all, [*files_of(scene), options.aoi])  # before anything is read
     return paths
+
+
+def _free_path(path: Path) -> Path:
+    """The path, with the first number from 2 after its stem under which no file of a map exists."""
+    for number in itertools.count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
+        files = MapPaths.of(free, confidence=True, probabilities=True).with_report().all
+        if not any(map(os.path.lexists, files)) and not read_along(files):
+            return free
+    raise AssertionError  # never reached

@@ -32,6 +32,7 @@ SLOW = {
 NOT_FOR_MAPS = {
     *("torchgeo", "torchvision", "lightning", "pytorch_lightning", "torch._dynamo", "sympy"),
     *("matplotlib", "dask.array", "distributed", "rioxarray"),
+    *("hsi_geo.display.summaries", "hsi_geo.display.figures"),  # of notebooks
 }
 
 #: For each command: arguments with a mistake, and a part of the message.

@@ -7,7 +7,7 @@ DataLoader worker opens the files itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -32,6 +32,9 @@ try:
     from torchgeo.datasets import GeoDataset, IntersectionDataset
 except ModuleNotFoundError as error:
     raise missing_extra("datasets", "TorchGeo datasets", str(error.name)) from error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Sample = dict[str, Any]
 Transforms = Callable[[Sample], Sample]
@@ -155,6 +158,27 @@ class HyperspectralScene(_GridDataset):
         }
         return self._finish(sample)
 
+    def plot(self, sample: Sample, show_titles: bool = True, suptitle: str | None = None) -> Figure:
+        """Draw the image of a sample with matplotlib, in colour infrared if it has the bands.
+
+        `ShotLabels.plot` draws the mask and the prediction of a sample beside it.
+
+        Args:
+            sample: Sample of this dataset, or of it and shots; not a batch.
+            show_titles: Whether the name of the composite and its wavelengths are shown above the image.
+            suptitle: Title of the figure; None for none.
+
+        Returns:
+            The figure of `matplotlib.pyplot`. In a script ``matplotlib.pyplot.show()`` opens it.
+
+        Raises:
+            OptionError: If the sample has no image, or is a batch.
+        """
+        from hsi_geo.io.datasets.sample_figures import plot_image
+
+        centres = self.wavelengths[0].numpy().astype(np.float64)
+        return plot_image(sample, centres, show_titles, suptitle)
+
 
 class ShotLabels(_GridDataset):
     """Shots burnt into the grids of scenes, as a TorchGeo dataset.
@@ -231,6 +255,25 @@ class ShotLabels(_GridDataset):
         sample["mask"] = torch.from_numpy(pixels.mask(window))
         sample["feature"] = torch.from_numpy(pixels.feature_mask(window))
         return self._finish(sample)
+
+    def plot(self, sample: Sample, show_titles: bool = True, suptitle: str | None = None) -> Figure:
+        """Draw the labels of a sample with matplotlib, with a legend.
+
+        Args:
+            sample: Sample of this dataset, or of scenes and this dataset (``scenes & shots``), whose image is
+                then drawn first; not a batch. A key ``prediction`` (class index, as in ``mask``) is drawn last.
+            show_titles: Whether each image has its title above it.
+            suptitle: Title of the figure; None for none.
+
+        Returns:
+            The figure of `matplotlib.pyplot`. In a script ``matplotlib.pyplot.show()`` opens it.
+
+        Raises:
+            OptionError: If the sample has neither mask nor prediction, or is a batch.
+        """
+        from hsi_geo.io.datasets.sample_figures import plot_masks
+
+        return plot_masks(sample, self.shots.classes, show_titles, suptitle)
 
 
 def _holds(grid: Grid, point: shapely.Point) -> bool:

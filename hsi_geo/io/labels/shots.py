@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +22,10 @@ from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose
 from hsi_geo.text import quoted
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,42 @@ class Shots:
     def warnings(self) -> list[str]:
         """Sentences to warn the user with before the shots are used."""
         return [*self.cautions, *similar_name_warnings(c.name for c in self.classes)]
+
+    def plot(
+        self,
+        scene: xr.DataArray | None = None,
+        *,
+        show_titles: bool = True,
+        suptitle: str | None = None,
+    ) -> Figure:
+        """Draw the shots with matplotlib, in the colours of their classes, with a legend.
+
+        Args:
+            scene: Scene that is drawn below them, from `open_scene`; None for none.
+            show_titles: Whether the image has its title above it.
+            suptitle: Title of the figure; None for none.
+
+        Returns:
+            The figure of `matplotlib.pyplot`. In a script ``matplotlib.pyplot.show()`` opens it.
+
+        Raises:
+            ShotsError: If only one of shots and scene has a CRS, or they are on different planets.
+        """
+        from hsi_geo.io.labels.shot_figures import plot_shots
+
+        return plot_shots(self, scene, show_titles=show_titles, suptitle=suptitle)
+
+    def __repr__(self) -> str:
+        from hsi_geo.display.summaries import as_text
+        from hsi_geo.io.labels.shot_summary import summarize_shots
+
+        return as_text(summarize_shots(self, with_picture=False))
+
+    def _repr_html_(self) -> str:
+        from hsi_geo.display.summaries import as_html
+        from hsi_geo.io.labels.shot_summary import summarize_shots
+
+        return as_html(summarize_shots(self, with_picture=True))
 
 
 #: What functions take as shots: a file, shots that were read, or a list of these.

@@ -14,65 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
+from hsi_geo.arrays import UInt8Array
+from hsi_geo.display.figure_text import LONGEST_TITLE, set_text_safely
+from hsi_geo.display.images import paint
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.reports.figure_text import LONGEST_TITLE, set_text_safely
-from hsi_geo.io.scenes.composites import COMPOSITES
-
-#: Wavelengths in nm that are shown as red, green and blue. Vegetation is red, as in colour infrared
-#: film.
-FALSE_COLOUR_NM = COMPOSITES["colour infrared"]
-
-
-def false_colour(
-    cube: Float32Array,
-    centres_nm: Float64Array,
-    valid: BoolArray,
-) -> UInt8Array:
-    """Draw a scene in false colour, each channel stretched from its 2nd to its 98th percentile.
-
-    Args:
-        cube: (C, H, W) reflectance or radiance.
-        centres_nm: (C,) wavelengths of the bands.
-        valid: (H, W) False for pixels without data, which become white.
-
-    Returns:
-        (H, W, 3) colours from 0 to 255.
-
-    Examples:
-        >>> cube = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-        >>> picture = false_colour(cube, np.array([550.0, 650.0, 860.0]), np.ones((2, 2), bool))
-        >>> picture.shape, int(picture.min()), int(picture.max())
-        ((2, 2, 3), 0, 255)
-    """
-    channels = []
-    for wanted in FALSE_COLOUR_NM:
-        band = cube[int(np.abs(centres_nm - wanted).argmin())]
-        low, high = np.percentile(band[valid], (2, 98)) if valid.any() else (0.0, 1.0)
-        channels.append(np.clip((band - low) / max(high - low, 1e-12), 0, 1))
-    picture = np.where(valid[..., None], np.stack(channels, axis=-1), 1.0)
-    return np.asarray(255 * picture, np.uint8)
-
-
-def paint(ids: npt.NDArray[np.integer], classes: ClassTable) -> UInt8Array:
-    """Colour class ids.
-
-    Args:
-        ids: (H, W) class ids, 0 for no class.
-        classes: Class table.
-
-    Returns:
-        (H, W, 3) colours from 0 to 255, white for no class.
-
-    Examples:
-        >>> from hsi_geo.io.labels.shots import LandClass
-        >>> paint(np.array([[0, 1]]), (LandClass(1, "water", "#0000ff"),)).tolist()
-        [[[255, 255, 255], [0, 0, 255]]]
-    """
-    table = np.full((max(c.id for c in classes) + 1, 3), 255, np.uint8)
-    for c in classes:
-        table[c.id] = list(bytes.fromhex(c.color.removeprefix("#")))
-    return np.asarray(table[ids])
 
 
 def draw_panels(
@@ -89,7 +34,7 @@ def draw_panels(
 
     Args:
         path: PNG to write.
-        scene: (H, W, 3) false colour, see `false_colour`.
+        scene: (H, W, 3) false colour, see `display.images.false_colour`.
         predicted: (H, W) class ids of the map.
         truth: (H, W) class ids of the ground truth, 0 where it is unknown.
         confidence: (H, W) confidence in per cent, 255 where there is no data.
@@ -126,7 +71,7 @@ def draw_map(
 
     Args:
         path: PNG to write.
-        scene: (H, W, 3) false colour, see `false_colour`.
+        scene: (H, W, 3) false colour, see `display.images.false_colour`.
         predicted: (H, W) class ids of the map.
         classes: Class table of the map.
         title: Title of the figure.

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from hsi_geo.arrays import Float64Array, IntArray, UInt8Array
+from hsi_geo.display.figure_text import set_text_safely
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.reports.figure_text import set_text_safely
 
 #: Number of panels of spectra side by side.
 COLUMNS = 4

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.arrays import BoolArray, Float32Array, UInt8Array
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
 from hsi_geo.io.scenes.quality import band_statistics
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hsi_geo.display.summaries import Summary
 
 
 @xr.register_dataarray_accessor("hsi")  # type: ignore[no-untyped-call]
@@ -38,6 +44,11 @@ class HsiAccessor:
         [550.0, 660.0]
         >>> scene.hsi.statistics["mean"].values.tolist()
         [2.5, 6.5, 10.5]
+        >>> scene.hsi
+        Scene array: 2 rows, 2 columns, 3 bands
+          grid: no coordinate reference system, pixels of 1 x 1
+          values: float64
+          good bands: visible (550-660 nm) 2, short-wave infrared 1 (1400-1400 nm) 0
     """
 
     def __init__(self, scene: xr.DataArray) -> None:
@@ -81,3 +92,59 @@ class HsiAccessor:
             valid: (height, width) True where there is data.
         """
         return read_window(self._scene, self.grid.window if window is None else window)
+
+    def picture(self, side_px: int = 900) -> tuple[UInt8Array, str]:
+        """Read the scene in colour infrared, or another composite that it has the bands for.
+
+        Args:
+            side_px: Longest side of the picture in pixels. Every n-th row and column is read.
+
+        Returns:
+            picture: (h, w, 3) colours from 0 to 255, white where there is no data.
+            title: Name of the composite, and its wavelengths.
+        """
+        from hsi_geo.io.scenes.previews import composite
+
+        return composite(self._scene, side_px)
+
+    def plot(
+        self,
+        composite: str = "colour infrared",
+        *,
+        show_titles: bool = True,
+        suptitle: str | None = None,
+    ) -> Figure:
+        """Draw the scene with matplotlib.
+
+        Args:
+            composite: Bands that are shown as red, green and blue: "true colour", "colour infrared" or
+                "short-wave infrared". Another is taken if the scene lacks them.
+            show_titles: Whether the name of the composite and its wavelengths are shown above the image.
+            suptitle: Title of the figure; None for none.
+
+        Returns:
+            The figure of `matplotlib.pyplot`. In a script ``matplotlib.pyplot.show()`` opens it.
+
+        Raises:
+            OptionError: If there is no such composite.
+        """
+        from hsi_geo.io.scenes.scene_summary import plot_scene
+
+        return plot_scene(
+            self._scene, composite_name=composite, show_titles=show_titles, suptitle=suptitle
+        )
+
+    def __repr__(self) -> str:
+        from hsi_geo.display.summaries import as_text
+
+        return as_text(self._summary(with_picture=False))
+
+    def _repr_html_(self) -> str:
+        from hsi_geo.display.summaries import as_html
+
+        return as_html(self._summary(with_picture=True))
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        from hsi_geo.io.scenes.scene_summary import summarize_scene
+
+        return summarize_scene(self._scene, with_picture=with_picture)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.display.images import FALSE_COLOUR_NM
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import spread_windows
@@ -17,7 +18,7 @@ from hsi_geo.wavelengths import Bands
 #: Wavelengths in nm for red, green and blue, by the name of the composite; the first that fits is taken.
 COMPOSITES = {
     "true colour": (650.0, 550.0, 470.0),
-    "colour infrared": (860.0, 650.0, 550.0),
+    "colour infrared": FALSE_COLOUR_NM,
     "short-wave infrared": (2200.0, 1650.0, 1250.0),
 }
 

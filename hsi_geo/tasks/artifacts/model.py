@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,11 @@ from hsi_geo.tasks.artifacts.model_checks import (
     require_array,
 )
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
+from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Tiling
+
+if TYPE_CHECKING:
+    from hsi_geo.display.summaries import Summary
 
 #: Arrays of the whitening, as the model file names them.
 WHITENING = tuple(field.name for field in dataclasses.fields(Whitening))
@@ -63,6 +67,30 @@ class AdaptedModel:
     record: Mapping[str, Any]
     order: tuple[int, ...] | None = None
     shot_spectra: ShotSpectra | None = None
+
+    def __repr__(self) -> str:
+        from hsi_geo.display.summaries import as_text
+
+        return as_text(self._summary())
+
+    def _repr_html_(self) -> str:
+        from hsi_geo.display.summaries import as_html
+
+        return as_html(self._summary())
+
+    def _summary(self) -> Summary:
+        from hsi_geo.display.summaries import Summary
+
+        centres, shots = self.spectral.centres_nm, self.record["shots"]
+        accuracy = Accuracy.from_dict(self.record["accuracy"])
+        return Summary(
+            f"Model of {len(self.classes)} classes and {len(centres)} bands, "
+            f"{centres.min():.0f}-{centres.max():.0f} nm",
+            [f"accuracy: {accuracy}"],
+            ("class", "shots (pixels)"),
+            [(c.name, str(shots.get(c.name, ""))) for c in self.classes],
+            colors=[c.color for c in self.classes],
+        )
 
 
 def model_bytes(model: AdaptedModel) -> bytes:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from hsi_geo.display.images import paint
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.reader import ReadMap, read_colors
-from hsi_geo.io.reports.figures import paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri
+from hsi_geo.io.scenes.previews import SIDE_PX
 from hsi_geo.tasks.assessment.results import Area, Assessment, Estimate
 from hsi_geo.tasks.reporting.map_report import matrix_table
-from hsi_geo.tasks.reporting.preview import SIDE_PX
 
 #: Most values of a map that are coloured; others are white.
 MOST_CLASSES = 1000

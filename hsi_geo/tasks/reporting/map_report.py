@@ -16,6 +16,8 @@ import xarray as xr
 
 from hsi_geo import stages, timings
 from hsi_geo.arrays import IntArray
+from hsi_geo.display.figure_text import has_glyphs
+from hsi_geo.display.images import FALSE_COLOUR_NM, paint
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
 from hsi_geo.io.labels.shots import ClassTable, Shots
@@ -23,13 +25,11 @@ from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
 from hsi_geo.io.maps.reader import read_thumbnail
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_PERCENT, MapPaths
-from hsi_geo.io.reports.figure_text import has_glyphs
-from hsi_geo.io.reports.figures import FALSE_COLOUR_NM, paint
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri, percent_uri, shades, spectra_uri
+from hsi_geo.io.scenes.previews import SIDE_PX, preview
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.progress import Reporter
-from hsi_geo.tasks.reporting.preview import SIDE_PX, preview
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Grid, Window

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from hsi_geo.display import figure_text
+from hsi_geo.display.figure_text import LONGEST, has_glyphs, set_text_safely
 from hsi_geo.io.labels.shots import LandClass
-from hsi_geo.io.reports import figure_text, figures
-from hsi_geo.io.reports.figure_text import LONGEST, has_glyphs, set_text_safely
+from hsi_geo.io.reports import figures
 from hsi_geo.io.reports.figures import draw_losses, draw_map, draw_panels
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import spectra_uri

@@ -1,0 +1,1 @@
+"""Pictures, figures and summaries of results, for notebooks and reports."""
