@@ -90,15 +90,15 @@ def start(
             command, env=environ, stdout=file, stderr=file, start_new_session=True
         )
         try:
-            code = shown.wait(timeout_s)
+            ended = shown.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise RuntimeError(f"QGIS took more than {timeout_s:.0f} s: {tail(log)}") from None
         finally:
             if shown.poll() is None:
                 os.killpg(shown.pid, signal.SIGTERM)  # the screen and QGIS, too
                 shown.wait()
-    if code:
-        raise RuntimeError(f"QGIS ended with {code}: {tail(log)}")
+    if ended:
+        raise RuntimeError(f"QGIS ended with {ended}: {tail(log)}")
 
 
 def tail(log: Path, lines: int = 30) -> str:
