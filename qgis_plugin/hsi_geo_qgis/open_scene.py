@@ -14,6 +14,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingParameterRasterDestination,
+    QgsProcessingUtils,
 )
 
 from .base import HsiGeoAlgorithm, Results
@@ -186,8 +187,10 @@ def _describe(
         for number, centre in zip(composite["bands"], composite["centres_nm"])
     )
     feedback.pushInfo(f"Shown: {composite['name']}, bands {bands}.")
+    is_temporary = found["raster"].startswith(QgsProcessingUtils.tempFolder())
+    place = "a temporary file, which QGIS removes when it ends" if is_temporary else found["raster"]
     if found["is_copy"]:
         size = found["bytes"] / 1e6
-        feedback.pushInfo(f"The copy takes {size:,.1f} MB: {found['raster']}")
+        feedback.pushInfo(f"The copy takes {size:,.1f} MB: {place}")
     else:
-        feedback.pushInfo(f"The layer reads the product's own file, through {found['raster']}")
+        feedback.pushInfo(f"The layer reads the product's own file, through {place}")

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsMessageLog,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingUtils,
     QgsSettings,
 )
 from qgis.PyQt.QtCore import QByteArray, QProcess
@@ -26,7 +27,7 @@ from .protocol import (
     failure,
     parse_event,
 )
-from .wording import Titles, in_dialog
+from .wording import Titles, in_dialog, without_folder
 
 #: Lines of plain output that are kept for the message of a failure.
 KEPT_LINES = 20
@@ -147,9 +148,10 @@ class Run:
 
     def failure(self) -> str:
         """One sentence on why it failed."""
-        return failure(
+        text = failure(
             self.exit_code, self._error, self._plain, self.found.program, self.titles, self.names
         )
+        return without_folder(text, QgsProcessingUtils.tempFolder())
 
     def _refuse_if_cancelled(self) -> None:
         if self.feedback.isCanceled():
@@ -190,7 +192,8 @@ class Run:
             self._error = event
 
     def _message(self, event: dict[str, Any]) -> str:
-        return in_dialog(str(event.get("message", "")), self.titles or {}, self.names)
+        text = in_dialog(str(event.get("message", "")), self.titles or {}, self.names)
+        return without_folder(text, QgsProcessingUtils.tempFolder())
 
     def _show(self, event: dict[str, Any]) -> None:
         self.feedback.setProgress(self.bar.percent(event))

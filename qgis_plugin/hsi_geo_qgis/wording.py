@@ -76,6 +76,22 @@ def advice(hint: str, titles: Titles, names: Mapping[str, str] | None = None) ->
     return in_dialog(", or ".join(ways), titles, names)
 
 
+def without_folder(text: str, folder: str) -> str:
+    """A message with the bare names of files in a folder that users do not know.
+
+    Args:
+        text: The message.
+        folder: Path of the folder, such as that of QGIS's temporary files; empty changes nothing.
+
+    >>> without_folder("model '/tmp/q/1a/Mein Modell.safetensors' is not complete", "/tmp/q")
+    "model 'Mein Modell.safetensors' is not complete"
+    """
+    if not folder:
+        return text
+    inside = re.escape(folder) + r"(?:[\\/][^\\/'\n]+)*[\\/](?=[^\\/'\n]+)"
+    return re.sub(inside, "", text)
+
+
 def _without_paths(text: str, names: Mapping[str, str]) -> str:
     """Names for paths, and for the bare names of these files where they are quoted."""
     for path in sorted(names, key=len, reverse=True):

@@ -117,6 +117,26 @@ def test_messages_name_the_layers(case: Case, spread: dict[str, Any]) -> None:
     found = case("several_labels", **{**spread, "layers": spread["layers"][:2]})
     assert not found["ok"]
     assert "shots 'Punkte, Quadrate (neu)' have only one class, 'water'" in found["error"]
+    assert "/processing_" not in found["error"] + found["log"]
+
+
+def test_an_empty_layer_and_names_that_differ_by_case_are_told(
+    case: Case, spread: dict[str, Any], tmp_path: Path
+) -> None:
+    points, squares, _ = (path for path, _ in spread["layers"])
+    empty = tmp_path / "empty.gpkg"
+    gpd.read_file(points).iloc[:0].to_file(empty)
+    frame = gpd.read_file(squares)
+    frame["Klasse"] = frame["Klasse"].str.title()
+    frame.to_file(squares)
+    spread["layers"] = [*spread["layers"][:2], [str(empty), "Noch leer"]]
+    found = case("several_labels", **spread)
+    assert found["ok"], found
+    assert "shots file 'Noch leer' is empty: it is left out" in found["log"]
+    assert "classes 'Water', 'water' differ only by case" in found["log"]
+    assert "/processing_" not in found["log"]
+    record = json.loads(Path(spread["parameters"]["OUTPUT"]).with_suffix(".json").read_text())
+    assert len(record["classes"]) == 6
 
 
 def test_without_labels_the_dialog_says_so(case: Case, fake: Fake, job: dict[str, Any]) -> None:

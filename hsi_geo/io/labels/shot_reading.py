@@ -89,7 +89,7 @@ def read_shots(
         except EmptyShotsError as error:
             empty.append(error)
         except ClassFieldError as error:
-            if not isinstance(class_field, str):
+            if len(set(choices[0])) > 1 or choices[0][0] is None:
                 raise
             hint = "give --class-field once for each file, in their order"
             raise ClassFieldError(error.message, hint=hint) from error

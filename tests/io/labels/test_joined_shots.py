@@ -108,8 +108,11 @@ def test_each_file_has_its_class_field(tmp_path: Path) -> None:
     shots = read_shots([one, two], class_field=["kind", "Klasse"])
     assert [c.name for c in shots.classes] == ["roof", "tree", "water"]
     assert [part.class_field for part in shots.parts] == ["kind", "Klasse"]
-    with pytest.raises(ClassFieldError, match=r"two.gpkg' have no field 'kind'.* for each file"):
-        read_shots([one, two], class_field="kind")
+    for for_all in ("kind", ["kind"]):
+        with pytest.raises(
+            ClassFieldError, match=r"two.gpkg' have no field 'kind'.* for each file"
+        ):
+            read_shots([one, two], class_field=for_all)
     with pytest.raises(OptionError, match="3 values of class_field= are given for 2 files"):
         read_shots([one, two], class_field=["kind", "kind", "Klasse"])
 
