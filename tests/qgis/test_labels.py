@@ -125,7 +125,7 @@ def test_an_empty_layer_and_names_that_differ_by_case_are_told(
 ) -> None:
     points, squares, _ = (path for path, _ in spread["layers"])
     empty = tmp_path / "empty.gpkg"
-    gpd.read_file(points).iloc[:0].to_file(empty)
+    gpd.read_file(points).iloc[:0].to_file(empty, geometry_type="Point")
     frame = gpd.read_file(squares)
     frame["Klasse"] = frame["Klasse"].str.title()
     frame.to_file(squares)
