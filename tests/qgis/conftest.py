@@ -19,9 +19,10 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Event = dict[str, Any] | str
 
-collect_ignore = ["cases.py", "designer_cases.py", "set_up_cases.py"]  # QGIS's own Python runs it
-
 HERE = Path(__file__).parent
+
+#: QGIS's own Python runs these.
+collect_ignore = ["running.py", *(path.name for path in HERE.glob("*cases.py"))]
 PLUGINS = HERE.parents[1] / "qgis_plugin"
 
 #: Replaces the environment's Python: the same program with a small network and a short recipe.
