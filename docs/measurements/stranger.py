@@ -83,7 +83,8 @@ class Diary:
         ]
         text = "\n".join(["| step | seconds | it said at last |", "|---|---|---|", *rows])
         warnings = [f"- `{step}`: {line}" for step, line in self.warnings] or ["- none"]
-        return "\n".join([text, "", "Lines that look like a warning:", "", *warnings])
+        load = f"{os.cpu_count()} cores; load average {os.getloadavg()[2]:.0f} at the end."
+        return "\n".join([text, "", load, "", "Lines that look like a warning:", "", *warnings])
 
 
 def main() -> None:
