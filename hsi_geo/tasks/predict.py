@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.aoi import read_area
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
-@dataclass(frozen=True, slots=True)
-class MapResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class MapResult(Described):
     """A map that was written.
 
     Attributes:
@@ -78,16 +79,6 @@ class MapResult:
         from hsi_geo.tasks.reporting.map_views import plot_map
 
         return plot_map(self.paths, self.classes, show_titles=show_titles, suptitle=suptitle)
-
-    def __repr__(self) -> str:
-        from hsi_geo.display.summaries import as_text
-
-        return as_text(self._summary(with_picture=False))
-
-    def _repr_html_(self) -> str:
-        from hsi_geo.display.summaries import as_html
-
-        return as_html(self._summary(with_picture=True))
 
     def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.tasks.reporting.map_views import summarize_map

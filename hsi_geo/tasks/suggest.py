@@ -14,6 +14,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from hsi_geo.arrays import AnyArray, Float32Array, IntArray
+from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io import model_file
 from hsi_geo.io.files.scratch import scratch_folder
@@ -41,6 +42,7 @@ from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
 if TYPE_CHECKING:
+    from hsi_geo.display.summaries import Summary
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 #: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
@@ -58,8 +60,8 @@ BLOCK_PX = 512
 STEPS = np.float32(PROBABILITY_STEPS)
 
 
-@dataclass(frozen=True, eq=False)
-class Suggestions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Suggestions(Described):
     """Places to label next, the most helpful first.
 
     Attributes:
@@ -69,6 +71,20 @@ class Suggestions:
 
     points: tuple[SuggestedPoint, ...]
     path: Path | None
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        from hsi_geo.display.summaries import Summary
+
+        return Summary(
+            f"Places to label next: {len(self.points)}",
+            [] if self.path is None else [f"file: {self.path}"],
+            ("rank", "predicted", "confidence", "x", "y"),
+            [
+                (str(p.rank), p.guess, f"{p.confidence} %", f"{p.x:.10g}", f"{p.y:.10g}")
+                for p in self.points
+            ],
+            "places",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import pandas as pd
 import shapely
 
 from hsi_geo.arrays import IntArray
+from hsi_geo.display.described import Described
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
@@ -26,6 +27,8 @@ from hsi_geo.text import quoted
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from hsi_geo.display.summaries import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class LandClass:
 ClassTable = tuple[LandClass, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Shots:
+@dataclass(frozen=True, eq=False, repr=False)
+class Shots(Described):
     """Labelled geometries with their class table.
 
     Attributes:
@@ -123,17 +126,10 @@ class Shots:
 
         return plot_shots(self, scene, show_titles=show_titles, suptitle=suptitle)
 
-    def __repr__(self) -> str:
-        from hsi_geo.display.summaries import as_text
+    def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.io.labels.shot_summary import summarize_shots
 
-        return as_text(summarize_shots(self, with_picture=False))
-
-    def _repr_html_(self) -> str:
-        from hsi_geo.display.summaries import as_html
-        from hsi_geo.io.labels.shot_summary import summarize_shots
-
-        return as_html(summarize_shots(self, with_picture=True))
+        return summarize_shots(self, with_picture=with_picture)
 
 
 #: What functions take as shots: a file, shots that were read, or a list of these.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array, UInt8Array
+from hsi_geo.display.described import Described
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
 from hsi_geo.io.scenes.quality import band_statistics
 from hsi_geo.io.scenes.windows import read_window
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @xr.register_dataarray_accessor("hsi")  # type: ignore[no-untyped-call]
-class HsiAccessor:
+class HsiAccessor(Described):
     """Spatial and spectral properties of a scene, as ``scene.hsi``.
 
     Importing `hsi_geo.io.scenes.scene` registers it for every DataArray. Each property is computed once
@@ -133,16 +134,6 @@ class HsiAccessor:
         return plot_scene(
             self._scene, composite_name=composite, show_titles=show_titles, suptitle=suptitle
         )
-
-    def __repr__(self) -> str:
-        from hsi_geo.display.summaries import as_text
-
-        return as_text(self._summary(with_picture=False))
-
-    def _repr_html_(self) -> str:
-        from hsi_geo.display.summaries import as_html
-
-        return as_html(self._summary(with_picture=True))
 
     def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.io.scenes.scene_summary import summarize_scene

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hsi_geo.arrays import Float64Array
+from hsi_geo.display.described import Described
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shots import ClassTable
@@ -45,8 +46,8 @@ WHITENING = tuple(field.name for field in dataclasses.fields(Whitening))
 MARGIN_NM = 20.0
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptedModel(Described):
     """A classifier with everything that is needed to map a scene.
 
     Attributes:
@@ -68,17 +69,7 @@ class AdaptedModel:
     order: tuple[int, ...] | None = None
     shot_spectra: ShotSpectra | None = None
 
-    def __repr__(self) -> str:
-        from hsi_geo.display.summaries import as_text
-
-        return as_text(self._summary())
-
-    def _repr_html_(self) -> str:
-        from hsi_geo.display.summaries import as_html
-
-        return as_html(self._summary())
-
-    def _summary(self) -> Summary:
+    def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.display.summaries import Summary
 
         centres, shots = self.spectral.centres_nm, self.record["shots"]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hsi_geo.arrays import IntArray
+from hsi_geo.display.described import Described
+from hsi_geo.text import quoted
+
+if TYPE_CHECKING:
+    from hsi_geo.display.summaries import Summary
 
 Design = Literal["simple", "stratified"]
 
@@ -77,8 +82,8 @@ class ClassScore:
     area: Area | None
 
 
-@dataclass(frozen=True, eq=False)
-class Assessment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Assessment(Described):
     """Accuracy of a map by reference labels.
 
     Attributes:
@@ -119,3 +124,36 @@ class Assessment:
         entries["scores"] = [dataclasses.asdict(score) for score in self.scores]
         entries["matrix"] = self.matrix.tolist()
         return entries
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        from hsi_geo.display.summaries import Summary
+
+        design = f"{self.design} random sample" if self.design else "no sampling design stated"
+        header = ["class", "producer's accuracy, %", "user's accuracy, %", "F1, %"]
+        rows = [
+            [one.name, *(str(e or "-") for e in (one.producer, one.user, one.f1))]
+            for one in self.scores
+        ]
+        if any(one.area is not None and one.area.ha is not None for one in self.scores):
+            header.append("area, ha")
+            for row, one in zip(rows, self.scores, strict=True):
+                row.append(
+                    "-" if one.area is None else f"{one.area.ha:,.1f} +- {one.area.ha_se:,.1f}"
+                )
+        facts = [
+            f"{self.pixels} reference pixels in {self.features} features, {design}",
+            f"average accuracy {self.aa} %, kappa {self.kappa or '-'} (100 is perfect)",
+        ]
+        for names, where in (
+            (self.only_in_map, "the reference lacks"),
+            (self.only_in_reference, "the map lacks"),
+        ):
+            if names:
+                facts.append(f"{where} {quoted(names)}")
+        return Summary(
+            f"Assessment: overall accuracy {self.oa} %, 95 % interval in brackets",
+            facts,
+            header,
+            rows,
+            "producer's accuracies",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo import stages
+from hsi_geo.display.described import Described
 from hsi_geo.errors import MapError, ScaleError
 from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
@@ -47,11 +49,12 @@ from hsi_geo.tasks.tiles.outputs import (
 if TYPE_CHECKING:
     from distributed import Client
 
+    from hsi_geo.display.summaries import Summary
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
-@dataclass(frozen=True, eq=False)
-class BatchResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchResult(Described):
     """Result of a batch.
 
     Attributes:
@@ -90,6 +93,21 @@ class BatchResult:
     def drifting(self) -> int:
         """Number of mapped tiles whose spectra are unlike those that the model was adapted to."""
         return sum(outcome.drifts for outcome in self.outcomes.values())
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        from hsi_geo.display.summaries import Summary
+
+        counted = Counter(outcome.state for outcome in self.outcomes.values())
+        states = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+        return Summary(
+            f"Batch of {len(self.maps)} tiles: {states}",
+            [f"folder: {self.folder}", f"tiles with warnings: {self.warned}"],
+            ("class", "pixels", "hectares"),
+            [
+                (one.name, f"{one.pixels:,}", f"{one.hectares:,.1f}" if one.hectares else "-")
+                for one in self.areas
+            ],
+        )
 
 
 class BatchRun:

@@ -1,0 +1,37 @@
+"""Objects that notebooks show by their summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hsi_geo.display.summaries import Summary
+
+
+class Described:
+    """Has a short text (``repr``) and an HTML page of its own, both made from one summary.
+
+    Dataclasses need ``repr=False``, since they would make a text of all their values.
+    """
+
+    __slots__ = ()
+
+    def _summary(self, *, with_picture: bool) -> Summary:
+        """What is shown.
+
+        Args:
+            with_picture: Whether a picture is read; a text needs none.
+        """
+        raise NotImplementedError
+
+    # What these import is needed in notebooks only.
+
+    def __repr__(self) -> str:
+        from hsi_geo.display.summaries import as_text
+
+        return as_text(self._summary(with_picture=False))
+
+    def _repr_html_(self) -> str:
+        from hsi_geo.display.summaries import as_html
+
+        return as_html(self._summary(with_picture=True))
