@@ -59,7 +59,7 @@ def composite(
 
     Returns:
         picture: (h, w, 3) colours from 0 to 255, white where there is no data.
-        title: Name of the composite, and its wavelengths.
+        title: Name of the composite, and its wavelengths; numbers of the bands if those mean nothing.
 
     Example:
         >>> from hsi_geo.io.scenes.scene import scene_from_array
@@ -72,8 +72,11 @@ def composite(
     # Bands are read in the order of the file, each once.
     order = sorted(set(chosen))
     image, valid = _read_every_nth(scene.isel(band=order), block_shape(scene)[0], side_px)
+    picture = stretch(image[[order.index(band) for band in chosen]], valid)
+    if scene.attrs.get("wavelength_option") == "index":  # the centres mean nothing
+        return picture, "bands " + ", ".join(str(scene["band"].values[band]) for band in chosen)
     shown = ", ".join(f"{bands.centres_nm[band]:.0f}" for band in chosen)
-    return stretch(image[[order.index(band) for band in chosen]], valid), f"{name} ({shown} nm)"
+    return picture, f"{name} ({shown} nm)"
 
 
 def _read_every_nth(

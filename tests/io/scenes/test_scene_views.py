@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,8 @@ def test_summary_of_what_is_gone_or_no_scene_does_not_fail(planted: Planted) -> 
 def test_wavelengths_without_meaning_have_no_ranges(planted: Planted) -> None:
     scene = open_scene(planted.path, wavelengths="index")
     assert "good bands: unknown 40" in repr(scene.hsi)
+    assert re.fullmatch(r"bands \d+, \d+, \d+", composite(scene)[1])
+    assert " nm" not in scene.hsi._repr_html_()
 
 
 def test_warnings_of_the_file_are_shown(planted: Planted) -> None:
