@@ -24,6 +24,7 @@ from .terminal import print_line
     help="Model file to write (.safetensors).",
 )
 @options.weights
+@options.trust_shots
 @click.option(
     "--cross-validation",
     is_flag=True,

@@ -25,6 +25,7 @@ from .printing import print_maps
     help="Also write the model, to map other scenes of the sensor with hsi-geo predict or batch.  [default: it is not kept]",
 )
 @options.weights
+@options.trust_shots
 @options.seed
 @click.option(
     "--report",

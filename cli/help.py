@@ -10,7 +10,7 @@ GROUPS: dict[str, frozenset[str]] = {
         {
             *("shots", "reference", "model", "class_field", "layer", "classes", "all_touched"),
             *("aoi", "wavelengths", "rescale", "weights", "init", "scenes", "data", "resume"),
-            *("drawings", "bands"),
+            *("drawings", "bands", "trust_shots"),
         }
     ),
     "Outputs": frozenset(

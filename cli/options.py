@@ -87,6 +87,11 @@ weights = click.option(
     help="File of hsi-geo pretrain that the network starts from; none starts from random numbers.  "
     "[default: the weights that come with hsi-geo]",
 )
+trust_shots = click.option(
+    "--trust-shots",
+    is_flag=True,
+    help="Give all shots the same weight. Without it a shot whose class looks wrong weighs less, and is named.",
+)
 progress = click.option(
     "--progress",
     type=click.Choice(list(reporting.REPORTERS)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: Options that are switched on.
-_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched")
+_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots")
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
 _WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale")

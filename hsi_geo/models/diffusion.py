@@ -145,7 +145,9 @@ def _chebyshev_coefficients(steps: int, alpha: float) -> Float32Array:
     return np.asarray(series[remainder > SERIES_TOLERANCE], np.float32)
 
 
-def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32Array:
+def class_mass_normalization(
+    mass: Float32Array, floor: float = 0.1, mean: Float32Array | None = None
+) -> Float32Array:
     """Convert the masses of class-wise random walks to class probabilities.
 
     Each class is divided by its mean mass (class mass normalization, Zhu et al. 2003, "Semi-Supervised
@@ -156,6 +158,7 @@ def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32A
         mass: (N, K) mass of each class's walk at each pixel; a column of zeros is a class without shots.
         floor: Share of the mean mass that is added for every class everywhere, so that a pixel which no
             walk reaches gets equal probabilities.
+        mean: (K,) mean mass of each class over all pixels, if ``mass`` has only some of them.
 
     Returns:
         (N, K) probabilities; each row sums to 1.
@@ -165,8 +168,11 @@ def class_mass_normalization(mass: Float32Array, floor: float = 0.1) -> Float32A
         >>> class_mass_normalization(np.array([[3.0, 0.0], [0.0, 0.0]], np.float32))[1].tolist()
         [0.5, 0.5]
     """
-    total = np.maximum(mass.sum(axis=0), 1e-30)
-    relative = mass / total * len(mass) + floor
+    if mean is None:
+        total = np.maximum(mass.sum(axis=0), 1e-30)
+        relative = mass / total * len(mass) + floor
+    else:
+        relative = mass / np.maximum(mean, 1e-30) + floor
     return np.asarray(relative / relative.sum(axis=1, keepdims=True), np.float32)
 
 

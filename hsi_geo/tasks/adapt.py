@@ -6,6 +6,7 @@ because it imports torch, which takes longer than all of them.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def adapt(
     overwrite: bool = False,
     weights: str | os.PathLike[str] | None = None,
     recipe: Recipe | None = None,
+    trust_shots: bool = False,
     cross_validation: bool = False,
     compute: Compute = Compute(),
     reporter: Reporter | None = None,
@@ -57,6 +59,8 @@ def adapt(
         weights: Path of network weights that `pretrain` wrote, to start from. None takes the
             weights that come with the package, "none" starts from random ones.
         recipe: Hyperparameters of the adaptation; None takes the default.
+        trust_shots: Whether all shots weigh the same. Otherwise a shot whose label looks wrong weighs less, and the
+            model's record names it under ``suspicious_shots``.
         cross_validation: Whether to estimate the accuracy by adapting the model once more without
             each fold of the shots, so that no held-out shot has any influence on its own
             prediction. This takes up to six times as long; the model is the same.
@@ -96,7 +100,7 @@ def adapt(
             opened,
             labelled,
             weights=weights,
-            recipe=recipe or DEFAULT_RECIPE,
+            recipe=_with_trust(recipe or DEFAULT_RECIPE, trust_shots),
             cross_validation=cross_validation,
             compute=compute,
             reporter=reporter,
@@ -104,6 +108,10 @@ def adapt(
         for final in finals:
             save_model(model, where[final])
     return model
+
+
+def _with_trust(recipe: Recipe, trust_shots: bool) -> Recipe:
+    return dataclasses.replace(recipe, trust_shots=True) if trust_shots else recipe
 
 
 def require_usable(

@@ -44,6 +44,7 @@ def classify(
     overwrite: bool = ...,
     save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
+    trust_shots: bool = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
     reporter: Reporter | None = ...,
@@ -59,6 +60,7 @@ def classify(
     overwrite: bool = ...,
     save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
+    trust_shots: bool = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
     reporter: Reporter | None = ...,
@@ -73,6 +75,7 @@ def classify(
     overwrite: bool = False,
     save_model: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
+    trust_shots: bool = False,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(),
     reporter: Reporter | None = None,
@@ -96,6 +99,8 @@ def classify(
             the one that `adapt` writes. None keeps no model.
         weights: Path of network weights that `pretrain` wrote, to start from. None takes the
             weights that come with the package, "none" starts from random ones.
+        trust_shots: Whether all shots weigh the same. Otherwise a shot whose label looks wrong weighs less; log, record
+            and report name it.
         options: Area to map, files to write beside the map, and memory to use.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
@@ -117,6 +122,7 @@ def classify(
             overwrite,
             None if save_model is None else Path(save_model),
             weights,
+            trust_shots,
             options,
             compute,
             reporter or default_reporter(),
@@ -171,6 +177,7 @@ def _classify(
     overwrite: bool,
     saved_model: Path | None,
     weights: str | os.PathLike[str] | None,
+    trust_shots: bool,
     options: MapOptions,
     compute: Compute,
     reporter: Reporter,
@@ -275,6 +282,7 @@ class _Mapper:
             written,
             record,
             self.model.record["held_out"],
+            self.model.record["suspicious_shots"],
             self.recorder.warnings,
             self.options.command,
         )

@@ -46,6 +46,7 @@ both scenes, that layer and its field, and run.</p>"""
         self.add_product("and a product (file or folder)", optional=True)
         self.add_labels("LABELS", "Labels")
         self.add_all_touched()
+        self.add_trust_shots()
         self.add_seed()
         self.add_weights()
         self.add_run_options()
@@ -69,6 +70,7 @@ both scenes, that layer and its field, and run.</p>"""
             **self.run_options(parameters, context),
             seed=self.parameterAsInt(parameters, "SEED", context),
             weights=self.parameterAsFile(parameters, "WEIGHTS", context),
+            trust_shots=self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
             out=model,
         )
         run = self.run_command(command, feedback, STAGES)

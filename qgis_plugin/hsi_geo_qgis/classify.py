@@ -44,6 +44,7 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         self.add_scene()
         self.add_labels("LABELS", "Labels")
         self.add_all_touched()
+        self.add_trust_shots()
         self.add_seed()
         self.add_weights()
         self.add_map_options()
@@ -77,6 +78,7 @@ and with the colours of your layer's categories; the log shows the accuracy to e
             **self.label_options(parameters, context, feedback),
             "seed": self.parameterAsInt(parameters, "SEED", context),
             "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
+            "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
         }
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         keeps_model = bool(parameters.get("MODEL"))

@@ -125,6 +125,16 @@ class CommonParameters(QgsProcessingAlgorithm):
             )
         )
 
+    def add_trust_shots(self) -> None:
+        """Add the parameter TRUST_SHOTS: whether labels that look wrong weigh as much as others."""
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "TRUST_SHOTS",
+                "Trust all labels, also those that look wrong",
+                defaultValue=False,
+            )
+        )
+
     def add_scenes(self, title: str) -> None:
         """Add the parameter INPUTS: several raster layers.
 

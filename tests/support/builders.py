@@ -285,4 +285,7 @@ def points_of(labels: Sequence[int]) -> LabelledPixels:
     """Labelled pixels without a scene, each of its own feature, in two folds."""
     numbers = np.arange(len(labels))
     classes = np.unique(labels)
-    return LabelledPixels(numbers, np.array(labels), numbers % 2, numbers, numbers, classes)
+    weights = np.ones(len(labels))
+    return LabelledPixels(
+        numbers, np.array(labels), numbers % 2, numbers, numbers, classes, weights
+    )

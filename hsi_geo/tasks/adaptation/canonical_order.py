@@ -15,6 +15,7 @@ import numpy as np
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.models.classifier import Classifier
+from hsi_geo.tasks.adaptation.shot_weights import SuspiciousShots
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 
@@ -55,6 +56,19 @@ class CanonicalOrder:
             shares,
             found.folds,
             np.sort(self.classes[found.never_held_out]),
+        )
+
+    def restore_suspicious(self, found: SuspiciousShots) -> SuspiciousShots:
+        """Convert suspicious shots to class indices of the table and features of the frame.
+
+        Args:
+            found: Suspicious shots in canonical order.
+        """
+        return SuspiciousShots(
+            self.features[found.features],
+            self.classes[found.drawn],
+            self.classes[found.looks_like],
+            found.weights,
         )
 
 

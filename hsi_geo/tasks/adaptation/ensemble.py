@@ -23,6 +23,7 @@ from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.adaptation.shot_weights import training_weights
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Probabilities are clipped to this minimum before the logarithm, so that no single shot decides.
@@ -129,7 +130,7 @@ def graph_predictions(
         )
         return
     initial = np.zeros((transition.shape[0], walks.shape[1]), np.float32)
-    initial[foldings[0].rows, walk_of] = 1.0
+    initial[foldings[0].rows, walk_of] = foldings[0].weights
     for mass in random_walk_with_restart(transition, initial, steps):
         yield [
             _graph_prediction(mass, walks[0], folds, shots)
@@ -174,7 +175,8 @@ def average_by_cv_likelihood(
     Examples:
         >>> import numpy as np
         >>> pixels = np.arange(4)
-        >>> shots = LabelledPixels(pixels, np.array([0, 1, 0, 1]), pixels // 2, pixels, pixels, np.arange(2))
+        >>> labels, weights = np.array([0, 1, 0, 1]), np.ones(4)
+        >>> shots = LabelledPixels(pixels, labels, pixels // 2, pixels, pixels, np.arange(2), weights)
         >>> right = np.float32([[0.8, 0.2], [0.2, 0.8]] * 2)
         >>> good, bad = Prediction(right, right), Prediction(1 - right, 1 - right)
         >>> average, weights = average_by_cv_likelihood([good, bad], shots, 1.0, np.ones(2))
@@ -187,6 +189,7 @@ def average_by_cv_likelihood(
         for prediction in predictions
     ]
     likelihoods = np.log(np.maximum(np.stack(of_truth), PROBABILITY_FLOOR))  # (predictions, n)
+    likelihoods *= shots.weights.astype(np.float32)
     log_prior = np.log(prior)
     weights = softmax(log_prior + sharpness * likelihoods[:, shots.held].sum(axis=1))
     out_of_fold = np.zeros_like(predictions[0].out_of_fold)
@@ -254,7 +257,13 @@ def _temperature_scale(
 
     def fit_and_score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
         features = feature_set.features
-        model.fit(features[shots.rows[train]].astype(np.float64), shots.labels[train])
+        inputs, labels = features[shots.rows[train]].astype(np.float64), shots.labels[train]
+        weights = training_weights(shots, train)
+        if isinstance(model, LogisticRegression):
+            model.fit(inputs, labels, weights)
+        else:  # it knows no weights
+            kept = weights >= 0.5
+            model.fit(inputs[kept], labels[kept])
         scores = model.decision_function(features[rows])
         if scores.ndim == 1:  # for two classes scikit-learn returns the difference of the scores
             scores = np.stack([-scores / 2, scores / 2], axis=1)
@@ -264,13 +273,19 @@ def _temperature_scale(
     out_of_fold = np.zeros_like(held_out_scores)
     for fold in np.unique(shots.folds[shots.held]):
         test, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
-        factor = _fit_temperature(held_out_scores[others], shots.labels[others], prior_sd)
+        factor = _fit_temperature(
+            held_out_scores[others], shots.labels[others], prior_sd, shots.weights[others]
+        )
         out_of_fold[test] = softmax(held_out_scores[test] * factor, axis=1)
-    factor = _fit_temperature(held_out_scores[shots.held], shots.labels[shots.held], prior_sd)
+    factor = _fit_temperature(
+        held_out_scores[shots.held], shots.labels[shots.held], prior_sd, shots.weights[shots.held]
+    )
     return Prediction(softmax(scores * factor, axis=1), out_of_fold)
 
 
-def _fit_temperature(scores: Float32Array, labels: IntArray, prior_sd: float) -> np.float32:
+def _fit_temperature(
+    scores: Float32Array, labels: IntArray, prior_sd: float, weights: Float64Array
+) -> np.float32:
     """Factor on scores (the inverse temperature) with the highest posterior probability.
 
     Temperature scaling after Guo et al. (2017, arXiv 1706.04599), with a normal prior on the logarithm of
@@ -280,12 +295,13 @@ def _fit_temperature(scores: Float32Array, labels: IntArray, prior_sd: float) ->
         scores: (m, K') scores.
         labels: (m,) true classes.
         prior_sd: Standard deviation of the prior, whose mean is 0; infinite for no prior.
+        weights: (m,) weight of each, 0 to 1.
     """
 
     def negative_log_posterior(log_factor: float) -> float:
         log_probabilities = log_softmax(scores * np.exp(log_factor), axis=1)
         return 0.5 * (log_factor / prior_sd) ** 2 - float(
-            log_probabilities[np.arange(len(labels)), labels].sum()
+            (weights * log_probabilities[np.arange(len(labels)), labels]).sum()
         )
 
     found = minimize_scalar(negative_log_posterior, bounds=LOG_SCALE_RANGE, method="bounded")

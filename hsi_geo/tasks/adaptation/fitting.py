@@ -29,6 +29,7 @@ from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
 from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
 from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.adaptation.shot_weights import suspicious_message
 from hsi_geo.tasks.adaptation.teacher import (
     PIXEL_FEATURE_STEPS,
     TEACHER_STEPS,
@@ -115,6 +116,9 @@ def fit_model(
         )
         classifier, teacher = fit_classifier(ordered, pixels, encoder, recipe, on, seed, reporter)
         out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
+        suspicious = order.restore_suspicious(teacher.suspicious).as_list(labelled)
+        if suspicious:
+            reporter.log(suspicious_message(suspicious))
         if cross_validation:
 
             def fit(part: TrainingRegions, fold_reporter: Reporter) -> Classifier:
@@ -136,6 +140,7 @@ def fit_model(
             "shots": regions.counts,
             "accuracy": accuracy.as_dict(),
             "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
+            "suspicious_shots": suspicious,
             "found": {"context_px": round(teacher.context_px, 3)},
             "parameters": {
                 **_reading_options(labelled),
@@ -211,6 +216,7 @@ def fit_classifier(
         device,
         pixels=pixels,
         estimate_accuracy=estimate_accuracy,
+        trust_shots=recipe.trust_shots,
         advance=advance,
     )
     if recipe.method == "linear" and encoder is not None:

@@ -93,6 +93,7 @@ class Recipe:
         budget_px: Approximate number of pixels in the training regions.
         use_encoder_features: Whether the teacher's classifiers get the encoder's features as well;
             False is an ablation.
+        trust_shots: Whether all shots weigh the same. Otherwise shots whose label looks wrong weigh less.
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
@@ -101,3 +102,4 @@ class Recipe:
     fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
     budget_px: int = 40_000
     use_encoder_features: bool = True
+    trust_shots: bool = False

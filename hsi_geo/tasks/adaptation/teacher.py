@@ -12,17 +12,15 @@ Letters for shapes: N pixels of all regions, n shots among them, K classes of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
 from sklearn import config_context
-from sklearn.metrics import pairwise_distances_argmin_min
-from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
@@ -37,12 +35,21 @@ from hsi_geo.tasks.adaptation.ensemble import (
     graph_predictions,
     normalize,
 )
+from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import (
     FeatureSet,
     FeatureSets,
     SpatialContext,
     compute_feature_sets,
     graph_features,
+)
+from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
+from hsi_geo.tasks.adaptation.shot_weights import (
+    WEIGHT_POWER,
+    Predict,
+    SuspiciousShots,
+    no_suspicious_shots,
+    weigh_shots,
 )
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
@@ -69,13 +76,6 @@ CONTEXT_PRIOR = {
 
 #: Exponents of the out-of-fold likelihood in the weights of classifiers, and of graphs.
 CLASSIFIER_SHARPNESS, GRAPH_SHARPNESS = 0.25, 0.5
-
-#: Distance at which the familiarity is a half, in units of the typical distance between shots; and the
-#: exponent of its decrease.
-HALF_DISTANCE, DISTANCE_POWER = 3.5, 4
-
-#: Larger distances are clipped, so that their powers are finite.
-MAX_DISTANCE = 1000.0
 
 #: Standard errors by which the confidence is set below the out-of-fold accuracy.
 CALIBRATION_MARGIN = 0.5
@@ -120,12 +120,14 @@ class Teacher:
         out_of_fold: Held-out shots with their true and predicted classes, spatially blocked.
         accuracy: Accuracy estimate from the held-out shots.
         context_px: Weighted mean of the standard deviations of the classifiers' spatial context, in pixels.
+        suspicious: Shots that do not weigh fully, because their label may be wrong.
     """
 
     steps: tuple[Float32Array, ...]
     out_of_fold: OutOfFold
     accuracy: Accuracy
     context_px: float
+    suspicious: SuspiciousShots = field(default_factory=no_suspicious_shots)
 
 
 def compute_pixel_features(
@@ -161,6 +163,7 @@ def fit_teacher(
     *,
     pixels: PixelFeatures | None = None,
     estimate_accuracy: bool = True,
+    trust_shots: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Teacher:
     """Fit the teacher to the shots of some regions.
@@ -173,6 +176,7 @@ def fit_teacher(
         estimate_accuracy: Whether the classifiers and graphs are fitted again without spatial blocks of shots. If not,
             the accuracy is estimated from the folds that the weights are fitted with, which is too high for shots that
             are close to each other.
+        trust_shots: Whether all shots weigh the same, also those whose label looks wrong.
         advance: Called after each of `TEACHER_STEPS` steps.
 
     Returns:
@@ -183,6 +187,9 @@ def fit_teacher(
     """
     pixels = pixels or compute_pixel_features(regions, encoder, device)
     shots = labelled_pixels(regions.labels, regions.features)
+    suspicious = no_suspicious_shots()
+    if not trust_shots:
+        shots, suspicious = weigh_shots(shots, _predict_shots(pixels, shots))
     blocked = group_by_spatial_blocks(shots, regions.positions_px) if estimate_accuracy else shots
     same_folds = np.array_equal(blocked.folds, shots.folds)
     foldings = [shots] if same_folds else [shots, blocked]
@@ -192,7 +199,7 @@ def fit_teacher(
     steps, weights = _fit_ensemble(inputs, graphs_by_step[0], shots)
     advance()
     contexts = np.array([feature_set.context_px for feature_set in inputs])
-    familiarity, held_out_familiarity = _familiarity_score(
+    familiarity, held_out_familiarity = familiarity_score(
         feature_sets.filtered, _context_weights(inputs, weights), shots
     )
     posteriors = [adjust_priors(step.probabilities) for step in steps]
@@ -213,7 +220,27 @@ def fit_teacher(
         out_of_fold,
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
         float(weights @ contexts),
+        suspicious,
     )
+
+
+def _predict_shots(pixels: PixelFeatures, shots: LabelledPixels) -> Predict:
+    """Function that predicts the shots' pixels without their folds, for any weights of shots."""
+    inputs = [one.take(shots.rows) for one in pixels.feature_sets.classifier_inputs]
+    filtered = {c: found[shots.rows] for c, found in pixels.feature_sets.filtered.items()}
+
+    @cache
+    def walks() -> list[ShotWalks]:
+        return [walk_from_shots(graph, shots, PROPAGATION_STEPS[-1]) for graph in pixels.graphs]
+
+    def predict(weighted: LabelledPixels) -> tuple[Float32Array, Float32Array]:
+        alone = replace(weighted, rows=np.arange(len(shots.rows)))
+        graphs = [walk.prediction(alone) for walk in walks()]
+        steps, weights = _fit_ensemble(inputs, [graphs], alone)
+        _, familiarity = familiarity_score(filtered, _context_weights(inputs, weights), alone)
+        return steps[-1].out_of_fold, familiarity
+
+    return predict
 
 
 @timings.stage(timings.GRAPHS)
@@ -294,51 +321,6 @@ def _combine_graphs(
     return combined
 
 
-@timings.stage(timings.FAMILIARITY)
-def _familiarity_score(
-    features_by_context: dict[SpatialContext, Float32Array],
-    weights: dict[SpatialContext, float],
-    shots: LabelledPixels,
-) -> tuple[Float32Array, Float32Array]:
-    """(N,) familiarity of each pixel, and (n,) of each shot with respect to shots of other folds.
-
-    Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
-    distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
-    fold. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
-    surroundings do not make a pixel unfamiliar in a scene where context does not help.
-
-    Args:
-        features_by_context: (N, D) features of the pixels for each spatial context.
-        weights: Sum of the classifiers' weights for each spatial context.
-        shots: Labelled pixels, n in all.
-    """
-    count = len(next(iter(features_by_context.values())))
-    distance, held_out_distance, total_weight = np.zeros(count), np.zeros(len(shots.rows)), 0.0
-    for context, features in features_by_context.items():
-        at_shots = features[shots.rows]
-        between = euclidean_distances(at_shots)
-        between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
-        nearest_shot = between.min(axis=1)
-        known = np.isfinite(nearest_shot)
-        unit = float(np.median(nearest_shot[known])) if known.any() else 0.0
-        if unit > 0.0:  # otherwise the typical distance between shots is unknown
-            _, nearest = pairwise_distances_argmin_min(features, at_shots)
-            distance += weights[context] * nearest / unit
-            held_out_distance += weights[context] * np.where(known, nearest_shot, 0.0) / unit
-            total_weight += weights[context]
-    if total_weight == 0.0:
-        return np.ones(len(distance), np.float32), np.ones(len(held_out_distance), np.float32)
-    return (
-        _familiarity(distance / (total_weight * HALF_DISTANCE)),
-        _familiarity(held_out_distance / (total_weight * HALF_DISTANCE)),
-    )
-
-
-def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
-    clipped = np.minimum(distance, MAX_DISTANCE)
-    return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
-
-
 @timings.stage(timings.CALIBRATION)
 def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels) -> float:
     """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
@@ -351,15 +333,19 @@ def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: Labelle
     if not len(held):
         return 1.0
     posterior = np.maximum(prediction.out_of_fold[held], PROBABILITY_FLOOR)
-    features = len(np.unique(shots.groups[held]))
-    accuracy = float((posterior.argmax(axis=1) == shots.labels[held]).mean())
+    # The probability that a label is right.
+    weights = shots.weights[held] ** (1.0 / WEIGHT_POWER)
+    _, group = np.unique(shots.groups[held], return_inverse=True)
+    features = float((np.bincount(group, weights) / np.bincount(group)).sum())
+    accuracy = float(np.average(posterior.argmax(axis=1) == shots.labels[held], weights=weights))
     # The variance is at least a quarter of one shot's: no observed error does not prove that there is none.
     error = np.sqrt(max(accuracy * (1.0 - accuracy), 0.25 / features) / features)
 
     def excess_confidence(log_power: float) -> float:
         confidence = normalize(posterior ** np.float32(np.exp(log_power))).max(axis=1)
         target = accuracy - CALIBRATION_MARGIN * error
-        return float((confidence * familiarity[held]).mean() - target)
+        confident = np.average(confidence * familiarity[held], weights=weights.astype(np.float32))
+        return float(confident - target)
 
     low, high = LOG_POWER_RANGE
     if excess_confidence(low) >= 0 or excess_confidence(high) <= 0:
@@ -370,10 +356,14 @@ def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: Labelle
 def _expand_classes(
     posterior: Float32Array, familiarity: Float32Array, shots: LabelledPixels, classes: int
 ) -> Float32Array:
-    """(N, K + 1) posterior with all classes of the table and "unlike any shot"; shots are certain."""
+    """(N, K + 1) posterior with all classes of the table and "unlike any shot".
+
+    Shots are as certain as their weight; what is left of 1 follows the posterior.
+    """
     familiar = posterior * familiarity[:, None]
-    familiar[shots.rows] = 0.0
-    familiar[shots.rows, shots.labels] = 1.0
+    weights = shots.weights.astype(np.float32)
+    familiar[shots.rows] *= (1.0 - weights)[:, None]
+    familiar[shots.rows, shots.labels] += weights
     expanded = np.zeros((len(posterior), classes + 1), np.float32)
     expanded[:, shots.present] = familiar
     expanded[:, -1] = 1.0 - familiar.sum(axis=1)

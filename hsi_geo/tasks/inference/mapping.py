@@ -309,8 +309,12 @@ def _record(
         ],
         "seed": model.record["seed"],
         "adaptation": {
-            key: model.record[key]
-            for key in ("accuracy", "found", "parameters", "hashes", "versions")
+            **{
+                key: model.record[key]
+                for key in ("accuracy", "found", "parameters", "hashes", "versions")
+            },
+            # A model of an earlier version knows none.
+            "suspicious_shots": model.record.get("suspicious_shots", []),
         },
         "parameters": {
             "aoi": None if options.aoi is None else os.fspath(options.aoi),

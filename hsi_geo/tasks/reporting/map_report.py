@@ -52,6 +52,7 @@ class MapReportContext:
         paths: Files of the map, with its confidence.
         record: Record of the map, see `io.maps.record`.
         held_out: Out-of-fold predictions of the shots, as `accuracy.OutOfFold.as_dict` returns them.
+        suspicious: Shots that weigh less, as `shot_weights.SuspiciousShots.as_list` returns them.
         warnings: Warnings while the map was made, as sentences.
         command: Command that makes the map again; empty for none.
     """
@@ -62,6 +63,7 @@ class MapReportContext:
     paths: MapPaths
     record: Mapping[str, Any]
     held_out: Mapping[str, Any]
+    suspicious: Sequence[Mapping[str, Any]]
     warnings: Sequence[str]
     command: str
 
@@ -153,7 +155,7 @@ def _accuracy_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
                 "was drawn",
             )
         )
-    if mapped.held_out["named_otherwise"]:
+    if _doubtful(mapped):
         tables.append(_doubtful_table(mapped))
     text.append(
         "Shots are not a random sample: places that are easy to draw are easy to classify. A random "
@@ -197,9 +199,21 @@ def _confused_classes(mapped: MapReportContext) -> list[str]:
     return found
 
 
+def _doubtful(mapped: MapReportContext) -> list[dict[str, Any]]:
+    """Shots that weigh less, then shots that were classified otherwise when they were held out."""
+    found = {
+        one["feature_id"]: {**one, "named": one["looks_like"], "pixels": None}
+        for one in mapped.suspicious
+    }
+    for one in mapped.held_out["named_otherwise"]:
+        weight = found.get(one["feature_id"], {"weight": 1.0})["weight"]
+        found[one["feature_id"]] = {**one, "weight": weight}
+    return sorted(found.values(), key=lambda one: one["weight"])
+
+
 def _doubtful_shots(mapped: MapReportContext) -> list[str]:
     """Warning of shots that were classified otherwise when they were held out."""
-    count = len(mapped.held_out["named_otherwise"])
+    count = len(_doubtful(mapped))
     if not count:
         return []
     what = "shot looks" if count == 1 else "shots look"
@@ -207,14 +221,15 @@ def _doubtful_shots(mapped: MapReportContext) -> list[str]:
 
 
 def _doubtful_table(mapped: MapReportContext) -> Table:
-    """Shots that were classified otherwise when they were held out, with their coordinates."""
-    doubtful = mapped.held_out["named_otherwise"]
+    """Shots that look wrong, with their weights and coordinates."""
+    doubtful = _doubtful(mapped)
     rows = [
         (
             f"{one['feature_id']} in {one['file']}" if "file" in one else str(one["feature_id"]),
             one["drawn"],
             one["named"],
-            str(one["pixels"]),
+            "" if one["pixels"] is None else str(one["pixels"]),
+            f"{one['weight']:.2f}",
             f"{one['x']:.10g}",
             f"{one['y']:.10g}",
         )
@@ -223,10 +238,11 @@ def _doubtful_table(mapped: MapReportContext) -> Table:
     more = len(doubtful) - MOST_SHOTS
     left_out = f"; {more} more are not shown" if more > 0 else ""
     return Table(
-        ("feature id", "drawn as", "classified as", "pixels", "x", "y"),
+        ("feature id", "drawn as", "looks like", "pixels", "weight", "x", "y"),
         rows,
-        caption="Shots that look wrong: they were classified otherwise when they were held out. "
-        f"Either their class is wrong, or it has few similar shots{left_out}",
+        caption="Shots that look wrong: without them they are classified otherwise. Either their class is wrong, or "
+        "it has few similar shots. A shot whose class is probably wrong has a weight below 1: the map follows it "
+        f"less{left_out}",
     )
 
 

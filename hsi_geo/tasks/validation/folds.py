@@ -26,6 +26,7 @@ class LabelledPixels:
         groups: (n,) group that is held out as a whole: a drawn feature, or a block of features.
         features: (n,) drawn feature of each.
         present: (K',) class index, 0..K - 1, of each class that has shots.
+        weights: (n,) weight of each in fits, above 0 to 1; see `shot_weights`.
     """
 
     rows: IntArray
@@ -34,6 +35,7 @@ class LabelledPixels:
     groups: IntArray
     features: IntArray
     present: IntArray
+    weights: Float64Array
 
     @property
     def held(self) -> IntArray:
@@ -65,7 +67,7 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     folds = stratified_group_folds(own, groups)
     if not (folds >= 0).any():  # every class was drawn in one piece
         folds = contiguous_folds(own)
-    return LabelledPixels(rows, own, folds, groups, groups, present)
+    return LabelledPixels(rows, own, folds, groups, groups, present, np.ones(len(rows)))
 
 
 def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:

@@ -25,6 +25,7 @@ from hsi_geo.tasks.adaptation.ensemble import (
     graph_predictions,
     normalize,
 )
+from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext, compute_feature_sets
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.validation import folds as folding
@@ -296,7 +297,7 @@ def test_familiarity_score_uses_the_weights_of_contexts() -> None:
             SpatialContext.PIXEL: pixel_weight,
             SpatialContext.SUPERPIXEL: 1.0 - pixel_weight,
         }
-        return module._familiarity_score(featuress, weights, shots)
+        return familiarity_score(featuress, weights, shots)
 
     only = [familiarity(1.0)[0], familiarity(0.0)[0]]
     assert only[0][9] > 0.8
@@ -312,10 +313,10 @@ def test_familiarity_score_ignores_contexts_in_which_shots_are_equal() -> None:
     near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
     same = np.where(np.arange(10) < 8, 0.0, 5.0).astype(np.float32)[:, None]
     weights = {SpatialContext.PIXEL: 0.3, SpatialContext.GAUSSIAN: 0.7}
-    with_it, _ = module._familiarity_score(
+    with_it, _ = familiarity_score(
         {SpatialContext.PIXEL: near, SpatialContext.GAUSSIAN: same}, weights, shots
     )
-    without, _ = module._familiarity_score({SpatialContext.PIXEL: near}, weights, shots)
+    without, _ = familiarity_score({SpatialContext.PIXEL: near}, weights, shots)
     np.testing.assert_allclose(with_it, without, rtol=1e-5)
-    nothing, held = module._familiarity_score({SpatialContext.GAUSSIAN: same}, weights, shots)
+    nothing, held = familiarity_score({SpatialContext.GAUSSIAN: same}, weights, shots)
     assert (nothing == 1.0).all() and (held == 1.0).all()

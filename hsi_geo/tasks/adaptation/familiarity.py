@@ -1,0 +1,68 @@
+"""Familiarity of pixels: how near they are to shots, which tells land that no shot shows.
+
+Letters for shapes: N pixels of all regions, n shots among them, D features of a pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.metrics.pairwise import euclidean_distances
+
+from hsi_geo import timings
+from hsi_geo.arrays import Float32Array
+from hsi_geo.tasks.adaptation.feature_sets import SpatialContext
+from hsi_geo.tasks.validation.folds import LabelledPixels
+
+#: Distance at which the familiarity is a half, in units of the typical distance between shots; and the
+#: exponent of its decrease.
+HALF_DISTANCE, DISTANCE_POWER = 3.5, 4
+
+#: Larger distances are clipped, so that their powers are finite.
+MAX_DISTANCE = 1000.0
+
+
+@timings.stage(timings.FAMILIARITY)
+def familiarity_score(
+    features_by_context: dict[SpatialContext, Float32Array],
+    weights: dict[SpatialContext, float],
+    shots: LabelledPixels,
+) -> tuple[Float32Array, Float32Array]:
+    """(N,) familiarity of each pixel, and (n,) of each shot with respect to shots of other folds.
+
+    Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
+    distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
+    fold. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
+    surroundings do not make a pixel unfamiliar in a scene where context does not help.
+
+    Args:
+        features_by_context: (N, D) features of the pixels for each spatial context.
+        weights: Sum of the classifiers' weights for each spatial context.
+        shots: Labelled pixels, n in all.
+    """
+    count = len(next(iter(features_by_context.values())))
+    distance, held_out_distance, total_weight = np.zeros(count), np.zeros(len(shots.rows)), 0.0
+    for context, features in features_by_context.items():
+        at_shots = features[shots.rows]
+        between = euclidean_distances(at_shots)
+        between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
+        nearest_shot = between.min(axis=1)
+        known = np.isfinite(nearest_shot)
+        unit = float(np.median(nearest_shot[known])) if known.any() else 0.0
+        if unit > 0.0:  # otherwise the typical distance between shots is unknown
+            _, nearest = pairwise_distances_argmin_min(features, at_shots)
+            distance += weights[context] * nearest / unit
+            held_out_distance += weights[context] * np.where(known, nearest_shot, 0.0) / unit
+            total_weight += weights[context]
+    if total_weight == 0.0:
+        return np.ones(len(distance), np.float32), np.ones(len(held_out_distance), np.float32)
+    return (
+        _familiarity(distance / (total_weight * HALF_DISTANCE)),
+        _familiarity(held_out_distance / (total_weight * HALF_DISTANCE)),
+    )
+
+
+def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
+    clipped = np.minimum(distance, MAX_DISTANCE)
+    return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
