@@ -209,6 +209,7 @@ def _classify(
             labelled,
             out=model_path,
             weights=weights,
+            trust_shots=trust_shots,
             compute=compute,
             reporter=recorder,
         )

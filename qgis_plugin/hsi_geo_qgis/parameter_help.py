@@ -18,6 +18,8 @@ COMMON = {
     "that the layer is styled by. Classes are matched by name.",
     "ALL_TOUCHED": "Off: a polygon labels the pixels whose centre it covers. On: also the pixels at its edge, which may show two "
     "classes.",
+    "TRUST_SHOTS": "Off: a label that looks like another class counts less, and the log names it. On: all labels count the same. Turn "
+    "it on if you have checked the labels that the log names.",
     "MODEL": "File (.safetensors) of 'Adapt model' or 'Classify with few shots'. A scene has to cover its wavelengths.",
     "SEED": "Start of the random numbers. The same seed, computer and number of threads give the same result. Another seed shows "
     "how much the result depends on chance.",

@@ -34,6 +34,7 @@ def test_parameters_become_options(
         THREADS=2,
         DEVICE="cpu",
         ALL_TOUCHED=1,
+        TRUST_SHOTS=1,
         MAX_MEMORY="2G",
         WAVELENGTHS="400:2500",
         WEIGHTS=job["labels"],
@@ -43,7 +44,7 @@ def test_parameters_become_options(
     arguments = fake.arguments
     assert arguments[:3] == ["classify", "--progress", "jsonl"]
     assert arguments[-2:] == ["--", job["parameters"]["INPUT"]]
-    assert {"--all-touched", "--probabilities", "--overwrite"} <= set(arguments)
+    assert {"--all-touched", "--trust-shots", "--probabilities", "--overwrite"} <= set(arguments)
     assert "--confidence" not in arguments
     for option, value in {
         "--class-field": "class", "--seed": "7", "--threads": "2", "--device": "cpu",

@@ -37,7 +37,7 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
     command = (
         *("classify", planted.path, "--shots", shots, "-o", tmp_path / "command" / "map.tif"),
         *("--wavelengths", "420:1300", "--class-field", "class", "--layer", "shots"),
-        *("--all-touched", "--confidence", "--seed", 3, "--threads", 1),
+        *("--all-touched", "--trust-shots", "--confidence", "--seed", 3, "--threads", 1),
     )
     for name in ("command", "python"):
         (tmp_path / name).mkdir()
@@ -47,6 +47,7 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
         open_scene(planted.path, wavelengths="420:1300"),
         read_shots(shots, class_field="class", layer="shots", all_touched=True),
         out=tmp_path / "python" / "map.tif",
+        trust_shots=True,
         options=MapOptions(confidence=True),
         compute=Compute(seed=3, threads=1),
     )
@@ -59,6 +60,7 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
         "all_touched": True,
     }
     assert parameters["wavelengths"] == "420:1300"
+    assert parameters["recipe"]["trust_shots"] is True
     assert record["seed"] == 3
 
 

@@ -208,6 +208,38 @@ def test_classify_gives_the_same_model_with_a_report(
     assert plain.accuracy == reported.accuracy
 
 
+def test_log_record_and_report_name_a_wrong_shot(
+    planted: Planted, tmp_path: Path, recorder: Recorder
+) -> None:
+    frame = gpd.read_file(planted.shots(tmp_path / "right.gpkg"))
+    wrong = int(np.flatnonzero(frame["class"] == "meadow")[1])
+    frame.loc[wrong, "class"] = "water"
+    frame.to_file(tmp_path / "shots.gpkg")
+    maps = {
+        trust: classify(
+            planted.path,
+            tmp_path / "shots.gpkg",
+            out=tmp_path / f"map_{trust}.tif",
+            trust_shots=trust,
+            options=MapOptions(report=True),
+            reporter=recorder,
+        )
+        for trust in (False, True)
+    }
+    (one,) = maps[False].record["adaptation"]["suspicious_shots"]
+    assert (one["drawn"], one["looks_like"]) == ("water", "meadow")
+    assert one["weight"] < 0.2
+    spot = frame.geometry[wrong]
+    assert (one["x"], one["y"]) == (spot.x, spot.y)
+    assert maps[True].record["adaptation"]["suspicious_shots"] == []
+    said = [text for text in recorder.logs if "weighs less" in text]
+    assert len(said) == 1
+    assert f"feature {one['feature_id']} ('water', looks like 'meadow', weight" in said[0]
+    page = Page(maps[False].paths.report)
+    (row,) = [row for row in page.rows if row[:3] == [str(one["feature_id"]), "water", "meadow"]]
+    assert f"{one['weight']:.2f}" in row
+
+
 def test_held_out_shots_are_predicted_without_their_pixels(
     planted: Planted, odd_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
