@@ -1,7 +1,7 @@
 """The first hour of somebody who has never seen hsi-geo, from the clone to a map in QGIS.
 
-    python docs/measurements/stranger.py DATA FOLDER [--only readme,qgis] [--leave-out 'make test'] [--wheels FOLDER]
-        [--torch cpu] [--make-torch cpu]
+    python docs/measurements/stranger.py DATA FOLDER [--only readme,qgis] [--leave-out 'make test']
+        [--begin COMMAND] [--again] [--wheels FOLDER] [--torch cpu] [--make-torch cpu]
 
 FOLDER gets a fresh clone with no environment. There, each command and each Python block of the README runs, from top to
 bottom, with DATA's scenes where it says ``scene.tif`` and the like. Then QGIS starts with a fresh profile and
@@ -59,10 +59,12 @@ class Diary:
     Attributes:
         rows: Step, seconds, and what was found.
         warnings: Step and line.
+        failures: What ended with an error.
     """
 
     rows: list[tuple[str, float, str]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     def add(self, step: str, seconds: float, found: str) -> None:
         """Add a row, and print it."""
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="readme,qgis", help="parts, separated by commas")
+    parser.add_argument("--begin", default="", help="the first command of the README that is run")
     parser.add_argument("--leave-out", action="append", default=[], help="a command of the README")
     parser.add_argument("--wheels", type=Path, help="folder of wheels for the set-up, not an index")
     parser.add_argument("--torch", default="", choices=("", "cpu", "default"))
@@ -114,12 +117,14 @@ def main() -> None:
             subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
             diary.add("git clone", time.monotonic() - since, "")
         if "readme" in options.only:
-            follow_readme(clone, options.data, person, options.leave_out, diary)
+            follow_readme(clone, options, person, diary)
         if "qgis" in options.only:
             in_qgis(clone, options, person, diary)
     finally:
         print(f"\n{diary.table()}")
         (folder / "diary.md").write_text(diary.table() + "\n", encoding="utf-8")
+    if diary.failures:
+        sys.exit("\n\n".join(diary.failures))
 
 
 def newcomer(folder: Path, torch: str) -> dict[str, str]:
@@ -175,22 +180,20 @@ def shell_commands(text: str) -> Iterator[str]:
             yield from (part for part in quoted if part.startswith("hsi-geo "))
 
 
-def follow_readme(
-    clone: Path, data: Path, person: dict[str, str], left_out: list[str], diary: Diary
-) -> None:
+def follow_readme(clone: Path, options: Any, person: dict[str, str], diary: Diary) -> None:
     """Run the README's commands and blocks in the clone, with data under the names that it uses.
 
     Args:
         clone: The clone.
-        data: Folder of the scenes.
+        options: Of the command line.
         person: Environment variables.
-        left_out: Commands that are not run.
         diary: Gets a row a command.
     """
-    put_data(clone, data)
-    activated = ""
+    put_data(clone, options.data)
+    activated, begun = "", not options.begin
     for kind, text in commands_of((clone / "README.md").read_text(encoding="utf-8")):
-        if text in left_out:
+        begun = begun or text.startswith(options.begin)
+        if text in options.leave_out or not (begun or text.startswith("source ")):
             diary.add(text, 0.0, "left out")
             continue
         name = text
@@ -208,7 +211,7 @@ def follow_readme(
         diary.listen(name, done.stdout)
         diary.add(name, time.monotonic() - since, lines[-1] if lines else "")
         if done.returncode:
-            raise SystemExit(f"{name} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+            diary.failures.append(f"{name} ended with {done.returncode}:\n{done.stdout[-3000:]}")
         if text.startswith("source "):
             activated += f"{text}\n"
 
@@ -234,6 +237,7 @@ def put_data(clone: Path, data: Path) -> None:
             profile = scene.profile | {"height": 90, "transform": scene.window_transform(window)}
             with rasterio.open(clone / "tiles" / f"{number}.tif", "w", **profile) as tile:
                 tile.write(scene.read(window=window))
+                tile.scales, tile.offsets = scene.scales, scene.offsets
                 tile.update_tags(**scene.tags())
                 for band in scene.indexes:
                     tile.update_tags(band, **scene.tags(band))
