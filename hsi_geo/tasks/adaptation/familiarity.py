@@ -33,7 +33,8 @@ def familiarity_score(
 
     Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
     distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
-    fold. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
+    fold and feature. If each class is one polygon, that is a shot of another class: pixels of one polygon are so
+    similar that nearly all others would be unfamiliar. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
     surroundings do not make a pixel unfamiliar in a scene where context does not help.
 
     Args:
@@ -46,7 +47,9 @@ def familiarity_score(
     for context, features in features_by_context.items():
         at_shots = features[shots.rows]
         between = euclidean_distances(at_shots)
-        between[shots.folds[:, None] == shots.folds[None, :]] = np.inf
+        between[
+            (shots.folds[:, None] == shots.folds) | (shots.features[:, None] == shots.features)
+        ] = np.inf
         nearest_shot = between.min(axis=1)
         known = np.isfinite(nearest_shot)
         unit = float(np.median(nearest_shot[known])) if known.any() else 0.0

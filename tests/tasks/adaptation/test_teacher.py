@@ -207,6 +207,8 @@ def test_fit_teacher_with_one_polygon_a_class(planted: Planted, encoder: S2Forme
     check(teacher, regions)
     assert teacher.accuracy.oa is None
     assert "every class was drawn in one place" in str(teacher.accuracy)
+    # Land that looks like a polygon is familiar, though less similar to it than its own pixels are.
+    assert teacher.steps[-1][:, :3].sum(axis=1).mean() > 0.95
     assert right(regions, teacher.steps[-1], planted) > 0.95
 
 
