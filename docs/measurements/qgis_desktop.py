@@ -252,6 +252,20 @@ class Desk:
         for text in dialog.findChildren(QTextEdit):
             text.verticalScrollBar().setValue(text.verticalScrollBar().maximum())
 
+    # The canvas -----------------------------------------------------------------------------------
+
+    def is_drawn(self) -> bool:
+        """Whether the canvas has no layer left to draw."""
+        return not self.iface.mapCanvas().isDrawing()
+
+    def share_of_colours(self, names: set[str]) -> float:
+        """Share of the canvas's pixels that have one of some colours, such as ``#e60000``."""
+        picture = self.iface.mapCanvas().grab().toImage()
+        places = [
+            (x, y) for x in range(0, picture.width(), 4) for y in range(0, picture.height(), 4)
+        ]
+        return sum(picture.pixelColor(x, y).name() in names for x, y in places) / len(places)
+
     # Pictures -------------------------------------------------------------------------------------
 
     def shoot(self, path: str | Path, widget: Any = None) -> None:

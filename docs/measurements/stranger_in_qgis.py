@@ -15,6 +15,9 @@ DIALOG = (200, 60, 900, 690)
 #: Least share of the shots, and of other pixels, that the map must show the class of.
 AT_SHOTS, ELSEWHERE = 0.9, 0.6
 
+#: Least share of the canvas that has a colour of the map.
+SHOWN = 0.2
+
 
 def tour(desk: Desk, job: Job) -> Iterator[Wait]:
     """Go from a fresh profile to the map of each scene of the job."""
@@ -211,8 +214,12 @@ def classify(desk: Desk, diary: Diary, scene: Job, number: int) -> Iterator[Wait
         demand(key in ("INPUT", "LABELS") or Path(path).exists(), f"there is no {key}")
     dialog.close()
     labels.commitChanges()
-    yield 2.0
+    yield 1.0
+    yield desk.is_drawn
     desk.shoot(diary.folder / f"{name}_map.png")
+    shown = desk.share_of_colours({item.color.name() for item in map_layer.renderer().classes()})
+    demand(shown > SHOWN, f"the canvas shows the map on {shown:.0%} of its pixels")
+    diary.note("Look at the map", f"its colours fill {shown:.0%} of the canvas")
 
 
 def checked(layer: Any, scene: Job) -> str:
