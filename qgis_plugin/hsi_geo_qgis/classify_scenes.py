@@ -60,6 +60,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self.add_product("and a product (file or folder)", optional=True)
         self.add_labels("LABELS", "Labels")
         self.add_all_touched()
+        self.add_trust_shots()
         self.add_seed()
         self.add_weights()
         self.add_aoi("Map only inside these polygons")
@@ -117,6 +118,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             **beside,
             seed=self.parameterAsInt(parameters, "SEED", context),
             weights=self.parameterAsFile(parameters, "WEIGHTS", context),
+            trust_shots=self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
             aoi=self.aoi(parameters, context, feedback),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             save_model=model,

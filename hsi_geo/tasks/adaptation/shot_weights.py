@@ -19,6 +19,7 @@ import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots
+from hsi_geo.tasks.validation.accuracy import file_of_feature
 from hsi_geo.tasks.validation.folds import LabelledPixels
 from hsi_geo.text import quoted
 
@@ -79,13 +80,15 @@ class SuspiciousShots:
 
         Returns:
             For each its ``feature_id``, a point in it (``x`` and ``y`` in the shots' CRS), the class it was ``drawn``
-            as, the class it ``looks_like``, and its ``weight``.
+            as, the class it ``looks_like``, and its ``weight``; with shots of several files also the name of its
+            ``file``.
         """
         names = [c.name for c in shots.classes]
         points = [shots.frame.geometry.iloc[row].representative_point() for row in self.features]
         return [
             {
                 "feature_id": int(shots.frame["feature_id"].iloc[row]),
+                **file_of_feature(shots, int(row)),
                 "x": point.x,
                 "y": point.y,
                 "drawn": names[drawn],
@@ -116,12 +119,16 @@ def suspicious_message(suspicious: Sequence[Mapping[str, Any]]) -> str:
         else f"{count} shots look wrong and weigh less than the others"
     )
     named = [
-        f"feature {one['feature_id']} ({quoted([one['drawn']])}, looks like "
+        f"feature {one['feature_id']}{_in_file(one)} ({quoted([one['drawn']])}, looks like "
         f"{quoted([one['looks_like']])}, weight {one['weight']:.2f})"
         for one in suspicious[:MOST_NAMED]
     ]
     more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
     return f"{start}: {', '.join(named)}{more}"
+
+
+def _in_file(one: Mapping[str, Any]) -> str:
+    return f" in {quoted([one['file']])}" if "file" in one else ""
 
 
 def no_suspicious_shots() -> SuspiciousShots:

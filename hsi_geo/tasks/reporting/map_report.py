@@ -202,12 +202,12 @@ def _confused_classes(mapped: MapReportContext) -> list[str]:
 def _doubtful(mapped: MapReportContext) -> list[dict[str, Any]]:
     """Shots that weigh less, then shots that were classified otherwise when they were held out."""
     found = {
-        one["feature_id"]: {**one, "named": one["looks_like"], "pixels": None}
+        (one.get("file"), one["feature_id"]): {**one, "named": one["looks_like"], "pixels": None}
         for one in mapped.suspicious
     }
     for one in mapped.held_out["named_otherwise"]:
-        weight = found.get(one["feature_id"], {"weight": 1.0})["weight"]
-        found[one["feature_id"]] = {**one, "weight": weight}
+        key = one.get("file"), one["feature_id"]  # files may count their features alike
+        found[key] = {**one, "weight": found.get(key, {"weight": 1.0})["weight"]}
     return sorted(found.values(), key=lambda one: one["weight"])
 
 

@@ -68,7 +68,7 @@ class OutOfFold:
                 misclassified.append(
                     {
                         "feature_id": int(shots.frame["feature_id"].iloc[row]),
-                        **_file_of(shots, row),
+                        **file_of_feature(shots, row),
                         "x": point.x,
                         "y": point.y,
                         "drawn": names[drawn],
@@ -79,8 +79,16 @@ class OutOfFold:
         return {"matrix": matrix.tolist(), "named_otherwise": misclassified}
 
 
-def _file_of(shots: Shots, row: int) -> dict[str, str]:
-    """Name of the file of a feature; nothing where the shots are of one file."""
+def file_of_feature(shots: Shots, row: int) -> dict[str, str]:
+    """Entry of a record that tells which file a feature is in.
+
+    Args:
+        shots: Shots of one file or of several.
+        row: Row of the feature in `Shots.frame`.
+
+    Returns:
+        ``file``: the file's name; nothing where the shots are of one file.
+    """
     if not shots.parts:
         return {}
     return {"file": plain(Path(shots.parts[int(shots.frame["part"].iloc[row])].source).name)}

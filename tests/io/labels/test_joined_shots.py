@@ -20,6 +20,7 @@ from hsi_geo.io.labels.shot_files import REFERENCE, TRAINING
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, make_shots
+from hsi_geo.tasks.adaptation.shot_weights import SuspiciousShots, suspicious_message
 from hsi_geo.tasks.runtime import shots_hash
 
 Names = dict[Any, str]
@@ -232,3 +233,22 @@ def test_shots_outside_of_the_scene_are_counted_over_all_files(tmp_path: Path) -
     ]
     with pytest.raises(ShotsError, match=r"none of the 2 shots in '.*x.gpkg, .*y.gpkg' lies in"):
         burn(read_shots(both), GRID)
+
+
+def test_suspicious_shots_name_their_file(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.gpkg", {"class": ["roof", "tree"]})
+    two = write(tmp_path / "two.gpkg", {"class": ["water", "tree"]})
+    found = SuspiciousShots(
+        np.array([0, 2]), np.array([0, 2]), np.array([1, 1]), np.array([0.1, 0.2])
+    )
+    listed = found.as_list(read_shots([one, two]))
+    assert [(entry["file"], entry["drawn"]) for entry in listed] == [
+        ("one.gpkg", "roof"), ("two.gpkg", "water")
+    ]  # fmt: skip
+    assert listed[0]["feature_id"] == listed[1]["feature_id"]
+    assert "in 'two.gpkg' ('water', looks like 'tree'" in suspicious_message(listed)
+    assert all("file" not in entry for entry in found.as_list(joined_in_one(tmp_path)))
+
+
+def joined_in_one(folder: Path) -> Shots:
+    return read_shots(write(folder / "all.gpkg", {"class": ["roof", "tree", "water"]}))
