@@ -147,7 +147,7 @@ def start(tmp_path: Path, *args: object) -> subprocess.Popen[str]:
 
 
 def finish(child: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    _, stderr = child.communicate(timeout=200)
+    _, stderr = child.communicate(timeout=600)
     assert child.returncode == 0, stderr
     return [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
 

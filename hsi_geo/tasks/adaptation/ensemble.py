@@ -160,8 +160,9 @@ def average_by_cv_likelihood(
 ) -> tuple[Prediction, Float64Array]:
     """Average predictions, weighted by prior weights and the out-of-fold likelihood of the shots.
 
-    Weights are proportional to prior * likelihood ** sharpness. The weights for the out-of-fold
-    probabilities of a fold do not use that fold, since the estimate would be biased otherwise.
+    Weights are proportional to prior * likelihood ** sharpness, where each shot's likelihood has its
+    weight and its `LabelledPixels.evidence` as further exponents. The weights for the out-of-fold probabilities of a
+    fold do not use that fold, since the estimate would be biased otherwise.
 
     Args:
         predictions: Predictions for the same pixels and shots.
@@ -189,7 +190,7 @@ def average_by_cv_likelihood(
         for prediction in predictions
     ]
     likelihoods = np.log(np.maximum(np.stack(of_truth), PROBABILITY_FLOOR))  # (predictions, n)
-    likelihoods *= shots.weights.astype(np.float32)
+    likelihoods *= (shots.evidence * shots.weights).astype(np.float32)
     log_prior = np.log(prior)
     weights = softmax(log_prior + sharpness * likelihoods[:, shots.held].sum(axis=1))
     out_of_fold = np.zeros_like(predictions[0].out_of_fold)

@@ -39,6 +39,9 @@ COMPONENTS = 120
 #: Mean squared norm of a pixel's features, to which whitened features are scaled.
 SQUARED_NORM = 60.0
 
+#: Prior weight of the two sets of plain spectra among those of single pixels.
+PLAIN_SHARE = 0.8
+
 #: Weights of the position in the features of the graphs, per pixel, in units of the features' root mean
 #: squared norm: for features of single pixels, and after a Gaussian filter.
 PIXEL_POSITION_WEIGHT, GAUSSIAN_POSITION_WEIGHT = 0.05, 0.02
@@ -70,6 +73,7 @@ class FeatureSet:
         C: Inverse of the regularisation strength of a linear classifier.
         context_px: Standard deviation of the averaged surroundings along rows or columns, in pixels.
         context: How surroundings contribute to the features.
+        share: Prior weight of a classifier of these features beside others of the same context.
         name: What the features are, for a table of times.
     """
 
@@ -77,6 +81,7 @@ class FeatureSet:
     C: float
     context_px: float
     context: SpatialContext
+    share: float = 1.0
     name: str = ""
 
     def take(self, rows: IntArray) -> FeatureSet:
@@ -142,13 +147,19 @@ def compute_feature_sets(
     unit_length = _standardize(spectra / lengths)
     pixels = filtered[SpatialContext.PIXEL]
     classifier_inputs = [
-        FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL, "whitened"),
+        FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL, 1 - PLAIN_SHARE, "whitened"),
         FeatureSet(
-            filtered[SpatialContext.GAUSSIAN], 1.0, FILTER_PX, SpatialContext.GAUSSIAN, "filtered"
+            filtered[SpatialContext.GAUSSIAN],
+            1.0,
+            FILTER_PX,
+            SpatialContext.GAUSSIAN,
+            name="filtered",
         ),
         *_superpixel_sets([pixels, smooth], inside),
-        FeatureSet(_standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL, "standardised"),
-        FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL, "unit length"),
+        FeatureSet(
+            _standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL, PLAIN_SHARE / 2, "standardised"
+        ),
+        FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL, PLAIN_SHARE / 2, "unit length"),
     ]
     return FeatureSets(classifier_inputs, filtered, unit_length)
 
@@ -164,7 +175,7 @@ def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> I
             1.0,
             std_px,
             SpatialContext.SUPERPIXEL,
-            f"superpixels of {size}",
+            name=f"superpixels of {size}",
         )
 
 

@@ -14,38 +14,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import chain
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 from scipy.sparse import csr_array
-from sklearn import config_context
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.ensemble import (
-    PROBABILITY_FLOOR,
-    Prediction,
-    average_by_cv_likelihood,
-    classifier_predictions,
-    graph_predictions,
-    normalize,
+from hsi_geo.tasks.adaptation.averaging import (
+    distance_weights,
+    fit_ensemble,
+    fit_ensemble_at_shots,
+    prior_weights,
 )
+from hsi_geo.tasks.adaptation.calibration import calibrate, exponent_for
+from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import (
-    FeatureSet,
     FeatureSets,
-    SpatialContext,
     compute_feature_sets,
     graph_features,
 )
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
-    WEIGHT_POWER,
     Predict,
     SuspiciousShots,
     no_suspicious_shots,
@@ -63,25 +56,10 @@ from hsi_geo.tasks.validation.folds import (
 #: Numbers of steps of the label propagation after which the teacher has a posterior.
 PROPAGATION_STEPS = (10, 40, 150)
 
-#: Exponents of a graph's probabilities that cross-validation chooses from, besides leaving the graph out.
-GRAPH_POWERS = (0.5, 1.0)
 
-#: Prior weight of the classifiers by spatial context. It does not depend on the number of feature sets, and
-#: matters because a few shots give little evidence.
-CONTEXT_PRIOR = {
-    SpatialContext.PIXEL: 0.5,
-    SpatialContext.GAUSSIAN: 0.25,
-    SpatialContext.SUPERPIXEL: 0.25,
-}
+#: Least share of the classes with shots in several places for a calibration on held-out shots.
+MIN_COVERAGE = 0.5
 
-#: Exponents of the out-of-fold likelihood in the weights of classifiers, and of graphs.
-CLASSIFIER_SHARPNESS, GRAPH_SHARPNESS = 0.25, 0.5
-
-#: Standard errors by which the confidence is set below the out-of-fold accuracy.
-CALIBRATION_MARGIN = 0.5
-
-#: Range of the logarithm of the exponent with which a posterior is calibrated.
-LOG_POWER_RANGE = (-3.0, 1.0)
 
 #: Numbers of steps of `compute_pixel_features` and `fit_teacher`, for the progress.
 PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
@@ -196,17 +174,23 @@ def fit_teacher(
     feature_sets, inputs = pixels.feature_sets, pixels.feature_sets.classifier_inputs
     graphs_by_step = _propagate_labels(pixels.graphs, foldings)
     advance()
-    steps, weights = _fit_ensemble(inputs, graphs_by_step[0], shots)
+    ensemble = fit_ensemble(inputs, graphs_by_step[0], shots)
+    steps, weights = ensemble.steps, ensemble.weights
     advance()
     contexts = np.array([feature_set.context_px for feature_set in inputs])
     familiarity, held_out_familiarity = familiarity_score(
-        feature_sets.filtered, _context_weights(inputs, weights), shots
+        feature_sets.filtered, distance_weights(inputs, weights), shots
     )
     posteriors = [adjust_priors(step.probabilities) for step in steps]
-    powers = [_calibrate(step, held_out_familiarity, shots) for step in steps]
+    if shots.coverage >= MIN_COVERAGE:
+        powers = [calibrate(step, held_out_familiarity, shots) for step in steps]
+    else:
+        powers = [exponent_for(p, familiarity, ensemble.agreement) for p in posteriors]
     # Spatial blocks are used for the estimate only: the weights need all shots that can be held out.
     blocked_steps = (
-        steps if same_folds else _fit_ensemble_at_shots(inputs, graphs_by_step[1], blocked)
+        steps
+        if same_folds
+        else fit_ensemble_at_shots(inputs, graphs_by_step[1], blocked, ensemble.prior)
     )
     advance()
     shares = np.zeros(len(regions.classes))
@@ -236,9 +220,9 @@ def _predict_shots(pixels: PixelFeatures, shots: LabelledPixels) -> Predict:
     def predict(weighted: LabelledPixels) -> tuple[Float32Array, Float32Array]:
         alone = replace(weighted, rows=np.arange(len(shots.rows)))
         graphs = [walk.prediction(alone) for walk in walks()]
-        steps, weights = _fit_ensemble(inputs, [graphs], alone)
-        _, familiarity = familiarity_score(filtered, _context_weights(inputs, weights), alone)
-        return steps[-1].out_of_fold, familiarity
+        ensemble = fit_ensemble(inputs, [graphs], alone, prior_weights(inputs))
+        distances = distance_weights(inputs, ensemble.weights)
+        return ensemble.steps[-1].out_of_fold, familiarity_score(filtered, distances, alone)[1]
 
     return predict
 
@@ -251,106 +235,6 @@ def _propagate_labels(
     graphs = [list(graph_predictions(t, foldings, PROPAGATION_STEPS)) for t in transitions]
     steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
     return [[[graph[step][folding] for graph in graphs] for step in steps] for folding in numbers]
-
-
-def _fit_ensemble(
-    feature_sets: list[FeatureSet],
-    graphs_by_step: list[list[Prediction]],
-    shots: LabelledPixels,
-) -> tuple[list[Prediction], Float64Array]:
-    """Predictions of the classifiers alone and with the graphs of each step; weights of feature sets."""
-    # One BLAS thread and no checks of arguments: synchronisation costs more than it gains, and checks take
-    # a third of the time of a small fit.
-    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
-    with threadpool_limits(1, user_api="blas"), unchecked:
-        found = [_classifier_predictions(feature_set, shots) for feature_set in feature_sets]
-    set_of = np.repeat(np.arange(len(feature_sets)), [len(predictions) for predictions in found])
-    prior = _prior_weights(feature_sets)[set_of] / np.bincount(set_of)[set_of]
-    average, weights = average_by_cv_likelihood(
-        list(chain(*found)), shots, CLASSIFIER_SHARPNESS, prior
-    )
-    steps = [average, *(_combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
-    return steps, np.bincount(set_of, weights)
-
-
-def _classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
-    """`classifier_predictions`, measured as a stage of its own for each feature set."""
-    with timings.stage(f"{timings.CLASSIFIERS}, {feature_set.name}"):
-        return classifier_predictions(feature_set, shots)
-
-
-def _fit_ensemble_at_shots(
-    feature_sets: list[FeatureSet],
-    graphs_by_step: list[list[Prediction]],
-    shots: LabelledPixels,
-) -> list[Prediction]:
-    """The predictions of `_fit_ensemble` for the shots' pixels only, which is faster."""
-    steps, _ = _fit_ensemble(
-        [feature_set.take(shots.rows) for feature_set in feature_sets],
-        [[graph.take(shots.rows) for graph in graphs] for graphs in graphs_by_step],
-        replace(shots, rows=np.arange(len(shots.rows))),
-    )
-    return steps
-
-
-def _prior_weights(feature_sets: list[FeatureSet]) -> Float64Array:
-    """Prior weight of each feature set; those of the same context share the weight of the context."""
-    contexts = [feature_set.context for feature_set in feature_sets]
-    return np.array([CONTEXT_PRIOR[context] / contexts.count(context) for context in contexts])
-
-
-def _context_weights(
-    feature_sets: list[FeatureSet], weights: Float64Array
-) -> dict[SpatialContext, float]:
-    """Sum of the weights of the feature sets by spatial context."""
-    found = dict.fromkeys(SpatialContext, 0.0)
-    for feature_set, weight in zip(feature_sets, weights, strict=True):
-        found[feature_set.context] += float(weight)
-    return found
-
-
-def _combine_graphs(
-    average: Prediction, graphs: list[Prediction], shots: LabelledPixels
-) -> Prediction:
-    """Average, by out-of-fold likelihood, of the classifiers' posterior with and without each graph."""
-    candidates = [average]
-    candidates += [average.times(graph, power) for graph in graphs for power in GRAPH_POWERS]
-    combined, _ = average_by_cv_likelihood(
-        candidates, shots, GRAPH_SHARPNESS, np.ones(len(candidates))
-    )
-    return combined
-
-
-@timings.stage(timings.CALIBRATION)
-def _calibrate(prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels) -> float:
-    """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
-
-    The target is the share of held-out shots that are predicted correctly, less `CALIBRATION_MARGIN`
-    standard errors: few shots give little evidence, and too low a confidence does less harm than too high
-    a one.
-    """
-    held = shots.held
-    if not len(held):
-        return 1.0
-    posterior = np.maximum(prediction.out_of_fold[held], PROBABILITY_FLOOR)
-    # The probability that a label is right.
-    weights = shots.weights[held] ** (1.0 / WEIGHT_POWER)
-    _, group = np.unique(shots.groups[held], return_inverse=True)
-    features = float((np.bincount(group, weights) / np.bincount(group)).sum())
-    accuracy = float(np.average(posterior.argmax(axis=1) == shots.labels[held], weights=weights))
-    # The variance is at least a quarter of one shot's: no observed error does not prove that there is none.
-    error = np.sqrt(max(accuracy * (1.0 - accuracy), 0.25 / features) / features)
-
-    def excess_confidence(log_power: float) -> float:
-        confidence = normalize(posterior ** np.float32(np.exp(log_power))).max(axis=1)
-        target = accuracy - CALIBRATION_MARGIN * error
-        confident = np.average(confidence * familiarity[held], weights=weights.astype(np.float32))
-        return float(confident - target)
-
-    low, high = LOG_POWER_RANGE
-    if excess_confidence(low) >= 0 or excess_confidence(high) <= 0:
-        return float(np.exp(low if excess_confidence(low) >= 0 else high))
-    return float(np.exp(brentq(excess_confidence, low, high, xtol=1e-3)))
 
 
 def _expand_classes(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.tasks.validation.accuracy import OutOfFold
 from hsi_geo.tasks.validation.spatial_blocks import spatial_blocks
 
@@ -41,6 +41,47 @@ class LabelledPixels:
     def held(self) -> IntArray:
         """(n',) indices of the pixels that are held out in a fold."""
         return np.flatnonzero(self.folds >= 0)
+
+    @property
+    def _held_as_a_whole(self) -> BoolArray:
+        """(n,) whether the group of each pixel is held out as a whole, not in parts."""
+        names, group = np.unique(self.groups, return_inverse=True)
+        first, last = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), -1)
+        np.minimum.at(first, group, self.folds)
+        np.maximum.at(last, group, self.folds)
+        return np.asarray((first == last)[group] & (self.folds >= 0))
+
+    @property
+    def coverage(self) -> float:
+        """Share of the classes of which whole groups are held out, 0 to 1.
+
+        A class that was drawn in one place cannot tell how it looks at other places.
+        """
+        known = np.unique(self.labels[self._held_as_a_whole])
+        return len(known) / max(1, len(self.present))
+
+    @property
+    def evidence(self) -> Float64Array:
+        """(n,) weight of each pixel where held-out pixels decide between predictions.
+
+        Pixels of one group are not independent: together they count as one pixel. A group that is held out in
+        parts counts nothing, since the other parts are its neighbours. Where few classes have several groups,
+        all evidence is weak, and is multiplied by `coverage`.
+
+        Examples:
+            >>> import numpy as np
+            >>> points = labelled_pixels(np.array([0, 0, 1, 1]), np.array([0, 1, 2, 3]))
+            >>> points.evidence.tolist()
+            [1.0, 1.0, 1.0, 1.0]
+            >>> polygons = labelled_pixels(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 2, 3]))
+            >>> polygons.evidence.tolist()
+            [0.5, 0.5, 1.0, 1.0, 1.0]
+            >>> one_place = labelled_pixels(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]))
+            >>> one_place.evidence.tolist()
+            [0.0, 0.0, 0.0, 0.0]
+        """
+        group = np.unique(self.groups, return_inverse=True)[1]
+        return self.coverage * self._held_as_a_whole / np.bincount(group)[group]
 
 
 def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:

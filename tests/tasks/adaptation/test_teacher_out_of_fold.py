@@ -16,7 +16,7 @@ from builders import points_of, regions_of
 from hsi_geo.arrays import Float32Array
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.models.diffusion import knn_transition_matrix
-from hsi_geo.tasks.adaptation import ensemble
+from hsi_geo.tasks.adaptation import averaging, calibration, ensemble
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.ensemble import (
     Prediction,
@@ -106,9 +106,11 @@ def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: P
     pixels = module.compute_pixel_features(regions, None, CPU)
     views = pixels.feature_sets
     (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
-    probabilities, _ = module._fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
-    alone = module._fit_ensemble_at_shots(views.classifier_inputs, graphs_by_stop, shots)
-    for wide, narrow in zip(probabilities, alone, strict=True):
+    everywhere = averaging.fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
+    alone = averaging.fit_ensemble_at_shots(
+        views.classifier_inputs, graphs_by_stop, shots, everywhere.prior
+    )
+    for wide, narrow in zip(everywhere.steps, alone, strict=True):
         assert len(narrow.probabilities) == len(shots.rows) < len(wide.probabilities)
         np.testing.assert_allclose(narrow.probabilities, wide.probabilities[shots.rows], atol=1e-4)
         np.testing.assert_allclose(narrow.out_of_fold, wide.out_of_fold, atol=1e-5)
@@ -253,12 +255,63 @@ def test_combine_graphs_weights_graphs_by_held_out_shots() -> None:
     shots, classifiers = points_of(truth), prediction_of(truth, 0.6)
     sure = {}
     for name, classes in (("right", truth), ("wrong", [(c + 1) % 3 for c in truth])):
-        evolved = module._combine_graphs(classifiers, [prediction_of(classes)], shots)
+        evolved = averaging.combine_graphs(classifiers, [prediction_of(classes)], shots)
         for posterior in (evolved.probabilities, evolved.out_of_fold):
             np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
             sure[name] = posterior[np.arange(12), truth]
             assert (sure[name] > 0.85).all() if name == "right" else (sure[name] > 0.55).all()
     assert (sure["wrong"] <= 0.6 + 1e-6).all()
+
+
+def sets_of(contexts: list[SpatialContext]) -> list[FeatureSet]:
+    """Feature sets of which only the context counts."""
+    return [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
+
+
+@pytest.mark.parametrize("odd", range(4))
+def test_a_feature_set_that_contradicts_the_others_loses_its_prior_weight(odd: int) -> None:
+    """Also where no shot can be held out: the classes of all pixels tell."""
+    contexts = [SpatialContext.PIXEL] * 2 + [SpatialContext.GAUSSIAN, SpatialContext.SUPERPIXEL]
+    classes = np.random.default_rng(0).integers(0, 3, 60).tolist()
+    wrong = [(c + 1) % 3 for c in classes]
+    found = [prediction_of(wrong if i == odd else classes) for i in range(4)]
+    shots = dataclasses.replace(points_of([0, 1, 2] * 4), folds=np.full(12, -1))
+    shots = dataclasses.replace(shots, rows=np.arange(12))
+    found = [Prediction(p.probabilities, p.out_of_fold[:12]) for p in found]
+    prior = averaging._agreement_prior(sets_of(contexts), found, shots)
+    assert prior.sum() == pytest.approx(1.0)
+    assert prior[odd] < 1e-3
+    before = averaging.prior_weights(sets_of(contexts))
+    kept = [i for i in range(4) if i != odd]
+    np.testing.assert_allclose(prior[kept], before[kept] / before[kept].sum(), rtol=0.05)
+
+
+def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
+    truth = [0, 1, 2] * 4
+    shots = points_of(truth)
+    right, wrong = prediction_of(truth), prediction_of([(c + 1) % 3 for c in truth])
+    pixel, gaussian = SpatialContext.PIXEL, SpatialContext.GAUSSIAN
+    prior = np.array([0.2, 0.3, 0.5])
+    within, weights = averaging._average_feature_sets(
+        sets_of([pixel, pixel, gaussian]), [right, wrong, wrong], shots, prior
+    )
+    assert weights[0] / weights[1] == pytest.approx(0.2 / 0.3)
+    assert weights[:2].sum() > 0.99
+    _, between = averaging._average_feature_sets(
+        sets_of([pixel, gaussian]), [right, wrong], shots, prior[:2] * 2
+    )
+    assert between[0] > 0.99
+    np.testing.assert_allclose(within.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", [0.5, 0.6, 0.7])
+def test_exponent_gives_the_mean_confidence(target: float) -> None:
+    generator = np.random.default_rng(1)
+    posterior = normalize(generator.gamma(0.5, size=(200, 4)).astype(np.float32))
+    familiarity = generator.uniform(0.95, 1.0, 200).astype(np.float32)
+    exponent = calibration.exponent_for(posterior, familiarity, target)
+    raised = normalize(np.maximum(posterior, ensemble.PROBABILITY_FLOOR) ** np.float32(exponent))
+    assert (raised.max(axis=1) * familiarity).mean() == pytest.approx(target, abs=0.005)
 
 
 @pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
@@ -267,10 +320,10 @@ def test_calibrate_lowers_the_confidence_for_few_shots(count: int, sure: float) 
     """All predictions are right; the result does not depend on the classifiers' confidence."""
     labels = [0, 1, 2] * (count // 3)
     prediction, shots = prediction_of(labels, sure), points_of(labels)
-    sharpness = module._calibrate(prediction, np.ones(count, np.float32), shots)
+    sharpness = calibration.calibrate(prediction, np.ones(count, np.float32), shots)
     sharpened = normalize(prediction.out_of_fold ** np.float32(sharpness))
     assert sharpened.max(axis=1).mean() == pytest.approx(
-        1 - 0.5 * module.CALIBRATION_MARGIN / count, abs=0.01
+        1 - 0.5 * calibration.CALIBRATION_MARGIN / count, abs=0.01
     )
 
 

@@ -54,6 +54,26 @@ def test_contiguous_folds_are_consecutive_pixels(labels: IntArray) -> None:
         np.testing.assert_array_equal(np.unique(own), np.arange(min(FOLDS, len(own))))
 
 
+@settings(deadline=None)
+@given(
+    drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=25),
+    seed=st.integers(0, 99),
+)
+def test_evidence_is_the_number_of_places_of_classes_with_several(
+    drawn: list[tuple[int, int]], seed: int
+) -> None:
+    """However many pixels a place has; none if each class has one place."""
+    order = np.random.default_rng(seed).permutation(sum(size for _, size in drawn))
+    labels = np.repeat([c for c, _ in drawn], [size for _, size in drawn])[order]
+    features = np.repeat(np.arange(len(drawn)), [size for _, size in drawn])[order]
+    shots = folding.labelled_pixels(labels, features)
+    places = {c: sum(one == c for one, _ in drawn) for c, _ in drawn}
+    several = {c: count for c, count in places.items() if count > 1}
+    assert shots.coverage == pytest.approx(len(several) / len(places))
+    assert shots.evidence.sum() == pytest.approx(shots.coverage * sum(several.values()))
+    assert (shots.evidence[shots.folds < 0] == 0).all()
+
+
 # Blocks ---------------------------------------------------------------------------------------
 
 

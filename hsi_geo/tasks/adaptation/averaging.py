@@ -1,0 +1,217 @@
+"""Weighted average of the predictions of feature sets and graphs.
+
+Three things decide the weights. Prior weights favour plain spectra of single pixels. The agreement of a feature set
+with the others, which needs no labels, changes its prior weight. The likelihood of held-out shots decides between
+spatial contexts, and between graphs, as far as there are shots of several places.
+
+Letters for shapes: N pixels of all regions, n shots among them, K' classes that have shots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
+
+from hsi_geo import timings
+from hsi_geo.arrays import Float64Array
+from hsi_geo.tasks.adaptation.ensemble import (
+    Prediction,
+    average_by_cv_likelihood,
+    classifier_predictions,
+)
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.validation.folds import LabelledPixels
+
+#: Exponents of a graph's probabilities that cross-validation chooses from, besides leaving the graph out.
+GRAPH_POWERS = (0.5, 1.0)
+
+#: Prior weight of the classifiers by spatial context. It does not depend on the number of feature sets, and
+#: matters because a few shots give little evidence.
+CONTEXT_PRIOR = {
+    SpatialContext.PIXEL: 0.8,
+    SpatialContext.GAUSSIAN: 0.1,
+    SpatialContext.SUPERPIXEL: 0.1,
+}
+
+#: The same for distances to the shots: surroundings make a pixel unfamiliar more reliably than they name it.
+DISTANCE_PRIOR = {
+    SpatialContext.PIXEL: 0.5,
+    SpatialContext.GAUSSIAN: 0.25,
+    SpatialContext.SUPERPIXEL: 0.25,
+}
+
+#: Exponent of the agreement with other feature sets in the prior weight of a feature set.
+AGREEMENT_POWER = 8
+
+#: Least agreement, so that the weights of sets that agree with no other are not all 0.
+MIN_AGREEMENT = 1e-3
+
+#: Prior weight of leaving the graphs out if no class has shots in several places; it is 1 if all classes have.
+NO_GRAPH_PRIOR = 3.0
+
+#: Exponents of the out-of-fold likelihood in the weights of classifiers, and of graphs.
+CLASSIFIER_SHARPNESS, GRAPH_SHARPNESS = 0.25, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Predictions of all feature sets and graphs together.
+
+    Attributes:
+        steps: Predictions of the classifiers alone, and with the graphs after each number of steps.
+        weights: Weight of each feature set; weights sum to 1.
+        prior: Prior weight of each feature set.
+        agreement: Share of pixels for which two feature sets predict the same class, the mean of all pairs.
+    """
+
+    steps: list[Prediction]
+    weights: Float64Array
+    prior: Float64Array
+    agreement: float
+
+
+def fit_ensemble(
+    feature_sets: list[FeatureSet],
+    graphs_by_step: list[list[Prediction]],
+    shots: LabelledPixels,
+    prior: Float64Array | None = None,
+) -> Ensemble:
+    """Fit classifiers to all feature sets, and combine them with each other and with the graphs.
+
+    Args:
+        feature_sets: Features of the N pixels.
+        graphs_by_step: Predictions of each graph, by number of steps.
+        shots: Labelled pixels.
+        prior: Prior weight of each feature set; None computes it from the agreement of their predictions.
+    """
+    # One BLAS thread and no checks of arguments: synchronisation costs more than it gains, and checks take
+    # a third of the time of a small fit.
+    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with threadpool_limits(1, user_api="blas"), unchecked:
+        found = [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
+    if prior is None:
+        prior = _agreement_prior(feature_sets, found, shots)
+    average, weights = _average_feature_sets(feature_sets, found, shots, prior)
+    steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
+    return Ensemble(steps, weights, prior, _mean_agreement(found))
+
+
+def _average_feature_sets(
+    feature_sets: list[FeatureSet],
+    found: list[Prediction],
+    shots: LabelledPixels,
+    prior: Float64Array,
+) -> tuple[Prediction, Float64Array]:
+    """Average of the feature sets' predictions, and the weight of each.
+
+    Held-out shots decide between contexts. Between sets of one context the prior weights decide alone: few shots
+    say too little about sets that predict much the same.
+    """
+    contexts = list(dict.fromkeys(feature_set.context for feature_set in feature_sets))
+    members = [[f.context is context for f in feature_sets] for context in contexts]
+    by_context = [
+        average_by_cv_likelihood(
+            [p for p, one in zip(found, own, strict=True) if one], shots, 0.0, prior[own]
+        )[0]
+        for own in members
+    ]
+    totals = np.array([prior[own].sum() for own in members])
+    average, of_context = average_by_cv_likelihood(by_context, shots, CLASSIFIER_SHARPNESS, totals)
+    weights = np.zeros(len(feature_sets))
+    for own, weight, total in zip(members, of_context, totals, strict=True):
+        weights[own] = weight * prior[own] / total
+    return average, weights
+
+
+def _agreement_prior(
+    feature_sets: list[FeatureSet], found: list[Prediction], shots: LabelledPixels
+) -> Float64Array:
+    """Prior weight of each feature set: `prior_weights` times a power of its agreement with the others.
+
+    Agreement is the share of all N pixels whose class is the same as by the average of the other sets, which all
+    have the same prior weight in it. It needs no labels. So it tells which features suit a scene also where each class was drawn in one place, and held-out
+    shots say nothing.
+    """
+    prior = prior_weights(feature_sets)
+    if len(found) < 2:
+        return prior
+    agreement = np.ones(len(found))
+    for number, prediction in enumerate(found):
+        others = [i for i in range(len(found)) if i != number]
+        average, _ = average_by_cv_likelihood(
+            [found[i] for i in others], shots, CLASSIFIER_SHARPNESS, np.ones(len(others))
+        )
+        same = prediction.probabilities.argmax(axis=1) == average.probabilities.argmax(axis=1)
+        agreement[number] = max(float(same.mean()), MIN_AGREEMENT)
+    weighted = prior * agreement**AGREEMENT_POWER
+    return np.asarray(weighted / weighted.sum())
+
+
+def _mean_agreement(found: list[Prediction]) -> float:
+    """Share of pixels for which two predictions have the same class, the mean of all pairs; 1 for one prediction."""
+    classes = [prediction.probabilities.argmax(axis=1) for prediction in found]
+    shares = [float((one == other).mean()) for one, other in combinations(classes, 2)]
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def _fit_classifiers(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+    """Average of a feature set's classifiers, measured as a stage of its own."""
+    with timings.stage(f"{timings.CLASSIFIERS}, {feature_set.name}"):
+        found = classifier_predictions(feature_set, shots)
+        return average_by_cv_likelihood(found, shots, CLASSIFIER_SHARPNESS, np.ones(len(found)))[0]
+
+
+def fit_ensemble_at_shots(
+    feature_sets: list[FeatureSet],
+    graphs_by_step: list[list[Prediction]],
+    shots: LabelledPixels,
+    prior: Float64Array,
+) -> list[Prediction]:
+    """The predictions of `fit_ensemble` for the shots' pixels only, which is faster.
+
+    The prior is given, because agreement is that of all pixels.
+    """
+    return fit_ensemble(
+        [feature_set.take(shots.rows) for feature_set in feature_sets],
+        [[graph.take(shots.rows) for graph in graphs] for graphs in graphs_by_step],
+        replace(shots, rows=np.arange(len(shots.rows))),
+        prior,
+    ).steps
+
+
+def prior_weights(feature_sets: list[FeatureSet]) -> Float64Array:
+    """Weight of each feature set before any prediction; those of a context share the weight of the context."""
+    shares = dict.fromkeys(SpatialContext, 0.0)
+    for feature_set in feature_sets:
+        shares[feature_set.context] += feature_set.share
+    return np.array([CONTEXT_PRIOR[f.context] * f.share / shares[f.context] for f in feature_sets])
+
+
+def distance_weights(
+    feature_sets: list[FeatureSet], weights: Float64Array
+) -> dict[SpatialContext, float]:
+    """Weight of each spatial context in the distance to the shots; weights sum to 1.
+
+    `DISTANCE_PRIOR` times the factor by which agreement and held-out shots changed the weight of the context.
+    """
+    found = dict.fromkeys(SpatialContext, 0.0)
+    for feature_set, weight in zip(feature_sets, weights, strict=True):
+        context = feature_set.context
+        found[context] += float(weight) * DISTANCE_PRIOR[context] / CONTEXT_PRIOR[context]
+    total = sum(found.values())
+    return {context: weight / total for context, weight in found.items()}
+
+
+def combine_graphs(
+    average: Prediction, graphs: list[Prediction], shots: LabelledPixels
+) -> Prediction:
+    """Average, by out-of-fold likelihood, of the classifiers' posterior with and without each graph."""
+    candidates = [average]
+    candidates += [average.times(graph, power) for graph in graphs for power in GRAPH_POWERS]
+    prior = np.ones(len(candidates))
+    prior[0] += (NO_GRAPH_PRIOR - 1.0) * (1.0 - shots.coverage)
+    return average_by_cv_likelihood(candidates, shots, GRAPH_SHARPNESS, prior)[0]
