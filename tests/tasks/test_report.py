@@ -166,7 +166,7 @@ def test_report_map_shows_the_result(reported: Any, planted: Planted) -> None:
     assert "hsi-geo classify 'a & <b>.tif'" in page.text
     said = str(reported.accuracy)
     assert said[1:] in page.text
-    assert "of the teacher" in reported.accuracy.method
+    assert "of the classifiers" in reported.accuracy.method
     for entry in reported.record["classes"]:
         share = f"{100 * entry['share']:.1f} %"
         assert page.row(entry["name"]) == [
