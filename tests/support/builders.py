@@ -32,6 +32,7 @@ from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import learn_whitening
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adaptation.ensemble import Prediction
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.validation.folds import LabelledPixels
@@ -289,3 +290,10 @@ def points_of(labels: Sequence[int]) -> LabelledPixels:
     return LabelledPixels(
         numbers, np.array(labels), numbers % 2, numbers, numbers, classes, weights
     )
+
+
+def prediction_of(classes: list[int], sure: float = 0.9) -> Any:
+    """A prediction of three classes with a given confidence."""
+    out_of_fold = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
+    out_of_fold[np.arange(len(classes)), classes] = sure
+    return Prediction(out_of_fold, out_of_fold)

@@ -19,12 +19,10 @@ from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.models.diffusion import class_mass_normalization
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation import averaging, ensemble
+from hsi_geo.tasks.adaptation import ensemble
 from hsi_geo.tasks.adaptation.feature_sets import (
     FILTER_PX,
     SUPERPIXEL_SIZES_PX,
-    FeatureSet,
-    SpatialContext,
 )
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
@@ -289,25 +287,6 @@ def test_context_px_depends_on_the_size_of_patches() -> None:
     classifiers, *_, last = ((classes == truth).mean() for classes in found)
     assert last >= classifiers > 0.95
     assert len({step.tobytes() for step in teacher.steps}) == len(teacher.steps)
-
-
-@pytest.mark.parametrize("copies", [1, 3])
-def test_prior_weights_do_not_depend_on_the_number_of_feature_sets(copies: int) -> None:
-    contexts = [
-        SpatialContext.PIXEL,
-        *[SpatialContext.GAUSSIAN] * copies,
-        SpatialContext.SUPERPIXEL,
-        SpatialContext.SUPERPIXEL,
-    ]
-    weights = averaging.prior_weights(
-        [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
-    )
-    assert weights.sum() == pytest.approx(1.0)
-    for context, total in averaging.CONTEXT_PRIOR.items():
-        own = weights[[context is other for other in contexts]]
-        assert own.sum() == pytest.approx(total)
-        assert len(set(own)) == 1
-    assert sum(averaging.CONTEXT_PRIOR.values()) == 1.0
 
 
 def test_graphs_that_contradict_held_out_shots_get_little_weight(

@@ -16,16 +16,13 @@ from builders import points_of, regions_of
 from hsi_geo.arrays import Float32Array
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.models.diffusion import knn_transition_matrix
-from hsi_geo.tasks.adaptation import averaging, calibration, ensemble
-from hsi_geo.tasks.adaptation import teacher as module
+from hsi_geo.tasks.adaptation import ensemble
 from hsi_geo.tasks.adaptation.ensemble import (
     Prediction,
     average_by_cv_likelihood,
     classifier_predictions,
     graph_predictions,
-    normalize,
 )
-from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext, compute_feature_sets
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.validation import folds as folding
@@ -98,22 +95,6 @@ def test_graph_predictions_of_several_foldings_equal_single_ones(count: int) -> 
             np.testing.assert_allclose(joint.probabilities, separate.probabilities, atol=1e-5)
             np.testing.assert_allclose(joint.out_of_fold, separate.out_of_fold, atol=1e-5)
     assert np.abs(several[0].out_of_fold - several[1].out_of_fold).max() > 1e-2
-
-
-def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
-    regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
-    shots = folding.labelled_pixels(regions.labels, regions.features)
-    pixels = module.compute_pixel_features(regions, None, CPU)
-    views = pixels.feature_sets
-    (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
-    everywhere = averaging.fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
-    alone = averaging.fit_ensemble_at_shots(
-        views.classifier_inputs, graphs_by_stop, shots, everywhere.prior
-    )
-    for wide, narrow in zip(everywhere.steps, alone, strict=True):
-        assert len(narrow.probabilities) == len(shots.rows) < len(wide.probabilities)
-        np.testing.assert_allclose(narrow.probabilities, wide.probabilities[shots.rows], atol=1e-4)
-        np.testing.assert_allclose(narrow.out_of_fold, wide.out_of_fold, atol=1e-5)
 
 
 @pytest.mark.parametrize("fit", [logistic, discriminant])
@@ -243,90 +224,6 @@ def test_average_by_cv_likelihood_does_not_use_the_predicted_fold(
         assert np.abs(after.probabilities - before.probabilities).max() > 1e-3
 
 
-def prediction_of(classes: list[int], sure: float = 0.9) -> Any:
-    """A prediction of three classes with a given confidence."""
-    out_of_fold = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
-    out_of_fold[np.arange(len(classes)), classes] = sure
-    return Prediction(out_of_fold, out_of_fold)
-
-
-def test_combine_graphs_weights_graphs_by_held_out_shots() -> None:
-    truth = [0, 1, 2] * 4
-    shots, classifiers = points_of(truth), prediction_of(truth, 0.6)
-    sure = {}
-    for name, classes in (("right", truth), ("wrong", [(c + 1) % 3 for c in truth])):
-        evolved = averaging.combine_graphs(classifiers, [prediction_of(classes)], shots)
-        for posterior in (evolved.probabilities, evolved.out_of_fold):
-            np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
-            sure[name] = posterior[np.arange(12), truth]
-            assert (sure[name] > 0.85).all() if name == "right" else (sure[name] > 0.55).all()
-    assert (sure["wrong"] <= 0.6 + 1e-6).all()
-
-
-def sets_of(contexts: list[SpatialContext]) -> list[FeatureSet]:
-    """Feature sets of which only the context counts."""
-    return [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
-
-
-@pytest.mark.parametrize("odd", range(4))
-def test_a_feature_set_that_contradicts_the_others_loses_its_prior_weight(odd: int) -> None:
-    """Also where no shot can be held out: the classes of all pixels tell."""
-    contexts = [SpatialContext.PIXEL] * 2 + [SpatialContext.GAUSSIAN, SpatialContext.SUPERPIXEL]
-    classes = np.random.default_rng(0).integers(0, 3, 60).tolist()
-    wrong = [(c + 1) % 3 for c in classes]
-    found = [prediction_of(wrong if i == odd else classes) for i in range(4)]
-    shots = dataclasses.replace(points_of([0, 1, 2] * 4), folds=np.full(12, -1))
-    shots = dataclasses.replace(shots, rows=np.arange(12))
-    found = [Prediction(p.probabilities, p.out_of_fold[:12]) for p in found]
-    prior = averaging._agreement_prior(sets_of(contexts), found, shots)
-    assert prior.sum() == pytest.approx(1.0)
-    assert prior[odd] < 1e-3
-    before = averaging.prior_weights(sets_of(contexts))
-    kept = [i for i in range(4) if i != odd]
-    np.testing.assert_allclose(prior[kept], before[kept] / before[kept].sum(), rtol=0.05)
-
-
-def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
-    truth = [0, 1, 2] * 4
-    shots = points_of(truth)
-    right, wrong = prediction_of(truth), prediction_of([(c + 1) % 3 for c in truth])
-    pixel, gaussian = SpatialContext.PIXEL, SpatialContext.GAUSSIAN
-    prior = np.array([0.2, 0.3, 0.5])
-    within, weights = averaging._average_feature_sets(
-        sets_of([pixel, pixel, gaussian]), [right, wrong, wrong], shots, prior
-    )
-    assert weights[0] / weights[1] == pytest.approx(0.2 / 0.3)
-    assert weights[:2].sum() > 0.99
-    _, between = averaging._average_feature_sets(
-        sets_of([pixel, gaussian]), [right, wrong], shots, prior[:2] * 2
-    )
-    assert between[0] > 0.99
-    np.testing.assert_allclose(within.probabilities.sum(axis=1), 1.0, rtol=1e-5)
-
-
-@pytest.mark.parametrize("target", [0.5, 0.6, 0.7])
-def test_exponent_gives_the_mean_confidence(target: float) -> None:
-    generator = np.random.default_rng(1)
-    posterior = normalize(generator.gamma(0.5, size=(200, 4)).astype(np.float32))
-    familiarity = generator.uniform(0.95, 1.0, 200).astype(np.float32)
-    exponent = calibration.exponent_for(posterior, familiarity, target)
-    raised = normalize(np.maximum(posterior, ensemble.PROBABILITY_FLOOR) ** np.float32(exponent))
-    assert (raised.max(axis=1) * familiarity).mean() == pytest.approx(target, abs=0.005)
-
-
-@pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
-@pytest.mark.parametrize("count", [6, 60])
-def test_calibrate_lowers_the_confidence_for_few_shots(count: int, sure: float) -> None:
-    """All predictions are right; the result does not depend on the classifiers' confidence."""
-    labels = [0, 1, 2] * (count // 3)
-    prediction, shots = prediction_of(labels, sure), points_of(labels)
-    sharpness = calibration.calibrate(prediction, np.ones(count, np.float32), shots)
-    sharpened = normalize(prediction.out_of_fold ** np.float32(sharpness))
-    assert sharpened.max(axis=1).mean() == pytest.approx(
-        1 - 0.5 * calibration.CALIBRATION_MARGIN / count, abs=0.01
-    )
-
-
 def test_accuracy_is_low_for_random_labels(planted: Planted, tmp_path: Path) -> None:
     """A third of three classes is right by chance, a little more by the choice of weights."""
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg", per_class=8))
@@ -336,40 +233,3 @@ def test_accuracy_is_low_for_random_labels(planted: Planted, tmp_path: Path) -> 
         regions = regions_of(planted.path, make_shots(frame.geometry, list(names)))
         found.append(fit_teacher(regions, None, CPU).accuracy.oa)
     assert np.mean([oa for oa in found if oa is not None]) < 0.6
-
-
-def test_familiarity_score_uses_the_weights_of_contexts() -> None:
-    """Pixel 9 is unfamiliar only in the second features, pixel 8 in neither."""
-    shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
-    near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
-    far = near + 50.0 * (np.arange(10) == 9)[:, None].astype(np.float32)
-    featuress = {SpatialContext.PIXEL: near, SpatialContext.SUPERPIXEL: far}
-
-    def familiarity(pixel_weight: float) -> tuple[Float32Array, Float32Array]:
-        weights = {
-            SpatialContext.PIXEL: pixel_weight,
-            SpatialContext.SUPERPIXEL: 1.0 - pixel_weight,
-        }
-        return familiarity_score(featuress, weights, shots)
-
-    only = [familiarity(1.0)[0], familiarity(0.0)[0]]
-    assert only[0][9] > 0.8
-    assert only[1][9] < 0.1
-    assert only[0][8] == only[1][8] > 0.9
-    both, held = familiarity(0.5)
-    assert only[1][9] < both[9] < only[0][9]
-    assert ((held > 0.9) & (held < 1.0)).all()
-
-
-def test_familiarity_score_ignores_contexts_in_which_shots_are_equal() -> None:
-    shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
-    near = np.linspace(0.0, 9.0, 10, dtype=np.float32)[:, None]
-    same = np.where(np.arange(10) < 8, 0.0, 5.0).astype(np.float32)[:, None]
-    weights = {SpatialContext.PIXEL: 0.3, SpatialContext.GAUSSIAN: 0.7}
-    with_it, _ = familiarity_score(
-        {SpatialContext.PIXEL: near, SpatialContext.GAUSSIAN: same}, weights, shots
-    )
-    without, _ = familiarity_score({SpatialContext.PIXEL: near}, weights, shots)
-    np.testing.assert_allclose(with_it, without, rtol=1e-5)
-    nothing, held = familiarity_score({SpatialContext.GAUSSIAN: same}, weights, shots)
-    assert (nothing == 1.0).all() and (held == 1.0).all()

@@ -1,0 +1,111 @@
+"""Weights of feature sets and graphs: prior weights, agreement, and held-out shots."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import points_of, prediction_of, regions_of
+
+from hsi_geo.tasks.adaptation import averaging
+from hsi_geo.tasks.adaptation import teacher as module
+from hsi_geo.tasks.adaptation.ensemble import Prediction
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.validation import folds as folding
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+CPU = torch.device("cpu")
+
+
+def sets_of(contexts: list[SpatialContext]) -> list[FeatureSet]:
+    """Feature sets of which only the context counts."""
+    return [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_prior_weights_do_not_depend_on_the_number_of_feature_sets(copies: int) -> None:
+    contexts = [
+        SpatialContext.PIXEL,
+        *[SpatialContext.GAUSSIAN] * copies,
+        SpatialContext.SUPERPIXEL,
+        SpatialContext.SUPERPIXEL,
+    ]
+    weights = averaging.prior_weights(
+        [FeatureSet(np.zeros((1, 1), np.float32), 1.0, 0.0, context) for context in contexts]
+    )
+    assert weights.sum() == pytest.approx(1.0)
+    for context, total in averaging.CONTEXT_PRIOR.items():
+        own = weights[[context is other for other in contexts]]
+        assert own.sum() == pytest.approx(total)
+        assert len(set(own)) == 1
+    assert sum(averaging.CONTEXT_PRIOR.values()) == 1.0
+
+
+def test_combine_graphs_weights_graphs_by_held_out_shots() -> None:
+    truth = [0, 1, 2] * 4
+    shots, classifiers = points_of(truth), prediction_of(truth, 0.6)
+    sure = {}
+    for name, classes in (("right", truth), ("wrong", [(c + 1) % 3 for c in truth])):
+        evolved = averaging.combine_graphs(classifiers, [prediction_of(classes)], shots)
+        for posterior in (evolved.probabilities, evolved.out_of_fold):
+            np.testing.assert_allclose(posterior.sum(axis=1), 1.0, rtol=1e-5)
+            sure[name] = posterior[np.arange(12), truth]
+            assert (sure[name] > 0.85).all() if name == "right" else (sure[name] > 0.55).all()
+    assert (sure["wrong"] <= 0.6 + 1e-6).all()
+
+
+@pytest.mark.parametrize("odd", range(4))
+def test_a_feature_set_that_contradicts_the_others_loses_its_prior_weight(odd: int) -> None:
+    """Also where no shot can be held out: the classes of all pixels tell."""
+    contexts = [SpatialContext.PIXEL] * 2 + [SpatialContext.GAUSSIAN, SpatialContext.SUPERPIXEL]
+    classes = np.random.default_rng(0).integers(0, 3, 60).tolist()
+    wrong = [(c + 1) % 3 for c in classes]
+    found = [prediction_of(wrong if i == odd else classes) for i in range(4)]
+    shots = dataclasses.replace(points_of([0, 1, 2] * 4), folds=np.full(12, -1))
+    shots = dataclasses.replace(shots, rows=np.arange(12))
+    found = [Prediction(p.probabilities, p.out_of_fold[:12]) for p in found]
+    prior = averaging._agreement_prior(sets_of(contexts), found, shots)
+    assert prior.sum() == pytest.approx(1.0)
+    assert prior[odd] < 1e-3
+    before = averaging.prior_weights(sets_of(contexts))
+    kept = [i for i in range(4) if i != odd]
+    np.testing.assert_allclose(prior[kept], before[kept] / before[kept].sum(), rtol=0.05)
+
+
+def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
+    truth = [0, 1, 2] * 4
+    shots = points_of(truth)
+    right, wrong = prediction_of(truth), prediction_of([(c + 1) % 3 for c in truth])
+    pixel, gaussian = SpatialContext.PIXEL, SpatialContext.GAUSSIAN
+    prior = np.array([0.2, 0.3, 0.5])
+    within, weights = averaging._average_feature_sets(
+        sets_of([pixel, pixel, gaussian]), [right, wrong, wrong], shots, prior
+    )
+    assert weights[0] / weights[1] == pytest.approx(0.2 / 0.3)
+    assert weights[:2].sum() > 0.99
+    _, between = averaging._average_feature_sets(
+        sets_of([pixel, gaussian]), [right, wrong], shots, prior[:2] * 2
+    )
+    assert between[0] > 0.99
+    np.testing.assert_allclose(within.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
+    regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
+    shots = folding.labelled_pixels(regions.labels, regions.features)
+    pixels = module.compute_pixel_features(regions, None, CPU)
+    views = pixels.feature_sets
+    (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
+    everywhere = averaging.fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
+    alone = averaging.fit_ensemble_at_shots(
+        views.classifier_inputs, graphs_by_stop, shots, everywhere.prior
+    )
+    for wide, narrow in zip(everywhere.steps, alone, strict=True):
+        assert len(narrow.probabilities) == len(shots.rows) < len(wide.probabilities)
+        np.testing.assert_allclose(narrow.probabilities, wide.probabilities[shots.rows], atol=1e-4)
+        np.testing.assert_allclose(narrow.out_of_fold, wide.out_of_fold, atol=1e-5)
