@@ -326,7 +326,7 @@ def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -
     ("header", "suggestion"),
     [
         ("longitud,lattitude,class", "'longitude' for 'longitud' and 'latitude' for 'lattitude'"),
-        ("Longitute,latitude,class", "'longitude' for 'Longitute'"),
+        ("Longitute,latitude,class", "'longitude' for 'Longitute'"),  # codespell:ignore
         ("eastin;northin;class", "'easting' for 'eastin' and 'northing' for 'northin'"),
         ("Rechtwert\tHochwert\tclass", "'rechtswert' for 'Rechtwert'"),
         ("longitud,height,class", None),
@@ -347,7 +347,11 @@ def test_misspelt_coordinate_columns_get_a_suggestion(
 
 @pytest.mark.parametrize(
     ("fields", "suggestion"),
-    [(("clas", "remark"), "clas"), (("kind", "Lable"), "Lable"), (("kind", "remark"), None)],
+    [
+        (("clas", "remark"), "clas"),
+        (("kind", "Lable"), "Lable"),  # codespell:ignore
+        (("kind", "remark"), None),
+    ],
 )
 def test_a_misspelt_class_column_gets_a_suggestion(
     tmp_path: Path, fields: tuple[str, str], suggestion: str | None
