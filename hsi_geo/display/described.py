@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
 
 
-class Described:
+class Described(ABC):
     """Has a short text (``repr``) and an HTML page of its own, both made from one summary.
 
     Dataclasses need ``repr=False``, since they would make a text of all their values.
@@ -16,13 +17,13 @@ class Described:
 
     __slots__ = ()
 
+    @abstractmethod
     def _summary(self, *, with_picture: bool) -> Summary:
         """What is shown.
 
         Args:
             with_picture: Whether a picture is read; a text needs none.
         """
-        raise NotImplementedError
 
     # What these import is needed in notebooks only.
 

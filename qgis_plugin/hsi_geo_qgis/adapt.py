@@ -16,6 +16,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
 from .map_files import move_file
+from .parameters import MODEL_FILES
 from .protocol import LEARNING, TRAINING
 
 #: Share of the time that each stage takes, about.
@@ -42,19 +43,10 @@ both scenes, that layer and its field, and run.</p>"""
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""
-        self.add_scenes("Hyperspectral scenes (layers)")
-        self.add_product("and a product (file or folder)", optional=True)
-        self.add_labels("LABELS", "Labels")
-        self.add_all_touched()
-        self.add_trust_shots()
-        self.add_seed()
-        self.add_weights()
+        self.add_scenes_to_learn_from()
+        self.add_learning()
         self.add_run_options()
-        self.addParameter(
-            QgsProcessingParameterFileDestination(
-                "OUTPUT", "Model", "hsi-geo models (*.safetensors)"
-            )
-        )
+        self.addParameter(QgsProcessingParameterFileDestination("OUTPUT", "Model", MODEL_FILES))
         self.addOutput(QgsProcessingOutputNumber("ACCURACY", "Estimated accuracy (per cent)"))
 
     def processAlgorithm(
@@ -66,11 +58,8 @@ both scenes, that layer and its field, and run.</p>"""
         command = arguments(
             "adapt",
             *self.scenes(parameters, context, "PRODUCT"),
-            **self.label_options(parameters, context, feedback),
+            **self.learning_options(parameters, context, feedback),
             **self.run_options(parameters, context),
-            seed=self.parameterAsInt(parameters, "SEED", context),
-            weights=self.parameterAsFile(parameters, "WEIGHTS", context),
-            trust_shots=self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
             out=model,
         )
         run = self.run_command(command, feedback, STAGES)
@@ -81,14 +70,3 @@ both scenes, that layer and its field, and run.</p>"""
             "OUTPUT": os.path.abspath(target),
             "ACCURACY": None if share is None else 100.0 * share,
         }
-
-    def checkParameterValues(
-        self, parameters: Parameters, context: QgsProcessingContext
-    ) -> tuple[bool, str]:
-        """Whether the values can be used, and why not: at least one scene has to be given."""
-        if not parameters.get("INPUTS") and not parameters.get("PRODUCT"):
-            return (
-                False,
-                "no scene is given; choose raster layers, or the file or folder of a product",
-            )
-        return super().checkParameterValues(parameters, context)

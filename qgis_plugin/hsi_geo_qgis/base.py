@@ -148,10 +148,15 @@ class HsiGeoAlgorithm(CommonParameters):
     def checkParameterValues(
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
-        """Whether the values can be used, and why not: one scene has to be given."""
+        """Whether the values can be used, and why not: a scene has to be given, or several."""
         problem = ""
-        if {"INPUT", "PRODUCT"} <= {one.name() for one in self.parameterDefinitions()}:
+        defined = {one.name() for one in self.parameterDefinitions()}
+        if {"INPUT", "PRODUCT"} <= defined:
             problem = scene_problem(parameters)
+        elif {"INPUTS", "PRODUCT"} <= defined and not (
+            parameters.get("INPUTS") or parameters.get("PRODUCT")
+        ):
+            problem = "no scene is given; choose raster layers, or the file or folder of a product"
         if not problem and self._labels_name():
             problem = labels_problem(parameters, self._labels_name())
         if problem:
@@ -262,6 +267,29 @@ class HsiGeoAlgorithm(CommonParameters):
             "reference" if self._labels_name() == "REFERENCE" else "shots": paths,
             **options,
             "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
+        }
+
+    def learning_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_learning`; layers are exported to files.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+
+        Returns:
+            Value by option.
+        """
+        return {
+            **self.label_options(parameters, context, feedback),
+            "seed": self.parameterAsInt(parameters, "SEED", context),
+            "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
+            "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
         }
 
     def run_options(

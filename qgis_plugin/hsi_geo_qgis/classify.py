@@ -42,21 +42,9 @@ and with the colours of your layer's categories; the log shows the accuracy to e
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""
         self.add_scene()
-        self.add_labels("LABELS", "Labels")
-        self.add_all_touched()
-        self.add_trust_shots()
-        self.add_seed()
-        self.add_weights()
+        self.add_learning()
         self.add_map_options()
-        self.addParameter(
-            QgsProcessingParameterFileDestination(
-                "MODEL",
-                "Model, to map other scenes with",
-                "hsi-geo models (*.safetensors)",
-                optional=True,
-                createByDefault=False,
-            )
-        )
+        self.add_kept_model()
         self.addParameter(
             QgsProcessingParameterFileDestination(
                 "REPORT",
@@ -74,12 +62,7 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         scene = self.scene(parameters, context)
         running = self.run_options(parameters, context)
         mapping = self.map_options(parameters, context, feedback)
-        learning = {
-            **self.label_options(parameters, context, feedback),
-            "seed": self.parameterAsInt(parameters, "SEED", context),
-            "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
-            "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
-        }
+        learning = self.learning_options(parameters, context, feedback)
         target = self.parameterAsFileOutput(parameters, "MODEL", context)
         keeps_model = bool(parameters.get("MODEL"))
         # QGIS has asked the user whether to replace the file. hsi-geo writes into a folder of this run first, so that an

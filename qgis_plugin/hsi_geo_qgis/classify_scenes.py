@@ -13,7 +13,6 @@ from qgis.core import (
     QgsProcessingOutputMultipleLayers,
     QgsProcessingOutputNumber,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterFileDestination,
     QgsProcessingParameterFolderDestination,
 )
 
@@ -56,13 +55,8 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""
-        self.add_scenes("Hyperspectral scenes (layers)")
-        self.add_product("and a product (file or folder)", optional=True)
-        self.add_labels("LABELS", "Labels")
-        self.add_all_touched()
-        self.add_trust_shots()
-        self.add_seed()
-        self.add_weights()
+        self.add_scenes_to_learn_from()
+        self.add_learning()
         self.add_aoi("Map only inside these polygons")
         self.add_run_options()
         self.add_memory()
@@ -74,15 +68,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             )
         )
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
-        self.addParameter(
-            QgsProcessingParameterFileDestination(
-                "MODEL",
-                "Model, to map other scenes with",
-                "hsi-geo models (*.safetensors)",
-                optional=True,
-                createByDefault=False,
-            )
-        )
+        self.add_kept_model()
         self.addOutput(QgsProcessingOutputMultipleLayers("MAPS", "Class maps"))
         self.addOutput(QgsProcessingOutputNumber("ACCURACY", "Estimated accuracy (per cent)"))
 
@@ -113,12 +99,9 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         command = arguments(
             "classify",
             *scenes,
-            **self.label_options(parameters, context, feedback),
+            **self.learning_options(parameters, context, feedback),
             **self.run_options(parameters, context),
             **beside,
-            seed=self.parameterAsInt(parameters, "SEED", context),
-            weights=self.parameterAsFile(parameters, "WEIGHTS", context),
-            trust_shots=self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
             aoi=self.aoi(parameters, context, feedback),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             save_model=model,
@@ -143,17 +126,6 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             results["MODEL"] = os.path.abspath(target)
         feedback.pushInfo(self.summary.message)
         return results
-
-    def checkParameterValues(
-        self, parameters: Parameters, context: QgsProcessingContext
-    ) -> tuple[bool, str]:
-        """Whether the values can be used, and why not: at least one scene has to be given."""
-        if not parameters.get("INPUTS") and not parameters.get("PRODUCT"):
-            return (
-                False,
-                "no scene is given; choose raster layers, or the file or folder of a product",
-            )
-        return super().checkParameterValues(parameters, context)
 
 
 def _load_maps(summary: RunSummary, outputs: dict[str, str], context: QgsProcessingContext) -> None:

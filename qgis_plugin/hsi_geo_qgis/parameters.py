@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
@@ -34,6 +35,9 @@ from .parameter_help import COMMON
 
 #: QGIS's own "All files (*.*)" refuses names without a dot.
 ANY_FILE = "All files (*)"
+
+#: Files of models, for the file dialog.
+MODEL_FILES = "hsi-geo models (*.safetensors)"
 
 #: A raster of fewer bands is not suggested as a scene.
 FEWEST_BANDS = 8
@@ -113,6 +117,31 @@ class CommonParameters(QgsProcessingAlgorithm):
         further = f"Further {title[0].lower()}{title[1:]} (layers, or rasters of classes)"
         self.addParameter(
             QgsProcessingParameterMultipleLayers(further_labels(name), further, kind, optional=True)
+        )
+
+    def add_learning(self) -> None:
+        """Add what a model is learnt from: LABELS with its field and further layers, ALL_TOUCHED, TRUST_SHOTS, SEED, WEIGHTS."""
+        self.add_labels("LABELS", "Labels")
+        self.add_all_touched()
+        self.add_trust_shots()
+        self.add_seed()
+        self.add_weights()
+
+    def add_scenes_to_learn_from(self) -> None:
+        """Add the parameters INPUTS and PRODUCT: several scenes, as layers or as a file or folder."""
+        self.add_scenes("Hyperspectral scenes (layers)")
+        self.add_product("and a product (file or folder)", optional=True)
+
+    def add_kept_model(self) -> None:
+        """Add the optional output MODEL, a file."""
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "MODEL",
+                "Model, to map other scenes with",
+                MODEL_FILES,
+                optional=True,
+                createByDefault=False,
+            )
         )
 
     def add_all_touched(self) -> None:

@@ -62,12 +62,14 @@ class Ensemble:
     """Predictions of all feature sets and graphs together.
 
     Attributes:
+        members: Prediction of each feature set.
         steps: Predictions of the classifiers alone, and with the graphs after each number of steps.
         weights: Weight of each feature set; weights sum to 1.
         prior: Prior weight of each feature set.
         agreement: Share of pixels for which two feature sets predict the same class, the mean of all pairs.
     """
 
+    members: list[Prediction]
     steps: list[Prediction]
     weights: Float64Array
     prior: Float64Array
@@ -95,9 +97,28 @@ def fit_ensemble(
         found = [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
     if prior is None:
         prior = _agreement_prior(feature_sets, found, shots)
-    average, weights = _average_feature_sets(feature_sets, found, shots, prior)
+    return combine(feature_sets, found, graphs_by_step, shots, prior)
+
+
+def combine(
+    feature_sets: list[FeatureSet],
+    members: list[Prediction],
+    graphs_by_step: list[list[Prediction]],
+    shots: LabelledPixels,
+    prior: Float64Array,
+) -> Ensemble:
+    """Combine the predictions of feature sets with each other and with the graphs.
+
+    Args:
+        feature_sets: The feature sets; only their contexts are used.
+        members: Prediction of each feature set.
+        graphs_by_step: Predictions of each graph, by number of steps.
+        shots: Labelled pixels.
+        prior: Prior weight of each feature set.
+    """
+    average, weights = _average_feature_sets(feature_sets, members, shots, prior)
     steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
-    return Ensemble(steps, weights, prior, _mean_agreement(found))
+    return Ensemble(members, steps, weights, prior, _mean_agreement(members))
 
 
 def _average_feature_sets(
@@ -133,8 +154,8 @@ def _agreement_prior(
     """Prior weight of each feature set: `prior_weights` times a power of its agreement with the others.
 
     Agreement is the share of all N pixels whose class is the same as by the average of the other sets, which all
-    have the same prior weight in it. It needs no labels. So it tells which features suit a scene also where each class was drawn in one place, and held-out
-    shots say nothing.
+    have the same prior weight in it. It needs no labels. So it tells which features suit a scene also where each
+    class was drawn in one place, and held-out shots say nothing.
     """
     prior = prior_weights(feature_sets)
     if len(found) < 2:
@@ -173,7 +194,8 @@ def fit_ensemble_at_shots(
 ) -> list[Prediction]:
     """The predictions of `fit_ensemble` for the shots' pixels only, which is faster.
 
-    The prior is given, because agreement is that of all pixels.
+    The prior is given, because agreement is that of all pixels. It comes from fits to all shots, and so knows the
+    held-out ones a little: it tells which of six feature sets suit the scene, and nothing of single pixels.
     """
     return fit_ensemble(
         [feature_set.take(shots.rows) for feature_set in feature_sets],

@@ -34,8 +34,9 @@ def familiarity_score(
     Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
     distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
     fold and feature. If each class is one polygon, that is a shot of another class: pixels of one polygon are so
-    similar that nearly all others would be unfamiliar. Distances are averaged over spatial contexts with the weights of the classifiers, so that unusual
-    surroundings do not make a pixel unfamiliar in a scene where context does not help.
+    similar that nearly all others would be unfamiliar. Distances are averaged over spatial contexts with weights
+    (`averaging.distance_weights`), so that unusual surroundings do not make a pixel unfamiliar in a scene where
+    context does not help.
 
     Args:
         features_by_context: (N, D) features of the pixels for each spatial context.

@@ -24,6 +24,8 @@ from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.averaging import (
+    Ensemble,
+    combine,
     distance_weights,
     fit_ensemble,
     fit_ensemble_at_shots,
@@ -33,6 +35,7 @@ from hsi_geo.tasks.adaptation.calibration import calibrate, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import (
+    FeatureSet,
     FeatureSets,
     compute_feature_sets,
     graph_features,
@@ -60,7 +63,6 @@ PROPAGATION_STEPS = (10, 40, 150)
 #: Least share of the classes with shots in several places for a calibration on held-out shots.
 MIN_COVERAGE = 0.5
 
-
 #: Numbers of steps of `compute_pixel_features` and `fit_teacher`, for the progress.
 PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
 
@@ -86,6 +88,11 @@ class PixelFeatures:
     feature_sets: FeatureSets
     graphs: tuple[csr_array, ...]
     positions_px: Float64Array
+
+    @property
+    def inputs(self) -> list[FeatureSet]:
+        """Feature sets that classifiers are fitted to."""
+        return self.feature_sets.classifier_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,38 +171,26 @@ def fit_teacher(
         SceneError: If all pixels are the same.
     """
     pixels = pixels or compute_pixel_features(regions, encoder, device)
+    positions_px = regions.positions_px if estimate_accuracy else None
     shots = labelled_pixels(regions.labels, regions.features)
+    fitted = _fit(pixels, shots, positions_px)
+    advance()
     suspicious = no_suspicious_shots()
     if not trust_shots:
-        shots, suspicious = weigh_shots(shots, _predict_shots(pixels, shots))
-    blocked = group_by_spatial_blocks(shots, regions.positions_px) if estimate_accuracy else shots
-    same_folds = np.array_equal(blocked.folds, shots.folds)
-    foldings = [shots] if same_folds else [shots, blocked]
-    feature_sets, inputs = pixels.feature_sets, pixels.feature_sets.classifier_inputs
-    graphs_by_step = _propagate_labels(pixels.graphs, foldings)
+        weighted, suspicious = weigh_shots(shots, _predict_shots(pixels, fitted))
+        if len(suspicious.features):
+            fitted = _fit(pixels, weighted, positions_px)
     advance()
-    ensemble = fit_ensemble(inputs, graphs_by_step[0], shots)
-    steps, weights = ensemble.steps, ensemble.weights
-    advance()
-    contexts = np.array([feature_set.context_px for feature_set in inputs])
-    familiarity, held_out_familiarity = familiarity_score(
-        feature_sets.filtered, distance_weights(inputs, weights), shots
-    )
-    posteriors = [adjust_priors(step.probabilities) for step in steps]
+    shots, familiarity = fitted.shots, fitted.familiarity
+    posteriors = [adjust_priors(step.probabilities) for step in fitted.ensemble.steps]
     if shots.coverage >= MIN_COVERAGE:
-        powers = [calibrate(step, held_out_familiarity, shots) for step in steps]
+        powers = [calibrate(p, fitted.held_out_familiarity, shots) for p in fitted.ensemble.steps]
     else:
-        powers = [exponent_for(p, familiarity, ensemble.agreement) for p in posteriors]
-    # Spatial blocks are used for the estimate only: the weights need all shots that can be held out.
-    blocked_steps = (
-        steps
-        if same_folds
-        else fit_ensemble_at_shots(inputs, graphs_by_step[1], blocked, ensemble.prior)
-    )
-    advance()
+        powers = [exponent_for(p, familiarity, fitted.ensemble.agreement) for p in posteriors]
     shares = np.zeros(len(regions.classes))
     shares[shots.present] = posteriors[-1].mean(axis=0)
-    out_of_fold = collect_out_of_fold(blocked, blocked_steps[-1].out_of_fold.argmax(axis=1), shares)
+    out_of_fold = _blocked_out_of_fold(pixels, fitted, shares)
+    advance()
     return Teacher(
         tuple(
             _expand_classes(normalize(posterior**power), familiarity, shots, len(regions.classes))
@@ -203,14 +198,82 @@ def fit_teacher(
         ),
         out_of_fold,
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
-        float(weights @ contexts),
+        float(fitted.ensemble.weights @ [one.context_px for one in pixels.inputs]),
         suspicious,
     )
 
 
-def _predict_shots(pixels: PixelFeatures, shots: LabelledPixels) -> Predict:
-    """Function that predicts the shots' pixels without their folds, for any weights of shots."""
-    inputs = [one.take(shots.rows) for one in pixels.feature_sets.classifier_inputs]
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """Classifiers and graphs after a fit to weighted shots.
+
+    Attributes:
+        shots: The n labelled pixels.
+        blocked: The same with spatial blocks as folds, for the estimate of the accuracy.
+        graphs: Predictions of each graph, by number of steps.
+        blocked_graphs: The same with spatial blocks as folds.
+        ensemble: Predictions of all pixels.
+        familiarity: (N,) familiarity of each pixel.
+        held_out_familiarity: (n,) familiarity of each shot with respect to shots of other folds.
+    """
+
+    shots: LabelledPixels
+    blocked: LabelledPixels
+    graphs: list[list[Prediction]]
+    blocked_graphs: list[list[Prediction]]
+    ensemble: Ensemble
+    familiarity: Float32Array
+    held_out_familiarity: Float32Array
+
+
+def _fit(
+    pixels: PixelFeatures, shots: LabelledPixels, positions_px: Float64Array | None
+) -> _Fitted:
+    """Fit classifiers and graphs.
+
+    Args:
+        pixels: Features and graphs of all pixels.
+        shots: Labelled pixels with their weights.
+        positions_px: (N, 2) row and column of each pixel, for spatial blocks; None makes no blocks.
+    """
+    blocked = shots if positions_px is None else group_by_spatial_blocks(shots, positions_px)
+    same_folds = np.array_equal(blocked.folds, shots.folds)
+    by_folding = _propagate_labels(pixels.graphs, [shots] if same_folds else [shots, blocked])
+    ensemble = fit_ensemble(pixels.inputs, by_folding[0], shots)
+    distances = distance_weights(pixels.inputs, ensemble.weights)
+    return _Fitted(
+        shots,
+        shots if same_folds else blocked,
+        by_folding[0],
+        by_folding[-1],
+        ensemble,
+        *familiarity_score(pixels.feature_sets.filtered, distances, shots),
+    )
+
+
+def _blocked_out_of_fold(pixels: PixelFeatures, fitted: _Fitted, shares: Float64Array) -> OutOfFold:
+    """Predictions of shots that were held out in spatial blocks.
+
+    Blocks are used for the estimate only: the weights need all shots that can be held out.
+    """
+    blocked, ensemble = fitted.blocked, fitted.ensemble
+    steps = ensemble.steps
+    if blocked is not fitted.shots:
+        steps = fit_ensemble_at_shots(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior)
+    return collect_out_of_fold(blocked, steps[-1].out_of_fold.argmax(axis=1), shares)
+
+
+def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
+    """Function that predicts the shots' pixels without their folds, for any weights of shots.
+
+    Feature sets have `prior_weights`: their agreement on all pixels comes from fits to all shots, wrong ones too.
+
+    Args:
+        pixels: Features and graphs of all pixels.
+        fitted: Fit to shots that weigh the same, which is not made again.
+    """
+    shots = fitted.shots
+    inputs = [one.take(shots.rows) for one in pixels.inputs]
     filtered = {c: found[shots.rows] for c, found in pixels.feature_sets.filtered.items()}
 
     @cache
@@ -219,8 +282,14 @@ def _predict_shots(pixels: PixelFeatures, shots: LabelledPixels) -> Predict:
 
     def predict(weighted: LabelledPixels) -> tuple[Float32Array, Float32Array]:
         alone = replace(weighted, rows=np.arange(len(shots.rows)))
-        graphs = [walk.prediction(alone) for walk in walks()]
-        ensemble = fit_ensemble(inputs, [graphs], alone, prior_weights(inputs))
+        prior = prior_weights(inputs)
+        if np.array_equal(weighted.weights, shots.weights):
+            members = [one.take(shots.rows) for one in fitted.ensemble.members]
+            graphs = [one.take(shots.rows) for one in fitted.graphs[-1]]
+            ensemble = combine(inputs, members, [graphs], alone, prior)
+        else:
+            graphs = [walk.prediction(alone) for walk in walks()]
+            ensemble = fit_ensemble(inputs, [graphs], alone, prior)
         distances = distance_weights(inputs, ensemble.weights)
         return ensemble.steps[-1].out_of_fold, familiarity_score(filtered, distances, alone)[1]
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-import torch
 from builders import points_of, prediction_of
 
 from hsi_geo.tasks.adaptation import calibration, ensemble
 from hsi_geo.tasks.adaptation.ensemble import normalize
-
-Planted = Any  # defined in conftest, which tests cannot import
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("target", [0.5, 0.6, 0.7])

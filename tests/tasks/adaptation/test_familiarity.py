@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 from builders import points_of
 
 from hsi_geo.arrays import Float32Array
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score
 from hsi_geo.tasks.adaptation.feature_sets import SpatialContext
-
-Planted = Any  # defined in conftest, which tests cannot import
-
-CPU = torch.device("cpu")
 
 
 def test_familiarity_score_uses_the_weights_of_contexts() -> None:
