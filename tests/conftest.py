@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,19 @@ settings.load_profile("repeatable")
 # Background jobs of a shell ignore Ctrl-C, and processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Figures are drawn without a screen.
+os.environ["MPLBACKEND"] = "agg"
+
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the real scenes in {DATA}")
+
+
+@pytest.fixture
+def figures_in_memory() -> Iterator[None]:
+    """Close matplotlib's figures after a test."""
+    import matplotlib.pyplot as plt  # takes a second, and few tests draw
+
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(autouse=True, scope="session")

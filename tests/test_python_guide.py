@@ -60,7 +60,6 @@ def test_blocks_run(
     assert len(blocks) == PAGES[page]
     write_inputs(make_scene, tmp_path)
     monkeypatch.chdir(tmp_path)
-    plt.switch_backend("agg")
     # The only change: workers in this process, since a batch starts those of a script anew.
     here = [block.replace('"maps")', f'"maps", scheduler="{scheduler}")') for block in blocks]
     names: dict[str, Any] = {"__name__": "page"}

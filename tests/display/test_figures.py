@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from affine import Affine
@@ -18,12 +15,7 @@ CLASSES = (LandClass(1, "_rye $x$", "#aa0000"), LandClass(2, "oats", "#00bb00"))
 COLOURS = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
 PERCENT = np.array([[0, 100, 255], [50, 60, 70]], np.uint8)
 
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_in_memory")
 
 
 def test_images_are_drawn_beside_each_other_with_titles() -> None:

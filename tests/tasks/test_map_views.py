@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import rasterio
@@ -25,12 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("quick")
 
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_in_memory")
 
 
 @pytest.fixture

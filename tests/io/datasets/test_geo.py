@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -358,14 +356,7 @@ def test_shots_without_a_grid_say_what_is_missing(planted: Planted, tmp_path: Pa
 # Figures --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def _figures() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
-
-
-@pytest.mark.usefixtures("_figures")
+@pytest.mark.usefixtures("figures_in_memory")
 def test_plot_of_a_scene_draws_the_image_of_a_sample(planted: Planted) -> None:
     scene = HyperspectralScene(planted.path)
     sample = scene[to_slices(scene.grids[0], Window(2, 4, 9, 13))]
@@ -379,7 +370,7 @@ def test_plot_of_a_scene_draws_the_image_of_a_sample(planted: Planted) -> None:
     assert scene.plot(sample, show_titles=False).axes[0].get_title() == ""
 
 
-@pytest.mark.usefixtures("_figures")
+@pytest.mark.usefixtures("figures_in_memory")
 def test_plot_of_shots_draws_image_mask_and_prediction(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
     shots = labels_of(planted, tmp_path, scene)
@@ -397,7 +388,7 @@ def test_plot_of_shots_draws_image_mask_and_prediction(planted: Planted, tmp_pat
     assert [axis.get_title() for axis in only.axes] == ["shots"]
 
 
-@pytest.mark.usefixtures("_figures")
+@pytest.mark.usefixtures("figures_in_memory")
 def test_plot_says_what_a_sample_lacks(planted: Planted, tmp_path: Path) -> None:
     scene = HyperspectralScene(planted.path)
     shots = labels_of(planted, tmp_path, scene)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import shapely
@@ -27,12 +25,7 @@ if TYPE_CHECKING:
 
     from planted import Planted
 
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_in_memory")
 
 
 def offsets_in(axis: Axes) -> Float64Array:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -24,12 +22,7 @@ if TYPE_CHECKING:
 
     from planted import MakeScene, Planted
 
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_in_memory")
 
 
 def test_text_names_size_grid_values_and_bands(planted: Planted) -> None:
