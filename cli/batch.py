@@ -65,6 +65,7 @@ STATES = ("mapped", "unchanged", "failed")
 @options.rescale
 @options.beside_map
 @options.wavelengths
+@options.mask
 @options.device
 @click.option(
     "--overwrite",

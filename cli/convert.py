@@ -40,6 +40,13 @@ _COMPOSITES = ("auto", "true-colour", "colour-infrared", "short-wave-infrared")
     help="Bands to show; auto takes the first that SCENE has the bands for.",
 )
 @options.wavelengths
+@click.option(
+    "--mask",
+    metavar="auto|none|FLAGS|FILE",
+    default="none",
+    show_default=True,
+    help="Pixels to write as missing, in a copy; as for hsi-geo classify.",
+)
 @options.overwrite
 @options.progress
 def command(scene: str, composite: str, progress: str, **given: Any) -> None:

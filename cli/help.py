@@ -9,7 +9,17 @@ GROUPS: dict[str, frozenset[str]] = {
     "Inputs": frozenset(
         {
             *("shots", "reference", "model", "class_field", "layer", "classes", "all_touched"),
-            *("aoi", "wavelengths", "rescale", "weights", "init", "scenes", "data", "resume"),
+            *(
+                "aoi",
+                "wavelengths",
+                "mask",
+                "rescale",
+                "weights",
+                "init",
+                "scenes",
+                "data",
+                "resume",
+            ),
             *("drawings", "bands", "trust_shots"),
         }
     ),

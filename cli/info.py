@@ -16,6 +16,7 @@ from .terminal import print_json
 @options.scene
 @options.shots(required=False)
 @options.wavelengths
+@options.mask
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @options.progress
 def command(
@@ -67,9 +68,18 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         ("scale", _scale(scene["scale"], scene["offset"])),
         ("values", _values(scene)),
         *(("flagged", f"{100 * share:.0f} % {flag}") for flag, share in scene["quality"].items()),
+        ("mask", _masked(scene["mask"])),
         *(("note", note) for note in scene["notes"]),
         *(("warning", warning) for warning in scene["warnings"]),
     ]
+
+
+def _masked(mask: dict[str, Any]) -> str:
+    from hsi_geo.io.scenes.mask_option import mask_sentence
+
+    if not mask["masked_px"]:
+        return f"{mask['option']}: no pixel is masked"
+    return f"{mask['option']}: {mask_sentence(mask)}"
 
 
 def _scale(scale: float | list[float], offset: float | list[float]) -> str:

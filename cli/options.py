@@ -80,6 +80,15 @@ wavelengths = click.option(
     help="Band centres for a scene without them: a file (one number in nm a line, or a CSV with a "
     "column wavelength), START:STOP in nm for evenly spaced bands, or index (no physical meaning).",
 )
+mask = click.option(
+    "--mask",
+    metavar="auto|none|FLAGS|FILE",
+    default="auto",
+    show_default=True,
+    help="Pixels that count as missing, by the flags of the product: auto (clouds, cirrus, shadows, haze and "
+    "defects), none, or flags such as clouds,shadows,water. Or a mask file: a raster that is not 0 where pixels "
+    "are masked, or polygons.",
+)
 weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
@@ -161,7 +170,7 @@ _BESIDE_MAP = (
 )
 
 
-_COMMON = (wavelengths, device, threads, overwrite, timing_table.option, progress)
+_COMMON = (wavelengths, mask, device, threads, overwrite, timing_table.option, progress)
 
 
 def shots(required: bool) -> Decorator:
@@ -219,10 +228,10 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 
 
 def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
-    """Scenes, opened with --wavelengths."""
+    """Scenes, opened with --wavelengths and --mask."""
     from hsi_geo.io.scenes.scene import open_scenes
 
-    return open_scenes(paths, wavelengths=given.pop("wavelengths"))
+    return open_scenes(paths, wavelengths=given.pop("wavelengths"), mask=given.pop("mask"))
 
 
 def read_labels(paths: Sequence[str], given: dict[str, Any], **keywords: Any) -> Shots:

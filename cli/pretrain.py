@@ -100,6 +100,7 @@ from .printing import pairs
 )
 @options.seed
 @options.wavelengths
+@options.mask
 @options.overwrite
 @options.progress
 def command(

@@ -8,7 +8,7 @@ import re
 _SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots")
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
-_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale")
+_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale", "mask")
 
 #: Options that Python calls otherwise, and those of the same name.
 _OTHER = {"-o": "out="}
@@ -25,7 +25,7 @@ _SAME = (
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.
-_VALUE = r"auto|index|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*|'[^']*'"
+_VALUE = r"auto|none|index|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*|'[^']*'"
 
 _FOUND = re.compile(
     rf"(?<![\w-])(?P<option>--[a-z][a-z-]*[a-z]|-o)(?![\w-])(?: (?P<value>{_VALUE})(?!\w))?"

@@ -40,6 +40,7 @@ def batch(
     halo: bool = True,
     dashboard: bool = False,
     wavelengths: str | None = None,
+    mask: str = "auto",
     rescale: Rescale = None,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(threads=1),
@@ -69,6 +70,8 @@ def batch(
             machine can read them.
         wavelengths: Band centres of all tiles, as `open_scene` takes them; None reads them from each
             tile.
+        mask: Pixels of all tiles that count as missing, as `open_scene` takes them. A mask file may
+            cover several tiles.
         rescale: Factor that the tiles' values are multiplied by, "auto" (for each tile) or None;
             see `predict`.
         options: Files to write beside each map, and memory to use for each tile. An area cannot be
@@ -100,6 +103,8 @@ def batch(
         model_hash=file_hash(path),
         overwrite=overwrite,
         wavelengths=_absolute(wavelengths),
+        mask=_absolute(mask) or "auto",
+        mask_hash=file_hash(mask) if Path(mask).is_file() else None,
         halo=halo,
         rescale=parse_rescale(rescale),
         map=options,
@@ -132,8 +137,8 @@ def batch(
         ).run(cluster)
 
 
-def _absolute(wavelengths: str | None) -> str | None:
+def _absolute(option: str | None) -> str | None:
     """The option, a file's path made absolute: workers run in other folders."""
-    if wavelengths is not None and Path(wavelengths).is_file():
-        return str(Path(wavelengths).absolute())
-    return wavelengths
+    if option is not None and Path(option).is_file():
+        return str(Path(option).absolute())
+    return option

@@ -20,6 +20,7 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.scenes.composites import COMPOSITES, Composite, make_composites
 from hsi_geo.io.scenes.copies import raster_of, virtual_raster, write_copy
+from hsi_geo.io.scenes.mask_option import with_mask
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
@@ -68,6 +69,7 @@ def convert(
     bands: str = ALL_BANDS,
     composite: str | None = None,
     wavelengths: str | None = None,
+    mask: str = "none",
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> ConvertedScene:
@@ -81,6 +83,7 @@ def convert(
         bands: "all", or "shown" for the three of the composite only.
         composite: Key of `COMPOSITES`; None takes the first that the scene has the bands for.
         wavelengths: Replaces the band centres of the file; see `open_scene`.
+        mask: Pixels that are written as missing; see `open_scene`. Those of a virtual raster cannot be.
         overwrite: Whether a file that exists is replaced.
         reporter: Receives progress, notes and warnings; None logs them.
 
@@ -93,7 +96,7 @@ def convert(
     """
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
-    file = read_scene(scene)
+    file = with_mask(read_scene(scene), mask)
     opened = scene_of(file, wavelengths=wavelengths)
     log_remarks([opened], reporter)
     raster = raster_of(file)

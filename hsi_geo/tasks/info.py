@@ -12,7 +12,8 @@ from pyproj import CRS
 from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
-from hsi_geo.io.readers import flagged_share
+from hsi_geo.io.readers.quality_layers import AppliedMask, QualityLayer, count_flags
+from hsi_geo.io.scenes.mask_option import masked_counts
 from hsi_geo.io.scenes.properties import name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
     assess_quality,
@@ -101,8 +102,18 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "values_look_like": kind_of_values(scene, quality),
         "notes": _notes(scene),
         "warnings": _warnings(scene),
-        "quality": {layer.flag: flagged_share(layer) for layer in scene.attrs.get("quality", ())},
+        "quality": _flagged_shares(scene.attrs.get("quality", ()), scene.attrs.get("mask")),
+        "mask": masked_counts(scene),
     }
+
+
+def _flagged_shares(layers: tuple[QualityLayer, ...], mask: AppliedMask | None) -> dict[str, float]:
+    """Share of the pixels that each flag of the product has, of those that it says something of."""
+    if mask is None or not layers:
+        return {}
+    counts = count_flags(layers, mask.grid.window)
+    known = {flag: max(1, count) for flag, count in counts.known.items()}
+    return {flag: round(count / known[flag], 4) for flag, count in counts.by_flag.items()}
 
 
 def _notes(scene: xr.DataArray) -> list[str]:
@@ -135,10 +146,12 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
     pixels = burn(shots, grid)
     usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)
+    mask: AppliedMask | None = scene.attrs.get("mask")
+    masked = " or masked" if mask is not None and mask.layers else ""
     for count, what in (
         (pixels.outside, "features outside the scene"),
         (pixels.conflicts, "pixels that two classes claim"),
-        (len(pixels) - len(usable), "pixels on nodata"),
+        (len(pixels) - len(usable), f"pixels on nodata{masked}"),
     ):
         if count:
             dropped.append(f"{count} {what}")

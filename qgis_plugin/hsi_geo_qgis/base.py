@@ -307,6 +307,7 @@ class HsiGeoAlgorithm(CommonParameters):
         threads = parameters.get("THREADS")
         return {
             "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
+            "mask": self.parameterAsString(parameters, "MASK", context),
             "device": self.parameterAsEnumString(parameters, "DEVICE", context),
             "threads": None
             if threads in (None, "")

@@ -83,6 +83,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         )
         self.add_rescale()
         self.add_wavelengths()
+        self.add_mask()
         self.add_device()
         self.add_memory()
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
@@ -109,6 +110,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             else self.parameterAsInt(parameters, "WORKERS", context),
             rescale=self.parameterAsString(parameters, "RESCALE", context),
             wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
+            mask=self.parameterAsString(parameters, "MASK", context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             out=folder,

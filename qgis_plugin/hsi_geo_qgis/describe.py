@@ -47,6 +47,7 @@ values, scale and warnings. Nothing is mapped.</p>
         """Define the parameters and outputs."""
         self.add_scene()
         self.add_wavelengths()
+        self.add_mask()
         for name, title, kind in (
             ("OUTPUT", "Description", "HTML files (*.html)"),
             ("VALUES", "All values", "JSON files (*.json)"),
@@ -69,6 +70,7 @@ values, scale and warnings. Nothing is mapped.</p>
             self.scene(parameters, context),
             json=True,
             wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
+            mask=self.parameterAsString(parameters, "MASK", context),
         )
         run = self.run_command(command, feedback, {})
         found = json.loads("\n".join(run.output))
@@ -114,8 +116,17 @@ def description(scene: dict[str, Any]) -> list[tuple[str, str]]:
         ("Missing values", f"{100 * scene['nodata_share']:.1f} % of the pixels"),
         ("Values look like", str(scene["values_look_like"])),
         *flags,
+        ("Masked", _masked(scene["mask"])),
         *(("Note", note) for note in scene["notes"]),
     ]
+
+
+def _masked(mask: dict[str, Any]) -> str:
+    """How many pixels are masked, and why; a pixel may have several reasons."""
+    if not mask["masked_px"]:
+        return f"no pixel ({mask['option']})"
+    reasons = ", ".join(f"{flag} {count:,}" for flag, count in mask["reasons"].items() if count)
+    return f"{mask['masked_px']:,} pixels ({100 * mask['share']:.1f} %): {reasons}"
 
 
 def _page(rows: list[tuple[str, str]], warnings: list[str]) -> str:

@@ -30,6 +30,9 @@ COMMON = {
     "WAVELENGTHS": "One of these: the path of a file with the centre of each band (a number in nm a line, or a CSV table with a "
     "column 'wavelength'); the first and the last centre in nm, such as 400:2500, for evenly spaced bands; or the word 'index' for "
     "bands without wavelengths.",
+    "MASK": "Pixels that teach nothing and get no class. One of these: 'auto' for clouds, cirrus, shadows, haze and defects, as "
+    "far as the product flags them; 'none'; flags with commas between them (clouds, cirrus, shadows, haze, snow, water, quality); "
+    "or the path of a mask, a raster that is not 0 where pixels are masked, or polygons.",
     "DEVICE": "Where the network computes: on the processor (cpu), on an NVIDIA graphics card (cuda), or on the card if there is "
     "one (auto).",
     "THREADS": "Number of threads on the processor. Fewer threads leave the computer free for other work.",

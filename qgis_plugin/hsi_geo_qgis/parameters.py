@@ -213,6 +213,17 @@ class CommonParameters(QgsProcessingAlgorithm):
         title = "Wavelengths, if the scene has none"
         self.add_advanced(QgsProcessingParameterString("WAVELENGTHS", title, optional=True))
 
+    def add_mask(self, default: str = "auto") -> None:
+        """Add the parameter MASK: pixels that count as missing.
+
+        Args:
+            default: Value before the user chooses.
+        """
+        title = "Mask (auto, none, flags or a file)"
+        self.add_advanced(
+            QgsProcessingParameterString("MASK", title, defaultValue=default, optional=True)
+        )
+
     def add_device(self) -> None:
         """Add the parameter DEVICE."""
         self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
@@ -223,8 +234,9 @@ class CommonParameters(QgsProcessingAlgorithm):
         self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
 
     def add_run_options(self) -> None:
-        """Add the parameters of every job on a scene: WAVELENGTHS, DEVICE and THREADS."""
+        """Add the parameters of every job on a scene: WAVELENGTHS, MASK, DEVICE and THREADS."""
         self.add_wavelengths()
+        self.add_mask()
         self.add_device()
         whole = QgsProcessingParameterNumber.Type.Integer
         self.add_advanced(

@@ -29,33 +29,54 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     Raises:
         OptionError: If the file is missing, has no polygon or broken ones, or is outside the scene.
     """
+    area = read_polygons(path, grid, what="area", option="--aoi")
+    if not area.intersects(shapely.box(*grid.bounds)):
+        raise OptionError(
+            f"area '{os.fspath(path)}' lies outside the scene",
+            hint="check the CRS of both, or leave out --aoi",
+        )
+    return area
+
+
+def read_polygons(
+    path: str | os.PathLike[str], grid: Grid, *, what: str, option: str
+) -> shapely.Geometry:
+    """Read the polygons of an area of interest or of a mask, reprojected to the CRS of a scene.
+
+    Args:
+        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it are ignored.
+        grid: Pixels of the scene.
+        what: What the polygons are, for messages ("area").
+        option: The option that they are given to, for messages.
+
+    Returns:
+        All polygons as one geometry in the scene's CRS.
+
+    Raises:
+        OptionError: If the file is missing, or has no polygon or broken ones.
+    """
     name = os.fspath(path)
     frame = read_vector(
         name,
-        what="area",
+        what=what,
         layer=None,
         missing=OptionError,
         wrong=OptionError,
         chooses_layer=False,  # --layer is that of the shots
     )
     if not frame.geom_type.str.contains("Polygon", na=False).any():
-        raise OptionError(f"area '{name}' holds no polygon", hint="give polygons to --aoi")
-    frame = reproject(frame, grid, name=f"area '{name}'", wrong=OptionError)
+        raise OptionError(f"{what} '{name}' holds no polygon", hint=f"give polygons to {option}")
+    frame = reproject(frame, grid, name=f"{what} '{name}'", wrong=OptionError)
     polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
     try:
         valid = shapely.make_valid(shapely.force_2d(polygons[have_valid_coordinates(polygons)]))
         area = shapely.union_all(valid)
-        inside = area.intersects(shapely.box(*grid.bounds))
+        area.intersects(shapely.box(*grid.bounds))
     except shapely.errors.GEOSException as error:
         raise OptionError(
-            f"area '{name}' has polygons that cannot be joined ({plain(error)})",
+            f"{what} '{name}' has polygons that cannot be joined ({plain(error)})",
             hint="mend them, in QGIS with Fix geometries",
         ) from error
-    if not inside:
-        raise OptionError(
-            f"area '{name}' lies outside the scene",
-            hint="check the CRS of both, or leave out --aoi",
-        )
     return area
 
 

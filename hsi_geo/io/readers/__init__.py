@@ -2,7 +2,6 @@
 
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.opening import read_scene
-from hsi_geo.io.readers.raster import flagged_share
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 
-__all__ = ["RasterPixels", "SceneFile", "flagged_share", "read_scene"]
+__all__ = ["RasterPixels", "SceneFile", "read_scene"]

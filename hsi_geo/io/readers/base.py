@@ -11,6 +11,7 @@ import numpy as np
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
+from hsi_geo.io.readers.quality_layers import AppliedMask, QualityLayer
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
@@ -41,21 +42,6 @@ class Pixels(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class QualityLayer:
-    """A flag of each pixel of a product.
-
-    Attributes:
-        flag: Meaning of the flag, such as "cloud".
-        path: Raster of the flag, as GDAL opens it; pixels other than 0 are flagged.
-        band: Number of its band, from 1.
-    """
-
-    flag: str
-    path: str
-    band: int
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SceneFile:
     """A scene on disk: its description, and an object that reads its pixels.
@@ -74,7 +60,8 @@ class SceneFile:
         scale: (C,) factor from stored to physical values.
         offset: (C,) offset, added after scaling.
         pixels: Reads the stored values.
-        quality: Quality layers of the product.
+        quality: Flags of the product's pixels.
+        mask: The flags that are applied to the pixels; None before a choice is made.
         block_px: (rows, columns) of the blocks that pixels are stored in; None if they are stored row by
             row.
         packed: Whether the file is compressed as a whole, so that every window needs all bytes before it.
@@ -97,6 +84,7 @@ class SceneFile:
     offset: Float64Array
     pixels: Pixels
     quality: tuple[QualityLayer, ...] = ()
+    mask: AppliedMask | None = None
     block_px: tuple[int, int] | None = None
     packed: bool = False
     notes: tuple[str, ...] = ()

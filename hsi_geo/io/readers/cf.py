@@ -7,10 +7,11 @@ bands by their names or lengths, and the grid by a CF grid mapping, coordinates 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, SceneError
@@ -26,6 +27,7 @@ from hsi_geo.io.readers.base import (
     require_real,
 )
 from hsi_geo.io.readers.cf_bands import find_bad_bands, find_declared_bands, wavelength_warnings
+from hsi_geo.io.readers.cf_flags import find_flags
 from hsi_geo.io.readers.cf_grid import find_grid, find_map
 from hsi_geo.io.readers.cf_groups import (
     Groups,
@@ -142,6 +144,13 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     count = cube.size("b")
     bad = find_bad_bands(groups, count)
     grid, pixels, nodata = _georeference(groups, cube, path, engine)
+    flags, flag_warnings = find_flags(
+        groups,
+        path,
+        engine,
+        (cube.size("y"), cube.size("x")),
+        partial(_place_flags, pixels, engine),
+    )
     blocks = cube.blocks
     if isinstance(pixels, GltPixels):  # rows of the map cross those of the swath
         blocks = (blocks[0] if blocks else MAP_ROWS, grid.width)
@@ -153,12 +162,13 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         found_warnings=wavelength_warnings(groups, count),
         good=bad.good,
         good_source=bad.name,
-        warnings=(*bad.warnings, *cube.missing.warnings),
+        warnings=(*bad.warnings, *cube.missing.warnings, *flag_warnings),
         dtype=cube.array.dtype,
         nodata=per_band(nodata, count),
         scale=per_band(attributes.get("scale_factor", 1.0), count),
         offset=per_band(attributes.get("add_offset", 0.0), count),
         pixels=pixels,
+        quality=flags,
         block_px=blocks,
     )
 
@@ -188,6 +198,16 @@ def _georeference(
         rows_at_once=blocks[0] if blocks else MAP_ROWS,
     )
     return find_map(groups, cube.array, (height, width), path), swath, fill
+
+
+def _place_flags(cube: Pixels, engine: str, path: str, group: str, name: str, order: str) -> Pixels:
+    """The pixels of a variable of flags; on the map, if those of the cube are. 0 is no flag."""
+    flags = CfPixels(
+        path=path, engine=engine, stamp=stamp(path), group=group, name=name, order=order
+    )
+    if not isinstance(cube, GltPixels):
+        return flags
+    return replace(cube, swath=flags, fill=0, dtype=np.dtype(np.float64))
 
 
 def _find_cube(groups: Groups, path: str) -> _Cube:

@@ -29,6 +29,7 @@ from hsi_geo.io.readers.base import (
 )
 from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.neon_flags import neon_flags
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
 
@@ -202,6 +203,13 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
         scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
         offset=per_band(0.0, count),
         pixels=HdfPixels(path=path, dataset=dataset, order="yxb", stamp=stamp(path)),
+        quality=neon_flags(
+            file[group],
+            (height, width),
+            lambda name: HdfPixels(
+                path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)
+            ),
+        ),
         block_px=blocks_of(data.chunks, "yxb"),
     )
 

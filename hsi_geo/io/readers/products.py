@@ -17,8 +17,19 @@ import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.readers.base import QualityLayer, SceneFile
+from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.packages import Package
+from hsi_geo.io.readers.quality_layers import (
+    CIRRUS,
+    CLOUDS,
+    HAZE,
+    SHADOWS,
+    SNOW,
+    WATER,
+    FlagCode,
+    QualityLayer,
+    RasterFlags,
+)
 from hsi_geo.io.readers.raster import read_raster
 from hsi_geo.wavelengths import DeclaredBands
 
@@ -38,9 +49,26 @@ _BACKGROUND = -32768.0
 #: Mean of a band without data in EnMAP's statistics.
 _NO_MEAN = -1_000_000.0
 
-#: Quality flags: EnMAP has a file for each flag, DESIS a band of one file.
-_ENMAP_FLAGS = ("CLOUD", "CLOUDSHADOW", "CIRRUS", "HAZE", "SNOW")
-_DESIS_FLAGS = {"snow": 3, "haze": 4, "cloud": 6, "cloud over water": 7}
+#: EnMAP's files of flags: the end of the name, the flag, its kind, and the numbers that mean it.
+_ENMAP_FLAGS = (
+    ("QL_QUALITY_CLOUD", "cloud", CLOUDS, FlagCode()),
+    ("QL_QUALITY_CLOUDSHADOW", "cloud shadow", SHADOWS, FlagCode()),
+    ("QL_QUALITY_CIRRUS", "cirrus", CIRRUS, FlagCode()),
+    ("QL_QUALITY_HAZE", "haze", HAZE, FlagCode()),
+    ("QL_QUALITY_SNOW", "snow", SNOW, FlagCode()),
+    ("QL_QUALITY_CLASSES", "water", WATER, FlagCode(values=(2,))),
+)
+
+#: Bands of DESIS's file of flags: flag, its kind, number of the band.
+_DESIS_FLAGS = (
+    ("shadow", SHADOWS, 1),
+    ("snow", SNOW, 3),
+    ("haze", HAZE, 4),
+    ("haze over water", HAZE, 5),
+    ("cloud", CLOUDS, 6),
+    ("cloud over water", CLOUDS, 7),
+    ("water", WATER, 8),
+)
 
 
 def is_product(package: Package) -> bool:
@@ -104,7 +132,7 @@ def read_product(package: Package) -> SceneFile:
         nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),
         scale=gain,
         offset=offset,
-        quality=tuple(_quality(package)),
+        quality=tuple(_quality(package, raster.grid.shape)),
     )
 
 
@@ -170,13 +198,13 @@ def _label(image: str) -> str:
     return f"{mission} {level[0]}" if level else mission
 
 
-def _quality(package: Package) -> Iterator[QualityLayer]:
+def _quality(package: Package, shape: tuple[int, int]) -> Iterator[QualityLayer]:
     for name in package.files:
-        upper = PurePosixPath(name).name.upper()
-        for flag in _ENMAP_FLAGS:
-            if upper.endswith(f"QL_QUALITY_{flag}.TIF"):
-                words = {"CLOUDSHADOW": "cloud shadow"}.get(flag, flag.lower())
-                yield QualityLayer(words, package.gdal_path(name), 1)
-        if upper.endswith("QL_QUALITY-2.TIF"):
-            for words, band in _DESIS_FLAGS.items():
-                yield QualityLayer(words, package.gdal_path(name), band)
+        stem = re.sub(r"(_COG)?\.TIFF?$", "", PurePosixPath(name).name.upper())
+        path = package.gdal_path(name)
+        for ending, flag, kind, code in _ENMAP_FLAGS:
+            if stem.endswith(ending):
+                yield QualityLayer(flag, kind, RasterFlags(path, 1, shape, code))
+        if stem.endswith("QL_QUALITY-2"):
+            for flag, kind, band in _DESIS_FLAGS:
+                yield QualityLayer(flag, kind, RasterFlags(path, band, shape))

@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import SceneError, SceneNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
-from hsi_geo.io.readers.base import QualityLayer, SceneFile, plain
+from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.masks import find_mask
 from hsi_geo.io.readers.raster_description import describe_raster
-
-#: Quality layers are sampled to at most this many rows and columns.
-SAMPLE_PX = 512
 
 
 def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
@@ -66,32 +61,3 @@ def _data_of_header(path: str) -> str:
     # File systems that ignore case: SCENE.HDR beside scene.bsq.
     beside = {cube.name.lower(): str(cube) for cube in sorted(header.parent.iterdir())}
     return next((beside[c.name.lower()] for c in candidates if c.name.lower() in beside), path)
-
-
-def flagged_share(layer: QualityLayer) -> float:
-    """Share of a product's pixels that a quality layer flags, from a sample.
-
-    Args:
-        layer: The quality layer.
-
-    Returns:
-        0 to 1, of the pixels that have data.
-
-    Raises:
-        SceneError: If the layer cannot be read.
-    """
-    try:
-        require_local(layer.path, "quality layer", SceneError)
-        with quiet_gdal(layer.path), open_raster(layer.path) as file:
-            shape = min(file.height, SAMPLE_PX), min(file.width, SAMPLE_PX)
-            flags = file.read(layer.band, out_shape=shape)
-            nodata, mask = file.nodata, find_mask(file)
-            valid = True if mask is None else mask.valid(file, [layer.band], out_shape=shape)[0]
-    except (RasterioError, IndexError) as error:
-        raise SceneError(
-            f"the quality layer '{layer.path}' cannot be read ({plain(error)})",
-            hint="download or unpack the product again",
-        ) from error
-    inside = np.ones(flags.shape, bool) if nodata in (None, 0) else flags != nodata
-    inside &= valid
-    return round(float((flags[inside] != 0).mean()), 4) if inside.any() else 0.0

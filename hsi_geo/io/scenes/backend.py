@@ -30,6 +30,7 @@ class HsiGeoBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "wavelengths",
+        "mask",
     )
 
     def open_dataset(
@@ -38,6 +39,7 @@ class HsiGeoBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         wavelengths: str | None = None,
+        mask: str = "auto",
     ) -> xr.Dataset:
         """Open a scene without reading its pixels.
 
@@ -45,6 +47,7 @@ class HsiGeoBackend(BackendEntrypoint):
             filename_or_obj: Path or name of the scene; see `open_scene`.
             drop_variables: Names of coordinates to leave out.
             wavelengths: Replaces the band centres of the file; see `open_scene`.
+            mask: Pixels that count as missing; see `open_scene`.
 
         Returns:
             A Dataset with the (band, y, x) variable ``band_data`` and the coordinates of `open_scene`.
@@ -54,7 +57,8 @@ class HsiGeoBackend(BackendEntrypoint):
         """
         from hsi_geo.io.scenes.scene import open_scene  # readers are slow to import
 
-        scene = open_scene(_gdal_name(os.fspath(filename_or_obj)), wavelengths=wavelengths)
+        name = _gdal_name(os.fspath(filename_or_obj))
+        scene = open_scene(name, wavelengths=wavelengths, mask=mask)
         dataset = scene.to_dataset(name=VARIABLE)
         if drop_variables is None:
             return dataset

@@ -64,6 +64,8 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         scene.attrs["warnings"] = (*bands.warnings, *file.warnings)
     if file.quality:
         scene.attrs["quality"] = file.quality
+    if file.mask is not None:
+        scene.attrs["mask"] = file.mask
     if not np.isnan(file.nodata).all():
         scene.attrs["_FillValue"] = _one_or_per_band(file.nodata)
     return with_grid(scene, file.grid)

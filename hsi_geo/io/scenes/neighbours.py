@@ -151,6 +151,7 @@ def with_halo(
         ),
         pixels=MosaicPixels(sources, fill, tile.dtype),
         quality=(),
+        mask=None,
     )
     overlapped = any(all(source.window.clip(*tile.grid.shape).shape) for source in neighbours)
     scene = scene_of(file, wavelengths=wavelengths)

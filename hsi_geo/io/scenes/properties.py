@@ -93,12 +93,17 @@ def name_of(scene: xr.DataArray) -> str:
 
 
 def files_of(scene: xr.DataArray) -> tuple[str, ...]:
-    """Names of the files that a scene was opened from: its own, and that of its wavelengths.
+    """Names of the files that a scene was opened from: its own, and those of its wavelengths and its mask.
 
     Args:
         scene: (band, y, x) array.
     """
-    names = (scene.attrs.get("source"), scene.attrs.get("wavelength_file"))
+    mask = scene.attrs.get("mask")
+    names = (
+        scene.attrs.get("source"),
+        scene.attrs.get("wavelength_file"),
+        None if mask is None else mask.file,
+    )
     return tuple(str(name) for name in names if name)
 
 

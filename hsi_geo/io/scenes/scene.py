@@ -12,12 +12,13 @@ from affine import Affine
 
 from hsi_geo import timings
 from hsi_geo.arrays import AnyArray, Float64Array
-from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers import SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
+from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
 from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of
 from hsi_geo.io.scenes.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid
@@ -29,7 +30,9 @@ SomeScenes = SomeScene | Sequence[SomeScene]
 
 
 @timings.stage(timings.OPENING)
-def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArray:
+def open_scene(
+    path: SomeScene, *, wavelengths: str | None = None, mask: str = AUTO
+) -> xr.DataArray:
     """Open a hyperspectral scene without reading its pixels.
 
     Args:
@@ -42,6 +45,11 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
             a CSV with a column ``wavelength`` and maybe ``fwhm``; numbers whose median is below 100 are
             micrometres), ``START:STOP`` in nm for evenly spread bands, or ``index`` for bands without a
             physical meaning. Bands that the file or array marks bad stay bad.
+        mask: Pixels that count as missing: "auto" (clouds, cirrus, shadows, haze and defects, as far as
+            the product flags them), "none", flags with commas between them (``clouds``, ``cirrus``,
+            ``shadows``, ``haze``, ``snow``, ``water``, ``quality``), or the path of a mask: a raster whose
+            numbers other than 0 are masked, or polygons around what is masked. It has no effect on an
+            array.
 
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
@@ -54,10 +62,16 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
         SceneError: If it holds no scene.
         MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
-        OptionError: If ``wavelengths`` is no list of centres, or does not fit the scene.
+        OptionError: If ``wavelengths`` is no list of centres or ``mask`` no mask, or if they do not fit the
+            scene.
     """
     if not isinstance(path, xr.DataArray):
-        return scene_of(read_scene(path), wavelengths=wavelengths)
+        return scene_of(with_mask(read_scene(path), mask), wavelengths=wavelengths)
+    if mask not in (AUTO, NONE):
+        raise OptionError(
+            f"scene '{name_of(path)}' is an array, and a mask is applied when a file is opened",
+            hint="give --mask to open_scene together with the path of the scene",
+        )
     require_real(path.dtype, name_of(path))
     if wavelengths is not None:
         return _with_given_wavelengths(path, wavelengths)
@@ -65,21 +79,24 @@ def open_scene(path: SomeScene, *, wavelengths: str | None = None) -> xr.DataArr
 
 
 @timings.stage(timings.OPENING)
-def open_scenes(scenes: SomeScenes, *, wavelengths: str | None = None) -> list[xr.DataArray]:
+def open_scenes(
+    scenes: SomeScenes, *, wavelengths: str | None = None, mask: str = AUTO
+) -> list[xr.DataArray]:
     """Open one scene or several.
 
     Args:
         scenes: One scene or a list of them; see `open_scene`.
         wavelengths: Replaces the band centres of each scene; see `open_scene`.
+        mask: Pixels that count as missing; see `open_scene`.
 
     Raises:
         SceneError: If the list is empty; else see `open_scene`.
     """
     if isinstance(scenes, str | os.PathLike | xr.DataArray):
-        return [open_scene(scenes, wavelengths=wavelengths)]
+        return [open_scene(scenes, wavelengths=wavelengths, mask=mask)]
     if not scenes:
         raise SceneError("no scene was given", hint="give at least one")
-    return [open_scene(scene, wavelengths=wavelengths) for scene in scenes]
+    return [open_scene(scene, wavelengths=wavelengths, mask=mask) for scene in scenes]
 
 
 def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:

@@ -20,6 +20,7 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
     bands_of,
@@ -140,6 +141,9 @@ def write_map(
         record |= _accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
+        record["mask"] = masked_counts(scene)
+        if record["mask"]["masked_px"]:
+            reporter.log(f"scene '{name_of(scene)}': {mask_sentence(record['mask'])}")
         if shift is not None and shift.drifts:
             reporter.warning(f"scene '{name_of(scene)}' {describe_drift(shift)}")
         if checks_scale and shift is None and writer.counts[1:].any():

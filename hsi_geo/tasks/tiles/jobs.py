@@ -20,6 +20,7 @@ from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.scenes.mask_option import with_mask
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
 from hsi_geo.io.scenes.scene import scene_of
@@ -46,6 +47,8 @@ class BatchOptions:
         model_hash: SHA-256 of the model file's bytes.
         overwrite: Whether to map every tile again, and to replace maps that no batch made.
         wavelengths: Wavelengths that scenes are opened with, as `open_scene` takes them.
+        mask: Pixels that count as missing, as `open_scene` takes them.
+        mask_hash: SHA-256 of the user's mask; None without one.
         halo: Whether windows at a tile's edge read the neighbouring tiles.
         rescale: Factor that tiles' values are multiplied by, "auto", or None; see `predict`.
         map: Files to write beside each map, and memory to use.
@@ -56,6 +59,8 @@ class BatchOptions:
     model_hash: str
     overwrite: bool
     wavelengths: str | None
+    mask: str = "auto"
+    mask_hash: str | None = None
     halo: bool
     rescale: Rescale
     map: MapOptions
@@ -134,13 +139,13 @@ class Outcome:
 
 
 def describe_tile(
-    job: tuple[str, MapPaths], wavelengths: str | None, reporter: Reporter
+    job: tuple[str, MapPaths], options: BatchOptions, reporter: Reporter
 ) -> Tile | Outcome:
     """Read a tile's header, and the record of an earlier map of it.
 
     Args:
         job: Path of the tile, and paths of its map.
-        wavelengths: Wavelengths that the tile is opened with, as `open_scene` takes them.
+        options: Options of the batch.
         reporter: Not used; workers give one to each job.
 
     Returns:
@@ -148,8 +153,8 @@ def describe_tile(
     """
     path, paths = job
     try:
-        file = read_scene(path)
-        scene = scene_of(file, wavelengths=wavelengths)
+        file = with_mask(read_scene(path), options.mask)
+        scene = scene_of(file, wavelengths=options.wavelengths)
         file = dataclasses.replace(file, quality=())
         return Tile(
             file, bands_of(scene), scene_hash(scene), remarks_of(scene), find_existing_map(paths)
@@ -202,7 +207,7 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    file = read_scene(job.path)
+    file = with_mask(read_scene(job.path), options.mask)
     scene = scene_of(file, wavelengths=options.wavelengths)
     halo = None
     if job.neighbours:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,12 +92,15 @@ def tile_job(
         logged: Files that an earlier batch made according to its log, if the map's record is lost.
     """
     hashes = [other.hash for index, _ in sources if isinstance(other := tiles[index], Tile)]
-    depends = {
+    depends: dict[str, Any] = {
         "tile": tile.hash,
         "neighbours": hashes,
         "model": options.model_hash,
         "parameters": options.pixel_parameters,
     }
+    mask = tile.file.mask
+    if mask is not None and mask.layers:  # else the hashes stay those of earlier versions
+        depends["mask"] = [[layer.flag for layer in mask.layers], options.mask_hash]
     job = text_hash(json.dumps(depends, sort_keys=True))
     halo = tuple(source for _, source in sources)
     return TileJob(path, paths, halo, {"job": job, "neighbours": hashes}, logged)

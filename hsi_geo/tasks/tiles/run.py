@@ -207,7 +207,7 @@ class BatchRun:
         from hsi_geo.tasks.tiles.cluster import run_jobs
 
         jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
-        found = run_jobs(client, describe_tile, jobs, self.options.wavelengths)
+        found = run_jobs(client, describe_tile, jobs, self.options)
         for done, (index, tile) in enumerate(found, start=1):
             self.tiles[index] = (
                 failure(tile, local=self.local) if isinstance(tile, BaseException) else tile

@@ -64,7 +64,7 @@ def test_a_product_opens_by_folder_file_or_archive(
     tmp_path: Path, write: Callable[[Path], Path], label: str, way: str
 ) -> None:
     path = WAYS[way](write(tmp_path / "orders" / "product [1]"))
-    scene = open_scene(path)
+    scene = open_scene(path, mask="none")
     assert scene.attrs["driver"] == label
     assert scene.attrs["source"] == str(path)
     bands = bands_of(scene)
@@ -95,7 +95,9 @@ def test_quality_layers_are_named(tmp_path: Path) -> None:
     flags = [layer.flag for layer in open_scene(write_enmap(tmp_path / "a")).attrs["quality"]]
     assert flags == ["cloud"]
     flags = [layer.flag for layer in open_scene(write_desis(tmp_path / "b")).attrs["quality"]]
-    assert flags == ["snow", "haze", "cloud", "cloud over water"]
+    assert flags == [
+        "shadow", "snow", "haze", "haze over water", "cloud", "cloud over water", "water",
+    ]  # fmt: skip
 
 
 def _no_image(folder: Path) -> None:

@@ -1,0 +1,335 @@
+"""The option ``mask``: which pixels of a scene count as missing, by the product's flags or a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+import xarray as xr
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import CRSError, RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window as GdalWindow
+
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
+from hsi_geo.errors import OptionError
+from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.labels.aoi import area_mask, read_polygons
+from hsi_geo.io.readers.base import Pixels, SceneFile, plain
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.masks import find_mask
+from hsi_geo.io.readers.quality_layers import (
+    AUTO_KINDS,
+    KINDS,
+    AppliedMask,
+    QualityLayer,
+    count_flags,
+)
+from hsi_geo.tiling import Grid, Window
+
+#: Words that stand for several flags, or for none.
+AUTO, NONE = "auto", "none"
+
+#: Name of the reason that a user's mask gives.
+FILE_FLAG = "mask file"
+
+
+def with_mask(file: SceneFile, option: str) -> SceneFile:
+    """A scene whose masked pixels are read as missing.
+
+    Args:
+        file: From `readers.read_scene`.
+        option: "auto" for the flags of the product that are in `AUTO_KINDS`, "none" for no mask, flags
+            of `KINDS` with commas between them, or the path of a mask: a raster whose numbers other than
+            0 are masked, or polygons around what is masked, in any CRS.
+
+    Returns:
+        The scene; the flags are not read. Without a flag to apply it is the same as before.
+
+    Raises:
+        OptionError: If the option is neither words nor a mask, or if the product lacks a flag that is
+            asked for. A mask outside the scene is a warning.
+    """
+    words = [word.strip().lower() for word in option.split(",") if word.strip()]
+    path = None
+    if words == [NONE]:
+        layers: tuple[QualityLayer, ...] = ()
+    elif words and set(words) <= {AUTO, *KINDS}:
+        layers = _layers_of(file, words)
+    else:
+        layers, path = _layers_of_file(file, option), option
+        if not layers:
+            outside = f"the mask '{option}' lies outside of it: nothing is masked"
+            file = dataclasses.replace(file, warnings=(*file.warnings, outside))
+    mask = AppliedMask(option, layers, file.grid, path)
+    if not layers:
+        return dataclasses.replace(file, mask=mask)
+    fill = _fill_of(file)
+    note = (
+        f"masked pixels count as missing ({', '.join(dict.fromkeys(one.flag for one in layers))})"
+    )
+    return dataclasses.replace(
+        file,
+        mask=mask,
+        pixels=MaskedPixels(file.pixels, mask, fill.values, fill.dtype),
+        dtype=fill.dtype,
+        nodata=fill.nodata,
+        notes=(*file.notes, note),
+    )
+
+
+def masked_counts(scene: xr.DataArray) -> dict[str, Any]:
+    """How many pixels of a scene are masked, by each reason.
+
+    Args:
+        scene: (band, y, x) array from `open_scene`.
+
+    Returns:
+        Values that JSON can hold: ``option`` (None for an array that was not opened from a file),
+        ``masked_px``, ``share`` of all pixels, and ``reasons``, the pixels by flag. A pixel may have
+        several reasons.
+
+    Raises:
+        SceneError: If a flag cannot be read.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> masked_counts(scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0])))
+        {'option': None, 'masked_px': 0, 'share': 0.0, 'reasons': {}}
+    """
+    mask: AppliedMask | None = scene.attrs.get("mask")
+    if mask is None or not mask.layers:
+        option = None if mask is None else mask.option
+        return {"option": option, "masked_px": 0, "share": 0.0, "reasons": {}}
+    grid = scene.hsi.grid
+    window = mask.grid.window_of(grid.bounds).clip(*mask.grid.shape)
+    if window.shape != grid.shape:  # pixels were left out between others
+        window = mask.grid.window
+    counts = count_flags(mask.layers, window)
+    return {
+        "option": mask.option,
+        "masked_px": counts.flagged,
+        "share": round(counts.flagged / max(1, counts.pixels), 6),
+        "reasons": counts.by_flag,
+    }
+
+
+def mask_sentence(counts: dict[str, Any]) -> str:
+    """Say how many pixels are masked.
+
+    Args:
+        counts: From `masked_counts`.
+
+    Example:
+        >>> mask_sentence({"masked_px": 30, "share": 0.25, "reasons": {"cloud": 20, "haze": 15, "snow": 0}})
+        '30 pixels (25.0 %) are masked: cloud 20, haze 15'
+    """
+    reasons = [f"{flag} {count:,}" for flag, count in counts["reasons"].items() if count]
+    listed = f": {', '.join(reasons)}" if reasons else ""
+    return f"{counts['masked_px']:,} pixels ({100 * counts['share']:.1f} %) are masked{listed}"
+
+
+# Flags of the product -------------------------------------------------------------------------
+
+
+def _layers_of(file: SceneFile, words: list[str]) -> tuple[QualityLayer, ...]:
+    wanted = {*words, *(AUTO_KINDS if AUTO in words else ())}
+    have = {layer.kind for layer in file.quality}
+    lacking = [word for word in words if word != AUTO and word not in have]
+    if lacking:
+        known = [kind for kind in KINDS if kind in have]
+        raise OptionError(
+            f"scene '{file.name}' has no flags of {' or '.join(lacking)}",
+            hint=f"choose of its own with --mask {','.join(known)}, or give the file of a mask"
+            if known
+            else "give the file of a mask, or use all pixels with --mask none",
+        )
+    return tuple(layer for layer in file.quality if layer.kind in wanted)
+
+
+# Masks of the user ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class AreaFlags:
+    """Polygons that cover masked pixels.
+
+    Attributes:
+        area: The polygons, in the CRS of the grid.
+        grid: Grid of the scene.
+    """
+
+    area: shapely.Geometry
+    grid: Grid
+
+    def read(self, window: Window) -> tuple[BoolArray, BoolArray]:
+        """See `quality_layers.Flags.read`."""
+        return area_mask(self.area, self.grid, window), np.ones(window.shape, bool)
+
+
+@dataclass(frozen=True, eq=False)
+class GriddedFlags:
+    """The first band of a raster on any grid; the nearest of its pixels counts.
+
+    Attributes:
+        path: Name that GDAL opens.
+        grid: Grid of the scene.
+    """
+
+    path: str
+    grid: Grid
+
+    def read(self, window: Window) -> tuple[BoolArray, BoolArray]:
+        """See `quality_layers.Flags.read`."""
+        pixels = GdalWindow(window.col, window.row, window.width, window.height)
+        try:
+            with quiet_gdal(self.path):
+                key = (self.path, stamp(self.path), "mask", self.grid.transform, self.grid.shape)
+                source = opened(key, self._open)
+                stored, nodata = source.read(1, window=pixels), source.nodata
+                mask = find_mask(source)
+                known = np.ones(window.shape, bool)
+                if mask is not None:
+                    known = mask.valid(source, [1], pixels)[0]
+        except RasterioError as error:
+            raise OptionError(
+                f"mask '{self.path}' cannot be read ({plain(error)})",
+                hint="give a raster that GDAL opens, or polygons",
+            ) from error
+        if nodata not in (None, 0):
+            known = known & (stored != nodata)
+        if stored.dtype.kind == "f":
+            known = known & np.isfinite(stored)
+        return (stored != 0) & known, known
+
+    def _open(self) -> Any:
+        source = open_raster(self.path)
+        own = source.crs
+        if self._has_same_pixels(source):
+            return source
+        target = None if self.grid.crs is None else CRS.from_wkt(self.grid.crs.to_wkt())
+        if own is None or target is None:
+            source.close()
+            raise OptionError(
+                f"mask '{self.path}' has other pixels than the scene, and one of them has no coordinate "
+                "reference system",
+                hint="assign one with gdal_edit.py -a_srs, or give a mask with the scene's pixels",
+            )
+        return WarpedVRT(
+            source,
+            crs=target,
+            transform=self.grid.transform,
+            height=self.grid.height,
+            width=self.grid.width,
+            resampling=Resampling.nearest,
+        )
+
+    def _has_same_pixels(self, source: Any) -> bool:
+        if source.shape != self.grid.shape:
+            return False
+        placed = bool(source.transform.almost_equals(self.grid.transform, 1e-6))
+        if source.crs is None:
+            return placed or bool(source.transform.is_identity)
+        return placed and self.grid.crs is not None and self.grid.crs.equals(source.crs.to_wkt())
+
+
+def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
+    """The layer of a mask; none if it lies outside the scene."""
+    path = os.fspath(option)
+    if not exists(path) and not is_gdal_name(path):
+        raise OptionError(
+            f"--mask '{option}' is neither a file nor words for flags",
+            hint=f"give auto, none, the path of a mask, or some of {','.join(KINDS)}",
+        )
+    require_local(path, "mask", OptionError)
+    flags: AreaFlags | GriddedFlags
+    try:
+        with quiet_gdal(path), open_raster(path) as source:
+            bounds, crs = source.bounds, source.crs
+    except RasterioError:
+        flags = AreaFlags(read_polygons(path, file.grid, what="mask", option="--mask"), file.grid)
+        meets = flags.area.intersects(shapely.box(*file.grid.bounds))
+    else:
+        flags = GriddedFlags(path, file.grid)
+        flags.read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
+        meets = crs is None or _meets(bounds, crs, file.grid)
+    return (QualityLayer(FILE_FLAG, FILE_FLAG, flags),) if meets else ()
+
+
+def _meets(bounds: tuple[float, float, float, float], crs: CRS, grid: Grid) -> bool:
+    """Whether a raster shares more than an edge with a scene."""
+    if grid.crs is None:
+        return True
+    target = CRS.from_wkt(grid.crs.to_wkt())
+    try:
+        left, bottom, right, top = transform_bounds(crs, target, *bounds)
+    except (CRSError, RasterioError):
+        return False
+    x0, y0, x1, y1 = grid.bounds
+    return right > x0 and left < x1 and top > y0 and bottom < y1
+
+
+# Missing values -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedPixels:
+    """Stored values of a scene, with a value that means no data where pixels are masked.
+
+    Attributes:
+        cube: The values without the mask.
+        mask: The flags.
+        fill: (C,) value of masked pixels in each band.
+        dtype: Type that holds these values and those of the cube.
+    """
+
+    cube: Pixels
+    mask: AppliedMask
+    fill: Float64Array
+    dtype: np.dtype[Any]
+
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
+        """See `readers.base.Pixels.read`."""
+        stored = self.cube.read(bands, window).astype(self.dtype, copy=False)
+        masked = self.mask.read(window)
+        if not masked.any():
+            return stored
+        fill = self.fill[bands].astype(self.dtype)
+        return np.where(masked, fill[:, None, None], stored)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fill:
+    """Values of masked pixels, the type that holds them, and the nodata values to declare."""
+
+    values: Float64Array
+    dtype: np.dtype[Any]
+    nodata: Float64Array
+
+
+def _fill_of(file: SceneFile) -> _Fill:
+    """The declared nodata values where the type can hold them, else values that no pixel has."""
+    nodata, dtype = file.nodata, file.dtype
+    declared = ~np.isnan(nodata)
+    if dtype.kind == "f":
+        return _Fill(nodata, dtype, nodata)
+    if not declared.any() and file.band_count > 1:
+        return _Fill(np.zeros(len(nodata)), dtype, nodata)  # 0 in all bands is missing
+    limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+    filled = np.where(declared, nodata, 0.5)
+    usable = (filled == np.round(filled)) & (filled >= limits.min) & (filled <= limits.max)
+    if usable.all():
+        return _Fill(nodata, dtype, nodata)
+    wider = np.dtype({1: "i2", 2: "i4", 4: "i8"}.get(dtype.itemsize, "f8"))
+    free = np.nan if wider.kind == "f" else float(limits.min) - 1
+    values = np.where(usable, nodata, free)
+    return _Fill(values, wider, values)
