@@ -1,0 +1,80 @@
+"""Classes of pixels that a map gives none of its own classes: unlike any shot, or too uncertain.
+
+Their ids follow those of the K classes: K + 1 for pixels unlike any shot, K + 2 for pixels that are too uncertain.
+An id does not depend on whether the other one is used. The record of a map lists them under `REJECTED`, with the
+same keys as a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hsi_geo.io.labels.shots import ClassTable, LandClass
+
+#: Names of the rejected classes.
+UNLIKE, UNCERTAIN = "unlike any shot", "too uncertain"
+
+#: Key of a map's record for the rejected classes that it can have: a list of {id, name, color, pixels, share}.
+REJECTED = "rejected_classes"
+
+#: Colours of both, and others for maps in which a class has one of these. All are greys, which no palette of
+#: classes has.
+_GREYS = ("#404040", "#bfbfbf", "#595959", "#a6a6a6", "#262626", "#d9d9d9")
+
+
+def rejected_classes(classes: ClassTable, *, unlike: bool, uncertain: bool) -> ClassTable:
+    """The rejected classes of a map.
+
+    Args:
+        classes: Class table of K classes.
+        unlike: Whether pixels can be rejected because they are unlike any shot.
+        uncertain: Whether pixels can be rejected because they are too uncertain.
+
+    Examples:
+        >>> table = (LandClass(1, "oats", "#e69f00"), LandClass(2, "rye", "#56b4e9"))
+        >>> [(c.id, c.name) for c in rejected_classes(table, unlike=True, uncertain=True)]
+        [(3, 'unlike any shot'), (4, 'too uncertain')]
+        >>> [(c.id, c.name) for c in rejected_classes(table, unlike=False, uncertain=True)]
+        [(4, 'too uncertain')]
+    """
+    taken = {c.color.lower() for c in classes}
+    free = [color for color in _GREYS if color not in taken] or list(_GREYS)
+    names = {c.name for c in classes}
+    dark, light = free[0], free[1 % len(free)]
+    both = (
+        LandClass(len(classes) + 1, _free_name(UNLIKE, names), dark),
+        LandClass(len(classes) + 2, _free_name(UNCERTAIN, names), light),
+    )
+    return tuple(c for c, used in zip(both, (unlike, uncertain), strict=True) if used)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, with an addition if a class of the shots has it."""
+    return name if name not in taken else f"{name} (rejected)"
+
+
+def read_rejected(record: Mapping[str, Any]) -> ClassTable:
+    """The rejected classes that a map's record lists.
+
+    Args:
+        record: Content of the map's JSON file, of any program.
+
+    Returns:
+        The classes; empty if the record lists none.
+
+    Examples:
+        >>> entry = {"id": 3, "name": "unlike any shot", "color": "#404040", "pixels": 7, "share": 0.1}
+        >>> [c.id for c in read_rejected({"rejected_classes": [entry]})]
+        [3]
+        >>> read_rejected({})
+        ()
+    """
+    entries = record.get(REJECTED)
+    try:
+        return tuple(
+            LandClass(int(one["id"]), str(one["name"]), str(one["color"]))
+            for one in (entries if isinstance(entries, list) else ())
+        )
+    except (TypeError, KeyError, ValueError):
+        return ()
