@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,7 +193,7 @@ def _neon(file: h5py.File, path: str, group: str) -> SceneFile:
     text = f"EPSG:{int(epsg)}" if epsg else _text(system["Coordinate_System_String"][()])
     return SceneFile(
         name=path,
-        driver="NEON HDF5",
+        driver=f"NEON {'bidirectional ' if 'bidirectional' in Path(path).name else ''}HDF5",
         grid=Grid(height, width, map_info(_text(system["Map_Info"][()])), parse_crs(text, path)),
         found=found,
         found_warnings=tuple(warnings),

@@ -10,11 +10,13 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.hdf5_files import is_hdf5
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
+from hsi_geo.io.readers.band_files import read_band_files
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
 from hsi_geo.io.readers.cf_groups import is_zarr
 from hsi_geo.io.readers.hdf5 import read_hdf5
 from hsi_geo.io.readers.packages import (
+    Package,
     is_archive,
     open_archive,
     open_folder,
@@ -61,7 +63,7 @@ def _read_local(here: Path) -> SceneFile:
         return _read_folder(here)
     if is_archive(here):
         package = open_archive(here)
-        return read_product(package) if is_product(package) else read_packed_raster(package)
+        return _read_package(package) or read_packed_raster(package)
     return _read_file(here)
 
 
@@ -92,12 +94,21 @@ def _read_folder(path: Path) -> SceneFile:
     if is_zarr(path):
         return read_cf(str(path), "zarr")
     package = open_folder(path, str(path))
-    if is_product(package):
-        return read_product(package)
+    found = _read_package(package)
+    if found is not None:
+        return found
     raise SceneError(
-        f"scene '{path}' is a folder, and neither an EnMAP or DESIS product nor a Zarr store",
+        f"scene '{path}' is a folder, and neither an EnMAP or DESIS product nor a Zarr store, "
+        "and has no file for each band",
         hint="give the file in it that holds the scene",
     )
+
+
+def _read_package(package: Package) -> SceneFile | None:
+    """The scene of a folder or archive; None if it is no product and has no file for each band."""
+    if is_product(package):
+        return read_product(package)
+    return read_band_files(package)
 
 
 def _read_file(path: Path) -> SceneFile:

@@ -150,7 +150,7 @@ def _parse(package: Package, name: str) -> ET.Element:
 
 def _nearest(image: str, metadata: list[str]) -> str:
     """The metadata file of the image's product, by its name."""
-    product = image[: -len("SPECTRAL_IMAGE.TIF")]
+    product = _IMAGE.sub("", image)
     return next((name for name in metadata if name.startswith(product)), metadata[0])
 
 

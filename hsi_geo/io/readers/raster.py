@@ -13,14 +13,18 @@ from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
+from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
 
-def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> SceneFile:
+def read_raster(
+    path: str | os.PathLike[str], *, name: str | None = None, item: StacSidecar | None = None
+) -> SceneFile:
     """Describe a raster that GDAL opens.
 
     Args:
         path: Path of a file, or another name that GDAL opens ("/vsicurl/...").
         name: Name of the scene, for messages; None takes the path.
+        item: What a STAC item tells of it; None looks for an item beside it.
 
     Returns:
         The scene; its pixels are not read.
@@ -39,7 +43,7 @@ def read_raster(path: str | os.PathLike[str], *, name: str | None = None) -> Sce
     require_local(path, "scene", SceneError)
     try:
         with quiet_gdal(path), open_raster(path) as source:
-            return describe_raster(source, path, name)
+            return describe_raster(source, path, name, item)
     except RasterioError as error:
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",

@@ -19,7 +19,9 @@ from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
-from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, sidecar_tags
+from hsi_geo.io.readers.side_masks import find_side_masks
+from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, header_beside
+from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
 
@@ -42,13 +44,16 @@ _NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
 LARGEST_BLOCK = 8 << 30
 
 
-def describe_raster(source: rasterio.DatasetReader, path: str, name: str) -> SceneFile:
+def describe_raster(
+    source: rasterio.DatasetReader, path: str, name: str, item: StacSidecar | None = None
+) -> SceneFile:
     """Describe an open raster.
 
     Args:
         source: The raster.
         path: Name that GDAL opens.
         name: Name of the scene, for messages.
+        item: What a STAC item tells of it; None looks for an item beside it.
 
     Returns:
         The scene; its pixels are not read.
@@ -72,7 +77,8 @@ def describe_raster(source: rasterio.DatasetReader, path: str, name: str) -> Sce
     _require_grid(source, name)
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
-    whole = {**_tags(source, 0), **sidecar_tags(path)}
+    item = find_item(path) if item is None else item
+    whole = {**_tags(source, 0), **_side_tags(path, item)}
     alpha, spectral = alpha_band(source), list(source.indexes)
     bands = _find_bands_or_first(source, whole, spectral)
     if bands.found is not None:
@@ -86,10 +92,11 @@ def describe_raster(source: rasterio.DatasetReader, path: str, name: str) -> Sce
     dtype = np.result_type(*(source.dtypes[band] for band in kept))
     fill = None if mask is None else fill_for(mask, values.nodata, dtype)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
+    quality, mask_warnings = find_side_masks(path, source.shape, () if item is None else item.masks)
     pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
     return SceneFile(
         name=name,
-        driver=source.driver,
+        driver=_label(source.driver, item),
         grid=Grid(
             source.height,
             source.width,
@@ -108,8 +115,21 @@ def describe_raster(source: rasterio.DatasetReader, path: str, name: str) -> Sce
         block_px=source.block_shapes[0] if lines is None else lines.block_px,
         packed=_is_compressed(path, whole),
         notes=() if mask is None else (mask.note,),
-        warnings=(*bands.warnings, *values.warnings),
+        quality=quality,
+        warnings=(*bands.warnings, *values.warnings, *mask_warnings),
     )
+
+
+def _side_tags(path: str, item: StacSidecar | None) -> Tags:
+    """Lists in the files beside a raster. Those of a STAC item come before those of an ENVI header."""
+    if item is not None and "wavelength" in {key.lower() for key in item.tags}:
+        return item.tags
+    return {**({} if item is None else item.tags), **header_beside(path)}
+
+
+def _label(driver: str, item: StacSidecar | None) -> str:
+    """The format, with the sensor that a STAC item names."""
+    return f"{item.sensor}, {driver}" if item is not None and item.sensor else driver
 
 
 def _require_grid(source: rasterio.DatasetReader, name: str) -> None:
@@ -168,7 +188,7 @@ def _bands_of_first_file(mosaic: rasterio.DatasetReader, count: int) -> TaggedBa
         try:
             with rasterio.open(path) as file:
                 if file.count == count:
-                    whole = {**_tags(file, 0), **sidecar_tags(path)}
+                    whole = {**_tags(file, 0), **_side_tags(path, find_item(path))}
                     bands = _find_bands(file, whole, file.indexes)
                     if bands.found is None:
                         return bands

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,18 +105,15 @@ def find_bands(
     return TaggedBands(found, good, source, tuple(warnings), good_warnings)
 
 
-def sidecar_tags(path: str) -> Tags:
-    """Read lists from a STAC item beside a raster, or else from an ENVI header.
+def header_beside(path: str) -> Tags:
+    """Read lists from an ENVI header beside a raster.
 
     Args:
         path: Path of the raster.
 
     Returns:
-        Values by key, as in an ENVI header; empty if there is no side file.
+        Values by key; empty if there is no header.
     """
-    for beside in (Path(f"{path}.stac.json"), Path(path).with_suffix(".stac.json")):
-        if exists(beside) and (tags := _from_stac(beside)):
-            return tags
     for beside in (Path(f"{path}.hdr"), Path(path).with_suffix(".hdr")):
         if exists(beside) and (tags := read_envi_header(beside)):
             return tags
@@ -144,36 +139,6 @@ def read_envi_header(path: Path) -> Tags:
         return {}
     pairs = re.findall(r"^[ \t]*([^=\n;{}]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", text, re.MULTILINE)
     return {key: value.strip() for key, value in pairs}
-
-
-def _from_stac(path: Path) -> Tags:
-    """A STAC item's bands as if an ENVI header had them."""
-    try:
-        item = json.loads(path.read_text(encoding="utf-8-sig"))
-        properties = item["properties"]
-        envi = {str(k): _listed(v) for k, v in properties.get("envi:metadata", {}).items()}
-        bands = properties.get("eo:bands") or properties.get("bands") or []
-        columns = {
-            "wavelength": _stac_column(bands, "center_wavelength"),
-            "fwhm": _stac_column(bands, "full_width_half_max"),
-            "bbl": _stac_column(bands, "enmapbox:bad_band_multiplier", missing=1),
-        }
-    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
-        return {}  # a sidecar of another kind
-    if columns["wavelength"]:
-        return {**{k: v for k, v in columns.items() if v}, "wavelength units": "Micrometers"}
-    flagged = any("enmapbox:bad_band_multiplier" in band for band in bands)
-    return {**envi, "bbl": columns["bbl"]} if flagged else envi
-
-
-def _stac_column(bands: Sequence[Mapping[str, Any]], key: str, missing: Any = None) -> str:
-    values = [band.get(key, band.get(f"eo:{key}")) for band in bands]
-    filled = [missing if value is None else value for value in values]
-    return _listed([value for value in filled if value is not None])
-
-
-def _listed(value: Any) -> str:
-    return ", ".join(str(entry) for entry in value) if isinstance(value, list) else str(value)
 
 
 def _from_lists(lists: HeaderLists) -> DeclaredBands | None:

@@ -1,0 +1,179 @@
+"""Files of masks beside a raster: assets of a STAC item, and those of Wyvern and Pixxel by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rasterio.errors import RasterioError
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.quality_layers import (
+    CLOUDS,
+    SHADOWS,
+    WATER,
+    FlagCode,
+    QualityLayer,
+    RasterFlags,
+    kind_of_flag,
+)
+from hsi_geo.io.readers.stac_sidecar import Json, MaskAsset
+
+#: Number of pixels without data in masks of bytes.
+_FILL = (255,)
+
+#: Bands of Wyvern's "Data Mask".
+_DATA_MASK = ("clear", "cloud", "haze", "shadow")
+
+#: Bits of Pixxel's ``.mask.tif``, in the order in which the product's guide lists them.
+_PIXXEL_BITS = (("cloud", CLOUDS, 1), ("shadow", SHADOWS, 2), ("water", WATER, 4))
+
+#: What follows the name of a scene in those of its masks.
+_DATA_MASK_NAME = re.compile(r"[._ -]*data[._ -]*mask", re.IGNORECASE)
+
+
+def find_side_masks(
+    path: str, shape: tuple[int, int], assets: tuple[MaskAsset, ...]
+) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
+    """The flags in files beside a raster.
+
+    Args:
+        path: Path of the raster.
+        shape: (rows, columns) of the raster.
+        assets: Masks of its STAC item.
+
+    Returns:
+        layers: The flags.
+        warnings: One sentence for each file that cannot be used.
+    """
+    layers: list[QualityLayer] = []
+    warnings = []
+    for asset in (*assets, *_named(path, {asset.path for asset in assets})):
+        try:
+            layers += _layers(asset, shape)
+        except SceneError as error:
+            name = Path(asset.path).name
+            warnings.append(f"the masks in '{name}' are not applied: {error}")
+    return tuple(layers), tuple(warnings)
+
+
+def _named(path: str, known: set[str]) -> Iterator[MaskAsset]:
+    """Masks that are known by their names."""
+    raster = Path(path)
+    if not exists(path) or not raster.is_file():
+        return
+    stem = raster.with_suffix("")
+    is_pixxel = any(stem.with_suffix(end).is_file() for end in (".xml", ".geojson"))
+    for ending in (".mask.tif", ".mask.tiff"):
+        beside = Path(f"{stem}{ending}")
+        if is_pixxel and beside.is_file() and str(beside) not in known:
+            yield MaskAsset(str(beside), "pixxel", {})
+    for beside in sorted(raster.parent.glob("*[mM][aA][sS][kK]*.[tT][iI][fF]*")):
+        rest = beside.stem.removeprefix(stem.name)
+        if rest != beside.stem and _DATA_MASK_NAME.fullmatch(rest) and str(beside) not in known:
+            yield MaskAsset(str(beside), "Data Mask", {})
+
+
+def _layers(asset: MaskAsset, shape: tuple[int, int]) -> Iterator[QualityLayer]:
+    require_local(asset.path, "mask", SceneError)
+    try:
+        with quiet_gdal(asset.path), open_raster(asset.path) as file:
+            found, names = file.shape, [name or "" for name in file.descriptions]
+    except RasterioError as error:
+        raise SceneError(
+            f"it cannot be opened ({plain(error)})", hint="download it again"
+        ) from error
+    if found != shape:
+        raise SceneError(
+            f"it has {found[0]} x {found[1]} pixels and the scene {shape[0]} x {shape[1]}",
+            hint="give it with --mask, which takes the nearest pixel",
+        )
+    for band, (name, content) in enumerate(_described(asset, names), start=1):
+        for flag, kind, code in _codes(asset, name, content):
+            yield QualityLayer(flag, kind, RasterFlags(asset.path, band, shape, code))
+
+
+def _described(asset: MaskAsset, names: list[str]) -> list[tuple[str, Json]]:
+    """Name and STAC description of each band of a mask."""
+    content = asset.content
+    listed: Any = content.get("bands") or content.get("eo:bands") or []
+    rasters: Any = content.get("raster:bands") or []
+    found = []
+    for index, own in enumerate(names):
+        about: dict[str, Any] = {}
+        for bands in (rasters, listed):
+            if isinstance(bands, list) and len(bands) == len(names):
+                one = bands[index]
+                about |= one if isinstance(one, dict) else {}
+        if len(names) == 1:
+            about = {**content, **about}
+        found.append((str(about.get("name") or own), about))
+    is_data_mask = re.search(r"data[._ -]*mask", asset.title, re.IGNORECASE) is not None
+    if (
+        is_data_mask
+        and len(names) == len(_DATA_MASK)
+        and not any(_known(name) for name, _ in found)
+    ):
+        return [(name, about) for name, (_, about) in zip(_DATA_MASK, found, strict=True)]
+    return found
+
+
+def _known(name: str) -> bool:
+    return kind_of_flag(name) is not None
+
+
+def _codes(asset: MaskAsset, name: str, content: Json) -> Iterator[tuple[str, str, FlagCode]]:
+    """Flag, kind and numbers of a band."""
+    bitfields, classes = (
+        [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        for listed in (content.get(f"classification:{key}") for key in ("bitfields", "classes"))
+    )
+    if bitfields:
+        yield from (found for one in bitfields for found in _of_bitfield(one))
+    elif classes:
+        for one in classes:
+            text = str(one.get("name") or one.get("description") or "")
+            kind = kind_of_flag(text)
+            if kind is not None and isinstance(one.get("value"), int):
+                yield _spaced(text), kind, FlagCode(values=(one["value"],))
+    elif asset.title == "pixxel":
+        for flag, kind, bit in _PIXXEL_BITS:
+            yield flag, kind, FlagCode(bits=bit, unknown=_FILL)
+    elif (kind := kind_of_flag(name)) is not None:
+        yield _spaced(name), kind, FlagCode(unknown=_FILL)
+
+
+def _of_bitfield(field: Json) -> Iterator[tuple[str, str, FlagCode]]:
+    """The flag of a bit field. Of several classes, such as confidences, those of the flag's own name count."""
+    name, offset, length = (field.get(key) for key in ("name", "offset", "length"))
+    kind = kind_of_flag(str(name))
+    if kind is None or not isinstance(offset, int) or not isinstance(length, int):
+        return
+    if not (0 <= offset < 32 and 0 < length < 32):
+        return
+    classes = field.get("classes")
+    listed = [one for one in classes if isinstance(one, dict)] if isinstance(classes, list) else []
+    values = [one["value"] << offset for one in listed if _is_set(one, str(name))]
+    bits = ((1 << length) - 1) << offset
+    code = FlagCode(bits=bits) if length == 1 else FlagCode(tuple(values) or None, bits)
+    yield _spaced(str(name)), kind, code
+
+
+def _is_set(one: Json, name: str) -> bool:
+    """Whether a class of a bit field means that the flag is set for sure."""
+    called = str(one.get("name", "")).lower()
+    return (
+        isinstance(one.get("value"), int)
+        and one["value"] > 0
+        and (called == name.lower() or "high" in called)
+    )
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"[_\s]+", " ", name).strip().lower()[:60]

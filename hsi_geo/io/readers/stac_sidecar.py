@@ -1,0 +1,278 @@
+"""What a STAC item tells of a raster: wavelengths, scale and nodata of its bands, sensor, files of masks.
+
+Extensions: Electro-Optical, Raster, Classification; also the bands of STAC 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from hsi_geo.io.files.paths import exists
+
+#: Larger files are no items, and more files in a folder are not searched for one.
+MAX_ITEM_BYTES, MAX_ITEMS = 4_000_000, 64
+
+#: Roles of assets that flag pixels.
+_MASK_ROLES = {"data-mask", "cloud", "cloud-shadow", "snow-ice", "water-mask", "saturation"}
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskAsset:
+    """A file that flags pixels of a raster.
+
+    Attributes:
+        path: Path of the file, or the name under which GDAL opens it.
+        title: Key and title of the asset.
+        content: The asset as the item describes it.
+    """
+
+    path: str
+    title: str
+    content: Json
+
+
+@dataclass(frozen=True, slots=True)
+class StacSidecar:
+    """What an item tells of a raster.
+
+    Attributes:
+        tags: Lists as in an ENVI header, by their keys there.
+        sensor: Name of platform or constellation; empty if the item has none.
+        masks: Files that flag pixels.
+    """
+
+    tags: Mapping[str, str]
+    sensor: str = ""
+    masks: tuple[MaskAsset, ...] = ()
+
+
+def find_item(path: str) -> StacSidecar | None:
+    """Find the item beside a local raster.
+
+    It is named like the raster (``.stac.json``, ``.json``, ``.geojson``), or one of its assets is the
+    raster. Of the assets only files in the folder of the raster are used.
+
+    Args:
+        path: Path of the raster.
+
+    Returns:
+        What the item tells; None if there is none.
+    """
+    raster = Path(path)
+    if not exists(path) or not raster.is_file():
+        return None
+    for beside in (Path(f"{path}.stac.json"), raster.with_suffix(".stac.json")):
+        if (item := read_item(beside)) is not None and (found := _of(item, raster)).tags:
+            return found
+    for beside in _candidates(raster):
+        item = read_item(beside, naming=raster.name)
+        if item is not None and asset_of(item, raster.name) is not None:
+            return _of(item, raster)
+    return None
+
+
+def _of(item: Json, raster: Path) -> StacSidecar:
+    masks = [
+        MaskAsset(str(beside), title, content)
+        for title, content in mask_assets(item)
+        if (beside := raster.parent / file_name(content.get("href"))).is_file() and beside != raster
+    ]
+    return StacSidecar(item_tags(item, raster.name), sensor_of(item), tuple(masks))
+
+
+def _candidates(raster: Path) -> Iterator[Path]:
+    named = [raster.with_suffix(".json"), Path(f"{raster}.json"), raster.with_suffix(".geojson")]
+    yield from named
+    others = sorted(raster.parent.glob("*.json")) if raster.parent.is_dir() else []
+    if len(others) <= MAX_ITEMS:
+        yield from (other for other in others if other not in named)
+
+
+def read_item(path: Path, naming: str = "") -> Json | None:
+    """Read a local item.
+
+    Args:
+        path: Path of a JSON file.
+        naming: Name of a file that the item has to mention, else it is not parsed.
+
+    Returns:
+        The item; None if there is no file, or it holds something else.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_ITEM_BYTES:
+            return None
+        text = path.read_bytes()
+        is_wanted = naming.encode("utf-8", "replace") in text or not naming.isascii()
+        return parse_item(text) if is_wanted else None
+    except OSError:
+        return None
+
+
+def parse_item(text: bytes) -> Json | None:
+    """Parse an item.
+
+    Args:
+        text: JSON in UTF-8.
+
+    Returns:
+        The item; None if the text is none.
+
+    Example:
+        >>> parse_item(b'{"properties": {}}'), parse_item(b"[1]"), parse_item(b"{")
+        ({'properties': {}}, None, None)
+    """
+    try:
+        item = json.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return item if isinstance(item, dict) and isinstance(item.get("properties"), dict) else None
+
+
+def assets_of(item: Json) -> dict[str, Json]:
+    """The assets of an item by their keys.
+
+    Args:
+        item: See `parse_item`.
+    """
+    assets = item.get("assets")
+    if not isinstance(assets, dict):
+        return {}
+    return {str(key): asset for key, asset in assets.items() if isinstance(asset, dict)}
+
+
+def file_name(href: Any) -> str:
+    """The last part of an asset's address.
+
+    Example:
+        >>> file_name("https://example.org/a%20b/scene.tif?token=1"), file_name("./b.tif")
+        ('scene.tif', 'b.tif')
+    """
+    path = unquote(urlsplit(href).path) if isinstance(href, str) else ""
+    return PurePosixPath(path.replace("\\", "/")).name or "."
+
+
+def asset_of(item: Json, name: str) -> Json | None:
+    """The asset that is a file; None if there is none.
+
+    Args:
+        item: See `parse_item`.
+        name: Name of the file.
+    """
+    named = (one for one in assets_of(item).values() if file_name(one.get("href")) == name)
+    return next(named, None)
+
+
+def mask_assets(item: Json) -> Iterator[tuple[str, Json]]:
+    """Title and content of each asset that flags pixels.
+
+    Args:
+        item: See `parse_item`.
+    """
+    for key, asset in assets_of(item).items():
+        roles = asset.get("roles")
+        named = f"{key} {asset.get('title', '')}"
+        has_role = isinstance(roles, list) and any(role in _MASK_ROLES for role in roles)
+        if has_role or "mask" in named.lower():
+            yield named.strip(), asset
+
+
+def sensor_of(item: Json) -> str:
+    """Name of the platform of an item, else of its constellation; empty if it has neither.
+
+    Args:
+        item: See `parse_item`.
+    """
+    properties = item["properties"]
+    names = [properties.get(key) for key in ("constellation", "platform")]
+    words = [name for name in names if isinstance(name, str) and name]
+    if len(words) == 2 and words[0].lower() in words[1].lower():
+        words = words[1:]
+    return " ".join(dict.fromkeys(words))[:80]
+
+
+def item_tags(item: Json, name: str) -> dict[str, str]:
+    """Lists of a raster's bands as an ENVI header has them.
+
+    Args:
+        item: See `parse_item`.
+        name: Name of the raster's file. Bands of its asset come before those of the item.
+    """
+    asset = asset_of(item, name)
+    properties = item["properties"]
+    bands = [_bands(asset, "bands", "eo:bands")] if asset is not None else []
+    bands.append(_bands(properties, "eo:bands", "bands"))
+    with_centres = [one for one in bands if _column(one, "center_wavelength")]
+    tags: dict[str, str] = {}
+    chosen = with_centres[0] if with_centres else bands[0]
+    columns = {
+        "wavelength": _column(chosen, "center_wavelength"),
+        "fwhm": _column(chosen, "full_width_half_max"),
+        "bbl": _column(chosen, "enmapbox:bad_band_multiplier", missing=1),
+    }
+    flagged = any("enmapbox:bad_band_multiplier" in band for band in chosen)
+    if columns["wavelength"]:
+        tags = {key: text for key, text in columns.items() if text}
+        tags["wavelength units"] = "Micrometers"
+    else:
+        envi = properties.get("envi:metadata")
+        pairs = envi.items() if isinstance(envi, dict) else ()
+        tags = {str(key): _listed(value) for key, value in pairs}
+        if flagged:
+            tags["bbl"] = columns["bbl"]
+    return tags | _stored_values(asset)
+
+
+def _stored_values(asset: Json | None) -> dict[str, str]:
+    """Scale, offset and nodata of an asset, by the keys of ENVI."""
+    if asset is None:
+        return {}
+    tags = {}
+    rasters = _bands(asset, "raster:bands")
+    bands = _bands(asset, "bands")
+    for key, name in (
+        ("data gain values", "scale"),
+        ("data offset values", "offset"),
+        ("data ignore value", "nodata"),
+    ):
+        whole = asset.get(name if name == "nodata" else f"raster:{name}")
+        columns = [
+            [band.get(name) for band in rasters],
+            [band.get(f"raster:{name}", band.get(name)) for band in bands],
+            [whole],
+        ]
+        for column in columns:
+            if column and all(_is_number(value) for value in column):
+                same = len(set(column)) == 1
+                tags[key] = _listed(column[:1] if same else column)
+                break
+    return tags
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bands(content: Json, *keys: str) -> list[Json]:
+    """The first list of bands under one of the keys."""
+    for key in keys:
+        listed = content.get(key)
+        if isinstance(listed, list) and listed and all(isinstance(one, dict) for one in listed):
+            return listed
+    return []
+
+
+def _column(bands: Sequence[Json], key: str, missing: Any = None) -> str:
+    values = [band.get(key, band.get(f"eo:{key}")) for band in bands]
+    filled = [missing if value is None else value for value in values]
+    return _listed([value for value in filled if value is not None])
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(str(entry) for entry in value) if isinstance(value, list) else str(value)
