@@ -8,7 +8,7 @@ COMMON = {
     "choose a product.",
     "INPUTS": "Raster layers of one sensor, whose bands have wavelengths. A layer of 'Open scene' stands for its product.",
     "PRODUCT": "File or folder of a product: PRISMA (.he5), EMIT and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), "
-    "NEON (.h5), ENVI (.hdr), GeoTIFF, or the folder of a Zarr store.",
+    "NEON (.h5), ENVI (.hdr), GeoTIFF, the folder of a Zarr store, or a folder with one file a band (Hyperion).",
     "LABELS": "Points, lines or polygons whose class you know, in any CRS. Selected features only, temporary layers and unsaved "
     "edits all work. Leave it empty if you have only a raster of classes.",
     "CLASS_FIELD": "Field that holds the class of each feature: text or whole numbers. If it is empty: the field that the layer is "

@@ -37,6 +37,7 @@ def test_parameters_become_options(
         TRUST_SHOTS=1,
         MAX_MEMORY="2G",
         WAVELENGTHS="400:2500",
+        MASK="clouds,water",
         WEIGHTS=job["labels"],
         PROBABILITIES=tmp_path / "p.tif",
         **job["parameters"],
@@ -48,7 +49,7 @@ def test_parameters_become_options(
     assert "--confidence" not in arguments
     for option, value in {
         "--class-field": "class", "--seed": "7", "--threads": "2", "--device": "cpu",
-        "--max-memory": "2G", "--wavelengths": "400:2500", "--weights": job["labels"],
+        "--max-memory": "2G", "--wavelengths": "400:2500", "--mask": "clouds,water", "--weights": job["labels"],
         "--out": str(out),
     }.items():  # fmt: skip
         assert arguments[arguments.index(option) + 1] == value

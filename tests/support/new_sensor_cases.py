@@ -98,7 +98,7 @@ def write_hyperion(folder: Path) -> Path:
 
 
 def hyperion_band(number: int) -> AnyArray:
-    band = (cube_of(1)[0] + 10 * number).astype("int16")
+    band: AnyArray = (cube_of(1)[0] + 10 * number).astype("int16")
     band[1, 2] = 0
     return band
 

@@ -104,7 +104,7 @@ def _described(asset: MaskAsset, names: list[str]) -> list[tuple[str, Json]]:
     content = asset.content
     listed: Any = content.get("bands") or content.get("eo:bands") or []
     rasters: Any = content.get("raster:bands") or []
-    found = []
+    found: list[tuple[str, Json]] = []
     for index, own in enumerate(names):
         about: dict[str, Any] = {}
         for bands in (rasters, listed):

@@ -275,7 +275,7 @@ def _meets(bounds: tuple[float, float, float, float], crs: CRS, grid: Grid) -> b
     except (CRSError, RasterioError):
         return False
     x0, y0, x1, y1 = grid.bounds
-    return right > x0 and left < x1 and top > y0 and bottom < y1
+    return bool(right > x0 and left < x1 and top > y0 and bottom < y1)
 
 
 # Missing values -------------------------------------------------------------------------------
