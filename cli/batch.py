@@ -66,6 +66,7 @@ STATES = ("mapped", "unchanged", "failed")
 @options.beside_map
 @options.wavelengths
 @options.mask
+@options.placement
 @options.device
 @click.option(
     "--overwrite",
@@ -87,6 +88,7 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch
 
+    options.take_grid(given)
     result = batch(
         tiles,
         model,

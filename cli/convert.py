@@ -47,13 +47,14 @@ _COMPOSITES = ("auto", "true-colour", "colour-infrared", "short-wave-infrared")
     show_default=True,
     help="Pixels to write as missing, in a copy; as for hsi-geo classify.",
 )
+@options.grid
 @options.overwrite
 @options.progress
 def command(scene: str, composite: str, progress: str, **given: Any) -> None:
     """Write SCENE as a raster that QGIS and other programs open.
 
-    The raster has SCENE's map grid; a swath is put onto it by its geographic lookup table. Names and
-    tags of the bands hold their wavelengths. The values stay as they are.
+    The raster has SCENE's map grid; a swath is put onto one (--grid). Names
+    and tags of the bands hold their wavelengths. The values stay as they are.
 
     For example:
 
@@ -61,6 +62,7 @@ def command(scene: str, composite: str, progress: str, **given: Any) -> None:
     """
     from hsi_geo.tasks.convert import convert
 
+    options.take_grid(given)
     wanted = None if composite == "auto" else _named(composite)
     made = convert(scene, composite=wanted, reporter=reporting.reporter(progress), **given)
     shown = made.composite

@@ -89,6 +89,32 @@ mask = click.option(
     "defects), none, or flags such as clouds,shadows,water. Or a mask file: a raster that is not 0 where pixels "
     "are masked, or polygons.",
 )
+_GRID = (
+    click.option(
+        "--grid",
+        metavar="UTM|native|EPSG:n",
+        help="Grid that SCENE is read on, the nearest pixel for each of its pixels: the UTM zone, the grid or CRS "
+        "of the product, or a CRS by its code.  [default: the product's own; for a swath without one UTM, or an "
+        "equal-area grid if it is too wide]",
+    ),
+    click.option(
+        "--swath",
+        is_flag=True,
+        help="Read SCENE in the rows and columns of the sensor: no pixel is lost or repeated.",
+    ),
+)
+_STRAIGHTEN = (
+    click.option(
+        "--no-straighten",
+        "straighten",
+        is_flag=True,
+        default=True,
+        flag_value=False,
+        help="Refuse a scene with a rotated grid, ground control points or RPCs. Without it such a scene is put "
+        "onto an upright grid, the nearest pixel for each of its pixels.",
+    ),
+)
+_PLACEMENT = (*_GRID, *_STRAIGHTEN)
 weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
@@ -170,7 +196,26 @@ _BESIDE_MAP = (
 )
 
 
-_COMMON = (wavelengths, mask, device, threads, overwrite, timing_table.option, progress)
+_COMMON = (
+    wavelengths,
+    mask,
+    *_PLACEMENT,
+    device,
+    threads,
+    overwrite,
+    timing_table.option,
+    progress,
+)
+
+
+def grid(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the grid that scenes are read on, without those of rotated ones."""
+    return _all(_GRID)(command)
+
+
+def placement(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the grid that scenes are read on."""
+    return _all(_PLACEMENT)(command)
 
 
 def shots(required: bool) -> Decorator:
@@ -228,10 +273,29 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 
 
 def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
-    """Scenes, opened with --wavelengths and --mask."""
+    """Scenes, opened with --wavelengths, --mask, --grid and --no-straighten."""
     from hsi_geo.io.scenes.scene import open_scenes
 
-    return open_scenes(paths, wavelengths=given.pop("wavelengths"), mask=given.pop("mask"))
+    take_grid(given)
+    keywords = {name: given.pop(name) for name in ("wavelengths", "mask", "grid", "straighten")}
+    return open_scenes(paths, **keywords)
+
+
+def take_grid(given: dict[str, Any]) -> None:
+    """Make one value ``grid`` of --grid and --swath.
+
+    Args:
+        given: The command's options; ``swath`` is taken out.
+
+    Raises:
+        OptionError: If both were given.
+    """
+    from hsi_geo.errors import OptionError
+
+    if given.pop("swath"):
+        if given["grid"] is not None:
+            raise OptionError("--grid and --swath were both given", hint="give one of them")
+        given["grid"] = "swath"
 
 
 def read_labels(paths: Sequence[str], given: dict[str, Any], **keywords: Any) -> Shots:

@@ -101,6 +101,7 @@ from .printing import pairs
 @options.seed
 @options.wavelengths
 @options.mask
+@options.placement
 @options.overwrite
 @options.progress
 def command(

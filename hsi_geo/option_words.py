@@ -8,10 +8,10 @@ import re
 _SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots")
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
-_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale", "mask")
+_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale", "mask", "grid")
 
 #: Options that Python calls otherwise, and those of the same name.
-_OTHER = {"-o": "out="}
+_OTHER = {"-o": "out=", "--swath": 'grid="swath"', "--no-straighten": "straighten=False"}
 _SAME = (
     "aoi",
     "max-memory",
@@ -25,7 +25,10 @@ _SAME = (
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.
-_VALUE = r"auto|none|index|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*|'[^']*'"
+_VALUE = (
+    r"auto|none|index|UTM|native|EPSG:\d+|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*"
+    r"|'[^']*'"
+)
 
 _FOUND = re.compile(
     rf"(?<![\w-])(?P<option>--[a-z][a-z-]*[a-z]|-o)(?![\w-])(?: (?P<value>{_VALUE})(?!\w))?"

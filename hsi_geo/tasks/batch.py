@@ -14,6 +14,7 @@ from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
+from hsi_geo.io.readers import Placement
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
@@ -41,6 +42,8 @@ def batch(
     dashboard: bool = False,
     wavelengths: str | None = None,
     mask: str = "auto",
+    grid: str | None = None,
+    straighten: bool = True,
     rescale: Rescale = None,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(threads=1),
@@ -72,6 +75,8 @@ def batch(
             tile.
         mask: Pixels of all tiles that count as missing, as `open_scene` takes them. A mask file may
             cover several tiles.
+        grid: Grid that each tile is read on, as `open_scene` takes it.
+        straighten: Whether rotated tiles are put onto an upright grid, as `open_scene` takes it.
         rescale: Factor that the tiles' values are multiplied by, "auto" (for each tile) or None;
             see `predict`.
         options: Files to write beside each map, and memory to use for each tile. An area cannot be
@@ -105,6 +110,7 @@ def batch(
         wavelengths=_absolute(wavelengths),
         mask=_absolute(mask) or "auto",
         mask_hash=file_hash(mask) if Path(mask).is_file() else None,
+        placement=Placement(grid, straighten),
         halo=halo,
         rescale=parse_rescale(rescale),
         map=options,

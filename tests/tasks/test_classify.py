@@ -14,6 +14,7 @@ from builders import model_for, run, snapshot
 
 from hsi_geo import Compute, MapOptions, adapt, batch, classify, open_scene, predict, read_shots
 from hsi_geo.errors import OptionError, OutputExistsError, ShotsNotFoundError
+from hsi_geo.io.readers import Placement
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.inference import mapping
 from hsi_geo.tasks.tiles.jobs import BatchOptions
@@ -181,6 +182,7 @@ def test_pixel_parameters_are_the_options_that_change_a_pixel() -> None:
         model="m",
         model_hash="h",
         overwrite=True,
+        placement=Placement(),
         wavelengths=None,
         halo=True,
         rescale="auto",

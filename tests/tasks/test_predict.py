@@ -258,7 +258,7 @@ def test_predict_refuses_a_rotated_scene_and_names_gdalwarp(
         transform=Affine.translation(5e5, 5e6) @ Affine.rotation(34) @ Affine.scale(20),
     )
     with pytest.raises(HsiGeoError, match=r"rotated by 34\.0 degrees.*gdalwarp"):
-        run(turned.path, model_for(straight.path))
+        run(open_scene(turned.path, straighten=False), model_for(straight.path))
 
 
 def test_predict_writes_confidence_and_probabilities_of_the_map(

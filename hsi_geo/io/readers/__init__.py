@@ -2,6 +2,7 @@
 
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.opening import read_scene
+from hsi_geo.io.readers.placement import Placement
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 
-__all__ = ["RasterPixels", "SceneFile", "read_scene"]
+__all__ = ["Placement", "RasterPixels", "SceneFile", "read_scene"]

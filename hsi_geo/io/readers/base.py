@@ -42,6 +42,41 @@ class Pixels(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class PlacedGrid:
+    """An upright grid over an image of a sensor.
+
+    Attributes:
+        grid: The grid.
+        lookup: Two bands of the grid: column and row in the image that each pixel shows, from 1. 0 means none, a
+            negative number a neighbouring pixel (JPL's convention).
+        note: What was done, for the user; empty for nothing worth a word.
+        warning: What is not exact about the place; empty for nothing.
+    """
+
+    grid: Grid
+    lookup: Pixels
+    note: str = ""
+    warning: str = ""
+
+
+class Geolocation(Protocol):
+    """How the rows and columns of an image lie on the Earth, if they are not those of an upright grid."""
+
+    def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
+        """Choose an upright grid for the image.
+
+        Args:
+            shape: (rows, columns) of the image.
+            wanted: "UTM", "native", a code such as "EPSG:32633", or None for the grid that fits best.
+            name: Name of the scene, for messages.
+
+        Raises:
+            SceneError: If the image has no place.
+            OptionError: If the image does not fit into the wanted CRS.
+        """
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SceneFile:
     """A scene on disk: its description, and an object that reads its pixels.
@@ -50,6 +85,8 @@ class SceneFile:
         name: The path as the user gave it.
         driver: The format, by GDAL's name where it has one.
         grid: Size, geotransform and CRS.
+        geolocation: Where the pixels lie, if they are not on an upright grid; see `placement.place`. Rows and columns
+            are then those of the sensor. None for an upright grid, and for a rotated one.
         found: Wavelengths and widths as the file declares them; None if it declares none.
         found_warnings: Sentences about lists of wavelengths that cannot be used. They do not apply if the
             user gives wavelengths.
@@ -83,6 +120,7 @@ class SceneFile:
     scale: Float64Array
     offset: Float64Array
     pixels: Pixels
+    geolocation: Geolocation | None = None
     quality: tuple[QualityLayer, ...] = ()
     mask: AppliedMask | None = None
     block_px: tuple[int, int] | None = None

@@ -7,12 +7,13 @@ bands by their names or lengths, and the grid by a CF grid mapping, coordinates 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import xarray as xr
+from affine import Affine
 
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.paths import stamp
@@ -28,7 +29,7 @@ from hsi_geo.io.readers.base import (
 )
 from hsi_geo.io.readers.cf_bands import find_bad_bands, find_declared_bands, wavelength_warnings
 from hsi_geo.io.readers.cf_flags import find_flags
-from hsi_geo.io.readers.cf_grid import find_grid, find_map
+from hsi_geo.io.readers.cf_grid import find_grid, find_map, find_places, has_grid
 from hsi_geo.io.readers.cf_groups import (
     Groups,
     iterate_variables,
@@ -37,8 +38,9 @@ from hsi_geo.io.readers.cf_groups import (
     require_few_groups,
 )
 from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
-from hsi_geo.io.readers.glt import GltPixels, glt_fill_value
+from hsi_geo.io.readers.glt import glt_fill_value
 from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.swath import SwathCoordinates
 from hsi_geo.tiling import Grid
 
 #: Names of the cube, best first. Without one of these, the largest variable is the cube.
@@ -143,17 +145,13 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     attributes = cube.array.attrs
     count = cube.size("b")
     bad = find_bad_bands(groups, count)
-    grid, pixels, nodata = _georeference(groups, cube, path, engine)
-    flags, flag_warnings = find_flags(
-        groups,
-        path,
-        engine,
-        (cube.size("y"), cube.size("x")),
-        partial(_place_flags, pixels, engine),
-    )
-    blocks = cube.blocks
-    if isinstance(pixels, GltPixels):  # rows of the map cross those of the swath
-        blocks = (blocks[0] if blocks else MAP_ROWS, grid.width)
+    grid, geolocation = _georeference(groups, cube, path, engine)
+    nodata = cube.missing.nodata
+    if isinstance(geolocation, SwathCoordinates) and geolocation.own is not None:
+        nodata = glt_fill_value(nodata, cube.array.dtype)
+    stored = _variable(path, engine)(group=cube.group, name=cube.name, order=cube.order)
+    shape = cube.size("y"), cube.size("x")
+    flags, flag_warnings = find_flags(groups, path, engine, shape, partial(_flag_pixels, engine))
     return SceneFile(
         name=path,
         driver="Zarr" if engine == "zarr" else "netCDF",
@@ -167,47 +165,45 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         nodata=per_band(nodata, count),
         scale=per_band(attributes.get("scale_factor", 1.0), count),
         offset=per_band(attributes.get("add_offset", 0.0), count),
-        pixels=pixels,
+        pixels=cube.missing.apply(stored),
+        geolocation=geolocation,
         quality=flags,
-        block_px=blocks,
+        block_px=cube.blocks,
     )
+
+
+def _variable(path: str, engine: str) -> Callable[..., CfPixels]:
+    """Function that reads a variable of the file: it takes ``group``, ``name`` and ``order``."""
+    return partial(CfPixels, path=path, engine=engine, stamp=stamp(path))
 
 
 def _georeference(
     groups: Groups, cube: _Cube, path: str, engine: str
-) -> tuple[Grid, Pixels, float | None]:
-    """The grid, the pixels on it, and the value of pixels without data."""
-    variable = partial(CfPixels, path=path, engine=engine, stamp=stamp(path))
-    stored = variable(group=cube.group, name=cube.name, order=cube.order)
-    pixels, nodata = cube.missing.apply(stored), cube.missing.nodata
+) -> tuple[Grid, SwathCoordinates | None]:
+    """The grid of the cube, and where its pixels lie if they are a swath."""
     shape = cube.size("y"), cube.size("x")
-    lookup = _find_lookup(groups)
-    if lookup is None:
-        axes = (cube.group, cube.axis("y"), cube.axis("x"))
-        return find_grid(groups, cube.array, axes, shape, path), pixels, nodata
-    parts = tuple(variable(group=group, name=name, order="yx") for group, name in lookup)
-    height, width = groups[lookup[0][0]][lookup[0][1]].shape
-    blocks = cube.blocks
-    fill = glt_fill_value(nodata, cube.array.dtype)
-    swath = GltPixels(
-        swath=pixels,
-        swath_shape=shape,
-        lookup=StackedPixels(parts, (1, 1)),
-        fill=fill,
-        dtype=cube.array.dtype,
-        rows_at_once=blocks[0] if blocks else MAP_ROWS,
-    )
-    return find_map(groups, cube.array, (height, width), path), swath, fill
+    variable = _variable(path, engine)
+
+    def bands(names: tuple[tuple[str, str], tuple[str, str]], order: str = "yx") -> Pixels:
+        parts = tuple(variable(group=group, name=name, order=order) for group, name in names)
+        return StackedPixels(parts, (1, 1))
+
+    sensor = Grid(*shape, Affine.identity(), None)
+    lookup, places = _find_lookup(groups), find_places(groups, shape)
+    if lookup is not None:
+        height, width = groups[lookup[0][0]][lookup[0][1]].shape
+        own = find_map(groups, cube.array, (height, width), path), bands(lookup)
+        coordinates = own[1] if places is None else bands(places)
+        return sensor, SwathCoordinates(coordinates=coordinates, own=own)
+    axes = (cube.group, cube.axis("y"), cube.axis("x"))
+    if places is not None and not has_grid(groups, cube.array, axes):
+        return sensor, SwathCoordinates(coordinates=bands(places))
+    return find_grid(groups, cube.array, axes, shape, path), None
 
 
-def _place_flags(cube: Pixels, engine: str, path: str, group: str, name: str, order: str) -> Pixels:
-    """The pixels of a variable of flags; on the map, if those of the cube are. 0 is no flag."""
-    flags = CfPixels(
-        path=path, engine=engine, stamp=stamp(path), group=group, name=name, order=order
-    )
-    if not isinstance(cube, GltPixels):
-        return flags
-    return replace(cube, swath=flags, fill=0, dtype=np.dtype(np.float64))
+def _flag_pixels(engine: str, path: str, group: str, name: str, order: str) -> Pixels:
+    """The pixels of a variable of flags."""
+    return _variable(path, engine)(group=group, name=name, order=order)
 
 
 def _find_cube(groups: Groups, path: str) -> _Cube:

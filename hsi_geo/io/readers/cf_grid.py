@@ -78,6 +78,41 @@ def find_map(groups: Groups, array: xr.DataArray, shape: tuple[int, int], path: 
     return Grid(*shape, stored, _crs(mappings, path))
 
 
+def has_grid(groups: Groups, array: xr.DataArray, axes: tuple[str, str, str]) -> bool:
+    """Whether a file states where the rows and columns of its cube lie; arguments as in `find_grid`."""
+    group, *names = axes
+    listed = all(_coordinate(groups, group, name) is not None for name in names)
+    return listed or any(_geotransform(mapping) is not None for mapping in _mappings(groups, array))
+
+
+def find_places(
+    groups: Groups, shape: tuple[int, int]
+) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """The longitude and the latitude of each pixel of a swath.
+
+    Args:
+        groups: Groups of the file.
+        shape: (rows, columns) of the swath.
+
+    Returns:
+        (group, name) of the longitudes, and of the latitudes; None if the file has none.
+
+    Example:
+        >>> places = {name: (("y", "x"), np.zeros((2, 3))) for name in ("lon", "lat")}
+        >>> find_places({"/": xr.Dataset(places)}, (2, 3))
+        (('/', 'lon'), ('/', 'lat'))
+    """
+    for longitude, latitude in (("lon", "lat"), ("longitude", "latitude")):
+        for group, dataset in groups.items():
+            names = {str(name).lower(): str(name) for name in dataset.variables}
+            if not {longitude, latitude} <= set(names):
+                continue
+            found = names[longitude], names[latitude]
+            if all(dataset[n].shape == shape and dataset[n].dtype.kind in "f" for n in found):
+                return (group, found[0]), (group, found[1])
+    return None
+
+
 def _mappings(groups: Groups, array: xr.DataArray) -> Iterator[Mapping[str, Any]]:
     """Attributes that may describe the grid; those of the cube's own grid mapping come first."""
     named = str(array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") or "")

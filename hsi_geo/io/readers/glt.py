@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.arrays import AnyArray, IndexArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray, IntArray
 from hsi_geo.io.readers.base import Pixels
+from hsi_geo.io.readers.quality_layers import Flags
 from hsi_geo.tiling import Window
 
 #: Bytes of the swath that are read at once at most. A window of the map may cross the whole swath.
@@ -24,7 +25,7 @@ class GltPixels:
         swath_shape: (rows, columns) of the swath.
         lookup: Two bands on the map's grid: column and row in the swath, counted from 1. 0 means no
             pixel, a negative number a neighbouring pixel (JPL's convention).
-        fill: Value of map pixels without a swath pixel.
+        fill: (C,) value of map pixels without a swath pixel in each band, or one value for all.
         dtype: Type of the swath's stored values.
         rows_at_once: Number of swath rows in one chunk of the file.
     """
@@ -32,16 +33,16 @@ class GltPixels:
     swath: Pixels
     swath_shape: tuple[int, int]
     lookup: Pixels
-    fill: float
+    fill: Float64Array | float
     dtype: np.dtype[Any]
     rows_at_once: int = 64
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `Pixels.read`."""
-        cols, rows = np.abs(self.lookup.read(np.arange(2), window).astype(np.int64)) - 1
-        height, width = self.swath_shape
-        known = (cols >= 0) & (rows >= 0) & (cols < width) & (rows < height)
-        values = np.full((len(bands), *window.shape), self.fill, self.dtype)
+        cols, rows, known = _swath_pixels(self.lookup, self.swath_shape, window)
+        values = np.empty((len(bands), *window.shape), self.dtype)
+        fill = np.asarray(self.fill)
+        values[:] = fill[bands][:, None, None] if fill.ndim else fill
         step = self._step(len(bands))
         for strip in np.unique(rows[known] // step):
             here = known & (rows // step == strip)
@@ -56,6 +57,42 @@ class GltPixels:
         row_bytes = self.swath_shape[1] * bands * self.dtype.itemsize
         fitting = max(1, MAX_BYTES // row_bytes)
         return min(max(64, self.rows_at_once), fitting)
+
+
+@dataclass(frozen=True, eq=False)
+class GltFlags:
+    """Flags of a swath on a map.
+
+    Attributes:
+        flags: Flags of the swath's pixels.
+        swath_shape: (rows, columns) of the swath.
+        lookup: See `GltPixels`.
+    """
+
+    flags: Flags
+    swath_shape: tuple[int, int]
+    lookup: Pixels
+
+    def read(self, window: Window) -> tuple[BoolArray, BoolArray]:
+        """See `quality_layers.Flags.read`. Nothing is known where there is no pixel of the swath."""
+        cols, rows, inside = _swath_pixels(self.lookup, self.swath_shape, window)
+        flagged, known = np.zeros(window.shape, bool), np.zeros(window.shape, bool)
+        if inside.any():
+            first, left = int(rows[inside].min()), int(cols[inside].min())
+            size = int(rows[inside].max()) - first + 1, int(cols[inside].max()) - left + 1
+            part = self.flags.read(Window(first, left, *size))
+            places = rows[inside] - first, cols[inside] - left
+            flagged[inside], known[inside] = part[0][places], part[1][places]
+        return flagged, known
+
+
+def _swath_pixels(
+    lookup: Pixels, shape: tuple[int, int], window: Window
+) -> tuple[IntArray, IntArray, BoolArray]:
+    """Columns and rows of the swath, from 0, that a window shows, and where it shows any."""
+    cols, rows = np.abs(lookup.read(np.arange(2), window).astype(np.int64)) - 1
+    known = (cols >= 0) & (rows >= 0) & (cols < shape[1]) & (rows < shape[0])
+    return cols, rows, known
 
 
 def glt_fill_value(nodata: float | None, dtype: np.dtype[Any]) -> float:

@@ -22,30 +22,39 @@ from hsi_geo.io.readers.packages import (
     open_folder,
     read_packed_raster,
 )
+from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
 
 #: Suffixes of HDF5 files on other machines. Local files are recognised by their signature.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
 
+#: Grids that fit best.
+AS_FITS = Placement()
+
 #: GDAL's name of a subdataset: driver, path with or without quotes, part.
 _SUBDATASET = re.compile(r'[A-Za-z0-9_]+:"?(.+?)"?:(?:.*)$')
 
 
-def read_scene(path: str | os.PathLike[str]) -> SceneFile:
+def read_scene(path: str | os.PathLike[str], placement: Placement = AS_FITS) -> SceneFile:
     """Describe the scene in a file of any supported format.
 
     Args:
         path: Path of a file, of a product's folder or of an archive, or another name that GDAL opens.
+        placement: The grid to read it on.
 
     Returns:
         The scene; its pixels are not read.
 
     Raises:
         SceneNotFoundError: If nothing exists at the path.
-        SceneError: If it holds no scene, or refers to another machine.
+        SceneError: If it holds no scene, refers to another machine, or has no place on a map.
+        OptionError: If it does not fit into the grid.
     """
-    name = os.fspath(path)
+    return place(_read(os.fspath(path)), placement)
+
+
+def _read(name: str) -> SceneFile:
     if not exists(name):
         return _read_remote(name)
     require_local(name, "scene", SceneError)

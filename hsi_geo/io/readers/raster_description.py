@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, r
 from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
+from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, header_beside
@@ -59,7 +59,7 @@ def describe_raster(
         The scene; its pixels are not read.
 
     Raises:
-        SceneError: If the raster has no bands, no real numbers, no grid, or blocks that are too large.
+        SceneError: If the raster has no bands, no real numbers, or blocks that are too large.
     """
     count = source.count
     if count == 0:
@@ -69,12 +69,7 @@ def describe_raster(
         )
     for dtype in source.dtypes:
         require_real(dtype, name)
-    if source.transform.is_identity and source.gcps[0]:
-        raise SceneError(
-            f"scene '{name}' has {len(source.gcps[0])} ground control points and no grid",
-            hint=f"put it on one with: gdalwarp -r near {shlex.quote(name)} grid.tif",
-        )
-    _require_grid(source, name)
+    geolocation = find_geolocation(source, name)
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
     item = find_item(path) if item is None else item
@@ -101,8 +96,9 @@ def describe_raster(
             source.height,
             source.width,
             source.transform,
-            parse_crs(source.crs.to_wkt(), name) if source.crs else None,
+            parse_crs(source.crs.to_wkt(), name) if source.crs and geolocation is None else None,
         ),
+        geolocation=geolocation,
         found=bands.found,
         found_warnings=bands.found_warnings,
         good=bands.good,
@@ -130,26 +126,6 @@ def _side_tags(path: str, item: StacSidecar | None) -> Tags:
 def _label(driver: str, item: StacSidecar | None) -> str:
     """The format, with the sensor that a STAC item names."""
     return f"{item.sensor}, {driver}" if item is not None and item.sensor else driver
-
-
-def _require_grid(source: rasterio.DatasetReader, name: str) -> None:
-    """Refuse a raw image that only has a sensor model.
-
-    Raises:
-        SceneError: The hint has the command that puts the image on a grid.
-    """
-    if not source.transform.is_identity:
-        return
-    domains = source.tag_namespaces()
-    for domain, model, option in (
-        ("RPC", "rational polynomials (RPC)", "-rpc"),
-        ("GEOLOCATION", "geolocation arrays", "-geoloc"),
-    ):
-        if domain in domains:
-            raise SceneError(
-                f"scene '{name}' has {model} and no grid",
-                hint=f"put it on one with: gdalwarp {option} -r near {shlex.quote(name)} grid.tif",
-            )
 
 
 def _is_compressed(path: str, whole: Tags) -> bool:

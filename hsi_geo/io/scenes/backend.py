@@ -31,6 +31,8 @@ class HsiGeoBackend(BackendEntrypoint):
         "drop_variables",
         "wavelengths",
         "mask",
+        "grid",
+        "straighten",
     )
 
     def open_dataset(
@@ -40,6 +42,8 @@ class HsiGeoBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         wavelengths: str | None = None,
         mask: str = "auto",
+        grid: str | None = None,
+        straighten: bool = True,
     ) -> xr.Dataset:
         """Open a scene without reading its pixels.
 
@@ -48,6 +52,8 @@ class HsiGeoBackend(BackendEntrypoint):
             drop_variables: Names of coordinates to leave out.
             wavelengths: Replaces the band centres of the file; see `open_scene`.
             mask: Pixels that count as missing; see `open_scene`.
+            grid: Grid that the file is read on; see `open_scene`.
+            straighten: Whether a rotated file is put onto an upright grid; see `open_scene`.
 
         Returns:
             A Dataset with the (band, y, x) variable ``band_data`` and the coordinates of `open_scene`.
@@ -58,7 +64,9 @@ class HsiGeoBackend(BackendEntrypoint):
         from hsi_geo.io.scenes.scene import open_scene  # readers are slow to import
 
         name = _gdal_name(os.fspath(filename_or_obj))
-        scene = open_scene(name, wavelengths=wavelengths, mask=mask)
+        scene = open_scene(
+            name, wavelengths=wavelengths, mask=mask, grid=grid, straighten=straighten
+        )
         dataset = scene.to_dataset(name=VARIABLE)
         if drop_variables is None:
             return dataset

@@ -79,7 +79,8 @@ def require_upright(scene: xr.DataArray) -> None:
         raise SceneError(
             f"scene '{name}' has a grid rotated by {shown} degrees, and only upright grids can be "
             "mapped",
-            hint=f"straighten it with: gdalwarp -r near {shlex.quote(name)} upright.tif",
+            hint="leave --no-straighten out, or straighten it with: gdalwarp -r near "
+            f"{shlex.quote(name)} upright.tif",
         )
 
 

@@ -14,7 +14,7 @@ from hsi_geo import timings
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
-from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
@@ -31,14 +31,19 @@ SomeScenes = SomeScene | Sequence[SomeScene]
 
 @timings.stage(timings.OPENING)
 def open_scene(
-    path: SomeScene, *, wavelengths: str | None = None, mask: str = AUTO
+    path: SomeScene,
+    *,
+    wavelengths: str | None = None,
+    mask: str = AUTO,
+    grid: str | None = None,
+    straighten: bool = True,
 ) -> xr.DataArray:
     """Open a hyperspectral scene without reading its pixels.
 
     Args:
         path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
-            it), PRISMA L2D, EMIT L2A, NEON or AVIRIS in HDF5 or netCDF, Zarr store, or any other format
-            of GDAL (`/vsicurl/...`). An array that was opened before is returned as it is. Any other
+            it), PRISMA, Tanager, PACE, EMIT, NEON or AVIRIS in HDF5 or netCDF, Zarr store, or any other
+            format of GDAL (`/vsicurl/...`). An array that was opened before is returned as it is. Any other
             array needs a coordinate ``wavelength`` along ``band``, in the unit of its attribute
             ``units`` (nm if there is none).
         wavelengths: Replaces the band centres of the file or array: a file (one centre in nm a line, or
@@ -50,6 +55,13 @@ def open_scene(
             ``shadows``, ``haze``, ``snow``, ``water``, ``quality``), or the path of a mask: a raster whose
             numbers other than 0 are masked, or polygons around what is masked. It has no effect on an
             array.
+        grid: Grid that the file is read on, the nearest pixel for each of its pixels: "UTM" for the UTM
+            zone, "native" for the grid or CRS of the product, a code such as "EPSG:32633", or "swath" for
+            the rows and columns of the sensor. None leaves an upright grid as it is. A swath is put onto
+            the grid of its product or its UTM zone, and a swath too wide for that onto an equal-area
+            grid. Arrays stay as they are.
+        straighten: Whether a file with a rotated grid, ground control points or RPCs is put onto an
+            upright grid. False leaves a rotated grid, which cannot be mapped, and refuses the others.
 
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
@@ -66,7 +78,8 @@ def open_scene(
             scene.
     """
     if not isinstance(path, xr.DataArray):
-        return scene_of(with_mask(read_scene(path), mask), wavelengths=wavelengths)
+        file = read_scene(path, Placement(grid, straighten))
+        return scene_of(with_mask(file, mask), wavelengths=wavelengths)
     if mask not in (AUTO, NONE):
         raise OptionError(
             f"scene '{name_of(path)}' is an array, and a mask is applied when a file is opened",
@@ -80,7 +93,12 @@ def open_scene(
 
 @timings.stage(timings.OPENING)
 def open_scenes(
-    scenes: SomeScenes, *, wavelengths: str | None = None, mask: str = AUTO
+    scenes: SomeScenes,
+    *,
+    wavelengths: str | None = None,
+    mask: str = AUTO,
+    grid: str | None = None,
+    straighten: bool = True,
 ) -> list[xr.DataArray]:
     """Open one scene or several.
 
@@ -88,15 +106,20 @@ def open_scenes(
         scenes: One scene or a list of them; see `open_scene`.
         wavelengths: Replaces the band centres of each scene; see `open_scene`.
         mask: Pixels that count as missing; see `open_scene`.
+        grid: Grid that each file is read on; see `open_scene`.
+        straighten: Whether rotated files are put onto an upright grid; see `open_scene`.
 
     Raises:
         SceneError: If the list is empty; else see `open_scene`.
     """
     if isinstance(scenes, str | os.PathLike | xr.DataArray):
-        return [open_scene(scenes, wavelengths=wavelengths, mask=mask)]
+        scenes = [scenes]
     if not scenes:
         raise SceneError("no scene was given", hint="give at least one")
-    return [open_scene(scene, wavelengths=wavelengths, mask=mask) for scene in scenes]
+    return [
+        open_scene(scene, wavelengths=wavelengths, mask=mask, grid=grid, straighten=straighten)
+        for scene in scenes
+    ]
 
 
 def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray:

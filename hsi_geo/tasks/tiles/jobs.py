@@ -19,7 +19,7 @@ from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.scenes.mask_option import with_mask
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
@@ -49,6 +49,7 @@ class BatchOptions:
         wavelengths: Wavelengths that scenes are opened with, as `open_scene` takes them.
         mask: Pixels that count as missing, as `open_scene` takes them.
         mask_hash: SHA-256 of the user's mask; None without one.
+        placement: Grid that scenes are read on.
         halo: Whether windows at a tile's edge read the neighbouring tiles.
         rescale: Factor that tiles' values are multiplied by, "auto", or None; see `predict`.
         map: Files to write beside each map, and memory to use.
@@ -59,6 +60,7 @@ class BatchOptions:
     model_hash: str
     overwrite: bool
     wavelengths: str | None
+    placement: Placement = Placement()
     mask: str = "auto"
     mask_hash: str | None = None
     halo: bool
@@ -153,7 +155,7 @@ def describe_tile(
     """
     path, paths = job
     try:
-        file = with_mask(read_scene(path), options.mask)
+        file = with_mask(read_scene(path, options.placement), options.mask)
         scene = scene_of(file, wavelengths=options.wavelengths)
         file = dataclasses.replace(file, quality=())
         return Tile(
@@ -207,7 +209,7 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    file = with_mask(read_scene(job.path), options.mask)
+    file = with_mask(read_scene(job.path, options.placement), options.mask)
     scene = scene_of(file, wavelengths=options.wavelengths)
     halo = None
     if job.neighbours:

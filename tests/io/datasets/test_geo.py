@@ -315,7 +315,7 @@ def test_empty_list_of_scenes_is_refused() -> None:
 def test_rotated_scene_is_refused(make_scene: MakeScene) -> None:
     turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
     with pytest.raises(SceneError, match="rotated by 34"):
-        HyperspectralScene(make_scene(transform=turned).path)
+        HyperspectralScene(open_scene(make_scene(transform=turned).path, straighten=False))
 
 
 @pytest.mark.parametrize("wrap", [str, Path, open_scene, lambda path: [path], lambda path: (path,)])

@@ -201,7 +201,7 @@ def test_426_bands_are_described_within_a_second(tmp_path: Path) -> None:
     assert time.perf_counter() - start < 1.0
 
 
-def test_ground_control_points_without_a_grid_are_refused(tmp_path: Path) -> None:
+def test_ground_control_points_are_not_straightened_against_the_users_will(tmp_path: Path) -> None:
     points = [
         GroundControlPoint(r, c, 500.0 + 30 * c + r, 900.0 - 20 * r)
         for r, c in ((0, 0), (0, 7), (5, 0))
@@ -213,7 +213,8 @@ def test_ground_control_points_without_a_grid_are_refused(tmp_path: Path) -> Non
     ) as file:  # fmt: skip
         file.write(cube_of(3))
     with pytest.raises(SceneError, match=r"3 ground control points and no grid; .*gdalwarp"):
-        open_scene(path)
+        open_scene(path, wavelengths="400:700", straighten=False)
+    assert open_scene(path, wavelengths="400:700").shape == (3, 5, 10)
 
 
 def test_a_flight_line_keeps_its_rotation(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_flight_line_keeps_its_rotation(tmp_path: Path) -> None:
     header = path.with_suffix(".hdr")
     text = header.read_text().replace("30, 20, 33", "30, 30, 33")
     header.write_text(text.replace("units=Meters", "units=Meters, rotation=34"))
-    scene = open_scene(path)
+    scene = open_scene(path, straighten=False)
     assert grid_of(scene).rotation_degrees == pytest.approx(34.0)
     with pytest.raises(SceneError, match=r"rotated by 34\.0 degrees, .*gdalwarp"):
         require_upright(scene)

@@ -156,6 +156,6 @@ def test_plot_of_a_rotated_scene_has_no_coordinates(tmp_path: Path) -> None:
     path = write_tif(
         tmp_path / "a.tif", cube_of(3), transform=turned, band_tags=nm_tags([550.0, 650.0, 860.0])
     )
-    scene: Any = open_scene(path)
+    scene: Any = open_scene(path, straighten=False)
     assert not scene.hsi.plot().axes[0].axison
     assert "rotated by" in repr(scene.hsi)

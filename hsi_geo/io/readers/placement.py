@@ -1,0 +1,164 @@
+"""Putting scenes onto upright grids while they are read: swaths, rotated lines, and grids in another CRS."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.io.readers.base import Geolocation, PlacedGrid, SceneFile
+from hsi_geo.io.readers.crs_choice import NATIVE, SWATH, UTM, parse_grid_option
+from hsi_geo.io.readers.glt import GltFlags, GltPixels
+from hsi_geo.io.readers.image_models import AffineModel, ModelledImage
+
+#: Rows that are read at once of a scene that states no blocks.
+BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The grid that scenes are read on.
+
+    Attributes:
+        grid: "UTM" for the UTM zone of the scene, "native" for the grid or the CRS of the product, a code such as
+            "EPSG:32633", or "swath" for the rows and columns of the sensor. None leaves upright grids as they are,
+            and takes the grid that fits best for other scenes.
+        straighten: Whether scenes with a rotated grid, ground control points or RPCs are put onto an upright grid.
+            False refuses them.
+        keep_rotated: Whether a rotated grid stays as it is, for programs that read it.
+    """
+
+    grid: str | None = None
+    straighten: bool = True
+    keep_rotated: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the grid.
+
+        Raises:
+            OptionError: If it is not known.
+        """
+        object.__setattr__(self, "grid", parse_grid_option(self.grid))
+
+
+def place(file: SceneFile, placement: Placement) -> SceneFile:
+    """A scene on the grid that the user asks for; only its description is made.
+
+    Args:
+        file: From a reader.
+        placement: The grid.
+
+    Returns:
+        The same file if it lies on such a grid; else one whose pixels are looked up in it, the nearest for each
+        pixel of the grid.
+
+    Raises:
+        SceneError: If the scene has no place on a map.
+        OptionError: If it does not fit into the grid.
+    """
+    wanted = placement.grid
+    if wanted == SWATH:
+        return _in_sensor_geometry(file)
+    if file.grid.is_rotated and (placement.keep_rotated or not placement.straighten):
+        return file  # `require_upright` refuses it where it matters
+    geolocation = file.geolocation or _geolocation_of(file, placement)
+    if geolocation is None:
+        return file
+    if isinstance(file.geolocation, ModelledImage) and not placement.straighten:
+        raise _not_straightened(file, file.geolocation)
+    placed = geolocation.on_grid(file.grid.shape, wanted, file.name)
+    return _on_grid(file, placed)
+
+
+def _geolocation_of(file: SceneFile, placement: Placement) -> Geolocation | None:
+    """Where the pixels of a grid lie, if they have to be put onto another grid."""
+    grid, wanted = file.grid, placement.grid
+    model = AffineModel(grid)
+    if grid.is_rotated:
+        degrees = grid.rotation_degrees
+        degrees -= 180.0 if degrees > 179.0 else 0.0  # a small angle in the other direction
+        shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
+        return ModelledImage(model, f"its grid is rotated by {shown} degrees")
+    if wanted in (None, NATIVE):
+        return None
+    if grid.crs is not None:
+        if wanted == UTM and grid.crs.utm_zone is not None:
+            return None
+        if wanted != UTM and grid.crs.equals(wanted):
+            return None
+    named = "no CRS" if grid.crs is None else grid.crs.name
+    return ModelledImage(model, f"its grid is in {named}")
+
+
+def _in_sensor_geometry(file: SceneFile) -> SceneFile:
+    if file.geolocation is None and not file.grid.is_rotated:
+        raise OptionError(
+            f"scene '{file.name}' lies on an upright grid, and holds no image in the rows and columns of the sensor",
+            hint="leave --swath out",
+        )
+    return file
+
+
+def _not_straightened(file: SceneFile, image: ModelledImage) -> SceneError:
+    option = "-rpc " if "RPC" in image.what else ""
+    return SceneError(
+        f"scene '{file.name}' is on no upright grid: {image.what}",
+        hint=f"leave --no-straighten out, or put it onto one with: gdalwarp {option}-r near "
+        f"{shlex.quote(file.name)} grid.tif",
+    )
+
+
+def _on_grid(file: SceneFile, placed: PlacedGrid) -> SceneFile:
+    fill, nodata = _fill_of(file)
+    rows = file.block_px[0] if file.block_px else BLOCK_ROWS
+    pixels = GltPixels(
+        swath=file.pixels,
+        swath_shape=file.grid.shape,
+        lookup=placed.lookup,
+        fill=fill,
+        dtype=file.dtype,
+        rows_at_once=rows,
+    )
+    quality = tuple(
+        replace(layer, flags=GltFlags(layer.flags, file.grid.shape, placed.lookup))
+        for layer in file.quality
+    )
+    return replace(
+        file,
+        grid=placed.grid,
+        geolocation=None,
+        pixels=pixels,
+        nodata=nodata,
+        quality=quality,
+        block_px=(rows, placed.grid.width),  # rows of the grid cross those of the image
+        notes=(*file.notes, *((placed.note,) if placed.note else ())),
+        warnings=(*file.warnings, *((placed.warning,) if placed.warning else ())),
+    )
+
+
+def _fill_of(file: SceneFile) -> tuple[Float64Array, Float64Array]:
+    """Stored value of grid pixels that show no pixel of the file, and the file's nodata values with it, by band."""
+    declared = file.nodata
+    missing = ~_fits(declared, file.dtype)
+    if not missing.any():
+        return declared, declared
+    if not missing.all():
+        value = declared[~missing][0]
+        both = np.where(missing, value, declared)
+        return both, both
+    # 0 in all bands counts as missing where no value is declared, and NaN always does.
+    value = np.nan if np.issubdtype(file.dtype, np.floating) else 0.0
+    return np.full(len(declared), value), declared
+
+
+def _fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:
+    """Which values a type can hold."""
+    if not np.issubdtype(dtype, np.integer):
+        return ~np.isnan(values)
+    limits = np.iinfo(dtype)
+    whole: BoolArray = values == np.floor(values)
+    return whole & (values >= limits.min) & (values <= limits.max)

@@ -1,0 +1,133 @@
+"""Images of a sensor that have a longitude and a latitude for each pixel (swaths), put onto an upright grid."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pyproj import CRS
+
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
+from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.io.readers.base import Pixels, PlacedGrid
+from hsi_geo.io.readers.crs_choice import NATIVE, Region, choose_crs, project
+from hsi_geo.io.readers.grid_fit import described_grid, fit_grid
+from hsi_geo.io.readers.swath_index import SwathIndex
+from hsi_geo.tiling import Grid, Window
+
+#: Longitudes and latitudes are those of WGS 84.
+_DEGREES = CRS.from_epsg(4326)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SwathCoordinates:
+    """The longitude and latitude of each pixel of a swath.
+
+    Attributes:
+        coordinates: Two bands of the swath's rows and columns: longitude and latitude of pixel centres in degrees.
+        nominal_m: Pixel size that the product states, in metres; None if it states none.
+        own: Grid and lookup table that come with the product; None if it has none. The table has the column and the
+            row in the swath of each pixel of the grid, from 1; 0 means none.
+    """
+
+    coordinates: Pixels
+    nominal_m: float | None = None
+    own: tuple[Grid, Pixels] | None = None
+
+    def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
+        """See `Geolocation.on_grid`."""
+        if self.own is not None and wanted in (None, NATIVE):
+            return PlacedGrid(*self.own)
+        lon, lat = self.read(shape, name)
+        known = ~np.isnan(lon)
+        region = Region.of(lon[known], lat[known])
+        crs = choose_crs(region, wanted, name)
+        x, y = project(lon, lat, _DEGREES, crs, region.lon)
+        if np.isnan(x[known]).mean() > 0.01:
+            raise OptionError(
+                f"scene '{name}' lies outside of the region of {crs.name}",
+                hint="leave --grid out, or give the code of a CRS that covers it",
+            )
+        grid = fit_grid(x, y, crs, name, self.nominal_m)
+        lookup = SwathLookup(self, shape, grid, region.lon, name)
+        lookup.keep(x, y)
+        return PlacedGrid(
+            grid,
+            lookup,
+            f"its {shape[1]} x {shape[0]} pixels are a swath: each pixel of {described_grid(grid)} shows the "
+            "nearest of them",
+        )
+
+    def read(self, shape: tuple[int, int], name: str) -> tuple[Float64Array, Float64Array]:
+        """Read all longitudes and latitudes.
+
+        Args:
+            shape: (rows, columns) of the swath.
+            name: Name of the scene, for messages.
+
+        Returns:
+            (H, W) longitudes and latitudes in degrees, NaN where they are missing or no degrees.
+
+        Raises:
+            SceneError: If none is known.
+        """
+        stored = self.coordinates.read(np.arange(2), Window(0, 0, *shape))
+        lon, lat = stored.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            known = (np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0) & ~((lon == 0) & (lat == 0))
+        if not known.any():
+            raise SceneError(
+                f"scene '{name}' has longitudes and latitudes that are all missing",
+                hint="download the file again",
+            )
+        return np.where(known, lon, np.nan), np.where(known, lat, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class SwathLookup:
+    """Lookup table of a grid over a swath, made when it is first read. Copies for other processes make it anew.
+
+    Attributes:
+        swath: Longitudes and latitudes of the swath.
+        shape: (rows, columns) of the swath.
+        grid: The grid.
+        around: Longitude in degrees around which those of a grid in degrees are counted.
+        name: Name of the scene, for messages.
+    """
+
+    swath: SwathCoordinates
+    shape: tuple[int, int]
+    grid: Grid
+    around: float
+    name: str
+
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
+        """(B, height, width) columns (band 0) and rows (band 1) in the swath, from 1; see `Pixels.read`."""
+        return self._index.read(window)[bands]
+
+    def keep(self, x: Float64Array, y: Float64Array) -> None:
+        """Make the table from coordinates that were read already.
+
+        Args:
+            x: (H, W) coordinates of the swath's pixels in the grid's CRS, NaN where unknown.
+            y: (H, W) as ``x``.
+        """
+        self.__dict__["_index"] = self._made(x, y)
+
+    @cached_property
+    def _index(self) -> SwathIndex:
+        lon, lat = self.swath.read(self.shape, self.name)
+        assert self.grid.crs is not None  # it was chosen
+        return self._made(*project(lon, lat, _DEGREES, self.grid.crs, self.around))
+
+    def _made(self, x: Float64Array, y: Float64Array) -> SwathIndex:
+        inverse = ~self.grid.transform
+        cols = inverse.a * x + inverse.c
+        rows = inverse.e * y + inverse.f
+        return SwathIndex(np.stack([cols, rows]).astype(np.float32))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
