@@ -60,7 +60,7 @@ class BatchOptions:
     model_hash: str
     overwrite: bool
     wavelengths: str | None
-    placement: Placement = Placement()
+    placement: Placement
     mask: str = "auto"
     mask_hash: str | None = None
     halo: bool
