@@ -48,7 +48,8 @@ out = click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="GeoTIFF to write, MAP.tif; for several scenes a folder.  [default: SCENE_classes.tif beside the scene]",
+    help="GeoTIFF to write, MAP.tif; or its polygons, MAP.gpkg, MAP.fgb or MAP.parquet, with MAP.tif beside them; for "
+    "several scenes a folder.  [default: SCENE_classes.tif beside the scene]",
 )
 
 seed = click.option(
@@ -180,6 +181,16 @@ max_memory = click.option(
     help="Memory for the part of the scene that is mapped at a time, in bytes, such as 512M or 2G.",
 )
 
+smooth = click.option(
+    "--smooth",
+    type=click.IntRange(0, 20),
+    default=0,
+    show_default=True,
+    metavar="PASSES",
+    help="Smooth the outlines of polygons: 3 rounds stairs of pixels, 20 is the most, 0 follows the pixels. Neighbours "
+    "keep the same outline, without gaps.",
+)
+
 #: Files beside the map, and memory.
 _BESIDE_MAP = (
     click.option(
@@ -192,6 +203,12 @@ _BESIDE_MAP = (
         is_flag=True,
         help="Also write MAP_probabilities.tif: one band for each class.",
     ),
+    click.option(
+        "--polygons",
+        is_flag=True,
+        help="Also write MAP_polygons.gpkg: each patch of a class as a polygon with name, hectares and confidence.",
+    ),
+    smooth,
     max_memory,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: Options that are switched on.
-_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots")
+_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots", "polygons")
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
 _WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale", "mask", "grid")
@@ -19,6 +19,7 @@ _SAME = (
     "threads",
     "seed",
     "weights",
+    "smooth",
     "strata",
     "reference",
     "classes",

@@ -146,9 +146,17 @@ def map_tiles(model: Path, tmp_path: Path, scheduler: str) -> Run:
     """Function that maps tiles into ``maps`` on the cluster."""
 
     def map_tiles_(
-        tiles: Any, *, confidence: bool = False, probabilities: bool = False, **keywords: Any
+        tiles: Any,
+        *,
+        confidence: bool = False,
+        probabilities: bool = False,
+        polygons: bool = False,
+        smooth: int = 0,
+        **keywords: Any,
     ) -> BatchResult:
-        keywords["options"] = MapOptions(confidence=confidence, probabilities=probabilities)
+        keywords["options"] = MapOptions(
+            confidence=confidence, probabilities=probabilities, polygons=polygons, smooth=smooth
+        )
         return batch(tiles, model, tmp_path / "maps", scheduler=scheduler, **keywords)
 
     return map_tiles_

@@ -104,6 +104,7 @@ BESIDE = {
         "convert",
         "demo",
         "info",
+        "polygons",
         "predict",
         "pretrain",
         "runtime",

@@ -80,7 +80,8 @@ def batch(
         rescale: Factor that the tiles' values are multiplied by, "auto" (for each tile) or None;
             see `predict`.
         options: Files to write beside each map, and memory to use for each tile. An area cannot be
-            given.
+            given. Polygons are written once for all maps, and cross the edges of tiles; each map then has its
+            confidence beside it.
         compute: Device, and number of threads of each worker: None means 1, and with 1 it reads and
             maps in turn. The seed is not used.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
@@ -100,6 +101,9 @@ def batch(
     require_no_report(options)
     if options.aoi is not None:
         raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")
+    layer = options if options.polygons else None
+    if options.polygons:
+        options = dataclasses.replace(options, polygons=False, confidence=True)
     path = Path(model).absolute()
     model_file.require_kind(path, "model")
     threads = compute.threads or 1
@@ -139,8 +143,9 @@ def batch(
         cluster = local_cluster(count, threads, reporter, dashboard=dashboard)
     with locked(folder, reporter.warning):
         return BatchRun(
-            listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None
-        ).run(cluster)
+            listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None,
+            layer=layer,
+        ).run(cluster)  # fmt: skip
 
 
 def _absolute(option: str | None) -> str | None:

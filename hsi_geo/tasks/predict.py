@@ -19,6 +19,7 @@ from hsi_geo.io import model_file
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
+from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.checks import read_along
@@ -206,7 +207,7 @@ def map_paths(
         overwrite: Whether files that exist are replaced.
 
     Raises:
-        OptionError: If the path does not end in ``.tif``, or a file would replace the scene or the
+        OptionError: If the path does not end in ``.tif`` or as a layer of polygons does, or a file would replace the scene or the
             area.
     """
     if out is None:
@@ -215,11 +216,19 @@ def map_paths(
         if in_notebook() and not overwrite:
             out = _free_path(out)
     path = Path(out)
-    if path.suffix.lower() not in (".tif", ".tiff"):
+    if is_vector_name(path):
+        require_vector_name(path)
+    elif path.suffix.lower() not in (".tif", ".tiff"):
         raise OptionError(
-            f"output '{path}' does not end in .tif", hint="maps are written as GeoTIFF"
+            f"output '{path}' does not end in .tif",
+            hint="maps are written as GeoTIFF, and their polygons as .gpkg, .fgb or .parquet",
         )
-    paths = MapPaths.of(path, confidence=options.confidence, probabilities=options.probabilities)
+    paths = MapPaths.of(
+        path,
+        confidence=options.confidence,
+        probabilities=options.probabilities,
+        polygons=options.polygons,
+    )
     if options.report:
         paths = paths.with_report()
     refuse_input_overwrite(paths.all, [*files_of(scene), options.aoi])  # before anything is read
@@ -230,7 +239,8 @@ def _free_path(path: Path) -> Path:
     """The path, with the first number from 2 after its stem under which no file of a map exists."""
     for number in itertools.count(1):
         free = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
-        files = MapPaths.of(free, confidence=True, probabilities=True).with_report().all
+        every = MapPaths.of(free, confidence=True, probabilities=True, polygons=True)
+        files = every.with_report().all
         if not any(map(os.path.lexists, files)) and not read_along(files):
             return free
     raise AssertionError  # never reached

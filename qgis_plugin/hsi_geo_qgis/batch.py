@@ -51,6 +51,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
     HELPS: ClassVar = {
         "FOLDER": "Every scene in this folder is mapped. You may choose layers instead, or both.",
         "OVERWRITE": "Off: only tiles that have no map yet are mapped.",
+        "POLYGONS": "One layer for all tiles: polygons cross their edges. Each has class, name, hectares and mean confidence.",
         "WORKERS": "Number of tiles that are mapped at a time. If it is empty, as many as processor cores and memory allow.",
         "OUTPUT": "Each map keeps its tile's name. Choose a folder that stays; a temporary one is gone when QGIS ends. The file "
         "'batch.jsonl' in it tells what became of each tile.",
@@ -71,6 +72,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         for name, title in (
             ("CONFIDENCE", "Write the confidence of each map"),
             ("PROBABILITIES", "Write the probabilities of each map"),
+            ("POLYGONS", "Write polygons across all maps (and the confidence of each map)"),
             ("OVERWRITE", "Map every tile again"),
         ):
             definition = QgsProcessingParameterBoolean(name, title, defaultValue=False)
@@ -103,7 +105,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             model=self.parameterAsFile(parameters, "MODEL", context),
             **{
                 name.lower(): self.parameterAsBoolean(parameters, name, context)
-                for name in ("CONFIDENCE", "PROBABILITIES", "OVERWRITE")
+                for name in ("CONFIDENCE", "PROBABILITIES", "POLYGONS", "OVERWRITE")
             },
             workers=None
             if workers in (None, "")
@@ -131,6 +133,11 @@ again with the same folders: finished maps stay, and only the other tiles are ma
                 context.addLayerToLoadOnCompletion(path, details)
                 if style:
                     load_with_style(path, style, context)
+            for path in run.result["outputs"].values():
+                if path.endswith(".gpkg"):
+                    name = os.path.splitext(os.path.basename(path))[0]
+                    details = QgsProcessingContext.LayerDetails(name, context.project(), "")
+                    context.addLayerToLoadOnCompletion(path, details)
         counts = {name: tiles[state] for name, _, state in NUMBERS}
         return {"OUTPUT": folder, "MOSAICS": mosaics, **counts}
 

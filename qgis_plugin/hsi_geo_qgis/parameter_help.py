@@ -41,6 +41,8 @@ COMMON = {
     "CONFIDENCE": "Raster with the probability of the mapped class in per cent. It is low where the scene shows something unlike "
     "any label.",
     "PROBABILITIES": "Raster with one band for each class: its probability, from 0 to 1.",
+    "SMOOTH": "Number of passes: 3 rounds the stairs of pixels. Neighbours keep the same outline, so there are no gaps. Hectares are "
+    "those of the pixels.",
     "OUTPUT": "GeoTIFF to write. A style (.qml), the names of the classes (.aux.xml) and a record of how the map was made (.json) are "
     "written beside it.",
 }

@@ -233,6 +233,16 @@ class CommonParameters(QgsProcessingAlgorithm):
         title = "Memory, such as 512M or 2G"
         self.add_advanced(QgsProcessingParameterString("MAX_MEMORY", title, defaultValue="512M"))
 
+    def add_smooth(self) -> None:
+        """Add the parameter SMOOTH: passes of smoothing of the outlines of polygons."""
+        title = "Smoothing of the outlines (0 follows the pixels)"
+        whole = QgsProcessingParameterNumber.Type.Integer
+        self.addParameter(
+            QgsProcessingParameterNumber(
+                "SMOOTH", title, whole, defaultValue=0, minValue=0, maxValue=20
+            )
+        )
+
     def add_run_options(self) -> None:
         """Add the parameters of every job on a scene: WAVELENGTHS, MASK, DEVICE and THREADS."""
         self.add_wavelengths()

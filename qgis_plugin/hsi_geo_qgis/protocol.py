@@ -24,6 +24,7 @@ COPYING = "Copying the scene"
 ACCURACY = "Estimating accuracy"
 REPORT = "Writing the report"
 CHECKING_TILES = "Checking the tiles"
+POLYGONS = "Drawing polygons"
 ADDING_AREAS = "Adding up the areas"
 
 #: Share of the progress bar that each stage of a command takes, in their order.

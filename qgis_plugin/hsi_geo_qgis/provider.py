@@ -15,6 +15,7 @@ from .classify import Classify
 from .classify_scenes import ClassifyScenes
 from .describe import DescribeScene
 from .open_scene import OpenScene
+from .polygons import MapToPolygons
 from .set_up_algorithm import SetUpAlgorithm
 from .suggest import SuggestPlaces
 
@@ -65,6 +66,7 @@ class HsiGeoProvider(QgsProcessingProvider):
             SuggestPlaces,
             ApplyModel,
             BatchOfTiles,
+            MapToPolygons,
             AssessMap,
             CheckEnvironment,
             SetUpAlgorithm,

@@ -102,6 +102,16 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("classes.tif --reference shots.gpkg --strata classes.tif", "not stratified"),
         ("classes.tif --reference shots.gpkg --design nope", "nope"),
     ],
+    "polygons": [
+        ("nope.tif -o p.gpkg", "'nope.tif'"),
+        ("classes.tif", "--out"),
+        ("classes.tif -o p.shp", "does not end in .gpkg"),
+        ("classes.tif -o shots.gpkg", "is already there"),
+        ("classes.tif -o nowhere/p.gpkg", "does not exist"),
+        ("classes.tif -o p.gpkg --smooth 21", "21"),
+        ("classes.tif -o p.gpkg --confidence nope.tif", "'nope.tif'"),
+        ("scene.tif -o p.gpkg", "no class map"),
+    ],
     "convert": [
         ("nope.tif -o a.tif", "'nope.tif'"),
         ("scene.tif -o taken.tif", "is already there"),

@@ -104,6 +104,27 @@ def checked(job: Job) -> Job:
     return {"rows": rows}
 
 
+def styled_layer(job: Job) -> Job:
+    """Run an algorithm, and open the layer that it makes as QGIS opens it."""
+    found = run(job["algorithm"], job["parameters"])
+    return {**found, **opened_layer({"path": found["results"]["OUTPUT"]})} if found["ok"] else found
+
+
+def opened_layer(job: Job) -> Job:
+    """Open a file with the style that comes with it."""
+    if job["path"].endswith(".tif"):
+        raster = QgsRasterLayer(job["path"], "layer")
+        legend = [(label, color.name()) for label, color in raster.legendSymbologyItems()]
+        return {"legend": legend}
+    layer = QgsVectorLayer(job["path"], "layer")
+    categories = layer.renderer().categories()
+    return {
+        "features": layer.featureCount(),
+        "legend": [(one.label(), one.symbol().color().name()) for one in categories],
+        "invalid": sum(not one.geometry().isGeosValid() for one in layer.getFeatures()),
+    }
+
+
 def cancelled_batch(job: Job) -> Job:
     """Cancel a batch when its first map is there."""
     maps = Path(job["maps"])
@@ -189,6 +210,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         two_steps,
         batch,
         cancelled_batch,
+        opened_layer,
+        styled_layer,
         checked,
         loaded,
         dialog,

@@ -165,12 +165,13 @@ def whole_model(job: Job) -> Job:
         "classify_scenes": {"INPUTS": scene, **learning},
         "batch": {"INPUTS": scene, "MODEL": output("adapt"), "WORKERS": value(1)},
         "assess": {"INPUT": output("classify"), "REFERENCE": truth, "CLASS_FIELD": value("class")},
+        "polygons": {"INPUT": output("classify")},
         "environment": {},
     }
     ends = {
         "info": ["OUTPUT"], "suggest": ["OUTPUT"], "predict": ["OUTPUT"],
         "classify": ["OUTPUT", "REPORT"], "classify_scenes": ["OUTPUT"], "batch": ["OUTPUT"],
-        "assess": ["OUTPUT", "REPORT"],
+        "assess": ["OUTPUT", "REPORT"], "polygons": ["OUTPUT"],
     }  # fmt: skip
     for name, sources in steps.items():
         child = QgsProcessingModelChildAlgorithm(f"hsi_geo:{name}")

@@ -21,7 +21,17 @@ needs_toolbox = pytest.mark.skipif(
 )
 
 ALGORITHMS = {
-    *("open", "info", "classify", "classify_scenes", "adapt", "suggest", "predict", "batch"),
+    *(
+        "open",
+        "info",
+        "classify",
+        "classify_scenes",
+        "adapt",
+        "suggest",
+        "predict",
+        "batch",
+        "polygons",
+    ),
     *("assess", "environment", "setup"),
 }
 

@@ -14,6 +14,13 @@ import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
+from assess_cases import NAMES, damaged, write_class_map
+from class_map_cases import CLASSES, random_probabilities, write_map
+
+from hsi_geo.io.labels.class_colors import default_color
+from hsi_geo.io.maps.polygons import write_polygons
+from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.writer import MapPaths
 
 MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -233,3 +240,31 @@ def test_a_bad_tile_is_a_warning(
     )  # fmt: skip
     assert "MAPPED:\t1" in shown
     assert "FAILED:\t1" in shown
+
+
+def test_polygons_of_a_map_are_coloured_as_the_map(case: Case, tmp_path: Path) -> None:
+    write_class_map(tmp_path, damaged())
+    out = tmp_path / "Flächen.gpkg"
+    found = case(
+        "styled_layer",
+        algorithm="polygons",
+        parameters={"INPUT": str(tmp_path / "map.tif"), "SMOOTH": 2, "OUTPUT": str(out)},
+    )
+    assert found["ok"], found
+    frame = gpd.read_file(out, layer=out.stem)
+    assert found["results"]["POLYGONS"] == len(frame) == found["features"]
+    assert frame["pixels"].sum() == (damaged() > 0).sum()
+    assert found["legend"] == [[n, default_color(i)] for i, n in enumerate(NAMES, start=1)]
+    assert found["invalid"] == 0
+
+
+@pytest.mark.parametrize("suffix", [".fgb", ".tif"])
+def test_a_style_beside_a_map_and_its_polygons_serves_both(
+    case: Case, tmp_path: Path, suffix: str
+) -> None:
+    paths = MapPaths.of(tmp_path / "map.fgb")
+    write_map(paths, random_probabilities())
+    assert paths.polygons is not None
+    write_polygons(read_map(paths.classes), paths.polygons, layer="map")
+    found = case("opened_layer", path=str(tmp_path / f"map{suffix}"))
+    assert found["legend"] == [[c.name, c.color] for c in CLASSES]

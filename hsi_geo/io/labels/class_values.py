@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import rasterio.shutil
@@ -16,6 +16,7 @@ from hsi_geo.io.labels.class_names import clean_name
 
 #: GDAL's GDALRATFieldUsage numbers.
 _RAT_NAME, _RAT_VALUE = "2", "5"
+_RAT_COLORS = ("6", "7", "8")  # red, green, blue
 
 #: Names of 0 where it is no class. ENVI names it "Unclassified" in every classification.
 _NO_CLASS_NAMES = frozenset(
@@ -31,10 +32,12 @@ class ClassValues:
         nodata: Value that is declared as nodata, None if none is. It may be one that no pixel can
             have, such as NaN in a raster of integers.
         names: Class name by value, for values that have one.
+        colors: "#rrggbb" by value, for values that the attribute table has a colour of.
     """
 
     nodata: float | None
     names: Mapping[int, str]
+    colors: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def zero_is_class(self) -> bool:
@@ -67,7 +70,7 @@ class ClassValues:
         Args:
             names: Class name by value.
         """
-        return ClassValues(self.nodata, {**self.names, **names})
+        return ClassValues(self.nodata, {**self.names, **names}, self.colors)
 
 
 def read_class_values(file: Any) -> ClassValues:
@@ -95,13 +98,30 @@ def read_class_values(file: Any) -> ClassValues:
     named = {value: name for value, name in categories if name}
     declared = band.findtext("NoDataValue")
     nodata = file.nodata if declared is None else float(declared)
-    return ClassValues(nodata, _table_names(band.find("GDALRasterAttributeTable")) | named)
+    table = band.find("GDALRasterAttributeTable")
+    return ClassValues(nodata, _table_names(table) | named, _table_colors(table))
+
+
+def _table_colors(table: ET.Element | None) -> dict[int, str]:
+    if table is None:
+        return {}
+    usages = [one.findtext("Usage") for one in table.iterfind("FieldDefn")]
+    if not {_RAT_VALUE, *_RAT_COLORS} <= set(usages):
+        return {}
+    columns = [usages.index(usage) for usage in (_RAT_VALUE, *_RAT_COLORS)]
+    found = {}
+    for row in table.iterfind("Row"):
+        cells = [cell.text or "" for cell in row.iterfind("F")]
+        value, *channels = (_whole(cells[column]) for column in columns)
+        if value is not None and all(c is not None and 0 <= c <= 255 for c in channels):
+            found[value] = "#" + "".join(f"{channel:02x}" for channel in channels)
+    return found
 
 
 def _table_names(table: ET.Element | None) -> dict[int, str]:
     if table is None:
         return {}
-    usages = [field.findtext("Usage") for field in table.iterfind("FieldDefn")]
+    usages = [one.findtext("Usage") for one in table.iterfind("FieldDefn")]
     if _RAT_NAME not in usages or _RAT_VALUE not in usages:
         return {}
     value_at, name_at = usages.index(_RAT_VALUE), usages.index(_RAT_NAME)

@@ -77,7 +77,7 @@ class ReadMap:
         for strip in _strips(Window(top, left, bottom - top, right - left)):
             here = (rows >= strip.row) & (rows < strip.row + strip.height)
             if here.any():
-                values = self._read(strip)
+                values = self.read(strip)
                 found[here] = values[rows[here] - strip.row, cols[here] - strip.col]
         return found
 
@@ -85,7 +85,7 @@ class ReadMap:
         """Number of pixels by value, without pixels of no class."""
         counted: dict[int, int] = {}
         for strip in _strips(self.grid.window):
-            values = self._read(strip).compressed()
+            values = self.read(strip).compressed()
             for value, count in zip(*np.unique(values, return_counts=True), strict=True):
                 counted[int(value)] = counted.get(int(value), 0) + int(count)
         return counted
@@ -107,7 +107,7 @@ class ReadMap:
             return None
         by_name = dict.fromkeys(self.class_counts(), 0.0)
         for strip in _strips(self.grid.window):
-            values = self._read(strip)
+            values = self.read(strip)
             of_pixels = np.broadcast_to(areas_ha[strip.slices[0], None], strip.shape)
             present, index = np.unique(values.compressed(), return_inverse=True)
             hectares = np.bincount(index, of_pixels[~np.ma.getmaskarray(values)])
@@ -126,7 +126,18 @@ class ReadMap:
             values = file.read(self.band, out_shape=shape).astype(np.int64)
             return self._known(values, self._valid(file, None, shape))
 
-    def _read(self, window: Window) -> MaskedInts:
+    def read(self, window: Window) -> MaskedInts:
+        """Read the values of a window.
+
+        Args:
+            window: Pixels, all inside the map.
+
+        Returns:
+            (height, width) values, masked where there is no class.
+
+        Raises:
+            MapError: If the map is damaged.
+        """
         try:
             with quiet_gdal(self.path), open_raster(self.path) as file:
                 part = rasterio.windows.Window(window.col, window.row, window.width, window.height)

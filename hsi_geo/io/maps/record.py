@@ -18,6 +18,7 @@ from hsi_geo.errors import MapError
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import aux_xml
+from hsi_geo.io.maps.vector_names import FORMATS
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.text import plain_json
 
@@ -34,6 +35,10 @@ _CHANGED_BY_PEOPLE = "style"
 #: Endings of the names, without suffix, of rasters that belong to a map.
 _ENDS = ("_confidence", "_probabilities")
 
+#: Layer that QGIS changes when it opens a GeoPackage, and what its name may have after the map's stem.
+_LAYER = "polygons"
+_LAYER_ENDINGS = ("_polygons.gpkg", *FORMATS)
+
 
 def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write the record of a map, as JSON with sorted keys, once all other files are whole.
@@ -48,11 +53,13 @@ def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         The record with the size and hash of each file.
     """
-    files = {
+    files: dict[str, dict[str, Any]] = {
         name: {"size": path.stat().st_size, "sha256": _sha256(path)}
         for name, path in paths.as_dict().items()
         if path != paths.record and path.exists()
     }
+    if paths.polygons is not None and _LAYER in files:
+        files[_LAYER]["ending"] = paths.polygons.name.removeprefix(paths.classes.stem)
     whole = {**record, FILES: files}
     text = json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False)
     paths.record.write_text(plain_json(text) + "\n", encoding="utf-8")
@@ -119,6 +126,8 @@ def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
     files = record.get(FILES)
     found = []
     for name, entry in files.items() if isinstance(files, dict) else ():
+        if name == _LAYER and isinstance(entry, dict) and entry.get("ending") in _LAYER_ENDINGS:
+            every[name] = class_map.with_name(f"{class_map.stem}{entry['ending']}")
         if name in every and isinstance(entry, dict):
             size, digest = entry.get("size"), entry.get("sha256")
             if isinstance(size, int) and isinstance(digest, str):
@@ -141,7 +150,7 @@ def find_mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     return [
         one.path
         for one in read_recorded_files(class_map)
-        if one.name not in (_WRITTEN_BY_OTHERS, _CHANGED_BY_PEOPLE)
+        if one.name not in (_WRITTEN_BY_OTHERS, _CHANGED_BY_PEOPLE, _LAYER)
         and (one.path.exists() or one.name == "map")
         and not one.is_unchanged
     ]

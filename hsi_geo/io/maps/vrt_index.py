@@ -13,7 +13,7 @@ from affine import Affine
 
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import add_names, rgb
-from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS
+from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS, NO_PERCENT
 from hsi_geo.tiling import Grid
 
 
@@ -41,6 +41,38 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
     Returns:
         Text of the VRT, with the pixel size of the finest map.
     """
+    kind = "Byte" if len(classes) <= 255 else "UInt16"
+    root, band, whole = _mosaic(maps, kind, NO_CLASS)
+    ET.SubElement(band, "ColorInterp").text = "Palette"
+    table = ET.SubElement(band, "ColorTable")
+    for color, alpha in [("#000000", 0), *((c.color, 255) for c in classes)]:
+        red, green, blue = map(str, rgb(color))
+        ET.SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4=str(alpha))
+    add_names(band, classes)
+    _add_sources(band, maps, whole, kind, folder, NO_CLASS)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def percent_xml(maps: Sequence[GeoreferencedMap], folder: Path) -> str:
+    """Write a virtual mosaic (VRT) of the confidence of maps, in which they overlap as in `index_xml`.
+
+    Args:
+        maps: Rasters of per cent of one CRS, in the order of their maps.
+        folder: Folder of the VRT; paths in it are relative to that folder.
+
+    Returns:
+        Text of the VRT.
+    """
+    root, band, whole = _mosaic(maps, "Byte", NO_PERCENT)
+    _add_sources(band, maps, whole, "Byte", folder, NO_PERCENT)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _mosaic(
+    maps: Sequence[GeoreferencedMap], kind: str, nodata: int
+) -> tuple[ET.Element, ET.Element, Grid]:
+    """A VRT without sources, its band, and its grid."""
     finest = min((one.grid for one in maps), key=lambda grid: grid.resolution)
     whole = _union([one.grid for one in maps], finest)
     root = ET.Element("VRTDataset", rasterXSize=str(whole.width), rasterYSize=str(whole.height))
@@ -48,19 +80,21 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
     ET.SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = whole.crs.to_wkt()
     numbers = ", ".join(repr(float(value)) for value in whole.transform.to_gdal())
     ET.SubElement(root, "GeoTransform").text = numbers
-    kind = "Byte" if len(classes) <= 255 else "UInt16"
     band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band="1")
-    ET.SubElement(band, "NoDataValue").text = str(NO_CLASS)
-    ET.SubElement(band, "ColorInterp").text = "Palette"
-    table = ET.SubElement(band, "ColorTable")
-    for color, alpha in [("#000000", 0), *((c.color, 255) for c in classes)]:
-        red, green, blue = map(str, rgb(color))
-        ET.SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4=str(alpha))
-    add_names(band, classes)
+    ET.SubElement(band, "NoDataValue").text = str(nodata)
+    return root, band, whole
+
+
+def _add_sources(
+    band: ET.Element,
+    maps: Sequence[GeoreferencedMap],
+    whole: Grid,
+    kind: str,
+    folder: Path,
+    nodata: int,
+) -> None:
     for one in reversed(maps):  # GDAL shows the last one
-        band.append(_source(one, whole, kind, folder))
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
+        band.append(_source(one, whole, kind, folder, nodata))
 
 
 def _union(grids: Sequence[Grid], finest: Grid) -> Grid:
@@ -85,7 +119,7 @@ def _offset_and_size(grid: Grid, within: Grid) -> tuple[float, float, float, flo
     return first[0], first[1], last[0] - first[0], last[1] - first[1]
 
 
-def _source(one: GeoreferencedMap, whole: Grid, kind: str, folder: Path) -> ET.Element:
+def _source(one: GeoreferencedMap, whole: Grid, kind: str, folder: Path, nodata: int) -> ET.Element:
     source = ET.Element("ComplexSource")
     name = ET.SubElement(source, "SourceFilename", relativeToVRT="1")
     name.text = Path(os.path.relpath(one.path, folder)).as_posix()
@@ -107,5 +141,5 @@ def _source(one: GeoreferencedMap, whole: Grid, kind: str, folder: Path) -> ET.E
         f"{value:.6f}".rstrip("0").rstrip(".") for value in _offset_and_size(one.grid, whole)
     )
     ET.SubElement(source, "DstRect", dict(zip(keys, numbers, strict=True)))
-    ET.SubElement(source, "NODATA").text = str(NO_CLASS)
+    ET.SubElement(source, "NODATA").text = str(nodata)
     return source

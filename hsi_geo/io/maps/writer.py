@@ -30,6 +30,7 @@ from hsi_geo.arrays import Float32Array
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
+from hsi_geo.io.maps.vector_names import is_vector_name
 from hsi_geo.tiling import Grid, Window
 
 #: Class id and confidence of pixels that are not mapped.
@@ -55,6 +56,7 @@ class MapPaths:
         confidence: GeoTIFF of the largest probability in per cent, or None.
         probabilities: GeoTIFF of probabilities with one band for each class, or None.
         report: HTML report, or None.
+        polygons: Layer of polygons, or None.
     """
 
     classes: Path
@@ -64,20 +66,35 @@ class MapPaths:
     confidence: Path | None = None
     probabilities: Path | None = None
     report: Path | None = None
+    polygons: Path | None = None
 
     @classmethod
-    def of(cls, out: Path, *, confidence: bool = False, probabilities: bool = False) -> Self:
+    def of(
+        cls,
+        out: Path,
+        *,
+        confidence: bool = False,
+        probabilities: bool = False,
+        polygons: bool = False,
+    ) -> Self:
         """Name the files of a map.
 
         Args:
-            out: Path of the GeoTIFF of class ids.
+            out: Path of the GeoTIFF of class ids; or of a layer of polygons, which has the GeoTIFF beside it.
             confidence: Whether a raster of confidence is written.
             probabilities: Whether a raster of probabilities is written.
+            polygons: Whether polygons are written; they are if ``out`` is a layer.
 
         Examples:
             >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
             ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
+            >>> paths = MapPaths.of(Path("map.fgb"))
+            >>> paths.classes.name, paths.polygons.name
+            ('map.tif', 'map.fgb')
         """
+        layer = out.with_name(f"{out.stem}_polygons.gpkg") if polygons else None
+        if is_vector_name(out):
+            out, layer = out.with_suffix(".tif"), out
         return cls(
             out,
             out.with_name(out.name + ".aux.xml"),
@@ -85,6 +102,7 @@ class MapPaths:
             out.with_suffix(".json"),
             out.with_name(f"{out.stem}_confidence.tif") if confidence else None,
             out.with_name(f"{out.stem}_probabilities.tif") if probabilities else None,
+            polygons=layer,
         )
 
     def with_report(self) -> MapPaths:
@@ -95,7 +113,7 @@ class MapPaths:
     @property
     def all(self) -> list[Path]:
         """Every file: the record first, which lists the others, and the map last."""
-        optional = (self.confidence, self.probabilities, self.report)
+        optional = (self.confidence, self.probabilities, self.report, self.polygons)
         return [
             self.record,
             *(path for path in optional if path is not None),
@@ -118,6 +136,7 @@ class MapPaths:
             where[self.confidence] if self.confidence else None,
             where[self.probabilities] if self.probabilities else None,
             where[self.report] if self.report else None,
+            where[self.polygons] if self.polygons else None,
         )
 
     def as_dict(self) -> dict[str, Path]:
@@ -130,6 +149,7 @@ class MapPaths:
             "confidence": self.confidence,
             "probabilities": self.probabilities,
             "report": self.report,
+            "polygons": self.polygons,
         }
         return {name: path for name, path in named.items() if path is not None}
 

@@ -18,6 +18,8 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.maps.polygons import write_polygons
+from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts
@@ -117,9 +119,13 @@ def write_map(
             f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
         )
     area = None if options.aoi is None else read_area(options.aoi, grid)
+    written = paths
+    if paths.polygons is not None and paths.confidence is None:  # each polygon has its mean
+        name = f".{paths.classes.stem}_confidence.tif"
+        written = dataclasses.replace(paths, confidence=paths.classes.with_name(name))
     with (
         computing(compute, reporter) as on,
-        MapWriter(paths, grid, model.classes, model.order) as writer,
+        MapWriter(written, grid, model.classes, model.order) as writer,
     ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
         classifier = model.classifier
@@ -159,7 +165,26 @@ def write_map(
         times = timings.active()
         if times is not None:
             record["timings"] = times.as_dict()
+    if written.polygons is not None:
+        _write_polygons(written, options.smooth)
+        record["parameters"] |= {"polygons": True, "smooth": options.smooth}
+        if paths.confidence is None and written.confidence is not None:
+            written.confidence.unlink()
     return write_record(paths, record)
+
+
+@timings.stage(timings.WRITING)
+def _write_polygons(written: MapPaths, smooth: int) -> None:
+    """Write the polygons of a map."""
+    assert written.polygons is not None
+    assert written.confidence is not None  # written for them
+    write_polygons(
+        read_map(written.classes),
+        written.polygons,
+        layer=written.polygons.stem,
+        confidence=read_map(written.confidence),
+        passes=smooth,
+    )
 
 
 def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:

@@ -12,6 +12,9 @@ from hsi_geo.errors import OptionError
 #: Default memory budget of the strips of a scene, in bytes.
 DEFAULT_MEMORY = 512 << 20
 
+#: Most passes in which the outlines of polygons are smoothed.
+MOST_PASSES = 20
+
 #: Factor on a scene's values, "auto" for the power of ten that brings them to a model's scale, or None to refuse
 #: a scene on another scale.
 Rescale = float | Literal["auto"] | None
@@ -26,6 +29,9 @@ class MapOptions:
             mapped. None maps the whole scene.
         confidence: Whether to write ``MAP_confidence.tif``: 0 to 100 per cent, uint8.
         probabilities: Whether to write ``MAP_probabilities.tif``: one band for each class.
+        polygons: Whether to write ``MAP_polygons.gpkg``: each connected patch of a class as a polygon, with name,
+            hectares and mean confidence.
+        smooth: Number of passes in which the outlines of polygons are smoothed, 0 to 20; 0 follows the pixels.
         report: Whether to write ``MAP_report.html``, a page with map, legend, accuracy, and shots
             that look wrong. Only `classify` can.
         command: Command line that makes the map again; the report shows it.
@@ -35,9 +41,34 @@ class MapOptions:
     aoi: str | os.PathLike[str] | None = None
     confidence: bool = False
     probabilities: bool = False
+    polygons: bool = False
+    smooth: int = 0
     report: bool = False
     command: str = ""
     max_memory: int = DEFAULT_MEMORY
+
+    def __post_init__(self) -> None:
+        """Check the passes of smoothing.
+
+        Raises:
+            OptionError: If there are fewer than 0 or more than `MOST_PASSES`.
+        """
+        require_passes(self.smooth)
+
+
+def require_passes(smooth: int) -> None:
+    """Check the number of passes in which outlines are smoothed.
+
+    Args:
+        smooth: Number of passes.
+
+    Raises:
+        OptionError: If there are fewer than 0 or more than `MOST_PASSES`.
+    """
+    if not 0 <= smooth <= MOST_PASSES:
+        raise OptionError(
+            f"--smooth {smooth} is out of range", hint=f"give a number from 0 to {MOST_PASSES}"
+        )
 
 
 def parse_rescale(rescale: object) -> Rescale:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo.display.images import paint
-from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.shots import LandClass
-from hsi_geo.io.maps.reader import ReadMap, read_colors
+from hsi_geo.io.maps.legend import read_legend
+from hsi_geo.io.maps.reader import ReadMap
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri
 from hsi_geo.io.scenes.previews import SIDE_PX
@@ -146,11 +146,7 @@ def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:
 
 def _colors(opened: ReadMap) -> dict[str, str]:
     """Colour of each class of the map by its name: that of the map, or one of the palette."""
-    stored = read_colors(opened.path)
-    values = sorted(opened.counts())
-    names = [opened.name_of(value) for value in values]
-    complete = complete_colors([stored.get(value) for value in values], names)
-    return {opened.name_of(v): color for v, color in zip(values, complete, strict=True)}
+    return {c.name: c.color for c in read_legend(opened, opened.counts()).values()}
 
 
 def _cell(estimate: Estimate | None, unit: str = "") -> str:

@@ -25,7 +25,7 @@ from hsi_geo.tasks.tiles.footprints import Footprints
 from hsi_geo.tasks.tiles.jobs import MAPPED, UNCHANGED, Outcome
 from hsi_geo.tasks.tiles.map_names import map_names
 
-LOG, ITEMS, INDEX = "batch.jsonl", "items.json", "index"
+LOG, ITEMS, INDEX, POLYGONS = "batch.jsonl", "items.json", "index", "polygons"
 
 #: Stems of maps that would replace these files.
 RESERVED = {Path(LOG).stem, Path(ITEMS).stem, INDEX}

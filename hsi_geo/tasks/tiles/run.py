@@ -18,6 +18,7 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.scenes.neighbours import NeighbourSource
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
+from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.existing_maps import find_existing_map, find_logged_files
 from hsi_geo.tasks.tiles.jobs import (
     FAILED,
@@ -35,6 +36,7 @@ from hsi_geo.tasks.tiles.jobs import (
     tile_areas,
     unchanged,
 )
+from hsi_geo.tasks.tiles.mosaic_polygons import write_mosaic_polygons
 from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
 from hsi_geo.tasks.tiles.outputs import (
     ClassArea,
@@ -121,6 +123,7 @@ class BatchRun:
         options: Options of the batch.
         reporter: Receives progress and messages.
         local: Whether this batch starts the workers.
+        layer: Options of the polygons of all maps; None writes none.
     """
 
     def __init__(
@@ -133,7 +136,9 @@ class BatchRun:
         reporter: Reporter,
         *,
         local: bool,
+        layer: MapOptions | None = None,
     ) -> None:
+        self.layer = layer
         self.local = local
         self.listed = listed
         self.paths = paths
@@ -174,6 +179,10 @@ class BatchRun:
                 "command maps the rest"
             ) from interrupt
         outputs = write_overview(self.folder, maps, self.model.classes, self.reporter)
+        if self.layer is not None:
+            outputs |= write_mosaic_polygons(
+                self.folder, [one.map for one in maps], outputs, self.layer.smooth, self.reporter
+            )
         names = [tile.path for tile in self.listed]
         return BatchResult(
             self.folder,

@@ -1,0 +1,158 @@
+"""The patches of a class map as one layer of polygons, with area and certainty of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+
+from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.errors import MapError, OutputError
+from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.legend import read_legend
+from hsi_geo.io.maps.patches import Patches, find_patches
+from hsi_geo.io.maps.reader import ReadMap
+from hsi_geo.io.maps.vector_files import CHUNK, LayerWriter
+
+#: Field of the layer that holds the class, as the map stores it.
+CLASS_FIELD = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonCount:
+    """Polygons of a class.
+
+    Attributes:
+        polygons: Number of polygons.
+        pixels: Number of their pixels.
+        hectares: Area of their pixels; None if the CRS does not define it.
+    """
+
+    polygons: int = 0
+    pixels: int = 0
+    hectares: float | None = 0.0
+
+    def plus(self, pixels: IntArray, hectares: Float64Array) -> PolygonCount:
+        """The sum with more polygons.
+
+        Args:
+            pixels: (N,) pixels of each.
+            hectares: (N,) area of each, NaN where it is unknown.
+        """
+        area = float(hectares.sum())
+        known = self.hectares is not None and np.isfinite(area)
+        return PolygonCount(
+            self.polygons + len(pixels),
+            self.pixels + int(pixels.sum()),
+            (self.hectares or 0.0) + area if known else None,
+        )
+
+
+def write_polygons(
+    class_map: ReadMap,
+    path: Path,
+    *,
+    layer: str,
+    confidence: ReadMap | None = None,
+    passes: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[dict[int, PolygonCount], dict[int, LandClass]]:
+    """Write the patches of a map as polygons.
+
+    Args:
+        class_map: Map of any program.
+        path: File to write; its suffix says the format.
+        layer: Name of the layer.
+        confidence: Raster of per cent on the same grid; None leaves the field ``confidence`` empty.
+        passes: Number of passes of smoothing of the outlines; 0 follows the pixels.
+        progress: Receives the number of rows that are done.
+
+    Returns:
+        counts: Number of polygons, pixels and hectares by the value of the class.
+        classes: Classes of the map by their value.
+
+    Raises:
+        MapError: If the map is damaged, or has no pixel with a class.
+        OutputError: If the disk is full or gone.
+    """
+    if confidence is not None:
+        require_same_grid(class_map, confidence)
+    counts: dict[int, PolygonCount] = {}
+    with LayerWriter(path, layer) as writer:
+        waiting: list[gpd.GeoDataFrame] = []
+        for found, rows in find_patches(class_map, confidence, passes=passes):
+            for value in np.unique(found.values):
+                here = found.values == value
+                before = counts.get(int(value), PolygonCount())
+                counts[int(value)] = before.plus(found.pixels[here], found.hectares[here])
+            waiting.append(_frame(class_map, found))
+            if sum(map(len, waiting)) >= CHUNK:
+                writer.write(_joined(waiting))
+                waiting = []
+            if progress is not None:
+                progress(rows)
+        rest = _joined(waiting)
+        if writer.count + len(rest) == 0:
+            raise MapError(
+                f"map '{class_map.path}' has no pixel with a class", hint="give a map with classes"
+            )
+        if len(rest):
+            writer.write(rest)
+        classes = read_legend(class_map, counts)
+        writer.write_style(list(classes.values()), CLASS_FIELD)
+    if path.suffix != ".parquet":
+        _require_count(path, layer, writer.count)
+    return {value: counts[value] for value in classes}, classes
+
+
+def require_same_grid(class_map: ReadMap, other: ReadMap) -> None:
+    """Refuse a raster that does not lie on the pixels of a map.
+
+    Args:
+        class_map: The map.
+        other: Raster that has a value for each pixel of the map.
+
+    Raises:
+        MapError: If they differ in size or place.
+    """
+    own, theirs = class_map.grid, other.grid
+    if own.shape != theirs.shape or not own.transform.almost_equals(theirs.transform, 1e-6):
+        raise MapError(
+            f"'{other.path}' does not have the pixels of map '{class_map.path}'",
+            hint="give the file that was written with the map",
+        )
+
+
+def _frame(class_map: ReadMap, found: Patches) -> gpd.GeoDataFrame:
+    values = [int(value) for value in found.values]
+    names = {value: class_map.name_of(value) for value in set(values)}
+    return gpd.GeoDataFrame(
+        {
+            CLASS_FIELD: np.asarray(found.values, np.int64),
+            "name": pd.Series([names[value] for value in values], dtype="str"),
+            "hectares": found.hectares,
+            "confidence": np.round(found.percent, 1),
+            "pixels": found.pixels,
+        },
+        geometry=found.polygons,
+        crs=class_map.grid.crs,
+    )
+
+
+def _joined(frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=frames[0].crs)
+
+
+def _require_count(path: Path, layer: str, count: int) -> None:
+    """Read a file back: SQLite does not report every failed write."""
+    if pyogrio.read_info(path, layer=layer, force_feature_count=True)["features"] != count:
+        raise OutputError(
+            f"polygons '{path.name}' do not hold what was written",
+            hint="check the disk and its free space",
+        )

@@ -1,0 +1,95 @@
+"""Polygons of all maps of a batch, across the edges of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from hsi_geo import stages
+from hsi_geo.errors import OutputExistsError
+from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.maps.polygons import CLASS_FIELD, write_polygons
+from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, percent_xml
+from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.progress import Reporter
+from hsi_geo.tasks.tiles.footprints import Footprints
+from hsi_geo.tasks.tiles.outputs import INDEX, POLYGONS
+
+
+def write_mosaic_polygons(
+    folder: Path,
+    maps: Sequence[GeoreferencedMap],
+    mosaics: Mapping[str, Path],
+    smooth: int,
+    reporter: Reporter,
+) -> dict[str, Path]:
+    """Write one layer of polygons for each mosaic of a batch.
+
+    Args:
+        folder: Folder of the maps.
+        maps: The maps, each with its confidence beside it.
+        mosaics: Path of each mosaic by its name; other files are left out.
+        smooth: Number of passes in which outlines are smoothed.
+        reporter: Receives progress.
+
+    Returns:
+        Name and path of each layer.
+
+    Raises:
+        OutputExistsError: If a file of that name is there that no batch made.
+        OutputError: If a layer cannot be written.
+    """
+    groups = Footprints([one.grid for one in maps]).groups
+    names = [name for name in mosaics if name.startswith(INDEX)]
+    written = {}
+    for name, group in zip(names, groups, strict=True):
+        final = folder / f"{POLYGONS}{name.removeprefix(INDEX)}.gpkg"
+        _require_own(final)
+        percents = [
+            replace(maps[index], path=confidence)
+            for index in group
+            if (confidence := MapPaths.of(maps[index].path, confidence=True).confidence)
+        ]
+        mosaic = read_map(mosaics[name])
+        height = mosaic.grid.height
+        with (
+            scratch_folder() as scratch,
+            atomic_outputs([final], overwrite=True, name="batch") as where,
+        ):
+            beside = scratch / "confidence.vrt"
+            beside.write_text(percent_xml(percents, scratch), encoding="utf-8")
+            write_polygons(
+                mosaic,
+                where[final],
+                layer=final.stem,
+                confidence=read_map(beside),
+                passes=smooth,
+                progress=partial(_report, reporter, height),
+            )
+        written[final.stem] = final
+    return written
+
+
+def _report(reporter: Reporter, height: int, rows: int) -> None:
+    reporter.progress(stages.POLYGONS, rows, height)
+
+
+def _require_own(path: Path) -> None:
+    """Refuse to replace a file that is no layer of polygons of a map."""
+    if not path.exists():
+        return
+    try:
+        fields = set(pyogrio.read_info(path, layer=path.stem)["fields"])
+    except (DataSourceError, DataLayerError):
+        fields = set()
+    if not {CLASS_FIELD, "hectares", "confidence", "pixels"} <= fields:
+        raise OutputExistsError(
+            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
+        )
