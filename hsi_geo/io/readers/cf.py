@@ -44,10 +44,10 @@ from hsi_geo.io.readers.swath import SwathCoordinates
 from hsi_geo.tiling import Grid
 
 #: Names of the cube, best first. Without one of these, the largest variable is the cube.
-_CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance")
+_CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance", "rhos")
 
-#: Rows of a map or a swath that are read at once if its file states no chunks.
-MAP_ROWS = 64
+#: Longest name of a sensor and a product.
+LABEL_CHARACTERS = 80
 
 _BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
 _X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
@@ -154,7 +154,7 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     flags, flag_warnings = find_flags(groups, path, engine, shape, partial(_flag_pixels, engine))
     return SceneFile(
         name=path,
-        driver="Zarr" if engine == "zarr" else "netCDF",
+        driver=_label(groups, engine),
         grid=grid,
         found=find_declared_bands(groups, count),
         found_warnings=wavelength_warnings(groups, count),
@@ -199,6 +199,17 @@ def _georeference(
     if places is not None and not has_grid(groups, cube.array, axes):
         return sensor, SwathCoordinates(coordinates=bands(places))
     return find_grid(groups, cube.array, axes, shape, path), None
+
+
+def _label(groups: Groups, engine: str) -> str:
+    """The format, with the sensor and the product that the file names."""
+    form = "Zarr" if engine == "zarr" else "netCDF"
+    found = groups["/"].attrs if "/" in groups else {}
+    product = " ".join(str(found.get("title", found.get("processing_level", ""))).split())
+    sensor = [str(found[key]) for key in ("platform", "instrument") if key in found]
+    before = [word for word in dict.fromkeys(sensor) if word not in product]
+    named = " ".join([*before, product]).strip()[:LABEL_CHARACTERS]
+    return f"{named}, {form}" if named else form
 
 
 def _flag_pixels(engine: str, path: str, group: str, name: str, order: str) -> Pixels:

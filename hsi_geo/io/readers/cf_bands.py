@@ -16,7 +16,7 @@ from hsi_geo.wavelength_units import are_band_numbers
 from hsi_geo.wavelengths import DeclaredBands
 
 #: Names of band centres and widths as `plain_key` makes them, best first.
-_CENTRE_NAMES = (*CENTRE_KEYS, "bandcentre", "bandcenter")
+_CENTRE_NAMES = (*CENTRE_KEYS, "bandcentre", "bandcenter", "wavelength3d")
 _WIDTH_NAMES = ("fwhm", "fullwidthhalfmax", "bandwidth")
 
 

@@ -18,6 +18,12 @@ MOST_TIMES = 200
 #: The pixel size that a product states is taken if the measured one is at most this many times larger or smaller.
 NOMINAL_FACTOR = 2.0
 
+#: Neighbours whose pixel has a smaller area, as a share of a rectangle of its sides, lie in one line.
+FLAT = 1e-3
+
+#: Share of the pixels of an image that turn to the same side; a plane that shakes folds a few lines.
+SAME_SIDE = 0.7
+
 #: Names that programs give to a CRS without one.
 _UNNAMED = ("unnamed", "unknown", "undefined")
 
@@ -54,7 +60,7 @@ def fit_grid(
     side = pixel_size(x, y)
     if side is None:
         raise SceneError(
-            f"scene '{name}' has no place for its pixels: their coordinates are missing or all the same",
+            f"scene '{name}' has no place for its pixels: their coordinates are missing, in one line or in no order",
             hint="download the file again",
         )
     size = _stated_or_rounded(side, crs, nominal_m)
@@ -63,17 +69,25 @@ def fit_grid(
 
 
 def pixel_size(x: AnyArray, y: AnyArray) -> float | None:
-    """Root of the median area of an image's pixels; None if no two neighbours have places.
+    """Root of the median area of an image's pixels.
 
     Args:
         x: (H, W) coordinates of pixel centres, NaN where unknown.
         y: (H, W) as ``x``.
+
+    Returns:
+        None if neighbours have no places, if these lie in one line, or if they turn to both sides: pixels of an image
+        that are neighbours lie beside each other, and the next line on the same side.
     """
     right, down = np.diff(x, axis=1)[:-1], np.diff(x, axis=0)[:, :-1]
     right_y, down_y = np.diff(y, axis=1)[:-1], np.diff(y, axis=0)[:, :-1]
-    areas = np.abs(right * down_y - right_y * down)
-    areas = areas[np.isfinite(areas) & (areas > 0)]
-    return math.sqrt(float(np.median(areas))) if areas.size else None
+    areas = right * down_y - right_y * down
+    sides = np.hypot(right, right_y) * np.hypot(down, down_y)
+    with np.errstate(invalid="ignore"):
+        areas = areas[np.isfinite(areas) & (np.abs(areas) > FLAT * sides)]
+    if not areas.size or max((areas > 0).mean(), (areas < 0).mean()) < SAME_SIDE:
+        return None
+    return math.sqrt(float(np.median(np.abs(areas))))
 
 
 def snapped_grid(

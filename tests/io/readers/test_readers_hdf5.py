@@ -15,7 +15,8 @@ from builders import check_travels, cube_of, physical, watch_reads
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError
-from hsi_geo.io.readers.hdf5 import HdfPixels, map_info
+from hsi_geo.io.readers.hdf5_access import HdfPixels
+from hsi_geo.io.readers.neon import map_info
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import block_shape, read_window
@@ -203,8 +204,10 @@ def test_pickled_and_forked_readers_open_the_file_anew(
 
 def test_prisma_of_another_level_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.he5", "w") as file:
-        file.create_dataset("HDFEOS/SWATHS/PRS_L1_HCO/Data Fields/VNIR_Cube", data=cube_of(2))
-    with pytest.raises(SceneError, match=r"without a map grid \(PRS_L1_\); download the L2D"):
+        file.create_dataset("HDFEOS/SWATHS/PRS_L3_HCO/Data Fields/VNIR_Cube", data=cube_of(2))
+    with pytest.raises(
+        SceneError, match=r"without a hyperspectral cube \(PRS_L3_HCO\); give the L1"
+    ):
         open_scene(tmp_path / "a.he5")
 
 

@@ -1,0 +1,172 @@
+"""Datasets and groups of HDF5 files, as the readers of products open them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import SceneError
+from hsi_geo.io.files.paths import stamp
+from hsi_geo.io.readers.base import (
+    ArrayPixels,
+    Pixels,
+    StackedPixels,
+    missing_package,
+    plain,
+    require_real,
+)
+from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.swath import SwathCoordinates
+
+if TYPE_CHECKING:
+    import h5py
+
+#: What pip installs if h5py or h5netcdf is missing.
+INSTALL = "h5py h5netcdf"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HdfPixels(ArrayPixels):
+    """A dataset of two or three dimensions.
+
+    Attributes:
+        dataset: Path of the dataset in the file.
+    """
+
+    dataset: str
+
+    def variable(self) -> Any:
+        """See `ArrayPixels.variable`."""
+        return opened(("h5py", self.path, self.stamp), lambda: open_hdf5(self.path))[self.dataset]
+
+
+def open_hdf5(path: str) -> h5py.File:
+    """Open a file for reading.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        MissingPackageError: If h5py is not installed.
+        OSError: If the file is damaged.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise missing_package("h5py", path, INSTALL) from error
+    return h5py.File(path, "r", locking=False)  # read-only folders and network drives
+
+
+def names_in(file: h5py.File, group: str) -> list[str]:
+    """Names of the entries of a group; none if there is no such group.
+
+    Args:
+        file: The open file.
+        group: Path of the group.
+    """
+    found = file.get(group)
+    return list(found) if hasattr(found, "keys") else []
+
+
+@contextmanager
+def layout_errors(path: str, kind: str) -> Iterator[None]:
+    """Turn what h5py and NumPy raise for a file of another layout into one error.
+
+    Args:
+        path: Path of the file.
+        kind: Name of the product that the file should be.
+
+    Raises:
+        SceneError: If an entry is missing, or of another type or shape.
+    """
+    try:
+        yield
+    except SceneError:
+        raise
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        raise SceneError(
+            f"scene '{path}' is laid out otherwise than {kind} files are ({plain(error)})",
+            hint="download the file again, or convert it to GeoTIFF",
+        ) from error
+
+
+def cube_of(file: h5py.File, path: str, dataset: str, order: str) -> tuple[HdfPixels, h5py.Dataset]:
+    """A cube or an image of a file.
+
+    Args:
+        file: The open file.
+        path: Path of the file.
+        dataset: Path of the dataset.
+        order: Letters of its axes in their order: b(and), y, x.
+
+    Returns:
+        Its pixels, and the dataset.
+
+    Raises:
+        KeyError: If there is no such dataset.
+        ValueError: If it has other dimensions, or is empty.
+        SceneError: If its values are no real numbers.
+    """
+    data = file[dataset]
+    if len(getattr(data, "shape", ())) != len(order) or 0 in data.shape:
+        raise ValueError(f"'{dataset}' is no array of {len(order)} dimensions")
+    require_real(data.dtype, path)
+    return HdfPixels(path=path, dataset=dataset, order=order, stamp=stamp(path)), data
+
+
+def swath_of(
+    file: h5py.File,
+    path: str,
+    names: tuple[str, str],
+    shape: tuple[int, int],
+    nominal_m: float | None,
+) -> SwathCoordinates:
+    """Longitudes and latitudes of a swath.
+
+    Args:
+        file: The open file.
+        path: Path of the file.
+        names: Paths of the datasets of longitudes and of latitudes.
+        shape: (rows, columns) of the swath.
+        nominal_m: See `SwathCoordinates.nominal_m`.
+
+    Raises:
+        KeyError: If there is no such dataset.
+        ValueError: If one has another shape than the swath.
+    """
+    parts: list[Pixels] = []
+    for name in names:
+        pixels, data = cube_of(file, path, name, "yx")
+        if data.shape != shape:
+            found = " x ".join(map(str, data.shape))
+            raise ValueError(f"'{name}' has {found} pixels and the cube {shape[0]} x {shape[1]}")
+        parts.append(pixels)
+    return SwathCoordinates(coordinates=StackedPixels(tuple(parts), (1, 1)), nominal_m=nominal_m)
+
+
+def numbers(value: Any) -> Float64Array:
+    """The numbers in an attribute, as one list.
+
+    Args:
+        value: Value of the attribute.
+
+    Raises:
+        ValueError: If it holds something else.
+    """
+    return np.ravel(value).astype(np.float64)
+
+
+def text_of(value: Any) -> str:
+    """The text in bytes, arrays or scalars of HDF5.
+
+    Example:
+        >>> text_of(np.array([b"EPSG:32633"]))
+        'EPSG:32633'
+    """
+    entry = np.ravel(value)[0] if np.size(value) else ""
+    return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)

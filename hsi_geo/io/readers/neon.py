@@ -1,0 +1,114 @@
+"""Reflectance of NEON's airborne spectrometer, in HDF5.
+
+Layout: NEON's data products DP3.30006.001 and .002.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from affine import Affine
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.io.files.paths import stamp
+from hsi_geo.io.readers.base import SceneFile, blocks_of, per_band
+from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.hdf5_access import HdfPixels, text_of
+from hsi_geo.io.readers.neon_flags import neon_flags
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
+    """Describe a reflectance file: the cube (rows x columns x bands), with bad bands from its band windows.
+
+    Args:
+        file: The open file.
+        path: Path of the file.
+        group: Path of the group "Reflectance" of the site.
+    """
+    dataset = f"{group}/Reflectance_Data"
+    data, metadata = file[dataset], file[f"{group}/Metadata"]
+    height, width, count = data.shape
+    spectral, system = metadata["Spectral_Data"], metadata["Coordinate_System"]
+    found, warnings = _neon_bands(spectral, count)
+    centres = np.full(count, np.nan) if found is None else centres_in_nm(found)
+    bad = np.zeros(count, bool)
+    for name, window in file[group].attrs.items():
+        if name.startswith("Band_Window") and name.endswith("Nanometers"):
+            low, high = np.ravel(window)
+            bad |= (low <= centres) & (centres <= high)
+    epsg = text_of(system["EPSG Code"][()]) if "EPSG Code" in system else ""
+    text = f"EPSG:{int(epsg)}" if epsg else text_of(system["Coordinate_System_String"][()])
+    return SceneFile(
+        name=path,
+        driver=f"NEON {'bidirectional ' if 'bidirectional' in Path(path).name else ''}HDF5",
+        grid=Grid(height, width, map_info(text_of(system["Map_Info"][()])), parse_crs(text, path)),
+        found=found,
+        found_warnings=tuple(warnings),
+        good=~bad if bad.any() else None,
+        good_source="Band_Window",
+        dtype=data.dtype,
+        nodata=per_band(data.attrs.get("Data_Ignore_Value"), count),
+        scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
+        offset=per_band(0.0, count),
+        pixels=HdfPixels(path=path, dataset=dataset, order="yxb", stamp=stamp(path)),
+        quality=neon_flags(
+            file[group],
+            (height, width),
+            lambda name: HdfPixels(
+                path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)
+            ),
+        ),
+        block_px=blocks_of(data.chunks, "yxb"),
+    )
+
+
+def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None, list[str]]:
+    """Wavelengths and widths of the group, and warnings about lists that cannot be used."""
+    warnings: list[str] = []
+
+    def listed(name: str) -> tuple[Float64Array | None, str | None]:
+        if name not in spectral:
+            return None, None
+        values = np.ravel(spectral[name][()]).astype(np.float64)
+        if len(values) != count:
+            warnings.append(
+                f"its '{name}' has {len(values)} entries and the scene {count} bands: not used"
+            )
+            return None, None
+        return values, text_of(spectral[name].attrs.get("Units", ""))
+
+    centres, unit = listed("Wavelength")
+    widths, widths_unit = listed("FWHM")
+    if centres is None:
+        return None, warnings
+    return DeclaredBands(centres, unit, "Spectral_Data", widths, widths_unit), warnings
+
+
+def map_info(text: str) -> Affine:
+    """Parse ENVI's ``map info``: projection, reference pixel (from 1), its coordinates, pixel size, ...
+
+    Args:
+        text: The list, with or without braces. A "rotation=" entry is in degrees.
+
+    Returns:
+        The geotransform.
+
+    Raises:
+        ValueError: If it has too few numbers.
+
+    Example:
+        >>> map_info("{UTM, 1, 1, 500000, 4000000, 30, 20, 33, North}").to_gdal()
+        (500000.0, 30.0, 0.0, 4000000.0, 0.0, -20.0)
+    """
+    words = [word.strip() for word in text.strip("{} ").split(",")]
+    col, row, x, y, width, height = (float(word) for word in words[1:7])
+    rotation = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
+    origin = Affine.translation(x, y) @ Affine.rotation(rotation[0] if rotation else 0.0)
+    return origin @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)

@@ -1,0 +1,127 @@
+"""PRISMA products in HDF5: L2D on a map grid, and the swaths of L1, L2B and L2C.
+
+Layout: ASI's PRISMA Products Specification Document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from affine import Affine
+
+from hsi_geo.io.readers.base import PickedPixels, SceneFile, StackedPixels, blocks_of, per_band
+from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.hdf5_access import cube_of, numbers, swath_of
+from hsi_geo.tiling import Grid
+from hsi_geo.wavelengths import DeclaredBands
+
+if TYPE_CHECKING:
+    import h5py
+
+#: Side of a pixel in metres.
+PIXEL_M = 30.0
+
+#: Groups with the cubes of a level, best first: HCO is coregistered.
+_GROUPS = {
+    "L2D": ("PRS_L2D_HCO",),
+    "L2C": ("PRS_L2C_HCO",),
+    "L2B": ("PRS_L2B_HCO",),
+    "L1": ("PRS_L1_HCO", "PRS_L1_HRC"),
+}
+
+
+def prisma_level(swaths: list[str]) -> tuple[str, str] | None:
+    """Level of a product, and the group of its cubes.
+
+    Args:
+        swaths: Names of the groups in HDFEOS/SWATHS.
+
+    Returns:
+        None if no group has cubes of PRISMA.
+
+    Example:
+        >>> prisma_level(["PRS_L2C_AOT", "PRS_L2C_HCO"])
+        ('L2C', 'PRS_L2C_HCO')
+    """
+    found = ((level, name) for level, names in _GROUPS.items() for name in names if name in swaths)
+    return next(found, None)
+
+
+def read_prisma(file: h5py.File, path: str, level: str, group: str) -> SceneFile:
+    """Describe a product: the cubes of both detectors (rows x bands x columns), without padding bands.
+
+    Args:
+        file: The open file.
+        path: Path of the file.
+        level: "L1", "L2B", "L2C" or "L2D".
+        group: Name of the group with the cubes.
+    """
+    attributes, fields = file.attrs, f"HDFEOS/SWATHS/{group}/Data Fields"
+    cubes, counts, columns = [], [], []
+    for part in ("Vnir", "Swir"):
+        pixels, data = cube_of(file, path, f"{fields}/{part.upper()}_Cube", "ybx")
+        centres = numbers(attributes[f"List_Cw_{part}"])
+        flags = numbers(attributes.get(f"List_Cw_{part}_Flags", np.ones(len(centres))))
+        table = np.zeros((5, data.shape[1]))
+        table[:3] = centres, numbers(attributes[f"List_Fwhm_{part}"]), flags
+        table[3:] = np.reshape(_scaling(attributes, level, part), (2, 1))
+        columns.append(table)
+        counts.append(table.shape[1])
+        cubes.append((pixels, data))
+    (first, data), (_, other) = cubes
+    height, _, width = data.shape
+    if (other.shape[0], other.shape[2]) != (height, width):
+        raise ValueError("the cubes of the detectors have different numbers of pixels")
+    centres, fwhm, flags, scale, offset = np.hstack(columns)
+    kept = np.flatnonzero((centres > 0) & (flags != 0))
+    grid, swath = Grid(height, width, Affine.identity(), None), None
+    if level == "L2D":
+        grid = _grid(attributes, height, width, path)
+    else:
+        names = _places(file, f"HDFEOS/SWATHS/{group}/Geolocation Fields")
+        swath = swath_of(file, path, names, (height, width), PIXEL_M)
+    return SceneFile(
+        name=path,
+        driver=f"PRISMA {level}",
+        grid=grid,
+        geolocation=swath,
+        found=DeclaredBands(centres[kept], "nm", "List_Cw_Vnir and List_Cw_Swir", fwhm[kept]),
+        dtype=data.dtype,
+        nodata=per_band(None, len(kept)),  # 0 in all bands is missing, as in other formats
+        scale=scale[kept],
+        offset=offset[kept],
+        pixels=PickedPixels(StackedPixels(tuple(cube for cube, _ in cubes), tuple(counts)), kept),
+        block_px=blocks_of(data.chunks, first.order),
+    )
+
+
+def _scaling(attributes: Any, level: str, part: str) -> tuple[float, float]:
+    """Factor and offset from stored numbers to radiance or reflectance."""
+    if level == "L1":
+        return 1.0 / float(attributes[f"ScaleFactor_{part}"]), -float(attributes[f"Offset_{part}"])
+    low, high = (float(attributes[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
+    return (high - low) / 65535.0, low
+
+
+def _places(file: h5py.File, fields: str) -> tuple[str, str]:
+    """Datasets of longitudes and latitudes. L1 has those of both detectors: SWIR is coregistered to VNIR."""
+    end = "" if f"{fields}/Latitude" in file else "_VNIR"
+    return f"{fields}/Longitude{end}", f"{fields}/Latitude{end}"
+
+
+def _grid(attributes: Any, height: int, width: int, path: str) -> Grid:
+    def corner(pick: Callable[..., float], axis: str, *names: str) -> float:
+        return pick(float(attributes[f"Product_{name}corner_{axis}"]) for name in names)
+
+    left, right = corner(min, "easting", "UL", "LL"), corner(max, "easting", "UR", "LR")
+    bottom, top = corner(min, "northing", "LL", "LR"), corner(max, "northing", "UL", "UR")
+    # Corners are centres of pixels in known files. The span shows whether they are outer edges.
+    span = right - left
+    if abs(span - (width - 1) * PIXEL_M) <= abs(span - width * PIXEL_M):
+        half = PIXEL_M / 2
+        left, right, bottom, top = left - half, right + half, bottom - half, top + half
+    transform = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
+    crs = parse_crs(f"EPSG:{int(np.ravel(attributes['Epsg_Code'])[0])}", path)
+    return Grid(height, width, transform, crs)
