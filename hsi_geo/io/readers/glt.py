@@ -15,6 +15,9 @@ from hsi_geo.tiling import Window
 #: Bytes of the swath that are read at once at most. A window of the map may cross the whole swath.
 MAX_BYTES = 128 << 20
 
+#: Rows of the swath that are read at once of a file with lower chunks.
+STRIP_ROWS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class GltPixels:
@@ -39,24 +42,46 @@ class GltPixels:
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `Pixels.read`."""
+        values: AnyArray = np.empty((len(bands), *window.shape), self.dtype)
+        self.read_into(values, bands, window, self._step(len(bands)))
+        return values
+
+    def unpack(self, values: AnyArray) -> None:
+        """Read all pixels of the map in one pass over the swath, for files that cannot be read by windows.
+
+        Args:
+            values: (C, height, width) array that is filled, in memory or on disk.
+        """
+        bands = np.arange(len(values))
+        window = Window(0, 0, values.shape[1], values.shape[2])
+        self.read_into(values, bands, window, self._fitting_rows(len(bands)))
+
+    def read_into(self, values: AnyArray, bands: IndexArray, window: Window, step: int) -> None:
+        """Fill an array with a window.
+
+        Args:
+            values: (B, height, width) array that is filled.
+            bands: (B,) indices of the bands from 0, in any order.
+            window: Window inside the map.
+            step: Number of rows of the swath that are read at a time.
+        """
         cols, rows, known = _swath_pixels(self.lookup, self.swath_shape, window)
-        values = np.empty((len(bands), *window.shape), self.dtype)
         fill = np.asarray(self.fill)
         values[:] = fill[bands][:, None, None] if fill.ndim else fill
-        step = self._step(len(bands))
         for strip in np.unique(rows[known] // step):
             here = known & (rows // step == strip)
             first, left = int(rows[here].min()), int(cols[here].min())
             size = int(rows[here].max()) - first + 1, int(cols[here].max()) - left + 1
             part = self.swath.read(bands, Window(first, left, *size))
             values[:, here] = part[:, rows[here] - first, cols[here] - left]
-        return values
 
     def _step(self, bands: int) -> int:
         """Number of rows to read at once: whole chunks of the file, if they fit into `MAX_BYTES`."""
-        row_bytes = self.swath_shape[1] * bands * self.dtype.itemsize
-        fitting = max(1, MAX_BYTES // row_bytes)
-        return min(max(64, self.rows_at_once), fitting)
+        whole = self.rows_at_once * max(1, STRIP_ROWS // self.rows_at_once)
+        return min(whole, self._fitting_rows(bands))
+
+    def _fitting_rows(self, bands: int) -> int:
+        return max(1, MAX_BYTES // (self.swath_shape[1] * bands * self.dtype.itemsize))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from xarray.core import indexing
 
 from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.io.readers import SceneFile
+from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
@@ -64,6 +65,9 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         scene.attrs["warnings"] = (*bands.warnings, *file.warnings)
     if file.quality:
         scene.attrs["quality"] = file.quality
+    if file.packed and isinstance(file.pixels, GltPixels):
+        # In the order of the file.
+        scene.attrs |= {"unpacks": file.pixels, "opened_shape": scene.shape}
     if file.mask is not None:
         scene.attrs["mask"] = file.mask
     if not np.isnan(file.nodata).all():

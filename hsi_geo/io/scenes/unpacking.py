@@ -62,15 +62,26 @@ def _reserve(path: Path, size: int) -> None:
                 file.write(bytes(min(CHUNK_BYTES, size - start)))
 
 
+def _is_whole(scene: xr.DataArray) -> bool:
+    """Whether a scene is as it was opened: all bands in their order, all pixels."""
+    bands = np.arange(1, scene.shape[0] + 1)
+    same = scene.attrs.get("opened_shape") == scene.shape
+    return same and np.array_equal(scene["band"].values, bands)
+
+
 def _copied(scene: xr.DataArray, path: Path) -> xr.DataArray:
-    """Copy a scene to a raw file, its rows read once from first to last."""
+    """Copy a scene to a raw file, the rows of its own file read once from first to last."""
     bands, height, width = scene.shape
     rows = max(1, CHUNK_BYTES // (bands * width * scene.dtype.itemsize))
     try:
         _reserve(path, scene.nbytes)
         values = np.memmap(path, scene.dtype, "r+", shape=scene.shape)
-        for row in range(0, height, rows):
-            values[:, row : row + rows] = scene[:, row : row + rows].values
+        unpacks = scene.attrs.get("unpacks")
+        if unpacks is not None and _is_whole(scene):
+            unpacks.unpack(values)
+        else:
+            for row in range(0, height, rows):
+                values[:, row : row + rows] = scene[:, row : row + rows].values
         values.flush()
     except OSError as error:
         raise OutputError(
@@ -80,4 +91,6 @@ def _copied(scene: xr.DataArray, path: Path) -> xr.DataArray:
         ) from error
     copy = scene.copy(data=values)
     copy.attrs.update(packed=False, block_px=(1, width))
+    for key in ("unpacks", "opened_shape"):
+        copy.attrs.pop(key, None)
     return copy

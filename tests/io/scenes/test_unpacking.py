@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import cube_of, nm_tags, write_envi, write_tif
+from builders import cube_of, nm_tags, watch_reads, write_envi, write_tif
 
 from hsi_geo.errors import OutputError
+from hsi_geo.io.readers import RasterPixels, glt
 from hsi_geo.io.scenes import unpacking
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
@@ -127,3 +128,26 @@ def test_unpacked_allocates_its_file_before_writing(
         pytest.fail("there is no copy")
     assert requested == [scene.nbytes]
     assert not any(scratch.iterdir())
+
+
+def test_a_rotated_line_is_unpacked_in_one_pass(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of the upright grid cross all rows of the file, and each step back would unpack it anew."""
+    path = tmp_path / "cube.img"
+    write_envi(path, cube_of(9, 40, 30), WAVELENGTHS, gzipped=True, interleave="bil")
+    header = path.with_suffix(".hdr")
+    header.write_text(header.read_text().replace("units=Meters", "units=Meters, rotation=34"))
+    scene = open_scene(path)
+    expected = scene.values
+    monkeypatch.setattr(glt, "MAX_BYTES", 9 * 30 * 2 * 7)
+    seen = watch_reads(monkeypatch, RasterPixels)
+    with unpacked([scene], list[str]().append) as (copy,):
+        rows = [window.row for _, _, window in seen]
+        assert len(rows) == 6  # 40 rows, 7 at a time
+        assert rows == sorted(rows)
+        np.testing.assert_array_equal(copy.values, expected)
+        assert "unpacks" not in copy.attrs
+    for part in (scene.isel(band=slice(None, None, -1)), scene[:, 3:], scene[2:5]):
+        with unpacked([part], list[str]().append) as (copy,):
+            np.testing.assert_array_equal(copy.values, part.values)
