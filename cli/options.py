@@ -209,6 +209,23 @@ _BESIDE_MAP = (
         help="Also write MAP_polygons.gpkg: each patch of a class as a polygon with name, hectares and confidence.",
     ),
     smooth,
+        "--reject",
+        metavar="FAMILIARITY|auto",
+        help="Give pixels that are less like the shots than this the class 'unlike any shot': a share such as 0.5, or auto "
+        "for the model's own threshold, which rejects 5 per cent of land like the shots.  [default: every pixel gets a class]",
+    ),
+    click.option(
+        "--min-confidence",
+        metavar="SHARE",
+        help="Give pixels whose largest class probability is below this the class 'too uncertain': a share such as 0.6, or "
+        "60%.  [default: every pixel gets a class]",
+    ),
+    click.option(
+        "--min-area",
+        metavar="HECTARES|PIXELS",
+        help="Give patches smaller than this to the neighbour whose class their own probabilities prefer: 0.5ha, or 10px.  "
+        "[default: patches of every size stay]",
+    ),
     max_memory,
 )
 

@@ -86,6 +86,8 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
         progress: Value of --progress.
         model: Path of the model that was saved; None if none was.
     """
+    from hsi_geo.io.labels.rejected_classes import legend_entries
+
     saved = {} if model is None else {"model": model}
     for result in results:
         outputs = {**result.paths.as_dict(), **saved}
@@ -102,7 +104,7 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
                         str(entry["pixels"]),
                         f"{100 * entry['share']:.1f} %",
                     )
-                    for entry in result.record["classes"]
+                    for entry in legend_entries(result.record)
                 ]
             )
         )
@@ -113,9 +115,17 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
             progress,
             outputs,
             classes=result.record["classes"],
+            **_rejected(result),
             accuracy=result.accuracy.as_dict(),
             **_adapted_to_other_scene(result),
         )
+
+
+def _rejected(result: MapResult) -> dict[str, Any]:
+    """Rejected classes for programs; empty if no pixel could be rejected."""
+    from hsi_geo.io.labels.rejected_classes import REJECTED
+
+    return {REJECTED: result.record[REJECTED]} if REJECTED in result.record else {}
 
 
 def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:

@@ -8,7 +8,17 @@ import re
 _SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots", "polygons")
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
-_WORDS = ("wavelengths", "design", "device", "class-field", "layer", "rescale", "mask", "grid")
+_WORDS = (
+    "wavelengths",
+    "design",
+    "device",
+    "class-field",
+    "layer",
+    "rescale",
+    "mask",
+    "grid",
+    "min-area",
+)
 
 #: Options that Python calls otherwise, and those of the same name.
 _OTHER = {"-o": "out=", "--swath": 'grid="swath"', "--no-straighten": "straighten=False"}
@@ -23,6 +33,8 @@ _SAME = (
     "strata",
     "reference",
     "classes",
+    "reject",
+    "min-confidence",
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.

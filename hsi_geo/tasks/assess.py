@@ -88,7 +88,7 @@ def assess(
             stated design.
     """
     recorder = WarningRecorder(reporter or default_reporter())
-    opened = read_map(class_map)
+    opened = read_map(class_map).without_rejected()
     labelled = read_shots(reference, purpose=REFERENCE)
     for note in labelled.notes:
         recorder.log(note)
@@ -148,7 +148,7 @@ def _of_whole_map(
     if strata is None:
         came_from, sizes = own_strata(sample, counts), counts
     else:
-        drawn_from = read_map(strata)
+        drawn_from = read_map(strata).without_rejected()
         _log_zero_class("strata", drawn_from, reporter)
         sizes = drawn_from.class_counts()
         require_same_land(opened, counts, drawn_from, sizes)
@@ -179,7 +179,8 @@ def _log_zero_class(what: str, opened: ReadMap, reporter: Reporter) -> None:
 
 def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
     """Warn if files of two maps have the same name."""
-    for text in mixed_file_warnings(opened.path, list(opened.names.values())):
+    names = [*opened.names.values(), *(c.name for c in opened.rejected)]
+    for text in mixed_file_warnings(opened.path, names):
         reporter.warning(text)
 
 

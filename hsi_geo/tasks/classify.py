@@ -15,7 +15,6 @@ import xarray as xr
 from hsi_geo import timings
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.record import find_stale_files, write_record
@@ -27,7 +26,7 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.adapt import adapt, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.predict import MapResult, map_paths
+from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
@@ -185,8 +184,7 @@ def _classify(
     recorder = WarningRecorder(reporter)
     for scene in scenes:
         require_upright(scene)
-        if options.aoi is not None:  # refused before a minute of adaptation
-            read_area(options.aoi, scene.hsi.grid)
+        refuse_unusable_options(options, scene)  # before a minute of adaptation
     labelled = read_shots(shots)
     require_usable(scenes, labelled, weights)
     inputs = [name for scene in scenes for name in files_of(scene)]

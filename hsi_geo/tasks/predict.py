@@ -17,6 +17,7 @@ from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.rejected_classes import read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
@@ -29,6 +30,7 @@ from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter, in_notebook
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
+from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.runtime import Compute
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -79,7 +81,8 @@ class MapResult(Described):
         """
         from hsi_geo.tasks.reporting.map_views import plot_map
 
-        return plot_map(self.paths, self.classes, show_titles=show_titles, suptitle=suptitle)
+        legend = (*self.classes, *read_rejected(self.record))
+        return plot_map(self.paths, legend, show_titles=show_titles, suptitle=suptitle)
 
     def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.tasks.reporting.map_views import summarize_map
@@ -145,8 +148,7 @@ def predict(
     model_path = model if isinstance(model, str | os.PathLike) else None
     if model_path is not None:
         model_file.require_kind(Path(model_path), "model")
-    if options.aoi is not None:
-        read_area(options.aoi, opened.hsi.grid)
+    refuse_unusable_options(options, opened)
     with (
         atomic_outputs(
             paths.all,
@@ -175,6 +177,21 @@ def predict(
             reporter=reporter,
         )
     return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
+
+
+def refuse_unusable_options(options: MapOptions, scene: xr.DataArray) -> None:
+    """Refuse options that do not fit a scene, before anything is computed.
+
+    Args:
+        options: Options of mapping.
+        scene: Scene to map.
+
+    Raises:
+        HsiGeoError: If the area of interest cannot be used, or the least area of a patch.
+    """
+    if options.aoi is not None:
+        read_area(options.aoi, scene.hsi.grid)
+    margin_px(options.least_patch, scene.hsi.grid)
 
 
 def require_no_report(options: MapOptions) -> None:

@@ -26,7 +26,7 @@ from .interpreter import LauncherError
 from .label_layers import LabelLayer, field_text, find_labels, label_options, labels_problem
 from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
 from .map_files import move_file, warn_of_mismatches
-from .parameters import CommonParameters, scene_problem
+from .parameters import CLEANING, CommonParameters, scene_problem
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
 from .runner import Run, launcher, run_command
@@ -314,6 +314,23 @@ class HsiGeoAlgorithm(CommonParameters):
             else self.parameterAsInt(parameters, "THREADS", context),
         }
 
+    def cleaning_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_cleaning`.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Returns:
+            Value by option.
+        """
+        return {
+            name.lower(): self.parameterAsString(parameters, name, context).strip()
+            for name, _ in CLEANING
+        }
+
     def map_options(
         self,
         parameters: Parameters,
@@ -343,6 +360,7 @@ class HsiGeoAlgorithm(CommonParameters):
             "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
             "confidence": is_output_wanted(parameters, "CONFIDENCE"),
             "probabilities": is_output_wanted(parameters, "PROBABILITIES"),
+            **self.cleaning_options(parameters, context),
             "out": output,
             # QGIS has asked the user before. Without a map, files of its other names are not ours.
             "overwrite": os.path.exists(output),

@@ -87,6 +87,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         self.add_wavelengths()
         self.add_mask()
         self.add_device()
+        self.add_cleaning()
         self.add_memory()
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
         self.addOutput(QgsProcessingOutputMultipleLayers("MOSAICS", "Mosaics of the maps"))
@@ -114,6 +115,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
             mask=self.parameterAsString(parameters, "MASK", context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
+            **self.cleaning_options(parameters, context),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             out=folder,
         )

@@ -59,6 +59,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self.add_learning()
         self.add_aoi("Map only inside these polygons")
         self.add_run_options()
+        self.add_cleaning()
         self.add_memory()
         for name, title in BESIDE:
             self.add_advanced(QgsProcessingParameterBoolean(name, title, defaultValue=False))
@@ -102,6 +103,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             **self.learning_options(parameters, context, feedback),
             **self.run_options(parameters, context),
             **beside,
+            **self.cleaning_options(parameters, context),
             aoi=self.aoi(parameters, context, feedback),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             save_model=model,

@@ -39,6 +39,13 @@ ANY_FILE = "All files (*)"
 #: Files of models, for the file dialog.
 MODEL_FILES = "hsi-geo models (*.safetensors)"
 
+#: Name and title of the parameters of rejected pixels and small patches; texts as on the command line.
+CLEANING = (
+    ("REJECT", "Reject pixels unlike any label (auto, or a share such as 0.5)"),
+    ("MIN_CONFIDENCE", "Reject pixels with less confidence (such as 60%)"),
+    ("MIN_AREA", "Remove patches smaller than (such as 0.5ha or 10px)"),
+)
+
 #: A raster of fewer bands is not suggested as a scene.
 FEWEST_BANDS = 8
 
@@ -243,6 +250,11 @@ class CommonParameters(QgsProcessingAlgorithm):
             )
         )
 
+    def add_cleaning(self) -> None:
+        """Add the parameters of pixels that get no class, and of small patches: `CLEANING`."""
+        for name, title in CLEANING:
+            self.add_advanced(QgsProcessingParameterString(name, title, optional=True))
+
     def add_run_options(self) -> None:
         """Add the parameters of every job on a scene: WAVELENGTHS, MASK, DEVICE and THREADS."""
         self.add_wavelengths()
@@ -259,6 +271,7 @@ class CommonParameters(QgsProcessingAlgorithm):
         """Add the parameters of mapping, and the output maps."""
         self.add_aoi("Map only inside these polygons")
         self.add_run_options()
+        self.add_cleaning()
         self.add_memory()
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
         for name, title in (

@@ -78,3 +78,22 @@ def read_rejected(record: Mapping[str, Any]) -> ClassTable:
         )
     except (TypeError, KeyError, ValueError):
         return ()
+
+
+def legend_entries(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries of the record of a map for all classes of its legend.
+
+    Args:
+        record: Content of the map's JSON file.
+
+    Returns:
+        The entries of the classes, then of the rejected classes, which have no shots: "-".
+
+    Examples:
+        >>> classes = [{"id": 1, "name": "oats", "shots": 5}]
+        >>> rejected = [{"id": 3, "name": "unlike any shot"}]
+        >>> [one["shots"] for one in legend_entries({"classes": classes, "rejected_classes": rejected})]
+        [5, '-']
+    """
+    rejected = record.get(REJECTED, ())
+    return [*map(dict, record["classes"]), *({**one, "shots": "-"} for one in rejected)]

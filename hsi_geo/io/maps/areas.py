@@ -133,7 +133,7 @@ def class_areas(
 
     Args:
         one: Map that hsi-geo wrote, with class ids 0..K.
-        classes: K, the number of classes.
+        classes: K, the highest class id.
         before: Maps of the same CRS. A pixel that has a class in one of them is not counted.
 
     Returns:

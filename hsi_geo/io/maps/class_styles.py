@@ -36,8 +36,9 @@ def add_names(band: ET.Element, classes: ClassTable) -> None:
         classes: Class table.
     """
     names = ET.SubElement(band, "CategoryNames")
-    for name in ("", *(c.name for c in classes)):
-        ET.SubElement(names, "Category").text = name
+    by_id = {c.id: c.name for c in classes}
+    for number in range(max(by_id, default=0) + 1):
+        ET.SubElement(names, "Category").text = by_id.get(number, "")
     table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
     # Field types and usages are GDAL's GDALRATFieldType and GDALRATFieldUsage numbers.
     for index, (name, kind, usage) in enumerate(

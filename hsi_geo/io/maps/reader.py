@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,10 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
+from hsi_geo.io.labels.rejected_classes import read_rejected
+from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.record import read_record
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, only_band
@@ -38,6 +43,8 @@ class ReadMap:
         class_values: Nodata value and class names.
         band: Number of the band that holds the classes, from 1.
         mask: Mask of valid pixels (alpha band, mask band), None if the map has none.
+        rejected: Rejected classes that the record beside the map lists.
+        ignored: Values that count as no class.
     """
 
     path: str
@@ -45,11 +52,18 @@ class ReadMap:
     class_values: ClassValues
     band: int = 1
     mask: Mask | None = None
+    rejected: ClassTable = ()
+    ignored: tuple[int, ...] = ()
+
+    def without_rejected(self) -> ReadMap:
+        """The same map; rejected pixels count as pixels of no class."""
+        return dataclasses.replace(self, ignored=tuple(c.id for c in self.rejected))
 
     @property
     def names(self) -> dict[int, str]:
         """Class name by value, for classes that have one."""
-        no_class = {self.class_values.nodata, None if self.class_values.zero_is_class else 0}
+        no_class = {self.class_values.nodata, *self.ignored}
+        no_class.add(None if self.class_values.zero_is_class else 0)
         return {
             value: name for value, name in self.class_values.names.items() if value not in no_class
         }
@@ -161,7 +175,7 @@ class ReadMap:
 
     def _known(self, values: IntArray, valid: BoolArray) -> MaskedInts:
         """The values, masked where there is no class."""
-        known = np.ma.array(values, mask=~valid)
+        known = np.ma.array(values, mask=~valid | np.isin(values, self.ignored))
         if self.class_values.nodata is not None:
             known = np.ma.masked_where(values == self.class_values.nodata, known)
         return known if self.class_values.zero_is_class else np.ma.masked_where(values == 0, known)
@@ -208,7 +222,9 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             "one band of integers",
             hint="give the map, not its confidence, its probabilities or the scene",
         )
-    return ReadMap(name, grid, metadata, *classes)
+    record = Path(name).with_suffix(".json")
+    rejected = read_rejected(read_record(name)) if record.is_file() else ()
+    return ReadMap(name, grid, metadata, *classes, rejected=rejected)
 
 
 def read_thumbnail(path: str | os.PathLike[str], side_px: int) -> AnyArray:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.references import require_text
+from hsi_geo.io.labels.rejected_classes import read_rejected
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.maps.vector_names import FORMATS
@@ -199,6 +200,7 @@ def mixed_file_warnings(class_map: str | os.PathLike[str], names: Sequence[str])
     content = _read(record)
     if FILES in content:
         listed = [one.get("name") for one in content.get("classes", ()) if isinstance(one, dict)]
+        listed += [c.name for c in read_rejected(content)]
         if list(names) != listed:
             found.append(
                 f"the class names of '{Path(class_map).name}' are not those that '{record.name}' "
@@ -238,7 +240,7 @@ def _same_names(path: Path, record: Mapping[str, Any]) -> bool:
     """Whether an `.aux.xml` file has the class names and colours of the record."""
     try:
         classes = [LandClass(c["id"], c["name"], c["color"]) for c in record["classes"]]
-        wanted = ET.fromstring(aux_xml(tuple(classes)))
+        wanted = ET.fromstring(aux_xml((*classes, *read_rejected(record))))
     except (KeyError, TypeError, ValueError):
         return False
     found = ET.parse(path).getroot()

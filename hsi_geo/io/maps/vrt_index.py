@@ -35,19 +35,22 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
 
     Args:
         maps: Maps of one CRS, not rotated, with rows in the same direction.
-        classes: Class table of all maps.
+        classes: Legend of all maps: their class table, and rejected classes.
         folder: Folder of the VRT; paths in it are relative to that folder.
 
     Returns:
         Text of the VRT, with the pixel size of the finest map.
     """
-    kind = "Byte" if len(classes) <= 255 else "UInt16"
+    last = max((c.id for c in classes), default=0)
+    kind = "Byte" if last <= 255 else "UInt16"
     root, band, whole = _mosaic(maps, kind, NO_CLASS)
     ET.SubElement(band, "ColorInterp").text = "Palette"
     table = ET.SubElement(band, "ColorTable")
-    for color, alpha in [("#000000", 0), *((c.color, 255) for c in classes)]:
-        red, green, blue = map(str, rgb(color))
-        ET.SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4=str(alpha))
+    colors = {c.id: c.color for c in classes}
+    for value in range(last + 1):
+        red, green, blue = map(str, rgb(colors.get(value, "#000000")))
+        alpha = "255" if value in colors else "0"
+        ET.SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4=alpha)
     add_names(band, classes)
     _add_sources(band, maps, whole, kind, folder, NO_CLASS)
     ET.indent(root)

@@ -26,10 +26,11 @@ from rasterio._err import CPLE_BaseError  # some calls raise it instead of a Ras
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo import timings
-from hsi_geo.arrays import Float32Array
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
+from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.io.maps.vector_names import is_vector_name
 from hsi_geo.tiling import Grid, Window
 
@@ -154,6 +155,22 @@ class MapPaths:
         return {name: path for name, path in named.items() if path is not None}
 
 
+@dataclass(frozen=True, eq=False)
+class MapLayers:
+    """A block of a map as it is stored.
+
+    Attributes:
+        ids: (H, W) class ids, 0 where there is no data.
+        percent: (H, W) confidence in per cent, `NO_PERCENT` where there is no data; None if it is not written.
+        steps: (K, H, W) probabilities in `PROBABILITY_STEPS`, in the order of the class table; None if they are not
+            written.
+    """
+
+    ids: IntArray
+    percent: npt.NDArray[Any] | None
+    steps: npt.NDArray[Any] | None
+
+
 class MapWriter:
     """Writes a map block by block, as a context manager that completes it on exit.
 
@@ -164,12 +181,15 @@ class MapWriter:
         classes: Class table of K classes.
         order: (K,) index in the class table of each class of the probabilities that are given to
             `write`; None for the order of the table.
+        rejection: Which pixels are rejected; None rejects none.
 
     Attributes:
         paths: Files that are written.
         grid: Pixels of the map.
         classes: Class table.
-        counts: (K + 1,) number of pixels that were written, by class id.
+        rejection: Which pixels are rejected, or None.
+        legend: Class table, and the rejected classes.
+        counts: Number of pixels that were written, by class id from 0 to the last of the legend.
     """
 
     def __init__(
@@ -178,22 +198,25 @@ class MapWriter:
         grid: Grid,
         classes: ClassTable,
         order: Sequence[int] | None = None,
+        rejection: Rejection | None = None,
     ) -> None:
         self.paths = paths
         self.grid = grid
         self.classes = classes
+        self.rejection = rejection
+        self.legend = classes if rejection is None else (*classes, *rejection.classes)
         self._order = np.arange(len(classes)) if order is None else np.asarray(order, np.int64)
-        self.counts = np.zeros(len(classes) + 1, np.int64)
+        self.counts = np.zeros(max((c.id for c in self.legend), default=0) + 1, np.int64)
         self._stack = ExitStack()
         self._open: dict[Path, Any] = {}
         self._written: dict[Path, list[tuple[Window, int]]] = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(_no_georeference_warning())
-        wide = len(self.classes) > 255
+        wide = len(self.counts) > 256
         self._start(self.paths.classes, 1, "uint16" if wide else "uint8", NO_CLASS)
         if not wide:
-            table = {c.id: (*rgb(c.color), 255) for c in self.classes}
+            table = {c.id: (*rgb(c.color), 255) for c in self.legend}
             self._open[self.paths.classes].write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **table})
         if self.paths.confidence is not None:
             self._start(self.paths.confidence, 1, "uint8", NO_PERCENT)
@@ -234,16 +257,53 @@ class MapWriter:
         Raises:
             OutputError: If the disk is full or gone.
         """
+        self.write_layers(
+            window,
+            self.layers(
+                probabilities,
+                confidence=self.paths.confidence is not None,
+                probability=self.paths.probabilities is not None,
+            ),
+        )
+
+    def layers(
+        self, probabilities: Float32Array, *, confidence: bool = True, probability: bool = True
+    ) -> MapLayers:
+        """What is stored of some pixels.
+
+        Args:
+            probabilities: (K, H, W) probabilities in the writer's order of classes, as for `write`.
+            confidence: Whether the confidence is needed.
+            probability: Whether the probabilities are needed.
+        """
         valid = probabilities.any(axis=0)
         ids = np.where(valid, self._order[probabilities.argmax(axis=0)] + 1, NO_CLASS)
-        self.counts += np.bincount(ids.ravel(), minlength=len(self.counts))
-        layers = {self.paths.classes: ids[None]}
-        if self.paths.confidence is not None:
-            percent = np.rint(100 * probabilities.max(axis=0))
-            layers[self.paths.confidence] = np.where(valid, percent, NO_PERCENT)[None]
-        if self.paths.probabilities is not None:
+        if self.rejection is not None:
+            ids = self.rejection.apply(ids, probabilities)
+        percent = steps = None
+        if confidence:
+            percent = np.where(valid, np.rint(100 * probabilities.max(axis=0)), NO_PERCENT)
+        if probability:
             steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
-            layers[self.paths.probabilities] = np.where(valid, steps, NO_PERCENT)
+            steps = np.where(valid, steps, NO_PERCENT)
+        return MapLayers(ids, percent, steps)
+
+    def write_layers(self, window: Window, block: MapLayers) -> None:
+        """Write one block as it is stored.
+
+        Args:
+            window: Pixels of the block. Each pixel of the map is written once.
+            block: What is stored of them.
+
+        Raises:
+            OutputError: If the disk is full or gone.
+        """
+        self.counts += np.bincount(block.ids.ravel(), minlength=len(self.counts))
+        layers = {self.paths.classes: block.ids[None]}
+        if self.paths.confidence is not None and block.percent is not None:
+            layers[self.paths.confidence] = block.percent[None]
+        if self.paths.probabilities is not None and block.steps is not None:
+            layers[self.paths.probabilities] = block.steps
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         with writing(self.paths.classes):
             for path, layer in layers.items():
@@ -289,8 +349,8 @@ class MapWriter:
                 )
                 _draft(path).unlink()
                 _compare(path, self._written[path])
-        self.paths.aux.write_text(aux_xml(self.classes), encoding="utf-8")
-        self.paths.style.write_text(qgis_style(self.classes), encoding="utf-8")
+        self.paths.aux.write_text(aux_xml(self.legend), encoding="utf-8")
+        self.paths.style.write_text(qgis_style(self.legend), encoding="utf-8")
 
 
 def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:

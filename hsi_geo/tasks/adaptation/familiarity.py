@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.metrics.pairwise import euclidean_distances
 
@@ -21,6 +22,12 @@ HALF_DISTANCE, DISTANCE_POWER = 3.5, 4
 
 #: Larger distances are clipped, so that their powers are finite.
 MAX_DISTANCE = 1000.0
+
+#: Share of land like the shots that `rejection_threshold` lets a map reject.
+FALSE_REJECTION = 0.05
+
+#: Fewest held-out shots whose quantile of `FALSE_REJECTION` is observed, and fewest for any threshold.
+QUANTILE_SHOTS, FEWEST_SHOTS = round(1 / FALSE_REJECTION), 3
 
 
 @timings.stage(timings.FAMILIARITY)
@@ -70,3 +77,37 @@ def familiarity_score(
 def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
     clipped = np.minimum(distance, MAX_DISTANCE)
     return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
+
+
+def rejection_threshold(held_out: Float32Array) -> float | None:
+    """Familiarity below which a pixel is unlike any shot, so that `FALSE_REJECTION` of land like the shots is rejected.
+
+    That is the quantile of the held-out shots. With fewer than `QUANTILE_SHOTS` no shot can be below it. Then the
+    logarithm of the distance, which is the logit of the familiarity but for its sign and scale, is taken as normally
+    distributed, and the threshold is the end of the interval in which a further shot lies (prediction interval with
+    Student's t). It is lower than the quantile: few shots reject less.
+
+    Args:
+        held_out: (n,) familiarity of each shot with respect to shots of other folds, as `familiarity_score` returns it,
+            for the shots that are held out.
+
+    Returns:
+        The threshold, 0 to 1; None if fewer than `FEWEST_SHOTS` shots are held out.
+
+    Examples:
+        >>> rejection_threshold(np.linspace(0.5, 1.0, 101, dtype=np.float32))
+        0.525
+        >>> rejection_threshold(np.float32([0.9, 0.8])) is None
+        True
+    """
+    count = len(held_out)
+    if count < FEWEST_SHOTS:
+        return None
+    familiarity = held_out.astype(np.float64)
+    if count >= QUANTILE_SHOTS:
+        return round(float(np.quantile(familiarity, FALSE_REJECTION)), 6)
+    clipped = np.clip(familiarity, 1e-6, 1.0 - 1e-6)
+    logit = np.log(clipped / (1.0 - clipped))
+    width = stats.t.ppf(1.0 - FALSE_REJECTION, count - 1) * np.sqrt(1.0 + 1.0 / count)
+    low = float(logit.mean() - width * logit.std(ddof=1))
+    return round(float(1.0 / (1.0 + np.exp(-low))), 6)

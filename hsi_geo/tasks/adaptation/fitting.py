@@ -43,6 +43,7 @@ from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.novelty import keep_shot_spectra
+from hsi_geo.tasks.inference.rejection import REJECT_BELOW
 from hsi_geo.tasks.inference.scene_scale import require_common_scale
 from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.runtime import (
@@ -141,7 +142,10 @@ def fit_model(
             "accuracy": accuracy.as_dict(),
             "held_out": order.restore_out_of_fold(out_of_fold).as_dict(labelled),
             "suspicious_shots": suspicious,
-            "found": {"context_px": round(teacher.context_px, 3)},
+            "found": {
+                "context_px": round(teacher.context_px, 3),
+                REJECT_BELOW: teacher.reject_below,
+            },
             "parameters": {
                 **_reading_options(labelled),
                 "wavelengths": _wavelength_option(opened),

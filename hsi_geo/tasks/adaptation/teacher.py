@@ -33,7 +33,7 @@ from hsi_geo.tasks.adaptation.averaging import (
 )
 from hsi_geo.tasks.adaptation.calibration import calibrate, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
-from hsi_geo.tasks.adaptation.familiarity import familiarity_score
+from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
 from hsi_geo.tasks.adaptation.feature_sets import (
     FeatureSet,
     FeatureSets,
@@ -106,6 +106,7 @@ class Teacher:
         accuracy: Accuracy estimate from the held-out shots.
         context_px: Weighted mean of the standard deviations of the classifiers' spatial context, in pixels.
         suspicious: Shots that do not weigh fully, because their label may be wrong.
+        reject_below: Familiarity below which a pixel is unlike any shot, see `rejection_threshold`.
     """
 
     steps: tuple[Float32Array, ...]
@@ -113,6 +114,7 @@ class Teacher:
     accuracy: Accuracy
     context_px: float
     suspicious: SuspiciousShots = field(default_factory=no_suspicious_shots)
+    reject_below: float | None = None
 
 
 def compute_pixel_features(
@@ -200,6 +202,7 @@ def fit_teacher(
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
         float(fitted.ensemble.weights @ [one.context_px for one in pixels.inputs]),
         suspicious,
+        rejection_threshold(fitted.held_out_familiarity[shots.held]),
     )
 
 

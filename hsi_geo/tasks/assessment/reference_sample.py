@@ -128,7 +128,9 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
 
 
 def _why_none(opened: ReadMap) -> str:
-    """Note that 0 is no class, for maps without names and nodata value."""
+    """Note that pixels may be rejected, or that 0 is no class, for maps without names and nodata value."""
+    if opened.ignored:
+        return f" or rejected there ({quoted([c.name for c in opened.rejected])})"
     if opened.class_values.zero_is_class or opened.class_values.nodata is not None:
         return ""
     return " (0, as it has no name there)"

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 import xarray as xr
 
 from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.rejected_classes import REJECTED
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import write_record
@@ -32,20 +32,21 @@ from hsi_geo.io.scenes.properties import (
     select_good_bands,
 )
 from hsi_geo.io.scenes.quality import bad_bands
-from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
 from hsi_geo.tasks.inference.domain_shift import DomainShift
+from hsi_geo.tasks.inference.map_sink import MapSink, map_sink, requested_mask
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
+from hsi_geo.tasks.inference.rejection import rejection_of
 from hsi_geo.tasks.inference.scene_scale import match_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import Accuracy
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Window
 
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
 NOT_ADAPTED_TO = "the model was adapted to another scene"
@@ -123,9 +124,11 @@ def write_map(
     if paths.polygons is not None and paths.confidence is None:  # each polygon has its mean
         name = f".{paths.classes.stem}_confidence.tif"
         written = dataclasses.replace(paths, confidence=paths.classes.with_name(name))
+    rejection = rejection_of(model, options, reporter)
     with (
         computing(compute, reporter) as on,
-        MapWriter(written, grid, model.classes, model.order) as writer,
+        MapWriter(written, grid, model.classes, model.order, rejection) as writer,
+        ExitStack() as stack,
     ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
         classifier = model.classifier
@@ -134,15 +137,16 @@ def write_map(
         network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
         sliding = SlidingWindow(padded, model.tiling, network, len(model.classes))
-        requested = partial(_requested_mask, area, padded.hsi.grid, halo)
-        output = _Output(grid.window)
-        if halo is not None:
-            output = _Output(halo.core, view if halo.overlapped else None)
+        sink = stack.enter_context(map_sink(writer, padded, halo, view, options.least_patch))
+        requested = partial(requested_mask, area, padded.hsi.grid, sink.mapped)
         # With one thread nothing is read ahead, since other workers use the other cores.
         strips = Strips(sliding, options.max_memory, requested, read_ahead=compute.threads != 1)
-        _map_strips(strips, writer, output, reporter)
+        _map_strips(strips, sink, reporter)
+        changed_px = sink.finish()
         ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
-        record = _record(scene, model, model_hash, options, restat, writer.counts)
+        record = _record(scene, model, model_hash, options, restat, writer)
+        if changed_px is not None:
+            record["cleaned_pixels"] = changed_px
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
         record |= _accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
@@ -247,43 +251,8 @@ def missing_class_warnings(model: AdaptedModel, counts: IntArray) -> list[str]:
     ]
 
 
-def _requested_mask(
-    area: shapely.Geometry | None, grid: Grid, halo: HaloScene | None, window: Window
-) -> BoolArray | None:
-    """Mask of the pixels of a window whose classes are needed, None for all pixels."""
-    mask = None if halo is None else halo.core_mask(window)
-    if area is None:
-        return mask
-    inside = area_mask(area, grid, window)
-    return inside if mask is None else inside & mask
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    """The part of the strips' pixels that is written.
-
-    Attributes:
-        core: Pixels that are written, counted in the scene that the strips read.
-        validity: (C, height, width) view that determines where the core has data; None if the strips' own validity
-            does.
-    """
-
-    core: Window
-    validity: xr.DataArray | None = None
-
-    def crop(self, window: Window, probabilities: Float32Array) -> tuple[Window, Float32Array]:
-        """The pixels of a window inside the core, counted in the core; there may be none."""
-        moved = window.relative_to(self.core)
-        inside = moved.clip(*self.core.shape)
-        rows, cols = inside.relative_to(moved).slices
-        kept = probabilities[:, rows, cols]
-        if self.validity is not None and kept.size:
-            valid = read_window(self.validity, inside)[1]
-            kept = np.where(valid, kept, np.float32(0.0))
-        return inside, kept
-
-
-def _map_strips(strips: Strips, writer: MapWriter, output: _Output, reporter: Reporter) -> None:
+def _map_strips(strips: Strips, sink: MapSink, reporter: Reporter) -> None:
+    output = sink.output
     pixels, done = output.core.height * output.core.width, 0
     if pixels >= LONG_PX:
         plan = strips.plan
@@ -292,7 +261,7 @@ def _map_strips(strips: Strips, writer: MapWriter, output: _Output, reporter: Re
             f"time: about {plan.bytes / 2**30:.1f} GiB of memory beside the program itself"
         )
     reporter.progress(stages.MAPPING, 0, pixels)
-    with write_behind(writer.write) as write:
+    with write_behind(sink.write) as write:
         for window, probabilities, valid in strips:
             requested = strips.requested(window)
             mapped = valid if requested is None else valid & requested
@@ -322,20 +291,30 @@ def _record(
     model_hash: str,
     options: MapOptions,
     restat: bool,
-    counts: IntArray,
+    writer: MapWriter,
 ) -> dict[str, Any]:
-    shots = model.record["shots"]
+    shots, counts = model.record["shots"], writer.counts
     mapped = max(1, int(counts[1:].sum()))
+
+    def pixels(class_id: int) -> dict[str, Any]:
+        count = int(counts[class_id])
+        return {"pixels": count, "share": round(count / mapped, 6)}
+
+    rejection = writer.rejection
+    rejected: dict[str, Any] = {}
+    if rejection is not None:
+        rejected[REJECTED] = [
+            {"id": c.id, "name": c.name, "color": c.color, **pixels(c.id)}
+            for c in rejection.classes
+        ]
+    used = options.pixel_parameters
+    if rejection is not None and "reject" in used:
+        used["min_familiarity"] = round(rejection.min_familiarity, 6)
     return {
         "classes": [
-            {
-                **dataclasses.asdict(c),
-                "shots": shots[c.name],
-                "pixels": int(counts[c.id]),
-                "share": round(int(counts[c.id]) / mapped, 6),
-            }
-            for c in model.classes
+            {**dataclasses.asdict(c), "shots": shots[c.name], **pixels(c.id)} for c in model.classes
         ],
+        **rejected,
         "seed": model.record["seed"],
         "adaptation": {
             **{
@@ -353,6 +332,7 @@ def _record(
             "window_px": model.tiling.size_px,
             "stride_px": model.tiling.stride_px,
             "wavelength_source": scene.attrs.get("wavelength_source"),
+            **used,
         },
         "hashes": {"scene": scene_hash(scene), "model": model_hash},
         "scene": name_of(scene),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hsi_geo.errors import OptionError
 
@@ -18,6 +19,31 @@ MOST_PASSES = 20
 #: Factor on a scene's values, "auto" for the power of ten that brings them to a model's scale, or None to refuse
 #: a scene on another scale.
 Rescale = float | Literal["auto"] | None
+
+
+#: Least familiarity of a pixel, 0 to 1, "auto" for the model's own threshold, or None to reject none.
+Reject = float | Literal["auto"] | None
+
+#: The same, as a user may write it.
+SomeReject = float | str | None
+
+_AREA = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ha|hectares?|px|pixels?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MinArea:
+    """Least area of a patch.
+
+    Attributes:
+        value: The area, above 0.
+        unit: "ha" for hectares, "px" for pixels.
+    """
+
+    value: float
+    unit: Literal["ha", "px"]
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{self.unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +62,13 @@ class MapOptions:
             that look wrong. Only `classify` can.
         command: Command line that makes the map again; the report shows it.
         max_memory: Bytes that strips of the scene may take together while it is mapped.
+        reject: Pixels whose familiarity is below this get the class "unlike any shot". A share such as 0.5, a text such as
+            "50%", or "auto" for the threshold that `adapt` found: by out-of-fold shots it rejects 5 per cent of land
+            like the shots. None rejects none.
+        min_confidence: Pixels whose largest class probability is below this get the class "too uncertain". A share, or a
+            text such as "60%". None rejects none.
+        min_area: Patches smaller than this are given to the neighbour whose class their own probabilities prefer, such
+            as "0.5ha" or "10px". A whole number is a number of pixels. None leaves them.
     """
 
     aoi: str | os.PathLike[str] | None = None
@@ -46,6 +79,111 @@ class MapOptions:
     report: bool = False
     command: str = ""
     max_memory: int = DEFAULT_MEMORY
+    reject: SomeReject = None
+    min_confidence: float | str | None = None
+    min_area: MinArea | str | int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values that may be given as texts.
+
+        Raises:
+            OptionError: If one of them is no share, or no area.
+        """
+        object.__setattr__(self, "reject", parse_reject(self.reject))
+        confidence = self.min_confidence
+        if confidence is not None:
+            object.__setattr__(self, "min_confidence", _share("--min-confidence", confidence))
+        object.__setattr__(self, "min_area", parse_min_area(self.min_area))
+
+    @property
+    def min_familiarity(self) -> Reject:
+        """`reject` as a share, "auto" or None."""
+        return parse_reject(self.reject)
+
+    @property
+    def least_confidence(self) -> float | None:
+        """`min_confidence` as a share."""
+        return None if self.min_confidence is None else float(self.min_confidence)
+
+    @property
+    def least_patch(self) -> MinArea | None:
+        """`min_area` as an area."""
+        return parse_min_area(self.min_area)
+
+    @property
+    def pixel_parameters(self) -> dict[str, Any]:
+        """Those of `reject`, `min_confidence` and `min_area` that are used, for records and hashes."""
+        given = {
+            "reject": self.reject,
+            "min_confidence": self.min_confidence,
+            "min_area": None if self.min_area is None else str(self.min_area),
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def parse_reject(reject: object) -> Reject:
+    """Check the value of the option --reject.
+
+    Args:
+        reject: A share from 0 to 1, a text such as "0.5", "50%" or "auto", or None.
+
+    Raises:
+        OptionError: If it is none of these.
+
+    Examples:
+        >>> parse_reject("50%"), parse_reject(0.5), parse_reject("auto"), parse_reject(None)
+        (0.5, 0.5, 'auto', None)
+    """
+    if reject is None or (isinstance(reject, str) and reject.strip().lower() == "auto"):
+        return None if reject is None else "auto"
+    return _share("--reject", reject, ", or auto")
+
+
+def _share(option: str, value: object, more: str = "") -> float:
+    """A share from 0 to 1; numbers above 1, and texts that end in %, are per cent.
+
+    >>> _share("--min-confidence", "60"), _share("--min-confidence", " 60 %"), _share("--min-confidence", 0.6)
+    (0.6, 0.6, 0.6)
+    """
+    text = str(value).strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = math.nan
+    share = number / 100 if text.endswith("%") or number > 1 else number
+    if not 0 <= share <= 1 or isinstance(value, bool):
+        raise OptionError(
+            f"{option} '{value}' is no share from 0 to 1",
+            hint=f"give a share such as 0.6, or per cent such as 60%{more}",
+        )
+    return share
+
+
+def parse_min_area(area: object) -> MinArea | None:
+    """Check the value of the option --min-area.
+
+    Args:
+        area: A text such as "0.5ha" or "10px", a whole number of pixels, a `MinArea`, or None.
+
+    Raises:
+        OptionError: If it is none of these, or not above 0.
+
+    Examples:
+        >>> print(parse_min_area("0.5 ha"), parse_min_area("10 pixels"), parse_min_area(10))
+        0.5ha 10px 10px
+    """
+    if area is None or isinstance(area, MinArea):
+        return area
+    text = str(area).strip()
+    match = _AREA.fullmatch(text)
+    hectares = match is not None and (match[2] or "").lower().startswith("h")
+    value = float(match[1]) if match is not None else 0.0
+    if value <= 0 or isinstance(area, bool) or not (hectares or value.is_integer()):
+        raise OptionError(
+            f"--min-area '{area}' is no area",
+            hint="give hectares such as 0.5ha, or a whole number of pixels such as 10px",
+        )
+    return MinArea(value, "ha" if hectares else "px")
 
     def __post_init__(self) -> None:
         """Check the passes of smoothing.

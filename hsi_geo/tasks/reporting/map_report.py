@@ -19,6 +19,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.display.figure_text import has_glyphs
 from hsi_geo.display.images import FALSE_COLOUR_NM, paint
 from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.rejected_classes import REJECTED, legend_entries, read_rejected
 from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
@@ -67,6 +68,11 @@ class MapReportContext:
     warnings: Sequence[str]
     command: str
 
+    @property
+    def legend(self) -> ClassTable:
+        """Class table, and rejected classes."""
+        return (*self.classes, *read_rejected(self.record))
+
 
 @timings.stage(timings.REPORT)
 def report_map(mapped: MapReportContext, path: Path, reporter: Reporter) -> None:
@@ -113,7 +119,7 @@ def _map_section(mapped: MapReportContext) -> Section:
     mean = f", {known.mean():.0f} per cent on average" if known.size else ""
     pictures = (
         Picture(image_uri(preview(mapped.scene)), "Scene: " + _shown_bands(mapped.scene), True),
-        Picture(image_uri(paint(ids, mapped.classes)), "Map; white: no class", True),
+        Picture(image_uri(paint(ids, mapped.legend)), "Map; white: no class", True),
         Picture(
             percent_uri(percent, NO_PERCENT),
             f"Confidence: dark blue 0, green 50, yellow 100 per cent{mean}; low where the scene "
@@ -125,9 +131,9 @@ def _map_section(mapped: MapReportContext) -> Section:
         ("class", "id", "shots (pixels)", "of the map"),
         [
             (c["name"], str(c["id"]), str(c["shots"]), f"{100 * c['share']:.1f} %")
-            for c in mapped.record["classes"]
+            for c in legend_entries(mapped.record)
         ],
-        colors=[c["color"] for c in mapped.record["classes"]],
+        colors=[c.color for c in mapped.legend],
     )
     return Section("Map", pictures=pictures, tables=(legend,))
 
@@ -254,7 +260,10 @@ def _spectra_section(mapped: MapReportContext) -> Section:
 
     def ids_in(window: Window) -> npt.NDArray[np.integer]:
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        return np.asarray(file.read(1, window=pixels))
+        ids = np.asarray(file.read(1, window=pixels))
+        return np.where(
+            ids > len(mapped.classes), 0, ids
+        )  # rejected pixels have no shots to compare with
 
     with rasterio.open(mapped.paths.classes) as file:
         shots = _pixels(mapped.shots, grid)
@@ -284,8 +293,8 @@ def _area_section(mapped: MapReportContext) -> Section:
     header = ["class", "pixels", "share"] + (["hectares"] if hectares is not None else [])
     rows = [
         [c["name"], f"{c['pixels']:,}", f"{100 * c['share']:.2f} %"]
-        + ([f"{hectares[c['id'] - 1]:,.2f}"] if hectares is not None else [])
-        for c in mapped.record["classes"]
+        + ([f"{hectares[c['id']]:,.2f}"] if hectares is not None else [])
+        for c in legend_entries(mapped.record)
     ]
     text = (
         "Areas are counted on the map, without a correction of its errors. For areas with standard "
@@ -294,15 +303,15 @@ def _area_section(mapped: MapReportContext) -> Section:
     return Section("Areas", (text,), tables=(Table(header, rows),))
 
 
-def _hectares(mapped: MapReportContext) -> Sequence[float] | None:
-    """Area of each class; None if the CRS does not define the area of a pixel."""
+def _hectares(mapped: MapReportContext) -> Mapping[int, float] | None:
+    """Area by class id; None if the CRS does not define the area of a pixel."""
     grid = mapped.scene.hsi.grid
     pixel_ha = pixel_area_ha(grid)
     if pixel_ha is not None:
-        return [c["pixels"] * pixel_ha for c in mapped.record["classes"]]
+        return {c["id"]: c["pixels"] * pixel_ha for c in legend_entries(mapped.record)}
     one = GeoreferencedMap(mapped.paths.classes, grid)
-    hectares = class_areas(one, len(mapped.classes))[1]
-    return None if np.isnan(hectares).any() else hectares.tolist()
+    hectares = class_areas(one, max(c.id for c in mapped.legend))[1]
+    return None if np.isnan(hectares).any() else dict(enumerate(hectares.tolist(), start=1))
 
 
 # Parameters -----------------------------------------------------------------------------------
@@ -318,7 +327,7 @@ def parameter_table(record: Mapping[str, Any]) -> Table:
         >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
         [('hashes.shots', 'ab'), ('seed', '0')]
     """
-    shown = {k: v for k, v in record.items() if k not in ("classes", "accuracy")}
+    shown = {k: v for k, v in record.items() if k not in ("classes", REJECTED, "accuracy")}
     return Table(("parameter", "value"), list(_flat(shown)))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hsi_geo.display.images import paint
 from hsi_geo.display.summaries import SIDE_PX, Summary, picture_or_none
+from hsi_geo.io.labels.rejected_classes import legend_entries, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.reader import read_map, read_thumbnail
 from hsi_geo.io.maps.writer import MapPaths
@@ -46,17 +47,19 @@ def summarize_map(
     if warnings:
         more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
         facts.append(f"warning: {warnings[0]}{more}")
-    pixels = sum(c["pixels"] for c in record["classes"])
+    entries = legend_entries(record)
+    legend = (*classes, *read_rejected(record))
+    pixels = sum(c["pixels"] for c in entries)
     return Summary(
         f"Map of {len(classes)} classes, {pixels:,} pixels",
         facts,
         ("class", "of the map", "pixels", "shots (pixels)"),
         [
             (c["name"], f"{100 * c['share']:.1f} %", f"{c['pixels']:,}", str(c["shots"]))
-            for c in record["classes"]
+            for c in entries
         ],
-        colors=[c["color"] for c in record["classes"]],
-        picture=picture_or_none(lambda: paint(read_thumbnail(paths.classes, SIDE_PX), classes))
+        colors=[c["color"] for c in entries],
+        picture=picture_or_none(lambda: paint(read_thumbnail(paths.classes, SIDE_PX), legend))
         if with_picture
         else None,
         caption="the map; white: no class",
@@ -78,7 +81,7 @@ def plot_map(
 
     Args:
         paths: Files of the map.
-        classes: Class table of the map.
+        classes: Class table of the map, with rejected classes.
         show_titles: Whether each image has its title above it.
         suptitle: Title of the figure; None for none.
 

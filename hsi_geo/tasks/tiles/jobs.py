@@ -26,6 +26,7 @@ from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
 from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
+from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash
 from hsi_geo.tasks.tiles.existing_maps import ExistingMap, find_existing_map, require_own_outputs
@@ -77,6 +78,7 @@ class BatchOptions:
             "probabilities": self.map.probabilities,
             "rescale": self.rescale,
             "restat": False,
+            **self.map.pixel_parameters,
         }
 
 
@@ -214,7 +216,10 @@ def _write(
     halo = None
     if job.neighbours:
         halo = with_halo(
-            file, job.neighbours, model.tiling.size_px, wavelengths=options.wavelengths
+            file,
+            job.neighbours,
+            model.tiling.size_px + margin_px(options.map.least_patch, file.grid),
+            wavelengths=options.wavelengths,
         )
     readable = [scene] if halo is None else [scene, halo.scene]
     with unpacked(readable, reporter.log) as read:
@@ -247,20 +252,20 @@ def _model(path: str, expected_hash: str) -> AdaptedModel:
 
 
 def tile_areas(
-    job: tuple[GeoreferencedMap, list[GeoreferencedMap]], classes: int, reporter: Reporter
+    job: tuple[GeoreferencedMap, list[GeoreferencedMap]], last_id: int, reporter: Reporter
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | Outcome:
     """Areas of the classes in a map.
 
     Args:
         job: The map, and maps before it whose pixels do not count again.
-        classes: Number of classes.
+        last_id: Highest class id.
         reporter: Not used; workers give one to each job.
 
     Returns:
-        Pixels and hectares of each class, see `class_areas`; an outcome if the map cannot be read.
+        Pixels and hectares of each class id, see `class_areas`; an outcome if the map cannot be read.
     """
     try:
-        return class_areas(job[0], classes, job[1])
+        return class_areas(job[0], last_id, job[1])
     except HsiGeoError as error:
         return Outcome(FAILED, error=error.sentence)
 

@@ -128,8 +128,8 @@ def sum_areas(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
     """Sum the areas of all maps.
 
     Args:
-        parts: Pixels and hectares of each class in each map; see `class_areas`.
-        classes: Class table of all maps.
+        parts: Pixels and hectares of each class id in each map; see `class_areas`.
+        classes: Legend of all maps: their class table, and rejected classes.
 
     Returns:
         Area of each class; in hectares only if every map has hectares.
@@ -139,13 +139,15 @@ def sum_areas(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
     >>> sum_areas([part, part], [LandClass(1, "water", "#0000ff", None)])
     [ClassArea(id=1, name='water', pixels=8, hectares=0.32)]
     """
-    pixels, hectares = np.zeros(len(classes), np.int64), np.zeros(len(classes))
+    last_id = max((c.id for c in classes), default=0)
+    pixels, hectares = np.zeros(last_id, np.int64), np.zeros(last_id)
     for own_pixels, own_hectares in parts:
         pixels += own_pixels
         hectares += own_hectares
     return [
         ClassArea(c.id, c.name, int(n), None if np.isnan(ha) else float(ha))
-        for c, n, ha in zip(classes, pixels, hectares, strict=True)
+        for c in classes
+        for n, ha in ((pixels[c.id - 1], hectares[c.id - 1]),)
     ]
 
 
@@ -159,7 +161,7 @@ def write_overview(
     Args:
         folder: Folder of the maps.
         maps: Tiles that have a map now; none is fine.
-        classes: Class table of all maps.
+        classes: Legend of all maps: their class table, and rejected classes.
         reporter: Receives a warning if maps have no CRS, and are in no mosaic.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from hsi_geo import stages
 from hsi_geo.display.described import Described
-from hsi_geo.errors import MapError, ScaleError
+from hsi_geo.errors import MapError, OptionError, ScaleError
 from hsi_geo.io.files.scratch import remove_leftovers
+from hsi_geo.io.labels.rejected_classes import rejected_classes
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.scenes.neighbours import NeighbourSource
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
+from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.existing_maps import find_existing_map, find_logged_files
 from hsi_geo.tasks.tiles.jobs import (
@@ -145,6 +148,14 @@ class BatchRun:
         self.folder = folder
         self.model = model
         self.options = options
+        self.legend = (
+            *model.classes,
+            *rejected_classes(
+                model.classes,
+                unlike=options.map.reject is not None,
+                uncertain=options.map.min_confidence is not None,
+            ),
+        )
         self.reporter = reporter
         self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
         self.outcomes = [Outcome(PENDING)] * len(listed)
@@ -178,7 +189,7 @@ class BatchRun:
                 f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
                 "command maps the rest"
             ) from interrupt
-        outputs = write_overview(self.folder, maps, self.model.classes, self.reporter)
+        outputs = write_overview(self.folder, maps, self.legend, self.reporter)
         if self.layer is not None:
             outputs |= write_mosaic_polygons(
                 self.folder, [one.map for one in maps], outputs, self.layer.smooth, self.reporter
@@ -259,7 +270,7 @@ class BatchRun:
         """Jobs of the tiles that have no valid map, by the index of the tile."""
         sources: list[list[tuple[int, NeighbourSource]]] = [[] for _ in self.tiles]
         if self.options.halo:
-            sources = list(neighbours(self.tiles, self.model.tiling.size_px))
+            sources = list(neighbours(self.tiles, self._margin_px()))
         logged = files_in_log(self.folder)
         jobs = {}
         for index, tile in enumerate(self.tiles):
@@ -281,6 +292,15 @@ class BatchRun:
                 )
             jobs[index] = job
         return jobs
+
+    def _margin_px(self) -> int:
+        """Width of the margin from whose tiles the map of a tile depends, in pixels."""
+        margins = [0]
+        for tile in self.tiles:
+            if isinstance(tile, Tile):
+                with contextlib.suppress(OptionError):  # raised again when the tile is mapped
+                    margins.append(margin_px(self.options.map.least_patch, tile.file.grid))
+        return self.model.tiling.size_px + max(margins)
 
     def _pixels(self, index: int) -> int:
         tile = self.tiles[index]
@@ -309,9 +329,9 @@ class BatchRun:
         """Area of each class in all maps."""
         from hsi_geo.tasks.tiles.cluster import run_jobs
 
-        jobs, classes = area_jobs(maps), self.model.classes
+        jobs, classes = area_jobs(maps), self.legend
         parts = []
-        found = run_jobs(client, tile_areas, jobs, len(classes))
+        found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes))
         for done, (index, part) in enumerate(found, start=1):
             if isinstance(part, Outcome):
                 raise MapError(part.error)

@@ -1,0 +1,177 @@
+"""Cleaning of a map while it is made: small patches are given to their neighbours before anything is written.
+
+Letters for shapes: K classes, H and W rows and columns of the scene with its margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, IntArray
+from hsi_geo.errors import OptionError
+from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.small_patches import merge_small_patches, reach_px
+from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS, MapLayers, MapWriter
+from hsi_geo.tasks.inference.options import MinArea
+from hsi_geo.tiling import Grid, Window, blocks
+
+#: Square centimetres of a hectare: areas are summed in whole numbers, so that sums do not depend on the order.
+CM2_PER_HA = 1e8
+
+#: Greatest distance in pixels of what a cleaned pixel can depend on. Each tile is mapped with a margin of this width.
+MAX_REACH_PX = 2048
+
+#: Side of the blocks that are cleaned together, without their margin.
+BLOCK_PX = 1024
+
+
+def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
+    """Areas of pixels, and the least area of a patch, in whole units.
+
+    Args:
+        min_area: Least area of a patch.
+        grid: Pixels of the map.
+
+    Returns:
+        (height,) area of a pixel in each row, and the least area. Units are pixels, or square centimetres.
+
+    Raises:
+        OptionError: If hectares are given and the CRS does not define the area of a pixel, or the least area is many
+            pixels.
+
+    Examples:
+        >>> from affine import Affine
+        >>> from pyproj import CRS
+        >>> grid = Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -30.0, 5e6), CRS.from_epsg(32633))
+        >>> pixel_areas(MinArea(1.0, "ha"), grid)
+        (array([9000000, 9000000]), 100000000)
+        >>> pixel_areas(MinArea(5.0, "px"), grid)
+        (array([1, 1]), 5)
+    """
+    if min_area.unit == "px":
+        areas, least = np.ones(grid.height, np.int64), round(min_area.value)
+    else:
+        hectares = row_areas_ha(grid)
+        if hectares is None:
+            raise OptionError(
+                f"--min-area '{min_area}' is in hectares, and the area of the scene's pixels is unknown",
+                hint="give a number of pixels, such as 10px",
+            )
+        areas = np.maximum(np.rint(hectares * CM2_PER_HA).astype(np.int64), 1)
+        least = round(min_area.value * CM2_PER_HA)
+    reach = reach_px(least, int(areas.min()))
+    if reach > MAX_REACH_PX:
+        raise OptionError(
+            f"--min-area '{min_area}' is {least / int(areas.min()):.0f} pixels of the scene, and "
+            f"{MAX_REACH_PX // 4} at most are cleaned",
+            hint="give a smaller area",
+        )
+    return areas, least
+
+
+def margin_px(min_area: MinArea | None, grid: Grid) -> int:
+    """Width of the margin, in pixels, that a tile is mapped with so that it is cleaned as the whole mosaic.
+
+    Args:
+        min_area: Least area of a patch; None if the map is not cleaned.
+        grid: Pixels of the tile.
+
+    Raises:
+        OptionError: See `pixel_areas`.
+    """
+    if min_area is None:
+        return 0
+    areas, least = pixel_areas(min_area, grid)
+    return reach_px(least, int(areas.min()))
+
+
+class CleaningWriter:
+    """Keeps a map with its margin on disk, and writes it cleaned.
+
+    Args:
+        writer: Writer of the map.
+        min_area: Least area of a patch.
+        grid: (H, W) pixels of the scene with its margin.
+        core: Pixels of the map among them.
+        validity: Function from a window of the map to (height, width) where the map itself has data; None if it has
+            wherever there are probabilities.
+        folder: Folder for temporary files.
+    """
+
+    def __init__(
+        self,
+        writer: MapWriter,
+        min_area: MinArea,
+        grid: Grid,
+        core: Window,
+        validity: Callable[[Window], BoolArray] | None,
+        folder: Path,
+    ) -> None:
+        self.writer, self.grid, self.core, self.validity = writer, grid, core, validity
+        self.row_areas, self.min_area = pixel_areas(min_area, grid)
+        self.margin_px = reach_px(self.min_area, int(self.row_areas.min()))
+        classes = len(writer.classes)
+        # A file whose pixels are not written reads as 0.
+        self._ids = _on_disk(folder / "ids", np.uint16, grid.shape)
+        self._percent = _on_disk(folder / "percent", np.uint8, grid.shape)
+        self._steps = _on_disk(folder / "steps", np.uint8, (classes, *grid.shape))
+
+    def write(self, window: Window, probabilities: Float32Array) -> None:
+        """Keep one block.
+
+        Args:
+            window: Pixels of the block, in rows and columns of the scene with its margin.
+            probabilities: (K, height, width) probabilities, as for `MapWriter.write`.
+        """
+        block = self.writer.layers(probabilities)
+        rows, cols = window.slices
+        self._ids[rows, cols] = block.ids
+        self._percent[rows, cols] = block.percent
+        self._steps[:, rows, cols] = block.steps
+
+    def finish(self) -> int:
+        """Clean the map, and write it.
+
+        Returns:
+            Number of pixels that have another class than before.
+        """
+        changed = 0
+        for block in blocks(*self.core.shape, BLOCK_PX, BLOCK_PX):
+            layers, count = self._clean(block)
+            changed += count
+            self.writer.write_layers(block, layers)
+        return changed
+
+    def _clean(self, block: Window) -> tuple[MapLayers, int]:
+        """A block of the map, and how many pixels were changed."""
+        here = Window(block.row + self.core.row, block.col + self.core.col, *block.shape)
+        around = here.grow(self.margin_px).clip(*self.grid.shape)
+        rows, cols = around.slices
+        before, steps = self._ids[rows, cols].astype(np.int64), self._steps[:, rows, cols]
+        # The margin of a tile has no value of the nodata kind: 0 there.
+        after = merge_small_patches(
+            before, np.where(before > 0, steps, 0), self.row_areas[rows], self.min_area
+        )
+        inner = here.relative_to(around).slices
+        before, ids, steps = before[inner], after[inner], steps[:, *inner].astype(np.int64)
+        percent = self._percent[here.slices].astype(np.int64)
+        moved = before != ids
+        # The confidence is that of the class that the map shows.
+        of_class = np.take_along_axis(steps, np.where(moved, ids - 1, 0)[None], axis=0)[0]
+        percent = np.where(moved, np.rint(100 * of_class / PROBABILITY_STEPS), percent)
+        shown = ids > 0
+        if self.validity is not None:
+            shown &= self.validity(block)
+        layers = MapLayers(
+            np.where(shown, ids, NO_CLASS),
+            np.where(shown, percent, NO_PERCENT),
+            np.where(shown, steps, NO_PERCENT),
+        )
+        return layers, int((moved & shown).sum())
+
+
+def _on_disk(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> AnyArray:
+    return np.memmap(path, dtype, "w+", shape=shape)
