@@ -209,6 +209,7 @@ _BESIDE_MAP = (
         help="Also write MAP_polygons.gpkg: each patch of a class as a polygon with name, hectares and confidence.",
     ),
     smooth,
+    click.option(
         "--reject",
         metavar="FAMILIARITY|auto",
         help="Give pixels that are less like the shots than this the class 'unlike any shot': a share such as 0.5, or auto "

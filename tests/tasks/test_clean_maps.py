@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -37,7 +38,7 @@ def rasters(folder: Path, scene: Path, model: Path, **options: Any) -> tuple[Any
         confidence = file.read(1)
     with rasterio.open(result.paths.probabilities) as file:
         probabilities = file.read()
-    return ids_in(result.paths.classes), confidence, probabilities, result.record  # type: ignore[return-value]
+    return ids_in(result.paths.classes), confidence, probabilities, result.record
 
 
 @pytest.fixture
@@ -120,9 +121,13 @@ def test_rejected_pixels_are_no_class_for_an_assessment(
     share = middle(confidence, ids) / 100
     out = tmp_path / "rejecting.tif"
     predict(scene.path, unsure, out=out, options=MapOptions(min_confidence=share))
-    found = assess(out, scene.shots(tmp_path / "shots.gpkg", per_class=30))
+    reference = gpd.read_file(scene.shots(tmp_path / "shots.gpkg", per_class=30))
+    names = dict(zip(scene.names, (f"class {i}" for i in (1, 2, 3)), strict=True))
+    reference["class"] = reference["class"].map(names)
+    reference.to_file(tmp_path / "reference.gpkg")
+    found = assess(out, tmp_path / "reference.gpkg")
     assert not any("uncertain" in score.name for score in found.scores)
-    everywhere = assess(tmp_path / "map.tif", tmp_path / "shots.gpkg")
+    everywhere = assess(tmp_path / "map.tif", tmp_path / "reference.gpkg")
     assert found.pixels < everywhere.pixels
     assert any("rejected" in text for text in found.dropped)
 

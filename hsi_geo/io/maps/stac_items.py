@@ -73,7 +73,7 @@ def _item(
         title="Land cover",
     )
     item.add_asset("map", asset)
-    kind = DataType.UINT8 if max(c.value for c in legend) <= 255 else DataType.UINT16
+    kind = DataType.UINT8 if max((c.value for c in legend), default=0) <= 255 else DataType.UINT16
     band = RasterBand.create(nodata=NO_CLASS, data_type=kind)
     if one.grid.crs is not None and one.grid.crs.is_projected:
         metres = one.grid.crs.axis_info[0].unit_conversion_factor

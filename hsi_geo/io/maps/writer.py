@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
+from hsi_geo.io.maps.read_back import checksum, require_written
 from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.io.maps.vector_names import is_vector_name
 from hsi_geo.tiling import Grid, Window
@@ -310,7 +310,7 @@ class MapWriter:
                 file = self._open[path]
                 values = layer.astype(file.dtypes[0])
                 file.write(values, window=pixels)
-                self._written[path].append((window, _checksum(values)))
+                self._written[path].append((window, checksum(values)))
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         self._written[path] = []
@@ -348,34 +348,9 @@ class MapWriter:
                     overview_resampling="nearest",
                 )
                 _draft(path).unlink()
-                _compare(path, self._written[path])
+                require_written(path, self._written[path])
         self.paths.aux.write_text(aux_xml(self.legend), encoding="utf-8")
         self.paths.style.write_text(qgis_style(self.legend), encoding="utf-8")
-
-
-def _compare(path: Path, written: Sequence[tuple[Window, int]]) -> None:
-    """Read a file back, since GDAL does not report a disk that is full when it closes a file.
-
-    Raises:
-        OutputError: If it does not hold what was written, or its overviews cannot be read.
-    """
-    with rasterio.open(path) as file:
-        for window, checksum in written:
-            pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-            if _checksum(file.read(window=pixels)) != checksum:
-                raise OutputError(
-                    f"map '{path.name}' does not hold what was written to it",
-                    hint="check the disk and its free space",
-                )
-        levels = len(file.overviews(1))
-    for level in range(levels):
-        with rasterio.open(path, overview_level=level) as file:
-            for _, window in file.block_windows(1):
-                file.read(window=window)
-
-
-def _checksum(values: npt.NDArray[np.integer]) -> int:
-    return zlib.crc32(np.ascontiguousarray(values).data)
 
 
 def _draft(path: Path) -> Path:

@@ -84,11 +84,12 @@ class MapOptions:
     min_area: MinArea | str | int | None = None
 
     def __post_init__(self) -> None:
-        """Check the values that may be given as texts.
+        """Check the values; some may be given as texts.
 
         Raises:
-            OptionError: If one of them is no share, or no area.
+            OptionError: If one of them is no share, no area, or out of range.
         """
+        require_passes(self.smooth)
         object.__setattr__(self, "reject", parse_reject(self.reject))
         confidence = self.min_confidence
         if confidence is not None:
@@ -184,14 +185,6 @@ def parse_min_area(area: object) -> MinArea | None:
             hint="give hectares such as 0.5ha, or a whole number of pixels such as 10px",
         )
     return MinArea(value, "ha" if hectares else "px")
-
-    def __post_init__(self) -> None:
-        """Check the passes of smoothing.
-
-        Raises:
-            OptionError: If there are fewer than 0 or more than `MOST_PASSES`.
-        """
-        require_passes(self.smooth)
 
 
 def require_passes(smooth: int) -> None:

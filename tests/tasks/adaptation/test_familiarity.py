@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from builders import points_of
 
 from hsi_geo.arrays import Float32Array
-from hsi_geo.tasks.adaptation.familiarity import familiarity_score
+from hsi_geo.tasks.adaptation.familiarity import (
+    FALSE_REJECTION,
+    familiarity_score,
+    rejection_threshold,
+)
 from hsi_geo.tasks.adaptation.feature_sets import SpatialContext
 
 
@@ -45,3 +50,32 @@ def test_familiarity_score_ignores_contexts_in_which_shots_are_equal() -> None:
     np.testing.assert_allclose(with_it, without, rtol=1e-5)
     nothing, held = familiarity_score({SpatialContext.GAUSSIAN: same}, weights, shots)
     assert (nothing == 1.0).all() and (held == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("shots", "lowest", "highest"),
+    [(6, 0.0, 0.07), (15, 0.0, 0.07), (40, 0.02, 0.1), (400, 0.03, 0.07)],
+)
+def test_threshold_rejects_five_per_cent_of_land_like_the_shots(
+    shots: int, lowest: float, highest: float
+) -> None:
+    """Mean over many draws of shots whose distances are log-normal, as those of further land are."""
+    rng = np.random.default_rng(1)
+
+    def familiarity(count: int) -> Float32Array:
+        return np.asarray(1 / (1 + (np.exp(rng.normal(0, 0.5, count)) / 3.5) ** 4), np.float32)
+
+    rejected = []
+    for _ in range(300):
+        threshold = rejection_threshold(familiarity(shots))
+        assert threshold is not None
+        rejected.append((familiarity(2000) < threshold).mean())
+    assert lowest <= np.mean(rejected) <= highest
+    assert FALSE_REJECTION == 0.05
+
+
+def test_threshold_needs_shots_that_differ_and_is_a_share() -> None:
+    assert rejection_threshold(np.ones(2, np.float32)) is None
+    for held in (np.ones(5, np.float32), np.zeros(5, np.float32), np.ones(50, np.float32)):
+        threshold = rejection_threshold(held)
+        assert threshold is not None and 0.0 <= threshold <= 1.0

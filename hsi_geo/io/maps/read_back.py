@@ -1,0 +1,49 @@
+"""Rasters are read back after they were written."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.windows
+
+from hsi_geo.errors import OutputError
+from hsi_geo.tiling import Window
+
+
+def require_written(path: Path, written: Sequence[tuple[Window, int]]) -> None:
+    """Read a file back, since GDAL does not report a disk that is full when it closes a file.
+
+    Args:
+        path: Raster that was written.
+        written: Each window that was written, and the checksum of its values.
+
+    Raises:
+        OutputError: If it does not hold what was written, or its overviews cannot be read.
+    """
+    with rasterio.open(path) as file:
+        for window, expected in written:
+            pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+            if checksum(file.read(window=pixels)) != expected:
+                raise OutputError(
+                    f"map '{path.name}' does not hold what was written to it",
+                    hint="check the disk and its free space",
+                )
+        levels = len(file.overviews(1))
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as file:
+            for _, window in file.block_windows(1):
+                file.read(window=window)
+
+
+def checksum(values: npt.NDArray[np.integer]) -> int:
+    """Checksum (CRC-32) of the values of a block.
+
+    Args:
+        values: (bands, H, W) values.
+    """
+    return zlib.crc32(np.ascontiguousarray(values).data)
