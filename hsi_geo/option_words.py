@@ -28,6 +28,7 @@ _SAME = (
     "workers",
     "threads",
     "seed",
+    "library-weight",
     "weights",
     "smooth",
     "strata",

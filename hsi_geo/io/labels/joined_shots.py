@@ -82,6 +82,28 @@ def join_shots(parts: Sequence[Shots], purpose: Purpose) -> Shots:
     )
 
 
+def joined_classes(
+    parts: Sequence[Shots],
+) -> tuple[ClassTable, tuple[int, ...], list[dict[int, int]]]:
+    """The classes of several shots together.
+
+    Args:
+        parts: Shots of each file.
+
+    Returns:
+        classes: The class table of all.
+        defaults: Ids of the classes whose colour nobody gave.
+        ids: For each part, the id in that table by its own id.
+
+    Raises:
+        ShotsError: As `join_shots`.
+    """
+    names = _matched_names(parts)
+    classes, defaults = _class_table(parts, names)
+    id_of = {one.name: one.id for one in classes}
+    return classes, defaults, [{id: id_of[name] for id, name in one.items()} for one in names]
+
+
 def _matched_names(parts: Sequence[Shots]) -> list[dict[int, str]]:
     """For each file, the name in the joined class table by class id."""
     named: dict[int, set[str]] = defaultdict(set)

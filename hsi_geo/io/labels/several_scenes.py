@@ -22,6 +22,9 @@ def burn_each(shots: Shots, grids: Sequence[Grid]) -> list[ShotPixels]:
     Raises:
         ShotsError: If no shot lies in any of the scenes.
     """
+    none = np.empty(0, np.int64)
+    if _are_library_only(shots):
+        return [ShotPixels(none, none, none, none) for _ in grids]
     burnt: list[ShotPixels] = []
     failures: list[ShotsError] = []
     for grid in grids:
@@ -29,7 +32,6 @@ def burn_each(shots: Shots, grids: Sequence[Grid]) -> list[ShotPixels]:
             burnt.append(burn(shots, grid))
         except ShotsError as error:
             failures.append(error)
-            none = np.empty(0, np.int64)
             burnt.append(ShotPixels(none, none, none, none, outside=len(shots.frame)))
     if len(failures) == len(grids):
         raise failures[0]
@@ -46,6 +48,8 @@ def require_overlap(shots: Shots, grids: Sequence[Grid]) -> None:
     Raises:
         ShotsError: If no shot's extent overlaps any of the scenes, or the CRS is missing on one side.
     """
+    if _are_library_only(shots):
+        return
     for grid in grids:
         left, bottom, right, top = grid.bounds
         extents = to_grid(shots, grid).frame.bounds.to_numpy()
@@ -53,3 +57,8 @@ def require_overlap(shots: Shots, grids: Sequence[Grid]) -> None:
         if not outside.any(axis=1).all():
             return
     burn_each(shots, grids)  # raises the error that says where they lie
+
+
+def _are_library_only(shots: Shots) -> bool:
+    """Whether shots are spectra of a library alone, without any geometry."""
+    return shots.library is not None and shots.frame.empty

@@ -11,6 +11,8 @@ from typing import Any
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
 from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.joined_shots import join_shots
+from hsi_geo.io.labels.library_files import is_library
+from hsi_geo.io.labels.library_shots import join_libraries
 from hsi_geo.io.labels.shot_files import TRAINING, Purpose, read_labelled
 from hsi_geo.io.labels.shots import Shots, SomeShots, make_shots
 
@@ -28,6 +30,7 @@ def read_shots(
     layer: Choice = None,
     all_touched: bool = False,
     classes: Choice | os.PathLike[str] = None,
+    library_weight: float = 1.0,
     purpose: Purpose = TRAINING,
 ) -> Shots:
     """Read labelled geometries from a vector file, a table of points or a raster, or from several of them.
@@ -38,7 +41,9 @@ def read_shots(
             lon, lat; a raster of class ids, 0 for no class. Shots that were read before are returned
             as they are. A list of these, such as points in one file and polygons in another, gives
             the shots of all; each may have its own CRS. See `joined_shots.join_shots` for how their
-            classes are matched.
+            classes are matched. A spectral library (ENVI ``.sli``, a table with wavelengths, profiles of the
+            EnMAP-Box, ASD or SVC spectra or a folder of them) gives spectra without a place, alone or
+            together with drawn shots.
         class_field: Name of the field that holds the class, text or integer. None: the only field that
             can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
             one that the QGIS style of the file classifies by. For a list of files, one name for
@@ -49,6 +54,7 @@ def read_shots(
             covers.
         classes: Path of a JSON file with names and colours of the classes, as of
             `class_styles.style_classes`. For a list of files, one for all, or a list with one for each.
+        library_weight: Weight of each spectrum of a library beside a drawn shot, above 0 to 1.
         purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
             labels to assess a map with, which may be of one class.
 
@@ -76,6 +82,9 @@ def read_shots(
             (given, "--classes"),
         )
     ]
+    library = [is_library(one) for one in paths]
+    if any(library):
+        return _with_libraries(paths, library, choices, all_touched, library_weight, purpose)
     if len(paths) == 1:
         field, one_layer, style = (choice[0] for choice in choices)
         return _read_one(paths[0], field, one_layer, style, all_touched, purpose)
@@ -98,6 +107,40 @@ def read_shots(
     joined = join_shots(parts, purpose)
     left_out = tuple(f"{error.message}: it is left out" for error in empty)
     return dataclasses.replace(joined, cautions=(*left_out, *joined.cautions))
+
+
+def _with_libraries(
+    paths: list[_OneFile],
+    library: list[bool],
+    choices: list[list[str | None]],
+    all_touched: bool,
+    weight: float,
+    purpose: Purpose,
+) -> Shots:
+    """Shots of drawn files, if there are some, with the spectra of libraries."""
+    drawn_at = [index for index, is_one in enumerate(library) if not is_one]
+    drawn = None
+    if drawn_at:
+        one_class = dataclasses.replace(purpose, fewest_classes=1)
+        fields, layers, styles = ([choice[index] for index in drawn_at] for choice in choices)
+        drawn = read_shots(
+            [paths[index] for index in drawn_at],
+            class_field=fields,
+            layer=layers,
+            all_touched=all_touched,
+            classes=styles,
+            purpose=one_class,
+        )
+    libraries = [index for index, is_one in enumerate(library) if is_one]
+    files = [
+        os.fspath(one) for index in libraries if isinstance(one := paths[index], str | os.PathLike)
+    ]
+    own_fields = [choices[0][index] for index in libraries]
+    joined = join_libraries(drawn, files, own_fields, weight, purpose)
+    named = {style for index in libraries if (style := choices[2][index]) is not None}
+    if drawn is None and len(named) == 1:
+        joined = style_classes(joined, named.pop())
+    return joined
 
 
 def as_list(path: SomeShots) -> list[_OneFile]:

@@ -22,6 +22,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose
+from hsi_geo.io.labels.spectral_library import SpectralLibrary
 from hsi_geo.text import quoted
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class Shots(Described):
         parts: Shots of each file, where several were joined: with the class table of all, each in its
             own CRS. ``frame`` then has them all in the CRS of the first, and a column ``part`` with
             their index. Empty for one file.
+        library: Labelled spectra without a place, which teach together with the geometries or alone; None
+            if there are none.
+        library_weight: Weight of each spectrum of the library beside a drawn shot, above 0 to 1.
     """
 
     classes: ClassTable
@@ -96,6 +100,8 @@ class Shots(Described):
     default_colors: tuple[int, ...] = ()
     cautions: tuple[str, ...] = ()
     parts: tuple[Shots, ...] = ()
+    library: SpectralLibrary | None = None
+    library_weight: float = 1.0
 
     @property
     def warnings(self) -> list[str]:

@@ -1,0 +1,152 @@
+"""Spectral libraries as shots, alone or together with drawn ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from hsi_geo.errors import OptionError, ShotsError
+from hsi_geo.io.labels.class_colors import complete_colors
+from hsi_geo.io.labels.joined_shots import joined_classes
+from hsi_geo.io.labels.library_files import read_library
+from hsi_geo.io.labels.shot_files import Purpose
+from hsi_geo.io.labels.shots import LandClass, Shots, require_number_of_classes
+from hsi_geo.io.labels.spectral_library import LibrarySpectrum, SpectralLibrary, labels_of
+
+
+def require_weight(weight: float) -> float:
+    """Check the weight of a library.
+
+    Args:
+        weight: Weight of each spectrum beside a drawn shot.
+
+    Raises:
+        OptionError: If it is not above 0 and at most 1.
+
+    Example:
+        >>> require_weight(0.5)
+        0.5
+    """
+    if not 0.0 < weight <= 1.0:
+        raise OptionError(
+            f"--library-weight is {weight:g}", hint="give a number above 0 and up to 1"
+        )
+    return float(weight)
+
+
+def join_libraries(
+    drawn: Shots | None,
+    paths: Sequence[str | os.PathLike[str]],
+    class_fields: Sequence[str | None],
+    weight: float,
+    purpose: Purpose,
+) -> Shots:
+    """Shots with the spectra of libraries.
+
+    Classes of one name are one class, as of several files of drawn shots; upper and lower case do not matter
+    between a library and drawn shots.
+
+    Args:
+        drawn: Drawn shots; None if libraries are used alone.
+        paths: Paths of the libraries, one or more.
+        class_fields: For each its field that holds the class; None finds it.
+        weight: Weight of each spectrum beside a drawn shot, above 0 to 1.
+        purpose: What the shots are used for.
+
+    Raises:
+        ShotsError: If a library cannot be read, or there are too few classes, or more than can be mapped.
+        ClassFieldError: If there is no such field, or several may hold the class.
+        OptionError: If libraries cannot serve the purpose, or the weight is none.
+    """
+    require_weight(weight)
+    if purpose.labels != "shots":
+        raise OptionError(
+            f"'{os.fspath(paths[0])}' is a spectral library, and its spectra have no place on the map",
+            hint=f"give {purpose.labels} with geometries",
+        )
+    wanted = [] if drawn is None else [c.name for c in drawn.classes]
+    spelt = {name.casefold(): name for name in wanted}
+    spectra: list[LibrarySpectrum] = []
+    labels: list[str] = []
+    notes = [] if drawn is None else list(drawn.notes)
+    skipped = [] if drawn is None else list(drawn.skipped)
+    for path, class_field in zip(paths, class_fields, strict=True):
+        found = read_library(path)
+        own, note = labels_of(found, class_field, wanted, os.fspath(path))
+        kept = [(one, label) for one, label in zip(found, own, strict=True) if label]
+        if not kept:
+            raise ShotsError(
+                f"spectral library '{os.fspath(path)}' has no spectrum with a class",
+                hint="choose the field that holds the class with --class-field",
+            )
+        notes.append(f"'{Path(path).name}': {len(kept)} spectra, {note}")
+        if len(kept) < len(found):
+            skipped.append(
+                f"{len(found) - len(kept)} spectra without a class in '{Path(path).name}'"
+            )
+        spectra += [one for one, _ in kept]
+        labels += [spelt.get(str(label).casefold(), str(label)) for _, label in kept]
+    source = ", ".join(
+        [*([] if drawn is None else [drawn.source]), *(os.fspath(path) for path in paths)]
+    )
+    distinct = sorted(set(labels))
+    part = _without_places(distinct, source, purpose)
+    files = tuple(os.fspath(path) for path in paths)
+    if drawn is None:
+        require_number_of_classes(distinct, source, purpose)
+        shots = part
+    else:
+        shots = _with_classes(drawn, part, source, purpose)
+    id_of = {c.name: c.id for c in shots.classes}
+    return dataclasses.replace(
+        shots,
+        source=source,
+        notes=tuple(notes),
+        skipped=tuple(skipped),
+        files=(*(() if drawn is None else drawn.files), *files),
+        library=SpectralLibrary(
+            tuple(spectra), tuple(id_of[label] for label in labels), ", ".join(files)
+        ),
+        library_weight=weight,
+    )
+
+
+def _without_places(names: Sequence[str], source: str, purpose: Purpose) -> Shots:
+    """Shots of some classes that have no geometry."""
+    colors = complete_colors([None] * len(names), list(names))
+    classes = tuple(
+        LandClass(id, name, color)
+        for id, (name, color) in enumerate(zip(names, colors, strict=True), start=1)
+    )
+    none = np.empty(0, np.int64)
+    frame = gpd.GeoDataFrame(
+        {"class_id": none, "feature_id": none}, geometry=gpd.GeoSeries([], crs=None)
+    )
+    ids = tuple(c.id for c in classes)
+    return Shots(classes, frame, source, in_scene_frame=True, purpose=purpose, default_colors=ids)
+
+
+def _with_classes(drawn: Shots, part: Shots, source: str, purpose: Purpose) -> Shots:
+    """Drawn shots with the classes of a library beside their own."""
+    parts = [*(drawn.parts or (drawn,)), part]
+    classes, defaults, ids = joined_classes(parts)
+    require_number_of_classes([c.name for c in classes], source, purpose)
+
+    def renumbered(shots: Shots, id_of: dict[int, int]) -> Shots:
+        frame = shots.frame.assign(class_id=shots.frame["class_id"].map(id_of))
+        return dataclasses.replace(
+            shots, classes=classes, frame=frame, default_colors=defaults, purpose=purpose
+        )
+
+    if not drawn.parts:
+        return renumbered(drawn, ids[0])
+    own = tuple(renumbered(one, by_id) for one, by_id in zip(drawn.parts, ids, strict=False))
+    ids_of_drawn = {
+        c.id: next(found.id for found in classes if found.name == c.name) for c in drawn.classes
+    }
+    return dataclasses.replace(renumbered(drawn, ids_of_drawn), parts=own)

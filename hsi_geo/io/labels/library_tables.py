@@ -1,0 +1,153 @@
+"""Tables of spectra: a spectrum a row, or a spectrum a column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.files.limits import TEXT_BYTES
+from hsi_geo.io.files.references import require_text
+from hsi_geo.io.files.text_encoding import decode
+from hsi_geo.io.labels.spectral_library import LibrarySpectrum, make_spectrum
+from hsi_geo.wavelength_units import to_nm
+
+#: Fewest columns of numbers in the header of a table of spectra.
+_FEWEST_COLUMNS = 5
+
+#: Names of the first column of a table with a spectrum a column.
+_WAVELENGTH = re.compile(r"^(wave|wvl|lambda|nm$|um$|nanomet|micromet)", re.IGNORECASE)
+
+#: Names of the column with the names of spectra.
+NAMES = re.compile(
+    r"^(spectra|spectrum|profile|sample)?[\s_]*names?$|^(spectrum|sample|id|fid)$", re.IGNORECASE
+)
+
+Rows = list[list[str]]
+
+
+def rows_of(text: str) -> Rows:
+    """Cells of a table with commas, semicolons or tabs between them; without empty rows.
+
+    Args:
+        text: The table.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=first.count)
+    if not first.count(separator):
+        separator = ","
+    csv.field_size_limit(TEXT_BYTES)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    return [[cell.strip() for cell in row] for row in reader if any(cell.strip() for cell in row)]
+
+
+def holds_spectra(path: Path) -> bool:
+    """Whether a table holds spectra, by its beginning.
+
+    Args:
+        path: Path of the table.
+    """
+    with path.open("rb") as file:
+        start = file.read(1 << 20)
+    text = decode(start)[0]
+    whole = text if len(start) < 1 << 20 else text.rpartition("\n")[0] or text
+    return _layout(rows_of(whole)[:50]) is not None
+
+
+def _number(text: str) -> float | None:
+    """The number in a text, which may begin with a letter or end in a unit, as "X450", "450nm"."""
+    match = re.fullmatch(r"[A-Za-z]{0,4}[_ ]?(\d+(?:\.\d+)?)\s*(nm|um|µm)?", text.strip())
+    return None if match is None else float(match[1])
+
+
+def _layout(rows: Rows) -> str | None:
+    """How a table holds spectra: "rows", "columns", or None if it holds none."""
+    if len(rows) < 2:
+        return None
+    header = rows[0]
+    numbers = [_number(cell) for cell in header]
+    wavelengths = [number for number in numbers if number is not None and number > 0.1]
+    if len(wavelengths) >= _FEWEST_COLUMNS and 2 * len(wavelengths) > len(header) - 20:
+        return "rows"
+    if len(header) < 2 or not _WAVELENGTH.match(header[0]):
+        return None
+    first = [_plain_number(row[0]) for row in rows[1:]]
+    return "columns" if len(first) >= 2 and all(value is not None for value in first) else None
+
+
+def _plain_number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def read_table(path: Path) -> list[LibrarySpectrum]:
+    """Read a table of spectra.
+
+    Args:
+        path: Path of the table.
+
+    Raises:
+        ShotsError: If it has no wavelengths in its first row or first column.
+    """
+    require_text(path, "spectral library", ShotsError)
+    rows = rows_of(decode(path.read_bytes())[0])
+    layout = _layout(rows)
+    if layout is None:
+        raise ShotsError(
+            f"spectral library '{path}' has no wavelengths in its first row or first column",
+            hint="name the columns of the bands by their wavelength in nm",
+        )
+    return _by_rows(rows) if layout == "rows" else _by_columns(rows)
+
+
+def _by_rows(rows: Rows) -> list[LibrarySpectrum]:
+    header = rows[0]
+    bands = {
+        index: number
+        for index, cell in enumerate(header)
+        if (number := _number(cell)) and number > 0.1
+    }
+    centres = _in_nm(np.array(list(bands.values())), header[next(iter(bands))])
+    others = [index for index in range(len(header)) if index not in bands]
+    named = next((index for index in others if NAMES.match(header[index])), None)
+    found = []
+    for number, row in enumerate(rows[1:], start=1):
+        cells = row + [""] * (len(header) - len(row))
+        values = np.array([np.nan if (v := _plain_number(cells[i])) is None else v for i in bands])
+        fields = {
+            header[index]: cells[index] for index in others if index != named and header[index]
+        }
+        name = cells[named] if named is not None and cells[named] else f"spectrum {number}"
+        found.append(make_spectrum(name, centres, values, fields=fields))
+    return found
+
+
+def _by_columns(rows: Rows) -> list[LibrarySpectrum]:
+    header, body = rows[0], rows[1:]
+    centres = _in_nm(np.array([float(row[0]) for row in body]), header[0])
+    found = []
+    for index, name in enumerate(header[1:], start=1):
+        cells = [row[index] if index < len(row) else "" for row in body]
+        values = np.array([np.nan if (v := _plain_number(cell)) is None else v for cell in cells])
+        found.append(make_spectrum(name or f"spectrum {index}", centres, values))
+    return found
+
+
+def _in_nm(values: Float64Array, named: str) -> Float64Array:
+    lower = named.lower()
+    unit = (
+        "um"
+        if re.search("um|µm|micro", lower)
+        else "nm"
+        if "nm" in lower or "nano" in lower
+        else None
+    )
+    return to_nm(values, unit)
