@@ -20,7 +20,7 @@ GROUPS: dict[str, frozenset[str]] = {
                 "data",
                 "resume",
             ),
-            *("drawings", "bands", "trust_shots", "grid", "swath", "straighten"),
+            *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
         }
     ),
     "Outputs": frozenset(

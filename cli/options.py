@@ -139,6 +139,15 @@ progress = click.option(
     "warnings only.",
 )
 
+library_weight = click.option(
+    "--library-weight",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="WEIGHT",
+    help="Weight of each spectrum of a library beside a drawn shot, above 0 to 1.",
+)
+
 #: Options of `read_shots`, and styles. Each may be given once for all files, or once for each file.
 _SHOTS = (
     click.option(
@@ -261,9 +270,10 @@ def shots(required: bool) -> Decorator:
         multiple=True,
         type=click.Path(path_type=str),
         help="Labelled examples (shots): vector file of points, lines or polygons with a class, or raster of classes, in "
-        "any CRS. Give it again for each further file.",
+        "any CRS; or a spectral library (ENVI .sli, CSV, profiles of the EnMAP-Box, .asd, .sig). Give it again for each "
+        "further file.",
     )
-    return _all((path, *_SHOTS))
+    return _all((path, *_SHOTS, library_weight))
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -346,6 +356,8 @@ def read_labels(paths: Sequence[str], given: dict[str, Any], **keywords: Any) ->
     chosen: dict[str, Any] = {
         name: given.pop(name) or None for name in ("class_field", "layer", "classes")
     }
+    if "library_weight" in given:
+        keywords["library_weight"] = given.pop("library_weight")
     return read_shots(paths, all_touched=given.pop("all_touched"), **chosen, **keywords)
 
 

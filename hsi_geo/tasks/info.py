@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, burn
+from hsi_geo.io.labels.several_scenes import burn_each
+from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.readers.quality_layers import AppliedMask, QualityLayer, count_flags
@@ -143,7 +144,7 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
     """
     require_upright(scene)
     grid = scene.hsi.grid
-    pixels = burn(shots, grid)
+    (pixels,) = burn_each(shots, [grid])
     usable = pixels.pick(has_data(scene, pixels.rows, pixels.cols))
     dropped = list(shots.skipped)
     mask: AppliedMask | None = scene.attrs.get("mask")
@@ -156,6 +157,7 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
         if count:
             dropped.append(f"{count} {what}")
     counts = usable.counts(shots.classes)
+    library = [] if shots.library is None else list(shots.library.class_ids)
     parts = shots.parts or (shots,)
     names = [_crs_of(part) or "none" for part in parts]
     own = [part.frame.crs for part in parts if part.frame.crs is not None]
@@ -163,18 +165,32 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
         "path": shots.source,
         "notes": list(shots.notes),
         "warnings": shots.warnings,
-        "crs": ", ".join(dict.fromkeys(names)) if shots.parts else _crs_of(shots),
+        "crs": _shots_crs(shots, names),
         "reprojected": any(not crs.equals(grid.crs) for crs in own),
         "features": len(shots.frame),
         "dropped": dropped,
         "classes": [
-            {**dataclasses.asdict(c), "pixels": counts[c.name], "remark": _remark(counts[c.name])}
+            {
+                **dataclasses.asdict(c),
+                "pixels": counts[c.name],
+                **({"spectra": library.count(c.id)} if library else {}),
+                "remark": _remark(counts[c.name], library.count(c.id)),
+            }
             for c in shots.classes
         ],
     }
 
 
-def _remark(pixels: int) -> str:
+def _shots_crs(shots: Shots, names: list[str]) -> str | None:
+    """Names of the CRS of shots; spectra have none."""
+    if shots.frame.empty and shots.library is not None:
+        return None
+    return ", ".join(dict.fromkeys(names)) if shots.parts else _crs_of(shots)
+
+
+def _remark(pixels: int, spectra: int) -> str:
+    if spectra:
+        return f"and {spectra} spectra of a library"
     if not pixels:
         return "none: never mapped"
     if pixels < FEW_PX:

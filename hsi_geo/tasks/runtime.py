@@ -194,6 +194,11 @@ def shots_hash(shots: Shots) -> str:
             f"{names[class_id - 1]}\t{wkb.hex()}"
             for class_id, wkb in zip(frame["class_id"], shapes, strict=True)
         ]
+    if shots.library is not None:
+        lines.append(f"weight of the library\t{shots.library_weight:g}")
+        for one, class_id in zip(shots.library.spectra, shots.library.class_ids, strict=True):
+            numbers = np.concatenate([one.centres_nm, one.values]).astype("<f8").tobytes()
+            lines.append(f"{names[class_id - 1]}\t{hashlib.sha256(numbers).hexdigest()}")
     return text_hash("\n".join(sorted(lines)))
 
 

@@ -122,12 +122,14 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _unpickled(content: bytes) -> Any:
-    for read in (lambda: json.loads(content), lambda: _plain_values(content)):
-        try:
-            return read()
-        except _NOT_PLAIN:
-            continue
-    return None
+    try:
+        return json.loads(content)
+    except _NOT_PLAIN:
+        pass
+    try:
+        return _plain_values(content)
+    except _NOT_PLAIN:
+        return None
 
 
 def _plain_values(content: bytes) -> Any:

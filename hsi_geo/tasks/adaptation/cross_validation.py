@@ -59,7 +59,8 @@ def cross_validate(
         The held-out pixels with their true and predicted classes.
     """
     shots = group_by_spatial_blocks(
-        labelled_pixels(regions.labels, regions.features), regions.positions_px
+        labelled_pixels(regions.labels, regions.features, regions.in_scene, regions.library_weight),
+        regions.positions_px,
     )
     predicted = np.zeros(len(shots.rows), np.int64)
     folds = np.unique(shots.folds[shots.held])

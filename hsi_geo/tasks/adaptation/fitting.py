@@ -27,6 +27,7 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
+from hsi_geo.tasks.adaptation.library_regions import LIBRARY_REASON, library_entry, with_library
 from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.shot_weights import suspicious_message
@@ -55,7 +56,7 @@ from hsi_geo.tasks.runtime import (
     shots_hash,
     versions,
 )
-from hsi_geo.tasks.validation.accuracy import estimate
+from hsi_geo.tasks.validation.accuracy import Accuracy, estimate
 from hsi_geo.text import plain
 from hsi_geo.tiling import Tiling
 
@@ -104,6 +105,7 @@ def fit_model(
             seed=seed,
             reporter=reporter,
         )
+        regions = with_library(regions, labelled, reporter)
         ordered, order = in_canonical_order(regions)
         # Windows overlap by a quarter at least.
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
@@ -116,7 +118,7 @@ def fit_model(
             _Counter(reporter, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS),
         )
         classifier, teacher = fit_classifier(ordered, pixels, encoder, recipe, on, seed, reporter)
-        out_of_fold, accuracy = teacher.out_of_fold, teacher.accuracy
+        out_of_fold, accuracy = teacher.out_of_fold, _known(teacher.accuracy, regions)
         suspicious = order.restore_suspicious(teacher.suspicious).as_list(labelled)
         if suspicious:
             reporter.log(suspicious_message(suspicious))
@@ -135,7 +137,9 @@ def fit_model(
                 )[0]
 
             out_of_fold = cross_validate(ordered, out_of_fold.shares, fit, tiling, on, reporter)
-            accuracy = estimate(out_of_fold, [c.name for c in ordered.classes], METHOD)
+            accuracy = _known(
+                estimate(out_of_fold, [c.name for c in ordered.classes], METHOD), regions
+            )
         record = {
             "seed": seed,
             "shots": regions.counts,
@@ -146,6 +150,7 @@ def fit_model(
                 "context_px": round(teacher.context_px, 3),
                 REJECT_BELOW: teacher.reject_below,
             },
+            **library_entry(regions, labelled, reporter),
             "parameters": {
                 **_reading_options(labelled),
                 "wavelengths": _wavelength_option(opened),
@@ -168,6 +173,13 @@ def fit_model(
             tuple(order.classes.tolist()),
             keep_shot_spectra(regions.spectral, regions.spectra, regions.labels),
         )
+
+
+def _known(accuracy: Accuracy, regions: TrainingRegions) -> Accuracy:
+    """The estimate; unknown, with the reason, if spectra of a library are all that was held back or taught."""
+    if regions.library_px and accuracy.oa is None:
+        return Accuracy.unknown(LIBRARY_REASON)
+    return accuracy
 
 
 def _reading_options(labelled: Shots) -> dict[str, Any]:

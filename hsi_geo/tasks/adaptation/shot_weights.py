@@ -145,7 +145,7 @@ def weigh_shots(shots: LabelledPixels, predict: Predict) -> tuple[LabelledPixels
     features of their class are left; others weigh fully.
 
     Args:
-        shots: Labelled pixels, all of weight 1.
+        shots: Labelled pixels, all of weight 1 but the spectra of a library.
         predict: Function that fits to weighted pixels, see `Predict`.
 
     Returns:
@@ -154,14 +154,16 @@ def weigh_shots(shots: LabelledPixels, predict: Predict) -> tuple[LabelledPixels
     judged = _can_be_judged(shots)
     looks_like = shots.labels
     weighted = shots
+    found = np.ones(len(shots.labels))
     for _ in range(ROUNDS if judged.any() else 0):
         posterior, familiarity = predict(weighted)
         looks_like = _other_class(posterior, shots)
         right = label_probabilities(posterior, familiarity, shots, judged)
-        weighted = dataclasses.replace(shots, weights=shot_weights(right, shots))
-        if (weighted.weights == 1.0).all():
+        found = shot_weights(right, shots)
+        weighted = dataclasses.replace(shots, weights=shots.weights * found)
+        if (found == 1.0).all():
             break
-    return weighted, _suspicious(weighted, looks_like)
+    return weighted, _suspicious(dataclasses.replace(shots, weights=found), looks_like)
 
 
 def label_probabilities(

@@ -174,7 +174,9 @@ def fit_teacher(
     """
     pixels = pixels or compute_pixel_features(regions, encoder, device)
     positions_px = regions.positions_px if estimate_accuracy else None
-    shots = labelled_pixels(regions.labels, regions.features)
+    shots = labelled_pixels(
+        regions.labels, regions.features, regions.in_scene, regions.library_weight
+    )
     fitted = _fit(pixels, shots, positions_px)
     advance()
     suspicious = no_suspicious_shots()
@@ -190,7 +192,7 @@ def fit_teacher(
     else:
         powers = [exponent_for(p, familiarity, fitted.ensemble.agreement) for p in posteriors]
     shares = np.zeros(len(regions.classes))
-    shares[shots.present] = posteriors[-1].mean(axis=0)
+    shares[shots.present] = posteriors[-1][regions.in_scene].mean(axis=0)
     out_of_fold = _blocked_out_of_fold(pixels, fitted, shares)
     advance()
     return Teacher(

@@ -73,7 +73,9 @@ class TrainingRegions:
         views: The scenes as `select_good_bands` returns them: good bands, sorted by wavelength.
         spectral: Bands, and statistics of all scenes.
         classes: Class table.
-        counts: Number of usable shot pixels by class name.
+        counts: Number of usable shot pixels by class name, with the spectra of a library.
+        library_px: Number of spectra of a library; they are the last of the N pixels, see `library_regions`.
+        library_weight: Weight of each of them beside a shot, above 0 to 1.
     """
 
     regions: tuple[TrainingRegion, ...]
@@ -81,6 +83,14 @@ class TrainingRegions:
     spectral: SpectralStats
     classes: ClassTable
     counts: dict[str, int]
+    library_px: int = 0
+    library_weight: float = 1.0
+
+    @property
+    def in_scene(self) -> BoolArray:
+        """(N,) whether each pixel is one of a scene, not a spectrum of a library."""
+        count = sum(int(region.inside.sum()) for region in self.regions)
+        return np.arange(count) < count - self.library_px
 
     @property
     def spectra(self) -> Float32Array:
@@ -219,7 +229,8 @@ def _count(
     for pixels in usable:
         for name, count in pixels.counts(shots.classes).items():
             counts[name] += count
-    present = [name for name, count in counts.items() if count]
+    taught = set() if shots.library is None else set(shots.library.class_ids)
+    present = [c.name for c in shots.classes if counts[c.name] or c.id in taught]
     if burnt_px and not present:
         raise ShotsError(
             f"all {burnt_px} pixels under the shots in '{shots.source}' are nodata in the scene",
@@ -230,7 +241,7 @@ def _count(
             f"only one class, '{present[0]}', has usable pixels under its shots in the scene",
             hint="draw shots of at least two classes inside the scene",
         )
-    absent = [name for name, count in counts.items() if not count]
+    absent = [name for name in counts if name not in present]
     if absent:
         reporter.warning(
             "no usable pixel in the scene for "

@@ -27,6 +27,8 @@ class LabelledPixels:
         features: (n,) drawn feature of each.
         present: (K',) class index, 0..K - 1, of each class that has shots.
         weights: (n,) weight of each in fits, above 0 to 1; see `shot_weights`.
+        in_scene: (n,) whether each is a pixel of the scene; spectra of a library are never held out, as they
+            cannot tell how the scene is mapped. None if all are.
     """
 
     rows: IntArray
@@ -36,6 +38,7 @@ class LabelledPixels:
     features: IntArray
     present: IntArray
     weights: Float64Array
+    in_scene: BoolArray | None = None
 
     @property
     def held(self) -> IntArray:
@@ -84,7 +87,12 @@ class LabelledPixels:
         return self.coverage * self._held_as_a_whole / np.bincount(group)[group]
 
 
-def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
+def labelled_pixels(
+    labels: IntArray,
+    features: IntArray,
+    in_scene: BoolArray | None = None,
+    library_weight: float = 1.0,
+) -> LabelledPixels:
     """Assign folds to the pixels under shots.
 
     Whole features are held out; contiguous parts of them if every class is one feature.
@@ -92,6 +100,8 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     Args:
         labels: (N,) class index of each pixel, -1 where there is no shot.
         features: (N,) drawn feature of each pixel, -1 where there is no shot.
+        in_scene: (N,) False for spectra of a library; None if there are none.
+        library_weight: Weight of each of these.
 
     Returns:
         The labelled pixels with their folds.
@@ -105,10 +115,18 @@ def labelled_pixels(labels: IntArray, features: IntArray) -> LabelledPixels:
     rows = np.flatnonzero(labels >= 0)
     present, own = np.unique(labels[rows], return_inverse=True)
     groups = features[rows]
-    folds = stratified_group_folds(own, groups)
-    if not (folds >= 0).any():  # every class was drawn in one piece
-        folds = contiguous_folds(own)
-    return LabelledPixels(rows, own, folds, groups, groups, present, np.ones(len(rows)))
+    if in_scene is None or in_scene.all():
+        folds = stratified_group_folds(own, groups)
+        if not (folds >= 0).any():  # every class was drawn in one piece
+            folds = contiguous_folds(own)
+        return LabelledPixels(rows, own, folds, groups, groups, present, np.ones(len(rows)))
+    here = in_scene[rows]
+    folds = np.full(len(rows), -1)
+    folds[here] = stratified_group_folds(own[here], groups[here])
+    if not (folds >= 0).any():
+        folds[here] = contiguous_folds(own[here])
+    weights = np.where(here, 1.0, library_weight)
+    return LabelledPixels(rows, own, folds, groups, groups, present, weights, here)
 
 
 def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
@@ -121,6 +139,8 @@ def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -
     Returns:
         The labelled pixels with other folds and groups; unchanged if no two features are close.
     """
+    if shots.in_scene is not None:
+        return _group_in_scene(shots, positions_px)
     blocks = spatial_blocks(shots.labels, shots.features, positions_px[shots.rows])
     # A block has the number of its first feature, so that nothing changes without close features.
     names = np.full(blocks.max() + 1, shots.features.max())
@@ -129,6 +149,26 @@ def group_by_spatial_blocks(shots: LabelledPixels, positions_px: Float64Array) -
     return dataclasses.replace(
         shots, folds=stratified_group_folds(shots.labels, groups), groups=groups
     )
+
+
+def _group_in_scene(shots: LabelledPixels, positions_px: Float64Array) -> LabelledPixels:
+    """Folds of the pixels of the scene anew; spectra of a library have none."""
+    here = np.flatnonzero(np.asarray(shots.in_scene))
+    folds, groups = np.full(len(shots.rows), -1), shots.groups.copy()
+    if len(here):
+        drawn = dataclasses.replace(
+            shots,
+            rows=shots.rows[here],
+            labels=shots.labels[here],
+            folds=shots.folds[here],
+            groups=shots.groups[here],
+            features=shots.features[here],
+            weights=shots.weights[here],
+            in_scene=None,
+        )
+        grouped = group_by_spatial_blocks(drawn, positions_px)
+        folds[here], groups[here] = grouped.folds, grouped.groups
+    return dataclasses.replace(shots, folds=folds, groups=groups)
 
 
 def collect_out_of_fold(
