@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--design",
     type=click.Choice(["simple", "stratified"]),
     help="Only for reference points that are a random sample: of the whole map (simple), or of each "
-    "of its classes (stratified). Estimates accuracy and areas of the whole map.",
+    "of its classes, or what hsi-geo sample drew (stratified). Estimates accuracy and areas of the whole map.",
 )
 @click.option(
     "--strata",
@@ -83,12 +83,17 @@ def command(
     if as_json:
         print_json(found.as_dict(), indent=2)
     else:
-        click.echo("\n\n".join(_parts(found)))
+        click.echo("\n\n".join(assessment_parts(found)))
     outputs = {} if given["out"] is None else {"report": Path(given["out"])}
     reporting.write_result(progress, outputs, assessment=found.as_dict())
 
 
-def _parts(found: Assessment) -> list[str]:
+def assessment_parts(found: Assessment) -> list[str]:
+    """Tables of an assessment, as they are printed.
+
+    Args:
+        found: The assessment.
+    """
     parts = [
         pairs(
             [
@@ -105,6 +110,10 @@ def _parts(found: Assessment) -> list[str]:
     ]
     if found.design is not None:
         parts.append(table(_area_rows(found)))
+        more = ", ".join(f"{n} in {name}" for name, n in found.more_places.items())
+        parts.append(
+            f"{found.further_places} further places would halve the interval of the overall accuracy: {more}"
+        )
     parts.append("pixels; rows: map, columns: reference\n" + table(_matrix_rows(found)))
     parts.append(f"in brackets: 95 % interval; {found.method}")
     return parts

@@ -21,6 +21,7 @@ GROUPS: dict[str, frozenset[str]] = {
                 "resume",
             ),
             *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
+            *("old_field", "new_field", "resample"),
         }
     ),
     "Outputs": frozenset(
@@ -36,6 +37,9 @@ GROUPS: dict[str, frozenset[str]] = {
                 "report",
                 "cross_validation",
                 "design",
+                "target_se",
+                "least",
+                "expected",
                 "strata",
                 "restat",
                 "halo",

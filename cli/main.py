@@ -30,6 +30,8 @@ COMMANDS = {
     "predict": "Map another scene with a model of adapt.",
     "batch": "Map many tiles with a model of adapt, on several cores or machines.",
     "assess": "Measure the accuracy of a map with reference labels.",
+    "sample": "Draw a random sample of places to check a map by.",
+    "compare": "Compare two maps: what changed, where, and how surely.",
     "polygons": "Write the patches of a map as polygons.",
     "convert": "Write a scene as a raster that other programs open.",
     "suggest": "Suggest where to draw the next labels.",

@@ -12,12 +12,14 @@ from hsi_geo.tasks.adapt import adapt as adapt
 from hsi_geo.tasks.assess import assess as assess
 from hsi_geo.tasks.batch import batch as batch
 from hsi_geo.tasks.classify import classify as classify
+from hsi_geo.tasks.compare import compare as compare
 from hsi_geo.tasks.demo import demo as demo
 from hsi_geo.tasks.inference.options import MapOptions as MapOptions
 from hsi_geo.tasks.polygons import polygons as polygons
 from hsi_geo.tasks.predict import predict as predict
 from hsi_geo.tasks.pretrain import pretrain as pretrain
 from hsi_geo.tasks.runtime import Compute as Compute
+from hsi_geo.tasks.sample import sample as sample
 from hsi_geo.tasks.suggest import suggest as suggest
 
 __version__: str

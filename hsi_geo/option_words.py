@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 #: Options that are switched on.
-_SWITCHES = ("overwrite", "restat", "resume", "report", "all-touched", "trust-shots", "polygons")
+_SWITCHES = (
+    "overwrite",
+    "restat",
+    "resume",
+    "report",
+    "all-touched",
+    "trust-shots",
+    "polygons",
+    "resample",
+)
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
 _WORDS = (
@@ -31,6 +40,9 @@ _SAME = (
     "library-weight",
     "weights",
     "smooth",
+    "target-se",
+    "expected",
+    "count",
     "strata",
     "reference",
     "classes",

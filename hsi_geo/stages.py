@@ -13,6 +13,7 @@ TRAINING: Final = "Training the network"
 ACCURACY: Final = "Estimating accuracy"
 MAPPING: Final = "Mapping"
 REPORT: Final = "Writing the report"
+COMPARING_MAPS: Final = "Comparing the maps"
 POLYGONS: Final = "Drawing polygons"
 COPYING: Final = "Copying the scene"
 

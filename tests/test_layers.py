@@ -85,6 +85,7 @@ FOLDERS = {
         "inference",
         "adaptation",
         "assessment",
+        "change",
         "pretraining",
         "tiles",
         "benchmarking",
@@ -101,6 +102,7 @@ BESIDE = {
         "batch",
         "benchmark",
         "classify",
+        "compare",
         "convert",
         "demo",
         "info",
@@ -108,6 +110,7 @@ BESIDE = {
         "predict",
         "pretrain",
         "runtime",
+        "sample",
         "suggest",
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -21,6 +22,7 @@ from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_record
+from hsi_geo.io.maps.sample_points import DrawnStrata, read_drawn_strata
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
@@ -31,6 +33,7 @@ from hsi_geo.tasks.assessment.area_estimates import (
     pool_small,
 )
 from hsi_geo.tasks.assessment.reference_sample import (
+    SAME_LAND,
     Sample,
     other_strata,
     own_strata,
@@ -39,6 +42,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
     require_same_land,
 )
 from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Design, Estimate
+from hsi_geo.tasks.assessment.sample_size import places_to_halve
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.tasks.validation.accuracy import effective_features, wilson
 from hsi_geo.text import quoted
@@ -70,7 +74,8 @@ def assess(
         reference: Vector file, table of points or raster of reference labels in any CRS, or labels that
             `read_shots` returned, or a list of these. One class is enough.
         design: How the reference points were sampled: "simple" (at random) or "stratified" (at
-            random within each class of a map). None: not at random, or not known.
+            random within each class of a map, or within the strata that `sample` wrote into the file). None: not at
+            random, or not known.
         strata: Map whose classes are the strata of a stratified sample, if it is another map. Both maps
             have to show classes on the same land: no sampled point may be outside of either, and
             their areas may differ by 1 %.
@@ -95,7 +100,9 @@ def assess(
     finals = [] if out is None else [require_html(out)]
     inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
     with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
-        found = _compare(opened, labelled, design, strata, recorder)
+        _warn_of_mixed_files(opened, recorder)
+        _warn_of_own_shots(opened, labelled, recorder)
+        found = assess_map(opened, labelled, design, recorder, strata)
         for final in finals:
             from hsi_geo.tasks.reporting.assessment_report import (
                 AssessmentReportContext,
@@ -109,17 +116,30 @@ def assess(
     return found
 
 
-def _compare(
+def assess_map(
     opened: ReadMap,
     labelled: Shots,
     design: Design | None,
-    strata: str | os.PathLike[str] | None,
     reporter: Reporter,
+    strata: str | os.PathLike[str] | None = None,
 ) -> Assessment:
+    """Compare a map that was opened with reference labels; see `assess`.
+
+    Args:
+        opened: The map.
+        labelled: The reference.
+        design: How its points were sampled; None if not at random.
+        reporter: Receives messages and warnings.
+        strata: Map whose classes are the strata, if it is another.
+
+    Returns:
+        Accuracies, confusion matrix and, with a design, areas.
+
+    Raises:
+        HsiGeoError: If the reference cannot be used with the map, or is not a sample of the stated design.
+    """
     _log_zero_class("map", opened, reporter)
     sample = read_sample(opened, labelled)
-    _warn_of_mixed_files(opened, reporter)
-    _warn_of_own_shots(opened, labelled, reporter)
     for warning in similar_name_warnings(sample.names):
         reporter.warning(warning)
     for text in sample.dropped:
@@ -145,7 +165,11 @@ def _of_whole_map(
     reporter: Reporter,
 ) -> Assessment:
     counts = opened.class_counts()
-    if strata is None:
+    drawn = read_drawn_strata(labelled) if strata is None and design == "stratified" else None
+    if drawn is not None:
+        came_from, sizes = drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
+        _report_drawn(drawn, labelled, sample, counts, reporter)
+    elif strata is None:
         came_from, sizes = own_strata(sample, counts), counts
     else:
         drawn_from = read_map(strata).without_rejected()
@@ -167,7 +191,32 @@ def _of_whole_map(
         reporter.warning(
             "the area of the map's pixels is unknown: areas are given as shares of its pixels"
         )
-    return _estimate(sample, found, land, design)
+    more = places_to_halve(sample.truth == sample.mapped, came_from, sizes)
+    return dataclasses.replace(_estimate(sample, found, land, design), more_places=more)
+
+
+def _report_drawn(
+    drawn: DrawnStrata,
+    labelled: Shots,
+    sample: Sample,
+    counts: Mapping[str, int],
+    reporter: Reporter,
+) -> None:
+    """Say what is known from the file of a sample: its strata, and places that nobody visited."""
+    total, there = sum(drawn.sizes.values()), sum(counts.values())
+    if abs(total - there) > SAME_LAND * there:
+        raise MapError(
+            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there:,} with a class",
+            hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
+        )
+    reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
+    places = sum(drawn.drawn.values())
+    empty = places - len(np.unique(sample.features))
+    if empty:
+        reporter.warning(
+            f"{empty} of {places} places of the sample have no class that counts: the result is right only if they are "
+            "like the others of their stratum"
+        )
 
 
 def _log_zero_class(what: str, opened: ReadMap, reporter: Reporter) -> None:

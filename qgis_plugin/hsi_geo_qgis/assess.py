@@ -29,6 +29,9 @@ NUMBERS = (
     ("KAPPA", "Kappa (per cent)", "kappa", "value"),
 )
 
+#: Output for the number of places that would halve the interval.
+FURTHER = "FURTHER_PLACES"
+
 
 class AssessMap(HsiGeoAlgorithm):
     """``hsi-geo assess``."""
@@ -49,7 +52,8 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
         "MORE_REFERENCE": COMMON["MORE_LABELS"],
         "DESIGN": "How the reference points were chosen. 'none': not at random, or you do not know; the numbers then hold for these "
         "points only. 'simple': at random in the whole map. 'stratified': at random within each class of the map. With these two the "
-        "numbers hold for the whole map, and areas are corrected for its errors (Olofsson et al. 2014).",
+        "numbers hold for the whole map, and areas are corrected for its errors (Olofsson et al. 2014). For a layer of 'Draw places to "
+        "check a map' choose the design that it was drawn by.",
         "STRATA": "An older map of the same land, if the points were drawn within its classes.",
         "OUTPUT": "JSON file with every number that the log shows, for other programs.",
         "REPORT": "HTML page with the confusion matrix and all accuracies. The Results Viewer opens it.",
@@ -79,6 +83,9 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
         )
         for name, title, _, _ in NUMBERS:
             self.addOutput(QgsProcessingOutputNumber(name, title))
+        self.addOutput(
+            QgsProcessingOutputNumber(FURTHER, "Further places that would halve the interval")
+        )
 
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -111,6 +118,8 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
             name: None if found[key] is None else 100.0 * found[key][part]
             for name, _, key, part in NUMBERS
         }
+        if found["design"]:
+            results[FURTHER] = sum(found["more_places"].values())
         if parameters.get("OUTPUT"):
             results["OUTPUT"] = self.parameterAsFileOutput(parameters, "OUTPUT", context)
             with open(results["OUTPUT"], "w", encoding="utf-8") as file:

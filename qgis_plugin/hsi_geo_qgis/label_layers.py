@@ -20,7 +20,7 @@ from qgis.core import (
 from .class_field import default_class_field
 from .class_styles import Styles, class_styles, raster_styles, write_class_styles
 from .command import Value
-from .layers import Parameters, export_source, layer_path, vector_layer
+from .layers import SAMPLE_FIELDS, Parameters, export_source, layer_path, vector_layer
 
 #: What users call the file of names and colours that is written for a layer.
 STYLE_NAME = "style of the labels"
@@ -228,4 +228,4 @@ def _exported(
     if source is None:
         name = one.parameter or one.name
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
-    return export_source(source, context, feedback, one.field)
+    return export_source(source, context, feedback, one.field, SAMPLE_FIELDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
@@ -29,6 +30,9 @@ Parameters = dict[str, Any]
 
 #: Custom property of a layer that *Open scene* made: path of the product that it shows.
 PRODUCT_PROPERTY = "hsi_geo/product"
+
+#: Fields in which a sample of *Draw places to check a map* remembers how it was drawn.
+SAMPLE_FIELDS = ("stratum", "stratum_px")
 
 #: What QGIS appends to the source of a raster layer: options of its driver, and of its login.
 _SOURCE_OPTIONS = re.compile(r"\|(?:option|credential):.*$|\s+authcfg='\w*'$")
@@ -139,6 +143,7 @@ def export_source(
     context: QgsProcessingContext,
     feedback: QgsProcessingFeedback,
     field: str = "",
+    more: Sequence[str] = (),
 ) -> str:
     """Write features to a GeoPackage among QGIS's temporary files; see `export_features`.
 
@@ -147,6 +152,7 @@ def export_source(
         context: As given to the algorithm.
         feedback: Its cancelling ends the writing.
         field: Name of the one field to write; empty writes none.
+        more: Names of further fields, which are written if the layer has them.
 
     Returns:
         Path of the GeoPackage.
@@ -162,7 +168,13 @@ def export_source(
             raise QgsProcessingException(
                 f"layer '{source.sourceName()}' has no field '{field}', only {known}"
             )
-        fields.append(source.fields().at(attributes[0]))
+    attributes += [
+        index
+        for index in (source.fields().lookupField(name) for name in more)
+        if index >= 0 and index not in attributes
+    ]
+    for index in attributes:
+        fields.append(source.fields().at(index))
     path = temporary_file(f"{_file_name(source.sourceName())}.gpkg")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"

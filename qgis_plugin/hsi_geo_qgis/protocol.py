@@ -24,6 +24,7 @@ COPYING = "Copying the scene"
 ACCURACY = "Estimating accuracy"
 REPORT = "Writing the report"
 CHECKING_TILES = "Checking the tiles"
+COMPARING_MAPS = "Comparing the maps"
 POLYGONS = "Drawing polygons"
 ADDING_AREAS = "Adding up the areas"
 

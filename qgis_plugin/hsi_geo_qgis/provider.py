@@ -13,9 +13,11 @@ from .batch import BatchOfTiles
 from .check_environment import CheckEnvironment
 from .classify import Classify
 from .classify_scenes import ClassifyScenes
+from .compare import CompareMaps
 from .describe import DescribeScene
 from .open_scene import OpenScene
 from .polygons import MapToPolygons
+from .sample import DrawSample
 from .set_up_algorithm import SetUpAlgorithm
 from .suggest import SuggestPlaces
 
@@ -67,7 +69,9 @@ class HsiGeoProvider(QgsProcessingProvider):
             ApplyModel,
             BatchOfTiles,
             MapToPolygons,
+            DrawSample,
             AssessMap,
+            CompareMaps,
             CheckEnvironment,
             SetUpAlgorithm,
         ):

@@ -125,6 +125,39 @@ def opened_layer(job: Job) -> Job:
     }
 
 
+def form(job: Job) -> Job:
+    """Make a layer, read its form, and fill it in."""
+    found = run(job["algorithm"], job["parameters"])
+    if not found["ok"]:
+        return found
+    layer = QgsVectorLayer(found["results"]["OUTPUT"], "layer")
+    names = layer.fields().names()
+    setups = {name: layer.editorWidgetSetup(names.index(name)) for name in names}
+    offered = {
+        name: [next(iter(one)) for one in setup.config()["map"]]
+        for name, setup in setups.items()
+        if setup.type() == "ValueMap"
+    }
+    labels = [one.label() for one in layer.renderer().categories()]
+    layer.startEditing()
+    for number, feature in enumerate(layer.getFeatures()):
+        for field, answers in job["answers"].items():
+            answer = answers[number % len(answers)]
+            layer.changeAttributeValue(feature.id(), names.index(field), answer)
+    saved = layer.commitChanges()
+    widgets = {name: setup.type() for name, setup in setups.items()}
+    return {**found, "ok": saved, "widgets": widgets, "offered": offered, "labels": labels}
+
+
+def compared(job: Job) -> Job:
+    """Compare two maps, and open the results."""
+    found = run("compare", job["parameters"])
+    if not found["ok"]:
+        return found
+    polygons = opened_layer({"path": found["results"]["POLYGONS"]})
+    return {**found, **opened_layer({"path": found["results"]["OUTPUT"]}), "polygons": polygons}
+
+
 def cancelled_batch(job: Job) -> Job:
     """Cancel a batch when its first map is there."""
     maps = Path(job["maps"])
@@ -211,6 +244,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         batch,
         cancelled_batch,
         opened_layer,
+        form,
+        compared,
         styled_layer,
         checked,
         loaded,

@@ -166,12 +166,15 @@ def whole_model(job: Job) -> Job:
         "batch": {"INPUTS": scene, "MODEL": output("adapt"), "WORKERS": value(1)},
         "assess": {"INPUT": output("classify"), "REFERENCE": truth, "CLASS_FIELD": value("class")},
         "polygons": {"INPUT": output("classify")},
+        "sample": {"INPUT": output("classify"), "COUNT": value(60)},
+        "compare": {"OLD": output("classify"), "NEW": output("predict")},
         "environment": {},
     }
     ends = {
         "info": ["OUTPUT"], "suggest": ["OUTPUT"], "predict": ["OUTPUT"],
         "classify": ["OUTPUT", "REPORT"], "classify_scenes": ["OUTPUT"], "batch": ["OUTPUT"],
-        "assess": ["OUTPUT", "REPORT"], "polygons": ["OUTPUT"],
+        "assess": ["OUTPUT", "REPORT"], "polygons": ["OUTPUT"], "sample": ["OUTPUT"],
+        "compare": ["OUTPUT"],
     }  # fmt: skip
     for name, sources in steps.items():
         child = QgsProcessingModelChildAlgorithm(f"hsi_geo:{name}")

@@ -31,6 +31,8 @@ ALGORITHMS = {
         "predict",
         "batch",
         "polygons",
+        "sample",
+        "compare",
     ),
     *("assess", "environment", "setup"),
 }

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
-from assess_cases import NAMES, damaged, write_class_map
+from assess_cases import NAMES, damaged, truth, write_class_map
 from class_map_cases import CLASSES, random_probabilities, write_map
 
 from hsi_geo.io.labels.class_colors import default_color
@@ -268,3 +268,49 @@ def test_a_style_beside_a_map_and_its_polygons_serves_both(
     write_polygons(read_map(paths.classes), paths.polygons, layer="map")
     found = case("opened_layer", path=str(tmp_path / f"map{suffix}"))
     assert found["legend"] == [[c.name, c.color] for c in CLASSES]
+
+
+def test_a_sample_is_drawn_answered_and_assessed(case: Case, call: Call, tmp_path: Path) -> None:
+    """The form offers the classes; the assessment finds the strata in the layer."""
+    write_class_map(tmp_path, damaged())
+    visit = tmp_path / "visit.gpkg"
+    found = case(
+        "form", algorithm="sample", answers={"class": ["meadow", "asphalt", "deep water"]},
+        parameters={"INPUT": str(tmp_path / "map.tif"), "COUNT": 90, "OUTPUT": str(visit)},
+    )  # fmt: skip
+    assert found["ok"], found
+    assert found["results"]["PLACES"] == 90
+    assert found["widgets"]["class"] == "ValueMap"
+    assert found["offered"]["class"] == list(NAMES)
+    assert found["widgets"]["stratum"] == "Hidden"
+    assert found["labels"][-1] == "to visit"
+    shown = succeeded(
+        call(
+            "hsi_geo:assess", INPUT=tmp_path / "map.tif", REFERENCE=visit, CLASS_FIELD="class",
+            DESIGN="stratified",
+        )
+    )  # fmt: skip
+    assert "strata of the sample" in shown
+    assert "FURTHER_PLACES:" in shown
+
+
+def test_maps_are_compared(case: Case, tmp_path: Path) -> None:
+    write_class_map(tmp_path, truth(), name="old.tif")
+    new = truth()
+    new[10:15, :9] = 2
+    write_class_map(tmp_path, new, name="new.tif")
+    found = case(
+        "compared",
+        parameters={
+            "OLD": str(tmp_path / "old.tif"), "NEW": str(tmp_path / "new.tif"),
+            "OUTPUT": str(tmp_path / "change.tif"), "POLYGONS": str(tmp_path / "Änderung.gpkg"),
+            "REPORT": str(tmp_path / "page.html"),
+        },
+    )  # fmt: skip
+    assert found["ok"], found
+    assert found["results"]["CHANGED"] == pytest.approx(100 * 45 / (truth() > 0).sum(), abs=1e-3)
+    assert [label for label, _ in found["legend"]] == [
+        "meadow, no change", "meadow → asphalt", "asphalt, no change", "deep water, no change"
+    ]  # fmt: skip
+    assert [label for label, _ in found["polygons"]["legend"]] == ["meadow → asphalt"]
+    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")

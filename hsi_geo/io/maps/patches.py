@@ -47,6 +47,20 @@ class Patches:
     hectares: Float64Array
     percent: Float64Array
 
+    def pick(self, chosen: BoolArray) -> Patches:
+        """Some of the patches.
+
+        Args:
+            chosen: (N,) True for those.
+        """
+        return Patches(
+            self.values[chosen],
+            self.polygons[chosen],
+            self.pixels[chosen],
+            self.hectares[chosen],
+            self.percent[chosen],
+        )
+
 
 @dataclass(eq=False)
 class _Open:

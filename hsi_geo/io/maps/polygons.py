@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import geopandas as gpd
 import numpy as np
@@ -60,6 +61,8 @@ def write_polygons(
     layer: str,
     confidence: ReadMap | None = None,
     passes: int = 0,
+    only: Collection[int] | None = None,
+    more_fields: Mapping[str, Mapping[int, str]] = MappingProxyType({}),
     progress: Callable[[int], None] | None = None,
 ) -> tuple[dict[int, PolygonCount], dict[int, LandClass]]:
     """Write the patches of a map as polygons.
@@ -70,6 +73,8 @@ def write_polygons(
         layer: Name of the layer.
         confidence: Raster of per cent on the same grid; None leaves the field ``confidence`` empty.
         passes: Number of passes of smoothing of the outlines; 0 follows the pixels.
+        only: Values of the classes whose patches are written, maybe none; None writes those of all classes.
+        more_fields: Text by the value of the class, by the name of a further field.
         progress: Receives the number of rows that are done.
 
     Returns:
@@ -85,23 +90,24 @@ def write_polygons(
     counts: dict[int, PolygonCount] = {}
     with LayerWriter(path, layer) as writer:
         waiting: list[gpd.GeoDataFrame] = []
-        for found, rows in find_patches(class_map, confidence, passes=passes):
+        for every, rows in find_patches(class_map, confidence, passes=passes):
+            found = every if only is None else every.pick(np.isin(every.values, list(only)))
             for value in np.unique(found.values):
                 here = found.values == value
                 before = counts.get(int(value), PolygonCount())
                 counts[int(value)] = before.plus(found.pixels[here], found.hectares[here])
-            waiting.append(_frame(class_map, found))
+            waiting.append(_frame(class_map, found, more_fields))
             if sum(map(len, waiting)) >= CHUNK:
                 writer.write(_joined(waiting))
                 waiting = []
             if progress is not None:
                 progress(rows)
         rest = _joined(waiting)
-        if writer.count + len(rest) == 0:
+        if writer.count + len(rest) == 0 and only is None:
             raise MapError(
                 f"map '{class_map.path}' has no pixel with a class", hint="give a map with classes"
             )
-        if len(rest):
+        if len(rest) or not writer.count:
             writer.write(rest)
         classes = read_legend(class_map, counts)
         writer.write_style(list(classes.values()), CLASS_FIELD)
@@ -128,13 +134,19 @@ def require_same_grid(class_map: ReadMap, other: ReadMap) -> None:
         )
 
 
-def _frame(class_map: ReadMap, found: Patches) -> gpd.GeoDataFrame:
+def _frame(
+    class_map: ReadMap, found: Patches, more_fields: Mapping[str, Mapping[int, str]]
+) -> gpd.GeoDataFrame:
     values = [int(value) for value in found.values]
     names = {value: class_map.name_of(value) for value in set(values)}
     return gpd.GeoDataFrame(
         {
             CLASS_FIELD: np.asarray(found.values, np.int64),
             "name": pd.Series([names[value] for value in values], dtype="str"),
+            **{
+                field: pd.Series([texts[value] for value in values], dtype="str")
+                for field, texts in more_fields.items()
+            },
             "hectares": found.hectares,
             "confidence": np.round(found.percent, 1),
             "pixels": found.pixels,

@@ -113,8 +113,19 @@ class LayerWriter:
             before = ET.parse(beside).getroot() if beside.exists() else None
             beside.write_text(vector_style(classes, attribute, before), encoding="utf-8")
         if self._format == ".gpkg":
-            with _writing(self.path):
-                _write_style_table(self.path, self.layer, vector_style(classes, attribute))
+            self.embed_style(vector_style(classes, attribute))
+
+    def embed_style(self, style: str) -> None:
+        """Store a QGIS style inside a GeoPackage.
+
+        Args:
+            style: Text of the style (.qml).
+
+        Raises:
+            OutputError: If the disk is full or gone.
+        """
+        with _writing(self.path):
+            _write_style_table(self.path, self.layer, style)
 
     def _append_to_parquet(self, frame: gpd.GeoDataFrame) -> None:
         import pyarrow.parquet as pq
@@ -181,7 +192,7 @@ def _writing(path: Path) -> Iterator[None]:
             yield
     except _ERRORS as error:
         raise OutputError(
-            f"polygons '{path.name}' cannot be written ({plain(error)})",
+            f"layer '{path.name}' cannot be written ({plain(error)})",
             hint="check the disk's free space",
         ) from error
     finally:

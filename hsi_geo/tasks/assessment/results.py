@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hsi_geo.arrays import IntArray
@@ -100,6 +101,8 @@ class Assessment(Described):
         only_in_reference: Names of classes that the map lacks. Their pixels count as wrong.
         dropped: What of the reference was left out, as parts of a sentence.
         method: How the intervals were computed, as part of a sentence.
+        more_places: Fewest further places, by stratum, that halve the interval of the overall accuracy; empty without a
+            probability design.
     """
 
     oa: Estimate
@@ -114,15 +117,22 @@ class Assessment(Described):
     only_in_reference: tuple[str, ...]
     dropped: tuple[str, ...]
     method: str
+    more_places: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def further_places(self) -> int:
+        """Number of further places that halve the interval of the overall accuracy."""
+        return sum(self.more_places.values())
 
     def as_dict(self) -> dict[str, Any]:
         """Value by attribute, for JSON."""
-        entries = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        entries = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         for name in ("oa", "aa", "kappa"):
             estimate = entries[name]
             entries[name] = None if estimate is None else dataclasses.asdict(estimate)
         entries["scores"] = [dataclasses.asdict(score) for score in self.scores]
         entries["matrix"] = self.matrix.tolist()
+        entries["more_places"] = dict(self.more_places)
         return entries
 
     def _summary(self, *, with_picture: bool) -> Summary:
@@ -144,6 +154,8 @@ class Assessment(Described):
             f"{self.pixels} reference pixels in {self.features} features, {design}",
             f"average accuracy {self.aa} %, kappa {self.kappa or '-'} (100 is perfect)",
         ]
+        if self.more_places:
+            facts.append(f"{self.further_places} further places would halve the interval")
         for names, where in (
             (self.only_in_map, "the reference lacks"),
             (self.only_in_reference, "the map lacks"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +50,11 @@ def report_assessment(assessed: AssessmentReportContext, path: Path) -> None:
     """
     found = assessed.found
     colors = _colors(assessed.map)
-    sections = [_accuracy_section(assessed), _class_section(found, colors)]
-    if found.design is not None:
-        sections.append(_area_section(found, colors))
-    names = [score.name for score in found.scores]
-    caption = "Reference pixels; rows: class in the map, columns: class in the reference"
-    sections.append(
-        Section("Confusion matrix", tables=(matrix_table(found.matrix, names, caption),))
-    )
-    sections.append(_map_section(assessed.map, colors))
+    sections = [
+        _accuracy_section(assessed),
+        *assessment_sections(found, colors),
+        _map_section(assessed.map, colors),
+    ]
     where = "of the whole map" if found.design else "of the reference pixels"
     lead = (
         f"Overall accuracy {where}: {100 * found.oa.value:.1f} % "
@@ -66,6 +62,24 @@ def report_assessment(assessed: AssessmentReportContext, path: Path) -> None:
     )
     title = f"Assessment of {Path(assessed.map.path).name}"
     write_report(Report(title, lead, assessed.warnings, sections, assessed.command), path)
+
+
+def assessment_sections(found: Assessment, colors: Mapping[str, str]) -> list[Section]:
+    """Sections on the classes, their areas and the confusion matrix.
+
+    Args:
+        found: Results of an assessment.
+        colors: "#rrggbb" by the name of the class.
+    """
+    sections = [_class_section(found, colors)]
+    if found.design is not None:
+        sections.append(_area_section(found, colors))
+    names = [score.name for score in found.scores]
+    caption = "Reference pixels; rows: class in the map, columns: class in the reference"
+    sections.append(
+        Section("Confusion matrix", tables=(matrix_table(found.matrix, names, caption),))
+    )
+    return sections
 
 
 def _accuracy_section(assessed: AssessmentReportContext) -> Section:
@@ -77,6 +91,11 @@ def _accuracy_section(assessed: AssessmentReportContext) -> Section:
         ("map", assessed.map.path),
         ("reference", f"{assessed.reference}: {found.pixels} pixels of {found.features} features"),
         ("sampling design", found.design or "none stated"),
+        *(
+            [("to halve the interval", f"{found.further_places} further places")]
+            if found.more_places
+            else []
+        ),
         ("left out", "; ".join(found.dropped) or "nothing"),
         ("only in the map", ", ".join(found.only_in_map) or "nothing"),
         ("only in the reference", ", ".join(found.only_in_reference) or "nothing"),
@@ -90,7 +109,7 @@ def _accuracy_section(assessed: AssessmentReportContext) -> Section:
     return Section("Accuracy", text, tables=(Table(("", ""), rows),))
 
 
-def _class_section(found: Assessment, colors: dict[str, str]) -> Section:
+def _class_section(found: Assessment, colors: Mapping[str, str]) -> Section:
     rows = [
         (s.name, str(s.mapped), str(s.reference), *map(_cell, (s.user, s.producer, s.f1)))
         for s in found.scores
@@ -107,7 +126,7 @@ def _class_section(found: Assessment, colors: dict[str, str]) -> Section:
     return Section("Classes", (text,), tables=(table,))
 
 
-def _area_section(found: Assessment, colors: dict[str, str]) -> Section:
+def _area_section(found: Assessment, colors: Mapping[str, str]) -> Section:
     rows, swatches = [], []
     for score in found.scores:
         if score.area is not None:

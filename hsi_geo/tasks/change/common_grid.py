@@ -1,0 +1,248 @@
+"""Two maps on one grid: the pixels of the old map that the new one covers, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from hsi_geo.arrays import AnyArray, Float64Array, IntArray
+from hsi_geo.errors import MapError
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.confidence import Confidence, find_confidence
+from hsi_geo.io.maps.legend import read_legend
+from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
+from hsi_geo.tiling import Grid, Window, blocks
+
+#: Largest difference of two pixel grids, in pixels over the whole map, at which they are one.
+SAME_PX = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class DatedMap:
+    """A map of one date, with its classes.
+
+    Attributes:
+        opened: The map.
+        classes: Classes of the map, maybe some that no pixel has. Rejected pixels have none.
+        rejected: Number of pixels that the map rejects: unlike any shot, or too uncertain.
+        confidence: Confidence of the map; None if there is none beside it.
+    """
+
+    opened: ReadMap
+    classes: ClassTable
+    rejected: int
+    confidence: Confidence | None
+
+
+def open_dated(opened: ReadMap) -> DatedMap:
+    """Find the classes and the confidence of a map.
+
+    Args:
+        opened: Map of any program.
+
+    Raises:
+        MapError: If no pixel has a class.
+    """
+    counts = opened.counts()
+    left_out = {c.id for c in opened.rejected}
+    opened = opened.without_rejected()
+    if not counts.keys() - left_out:
+        raise MapError(
+            f"map '{opened.path}' has no pixel with a class", hint="give a map with classes"
+        )
+    # Classes without a pixel as well, so that the number of a class of our maps is its id.
+    values = {*opened.names, *counts} - left_out
+    classes = tuple(read_legend(opened, values).values())
+    rejected = sum(count for value, count in counts.items() if value in left_out)
+    return DatedMap(opened, classes, rejected, find_confidence(opened))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A map on the common grid.
+
+    Attributes:
+        dated: The map.
+        numbers: Number of each class by its value in the map, from 1.
+        row: Row of the map that is the first of the common grid.
+        col: Column of the map that is the first of the common grid.
+        warped: Rasters of numbers and of per cent (or None) on the common grid, if the map's own pixels are others.
+    """
+
+    dated: DatedMap
+    numbers: Mapping[int, int]
+    row: int = 0
+    col: int = 0
+    warped: tuple[Path, Path | None] | None = None
+
+    def classes(self, window: Window) -> IntArray:
+        """(height, width) number of the class of each pixel of a window, 0 for none."""
+        if self.warped is not None:
+            return _read(self.warped[0], window).astype(np.int64)
+        return numbered(self.dated.opened.read(self._own(window)), self.numbers)
+
+    def percent(self, window: Window) -> Float64Array:
+        """(height, width) confidence of each pixel of a window, NaN where it has none."""
+        if self.warped is not None:
+            assert self.warped[1] is not None
+            found = _read(self.warped[1], window).astype(np.float64)
+            return np.where(found == 255, np.nan, found)
+        assert self.dated.confidence is not None
+        return self.dated.confidence.read(self._own(window))
+
+    def _own(self, window: Window) -> Window:
+        return Window(window.row + self.row, window.col + self.col, window.height, window.width)
+
+
+def numbered(
+    values: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]], numbers: Mapping[int, int]
+) -> IntArray:
+    """Numbers of classes for values of a map, 0 for values that have none."""
+    present, index = np.unique(values.data, return_inverse=True)
+    table = np.array([numbers.get(int(value), 0) for value in present], np.int64)
+    found = table[index.reshape(values.shape)]
+    found[np.ma.getmaskarray(values)] = 0
+    return found
+
+
+@contextmanager
+def on_one_grid(
+    old: DatedMap,
+    new: DatedMap,
+    names: tuple[str, ...],
+    scratch: Path,
+    *,
+    resample: bool,
+) -> Iterator[tuple[Grid, Layer, Layer]]:
+    """Put two maps on one grid.
+
+    Args:
+        old: The old map, whose pixels are those of the grid.
+        new: The new map.
+        names: Names of the classes, in the order of their numbers.
+        scratch: Folder for copies of a map on other pixels.
+        resample: Whether a new map on other pixels is put on those of the old one, by the nearest pixel.
+
+    Yields:
+        The grid, and both maps on it.
+
+    Raises:
+        MapError: If the maps do not overlap, or their pixels differ and ``resample`` is False.
+    """
+    number_of = {name: number for number, name in enumerate(names, start=1)}
+    numbers = [{c.id: number_of[c.name] for c in one.classes} for one in (old, new)]
+    own, theirs = old.opened.grid, new.opened.grid
+    offset = lattice_offset(own, theirs)
+    if offset is None and not resample:
+        raise MapError(
+            f"the maps have different pixels: {_describe(own)} in '{old.opened.path}', {_describe(theirs)} in "
+            f"'{new.opened.path}'",
+            hint="give --resample, which puts the new map on the pixels of the old one by the nearest pixel",
+        )
+    if offset is None:
+        warped = _warp(new, numbers[1], own, scratch)
+        yield own, Layer(old, numbers[0]), Layer(new, numbers[1], warped=warped)
+        return
+    row, col = offset
+    shared = Window(row, col, *theirs.shape).clip(*own.shape)
+    if not shared.height or not shared.width:
+        raise MapError(
+            f"maps '{old.opened.path}' and '{new.opened.path}' do not overlap",
+            hint="give two maps of the same land",
+        )
+    grid = Grid(shared.height, shared.width, own.transform_of(shared), own.crs)
+    yield (
+        grid,
+        Layer(old, numbers[0], shared.row, shared.col),
+        Layer(new, numbers[1], shared.row - row, shared.col - col),
+    )
+
+
+def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
+    """Row and column of a grid in which another grid of the same pixels begins; None if its pixels are others.
+
+    Examples:
+        >>> from affine import Affine
+        >>> own = Grid(4, 6, Affine(30.0, 0.0, 0.0, 0.0, -30.0, 90.0), None)
+        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 60.0, 0.0, -30.0, 60.0), None))
+        (1, 2)
+        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 70.0, 0.0, -30.0, 60.0), None)) is None
+        True
+    """
+    same_crs = (
+        own.crs == theirs.crs
+        if own.crs is None or theirs.crs is None
+        else own.crs.equals(theirs.crs)
+    )
+    if not same_crs:
+        return None
+    between = ~own.transform @ theirs.transform
+    corners = np.array([between @ (x, y) for x in (0, theirs.width) for y in (0, theirs.height)])
+    col, row = np.round(corners[0])
+    wanted = [(col + x, row + y) for x in (0, theirs.width) for y in (0, theirs.height)]
+    return (int(row), int(col)) if np.abs(corners - wanted).max() < SAME_PX else None
+
+
+def _describe(grid: Grid) -> str:
+    crs = "no CRS" if grid.crs is None else grid.crs.name
+    x, y = grid.resolution
+    return f"{x:.6g} x {y:.6g} from ({grid.transform.c:.10g}, {grid.transform.f:.10g}) in {crs}"
+
+
+def _warp(
+    new: DatedMap, numbers: Mapping[int, int], grid: Grid, scratch: Path
+) -> tuple[Path, Path | None]:
+    """Copies of a map's classes and confidence on another grid, by the nearest pixel."""
+    theirs = new.opened.grid
+    if (theirs.crs is None) != (grid.crs is None):
+        raise MapError(
+            "only one of the maps has a coordinate reference system",
+            hint="assign one to the other with gdal_edit.py -a_srs",
+        )
+    drafts: list[tuple[Path, str, int]] = [(scratch / "classes.tif", "uint16", 0)]
+    if new.confidence is not None:
+        drafts.append((scratch / "percent.tif", "uint8", 255))
+    for path, dtype, nodata in drafts:
+        source = path.with_stem(f"{path.stem}_own")
+        with _raster(source, theirs, dtype, nodata) as file:
+            for block in blocks(theirs.height, theirs.width, STRIP_PX, theirs.width):
+                if nodata == 0:
+                    values: AnyArray = numbered(new.opened.read(block), numbers)
+                else:
+                    assert new.confidence is not None
+                    values = np.nan_to_num(np.rint(new.confidence.read(block)), nan=nodata)
+                file.write(values.astype(dtype), 1, window=_window(block))
+        with rasterio.open(source) as read, _raster(path, grid, dtype, nodata) as file:
+            reproject(
+                rasterio.band(read, 1),
+                rasterio.band(file, 1),
+                src_nodata=nodata,
+                dst_nodata=nodata,
+                resampling=Resampling.nearest,
+            )
+        source.unlink()
+    return drafts[0][0], drafts[1][0] if len(drafts) > 1 else None
+
+
+def _raster(path: Path, grid: Grid, dtype: str, nodata: int) -> rasterio.io.DatasetWriter:
+    return rasterio.open(
+        path, "w", driver="GTiff", height=grid.height, width=grid.width, count=1, dtype=dtype,
+        nodata=nodata, transform=grid.transform, compress="deflate",
+        crs=None if grid.crs is None else grid.crs.to_wkt(),
+    )  # fmt: skip
+
+
+def _read(path: Path, window: Window) -> AnyArray:
+    with rasterio.open(path) as file:
+        return np.asarray(file.read(1, window=_window(window)))
+
+
+def _window(window: Window) -> rasterio.windows.Window:
+    return rasterio.windows.Window(window.col, window.row, window.width, window.height)

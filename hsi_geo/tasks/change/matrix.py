@@ -1,0 +1,125 @@
+"""Pixels, hectares and confidence of each pair of an old and a new class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hsi_geo.arrays import AnyArray, Float64Array, IntArray
+from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.reader import STRIP_PX
+from hsi_geo.io.maps.writer import NO_PERCENT
+from hsi_geo.tasks.change.change_classes import ChangeClasses
+from hsi_geo.tasks.change.common_grid import Layer
+from hsi_geo.tiling import Grid, Window, blocks
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeMatrix:
+    """What became of each class.
+
+    Attributes:
+        pixels: (K, K) number of pixels; rows are classes of the old map, columns those of the new one.
+        hectares: (K, K) area; None if the CRS does not define it.
+        percent: (K, K) mean confidence, NaN where there is no pixel; None without the confidence of both maps.
+        uncompared: Number of pixels that have a class in one map only.
+    """
+
+    pixels: IntArray
+    hectares: Float64Array | None
+    percent: Float64Array | None
+    uncompared: int
+
+    @property
+    def changed_share(self) -> float:
+        """Share of the compared pixels whose class is another, or of their area where it is known."""
+        sizes = self.pixels if self.hectares is None else self.hectares
+        return float(1 - np.trace(sizes) / sizes.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeBlock:
+    """A strip of a map of change.
+
+    Attributes:
+        window: Its pixels.
+        ids: (height, width) ids of pairs, 0 where one map has no class.
+        percent: (height, width) confidence of both classes together, `NO_PERCENT` where it is unknown; None without the
+            confidence of both maps.
+        uncompared: Number of pixels that have a class in one map only.
+    """
+
+    window: Window
+    ids: IntArray
+    percent: AnyArray | None
+    uncompared: int
+
+
+def change_blocks(
+    grid: Grid, old: Layer, new: Layer, classes: ChangeClasses
+) -> Iterator[ChangeBlock]:
+    """Compare two maps strip by strip.
+
+    The confidence of a pair is the product of the probabilities of both classes, as errors of two maps of different
+    dates are taken as independent.
+
+    Args:
+        grid: Grid of both.
+        old: The old map.
+        new: The new map.
+        classes: Classes of both.
+
+    Yields:
+        The strips.
+    """
+    both = old.dated.confidence is not None and new.dated.confidence is not None
+    for window in blocks(grid.height, grid.width, STRIP_PX, grid.width):
+        before, after = old.classes(window), new.classes(window)
+        ids = classes.ids(before, after)
+        percent = None
+        if both:
+            product = old.percent(window) * new.percent(window) / 100
+            known = (ids > 0) & np.isfinite(product)
+            percent = np.where(known, np.rint(np.where(known, product, 0)), NO_PERCENT)
+        yield ChangeBlock(window, ids, percent, int(((before > 0) != (after > 0)).sum()))
+
+
+def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) -> ChangeMatrix:
+    """Count the pairs of classes of two maps.
+
+    Args:
+        grid: Grid of both.
+        old: The old map.
+        new: The new map.
+        classes: Classes of both.
+    """
+    count, areas_ha = len(classes.names), row_areas_ha(grid)
+    size = classes.base * (count + 1)
+    totals = np.zeros((4, size))  # pixels, hectares, sum of per cent, pixels with per cent
+    uncompared, has_percent = 0, False
+    for block in change_blocks(grid, old, new, classes):
+        flat = block.ids.ravel()
+        totals[0] += np.bincount(flat, minlength=size)
+        if areas_ha is not None:
+            areas = np.repeat(areas_ha[block.window.slices[0]], block.window.width)
+            totals[1] += np.bincount(flat, areas, minlength=size)
+        if block.percent is not None:
+            has_percent = True
+            known = (block.percent != NO_PERCENT).ravel()
+            totals[2] += np.bincount(flat[known], block.percent.ravel()[known], minlength=size)
+            totals[3] += np.bincount(flat[known], minlength=size)
+        uncompared += block.uncompared
+    pairs = np.array(
+        [[classes.id_of(a, b) for b in range(1, count + 1)] for a in range(1, count + 1)]
+    )
+    pixels, hectares, sums, known_px = totals[:, pairs]
+    with np.errstate(invalid="ignore"):
+        percent = np.where(known_px > 0, sums / known_px, np.nan)
+    return ChangeMatrix(
+        pixels.astype(np.int64),
+        None if areas_ha is None else hectares,
+        percent if has_percent else None,
+        uncompared,
+    )

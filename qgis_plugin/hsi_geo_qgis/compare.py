@@ -1,0 +1,188 @@
+"""Compare maps."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterVectorDestination,
+)
+
+from .base import HsiGeoAlgorithm, Results
+from .command import Value, arguments
+from .layers import SAMPLE_FIELDS, Parameters, export_source, is_output_wanted, raster_path
+from .map_files import move_file, warn_of_mismatches
+from .parameters import one_of
+from .protocol import COMPARING_MAPS
+from .styling import load_styled
+
+
+class CompareMaps(HsiGeoAlgorithm):
+    """``hsi-geo compare``."""
+
+    NAME = "compare"
+    TITLE = "Compare maps"
+    SHORT = "Compare two class maps of one place: what changed, where, and how surely."
+    TAGS = (
+        *HsiGeoAlgorithm.TAGS,
+        "change detection",
+        "from-to",
+        "transition matrix",
+        "area estimation",
+    )
+    HELP = """<p>Compares two class maps of one place. Classes are matched by name. The map of change has a class for each pair of an
+old and a new class.</p>
+<h3>Example</h3>
+<p>Choose the maps of two years. The log shows the hectares of each change. For areas with standard errors, draw places of the
+map of change with <i>Draw places to check a map</i>, fill in both classes, and choose that layer as <i>Reference</i>.</p>"""
+    HELPS: ClassVar = {
+        "OLD": "Class map of the earlier date, of hsi-geo or any other program.",
+        "NEW": "Class map of the later date.",
+        "RESAMPLE": "Off: maps of different pixels are refused. On: the new map is put on the pixels of the old one, by the nearest "
+        "pixel.",
+        "REFERENCE": "Points whose class you know at both dates, such as those of 'Draw places to check a map'.",
+        "OLD_FIELD": "Field with the class at the earlier date; 'class_old' if it is empty.",
+        "NEW_FIELD": "Field with the class at the later date; 'class_new' if it is empty.",
+        "DESIGN": "How the reference points were chosen. 'none': not at random. 'simple': at random in the whole map. 'stratified': at "
+        "random within each kind of change, or by 'Draw places to check a map'. With these two, areas of change are estimated with "
+        "standard errors.",
+        "OUTPUT": "GeoTIFF of changes: 302 is class 3 of the old map that became class 2. Pale colours: no change.",
+        "CONFIDENCE": "Raster with the confidence of each change in per cent. Both maps need their confidence beside them.",
+        "POLYGONS": "GeoPackage with each patch that changed as a polygon: both classes, hectares and confidence.",
+        "REPORT": "HTML page with both maps, the matrix and the largest changes. The Results Viewer opens it.",
+    }
+
+    def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
+        """Define the parameters and outputs."""
+        self.addParameter(QgsProcessingParameterRasterLayer("OLD", "Old class map"))
+        self.addParameter(QgsProcessingParameterRasterLayer("NEW", "New class map"))
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "RESAMPLE", "Put the new map on the pixels of the old one", defaultValue=False
+            )
+        )
+        self.add_smooth()
+        kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
+        self.addParameter(
+            QgsProcessingParameterFeatureSource(
+                "REFERENCE", "Reference of both dates", kinds, optional=True
+            )
+        )
+        for name, title in (
+            ("OLD_FIELD", "Field of the old class"),
+            ("NEW_FIELD", "Field of the new class"),
+        ):
+            self.addParameter(
+                QgsProcessingParameterField(
+                    name, title, parentLayerParameterName="REFERENCE", optional=True
+                )
+            )
+        self.addParameter(one_of("DESIGN", "Sampling design", ["none", "simple", "stratified"]))
+        self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Map of change"))
+        self.addParameter(
+            QgsProcessingParameterRasterDestination(
+                "CONFIDENCE",
+                "Confidence of changes (per cent)",
+                optional=True,
+                createByDefault=False,
+            )
+        )
+        self.addParameter(
+            QgsProcessingParameterVectorDestination(
+                "POLYGONS", "Polygons of change", QgsProcessing.SourceType.TypeVectorPolygon,
+                optional=True, createByDefault=False,
+            )
+        )  # fmt: skip
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "REPORT", "Report", "HTML files (*.html)", optional=True, createByDefault=False
+            )
+        )
+        self.addOutput(QgsProcessingOutputNumber("CHANGED", "Share that changed (per cent)"))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Results:
+        """Run hsi-geo."""
+        old, new = (raster_path(self, parameters, name, context) for name in ("OLD", "NEW"))
+        known = [
+            names
+            for path in dict.fromkeys((old, new))
+            for names in warn_of_mismatches(path, feedback)
+        ]
+        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        if not output:
+            raise QgsProcessingException("no path is given for the map of change")
+        wanted = {
+            name: self.parameterAsOutputLayer(parameters, name, context)
+            for name in ("CONFIDENCE", "POLYGONS")
+            if is_output_wanted(parameters, name)
+        }
+        if "POLYGONS" in wanted and not wanted["POLYGONS"].lower().endswith(".gpkg"):
+            raise QgsProcessingException(
+                f"'{wanted['POLYGONS']}' is no GeoPackage; choose a file that ends in .gpkg"
+            )
+        command = arguments(
+            "compare",
+            old,
+            new,
+            resample=self.parameterAsBoolean(parameters, "RESAMPLE", context),
+            smooth=self.parameterAsInt(parameters, "SMOOTH", context),
+            polygons="POLYGONS" in wanted,
+            report=bool(parameters.get("REPORT")),
+            **self._reference_options(parameters, context, feedback),
+            out=output,
+            overwrite=os.path.exists(output),  # QGIS has asked the user before
+        )
+        run = self.run_command(command, feedback, {COMPARING_MAPS: 1.0}, known=known)
+        run.show_output(after=1)
+        written = run.result["outputs"]
+        results: Results = {
+            "OUTPUT": written["map"],
+            "CHANGED": 100.0 * run.result["comparison"]["changed_share"],
+        }
+        for name, target in wanted.items():
+            if name.lower() not in written:
+                raise QgsProcessingException(
+                    "not both maps have their confidence beside them; leave out the confidence of changes"
+                )
+            move_file(written[name.lower()], target)
+            results[name] = target
+        if parameters.get("REPORT"):
+            results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
+            move_file(written["report"], results["REPORT"])
+        load_styled(results["OUTPUT"], context)
+        return results
+
+    def _reference_options(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Value]:
+        """Options of the command line for the reference, which is exported to a file."""
+        if not parameters.get("REFERENCE"):
+            return {}
+        source = self.parameterAsSource(parameters, "REFERENCE", context)
+        fields = [
+            self.parameterAsString(parameters, name, context) or default
+            for name, default in (("OLD_FIELD", "class_old"), ("NEW_FIELD", "class_new"))
+        ]
+        path = export_source(source, context, feedback, more=(*fields, *SAMPLE_FIELDS))
+        self.names[path] = str(source.sourceName())
+        design = self.parameterAsEnumString(parameters, "DESIGN", context)
+        return {
+            "reference": path,
+            "old_field": fields[0],
+            "new_field": fields[1],
+            "design": None if design == "none" else design,
+        }

@@ -1,0 +1,78 @@
+"""Sizes of samples: published examples, and properties of every allocation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.tasks.assessment.sample_size import allocate, needed_places, places_to_halve
+
+
+@pytest.mark.parametrize(
+    ("weights", "accuracies", "target", "wanted"),
+    [
+        # Olofsson et al. 2014, section 5.1.1: deforestation, forest gain, stable forest, stable non-forest.
+        ([0.020, 0.015, 0.320, 0.645], [0.70, 0.60, 0.90, 0.95], 0.01, 641),
+        ([1.0], [0.5], 0.05, 100),  # a simple random sample: p (1 - p) / se^2
+        ([1.0], [0.9], 0.01, 900),
+    ],
+)
+def test_published_sizes(
+    weights: list[float], accuracies: list[float], target: float, wanted: int
+) -> None:
+    assert needed_places(weights, accuracies, target, 10_000_000) == wanted
+
+
+def test_a_small_map_needs_fewer_places() -> None:
+    """The correction for finite populations: never more than there are pixels."""
+    sizes = [needed_places([1.0], [0.5], 0.02, pixels) for pixels in (10, 500, 5000, 10**9)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 10
+    assert sizes[-1] == 625
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=12),
+    places=st.integers(2, 800),
+    least=st.integers(2, 60),
+)
+def test_every_allocation_keeps_the_least_numbers(
+    sizes: list[int], places: int, least: int
+) -> None:
+    found = allocate(sizes, places, least)
+    lower = [min(least, size) for size in sizes]
+    assert all(low <= n <= size for low, n, size in zip(lower, found, sizes, strict=True))
+    assert sum(found) == min(max(places, sum(lower)), sum(found) if sum(sizes) < places else 10**9)
+    # A larger stratum never has fewer places.
+    order = np.argsort(sizes, kind="stable")
+    assert (np.diff(np.array(found)[order]) >= -1).all()
+
+
+@given(
+    rights=st.lists(st.tuples(st.integers(0, 40), st.integers(2, 40)), min_size=1, max_size=5),
+    pixels=st.lists(st.integers(100, 10**6), min_size=5, max_size=5),
+)
+def test_further_places_halve_the_standard_error(
+    rights: list[tuple[int, int]], pixels: list[int]
+) -> None:
+    right, strata = [], []
+    for number, (hits, n) in enumerate(rights):
+        right += [i < min(hits, n) for i in range(n)]
+        strata += [number] * n
+    sizes = {f"s{number}": pixels[number] for number in range(len(rights))}
+    more = places_to_halve(np.array(right), np.array(strata), sizes)
+
+    def variance(further: dict[str, int]) -> float:
+        total = sum(sizes.values())
+        found = 0.0
+        for number, (hits, n) in enumerate(rights):
+            p = (min(hits, n) + 1) / (n + 2)
+            count = n + further.get(f"s{number}", 0)
+            found += (sizes[f"s{number}"] / total) ** 2 * p * (1 - p) / count
+        return found
+
+    assert variance(more) <= variance({}) / 4 * (1 + 1e-9)
+    fewer = {name: n - 1 for name, n in more.items()}  # no place is wasted
+    assert variance(fewer) > variance({}) / 4 * (1 - 1e-9)
