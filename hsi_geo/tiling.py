@@ -7,7 +7,7 @@ columns), and rows are numbered in the order of the file.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,22 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
+class SensorFrame:
+    """Where the rows and columns of a sensor lie on the Earth.
+
+    Attributes:
+        upright: An upright grid over the image; it gives the CRS and the pixel size.
+        locate: Function from (N,) x and y in its CRS to (N,) columns and rows of the image, with fractions; (0, 0)
+            is the upper left corner of the image. Places beside the image lie outside of it.
+        centres: Function from (N,) columns and rows, from 0, to x and y of these pixels' centres; NaN where unknown.
+    """
+
+    upright: Grid
+    locate: Callable[[Float64Array, Float64Array], tuple[Float64Array, Float64Array]]
+    centres: Callable[[IntArray, IntArray], tuple[Float64Array, Float64Array]]
+
+
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Size, transform and CRS of a scene.
 
@@ -94,6 +110,7 @@ class Grid:
         width: Number of columns.
         transform: Affine from (column, row) of pixel corners to coordinates.
         crs: Coordinate reference system, None if the file has none.
+        frame: Where the pixels lie, if they are the rows and columns of a sensor; the grid has no CRS then.
 
     Example:
         >>> from affine import Affine
@@ -108,6 +125,7 @@ class Grid:
     width: int
     transform: Affine
     crs: CRS | None
+    frame: SensorFrame | None = None
 
     def __post_init__(self) -> None:
         """Remove rotations that move no corner by `NEGLIGIBLE_PX`: rounding errors of other programs."""

@@ -12,9 +12,13 @@ from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import AnyArray, BoolArray
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.tiling import Grid
+from hsi_geo.tiling import Grid, SensorFrame
 
 Errors = type[HsiGeoError]
+
+#: Distance from an image in the frame of a sensor within which polygons are kept, and the largest distance
+#: between their vertices, in pixels.
+SENSOR_MARGIN_PX, SENSOR_STEP_PX = 8.0, 2.0
 
 #: Coordinates of maps are smaller than this. GEOS fails for larger ones.
 LARGEST_COORDINATE = 1e15
@@ -37,6 +41,9 @@ def reproject(
         The features, in the same order. Longitudes are counted as in the scene.
     """
     own, target = frame.crs, grid.crs
+    if grid.frame is not None and _is_known(own):
+        placed = reproject(frame, grid.frame.upright, name=name, wrong=wrong, of=of)
+        return _in_sensor_frame(placed, grid.frame)
     if not (_is_known(own) or _is_known(target)):
         return frame.set_crs(target, allow_override=True)
     if _is_known(own) and not own.equals(target):
@@ -62,6 +69,28 @@ def reproject(
             f"system, {target.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
+
+
+def _in_sensor_frame(frame: gpd.GeoDataFrame, sensor: SensorFrame) -> gpd.GeoDataFrame:
+    """Features with columns and rows of a sensor for coordinates.
+
+    Lines and polygons get more vertices: straight lines on the map are bent in the image. Far away from the image
+    they are cut off, as nothing says where that is in the image.
+    """
+    shapes = shapely.force_2d(frame.geometry.to_numpy())
+    side = min(sensor.upright.resolution)
+    around = shapely.box(*sensor.upright.bounds).buffer(SENSOR_MARGIN_PX * side, join_style="mitre")
+    extended = shapely.get_dimensions(shapes) > 0
+    valid = shapely.make_valid(shapes[extended])
+    shapes[extended] = shapely.segmentize(
+        shapely.intersection(valid, around), SENSOR_STEP_PX * side
+    )
+
+    def place(xy: AnyArray) -> AnyArray:
+        return np.stack(sensor.locate(xy[:, 0], xy[:, 1]), axis=1)
+
+    placed = shapely.transform(shapes, place)
+    return frame.set_geometry(gpd.GeoSeries(placed, index=frame.index, crs=None), crs=None)
 
 
 def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:

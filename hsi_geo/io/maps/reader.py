@@ -21,6 +21,7 @@ from hsi_geo.io.labels.class_values import ClassValues, read_class_values
 from hsi_geo.io.labels.rejected_classes import read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.control_points import frame_of_points
 from hsi_geo.io.maps.record import read_record
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -208,7 +209,8 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             _require_pixels(file, name)
             classes, dtypes, metadata = only_band(file), file.dtypes, read_class_values(file)
             crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-            grid = Grid(file.height, file.width, file.transform, crs)
+            frame = frame_of_points(file, name)
+            grid = Grid(file.height, file.width, file.transform, crs, frame)
     except RasterioError as error:
         raise MapError(
             f"map '{name}' is not a raster that GDAL can open",

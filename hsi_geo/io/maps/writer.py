@@ -29,6 +29,7 @@ from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
+from hsi_geo.io.maps.control_points import control_points
 from hsi_geo.io.maps.read_back import checksum, require_written
 from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.io.maps.vector_names import is_vector_name
@@ -314,6 +315,13 @@ class MapWriter:
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         self._written[path] = []
+        place: dict[str, Any] = {
+            "crs": self.grid.crs.to_wkt() if self.grid.crs is not None else None,
+            "transform": self.grid.transform,
+        }
+        if (points := control_points(self.grid)) and self.grid.frame is not None:
+            crs = self.grid.frame.upright.crs
+            place = {"gcps": points, "crs": None if crs is None else crs.to_wkt()}
         with writing(path):
             self._open[path] = rasterio.open(
                 _draft(path),
@@ -324,8 +332,7 @@ class MapWriter:
                 count=bands,
                 dtype=dtype,
                 nodata=nodata,
-                crs=self.grid.crs.to_wkt() if self.grid.crs is not None else None,
-                transform=self.grid.transform,
+                **place,
                 tiled=True,
                 blockxsize=BLOCK_PX,
                 blockysize=BLOCK_PX,

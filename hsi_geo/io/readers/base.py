@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
 from hsi_geo.io.readers.quality_layers import AppliedMask, QualityLayer
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid, SensorFrame, Window
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
 #: Largest distance from the origin in pixels. Farther away, coordinates cannot separate pixels.
@@ -63,6 +63,9 @@ class PlacedGrid:
 class Geolocation(Protocol):
     """How the rows and columns of an image lie on the Earth, if they are not those of an upright grid."""
 
+    def frame(self, shape: tuple[int, int], name: str) -> SensorFrame:
+        """Where the rows and columns lie; arguments and errors as in `on_grid`."""
+
     def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
         """Choose an upright grid for the image.
 
@@ -97,6 +100,7 @@ class SceneFile:
         scale: (C,) factor from stored to physical values.
         offset: (C,) offset, added after scaling.
         pixels: Reads the stored values.
+        placed: How the image of the file was put onto the grid, as JSON values for records; None if it was not.
         quality: Flags of the product's pixels.
         mask: The flags that are applied to the pixels; None before a choice is made.
         block_px: (rows, columns) of the blocks that pixels are stored in; None if they are stored row by
@@ -121,6 +125,7 @@ class SceneFile:
     offset: Float64Array
     pixels: Pixels
     geolocation: Geolocation | None = None
+    placed: Mapping[str, Any] | None = None
     quality: tuple[QualityLayer, ...] = ()
     mask: AppliedMask | None = None
     block_px: tuple[int, int] | None = None

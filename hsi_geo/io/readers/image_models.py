@@ -16,7 +16,7 @@ from rasterio.errors import RasterioError
 from rasterio.rpc import RPC
 from rasterio.transform import GCPTransformer, RPCTransformer
 
-from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray, IntArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.readers.base import PlacedGrid, plain
 from hsi_geo.io.readers.crs_choice import (
@@ -29,7 +29,7 @@ from hsi_geo.io.readers.crs_choice import (
 )
 from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.readers.grid_fit import described_grid, extent_of, pixel_size, rounded, snapped_grid
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid, SensorFrame, Window
 
 #: Number of places along each side of an image from which its grid is fitted.
 SAMPLES = 65
@@ -88,19 +88,21 @@ class ControlPoints:
     Attributes:
         points: (row, column, x, y) of each point.
         crs: CRS of the points; None if it is unknown.
+        spline: Whether a thin plate spline goes through all points instead.
     """
 
     points: tuple[tuple[float, float, float, float], ...]
     crs: CRS | None
+    spline: bool = False
 
     def places(self, cols: Float64Array, rows: Float64Array) -> tuple[Float64Array, Float64Array]:
         """See `ImageModel.places`."""
-        with GCPTransformer(self._points()) as transformer:
+        with GCPTransformer(self._points(), self.spline) as transformer:
             return _in_order(transformer.xy, rows, cols, offset="ul")
 
     def pixels(self, x: Float64Array, y: Float64Array) -> tuple[Float64Array, Float64Array]:
         """See `ImageModel.pixels`."""
-        with GCPTransformer(self._points()) as transformer:
+        with GCPTransformer(self._points(), self.spline) as transformer:
             rows, cols = _in_order(transformer.rowcol, x, y, op=np.positive)
         return cols, rows
 
@@ -191,6 +193,12 @@ class ModelledImage:
             f"{self.what}: each pixel of {described_grid(grid)} shows the nearest of its pixels",
             self.warning,
         )
+
+    def frame(self, shape: tuple[int, int], name: str) -> SensorFrame:
+        """See `Geolocation.frame`."""
+        lookup = self.on_grid(shape, None, name).lookup
+        assert isinstance(lookup, ModelLookup)
+        return SensorFrame(lookup.grid, lookup.locate, lookup.centres)
 
     def _crs(self, shape: tuple[int, int], wanted: str | None, name: str) -> CRS | None:
         own = self.model.crs
@@ -291,11 +299,7 @@ class ModelLookup:
         """(B, height, width) columns (band 0) and rows (band 1) in the image, from 1; see `Pixels.read`."""
         rows, cols = np.indices(window.shape, dtype=np.float64)
         transform = self.grid.transform_of(window)
-        x, y = _applied(transform, cols + 0.5, rows + 0.5)
-        own, target = self.model.crs, self.grid.crs
-        if own is not None and target is not None and not own.equals(target):
-            x, y = _transformer(target.to_wkt(), own.to_wkt()).transform(x, y)
-        found = self.model.pixels(np.asarray(x), np.asarray(y))
+        found = self.locate(*_applied(transform, cols + 0.5, rows + 0.5))
         lookup = np.zeros((2, *window.shape), np.int32)
         with np.errstate(invalid="ignore"):
             places = np.floor(np.stack(found) + _ROUNDING_PX)
@@ -303,6 +307,25 @@ class ModelLookup:
             inside = ((places >= 0) & (places < limits)).all(axis=0)
         lookup[:, inside] = places[:, inside] + 1
         return lookup[bands]
+
+    def locate(self, x: Float64Array, y: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Columns and rows in the image of places; see `SensorFrame`."""
+        own, target = self.model.crs, self.grid.crs
+        if own is not None and target is not None and not own.equals(target):
+            x, y = _transformer(target.to_wkt(), own.to_wkt()).transform(x, y)
+        with quiet_gdal():
+            return self.model.pixels(np.asarray(x), np.asarray(y))
+
+    def centres(self, cols: IntArray, rows: IntArray) -> tuple[Float64Array, Float64Array]:
+        """Places of the image's pixels; see `SensorFrame`."""
+        with quiet_gdal():
+            x, y = self.model.places(
+                (cols + 0.5).astype(np.float64), (rows + 0.5).astype(np.float64)
+            )
+        own, target = self.model.crs, self.grid.crs
+        if own is not None and target is not None:
+            x, y = project(x, y, own, target)
+        return x, y
 
 
 @lru_cache(maxsize=16)

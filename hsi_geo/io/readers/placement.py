@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from affine import Affine
 
 from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import OptionError, SceneError
@@ -14,6 +15,7 @@ from hsi_geo.io.readers.base import Geolocation, PlacedGrid, SceneFile
 from hsi_geo.io.readers.crs_choice import NATIVE, SWATH, UTM, parse_grid_option
 from hsi_geo.io.readers.glt import GltFlags, GltPixels
 from hsi_geo.io.readers.image_models import AffineModel, ModelledImage
+from hsi_geo.tiling import Grid
 
 #: Rows that are read at once of a scene that states no blocks.
 BLOCK_ROWS = 64
@@ -71,18 +73,14 @@ def place(file: SceneFile, placement: Placement) -> SceneFile:
     if isinstance(file.geolocation, ModelledImage) and not placement.straighten:
         raise _not_straightened(file, file.geolocation)
     placed = geolocation.on_grid(file.grid.shape, wanted, file.name)
-    return _on_grid(file, placed)
+    return _on_grid(file, placed, wanted)
 
 
 def _geolocation_of(file: SceneFile, placement: Placement) -> Geolocation | None:
     """Where the pixels of a grid lie, if they have to be put onto another grid."""
     grid, wanted = file.grid, placement.grid
-    model = AffineModel(grid)
     if grid.is_rotated:
-        degrees = grid.rotation_degrees
-        degrees -= 180.0 if degrees > 179.0 else 0.0  # a small angle in the other direction
-        shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
-        return ModelledImage(model, f"its grid is rotated by {shown} degrees")
+        return _rotated(grid)
     if wanted in (None, NATIVE):
         return None
     if grid.crs is not None:
@@ -91,16 +89,44 @@ def _geolocation_of(file: SceneFile, placement: Placement) -> Geolocation | None
         if wanted != UTM and grid.crs.equals(wanted):
             return None
     named = "no CRS" if grid.crs is None else grid.crs.name
-    return ModelledImage(model, f"its grid is in {named}")
+    return ModelledImage(AffineModel(grid), f"its grid is in {named}")
 
 
 def _in_sensor_geometry(file: SceneFile) -> SceneFile:
-    if file.geolocation is None and not file.grid.is_rotated:
+    """The scene in the rows and columns of the sensor; its grid knows where they lie."""
+    geolocation = file.geolocation
+    if geolocation is None and file.grid.is_rotated:
+        geolocation = _rotated(file.grid)
+    if geolocation is None:
         raise OptionError(
             f"scene '{file.name}' lies on an upright grid, and holds no image in the rows and columns of the sensor",
             hint="leave --swath out",
         )
-    return file
+    height, width = file.grid.shape
+    frame = geolocation.frame(file.grid.shape, file.name)
+    grid = Grid(height, width, Affine.identity(), None, frame)
+    note = (
+        "it is read in the rows and columns of the sensor, and labels are placed by its coordinates"
+    )
+    placed = _provenance(file, SWATH, "none")
+    return replace(file, grid=grid, geolocation=None, placed=placed, notes=(*file.notes, note))
+
+
+def _provenance(file: SceneFile, wanted: str | None, resampling: str) -> dict[str, Any]:
+    """What records say of the image and of the grid that it was put onto."""
+    return {
+        "option": wanted,
+        "resampling": resampling,
+        "image_height": file.grid.height,
+        "image_width": file.grid.width,
+    }
+
+
+def _rotated(grid: Grid) -> ModelledImage:
+    degrees = grid.rotation_degrees
+    degrees -= 180.0 if degrees > 179.0 else 0.0  # a small angle in the other direction
+    shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
+    return ModelledImage(AffineModel(grid), f"its grid is rotated by {shown} degrees")
 
 
 def _not_straightened(file: SceneFile, image: ModelledImage) -> SceneError:
@@ -112,7 +138,7 @@ def _not_straightened(file: SceneFile, image: ModelledImage) -> SceneError:
     )
 
 
-def _on_grid(file: SceneFile, placed: PlacedGrid) -> SceneFile:
+def _on_grid(file: SceneFile, placed: PlacedGrid, wanted: str | None) -> SceneFile:
     fill, nodata = _fill_of(file)
     rows = file.block_px[0] if file.block_px else BLOCK_ROWS
     pixels = GltPixels(
@@ -131,6 +157,7 @@ def _on_grid(file: SceneFile, placed: PlacedGrid) -> SceneFile:
         file,
         grid=placed.grid,
         geolocation=None,
+        placed=_provenance(file, wanted, "nearest"),
         pixels=pixels,
         nodata=nodata,
         quality=quality,

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from pyproj import CRS
 
-from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray, IntArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.readers.base import Pixels, PlacedGrid
 from hsi_geo.io.readers.crs_choice import NATIVE, Region, choose_crs, project
 from hsi_geo.io.readers.grid_fit import described_grid, fit_grid
 from hsi_geo.io.readers.swath_index import SwathIndex
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid, SensorFrame, Window
 
 #: Longitudes and latitudes are those of WGS 84.
 _DEGREES = CRS.from_epsg(4326)
@@ -60,6 +60,13 @@ class SwathCoordinates:
             f"its {shape[1]} x {shape[0]} pixels are a swath: each pixel of {described_grid(grid)} shows the "
             "nearest of them",
         )
+
+    def frame(self, shape: tuple[int, int], name: str) -> SensorFrame:
+        """See `Geolocation.frame`."""
+        alone = dataclasses.replace(self, own=None)
+        lookup = alone.on_grid(shape, None, name).lookup
+        assert isinstance(lookup, SwathLookup)
+        return SensorFrame(lookup.grid, lookup.locate, lookup.centres)
 
     def read(self, shape: tuple[int, int], name: str) -> tuple[Float64Array, Float64Array]:
         """Read all longitudes and latitudes.
@@ -107,6 +114,17 @@ class SwathLookup:
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) columns (band 0) and rows (band 1) in the swath, from 1; see `Pixels.read`."""
         return self._index.read(window)[bands]
+
+    def locate(self, x: Float64Array, y: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Columns and rows in the swath of places; see `SensorFrame`."""
+        inverse = ~self.grid.transform
+        return self._index.locate(inverse.a * x + inverse.c, inverse.e * y + inverse.f)
+
+    def centres(self, cols: IntArray, rows: IntArray) -> tuple[Float64Array, Float64Array]:
+        """Places of the swath's pixels; see `SensorFrame`."""
+        transform = self.grid.transform
+        x, y = self._index.centres(cols, rows)
+        return transform.a * x + transform.c, transform.e * y + transform.f
 
     def keep(self, x: Float64Array, y: Float64Array) -> None:
         """Make the table from coordinates that were read already.

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IndexArray
+from hsi_geo.arrays import (
+    AnyArray,
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IndexArray,
+    IntArray,
+)
 from hsi_geo.tiling import Window
 
 #: Side of the parts of the grid that are indexed at a time.
@@ -64,6 +71,44 @@ class SwathIndex:
                 found[:, *here.slices] = tile[:, *there.slices]
         return found
 
+    def locate(self, cols: Float64Array, rows: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Find where places of the grid lie in the swath.
+
+        Args:
+            cols: (N,) columns on the grid, with fractions.
+            rows: (N,) rows on the grid.
+
+        Returns:
+            (N,) columns and (N,) rows in the swath, with fractions; (0, 0) is its upper left corner. Beside the swath
+            they are continued from its nearest pixel.
+        """
+        places = np.stack([cols, rows]).astype(np.float64)
+        found = np.full_like(places, np.nan)
+        known = np.flatnonzero(np.isfinite(places).all(axis=0))
+        if known.size:
+            low, high = places[:, known].min(axis=1), places[:, known].max(axis=1)
+            left, top = np.floor(low).astype(np.int64)
+            width, height = np.ceil(high - np.floor(low)).astype(np.int64)
+            pixels = self._near(Window(int(top), int(left), int(height), int(width)))
+            if not pixels.size:
+                pixels = np.flatnonzero(np.isfinite(self._points).all(axis=0))
+            tree = cKDTree(self._points.reshape(2, -1)[:, pixels].T)
+            nearest = pixels[tree.query(places[:, known].T)[1]]
+            line, sample = np.divmod(nearest, self._points.shape[2])
+            along, across, _ = self._offsets(nearest, places[:, known])
+            found[:, known] = sample + 0.5 + across, line + 0.5 + along
+        return found[0], found[1]
+
+    def centres(self, cols: IntArray, rows: IntArray) -> tuple[Float64Array, Float64Array]:
+        """Columns and rows of the swath's pixels on the grid, NaN where unknown.
+
+        Args:
+            cols: (N,) columns in the swath, from 0.
+            rows: (N,) rows in the swath, from 0.
+        """
+        x, y = self._at(rows.astype(np.intp), cols.astype(np.intp))
+        return x, y
+
     def _tile(self, key: tuple[int, int], tile: Window) -> AnyArray:
         if key not in self._tiles:
             self._tiles[key] = self._find(tile)
@@ -105,11 +150,29 @@ class SwathIndex:
         return np.concatenate(lists) if lists else np.empty(0, np.intp)
 
     def _holds(self, pixels: IndexArray, places: Float64Array) -> BoolArray:
-        """Whether swath pixels hold places of the grid.
+        """Whether swath pixels hold places of the grid; arguments as in `_offsets`."""
+        along, across, (before, after, left_of, right_of) = self._offsets(pixels, places)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(
+                (along >= -np.where(before, INSIDE, EDGE))
+                & (along <= np.where(after, INSIDE, EDGE))
+                & (across >= -np.where(left_of, INSIDE, EDGE))
+                & (across <= np.where(right_of, INSIDE, EDGE))
+            )
+
+    def _offsets(
+        self, pixels: IndexArray, places: Float64Array
+    ) -> tuple[Float64Array, Float64Array, tuple[BoolArray, ...]]:
+        """Distance of places from the centres of swath pixels, in swath pixels.
 
         Args:
             pixels: (N,) flat indices of the pixels.
             places: (2, N) columns and rows of the grid.
+
+        Returns:
+            along: (N,) rows of the swath.
+            across: (N,) columns of the swath.
+            neighbours: (N,) whether the swath goes on before and after the pixel, and left and right of it.
         """
         line, sample = np.divmod(pixels, self._points.shape[2])
         own = self._at(line, sample)
@@ -123,12 +186,7 @@ class SwathIndex:
         with np.errstate(invalid="ignore", divide="ignore"):
             along = (right[0] * offset[1] - right[1] * offset[0]) / area
             across = (down[1] * offset[0] - down[0] * offset[1]) / area
-        return np.asarray(
-            (along >= -np.where(before, INSIDE, EDGE))
-            & (along <= np.where(after, INSIDE, EDGE))
-            & (across >= -np.where(left_of, INSIDE, EDGE))
-            & (across <= np.where(right_of, INSIDE, EDGE))
-        )
+        return along, across, (before, after, left_of, right_of)
 
     def _at(self, line: IndexArray, sample: IndexArray) -> Float64Array:
         """(2, N) places of swath pixels, NaN outside of the swath."""

@@ -68,6 +68,10 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     if file.packed and isinstance(file.pixels, GltPixels):
         # In the order of the file.
         scene.attrs |= {"unpacks": file.pixels, "opened_shape": scene.shape}
+    if file.placed is not None:
+        scene.attrs["placed"] = file.placed
+    if file.grid.frame is not None:
+        scene.attrs["sensor_frame"] = file.grid.frame
     if file.mask is not None:
         scene.attrs["mask"] = file.mask
     if not np.isnan(file.nodata).all():

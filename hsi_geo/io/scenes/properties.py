@@ -41,7 +41,8 @@ def grid_of(scene: xr.DataArray) -> Grid:
         scene: (..., y, x) array with the coordinates that rioxarray reads.
     """
     height, width = scene.shape[-2:]
-    return Grid(height, width, _transform_of(scene), read_crs(scene))
+    frame = scene.attrs.get("sensor_frame")
+    return Grid(height, width, _transform_of(scene), read_crs(scene), frame)
 
 
 def _transform_of(scene: xr.DataArray) -> Affine:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
-from hsi_geo.errors import HsiGeoError
+from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.rejected_classes import REJECTED
 from hsi_geo.io.maps.polygons import write_polygons
@@ -115,7 +115,12 @@ def write_map(
     if checks_scale:
         factor, shift = match_scale(view, model.spectral, model.shot_spectra, rescale, reporter)
         view = rescaled(view, factor)
-    if grid.crs is None:
+    if grid.frame is not None and paths.polygons is not None:
+        raise OptionError(
+            f"scene '{name_of(scene)}' is read in the rows and columns of the sensor, and polygons need a map grid",
+            hint="leave --swath out, or write no polygons",
+        )
+    if grid.crs is None and grid.frame is None:
         reporter.warning(
             f"scene '{name_of(scene)}' has no coordinate reference system: neither has its map"
         )
@@ -333,6 +338,7 @@ def _record(
             "stride_px": model.tiling.stride_px,
             "wavelength_source": scene.attrs.get("wavelength_source"),
             **used,
+            **({"grid": dict(scene.attrs["placed"])} if "placed" in scene.attrs else {}),
         },
         "hashes": {"scene": scene_hash(scene), "model": model_hash},
         "scene": name_of(scene),

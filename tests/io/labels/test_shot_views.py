@@ -132,7 +132,8 @@ def test_plot_over_a_scene_is_in_its_crs(planted: Planted, tmp_path: Path) -> No
 def test_plot_over_a_rotated_scene_is_in_pixels(tmp_path: Path) -> None:
     turned = NORTH_UP @ Affine.rotation(20.0)
     tags = nm_tags([550.0, 650.0, 860.0])
-    scene = open_scene(write_tif(tmp_path / "a.tif", cube_of(3), transform=turned, band_tags=tags))
+    path = write_tif(tmp_path / "a.tif", cube_of(3), transform=turned, band_tags=tags)
+    scene = open_scene(path, straighten=False)
     at = [turned @ (1.5, 0.5), turned @ (5.5, 3.5)]
     shots = make_shots(gpd.GeoSeries(shapely.points(at), crs="EPSG:32633"), ["a", "b"])
     (axis,) = shots.plot(scene).axes

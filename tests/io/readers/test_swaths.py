@@ -264,7 +264,8 @@ def test_the_user_chooses_the_grid(
 def test_a_swath_in_the_rows_and_columns_of_the_sensor_is_as_stored(tmp_path: Path) -> None:
     scene = open_scene(write_tanager(tmp_path / "a.h5"), mask="none", grid="swath")
     np.testing.assert_array_equal(scene.values, tanager_cube())
-    emit = open_scene(write_emit(tmp_path / "EMIT_L2A_RFL.nc"), grid="swath")
+    path = with_places(write_emit(tmp_path / "EMIT_L2A_RFL.nc"), make_swath(6, 5))
+    emit = open_scene(path, grid="swath")
     np.testing.assert_array_equal(emit.values, emit_swath().transpose(2, 0, 1))
 
 

@@ -1,0 +1,56 @@
+"""Ground control points of maps in the rows and columns of a sensor: GDAL and QGIS place the maps by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import rasterio
+from pyproj import CRS
+from rasterio.control import GroundControlPoint
+
+from hsi_geo.io.readers.image_models import ControlPoints, ModelledImage
+from hsi_geo.tiling import Grid, SensorFrame
+
+#: Number of points along each side of a map.
+SIDE_POINTS = 15
+
+
+def control_points(grid: Grid) -> list[GroundControlPoint]:
+    """Points spread over a map in the frame of a sensor; none for another grid.
+
+    Args:
+        grid: Pixels of the map.
+
+    Returns:
+        Centres of pixels, with coordinates in the CRS of the frame's upright grid.
+    """
+    if grid.frame is None:
+        return []
+    spread = [np.unique(np.linspace(0, n - 1, SIDE_POINTS).round().astype(int)) for n in grid.shape]
+    rows, cols = (part.ravel() for part in np.meshgrid(*spread, indexing="ij"))
+    # A map of a part of a swath begins further right and down in the swath.
+    left, top = round(grid.transform.c), round(grid.transform.f)
+    x, y = grid.frame.centres(cols + left, rows + top)
+    return [
+        GroundControlPoint(row + 0.5, col + 0.5, float(east), float(north))
+        for row, col, east, north in zip(rows, cols, x, y, strict=True)
+        if np.isfinite(east) and np.isfinite(north)
+    ]
+
+
+def frame_of_points(file: rasterio.DatasetReader, name: str) -> SensorFrame | None:
+    """Where the pixels of a map lie that has ground control points and no grid; None for other maps.
+
+    Args:
+        file: The open map.
+        name: Name of the map, for messages.
+
+    Raises:
+        SceneError: If the points give no place.
+    """
+    points, crs = file.gcps
+    if not points or crs is None or not file.transform.is_identity:
+        return None
+    listed = tuple((float(p.row), float(p.col), float(p.x), float(p.y)) for p in points)
+    model = ControlPoints(listed, CRS.from_wkt(crs.to_wkt()), spline=True)
+    what = f"it has {len(points)} ground control points and no grid"
+    return ModelledImage(model, what).frame((file.height, file.width), name)
