@@ -12,7 +12,8 @@ import xarray as xr
 from builders import model_for, run
 
 from hsi_geo import adapt, classify, predict
-from hsi_geo.io.readers import SceneFile, read_scene
+from hsi_geo.io.readers import Placement, SceneFile, read_scene
+from hsi_geo.io.readers.opening import AS_FITS
 from hsi_geo.io.scenes.properties import Remarks, remarks_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene, scene_of
 from hsi_geo.tasks.tiles import jobs as tiles_module
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 REMARKS = Remarks(notes=("0 is water",), warnings=("its mask is torn", "its bands are few"))
 
 
-def with_remarks(path: str | Path) -> SceneFile:
+def with_remarks(path: str | Path, placement: Placement = AS_FITS) -> SceneFile:
     """A file whose reader has remarks."""
-    return dataclasses.replace(read_scene(path), **dataclasses.asdict(REMARKS))
+    return dataclasses.replace(read_scene(path, placement), **dataclasses.asdict(REMARKS))
 
 
 @pytest.fixture
