@@ -59,15 +59,14 @@ class Muon(PlainOptimizer):
                 self._update(matrices, group)
 
     def _update(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
-        lookaheads = []
-        for matrix in matrices:
-            mean = self.state[matrix].setdefault("mean", torch.zeros_like(matrix))
-            mean.lerp_(matrix.grad, 1.0 - group["momentum"])
-            lookaheads.append(matrix.grad.lerp(mean, group["momentum"]))  # type: ignore[union-attr]
-        directions = orthogonalize(torch.stack(lookaheads))
+        gradients = torch.stack([matrix.grad for matrix in matrices])  # type: ignore[misc]
+        # The first one's state has the means of all: they are updated together.
+        mean = self.state[matrices[0]].setdefault("mean", torch.zeros_like(gradients))
+        mean.lerp_(gradients, 1.0 - group["momentum"])
+        directions = orthogonalize(gradients.lerp(mean, group["momentum"]))
         size = group["lr"] * ADAMW_UPDATE_RMS * max(matrices[0].shape) ** 0.5
-        for matrix, direction in zip(matrices, directions, strict=True):
-            matrix.mul_(1.0 - group["lr"] * group["weight_decay"]).sub_(direction, alpha=size)
+        torch._foreach_mul_(matrices, 1.0 - group["lr"] * group["weight_decay"])
+        torch._foreach_sub_(matrices, directions.unbind(), alpha=size)
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:

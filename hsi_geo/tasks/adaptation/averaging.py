@@ -10,14 +10,13 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.tasks.adaptation.ensemble import (
     Prediction,
     average_by_cv_likelihood,
@@ -66,14 +65,14 @@ class Ensemble:
         steps: Predictions of the classifiers alone, and with the graphs after each number of steps.
         weights: Weight of each feature set; weights sum to 1.
         prior: Prior weight of each feature set.
-        agreement: Share of pixels for which two feature sets predict the same class, the mean of all pairs.
+        agreement: Agreement of a feature set with the others, corrected for chance, the mean of all sets; 0 to 1.
     """
 
     members: list[Prediction]
     steps: list[Prediction]
     weights: Float64Array
     prior: Float64Array
-    agreement: float
+    agreement: float = 1.0
 
 
 def fit_ensemble(
@@ -95,9 +94,10 @@ def fit_ensemble(
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     with threadpool_limits(1, user_api="blas"), unchecked:
         found = [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
+    agreement = 1.0
     if prior is None:
-        prior = _agreement_prior(feature_sets, found, shots)
-    return combine(feature_sets, found, graphs_by_step, shots, prior)
+        prior, agreement = _agreement_prior(feature_sets, found, shots)
+    return replace(combine(feature_sets, found, graphs_by_step, shots, prior), agreement=agreement)
 
 
 def combine(
@@ -118,7 +118,7 @@ def combine(
     """
     average, weights = _average_feature_sets(feature_sets, members, shots, prior)
     steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
-    return Ensemble(members, steps, weights, prior, _mean_agreement(members))
+    return Ensemble(members, steps, weights, prior)
 
 
 def _average_feature_sets(
@@ -150,33 +150,52 @@ def _average_feature_sets(
 
 def _agreement_prior(
     feature_sets: list[FeatureSet], found: list[Prediction], shots: LabelledPixels
-) -> Float64Array:
+) -> tuple[Float64Array, float]:
     """Prior weight of each feature set: `prior_weights` times a power of its agreement with the others.
 
     Agreement is the share of all N pixels whose class is the same as by the average of the other sets, which all
     have the same prior weight in it. It needs no labels. So it tells which features suit a scene also where each
     class was drawn in one place, and held-out shots say nothing.
+
+    Returns:
+        The weights, and the mean agreement, corrected for chance.
     """
     prior = prior_weights(feature_sets)
     if len(found) < 2:
-        return prior
-    agreement = np.ones(len(found))
+        return prior, 1.0
+    shares, kappas = np.ones(len(found)), np.ones(len(found))
     for number, prediction in enumerate(found):
         others = [i for i in range(len(found)) if i != number]
         average, _ = average_by_cv_likelihood(
             [found[i] for i in others], shots, CLASSIFIER_SHARPNESS, np.ones(len(others))
         )
-        same = prediction.probabilities.argmax(axis=1) == average.probabilities.argmax(axis=1)
-        agreement[number] = max(float(same.mean()), MIN_AGREEMENT)
-    weighted = prior * agreement**AGREEMENT_POWER
-    return np.asarray(weighted / weighted.sum())
+        one, other = prediction.probabilities.argmax(axis=1), average.probabilities.argmax(axis=1)
+        shares[number] = max(float((one == other).mean()), MIN_AGREEMENT)
+        kappas[number] = agreement_beyond_chance(one, other)
+    weighted = prior * shares**AGREEMENT_POWER
+    return np.asarray(weighted / weighted.sum()), float(kappas.mean())
 
 
-def _mean_agreement(found: list[Prediction]) -> float:
-    """Share of pixels for which two predictions have the same class, the mean of all pairs; 1 for one prediction."""
-    classes = [prediction.probabilities.argmax(axis=1) for prediction in found]
-    shares = [float((one == other).mean()) for one, other in combinations(classes, 2)]
-    return float(np.mean(shares)) if shares else 1.0
+def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:
+    """Cohen's kappa of two maps (1960, doi 10.1177/001316446002000104), at least 0.
+
+    Two maps that show one class nearly everywhere agree, whether they are right or not: this is not counted.
+
+    Args:
+        one: (N,) class of each pixel, from 0.
+        other: (N,) class of each pixel in the other map.
+
+    Examples:
+        >>> import numpy as np
+        >>> agreement_beyond_chance(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+        0.5
+        >>> agreement_beyond_chance(np.zeros(4, int), np.zeros(4, int))
+        0.0
+    """
+    classes = 1 + int(max(one.max(), other.max()))
+    shares = [np.bincount(found, minlength=classes) / len(found) for found in (one, other)]
+    by_chance = float(shares[0] @ shares[1])
+    return max(0.0, (float((one == other).mean()) - by_chance) / max(1.0 - by_chance, 1e-9))
 
 
 def _fit_classifiers(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:

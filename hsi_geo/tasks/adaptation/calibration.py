@@ -1,6 +1,6 @@
 """Calibration of a posterior: one exponent, with which its mean confidence is the estimated accuracy.
 
-Letters for shapes: N pixels of all regions, n shots among them, m pixels of either, K' classes that have shots.
+Letters for shapes: N pixels of all regions, n shots among them, K' classes that have shots.
 """
 
 from __future__ import annotations
@@ -14,58 +14,53 @@ from hsi_geo.tasks.adaptation.ensemble import PROBABILITY_FLOOR, Prediction, nor
 from hsi_geo.tasks.adaptation.shot_weights import WEIGHT_POWER
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
-#: Standard errors by which the confidence is set below the out-of-fold accuracy.
-CALIBRATION_MARGIN = 0.5
+#: Number of held-out places that the agreement of the feature sets counts for.
+AGREEMENT_PLACES = 20.0
 
 #: Range of the logarithm of the exponent with which a posterior is calibrated.
 LOG_POWER_RANGE = (-3.0, 1.0)
 
 
-@timings.stage(timings.CALIBRATION)
-def calibrate(prediction: Prediction, familiarity: Float32Array, shots: LabelledPixels) -> float:
-    """Exponent of the posterior that makes the mean confidence match the out-of-fold accuracy.
+def expected_accuracy(prediction: Prediction, agreement: float, shots: LabelledPixels) -> float:
+    """Estimate the accuracy of a map from held-out shots and from the agreement of the feature sets.
 
-    The target is the share of held-out shots that are predicted correctly, less `CALIBRATION_MARGIN`
-    standard errors: few shots give little evidence, and too low a confidence does less harm than too high
-    a one.
+    The agreement needs no labels: the share of pixels for which classifiers agree is close to their accuracy (Jiang
+    et al. 2022, arXiv 2106.13799). It counts as `AGREEMENT_PLACES` places. A held-out place counts as one, as far
+    as its label is likely to be right, see `LabelledPixels.evidence`.
+
+    Args:
+        prediction: Prediction of the shots.
+        agreement: Agreement of the feature sets, corrected for chance, 0 to 1.
+        shots: Labelled pixels. Folds are spatial blocks: neighbours of a shot say little about other places.
+
+    Returns:
+        Share of the pixels that are mapped correctly, 0 to 1.
     """
-    held = shots.held
-    if not len(held):
-        return 1.0
-    posterior = np.maximum(prediction.out_of_fold[held], PROBABILITY_FLOOR)
-    # The probability that a label is right.
-    weights = shots.weights[held] ** (1.0 / WEIGHT_POWER)
-    _, group = np.unique(shots.groups[held], return_inverse=True)
-    features = float((np.bincount(group, weights) / np.bincount(group)).sum())
-    accuracy = float(np.average(posterior.argmax(axis=1) == shots.labels[held], weights=weights))
-    # The variance is at least a quarter of one shot's: no observed error does not prove that there is none.
-    error = np.sqrt(max(accuracy * (1.0 - accuracy), 0.25 / features) / features)
-    target = accuracy - CALIBRATION_MARGIN * error
-    return exponent_for(posterior, familiarity[held], target, weights.astype(np.float32))
+    right_label = shots.weights ** (1.0 / WEIGHT_POWER)  # the probability of it
+    places = shots.evidence * right_label
+    correct = prediction.out_of_fold.argmax(axis=1) == shots.labels
+    total = places.sum() + AGREEMENT_PLACES
+    return float((places @ correct + AGREEMENT_PLACES * agreement) / total)
 
 
+@timings.stage(timings.CALIBRATION)
 def exponent_for(
     posterior: Float32Array,
     familiarity: Float32Array,
     target: float,
-    weights: Float32Array | None = None,
 ) -> float:
     """Exponent of a posterior with which the mean confidence is a target.
 
-    Where no shots of other places can be held out, the target is the agreement of the feature sets: the share of
-    pixels for which two classifiers agree is close to their accuracy (Jiang et al. 2022, arXiv 2106.13799).
-
     Args:
-        posterior: (m, K') probabilities.
-        familiarity: (m,) familiarity, with which the confidence is multiplied.
+        posterior: (N, K') probabilities.
+        familiarity: (N,) familiarity, with which the confidence is multiplied.
         target: Mean confidence, 0 to 1.
-        weights: (m,) weight of each in the mean; None for equal weights.
     """
     posterior = np.maximum(posterior, PROBABILITY_FLOOR)
 
     def excess_confidence(log_power: float) -> float:
         confidence = normalize(posterior ** np.float32(np.exp(log_power))).max(axis=1)
-        return float(np.average(confidence * familiarity, weights=weights) - target)
+        return float(np.mean(confidence * familiarity) - target)
 
     low, high = LOG_POWER_RANGE
     if excess_confidence(low) >= 0 or excess_confidence(high) <= 0:

@@ -27,7 +27,7 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.recipe import FineTuneConfig
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import Batch, WindowSampler, subsample_pixels
+from hsi_geo.tasks.adaptation.training_windows import Batch, WindowSampler
 
 #: Share of the steps in which the learning rates rise.
 WARM_UP = 0.15
@@ -77,6 +77,7 @@ def fine_tune(
         noise=config.noise,
         batch=config.batch,
         clean_fraction=config.clean_fraction,
+        pixel_fraction=config.pixel_fraction if config.target == "teacher" else 1.0,
         generator=generator,
     )
     ema = _moving_average(classifier, config.ema_decay) if config.target == "ema" else None
@@ -84,10 +85,7 @@ def fine_tune(
     steps = config.steps_for(len(regions.labels), window_px)
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
     for step in range(steps):
-        batch = sampler.sample()
-        if config.target == "teacher":
-            batch = subsample_pixels(batch, config.pixel_fraction, generator)
-        batch = batch.to(device)
+        batch = sampler.sample().to(device)
         logits = forward_noisy(classifier, batch, bands, config.brightness_jitter)
         loss = soft_cross_entropy(logits, batch.target)
         if ema is not None:

@@ -11,11 +11,11 @@ from hsi_geo.models.s2former_config import S2FormerConfig
 Target = Literal["teacher", "shots", "ema"]
 
 #: Epochs of the default number of steps: how often each pixel is used on average.
-EPOCHS = 22
+EPOCHS = 8
 
 #: Bounds of the default number of steps. A small scene is soon overfitted, including the teacher's errors; in a
 #: large one more steps gain little.
-MIN_STEPS, MAX_STEPS = 150, 300
+MIN_STEPS, MAX_STEPS = 75, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class FineTuneConfig:
         steps: Number of updates; None for a number that depends on the number of pixels.
         batch: Number of windows in an update.
         pixel_fraction: Share of a window's pixels that an update uses if the target is the teacher, 0 to 1;
-            the pixels are drawn anew each time. Neighbours are similar, so that half of them give the same
-            result in half the time. For other targets all pixels are used, because shots are few.
+            the pixels are drawn anew each time. Neighbours are similar, so that few pixels of many windows
+            teach more than many pixels of few windows, in the same time. For other targets all pixels are used, because shots are few.
         muon_lr: Learning rate of Muon, for the backbone's matrices. This and the other rates are maxima; all
             rates rise during the first steps, then fall.
         adamw_lr: Learning rate of AdamW for the other parameters of the backbone.
@@ -47,8 +47,8 @@ class FineTuneConfig:
 
     target: Target = "teacher"
     steps: int | None = None
-    batch: int = 16
-    pixel_fraction: float = 0.5
+    batch: int = 32
+    pixel_fraction: float = 0.125
     muon_lr: float = 2e-2
     adamw_lr: float = 4e-3
     head_lr: float = 1.2e-2
@@ -71,9 +71,9 @@ class FineTuneConfig:
 
         Examples:
             >>> FineTuneConfig().steps_for(24_000, 16)
-            258
+            188
             >>> FineTuneConfig().steps_for(1_000, 16)
-            150
+            75
         """
         if self.steps is not None:
             return self.steps

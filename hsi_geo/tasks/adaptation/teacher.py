@@ -31,7 +31,7 @@ from hsi_geo.tasks.adaptation.averaging import (
     fit_ensemble_at_shots,
     prior_weights,
 )
-from hsi_geo.tasks.adaptation.calibration import calibrate, exponent_for
+from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
 from hsi_geo.tasks.adaptation.feature_sets import (
@@ -58,10 +58,6 @@ from hsi_geo.tasks.validation.folds import (
 
 #: Numbers of steps of the label propagation after which the teacher has a posterior.
 PROPAGATION_STEPS = (10, 40, 150)
-
-
-#: Least share of the classes with shots in several places for a calibration on held-out shots.
-MIN_COVERAGE = 0.5
 
 #: Numbers of steps of `compute_pixel_features` and `fit_teacher`, for the progress.
 PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
@@ -187,13 +183,20 @@ def fit_teacher(
     advance()
     shots, familiarity = fitted.shots, fitted.familiarity
     posteriors = [adjust_priors(step.probabilities) for step in fitted.ensemble.steps]
-    if shots.coverage >= MIN_COVERAGE:
-        powers = [calibrate(p, fitted.held_out_familiarity, shots) for p in fitted.ensemble.steps]
-    else:
-        powers = [exponent_for(p, familiarity, fitted.ensemble.agreement) for p in posteriors]
+    held_out = _predict_blocks(pixels, fitted)
+    powers = [
+        exponent_for(
+            posterior,
+            familiarity,
+            expected_accuracy(step, fitted.ensemble.agreement, fitted.blocked),
+        )
+        for posterior, step in zip(posteriors, held_out, strict=True)
+    ]
     shares = np.zeros(len(regions.classes))
     shares[shots.present] = posteriors[-1][regions.in_scene].mean(axis=0)
-    out_of_fold = _blocked_out_of_fold(pixels, fitted, shares)
+    out_of_fold = collect_out_of_fold(
+        fitted.blocked, held_out[-1].out_of_fold.argmax(axis=1), shares
+    )
     advance()
     return Teacher(
         tuple(
@@ -214,7 +217,7 @@ class _Fitted:
 
     Attributes:
         shots: The n labelled pixels.
-        blocked: The same with spatial blocks as folds, for the estimate of the accuracy.
+        blocked: The same with spatial blocks as folds, for the estimate of the accuracy and the calibration.
         graphs: Predictions of each graph, by number of steps.
         blocked_graphs: The same with spatial blocks as folds.
         ensemble: Predictions of all pixels.
@@ -256,16 +259,15 @@ def _fit(
     )
 
 
-def _blocked_out_of_fold(pixels: PixelFeatures, fitted: _Fitted, shares: Float64Array) -> OutOfFold:
-    """Predictions of shots that were held out in spatial blocks.
+def _predict_blocks(pixels: PixelFeatures, fitted: _Fitted) -> list[Prediction]:
+    """Predictions of shots that were held out in spatial blocks, of classifiers and by number of graph steps.
 
-    Blocks are used for the estimate only: the weights need all shots that can be held out.
+    Blocks are used for estimates only: the weights need all shots that can be held out.
     """
     blocked, ensemble = fitted.blocked, fitted.ensemble
-    steps = ensemble.steps
-    if blocked is not fitted.shots:
-        steps = fit_ensemble_at_shots(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior)
-    return collect_out_of_fold(blocked, steps[-1].out_of_fold.argmax(axis=1), shares)
+    if blocked is fitted.shots:
+        return ensemble.steps
+    return fit_ensemble_at_shots(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior)
 
 
 def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:

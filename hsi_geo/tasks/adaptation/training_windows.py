@@ -1,6 +1,7 @@
 """Random training windows of the regions, with their targets and noise levels.
 
-Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of all regions.
+Letters for shapes: B windows of P * P pixels, n pixels drawn from a window, C bands, K classes, N pixels of all
+regions, M pixels of all regions with their margins.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsi_geo.arrays import AnyArray, Float32Array
+from hsi_geo.arrays import AnyArray, Float32Array, IntArray
 from hsi_geo.models.augmentation import Dihedral
 from hsi_geo.tasks.adaptation.recipe import Target
 from hsi_geo.tasks.adaptation.teacher import Teacher
@@ -28,12 +29,11 @@ class Batch:
     """Windows, or some pixels of windows, with their targets.
 
     Attributes:
-        image: (B, C, P, P) physical values; (B, C, n, 1) after pixels were subsampled.
-        valid: (B, P, P) whether a pixel has data.
-        target: (B, K + 1, P, P) weighted probabilities, 0 at pixels without a target.
+        image: (B, C, P, P) physical values; (B, C, n, 1) for some pixels of each window.
+        valid: (B, P, P) or (B, n, 1) whether a pixel has data.
+        target: (B, K + 1, P, P) or (B, K + 1, n, 1) weighted probabilities, 0 at pixels without a target.
         noise: (B,) noise level of each window.
-        positions: (B, n) flat index of each subsampled pixel in its window, see `S2Former.encode`; None for
-            whole windows.
+        positions: (B, n) flat index of each pixel in its window, see `S2Former.encode`; None for whole windows.
     """
 
     image: Tensor
@@ -57,36 +57,6 @@ class Batch:
         )
 
 
-def subsample_pixels(batch: Batch, fraction: float, generator: np.random.Generator) -> Batch:
-    """Draw a random share of each window's pixels, without replacement.
-
-    Args:
-        batch: Whole windows, (B, P, P).
-        fraction: Share of the pixels, 0 to 1; at least one pixel is drawn.
-        generator: Source of the random numbers.
-
-    Returns:
-        (B, n, 1) pixels with their positions.
-    """
-    windows, height, width = batch.valid.shape
-    indices = np.tile(np.arange(height * width), (windows, 1))
-    count = max(1, round(fraction * height * width))
-    positions = torch.from_numpy(generator.permuted(indices, axis=1)[:, :count].copy())
-
-    def take(values: Tensor) -> Tensor:
-        """(B, X, P, P) to (B, X, count, 1)."""
-        index = positions[:, None].expand(-1, values.shape[1], -1)
-        return values.flatten(2).gather(2, index)[..., None]
-
-    return Batch(
-        take(batch.image),
-        take(batch.valid[:, None])[:, 0],
-        take(batch.target),
-        batch.noise,
-        positions,
-    )
-
-
 class WindowSampler:
     """Draws random windows of the regions with their targets.
 
@@ -98,6 +68,7 @@ class WindowSampler:
         noise: Noise levels; the first level has the teacher's last posterior as its target.
         batch: B, number of windows that are drawn together.
         clean_fraction: Share of windows with the first noise level, 0 to 1.
+        pixel_fraction: Share of each window's pixels that are drawn, without replacement; at least one pixel is.
         generator: Source of the random numbers.
     """
 
@@ -111,6 +82,7 @@ class WindowSampler:
         noise: Sequence[float],
         batch: int,
         clean_fraction: float,
+        pixel_fraction: float = 1.0,
         generator: np.random.Generator,
     ) -> None:
         self.size = size_px
@@ -118,15 +90,28 @@ class WindowSampler:
         self.noise = noise
         self.batch = batch
         self.clean_fraction = clean_fraction
+        self.pixels = max(1, round(pixel_fraction * size_px**2))
         self.generator = generator
-        self.images = [torch.from_numpy(_pad(r.image, size_px, 0.0)) for r in regions.regions]
-        self.valid = [torch.from_numpy(_pad(r.valid, size_px, False)) for r in regions.regions]
+        # Pixels lie side by side in memory, so that some of them are copied fast.
+        padded = [_pad(r.image, size_px, 0.0) for r in regions.regions]
+        self.image = _pixels_first(padded)
+        self.valid = _pixels_first([_pad(r.valid[None], size_px, False) for r in regions.regions])
+        self.shapes = np.array([image.shape[1:] for image in padded])
+        self.starts = np.cumsum([0, *self.shapes.prod(axis=1)[:-1]])
         posteriors = self._posteriors_by_level(teacher, regions)
         weights = class_weights(posteriors[0])
-        self.targets = [
-            [torch.from_numpy(_pad(image, size_px, 0.0)) for image in _to_images(target, regions)]
-            for target in (posterior * weights for posterior in posteriors)
-        ]
+        self.targets = torch.stack(
+            [
+                _pixels_first(
+                    [
+                        _pad(image, size_px, 0.0)
+                        for image in _to_images(posterior * weights, regions)
+                    ]
+                )
+                for posterior in posteriors
+            ]
+        )  # (levels, M, K + 1)
+        self.sources = _source_pixels(size_px)
         areas = np.array([region.inside.sum() for region in regions.regions], np.float64)
         self.region_probabilities = areas / areas.sum()
         self.shots = [
@@ -150,37 +135,53 @@ class WindowSampler:
 
     def sample(self) -> Batch:
         """Draw a batch."""
-        windows = [self._sample_window() for _ in range(self.batch)]
-        images, valid, targets, noise = zip(*windows, strict=True)
+        levels, orientations, corners = zip(
+            *(self._sample_window() for _ in range(self.batch)), strict=True
+        )
+        side, every = self.size, np.arange(self.size**2)
+        whole = self.pixels == len(every)
+        positions = np.tile(every, (self.batch, 1))
+        if not whole:
+            positions = self.generator.permuted(positions, axis=1)[:, : self.pixels]
+        rows, cols = np.divmod(self.sources[np.array(orientations)[:, None], positions], side)
+        region, top, left = np.array(corners).T[..., None]
+        chosen = torch.from_numpy(
+            self.starts[region] + (top + rows) * self.shapes[region, 1] + left + cols
+        )
+        shape = (side, side) if whole else (self.pixels, 1)
+
+        def to_windows(values: Tensor) -> Tensor:
+            """(B, n, X) to (B, X, P, P) or (B, X, n, 1)."""
+            return values.transpose(1, 2).unflatten(2, shape)
+
+        level = torch.tensor(levels)
         return Batch(
-            torch.stack(images), torch.stack(valid), torch.stack(targets), torch.tensor(noise)
+            to_windows(self.image[chosen]),
+            to_windows(self.valid[chosen])[:, 0],
+            to_windows(self.targets[level[:, None], chosen]),
+            torch.tensor([self.noise[i] for i in levels]),
+            None if whole else torch.from_numpy(positions.copy()),
         )
 
-    def _sample_window(self) -> tuple[Tensor, Tensor, Tensor, float]:
-        region, row, col = self._sample_position()
-        level = 0
+    def _sample_window(self) -> tuple[int, int, tuple[int, int, int]]:
+        """Noise level, orientation, and position of a window."""
+        corner, level = self._sample_position(), 0
         if len(self.noise) > 1 and self.generator.random() >= self.clean_fraction:
             level = int(self.generator.integers(1, len(self.noise)))
-        rows, cols = slice(row, row + self.size), slice(col, col + self.size)
-        transform = Dihedral.sample(self.generator)
-        image, valid, target = (
-            transform.apply(values[..., rows, cols])
-            for values in (self.images[region], self.valid[region], self.targets[level][region])
-        )
-        return image, valid, target, self.noise[level]
+        return level, int(self.generator.integers(len(self.sources))), corner
 
     def _sample_position(self) -> tuple[int, int, int]:
         """Region, first row and first column: anywhere, or around a shot where only shots are targets."""
         if self.target == "shots" or (self.target == "ema" and self.generator.random() < 0.5):
             region, row, col = self.shots[int(self.generator.integers(len(self.shots)))]
-            height, width = self.valid[region].shape
+            height, width = self.shapes[region]
             offset = self.generator.integers(self.size, size=2)
             top = int(np.clip(row - offset[0], 0, height - self.size))
             left = int(np.clip(col - offset[1], 0, width - self.size))
             return region, top, left
         probabilities = self.region_probabilities
         region = int(self.generator.choice(len(probabilities), p=probabilities))
-        height, width = self.valid[region].shape
+        height, width = self.shapes[region]
         top = int(self.generator.integers(height - self.size + 1))
         return region, top, int(self.generator.integers(width - self.size + 1))
 
@@ -216,6 +217,18 @@ def _pad(array: AnyArray, size_px: int, value: float) -> AnyArray:
     widths = [(0, 0)] * (array.ndim - 2)
     widths += [(0, max(0, size_px - height)), (0, max(0, size_px - width))]
     return np.pad(array, widths, constant_values=value)
+
+
+def _pixels_first(images: list[AnyArray]) -> Tensor:
+    """(M, X) values of all pixels of (X, h, w) images."""
+    return torch.from_numpy(np.concatenate([image.reshape(len(image), -1).T for image in images]))
+
+
+def _source_pixels(size_px: int) -> IntArray:
+    """(8, P * P) flat index in the window of each pixel after each element of the dihedral group."""
+    window = torch.arange(size_px**2).view(size_px, size_px)
+    elements = [Dihedral(turns, flipped) for turns in range(4) for flipped in (False, True)]
+    return np.stack([element.apply(window).flatten().numpy() for element in elements])
 
 
 def _to_images(posterior: Float32Array, regions: TrainingRegions) -> Iterator[Float32Array]:

@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist, squareform
 from hsi_geo.arrays import Float64Array, IntArray
 
 #: Features of a class that are all this close to each other, in pixels, are one block. They share the
-#: blur of the sensor and, as a rule, the field they are in.
-NEAR_PX = 3.0
+#: blur of the sensor, most superpixels (`feature_sets.SUPERPIXEL_SIZES_PX`) and, as a rule, the field they are in.
+NEAR_PX = 6.0
 
 
 def spatial_blocks(labels: IntArray, features: IntArray, positions_px: Float64Array) -> IntArray:
