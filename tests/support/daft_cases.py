@@ -99,5 +99,6 @@ def windows(
         noise=config.noise,
         batch=config.batch,
         clean_fraction=config.clean_fraction,
+        pixel_fraction=config.pixel_fraction,
         generator=np.random.default_rng(seed),
     )

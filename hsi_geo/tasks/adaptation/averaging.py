@@ -10,6 +10,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from sklearn import config_context
@@ -65,14 +66,14 @@ class Ensemble:
         steps: Predictions of the classifiers alone, and with the graphs after each number of steps.
         weights: Weight of each feature set; weights sum to 1.
         prior: Prior weight of each feature set.
-        agreement: Agreement of a feature set with the others, corrected for chance, the mean of all sets; 0 to 1.
+        agreement: See `accuracy_by_agreement`.
     """
 
     members: list[Prediction]
     steps: list[Prediction]
     weights: Float64Array
     prior: Float64Array
-    agreement: float = 1.0
+    agreement: float
 
 
 def fit_ensemble(
@@ -94,10 +95,9 @@ def fit_ensemble(
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     with threadpool_limits(1, user_api="blas"), unchecked:
         found = [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
-    agreement = 1.0
     if prior is None:
-        prior, agreement = _agreement_prior(feature_sets, found, shots)
-    return replace(combine(feature_sets, found, graphs_by_step, shots, prior), agreement=agreement)
+        prior = _agreement_prior(feature_sets, found, shots)
+    return combine(feature_sets, found, graphs_by_step, shots, prior)
 
 
 def combine(
@@ -118,7 +118,7 @@ def combine(
     """
     average, weights = _average_feature_sets(feature_sets, members, shots, prior)
     steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
-    return Ensemble(members, steps, weights, prior)
+    return Ensemble(members, steps, weights, prior, accuracy_by_agreement(members))
 
 
 def _average_feature_sets(
@@ -150,7 +150,7 @@ def _average_feature_sets(
 
 def _agreement_prior(
     feature_sets: list[FeatureSet], found: list[Prediction], shots: LabelledPixels
-) -> tuple[Float64Array, float]:
+) -> Float64Array:
     """Prior weight of each feature set: `prior_weights` times a power of its agreement with the others.
 
     Agreement is the share of all N pixels whose class is the same as by the average of the other sets, which all
@@ -162,18 +162,34 @@ def _agreement_prior(
     """
     prior = prior_weights(feature_sets)
     if len(found) < 2:
-        return prior, 1.0
-    shares, kappas = np.ones(len(found)), np.ones(len(found))
+        return prior
+    agreement = np.ones(len(found))
     for number, prediction in enumerate(found):
         others = [i for i in range(len(found)) if i != number]
         average, _ = average_by_cv_likelihood(
             [found[i] for i in others], shots, CLASSIFIER_SHARPNESS, np.ones(len(others))
         )
-        one, other = prediction.probabilities.argmax(axis=1), average.probabilities.argmax(axis=1)
-        shares[number] = max(float((one == other).mean()), MIN_AGREEMENT)
-        kappas[number] = agreement_beyond_chance(one, other)
-    weighted = prior * shares**AGREEMENT_POWER
-    return np.asarray(weighted / weighted.sum()), float(kappas.mean())
+        same = prediction.probabilities.argmax(axis=1) == average.probabilities.argmax(axis=1)
+        agreement[number] = max(float(same.mean()), MIN_AGREEMENT)
+    weighted = prior * agreement**AGREEMENT_POWER
+    return np.asarray(weighted / weighted.sum())
+
+
+def accuracy_by_agreement(found: list[Prediction]) -> float:
+    """Accuracy that the agreement of some predictions suggests; no labels are used.
+
+    The share of pixels for which two classifiers agree is close to their accuracy (Jiang et al. 2022, arXiv
+    2106.13799), unless one class covers most of both maps: then they agree by chance, whether they are right or not.
+    So Cohen's kappa, the mean of all pairs, is taken for the share of pixels whose class is known. The class of the
+    others is guessed, and one guess in K' is right.
+
+    Args:
+        found: Predictions of the same pixels; of one prediction alone the result is 1.
+    """
+    classes = [prediction.probabilities.argmax(axis=1) for prediction in found]
+    kappas = [agreement_beyond_chance(one, other) for one, other in combinations(classes, 2)]
+    known = float(np.mean(kappas)) if kappas else 1.0
+    return known + (1.0 - known) / found[0].probabilities.shape[1]
 
 
 def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:

@@ -24,13 +24,12 @@ LOG_POWER_RANGE = (-3.0, 1.0)
 def expected_accuracy(prediction: Prediction, agreement: float, shots: LabelledPixels) -> float:
     """Estimate the accuracy of a map from held-out shots and from the agreement of the feature sets.
 
-    The agreement needs no labels: the share of pixels for which classifiers agree is close to their accuracy (Jiang
-    et al. 2022, arXiv 2106.13799). It counts as `AGREEMENT_PLACES` places. A held-out place counts as one, as far
-    as its label is likely to be right, see `LabelledPixels.evidence`.
+    The agreement needs no labels, and counts as `AGREEMENT_PLACES` places. A held-out place counts as one, as far as
+    its label is likely to be right, see `LabelledPixels.evidence`.
 
     Args:
         prediction: Prediction of the shots.
-        agreement: Agreement of the feature sets, corrected for chance, 0 to 1.
+        agreement: Accuracy that the agreement of the feature sets suggests, 0 to 1.
         shots: Labelled pixels. Folds are spatial blocks: neighbours of a shot say little about other places.
 
     Returns:

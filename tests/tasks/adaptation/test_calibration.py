@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from builders import points_of, prediction_of
 
 from hsi_geo.tasks.adaptation import calibration, ensemble
+from hsi_geo.tasks.adaptation.averaging import agreement_beyond_chance
 from hsi_geo.tasks.adaptation.ensemble import normalize
+from hsi_geo.tasks.validation.folds import labelled_pixels
 
 
 @pytest.mark.parametrize("target", [0.5, 0.6, 0.7])
@@ -20,14 +24,52 @@ def test_exponent_gives_the_mean_confidence(target: float) -> None:
     assert (raised.max(axis=1) * familiarity).mean() == pytest.approx(target, abs=0.005)
 
 
-@pytest.mark.parametrize("sure", [0.8, 0.9, 0.97])
-@pytest.mark.parametrize("count", [6, 60])
-def test_calibrate_lowers_the_confidence_for_few_shots(count: int, sure: float) -> None:
-    """All predictions are right; the result does not depend on the classifiers' confidence."""
-    labels = [0, 1, 2] * (count // 3)
-    prediction, shots = prediction_of(labels, sure), points_of(labels)
-    sharpness = calibration.calibrate(prediction, np.ones(count, np.float32), shots)
-    sharpened = normalize(prediction.out_of_fold ** np.float32(sharpness))
-    assert sharpened.max(axis=1).mean() == pytest.approx(
-        1 - 0.5 * calibration.CALIBRATION_MARGIN / count, abs=0.01
+@pytest.mark.parametrize("sure", [0.4, 0.9])
+@pytest.mark.parametrize("agreement", [0.3, 0.8])
+def test_held_out_places_outweigh_the_agreement_as_they_become_many(
+    sure: float, agreement: float
+) -> None:
+    """All predictions are right; the result does not depend on how sure they are."""
+    found = []
+    for count in (0, 6, 60, 6000):
+        labels = [0, 1, 2] * (count // 3)
+        prediction, shots = prediction_of(labels, sure), points_of(labels)
+        found.append(calibration.expected_accuracy(prediction, agreement, shots))
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(agreement)
+    assert found[-1] == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("pixels", [1, 9, 100])
+def test_pixels_of_a_polygon_count_as_one_place(pixels: int) -> None:
+    """One of four polygons is predicted wrong, whatever their size."""
+    labels, features = np.repeat([0, 0, 1, 1], pixels), np.repeat(np.arange(4), pixels)
+    shots = labelled_pixels(labels, features)
+    predicted = np.where(features == 2, 0, labels)
+    found = calibration.expected_accuracy(prediction_of(predicted.tolist()), 0.5, shots)
+    places = calibration.AGREEMENT_PLACES
+    assert found == pytest.approx((3 + 0.5 * places) / (4 + places))
+
+
+def test_shots_that_are_likely_wrong_do_not_lower_the_expected_accuracy() -> None:
+    labels = [0, 1, 2] * 10
+    predicted = [1, *labels[1:]]
+    weights = np.ones(30)
+    weights[0] = 1e-6
+    trusted = points_of(labels)
+    doubted = dataclasses.replace(trusted, weights=weights)
+    of_trusted, of_doubted = (
+        calibration.expected_accuracy(prediction_of(predicted), 1.0, shots)
+        for shots in (trusted, doubted)
     )
+    assert of_trusted == pytest.approx(1 - 1 / (30 + calibration.AGREEMENT_PLACES))
+    assert of_doubted == pytest.approx(1.0, abs=0.002)
+
+
+def test_one_class_nearly_everywhere_is_no_agreement() -> None:
+    """Two maps that agree on 96 of 100 pixels, all of one class: they agree by chance."""
+    one, other = np.zeros(100, int), np.zeros(100, int)
+    one[:2], other[2:4] = 1, 1
+    assert agreement_beyond_chance(one, other) == 0.0
+    one[4:50], other[4:50] = 2, 2
+    assert agreement_beyond_chance(one, other) > 0.8

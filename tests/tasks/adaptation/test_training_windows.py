@@ -24,7 +24,6 @@ from hsi_geo.tasks.adaptation import daft as module
 from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.adaptation.training_windows import subsample_pixels
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -46,7 +45,9 @@ def test_sample_pairs_less_noise_with_later_posteriors(
     steps = [constant_posterior(regions, share, 0.9 - share, 0.1) for share in (0.1, 0.2, 0.3, 0.4)]
     assert len(steps) == 1 + len(PROPAGATION_STEPS)
     batch = windows(
-        regions, teacher_with(*steps), FineTuneConfig(noise=levels, batch=200, clean_fraction=0.2)
+        regions,
+        teacher_with(*steps),
+        FineTuneConfig(noise=levels, batch=200, clean_fraction=0.2, pixel_fraction=1.0),
     ).sample()
     assert batch.image.shape == (200, 40, 8, 8)
     assert set(batch.noise.tolist()) == set(levels)
@@ -132,31 +133,42 @@ def test_target_ema_also_samples_windows_without_shots(regions: TrainingRegions)
     assert 0.2 < without < 0.5
 
 
-@pytest.mark.parametrize(("share", "count"), [(0.5, 32), (0.1, 6), (1.0, 64), (0.001, 1)])
-def test_subsample_pixels_draws_random_pixels_of_each_window(
+@pytest.mark.parametrize(("share", "count"), [(0.5, 32), (0.1, 6), (0.001, 1)])
+def test_pixel_fraction_draws_random_pixels_of_each_window(
     regions: TrainingRegions, share: float, count: int
 ) -> None:
-    """Each pixel keeps its values, validity, target and position."""
+    """Each pixel keeps its values, validity, target, and position among its neighbours."""
     posterior = np.random.default_rng(2).dirichlet(np.ones(4), len(regions.labels))
-    batch = windows(
-        regions, teacher_with(posterior.astype(np.float32)), FineTuneConfig(batch=50)
-    ).sample()
-    subset = subsample_pixels(batch, share, np.random.default_rng(1))
+    teacher = teacher_with(posterior.astype(np.float32))
+    subset = windows(regions, teacher, FineTuneConfig(batch=50, pixel_fraction=share)).sample()
     assert subset.image.shape == (50, 40, count, 1)
+    assert subset.target.shape == (50, 4, count, 1)
     assert subset.valid.shape == (50, count, 1)
     assert subset.positions is not None
+    # No two pixels are the same: their spectra tell where they are.
+    (region,) = regions.regions
+    places = np.argwhere(region.inside)
+    row_of = {spectrum.tobytes(): i for i, spectrum in enumerate(regions.spectra.T)}
     for window, positions in enumerate(subset.positions):
         assert len(set(positions.tolist())) == count
-        rows, cols = positions // 8, positions % 8
-        for some, every in zip(
-            (subset.image, subset.target, subset.valid),
-            (batch.image, batch.target, batch.valid),
-            strict=True,
-        ):
-            assert torch.equal(some[window, ..., 0], every[window][..., rows, cols])
-    assert torch.equal(subset.noise, batch.noise)
-    drawn = {tuple(sorted(positions)) for positions in subset.positions.tolist()}
-    assert len(drawn) > 30 or share in (1.0, 0.001)
+        found = [
+            (row_of[subset.image[window, :, i, 0].numpy().tobytes()], i)
+            for i in range(count)
+            if subset.target[window, :, i].any()
+        ]
+        rows, drawn = np.array(found).reshape(-1, 2).T
+        np.testing.assert_allclose(subset.target[window, :, drawn, 0].numpy().T, posterior[rows])
+        assert subset.valid[window, drawn, 0].all()
+        there, within = places[rows], np.stack(np.divmod(positions[drawn].numpy(), 8), axis=1)
+        # Rotation and reflection keep all distances.
+        np.testing.assert_array_equal(distances(there), distances(within))
+    drawn_sets = {tuple(sorted(positions)) for positions in subset.positions.tolist()}
+    assert len(drawn_sets) > 30 or share == 0.001
+
+
+def distances(places: Any) -> Any:
+    """(n, n) squared distances of (n, 2) rows and columns."""
+    return ((places[:, None] - places[None]) ** 2).sum(axis=2)
 
 
 @pytest.mark.parametrize("target", TARGETS)
