@@ -89,8 +89,13 @@ def agreement(classifier: Classifier, regions: TrainingRegions, planted: Planted
 
 
 def windows(
-    regions: TrainingRegions, teacher: Teacher, config: FineTuneConfig, seed: int = 0
+    regions: TrainingRegions,
+    teacher: Teacher,
+    config: FineTuneConfig,
+    seed: int = 0,
+    pixel_fraction: float = 1.0,
 ) -> WindowSampler:
+    """Sampler of whole windows, unless a share of their pixels is given."""
     return WindowSampler(
         regions,
         teacher,
@@ -99,6 +104,6 @@ def windows(
         noise=config.noise,
         batch=config.batch,
         clean_fraction=config.clean_fraction,
-        pixel_fraction=config.pixel_fraction,
+        pixel_fraction=pixel_fraction,
         generator=np.random.default_rng(seed),
     )

@@ -41,7 +41,7 @@ Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
 
 #: Enough to learn the planted scene.
-LONG = FineTuneConfig(steps=60, batch=12)
+LONG = FineTuneConfig(steps=60, batch=48)
 
 
 def short(**options: Any) -> FineTuneConfig:
@@ -324,7 +324,7 @@ def test_fine_tune_changes_the_student_in_place(regions: TrainingRegions, target
 
 
 @pytest.mark.parametrize(
-    ("pixels", "steps"), [(4800, 150), (21_025, 226), (24_000, 258), (40_000, 300), (1, 150)]
+    ("pixels", "steps"), [(4800, 75), (21_025, 164), (24_000, 188), (40_000, 300), (1, 75)]
 )
 def test_steps_for_grows_with_the_scene_within_bounds(pixels: int, steps: int) -> None:
     """Each pixel is used equally often, except in very small and very large scenes."""

@@ -47,7 +47,11 @@ def test_sample_pairs_less_noise_with_later_posteriors(
     batch = windows(
         regions,
         teacher_with(*steps),
-        FineTuneConfig(noise=levels, batch=200, clean_fraction=0.2, pixel_fraction=1.0),
+        FineTuneConfig(
+            noise=levels,
+            batch=200,
+            clean_fraction=0.2,
+        ),
     ).sample()
     assert batch.image.shape == (200, 40, 8, 8)
     assert set(batch.noise.tolist()) == set(levels)
@@ -140,7 +144,7 @@ def test_pixel_fraction_draws_random_pixels_of_each_window(
     """Each pixel keeps its values, validity, target, and position among its neighbours."""
     posterior = np.random.default_rng(2).dirichlet(np.ones(4), len(regions.labels))
     teacher = teacher_with(posterior.astype(np.float32))
-    subset = windows(regions, teacher, FineTuneConfig(batch=50, pixel_fraction=share)).sample()
+    subset = windows(regions, teacher, FineTuneConfig(batch=50), pixel_fraction=share).sample()
     assert subset.image.shape == (50, 40, count, 1)
     assert subset.target.shape == (50, 4, count, 1)
     assert subset.valid.shape == (50, count, 1)
