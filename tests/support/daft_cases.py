@@ -43,7 +43,7 @@ def cut(
 def teacher_with(*steps: Float32Array) -> Teacher:
     none = np.empty(0, np.int64)
     empty = OutOfFold(none, none, none, none, np.empty(0), 0, none)
-    return Teacher(steps, empty, Accuracy.unknown("no estimate"), 0.0, 0.9)
+    return Teacher(steps, empty, Accuracy.unknown("no estimate"), 0.0)
 
 
 def constant_posterior(regions: TrainingRegions, *shares: float) -> Float32Array:

@@ -29,7 +29,6 @@ from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
 from hsi_geo.tasks.adaptation.library_regions import LIBRARY_REASON, library_entry, with_library
 from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
-from hsi_geo.tasks.adaptation.network_calibration import calibrate_network
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.shot_weights import suspicious_message
 from hsi_geo.tasks.adaptation.teacher import (
@@ -248,7 +247,6 @@ def fit_classifier(
     classifier = fine_tune(
         classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
     )
-    calibrate_network(classifier, regions, teacher, device, generator)
     _disable_absent_classes(classifier, regions)
     return classifier, teacher
 

@@ -101,8 +101,6 @@ class Teacher:
         out_of_fold: Held-out shots with their true and predicted classes, spatially blocked.
         accuracy: Accuracy estimate from the held-out shots.
         context_px: Weighted mean of the standard deviations of the classifiers' spatial context, in pixels.
-        expected_accuracy: Share of the pixels that are mapped correctly, which the mean confidence is set to; see
-            `calibration.expected_accuracy`.
         suspicious: Shots that do not weigh fully, because their label may be wrong.
         reject_below: Familiarity below which a pixel is unlike any shot, see `rejection_threshold`.
     """
@@ -111,7 +109,6 @@ class Teacher:
     out_of_fold: OutOfFold
     accuracy: Accuracy
     context_px: float
-    expected_accuracy: float
     suspicious: SuspiciousShots = field(default_factory=no_suspicious_shots)
     reject_below: float | None = None
 
@@ -189,12 +186,13 @@ def fit_teacher(
     held_out = _predict_blocks(pixels, fitted)
     agreement, blocked = fitted.ensemble.agreement, fitted.blocked
     expected = [expected_accuracy(step, agreement, blocked) for step in held_out]
+    here = regions.in_scene
     powers = [
-        exponent_for(posterior, familiarity, accuracy)
+        exponent_for(posterior[here], familiarity[here], accuracy)
         for posterior, accuracy in zip(posteriors, expected, strict=True)
     ]
     shares = np.zeros(len(regions.classes))
-    shares[shots.present] = posteriors[-1][regions.in_scene].mean(axis=0)
+    shares[shots.present] = posteriors[-1][here].mean(axis=0)
     out_of_fold = collect_out_of_fold(
         fitted.blocked, held_out[-1].out_of_fold.argmax(axis=1), shares
     )
@@ -207,7 +205,6 @@ def fit_teacher(
         out_of_fold,
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
         float(fitted.ensemble.weights @ [one.context_px for one in pixels.inputs]),
-        expected[-1],
         suspicious,
         rejection_threshold(fitted.held_out_familiarity[shots.held]),
     )
