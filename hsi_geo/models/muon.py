@@ -65,8 +65,9 @@ class Muon(PlainOptimizer):
         mean.lerp_(gradients, 1.0 - group["momentum"])
         directions = orthogonalize(gradients.lerp(mean, group["momentum"]))
         size = group["lr"] * ADAMW_UPDATE_RMS * max(matrices[0].shape) ** 0.5
-        torch._foreach_mul_(matrices, 1.0 - group["lr"] * group["weight_decay"])
-        torch._foreach_sub_(matrices, directions.unbind(), alpha=size)
+        values: list[Tensor] = [*matrices]
+        torch._foreach_mul_(values, 1.0 - group["lr"] * group["weight_decay"])
+        torch._foreach_sub_(values, directions.unbind(), alpha=size)
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:

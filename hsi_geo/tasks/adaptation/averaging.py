@@ -189,7 +189,7 @@ def accuracy_by_agreement(found: list[Prediction]) -> float:
     classes = [prediction.probabilities.argmax(axis=1) for prediction in found]
     kappas = [agreement_beyond_chance(one, other) for one, other in combinations(classes, 2)]
     known = float(np.mean(kappas)) if kappas else 1.0
-    return known + (1.0 - known) / found[0].probabilities.shape[1]
+    return known + (1.0 - known) / int(found[0].probabilities.shape[1])
 
 
 def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:

@@ -152,7 +152,7 @@ class WindowSampler:
 
         def to_windows(values: Tensor) -> Tensor:
             """(B, n, X) to (B, X, P, P) or (B, X, n, 1)."""
-            return values.transpose(1, 2).unflatten(2, shape)
+            return values.transpose(1, 2).reshape(len(values), -1, *shape)
 
         level = torch.tensor(levels)
         return Batch(
