@@ -31,6 +31,11 @@ from .terminal import print_line
     help="Estimate the accuracy by adapting the whole model once more without each fifth of the shots. The model is the "
     "same. This takes up to six times as long.  [default: only the teacher is fitted again]",
 )
+@click.option(
+    "--stac",
+    is_flag=True,
+    help="Also write a STAC item, MODEL.json, with the bands and classes of the model, by which catalogues find it.",
+)
 @options.seed
 @options.common()
 def command(
@@ -62,10 +67,11 @@ def command(
         **given,
     )
     counts = model.record["shots"]
-    click.echo(pairs([("model", out)]))
+    outputs = {"model": out, **({"item": out.with_suffix(".json")} if given["stac"] else {})}
+    click.echo(pairs(list(outputs.items())))
     click.echo()
     rows = [(c.name, str(c.id), str(counts[c.name])) for c in model.classes]
     click.echo(table([("class", "id", "shots"), *rows]))
     click.echo()
     print_line(f"accuracy  {Accuracy.from_dict(model.record['accuracy'])}")
-    reporting.write_result(progress, {"model": out}, accuracy=model.record["accuracy"])
+    reporting.write_result(progress, outputs, accuracy=model.record["accuracy"])

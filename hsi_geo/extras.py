@@ -61,5 +61,19 @@ def require_extra(extra: str, job: str) -> None:
         MissingPackageError: If one of them is not installed.
     """
     for package in EXTRAS[extra]:
-        if importlib.util.find_spec(package) is None:
-            raise missing_extra(extra, job, package)
+        require_package(extra, job, package)
+
+
+def require_package(extra: str, job: str, package: str) -> None:
+    """Check that one package of an extra is installed, without importing it.
+
+    Args:
+        extra: Name of the extra, a key of `EXTRAS`.
+        job: What needs it, as the subject of a sentence, in the plural.
+        package: Name of the package.
+
+    Raises:
+        MissingPackageError: If it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise missing_extra(extra, job, package)

@@ -14,6 +14,7 @@ _SWITCHES = (
     "trust-shots",
     "polygons",
     "resample",
+    "stac",
 )
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.

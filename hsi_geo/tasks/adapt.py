@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.errors import OptionError
+from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.several_scenes import require_overlap
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -44,6 +46,7 @@ def adapt(
     recipe: Recipe | None = None,
     trust_shots: bool = False,
     cross_validation: bool = False,
+    stac: bool = False,
     compute: Compute = Compute(),
     reporter: Reporter | None = None,
 ) -> AdaptedModel:
@@ -64,6 +67,7 @@ def adapt(
         cross_validation: Whether to estimate the accuracy by adapting the model once more without
             each fold of the shots, so that no held-out shot has any influence on its own
             prediction. This takes up to six times as long; the model is the same.
+        stac: Whether to write a STAC item beside ``out``, ``MODEL.json``, by which catalogues find the model.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
             messages to Python's ``logging``.
@@ -86,9 +90,14 @@ def adapt(
         weights = DEFAULT_WEIGHTS
     require_usable(opened, labelled, weights)
     finals = [] if out is None else [Path(out)]
+    item = None if out is None or not stac else Path(out).with_suffix(".json")
+    if stac:
+        require_package("batch", "STAC items", "pystac")
+        if item is None:
+            raise OptionError("a STAC item describes a file of a model", hint="give one with -o")
     inputs = [name for scene in opened for name in files_of(scene)]
     with atomic_outputs(
-        finals,
+        [*finals, *([] if item is None else [item])],
         overwrite=overwrite,
         inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
     ) as where:
@@ -107,6 +116,11 @@ def adapt(
         )
         for final in finals:
             save_model(model, where[final])
+        if item is not None:
+            from hsi_geo.tasks.artifacts.stac_item import write_model_item
+
+            grids = [scene.hsi.grid for scene in opened]
+            write_model_item(model, grids, finals[0], where[item])
     return model
 
 

@@ -22,6 +22,7 @@ from hsi_geo.tiling import Grid
 
 pystac = pytest.importorskip("pystac", reason="needs the extra batch")
 from pystac.extensions.classification import ClassificationExtension
+from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from pystac.validation.stac_validator import GetSchemaError
@@ -87,6 +88,14 @@ def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path)
         assert bands is not None
         (band,) = bands
         assert (band.nodata, band.data_type, band.spatial_resolution) == (0, "uint8", 30)
+        projection = ProjectionExtension.ext(item)
+        with rasterio.open(tmp_path / "maps" / asset.href) as file:
+            assert projection.code == "EPSG:32633"
+            assert projection.shape == list(file.shape)
+            assert projection.transform == list(file.transform)[:6]
+            assert projection.bbox == list(file.bounds)
+        assert set(item.properties["processing:software"]) == {"hsi-geo"}
+        assert any("/processing/" in one for one in item.stac_extensions)
         named = ClassificationExtension.ext(asset).classes
         assert [(c.value, c.name, c.title, c.color_hint) for c in named or ()] == [
             (i, f"class-{i}", f"class {i}", "0A1B2C") for i in (1, 2, 3)
@@ -107,7 +116,7 @@ def test_stac_items_of_maps_outside_the_earth_have_no_footprint(tmp_path: Path, 
 def test_items_keep_to_the_schemas_of_their_extensions(tiles: list[Path], map_tiles: Run) -> None:
     items = pystac.ItemCollection.from_file(str(map_tiles(tiles[:1]).outputs["items"]))
     try:
-        assert len(items[0].validate()) == 3
+        assert len(items[0].validate()) == 5
     except GetSchemaError:
         pytest.skip("needs the web, where the schemas of STAC extensions lie")
 

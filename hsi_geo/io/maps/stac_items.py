@@ -1,4 +1,4 @@
-"""STAC item collection of maps (extensions raster and classification)."""
+"""STAC item collection of maps (extensions raster, classification, projection and processing)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import shapely
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from pystac.extensions.classification import Classification, ClassificationExtension
+from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 
 from hsi_geo.io.labels.shots import ClassTable
@@ -24,6 +26,9 @@ from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_CLASS
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.tiling import Grid
+
+#: Extension that says how data were made; pystac has no class for it.
+PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
 
 #: Vertices along each side of a footprint, since straight edges are curved in another CRS.
 _SIDE_VERTICES = 8
@@ -43,7 +48,17 @@ def item_collection(
     Returns:
         The collection, with one item for each map.
     """
-    legend = [
+    legend = classification_of(classes)
+    return pystac.ItemCollection([_item(one, tile, legend, folder) for one, tile in maps])
+
+
+def classification_of(classes: ClassTable) -> list[Classification]:
+    """Classes as the classification extension describes them: value, name, title and colour.
+
+    Args:
+        classes: Class table.
+    """
+    return [
         Classification.create(
             value=c.id,
             name=re.sub(r"[^0-9A-Za-z_-]+", "-", c.name).strip("-") or f"class-{c.id}",
@@ -52,13 +67,12 @@ def item_collection(
         )
         for c in classes
     ]
-    return pystac.ItemCollection([_item(one, tile, legend, folder) for one, tile in maps])
 
 
 def _item(
     one: GeoreferencedMap, tile: ListedTile, legend: list[Classification], folder: Path
 ) -> pystac.Item:
-    footprint = _footprint(one.grid)
+    footprint = footprint_of(one.grid)
     item = pystac.Item(
         id=one.path.stem,
         geometry=None if footprint is None else shapely.geometry.mapping(footprint),
@@ -80,7 +94,26 @@ def _item(
         band.spatial_resolution = max(one.grid.resolution) * metres
     RasterExtension.ext(asset, add_if_missing=True).apply([band])
     ClassificationExtension.ext(asset, add_if_missing=True).classes = legend
+    _add_projection(item, one.grid)
+    item.stac_extensions.append(PROCESSING)
+    item.properties |= {
+        "processing:software": {"hsi-geo": version("hsi-geo")},
+        "processing:lineage": "Land cover, mapped from a hyperspectral scene with a model of few labelled places.",
+    }
     return item
+
+
+def _add_projection(item: pystac.Item, grid: Grid) -> None:
+    """Add CRS, size and place of the pixels; a CRS without a code is written out."""
+    code = None if grid.crs is None else grid.crs.to_authority()
+    t = grid.transform
+    ProjectionExtension.ext(item, add_if_missing=True).apply(
+        code=None if code is None else ":".join(code),
+        projjson=grid.crs.to_json_dict() if grid.crs is not None and code is None else None,
+        bbox=list(grid.bounds),
+        shape=list(grid.shape),
+        transform=[t.a, t.b, t.c, t.d, t.e, t.f],
+    )
 
 
 def _taken(tile: ListedTile) -> datetime:
@@ -91,8 +124,12 @@ def _taken(tile: ListedTile) -> datetime:
     return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
 
 
-def _footprint(grid: Grid) -> Any:
-    """Outline of a map in longitude and latitude; None without a CRS of the earth."""
+def footprint_of(grid: Grid) -> Any:
+    """Outline of a map or a scene in longitude and latitude; None without a CRS of the earth.
+
+    Args:
+        grid: Its pixels.
+    """
     if grid.crs is None:
         return None
     try:
