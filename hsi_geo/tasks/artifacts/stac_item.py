@@ -16,9 +16,7 @@ from hsi_geo.tiling import Grid
 
 if TYPE_CHECKING:
     from pystac import Item
-
-#: Extension of the wavelengths of bands; pystac knows its first version only.
-EO = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
+    from pystac.extensions.eo import Band
 
 #: Time of items of scenes without one: STAC wants an interval then.
 _ALWAYS = ("1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
@@ -51,6 +49,7 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
         file_name: Name of the model's file, beside the item.
     """
     import pystac
+    from pystac.extensions.eo import EOExtension
     from pystac.extensions.mlm import (
         AssetGeneralMLMExtension,
         Hyperparameters,
@@ -76,7 +75,7 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
         datetime=None,
         start_datetime=datetime.fromisoformat(_ALWAYS[0]).astimezone(UTC),
         end_datetime=datetime.fromisoformat(_ALWAYS[1]).astimezone(UTC),
-        properties={"bands": _bands(model), "description": _description(model)},
+        properties={"description": _description(model)},
     )
     count, size = len(model.spectral.centres_nm), model.tiling.size_px
     windows = ["batch", "channel", "height", "width"]
@@ -92,7 +91,7 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
         input=[
             ModelInput.create(
                 name="windows of the scene",
-                bands=[ModelBand.create(band["name"]) for band in _bands(model)],
+                bands=[ModelBand.create(band.name) for band in _bands(model)],
                 input=InputStructure.create([-1, count, size, size], windows, DataType.FLOAT32),
                 description="Values as the scene has them. The statistics in the model whiten them.",
             )
@@ -131,18 +130,18 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
         roles=["mlm:model", "mlm:weights"],
     )
     item.add_asset("model", asset)
-    item.stac_extensions.append(EO)
+    # MLM wants the bands of its input described at the asset of the model.
+    EOExtension.ext(asset, add_if_missing=True).apply(bands=_bands(model))
     AssetGeneralMLMExtension.ext(asset).apply(artifact_type="safetensors")
     return item
 
 
-def _bands(model: AdaptedModel) -> list[dict[str, Any]]:
-    """Bands as STAC 1.1 describes them: wavelengths in micrometres."""
+def _bands(model: AdaptedModel) -> list[Band]:
+    """Bands as the extension EO describes them: wavelengths in micrometres."""
+    from pystac.extensions.eo import Band
+
     return [
-        {
-            "name": f"{number} ({centre:.2f} nm)",
-            "eo:center_wavelength": round(float(centre) / 1000, 6),
-        }
+        Band.create(f"{number} ({centre:.2f} nm)", center_wavelength=round(float(centre) / 1000, 6))
         for number, centre in enumerate(model.spectral.centres_nm, start=1)
     ]
 

@@ -16,6 +16,7 @@ from hsi_geo.tasks.artifacts.stac_item import model_item
 
 pystac = pytest.importorskip("pystac", reason="needs the extra batch")
 
+from pystac.extensions.eo import EOExtension
 from pystac.extensions.mlm import MLMExtension
 from pystac.validation import validate_dict
 from pystac.validation.stac_validator import GetSchemaError
@@ -33,11 +34,10 @@ def test_item_describes_the_model(planted: Planted) -> None:
     centres = model.spectral.centres_nm
     (given,), (made,) = about.input, about.output
     assert given.input.shape == [-1, len(centres), model.tiling.size_px, model.tiling.size_px]
-    named = [band["name"] for band in item.properties["bands"]]
+    bands = EOExtension.ext(item.assets["model"]).bands or []
+    named = [band.name for band in bands]
     assert [band["name"] for band in given.to_dict()["bands"]] == named
-    assert [band["eo:center_wavelength"] for band in item.properties["bands"]] == pytest.approx(
-        centres / 1000, abs=1e-6
-    )
+    assert [band.center_wavelength for band in bands] == pytest.approx(centres / 1000, abs=1e-6)
     assert made.result.shape[1] == len(model.classes)
     assert [(c.value, c.title, f"#{str(c.color_hint).lower()}") for c in made.classes or ()] == [
         (c.id, c.name, c.color) for c in model.classes
