@@ -85,7 +85,7 @@ def _figure(count: int) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _painted(path: Path) -> tuple[AnyArray, list[float]]:
+def _painted(path: Path) -> tuple[AnyArray, tuple[float, float, float, float]]:
     opened = read_map(path)
     values = opened.read(opened.grid.window).filled(0)
     legend = read_legend(opened, opened.counts())
@@ -94,7 +94,7 @@ def _painted(path: Path) -> tuple[AnyArray, list[float]]:
     for number, value in enumerate(legend, start=1):
         ids[values == value] = number
     left, bottom, right, top = opened.grid.bounds
-    return paint(ids, table), [left, right, bottom, top]
+    return paint(ids, table), (left, right, bottom, top)
 
 
 def draw_polygons(path: Path, folder: Path) -> None:

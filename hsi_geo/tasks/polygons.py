@@ -76,7 +76,7 @@ def polygons(
     it may be larger than memory, or the mosaic of a batch.
 
     Each polygon has the fields ``class`` (value in the map), ``name``, ``hectares`` and ``pixels`` (of its pixels, whether
-    the outline is smoothed or not), and ``confidence`` (mean of its pixels in per cent). A GeoPackage holds its style for
+    the outline is smoothed or not), ``confidence`` (mean of its pixels in per cent), and ``rejected`` (per cent of rejected pixels in it and in its holes). A GeoPackage holds its style for
     QGIS; other formats have it beside them.
 
     Args:

@@ -47,7 +47,14 @@ def class_map(tmp_path: Path) -> Path:
 def test_fields_are_those_of_the_map(class_map: Path, tmp_path: Path) -> None:
     found = polygons(class_map, tmp_path / "out.gpkg")
     frame = read(tmp_path / "out.gpkg")
-    assert list(frame.columns[:-1]) == ["class", "name", "hectares", "confidence", "pixels"]
+    assert list(frame.columns[:-1]) == [
+        "class",
+        "name",
+        "hectares",
+        "confidence",
+        "rejected",
+        "pixels",
+    ]
     assert frame.crs == "EPSG:32633"
     with rasterio.open(class_map) as file:
         ids = file.read(1)

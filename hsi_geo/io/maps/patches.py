@@ -17,6 +17,7 @@ from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.corners import margin_px, outline, place_corners, turns
 from hsi_geo.io.maps.reader import ReadMap
+from hsi_geo.io.maps.rejected_pixels import RejectedPixels
 from hsi_geo.tiling import Window
 
 #: Number of pixels that a strip of a map has, about.
@@ -39,6 +40,8 @@ class Patches:
         pixels: (N,) number of pixels.
         hectares: (N,) area of the pixels, NaN if the CRS does not define it.
         percent: (N,) mean of the second raster over the pixels, NaN where it has none.
+        rejected: (N,) per cent of rejected pixels among those that the outer ring encloses, but for pixels of other
+            classes; NaN if the map rejects none.
     """
 
     values: IntArray
@@ -46,6 +49,7 @@ class Patches:
     pixels: IntArray
     hectares: Float64Array
     percent: Float64Array
+    rejected: Float64Array
 
     def pick(self, chosen: BoolArray) -> Patches:
         """Some of the patches.
@@ -59,6 +63,7 @@ class Patches:
             self.pixels[chosen],
             self.hectares[chosen],
             self.percent[chosen],
+            self.rejected[chosen],
         )
 
 
@@ -70,6 +75,7 @@ class _Open:
     sums: Float64Array  # pixels, hectares, sum of per cent, pixels with per cent
     parts: list[AnyArray] = field(default_factory=list)
     seams: list[int] = field(default_factory=list)
+    first_row: int = 0
 
 
 def find_patches(
@@ -115,6 +121,7 @@ class _Finder:
         )  # its open patches, from 0
         self.open: list[_Open] = []
         self.nodes: dict[int, BoolArray] = {}  # corners where outlines meet, by the row of a seam
+        self.rejection = RejectedPixels(class_map)
 
     def strip(self, strip: Window, percent: ReadMap | None) -> Patches:
         """Patches that end in a strip, which follows the one before."""
@@ -136,6 +143,7 @@ class _Finder:
         drawn = np.empty(count, object)
         drawn[numbers - 1] = polygons
         self.nodes[strip.row] = corners.nodes[0]
+        self.rejection.add(strip.row, own - _OFFSET)
         return self._close(strip, own, labels, values[1:], sums, drawn)
 
     def _sums(
@@ -197,6 +205,7 @@ class _Finder:
         used = {row for patch in self.open for row in patch.seams}
         found = self._gather(ended, values[alone], sums[alone], drawn[alone])
         self.nodes = {row: nodes for row, nodes in self.nodes.items() if row in used}
+        self.rejection.drop_before(min((patch.first_row for patch in self.open), default=None))
         return found
 
     def _add(
@@ -214,7 +223,7 @@ class _Finder:
             part = self.open[new + len(self.open)]
             part.seams.append(row)
         else:
-            part = _Open(int(values[new]), sums[new].copy(), [drawn[new]])
+            part = _Open(int(values[new]), sums[new].copy(), [drawn[new]], first_row=row)
         if group not in members:
             members[group] = part
             return
@@ -222,6 +231,7 @@ class _Finder:
         whole.sums += part.sums
         whole.parts += part.parts
         whole.seams = sorted({*whole.seams, *part.seams})
+        whole.first_row = min(whole.first_row, part.first_row)
 
     def _gather(
         self, ended: list[_Open], values: IntArray, sums: Float64Array, drawn: AnyArray
@@ -231,13 +241,15 @@ class _Finder:
             values = np.concatenate([[patch.value for patch in ended], values])
             sums = np.concatenate([[patch.sums for patch in ended], sums])
             drawn = np.concatenate([np.array(whole, object), drawn])
+        rejected = self.rejection.shares(values - _OFFSET, sums[:, 0], drawn)
         transform = self.map.grid.transform
         matrix = np.array([[transform.a, transform.d], [transform.b, transform.e]])
         origin = np.array([transform.c, transform.f])
         polygons = shapely.transform(drawn, lambda xy: xy @ matrix + origin)
         with np.errstate(invalid="ignore"):
             percent = np.where(sums[:, 3] > 0, sums[:, 2] / sums[:, 3], np.nan)
-        return Patches(values - _OFFSET, polygons, sums[:, 0].astype(np.int64), sums[:, 1], percent)
+        counts = sums[:, 0].astype(np.int64)
+        return Patches(values - _OFFSET, polygons, counts, sums[:, 1], percent, rejected)
 
     def _union(self, patch: _Open) -> shapely.Polygon:
         """The parts of a patch as one polygon, without the vertices that only the strips' edges made."""

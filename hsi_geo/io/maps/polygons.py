@@ -149,6 +149,7 @@ def _frame(
             },
             "hectares": found.hectares,
             "confidence": np.round(found.percent, 1),
+            "rejected": np.round(found.rejected, 1),
             "pixels": found.pixels,
         },
         geometry=found.polygons,

@@ -57,7 +57,8 @@ def write_mosaic_polygons(
             for index in group
             if (confidence := MapPaths.of(maps[index].path, confidence=True).confidence)
         ]
-        mosaic = read_map(mosaics[name])
+        rejected = read_map(maps[group[0]].path).rejected  # the mosaic has no record of its own
+        mosaic = replace(read_map(mosaics[name]), rejected=rejected)
         height = mosaic.grid.height
         with (
             scratch_folder() as scratch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hsi_geo.arrays import AnyArray
+from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.corners import FARTHEST_PX
 from hsi_geo.io.maps.patches import find_patches, label_patches
 from hsi_geo.io.maps.reader import ReadMap, read_map
@@ -168,3 +170,34 @@ def test_no_corner_moves_half_a_pixel(write: Write) -> None:
     for *_, polygon in found_in(opened, 20):
         places = np.array([~t @ (x, y) for x, y in shapely.get_coordinates(polygon)])
         assert np.abs(places - np.round(places)).max() <= FARTHEST_PX + 1e-9
+
+
+@pytest.mark.parametrize("passes", [0, 3, 20])
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_rejected_pixels_in_the_holes_of_a_patch_are_counted(
+    write: Write, passes: int, rows: int
+) -> None:
+    """Two kinds of rejected pixels in one hole, one with a field in it, and one at the edge that is in none."""
+    classes = np.ones((14, 20), np.uint8)
+    classes[:, 15:] = 2
+    classes[2:5, 3:6] = 8
+    classes[3, 4:7] = 9
+    classes[8:12, 2:8] = 8
+    classes[9:11, 4:6] = 2  # inside the second hole
+    classes[6, 14:17] = 8  # between two patches
+    opened = dataclasses.replace(
+        write(classes),
+        rejected=(LandClass(8, "unlike", "#404040"), LandClass(9, "unsure", "#bfbfbf")),
+    )
+    parts = [part for part, _ in find_patches(opened, passes=passes, rows=rows)]
+    shares = {
+        (int(v), int(n)): float(r)
+        for part in parts
+        for v, n, r in zip(part.values, part.pixels, part.rejected, strict=True)
+    }
+    own, inside = int((classes[:, :15] == 1).sum()), 10 + 20
+    assert shares[(1, own)] == pytest.approx(100 * inside / (own + inside))
+    assert shares[(2, int((classes[:, 15:] == 2).sum()))] == 0
+    assert all(share == 100 for (value, _), share in shares.items() if value > 7)
+    (part, *_) = [part for part, _ in find_patches(write(classes))]
+    assert np.isnan(part.rejected).all()
