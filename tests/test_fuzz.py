@@ -6,7 +6,6 @@ import json
 import math
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,20 @@ import pytest
 import shapely
 from affine import Affine
 from builders import NORTH_UP, cube_of, write_tif
-from hypothesis import HealthCheck, example, given, settings
+from fuzzing import fuzz, open_and_check, result_or_error
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.io.maps.class_styles import aux_xml
-from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright
-from hsi_geo.io.scenes.quality import assess_quality, bad_bands
+from hsi_geo.io.scenes.properties import grid_of, require_upright
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
-
-#: Each example overwrites the files of the one before.
-fuzz = settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 #: Words that parsers may fail on.
 ODD = st.sampled_from(
@@ -52,29 +43,6 @@ LISTS = st.lists(st.one_of(NUMBERS, st.sampled_from(["462", "0.55", "x"])), max_
     lambda words: "{" + ", ".join(words) + "}"
 )
 VALUES = st.one_of(ODD, NUMBERS, LISTS, st.text(max_size=12))
-
-
-def result_or_error(attempt: Callable[[], object]) -> None:
-    """Run a function that may raise an `HsiGeoError` with a one-line message and a hint."""
-    try:
-        attempt()
-    except HsiGeoError as error:
-        assert str(error).strip()
-        assert "\n" not in error.message
-        assert error.hint
-
-
-def open_and_check(path: Path, wavelengths: str | None = None) -> None:
-    """Open a scene and do with it what the info command does."""
-    scene = open_scene(path, wavelengths=wavelengths)
-    bands_of(scene)
-    seen = assess_quality(scene)
-    assert 0.0 <= seen.nodata_share <= 1.0
-    bad_bands(scene, seen)
-    image, valid = read_window(scene, Window(-1, -1, 9, 9))
-    assert np.isfinite(image).all()
-    assert image.shape[1:] == valid.shape
-    require_upright(scene)
 
 
 # Headers --------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 Errors = type[HsiGeoError]
 
+#: What h5py raises for damaged files.
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError)
+
 
 def is_hdf5(path: Path) -> bool:
     """Whether a file has HDF5's signature: at byte 0, or after a user block of 512, 1024, 2048, ... bytes.
@@ -54,7 +57,9 @@ def require_own_data(path: Path, what: str, wrong: Errors) -> None:
 
         with h5py.File(path, "r", locking=False) as file:  # read-only folders and network drives
             require_own_values(file, f"{what} '{path}'", wrong)
-    except (OSError, ImportError):
+    except HsiGeoError:
+        raise
+    except (ImportError, *DAMAGED):
         return  # the error is raised where the file is read
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import SceneError
-from hsi_geo.io.files.hdf5_files import require_own_values
+from hsi_geo.errors import HsiGeoError, SceneError
+from hsi_geo.io.files.hdf5_files import DAMAGED, require_own_values
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.hdf5_access import layout_errors, names_in, open_hdf5
 from hsi_geo.io.readers.neon import read_neon
@@ -34,7 +34,9 @@ def read_hdf5(path: str) -> SceneFile | None:
         with open_hdf5(path) as file:
             require_own_values(file, f"scene '{path}'", SceneError)
             return _read_product(file, path)
-    except OSError as error:
+    except HsiGeoError:
+        raise
+    except DAMAGED as error:
         raise SceneError(
             f"scene '{path}' is a damaged HDF5 file ({plain(error)})",
             hint="copy or download the file again",

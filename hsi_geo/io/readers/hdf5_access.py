@@ -11,6 +11,7 @@ import numpy as np
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
+from hsi_geo.io.files.hdf5_files import DAMAGED
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
     ArrayPixels,
@@ -88,7 +89,7 @@ def layout_errors(path: str, kind: str) -> Iterator[None]:
         yield
     except SceneError:
         raise
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
+    except (IndexError, *DAMAGED) as error:
         raise SceneError(
             f"scene '{path}' is laid out otherwise than {kind} files are ({plain(error)})",
             hint="download the file again, or convert it to GeoTIFF",
