@@ -308,6 +308,7 @@ class HsiGeoAlgorithm(CommonParameters):
         return {
             "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
             "mask": self.parameterAsString(parameters, "MASK", context),
+            "grid": self.parameterAsString(parameters, "GRID", context),
             "device": self.parameterAsEnumString(parameters, "DEVICE", context),
             "threads": None
             if threads in (None, "")

@@ -86,6 +86,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         self.add_rescale()
         self.add_wavelengths()
         self.add_mask()
+        self.add_grid()
         self.add_device()
         self.add_cleaning()
         self.add_memory()
@@ -114,6 +115,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             rescale=self.parameterAsString(parameters, "RESCALE", context),
             wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
             mask=self.parameterAsString(parameters, "MASK", context),
+            grid=self.parameterAsString(parameters, "GRID", context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             **self.cleaning_options(parameters, context),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),

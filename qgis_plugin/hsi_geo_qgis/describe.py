@@ -48,6 +48,7 @@ values, scale and warnings. Nothing is mapped.</p>
         self.add_scene()
         self.add_wavelengths()
         self.add_mask()
+        self.add_grid()
         for name, title, kind in (
             ("OUTPUT", "Description", "HTML files (*.html)"),
             ("VALUES", "All values", "JSON files (*.json)"),
@@ -71,6 +72,7 @@ values, scale and warnings. Nothing is mapped.</p>
             json=True,
             wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
             mask=self.parameterAsString(parameters, "MASK", context),
+            grid=self.parameterAsString(parameters, "GRID", context),
         )
         run = self.run_command(command, feedback, {})
         found = json.loads("\n".join(run.output))

@@ -42,7 +42,19 @@ class OpenScene(HsiGeoAlgorithm):
     NAME = "open"
     TITLE = "Open scene"
     SHORT = "Add a hyperspectral product to the project in true colour or colour infrared."
-    TAGS = ("hyperspectral", "PRISMA", "EMIT", "EnMAP", "DESIS", "AVIRIS", "NEON", "Zarr", "ENVI")
+    TAGS = (
+        "hyperspectral",
+        "PRISMA",
+        "Tanager",
+        "PACE",
+        "EMIT",
+        "EnMAP",
+        "DESIS",
+        "AVIRIS",
+        "NEON",
+        "Zarr",
+        "ENVI",
+    )
     HELP = """<p>Adds a hyperspectral product to the project as a raster layer at its place on the map, in true
 colour or colour infrared. Bands are named by their wavelengths.</p>
 <h3>Example</h3>
@@ -62,6 +74,7 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
         self.addParameter(one_of("COMPOSITE", "Colours", list(COMPOSITES)))
         self.addParameter(one_of("BANDS", "Bands", list(BANDS)))
         self.add_wavelengths()
+        self.add_grid()
         self.addParameter(
             QgsProcessingParameterRasterDestination(
                 "OUTPUT", "Copy", optional=True, createByDefault=False
@@ -79,6 +92,7 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
             "bands": BANDS[self.parameterAsEnumString(parameters, "BANDS", context)],
             "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
             "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
+            "grid": self.parameterAsString(parameters, "GRID", context),
         }
         chosen = is_output_wanted(parameters, "OUTPUT")
         if chosen:
@@ -124,7 +138,9 @@ def cache_folder() -> str:
     return folder
 
 
-def cached_name(product: str, bands: str, composite: str | None, wavelengths: str) -> str:
+def cached_name(
+    product: str, bands: str, composite: str | None, wavelengths: str, grid: str = ""
+) -> str:
     """Path, without its ending, of the raster that shows a product.
 
     Args:
@@ -132,8 +148,10 @@ def cached_name(product: str, bands: str, composite: str | None, wavelengths: st
         bands: "all" or "shown".
         composite: Name of the composite; it matters where only its bands are copied.
         wavelengths: The option for scenes without them.
+        grid: The option for swaths.
     """
     state = [os.path.normcase(product), bands, composite if bands == "shown" else "", wavelengths]
+    state += [grid] if grid else []
     paths = [product]
     if os.path.isdir(product):  # GDAL writes its statistics beside what it reads
         names = sorted(name for name in os.listdir(product) if not name.endswith(".aux.xml"))

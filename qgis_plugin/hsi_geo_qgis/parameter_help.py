@@ -7,8 +7,8 @@ COMMON = {
     "INPUT": "Raster layer whose bands have wavelengths. A layer of 'Open scene' stands for its product. Leave it empty if you "
     "choose a product.",
     "INPUTS": "Raster layers of one sensor, whose bands have wavelengths. A layer of 'Open scene' stands for its product.",
-    "PRODUCT": "File or folder of a product: PRISMA (.he5), EMIT and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), "
-    "NEON (.h5), ENVI (.hdr), GeoTIFF, the folder of a Zarr store, or a folder with one file a band (Hyperion).",
+    "PRODUCT": "File or folder of a product: PRISMA (.he5), EMIT, PACE and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), "
+    "Tanager and NEON (.h5), ENVI (.hdr), GeoTIFF, the folder of a Zarr store, or a folder with one file a band (Hyperion).",
     "LABELS": "Points, lines or polygons whose class you know, in any CRS. Selected features only, temporary layers and unsaved "
     "edits all work. Leave it empty if you have only a raster of classes.",
     "CLASS_FIELD": "Field that holds the class of each feature: text or whole numbers. If it is empty: the field that the layer is "
@@ -30,6 +30,8 @@ COMMON = {
     "WAVELENGTHS": "One of these: the path of a file with the centre of each band (a number in nm a line, or a CSV table with a "
     "column 'wavelength'); the first and the last centre in nm, such as 400:2500, for evenly spaced bands; or the word 'index' for "
     "bands without wavelengths.",
+    "GRID": "Only for swaths, rotated lines, or if you want another CRS. One of these: 'UTM' for the UTM zone of the scene, 'native' for "
+    "the grid or the CRS of the product, or a code such as EPSG:32633. If it is empty, the grid that fits best is taken, and the log names it.",
     "MASK": "Pixels that teach nothing and get no class. One of these: 'auto' for clouds, cirrus, shadows, haze and defects, as "
     "far as the product flags them; 'none'; flags with commas between them (clouds, cirrus, shadows, haze, snow, water, quality); "
     "or the path of a mask, a raster that is not 0 where pixels are masked, or polygons.",

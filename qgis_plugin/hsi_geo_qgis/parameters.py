@@ -231,6 +231,11 @@ class CommonParameters(QgsProcessingAlgorithm):
             QgsProcessingParameterString("MASK", title, defaultValue=default, optional=True)
         )
 
+    def add_grid(self) -> None:
+        """Add the parameter GRID: the grid that swaths and rotated lines are put onto."""
+        title = "Grid of a swath (UTM, native or EPSG:n)"
+        self.add_advanced(QgsProcessingParameterString("GRID", title, optional=True))
+
     def add_device(self) -> None:
         """Add the parameter DEVICE."""
         self.add_advanced(one_of("DEVICE", "Device", ["auto", "cpu", "cuda"]))
@@ -256,9 +261,10 @@ class CommonParameters(QgsProcessingAlgorithm):
             self.add_advanced(QgsProcessingParameterString(name, title, optional=True))
 
     def add_run_options(self) -> None:
-        """Add the parameters of every job on a scene: WAVELENGTHS, MASK, DEVICE and THREADS."""
+        """Add the parameters of every job on a scene: WAVELENGTHS, MASK, GRID, DEVICE and THREADS."""
         self.add_wavelengths()
         self.add_mask()
+        self.add_grid()
         self.add_device()
         whole = QgsProcessingParameterNumber.Type.Integer
         self.add_advanced(
