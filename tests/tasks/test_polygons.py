@@ -100,6 +100,18 @@ def test_formats_hold_the_same(class_map: Path, tmp_path: Path, suffix: str) -> 
     assert out.with_suffix(".qml").exists() == (suffix != "gpkg")
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 10**6])
+def test_parts_make_one_layer(
+    class_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Polygons are written in parts; also if the last part is complete when the map ends."""
+    monkeypatch.setattr("hsi_geo.io.maps.polygons.CHUNK", chunk)
+    monkeypatch.setattr("hsi_geo.io.maps.patches.STRIP_PX", 1)
+    monkeypatch.setattr("hsi_geo.io.maps.patches.FEWEST_ROWS", 5)
+    found = polygons(class_map, tmp_path / "out.gpkg")
+    assert len(read(tmp_path / "out.gpkg")) == found.count
+
+
 def test_equal_maps_give_equal_bytes(class_map: Path, tmp_path: Path) -> None:
     found = []
     for _ in range(2):

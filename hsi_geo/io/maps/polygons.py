@@ -102,13 +102,12 @@ def write_polygons(
                 waiting = []
             if progress is not None:
                 progress(rows)
-        rest = _joined(waiting)
-        if writer.count + len(rest) == 0 and only is None:
+        if not counts and only is None:
             raise MapError(
                 f"map '{class_map.path}' has no pixel with a class", hint="give a map with classes"
             )
-        if len(rest) or not writer.count:
-            writer.write(rest)
+        if waiting and (any(map(len, waiting)) or not writer.count):
+            writer.write(_joined(waiting))
         classes = read_legend(class_map, counts)
         writer.write_style(list(classes.values()), CLASS_FIELD)
     if path.suffix != ".parquet":
