@@ -27,7 +27,8 @@ GROUPS: dict[str, frozenset[str]] = {
     "Outputs": frozenset(
         {
             *("out", "save_model", "confidence", "probabilities", "overwrite", "as_json", "count"),
-            *("composite", "polygons", "smooth", "stac", "reject", "min_confidence", "min_area"),
+            *("composite", "polygons", "smooth", "stac", "parents"),
+            *("reject", "min_confidence", "min_area"),
             *("checkpoint_every",),
         }
     ),

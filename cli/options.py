@@ -153,7 +153,7 @@ _SHOTS = (
     click.option(
         "--class-field",
         multiple=True,
-        help="Field of the labels that holds the class, text or integer. For several files, one for all, or one for each "
+        help="Field of the labels that holds the class, text or integer; Level_1/Level_2 for the fields of two levels. For several files, one for all, or one for each "
         "in their order.  [default: found by its name]",
     ),
     click.option(
@@ -211,6 +211,12 @@ _BESIDE_MAP = (
         "--probabilities",
         is_flag=True,
         help="Also write MAP_probabilities.tif: one band for each class.",
+    ),
+    click.option(
+        "--parents",
+        is_flag=True,
+        help="Also write MAP_parents.tif: the upper level of classes with parents (--class-field Level_1/Level_2, or a parent in "
+        "--classes).",
     ),
     click.option(
         "--polygons",

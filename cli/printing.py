@@ -117,8 +117,15 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
             classes=result.record["classes"],
             **_rejected(result),
             accuracy=result.accuracy.as_dict(),
+            **_upper_level(result),
             **_adapted_to_other_scene(result),
         )
+
+
+def _upper_level(result: MapResult) -> dict[str, Any]:
+    """The upper level of the classes for programs; empty if the classes have one level."""
+    keys = ("parents", "rejected_parents", "parents_accuracy")
+    return {key: result.record[key] for key in keys if key in result.record}
 
 
 def _rejected(result: MapResult) -> dict[str, Any]:
@@ -134,7 +141,9 @@ def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
     if adapted is None:
         scenes = len(result.record["adaptation"]["hashes"].get("scenes", ()))
         together = f" (of the {scenes} scenes together)" if scenes > 1 else ""
-        return [("accuracy", f"{result.accuracy}{together}")]
+        lines = [("accuracy", f"{result.accuracy}{together}")]
+        upper = result.parents_accuracy
+        return lines if upper is None else [*lines, ("of the parents", f"{upper}{together}")]
     lines = [
         ("accuracy", str(result.accuracy)),
         ("in the model's scene", str(adapted)),

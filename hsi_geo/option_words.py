@@ -15,6 +15,7 @@ _SWITCHES = (
     "polygons",
     "resample",
     "stac",
+    "parents",
 )
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.

@@ -18,7 +18,7 @@ from hsi_geo.io.readers import Placement
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
-from hsi_geo.tasks.predict import require_no_report
+from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.outputs import assign_map_paths
@@ -131,6 +131,7 @@ def batch(
 
     try:
         adapted = load_model(path)
+        require_parents(options, adapted.classes)
     except BaseException:
         if is_new:
             folder.rmdir()

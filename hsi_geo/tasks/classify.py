@@ -26,7 +26,7 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.adapt import adapt, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options
+from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
@@ -186,6 +186,7 @@ def _classify(
         require_upright(scene)
         refuse_unusable_options(options, scene)  # before a minute of adaptation
     labelled = read_shots(shots)
+    require_parents(options, labelled.classes)
     require_usable(scenes, labelled, weights)
     inputs = [name for scene in scenes for name in files_of(scene)]
     with (

@@ -171,7 +171,7 @@ def describe_shots(shots: Shots, scene: xr.DataArray) -> dict[str, Any]:
         "dropped": dropped,
         "classes": [
             {
-                **dataclasses.asdict(c),
+                **c.as_dict(),
                 "pixels": counts[c.name],
                 **({"spectra": library.count(c.id)} if library else {}),
                 "remark": _remark(counts[c.name], library.count(c.id)),

@@ -33,7 +33,7 @@ from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.runtime import Compute
-from hsi_geo.tasks.validation.accuracy import Accuracy
+from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +58,12 @@ class MapResult(Described):
     classes: ClassTable
     accuracy: Accuracy
     record: Mapping[str, Any]
+
+    @property
+    def parents_accuracy(self) -> Accuracy | None:
+        """Estimate of the accuracy of the upper level of the classes; None if it is not known."""
+        found = self.record.get(PARENTS_ACCURACY)
+        return None if found is None else Accuracy.from_dict(found)
 
     @property
     def adapted_accuracy(self) -> Accuracy | None:
@@ -164,6 +170,7 @@ def predict(
             from hsi_geo.tasks.inference.mapping import write_map
 
         adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
+        require_parents(options, adapted.classes)
         log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)
         record = write_map(
             readable[0],
@@ -192,6 +199,24 @@ def refuse_unusable_options(options: MapOptions, scene: xr.DataArray) -> None:
     if options.aoi is not None:
         read_area(options.aoi, scene.hsi.grid)
     margin_px(options.least_patch, scene.hsi.grid)
+
+
+def require_parents(options: MapOptions, classes: ClassTable) -> None:
+    """Refuse to write the upper level of classes that have one level.
+
+    Args:
+        options: Options of mapping.
+        classes: Class table of the map.
+
+    Raises:
+        OptionError: If the upper level is asked for, and the classes have no parents.
+    """
+    if options.parents and not any(c.parent for c in classes):
+        raise OptionError(
+            "--parents was given, and the classes have one level",
+            hint="give the labels with --class-field Level_1/Level_2, or a parent for each class in --classes, and "
+            "adapt again",
+        )
 
 
 def require_no_report(options: MapOptions) -> None:
@@ -245,6 +270,7 @@ def map_paths(
         confidence=options.confidence,
         probabilities=options.probabilities,
         polygons=options.polygons,
+        parents=options.parents,
     )
     if options.report:
         paths = paths.with_report()
@@ -256,7 +282,7 @@ def _free_path(path: Path) -> Path:
     """The path, with the first number from 2 after its stem under which no file of a map exists."""
     for number in itertools.count(1):
         free = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
-        every = MapPaths.of(free, confidence=True, probabilities=True, polygons=True)
+        every = MapPaths.of(free, confidence=True, probabilities=True, polygons=True, parents=True)
         files = every.with_report().all
         if not any(map(os.path.lexists, files)) and not read_along(files):
             return free

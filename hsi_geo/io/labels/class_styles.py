@@ -14,6 +14,7 @@ from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.land_cover_colors import land_cover_colors
+from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.labels.shots import ClassTable, LandClass, Shots
 from hsi_geo.text import quoted
 
@@ -26,8 +27,9 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
 
     Args:
         shots: Labelled geometries.
-        path: JSON file that maps values of the class field to a ``name``, a ``color`` ("#rrggbb") or
-            both. Values that the shots do not have are ignored. Classes that the file does not
+        path: JSON file that maps values of the class field to a ``name``, a ``color`` ("#rrggbb"), a ``parent`` (the
+            name of the class of the upper level), or several of these. An entry with the name of a parent may give
+            its ``color``. Other values that the shots do not have are ignored. Classes that the file does not
             have stay as they are.
 
     Returns:
@@ -44,6 +46,13 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
         if one.id in shots.default_colors and "color" not in styles.get(_key(one), {})
     )
     classes = _recolored(classes, defaults)
+    parents = {one.id: styles.get(_key(one), {}).get("parent") for one in shots.classes}
+    if any(parents.values()):
+        classes = with_parents(
+            classes,
+            {id: str(name) for id, name in parents.items() if name},
+            _parent_colors(styles, path),
+        )
     names = [one.name for one in classes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -72,6 +81,18 @@ def _recolored(classes: ClassTable, defaults: tuple[int, ...]) -> ClassTable:
         else one
         for one in classes
     )
+
+
+def _parent_colors(styles: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, str | None]:
+    """Colours of entries by their name, for those whose name is that of a parent."""
+    colors = {name: style.get("color") for name, style in styles.items()}
+    for name, color in colors.items():
+        if color is not None and not _COLOR.fullmatch(str(color)):
+            raise OptionError(
+                f"class file '{os.fspath(path)}' gives '{name}' the color '{color}'",
+                hint=f"write {_EXAMPLE}",
+            )
+    return {name: None if color is None else str(color).lower() for name, color in colors.items()}
 
 
 def _key(one: LandClass) -> str:

@@ -14,6 +14,7 @@ from pyproj.exceptions import ProjError
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
+from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.labels.shot_files import Purpose
 from hsi_geo.io.labels.shots import ClassTable, LandClass, Shots, require_number_of_classes
 from hsi_geo.text import quoted
@@ -41,7 +42,8 @@ def join_shots(parts: Sequence[Shots], purpose: Purpose) -> Shots:
     Examples:
         >>> import shapely
         >>> from hsi_geo.io.labels.shot_files import TRAINING
-        >>> from hsi_geo.io.labels.shots import make_shots
+        >>> from hsi_geo.io.labels.parents import with_parents
+    from hsi_geo.io.labels.shots import make_shots
         >>> places = gpd.GeoSeries([shapely.Point(0, 0), shapely.Point(1, 0)])
         >>> points = make_shots(places, ["roof", "tree"])
         >>> polygons = make_shots(places.buffer(0.1), ["tree", "water"])
@@ -170,7 +172,28 @@ def _class_table(
         LandClass(id, name, color, numbers[name] if numbered else None)
         for id, (name, color) in enumerate(zip(ordered, painted, strict=True), start=1)
     )
+    classes = with_parents(classes, *_parents(parts, names, classes))
     return classes, tuple(id for id, color in enumerate(given, start=1) if color is None)
+
+
+def _parents(
+    parts: Sequence[Shots], names: Sequence[dict[int, str]], classes: ClassTable
+) -> tuple[dict[int, str], dict[str, str | None]]:
+    """Parent by id of the class, and colour by name of the parent, of all files; the first file counts."""
+    parent_of: dict[str, str] = {}
+    colors: dict[str, str | None] = {}
+    for part, by_id in zip(parts, names, strict=True):
+        for one in part.classes:
+            if one.parent is not None:
+                first = parent_of.setdefault(by_id[one.id], one.parent)
+                if first != one.parent:
+                    raise ShotsError(
+                        f"{part.purpose.labels} '{part.source}' have the class '{by_id[one.id]}' below "
+                        f"'{one.parent}', and another file below '{first}'",
+                        hint="give each class one parent",
+                    )
+                colors.setdefault(one.parent, one.parent_color)
+    return {c.id: parent_of[c.name] for c in classes if c.name in parent_of}, colors
 
 
 def _joined_frame(parts: Sequence[Shots]) -> gpd.GeoDataFrame:

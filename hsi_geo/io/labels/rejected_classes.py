@@ -18,6 +18,9 @@ UNLIKE, UNCERTAIN = "unlike any shot", "too uncertain"
 #: Key of a map's record for the rejected classes that it can have: a list of {id, name, color, pixels, share}.
 REJECTED = "rejected_classes"
 
+#: The same for the upper level of the classes.
+REJECTED_PARENTS = "rejected_parents"
+
 #: Colours of both, and others for maps in which a class has one of these. All are greys, which no palette of
 #: classes has.
 _GREYS = ("#404040", "#bfbfbf", "#595959", "#a6a6a6", "#262626", "#d9d9d9")
@@ -54,11 +57,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name if name not in taken else f"{name} (rejected)"
 
 
-def read_rejected(record: Mapping[str, Any]) -> ClassTable:
+def read_rejected(record: Mapping[str, Any], key: str = REJECTED) -> ClassTable:
     """The rejected classes that a map's record lists.
 
     Args:
         record: Content of the map's JSON file, of any program.
+        key: `REJECTED`, or `REJECTED_PARENTS` for the upper level.
 
     Returns:
         The classes; empty if the record lists none.
@@ -70,7 +74,7 @@ def read_rejected(record: Mapping[str, Any]) -> ClassTable:
         >>> read_rejected({})
         ()
     """
-    entries = record.get(REJECTED)
+    entries = record.get(key)
     try:
         return tuple(
             LandClass(int(one["id"]), str(one["name"]), str(one["color"]))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -24,6 +25,7 @@ from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_file, require_local
 from hsi_geo.io.labels.class_colors import parse_color
+from hsi_geo.io.labels.class_levels import class_text, parents_of_classes, split_levels
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
@@ -89,6 +91,7 @@ class LabelledFile:
         notes: What was decided while reading, as sentences.
         in_scene_frame: Whether coordinates are in the CRS of the scene, as the file states none.
         other_fields: Names of other fields that may hold the class; empty for a raster.
+        parents: Name of the class of the upper level, by class as text; empty for one level.
     """
 
     geometry: gpd.GeoSeries
@@ -100,6 +103,7 @@ class LabelledFile:
     notes: tuple[str, ...] = ()
     in_scene_frame: bool = False
     other_fields: tuple[str, ...] = ()
+    parents: Mapping[str, str] = MappingProxyType({})
 
 
 def read_labelled(
@@ -109,7 +113,8 @@ def read_labelled(
 
     Args:
         name: Path of a vector file, a table of points or a raster; see `shot_reading.read_shots`.
-        class_field: Name of the field that holds the class; None to find it.
+        class_field: Name of the field that holds the class; None to find it. Two names with a slash between them are
+            those of the upper level and of the class.
         layer: Name of the layer in a file of several; None for the only one.
         purpose: What the shots are used for.
 
@@ -140,6 +145,9 @@ def read_labelled(
     style = find_style(name, frame.attrs["layer"])
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
     repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
+    parent_field, class_field = split_levels(_fields(frame), class_field)
+    if parent_field is not None:
+        parent_field, _ = _find_class_field(frame, parent_field, style, name, purpose)
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
     if class_field in repeated:
@@ -162,6 +170,13 @@ def read_labelled(
         tuple(notes),
         columns is not None and frame.crs is None,
         tuple(field for field in others if _may_hold_classes(frame[field], field)),
+        {}
+        if parent_field is None
+        else parents_of_classes(
+            zip(frame[class_field], frame[parent_field], strict=True),
+            f"{purpose.labels} '{name}'",
+            parent_field,
+        ),
     )
 
 
@@ -266,21 +281,6 @@ def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:
 def _of_field(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
     """Entries of a style, if it is that of the class field; else none."""
     return entries if style.class_field == class_field else {}
-
-
-def class_text(value: Any) -> str:
-    """A class as text, the same for integers and for floats that are whole.
-
-    Args:
-        value: Value of the class field.
-
-    Examples:
-        >>> class_text(3.0), class_text(3), class_text(" rye ")
-        ('3', '3', 'rye')
-    """
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return clean_name(value)
 
 
 # Rasters --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
 from hsi_geo.io.labels.library_shots import join_libraries
+from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.labels.shot_files import TRAINING, Purpose, read_labelled
 from hsi_geo.io.labels.shots import Shots, SomeShots, make_shots
 
@@ -46,7 +47,8 @@ def read_shots(
             together with drawn shots.
         class_field: Name of the field that holds the class, text or integer. None: the only field that
             can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
-            one that the QGIS style of the file classifies by. For a list of files, one name for
+            one that the QGIS style of the file classifies by. "Level_1/Level_2" names the fields of two levels: the
+            classes are those of the second, and the first holds their parents. For a list of files, one name for
             all, or a list with one for each.
         layer: Name of the layer in a file of several; None for the only one. For a list of files,
             one name for all, or a list with one for each.
@@ -223,6 +225,10 @@ def _read_one(
         layer=layer,
         all_touched=all_touched,
     )
+    if file.parents:
+        keys = {c.id: c.name if c.value is None else str(c.value) for c in shots.classes}
+        parents = {id: file.parents[key] for id, key in keys.items() if key in file.parents}
+        shots = dataclasses.replace(shots, classes=with_parents(shots.classes, parents, {}))
     return shots if classes is None else style_classes(shots, classes)
 
 

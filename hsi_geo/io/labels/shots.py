@@ -5,6 +5,7 @@ Class ids are 1..K in the order of the class table, 0 for no class.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,16 +42,25 @@ class LandClass:
         name: Name that is shown to people, normalised by `clean_name`.
         color: "#rrggbb".
         value: Value of an integer class field; None where the field is text.
+        parent: Name of the class of the upper level; None if the classes have one level. See `io.labels.parents`.
+        parent_color: "#rrggbb" of the parent.
     """
 
     id: int
     name: str
     color: str
     value: int | None = None
+    parent: str | None = None
+    parent_color: str | None = None
 
     def __post_init__(self) -> None:
         """Normalise the name, so that it can be written to every file and read back."""
         object.__setattr__(self, "name", clean_name(self.name))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Value by attribute, for JSON; without the parent if there is none."""
+        found = dataclasses.asdict(self)
+        return {k: v for k, v in found.items() if v is not None or not k.startswith("parent")}
 
 
 ClassTable = tuple[LandClass, ...]

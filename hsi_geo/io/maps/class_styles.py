@@ -41,16 +41,19 @@ def add_names(band: ET.Element, classes: ClassTable) -> None:
         ET.SubElement(names, "Category").text = by_id.get(number, "")
     table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
     # Field types and usages are GDAL's GDALRATFieldType and GDALRATFieldUsage numbers.
-    for index, (name, kind, usage) in enumerate(
-        (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
-    ):
+    fields = [("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8)]
+    has_parents = any(c.parent is not None for c in classes)
+    if has_parents:
+        fields.append(("Parent", 2, 0))
+    for index, (name, kind, usage) in enumerate(fields):
         field = ET.SubElement(table, "FieldDefn", index=str(index))
         ET.SubElement(field, "Name").text = name
         ET.SubElement(field, "Type").text = str(kind)
         ET.SubElement(field, "Usage").text = str(usage)
     for index, c in enumerate(classes):
         row = ET.SubElement(table, "Row", index=str(index))
-        for value in (c.id, c.name, *rgb(c.color)):
+        parent = (c.parent or "",) if has_parents else ()
+        for value in (c.id, c.name, *rgb(c.color), *parent):
             ET.SubElement(row, "F").text = str(value)
 
 

@@ -18,7 +18,7 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
-from hsi_geo.io.labels.rejected_classes import read_rejected
+from hsi_geo.io.labels.rejected_classes import REJECTED_PARENTS, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
@@ -224,9 +224,18 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             "one band of integers",
             hint="give the map, not its confidence, its probabilities or the scene",
         )
-    record = Path(name).with_suffix(".json")
-    rejected = read_rejected(read_record(name)) if record.is_file() else ()
+    rejected = _rejected_beside(Path(name))
     return ReadMap(name, grid, metadata, *classes, rejected=rejected)
+
+
+def _rejected_beside(path: Path) -> ClassTable:
+    """Rejected classes that the record of a map lists; the upper level has the record of its map."""
+    if path.with_suffix(".json").is_file():
+        return read_rejected(read_record(path))
+    of_map = path.with_stem(path.stem.removesuffix("_parents"))
+    if of_map != path and of_map.with_suffix(".json").is_file():
+        return read_rejected(read_record(of_map), REJECTED_PARENTS)
+    return ()
 
 
 def read_thumbnail(path: str | os.PathLike[str], side_px: int) -> AnyArray:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.references import require_text
-from hsi_geo.io.labels.rejected_classes import read_rejected
+from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS, read_rejected
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.maps.vector_names import FORMATS
@@ -28,13 +28,16 @@ from hsi_geo.text import plain_json
 FILES = "files"
 
 #: File that GDAL and QGIS add statistics to: a difference does not mean another map.
-_WRITTEN_BY_OTHERS = "names"
+_WRITTEN_BY_OTHERS = ("names", "parents_names")
 
 #: File that people change in QGIS.
-_CHANGED_BY_PEOPLE = "style"
+_CHANGED_BY_PEOPLE = ("style", "parents_style")
 
 #: Endings of the names, without suffix, of rasters that belong to a map.
-_ENDS = ("_confidence", "_probabilities")
+_ENDS = ("_confidence", "_probabilities", "_parents", "_parents_confidence")
+
+#: Key of the record for the upper level of the classes: a list of {id, name, color, pixels, share}.
+PARENTS = "parents"
 
 #: Layer that QGIS changes when it opens a GeoPackage, and what its name may have after the map's stem.
 _LAYER = "polygons"
@@ -123,7 +126,11 @@ def read_recorded_files(class_map: str | os.PathLike[str]) -> list[RecordedFile]
 
 
 def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
-    every = MapPaths.of(class_map, confidence=True, probabilities=True).with_report().as_dict()
+    every = (
+        MapPaths.of(class_map, confidence=True, probabilities=True, parents=True)
+        .with_report()
+        .as_dict()
+    )
     files = record.get(FILES)
     found = []
     for name, entry in files.items() if isinstance(files, dict) else ():
@@ -151,7 +158,7 @@ def find_mismatched_files(class_map: str | os.PathLike[str]) -> list[Path]:
     return [
         one.path
         for one in read_recorded_files(class_map)
-        if one.name not in (_WRITTEN_BY_OTHERS, _CHANGED_BY_PEOPLE, _LAYER)
+        if one.name not in (*_WRITTEN_BY_OTHERS, *_CHANGED_BY_PEOPLE, _LAYER)
         and (one.path.exists() or one.name == "map")
         and not one.is_unchanged
     ]
@@ -221,9 +228,9 @@ def is_complete(paths: MapPaths) -> bool:
 def _describe_damage(one: RecordedFile, record: Mapping[str, Any]) -> str:
     try:
         size = one.path.stat().st_size
-        if one.name == _WRITTEN_BY_OTHERS and _same_names(one.path, record):
+        if one.name in _WRITTEN_BY_OTHERS and _same_names(one.path, record, one.name):
             return ""
-        if one.name == _CHANGED_BY_PEOPLE and ET.parse(one.path).getroot().tag == "qgis":
+        if one.name in _CHANGED_BY_PEOPLE and ET.parse(one.path).getroot().tag == "qgis":
             return ""
     except FileNotFoundError:
         return f"'{one.path.name}' is missing"
@@ -236,11 +243,13 @@ def _describe_damage(one: RecordedFile, record: Mapping[str, Any]) -> str:
     return f"'{one.path.name}' holds other bytes than were written"
 
 
-def _same_names(path: Path, record: Mapping[str, Any]) -> bool:
+def _same_names(path: Path, record: Mapping[str, Any], name: str) -> bool:
     """Whether an `.aux.xml` file has the class names and colours of the record."""
     try:
-        classes = [LandClass(c["id"], c["name"], c["color"]) for c in record["classes"]]
-        wanted = ET.fromstring(aux_xml((*classes, *read_rejected(record))))
+        level = record["classes"] if name == "names" else record[PARENTS]
+        classes = [LandClass(c["id"], c["name"], c["color"], None, c.get("parent")) for c in level]
+        rejected = read_rejected(record, REJECTED if name == "names" else REJECTED_PARENTS)
+        wanted = ET.fromstring(aux_xml((*classes, *rejected)))
     except (KeyError, TypeError, ValueError):
         return False
     found = ET.parse(path).getroot()

@@ -61,12 +61,15 @@ class Rejection:
         """Highest id of a rejected class; 0 without any."""
         return max((c.id for c in self.classes), default=0)
 
-    def apply(self, ids: IntArray, probabilities: Float32Array) -> IntArray:
+    def apply(
+        self, ids: IntArray, probabilities: Float32Array, confidence: Float32Array | None = None
+    ) -> IntArray:
         """Reject pixels. One that is unlike any shot and too uncertain is unlike any shot.
 
         Args:
             ids: (H, W) class ids, 0 for no class, which stays.
             probabilities: (K, H, W) class probabilities in any order.
+            confidence: (H, W) probability of the class that is shown; None for the largest.
 
         Returns:
             (H, W) ids.
@@ -80,6 +83,7 @@ class Rejection:
             [[1, 3, 4]]
         """
         unlike = probabilities.sum(axis=0) < self.min_familiarity
-        uncertain = probabilities.max(axis=0) < self.min_confidence
+        shown = probabilities.max(axis=0) if confidence is None else confidence
+        uncertain = shown < self.min_confidence
         rejected = np.where(unlike, self.unlike_id, np.where(uncertain, self.uncertain_id, ids))
         return np.asarray(np.where(ids > 0, rejected, ids), np.int64)

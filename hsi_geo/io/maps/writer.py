@@ -7,9 +7,8 @@ GeoTIFF, as category names and raster attribute table in GDAL's `.aux.xml`, and 
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +29,22 @@ from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
 from hsi_geo.io.maps.control_points import control_points
+from hsi_geo.io.maps.hierarchy import Hierarchy
+from hsi_geo.io.maps.map_paths import MapPaths
 from hsi_geo.io.maps.read_back import checksum, require_written
 from hsi_geo.io.maps.rejection import Rejection
-from hsi_geo.io.maps.vector_names import is_vector_name
 from hsi_geo.tiling import Grid, Window
+
+__all__ = [
+    "BLOCK_PX",
+    "NO_CLASS",
+    "NO_PERCENT",
+    "PROBABILITY_STEPS",
+    "MapLayers",
+    "MapPaths",
+    "MapWriter",
+    "writing",
+]
 
 #: Class id and confidence of pixels that are not mapped.
 NO_CLASS = 0
@@ -46,116 +57,6 @@ PROBABILITY_STEPS = 250
 BLOCK_PX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class MapPaths:
-    """The files of one map. Optional ones are None if they are not written.
-
-    Attributes:
-        classes: GeoTIFF of class ids.
-        aux: XML of category names and attribute table, read by GDAL and QGIS.
-        style: QGIS style.
-        record: JSON of provenance, parameters and classes; see `io.maps.record`.
-        confidence: GeoTIFF of the largest probability in per cent, or None.
-        probabilities: GeoTIFF of probabilities with one band for each class, or None.
-        report: HTML report, or None.
-        polygons: Layer of polygons, or None.
-    """
-
-    classes: Path
-    aux: Path
-    style: Path
-    record: Path
-    confidence: Path | None = None
-    probabilities: Path | None = None
-    report: Path | None = None
-    polygons: Path | None = None
-
-    @classmethod
-    def of(
-        cls,
-        out: Path,
-        *,
-        confidence: bool = False,
-        probabilities: bool = False,
-        polygons: bool = False,
-    ) -> Self:
-        """Name the files of a map.
-
-        Args:
-            out: Path of the GeoTIFF of class ids; or of a layer of polygons, which has the GeoTIFF beside it.
-            confidence: Whether a raster of confidence is written.
-            probabilities: Whether a raster of probabilities is written.
-            polygons: Whether polygons are written; they are if ``out`` is a layer.
-
-        Examples:
-            >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
-            ['map.json', 'map_confidence.tif', 'map.tif.aux.xml', 'map.qml', 'map.tif']
-            >>> paths = MapPaths.of(Path("map.fgb"))
-            >>> paths.classes.name, paths.polygons.name
-            ('map.tif', 'map.fgb')
-        """
-        layer = out.with_name(f"{out.stem}_polygons.gpkg") if polygons else None
-        if is_vector_name(out):
-            out, layer = out.with_suffix(".tif"), out
-        return cls(
-            out,
-            out.with_name(out.name + ".aux.xml"),
-            out.with_suffix(".qml"),
-            out.with_suffix(".json"),
-            out.with_name(f"{out.stem}_confidence.tif") if confidence else None,
-            out.with_name(f"{out.stem}_probabilities.tif") if probabilities else None,
-            polygons=layer,
-        )
-
-    def with_report(self) -> MapPaths:
-        """The same files and a report."""
-        page = self.classes.with_name(f"{self.classes.stem}_report.html")
-        return dataclasses.replace(self, report=page)
-
-    @property
-    def all(self) -> list[Path]:
-        """Every file: the record first, which lists the others, and the map last."""
-        optional = (self.confidence, self.probabilities, self.report, self.polygons)
-        return [
-            self.record,
-            *(path for path in optional if path is not None),
-            self.aux,
-            self.style,
-            self.classes,
-        ]
-
-    def moved(self, where: Mapping[Path, Path]) -> MapPaths:
-        """The same files under other paths.
-
-        Args:
-            where: New path by path, for every file.
-        """
-        return MapPaths(
-            where[self.classes],
-            where[self.aux],
-            where[self.style],
-            where[self.record],
-            where[self.confidence] if self.confidence else None,
-            where[self.probabilities] if self.probabilities else None,
-            where[self.report] if self.report else None,
-            where[self.polygons] if self.polygons else None,
-        )
-
-    def as_dict(self) -> dict[str, Path]:
-        """Path of each file by its kind, for reports."""
-        named = {
-            "map": self.classes,
-            "names": self.aux,
-            "style": self.style,
-            "record": self.record,
-            "confidence": self.confidence,
-            "probabilities": self.probabilities,
-            "report": self.report,
-            "polygons": self.polygons,
-        }
-        return {name: path for name, path in named.items() if path is not None}
-
-
 @dataclass(frozen=True, eq=False)
 class MapLayers:
     """A block of a map as it is stored.
@@ -165,11 +66,15 @@ class MapLayers:
         percent: (H, W) confidence in per cent, `NO_PERCENT` where there is no data; None if it is not written.
         steps: (K, H, W) probabilities in `PROBABILITY_STEPS`, in the order of the class table; None if they are not
             written.
+        parents: (H, W) ids of the upper level; None if the classes have one level.
+        parents_percent: (H, W) confidence of the upper level; None likewise, or if it is not written.
     """
 
     ids: IntArray
     percent: npt.NDArray[Any] | None
     steps: npt.NDArray[Any] | None
+    parents: IntArray | None = None
+    parents_percent: npt.NDArray[Any] | None = None
 
 
 class MapWriter:
@@ -191,6 +96,8 @@ class MapWriter:
         rejection: Which pixels are rejected, or None.
         legend: Class table, and the rejected classes.
         counts: Number of pixels that were written, by class id from 0 to the last of the legend.
+        hierarchy: Parents of the classes; None if the classes have one level.
+        parent_counts: Number of pixels that were written, by id of the upper level.
     """
 
     def __init__(
@@ -206,19 +113,26 @@ class MapWriter:
         self.classes = classes
         self.rejection = rejection
         self.legend = classes if rejection is None else (*classes, *rejection.classes)
+        self.hierarchy = Hierarchy.of(classes, order)
         self._order = np.arange(len(classes)) if order is None else np.asarray(order, np.int64)
         self.counts = np.zeros(max((c.id for c in self.legend), default=0) + 1, np.int64)
+        self.parent_counts = np.zeros(
+            max((c.id for c in self.parents_legend), default=0) + 1, np.int64
+        )
         self._stack = ExitStack()
         self._open: dict[Path, Any] = {}
         self._written: dict[Path, list[tuple[Window, int]]] = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(_no_georeference_warning())
-        wide = len(self.counts) > 256
-        self._start(self.paths.classes, 1, "uint16" if wide else "uint8", NO_CLASS)
-        if not wide:
-            table = {c.id: (*rgb(c.color), 255) for c in self.legend}
-            self._open[self.paths.classes].write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **table})
+        self._start_classes(self.paths.classes, self.legend)
+        if self.paths.parents is not None:
+            self._start_classes(self.paths.parents, self.parents_legend)
+        if self.paths.parents_confidence is not None:
+            self._start(self.paths.parents_confidence, 1, "uint8", NO_PERCENT)
+            self._open[self.paths.parents_confidence].set_band_description(
+                1, "confidence (per cent)"
+            )
         if self.paths.confidence is not None:
             self._start(self.paths.confidence, 1, "uint8", NO_PERCENT)
             self._open[self.paths.confidence].set_band_description(1, "confidence (per cent)")
@@ -230,6 +144,14 @@ class MapWriter:
                     self.classes
                 )
         return self
+
+    @property
+    def parents_legend(self) -> ClassTable:
+        """Table of the parents, and the rejected classes; empty if the classes have one level."""
+        if self.hierarchy is None:
+            return ()
+        own = None if self.rejection is None else self.hierarchy.rejection(self.rejection)
+        return (*self.hierarchy.table, *(() if own is None else own.classes))
 
     def __exit__(
         self,
@@ -278,16 +200,28 @@ class MapWriter:
             probability: Whether the probabilities are needed.
         """
         valid = probabilities.any(axis=0)
-        ids = np.where(valid, self._order[probabilities.argmax(axis=0)] + 1, NO_CLASS)
+        parents = parents_percent = sums = None
+        chosen, shown = probabilities.argmax(axis=0), probabilities.max(axis=0)
+        if self.hierarchy is not None:
+            sums, chosen, shown = self.hierarchy.choose(probabilities)
+        ids = np.where(valid, self._order[chosen] + 1, NO_CLASS)
+        if self.hierarchy is not None and sums is not None:
+            parents = self.hierarchy.parents_of(ids)
+            if confidence:
+                parents_percent = np.where(valid, np.rint(100 * sums.max(axis=0)), NO_PERCENT)
+            if self.rejection is not None:
+                parents = self.hierarchy.rejection(self.rejection).apply(
+                    parents, sums, sums.max(axis=0)
+                )
         if self.rejection is not None:
-            ids = self.rejection.apply(ids, probabilities)
+            ids = self.rejection.apply(ids, probabilities, shown)
         percent = steps = None
         if confidence:
-            percent = np.where(valid, np.rint(100 * probabilities.max(axis=0)), NO_PERCENT)
+            percent = np.where(valid, np.rint(100 * shown), NO_PERCENT)
         if probability:
             steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
             steps = np.where(valid, steps, NO_PERCENT)
-        return MapLayers(ids, percent, steps)
+        return MapLayers(ids, percent, steps, parents, parents_percent)
 
     def write_layers(self, window: Window, block: MapLayers) -> None:
         """Write one block as it is stored.
@@ -299,12 +233,20 @@ class MapWriter:
         Raises:
             OutputError: If the disk is full or gone.
         """
+        if block.parents is not None:
+            self.parent_counts += np.bincount(
+                block.parents.ravel(), minlength=len(self.parent_counts)
+            )
         self.counts += np.bincount(block.ids.ravel(), minlength=len(self.counts))
         layers = {self.paths.classes: block.ids[None]}
         if self.paths.confidence is not None and block.percent is not None:
             layers[self.paths.confidence] = block.percent[None]
         if self.paths.probabilities is not None and block.steps is not None:
             layers[self.paths.probabilities] = block.steps
+        if self.paths.parents is not None and block.parents is not None:
+            layers[self.paths.parents] = block.parents[None]
+        if self.paths.parents_confidence is not None and block.parents_percent is not None:
+            layers[self.paths.parents_confidence] = block.parents_percent[None]
         pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         with writing(self.paths.classes):
             for path, layer in layers.items():
@@ -312,6 +254,13 @@ class MapWriter:
                 values = layer.astype(file.dtypes[0])
                 file.write(values, window=pixels)
                 self._written[path].append((window, checksum(values)))
+
+    def _start_classes(self, path: Path, legend: ClassTable) -> None:
+        wide = max((c.id for c in legend), default=0) > 255
+        self._start(path, 1, "uint16" if wide else "uint8", NO_CLASS)
+        if not wide:
+            table = {c.id: (*rgb(c.color), 255) for c in legend}
+            self._open[path].write_colormap(1, {NO_CLASS: (0, 0, 0, 0), **table})
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         self._written[path] = []
@@ -358,6 +307,9 @@ class MapWriter:
                 require_written(path, self._written[path])
         self.paths.aux.write_text(aux_xml(self.legend), encoding="utf-8")
         self.paths.style.write_text(qgis_style(self.legend), encoding="utf-8")
+        if self.paths.parents_aux is not None and self.paths.parents_style is not None:
+            self.paths.parents_aux.write_text(aux_xml(self.parents_legend), encoding="utf-8")
+            self.paths.parents_style.write_text(qgis_style(self.parents_legend), encoding="utf-8")
 
 
 def _draft(path: Path) -> Path:

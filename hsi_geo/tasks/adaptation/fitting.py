@@ -18,6 +18,7 @@ import torch
 import xarray as xr
 
 from hsi_geo import stages
+from hsi_geo.io.labels.parents import parent_indices, parent_table
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.unpacking import unpacked
@@ -56,7 +57,7 @@ from hsi_geo.tasks.runtime import (
     shots_hash,
     versions,
 )
-from hsi_geo.tasks.validation.accuracy import Accuracy, estimate
+from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy, at_upper_level, estimate
 from hsi_geo.text import plain
 from hsi_geo.tiling import Tiling
 
@@ -140,7 +141,7 @@ def fit_model(
             accuracy = _known(
                 estimate(out_of_fold, [c.name for c in ordered.classes], METHOD), regions
             )
-        record = {
+        record: dict[str, Any] = {
             "seed": seed,
             "shots": regions.counts,
             "accuracy": accuracy.as_dict(),
@@ -164,6 +165,13 @@ def fit_model(
             },
             "versions": versions(),
         }
+        parents = parent_indices(labelled.classes)
+        if len(parents):
+            upper = at_upper_level(order.restore_out_of_fold(out_of_fold), parents)
+            names = [c.name for c in parent_table(labelled.classes)]
+            record[PARENTS_ACCURACY] = _known(
+                estimate(upper, names, accuracy.method), regions
+            ).as_dict()
         return AdaptedModel(
             order.restore_classifier(classifier),
             regions.spectral,

@@ -102,7 +102,7 @@ def model_bytes(model: AdaptedModel) -> bytes:
     arrays |= {f"whitening.{part}": getattr(whitening, part) for part in WHITENING}
     info: dict[str, Any] = {
         "network": dataclasses.asdict(model.classifier.backbone.config),
-        "classes": [dataclasses.asdict(c) for c in model.classes],
+        "classes": [c.as_dict() for c in model.classes],
         "tiling": dataclasses.asdict(model.tiling),
         "record": dict(model.record),
         "order": model.order,

@@ -250,6 +250,19 @@ def parse_classes(entries: object) -> ClassTable:
             one.value is None or (is_whole(one.value) and abs(one.value) < 1 << 63),
             f"the value of its class {number} is no whole number",
         )
+        require(
+            (one.parent is None) == (classes[0].parent is None)
+            and (one.parent is None or _is_name(one.parent)),
+            f"the parent of its class {number} cannot be shown",
+        )
+        require(
+            one.parent_color is None
+            or (
+                isinstance(one.parent_color, str)
+                and re.fullmatch("#[0-9a-fA-F]{6}", one.parent_color) is not None
+            ),
+            f"the colour of the parent of its class {number} is not like #1a2b3c",
+        )
     require(len({one.name for one in classes}) == len(classes), "two of its classes have one name")
     return classes
 

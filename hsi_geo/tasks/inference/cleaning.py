@@ -12,6 +12,7 @@ import numpy as np
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, IntArray
 from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.parents import sum_children
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.small_patches import merge_small_patches, reach_px
 from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS, MapLayers, MapWriter
@@ -118,6 +119,10 @@ class CleaningWriter:
         self._ids = _on_disk(folder / "ids", np.uint16, grid.shape)
         self._percent = _on_disk(folder / "percent", np.uint8, grid.shape)
         self._steps = _on_disk(folder / "steps", np.uint8, (classes, *grid.shape))
+        self._parents = self._parents_percent = None
+        if writer.hierarchy is not None:
+            self._parents = _on_disk(folder / "parents", np.uint16, grid.shape)
+            self._parents_percent = _on_disk(folder / "parents_percent", np.uint8, grid.shape)
 
     def write(self, window: Window, probabilities: Float32Array) -> None:
         """Keep one block.
@@ -131,6 +136,9 @@ class CleaningWriter:
         self._ids[rows, cols] = block.ids
         self._percent[rows, cols] = block.percent
         self._steps[:, rows, cols] = block.steps
+        if self._parents is not None and self._parents_percent is not None:
+            self._parents[rows, cols] = block.parents
+            self._parents_percent[rows, cols] = block.parents_percent
 
     def finish(self) -> int:
         """Clean the map, and write it.
@@ -169,8 +177,24 @@ class CleaningWriter:
             np.where(shown, ids, NO_CLASS),
             np.where(shown, percent, NO_PERCENT),
             np.where(shown, steps, NO_PERCENT),
+            *self._upper_level(here, ids, steps, moved, shown),
         )
         return layers, int((moved & shown).sum())
+
+    def _upper_level(
+        self, here: Window, ids: IntArray, steps: IntArray, moved: BoolArray, shown: BoolArray
+    ) -> tuple[IntArray | None, IntArray | None]:
+        """Ids and confidence of the parents; where a pixel has another class, those of its parent."""
+        levels = self.writer.hierarchy
+        if levels is None or self._parents is None or self._parents_percent is None:
+            return None, None
+        of_ids = levels.parents_of(ids)
+        parents = np.where(moved, of_ids, self._parents[here.slices].astype(np.int64))
+        sums = sum_children(steps.astype(np.float32), levels.of_class)
+        of_parent = np.take_along_axis(sums, np.maximum(of_ids - 1, 0)[None], axis=0)[0]
+        percent = self._parents_percent[here.slices].astype(np.int64)
+        percent = np.where(moved, np.rint(100 * of_parent / PROBABILITY_STEPS), percent)
+        return np.where(shown, parents, NO_CLASS), np.where(shown, percent, NO_PERCENT)
 
 
 def _on_disk(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> AnyArray:

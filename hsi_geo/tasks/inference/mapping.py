@@ -17,10 +17,10 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.rejected_classes import REJECTED
+from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.record import write_record
+from hsi_geo.io.maps.record import PARENTS, write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts
 from hsi_geo.io.scenes.neighbours import HaloScene
@@ -45,7 +45,7 @@ from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, requi
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
-from hsi_geo.tasks.validation.accuracy import Accuracy
+from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 from hsi_geo.tiling import Window
 
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
@@ -208,7 +208,9 @@ def _accuracy_entries(
 ) -> dict[str, Any]:
     """Entries of the record: the accuracy of this scene, and whether the model's may hold for it."""
     accuracy = model.record["accuracy"]
+    upper = model.record.get(PARENTS_ACCURACY) if is_training_scene else None
     return {
+        **({} if upper is None else {PARENTS_ACCURACY: upper}),
         "accuracy": accuracy if is_training_scene else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
         "scene_adapted_to": is_training_scene,
         "domain_shift": None if shift is None else shift.as_dict(),
@@ -290,6 +292,12 @@ def _require_classes(probabilities: Float32Array, mapped: BoolArray, window: Win
         )
 
 
+def _counted(counts: IntArray, class_id: int) -> dict[str, Any]:
+    """Pixels of a class, and their share of all pixels with data."""
+    count = int(counts[class_id])
+    return {"pixels": count, "share": round(count / max(1, int(counts[1:].sum())), 6)}
+
+
 def _record(
     scene: xr.DataArray,
     model: AdaptedModel,
@@ -299,11 +307,9 @@ def _record(
     writer: MapWriter,
 ) -> dict[str, Any]:
     shots, counts = model.record["shots"], writer.counts
-    mapped = max(1, int(counts[1:].sum()))
 
     def pixels(class_id: int) -> dict[str, Any]:
-        count = int(counts[class_id])
-        return {"pixels": count, "share": round(count / mapped, 6)}
+        return _counted(counts, class_id)
 
     rejection = writer.rejection
     rejected: dict[str, Any] = {}
@@ -312,13 +318,20 @@ def _record(
             {"id": c.id, "name": c.name, "color": c.color, **pixels(c.id)}
             for c in rejection.classes
         ]
+    if writer.hierarchy is not None:
+        last = len(writer.hierarchy.table)
+        entries = [
+            {"id": c.id, "name": c.name, "color": c.color, **_counted(writer.parent_counts, c.id)}
+            for c in writer.parents_legend
+        ]
+        rejected[PARENTS] = entries[:last]
+        if rejection is not None:
+            rejected[REJECTED_PARENTS] = entries[last:]
     used = options.pixel_parameters
     if rejection is not None and "reject" in used:
         used["min_familiarity"] = round(rejection.min_familiarity, 6)
     return {
-        "classes": [
-            {**dataclasses.asdict(c), "shots": shots[c.name], **pixels(c.id)} for c in model.classes
-        ],
+        "classes": [{**c.as_dict(), "shots": shots[c.name], **pixels(c.id)} for c in model.classes],
         **rejected,
         "seed": model.record["seed"],
         "adaptation": {

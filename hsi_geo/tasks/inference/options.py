@@ -58,6 +58,8 @@ class MapOptions:
         polygons: Whether to write ``MAP_polygons.gpkg``: each connected patch of a class as a polygon, with name,
             hectares and mean confidence.
         smooth: Number of passes in which the outlines of polygons are smoothed, 0 to 20; 0 follows the pixels.
+        parents: Whether to write ``MAP_parents.tif``: the upper level of the classes, for classes with parents. Its
+            probability is the sum of those of its classes. With ``confidence`` also ``MAP_parents_confidence.tif``.
         report: Whether to write ``MAP_report.html``, a page with map, legend, accuracy, and shots
             that look wrong. Only `classify` can.
         command: Command line that makes the map again; the report shows it.
@@ -76,6 +78,7 @@ class MapOptions:
     probabilities: bool = False
     polygons: bool = False
     smooth: int = 0
+    parents: bool = False
     report: bool = False
     command: str = ""
     max_memory: int = DEFAULT_MEMORY
@@ -113,11 +116,12 @@ class MapOptions:
 
     @property
     def pixel_parameters(self) -> dict[str, Any]:
-        """Those of `reject`, `min_confidence` and `min_area` that are used, for records and hashes."""
+        """Those of `reject`, `min_confidence`, `min_area` and `parents` that are used, for records and hashes."""
         given = {
             "reject": self.reject,
             "min_confidence": self.min_confidence,
             "min_area": None if self.min_area is None else str(self.min_area),
+            "parents": self.parents or None,
         }
         return {name: value for name, value in given.items() if value is not None}
 

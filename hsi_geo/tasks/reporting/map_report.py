@@ -32,7 +32,7 @@ from hsi_geo.io.scenes.previews import SIDE_PX, preview
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.reporting.spectra import class_spectra
-from hsi_geo.tasks.validation.accuracy import Accuracy
+from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 from hsi_geo.tiling import Grid, Window
 
 #: Two classes are confused if this share of their held-out pixels was classified as the other.
@@ -149,6 +149,9 @@ def _shown_bands(scene: xr.DataArray) -> str:
 
 def _accuracy_section(mapped: MapReportContext, accuracy: Accuracy) -> Section:
     text = [f"How it was estimated: {accuracy.method}."]
+    upper = mapped.record.get(PARENTS_ACCURACY)
+    if upper is not None:
+        text.append(f"Of the parents of the classes: {Accuracy.from_dict(upper)}.")
     tables = []
     matrix = np.asarray(mapped.held_out["matrix"], np.int64)
     if matrix.sum():
@@ -327,7 +330,11 @@ def parameter_table(record: Mapping[str, Any]) -> Table:
         >>> parameter_table({"seed": 0, "hashes": {"shots": "ab"}, "classes": []}).rows
         [('hashes.shots', 'ab'), ('seed', '0')]
     """
-    shown = {k: v for k, v in record.items() if k not in ("classes", REJECTED, "accuracy")}
+    shown = {
+        k: v
+        for k, v in record.items()
+        if k not in ("classes", REJECTED, "accuracy", PARENTS_ACCURACY)
+    }
     return Table(("parameter", "value"), list(_flat(shown)))
 
 

@@ -59,6 +59,7 @@ def find_existing_map(paths: MapPaths) -> ExistingMap | None:
             paths.classes,
             confidence=parameters["confidence"] is True,
             probabilities=parameters["probabilities"] is True,
+            parents=parameters.get("parents") is True,
         )
         job, tile = str(record["hashes"]["job"]), str(record["scene"])
     except (TypeError, KeyError):

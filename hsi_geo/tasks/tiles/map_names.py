@@ -64,7 +64,7 @@ def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
     for index, name in enumerate(names):
         map_ = Path(f"{name}.tif")
         own.append({file_key(path.name) for path in MapPaths.of(map_).all})
-        every = MapPaths.of(map_, confidence=True, probabilities=True).with_report()
+        every = MapPaths.of(map_, confidence=True, probabilities=True, parents=True).with_report()
         for path in every.all:
             owners[file_key(path.name)].add(index)
     return {

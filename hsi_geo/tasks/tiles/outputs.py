@@ -90,10 +90,14 @@ def assign_map_paths(
             folder / f"{name}.tif",
             confidence=options.confidence,
             probabilities=options.probabilities,
+            parents=options.parents,
         )
         for name in names
     ]
-    every = (MapPaths.of(paths.classes, confidence=True, probabilities=True) for paths in found)
+    every = (
+        MapPaths.of(paths.classes, confidence=True, probabilities=True, parents=True)
+        for paths in found
+    )
     finals = [path for paths in every for path in paths.with_report().all]
     read = [Path(path).absolute() for path in (*(tile.path for tile in listed), *given)]
     overviews = [path for path in read if path.parent == folder and _is_overview(path)]

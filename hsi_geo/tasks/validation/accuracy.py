@@ -16,6 +16,9 @@ from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.text import plain, quoted
 
+#: Key of a record for the accuracy of the upper level of the classes.
+PARENTS_ACCURACY = "parents_accuracy"
+
 #: An estimate with a wider interval comes with a caution.
 TOO_WIDE = 0.5
 
@@ -77,6 +80,34 @@ class OutOfFold:
                     }
                 )
         return {"matrix": matrix.tolist(), "named_otherwise": misclassified}
+
+
+def at_upper_level(held: OutOfFold, parents: IntArray) -> OutOfFold:
+    """The same out-of-fold predictions with the parents of the classes.
+
+    Args:
+        held: Out-of-fold predictions of K classes.
+        parents: (K,) index of the parent of each class.
+
+    Examples:
+        >>> c = np.arange(3)
+        >>> held = OutOfFold(c, c, c, np.array([1, 0, 2]), np.array([0.25, 0.25, 0.5]), 2, c[:1])
+        >>> upper = at_upper_level(held, np.array([0, 0, 1]))
+        >>> upper.predicted.tolist(), upper.shares.tolist(), upper.never_held_out.tolist()
+        ([0, 0, 1], [0.5, 0.5], [])
+    """
+    never = [
+        parent
+        for parent in np.unique(parents)
+        if np.isin(np.flatnonzero(parents == parent), held.never_held_out).all()
+    ]
+    return dataclasses.replace(
+        held,
+        truth=parents[held.truth],
+        predicted=parents[held.predicted],
+        shares=np.bincount(parents, held.shares),
+        never_held_out=np.array(never, np.int64),
+    )
 
 
 def file_of_feature(shots: Shots, row: int) -> dict[str, str]:
