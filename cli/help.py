@@ -22,6 +22,7 @@ GROUPS: dict[str, frozenset[str]] = {
             ),
             *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
             *("old_field", "new_field", "resample"),
+            *("asset", "follow_links"),
         }
     ),
     "Outputs": frozenset(

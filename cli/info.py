@@ -17,6 +17,8 @@ from .terminal import print_json
 @options.shots(required=False)
 @options.wavelengths
 @options.mask
+@options.asset
+@options.follow_links
 @options.placement
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @options.progress

@@ -116,6 +116,16 @@ _STRAIGHTEN = (
     ),
 )
 _PLACEMENT = (*_GRID, *_STRAIGHTEN)
+asset = click.option(
+    "--asset",
+    metavar="NAME",
+    help="Key or title of the asset of a STAC item that is the scene.  [default: found by its role and name]",
+)
+follow_links = click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Allow a STAC item to name files on other hosts than its own.",
+)
 weights = click.option(
     "--weights",
     type=click.Path(path_type=str),
@@ -247,6 +257,8 @@ _BESIDE_MAP = (
 
 
 _COMMON = (
+    asset,
+    follow_links,
     wavelengths,
     mask,
     *_PLACEMENT,
@@ -324,11 +336,14 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 
 
 def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
-    """Scenes, opened with --wavelengths, --mask, --grid and --no-straighten."""
+    """Scenes, opened with --wavelengths, --mask, --grid, --no-straighten, --asset and --follow-links."""
     from hsi_geo.io.scenes.scene import open_scenes
 
     take_grid(given)
-    keywords = {name: given.pop(name) for name in ("wavelengths", "mask", "grid", "straighten")}
+    keywords = {
+        name: given.pop(name)
+        for name in ("wavelengths", "mask", "grid", "straighten", "asset", "follow_links")
+    }
     return open_scenes(paths, **keywords)
 
 

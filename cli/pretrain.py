@@ -101,6 +101,8 @@ from .printing import pairs
 @options.seed
 @options.wavelengths
 @options.mask
+@options.asset
+@options.follow_links
 @options.placement
 @options.overwrite
 @options.progress

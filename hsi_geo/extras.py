@@ -15,6 +15,7 @@ EXTRAS = {
     "datasets": ("torchgeo",),
     "parquet": ("pyarrow",),
     "pretrain": ("lightning", "torchgeo"),
+    "remote": ("fsspec", "aiohttp"),
     "zarr": ("zarr",),
 }
 

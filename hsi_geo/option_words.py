@@ -16,6 +16,7 @@ _SWITCHES = (
     "resample",
     "stac",
     "parents",
+    "follow-links",
 )
 
 #: Options whose value is one of a few words or a text, which Python writes in quotes.
@@ -26,6 +27,7 @@ _WORDS = (
     "class-field",
     "layer",
     "rescale",
+    "asset",
     "mask",
     "grid",
     "min-area",

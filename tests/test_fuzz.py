@@ -153,6 +153,83 @@ def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, c
     result_or_error(lambda: open_and_check(path))
 
 
+ASSET = st.sampled_from(
+    [
+        *("href", "roles", "title", "eo:bands", "bands", "raster:bands", "nodata", "raster:scale"),
+        *("classification:bitfields", "classification:classes", "name", "offset", "length"),
+        *("value", "center_wavelength", "scale"),
+    ]
+)
+PARTS = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.floats(),
+        st.integers(),
+        st.sampled_from(
+            ["a.tif", "m.tif", "..", "cloud", "data-mask", "\x00", "http://127.0.0.1:9/a"]
+        ),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(ASSET, inner)),
+    max_leaves=16,
+)
+
+
+@fuzz
+@given(image=PARTS, mask=st.dictionaries(ASSET, PARTS), beside=st.booleans())
+def test_any_assets_of_a_stac_item(tmp_path: Path, image: Any, mask: Any, beside: bool) -> None:
+    if not (tmp_path / "a.tif").exists():
+        write_tif(tmp_path / "a.tif", cube_of(3))
+        write_tif(tmp_path / "m.tif", cube_of(1).astype("uint8"))
+    assets = {"data": {"href": "a.tif", "eo:bands": image}, "mask": {"href": "m.tif", **mask}}
+    item = {"properties": {"platform": image}, "assets": assets}
+    path = tmp_path / "item.json"
+    path.write_text(json.dumps(item))
+    result_or_error(lambda: open_and_check(tmp_path / "a.tif" if beside else path, "400:900"))
+
+
+@fuzz
+@given(
+    option=st.one_of(
+        st.text(max_size=30),
+        st.lists(st.sampled_from(["auto", "none", "clouds", "water", "", " "])).map(",".join),
+    )
+)
+def test_any_mask_option(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "a.tif"
+    if not path.exists():
+        write_tif(path, cube_of(3), band_tags=[{"wavelength": str(nm)} for nm in (462, 551, 640)])
+    result_or_error(lambda: open_scene(path, mask=option).load())
+
+
+LIBRARY_ENDINGS = st.sampled_from([".csv", ".asd", ".sig", ".sli", ".geojson", ".json", ".txt"])
+
+
+@fuzz
+@given(
+    ending=LIBRARY_ENDINGS,
+    content=st.one_of(
+        st.binary(max_size=700),
+        VALUES.map(
+            lambda text: f"name,class,{text},500,600,700,800\n1,a,1,2,3,4,5".encode(
+                "utf-8", "replace"
+            )
+        ),
+        VALUES.map(
+            lambda text: f"Wavelength,a,b\n{text},1,2\n500,{text},3".encode("utf-8", "replace")
+        ),
+        st.binary(min_size=300, max_size=300).map(lambda tail: b"as7" + bytes(183) + tail * 3),
+        VALUES.map(lambda text: f"data=\n400 1 1 {text}\n500 1 1 20".encode("utf-8", "replace")),
+    ),
+)
+def test_any_library(tmp_path: Path, ending: str, content: bytes) -> None:
+    path = tmp_path / f"library{ending}"
+    path.write_bytes(content)
+    (tmp_path / "library.hdr").write_text("ENVI\nsamples = 3\nlines = 2\ndata type = 4\n")
+    result_or_error(lambda: read_shots(path))
+    path.unlink()
+
+
 # Masks and side files --------------------------------------------------------------------------
 
 

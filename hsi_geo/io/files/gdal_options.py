@@ -6,6 +6,8 @@ open, the options below are set, so the caller's environment has no effect and i
 
 from __future__ import annotations
 
+import os
+
 #: No code runs and no other stream is read, whatever a file asks for.
 _NO_CODE = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
@@ -36,8 +38,22 @@ _DEFAULTS = {
 #: Options while a local file is open.
 LOCAL_OPTIONS = {**_DEFAULTS, **_NO_CODE, **_NO_NETWORK}
 
+#: How often GDAL asks again, and how long it waits, unless the user's environment says otherwise; in seconds.
+_PATIENCE = {
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_CONNECTTIMEOUT": "30",
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+}
+
 #: Options while a file is open whose URL the user gave.
-REMOTE_OPTIONS = {**_NO_CODE, "GTIFF_IGNORE_READ_ERRORS": "NO", "GTIFF_POINT_GEO_IGNORE": "NO"}
+REMOTE_OPTIONS = {
+    **_NO_CODE,
+    "GTIFF_IGNORE_READ_ERRORS": "NO",
+    "GTIFF_POINT_GEO_IGNORE": "NO",
+    **{key: os.environ.get(key, value) for key, value in _PATIENCE.items()},
+}
 
 #: Drivers of web services and databases, and drivers that run other programs. No local file needs them.
 REMOTE_DRIVERS = (

@@ -38,6 +38,8 @@ def is_library(path: object) -> bool:
     suffix = here.suffix.lower()
     if here.is_dir():
         return bool(_instrument_files(here))
+    if not here.is_file():  # reading a pipe never ends
+        return False
     if suffix in (*CUBES, *_INSTRUMENTS):
         return True
     if suffix == ".hdr":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def profile_fields(path: Path) -> list[str]:
         path: Path of the file.
     """
     require_local(path, "shots file", ShotsError)
-    with gdal_offline(str(path)):
+    with gdal_offline(str(path)), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
         layers = pyogrio.list_layers(str(path))
         if not len(layers):
             return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from pathlib import Path
 
@@ -42,8 +41,12 @@ def rows_of(text: str) -> Rows:
     if not first.count(separator):
         separator = ","
     csv.field_size_limit(TEXT_BYTES)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    return [[cell.strip() for cell in row] for row in reader if any(cell.strip() for cell in row)]
+    try:
+        rows = list(csv.reader(text.splitlines(), delimiter=separator))
+    except csv.Error:  # no text of cells
+        return []
+    cells = [[cell.strip() for cell in row] for row in rows]
+    return [row for row in cells if any(row)]
 
 
 def holds_spectra(path: Path) -> bool:

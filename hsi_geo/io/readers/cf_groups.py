@@ -10,8 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from hsi_geo.errors import SceneError
+from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
+from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import missing_package, plain
 
 #: Datasets by the path of their group ("/" is the root).
@@ -37,8 +38,10 @@ def open_groups(path: str, engine: str) -> Groups:
     """
     try:
         with _without_zarr_warning():
-            groups: Groups = xr.open_groups(path, **_options(engine))
+            groups: Groups = xr.open_groups(_source(path, engine), **_options(engine))
         return groups
+    except HsiGeoError:
+        raise
     except Exception as error:
         if isinstance(error, ImportError) or "unrecognized engine" in str(error):
             raise missing_package(engine, path, _INSTALL[engine]) from error
@@ -57,7 +60,13 @@ def open_group(path: str, group: str, engine: str) -> xr.Dataset:
         engine: xarray's engine: "h5netcdf" or "zarr".
     """
     with _without_zarr_warning():
-        return xr.open_dataset(path, group=group, **_options(engine))
+        return xr.open_dataset(_source(path, engine), group=group, **_options(engine))
+
+
+def _source(path: str, engine: str) -> Any:
+    """What xarray opens: the path, or a file object for netCDF on another machine."""
+    link = as_link(path) if engine == "h5netcdf" else None
+    return path if link is None else open_remote(link)
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
     """
     name = os.fspath(path)
     if is_link(name):
-        return rasterio.open(name)
+        # A file on another machine must not make this one ask further machines.
+        return rasterio.DatasetReader(name, driver=_local_drivers(True))
     if not exists(name) and not name.startswith("/vsi"):
         return rasterio.open(name)  # names of subdatasets
     return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))

@@ -13,6 +13,7 @@ from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.hdf5_files import DAMAGED
 from hsi_geo.io.files.paths import stamp
+from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import (
     ArrayPixels,
     Pixels,
@@ -60,6 +61,8 @@ def open_hdf5(path: str) -> h5py.File:
         import h5py
     except ImportError as error:
         raise missing_package("h5py", path, INSTALL) from error
+    if (link := as_link(path)) is not None:
+        return h5py.File(open_remote(link), "r")
     return h5py.File(path, "r", locking=False)  # read-only folders and network drives
 
 

@@ -10,6 +10,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.hdf5_files import is_hdf5
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
+from hsi_geo.io.files.remote_files import as_link, read_remote_text, suffix_of
 from hsi_geo.io.readers.band_files import read_band_files
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
@@ -25,6 +26,8 @@ from hsi_geo.io.readers.packages import (
 from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
+from hsi_geo.io.readers.stac_assets import Links, image_of
+from hsi_geo.io.readers.stac_sidecar import Json, assets_of, parse_item, read_item
 
 #: Suffixes of HDF5 files on other machines. Local files are recognised by their signature.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
@@ -32,16 +35,25 @@ HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
 #: Grids that fit best.
 AS_FITS = Placement()
 
+#: Items name files on their own host only.
+OWN_HOST = Links()
+
+#: Suffixes of STAC items.
+ITEMS = (".json", ".geojson")
+
 #: GDAL's name of a subdataset: driver, path with or without quotes, part.
 _SUBDATASET = re.compile(r'[A-Za-z0-9_]+:"?(.+?)"?:(?:.*)$')
 
 
-def read_scene(path: str | os.PathLike[str], placement: Placement = AS_FITS) -> SceneFile:
+def read_scene(
+    path: str | os.PathLike[str], placement: Placement = AS_FITS, links: Links = OWN_HOST
+) -> SceneFile:
     """Describe the scene in a file of any supported format.
 
     Args:
         path: Path of a file, of a product's folder or of an archive, or another name that GDAL opens.
         placement: The grid to read it on.
+        links: Which asset of a STAC item is wanted, and whether items may name files on other hosts.
 
     Returns:
         The scene; its pixels are not read.
@@ -51,15 +63,15 @@ def read_scene(path: str | os.PathLike[str], placement: Placement = AS_FITS) -> 
         SceneError: If it holds no scene, refers to another machine, or has no place on a map.
         OptionError: If it does not fit into the grid.
     """
-    return place(_read(os.fspath(path)), placement)
+    return place(_read(os.fspath(path), links), placement)
 
 
-def _read(name: str) -> SceneFile:
+def _read(name: str, links: Links) -> SceneFile:
     if not exists(name):
-        return _read_remote(name)
+        return _read_remote(name, links)
     require_local(name, "scene", SceneError)
     try:
-        return _read_local(Path(name))
+        return _read_local(Path(name), links)
     except PermissionError as error:
         raise SceneError(
             f"scene '{name}' cannot be read ({error.strerror})",
@@ -67,27 +79,52 @@ def _read(name: str) -> SceneFile:
         ) from error
 
 
-def _read_local(here: Path) -> SceneFile:
+def _read_local(here: Path, links: Links) -> SceneFile:
     if here.is_dir():
         return _read_folder(here)
     if is_archive(here):
         package = open_archive(here)
         return _read_package(package) or read_packed_raster(package)
+    if here.suffix.lower() in ITEMS and (item := read_item(here)) is not None and assets_of(item):
+        return _read_item(item, str(here), links)
     return _read_file(here)
 
 
-def _read_remote(name: str) -> SceneFile:
+def _read_item(item: Json, name: str, links: Links) -> SceneFile:
+    """The image of a STAC item."""
+    image, described = image_of(item, name, links)
+    if as_link(image) is None:
+        require_local(image, "scene", SceneError)
+        here = Path(image)
+        if here.is_dir() or is_hdf5(here):
+            return _read_local(here, links)
+    elif suffix_of(image) in HDF5_SUFFIXES:
+        return read_hdf5(image) or read_cf(image, "h5netcdf")
+    return read_raster(image, item=described)
+
+
+def _read_remote(name: str, links: Links) -> SceneFile:
     """A name that is no path: a URL, a subdataset, a file in an archive, or nothing."""
     _check_container(name)
     remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
-    suffix = Path(name).suffix.lower()
+    link = as_link(name)
+    suffix = Path(name).suffix.lower() if link is None else suffix_of(link)
     if remote and suffix == ".zarr" and "://" in name:
         return read_cf(name, "zarr")
+    if link is not None and suffix in HDF5_SUFFIXES:
+        return read_hdf5(name) or read_cf(name, "h5netcdf")
     if remote and suffix in HDF5_SUFFIXES:
         raise SceneError(
-            f"scene '{name}' is an HDF5 or netCDF file that is not on this machine",
-            hint="download it first; only GeoTIFF, ENVI and the like are read from afar",
+            f"scene '{name}' is an HDF5 or netCDF file in a place that only GDAL reads",
+            hint="give its link, such as https://..., or unpack it first",
         )
+    if link is not None and suffix in ITEMS:
+        item = parse_item(read_remote_text(link))
+        if item is None or not assets_of(item):
+            raise SceneError(
+                f"'{name}' is no STAC item", hint="give the link of an item or of an image"
+            )
+        return _read_item(item, name, links)
     return read_raster(name)
 
 

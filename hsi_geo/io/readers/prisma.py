@@ -14,6 +14,16 @@ from affine import Affine
 from hsi_geo.io.readers.base import PickedPixels, SceneFile, StackedPixels, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.hdf5_access import cube_of, numbers, swath_of
+from hsi_geo.io.readers.quality_layers import (
+    CLOUDS,
+    QUALITY,
+    SNOW,
+    WATER,
+    ArrayFlags,
+    FlagCode,
+    MostBandsFlags,
+    QualityLayer,
+)
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands
 
@@ -30,6 +40,20 @@ _GROUPS = {
     "L2B": ("PRS_L2B_HCO",),
     "L1": ("PRS_L1_HCO", "PRS_L1_HRC"),
 }
+
+#: Masks of L1 (10 and 255: nothing known): name, flag, its kind, and the numbers that mean it.
+_FLAGS = (
+    ("Cloud_Mask", "cloud", CLOUDS, FlagCode(values=(1,), unknown=(10, 255))),
+    ("LandCover_Mask", "water", WATER, FlagCode(values=(0,), unknown=(10, 255))),
+    ("LandCover_Mask", "snow", SNOW, FlagCode(values=(1,), unknown=(10, 255))),
+)
+
+#: Cubes (rows x bands x columns) with a number for each defective band of a pixel.
+_DEFECTS = tuple(
+    name.format(part)
+    for part in ("VNIR", "SWIR")
+    for name in ("{}_PIXEL_SAT_ERR_MATRIX", "{}_PIXEL_L2_ERR_MATRIX")
+)
 
 
 def prisma_level(swaths: list[str]) -> tuple[str, str] | None:
@@ -93,8 +117,27 @@ def read_prisma(file: h5py.File, path: str, level: str, group: str) -> SceneFile
         scale=scale[kept],
         offset=offset[kept],
         pixels=PickedPixels(StackedPixels(tuple(cube for cube, _ in cubes), tuple(counts)), kept),
+        quality=_quality(file, path, fields, (height, width)),
         block_px=blocks_of(data.chunks, first.order),
     )
+
+
+def _quality(
+    file: h5py.File, path: str, fields: str, shape: tuple[int, int]
+) -> tuple[QualityLayer, ...]:
+    """Flags of L1, and pixels that are defective in most bands of a detector in all levels."""
+    layers = []
+    for name, flag, kind, code in _FLAGS:
+        if getattr(file.get(f"{fields}/{name}"), "shape", None) == shape:
+            pixels, _ = cube_of(file, path, f"{fields}/{name}", "yx")
+            layers.append(QualityLayer(flag, kind, ArrayFlags(pixels, 0, code)))
+    for name in _DEFECTS:
+        found: tuple[int, ...] = getattr(file.get(f"{fields}/{name}"), "shape", ())
+        if len(found) != 3 or found[::2] != shape or not found[1]:
+            continue
+        pixels, _ = cube_of(file, path, f"{fields}/{name}", "ybx")
+        layers.append(QualityLayer("defective", QUALITY, MostBandsFlags(pixels, found[1])))
+    return tuple(layers)
 
 
 def _scaling(attributes: Any, level: str, part: str) -> tuple[float, float]:

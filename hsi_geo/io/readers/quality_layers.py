@@ -45,7 +45,7 @@ _WORDS = (
     (r"snow|(^|_)ice(_|$)", SNOW),
     (r"water|ocean|(^|_)sea(_|$)", WATER),
     (
-        r"defect|invalid|nodata|no_data|saturat|bad_|dead|spacecraft|fail|hilt|artefact|artifact",
+        r"defect|invalid|nodata|no_data|saturat|bad_|dead|spacecraft|atmfail|navfail|hilt|artefact|artifact",
         QUALITY,
     ),
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from rasterio.errors import RasterioError
 
-from hsi_geo.errors import SceneError, SceneNotFoundError
+from hsi_geo.errors import MissingPackageError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
+from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
@@ -45,10 +47,23 @@ def read_raster(
         with quiet_gdal(path), open_raster(path) as source:
             return describe_raster(source, path, name, item)
     except RasterioError as error:
+        _require_answer(path)
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
             hint="give a GeoTIFF, or an ENVI cube with its .hdr beside it",
         ) from error
+
+
+def _require_answer(path: str) -> None:
+    """Say why a link cannot be read, if its server does.
+
+    Raises:
+        SceneError: If there is no such file, no right to read it, or no answer.
+    """
+    link = as_link(path)
+    if link is not None and link.lower().startswith("http"):
+        with contextlib.suppress(MissingPackageError), open_remote(link):
+            pass
 
 
 def _data_of_header(path: str) -> str:

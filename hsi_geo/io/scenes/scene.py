@@ -16,6 +16,7 @@ from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
+from hsi_geo.io.readers.stac_assets import Links
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
@@ -37,13 +38,16 @@ def open_scene(
     mask: str = AUTO,
     grid: str | None = None,
     straighten: bool = True,
+    asset: str | None = None,
+    follow_links: bool = False,
 ) -> xr.DataArray:
     """Open a hyperspectral scene without reading its pixels.
 
     Args:
         path: GeoTIFF, ENVI cube or its header, EnMAP or DESIS product (folder, archive or a file of
             it), PRISMA, Tanager, PACE, EMIT, NEON or AVIRIS in HDF5 or netCDF, Zarr store, or any other
-            format of GDAL (`/vsicurl/...`). An array that was opened before is returned as it is. Any other
+            format of GDAL; or a link to one of these (``https://``, ``s3://``, ``/vsicurl/``); or a STAC
+            item, as a file or a link. An array that was opened before is returned as it is. Any other
             array needs a coordinate ``wavelength`` along ``band``, in the unit of its attribute
             ``units`` (nm if there is none).
         wavelengths: Replaces the band centres of the file or array: a file (one centre in nm a line, or
@@ -62,6 +66,8 @@ def open_scene(
             grid. Arrays stay as they are.
         straighten: Whether a file with a rotated grid, ground control points or RPCs is put onto an
             upright grid. False leaves a rotated grid, which cannot be mapped, and refuses the others.
+        asset: Key or title of the asset of a STAC item that is the scene; None finds it.
+        follow_links: Whether a STAC item may name files on other hosts than its own.
 
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
@@ -78,7 +84,7 @@ def open_scene(
             scene.
     """
     if not isinstance(path, xr.DataArray):
-        file = read_scene(path, Placement(grid, straighten))
+        file = read_scene(path, Placement(grid, straighten), Links(asset, follow_links))
         return scene_of(with_mask(file, mask), wavelengths=wavelengths)
     if mask not in (AUTO, NONE):
         raise OptionError(
@@ -99,6 +105,8 @@ def open_scenes(
     mask: str = AUTO,
     grid: str | None = None,
     straighten: bool = True,
+    asset: str | None = None,
+    follow_links: bool = False,
 ) -> list[xr.DataArray]:
     """Open one scene or several.
 
@@ -108,6 +116,8 @@ def open_scenes(
         mask: Pixels that count as missing; see `open_scene`.
         grid: Grid that each file is read on; see `open_scene`.
         straighten: Whether rotated files are put onto an upright grid; see `open_scene`.
+        asset: Asset of a STAC item; see `open_scene`.
+        follow_links: Whether items may name files on other hosts; see `open_scene`.
 
     Raises:
         SceneError: If the list is empty; else see `open_scene`.
@@ -117,7 +127,15 @@ def open_scenes(
     if not scenes:
         raise SceneError("no scene was given", hint="give at least one")
     return [
-        open_scene(scene, wavelengths=wavelengths, mask=mask, grid=grid, straighten=straighten)
+        open_scene(
+            scene,
+            wavelengths=wavelengths,
+            mask=mask,
+            grid=grid,
+            straighten=straighten,
+            asset=asset,
+            follow_links=follow_links,
+        )
         for scene in scenes
     ]
 

@@ -184,12 +184,6 @@ def test_a_missing_package_error_names_the_pip_command(
     assert package in sys.modules
 
 
-@pytest.mark.parametrize("name", ["/vsicurl/https://example.org/a.nc", "s3://bucket/b.he5"])
-def test_remote_hdf5_is_refused(name: str) -> None:
-    with pytest.raises(SceneError, match="not on this machine; download it first"):
-        open_scene(name)
-
-
 def test_a_zarr_store_is_read_through_fsspec() -> None:
     pytest.importorskip("zarr", reason="needs the extra zarr")
     dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)

@@ -19,6 +19,7 @@ from builders import NORTH_UP, cube_of, nm_tags, physical, run, write_tif
 from emit_cases import FWHM, NM, emit_lookup, write_emit
 from product_cases import DESIS, ENMAP, NODATA, stored, write_desis, write_enmap
 from rasterio.warp import Resampling, reproject
+from swath_cases import write_prisma_swath
 
 from hsi_geo import batch
 from hsi_geo.arrays import AnyArray
@@ -265,6 +266,42 @@ def test_a_damaged_file_of_masks_is_a_warning(tmp_path: Path, damage: str) -> No
     assert not masked(path, "auto").any()
 
 
+@pytest.mark.parametrize("level", ["L1", "L2C"])
+def test_prismas_flags_and_defective_pixels(tmp_path: Path, level: str) -> None:
+    """A pixel is defective if most bands of a detector are."""
+    path = write_prisma_swath(tmp_path / "a.he5", level)
+    shape = physical(open_scene(path, mask="none", grid="swath"))[1].shape
+    defects = {"VNIR": np.zeros((shape[0], 3, shape[1]), "uint8")}
+    defects["SWIR"] = np.zeros((shape[0], 2, shape[1]), "uint8")
+    defects["VNIR"][4, :2, 5] = 1
+    defects["VNIR"][6, :1, 5] = 1  # one band of three
+    defects["SWIR"][9, :, 8] = 3
+    clouds, cover = np.zeros(shape, "uint8"), np.full(shape, 10, "uint8")
+    clouds[2:4, 7], clouds[0] = 1, 255
+    cover[12, 3:6], cover[13, 3] = 0, 1
+    with h5py.File(path, "a") as file:
+        fields = file[f"HDFEOS/SWATHS/PRS_{level}_HCO/Data Fields"]
+        for part, cube in defects.items():
+            fields[f"{part}_PIXEL_{'SAT' if level == 'L1' else 'L2'}_ERR_MATRIX"] = cube
+        if level == "L1":
+            fields["Cloud_Mask"], fields["LandCover_Mask"] = clouds, cover
+            fields["SunGlint_Mask"] = np.ones((2, 2), "uint8")
+
+    def taken(mask: str) -> list[list[int]]:
+        before, after = (
+            physical(open_scene(path, mask=one, grid="swath"))[1] for one in ("none", mask)
+        )
+        return np.argwhere(before & ~after).tolist()
+
+    assert taken("quality") == [[4, 5], [9, 8]]
+    assert taken("auto") == (
+        [[2, 7], [3, 7], [4, 5], [9, 8]] if level == "L1" else [[4, 5], [9, 8]]
+    )
+    if level == "L1":
+        assert taken("water") == [[12, 3], [12, 4], [12, 5]]
+        assert taken("snow") == [[13, 3]]
+
+
 # Types and nodata values -------------------------------------------------------------------------
 
 
@@ -414,7 +451,8 @@ def test_a_layer_of_another_size_is_refused(tmp_path: Path) -> None:
         ("LAND", None),
         ("AOD550", None),
         ("H2O (g cm-2)", None),
-        ("PRODFAIL", "quality"),
+        ("ATMFAIL", "quality"),
+        ("CHLFAIL", None),
         ("clear", None),
         ("HIGLINT", None),
         ("NAVWARN", None),

@@ -1,0 +1,188 @@
+"""A STAC item as a scene: which of its assets is the image, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import as_link, join_link, same_host, suffix_of
+from hsi_geo.io.readers.stac_sidecar import (
+    Json,
+    MaskAsset,
+    StacSidecar,
+    assets_of,
+    file_name,
+    item_tags,
+    mask_assets,
+    sensor_of,
+)
+from hsi_geo.text import did_you_mean, quoted
+
+#: Endings and media types of images.
+_IMAGES = (
+    ".tif",
+    ".tiff",
+    ".nc",
+    ".nc4",
+    ".h5",
+    ".he5",
+    ".hdf5",
+    ".zarr",
+    ".bsq",
+    ".bil",
+    ".bip",
+    ".img",
+    ".dat",
+)
+_TYPES = ("tiff", "hdf5", "x-hdf", "netcdf", "zarr")
+
+#: Roles of assets that are no images of the scene.
+_OTHER_ROLES = {"thumbnail", "overview", "metadata", "visual"}
+
+#: Words in the key of the asset that is wanted most, best first.
+_WANTED = (
+    "ortho_sr",
+    "surface_reflectance",
+    "reflectance",
+    "sr",
+    "rfl",
+    "spectral_image",
+    "ortho",
+    "data",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How items and links are followed.
+
+    Attributes:
+        asset: Key or title of the asset that is the scene; None finds it.
+        follow: Whether an item may name files on other hosts.
+    """
+
+    asset: str | None = None
+    follow: bool = False
+
+
+def image_of(item: Json, name: str, links: Links) -> tuple[str, StacSidecar]:
+    """The image of an item, and what the item tells of it.
+
+    Args:
+        item: The item.
+        name: Path or link of the item.
+        links: Which asset is wanted, and whether other hosts are asked.
+
+    Returns:
+        Path or link of the image, and its description.
+
+    Raises:
+        OptionError: If there is no such asset, or several may be the image.
+        SceneError: If there is no image, or it lies on another host.
+    """
+    key, asset = _chosen(assets_of(item), name, links.asset)
+    image = _place(asset, key, name, links)
+    masks = []
+    for title, content in mask_assets(item):
+        if content is asset:
+            continue
+        place = _resolved(content, name)
+        if place is not None and _may_be_read(place, name, links):
+            masks.append(MaskAsset(place, title, content))
+    tags = item_tags(item, file_name(asset.get("href")))
+    return image, StacSidecar(tags, sensor_of(item), tuple(masks))
+
+
+def _chosen(assets: Mapping[str, Json], name: str, wanted: str | None) -> tuple[str, Json]:
+    if wanted is not None:
+        for key, asset in assets.items():
+            if wanted.casefold() in (key.casefold(), str(asset.get("title", "")).casefold()):
+                return key, asset
+        raise OptionError(
+            f"STAC item '{name}' has no asset '{wanted}', only {quoted(list(assets))}",
+            hint=f"choose one of them with --asset{did_you_mean(wanted, list(assets))}",
+        )
+    images = {key: asset for key, asset in assets.items() if _is_image(key, asset)}
+    if not images:
+        raise SceneError(
+            f"STAC item '{name}' has no asset that is an image, only {quoted(list(assets))}",
+            hint="choose one with --asset",
+        )
+    best = max(_rank(key, asset) for key, asset in images.items())
+    found = [(key, asset) for key, asset in images.items() if _rank(key, asset) == best]
+    if len(found) > 1:
+        raise OptionError(
+            f"STAC item '{name}' has {len(found)} assets that may be the scene: "
+            f"{quoted([key for key, _ in found])}",
+            hint="choose one with --asset",
+        )
+    return found[0]
+
+
+def _roles(asset: Json) -> set[str]:
+    roles = asset.get("roles")
+    return {str(role) for role in roles} if isinstance(roles, list) else set()
+
+
+def _is_image(key: str, asset: Json) -> bool:
+    href, media = asset.get("href"), str(asset.get("type", "")).lower()
+    if not isinstance(href, str) or _roles(asset) & _OTHER_ROLES:
+        return False
+    if "mask" in f"{key} {asset.get('title', '')}".lower() or "quicklook" in key.lower():
+        return False
+    return suffix_of(href) in _IMAGES or any(word in media for word in _TYPES)
+
+
+def _rank(key: str, asset: Json) -> tuple[bool, int, int]:
+    """Data before others, then by the key, then by the number of bands."""
+    named = next((len(_WANTED) - i for i, word in enumerate(_WANTED) if word in key.lower()), 0)
+    bands = next(
+        (len(asset[k]) for k in ("bands", "eo:bands") if isinstance(asset.get(k), list)), 0
+    )
+    return bool(_roles(asset) & {"data", "reflectance"}), named, bands
+
+
+def _resolved(asset: Json, name: str) -> str | None:
+    """Path or link of an asset; None if it has none."""
+    href: Any = asset.get("href")
+    if not isinstance(href, str) or not href:
+        return None
+    own = as_link(name)
+    if own is not None:
+        return join_link(own, href)
+    if "://" in href or href.startswith("/vsi"):
+        return href.removeprefix("file://")
+    return str(Path(name).parent / href)
+
+
+def _may_be_read(place: str, name: str, links: Links) -> bool:
+    """Whether an asset lies where its item does, or other hosts may be asked."""
+    own, other = as_link(name), as_link(place)
+    if own is None and other is None:
+        return exists(place) and not place.startswith("/vsi")
+    if own is not None and other is not None and same_host(own, other):
+        return True
+    return other is not None and links.follow
+
+
+def _place(asset: Json, key: str, name: str, links: Links) -> str:
+    place = _resolved(asset, name)
+    if place is None:
+        raise SceneError(
+            f"STAC item '{name}' has no address for its asset '{key}'", hint="give the image itself"
+        )
+    if _may_be_read(place, name, links):
+        return place
+    if as_link(place) is None:
+        raise SceneError(
+            f"STAC item '{name}' names '{place}' as its asset '{key}', and no such file can be read",
+            hint="put the image beside the item, or give the image itself",
+        )
+    raise SceneError(
+        f"STAC item '{name}' names '{place}', which is on another host, as its asset '{key}'",
+        hint="give that link itself, or allow it with --follow-links",
+    )

@@ -1,0 +1,322 @@
+"""Scenes on other machines: rasters, HDF5, netCDF and STAC items over HTTP, and servers that fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import rasterio
+from builders import cube_of, nm_tags, physical, run, write_tif
+from emit_cases import write_emit
+from new_sensor_cases import WYVERN, write_wyvern, wyvern_item
+
+from hsi_geo import open_scene
+from hsi_geo.errors import HsiGeoError, MissingPackageError, OptionError, SceneError
+from hsi_geo.io.files import remote_files
+from hsi_geo.io.scenes.mask_option import masked_counts
+
+pytest.importorskip("aiohttp", reason="needs the extra remote")
+
+#: Serves ranges of files, and logs each request. The first part of a path is what goes wrong.
+SERVER = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+seen = {}
+
+class Server(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, is_head):
+        way, _, name = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        path = Path("files") / name
+        with open("log.txt", "a") as log:
+            log.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\\n")
+        if way.isdigit():
+            return self.plain(int(way))
+        if not path.is_file():
+            return self.plain(404)
+        whole = path.read_bytes()
+        first, last = 0, len(whole) - 1
+        wanted = self.headers.get("Range")
+        if wanted:
+            start, _, end = wanted.removeprefix("bytes=").partition("-")
+            first, last = int(start), min(int(end or last), last)
+        part = whole[first : last + 1]
+        count = seen[self.path, self.command] = seen.get((self.path, self.command), 0) + 1
+        if way == "slow":
+            time.sleep(0.3)
+        if way == "flaky" and count == 1 and not is_head:
+            return self.plain(503)
+        self.send_response(206 if wanted else 200)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(whole)}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        if is_head:
+            return
+        if way == "cut" or (way == "cutonce" and count == 1):
+            self.wfile.write(part[: len(part) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.wfile.write(part)
+
+    def plain(self, code):
+        self.send_response(code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self):
+        self.answer(True)
+
+    def do_GET(self):
+        self.answer(False)
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+class Served:
+    """A running server.
+
+    Attributes:
+        url: Its address.
+        folder: Folder of its files.
+    """
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.url, self.folder, self._log = url, home / "files", home / "log.txt"
+
+    def requests(self) -> list[str]:
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    def bytes_asked(self) -> int:
+        total = 0
+        for line in self.requests():
+            _, _, wanted = line.rpartition("bytes=")
+            first, _, last = wanted.partition("-")
+            total += int(last) - int(first) + 1 if first.isdigit() and last.isdigit() else 0
+        return total
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(remote_files, "FIRST_WAIT_S", 0.01)
+    (tmp_path / "files").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        yield Served(f"http://127.0.0.1:{server.stdout.readline().strip()}", tmp_path)
+        server.terminate()
+
+
+def scene(path: Path) -> Path:
+    return write_tif(path, cube_of(3), band_tags=nm_tags([450.0, 550.0, 660.0]))
+
+
+WRITERS: dict[str, Callable[[Path], Path]] = {"a.tif": scene, "a.nc": write_emit}
+
+
+@pytest.mark.parametrize("way", ["fine", "slow", "flaky", "cutonce"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_links_give_what_local_files_give(served: Served, name: str, way: str) -> None:
+    """Also by a server that is slow, or fails once."""
+    if name == "a.tif" and way == "cutonce":
+        pytest.skip("GDAL reads a file that is cut once, or says where it is cut")
+    local = WRITERS[name](served.folder / name)
+    found = open_scene(f"{served.url}/{way}/{name}")
+    expected = open_scene(local)
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.hsi.grid.transform == expected.hsi.grid.transform
+    np.testing.assert_array_equal(found["wavelength"], expected["wavelength"])
+
+
+@pytest.mark.parametrize("prefix", ["", "/vsicurl/"])
+def test_gdals_names_of_links(served: Served, prefix: str) -> None:
+    local = write_emit(served.folder / "a.nc")
+    found = open_scene(f"{prefix}{served.url}/fine/a.nc?token=x.y")
+    np.testing.assert_array_equal(found.values, open_scene(local).values)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ("403", "the server refuses to give '.*' \\(403\\)"),
+        ("404", "there is no file at '.*'"),
+        ("cut", "'.*' (could not be read in 3 tries|is not a raster|is a damaged|cannot be read)"),
+    ],
+)
+def test_servers_that_fail_end_in_one_sentence(
+    served: Served, name: str, way: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    WRITERS[name](served.folder / name)
+    with pytest.raises(SceneError, match=message) as caught:
+        open_scene(f"{served.url}/{way}/{name}").load()
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_no_server_ends_in_one_sentence() -> None:
+    with pytest.raises(SceneError, match="could not be read in 3 tries"):
+        open_scene("http://127.0.0.1:9/a.nc")
+
+
+def test_a_store_whose_package_is_missing_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(MissingPackageError, match=r"links of s3, .*; run: pip install s3fs"):
+        open_scene("s3://bucket/b.he5")
+
+
+def test_only_the_blocks_that_are_needed_are_read(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_files, "BLOCK_BYTES", 1 << 14)
+    height, width, bands = 200, 150, 40
+    values = np.random.default_rng(1).integers(1, 9000, (bands, height, width)).astype("int16")
+    centres = np.linspace(420.0, 2400.0, bands)
+    tif = write_tif(
+        served.folder / "a.tif",
+        values,
+        band_tags=nm_tags(list(centres)),
+        tiled=True,
+        blockxsize=32,
+        blockysize=32,
+        interleave="pixel",
+    )
+    with h5py.File(served.folder / "a.h5", "w") as file:
+        group = file.create_group("SJER/Reflectance")
+        group.create_dataset(
+            "Reflectance_Data", data=values.transpose(1, 2, 0), chunks=(20, 20, bands)
+        )
+        group["Metadata/Spectral_Data/Wavelength"] = centres
+        group["Metadata/Coordinate_System/Map_Info"] = (
+            b"UTM, 1, 1, 300000, 4000000, 1, 1, 11, North"
+        )
+        group["Metadata/Coordinate_System/EPSG Code"] = b"32611"
+    for name in ("a.tif", "a.h5"):
+        before = served.bytes_asked()
+        found = open_scene(f"{served.url}/fine/{name}")
+        np.testing.assert_array_equal(found[:, 5:15, 3:12].values, values[:, 5:15, 3:12])
+        asked = served.bytes_asked() - before
+        assert 0 < asked < (served.folder / name).stat().st_size / 4, name
+    assert tif.exists()
+
+
+# STAC items ------------------------------------------------------------------------------------
+
+
+def write_item(served: Served, **changes: Any) -> Path:
+    write_wyvern(served.folder)
+    item = wyvern_item()
+    for asset in item["assets"].values():
+        asset["href"] = "./" + asset["href"].rsplit("/", 1)[-1]
+    item["assets"] |= changes
+    (served.folder / f"{WYVERN}.json").unlink()
+    path = served.folder / "item.json"
+    path.write_text(json.dumps(item))
+    return path
+
+
+def test_an_item_is_opened_by_a_link_and_as_a_file(served: Served) -> None:
+    """The image with what the item tells of it, and the masks that it names."""
+    path = write_item(served)
+    for place in (path, f"{served.url}/fine/item.json"):
+        found = open_scene(place)
+        np.testing.assert_allclose(found["wavelength"], [503.0, 570.0, 614.0, 799.0])
+        assert found.attrs["scale_factor"] == pytest.approx(1e-4)
+        assert found.attrs["driver"] == "Dragonette-001, GTiff"
+        assert masked_counts(found)["reasons"] == {"cloud": 1, "haze": 1, "shadow": 1}
+        assert (~physical(found)[1]).sum() == 4
+
+
+def test_an_asset_is_chosen(served: Served) -> None:
+    write_tif(served.folder / "other.tif", cube_of(2) + 5, band_tags=nm_tags([500.0, 600.0]))
+    path = write_item(
+        served, other={"href": "other.tif", "title": "Another image", "roles": ["data"]}
+    )
+    for name in ("other", "another image"):
+        assert open_scene(path, asset=name).shape[0] == 2
+    done = run("info", path, "--asset", "other", "--json")
+    assert json.loads(done.stdout)["scene"]["bands"] == 2
+    with pytest.raises(OptionError, match=r"has no asset 'rfl', only 'Cloud optimized GeoTiff'"):
+        open_scene(path, asset="rfl")
+    item = json.loads(path.read_text())
+    item["assets"] = {key: {"href": "other.tif", "roles": ["data"]} for key in ("one", "two")}
+    path.write_text(json.dumps(item))
+    with pytest.raises(OptionError, match=r"has 2 assets that may be the scene: 'one', 'two'"):
+        open_scene(path)
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_other_hosts_are_asked_only_if_the_user_allows_it(served: Served, is_link: bool) -> None:
+    """An item must not make this machine ask another one, such as one in its own network."""
+    path = write_item(served)
+    item = json.loads(path.read_text())
+    other = served.url.replace("127.0.0.1", "localhost")
+    for asset in item["assets"].values():
+        asset["href"] = f"{other}/fine/{asset['href'].removeprefix('./')}"
+    path.write_text(json.dumps(item))
+    place = f"{served.url}/fine/item.json" if is_link else str(path)
+    with pytest.raises(SceneError, match=r"which is on another host, .* follow_links=True"):
+        open_scene(place)
+    assert not any(".tiff" in line for line in served.requests())
+    assert open_scene(place, follow_links=True).shape == (4, 5, 7)
+
+
+REFERRING = {
+    "VRT": '<VRTDataset rasterXSize="7" rasterYSize="5"><VRTRasterBand dataType="Int16" band="1"><SimpleSource>'
+    "<SourceFilename>{target}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>",
+    "WMS": "<GDAL_WMS><Service name='TMS'><ServerUrl>{target}</ServerUrl></Service></GDAL_WMS>",
+}
+
+
+@pytest.mark.parametrize("kind", REFERRING)
+@pytest.mark.parametrize("name", ["a.vrt", "a.tif"])
+def test_remote_files_name_no_other_files(served: Served, kind: str, name: str) -> None:
+    scene(served.folder / "secret.tif")
+    target = f"/vsicurl/{served.url}/fine/secret.tif"
+    (served.folder / name).write_text(REFERRING[kind].format(target=target))
+    with pytest.raises(HsiGeoError):
+        open_scene(f"{served.url}/fine/{name}", wavelengths="index").load()
+    assert not any("secret" in line for line in served.requests())
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"properties": {}}', '{"properties": {}, "assets": {"a": {"href": 5}}}']
+)
+def test_links_that_are_no_items(served: Served, content: str) -> None:
+    (served.folder / "item.json").write_text(content)
+    with pytest.raises(HsiGeoError, match=r"is no STAC item|no asset that is an image"):
+        open_scene(f"{served.url}/fine/item.json")
+
+
+def test_rasterio_is_not_left_with_options_of_links(served: Served) -> None:
+    local = scene(served.folder / "a.tif")
+    open_scene(f"{served.url}/fine/a.tif").load()
+    with rasterio.open(local) as file:
+        assert file.count == 3
