@@ -29,6 +29,9 @@ TYPED = {"environment.py", "demo.py", "stages.py"}
         ("give --wavelengths 400:2500", 'give wavelengths="400:2500"'),
         ("--wavelengths '5:x' is no list", "wavelengths='5:x' is no list"),
         ("give --rescale 10000 or --rescale auto", 'give rescale=10000 or rescale="auto"'),
+        ("give --grid EPSG:32633 to both", 'give grid="EPSG:32633" to both'),
+        ("leave --swath out", 'leave grid="swath" out'),
+        ("leave --no-straighten out", "leave straighten=False out"),
         ("add --design stratified", 'add design="stratified"'),
         (
             "the model's scale, or --restat if it's new",
