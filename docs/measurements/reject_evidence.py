@@ -1,8 +1,8 @@
 """How well pixels of a class without shots are rejected, beside other ways to reject.
 
-    python docs/measurements/reject_evidence.py DATA [SEEDS] > docs/results/reject.md
+    python docs/measurements/reject_evidence.py DATA [SEEDS [SCENE ...]] > docs/results/reject.md
 
-Each class of Indian Pines, Jasper Ridge, the fields and Berlin is left out of the shots in turn. The first table has the
+Each class of Indian Pines, Jasper Ridge, the fields and Berlin is left out of the shots in turn. The table has the
 recall: the share of its pixels that are rejected when 5 per cent of the other classes' pixels are. Ways to reject:
 
 - familiarity: that of `classify`, by --reject,
@@ -13,8 +13,8 @@ recall: the share of its pixels that are rejected when 5 per cent of the other c
 The last two have the features that the classifiers of `adapt` learn from and that familiarity is measured in: for each
 spatial context one feature set, one beside the other.
 
-The second table has what --reject auto does: the share of the other classes' pixels that it rejects, which should be
-about 5 per cent, and its recall.
+The last two columns have what --reject auto does: the share of the other classes' pixels that it rejects, which should be
+about 5 per cent, and its recall. All numbers are per cent, means over classes and seeds.
 """
 
 import sys
@@ -49,26 +49,15 @@ WAYS = ("familiarity", "largest probability", "Mahalanobis", "one-class SVM")
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print a row for each scene."""
     data, seeds = sys.argv[1], SEEDS[: int(sys.argv[2]) if len(sys.argv) > 2 else 1]
-    recalls, chosen = {}, {}
-    for name in CHOSEN_ON:
+    print(f"| scene | {' | '.join(WAYS)} | auto: wrongly rejected | auto: recall |")
+    print("|---|" + "---|" * (len(WAYS) + 2))
+    for name in sys.argv[3:] or CHOSEN_ON:
         benchmark = load_benchmark_scene(name, data)
         found = [row for seed in seeds for row in each_class(benchmark, seed)]
-        recalls[name] = np.mean([row[0] for row in found], axis=0)
-        chosen[name] = np.mean([row[1] for row in found], axis=0)
-        print(name, recalls[name], chosen[name], file=sys.stderr, flush=True)
-    print(f"| recall of a class without shots, per cent | {' | '.join(WAYS)} |")
-    print("|---|" + "---|" * len(WAYS))
-    for name, row in recalls.items():
-        print(f"| {name} | " + " | ".join(f"{100 * one:.0f}" for one in row) + " |")
-    mean = np.mean(list(recalls.values()), axis=0)
-    print("| mean | " + " | ".join(f"{100 * one:.0f}" for one in mean) + " |")
-    print()
-    print("| `--reject auto` | rejected of the other classes, per cent | recall, per cent |")
-    print("|---|---|---|")
-    for name, (wrongly, rightly) in chosen.items():
-        print(f"| {name} | {100 * wrongly:.1f} | {100 * rightly:.0f} |")
+        shares = np.mean([[*recalls, *auto] for recalls, auto in found], axis=0)
+        print(f"| {name} | " + " | ".join(f"{100 * one:.1f}" for one in shares) + " |", flush=True)
 
 
 def each_class(benchmark: BenchmarkScene, seed: int) -> list[tuple[list[float], list[float]]]:

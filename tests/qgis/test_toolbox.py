@@ -314,3 +314,19 @@ def test_maps_are_compared(case: Case, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [label for label, _ in found["polygons"]["legend"]] == ["meadow → asphalt"]
     assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_rejected_pixels_and_small_patches(
+    call: Call, job: dict[str, Any], quick_python: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "map.tif"
+    given = {**job["parameters"], "OUTPUT": str(out), "MIN_CONFIDENCE": "99.9%", "MIN_AREA": "3px"}
+    succeeded(
+        call("hsi_geo:classify", python=quick_python, LABELS=job["labels"], REJECT="auto", **given)
+    )
+    record = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    names = [c["name"] for c in record["rejected_classes"]]
+    assert names == ["unlike any shot", "too uncertain"]
+    assert record["parameters"]["min_area"] == "3px"
+    assert 'label="too uncertain"' in out.with_suffix(".qml").read_text(encoding="utf-8")
