@@ -100,16 +100,12 @@ class WindowSampler:
         self.starts = np.cumsum([0, *self.shapes.prod(axis=1)[:-1]])
         posteriors = self._posteriors_by_level(teacher, regions)
         weights = class_weights(posteriors[0])
+        # A class of one pixel must be seen often: its pixel is drawn more often, as far as that can be.
+        drawn = (posteriors[0] * weights).sum(axis=1, keepdims=True)
+        drawn = drawn.clip(1.0, 1.0 / pixel_fraction)
+        self.draw_weights = self._to_pixels(drawn, regions).numpy()[:, 0]
         self.targets = torch.stack(
-            [
-                _pixels_first(
-                    [
-                        _pad(image, size_px, 0.0)
-                        for image in _to_images(posterior * weights, regions)
-                    ]
-                )
-                for posterior in posteriors
-            ]
+            [self._to_pixels(one * weights / drawn, regions) for one in posteriors]
         )  # (levels, M, K + 1)
         self.sources = _source_pixels(size_px)
         areas = np.array([region.inside.sum() for region in regions.regions], np.float64)
@@ -119,6 +115,11 @@ class WindowSampler:
             for number, region in enumerate(regions.regions)
             for row, col in np.argwhere(region.labels >= 0)
         ]
+
+    def _to_pixels(self, values: Float32Array, regions: TrainingRegions) -> Tensor:
+        """(M, X) of (N, X) values; 0 outside the regions."""
+        images = _to_images(values, regions)
+        return _pixels_first([_pad(image, self.size, 0.0) for image in images])
 
     def _posteriors_by_level(
         self, teacher: Teacher, regions: TrainingRegions
@@ -138,16 +139,14 @@ class WindowSampler:
         levels, orientations, corners = zip(
             *(self._sample_window() for _ in range(self.batch)), strict=True
         )
-        side, every = self.size, np.arange(self.size**2)
-        whole = self.pixels == len(every)
-        positions = np.tile(every, (self.batch, 1))
-        if not whole:
-            positions = self.generator.permuted(positions, axis=1)[:, : self.pixels]
-        rows, cols = np.divmod(self.sources[np.array(orientations)[:, None], positions], side)
+        side, whole = self.size, self.pixels == self.size**2
+        rows, cols = np.divmod(self.sources[list(orientations)], side)  # (B, P * P)
         region, top, left = np.array(corners).T[..., None]
-        chosen = torch.from_numpy(
-            self.starts[region] + (top + rows) * self.shapes[region, 1] + left + cols
-        )
+        chosen = self.starts[region] + (top + rows) * self.shapes[region, 1] + left + cols
+        if not whole:
+            positions = self._draw_pixels(chosen)
+            chosen = np.take_along_axis(chosen, positions, axis=1)
+        chosen = torch.from_numpy(chosen)
         shape = (side, side) if whole else (self.pixels, 1)
 
         def to_windows(values: Tensor) -> Tensor:
@@ -160,8 +159,17 @@ class WindowSampler:
             to_windows(self.valid[chosen])[:, 0],
             to_windows(self.targets[level[:, None], chosen]),
             torch.tensor([self.noise[i] for i in levels]),
-            None if whole else torch.from_numpy(positions.copy()),
+            None if whole else torch.from_numpy(positions),
         )
+
+    def _draw_pixels(self, chosen: IntArray) -> IntArray:
+        """(B, n) positions of random pixels among (B, P * P) pixels, in random order and without replacement.
+
+        The chance of a pixel is proportional to its weight (Efraimidis and Spirakis 2006, doi
+        10.1016/j.ipl.2005.11.003).
+        """
+        weights = np.maximum(self.draw_weights[chosen], 1.0)
+        return np.argsort(self.generator.exponential(size=chosen.shape) / weights)[:, : self.pixels]
 
     def _sample_window(self) -> tuple[int, int, tuple[int, int, int]]:
         """Noise level, orientation, and position of a window."""

@@ -41,7 +41,7 @@ Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
 
 #: Enough to learn the planted scene.
-LONG = FineTuneConfig(steps=60, batch=48)
+LONG = FineTuneConfig(steps=60)
 
 
 def short(**options: Any) -> FineTuneConfig:

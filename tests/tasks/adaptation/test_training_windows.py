@@ -24,6 +24,7 @@ from hsi_geo.tasks.adaptation import daft as module
 from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.adaptation.training_windows import WindowSampler, class_weights
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -161,7 +162,8 @@ def test_pixel_fraction_draws_random_pixels_of_each_window(
             if subset.target[window, :, i].any()
         ]
         rows, drawn = np.array(found).reshape(-1, 2).T
-        np.testing.assert_allclose(subset.target[window, :, drawn, 0].numpy().T, posterior[rows])
+        target = subset.target[window, :, drawn, 0].numpy().T
+        np.testing.assert_allclose(target, posterior[rows], rtol=1e-6)
         assert subset.valid[window, drawn, 0].all()
         there, within = places[rows], np.stack(np.divmod(positions[drawn].numpy(), 8), axis=1)
         # Rotation and reflection keep all distances.
@@ -210,3 +212,31 @@ def test_sample_pads_a_scene_smaller_than_a_window(
         assert ((batch.target.sum(dim=1) > 0.99) == batch.valid).all()
     config = FineTuneConfig(target, steps=40, batch=8, ema_decay=0.5)
     assert agreement(fine_tuned(regions, teacher, config), regions, scene) > 0.7
+
+
+def test_a_class_of_one_pixel_is_drawn_often(make_scene: MakeScene, tmp_path: Path) -> None:
+    """In a scene of a single window of 256 pixels. Its weight is 2.56: what is no draw stays in the target."""
+    regions = cut(make_scene(height=16, width=16, hole=False), tmp_path, per_class=2)
+    posterior = constant_posterior(regions, 1.0, 0.0, 0.0)
+    posterior[37] = [0.0, 1.0, *[0.0] * (posterior.shape[1] - 2)]
+    teacher = teacher_with(posterior)
+    weight = class_weights(posterior)[1]
+    assert weight == pytest.approx(2.56)
+    for fraction in (0.125, 0.5, 1.0):
+        sampler = WindowSampler(
+            regions,
+            teacher,
+            16,
+            target="teacher",
+            noise=(0.0,),
+            batch=2000,
+            clean_fraction=1.0,
+            pixel_fraction=fraction,
+            generator=np.random.default_rng(0),
+        )
+        batch = sampler.sample()
+        of_rare = batch.target[:, 1].flatten(1).sum(dim=1)
+        draws = (of_rare > 0).float().mean().item()
+        drawn = min(weight, 1 / fraction)
+        assert draws == pytest.approx(1 - (1 - fraction) ** drawn, rel=0.12)
+        assert of_rare.max().item() == pytest.approx(weight / drawn)
