@@ -118,7 +118,7 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
             name: None if found[key] is None else 100.0 * found[key][part]
             for name, _, key, part in NUMBERS
         }
-        if found["design"]:
+        if found.get("design"):  # earlier versions do not write it
             results[FURTHER] = sum(found["more_places"].values())
         if parameters.get("OUTPUT"):
             results["OUTPUT"] = self.parameterAsFileOutput(parameters, "OUTPUT", context)

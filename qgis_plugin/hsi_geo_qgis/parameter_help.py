@@ -40,7 +40,7 @@ COMMON = {
     "THREADS": "Number of threads on the processor. Fewer threads leave the computer free for other work.",
     "MAX_MEMORY": "Memory for the part of the scene that is read at a time. The map is the same with any value. Give less if the "
     "computer runs out of memory.",
-    "REJECT": "Pixels that are less like the labels than this get the class 'unlike any shot'. Give 'auto' for the model's own "
+    "REJECT": "Pixels that are less like the labels than this get a class of their own. Give 'auto' for the model's own "
     "threshold, which rejects 5 per cent of land like the labels, or a share from 0 to 1. If it is empty, every pixel gets a class.",
     "MIN_CONFIDENCE": "Pixels whose class is less probable than this get the class 'too uncertain'. Give per cent such as 60%, or a "
     "share such as 0.6. If it is empty, every pixel gets a class.",
