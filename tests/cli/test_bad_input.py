@@ -284,7 +284,10 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
         "info enmap.zip",
         "a METADATA.XML and no SPECTRAL_IMAGE; give the whole",
     ),
-    "PRISMA of level 1": ("info level1.he5", "without a map grid .*; download the L2D"),
+    "PRISMA of level 1": (
+        "info level1.he5",
+        "laid out otherwise than PRISMA L1 files are .*List_Cw_Vnir",
+    ),
     "PRISMA without its lists": (
         "info prisma.he5",
         "laid out otherwise than PRISMA L2D files are .*List_Cw_Vnir",
@@ -293,8 +296,8 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     "HDF5 without a cube": ("info none.h5", "holds no three-dimensional variable; give the"),
     "HDF5 with nameless axes": ("info cube.h5", "none of them is known to be its bands"),
     "HDF5 afar": (
-        "info /vsicurl/https://a.org/b.nc",
-        "not on this machine; download",
+        "info /vsicurl/http://127.0.0.1:9/b.nc",  # no server listens there
+        "could not be read in 3 tries .*; check the connection, or download the file",
     ),
     "netCDF unevenly spaced": (
         "info uneven.nc",

@@ -42,8 +42,7 @@ def join_shots(parts: Sequence[Shots], purpose: Purpose) -> Shots:
     Examples:
         >>> import shapely
         >>> from hsi_geo.io.labels.shot_files import TRAINING
-        >>> from hsi_geo.io.labels.parents import with_parents
-    from hsi_geo.io.labels.shots import make_shots
+        >>> from hsi_geo.io.labels.shots import make_shots
         >>> places = gpd.GeoSeries([shapely.Point(0, 0), shapely.Point(1, 0)])
         >>> points = make_shots(places, ["roof", "tree"])
         >>> polygons = make_shots(places.buffer(0.1), ["tree", "water"])

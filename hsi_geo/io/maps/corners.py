@@ -70,7 +70,7 @@ def place_corners(ids: AnyArray, first_row: int, above: int, below: int, passes:
         >>> ids = np.array([[1, 1, 1, 1], [2, 2, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]])
         >>> corners = place_corners(ids, 0, 0, 0, 1)
         >>> [round(float(d[1, 2]), 3) for d in (corners.dx, corners.dy)]  # of the corner of a stair
-        [-0.25, 0.25]
+        [-0.184, 0.184]
     """
     padded = np.pad(np.asarray(ids, np.int64), 1, constant_values=-1)
     north_west, north_east = padded[:-1, :-1], padded[:-1, 1:]

@@ -178,7 +178,7 @@ def mask_assets(item: Json) -> Iterator[tuple[str, Json]]:
     for key, asset in assets_of(item).items():
         roles = asset.get("roles")
         named = f"{key} {asset.get('title', '')}"
-        has_role = isinstance(roles, list) and any(role in _MASK_ROLES for role in roles)
+        has_role = isinstance(roles, list) and any(str(role) in _MASK_ROLES for role in roles)
         if has_role or "mask" in named.lower():
             yield named.strip(), asset
 

@@ -185,7 +185,8 @@ def test_only_the_window_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert seen == []
     read_window(view.isel(band=[1, 2]), Window(-2, 3, 5, 2))
     window = Window(0, 3, 3, 2)
-    assert sorted(bands for _, bands, _ in seen) == [[1], [2]]  # 700 nm and 920 nm
+    # 700 nm and 920 nm, and the flags of all bands, which tell defective pixels.
+    assert sorted(bands for _, bands, _ in seen) == [[0, 1, 2, 3], [1], [2]]
     assert {where for _, _, where in seen} == {window}
 
 

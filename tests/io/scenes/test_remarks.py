@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 REMARKS = Remarks(notes=("0 is water",), warnings=("its mask is torn", "its bands are few"))
 
 
-def with_remarks(path: str | Path, placement: Placement = AS_FITS) -> SceneFile:
+def with_remarks(path: str | Path, placement: Placement = AS_FITS, *links: Any) -> SceneFile:
     """A file whose reader has remarks."""
-    return dataclasses.replace(read_scene(path, placement), **dataclasses.asdict(REMARKS))
+    return dataclasses.replace(read_scene(path, placement, *links), **dataclasses.asdict(REMARKS))
 
 
 @pytest.fixture
