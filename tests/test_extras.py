@@ -19,16 +19,11 @@ OPTIONAL = {package for packages in EXTRAS.values() for package in packages} | {
     *("dask", "bokeh", "einops", "requests", "jsonargparse"),
 }
 
-#: Begins a script that finds none of these packages. They are not in `sys.modules` as None either: scikit-learn takes
-#: what is there for the package.
-ABSENT = f"""
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name in {sorted(OPTIONAL)!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Absent())
-"""
+# scikit-learn takes what is in `sys.modules` for the package, also None.
+OPTIONAL -= {"pyarrow"}
+
+#: Begins a script that finds none of these packages.
+ABSENT = f"import sys\nsys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r}))\n"
 
 JOBS = """
 from hsi_geo import Compute, MapOptions, assess, classify, predict, suggest
