@@ -160,6 +160,9 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # The processor may have more than it is let use: ATEN_CPU_CAPABILITY=avx2 makes it an ordinary one.
+    if torch.backends.cpu.get_cpu_capability() == "AVX2":
+        return False
     # Older versions of torch do not list capabilities: float32 is never wrong.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -11,6 +11,9 @@ Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,7 +39,19 @@ WARM_UP = 0.15
 MAX_GRADIENT_NORM = 1.0
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: an update is so small that two threads take longer, and twice the processor time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @timings.stage(timings.STUDENT)
+@_one_thread()
 def fine_tune(
     classifier: Classifier,
     regions: TrainingRegions,
