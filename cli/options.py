@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import reporting, timing_table
+from .byte_size import ByteSize
 
 if TYPE_CHECKING:
     from hsi_geo.io.labels.shots import Shots
@@ -18,29 +18,6 @@ if TYPE_CHECKING:
     from hsi_geo.tasks.runtime import Compute
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class ByteSize(click.ParamType[int]):
-    """A size such as 2G, 512MB or 1.5GiB, in bytes."""
-
-    name = "size"
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int:
-        """Convert text to a number of bytes."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", str(value).strip(), re.IGNORECASE)
-        if match is None or float(match[1]) == 0:
-            self.fail(f"'{value}' is not a size; write for example 2G", param, ctx)
-        return int(float(match[1]) * _UNITS[match[2].upper()])
-
 
 scene = click.argument("scene", type=click.Path(path_type=str))
 scenes = click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=str))

@@ -13,20 +13,18 @@ from qgis.core import (
     Qgis,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
 from .about import ICON, VERSION, help_page
-from .command import Value
 from .interpreter import LauncherError
-from .label_layers import LabelLayer, field_text, find_labels, label_options, labels_problem
-from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
+from .label_layers import field_text, find_labels, labels_problem
+from .layers import Parameters, is_output_wanted
 from .map_files import move_file, warn_of_mismatches
-from .parameters import CLEANING, CommonParameters, scene_problem
+from .parameter_values import ParameterValues
+from .parameters import scene_problem
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
 from .runner import Run, launcher, run_command
@@ -41,7 +39,7 @@ _OPTIONS = {"LABELS": "--shots", "OUTPUT": "--out"}
 MESSAGE_SECONDS = 30
 
 
-class HsiGeoAlgorithm(CommonParameters):
+class HsiGeoAlgorithm(ParameterValues):
     """Base of the algorithms.
 
     Attributes:
@@ -113,18 +111,13 @@ class HsiGeoAlgorithm(CommonParameters):
         """Read styles of label layers, on the main thread, where layers live."""
         self.started = datetime.now()
         self.summary: RunSummary | None = None
-        self.labels: list[LabelLayer] = []
-        self.names: dict[str, str] = {}  # what users call the files that hsi-geo is given
+        self.labels = []
+        self.names = {}
         self.scene_name = self._scene_name(parameters, context)
         name = self._labels_name()
         if name:
             self.labels = find_labels(self, parameters, name, context, feedback)
         return True
-
-    def _labels_name(self) -> str:
-        """Name of the parameter of labels; empty if there is none."""
-        field = self.parameterDefinition("CLASS_FIELD")
-        return "" if field is None else str(field.parentLayerParameterName())
 
     def _scene_name(self, parameters: Parameters, context: QgsProcessingContext) -> str:
         if parameters.get("PRODUCT"):
@@ -190,182 +183,6 @@ class HsiGeoAlgorithm(CommonParameters):
             if not definition.isDestination() or definition.name() in _OPTIONS
         }
         return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
-
-    # Values --------------------------------------------------------------------------------------
-
-    def scene(self, parameters: Parameters, context: QgsProcessingContext) -> str:
-        """Path of the scene.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-
-        Raises:
-            QgsProcessingException: If no scene is given, or two are.
-        """
-        problem = scene_problem(parameters)
-        if problem:
-            raise QgsProcessingException(problem)
-        if parameters.get("PRODUCT"):
-            return str(self.parameterAsFile(parameters, "PRODUCT", context))
-        return raster_path(self, parameters, "INPUT", context)
-
-    def scenes(
-        self, parameters: Parameters, context: QgsProcessingContext, other: str
-    ) -> list[str]:
-        """Paths of several scenes.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-            other: Name of the parameter of a file or folder beside INPUTS.
-        """
-        layers = self.parameterAsLayerList(parameters, "INPUTS", context)
-        paths = [layer_path(layer, context) for layer in layers or []]
-        if parameters.get(other):
-            paths.append(str(self.parameterAsFile(parameters, other, context)))
-        return paths
-
-    def aoi(
-        self,
-        parameters: Parameters,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> str | None:
-        """Path of the exported area of interest; None if there is none.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-            feedback: Its cancelling ends the export.
-        """
-        if not parameters.get("AOI"):
-            return None
-        path = export_features(self, parameters, "AOI", context, feedback)
-        self.names[path] = str(self.parameterAsSource(parameters, "AOI", context).sourceName())
-        return path
-
-    def label_options(
-        self,
-        parameters: Parameters,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> dict[str, Value]:
-        """Options of the command line for labels; layers are exported to files.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-            feedback: Its cancelling ends the export.
-
-        Returns:
-            Value by option.
-        """
-        paths, options, names = label_options(self, self.labels, parameters, context, feedback)
-        self.names.update(names)
-        return {
-            "reference" if self._labels_name() == "REFERENCE" else "shots": paths,
-            **options,
-            "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
-        }
-
-    def learning_options(
-        self,
-        parameters: Parameters,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> dict[str, Value]:
-        """Options of the command line for `add_learning`; layers are exported to files.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-            feedback: Its cancelling ends the export.
-
-        Returns:
-            Value by option.
-        """
-        return {
-            **self.label_options(parameters, context, feedback),
-            "seed": self.parameterAsInt(parameters, "SEED", context),
-            "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
-            "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
-        }
-
-    def run_options(
-        self, parameters: Parameters, context: QgsProcessingContext
-    ) -> dict[str, Value]:
-        """Options of the command line for every job on a scene.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-
-        Returns:
-            Value by option.
-        """
-        threads = parameters.get("THREADS")
-        return {
-            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
-            "mask": self.parameterAsString(parameters, "MASK", context),
-            "grid": self.parameterAsString(parameters, "GRID", context),
-            "device": self.parameterAsEnumString(parameters, "DEVICE", context),
-            "threads": None
-            if threads in (None, "")
-            else self.parameterAsInt(parameters, "THREADS", context),
-        }
-
-    def cleaning_options(
-        self, parameters: Parameters, context: QgsProcessingContext
-    ) -> dict[str, Value]:
-        """Options of the command line for `add_cleaning`.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-
-        Returns:
-            Value by option.
-        """
-        return {
-            name.lower(): self.parameterAsString(parameters, name, context).strip()
-            for name, _ in CLEANING
-        }
-
-    def map_options(
-        self,
-        parameters: Parameters,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> dict[str, Value]:
-        """Options of the command line for what is mapped and written.
-
-        Args:
-            parameters: As given to the algorithm.
-            context: As given to the algorithm.
-            feedback: Its cancelling ends the export of the area.
-
-        Returns:
-            Value by option.
-
-        Raises:
-            QgsProcessingException: If there is no path for the map.
-        """
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        if not output:
-            raise QgsProcessingException("no path is given for the class map")
-        if QgsProcessingUtils.tempFolder() in output:
-            self.names[output] = "Class map"
-        return {
-            "aoi": self.aoi(parameters, context, feedback),
-            "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
-            "confidence": is_output_wanted(parameters, "CONFIDENCE"),
-            "probabilities": is_output_wanted(parameters, "PROBABILITIES"),
-            **self.cleaning_options(parameters, context),
-            "out": output,
-            # QGIS has asked the user before. Without a map, files of its other names are not ours.
-            "overwrite": os.path.exists(output),
-        }
 
     def finish_maps(
         self,

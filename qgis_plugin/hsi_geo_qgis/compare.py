@@ -130,10 +130,8 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
             for name in ("CONFIDENCE", "POLYGONS")
             if is_output_wanted(parameters, name)
         }
-        if "POLYGONS" in wanted and not wanted["POLYGONS"].lower().endswith(".gpkg"):
-            raise QgsProcessingException(
-                f"'{wanted['POLYGONS']}' is no GeoPackage; choose a file that ends in .gpkg"
-            )
+        if "POLYGONS" in wanted:
+            self.geopackage(parameters, context, "POLYGONS")
         command = arguments(
             "compare",
             old,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterNumber,
@@ -92,11 +91,7 @@ run <i>Assess map</i> with this layer and the same sampling design.</p>"""
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
         """Run hsi-geo."""
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        if not output.lower().endswith(".gpkg"):
-            raise QgsProcessingException(
-                f"'{output}' is no GeoPackage; choose a file that ends in .gpkg"
-            )
+        output = self.geopackage(parameters, context)
         class_map = raster_path(self, parameters, "INPUT", context)
         known = warn_of_mismatches(class_map, feedback)
         has_count = parameters.get("COUNT") not in (None, "")

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterNumber,
@@ -66,11 +65,7 @@ labels, and adapt or classify again.</p>"""
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
         """Run hsi-geo."""
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        if not output.lower().endswith(".gpkg"):
-            raise QgsProcessingException(
-                f"'{output}' is no GeoPackage; choose a file that ends in .gpkg"
-            )
+        output = self.geopackage(parameters, context)
         command = arguments(
             "suggest",
             self.scene(parameters, context),

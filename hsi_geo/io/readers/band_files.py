@@ -23,7 +23,7 @@ from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import SceneFile, plain, require_real, unreadable
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.spectral_tags import find_bands
@@ -293,7 +293,7 @@ class BandFilePixels:
     def _virtual_raster(self) -> str:
         """The text of a VRT with a band for each file."""
         rows, cols = self.shape
-        kind = _GDAL_TYPES[self.dtype]
+        kind = GDAL_TYPES[self.dtype]
         parts = [f'<VRTDataset rasterXSize="{cols}" rasterYSize="{rows}">']
         for number, path in enumerate(self.paths, start=1):
             name = escape(str(Path(path).absolute()) if not path.startswith("/vsi") else path)
@@ -304,17 +304,3 @@ class BandFilePixels:
                 'BlockXSize="256" BlockYSize="256"/></SimpleSource></VRTRasterBand>'
             )
         return "".join([*parts, "</VRTDataset>"])
-
-
-_GDAL_TYPES = {
-    "uint8": "Byte",
-    "int8": "Int8",
-    "uint16": "UInt16",
-    "int16": "Int16",
-    "uint32": "UInt32",
-    "int32": "Int32",
-    "uint64": "UInt64",
-    "int64": "Int64",
-    "float32": "Float32",
-    "float64": "Float64",
-}

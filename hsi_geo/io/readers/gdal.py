@@ -19,6 +19,20 @@ from hsi_geo.io.files.references import is_link
 #: take a share of the machine's memory, which is gigabytes on a large machine.
 _OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 64 << 20}
 
+#: GDAL's name of each type of pixels, by numpy's name.
+GDAL_TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "uint64": "UInt64",
+    "int64": "Int64",
+    "float32": "Float32",
+    "float64": "Float64",
+}
+
 #: Drivers whose files may take pixels from other files; the last three by HDF5's external storage.
 _REFERRING_DRIVERS = ("VRT", "MRF", "GTI", "HDF5", "HDF5Image", "netCDF")
 

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers import SceneFile
-from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
 
@@ -30,19 +30,6 @@ COPY_BYTES = 128 << 20
 
 #: Key of the tag that names the scene a raster was made from.
 SOURCE_TAG = "HSI_GEO_SOURCE"
-
-_GDAL_TYPES = {
-    "uint8": "Byte",
-    "int8": "Int8",
-    "uint16": "UInt16",
-    "int16": "Int16",
-    "uint32": "UInt32",
-    "int32": "Int32",
-    "uint64": "UInt64",
-    "int64": "Int64",
-    "float32": "Float32",
-    "float64": "Float64",
-}
 
 
 def raster_of(file: SceneFile) -> str | None:
@@ -58,7 +45,7 @@ def raster_of(file: SceneFile) -> str | None:
     pixels = file.pixels
     if not isinstance(pixels, RasterPixels) or pixels.fill is not None or file.packed:
         return None
-    if file.dtype.name not in _GDAL_TYPES:
+    if file.dtype.name not in GDAL_TYPES:
         return None
     with quiet_gdal(pixels.path), open_raster(pixels.path) as source:
         same = source.count == file.band_count and source.shape == file.grid.shape
@@ -87,7 +74,7 @@ def virtual_raster(scene: xr.DataArray, raster: str, chosen: Sequence[int]) -> s
     size = {"xOff": "0", "yOff": "0", "xSize": str(grid.width), "ySize": str(grid.height)}
     for number, band in enumerate(chosen, start=1):
         element = ET.SubElement(
-            root, "VRTRasterBand", dataType=_GDAL_TYPES[scene.dtype.name], band=str(number)
+            root, "VRTRasterBand", dataType=GDAL_TYPES[scene.dtype.name], band=str(number)
         )
         ET.SubElement(element, "Description").text = names[band]
         _add_tags(element, tags[band])

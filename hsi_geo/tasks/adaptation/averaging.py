@@ -14,6 +14,7 @@ from itertools import combinations
 
 import numpy as np
 from sklearn import config_context
+from sklearn.metrics import cohen_kappa_score
 from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
@@ -208,10 +209,9 @@ def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:
         >>> agreement_beyond_chance(np.zeros(4, int), np.zeros(4, int))
         0.0
     """
-    classes = 1 + int(max(one.max(), other.max()))
-    shares = [np.bincount(found, minlength=classes) / len(found) for found in (one, other)]
-    by_chance = float(shares[0] @ shares[1])
-    return max(0.0, (float((one == other).mean()) - by_chance) / max(1.0 - by_chance, 1e-9))
+    if np.array_equal(one, other) and (one == one[0]).all():
+        return 0.0  # one class everywhere in both: kappa is not defined
+    return max(0.0, float(cohen_kappa_score(one, other)))
 
 
 def _fit_classifiers(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:

@@ -1,0 +1,228 @@
+"""Values of common parameters, as options of the command line."""
+
+from __future__ import annotations
+
+import os
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingUtils,
+)
+
+from .command import Value
+from .label_layers import LabelLayer, label_options
+from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
+from .parameters import CLEANING, CommonParameters, scene_problem
+
+
+class ParameterValues(CommonParameters):
+    """Reads the parameters that `CommonParameters` adds.
+
+    Attributes:
+        labels: Label layers of the run.
+        names: What users call the files that hsi-geo is given, by path.
+    """
+
+    labels: list[LabelLayer]
+    names: dict[str, str]
+
+    def _labels_name(self) -> str:
+        """Name of the parameter of labels; empty if there is none."""
+        field = self.parameterDefinition("CLASS_FIELD")
+        return "" if field is None else str(field.parentLayerParameterName())
+
+    def geopackage(
+        self, parameters: Parameters, context: QgsProcessingContext, name: str = "OUTPUT"
+    ) -> str:
+        """Path of a layer to write, which has to be a GeoPackage.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            name: Name of the parameter.
+
+        Raises:
+            QgsProcessingException: If it is another format.
+        """
+        path = str(self.parameterAsOutputLayer(parameters, name, context))
+        if not path.lower().endswith(".gpkg"):
+            raise QgsProcessingException(
+                f"'{path}' is no GeoPackage; choose a file that ends in .gpkg"
+            )
+        return path
+
+    def scene(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+        """Path of the scene.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Raises:
+            QgsProcessingException: If no scene is given, or two are.
+        """
+        problem = scene_problem(parameters)
+        if problem:
+            raise QgsProcessingException(problem)
+        if parameters.get("PRODUCT"):
+            return str(self.parameterAsFile(parameters, "PRODUCT", context))
+        return raster_path(self, parameters, "INPUT", context)
+
+    def scenes(
+        self, parameters: Parameters, context: QgsProcessingContext, other: str
+    ) -> list[str]:
+        """Paths of several scenes.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            other: Name of the parameter of a file or folder beside INPUTS.
+        """
+        layers = self.parameterAsLayerList(parameters, "INPUTS", context)
+        paths = [layer_path(layer, context) for layer in layers or []]
+        if parameters.get(other):
+            paths.append(str(self.parameterAsFile(parameters, other, context)))
+        return paths
+
+    def aoi(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> str | None:
+        """Path of the exported area of interest; None if there is none.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+        """
+        if not parameters.get("AOI"):
+            return None
+        path = export_features(self, parameters, "AOI", context, feedback)
+        self.names[path] = str(self.parameterAsSource(parameters, "AOI", context).sourceName())
+        return path
+
+    def label_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options of the command line for labels; layers are exported to files.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+
+        Returns:
+            Value by option.
+        """
+        paths, options, names = label_options(self, self.labels, parameters, context, feedback)
+        self.names.update(names)
+        return {
+            "reference" if self._labels_name() == "REFERENCE" else "shots": paths,
+            **options,
+            "all_touched": self.parameterAsBoolean(parameters, "ALL_TOUCHED", context),
+        }
+
+    def learning_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_learning`; layers are exported to files.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+
+        Returns:
+            Value by option.
+        """
+        return {
+            **self.label_options(parameters, context, feedback),
+            "seed": self.parameterAsInt(parameters, "SEED", context),
+            "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
+            "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
+        }
+
+    def run_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of the command line for every job on a scene.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Returns:
+            Value by option.
+        """
+        threads = parameters.get("THREADS")
+        return {
+            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
+            "mask": self.parameterAsString(parameters, "MASK", context),
+            "grid": self.parameterAsString(parameters, "GRID", context),
+            "device": self.parameterAsEnumString(parameters, "DEVICE", context),
+            "threads": None
+            if threads in (None, "")
+            else self.parameterAsInt(parameters, "THREADS", context),
+        }
+
+    def cleaning_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_cleaning`.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Returns:
+            Value by option.
+        """
+        return {
+            name.lower(): self.parameterAsString(parameters, name, context).strip()
+            for name, _ in CLEANING
+        }
+
+    def map_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options of the command line for what is mapped and written.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export of the area.
+
+        Returns:
+            Value by option.
+
+        Raises:
+            QgsProcessingException: If there is no path for the map.
+        """
+        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        if not output:
+            raise QgsProcessingException("no path is given for the class map")
+        if QgsProcessingUtils.tempFolder() in output:
+            self.names[output] = "Class map"
+        return {
+            "aoi": self.aoi(parameters, context, feedback),
+            "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
+            "confidence": is_output_wanted(parameters, "CONFIDENCE"),
+            "probabilities": is_output_wanted(parameters, "PROBABILITIES"),
+            **self.cleaning_options(parameters, context),
+            "out": output,
+            # QGIS has asked the user before. Without a map, files of its other names are not ours.
+            "overwrite": os.path.exists(output),
+        }
