@@ -25,6 +25,7 @@ from .terminal import print_line
 )
 @options.weights
 @options.trust_shots
+@options.cache
 @click.option(
     "--cross-validation",
     is_flag=True,

@@ -26,6 +26,7 @@ from .printing import print_maps
 )
 @options.weights
 @options.trust_shots
+@options.cache
 @options.seed
 @click.option(
     "--report",

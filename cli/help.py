@@ -56,7 +56,16 @@ GROUPS: dict[str, frozenset[str]] = {
     ),
     "Speed and memory": frozenset(
         {
-            *("device", "threads", "timings", "max_memory", "workers", "scheduler", "dashboard"),
+            *(
+                "device",
+                "threads",
+                "timings",
+                "cache",
+                "max_memory",
+                "workers",
+                "scheduler",
+                "dashboard",
+            ),
             *("accelerator", "devices", "num_nodes", "strategy", "precision"),
         }
     ),

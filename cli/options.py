@@ -115,6 +115,13 @@ trust_shots = click.option(
     is_flag=True,
     help="Give all shots the same weight. Without it a shot whose class looks wrong weighs less, and is named.",
 )
+cache = click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep features of the scene's pixels in FOLDER, so that the next run on the same scene takes less time. "
+    "FOLDER takes at most 2 GiB.  [default: they are not kept]",
+)
 progress = click.option(
     "--progress",
     type=click.Choice(list(reporting.REPORTERS)),

@@ -20,6 +20,7 @@ from hsi_geo.tasks.predict import predict as predict
 from hsi_geo.tasks.pretrain import pretrain as pretrain
 from hsi_geo.tasks.runtime import Compute as Compute
 from hsi_geo.tasks.sample import sample as sample
+from hsi_geo.tasks.session import Session as Session
 from hsi_geo.tasks.suggest import suggest as suggest
 
 __version__: str

@@ -111,6 +111,7 @@ BESIDE = {
         "pretrain",
         "runtime",
         "sample",
+        "session",
         "suggest",
     },
 }

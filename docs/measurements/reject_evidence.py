@@ -33,8 +33,8 @@ from hsi_geo.io.datasets.benchmark_scenes import CHOSEN_ON, BenchmarkScene, load
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
-from hsi_geo.tasks.adaptation import fitting
-from hsi_geo.tasks.adaptation.teacher import PixelFeatures, compute_pixel_features
+from hsi_geo.tasks.adaptation import prepared
+from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 from hsi_geo.tasks.inference.rejection import REJECT_BELOW
@@ -91,7 +91,7 @@ def adapted(benchmark: BenchmarkScene, shots: Ints) -> tuple[AdaptedModel, Float
         return kept[-1]
 
     scene = benchmark.scene
-    with mock.patch.object(fitting, "compute_pixel_features", keep):
+    with mock.patch.object(prepared, "compute_pixel_features", keep):
         model = adapt(scene, shots_at(scene, benchmark.labels, shots))
     filtered = kept[0].feature_sets.filtered
     columns = np.concatenate([StandardScaler().fit_transform(one) for one in filtered.values()], 1)

@@ -75,13 +75,12 @@ def learn_whitening(windows: Iterable[tuple[Float32Array, BoolArray]]) -> Whiten
         raise ValueError("no valid pixel to learn statistics from")
     centre, std = spectra.mean(axis=1), spectra.std(axis=1)
     scale = np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-12 * abs(centre))
-    standardized = (spectra - centre[:, None]) * scale[:, None]
     noise = np.concatenate(differences, axis=1) * scale[:, None]
     noise_root = _inverse_root(_noise_covariance(noise, len(scale)))
-    matrix = _symmetric_whitening(standardized, noise_root) * scale
-    outputs = matrix @ (spectra - centre[:, None])
-    size = np.sqrt(np.mean(outputs**2))
     covariance = np.cov(spectra, bias=True).reshape(len(centre), len(centre))
+    matrix = _symmetric_whitening(covariance * np.outer(scale, scale), noise_root) * scale
+    # The mean square of all whitened values, without computing them.
+    size = np.sqrt(max(0.0, float(np.trace(matrix @ covariance @ matrix.T))) / len(centre))
     return Whitening(centre, matrix / size if size > 0 else matrix, covariance)
 
 
@@ -104,10 +103,10 @@ def _inverse_root(covariance: Float64Array) -> Float64Array:
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
 
 
-def _symmetric_whitening(standardized: Float64Array, noise_root: Float64Array) -> Float64Array:
-    """Whiten the noise, then divide the strongest directions by the root of their deviation."""
-    whitened = noise_root @ standardized
-    values, vectors = np.linalg.eigh(whitened @ whitened.T / whitened.shape[1])
+def _symmetric_whitening(covariance: Float64Array, noise_root: Float64Array) -> Float64Array:
+    """Whiten the noise of standardised bands, then divide the strongest directions by the root of their deviation."""
+    whitened = noise_root @ covariance @ noise_root.T
+    values, vectors = np.linalg.eigh((whitened + whitened.T) / 2.0)
     strongest = np.argsort(values)[::-1][:KEPT_DIRECTIONS]
     strongest = strongest[values[strongest] > 1e-12 * max(values.max(), 1e-30)]
     kept, deviation = vectors[:, strongest], np.sqrt(values[strongest])

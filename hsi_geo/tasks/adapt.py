@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,14 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import files_of, log_remarks
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
+from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.runtime import Compute
 
 if TYPE_CHECKING:
+    from hsi_geo.tasks.adaptation.prepared import PreparedScenes
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 DEFAULT_RECIPE = Recipe()
@@ -47,6 +50,7 @@ def adapt(
     trust_shots: bool = False,
     cross_validation: bool = False,
     stac: bool = False,
+    cache: str | os.PathLike[str] | None = None,
     compute: Compute = Compute(),
     reporter: Reporter | None = None,
 ) -> AdaptedModel:
@@ -68,6 +72,9 @@ def adapt(
             each fold of the shots, so that no held-out shot has any influence on its own
             prediction. This takes up to six times as long; the model is the same.
         stac: Whether to write a STAC item beside ``out``, ``MODEL.json``, by which catalogues find the model.
+        cache: Folder in which features of the scene's pixels are kept, about 7 kB a pixel of the training regions, so
+            that the next run on the same scene takes less time; None keeps none. It is made if there is none, and
+            holds at most 2 GiB.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
             messages to Python's ``logging``.
@@ -81,7 +88,72 @@ def adapt(
     reporter = reporter or default_reporter()
     opened = open_scenes(scenes)
     log_remarks(opened, reporter)
-    labelled = read_shots(shots)
+    return adapt_opened(
+        opened,
+        read_shots(shots),
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        weights=weights,
+        recipe=recipe,
+        trust_shots=trust_shots,
+        cross_validation=cross_validation,
+        stac=stac,
+        prepare=lambda readable: prepare(readable, cache),
+        compute=compute,
+        reporter=reporter,
+    )
+
+
+def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) -> PreparedScenes:
+    """Scenes with what no shot has an effect on, of which nothing is computed yet.
+
+    Args:
+        readable: Scenes that can be read by windows.
+        cache: Folder of files with features; None keeps none.
+    """
+    with timings.stage(timings.IMPORTS):
+        from hsi_geo.tasks.adaptation.prepared import PreparedScenes
+
+    return PreparedScenes(readable, None if cache is None else Path(cache))
+
+
+def adapt_opened(
+    opened: list[xr.DataArray],
+    labelled: Shots,
+    *,
+    out: Path | None,
+    overwrite: bool,
+    weights: str | os.PathLike[str] | None,
+    recipe: Recipe | None = None,
+    trust_shots: bool,
+    cross_validation: bool = False,
+    stac: bool = False,
+    prepare: Callable[[list[xr.DataArray]], PreparedScenes],
+    compute: Compute,
+    reporter: Reporter,
+) -> AdaptedModel:
+    """Adapt a model to scenes that are opened, with shots that are read.
+
+    Args:
+        opened: Scenes of one sensor, CRS and pixel size.
+        labelled: Shots in any CRS.
+        out: Path of the model file; None writes none.
+        overwrite: See `adapt`.
+        weights: See `adapt`.
+        recipe: See `adapt`.
+        trust_shots: See `adapt`.
+        cross_validation: See `adapt`.
+        stac: See `adapt`.
+        prepare: Function from scenes that can be read by windows to what was computed from them before.
+        compute: Device, number of threads, and seed.
+        reporter: Receives progress and messages.
+
+    Returns:
+        The model.
+
+    Raises:
+        HsiGeoError: If scenes, shots or output cannot be used.
+    """
     for note in labelled.notes:
         reporter.log(note)
     for warning in labelled.warnings:
@@ -89,18 +161,21 @@ def adapt(
     if weights is None:
         weights = DEFAULT_WEIGHTS
     require_usable(opened, labelled, weights)
-    finals = [] if out is None else [Path(out)]
-    item = None if out is None or not stac else Path(out).with_suffix(".json")
+    finals = [] if out is None else [out]
+    item = None if out is None or not stac else out.with_suffix(".json")
     if stac:
         require_package("batch", "STAC items", "pystac")
         if item is None:
             raise OptionError("a STAC item describes a file of a model", hint="give one with -o")
     inputs = [name for scene in opened for name in files_of(scene)]
-    with atomic_outputs(
-        [*finals, *([] if item is None else [item])],
-        overwrite=overwrite,
-        inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
-    ) as where:
+    with (
+        atomic_outputs(
+            [*finals, *([] if item is None else [item])],
+            overwrite=overwrite,
+            inputs=[*inputs, *labelled.files, None if weights == "none" else weights],
+        ) as where,
+        unpacked(opened, reporter.log) as readable,
+    ):
         with timings.stage(timings.IMPORTS):
             from hsi_geo.tasks.adaptation.fitting import fit_model
             from hsi_geo.tasks.artifacts.model import save_model
@@ -108,6 +183,7 @@ def adapt(
         model = fit_model(
             opened,
             labelled,
+            prepare(readable),
             weights=weights,
             recipe=_with_trust(recipe or DEFAULT_RECIPE, trust_shots),
             cross_validation=cross_validation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -20,17 +20,18 @@ from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.record import find_stale_files, write_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
-from hsi_geo.io.scenes.properties import files_of, name_of, require_upright
+from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
-from hsi_geo.tasks.adapt import adapt, require_usable
+from hsi_geo.tasks.adapt import adapt_opened, prepare, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
 if TYPE_CHECKING:
+    from hsi_geo.tasks.adaptation.prepared import PreparedScenes
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 
@@ -44,6 +45,7 @@ def classify(
     save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
     trust_shots: bool = ...,
+    cache: str | os.PathLike[str] | None = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
     reporter: Reporter | None = ...,
@@ -60,6 +62,7 @@ def classify(
     save_model: str | os.PathLike[str] | None = ...,
     weights: str | os.PathLike[str] | None = ...,
     trust_shots: bool = ...,
+    cache: str | os.PathLike[str] | None = ...,
     options: MapOptions = ...,
     compute: Compute = ...,
     reporter: Reporter | None = ...,
@@ -75,6 +78,7 @@ def classify(
     save_model: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
     trust_shots: bool = False,
+    cache: str | os.PathLike[str] | None = None,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(),
     reporter: Reporter | None = None,
@@ -100,6 +104,7 @@ def classify(
             weights that come with the package, "none" starts from random ones.
         trust_shots: Whether all shots weigh the same. Otherwise a shot whose label looks wrong weighs less; log, record
             and report name it.
+        cache: Folder in which features of the scene's pixels are kept for the next run; see `adapt`. None keeps none.
         options: Area to map, files to write beside the map, and memory to use.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
@@ -114,17 +119,18 @@ def classify(
     """
     scenes = open_scenes(scene)
     with _map_paths(scene, scenes, out, options, overwrite=overwrite) as paths:
-        results = _classify(
+        results = classify_opened(
             scenes,
             shots,
             paths,
-            overwrite,
-            None if save_model is None else Path(save_model),
-            weights,
-            trust_shots,
-            options,
-            compute,
-            reporter or default_reporter(),
+            overwrite=overwrite,
+            saved_model=None if save_model is None else Path(save_model),
+            weights=weights,
+            trust_shots=trust_shots,
+            prepare=lambda readable: prepare(readable, cache),
+            options=options,
+            compute=compute,
+            reporter=reporter or default_reporter(),
         )
     return results if _is_list(scene) else results[0]
 
@@ -169,18 +175,41 @@ def _stem(scene: xr.DataArray, scenes: Sequence[xr.DataArray]) -> str:
     return path.stem if len(same) == 1 else f"{path.absolute().parent.name}_{path.stem}"
 
 
-def _classify(
+def classify_opened(
     scenes: list[xr.DataArray],
     shots: SomeShots,
     paths: list[MapPaths],
+    *,
     overwrite: bool,
     saved_model: Path | None,
     weights: str | os.PathLike[str] | None,
     trust_shots: bool,
+    prepare: Callable[[list[xr.DataArray]], PreparedScenes],
     options: MapOptions,
     compute: Compute,
     reporter: Reporter,
 ) -> list[MapResult]:
+    """Map scenes that are opened.
+
+    Args:
+        scenes: Scenes of one sensor, CRS and pixel size.
+        shots: See `classify`.
+        paths: Paths of the map of each scene.
+        overwrite: See `classify`.
+        saved_model: Path of a model file to write; None keeps no model.
+        weights: See `classify`.
+        trust_shots: See `classify`.
+        prepare: Function from scenes that can be read by windows to what was computed from them before.
+        options: See `classify`.
+        compute: Device, number of threads, and seed.
+        reporter: Receives progress and messages.
+
+    Returns:
+        The map of each scene.
+
+    Raises:
+        HsiGeoError: If scenes, shots or outputs cannot be used.
+    """
     recorder = WarningRecorder(reporter)
     for scene in scenes:
         require_upright(scene)
@@ -203,12 +232,15 @@ def _classify(
         unpacked(scenes, recorder.log) as readable,
     ):
         model_path = folder / "model.safetensors" if saved_model is None else where[saved_model]
-        adapt(
+        log_remarks(readable, recorder)
+        adapt_opened(
             readable,
             labelled,
             out=model_path,
+            overwrite=False,
             weights=weights,
             trust_shots=trust_shots,
+            prepare=prepare,
             compute=compute,
             reporter=recorder,
         )

@@ -13,14 +13,13 @@ import rasterio
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from hsi_geo.arrays import AnyArray, Float32Array, IntArray
+from hsi_geo.arrays import Float32Array
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io import model_file
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.geopackages import require_geopackage
-from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -35,6 +34,13 @@ from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, default_reporter
+from hsi_geo.tasks.inference.label_places import (
+    PATCH_PX,
+    Candidates,
+    choose_places,
+    patch_uncertainty,
+    suggested_points,
+)
 from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
@@ -44,9 +50,6 @@ from hsi_geo.wavelengths import same_centres
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
     from hsi_geo.tasks.artifacts.model import AdaptedModel
-
-#: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
-PATCH_PX = 3
 
 #: Most candidate pixels: the most uncertain ones of each block of the scene.
 CANDIDATES = 20_000
@@ -84,24 +87,6 @@ class Suggestions(Described):
                 for p in self.points
             ],
             "places",
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidates:
-    """Pixels that may be suggested."""
-
-    rows: IntArray  # (N,)
-    cols: IntArray  # (N,)
-    uncertainty: Float32Array  # (N,) 0 to 1
-    probabilities: Float32Array  # (N, K)
-
-    def pick(self, chosen: AnyArray) -> _Candidates:
-        return _Candidates(
-            self.rows[chosen],
-            self.cols[chosen],
-            self.uncertainty[chosen],
-            self.probabilities[chosen],
         )
 
 
@@ -183,10 +168,10 @@ def suggest(
         if not len(candidates.rows):
             raise _nothing_to_suggest(mapped.record, aoi)
         with threadpool_limits(1, user_api="blas"):
-            chosen = _choose(
+            chosen = choose_places(
                 candidates, _spectra(readable, adapted, candidates), count, compute.seed
             )
-        points = _points(candidates.pick(chosen), opened, adapted.classes)
+        points = suggested_points(candidates.pick(chosen), opened.hsi.grid, adapted.classes)
         for final in finals:
             write_suggested_points(points, opened.hsi.grid.crs, where[final])
     if confident := sum(point.confidence >= HIGH_CONFIDENCE for point in points):
@@ -213,7 +198,7 @@ def _nothing_to_suggest(
     )
 
 
-def _candidates(path: Path) -> _Candidates:
+def _candidates(path: Path) -> Candidates:
     """The most uncertain pixels of each block, their number by the block's share of the scene."""
     found = []
     with rasterio.open(path) as file:
@@ -223,7 +208,7 @@ def _candidates(path: Path) -> _Candidates:
             stored = file.read(
                 window=rasterio.windows.Window(padded.col, padded.row, padded.width, padded.height)
             )
-            uncertainty = _patch_uncertainty(
+            uncertainty = patch_uncertainty(
                 np.where(stored == NO_PERCENT, 0, stored).astype(np.float32) / STEPS
             )
             inside = block.relative_to(padded).slices
@@ -236,28 +221,10 @@ def _candidates(path: Path) -> _Candidates:
             found.append(
                 (rows + block.row, cols + block.col, uncertainty[inside][rows, cols], given)
             )
-    return _Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _patch_uncertainty(probabilities: Float32Array) -> Float32Array:
-    """(H, W) uncertainty of the patch around each pixel, from (K, H, W) probabilities."""
-    from scipy.ndimage import uniform_filter
-
-    ordered = np.sort(probabilities, axis=0)
-    known = ordered[-1] > 0
-    single = np.where(known, 1.0 - (ordered[-1] - ordered[-2]), 0.0).astype(np.float32)
-    guess = np.where(known, probabilities.argmax(axis=0), -1)
-    same_class = np.zeros(guess.shape, np.float32)
-    for c in np.unique(guess[known]):
-        here = (guess == c).astype(np.float32)
-        same_class += here * uniform_filter(here, PATCH_PX, mode="constant")
-    return np.asarray(
-        np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * same_class, 0.0),
-        np.float32,
-    )
-
-
-def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) -> Float32Array:
+def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: Candidates) -> Float32Array:
     """(N, D) features of candidates: whitened spectra of their patches, and probabilities."""
     from scipy.ndimage import uniform_filter
 
@@ -284,37 +251,3 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: _Candidates) 
     return np.concatenate([normalized, np.sqrt(candidates.probabilities)], axis=1).astype(
         np.float32
     )
-
-
-def _choose(candidates: _Candidates, features: Float32Array, count: int, seed: int) -> IntArray:
-    """Index of the candidate nearest to the centre of each cluster, most uncertain clusters first.
-
-    The most uncertain candidate of each cluster is worse: docs/experiments/suggested-places.md.
-    """
-    from sklearn.cluster import KMeans
-
-    distinct = len(np.unique(features, axis=0))
-    clusters = KMeans(min(count, distinct), n_init=4, random_state=seed)
-    of_cluster = clusters.fit_predict(features, sample_weight=candidates.uncertainty)
-    distances = np.linalg.norm(features - clusters.cluster_centers_[of_cluster], axis=1)
-    present = np.unique(of_cluster)
-    total = [float(candidates.uncertainty[of_cluster == c].sum()) for c in present]
-    chosen = []
-    for c in present[np.argsort(-np.array(total), kind="stable")]:
-        members = np.flatnonzero(of_cluster == c)
-        chosen.append(int(members[distances[members].argmin()]))
-    return np.array(chosen)
-
-
-def _points(
-    chosen: _Candidates, scene: xr.DataArray, classes: ClassTable
-) -> tuple[SuggestedPoint, ...]:
-    t = scene.hsi.grid.transform
-    points = []
-    for rank, (row, col, given) in enumerate(
-        zip(chosen.rows, chosen.cols, chosen.probabilities, strict=True), start=1
-    ):
-        x, y = t @ (float(col) + 0.5, float(row) + 0.5)
-        guess = classes[int(given.argmax())]
-        points.append(SuggestedPoint(rank, x, y, guess.name, round(100 * float(given.max()))))
-    return tuple(points)

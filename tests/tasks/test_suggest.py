@@ -14,12 +14,8 @@ from builders import run, snapshot
 from hsi_geo import Compute, adapt, read_shots, suggest
 from hsi_geo.errors import OptionError
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.suggest import (
-    _Candidates,
-    _choose,
-    _nothing_to_suggest,
-    _patch_uncertainty,
-)
+from hsi_geo.tasks.inference.label_places import Candidates, choose_places, patch_uncertainty
+from hsi_geo.tasks.suggest import _nothing_to_suggest
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Any
@@ -144,12 +140,12 @@ def test_patch_uncertainty_is_lower_at_edges_and_single_pixels() -> None:
     given[:, :, 6:] = given[::-1, :, 6:]  # another class on the right
     given[:, 4, 2] = given[::-1, 4, 2]
     given[:, 8] = 0
-    doubt = _patch_uncertainty(given)
+    doubt = patch_uncertainty(given)
     assert doubt[2, 9] == pytest.approx(0.8)
     assert doubt[2, 9] > doubt[2, 6] > doubt[4, 2] > 0
     assert (doubt[8] == 0).all()
     given[:, 6:, 8:] = np.array([0.05, 0.95], np.float32)[:, None, None]
-    assert _patch_uncertainty(given)[7, 10] < 0.3
+    assert patch_uncertainty(given)[7, 10] < 0.3
 
 
 def test_choose_takes_cluster_centres_by_uncertainty() -> None:
@@ -160,7 +156,7 @@ def test_choose_takes_cluster_centres_by_uncertainty() -> None:
     doubt = generator.uniform(0.01, [0.2, 0.9, 0.5], (90, 3))[np.arange(90), kind]
     doubt = doubt.astype(np.float32)
     numbers = np.arange(90)
-    found = _choose(_Candidates(numbers, numbers, doubt, table), table, 3, seed=0)
+    found = choose_places(Candidates(numbers, numbers, doubt, table), table, 3, seed=0)
     middles, total = [], []
     for k in range(3):
         members = np.flatnonzero(kind == k)

@@ -21,7 +21,6 @@ from hsi_geo import stages
 from hsi_geo.io.labels.parents import parent_indices, parent_table
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.properties import select_good_bands
-from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.progress import Reporter
@@ -30,16 +29,12 @@ from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
 from hsi_geo.tasks.adaptation.library_regions import LIBRARY_REASON, library_entry, with_library
 from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
+from hsi_geo.tasks.adaptation.pixel_features import PIXEL_FEATURE_STEPS, PixelFeatures
+from hsi_geo.tasks.adaptation.prepared import PreparedScenes
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.shot_weights import suspicious_message
-from hsi_geo.tasks.adaptation.teacher import (
-    PIXEL_FEATURE_STEPS,
-    TEACHER_STEPS,
-    PixelFeatures,
-    Teacher,
-    compute_pixel_features,
-    fit_teacher,
-)
+from hsi_geo.tasks.adaptation.steps import Steps
+from hsi_geo.tasks.adaptation.teacher import TEACHER_STEPS, Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
@@ -65,6 +60,7 @@ from hsi_geo.tiling import Tiling
 def fit_model(
     opened: list[xr.DataArray],
     labelled: Shots,
+    prepared: PreparedScenes,
     *,
     weights: str | os.PathLike[str],
     recipe: Recipe,
@@ -77,6 +73,7 @@ def fit_model(
     Args:
         opened: Scenes of one sensor, CRS and pixel size.
         labelled: Shots in any CRS.
+        prepared: The scenes, ready to be read by windows, with what was computed for an earlier adaptation.
         weights: Path of the network weights to start from; "none" starts from random ones.
         recipe: Hyperparameters of the adaptation.
         cross_validation: Whether to estimate the accuracy by adapting the model once more without each fold of the
@@ -93,18 +90,15 @@ def fit_model(
     for scene in opened:
         require_on_axis(network, scene)
     log_ignored_bands(network, opened, reporter)
-    with (
-        computing(compute, reporter) as on,
-        seeded(seed),
-        unpacked(opened, reporter.log) as readable,
-    ):
-        require_common_scale([select_good_bands(scene) for scene in readable])
+    with computing(compute, reporter) as on, seeded(seed):
+        require_common_scale([select_good_bands(scene) for scene in prepared.scenes])
         regions = cut_training_regions(
-            readable,
+            prepared.scenes,
             labelled,
             budget_px=recipe.budget_px,
             seed=seed,
             reporter=reporter,
+            reads=prepared.reads,
         )
         regions = with_library(regions, labelled, reporter)
         ordered, order = in_canonical_order(regions)
@@ -112,11 +106,11 @@ def fit_model(
         stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
         tiling = Tiling(network.window_px, stride_px)
         reporter.progress(stages.LEARNING, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
-        pixels = compute_pixel_features(
+        pixels = prepared.pixel_features(
             ordered,
             encoder if recipe.use_encoder_features else None,
             on,
-            _Counter(reporter, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS),
+            Steps(reporter, stages.LEARNING, PIXEL_FEATURE_STEPS + TEACHER_STEPS),
         )
         classifier, teacher = fit_classifier(ordered, pixels, encoder, recipe, on, seed, reporter)
         out_of_fold, accuracy = teacher.out_of_fold, _known(teacher.accuracy, regions)
@@ -233,7 +227,8 @@ def fit_classifier(
         reporter: Receives the progress.
         estimate_accuracy: Whether the teacher estimates its accuracy, see `fit_teacher`.
     """
-    advance = _Counter(reporter, PIXEL_FEATURE_STEPS, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
+    total = PIXEL_FEATURE_STEPS + TEACHER_STEPS
+    advance = Steps(reporter, stages.LEARNING, total, PIXEL_FEATURE_STEPS)
     teacher = fit_teacher(
         regions,
         encoder if recipe.use_encoder_features else None,
@@ -257,19 +252,6 @@ def fit_classifier(
     )
     _disable_absent_classes(classifier, regions)
     return classifier, teacher
-
-
-@dataclasses.dataclass(slots=True)
-class _Counter:
-    """Reports the steps of the stage `stages.LEARNING`."""
-
-    reporter: Reporter
-    done: int
-    total: int
-
-    def __call__(self) -> None:
-        self.done += 1
-        self.reporter.progress(stages.LEARNING, self.done, self.total)
 
 
 def _disable_absent_classes(classifier: Classifier, regions: TrainingRegions) -> None:

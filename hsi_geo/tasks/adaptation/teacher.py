@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
-from hsi_geo.models.diffusion import adjust_priors, knn_transition_matrix
+from hsi_geo.models.diffusion import adjust_priors
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.averaging import (
     Ensemble,
@@ -34,12 +34,7 @@ from hsi_geo.tasks.adaptation.averaging import (
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
-from hsi_geo.tasks.adaptation.feature_sets import (
-    FeatureSet,
-    FeatureSets,
-    compute_feature_sets,
-    graph_features,
-)
+from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
     Predict,
@@ -59,8 +54,8 @@ from hsi_geo.tasks.validation.folds import (
 #: Numbers of steps of the label propagation after which the teacher has a posterior.
 PROPAGATION_STEPS = (10, 40, 150)
 
-#: Numbers of steps of `compute_pixel_features` and `fit_teacher`, for the progress.
-PIXEL_FEATURE_STEPS, TEACHER_STEPS = 4, 3
+#: Number of steps of `fit_teacher`, for the progress.
+TEACHER_STEPS = 3
 
 #: How the accuracy is estimated, for the record of a model.
 METHOD = (
@@ -69,26 +64,6 @@ METHOD = (
     "predict the held-out pixels, and pixels are weighted by the share of the scene that is mapped to their "
     "class; the encoder has seen no labels, and the mapping network itself is not refitted"
 )
-
-
-@dataclass(frozen=True, eq=False)
-class PixelFeatures:
-    """What the teacher computes from the pixels of some regions alone: no shot has an effect on it.
-
-    Attributes:
-        feature_sets: Features of the N pixels.
-        graphs: (N, N) transition matrix of each graph.
-        positions_px: (N, 2) row and column of each pixel.
-    """
-
-    feature_sets: FeatureSets
-    graphs: tuple[csr_array, ...]
-    positions_px: Float64Array
-
-    @property
-    def inputs(self) -> list[FeatureSet]:
-        """Feature sets that classifiers are fitted to."""
-        return self.feature_sets.classifier_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,32 +86,6 @@ class Teacher:
     context_px: float
     suspicious: SuspiciousShots = field(default_factory=no_suspicious_shots)
     reject_below: float | None = None
-
-
-def compute_pixel_features(
-    regions: TrainingRegions,
-    encoder: S2Former | None,
-    device: torch.device,
-    advance: Callable[[], None] = lambda: None,
-) -> PixelFeatures:
-    """Compute the features and graphs of the pixels of some regions.
-
-    Args:
-        regions: Pixels; their shots are not used.
-        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
-        device: Device on which the encoder runs.
-        advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
-
-    Raises:
-        SceneError: If all pixels are the same.
-    """
-    feature_sets = compute_feature_sets(regions, encoder, device)
-    advance()
-    positions_px, graphs = regions.positions_px, []
-    for features in graph_features(feature_sets, positions_px):
-        graphs.append(knn_transition_matrix(features))
-        advance()
-    return PixelFeatures(feature_sets, tuple(graphs), positions_px)
 
 
 def fit_teacher(

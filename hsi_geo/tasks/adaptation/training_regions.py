@@ -18,12 +18,10 @@ from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shot_pixels import ShotPixels, thin
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.scenes.alignment import aligned_grids
-from hsi_geo.io.scenes.properties import select_good_bands
-from hsi_geo.io.scenes.quality import has_data, require_scale
-from hsi_geo.io.scenes.windows import read_window
+from hsi_geo.io.scenes.quality import has_data
 from hsi_geo.models.classifier import SpectralStats
 from hsi_geo.progress import Reporter
-from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
+from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tiling import Grid, Window, spread_windows
 
 #: Sides of the regions of a large scene. The first one is chosen with which the regions that contain shots
@@ -123,6 +121,7 @@ def cut_training_regions(
     budget_px: int,
     seed: int,
     reporter: Reporter,
+    reads: SceneReads | None = None,
 ) -> TrainingRegions:
     """Read the training data of some scenes.
 
@@ -133,28 +132,60 @@ def cut_training_regions(
             the shots are far apart.
         seed: Seed of the random choice of pixels of classes that have too many.
         reporter: Receives a warning for each kind of shots that are dropped.
+        reads: What was read from these scenes before; None reads all of it.
 
     Raises:
         SceneError: If scenes have different bands, or no data.
         ShotsError: If fewer than two classes have a usable pixel.
     """
-    for scene in scenes:
-        require_scale(scene)
+    reads = reads or SceneReads(scenes)
+    views = reads.views
     grids = aligned_grids(scenes)
-    views = [select_good_bands(scene) for scene in scenes]
     burnt = burn_each(shots, grids)
-    usable = _keep_usable(burnt, views, shots, np.random.default_rng(seed), reporter)
-    counts = _count(usable, shots, sum(len(pixels) for pixels in burnt), reporter)
-    spectral = learn_spectral_stats(views, reporter)
+    usable = keep_usable(burnt, views, shots, np.random.default_rng(seed), reporter)
+    counts = count_usable(usable, shots, sum(len(pixels) for pixels in burnt), reporter)
+    spectral = reads.spectral(reporter)
     if sum(grid.height * grid.width for grid in grids) <= budget_px:
         windows = [(index, grid.window) for index, grid in enumerate(grids)]
     else:
         windows = _select_windows(grids, usable, budget_px)
+    padded = [
+        (index, window.grow(MARGIN_PX).clip(*grids[index].shape)) for index, window in windows
+    ]
     regions = [
-        _read(views[index], grids[index], usable[index], index, window) for index, window in windows
+        _region(pixels, grids[index], usable[index], index, window, around)
+        for pixels, (index, window), (_, around) in zip(
+            reads.windows(padded), windows, padded, strict=True
+        )
     ]
     regions = [region for region in regions if region.inside.any()]
     return TrainingRegions(tuple(regions), tuple(views), spectral, shots.classes, counts)
+
+
+def whole_scenes(
+    scenes: list[xr.DataArray], reads: SceneReads, reporter: Reporter
+) -> TrainingRegions:
+    """The regions of small scenes, which are read as a whole, without any shots.
+
+    Args:
+        scenes: Scenes of one sensor, CRS and pixel size.
+        reads: What was read from these scenes before.
+        reporter: Receives the progress.
+
+    Raises:
+        SceneError: If scenes have different bands, or no data.
+    """
+    none = np.empty(0, np.int64)
+    no_shots = ShotPixels(none, none, none, none)
+    grids = aligned_grids(scenes)
+    spectral = reads.spectral(reporter)
+    places = [(index, grid.window) for index, grid in enumerate(grids)]
+    regions = [
+        _region(pixels, grids[index], no_shots, index, window, window)
+        for pixels, (index, window) in zip(reads.windows(places), places, strict=True)
+    ]
+    kept = tuple(region for region in regions if region.inside.any())
+    return TrainingRegions(kept, tuple(reads.views), spectral, (), {})
 
 
 def _select_windows(
@@ -181,11 +212,15 @@ def _select_windows(
     ]
 
 
-def _read(
-    view: xr.DataArray, grid: Grid, shots: ShotPixels, index: int, window: Window
+def _region(
+    pixels: tuple[Float32Array, BoolArray],
+    grid: Grid,
+    shots: ShotPixels,
+    index: int,
+    window: Window,
+    padded: Window,
 ) -> TrainingRegion:
-    padded = window.grow(MARGIN_PX).clip(*grid.shape)
-    image, valid = read_window(view, padded)
+    image, valid = pixels
     inside = np.zeros(valid.shape, bool)
     inside[window.relative_to(padded).slices] = True
     inside &= valid
@@ -203,14 +238,25 @@ def _read(
     )
 
 
-def _keep_usable(
+def keep_usable(
     burnt: list[ShotPixels],
     views: list[xr.DataArray],
     shots: Shots,
     generator: np.random.Generator,
     reporter: Reporter,
 ) -> list[ShotPixels]:
-    """Drop shots on nodata, thin large classes, and report what was dropped."""
+    """Drop shots on nodata, thin large classes, and report what was dropped.
+
+    Args:
+        burnt: Pixels under the shots in each scene.
+        views: The scenes.
+        shots: The shots.
+        generator: Source of the random choice of pixels of classes that have too many.
+        reporter: Receives a warning for each kind of shots that are dropped.
+
+    Returns:
+        The pixels of each scene that are used.
+    """
     usable = []
     nodata = 0
     for pixels, view in zip(burnt, views, strict=True):
@@ -221,10 +267,20 @@ def _keep_usable(
     return usable
 
 
-def _count(
+def count_usable(
     usable: list[ShotPixels], shots: Shots, burnt_px: int, reporter: Reporter
 ) -> dict[str, int]:
-    """Count the usable pixels by class name; two classes must have some."""
+    """Count the usable pixels by class name; two classes must have some.
+
+    Args:
+        usable: Usable pixels in each scene.
+        shots: The shots.
+        burnt_px: Number of pixels under the shots, usable or not.
+        reporter: Receives a warning if classes have none.
+
+    Raises:
+        ShotsError: If fewer than two classes have a usable pixel.
+    """
     counts = {c.name: 0 for c in shots.classes}
     for pixels in usable:
         for name, count in pixels.counts(shots.classes).items():

@@ -15,6 +15,7 @@ from hsi_geo.tasks.adaptation import averaging
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.ensemble import Prediction
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.validation import folds as folding
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -98,7 +99,7 @@ def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
 def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
     regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     shots = folding.labelled_pixels(regions.labels, regions.features)
-    pixels = module.compute_pixel_features(regions, None, CPU)
+    pixels = compute_pixel_features(regions, None, CPU)
     views = pixels.feature_sets
     (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
     everywhere = averaging.fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)

@@ -14,6 +14,7 @@ from builders import NORTH_UP, points_of, regions_of
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
     LEAST_WEIGHT,
@@ -26,7 +27,6 @@ from hsi_geo.tasks.adaptation.teacher import (
     PROPAGATION_STEPS,
     Teacher,
     _propagate_labels,
-    compute_pixel_features,
     fit_teacher,
 )
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions

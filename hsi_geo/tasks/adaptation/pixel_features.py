@@ -1,0 +1,107 @@
+"""Features and graphs of the pixels of training regions. No shot has an effect on them, so that they can be kept.
+
+Letters for shapes: N pixels of all regions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from hsi_geo.arrays import AnyArray, Float64Array
+from hsi_geo.models.diffusion import knn_transition_matrix
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.adaptation.feature_sets import (
+    FeatureSet,
+    FeatureSets,
+    compute_feature_sets,
+    graph_features,
+)
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+
+#: Number of steps of `compute_pixel_features`, for the progress.
+PIXEL_FEATURE_STEPS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """What the teacher computes from the pixels of some regions alone.
+
+    Attributes:
+        feature_sets: Features of the N pixels.
+        graphs: (N, N) transition matrix of each graph.
+        positions_px: (N, 2) row and column of each pixel.
+    """
+
+    feature_sets: FeatureSets
+    graphs: tuple[csr_array, ...]
+    positions_px: Float64Array
+
+    @property
+    def inputs(self) -> list[FeatureSet]:
+        """Feature sets that classifiers are fitted to."""
+        return self.feature_sets.classifier_inputs
+
+
+def compute_pixel_features(
+    regions: TrainingRegions,
+    encoder: S2Former | None,
+    device: torch.device,
+    advance: Callable[[], None] = lambda: None,
+) -> PixelFeatures:
+    """Compute the features and graphs of the pixels of some regions.
+
+    Args:
+        regions: Pixels; their shots are not used.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
+        advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
+
+    Raises:
+        SceneError: If all pixels are the same.
+    """
+    feature_sets = compute_feature_sets(regions, encoder, device)
+    advance()
+    positions_px, graphs = regions.positions_px, []
+    for features in graph_features(feature_sets, positions_px):
+        graphs.append(knn_transition_matrix(features))
+        advance()
+    return PixelFeatures(feature_sets, tuple(graphs), positions_px)
+
+
+def content_hash(regions: TrainingRegions, encoder: S2Former | None) -> str:
+    """SHA-256 of all that `compute_pixel_features` depends on: pixels, places, statistics and encoder.
+
+    Args:
+        regions: Pixels; their shots do not matter.
+        encoder: Encoder of the features; None for none.
+    """
+    digest = hashlib.sha256()
+
+    def add(array: AnyArray) -> None:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+
+    whitening = regions.spectral.whitening
+    for array in (regions.spectral.centres_nm, whitening.centre, whitening.matrix):
+        add(array)
+    for region in regions.regions:
+        where = [region.scene, *region.origin_px, *_numbers(region.window)]
+        digest.update(json.dumps([*where, *_numbers(region.padded_window)]).encode())
+        for pixels in (region.image, region.valid, region.inside):
+            add(pixels)
+    if encoder is not None:
+        for name, weights in sorted(encoder.state_dict().items()):
+            digest.update(name.encode())
+            add(weights.cpu().numpy())
+    return digest.hexdigest()
+
+
+def _numbers(window: object) -> list[int]:
+    return [getattr(window, name) for name in ("row", "col", "height", "width")]

@@ -1,0 +1,85 @@
+"""Scenes of an adaptation with all that no shot has an effect on, computed once and kept.
+
+It stays in memory, and on request in a folder, for later runs. Features and graphs take about 7 kB a pixel; there are
+at most about 45,000 pixels (`Recipe.budget_px` and margins), so that they take at most about 320 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.adaptation.feature_files import FeatureFiles
+from hsi_geo.tasks.adaptation.pixel_features import (
+    PIXEL_FEATURE_STEPS,
+    PixelFeatures,
+    compute_pixel_features,
+    content_hash,
+)
+from hsi_geo.tasks.adaptation.scene_reads import SceneReads
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.runtime import scene_hash
+
+
+class PreparedScenes:
+    """Scenes of one adaptation or of several, one after the other.
+
+    Args:
+        scenes: Scenes of one sensor, CRS and pixel size, which can be read by windows.
+        cache: Folder of files with features, for later runs; it is made if there is none. None keeps none.
+
+    Attributes:
+        scenes: These scenes.
+        reads: What was read from them.
+    """
+
+    def __init__(self, scenes: list[xr.DataArray], cache: Path | None = None) -> None:
+        self.scenes = scenes
+        self.reads = SceneReads(scenes)
+        self._files = None if cache is None else FeatureFiles(cache)
+        self._last: tuple[str, PixelFeatures] | None = None
+
+    def pixel_features(
+        self,
+        regions: TrainingRegions,
+        encoder: S2Former | None,
+        device: torch.device,
+        advance: Callable[[], None] = lambda: None,
+    ) -> PixelFeatures:
+        """Compute features and graphs, or take those of the same pixels that were computed before.
+
+        Args:
+            regions: Regions of these scenes.
+            encoder: Pre-trained encoder; None for no encoder features.
+            device: Device on which the encoder runs.
+            advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
+
+        Returns:
+            What `compute_pixel_features` returns, the same numbers.
+
+        Raises:
+            SceneError: If all pixels are the same.
+        """
+        key = content_hash(regions, encoder)
+        found = self._last[1] if self._last is not None and self._last[0] == key else None
+        if found is not None:
+            for _ in range(PIXEL_FEATURE_STEPS):
+                advance()
+            return found
+        # Windows of the encoder reach beyond the regions, so that a file belongs to a whole scene.
+        name = "-".join([key, *(scene_hash(scene)[:16] for scene in self.scenes), device.type])
+        found = None if self._files is None else self._files.read(name)
+        if found is None:
+            self._last = None  # two sets of features would need twice the memory
+            found = compute_pixel_features(regions, encoder, device, advance)
+            if self._files is not None:
+                self._files.write(name, found)
+        else:
+            for _ in range(PIXEL_FEATURE_STEPS):
+                advance()
+        self._last = key, found
+        return found

@@ -1,0 +1,71 @@
+"""What an adaptation reads from scenes, kept for the next adaptation to the same scenes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import xarray as xr
+
+from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.quality import require_scale
+from hsi_geo.io.scenes.windows import read_window
+from hsi_geo.models.classifier import SpectralStats
+from hsi_geo.progress import Reporter
+from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
+from hsi_geo.tiling import Window
+
+#: Number of a scene and a window of it.
+Place = tuple[int, Window]
+
+
+class SceneReads:
+    """Pixels and statistics of scenes that do not change while they are used.
+
+    Args:
+        scenes: Scenes of one sensor, CRS and pixel size.
+
+    Attributes:
+        scenes: These scenes.
+    """
+
+    def __init__(self, scenes: list[xr.DataArray]) -> None:
+        self.scenes = scenes
+        self._spectral: SpectralStats | None = None
+        self._windows: dict[Place, tuple[Float32Array, BoolArray]] = {}
+
+    @cached_property
+    def views(self) -> list[xr.DataArray]:
+        """The scenes as `select_good_bands` returns them.
+
+        Raises:
+            SceneError: If single precision cannot hold the numbers of one of them.
+        """
+        for scene in self.scenes:
+            require_scale(scene)
+        return [select_good_bands(scene) for scene in self.scenes]
+
+    def spectral(self, reporter: Reporter) -> SpectralStats:
+        """Bands and statistics of all scenes; see `learn_spectral_stats`.
+
+        Args:
+            reporter: Receives the progress of the first call.
+        """
+        if self._spectral is None:
+            self._spectral = learn_spectral_stats(self.views, reporter)
+        return self._spectral
+
+    def windows(self, places: list[Place]) -> list[tuple[Float32Array, BoolArray]]:
+        """Read windows; those of the last call are not read again.
+
+        Args:
+            places: Scene and window of each.
+
+        Returns:
+            (C, h, w) physical values and (h, w) validity of each, which callers leave as they are.
+        """
+        before, self._windows = self._windows, {}
+        for place in places:
+            index, window = place
+            self._windows[place] = before.get(place) or read_window(self.views[index], window)
+        return [self._windows[place] for place in places]

@@ -1,0 +1,33 @@
+"""Steps of a stage of an adaptation, for its progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsi_geo.progress import Reporter
+
+
+@dataclass(slots=True)
+class Steps:
+    """Reports the steps of a stage.
+
+    Attributes:
+        reporter: Receives the progress.
+        stage: Name of the stage.
+        total: Number of steps.
+        done: Number of steps that are done.
+    """
+
+    reporter: Reporter
+    stage: str
+    total: int
+    done: int = 0
+
+    def __call__(self) -> None:
+        """Report one more step."""
+        self.done += 1
+        self.reporter.progress(self.stage, self.done, self.total)
+
+    def check(self) -> None:
+        """Report the same step again, inside a long one: a reporter may end the job by an exception."""
+        self.reporter.progress(self.stage, self.done, self.total)

@@ -1,0 +1,128 @@
+"""Places to label next: uncertain pixels that differ from each other.
+
+Letters for shapes: N candidates, K classes, D features of a candidate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hsi_geo.arrays import AnyArray, Float32Array, IntArray
+from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.labels.suggested_points import SuggestedPoint
+from hsi_geo.tiling import Grid
+
+#: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
+PATCH_PX = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pixels that may be suggested.
+
+    Attributes:
+        rows: (N,) row of each.
+        cols: (N,) column of each.
+        uncertainty: (N,) uncertainty of the patch around each, 0 to 1.
+        probabilities: (N, K) class probabilities of each.
+    """
+
+    rows: IntArray
+    cols: IntArray
+    uncertainty: Float32Array
+    probabilities: Float32Array
+
+    def pick(self, chosen: AnyArray) -> Candidates:
+        """Select some of them.
+
+        Args:
+            chosen: (N,) mask, or indices.
+        """
+        return Candidates(
+            self.rows[chosen],
+            self.cols[chosen],
+            self.uncertainty[chosen],
+            self.probabilities[chosen],
+        )
+
+
+def patch_uncertainty(probabilities: Float32Array) -> Float32Array:
+    """Uncertainty of the patch around each pixel.
+
+    It is 1 minus the margin between the two largest probabilities, averaged over the patch, times the share of the
+    patch that has the class of its centre.
+
+    Args:
+        probabilities: (K, H, W) class probabilities, 0 where there is no data.
+
+    Returns:
+        (H, W) uncertainty, 0 to 1.
+    """
+    from scipy.ndimage import uniform_filter
+
+    ordered = np.sort(probabilities, axis=0)
+    known = ordered[-1] > 0
+    single = np.where(known, 1.0 - (ordered[-1] - ordered[-2]), 0.0).astype(np.float32)
+    guess = np.where(known, probabilities.argmax(axis=0), -1)
+    same_class = np.zeros(guess.shape, np.float32)
+    for c in np.unique(guess[known]):
+        here = (guess == c).astype(np.float32)
+        same_class += here * uniform_filter(here, PATCH_PX, mode="constant")
+    return np.asarray(
+        np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * same_class, 0.0),
+        np.float32,
+    )
+
+
+def choose_places(
+    candidates: Candidates, features: Float32Array, count: int, seed: int
+) -> IntArray:
+    """Find the candidate nearest to the centre of each cluster, most uncertain clusters first.
+
+    The most uncertain candidate of each cluster is worse: docs/experiments/suggested-places.md.
+
+    Args:
+        candidates: N candidates.
+        features: (N, D) features that are clustered.
+        count: Number of places.
+        seed: Seed of the first cluster centres.
+
+    Returns:
+        Indices of the chosen candidates, at most ``count``.
+    """
+    from sklearn.cluster import KMeans
+
+    distinct = len(np.unique(features, axis=0))
+    clusters = KMeans(min(count, distinct), n_init=4, random_state=seed)
+    of_cluster = clusters.fit_predict(features, sample_weight=candidates.uncertainty)
+    distances = np.linalg.norm(features - clusters.cluster_centers_[of_cluster], axis=1)
+    present = np.unique(of_cluster)
+    total = [float(candidates.uncertainty[of_cluster == c].sum()) for c in present]
+    chosen = []
+    for c in present[np.argsort(-np.array(total), kind="stable")]:
+        members = np.flatnonzero(of_cluster == c)
+        chosen.append(int(members[distances[members].argmin()]))
+    return np.array(chosen)
+
+
+def suggested_points(
+    chosen: Candidates, grid: Grid, classes: ClassTable
+) -> tuple[SuggestedPoint, ...]:
+    """The places with their coordinates and predictions.
+
+    Args:
+        chosen: Chosen candidates, the most helpful first.
+        grid: Grid of their rows and columns.
+        classes: Class table of the probabilities.
+    """
+    t = grid.transform
+    points = []
+    for rank, (row, col, given) in enumerate(
+        zip(chosen.rows, chosen.cols, chosen.probabilities, strict=True), start=1
+    ):
+        x, y = t @ (float(col) + 0.5, float(row) + 0.5)
+        guess = classes[int(given.argmax())]
+        points.append(SuggestedPoint(rank, x, y, guess.name, round(100 * float(given.max()))))
+    return tuple(points)
