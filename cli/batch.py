@@ -66,6 +66,8 @@ STATES = ("mapped", "unchanged", "failed")
 @options.beside_map
 @options.wavelengths
 @options.mask
+@options.asset
+@options.follow_links
 @options.placement
 @options.device
 @click.option(
@@ -77,8 +79,8 @@ STATES = ("mapped", "unchanged", "failed")
 def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **given: Any) -> None:
     """Map many TILES with an adapted model.
 
-    TILES are scenes, globs, folders, text files with one path a line, VRT mosaics or STAC item
-    collections. Run the same command again after an interruption: only tiles without a map, and
+    TILES are scenes, globs, folders, text files with one path or link a line, VRT mosaics, or STAC
+    items or item collections (files or links). Run the same command again after an interruption: only tiles without a map, and
     tiles that have changed, are mapped. The exit code is 1 if some tiles could not be mapped.
 
     For example:

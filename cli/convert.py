@@ -48,6 +48,8 @@ _COMPOSITES = ("auto", "true-colour", "colour-infrared", "short-wave-infrared")
     help="Pixels to write as missing, in a copy; as for hsi-geo classify.",
 )
 @options.grid
+@options.asset
+@options.follow_links
 @options.overwrite
 @options.progress
 def command(scene: str, composite: str, progress: str, **given: Any) -> None:

@@ -101,7 +101,7 @@ asset = click.option(
 follow_links = click.option(
     "--follow-links",
     is_flag=True,
-    help="Allow a STAC item to name files on other hosts than its own.",
+    help="Allow a STAC item to name files on other hosts than its own, and a server to send to another one.",
 )
 weights = click.option(
     "--weights",

@@ -14,7 +14,7 @@ from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
-from hsi_geo.io.readers import Placement
+from hsi_geo.io.readers import Links, Placement
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
@@ -44,6 +44,8 @@ def batch(
     mask: str = "auto",
     grid: str | None = None,
     straighten: bool = True,
+    asset: str | None = None,
+    follow_links: bool = False,
     rescale: Rescale = None,
     options: MapOptions = MapOptions(),
     compute: Compute = Compute(threads=1),
@@ -59,8 +61,8 @@ def batch(
     importing it.
 
     Args:
-        tiles: Paths of scenes, globs, folders, text files with one path a line, VRT mosaics or STAC
-            item collections: one of them, or a list.
+        tiles: Paths or links of scenes, globs, folders, text files with one path or link a line, VRT mosaics,
+            STAC items or item collections (files or links): one of them, or a list.
         model: Path of the file that `adapt` wrote; workers read it under the same path.
         out: Folder of the maps, made if there is none; each map keeps its tile's name.
         overwrite: Whether to map every tile again, and to replace maps that no batch made.
@@ -77,6 +79,9 @@ def batch(
             cover several tiles.
         grid: Grid that each tile is read on, as `open_scene` takes it.
         straighten: Whether rotated tiles are put onto an upright grid, as `open_scene` takes it.
+        asset: Key or title of the asset of each STAC item that is its scene; None finds it.
+        follow_links: Whether STAC items may name files on other hosts than their own, and servers may send
+            to other hosts.
         rescale: Factor that the tiles' values are multiplied by, "auto" (for each tile) or None;
             see `predict`.
         options: Files to write beside each map, and memory to use for each tile. An area cannot be
@@ -105,6 +110,7 @@ def batch(
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
     path = Path(model).absolute()
+    links = Links(asset, follow_links)
     model_file.require_kind(path, "model")
     threads = compute.threads or 1
     batch_options = BatchOptions(
@@ -115,13 +121,14 @@ def batch(
         mask=_absolute(mask) or "auto",
         mask_hash=file_hash(mask) if Path(mask).is_file() else None,
         placement=Placement(grid, straighten),
+        links=links,
         halo=halo,
         rescale=parse_rescale(rescale),
         map=options,
         compute=dataclasses.replace(compute, threads=threads),
     )
     given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
-    listed = list_tiles(given, reporter.warning)
+    listed = list_tiles(given, reporter.warning, links)
     folder = Path(out).absolute()
     paths = assign_map_paths(listed, given, folder, options)
     is_new = make_folder(folder)

@@ -17,7 +17,7 @@ from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.readers import Placement, SceneFile, read_scene
+from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
 from hsi_geo.io.scenes.composites import COMPOSITES, Composite, make_composites
 from hsi_geo.io.scenes.copies import raster_of, virtual_raster, write_copy
 from hsi_geo.io.scenes.mask_option import with_mask
@@ -71,6 +71,8 @@ def convert(
     wavelengths: str | None = None,
     mask: str = "none",
     grid: str | None = None,
+    asset: str | None = None,
+    follow_links: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> ConvertedScene:
@@ -86,6 +88,8 @@ def convert(
         wavelengths: Replaces the band centres of the file; see `open_scene`.
         mask: Pixels that are written as missing; see `open_scene`. Those of a virtual raster cannot be.
         grid: Grid that the file is read on; see `open_scene`. Without one a rotated grid stays rotated.
+        asset: Asset of a STAC item; see `open_scene`.
+        follow_links: Whether other hosts are asked; see `open_scene`.
         overwrite: Whether a file that exists is replaced.
         reporter: Receives progress, notes and warnings; None logs them.
 
@@ -98,7 +102,8 @@ def convert(
     """
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
-    file = with_mask(read_scene(scene, Placement(grid, keep_rotated=grid is None)), mask)
+    placement = Placement(grid, keep_rotated=grid is None)
+    file = with_mask(read_scene(scene, placement, Links(asset, follow_links)), mask)
     opened = scene_of(file, wavelengths=wavelengths)
     log_remarks([opened], reporter)
     raster = raster_of(file)

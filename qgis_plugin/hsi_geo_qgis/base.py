@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +20,7 @@ from qgis.utils import iface
 from .about import ICON, VERSION, help_page
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
-from .layers import Parameters, is_output_wanted
+from .layers import Parameters, is_output_wanted, scene_title
 from .map_files import move_file, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .parameters import scene_problem
@@ -122,7 +121,7 @@ class HsiGeoAlgorithm(ParameterValues):
     def _scene_name(self, parameters: Parameters, context: QgsProcessingContext) -> str:
         if parameters.get("PRODUCT"):
             product = str(self.parameterAsFile(parameters, "PRODUCT", context))
-            return os.path.basename(product.rstrip("/\\"))
+            return scene_title(product)
         if self.parameterDefinition("INPUT") is None:
             return ""
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
@@ -149,7 +148,9 @@ class HsiGeoAlgorithm(ParameterValues):
         elif {"INPUTS", "PRODUCT"} <= defined and not (
             parameters.get("INPUTS") or parameters.get("PRODUCT")
         ):
-            problem = "no scene is given; choose raster layers, or the file or folder of a product"
+            problem = (
+                "no scene is given; choose raster layers, or the file, folder or link of a product"
+            )
         if not problem and self._labels_name():
             problem = labels_problem(parameters, self._labels_name())
         if problem:

@@ -50,6 +50,8 @@ all maps is added to the project.</p>
 again with the same folders: finished maps stay, and only the other tiles are mapped.</p>"""
     HELPS: ClassVar = {
         "FOLDER": "Every scene in this folder is mapped. You may choose layers instead, or both.",
+        "PRODUCT": "One of these: a text file (.txt) with a path or a link a line; a STAC item or item collection (.json), as a file "
+        "or a link; a mosaic (.vrt), for its tiles; or one scene, as a file or a link.",
         "OVERWRITE": "Off: only tiles that have no map yet are mapped.",
         "POLYGONS": "One layer for all tiles: polygons cross their edges. Each has class, name, hectares and mean confidence.",
         "WORKERS": "Number of tiles that are mapped at a time. If it is empty, as many as processor cores and memory allow.",
@@ -68,6 +70,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             )
         )
         self.add_scenes("Tiles (layers)")
+        self.add_product("and a list, STAC items or a link", optional=True)
         self.add_model()
         for name, title in (
             ("CONFIDENCE", "Write the confidence of each map"),
@@ -84,9 +87,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             )
         )
         self.add_rescale()
-        self.add_wavelengths()
-        self.add_mask()
-        self.add_grid()
+        self.add_opening()
         self.add_device()
         self.add_cleaning()
         self.add_memory()
@@ -103,7 +104,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         workers = parameters.get("WORKERS")
         command = arguments(
             "batch",
-            *self.scenes(parameters, context, "FOLDER"),
+            *self.scenes(parameters, context, "FOLDER", "PRODUCT"),
             model=self.parameterAsFile(parameters, "MODEL", context),
             **{
                 name.lower(): self.parameterAsBoolean(parameters, name, context)
@@ -113,9 +114,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             if workers in (None, "")
             else self.parameterAsInt(parameters, "WORKERS", context),
             rescale=self.parameterAsString(parameters, "RESCALE", context),
-            wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
-            mask=self.parameterAsString(parameters, "MASK", context),
-            grid=self.parameterAsString(parameters, "GRID", context),
+            **self.opening_options(parameters, context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             **self.cleaning_options(parameters, context),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
@@ -149,8 +148,8 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Whether the values can be used, and why not: at least one tile has to be given."""
-        if not parameters.get("INPUTS") and not parameters.get("FOLDER"):
-            return False, "no tiles are given; choose a folder of tiles, or raster layers"
+        if not any(parameters.get(name) for name in ("INPUTS", "FOLDER", "PRODUCT")):
+            return False, "no tiles are given; choose a folder of tiles, raster layers, or a list"
         return super().checkParameterValues(parameters, context)
 
 

@@ -19,7 +19,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
-from .layers import Parameters, temporary_file
+from .layers import Parameters, scene_title, temporary_file
 from .map_files import move_file, warn_of_mismatches
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
@@ -81,7 +81,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self.scene_names = [str(layer.name()) for layer in layers]
         if parameters.get("PRODUCT"):
             product = str(self.parameterAsFile(parameters, "PRODUCT", context))
-            self.scene_names.append(os.path.basename(product.rstrip("/\\")))
+            self.scene_names.append(scene_title(product))
         return super().prepareAlgorithm(parameters, context, feedback)
 
     def processAlgorithm(
@@ -151,5 +151,5 @@ def _load_maps(summary: RunSummary, outputs: dict[str, str], context: QgsProcess
 def _map_in(folder: str, scene: str) -> str:
     """Path of the map of a single scene, named as those of several are."""
     os.makedirs(folder, exist_ok=True)
-    stem = os.path.splitext(os.path.basename(scene.rstrip("/\\")))[0]
+    stem = os.path.splitext(scene_title(scene))[0]
     return os.path.join(folder, f"{stem}_classes.tif")

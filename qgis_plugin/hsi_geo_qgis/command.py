@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
-Value = Union[str, int, bool, None, list[str]]
+Value = Union[str, int, float, bool, None, list[str]]
 
 
 def arguments(command: str, *positional: str, **options: Value) -> list[str]:

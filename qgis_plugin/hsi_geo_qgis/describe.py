@@ -46,9 +46,7 @@ values, scale and warnings. Nothing is mapped.</p>
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""
         self.add_scene()
-        self.add_wavelengths()
-        self.add_mask()
-        self.add_grid()
+        self.add_opening()
         for name, title, kind in (
             ("OUTPUT", "Description", "HTML files (*.html)"),
             ("VALUES", "All values", "JSON files (*.json)"),
@@ -70,9 +68,7 @@ values, scale and warnings. Nothing is mapped.</p>
             "info",
             self.scene(parameters, context),
             json=True,
-            wavelengths=self.parameterAsString(parameters, "WAVELENGTHS", context),
-            mask=self.parameterAsString(parameters, "MASK", context),
-            grid=self.parameterAsString(parameters, "GRID", context),
+            **self.opening_options(parameters, context),
         )
         run = self.run_command(command, feedback, {})
         found = json.loads("\n".join(run.output))

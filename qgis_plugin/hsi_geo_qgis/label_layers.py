@@ -20,7 +20,17 @@ from qgis.core import (
 from .class_field import default_class_field
 from .class_styles import Styles, class_styles, raster_styles, write_class_styles
 from .command import Value
-from .layers import SAMPLE_FIELDS, Parameters, export_source, layer_path, vector_layer
+from .layers import (
+    SAMPLE_FIELDS,
+    Parameters,
+    export_source,
+    layer_path,
+    scene_title,
+    vector_layer,
+)
+
+#: Parameter of a spectral library.
+LIBRARY = "LIBRARY"
 
 #: What users call the file of names and colours that is written for a layer.
 STYLE_NAME = "style of the labels"
@@ -36,7 +46,7 @@ class LabelLayer:
         field: Field with the class; empty for a raster.
         styles: Names and colours of the classes.
         parameter: Name of the parameter that selects features of the layer; empty for a further layer.
-        raster: Path of a raster; empty for a vector layer.
+        path: Path of a raster, or of a spectral library; empty for a vector layer.
     """
 
     name: str
@@ -44,7 +54,7 @@ class LabelLayer:
     field: str
     styles: Styles
     parameter: str = ""
-    raster: str = ""
+    path: str = ""
 
 
 def further_labels(name: str) -> str:
@@ -63,7 +73,7 @@ def labels_problem(parameters: Parameters, name: str) -> str:
         parameters: As given to the algorithm.
         name: Name of the parameter of labels.
     """
-    if parameters.get(name) or parameters.get(further_labels(name)):
+    if any(parameters.get(one) for one in (name, further_labels(name), LIBRARY)):
         return ""
     return (
         "no labels are given; choose a layer of points, lines or polygons, or a raster of classes"
@@ -114,6 +124,10 @@ def find_labels(
         found.append(one)
         if one.field:
             feedback.pushInfo(f"The class of '{one.name}' is in the field '{one.field}'.")
+    if parameters.get(LIBRARY):
+        library = str(algorithm.parameterAsFile(parameters, LIBRARY, context))
+        own = str(algorithm.parameterAsString(parameters, "LIBRARY_FIELD", context) or "").strip()
+        found.append(LabelLayer(scene_title(library), "", own, {}, path=library))
     return found
 
 
@@ -126,7 +140,7 @@ def _further_layer(layer: QgsMapLayer, field: str, context: QgsProcessingContext
         layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
     if isinstance(layer, QgsRasterLayer):
         path = layer_path(layer, context)
-        return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer), raster=path)
+        return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer), path=path)
     if not isinstance(layer, QgsVectorLayer):
         raise QgsProcessingException(
             f"layer '{layer.name()}' has no labels; choose vector layers, or rasters of classes"
@@ -197,8 +211,8 @@ def label_options(
     """
     paths, classes, names = [], [], {}
     for one in labels:
-        path = one.raster or _exported(algorithm, one, parameters, context, feedback)
-        if not one.raster:
+        path = one.path or _exported(algorithm, one, parameters, context, feedback)
+        if not one.path:
             names[path] = one.name
         paths.append(path)
         classes.append(write_class_styles(one.styles) or "")

@@ -98,12 +98,32 @@ def _product_of(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
     if context.project() is None or context.project().mapLayer(layer.id()) is None:
         layer.loadDefaultStyle()  # a file given by its path: the property is saved beside it
     product = str(layer.customProperty(PRODUCT_PROPERTY) or "")
-    if product and not product.startswith("/vsi") and not os.path.exists(product):
+    if product and not is_link(product) and not os.path.exists(product):
         raise QgsProcessingException(
             f"layer '{layer.name()}' shows the product '{product}', which does not exist any more; choose "
             "the product where it is now instead of the layer"
         )
     return product
+
+
+def is_link(name: str) -> bool:
+    """Whether a name is an address, or one of GDAL's names, and no path of a file.
+
+    >>> is_link("https://a.org/b.nc"), is_link("/vsizip/a.zip/b.tif"), is_link("C:/a.tif")
+    (True, True, False)
+    """
+    return "://" in name or name.startswith("/vsi")
+
+
+def scene_title(name: str) -> str:
+    """The last part of a path or a link, without the query of a link.
+
+    >>> scene_title("https://a.org/x/b.nc?token=a/c"), scene_title("/a/EnMAP/")
+    ('b.nc', 'EnMAP')
+    """
+    if "://" in name:
+        name = re.split(r"[?#]", name, maxsplit=1)[0]
+    return os.path.basename(name.rstrip("/\\"))
 
 
 def export_features(

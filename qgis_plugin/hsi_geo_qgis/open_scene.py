@@ -18,8 +18,8 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
-from .command import arguments
-from .layers import Parameters, is_output_wanted
+from .command import Value, arguments
+from .layers import Parameters, is_link, is_output_wanted, scene_title
 from .parameters import one_of
 from .protocol import COPYING
 from .styling import load_styled, write_composite_style
@@ -61,6 +61,8 @@ colour or colour infrared. Bands are named by their wavelengths.</p>
 <p>Choose the .nc file of an EMIT scene and run. Draw points or polygons on the layer that appears. Choose
 that layer as the scene in <i>Classify with few shots</i>: it takes the product itself.</p>"""
     HELPS: ClassVar = {
+        "MASK": "Pixels that the layer shows as missing, in a copy: 'none' shows all pixels; 'auto', flags with commas between them "
+        "(clouds, shadows, ...), or the path of a mask. The algorithms that map have a mask of their own.",
         "COMPOSITE": "Bands that are drawn as red, green and blue. 'automatic' is true colour where the product has these bands, else "
         "colour infrared.",
         "BANDS": "With all bands you can identify spectra. The shown bands only are a much smaller copy.",
@@ -70,11 +72,13 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
 
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters."""
-        self.add_product("Product (file or folder)", optional=False)
+        self.add_product("Product (file, folder or link)", optional=False)
         self.addParameter(one_of("COMPOSITE", "Colours", list(COMPOSITES)))
         self.addParameter(one_of("BANDS", "Bands", list(BANDS)))
         self.add_wavelengths()
+        self.add_mask("none")
         self.add_grid()
+        self.add_links()
         self.addParameter(
             QgsProcessingParameterRasterDestination(
                 "OUTPUT", "Copy", optional=True, createByDefault=False
@@ -88,11 +92,10 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
         product = str(self.parameterAsFile(parameters, "PRODUCT", context))
         if os.path.exists(product):
             product = os.path.abspath(product)  # the layer remembers it
-        options = {
+        options: dict[str, Any] = {
             "bands": BANDS[self.parameterAsEnumString(parameters, "BANDS", context)],
             "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
-            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
-            "grid": self.parameterAsString(parameters, "GRID", context),
+            **self.opening_options(parameters, context),
         }
         chosen = is_output_wanted(parameters, "OUTPUT")
         if chosen:
@@ -100,7 +103,8 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
             known = None
         else:
             out = cached_name(product, **options)
-            known = _earlier(out)
+            # The file behind a link may have changed, and its server need not tell.
+            known = None if is_link(product) else _earlier(out)
         if known is None:
             command = arguments("convert", product, out=out, overwrite=True, **options)
             run = self.run_command(command, feedback, {COPYING: 1.0})
@@ -115,7 +119,7 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
         write_composite_style(raster, composite, product)
         _describe(found, composite, feedback)
         if not chosen and context.project() is not None:
-            name = f"{os.path.basename(product)} ({composite['name']})"
+            name = f"{scene_title(product)} ({composite['name']})"
             details = QgsProcessingContext.LayerDetails(name, context.project(), "OUTPUT")
             context.addLayerToLoadOnCompletion(raster, details)
         load_styled(raster, context)
@@ -139,7 +143,11 @@ def cache_folder() -> str:
 
 
 def cached_name(
-    product: str, bands: str, composite: str | None, wavelengths: str, grid: str = ""
+    product: str,
+    bands: str,
+    composite: str | None,
+    wavelengths: str,
+    **opening: Value,
 ) -> str:
     """Path, without its ending, of the raster that shows a product.
 
@@ -148,10 +156,10 @@ def cached_name(
         bands: "all" or "shown".
         composite: Name of the composite; it matters where only its bands are copied.
         wavelengths: The option for scenes without them.
-        grid: The option for swaths.
+        opening: Other options of opening the product.
     """
     state = [os.path.normcase(product), bands, composite if bands == "shown" else "", wavelengths]
-    state += [grid] if grid else []
+    state += [f"{name}={value}" for name, value in sorted(opening.items()) if value]
     paths = [product]
     if os.path.isdir(product):  # GDAL writes its statistics beside what it reads
         names = sorted(name for name in os.listdir(product) if not name.endswith(".aux.xml"))
@@ -162,7 +170,7 @@ def cached_name(
             state += [str(found.st_mtime_ns), str(found.st_size)]
     # A name for the content of the cache, not a secret.
     key = hashlib.sha256("\n".join(map(str, state)).encode("utf-8", "replace")).hexdigest()[:12]
-    stem = re.sub(r"[^\w-]", "_", os.path.basename(product))[:80]
+    stem = re.sub(r"[^\w-]", "_", scene_title(product))[:80]
     return os.path.join(cache_folder(), f"{stem}_{key}")
 
 

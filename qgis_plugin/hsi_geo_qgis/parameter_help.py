@@ -8,7 +8,8 @@ COMMON = {
     "choose a product.",
     "INPUTS": "Raster layers of one sensor, whose bands have wavelengths. A layer of 'Open scene' stands for its product.",
     "PRODUCT": "File or folder of a product: PRISMA (.he5), EMIT, PACE and AVIRIS (.nc), EnMAP and DESIS (folder, ZIP or METADATA.XML), "
-    "Tanager and NEON (.h5), ENVI (.hdr), GeoTIFF, the folder of a Zarr store, or a folder with one file a band (Hyperion).",
+    "Tanager and NEON (.h5), ENVI (.hdr), GeoTIFF, the folder of a Zarr store, or a folder with one file a band (Hyperion). Or a link to "
+    "a file (https://, s3://, /vsicurl/), or a STAC item (.json), as a file or a link.",
     "LABELS": "Points, lines or polygons whose class you know, in any CRS. Selected features only, temporary layers and unsaved "
     "edits all work. Leave it empty if you have only a raster of classes.",
     "CLASS_FIELD": "Field that holds the class of each feature: text or whole numbers. If it is empty: the field that the layer is "
@@ -16,6 +17,15 @@ COMMON = {
     "MORE_LABELS": "Layers that are used together with the first one: polygons beside points, or a raster of classes (one band of "
     "whole numbers, 0 for no class). All of their features are used. The class is in the field of the same name, else in the field "
     "that the layer is styled by. Classes are matched by name.",
+    "LIBRARY": "Labelled spectra without a place, alone or together with labels: ENVI (.sli with its .hdr), CSV, profiles of the EnMAP-Box "
+    "(.gpkg, .geojson), or field spectra (.asd, .sig, or a folder of them). The accuracy is estimated by drawn labels only.",
+    "LIBRARY_FIELD": "Only if the library has several fields. If it is empty: the field with the classes of the labels, else one with a "
+    "usual name, else the name of the spectrum.",
+    "LIBRARY_WEIGHT": "How much a spectrum counts beside a drawn label, above 0 to 1. Give less if the library comes from another place or "
+    "instrument.",
+    "ASSET": "Only for a STAC item with several images: key or title of the one that is the scene.",
+    "FOLLOW_LINKS": "Off: a STAC item names files beside it or on its own server only, and a server that sends hsi-geo to another one is "
+    "refused. Turn it on if you trust who made the item and its server.",
     "ALL_TOUCHED": "Off: a polygon labels the pixels whose centre it covers. On: also the pixels at its edge, which may show two "
     "classes.",
     "TRUST_SHOTS": "Off: a label that looks like another class counts less, and the log names it. On: all labels count the same. Turn "
@@ -31,7 +41,7 @@ COMMON = {
     "column 'wavelength'); the first and the last centre in nm, such as 400:2500, for evenly spaced bands; or the word 'index' for "
     "bands without wavelengths.",
     "GRID": "Only for swaths, rotated lines, or if you want another CRS. One of these: 'UTM' for the UTM zone of the scene, 'native' for "
-    "the grid or the CRS of the product, or a code such as EPSG:32633. If it is empty, the grid that fits best is taken, and the log names it.",
+    "the grid or the CRS of the product, 'swath' for the rows and columns of the sensor, or a code such as EPSG:32633. If it is empty, the grid that fits best is taken, and the log names it.",
     "MASK": "Pixels that teach nothing and get no class. One of these: 'auto' for clouds, cirrus, shadows, haze and defects, as "
     "far as the product flags them; 'none'; flags with commas between them (clouds, cirrus, shadows, haze, snow, water, quality); "
     "or the path of a mask, a raster that is not 0 where pixels are masked, or polygons.",

@@ -71,19 +71,22 @@ class ParameterValues(CommonParameters):
         return raster_path(self, parameters, "INPUT", context)
 
     def scenes(
-        self, parameters: Parameters, context: QgsProcessingContext, other: str
+        self, parameters: Parameters, context: QgsProcessingContext, *others: str
     ) -> list[str]:
         """Paths of several scenes.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
-            other: Name of the parameter of a file or folder beside INPUTS.
+            others: Names of parameters of a file, folder or link beside INPUTS.
         """
         layers = self.parameterAsLayerList(parameters, "INPUTS", context)
         paths = [layer_path(layer, context) for layer in layers or []]
-        if parameters.get(other):
-            paths.append(str(self.parameterAsFile(parameters, other, context)))
+        paths += [
+            str(self.parameterAsFile(parameters, other, context))
+            for other in others
+            if parameters.get(other)
+        ]
         return paths
 
     def aoi(
@@ -147,6 +150,9 @@ class ParameterValues(CommonParameters):
         """
         return {
             **self.label_options(parameters, context, feedback),
+            "library_weight": self.parameterAsDouble(parameters, "LIBRARY_WEIGHT", context)
+            if parameters.get("LIBRARY")
+            else None,
             "seed": self.parameterAsInt(parameters, "SEED", context),
             "weights": self.parameterAsFile(parameters, "WEIGHTS", context),
             "trust_shots": self.parameterAsBoolean(parameters, "TRUST_SHOTS", context),
@@ -166,13 +172,36 @@ class ParameterValues(CommonParameters):
         """
         threads = parameters.get("THREADS")
         return {
-            "wavelengths": self.parameterAsString(parameters, "WAVELENGTHS", context),
-            "mask": self.parameterAsString(parameters, "MASK", context),
-            "grid": self.parameterAsString(parameters, "GRID", context),
+            **self.opening_options(parameters, context),
             "device": self.parameterAsEnumString(parameters, "DEVICE", context),
             "threads": None
             if threads in (None, "")
             else self.parameterAsInt(parameters, "THREADS", context),
+        }
+
+    def opening_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_opening`, those that the algorithm has.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+
+        Returns:
+            Value by option.
+        """
+        texts = [
+            name
+            for name in ("WAVELENGTHS", "MASK", "GRID", "ASSET")
+            if self.parameterDefinition(name) is not None
+        ]
+        return {
+            **{
+                name.lower(): self.parameterAsString(parameters, name, context).strip()
+                for name in texts
+            },
+            "follow_links": self.parameterAsBoolean(parameters, "FOLLOW_LINKS", context),
         }
 
     def cleaning_options(

@@ -46,13 +46,22 @@ CLEANING = (
     ("MIN_AREA", "Remove patches smaller than (such as 0.5ha or 10px)"),
 )
 
+#: Least weight of a spectrum of a library; 0 would leave it out.
+LEAST_WEIGHT = 0.001
+
 #: A raster of fewer bands is not suggested as a scene.
 FEWEST_BANDS = 8
 
 #: Files of products that hsi-geo reads, for the file dialog.
 PRODUCT_FILES = (
     "Hyperspectral products (*.he5 *.h5 *.nc *.hdr *.zip *.tar *.gz *.tgz *METADATA.XML *METADATA.xml "
-    f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt);;{ANY_FILE}"
+    f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt *.json);;{ANY_FILE}"
+)
+
+#: Files of spectral libraries, for the file dialog.
+LIBRARY_FILES = (
+    "Spectral libraries (*.sli *.esl *.hdr *.csv *.txt *.gpkg *.geojson *.json *.asd *.sig);;"
+    f"{ANY_FILE}"
 )
 
 
@@ -83,16 +92,16 @@ class CommonParameters(QgsProcessingAlgorithm):
         return bool(super().addParameter(definition, createOutput))
 
     def add_scene(self) -> None:
-        """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file or folder."""
+        """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file, folder or link."""
         scene = QgsProcessingParameterRasterLayer(
             "INPUT", "Hyperspectral scene (a layer)", optional=True
         )
         scene.setGuiDefaultValueOverride(suggested_scene())
         self.addParameter(scene)
-        self.add_product("or a product (file or folder)", optional=True)
+        self.add_product("or a product (file, folder or link)", optional=True)
 
     def add_product(self, title: str, *, optional: bool) -> None:
-        """Add the parameter PRODUCT, a file or folder that hsi-geo reads.
+        """Add the parameter PRODUCT, a file, folder or link that hsi-geo reads.
 
         Args:
             title: Title of the parameter.
@@ -127,17 +136,44 @@ class CommonParameters(QgsProcessingAlgorithm):
         )
 
     def add_learning(self) -> None:
-        """Add what a model is learnt from: LABELS with its field and further layers, ALL_TOUCHED, TRUST_SHOTS, SEED, WEIGHTS."""
+        """Add what a model is learnt from: LABELS with its field and further layers, a spectral library, and options."""
         self.add_labels("LABELS", "Labels")
+        self.add_library()
         self.add_all_touched()
         self.add_trust_shots()
         self.add_seed()
         self.add_weights()
 
+    def add_library(self) -> None:
+        """Add the parameters LIBRARY, LIBRARY_FIELD and LIBRARY_WEIGHT: spectra that are used as labels."""
+        library = QgsProcessingParameterFile(
+            "LIBRARY",
+            "Spectral library (file or folder)",
+            optional=True,
+            fileFilter=LIBRARY_FILES,
+        )
+        library.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.LibraryWidget"}})
+        self.add_advanced(library)
+        self.add_advanced(
+            QgsProcessingParameterString(
+                "LIBRARY_FIELD", "Field of the library with the class", optional=True
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "LIBRARY_WEIGHT",
+                "Weight of a spectrum of the library",
+                QgsProcessingParameterNumber.Type.Double,
+                defaultValue=1.0,
+                minValue=LEAST_WEIGHT,
+                maxValue=1.0,
+            )
+        )
+
     def add_scenes_to_learn_from(self) -> None:
-        """Add the parameters INPUTS and PRODUCT: several scenes, as layers or as a file or folder."""
+        """Add the parameters INPUTS and PRODUCT: several scenes, as layers or as a file, folder or link."""
         self.add_scenes("Hyperspectral scenes (layers)")
-        self.add_product("and a product (file or folder)", optional=True)
+        self.add_product("and a product (file, folder or link)", optional=True)
 
     def add_kept_model(self) -> None:
         """Add the optional output MODEL, a file."""
@@ -233,8 +269,20 @@ class CommonParameters(QgsProcessingAlgorithm):
 
     def add_grid(self) -> None:
         """Add the parameter GRID: the grid that swaths and rotated lines are put onto."""
-        title = "Grid of a swath (UTM, native or EPSG:n)"
+        title = "Grid of a swath (UTM, native, swath or EPSG:n)"
         self.add_advanced(QgsProcessingParameterString("GRID", title, optional=True))
+
+    def add_links(self) -> None:
+        """Add the parameters ASSET and FOLLOW_LINKS: how links and STAC items are read."""
+        title = "Asset of a STAC item (found if empty)"
+        self.add_advanced(QgsProcessingParameterString("ASSET", title, optional=True))
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "FOLLOW_LINKS",
+                "Follow links of a STAC item or a server to other servers",
+                defaultValue=False,
+            )
+        )
 
     def add_device(self) -> None:
         """Add the parameter DEVICE."""
@@ -261,10 +309,8 @@ class CommonParameters(QgsProcessingAlgorithm):
             self.add_advanced(QgsProcessingParameterString(name, title, optional=True))
 
     def add_run_options(self) -> None:
-        """Add the parameters of every job on a scene: WAVELENGTHS, MASK, GRID, DEVICE and THREADS."""
-        self.add_wavelengths()
-        self.add_mask()
-        self.add_grid()
+        """Add the parameters of every job on a scene: those of `add_opening`, DEVICE and THREADS."""
+        self.add_opening()
         self.add_device()
         whole = QgsProcessingParameterNumber.Type.Integer
         self.add_advanced(
@@ -272,6 +318,13 @@ class CommonParameters(QgsProcessingAlgorithm):
                 "THREADS", "CPU threads (all if empty)", whole, optional=True, minValue=1
             )
         )
+
+    def add_opening(self) -> None:
+        """Add the parameters of opening a scene: WAVELENGTHS, MASK, GRID, ASSET and FOLLOW_LINKS."""
+        self.add_wavelengths()
+        self.add_mask()
+        self.add_grid()
+        self.add_links()
 
     def add_map_options(self) -> None:
         """Add the parameters of mapping, and the output maps."""
@@ -311,7 +364,7 @@ def scene_problem(parameters: Parameters) -> str:
     if layer and product:
         return "a layer and a product are given, and only one scene is mapped; clear one of the two"
     if not layer and not product:
-        return "no scene is given; choose a raster layer, or the file or folder of a product"
+        return "no scene is given; choose a raster layer, or the file, folder or link of a product"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Widgets of the dialogs: a product's file or folder, and the field with the class."""
+"""Widgets of the dialogs: the file or folder of a product or a library, and the field with the class."""
 
 from __future__ import annotations
 
@@ -61,8 +61,16 @@ class _Widget(WidgetWrapper):
         return next((w for w in wrappers if w.parameterDefinition().name() == name), None)
 
 
-class ProductWidget(_Widget):
-    """A path, with one button for a file and one for a folder. It and the layer exclude each other."""
+class _PathWidget(_Widget):
+    """A path, with one button for a file and one for a folder.
+
+    Attributes:
+        WHAT: What is chosen, for the titles of dialogs.
+        EXAMPLES: Text in the empty field.
+        FOLDERS: Examples of folders.
+    """
+
+    WHAT, EXAMPLES, FOLDERS = "", "", ""
 
     def createWidget(self) -> QWidget:
         """Make the widget."""
@@ -72,12 +80,12 @@ class ProductWidget(_Widget):
         self.path = QgsFileWidget()
         self.path.setStorageMode(QgsFileWidget.StorageMode.GetFile)
         self.path.setFilter(self.parameterDefinition().fileFilter())
-        self.path.setDialogTitle("Choose the file of a product")
+        self.path.setDialogTitle(f"Choose the file of a {self.WHAT}")
         self.path.setDefaultRoot(str(QgsSettings().value(_LAST_FOLDER, "") or ""))
-        self.path.lineEdit().setPlaceholderText("PRISMA, EMIT, EnMAP, DESIS, NEON, ENVI, Zarr ...")
+        self.path.lineEdit().setPlaceholderText(self.EXAMPLES)
         self.folder = QToolButton()
         self.folder.setText("Folder…")
-        self.folder.setToolTip("Choose the folder of a product, such as EnMAP's or a Zarr store")
+        self.folder.setToolTip(f"Choose the folder of a {self.WHAT}, such as {self.FOLDERS}")
         self.folder.clicked.connect(self.choose_folder)
         layout.addWidget(self.path)
         layout.addWidget(self.folder)
@@ -87,7 +95,8 @@ class ProductWidget(_Widget):
     def choose_folder(self) -> None:
         """Ask for a folder."""
         begin = self.path.filePath() or str(QgsSettings().value(_LAST_FOLDER, "") or "")
-        found = QFileDialog.getExistingDirectory(self.path, "Choose the folder of a product", begin)
+        title = f"Choose the folder of a {self.WHAT}"
+        found = QFileDialog.getExistingDirectory(self.path, title, begin)
         if found:
             QgsSettings().setValue(_LAST_FOLDER, found)
             self.path.setFilePath(found)
@@ -99,6 +108,14 @@ class ProductWidget(_Widget):
     def value(self) -> Any:
         """The path; None if there is none."""
         return self.path.filePath().strip() or None
+
+
+class ProductWidget(_PathWidget):
+    """The path or link of a product. It and the layer exclude each other."""
+
+    WHAT = "product"
+    EXAMPLES = "PRISMA, EMIT, EnMAP, DESIS, NEON, ENVI, Zarr, https:// ..."
+    FOLDERS = "EnMAP's or a Zarr store"
 
     def postInitialize(self, wrappers: list[Any]) -> None:
         """Clear the layer when a path is chosen, and the path when a layer is."""
@@ -114,6 +131,14 @@ class ProductWidget(_Widget):
     def _clear_path(self, _: Any) -> None:
         if self.layer.parameterValue() and self.value():
             self.path.setFilePath("")
+
+
+class LibraryWidget(_PathWidget):
+    """The path of a spectral library."""
+
+    WHAT = "spectral library"
+    EXAMPLES = "ENVI .sli, CSV, EnMAP-Box .gpkg, .asd, .sig ..."
+    FOLDERS = "one of field spectra"
 
 
 class ClassFieldWidget(_Widget):

@@ -210,3 +210,119 @@ def test_the_dialog_suggests_scene_and_field(
     assert (with_layer["INPUT"], with_layer["PRODUCT"]) == (scene, None)
     assert with_field["CLASS_FIELD"] == "Level_1"
     assert all(one["ok"] for one in found), found
+
+
+# Links and spectral libraries --------------------------------------------------------------------
+
+LINK = "https://data.example.org/x/EMIT_1.nc?token=a/b.c"
+
+
+@pytest.mark.parametrize(
+    "name", ["classify", "adapt", "classify_scenes", "predict", "info", "open"]
+)
+def test_links_are_given_as_they_are(
+    name: str, call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """With the asset of a STAC item, and leave to follow links to other hosts."""
+    given: dict[str, Any] = {"PRODUCT": LINK, "ASSET": "rfl", "FOLLOW_LINKS": True}
+    if name in ("classify", "adapt", "classify_scenes"):
+        given |= {"LABELS": job["labels"], "CLASS_FIELD": "class"}
+    if name == "predict":
+        (tmp_path / "m.safetensors").touch()
+        given["MODEL"] = tmp_path / "m.safetensors"
+    if name in ("classify", "adapt", "classify_scenes", "predict"):
+        given["OUTPUT"] = tmp_path / "out.tif"
+    call(f"hsi_geo:{name}", python=str(fake.python), **given)
+    assert fake.arguments[-2:] == ["--", LINK]
+    assert "--follow-links" in fake.arguments
+    assert options_of(fake)["--asset"] == "rfl"
+    if name == "classify_scenes":
+        assert Path(options_of(fake)["--out"]).name == "EMIT_1_classes.tif"
+
+
+def test_a_list_of_links_is_a_batch(call: Call, fake: Fake, tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors").touch()
+    call(
+        "hsi_geo:batch",
+        python=str(fake.python),
+        PRODUCT="https://data.example.org/items.json",
+        ASSET="data",
+        MODEL=tmp_path / "m.safetensors",
+        OUTPUT=tmp_path / "maps",
+    )
+    assert fake.arguments[-2:] == ["--", "https://data.example.org/items.json"]
+    assert options_of(fake)["--asset"] == "data"
+    assert "--follow-links" not in fake.arguments
+
+
+@pytest.mark.parametrize("name", ["classify", "adapt", "classify_scenes"])
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_spectral_library_is_given_with_its_weight(
+    name: str, drawn: bool, call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """Alone, or after drawn labels; each file has a class field of its own."""
+    library = tmp_path / "Größe library.sli"
+    library.touch()
+    labels = {"LABELS": job["labels"], "CLASS_FIELD": "class"} if drawn else {}
+    scene = {"INPUT" if name == "classify" else "INPUTS": job["parameters"]["INPUT"]}
+    shown = call(
+        f"hsi_geo:{name}",
+        python=str(fake.python),
+        LIBRARY=library,
+        LIBRARY_FIELD="level 2",
+        LIBRARY_WEIGHT=0.25,
+        OUTPUT=tmp_path / "out.tif",
+        **scene,
+        **labels,
+    )
+    arguments = fake.arguments
+
+    def given(option: str) -> list[str]:
+        return [value for key, value in itertools.pairwise(arguments) if key == option]
+
+    assert given("--shots")[-1] == str(library), shown.stdout + shown.stderr
+    assert len(given("--shots")) == 1 + drawn
+    assert given("--class-field") == ["class"] * drawn + ["level 2"]
+    assert given("--library-weight") == ["0.25"]
+
+
+def test_the_weight_of_a_library_has_limits(case: Case, fake: Fake, job: dict[str, Any]) -> None:
+    rows = [
+        {**job["parameters"], "LABELS": job["labels"], "LIBRARY_WEIGHT": weight}
+        for weight in (0.0, 1.5, 1.0)
+    ]
+    found = case("checked", algorithm="classify", rows=rows, python=fake.python)["rows"]
+    assert [one["ok"] for one in found] == [False, False, True]
+
+
+@pytest.mark.slow
+def test_a_library_alone_maps_a_scene(
+    call: Call, job: dict[str, Any], quick_python: str, tmp_path: Path
+) -> None:
+    """Spectra of the scene's own pixels, as a CSV table."""
+    import numpy as np
+
+    from hsi_geo import open_scene
+
+    scene = open_scene(job["parameters"]["INPUT"])
+    labels = gpd.read_file(job["labels"]).to_crs(scene.hsi.grid.crs)
+    inverse = ~scene.hsi.grid.transform
+    rows = []
+    for point, name in zip(labels.geometry.centroid, labels["class"], strict=True):
+        col, row = inverse @ (point.x, point.y)
+        rows.append((name, scene[:, int(row), int(col)].values))
+    header = ",".join(f"{centre:g}" for centre in scene["wavelength"].values)
+    text = [f"class,{header}"] + [
+        f"{name},{','.join(map(str, np.asarray(values, float)))}" for name, values in rows
+    ]
+    (tmp_path / "library.csv").write_text("\n".join(text))
+    shown = call(
+        "hsi_geo:classify",
+        python=quick_python,
+        INPUT=job["parameters"]["INPUT"],
+        LIBRARY=tmp_path / "library.csv",
+        OUTPUT=tmp_path / "map.tif",
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert (tmp_path / "map.tif").exists()
+    assert "not estimated" in shown.stdout + shown.stderr

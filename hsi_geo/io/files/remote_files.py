@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
+from hsi_geo.io.files.redirects import final_link
 
 #: Bytes of a block, and blocks that are kept in memory.
 BLOCK_BYTES, BLOCKS = 1 << 20, 64
@@ -37,6 +38,15 @@ _VSI = (
     (re.compile(r"^/vsigs/"), "gs://"),
 )
 
+#: Beginning of GDAL's name of a link, by its protocol.
+_GDAL_STARTS = {
+    "http": "/vsicurl/",
+    "https": "/vsicurl/",
+    "s3": "/vsis3/",
+    "gs": "/vsigs/",
+    "gcs": "/vsigs/",
+}
+
 #: What pip installs for links of a store.
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
@@ -57,6 +67,22 @@ def as_link(name: str) -> str | None:
     for pattern, start in _VSI:
         name = pattern.sub(start, name)
     return name if _LINK.match(name) else None
+
+
+def gdal_name(name: str) -> str:
+    """GDAL's name of a link; other names stay as they are.
+
+    Example:
+        >>> gdal_name("https://a.org/b.tif"), gdal_name("s3://bucket/b.tif"), gdal_name("b.tif")
+        ('/vsicurl/https://a.org/b.tif', '/vsis3/bucket/b.tif', 'b.tif')
+    """
+    scheme, mark, rest = name.partition("://")
+    if not mark:
+        return name
+    start = _GDAL_STARTS.get(scheme.lower())
+    if start is None:
+        return name
+    return f"{start}{rest}" if scheme.lower() in ("s3", "gs", "gcs") else f"{start}{name}"
 
 
 def suffix_of(link: str) -> str:
@@ -104,7 +130,7 @@ def open_remote(link: str) -> io.BufferedReader:
 
     Returns:
         A file that asks for the blocks that are read, tries again where the connection breaks, and keeps the
-        last blocks in memory.
+        last blocks in memory. Redirects to other hosts are refused.
 
     Raises:
         SceneError: If there is no such file, no right to read it, or no answer.
@@ -114,6 +140,7 @@ def open_remote(link: str) -> io.BufferedReader:
         import fsspec
     except ImportError as error:
         raise _missing(link) from error
+    link = final_link(link)
     try:
         system, path = fsspec.url_to_fs(link, **_options(link))
     except (ImportError, ValueError) as error:
@@ -151,9 +178,10 @@ def _options(link: str) -> dict[str, Any]:
         import aiohttp
 
         return {
+            "allow_redirects": False,  # `final_link` has followed them
             "client_kwargs": {
                 "timeout": aiohttp.ClientTimeout(sock_read=TIMEOUT_S, sock_connect=TIMEOUT_S)
-            }
+            },
         }
     if link.lower().startswith("s3://") and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in (
         "YES",

@@ -16,6 +16,7 @@ from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.file_names import openable
 from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS
 from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local, require_local_archive
 from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
@@ -68,6 +69,8 @@ def read_vector(
     if not exists(name) and not is_gdal_name(name):
         raise missing(f"{what} '{name}' does not exist", hint="check the path and its spelling")
     require_local(name, what, wrong)
+    if is_link(name):
+        require_allowed_links(name, wrong=wrong)
     require_parts(name, what, wrong)
     source = find_vector_source(name, layer, what, wrong)
     if source.layers:

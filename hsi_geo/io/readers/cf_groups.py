@@ -38,7 +38,7 @@ def open_groups(path: str, engine: str) -> Groups:
     """
     try:
         with _without_zarr_warning():
-            groups: Groups = xr.open_groups(_source(path, engine), **_options(engine))
+            groups: Groups = xr.open_groups(_source(path, engine), **_options(path, engine))
         return groups
     except HsiGeoError:
         raise
@@ -60,7 +60,7 @@ def open_group(path: str, group: str, engine: str) -> xr.Dataset:
         engine: xarray's engine: "h5netcdf" or "zarr".
     """
     with _without_zarr_warning():
-        return xr.open_dataset(_source(path, engine), group=group, **_options(engine))
+        return xr.open_dataset(_source(path, engine), group=group, **_options(path, engine))
 
 
 def _source(path: str, engine: str) -> Any:
@@ -77,7 +77,7 @@ def _without_zarr_warning() -> Iterator[None]:
         yield
 
 
-def _options(engine: str) -> dict[str, Any]:
+def _options(path: str, engine: str) -> dict[str, Any]:
     """Xarray's options for stored values: no scaling, no masks, no times."""
     options: dict[str, Any] = {
         "engine": engine,
@@ -87,7 +87,9 @@ def _options(engine: str) -> dict[str, Any]:
         "cache": False,
     }
     if engine != "h5netcdf":
-        return options
+        is_web = path.lower().startswith(("http://", "https://"))
+        # A server that sends to another host is not followed.
+        return options | ({"storage_options": {"allow_redirects": False}} if is_web else {})
     # HDF5 that is no netCDF has no names for its axes. Files are not locked, as in readers.hdf5: HDF5
     # opens no file a second time with another choice.
     return options | {"phony_dims": "access", "driver_kwds": {"locking": False}}

@@ -9,8 +9,9 @@ from pathlib import Path
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.hdf5_files import is_hdf5
 from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.redirects import final_link, require_allowed_links
 from hsi_geo.io.files.references import require_local
-from hsi_geo.io.files.remote_files import as_link, read_remote_text, suffix_of
+from hsi_geo.io.files.remote_files import as_link, suffix_of
 from hsi_geo.io.readers.band_files import read_band_files
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
@@ -26,20 +27,15 @@ from hsi_geo.io.readers.packages import (
 from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.io.readers.stac_assets import Links, image_of
-from hsi_geo.io.readers.stac_sidecar import Json, assets_of, parse_item, read_item
+from hsi_geo.io.readers.stac_assets import OWN_HOST, Links, image_of
+from hsi_geo.io.readers.stac_collections import is_items_name, member_of, only_item
+from hsi_geo.io.readers.stac_sidecar import Json
 
 #: Suffixes of HDF5 files on other machines. Local files are recognised by their signature.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
 
 #: Grids that fit best.
 AS_FITS = Placement()
-
-#: Items name files on their own host only.
-OWN_HOST = Links()
-
-#: Suffixes of STAC items.
-ITEMS = (".json", ".geojson")
 
 #: GDAL's name of a subdataset: driver, path with or without quotes, part.
 _SUBDATASET = re.compile(r'[A-Za-z0-9_]+:"?(.+?)"?:(?:.*)$')
@@ -68,6 +64,8 @@ def read_scene(
 
 def _read(name: str, links: Links) -> SceneFile:
     if not exists(name):
+        if (member := member_of(name)) is not None:
+            return _read_item(*member, links)
         return _read_remote(name, links)
     require_local(name, "scene", SceneError)
     try:
@@ -85,47 +83,56 @@ def _read_local(here: Path, links: Links) -> SceneFile:
     if is_archive(here):
         package = open_archive(here)
         return _read_package(package) or read_packed_raster(package)
-    if here.suffix.lower() in ITEMS and (item := read_item(here)) is not None and assets_of(item):
-        return _read_item(item, str(here), links)
+    if is_items_name(str(here)) and (found := only_item(str(here))) is not None:
+        return _read_item(*found, links)
     return _read_file(here)
 
 
 def _read_item(item: Json, name: str, links: Links) -> SceneFile:
     """The image of a STAC item."""
     image, described = image_of(item, name, links)
-    if as_link(image) is None:
+    link = as_link(image)
+    if link is None:
         require_local(image, "scene", SceneError)
         here = Path(image)
         if here.is_dir() or is_hdf5(here):
             return _read_local(here, links)
-    elif suffix_of(image) in HDF5_SUFFIXES:
-        return read_hdf5(image) or read_cf(image, "h5netcdf")
-    return read_raster(image, item=described)
+        return read_raster(image, item=described)
+    final = final_link(link, follow=links.follow)
+    if suffix_of(link) in HDF5_SUFFIXES:
+        return read_hdf5(final) or read_cf(final, "h5netcdf")
+    is_moved = final != link and not links.follow
+    return read_raster(final if is_moved else image, name=image, item=described)
 
 
 def _read_remote(name: str, links: Links) -> SceneFile:
     """A name that is no path: a URL, a subdataset, a file in an archive, or nothing."""
     _check_container(name)
     remote = is_gdal_name(name) and (name.startswith("/vsi") or "://" in name)
-    link = as_link(name)
-    suffix = Path(name).suffix.lower() if link is None else suffix_of(link)
+    given = as_link(name)
+    if given is None:
+        require_allowed_links(name, follow=links.follow)
+    link = None if given is None else final_link(given, follow=links.follow)
+    suffix = Path(name).suffix.lower() if given is None else suffix_of(given)
     if remote and suffix == ".zarr" and "://" in name:
         return read_cf(name, "zarr")
     if link is not None and suffix in HDF5_SUFFIXES:
-        return read_hdf5(name) or read_cf(name, "h5netcdf")
+        return read_hdf5(link) or read_cf(link, "h5netcdf")
     if remote and suffix in HDF5_SUFFIXES:
         raise SceneError(
             f"scene '{name}' is an HDF5 or netCDF file in a place that only GDAL reads",
             hint="give its link, such as https://..., or unpack it first",
         )
-    if link is not None and suffix in ITEMS:
-        item = parse_item(read_remote_text(link))
-        if item is None or not assets_of(item):
+    if given is not None and link is not None and is_items_name(given):
+        found = only_item(link)
+        if found is None:
             raise SceneError(
                 f"'{name}' is no STAC item", hint="give the link of an item or of an image"
             )
-        return _read_item(item, name, links)
-    return read_raster(name)
+        return _read_item(*found, links)
+    if link is None or link == given or links.follow:
+        return read_raster(name)  # with leave, GDAL follows by itself: it knows the user's logins
+    return read_raster(link, name=name)
 
 
 def _check_container(name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.redirects import final_link
 from hsi_geo.io.files.remote_files import as_link, join_link, same_host, suffix_of
 from hsi_geo.io.readers.stac_sidecar import (
     Json,
@@ -69,6 +70,10 @@ class Links:
     follow: bool = False
 
 
+#: Items name files on their own host only.
+OWN_HOST = Links()
+
+
 def image_of(item: Json, name: str, links: Links) -> tuple[str, StacSidecar]:
     """The image of an item, and what the item tells of it.
 
@@ -92,9 +97,29 @@ def image_of(item: Json, name: str, links: Links) -> tuple[str, StacSidecar]:
             continue
         place = _resolved(content, name)
         if place is not None and _may_be_read(place, name, links):
+            place = final_link(place, follow=links.follow)
             masks.append(MaskAsset(place, title, content))
     tags = item_tags(item, file_name(asset.get("href")))
     return image, StacSidecar(tags, sensor_of(item), tuple(masks))
+
+
+def place_of(item: Json, name: str, links: Links) -> str:
+    """Path or link of the image of an item, which need not exist.
+
+    Args:
+        item: The item.
+        name: Path or link of the item.
+        links: Which asset is wanted, and whether other hosts are asked.
+
+    Raises:
+        OptionError: If there is no such asset, or several may be the image.
+        SceneError: If there is no image, or it lies on another host.
+    """
+    key, asset = _chosen(assets_of(item), name, links.asset)
+    place = _resolved(asset, name)
+    if place is not None and as_link(place) is None and not place.startswith("/vsi"):
+        return place
+    return _place(asset, key, name, links)
 
 
 def _chosen(assets: Mapping[str, Json], name: str, wanted: str | None) -> tuple[str, Json]:
@@ -106,7 +131,9 @@ def _chosen(assets: Mapping[str, Json], name: str, wanted: str | None) -> tuple[
             f"STAC item '{name}' has no asset '{wanted}', only {quoted(list(assets))}",
             hint=f"choose one of them with --asset{did_you_mean(wanted, list(assets))}",
         )
-    images = {key: asset for key, asset in assets.items() if _is_image(key, asset)}
+    images = {key: asset for key, asset in assets.items() if _is_image(key, asset)} or {
+        key: asset for key, asset in assets.items() if "data" in _roles(asset)
+    }
     if not images:
         raise SceneError(
             f"STAC item '{name}' has no asset that is an image, only {quoted(list(assets))}",

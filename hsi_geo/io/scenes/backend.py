@@ -33,6 +33,8 @@ class HsiGeoBackend(BackendEntrypoint):
         "mask",
         "grid",
         "straighten",
+        "asset",
+        "follow_links",
     )
 
     def open_dataset(
@@ -44,6 +46,8 @@ class HsiGeoBackend(BackendEntrypoint):
         mask: str = "auto",
         grid: str | None = None,
         straighten: bool = True,
+        asset: str | None = None,
+        follow_links: bool = False,
     ) -> xr.Dataset:
         """Open a scene without reading its pixels.
 
@@ -54,6 +58,8 @@ class HsiGeoBackend(BackendEntrypoint):
             mask: Pixels that count as missing; see `open_scene`.
             grid: Grid that the file is read on; see `open_scene`.
             straighten: Whether a rotated file is put onto an upright grid; see `open_scene`.
+            asset: Asset of a STAC item; see `open_scene`.
+            follow_links: Whether other hosts are asked; see `open_scene`.
 
         Returns:
             A Dataset with the (band, y, x) variable ``band_data`` and the coordinates of `open_scene`.
@@ -65,7 +71,13 @@ class HsiGeoBackend(BackendEntrypoint):
 
         name = _gdal_name(os.fspath(filename_or_obj))
         scene = open_scene(
-            name, wavelengths=wavelengths, mask=mask, grid=grid, straighten=straighten
+            name,
+            wavelengths=wavelengths,
+            mask=mask,
+            grid=grid,
+            straighten=straighten,
+            asset=asset,
+            follow_links=follow_links,
         )
         dataset = scene.to_dataset(name=VARIABLE)
         if drop_variables is None:

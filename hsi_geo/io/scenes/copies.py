@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import gdal_name
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_pixels import RasterPixels
@@ -69,7 +70,7 @@ def virtual_raster(scene: xr.DataArray, raster: str, chosen: Sequence[int]) -> s
     transform = ", ".join(repr(value) for value in grid.transform.to_gdal())
     ET.SubElement(root, "GeoTransform").text = transform
     _add_tags(root, {SOURCE_TAG: name_of(scene)})
-    path = os.path.abspath(raster) if exists(raster) else raster  # noqa: PTH100  (a name of GDAL's may be no path)
+    path = os.path.abspath(raster) if exists(raster) else gdal_name(raster)  # noqa: PTH100  (a name of GDAL's may be no path)
     names, tags = _band_texts(scene)
     size = {"xOff": "0", "yOff": "0", "xSize": str(grid.width), "ySize": str(grid.height)}
     for number, band in enumerate(chosen, start=1):

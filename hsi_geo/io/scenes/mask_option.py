@@ -20,7 +20,8 @@ from rasterio.windows import Window as GdalWindow
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
-from hsi_geo.io.files.references import require_local
+from hsi_geo.io.files.redirects import require_allowed_links
+from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.aoi import area_mask, read_polygons
 from hsi_geo.io.readers.base import Pixels, SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -251,6 +252,8 @@ def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
             hint=f"give auto, none, the path of a mask, or some of {','.join(KINDS)}",
         )
     require_local(path, "mask", OptionError)
+    if is_link(path):
+        require_allowed_links(path, wrong=OptionError)
     flags: AreaFlags | GriddedFlags
     try:
         with quiet_gdal(path), open_raster(path) as source:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urljoin, urlparse
+from urllib.parse import unquote
 
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.limits import NAMES_BYTES
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_text
-from hsi_geo.io.readers import read_scene
+from hsi_geo.io.files.remote_files import as_link, gdal_name
+from hsi_geo.io.readers import Links, read_scene
+from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
+from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
+from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
 
 #: Endings of scenes in a folder; an ENVI cube is found by its header.
 SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
@@ -24,16 +26,14 @@ SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz
 #: Endings of text files with one path a line.
 LISTS = (".txt", ".lst")
 
-#: Media types of STAC assets that GDAL opens.
-_RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "application/x-hdf", "application/netcdf")
-
 
 @dataclass(frozen=True, slots=True)
 class ListedTile:
     """A tile to map.
 
     Attributes:
-        path: Path of the scene, absolute if it lies on this machine, so that other processes find it.
+        path: Path or link of the scene, absolute if it lies on this machine, so that other processes find it. For a
+            scene that only an item describes it is the item's, with ``#`` and the item's id for one of many.
         datetime: Time of acquisition in ISO 8601; None if no STAC item gives it.
     """
 
@@ -42,14 +42,17 @@ class ListedTile:
 
 
 def list_tiles(
-    given: Iterable[str | os.PathLike[str]], warn: Callable[[str], object]
+    given: Iterable[str | os.PathLike[str]],
+    warn: Callable[[str], object],
+    links: Links = OWN_HOST,
 ) -> list[ListedTile]:
     """Expand paths to tiles, in the order given, each tile once.
 
     Args:
-        given: Scenes; globs; folders of scenes; text files with a path a line (`.txt`, `.lst`);
-            VRT mosaics, for their sources; STAC items and item collections.
+        given: Scenes; globs; folders of scenes; text files with a path or link a line (`.txt`, `.lst`);
+            VRT mosaics, for their sources; STAC items, item collections and collections, as files or links.
         warn: Called with a message for each folder that cannot be read; its tiles are left out.
+        links: Which assets of items are the scenes, and whether items may name files on other hosts.
 
     Returns:
         The tiles.
@@ -60,7 +63,7 @@ def list_tiles(
     """
     found: dict[str, ListedTile] = {}
     for one in given:
-        tiles = list(_expanded(os.fspath(one), warn))
+        tiles = list(_expanded(os.fspath(one), warn, links))
         if not tiles:
             raise SceneNotFoundError(
                 f"there are no tiles in '{os.fspath(one)}'", hint="check the path and its spelling"
@@ -72,15 +75,17 @@ def list_tiles(
     return list(found.values())
 
 
-def _expanded(name: str, warn: Callable[[str], object]) -> Iterator[ListedTile]:
+def _expanded(name: str, warn: Callable[[str], object], links: Links) -> Iterator[ListedTile]:
     path = Path(name)
     if not exists(name) and glob.has_magic(name) and not is_gdal_name(name):
         for match in sorted(glob.glob(name, recursive=True)):  # noqa: PTH207  (absolute ones, too)
-            yield from _expanded(match, warn)
+            yield from _expanded(match, warn, links)
         return
     suffix = path.suffix.lower()
     if exists(name) and path.is_dir():
         yield from _of_folder(path, warn)
+    elif is_items_name(name) and (exists(name) or as_link(name)):
+        yield from _of_items(name, links)
     elif suffix in _LISTING and not is_gdal_name(name):
         yield from _LISTING[suffix](path)
     else:
@@ -154,48 +159,26 @@ def _of_vrt(path: Path) -> Iterator[ListedTile]:
         yield ListedTile(_absolute(name, path.parent if relative else None))
 
 
-def _of_json(path: Path) -> Iterator[ListedTile]:
-    """The raster of each STAC item."""
-    try:
-        content = json.loads(_text(path))
-        items = content["features"] if content["type"] == "FeatureCollection" else [content]
-        tiles = [(_raster_of(item), item["properties"].get("datetime")) for item in items]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise SceneError(
-            f"'{path}' is no STAC item or item collection whose items have a raster ({error!r})",
-            hint="give a GeoJSON FeatureCollection of STAC items",
-        ) from error
-    for href, datetime in tiles:
-        yield ListedTile(_located(href, path), datetime)
+def _of_items(name: str, links: Links) -> Iterator[ListedTile]:
+    """The scene of each item of a file."""
+    found = list(items_of(name))
+    for item, place in found:
+        is_one_of_many = place == name and len(found) > 1
+        datetime = item["properties"].get("datetime")
+        yield ListedTile(_scene_of(item, place, links, is_one_of_many), datetime)
 
 
-def _raster_of(item: dict[str, Any]) -> str:
-    """Address of the raster with the role data, or else of the only raster."""
-    assets = list(item["assets"].values())
-    data = [asset for asset in assets if "data" in asset.get("roles", ())]
-    rasters = [asset for asset in data or assets if _is_raster(asset)]
-    chosen = rasters or data
-    if len(chosen) != 1:
-        raise ValueError(f"item {item.get('id')} has {len(chosen)} rasters with the role data")
-    return str(chosen[0]["href"])
-
-
-def _is_raster(asset: dict[str, Any]) -> bool:
-    kind = str(asset.get("type", "")).split(";")[0]
-    return kind in _RASTER_TYPES or str(asset["href"]).lower().endswith(SUFFIXES)
-
-
-def _located(href: str, item_file: Path) -> str:
-    """The name by which GDAL opens the address of an asset."""
-    whole = urlparse(urljoin(item_file.absolute().as_uri(), href))
-    if whole.scheme == "file":
-        return unquote(whole.path)
-    remote = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/", "gs": "/vsigs/"}
-    if whole.scheme not in remote:
-        return href
-    address = whole.geturl()
-    bucket = whole.scheme in ("s3", "gs")
-    return remote[whole.scheme] + (address.split("://", 1)[1] if bucket else address)
+def _scene_of(item: Json, file: str, links: Links, is_one_of_many: bool) -> str:
+    """Name of the scene of an item: its raster, or the item if only that tells of the bands."""
+    raster = place_of(item, file, links)
+    is_local = as_link(raster) is None
+    if is_local:
+        raster = str(Path(unquote(raster) if not exists(raster) else raster).absolute())
+    told = bool(item_tags(item, file_name(raster))) or any(mask_assets(item))
+    if not told or (is_local and (not exists(raster) or find_item(raster) is not None)):
+        return gdal_name(raster)
+    own = file if as_link(file) else str(Path(file).absolute())
+    return f"{own}{MARK}{item.get('id')}" if is_one_of_many else own
 
 
 def _text(path: Path) -> str:
@@ -211,6 +194,4 @@ def _text(path: Path) -> str:
 _LISTING: dict[str, Callable[[Path], Iterator[ListedTile]]] = {
     **dict.fromkeys(LISTS, _of_text),
     ".vrt": _of_vrt,
-    ".json": _of_json,
-    ".geojson": _of_json,
 }

@@ -19,7 +19,8 @@ from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.readers import Placement, SceneFile, read_scene
+from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
+from hsi_geo.io.readers.stac_assets import OWN_HOST
 from hsi_geo.io.scenes.mask_option import with_mask
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
@@ -51,6 +52,7 @@ class BatchOptions:
         mask: Pixels that count as missing, as `open_scene` takes them.
         mask_hash: SHA-256 of the user's mask; None without one.
         placement: Grid that scenes are read on.
+        links: How STAC items and links are followed.
         halo: Whether windows at a tile's edge read the neighbouring tiles.
         rescale: Factor that tiles' values are multiplied by, "auto", or None; see `predict`.
         map: Files to write beside each map, and memory to use.
@@ -62,6 +64,7 @@ class BatchOptions:
     overwrite: bool
     wavelengths: str | None
     placement: Placement
+    links: Links = OWN_HOST
     mask: str = "auto"
     mask_hash: str | None = None
     halo: bool
@@ -157,7 +160,7 @@ def describe_tile(
     """
     path, paths = job
     try:
-        file = with_mask(read_scene(path, options.placement), options.mask)
+        file = with_mask(read_scene(path, options.placement, options.links), options.mask)
         scene = scene_of(file, wavelengths=options.wavelengths)
         file = dataclasses.replace(file, quality=())
         return Tile(
@@ -211,7 +214,7 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    file = with_mask(read_scene(job.path, options.placement), options.mask)
+    file = with_mask(read_scene(job.path, options.placement, options.links), options.mask)
     scene = scene_of(file, wavelengths=options.wavelengths)
     halo = None
     if job.neighbours:

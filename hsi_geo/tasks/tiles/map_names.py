@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.readers.stac_collections import split_member
 
 #: Digits of the hash in names of tiles whose paths differ in nothing else.
 HASH_DIGITS = 12
@@ -76,12 +79,22 @@ def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
 
 def _all_candidates(paths: Sequence[str]) -> list[list[str]]:
     """For each tile the names it may have, the shortest first."""
-    keys = [file_key(str(path.parent / path.stem)) for path in map(Path, paths)]
+    named = [_as_path(path) for path in paths]
+    keys = [file_key(str(path.parent / path.stem)) for path in named]
     together = Counter(keys)
     return [
-        list(_candidates(Path(path), alone=together[key] == 1))
-        for path, key in zip(paths, keys, strict=True)
+        list(_candidates(path, alone=together[key] == 1))
+        for path, key in zip(named, keys, strict=True)
     ]
+
+
+def _as_path(name: str) -> Path:
+    """The path that a name has: links without their query, items of a collection by their id."""
+    member = split_member(name)
+    if member is not None:
+        safe = re.sub(r"[^\w.-]", "_", member[1])
+        return Path(member[0]).parent / f"{safe}.json"
+    return Path(re.split(r"[?#]", name, maxsplit=1)[0] if as_link(name) else name)
 
 
 def _candidates(path: Path, *, alone: bool) -> Iterator[str]:

@@ -14,8 +14,9 @@ from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsi_geo.errors import SceneError, SceneNotFoundError
+from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.readers import Links
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.tasks.tiles.map_names import map_names
 
@@ -120,17 +121,53 @@ def test_list_tiles_reads_dates_of_stac_items(folder: Path) -> None:
     collection = folder / "items.json"
     features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
     collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    assert list_tiles([collection], pytest.fail) == [
+    assert list_tiles([collection], pytest.fail, Links(follow=True)) == [
         ListedTile(path, "2021-05-06T07:08:09Z")
         for path in (str(folder / "b.tif"), "/vsicurl/https://x.org/c", "/vsis3/bucket/d.tif")
     ]
+    with pytest.raises(SceneError, match=r"'https://x.org/c', which is on another host"):
+        list_tiles([collection], pytest.fail)
+
+
+def test_an_asset_of_each_stac_item_is_listed(folder: Path) -> None:
+    one = item("./b.tif", roles=["data"])
+    one["assets"]["second"] = {"href": "a.tif", "roles": ["data"]}
+    (folder / "item.json").write_text(json.dumps(one))
+    for key, expected in (("image", "b.tif"), ("second", "a.tif")):
+        tiles = list_tiles([folder / "item.json"], pytest.fail, Links(asset=key))
+        assert [Path(tile.path).name for tile in tiles] == [expected]
+    with pytest.raises(OptionError, match="2 assets that may be the scene"):
+        list_tiles([folder / "item.json"], pytest.fail)
+
+
+def test_an_item_is_the_tile_where_only_it_tells_of_the_bands(folder: Path) -> None:
+    """A raster in another folder than its item, and items of a collection, are opened through the item."""
+    (folder / "data").mkdir()
+    (folder / "a.tif").rename(folder / "data" / "plain.tif")
+    bands = [{"center_wavelength": 0.45}, {"center_wavelength": 0.55}]
+    made = [item("data/plain.tif", **{"eo:bands": bands}) | {"id": f"S {n}.1"} for n in range(2)]
+    (folder / "item.json").write_text(json.dumps(made[0]))
+    whole = {"type": "FeatureCollection", "features": made}
+    (folder / "many.json").write_text(json.dumps(whole))
+    (folder / "collection.json").write_text(
+        json.dumps({"type": "Collection", "links": [{"rel": "item", "href": "./item.json"}]})
+    )
+    expected = {
+        "item.json": ["item.json"],
+        "collection.json": ["item.json"],
+        "many.json": ["many.json#S 0.1", "many.json#S 1.1"],
+    }
+    for name, tiles in expected.items():
+        assert names(folder / name) == tiles
+    paths = [tile.path for tile in list_tiles([folder / "many.json"], pytest.fail)]
+    assert map_names(paths, ()) == ["S_0.1", "S_1.1"]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("list.json", "{}", "no STAC item"),
-        ("list.json", json.dumps(item("a.png")), "0 rasters"),
+        ("list.json", "{}", "is no STAC item"),
+        ("list.json", json.dumps(item("a.png")), "no asset that is an image"),
         ("list.vrt", "<VRTDataset>", "no VRT"),
         ("list.txt", b"\xff\xfe\x00", "cannot be read"),
     ],
