@@ -28,7 +28,7 @@ GROUPS: dict[str, frozenset[str]] = {
     "Outputs": frozenset(
         {
             *("out", "save_model", "confidence", "probabilities", "overwrite", "as_json", "count"),
-            *("composite", "polygons", "smooth", "stac", "parents"),
+            *("composite", "polygons", "smooth", "stac", "parents", "onnx"),
             *("reject", "min_confidence", "min_area"),
             *("checkpoint_every",),
         }

@@ -14,6 +14,7 @@ from hsi_geo.tasks.batch import batch as batch
 from hsi_geo.tasks.classify import classify as classify
 from hsi_geo.tasks.compare import compare as compare
 from hsi_geo.tasks.demo import demo as demo
+from hsi_geo.tasks.export import export as export
 from hsi_geo.tasks.inference.options import MapOptions as MapOptions
 from hsi_geo.tasks.polygons import polygons as polygons
 from hsi_geo.tasks.predict import predict as predict

@@ -13,6 +13,7 @@ SOURCE = "git+https://github.com/hsi-geo/hsi-geo"
 EXTRAS = {
     "batch": ("distributed", "cryptography", "pystac"),
     "datasets": ("torchgeo",),
+    "onnx": ("onnx", "onnxscript"),
     "parquet": ("pyarrow",),
     "pretrain": ("lightning", "torchgeo"),
     "remote": ("fsspec", "aiohttp"),

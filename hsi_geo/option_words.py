@@ -52,6 +52,7 @@ _SAME = (
     "classes",
     "reject",
     "min-confidence",
+    "onnx",
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.

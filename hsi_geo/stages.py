@@ -16,6 +16,7 @@ REPORT: Final = "Writing the report"
 COMPARING_MAPS: Final = "Comparing the maps"
 POLYGONS: Final = "Drawing polygons"
 COPYING: Final = "Copying the scene"
+EXPORTING: Final = "Exporting the model"
 
 PRETRAINING: Final = "Pre-training"
 COMPARING: Final = "Comparing methods"

@@ -30,6 +30,7 @@ RUNS = {
     "own_sensor": ([], ("map: ", "accuracy: ")),
     "map_folder": ([], ("tile_0_0.tif", "tile_30_27.tif")),
     "pretrain_archive": (["3"], ("last loss", "accuracy: ")),
+    "onnx_map": ([], ("map: ", "same class")),
     "torchgeo_lightning": (["2"], ("last loss",)),
 }
 
@@ -63,6 +64,9 @@ def test_example_runs_and_draws_a_picture(
 ) -> None:
     if name == "map_folder":
         pytest.importorskip("distributed", reason="needs the extra batch")
+    if name == "onnx_map":
+        for package in ("onnxruntime", "onnx", "onnxscript"):
+            pytest.importorskip(package, reason="needs the extra onnx, and onnxruntime")
     small = corner()
     assert np.bincount(small.truth.ravel())[1:].max() > 100
     for home in (indian_pines, demo):

@@ -105,6 +105,7 @@ BESIDE = {
         "compare",
         "convert",
         "demo",
+        "export",
         "info",
         "polygons",
         "predict",

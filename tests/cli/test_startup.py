@@ -135,6 +135,12 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("classes.tif -o p.gpkg --confidence nope.tif", "'nope.tif'"),
         ("scene.tif -o p.gpkg", "no class map"),
     ],
+    "export": [
+        ("nope.safetensors --onnx a.onnx", "nope.safetensors' does not exist"),
+        ("model.safetensors", "--onnx"),
+        ("model.safetensors --onnx a.tif", "does not end in .onnx"),
+        ("model.safetensors --onnx taken.onnx", "is already there"),
+    ],
     "convert": [
         ("nope.tif -o a.tif", "'nope.tif'"),
         ("scene.tif -o taken.tif", "is already there"),
@@ -208,6 +214,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(model_for(folder / "scene.tif"), folder / "model.safetensors")
     write_class_map(folder, truth(), name="classes.tif")
     (folder / "taken.tif").write_text("another file")
+    (folder / "taken.onnx").write_text("another file")
     return folder
 
 

@@ -283,7 +283,7 @@ def test_sizes_are_the_measured_ones() -> None:
 def test_the_set_up_installs_what_the_toolbox_needs() -> None:
     """*Batch of tiles* and Zarr stores; no algorithm needs the others."""
     others = set(extras.EXTRAS) - set(set_up_plan.EXTRAS)
-    assert others == {"datasets", "parquet", "pretrain", "remote"}
+    assert others == {"datasets", "onnx", "parquet", "pretrain", "remote"}
     for update in (False, True):
         installed = [c[-1] for c in commands(update) if "pip" in c and "--no-deps" not in c]
         assert installed == ["/w/hsi_geo.whl[batch,zarr]"]
