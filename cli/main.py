@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "Write a model of adapt as an ONNX file, for other programs.",
     "convert": "Write a scene as a raster that other programs open.",
     "suggest": "Suggest where to draw the next labels.",
+    "serve": "Answer other programs while a user draws: live previews (JSON-RPC).",
     "benchmark": "Compare hsi-geo with other methods on labelled scenes.",
     "demo": "Try it: map the scene Indian Pines from five labels a class.",
     "doctor": "Check the installation, and say how to repair it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -111,28 +111,7 @@ def print_maps(results: Sequence[MapResult], progress: str, model: Path | None =
         click.echo()
         for line in pairs(_accuracy_lines(result)).splitlines():
             print_line(line)
-        reporting.write_result(
-            progress,
-            outputs,
-            classes=result.record["classes"],
-            **_rejected(result),
-            accuracy=result.accuracy.as_dict(),
-            **_upper_level(result),
-            **_adapted_to_other_scene(result),
-        )
-
-
-def _upper_level(result: MapResult) -> dict[str, Any]:
-    """The upper level of the classes for programs; empty if the classes have one level."""
-    keys = ("parents", "rejected_parents", "parents_accuracy")
-    return {key: result.record[key] for key in keys if key in result.record}
-
-
-def _rejected(result: MapResult) -> dict[str, Any]:
-    """Rejected classes for programs; empty if no pixel could be rejected."""
-    from hsi_geo.io.labels.rejected_classes import REJECTED
-
-    return {REJECTED: result.record[REJECTED]} if REJECTED in result.record else {}
+        reporting.write_result(progress, **result.for_programs(model))
 
 
 def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
@@ -148,9 +127,8 @@ def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
         ("accuracy", str(result.accuracy)),
         ("in the model's scene", str(adapted)),
     ]
-    unlike = _unlike(result)
-    if unlike is not None:
-        lines.append(("unlike the shots", f"{100 * unlike:.0f} % of the pixels"))
+    if result.unlike is not None:
+        lines.append(("unlike the shots", f"{100 * result.unlike:.0f} % of the pixels"))
     if result.record["drifts"]:
         lines.append(
             (
@@ -159,20 +137,3 @@ def _accuracy_lines(result: MapResult) -> list[tuple[str, str]]:
             )
         )
     return lines
-
-
-def _unlike(result: MapResult) -> float | None:
-    shift = result.record["domain_shift"]
-    return None if shift is None else shift["unlike"]
-
-
-def _adapted_to_other_scene(result: MapResult) -> dict[str, Any]:
-    """The same for programs; empty for a scene that the model was adapted to."""
-    adapted = result.adapted_accuracy
-    if adapted is None:
-        return {}
-    return {
-        "adapted_accuracy": adapted.as_dict(),
-        "unlike": _unlike(result),
-        "drifts": result.record["drifts"],
-    }

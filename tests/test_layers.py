@@ -90,6 +90,7 @@ FOLDERS = {
         "tiles",
         "benchmarking",
         "reporting",
+        "serving",
     ],
 }
 
@@ -113,6 +114,7 @@ BESIDE = {
         "runtime",
         "sample",
         "session",
+        "serve",
         "suggest",
     },
 }

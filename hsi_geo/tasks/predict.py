@@ -17,7 +17,7 @@ from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.rejected_classes import read_rejected
+from hsi_geo.io.labels.rejected_classes import REJECTED, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
@@ -71,6 +71,34 @@ class MapResult(Described):
         if self.record["scene_adapted_to"]:
             return None
         return Accuracy.from_dict(self.record["adaptation"]["accuracy"])
+
+    def for_programs(self, model: Path | None = None) -> dict[str, Any]:
+        """Files, classes and accuracy as JSON can hold them: the result event of the command line.
+
+        Args:
+            model: Path of the model that was saved; None if none was.
+        """
+        saved = {} if model is None else {"model": model}
+        record, adapted = self.record, self.adapted_accuracy
+        found = {
+            "outputs": {
+                name: str(path) for name, path in {**self.paths.as_dict(), **saved}.items()
+            },
+            "classes": record["classes"],
+            "accuracy": self.accuracy.as_dict(),
+        }
+        optional = (REJECTED, "parents", "rejected_parents", PARENTS_ACCURACY)
+        found |= {key: record[key] for key in optional if key in record}
+        if adapted is not None:  # a scene that the model was not adapted to
+            found["adapted_accuracy"] = adapted.as_dict()
+            found |= {"unlike": self.unlike, "drifts": record["drifts"]}
+        return found
+
+    @property
+    def unlike(self) -> float | None:
+        """Share of the pixels that are unlike the model's shots, 0 to 1; None if it is not known."""
+        shift = self.record["domain_shift"]
+        return None if shift is None else shift["unlike"]
 
     def plot(self, *, show_titles: bool = True, suptitle: str | None = None) -> Figure:
         """Draw the map with matplotlib, with its legend, and its confidence beside it if it was written.

@@ -147,6 +147,7 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("scene.tif -o nowhere/a.tif", "does not exist"),
         ("scene.tif -o a.tif --composite nope", "nope"),
     ],
+    "serve": [("--nope", "--nope"), ("scene.tif", "scene.tif")],
     "suggest": [
         ("nope.tif --model model.safetensors -o p.gpkg", "'nope.tif'"),
         ("scene.tif --model nope.safetensors -o p.gpkg", "'nope.safetensors'"),

@@ -29,6 +29,9 @@ _NAME = re.compile(
     + r"(?P<job>\w+)-(?P<machine>\w+)-(?P<boot>\w+)-(?P<pid>\d+)-(?P<start>\d+)-\w+"
 )
 
+#: Temporary folders that this process has made and not removed.
+_made: set[Path] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
@@ -75,7 +78,9 @@ def make(parent: Path, job: str = "") -> Path:
     """
     me = _this_process()
     prefix = f"{PREFIX}{_tag(job)}-{me.machine}-{me.boot}-{me.pid}-{me.start}-"
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    _made.add(folder)
+    return folder
 
 
 @contextmanager
@@ -100,6 +105,32 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 def remove(folder: Path) -> None:
     """Remove a temporary folder; files that cannot be removed are left to `remove_abandoned`."""
     shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        _made.discard(folder)
+
+
+def remove_own() -> bool:
+    """Remove all temporary folders that this process has made; for a program that ends while jobs run.
+
+    Returns:
+        Whether none is left.
+    """
+    for folder in sorted(_made.copy()):
+        remove(folder)
+    return not _made
+
+
+def is_temporary(folder: Path) -> bool:
+    """Whether a folder is one that `make` made, in this process or another.
+
+    Args:
+        folder: Path of the folder.
+
+    Examples:
+        >>> is_temporary(Path("/tmp/maps"))
+        False
+    """
+    return _NAME.fullmatch(folder.name) is not None
 
 
 def remove_abandoned(parent: Path) -> None:

@@ -57,11 +57,12 @@ def add_names(band: ET.Element, classes: ClassTable) -> None:
             ET.SubElement(row, "F").text = str(value)
 
 
-def qgis_style(classes: ClassTable) -> str:
+def qgis_style(classes: ClassTable, *, alpha_band: int = -1) -> str:
     """A QGIS layer style with one palette entry for each class.
 
     Args:
         classes: Class table.
+        alpha_band: Number of the band that holds the transparency; -1 for none.
 
     Returns:
         Text of the `.qml` file.
@@ -74,7 +75,7 @@ def qgis_style(classes: ClassTable) -> str:
         type="paletted",
         band="1",
         opacity="1",
-        alphaBand="-1",
+        alphaBand=str(alpha_band),
         nodataColor="",
     )
     palette = ET.SubElement(renderer, "colorPalette")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import rasterio
 from pyproj import CRS
@@ -35,6 +37,21 @@ def control_points(grid: Grid) -> list[GroundControlPoint]:
         for row, col, east, north in zip(rows, cols, x, y, strict=True)
         if np.isfinite(east) and np.isfinite(north)
     ]
+
+
+def georeference(grid: Grid) -> dict[str, Any]:
+    """Arguments of `rasterio.open` that place a new raster: a transform, or ground control points.
+
+    Args:
+        grid: Pixels of the raster.
+    """
+    if (points := control_points(grid)) and grid.frame is not None:
+        crs = grid.frame.upright.crs
+        return {"gcps": points, "crs": None if crs is None else crs.to_wkt()}
+    return {
+        "crs": None if grid.crs is None else grid.crs.to_wkt(),
+        "transform": grid.transform,
+    }
 
 
 def frame_of_points(file: rasterio.DatasetReader, name: str) -> SensorFrame | None:

@@ -28,7 +28,7 @@ from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
-from hsi_geo.io.maps.control_points import control_points
+from hsi_geo.io.maps.control_points import georeference
 from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.maps.map_paths import MapPaths
 from hsi_geo.io.maps.read_back import checksum, require_written
@@ -124,7 +124,7 @@ class MapWriter:
         self._written: dict[Path, list[tuple[Window, int]]] = {}
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(_no_georeference_warning())
+        self._stack.enter_context(no_georeference_warning())
         self._start_classes(self.paths.classes, self.legend)
         if self.paths.parents is not None:
             self._start_classes(self.paths.parents, self.parents_legend)
@@ -264,13 +264,6 @@ class MapWriter:
 
     def _start(self, path: Path, bands: int, dtype: str, nodata: int) -> None:
         self._written[path] = []
-        place: dict[str, Any] = {
-            "crs": self.grid.crs.to_wkt() if self.grid.crs is not None else None,
-            "transform": self.grid.transform,
-        }
-        if (points := control_points(self.grid)) and self.grid.frame is not None:
-            crs = self.grid.frame.upright.crs
-            place = {"gcps": points, "crs": None if crs is None else crs.to_wkt()}
         with writing(path):
             self._open[path] = rasterio.open(
                 _draft(path),
@@ -281,7 +274,7 @@ class MapWriter:
                 count=bands,
                 dtype=dtype,
                 nodata=nodata,
-                **place,
+                **georeference(self.grid),
                 tiled=True,
                 blockxsize=BLOCK_PX,
                 blockysize=BLOCK_PX,
@@ -317,8 +310,8 @@ def _draft(path: Path) -> Path:
 
 
 @contextmanager
-def _no_georeference_warning() -> Iterator[None]:
-    """A scene without a geotransform gives a map without one; the user was warned before."""
+def no_georeference_warning() -> Iterator[None]:
+    """Drop rasterio's warning. A scene without a geotransform gives a map without one; the user was warned before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
