@@ -88,7 +88,7 @@ class FakeSession:
         if self.fails is not None:
             raise self.fails
 
-    def prepare(self, bounds: Bounds | None = None, *, reporter: Reporter | None = None) -> None:
+    def prepare(self, *, reporter: Reporter | None = None) -> None:
         with self._using("prepare"):
             self._compute(reporter)
 

@@ -84,7 +84,7 @@ def write_preview(
             height=grid.height,
             width=grid.width,
             count=len(BANDS),
-            dtype="uint8",
+            dtype=bands.dtype.name,
             tiled=True,
             blockxsize=BLOCK_PX,
             blockysize=BLOCK_PX,

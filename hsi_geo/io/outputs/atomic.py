@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -21,27 +21,27 @@ from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
 from hsi_geo.io.outputs.replacement import Replacement
 
 #: See `before_renaming`.
-_BEFORE_RENAMING: ContextVar[Callable[[], None] | None] = ContextVar(
+_BEFORE_RENAMING: ContextVar[Callable[[Sequence[Path]], None] | None] = ContextVar(
     "before_renaming", default=None
 )
 
 
 @contextmanager
-def before_renaming(call: Callable[[], None]) -> Iterator[None]:
+def before_renaming(call: Callable[[Sequence[Path]], None]) -> Iterator[None]:
     """Call a function inside a ``with`` block when outputs are complete, before they get their names.
 
     A job that can be cancelled ends here, or not at all: it raises an error, or is no longer cancelled. Outputs in the
     temporary folder of another job do not count.
 
     Args:
-        call: The function. What it raises ends the job, and nothing is written.
+        call: The function; it is given the final paths. What it raises ends the job, and nothing is written.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder, before_renaming(lambda: print("complete")):
+    >>> with tempfile.TemporaryDirectory() as folder, before_renaming(lambda files: print(files[0].name)):
     ...     final = Path(folder) / "numbers.txt"
     ...     with atomic_outputs([final], overwrite=False) as temporary:
     ...         _ = temporary[final].write_text("1 2 3")
-    complete
+    numbers.txt
     """
     token = _BEFORE_RENAMING.set(call)
     try:
@@ -115,7 +115,7 @@ def atomic_outputs(
         written = {source: target for source, target in written.items() if source.exists()}
         before = _BEFORE_RENAMING.get()
         if before is not None and not scratch.is_temporary(folder):
-            before()
+            before(targets)
         Replacement(stage, written, removable, overwrite).apply()
     except OSError as error:
         if isinstance(error, OutputError) or error.errno is None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -25,6 +25,9 @@ from hsi_geo.tasks.serving.messages import FAILED, RpcError
 from hsi_geo.tasks.serving.request_shots import RequestShots, read_request_shots
 from hsi_geo.tiling import Bounds, Grid
 
+if TYPE_CHECKING:
+    from hsi_geo.tasks.adaptation.preview import Preview
+
 #: Parameters of `finish` that are fields of `MapOptions`.
 MAPPING = (
     *("aoi", "confidence", "probabilities", "parents", "polygons", "smooth", "report"),
@@ -33,35 +36,6 @@ MAPPING = (
 
 #: Previews whose files are kept: programs may still show the last but one.
 KEPT_PREVIEWS = 2
-
-
-class SomePreview(Protocol):
-    """What the engine uses of `hsi_geo.tasks.preview.Preview`; see there."""
-
-    grid: Any
-    step_px: Any
-    class_ids: Any
-    confidence: Any
-    familiarity: Any
-    classes: Any
-    shots: Any
-    accuracy: Any
-    suspicious_shots: Any
-    warnings: Any
-    seconds: Any
-
-
-class SomeSpectrum(Protocol):
-    """What the engine uses of `hsi_geo.tasks.session.PixelSpectrum`; see there."""
-
-    row: Any
-    col: Any
-    x: Any
-    y: Any
-    centres_nm: Any
-    values: Any
-    class_name: Any
-    means: Any
 
 
 class SomeMap(Protocol):
@@ -76,7 +50,7 @@ class SomeSession(Protocol):
 
     scene: xr.DataArray
 
-    def prepare(self, bounds: Bounds | None = None, *, reporter: Reporter | None = None) -> None:
+    def prepare(self, *, reporter: Reporter | None = None) -> None:
         """Compute what does not depend on shots."""
 
     def update(
@@ -86,14 +60,14 @@ class SomeSession(Protocol):
         bounds: Bounds | None = None,
         trust_shots: bool = False,
         reporter: Reporter | None = None,
-    ) -> SomePreview:
+    ) -> Preview:
         """Learn from shots."""
 
     def suggest(self, count: int = 20) -> Sequence[SuggestedPoint]:
         """Places to label next."""
 
-    def spectrum(self, x: float, y: float) -> SomeSpectrum:
-        """Spectrum of a pixel."""
+    def spectrum(self, x: float, y: float) -> Any:
+        """Spectrum of a pixel, a `PixelSpectrum`."""
 
     def finish(
         self,
@@ -127,10 +101,10 @@ class LiveSession:
         self.number = number
         self._session, self._folder = session, folder
         self.lock = threading.RLock()
-        self._preview: SomePreview | None = None
+        self._preview: Preview | None = None
         self._shots: RequestShots | None = None
         self._learnt: dict[str, Any] = {}
-        self._has_unfinished_update = False
+        self._is_ahead = False
         self._files: list[Path] = []
         self._written = 0
 
@@ -176,15 +150,15 @@ class LiveSession:
             learnt: dict[str, Any] = {"trust_shots": params.get("trust_shots", False)}
             if "bounds" in params:
                 learnt["bounds"] = tuple(map(float, params["bounds"]))
-            self._has_unfinished_update = True
             preview = self._session.update(shots.shots, reporter=reporter, **learnt)
+            self._is_ahead = True
             path = self._write(preview, params)
             try:
                 job.commit()
             except BaseException:
                 _remove(path)
                 raise
-            self._has_unfinished_update = False
+            self._is_ahead = False
             self._preview, self._shots, self._learnt = preview, shots, learnt
             self._keep(path)
             return self._described(preview, shots, path)
@@ -272,7 +246,7 @@ class LiveSession:
         model = Path(params["save_model"]) if "save_model" in params else None
         with self.lock:
             self._repeat_last_update(reporter)
-            with before_renaming(job.commit):
+            with before_renaming(lambda files: job.commit() if _is_map(files) else None):
                 result = self._session.finish(
                     out=params.get("out"),
                     overwrite=params.get("overwrite", False),
@@ -290,7 +264,7 @@ class LiveSession:
             finally:
                 scratch.remove(self._folder)
 
-    def _last(self) -> tuple[SomePreview, RequestShots]:
+    def _last(self) -> tuple[Preview, RequestShots]:
         if self._preview is None or self._shots is None:
             raise RpcError(
                 FAILED,
@@ -300,13 +274,13 @@ class LiveSession:
         return self._preview, self._shots
 
     def _repeat_last_update(self, reporter: Reporter) -> None:
-        """Learn again from the shots of the last complete update, if one was cancelled or failed since."""
+        """Learn again from the shots of the last update that was answered, if a later one had no answer."""
         _, shots = self._last()
-        if self._has_unfinished_update:
+        if self._is_ahead:
             self._session.update(shots.shots, reporter=reporter, **self._learnt)
-            self._has_unfinished_update = False
+            self._is_ahead = False
 
-    def _write(self, preview: SomePreview, params: Mapping[str, Any]) -> Path:
+    def _write(self, preview: Preview, params: Mapping[str, Any]) -> Path:
         """Write a preview under a new name."""
         self._written += 1
         path = self._folder / f"preview_{self._written}.tif"
@@ -332,7 +306,7 @@ class LiveSession:
             _remove(old)
         self._files = [old for old in self._files if old.exists()]
 
-    def _described(self, preview: SomePreview, shots: RequestShots, path: Path) -> dict[str, Any]:
+    def _described(self, preview: Preview, shots: RequestShots, path: Path) -> dict[str, Any]:
         return {
             "preview": path,
             "is_preview": True,
@@ -346,7 +320,7 @@ class LiveSession:
         }
 
 
-def class_entries(preview: SomePreview) -> list[dict[str, Any]]:
+def class_entries(preview: Preview) -> list[dict[str, Any]]:
     """Id, name, colour, number of shots, share and hectares of each class of a preview.
 
     Args:
@@ -370,6 +344,11 @@ def class_entries(preview: SomePreview) -> list[dict[str, Any]]:
         }
         for c in preview.classes
     ]
+
+
+def _is_map(files: Sequence[Path]) -> bool:
+    """Whether outputs are those of a map. `finish` also writes features, into the cache."""
+    return any(path.suffix.lower() in (".tif", ".tiff") for path in files)
 
 
 def _remove(path: Path) -> None:

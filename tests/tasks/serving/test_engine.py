@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from serving_cases import FEATURES, Served
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.files import scratch
+from hsi_geo.tasks.serving import live_session
 from hsi_geo.tasks.serving.jobs import Cancelled
 from hsi_geo.tasks.serving.messages import CANCELLED, UNKNOWN_SESSION
 from hsi_geo.tasks.serving.parameters import METHODS
@@ -51,13 +53,17 @@ def test_open_describes_the_scene_and_prepares(served: Served) -> None:
     served.wait_for(lambda: served.made[0].calls == ["prepare"])
 
 
+def has_progress(served: Served, id: int) -> bool:
+    return any(p["id"] == id for p in served.notifications("progress"))
+
+
 def test_progress_of_the_preparation_has_the_id_of_open_and_comes_after_its_answer(
     served: Served,
 ) -> None:
     for _ in range(5):
         id = served.start("open", scene="a.tif")
         served.wait(id)
-        served.wait_for(lambda id=id: any(p["id"] == id for p in served.notifications("progress")))
+        served.wait_for(partial(has_progress, served, id))
         kinds = ["answer" if "method" not in m else "progress" for m in served.messages
                  if m.get("id", m.get("params", {}).get("id")) == id]  # fmt: skip
         assert kinds[0] == "answer"
@@ -216,24 +222,30 @@ def test_a_job_whose_files_get_their_names_is_not_cancelled(
     assert (tmp_path / "m.tif").exists()
 
 
-def test_after_a_cancelled_update_finish_takes_the_shots_of_the_last_complete_one(
-    served: Served, tmp_path: Path
+def test_after_a_cancelled_update_finish_takes_the_shots_of_the_last_answered_one(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also if the session has learnt from the later shots before it noticed."""
     served.call("open", scene="a.tif")
     served.call("update", session=1, shots=FEATURES)
-    session = served.made[0]
-    session.gate.clear()
+    session, written = served.made[0], threading.Event()
+    go_on = threading.Event()
+
+    def slow(*args: Any, **keywords: Any) -> None:
+        written.set()
+        assert go_on.wait(20)
+
+    monkeypatch.setattr(live_session, "write_preview", slow)
     other = {**FEATURES, "features": FEATURES["features"][:2]}
     id = served.start("update", session=1, shots=other)
-    served.wait_for(lambda: session.users == 1)
-    served.call("cancel", id=id)
-    session.gate.set()
+    assert written.wait(20)
+    assert served.call("cancel", id=id) == {"cancelled": True}
+    go_on.set()
     served.call("finish", session=1, out=str(tmp_path / "m.tif"))
     assert session.calls[-2:] == ["update", "finish"]
     assert len(session.updates[-1][0].frame) == 3
     served.call("suggest", session=1)
-    assert session.calls[-1] == "suggest"
-    assert session.calls[-2] == "finish"  # it is not repeated again
+    assert session.calls[-2:] == ["finish", "suggest"]  # the update is not repeated again
 
 
 def test_cancelling_open_ends_its_preparation(served: Served) -> None:
