@@ -23,6 +23,7 @@ from hsi_geo.io.readers.quality_layers import (
     CIRRUS,
     CLOUDS,
     HAZE,
+    QUALITY,
     SHADOWS,
     SNOW,
     WATER,
@@ -57,6 +58,14 @@ _ENMAP_FLAGS = (
     ("QL_QUALITY_HAZE", "haze", HAZE, FlagCode()),
     ("QL_QUALITY_SNOW", "snow", SNOW, FlagCode()),
     ("QL_QUALITY_CLASSES", "water", WATER, FlagCode(values=(2,))),
+)
+
+#: Bits of EnMAP's test flags of each pixel: the flag, and the numbers that mean it. Bits 0 and 1 hold a grade (0 nominal,
+#: 1 reduced, 2 low, 3 not produced), 4 and 5 saturation in SWIR and VNIR, 6 and 7 artefacts. All bits are the background.
+_ENMAP_TESTS = (
+    ("low quality", FlagCode(values=(2, 3), bits=0b11, unknown=(255,))),
+    ("saturated", FlagCode(bits=0b11 << 4, unknown=(255,))),
+    ("artefact", FlagCode(bits=0b11 << 6, unknown=(255,))),
 )
 
 #: Bands of DESIS's file of flags: flag, its kind, number of the band.
@@ -205,6 +214,9 @@ def _quality(package: Package, shape: tuple[int, int]) -> Iterator[QualityLayer]
         for ending, flag, kind, code in _ENMAP_FLAGS:
             if stem.endswith(ending):
                 yield QualityLayer(flag, kind, RasterFlags(path, 1, shape, code))
+        if stem.endswith("QL_QUALITY_TESTFLAGS"):
+            for flag, code in _ENMAP_TESTS:
+                yield QualityLayer(flag, QUALITY, RasterFlags(path, 1, shape, code))
         if stem.endswith("QL_QUALITY-2"):
             for flag, kind, band in _DESIS_FLAGS:
                 yield QualityLayer(flag, kind, RasterFlags(path, band, shape))

@@ -34,6 +34,9 @@ _DATA_MASK = ("clear", "cloud", "haze", "shadow")
 #: Bits of Pixxel's ``.mask.tif``, in the order in which the product's guide lists them.
 _PIXXEL_BITS = (("cloud", CLOUDS, 1), ("shadow", SHADOWS, 2), ("water", WATER, 4))
 
+#: Words in the titles of masks of good pixels.
+_FREE = re.compile(r"free|clear|(?<!in)valid|good|(?:^|[\W_])non?(?:[\W_]|$)", re.IGNORECASE)
+
 #: What follows the name of a scene in those of its masks.
 _DATA_MASK_NAME = re.compile(r"[._ -]*data[._ -]*mask", re.IGNORECASE)
 
@@ -111,9 +114,12 @@ def _described(asset: MaskAsset, names: list[str]) -> list[tuple[str, Json]]:
             if isinstance(bands, list) and len(bands) == len(names):
                 one = bands[index]
                 about |= one if isinstance(one, dict) else {}
+        named = str(about.get("name") or own)
         if len(names) == 1:
             about = {**content, **about}
-        found.append((str(about.get("name") or own), about))
+            named = named or str(about.get("name") or "")
+            named = named if _known(named) else _by_title(asset.title) or named
+        found.append((named, about))
     is_data_mask = re.search(r"data[._ -]*mask", asset.title, re.IGNORECASE) is not None
     if (
         is_data_mask
@@ -122,6 +128,12 @@ def _described(asset: MaskAsset, names: list[str]) -> list[tuple[str, Json]]:
     ):
         return [(name, about) for name, (_, about) in zip(_DATA_MASK, found, strict=True)]
     return found
+
+
+def _by_title(title: str) -> str:
+    """The key of an asset that tells its flag; empty for masks of what is free of it."""
+    key = title.split()[0] if title else ""
+    return key if _known(title) and not _FREE.search(title) else ""
 
 
 def _known(name: str) -> bool:

@@ -6,6 +6,7 @@ Extensions: Electro-Optical, Raster, Classification; also the bands of STAC 1.1.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ MAX_ITEM_BYTES, MAX_ITEMS = 4_000_000, 64
 
 #: Roles of assets that flag pixels.
 _MASK_ROLES = {"data-mask", "cloud", "cloud-shadow", "snow-ice", "water-mask", "saturation"}
+
+#: Keys of files with one flag, in the catalogue of EnMAP and others.
+_QUALITY = re.compile(r"\bquality[_ ](?:cloud|cirrus|haze|snow)", re.IGNORECASE)
 
 Json = Mapping[str, Any]
 
@@ -179,7 +183,7 @@ def mask_assets(item: Json) -> Iterator[tuple[str, Json]]:
         roles = asset.get("roles")
         named = f"{key} {asset.get('title', '')}"
         has_role = isinstance(roles, list) and any(str(role) in _MASK_ROLES for role in roles)
-        if has_role or "mask" in named.lower():
+        if has_role or "mask" in named.lower() or _QUALITY.search(named):
             yield named.strip(), asset
 
 

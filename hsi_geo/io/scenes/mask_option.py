@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,51 @@ def masked_counts(scene: xr.DataArray) -> dict[str, Any]:
         "share": round(counts.flagged / max(1, counts.pixels), 6),
         "reasons": counts.by_flag,
     }
+
+
+def mask_names(scenes: Sequence[xr.DataArray]) -> list[str]:
+    """How scenes are masked, for the record of what was learnt from them.
+
+    Args:
+        scenes: (band, y, x) arrays from `open_scene`.
+
+    Returns:
+        For each distinct mask its words in the alphabet's order, or `FILE_FLAG`; arrays without a mask give none.
+
+    Example:
+        >>> import numpy as np
+        >>> from hsi_geo.io.scenes.scene import scene_from_array
+        >>> scene = scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]))
+        >>> masked = scene.assign_attrs(mask=AppliedMask("water, Clouds", (), scene.hsi.grid))
+        >>> mask_names([scene, masked])
+        ['clouds,water']
+    """
+    masks: list[AppliedMask] = [scene.attrs["mask"] for scene in scenes if scene.attrs.get("mask")]
+    return list(dict.fromkeys(FILE_FLAG if one.file else _spelt(one.option) for one in masks))
+
+
+def other_mask_warning(scene: xr.DataArray, adapted: object) -> str:
+    """Say that a scene is mapped with another mask than those that its model was adapted with.
+
+    Args:
+        scene: (band, y, x) array from `open_scene`.
+        adapted: The masks in the model's record, from `mask_names`; None in models of earlier versions.
+
+    Returns:
+        The sentence; empty if the masks are the same, or one of them is not known.
+    """
+    own = mask_names([scene])
+    known = [one for one in adapted if isinstance(one, str)] if isinstance(adapted, list) else []
+    if not own or not known or own[0] in known:
+        return ""
+    return (
+        f"the model was adapted with the mask '{' and '.join(known)}', and scene '{scene.attrs.get('source')}' is mapped "
+        f"with '{own[0]}': it may show classes where the other mask leaves none"
+    )
+
+
+def _spelt(option: str) -> str:
+    return ",".join(sorted(word.strip().lower() for word in option.split(",") if word.strip()))
 
 
 def mask_sentence(counts: dict[str, Any]) -> str:

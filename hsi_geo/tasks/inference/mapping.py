@@ -22,7 +22,7 @@ from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import PARENTS, write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
-from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts
+from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_mask_warning
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
     bands_of,
@@ -159,6 +159,9 @@ def write_map(
         record["mask"] = masked_counts(scene)
         if record["mask"]["masked_px"]:
             reporter.log(f"scene '{name_of(scene)}': {mask_sentence(record['mask'])}")
+        warning = other_mask_warning(scene, model.record["parameters"].get("masks"))
+        if warning:
+            reporter.warning(warning)
         if shift is not None and shift.drifts:
             reporter.warning(f"scene '{name_of(scene)}' {describe_drift(shift)}")
         if checks_scale and shift is None and writer.counts[1:].any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +22,13 @@ from product_cases import DESIS, ENMAP, NODATA, stored, write_desis, write_enmap
 from rasterio.warp import Resampling, reproject
 from swath_cases import write_prisma_swath
 
-from hsi_geo import batch
+from hsi_geo import batch, predict
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.readers.quality_layers import AUTO_KINDS, KINDS, FlagCode, kind_of_flag
-from hsi_geo.io.scenes.mask_option import masked_counts
+from hsi_geo.io.scenes.mask_option import mask_names, masked_counts, other_mask_warning
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.tasks.artifacts.model import load_model
 
 if TYPE_CHECKING:
     from planted import Planted
@@ -214,6 +216,52 @@ def test_info_and_maps_tell_what_is_masked(tmp_path: Path) -> None:
     assert scene["quality"]["snow"] == round(1 / 35, 4)
     assert "5 pixels (14.3 %) are masked: cirrus 1, cloud 2" in run("info", path).stdout
     assert "none: no pixel is masked" in run("info", path, "--mask", "none").stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "flags"),
+    [
+        (0, []),
+        (1, []),  # reduced quality
+        (2, ["low quality"]),
+        (3, ["low quality"]),
+        (0b1100, []),  # interpolated
+        (1 << 4, ["saturated"]),
+        (1 << 5, ["saturated"]),
+        (1 << 6, ["artefact"]),
+        (1 << 7, ["artefact"]),
+        (0b0110_0010, ["artefact", "low quality", "saturated"]),
+        (255, []),  # the background
+    ],
+)
+def test_enmaps_test_flags(tmp_path: Path, code: int, flags: list[str]) -> None:
+    path = write_enmap(tmp_path / "product")
+    tests = np.zeros((1, *SHAPE), "uint8")
+    tests[0, 3, 4] = code
+    write_tif(path / f"{ENMAP}-QL_QUALITY_TESTFLAGS.TIF", tests)
+    scene = open_scene(path, mask="quality")
+    reasons = masked_counts(scene)["reasons"]
+    assert sorted(flag for flag, count in reasons.items() if count) == flags
+    assert (
+        masked(path, "quality")
+        == (at() | (bool(flags) & (np.indices(SHAPE) == [[[3]], [[4]]]).all(0)))
+    ).all()
+
+
+def test_masks_of_a_stac_item_are_known_by_their_names(tmp_path: Path) -> None:
+    """EnMAP's catalogue has a file for each flag. A mask of what is free of clouds is none of clouds."""
+    write_tif(tmp_path / "a.tif", cube_of(4), band_tags=nm_tags([450.0, 550.0, 660.0, 850.0]))
+    assets: dict[str, Any] = {"image": {"href": "a.tif", "roles": ["data"]}}
+    for number, name in enumerate(("quality_cloud", "quality_cirrus", "cloud_free_mask")):
+        flags = np.zeros((1, *SHAPE), "uint8")
+        flags[0, number, 1] = 1
+        write_tif(tmp_path / f"{name}.tif", flags)
+        assets[name] = {"href": f"{name}.tif", "roles": ["metadata"]}
+    item = {"type": "Feature", "id": "a", "properties": {}, "assets": assets}
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    for path in ("item.json", "a.tif"):
+        reasons = masked_counts(open_scene(tmp_path / path))["reasons"]
+        assert reasons == {"quality cloud": 1, "quality cirrus": 1}, path
 
 
 # EMIT's masks are in a file of their own --------------------------------------------------------
@@ -496,6 +544,39 @@ def test_masked_pixels_teach_nothing_and_get_no_class(planted: Planted, tmp_path
     assert record["mask"]["reasons"] == {"mask file": 300}
     shown = run("info", planted.path, "--shots", shots, "--mask", mask).stdout
     assert "pixels on nodata or masked" in shown
+
+
+@pytest.mark.parametrize(
+    ("adapted", "option", "warns"),
+    [
+        (["auto"], "auto", False),
+        (["auto"], "none", True),
+        (["clouds,shadows"], "Shadows, clouds", False),
+        (["auto", "none"], "none", False),
+        (["mask file"], "auto", True),
+        (None, "none", False),
+        ("auto", "none", False),
+        ([3], "none", False),
+    ],
+)
+def test_another_mask_than_the_models_is_a_warning(
+    tmp_path: Path, adapted: object, option: str, warns: bool
+) -> None:
+    scene = open_scene(enmap(tmp_path / "product"), mask=option)
+    warning = other_mask_warning(scene, adapted)
+    assert bool(warning) == warns
+    if warns:
+        assert mask_names([scene, scene])[0] in warning
+
+
+def test_a_map_warns_of_another_mask(planted: Planted, model: Path, tmp_path: Path) -> None:
+    adapted = load_model(model)
+    parameters = {**adapted.record["parameters"], "masks": ["clouds"]}
+    other = dataclasses.replace(adapted, record={**adapted.record, "parameters": parameters})
+    result = predict(planted.path, other, out=tmp_path / "map.tif")
+    assert "was adapted with the mask 'clouds'" in " ".join(result.record["warnings"])
+    again = predict(planted.path, adapted, out=tmp_path / "again.tif")
+    assert "the mask" not in " ".join(again.record["warnings"])
 
 
 def test_batches_mask_each_tile_and_map_again_with_another_mask(
