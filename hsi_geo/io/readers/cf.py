@@ -40,6 +40,7 @@ from hsi_geo.io.readers.cf_groups import (
 from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
 from hsi_geo.io.readers.glt import glt_fill_value
 from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.scaled_pixels import in_degrees
 from hsi_geo.io.readers.swath import SwathCoordinates
 from hsi_geo.tiling import Grid
 
@@ -184,20 +185,27 @@ def _georeference(
     shape = cube.size("y"), cube.size("x")
     variable = _variable(path, engine)
 
-    def bands(names: tuple[tuple[str, str], tuple[str, str]], order: str = "yx") -> Pixels:
-        parts = tuple(variable(group=group, name=name, order=order) for group, name in names)
+    def bands(names: tuple[tuple[str, str], tuple[str, str]]) -> Pixels:
+        parts = tuple(variable(group=group, name=name, order="yx") for group, name in names)
         return StackedPixels(parts, (1, 1))
+
+    def degrees(names: tuple[tuple[str, str], tuple[str, str]]) -> Pixels:
+        parts = [
+            in_degrees(variable(group=group, name=name, order="yx"), groups[group][name].attrs)
+            for group, name in names
+        ]
+        return StackedPixels(tuple(parts), (1, 1))
 
     sensor = Grid(*shape, Affine.identity(), None)
     lookup, places = _find_lookup(groups), find_places(groups, shape)
     if lookup is not None:
         height, width = groups[lookup[0][0]][lookup[0][1]].shape
         own = find_map(groups, cube.array, (height, width), path), bands(lookup)
-        coordinates = own[1] if places is None else bands(places)
+        coordinates = own[1] if places is None else degrees(places)
         return sensor, SwathCoordinates(coordinates=coordinates, own=own)
     axes = (cube.group, cube.axis("y"), cube.axis("x"))
     if places is not None and not has_grid(groups, cube.array, axes):
-        return sensor, SwathCoordinates(coordinates=bands(places))
+        return sensor, SwathCoordinates(coordinates=degrees(places))
     return find_grid(groups, cube.array, axes, shape, path), None
 
 

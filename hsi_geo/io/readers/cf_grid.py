@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,28 @@ from hsi_geo.tiling import Grid
 
 #: Coordinates are evenly spaced if none deviates by more than this share of a pixel.
 TOLERANCE_PX = 0.05
+
+
+#: Names of longitudes and latitudes, and their units in CF.
+_LONGITUDE = (("lon", "longitude"), "degrees_e")
+_LATITUDE = (("lat", "latitude"), "degrees_n")
+
+#: Attributes with a CRS that programs write where they follow no convention.
+_OTHER_KEYS = ("crs", "epsg", "epsg_code", "proj:epsg", "proj4", "projection")
+
+#: Beginning of a code or a description of a CRS.
+_WHOLE_CRS = re.compile(
+    r"(epsg:\d|\+proj=|\+init=|proj(cs|crs)\[|geog(cs|crs)\[|geodcrs\[)", re.IGNORECASE
+)
+
+#: Units of coordinates, in metres.
+_METRES = {
+    "km": 1000.0,
+    "kilometer": 1000.0,
+    "kilometers": 1000.0,
+    "kilometre": 1000.0,
+    "kilometres": 1000.0,
+}
 
 
 def find_grid(
@@ -52,9 +75,9 @@ def find_grid(
     if y is None or x is None or (stored is not None and (stored.b or stored.d)):
         transform = Affine.identity() if stored is None else stored
         return Grid(*shape, transform, crs)
-    if crs is None and all(_in_degrees(c) for c in (y, x)):
+    if crs is None and _in_degrees(y, *_LATITUDE) and _in_degrees(x, *_LONGITUDE):
         crs = CRS.from_epsg(4326)  # CF: latitude and longitude without a grid mapping
-    (first_y, step_y), (first_x, step_x) = (_spacing(c, path) for c in (y, x))
+    (first_y, step_y), (first_x, step_x) = (_spacing(c, path, crs) for c in (y, x))
     step_y = step_y or (stored.e if stored else 1.0)
     step_x = step_x or (stored.a if stored else 1.0)
     transform = Affine(step_x, 0, first_x - step_x / 2, 0, step_y, first_y - step_y / 2)
@@ -102,15 +125,28 @@ def find_places(
         >>> find_places({"/": xr.Dataset(places)}, (2, 3))
         (('/', 'lon'), ('/', 'lat'))
     """
-    for longitude, latitude in (("lon", "lat"), ("longitude", "latitude")):
-        for group, dataset in groups.items():
-            names = {str(name).lower(): str(name) for name in dataset.variables}
-            if not {longitude, latitude} <= set(names):
-                continue
-            found = names[longitude], names[latitude]
-            if all(dataset[n].shape == shape and dataset[n].dtype.kind in "f" for n in found):
-                return (group, found[0]), (group, found[1])
+    for group, dataset in groups.items():
+        images = [name for name, one in dataset.variables.items() if _may_be_place(one, shape)]
+        found = [
+            next((str(name) for name in images if _measures(name, dataset[name], *what)), None)
+            for what in (_LONGITUDE, _LATITUDE)
+        ]
+        if found[0] and found[1]:
+            return (group, found[0]), (group, found[1])
     return None
+
+
+def _may_be_place(array: Any, shape: tuple[int, int]) -> bool:
+    """Whether a variable may hold coordinates: real numbers, or packed ones."""
+    is_packed = array.dtype.kind in "iu" and "scale_factor" in array.attrs
+    return tuple(array.shape) == shape and (array.dtype.kind == "f" or is_packed)
+
+
+def _measures(name: Any, array: xr.DataArray, names: tuple[str, ...], units: str) -> bool:
+    """Whether a variable holds longitudes or latitudes, by its standard name, its unit or its own name."""
+    standard = str(array.attrs.get("standard_name", "")).lower()
+    unit = str(array.attrs.get("units", "")).lower().replace(" ", "_")
+    return standard in names or unit.startswith(units) or str(name).lower() in names
 
 
 def _mappings(groups: Groups, array: xr.DataArray) -> Iterator[Mapping[str, Any]]:
@@ -157,7 +193,27 @@ def _crs(mappings: Sequence[Mapping[str, Any]], path: str) -> CRS | None:
                     f"scene '{path}' has a grid mapping that PROJ does not know ({plain(error)})",
                     hint="write crs_wkt beside it, or convert the scene to GeoTIFF",
                 ) from error
+    for attributes in mappings:
+        for key in _OTHER_KEYS:
+            if (crs := _stated(key, attributes.get(key))) is not None:
+                return crs
     return None
+
+
+def _stated(key: str, value: Any) -> CRS | None:
+    """The CRS that an attribute names by its code or as a whole; None for others, such as a datum."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.ravel()[0]
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = text.strip()
+    if "epsg" in key and re.fullmatch(r"\d{4,6}(\.0)?", text):
+        text = f"EPSG:{int(float(text))}"
+    if not _WHOLE_CRS.match(text):
+        return None
+    try:
+        return CRS.from_user_input(text)
+    except CRSError:
+        return None
 
 
 def _coordinate(groups: Groups, group: str, name: str) -> xr.DataArray | None:
@@ -170,13 +226,21 @@ def _coordinate(groups: Groups, group: str, name: str) -> xr.DataArray | None:
     return None
 
 
-def _in_degrees(coordinate: xr.DataArray) -> bool:
-    return str(coordinate.attrs.get("units", "")).lower().startswith("degree")
+def _in_degrees(coordinate: xr.DataArray, names: tuple[str, ...], units: str) -> bool:
+    """Whether coordinates are degrees: they say so, or are named so and have no other unit."""
+    if str(coordinate.attrs.get("units", "")).lower().startswith("degree"):
+        return True
+    values = np.asarray(coordinate.values, np.float64)
+    named = _measures(coordinate.name, coordinate, names, units)
+    return named and "units" not in coordinate.attrs and bool(np.abs(values).max() <= 360.0)
 
 
-def _spacing(coordinate: xr.DataArray, path: str) -> tuple[float, float]:
-    """(first, step) of evenly spaced coordinates; a step of 0 for a single one."""
+def _spacing(coordinate: xr.DataArray, path: str, crs: CRS | None) -> tuple[float, float]:
+    """(first, step) of evenly spaced coordinates in the unit of a CRS; a step of 0 for a single one."""
     values: Float64Array = np.asarray(coordinate.values, np.float64)
+    factor = _METRES.get(str(coordinate.attrs.get("units", "")).strip().lower())
+    if factor is not None and crs is not None and crs.is_projected:
+        values = values * (factor / crs.axis_info[0].unit_conversion_factor)
     step = float(values[-1] - values[0]) / max(1, len(values) - 1)
     even = values[0] + step * np.arange(len(values))
     is_single = len(values) == 1

@@ -6,7 +6,7 @@ Layout: NEON's data products DP3.30006.001 and .002.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from affine import Affine
@@ -15,7 +15,7 @@ from hsi_geo.arrays import Float64Array
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import SceneFile, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.hdf5_access import HdfPixels, text_of
+from hsi_geo.io.readers.hdf5_access import HdfPixels, cube_of, sizes_of, text_of
 from hsi_geo.io.readers.neon_flags import neon_flags
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
@@ -33,9 +33,11 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         group: Path of the group "Reflectance" of the site.
     """
     dataset = f"{group}/Reflectance_Data"
-    data, metadata = file[dataset], file[f"{group}/Metadata"]
-    height, width, count = data.shape
+    metadata = file[f"{group}/Metadata"]
     spectral, system = metadata["Spectral_Data"], metadata["Coordinate_System"]
+    bands = np.size(spectral["Wavelength"]) if "Wavelength" in spectral else None
+    pixels, data = cube_of(file, path, dataset, "yxb", bands)
+    count, height, width = sizes_of(data.shape, pixels.order)
     found, warnings = _neon_bands(spectral, count)
     centres = np.full(count, np.nan) if found is None else centres_in_nm(found)
     bad = np.zeros(count, bool)
@@ -55,9 +57,9 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         good_source="Band_Window",
         dtype=data.dtype,
         nodata=per_band(data.attrs.get("Data_Ignore_Value"), count),
-        scale=1.0 / per_band(data.attrs.get("Scale_Factor", 1.0), count),
+        scale=_scale(data.attrs.get("Scale_Factor", 1.0), count),
         offset=per_band(0.0, count),
-        pixels=HdfPixels(path=path, dataset=dataset, order="yxb", stamp=stamp(path)),
+        pixels=pixels,
         quality=neon_flags(
             file[group],
             (height, width),
@@ -65,8 +67,16 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
                 path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)
             ),
         ),
-        block_px=blocks_of(data.chunks, "yxb"),
+        block_px=blocks_of(data.chunks, pixels.order),
     )
+
+
+def _scale(divisor: Any, count: int) -> Float64Array:
+    """(count,) factors from stored to physical values, of the number that stored values are divided by."""
+    divisors = per_band(divisor, count)
+    if not divisors.all():
+        raise ValueError("Scale_Factor is 0")
+    return 1.0 / divisors
 
 
 def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None, list[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 
 from hsi_geo.io.readers.base import PickedPixels, SceneFile, StackedPixels, blocks_of, per_band
-from hsi_geo.io.readers.hdf5_access import cube_of, names_in, numbers, swath_of
+from hsi_geo.io.readers.hdf5_access import cube_of, names_in, numbers, sizes_of, swath_of
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands
 
@@ -52,22 +52,22 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
     """
     cubes, centres, widths, nodata, scale, offset = [], [], [], [], [], []
     for part in PARTS:
-        pixels, data = cube_of(file, path, f"{CUBES}/rhot_{part}", "byx")
-        count = data.shape[0]
         listed = numbers(file[f"sensor_band_parameters/{part}_wavelength"][()])
+        pixels, data = cube_of(file, path, f"{CUBES}/rhot_{part}", "byx", len(listed))
+        count = sizes_of(data.shape, pixels.order)[0]
         passes = f"sensor_band_parameters/{part}_bandpass"
-        width = numbers(file[passes][()]) if passes in file else np.full(count, _WIDTH_NM)
-        if len(listed) != count or len(width) != count:
+        fwhm = numbers(file[passes][()]) if passes in file else np.full(count, _WIDTH_NM)
+        if len(listed) != count or len(fwhm) != count:
             raise ValueError(
                 f"'{part}_wavelength' has {len(listed)} entries and rhot_{part} {count} bands"
             )
         cubes.append((pixels, data))
         centres.append(listed)
-        widths.append(width)
+        widths.append(fwhm)
         nodata.append(per_band(data.attrs.get("_FillValue", _FILL), count))
         scale.append(per_band(data.attrs.get("scale_factor", 1.0), count))
         offset.append(per_band(data.attrs.get("add_offset", 0.0), count))
-    shapes = {data.shape[1:] for _, data in cubes}
+    shapes = {sizes_of(data.shape, pixels.order)[1:] for pixels, data in cubes}
     if len(shapes) > 1:
         raise ValueError("the cubes of the detectors have different numbers of pixels")
     height, width = shapes.pop()
@@ -75,7 +75,8 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
     kept = np.flatnonzero(nm > 0)
     places = "geolocation_data/longitude", "geolocation_data/latitude"
     stacked = StackedPixels(
-        tuple(pixels for pixels, _ in cubes), tuple(data.shape[0] for _, data in cubes)
+        tuple(pixels for pixels, _ in cubes),
+        tuple(sizes_of(data.shape, pixels.order)[0] for pixels, data in cubes),
     )
     return SceneFile(
         name=path,
@@ -90,5 +91,5 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
         scale=np.concatenate(scale)[kept],
         offset=np.concatenate(offset)[kept],
         pixels=PickedPixels(stacked, kept),
-        block_px=blocks_of(cubes[0][1].chunks, "byx"),
+        block_px=blocks_of(cubes[0][1].chunks, cubes[0][0].order),
     )

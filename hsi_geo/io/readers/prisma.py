@@ -13,7 +13,14 @@ from affine import Affine
 
 from hsi_geo.io.readers.base import PickedPixels, SceneFile, StackedPixels, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.hdf5_access import cube_of, numbers, swath_of
+from hsi_geo.io.readers.hdf5_access import (
+    cube_of,
+    known_name,
+    numbers,
+    other_size_warning,
+    sizes_of,
+    swath_of,
+)
 from hsi_geo.io.readers.quality_layers import (
     CLOUDS,
     QUALITY,
@@ -85,21 +92,22 @@ def read_prisma(file: h5py.File, path: str, level: str, group: str) -> SceneFile
     attributes, fields = file.attrs, f"HDFEOS/SWATHS/{group}/Data Fields"
     cubes, counts, columns = [], [], []
     for part in ("Vnir", "Swir"):
-        pixels, data = cube_of(file, path, f"{fields}/{part.upper()}_Cube", "ybx")
         centres = numbers(attributes[f"List_Cw_{part}"])
+        pixels, data = cube_of(file, path, f"{fields}/{part.upper()}_Cube", "ybx", len(centres))
         flags = numbers(attributes.get(f"List_Cw_{part}_Flags", np.ones(len(centres))))
-        table = np.zeros((5, data.shape[1]))
+        table = np.zeros((5, sizes_of(data.shape, pixels.order)[0]))
         table[:3] = centres, numbers(attributes[f"List_Fwhm_{part}"]), flags
         table[3:] = np.reshape(_scaling(attributes, level, part), (2, 1))
         columns.append(table)
         counts.append(table.shape[1])
         cubes.append((pixels, data))
-    (first, data), (_, other) = cubes
-    height, _, width = data.shape
-    if (other.shape[0], other.shape[2]) != (height, width):
+    (first, data), (second, other) = cubes
+    _, height, width = sizes_of(data.shape, first.order)
+    if sizes_of(other.shape, second.order)[1:] != (height, width):
         raise ValueError("the cubes of the detectors have different numbers of pixels")
     centres, fwhm, flags, scale, offset = np.hstack(columns)
     kept = np.flatnonzero((centres > 0) & (flags != 0))
+    quality, flag_warnings = _quality(file, path, fields, (height, width))
     grid, swath = Grid(height, width, Affine.identity(), None), None
     if level == "L2D":
         grid = _grid(attributes, height, width, path)
@@ -117,18 +125,22 @@ def read_prisma(file: h5py.File, path: str, level: str, group: str) -> SceneFile
         scale=scale[kept],
         offset=offset[kept],
         pixels=PickedPixels(StackedPixels(tuple(cube for cube, _ in cubes), tuple(counts)), kept),
-        quality=_quality(file, path, fields, (height, width)),
+        quality=quality,
+        warnings=flag_warnings,
         block_px=blocks_of(data.chunks, first.order),
     )
 
 
 def _quality(
     file: h5py.File, path: str, fields: str, shape: tuple[int, int]
-) -> tuple[QualityLayer, ...]:
-    """Flags of L1, and pixels that are defective in most bands of a detector in all levels."""
-    layers = []
+) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
+    """Flags of L1, and pixels that are defective in most bands of a detector in all levels; warnings about others."""
+    layers, warnings = [], []
     for name, flag, kind, code in _FLAGS:
-        if getattr(file.get(f"{fields}/{name}"), "shape", None) == shape:
+        own = getattr(file.get(f"{fields}/{name}"), "shape", None)
+        if own is not None and own != shape:
+            warnings.append(other_size_warning(name, own, shape))
+        elif own is not None:
             pixels, _ = cube_of(file, path, f"{fields}/{name}", "yx")
             layers.append(QualityLayer(flag, kind, ArrayFlags(pixels, 0, code)))
     for name in _DEFECTS:
@@ -137,26 +149,36 @@ def _quality(
             continue
         pixels, _ = cube_of(file, path, f"{fields}/{name}", "ybx")
         layers.append(QualityLayer("defective", QUALITY, MostBandsFlags(pixels, found[1])))
-    return tuple(layers)
+    return tuple(layers), tuple(dict.fromkeys(warnings))
 
 
 def _scaling(attributes: Any, level: str, part: str) -> tuple[float, float]:
     """Factor and offset from stored numbers to radiance or reflectance."""
     if level == "L1":
-        return 1.0 / float(attributes[f"ScaleFactor_{part}"]), -float(attributes[f"Offset_{part}"])
-    low, high = (float(attributes[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
+        factor, offset = (_one(attributes, f"{name}_{part}") for name in ("ScaleFactor", "Offset"))
+        if not factor:
+            raise ValueError(f"ScaleFactor_{part} is 0")
+        return 1.0 / factor, -offset
+    low, high = (_one(attributes, f"L2Scale{part}{end}") for end in ("Min", "Max"))
+    if not high > low:
+        raise ValueError(f"L2Scale{part}Max is {high:g}, not above L2Scale{part}Min of {low:g}")
     return (high - low) / 65535.0, low
+
+
+def _one(attributes: Any, key: str) -> float:
+    """The number of an attribute, which may be a list of one."""
+    return float(numbers(attributes[key])[0])
 
 
 def _places(file: h5py.File, fields: str) -> tuple[str, str]:
     """Datasets of longitudes and latitudes. L1 has those of both detectors: SWIR is coregistered to VNIR."""
-    end = "" if f"{fields}/Latitude" in file else "_VNIR"
+    end = "" if known_name(file, f"{fields}/Latitude") in file else "_VNIR"
     return f"{fields}/Longitude{end}", f"{fields}/Latitude{end}"
 
 
 def _grid(attributes: Any, height: int, width: int, path: str) -> Grid:
     def corner(pick: Callable[..., float], axis: str, *names: str) -> float:
-        return pick(float(attributes[f"Product_{name}corner_{axis}"]) for name in names)
+        return pick(_one(attributes, f"Product_{name}corner_{axis}") for name in names)
 
     left, right = corner(min, "easting", "UL", "LL"), corner(max, "easting", "UR", "LR")
     bottom, top = corner(min, "northing", "LL", "LR"), corner(max, "northing", "UL", "UR")

@@ -8,13 +8,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
 from affine import Affine
 
 from hsi_geo.arrays import BoolArray
 from hsi_geo.io.readers.base import SceneFile, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.hdf5_access import cube_of, names_in, numbers, swath_of, text_of
+from hsi_geo.io.readers.hdf5_access import (
+    cube_of,
+    names_in,
+    numbers,
+    other_size_warning,
+    sizes_of,
+    swath_of,
+    text_of,
+)
 from hsi_geo.io.readers.quality_layers import (
     CIRRUS,
     CLOUDS,
@@ -74,8 +81,11 @@ def read_tanager(file: h5py.File, path: str, group: str, name: str) -> SceneFile
         group: `GRIDS` or `SWATHS`.
         name: Name of the cube.
     """
-    pixels, data = cube_of(file, path, f"{group}/Data Fields/{name}", "byx")
-    count, height, width = data.shape
+    dataset = f"{group}/Data Fields/{name}"
+    listed = file[dataset].attrs.get("wavelengths")
+    bands = None if listed is None else len(numbers(listed))
+    pixels, data = cube_of(file, path, dataset, "byx", bands)
+    count, height, width = sizes_of(data.shape, pixels.order)
     found, good, warnings = _bands(data, count)
     grid, swath = Grid(height, width, Affine.identity(), None), None
     if group == GRIDS:
@@ -84,6 +94,7 @@ def read_tanager(file: h5py.File, path: str, group: str, name: str) -> SceneFile
         places = f"{group}/Geolocation Fields"
         names = f"{places}/Longitude", f"{places}/Latitude"
         swath = swath_of(file, path, names, (height, width), PIXEL_M)
+    quality, flag_warnings = _quality(file, path, f"{group}/Data Fields", (height, width))
     return SceneFile(
         name=path,
         driver=f"Tanager {'ortho' if group == GRIDS else 'basic'} {_CUBES[name]}",
@@ -95,11 +106,12 @@ def read_tanager(file: h5py.File, path: str, group: str, name: str) -> SceneFile
         good_source="good_wavelengths",
         dtype=data.dtype,
         nodata=per_band(data.attrs.get("_FillValue", _FILL), count),
-        scale=per_band(1.0, count),
-        offset=per_band(0.0, count),
+        scale=per_band(data.attrs.get("scale_factor", 1.0), count),
+        offset=per_band(data.attrs.get("add_offset", 0.0), count),
         pixels=pixels,
-        quality=_quality(file, path, f"{group}/Data Fields", (height, width)),
-        block_px=blocks_of(data.chunks, "byx"),
+        quality=quality,
+        warnings=flag_warnings,
+        block_px=blocks_of(data.chunks, pixels.order),
     )
 
 
@@ -137,16 +149,26 @@ def _grid(file: h5py.File, path: str, height: int, width: int) -> Grid:
         corners.append((float(match[1]), float(match[2])))
     (left, top), (right, bottom) = corners
     transform = Affine((right - left) / width, 0.0, left, 0.0, (bottom - top) / height, top)
-    code = int(np.ravel(file[GRIDS].attrs["epsg_code"])[0])
-    return Grid(height, width, transform, parse_crs(f"EPSG:{code}", path))
+    return Grid(height, width, transform, parse_crs(f"EPSG:{_epsg(file)}", path))
+
+
+def _epsg(file: h5py.File) -> int:
+    code = file[GRIDS].attrs["epsg_code"]
+    return int(float(text_of(code).upper().removeprefix("EPSG:")))
 
 
 def _quality(
     file: h5py.File, path: str, fields: str, shape: tuple[int, int]
-) -> tuple[QualityLayer, ...]:
-    layers = []
+) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
+    """The flags, and warnings about layers that cannot be used."""
+    layers, warnings = [], []
     for name, flag, kind in _FLAGS:
-        if name in file[fields] and file[f"{fields}/{name}"].shape == shape:
-            pixels, _ = cube_of(file, path, f"{fields}/{name}", "yx")
-            layers.append(QualityLayer(flag, kind, ArrayFlags(pixels, 0, FlagCode(unknown=(255,)))))
-    return tuple(layers)
+        if name not in file[fields]:
+            continue
+        found = getattr(file[f"{fields}/{name}"], "shape", ())
+        if found != shape:
+            warnings.append(other_size_warning(name, found, shape))
+            continue
+        pixels, _ = cube_of(file, path, f"{fields}/{name}", "yx")
+        layers.append(QualityLayer(flag, kind, ArrayFlags(pixels, 0, FlagCode(unknown=(255,)))))
+    return tuple(layers), tuple(warnings)
