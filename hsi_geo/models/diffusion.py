@@ -10,6 +10,7 @@ Letters for shapes: N pixels, D features, K classes, M initial distributions.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -122,14 +123,30 @@ def random_walk_with_restart(
         [[0.25], [0.75]]
     """
     all_coefficients = [_chebyshev_coefficients(count, alpha) for count in steps]
-    results = [coefficients[0] * initial for coefficients in all_coefficients]
-    before, now = initial, transition @ initial
+    start = torch.from_numpy(np.ascontiguousarray(initial))
+    doubled = _to_torch(2.0 * transition)
+    results = [float(coefficients[0]) * start for coefficients in all_coefficients]
+    before, now = start, 0.5 * (doubled @ start)
     for order in range(1, max(map(len, all_coefficients))):
         for total, coefficients in zip(results, all_coefficients, strict=True):
             if order < len(coefficients):
-                total += coefficients[order] * now
-        before, now = now, 2.0 * (transition @ now) - before
-    return results
+                total.add_(now, alpha=float(coefficients[order]))
+        before, now = now, torch.addmm(before, doubled, now, beta=-1.0)
+    return [total.numpy() for total in results]
+
+
+def _to_torch(matrix: scipy.sparse.csr_matrix) -> torch.Tensor:
+    """The matrix for torch, whose products take half the time of SciPy's and let other threads run."""
+    with warnings.catch_warnings():
+        # torch warns once in each process that its sparse matrices may change.
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr),
+            torch.from_numpy(matrix.indices),
+            torch.from_numpy(matrix.data),
+            size=matrix.shape,
+            check_invariants=False,  # SciPy keeps them
+        )
 
 
 def _chebyshev_coefficients(steps: int, alpha: float) -> Float32Array:

@@ -113,6 +113,26 @@ def computing(compute: Compute, reporter: Reporter | None = None) -> Iterator[to
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread, in the thread that enters the block.
+
+    Examples:
+        >>> import torch
+        >>> with one_thread():
+        ...     torch.get_num_threads()
+        1
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global generator inside a ``with`` block, and restore its state afterwards.
 

@@ -18,6 +18,7 @@ from hsi_geo.errors import HsiGeoError, OptionError, ShotsError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks import adapt as adaptation
 from hsi_geo.tasks.adaptation import prepared, preview_regions
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.adaptation.preview_regions import Lattice
 from hsi_geo.tiling import Grid, Window
 
@@ -38,7 +39,7 @@ def shots(planted: Planted, tmp_path: Path) -> Path:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Number of pixels of each call that computes features."""
     calls: list[int] = []
-    compute = prepared.compute_pixel_features
+    compute = compute_pixel_features
 
     def counted(regions: Any, *arguments: Any) -> Any:
         calls.append(len(regions.labels))

@@ -91,22 +91,33 @@ def fit_ensemble(
         shots: Labelled pixels.
         prior: Prior weight of each feature set; None computes it from the agreement of their predictions.
     """
+    members = fit_members(feature_sets, shots)
+    return combine_members(feature_sets, members, graphs_by_step, shots, prior)
+
+
+def fit_members(feature_sets: list[FeatureSet], shots: LabelledPixels) -> list[Prediction]:
+    """Fit classifiers to each feature set.
+
+    Args:
+        feature_sets: Features of the N pixels.
+        shots: Labelled pixels.
+
+    Returns:
+        The prediction of each feature set.
+    """
     # One BLAS thread and no checks of arguments: synchronisation costs more than it gains, and checks take
     # a third of the time of a small fit.
     unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
     with threadpool_limits(1, user_api="blas"), unchecked:
-        found = [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
-    if prior is None:
-        prior = _agreement_prior(feature_sets, found, shots)
-    return combine(feature_sets, found, graphs_by_step, shots, prior)
+        return [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
 
 
-def combine(
+def combine_members(
     feature_sets: list[FeatureSet],
     members: list[Prediction],
     graphs_by_step: list[list[Prediction]],
     shots: LabelledPixels,
-    prior: Float64Array,
+    prior: Float64Array | None = None,
 ) -> Ensemble:
     """Combine the predictions of feature sets with each other and with the graphs.
 
@@ -115,8 +126,11 @@ def combine(
         members: Prediction of each feature set.
         graphs_by_step: Predictions of each graph, by number of steps.
         shots: Labelled pixels.
-        prior: Prior weight of each feature set.
+        prior: Prior weight of each feature set; None computes it from the agreement of their predictions.
     """
+    if prior is None:
+        prior = _agreement_prior(feature_sets, members, shots)
+
     average, weights = _average_feature_sets(feature_sets, members, shots, prior)
     steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
     return Ensemble(members, steps, weights, prior, accuracy_by_agreement(members))

@@ -11,8 +11,8 @@ Letters for shapes: B windows of P * P pixels, C bands, K classes, N pixels of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -31,27 +31,21 @@ from hsi_geo.tasks.adaptation.recipe import FineTuneConfig
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.adaptation.training_windows import Batch, WindowSampler
+from hsi_geo.tasks.runtime import one_thread
 
 #: Share of the steps in which the learning rates rise.
 WARM_UP = 0.15
+
+#: Number of parts of each batch. They are computed at the same time, each on a thread of its own: an update is so small
+#: that torch's own threads would make it slower.
+PARTS = 2
 
 #: Greatest norm of the gradient; larger gradients are scaled down.
 MAX_GRADIENT_NORM = 1.0
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: an update is so small that two threads take longer, and twice the processor time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @timings.stage(timings.STUDENT)
-@_one_thread()
+@one_thread()
 def fine_tune(
     classifier: Classifier,
     regions: TrainingRegions,
@@ -69,8 +63,8 @@ def fine_tune(
         teacher: Teacher that was fitted to the same regions.
         config: How the network is fine-tuned.
         device: Device on which the network is trained.
-        generator: Source of the random windows, pixels and noise levels; the noise itself is drawn from torch's
-            global generator.
+        generator: Source of the random windows, pixels and noise levels; the noise itself comes from generators that
+            torch's global one seeds.
         reporter: Receives the progress.
 
     Returns:
@@ -81,6 +75,12 @@ def fine_tune(
         HsiGeoError: If the loss becomes NaN or infinite.
     """
     classifier.to(device).train()
+    parameters = list(classifier.parameters())
+    parts = 1 if device.type == "cuda" else PARTS
+    # The parts draw at the same time: each has a generator of its own, which torch's global one seeds.
+    noises = [
+        torch.Generator(device).manual_seed(int(torch.randint(2**62, ()))) for _ in range(parts)
+    ]
     window_px = classifier.backbone.config.window_px
     spectral = regions.spectral
     bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
@@ -99,35 +99,60 @@ def fine_tune(
     optimisers = _optimisers(classifier, config)
     steps = config.steps_for(len(regions.labels), window_px)
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
-    for step in range(steps):
-        batch = sampler.sample().to(device)
-        logits = forward_noisy(classifier, batch, bands, config.brightness_jitter)
+
+    def loss_of(batch: Batch, noise: torch.Generator) -> Tensor:
+        logits = forward_noisy(classifier, batch, bands, config.brightness_jitter, noise)
         loss = soft_cross_entropy(logits, batch.target)
         if ema is not None:
             with torch.no_grad():
                 average = ema(batch.image, batch.valid, bands).softmax(dim=1)
             loss = loss + soft_cross_entropy(logits, average * batch.valid[:, None])
-        if not torch.isfinite(loss):
-            raise HsiGeoError(
-                f"adaptation failed: the loss of step {step + 1} is not a number",
-                hint="look at the scene's values with hsi-geo info",
-            )
-        classifier.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(classifier.parameters(), MAX_GRADIENT_NORM)
-        for optimiser, schedule in zip(optimisers, schedules, strict=True):
-            optimiser.step()
-            schedule.step()
-        if ema is not None:
-            ema.update_parameters(classifier)
-        reporter.progress(stages.TRAINING, step + 1, steps)
+        return loss
+
+    def gradients(batch: Batch, noise: torch.Generator) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+        with torch.enable_grad():  # a setting of each thread
+            loss = loss_of(batch, noise)
+            return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    with ThreadPoolExecutor(parts + 1) as pool:
+        following = pool.submit(sampler.sample)
+        for step in range(steps):
+            batches = following.result().to(device).split(parts)
+            if step + 1 < steps:
+                following = pool.submit(sampler.sample)
+            found = list(pool.map(gradients, batches, noises))
+            loss = sum(part for part, _ in found)
+            if not torch.isfinite(torch.as_tensor(loss)):
+                raise HsiGeoError(
+                    f"adaptation failed: the loss of step {step + 1} is not a number",
+                    hint="look at the scene's values with hsi-geo info",
+                )
+            for parameter, *of_parts in zip(parameters, *(part for _, part in found), strict=True):
+                parameter.grad = _mean(of_parts)
+            torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
+            list(pool.map(lambda optimiser: optimiser.step(), optimisers))
+            for schedule in schedules:
+                schedule.step()
+            if ema is not None:
+                ema.update_parameters(classifier)
+            reporter.progress(stages.TRAINING, step + 1, steps)
     result = classifier if ema is None else ema.module
     assert isinstance(result, Classifier)
     return result.cpu().eval()
 
 
+def _mean(gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """Mean of the gradients of a parameter over the parts of a batch; None if no part uses it."""
+    used = [one for one in gradients if one is not None]
+    return torch.stack(used).sum(dim=0) / len(gradients) if used else None
+
+
 def forward_noisy(
-    classifier: Classifier, batch: Batch, bands: BandMap, brightness_jitter: float
+    classifier: Classifier,
+    batch: Batch,
+    bands: BandMap,
+    brightness_jitter: float,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Compute logits from pixel tokens with noise, and from windows with random brightness.
 
@@ -139,22 +164,28 @@ def forward_noisy(
         batch: Windows or pixels of windows, with noise levels.
         bands: Map from the scene's bands to the wavelength axis.
         brightness_jitter: Standard deviation of the random factor on a window's values at noise level 1.
+        generator: Source of the noise; None takes torch's global one.
 
     Returns:
         (B, K + 1, P, P) logits, or (B, K + 1, n, 1) for subsampled pixels.
     """
     image, level = batch.image, batch.noise[:, None, None]
     if level.any():
-        jitter = brightness_jitter * level[..., None] * torch.randn_like(level)[..., None]
+        jitter = brightness_jitter * level[..., None] * _noise_like(level, generator)[..., None]
         image = image * (1.0 + jitter)
     tokens = classifier.backbone.embed(image, batch.valid, bands)
     if level.any():
         pixels = tokens.pixels
         std = pixels.detach().std(dim=(0, 1))
-        noisy = pixels + level * std * torch.randn_like(pixels)
+        noisy = pixels + level * std * _noise_like(pixels, generator)
         tokens = tokens._replace(pixels=noisy / torch.sqrt(1.0 + level**2))
     features = classifier.backbone.encode(tokens, batch.valid, batch.positions)
     return classifier.classify(features)
+
+
+def _noise_like(values: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Normal noise of the same shape."""
+    return torch.randn(values.shape, generator=generator, device=values.device)
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -187,14 +218,19 @@ def _moving_average(classifier: Classifier, decay: float) -> AveragedModel:
 
 
 def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the backbone's matrices, AdamW for the rest; matrices and head have weight decay."""
+    """Muon for the backbone's matrices, AdamW for the rest; matrices and head have weight decay.
+
+    Steps of several optimisers may be made at the same time: none of them shares a parameter.
+    """
     backbone = list(classifier.backbone.parameters())
     matrices = [p for p in backbone if p.ndim == 2]
     others = [p for p in backbone if p.ndim != 2]
     head = list(classifier.head.parameters())
     decay = config.weight_decay
+    # Two halves take about the same time.
+    halves = matrices[::2], matrices[1::2]
     return [
-        Muon(matrices, config.muon_lr, weight_decay=decay),
+        *(Muon(half, config.muon_lr, weight_decay=decay) for half in halves if half),
         AdamW(
             [
                 {"params": others, "lr": config.adamw_lr, "weight_decay": 0.0},

@@ -8,7 +8,6 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,12 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
+from hsi_geo.tasks.adaptation.discriminant import ShrunkenDiscriminant
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
 from hsi_geo.tasks.adaptation.shot_weights import training_weights
 from hsi_geo.tasks.validation.folds import LabelledPixels
@@ -143,11 +142,13 @@ def _graph_prediction(
 ) -> Prediction:
     """Prediction from the (N, W) masses of walks with (W,) classes and (W,) folds."""
     to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
+    mean, at_shots = mass.mean(axis=0), mass[shots.rows]
     out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
         test, train = shots.folds == fold, folds != fold
-        posterior = class_mass_normalization(mass[:, train] @ to_class[train])
-        out_of_fold[test] = posterior[shots.rows[test]]
+        out_of_fold[test] = class_mass_normalization(
+            at_shots[test][:, train] @ to_class[train], mean=mean[train] @ to_class[train]
+        )
     return Prediction(class_mass_normalization(mass @ to_class), out_of_fold)
 
 
@@ -220,57 +221,65 @@ def normalize(posterior: Float32Array) -> Float32Array:
 
 
 def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+    """Logistic regression, fitted to all shots and without each fold."""
     model = LogisticRegression(C=feature_set.C, max_iter=5000, tol=1e-3)
-    return _temperature_scale(model, feature_set, shots, LOG_SCALE_PRIOR_SD)
+
+    def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
+        inputs = feature_set.features[shots.rows[train]].astype(np.float64)
+        model.fit(inputs, shots.labels[train], training_weights(shots, train))
+        scores = model.decision_function(feature_set.features[rows])
+        if scores.ndim == 1:  # for two classes scikit-learn returns the difference of the scores
+            scores = np.stack([-scores / 2, scores / 2], axis=1)
+        return np.asarray(scores, np.float32)
+
+    return _temperature_scale(*_score_all_and_held_out(score, shots), shots, LOG_SCALE_PRIOR_SD)
 
 
 def _discriminant_analysis(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
-    """Linear discriminant analysis with a shrunk covariance.
+    """Linear discriminant analysis, fitted to all shots and without each fold; weights below a half leave a shot out.
 
-    The covariance of few shots is shrunk by the rule of Ledoit and Wolf (2004, doi
-    10.1016/S0047-259X(03)00096-4). The scores are far too large, so that only held-out shots determine
-    their factor, without a prior.
+    The scores are far too large, so that only held-out shots determine their factor, without a prior.
     """
-    equal = np.full(len(shots.present), 1.0 / len(shots.present))
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
-    with warnings.catch_warnings():  # the covariance of a class of one shot is 0
-        warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
-        return _temperature_scale(model, feature_set, shots, np.inf)
+
+    def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
+        kept = training_weights(shots, train) >= 0.5
+        inputs = feature_set.features[shots.rows[train][kept]].astype(np.float64)
+        model = ShrunkenDiscriminant().fit(inputs, shots.labels[train][kept])
+        return np.asarray(model.decision_function(feature_set.features[rows]), np.float32)
+
+    return _temperature_scale(*_score_all_and_held_out(score, shots), shots, np.inf)
+
+
+def _score_all_and_held_out(
+    score: Callable[[IntArray | slice, BoolArray], Float32Array], shots: LabelledPixels
+) -> tuple[Float32Array, Float32Array]:
+    """(N, K') scores of all pixels after a fit to all shots, and (n, K') scores of held-out shots.
+
+    Args:
+        score: Function from pixels to score, and (n,) shots to fit to, to the scores.
+        shots: Labelled pixels.
+    """
+    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
+    for fold in np.unique(shots.folds[shots.held]):
+        test = shots.folds == fold
+        held_out[test] = score(shots.rows[test], ~test)
+    return score(slice(None), np.ones(len(shots.rows), bool)), held_out
 
 
 def _temperature_scale(
-    model: LogisticRegression | LinearDiscriminantAnalysis,
-    feature_set: FeatureSet,
-    shots: LabelledPixels,
-    prior_sd: float,
+    scores: Float32Array, held_out_scores: Float32Array, shots: LabelledPixels, prior_sd: float
 ) -> Prediction:
-    """Fit a classifier and calibrate it by temperature scaling on held-out shots.
+    """Calibrate a classifier by temperature scaling on held-out shots.
 
     Without calibration an overconfident classifier would get less weight than a less accurate one. The
     factor for the out-of-fold probabilities of a fold is fitted without that fold.
 
     Args:
-        model: Classifier to be fitted.
-        feature_set: Features of the N pixels.
-        shots: Labelled pixels to fit to.
+        scores: (N, K') scores of all pixels, from a fit to all shots.
+        held_out_scores: (n, K') scores of the shots, from fits without the fold of each.
+        shots: Labelled pixels.
         prior_sd: See `_fit_temperature`.
     """
-
-    def fit_and_score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
-        features = feature_set.features
-        inputs, labels = features[shots.rows[train]].astype(np.float64), shots.labels[train]
-        weights = training_weights(shots, train)
-        if isinstance(model, LogisticRegression):
-            model.fit(inputs, labels, weights)
-        else:  # it knows no weights
-            kept = weights >= 0.5
-            model.fit(inputs[kept], labels[kept])
-        scores = model.decision_function(features[rows])
-        if scores.ndim == 1:  # for two classes scikit-learn returns the difference of the scores
-            scores = np.stack([-scores / 2, scores / 2], axis=1)
-        return np.asarray(scores, np.float32)
-
-    scores, held_out_scores = _score_all_and_held_out(fit_and_score, shots)
     out_of_fold = np.zeros_like(held_out_scores)
     for fold in np.unique(shots.folds[shots.held]):
         test, others = shots.folds == fold, (shots.folds >= 0) & (shots.folds != fold)
@@ -307,17 +316,6 @@ def _fit_temperature(
 
     found = minimize_scalar(negative_log_posterior, bounds=LOG_SCALE_RANGE, method="bounded")
     return np.float32(np.exp(found.x))
-
-
-def _score_all_and_held_out(
-    fit_and_score: Callable[[IntArray | slice, BoolArray], Float32Array], shots: LabelledPixels
-) -> tuple[Float32Array, Float32Array]:
-    """(N, K') scores of all pixels after a fit to all shots, and (n, K') scores of held-out shots."""
-    held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
-    for fold in np.unique(shots.folds[shots.held]):
-        test = shots.folds == fold
-        held_out[test] = fit_and_score(shots.rows[test], ~test)
-    return fit_and_score(slice(None), np.ones(len(shots.rows), bool)), held_out
 
 
 def _lda_helps(shots: LabelledPixels) -> bool:

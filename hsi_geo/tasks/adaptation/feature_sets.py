@@ -109,21 +109,33 @@ class FeatureSets:
     unit_length: Float32Array
 
 
+@dataclass(frozen=True, eq=False)
+class PixelSpectra:
+    """Features of the pixels before their surroundings are averaged by superpixels.
+
+    Attributes:
+        filtered: See `FeatureSets`.
+        unit_length: See `FeatureSets`.
+        standardised: (N, C) standardised spectra.
+        smooth_components: (N, D) whitened principal components after a Gaussian filter.
+    """
+
+    filtered: dict[SpatialContext, Float32Array]
+    unit_length: Float32Array
+    standardised: Float32Array
+    smooth_components: Float32Array
+
+
 @timings.stage(timings.FEATURES)
-def compute_feature_sets(
+def compute_spectra(
     regions: TrainingRegions, encoder: S2Former | None, device: torch.device
-) -> FeatureSets:
-    """Compute all features of the pixels of some regions.
+) -> PixelSpectra:
+    """Compute the features of the pixels of some regions, but those of superpixels.
 
     Args:
         regions: Regions with N pixels in all.
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
-
-    Returns:
-        Classifier inputs are: whitened spectra with the encoder's features, of single pixels and after a
-        Gaussian filter; these and whitened principal components as means over superpixels of each of
-        `SUPERPIXEL_SIZES_PX`; standardised spectra; standardised spectra of unit length.
 
     Raises:
         SceneError: If all pixels are the same.
@@ -144,24 +156,63 @@ def compute_feature_sets(
     # Weak components are mostly noise, so that they are smoothed.
     smooth = _rescale(_filter_pixels(components, valid, inside, FILTER_PX))
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    unit_length = _standardize(spectra / lengths)
-    pixels = filtered[SpatialContext.PIXEL]
+    return PixelSpectra(filtered, _standardize(spectra / lengths), _standardize(spectra), smooth)
+
+
+@timings.stage(timings.FEATURES)
+def assemble_feature_sets(regions: TrainingRegions, spectra: PixelSpectra) -> FeatureSets:
+    """Grow superpixels, and put all features of the pixels together.
+
+    Args:
+        regions: Regions with N pixels in all.
+        spectra: What `compute_spectra` returned for them.
+
+    Returns:
+        Classifier inputs are: whitened spectra with the encoder's features, of single pixels and after a
+        Gaussian filter; these and whitened principal components as means over superpixels of each of
+        `SUPERPIXEL_SIZES_PX`; standardised spectra; standardised spectra of unit length.
+    """
+    inside = [region.inside for region in regions.regions]
+    pixels = spectra.filtered[SpatialContext.PIXEL]
     classifier_inputs = [
         FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL, 1 - PLAIN_SHARE, "whitened"),
         FeatureSet(
-            filtered[SpatialContext.GAUSSIAN],
+            spectra.filtered[SpatialContext.GAUSSIAN],
             1.0,
             FILTER_PX,
             SpatialContext.GAUSSIAN,
             name="filtered",
         ),
-        *_superpixel_sets([pixels, smooth], inside),
+        *_superpixel_sets([pixels, spectra.smooth_components], inside),
         FeatureSet(
-            _standardize(spectra), 10.0, 0.0, SpatialContext.PIXEL, PLAIN_SHARE / 2, "standardised"
+            spectra.standardised,
+            10.0,
+            0.0,
+            SpatialContext.PIXEL,
+            PLAIN_SHARE / 2,
+            "standardised",
         ),
-        FeatureSet(unit_length, 10.0, 0.0, SpatialContext.PIXEL, PLAIN_SHARE / 2, "unit length"),
+        FeatureSet(
+            spectra.unit_length, 10.0, 0.0, SpatialContext.PIXEL, PLAIN_SHARE / 2, "unit length"
+        ),
     ]
-    return FeatureSets(classifier_inputs, filtered, unit_length)
+    return FeatureSets(classifier_inputs, spectra.filtered, spectra.unit_length)
+
+
+def compute_feature_sets(
+    regions: TrainingRegions, encoder: S2Former | None, device: torch.device
+) -> FeatureSets:
+    """Compute all features of the pixels of some regions.
+
+    Args:
+        regions: Regions with N pixels in all.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
+
+    Raises:
+        SceneError: If all pixels are the same.
+    """
+    return assemble_feature_sets(regions, compute_spectra(regions, encoder, device))
 
 
 def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> Iterator[FeatureSet]:
@@ -179,11 +230,13 @@ def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> I
         )
 
 
-def graph_features(feature_sets: FeatureSets, positions_px: Float64Array) -> Iterator[Float32Array]:
+def graph_features(
+    feature_sets: FeatureSets | PixelSpectra, positions_px: Float64Array
+) -> Iterator[Float32Array]:
     """Compute the features whose nearest neighbours are connected in each graph.
 
     Args:
-        feature_sets: Features as `compute_feature_sets` returns them.
+        feature_sets: Features as `compute_feature_sets` or `compute_spectra` returns them.
         positions_px: (N, 2) row and column of each pixel.
 
     Yields:
@@ -304,7 +357,7 @@ def _rescale(features: Float32Array) -> Float32Array:
 
 def _mean_squared_norm(features: Float32Array) -> float:
     """Mean squared Euclidean norm of the rows, at least 1e-30."""
-    return max(float((features.astype(np.float64) ** 2).sum(axis=1).mean()), 1e-30)
+    return max(float(np.einsum("nd,nd->n", features, features).mean(dtype=np.float64)), 1e-30)
 
 
 def _standardize(spectra: Float64Array) -> Float32Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.feature_sets import (
     FeatureSet,
     FeatureSets,
-    compute_feature_sets,
+    assemble_feature_sets,
+    compute_spectra,
     graph_features,
 )
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
@@ -66,13 +68,16 @@ def compute_pixel_features(
     Raises:
         SceneError: If all pixels are the same.
     """
-    feature_sets = compute_feature_sets(regions, encoder, device)
+    spectra = compute_spectra(regions, encoder, device)
     advance()
     positions_px, graphs = regions.positions_px, []
-    for features in graph_features(feature_sets, positions_px):
-        graphs.append(knn_transition_matrix(features))
-        advance()
-    return PixelFeatures(feature_sets, tuple(graphs), positions_px)
+    with ThreadPoolExecutor(1) as pool:
+        # Superpixels keep one core busy, and the search for neighbours the other.
+        growing = pool.submit(assemble_feature_sets, regions, spectra)
+        for features in graph_features(spectra, positions_px):
+            graphs.append(knn_transition_matrix(features))
+            advance()
+        return PixelFeatures(growing.result(), tuple(graphs), positions_px)
 
 
 def content_hash(regions: TrainingRegions, encoder: S2Former | None) -> str:

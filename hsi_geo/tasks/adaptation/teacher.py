@@ -11,7 +11,9 @@ Letters for shapes: N pixels of all regions, n shots among them, K classes of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -25,10 +27,11 @@ from hsi_geo.models.diffusion import adjust_priors
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.averaging import (
     Ensemble,
-    combine,
+    combine_members,
     distance_weights,
     fit_ensemble,
     fit_ensemble_at_shots,
+    fit_members,
     prior_weights,
 )
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
@@ -43,6 +46,7 @@ from hsi_geo.tasks.adaptation.shot_weights import (
     weigh_shots,
 )
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.runtime import one_thread
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
 from hsi_geo.tasks.validation.folds import (
     LabelledPixels,
@@ -53,6 +57,9 @@ from hsi_geo.tasks.validation.folds import (
 
 #: Numbers of steps of the label propagation after which the teacher has a posterior.
 PROPAGATION_STEPS = (10, 40, 150)
+
+#: Number of graphs in which labels are propagated at the same time.
+GRAPH_THREADS = 2
 
 #: Number of steps of `fit_teacher`, for the progress.
 TEACHER_STEPS = 3
@@ -194,8 +201,11 @@ def _fit(
     """
     blocked = shots if positions_px is None else group_by_spatial_blocks(shots, positions_px)
     same_folds = np.array_equal(blocked.folds, shots.folds)
-    by_folding = _propagate_labels(pixels.graphs, [shots] if same_folds else [shots, blocked])
-    ensemble = fit_ensemble(pixels.inputs, by_folding[0], shots)
+    foldings = [shots] if same_folds else [shots, blocked]
+    with _propagating(pixels.graphs, foldings) as result:  # beside the classifiers
+        members = fit_members(pixels.inputs, shots)
+        by_folding = result()
+    ensemble = combine_members(pixels.inputs, members, by_folding[0], shots)
     distances = distance_weights(pixels.inputs, ensemble.weights)
     return _Fitted(
         shots,
@@ -241,7 +251,7 @@ def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
         if np.array_equal(weighted.weights, shots.weights):
             members = [one.take(shots.rows) for one in fitted.ensemble.members]
             graphs = [one.take(shots.rows) for one in fitted.graphs[-1]]
-            ensemble = combine(inputs, members, [graphs], alone, prior)
+            ensemble = combine_members(inputs, members, [graphs], alone, prior)
         else:
             graphs = [walk.prediction(alone) for walk in walks()]
             ensemble = fit_ensemble(inputs, [graphs], alone, prior)
@@ -251,14 +261,37 @@ def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
     return predict
 
 
-@timings.stage(timings.GRAPHS)
 def _propagate_labels(
     transitions: Sequence[csr_array], foldings: list[LabelledPixels]
 ) -> list[list[list[Prediction]]]:
     """Predictions of each graph, by folding and by number of steps."""
-    graphs = [list(graph_predictions(t, foldings, PROPAGATION_STEPS)) for t in transitions]
-    steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
-    return [[[graph[step][folding] for graph in graphs] for step in steps] for folding in numbers]
+    with _propagating(transitions, foldings) as result:
+        return result()
+
+
+@contextmanager
+def _propagating(
+    transitions: Sequence[csr_array], foldings: list[LabelledPixels]
+) -> Iterator[Callable[[], list[list[list[Prediction]]]]]:
+    """Propagate labels in other threads inside a ``with`` block; the function that is yielded waits for the result."""
+    with one_thread(), ThreadPoolExecutor(GRAPH_THREADS) as pool:
+        pending = [pool.submit(_propagate, one, foldings) for one in transitions]
+
+        def result() -> list[list[list[Prediction]]]:
+            graphs = [one.result() for one in pending]
+            steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
+            return [
+                [[graph[step][folding] for graph in graphs] for step in steps]
+                for folding in numbers
+            ]
+
+        yield result
+
+
+@timings.stage(timings.GRAPHS)
+def _propagate(transition: csr_array, foldings: list[LabelledPixels]) -> list[list[Prediction]]:
+    """Predictions of a graph, by number of steps and by folding."""
+    return list(graph_predictions(transition, foldings, PROPAGATION_STEPS))
 
 
 def _expand_classes(

@@ -56,6 +56,20 @@ class Batch:
             None if self.positions is None else self.positions.to(device),
         )
 
+    def split(self, parts: int) -> list[Batch]:
+        """Split into batches of about as many windows each.
+
+        Args:
+            parts: Number of batches; fewer are returned if there are fewer windows.
+        """
+        size = -(-len(self.noise) // parts)
+        fields = [self.image, self.valid, self.target, self.noise]
+        columns = [torch.split(field, size) for field in fields]
+        positions: Sequence[Tensor | None] = [None] * len(columns[0])
+        if self.positions is not None:
+            positions = torch.split(self.positions, size)
+        return [Batch(*one) for one in zip(*columns, positions, strict=True)]
+
 
 class WindowSampler:
     """Draws random windows of the regions with their targets.

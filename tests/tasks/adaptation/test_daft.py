@@ -160,17 +160,32 @@ def test_fine_tune_is_reproducible_by_its_seeds(regions: TrainingRegions, target
     ("options", "drawn"),
     [({"noise": (0.0,)}, False), ({"clean_fraction": 1.0}, False), ({"clean_fraction": 0.0}, True)],
 )
-def test_torch_generator_is_used_for_noise_only(
+def test_torch_seed_has_an_effect_on_noise_only(
     regions: TrainingRegions, options: Any, drawn: bool
 ) -> None:
-    teacher, classifier = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5)), new_student()
-    with seeded(3):
-        before = torch.get_rng_state()
-        config = short(**options)
-        fine_tune(
-            classifier, regions, teacher, config, CPU, np.random.default_rng(0), SilentReporter()
-        )
-        assert torch.equal(torch.get_rng_state(), before) != drawn
+    teacher, config = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5)), short(**options)
+    students = [new_student() for _ in range(2)]
+    for seed, student in enumerate(students):
+        with seeded(seed):
+            fine_tune(
+                student, regions, teacher, config, CPU, np.random.default_rng(0), SilentReporter()
+            )
+    assert same(*students) != drawn
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_fine_tune_does_not_depend_on_the_number_of_threads(
+    regions: TrainingRegions, threads: int
+) -> None:
+    teacher, config = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5)), short()
+    first = fine_tuned(regions, teacher, config, seed=4)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert same(first, fine_tuned(regions, teacher, config, seed=4))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 # Noise ----------------------------------------------------------------------------------------
@@ -307,8 +322,8 @@ def test_target_ema_compares_the_student_with_its_average(
     config = short(target="ema", clean_fraction=0.0, weight_decay=0.0)
     fine_tune(student, regions, teacher, config, CPU, np.random.default_rng(0), SilentReporter())
     assert not same(student, new_student())
-    assert len(targets) == config.steps
-    share = torch.stack(targets).sum(dim=2)
+    assert len(targets) == (config.steps or 0) * module.PARTS
+    share = torch.cat(targets).sum(dim=1)
     assert ((share - 1.0).abs().lt(1e-5) | (share == 0)).all()
     assert share.mean() > 0.9  # all but the hole
 
@@ -347,20 +362,20 @@ def test_fine_tune_raises_for_a_loss_that_is_nan(
 ) -> None:
     calls: list[int] = []
 
-    def nan_at_third_call(logits: Tensor, target: Tensor) -> Tensor:
+    def nan_in_the_third_step(logits: Tensor, target: Tensor) -> Tensor:
         calls.append(len(calls))
         loss = cross_entropy(logits, target)
-        return loss * float("nan") if len(calls) == 3 else loss
+        return loss * float("nan") if len(calls) > 2 * module.PARTS else loss
 
     cross_entropy = module.soft_cross_entropy
-    monkeypatch.setattr(module, "soft_cross_entropy", nan_at_third_call)
+    monkeypatch.setattr(module, "soft_cross_entropy", nan_in_the_third_step)
     with pytest.raises(HsiGeoError, match="the loss of step 3 is not a number"):
         fine_tuned(
             regions,
             teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5)),
             FineTuneConfig(steps=5, batch=2),
         )
-    assert len(calls) == 3
+    assert len(calls) == 3 * module.PARTS
 
 
 def test_soft_cross_entropy_ignores_pixels_without_target() -> None:

@@ -292,8 +292,8 @@ def test_context_px_depends_on_the_size_of_patches() -> None:
 def test_graphs_that_contradict_held_out_shots_get_little_weight(
     planted: Planted, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(reached: Float32Array) -> Float32Array:
-        return np.roll(class_mass_normalization(reached), 1, axis=1)
+    def wrong(reached: Float32Array, **given: Any) -> Float32Array:
+        return np.roll(class_mass_normalization(reached, **given), 1, axis=1)
 
     regions = regions_of(planted.path, shots)
     monkeypatch.setattr(ensemble, "class_mass_normalization", wrong)

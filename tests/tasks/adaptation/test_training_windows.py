@@ -177,6 +177,23 @@ def distances(places: Any) -> Any:
     return ((places[:, None] - places[None]) ** 2).sum(axis=2)
 
 
+@pytest.mark.parametrize("share", [0.25, 1.0])
+@pytest.mark.parametrize("parts", [1, 2, 3, 9])
+def test_split_keeps_the_windows_in_their_order(
+    regions: TrainingRegions, parts: int, share: float
+) -> None:
+    teacher = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5))
+    whole = windows(regions, teacher, FineTuneConfig(batch=5), pixel_fraction=share).sample()
+    split = whole.split(parts)
+    assert len(split) == min(parts, 5)
+    for name in ("image", "valid", "target", "noise", "positions"):
+        found = [getattr(part, name) for part in split]
+        if share < 1.0 or name != "positions":
+            assert torch.equal(torch.cat(found), getattr(whole, name))
+        else:
+            assert found == [None] * len(split)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_only_the_target_teacher_subsamples_pixels(
     regions: TrainingRegions, target: Target, monkeypatch: pytest.MonkeyPatch
@@ -195,7 +212,7 @@ def test_only_the_target_teacher_subsamples_pixels(
         teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5)),
         FineTuneConfig(target, steps=2, batch=3, pixel_fraction=0.25),
     )
-    assert seen == [16 if target == "teacher" else 64] * 2
+    assert seen == [16 if target == "teacher" else 64] * 2 * module.PARTS
 
 
 @pytest.mark.parametrize("target", TARGETS)
