@@ -35,7 +35,7 @@ def on_files(files: Files, config: Any) -> Files:
     root = Path(config["config_file_path"]).parent
     for source, page in PAGES.items():
         files.append(File.generated(config, page, content=(root / source).read_text("utf-8")))
-    for example in sorted((root / "examples").glob("*.py")):
+    for example in sorted((root / "examples").glob("*.*")):
         address = f"examples/{example.name}"
         files.append(File.generated(config, address, content=example.read_text("utf-8")))
     return files
@@ -45,7 +45,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in the help of commands; change links to files outside docs/ into links to their pages on the site."""
     if HELP in markdown:
         markdown = markdown.replace(HELP, "\n".join(help_of_commands()))
-    markdown = re.sub(r"\]\(\.\./(examples/[^)]+\.py)\)", r"](\1)", markdown)
+    markdown = re.sub(r"\]\(\.\./(examples/[^)]+\.(?:py|ipynb))\)", r"](\1)", markdown)
     for source, page in PAGES.items():
         markdown = markdown.replace(f"](../{source})", f"]({page})")
     return re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", markdown)

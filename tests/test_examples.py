@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from corner_scene import corner
 from matplotlib.image import imread
 
 from hsi_geo.io.datasets import indian_pines
-from hsi_geo.io.datasets.indian_pines import LabelledScene, load_indian_pines
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.tasks import demo
 from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
-from hsi_geo.tiling import Grid
 
 pytest.importorskip("lightning", reason="needs the extra pretrain")
 
@@ -33,19 +31,6 @@ RUNS = {
     "onnx_map": ([], ("map: ", "same class")),
     "torchgeo_lightning": (["2"], ("last loss",)),
 }
-
-HEIGHT, WIDTH = 60, 55
-
-
-def corner() -> LabelledScene:
-    """A corner with eight classes of ten pixels or more."""
-    whole = load_indian_pines()
-    rows, cols = slice(40, 40 + HEIGHT), slice(20, 20 + WIDTH)
-    truth = whole.truth[rows, cols].copy()
-    counts = np.bincount(truth.ravel())
-    truth[~np.isin(truth, np.argsort(-counts[1:])[:8] + 1)] = 0
-    grid = Grid(HEIGHT, WIDTH, whole.grid.transform, whole.grid.crs)
-    return dataclasses.replace(whole, cube=whole.cube[:, rows, cols].copy(), truth=truth, grid=grid)
 
 
 @pytest.mark.usefixtures("quick")

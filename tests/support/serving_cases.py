@@ -19,7 +19,7 @@ import xarray as xr
 from affine import Affine
 from pyproj import CRS
 
-from hsi_geo.io.labels.shots import LandClass, Shots
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.scene import scene_from_array
@@ -317,7 +317,13 @@ class Process(Client):
         return code
 
 
-def land(*names: str) -> tuple[LandClass, ...]:
-    """A class table."""
-    colors = ("#0000ff", "#00ff00", "#ff0000")
-    return tuple(LandClass(i + 1, name, colors[i]) for i, name in enumerate(names))
+def engine_program(code: str = "") -> str:
+    """Source of a program that runs some code, and then ``hsi-geo serve``, or the command of its arguments."""
+    return f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+{code}
+from hsi_geo.cli.main import main
+sys.argv[1:] = sys.argv[1:] or ["serve"]
+main()
+"""
