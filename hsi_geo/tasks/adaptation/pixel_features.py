@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.models.diffusion import knn_transition_matrix
@@ -71,8 +72,9 @@ def compute_pixel_features(
     spectra = compute_spectra(regions, encoder, device)
     advance()
     positions_px, graphs = regions.positions_px, []
-    with ThreadPoolExecutor(1) as pool:
-        # Superpixels keep one core busy, and the search for neighbours the other.
+    # Superpixels keep one core busy, and the search for neighbours the other. BLAS has one thread for both: scikit-learn
+    # limits it for a while in one of them, and its number of threads changes the rounding in the other.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         growing = pool.submit(assemble_feature_sets, regions, spectra)
         for features in graph_features(spectra, positions_px):
             graphs.append(knn_transition_matrix(features))

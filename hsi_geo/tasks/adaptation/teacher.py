@@ -20,6 +20,7 @@ from functools import cache
 import numpy as np
 import torch
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
@@ -274,7 +275,12 @@ def _propagating(
     transitions: Sequence[csr_array], foldings: list[LabelledPixels]
 ) -> Iterator[Callable[[], list[list[list[Prediction]]]]]:
     """Propagate labels in other threads inside a ``with`` block; the function that is yielded waits for the result."""
-    with one_thread(), ThreadPoolExecutor(GRAPH_THREADS) as pool:
+    # BLAS has one thread for all of them: its number of threads changes the rounding, and may not depend on who is first.
+    with (
+        one_thread(),
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(GRAPH_THREADS) as pool,
+    ):
         pending = [pool.submit(_propagate, one, foldings) for one in transitions]
 
         def result() -> list[list[list[Prediction]]]:
