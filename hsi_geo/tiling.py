@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
+#: Numbers of rows and columns are smaller, so that they fit into an integer.
+MOST_PX = 2.0**62
+
 #: A rotation is ignored if it moves no corner of a scene by this share of a pixel.
 NEGLIGIBLE_PX = 1e-3
 
@@ -210,14 +213,14 @@ class Grid:
             y: (N,) coordinates in CRS units.
 
         Returns:
-            (N,) rows and (N,) columns. They may lie outside the grid; those of points with infinite or
-            NaN coordinates are -1.
+            (N,) rows and (N,) columns. They may lie outside the grid; those of points with infinite, NaN or absurd
+            coordinates are -1.
         """
         inverse = ~self.transform
         with np.errstate(invalid="ignore"):  # infinity less infinity
             cols = inverse.a * x + inverse.b * y + inverse.c
             rows = inverse.d * x + inverse.e * y + inverse.f
-        known = np.isfinite(rows) & np.isfinite(cols)
+        known = (np.abs(rows) < MOST_PX) & (np.abs(cols) < MOST_PX)
         rows, cols = np.where(known, rows, -1.0), np.where(known, cols, -1.0)
         return np.floor(rows).astype(np.int64), np.floor(cols).astype(np.int64)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from corner_scene import corner
-from matplotlib.backend_bases import MouseEvent
+from matplotlib.backend_bases import MouseButton, MouseEvent
 
 from hsi_geo.io.datasets import indian_pines
 from hsi_geo.tasks import demo
@@ -37,7 +37,9 @@ def click(axes: Any, x: float, y: float, button: int = 1, name: str = "button_pr
     """Press a mouse button at coordinates of the data, or move the mouse there."""
     canvas = axes.figure.canvas
     canvas.draw()
-    MouseEvent(name, canvas, *axes.transData.transform((x, y)), button)._process()
+    across, up = axes.transData.transform((x, y))
+    event = MouseEvent(name, canvas, across, up, MouseButton(button))
+    canvas.callbacks.process(name, event)
 
 
 def shown(live: Any) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import HsiGeoError, OptionError, SceneError
 from hsi_geo.io.files import scratch
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.serving.engine import Engine, OpenSession
@@ -96,8 +96,16 @@ def _open_session(params: Mapping[str, Any], reporter: Reporter) -> SomeSession:
             raise OptionError("--grid and --swath were both given", hint="give one of them")
         options["grid"] = "swath"
     compute = Compute(**{name: params[name] for name in _COMPUTE if name in params})
+    try:
+        scene = open_scene(params["scene"], **options)
+    except OSError as error:
+        if isinstance(error, HsiGeoError):
+            raise
+        raise SceneError(
+            f"scene '{params['scene']}' cannot be read ({error.strerror})", hint="check the disk"
+        ) from error
     return Session(
-        open_scene(params["scene"], **options),
+        scene,
         weights=params.get("weights"),
         cache=params.get("cache"),
         compute=compute,

@@ -55,6 +55,10 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("scene.tif --shots shots.gpkg -o taken.tif", "'taken.tif' is already there"),
         ("scene.tif --shots shots.gpkg -o map.png", "does not end in .tif"),
         ("scene.tif --shots shots.gpkg -o nowhere/map.tif", "folder 'nowhere' does not exist"),
+        (
+            "scene.tif --shots shots.gpkg --save-model nowhere/m.safetensors",
+            "folder 'nowhere' does",
+        ),
         ("scene.tif --shots shots.gpkg -o scene.tif/map.tif", "'scene.tif' does not exist"),
         ("scene.tif --shots shots.gpkg -o scene.tif --overwrite", "would replace"),
         ("scene.tif --shots shots.gpkg --aoi nope.gpkg", "'nope.gpkg'"),

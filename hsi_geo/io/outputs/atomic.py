@@ -102,7 +102,7 @@ def atomic_outputs(
         yield {}
         return
     folder, inputs = targets[0].parent, list(inputs)
-    require_usable_names(targets, folder)
+    require_usable_names(targets)
     removable = without_inputs(stale, inputs) if overwrite else []
     refuse_input_overwrite([*targets, *read_along(targets)], inputs)
     if not overwrite:

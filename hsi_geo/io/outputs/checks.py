@@ -11,21 +11,21 @@ from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
 from hsi_geo.io.outputs.side_files import beside_output
 
 
-def require_usable_names(targets: Sequence[Path], folder: Path) -> None:
+def require_usable_names(targets: Sequence[Path]) -> None:
     """Refuse names that no file can get.
 
     Args:
         targets: Final paths.
-        folder: The folder of all of them.
 
     Raises:
-        OutputError: If the folder is missing, or a path is a folder.
+        OutputError: If a folder is missing, or a path is a folder.
         OptionError: If two paths are the same.
     """
-    if not folder.is_dir():
-        raise OutputError(
-            f"output folder '{folder}' does not exist", hint="create it or choose another"
-        )
+    for folder in dict.fromkeys(target.parent for target in targets):
+        if not folder.is_dir():
+            raise OutputError(
+                f"output folder '{folder}' does not exist", hint="create it or choose another"
+            )
     taken = set()
     for target in targets:
         if target.is_dir():

@@ -245,8 +245,8 @@ class Engine:
         def work(job: Job, reporter: Reporter) -> tuple[LiveSession, dict[str, Any]]:
             opened = self._open_session(params, reporter)
             try:
-                number = next(self._numbers)
-                session = LiveSession(number, opened, scratch.make(self._folder))
+                folder = scratch.make(self._folder)
+                session = LiveSession(next(self._numbers), opened, folder)
                 description = session.describe()
                 job.commit()
             except BaseException:

@@ -257,7 +257,8 @@ def test_finish_writes_the_bytes_of_classify(
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     engine, command = tmp_path / "engine", tmp_path / "command"
-    engine.mkdir(), command.mkdir()
+    engine.mkdir()
+    command.mkdir()
     client = start(QUICK)
     opened = client.call("open", scene=str(planted.path), threads=1)
     assert opened["height"] == 37
