@@ -21,6 +21,7 @@ GROUPS: dict[str, frozenset[str]] = {
                 "resume",
             ),
             *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
+            *("pixel_size", "dem"),
             *("old_field", "new_field", "resample"),
             *("asset", "follow_links"),
         }

@@ -80,6 +80,19 @@ _GRID = (
         is_flag=True,
         help="Read SCENE in the rows and columns of the sensor: no pixel is lost or repeated.",
     ),
+    click.option(
+        "--pixel-size",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SIZE",
+        help="Side of the pixels of that grid, in metres or in the unit of its CRS; for a swath, a flight line, or with "
+        "--grid.  [default: that of SCENE's own pixels]",
+    ),
+    click.option(
+        "--dem",
+        type=click.Path(path_type=str),
+        metavar="FILE",
+        help="Raster of heights in metres, with which a SCENE with RPCs is placed.  [default: one height for all pixels]",
+    ),
 )
 _STRAIGHTEN = (
     click.option(
@@ -193,7 +206,6 @@ smooth = click.option(
     help="Smooth the outlines of polygons: 3 rounds stairs of pixels, 20 is the most, 0 follows the pixels. Neighbours "
     "keep the same outline, without gaps.",
 )
-
 #: Files beside the map, and memory.
 _BESIDE_MAP = (
     click.option(
@@ -320,13 +332,16 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 
 
 def open_scenes(paths: Sequence[str], given: dict[str, Any]) -> list[Any]:
-    """Scenes, opened with --wavelengths, --mask, --grid, --no-straighten, --asset and --follow-links."""
+    """Scenes, opened with the options of reading: --wavelengths, --mask, --grid and others."""
     from hsi_geo.io.scenes.scene import open_scenes
 
     take_grid(given)
     keywords = {
         name: given.pop(name)
-        for name in ("wavelengths", "mask", "grid", "straighten", "asset", "follow_links")
+        for name in (
+            *("wavelengths", "mask", "grid", "straighten", "pixel_size", "dem"),
+            *("asset", "follow_links"),
+        )
     }
     return open_scenes(paths, **keywords)
 

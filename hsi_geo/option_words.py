@@ -42,6 +42,8 @@ _SAME = (
     "threads",
     "seed",
     "library-weight",
+    "pixel-size",
+    "dem",
     "weights",
     "smooth",
     "target-se",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
 
 import geopandas as gpd
 import numpy as np
@@ -20,6 +23,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import CRS
 
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.files import redirects
+from hsi_geo.io.files.redirects import _absolute
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -27,6 +33,7 @@ from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.scenes.properties import grid_of, require_upright
 from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 
@@ -186,6 +193,51 @@ def test_any_assets_of_a_stac_item(tmp_path: Path, image: Any, mask: Any, beside
     path = tmp_path / "item.json"
     path.write_text(json.dumps(item))
     result_or_error(lambda: open_and_check(tmp_path / "a.tif" if beside else path, "400:900"))
+
+
+@fuzz
+@given(
+    content=st.dictionaries(
+        st.sampled_from(["type", "features", "links", "properties", "assets", "id"]),
+        st.one_of(
+            PARTS, st.sampled_from(["FeatureCollection", "Feature", "Collection", "Catalog"])
+        ),
+    ),
+    features=st.lists(st.dictionaries(st.sampled_from(["id", "properties", "assets"]), PARTS)),
+    member=st.sampled_from(["", "#", "#a", "#None"]),
+)
+def test_any_items_of_a_collection(
+    tmp_path: Path, content: Any, features: list[Any], member: str
+) -> None:
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features, **content}))
+    result_or_error(lambda: open_scene(f"{path}{member}", wavelengths="400:900"))
+    result_or_error(lambda: list_tiles([path], lambda _: None))
+
+
+@fuzz
+@given(
+    location=st.one_of(
+        st.text(max_size=40),
+        st.text(st.sampled_from("hft:/\\\\@#?.%[]0127localhost "), max_size=40),
+        st.sampled_from(["//a.org@b.org/", "https://a.org\\@b.org", "HTTPS://A.ORG:443/x"]),
+    )
+)
+def test_any_redirect_stays_on_its_host(location: str) -> None:
+    """By whatever program its address is read."""
+    seen = {"https://a.org/b": _absolute("https://a.org/b", location)}
+
+    def final() -> str:
+        with mock.patch.object(redirects, "_redirect_of", seen.get):
+            return redirects.final_link("https://a.org/b")
+
+    try:
+        found = final()
+    except HsiGeoError:
+        return
+    assert re.match(r"https://a\.org(:443)?([/?#]|$)", found, re.IGNORECASE)
+    assert "\\" not in found
+    assert "@" not in urlsplit(found).netloc
 
 
 @fuzz

@@ -9,14 +9,22 @@ from typing import Any
 
 import h5py
 import numpy as np
+from cf_cases import write_aviris, write_aviris_raw
+from emit_cases import write_emit
 from fuzzing import fuzz, open_and_check, result_or_error
 from hypothesis import given
 from hypothesis import strategies as st
+from product_cases import write_neon, write_prisma_l2d
 from swath_cases import SWATHS, write_tanager
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     **SWATHS,
     "Tanager ortho": partial(write_tanager, ortho=True),
+    "PRISMA L2D": write_prisma_l2d,
+    "NEON": write_neon,
+    "EMIT": write_emit,
+    "AVIRIS-3": write_aviris,
+    "AVIRIS-5": write_aviris_raw,
 }
 
 ODD_VALUES = st.sampled_from(

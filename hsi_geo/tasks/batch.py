@@ -44,6 +44,8 @@ def batch(
     mask: str = "auto",
     grid: str | None = None,
     straighten: bool = True,
+    pixel_size: float | None = None,
+    dem: str | None = None,
     asset: str | None = None,
     follow_links: bool = False,
     rescale: Rescale = None,
@@ -79,6 +81,8 @@ def batch(
             cover several tiles.
         grid: Grid that each tile is read on, as `open_scene` takes it.
         straighten: Whether rotated tiles are put onto an upright grid, as `open_scene` takes it.
+        pixel_size: Side of the pixels of each tile's grid, as `open_scene` takes it.
+        dem: Raster of heights for tiles with RPCs, as `open_scene` takes it.
         asset: Key or title of the asset of each STAC item that is its scene; None finds it.
         follow_links: Whether STAC items may name files on other hosts than their own, and servers may send
             to other hosts.
@@ -120,7 +124,7 @@ def batch(
         wavelengths=_absolute(wavelengths),
         mask=_absolute(mask) or "auto",
         mask_hash=file_hash(mask) if Path(mask).is_file() else None,
-        placement=Placement(grid, straighten),
+        placement=Placement(grid, straighten, pixel_size=pixel_size, dem=_absolute(dem)),
         links=links,
         halo=halo,
         rescale=parse_rescale(rescale),

@@ -71,6 +71,8 @@ def convert(
     wavelengths: str | None = None,
     mask: str = "none",
     grid: str | None = None,
+    pixel_size: float | None = None,
+    dem: str | None = None,
     asset: str | None = None,
     follow_links: bool = False,
     overwrite: bool = False,
@@ -88,6 +90,8 @@ def convert(
         wavelengths: Replaces the band centres of the file; see `open_scene`.
         mask: Pixels that are written as missing; see `open_scene`. Those of a virtual raster cannot be.
         grid: Grid that the file is read on; see `open_scene`. Without one a rotated grid stays rotated.
+        pixel_size: Side of the pixels of the grid; see `open_scene`.
+        dem: Raster of heights; see `open_scene`.
         asset: Asset of a STAC item; see `open_scene`.
         follow_links: Whether other hosts are asked; see `open_scene`.
         overwrite: Whether a file that exists is replaced.
@@ -102,7 +106,8 @@ def convert(
     """
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
-    placement = Placement(grid, keep_rotated=grid is None)
+    keeps = grid is None and pixel_size is None
+    placement = Placement(grid, keep_rotated=keeps, pixel_size=pixel_size, dem=dem)
     file = with_mask(read_scene(scene, placement, Links(asset, follow_links)), mask)
     opened = scene_of(file, wavelengths=wavelengths)
     log_remarks([opened], reporter)

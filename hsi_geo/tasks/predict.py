@@ -16,6 +16,8 @@ from hsi_geo import timings
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.io import model_file
+from hsi_geo.io.files.paths import is_gdal_name
+from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.rejected_classes import REJECTED, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
@@ -278,10 +280,15 @@ def map_paths(
 
     Raises:
         OptionError: If the path does not end in ``.tif`` or as a layer of polygons does, or a file would replace the scene or the
-            area.
+            area, or if there is no place beside the scene.
     """
     if out is None:
         source = Path(name_of(scene))
+        if is_gdal_name(str(source)) or as_link(name_of(scene)) is not None:
+            raise OptionError(
+                f"scene '{name_of(scene)}' is no file of this machine, and its map cannot be written beside it",
+                hint="give a file for the map with -o",
+            )
         out = source.with_name(f"{source.stem}_classes.tif")
         if in_notebook() and not overwrite:
             out = _free_path(out)

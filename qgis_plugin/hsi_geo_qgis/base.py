@@ -23,10 +23,10 @@ from .label_layers import field_text, find_labels, labels_problem
 from .layers import Parameters, is_output_wanted, scene_title
 from .map_files import move_file, warn_of_mismatches
 from .parameter_values import ParameterValues
-from .parameters import scene_problem
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
 from .runner import Run, launcher, run_command
+from .scene_choice import scene_problem
 from .styling import write_confidence_style
 
 Results = dict[str, Any]

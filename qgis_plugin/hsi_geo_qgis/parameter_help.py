@@ -42,6 +42,8 @@ COMMON = {
     "bands without wavelengths.",
     "GRID": "Only for swaths, rotated lines, or if you want another CRS. One of these: 'UTM' for the UTM zone of the scene, 'native' for "
     "the grid or the CRS of the product, 'swath' for the rows and columns of the sensor, or a code such as EPSG:32633. If it is empty, the grid that fits best is taken, and the log names it.",
+    "PIXEL_SIZE": "Only for swaths, rotated lines, or with a grid in another CRS: side of a pixel in metres, or in the unit of the CRS.",
+    "DEM": "Only for a scene with RPCs: raster of heights in metres, so that relief does not move pixels.",
     "MASK": "Pixels that teach nothing and get no class. One of these: 'auto' for clouds, cirrus, shadows, haze and defects, as "
     "far as the product flags them; 'none'; flags with commas between them (clouds, cirrus, shadows, haze, snow, water, quality); "
     "or the path of a mask, a raster that is not 0 where pixels are masked, or polygons.",

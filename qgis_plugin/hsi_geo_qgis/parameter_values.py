@@ -14,7 +14,8 @@ from qgis.core import (
 from .command import Value
 from .label_layers import LabelLayer, label_options
 from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
-from .parameters import CLEANING, CommonParameters, scene_problem
+from .parameters import CLEANING, CommonParameters
+from .scene_choice import scene_problem
 
 
 class ParameterValues(CommonParameters):
@@ -201,6 +202,10 @@ class ParameterValues(CommonParameters):
                 name.lower(): self.parameterAsString(parameters, name, context).strip()
                 for name in texts
             },
+            "pixel_size": self.parameterAsDouble(parameters, "PIXEL_SIZE", context)
+            if parameters.get("PIXEL_SIZE")
+            else None,
+            "dem": raster_path(self, parameters, "DEM", context) if parameters.get("DEM") else None,
             "follow_links": self.parameterAsBoolean(parameters, "FOLLOW_LINKS", context),
         }
 

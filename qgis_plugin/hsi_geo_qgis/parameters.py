@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from qgis.core import (
-    QgsApplication,
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingParameterBoolean,
@@ -21,17 +20,11 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsProject,
-    QgsRasterLayer,
-    QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QThread
-from qgis.utils import iface
 
-from .class_field import styled_field
 from .label_layers import further_labels
-from .layers import Parameters
 from .parameter_help import COMMON
+from .scene_choice import suggested_labels, suggested_scene
 
 #: QGIS's own "All files (*.*)" refuses names without a dot.
 ANY_FILE = "All files (*)"
@@ -48,9 +41,6 @@ CLEANING = (
 
 #: Least weight of a spectrum of a library; 0 would leave it out.
 LEAST_WEIGHT = 0.001
-
-#: A raster of fewer bands is not suggested as a scene.
-FEWEST_BANDS = 8
 
 #: Files of products that hsi-geo reads, for the file dialog.
 PRODUCT_FILES = (
@@ -268,9 +258,20 @@ class CommonParameters(QgsProcessingAlgorithm):
         )
 
     def add_grid(self) -> None:
-        """Add the parameter GRID: the grid that swaths and rotated lines are put onto."""
+        """Add the parameters GRID, PIXEL_SIZE and DEM: how swaths and flight lines are put onto a grid."""
         title = "Grid of a swath (UTM, native, swath or EPSG:n)"
         self.add_advanced(QgsProcessingParameterString("GRID", title, optional=True))
+        self.add_advanced(
+            QgsProcessingParameterNumber(
+                "PIXEL_SIZE",
+                "Pixel size of that grid (the scene's own if empty)",
+                QgsProcessingParameterNumber.Type.Double,
+                optional=True,
+                minValue=0.0,
+            )
+        )
+        title = "Terrain model of a scene with RPCs"
+        self.add_advanced(QgsProcessingParameterRasterLayer("DEM", title, optional=True))
 
     def add_links(self) -> None:
         """Add the parameters ASSET and FOLLOW_LINKS: how links and STAC items are read."""
@@ -352,55 +353,6 @@ class CommonParameters(QgsProcessingAlgorithm):
         advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
         definition.setFlags(definition.flags() | advanced)
         self.addParameter(definition)
-
-
-def scene_problem(parameters: Parameters) -> str:
-    """What is wrong with the choice of a scene: none is given, or two are; empty if nothing is.
-
-    Args:
-        parameters: As given to the algorithm.
-    """
-    layer, product = parameters.get("INPUT"), parameters.get("PRODUCT")
-    if layer and product:
-        return "a layer and a product are given, and only one scene is mapped; clear one of the two"
-    if not layer and not product:
-        return "no scene is given; choose a raster layer, or the file, folder or link of a product"
-    return ""
-
-
-def suggested_scene() -> str | None:
-    """Id of the layer that dialogs suggest as the scene: the active one, else that of the most bands."""
-    application = QgsApplication.instance()
-    if application is None or QThread.currentThread() != application.thread():
-        return None  # layers live on the main thread
-    layers = [
-        layer
-        for layer in QgsProject.instance().mapLayers().values()
-        if isinstance(layer, QgsRasterLayer)
-        and layer.providerType() == "gdal"
-        and layer.bandCount() >= FEWEST_BANDS
-    ]
-    if not layers:
-        return None
-    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
-    return str(max(active or layers, key=lambda layer: layer.bandCount()).id())
-
-
-def suggested_labels() -> str | None:
-    """Id of the layer that dialogs suggest as labels: the active one, one drawn by categories, or the topmost."""
-    application = QgsApplication.instance()
-    if application is None or QThread.currentThread() != application.thread():
-        return None  # layers live on the main thread
-    layers = [
-        node.layer()
-        for node in QgsProject.instance().layerTreeRoot().findLayers()
-        if isinstance(node.layer(), QgsVectorLayer) and node.layer().isSpatial()
-    ]
-    if not layers:
-        return None
-    active = [] if iface is None else [layer for layer in layers if layer == iface.activeLayer()]
-    styled = [layer for layer in layers if styled_field(layer)]
-    return str((active or styled or layers)[0].id())
 
 
 def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:

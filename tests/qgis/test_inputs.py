@@ -225,6 +225,7 @@ def test_links_are_given_as_they_are(
 ) -> None:
     """With the asset of a STAC item, and leave to follow links to other hosts."""
     given: dict[str, Any] = {"PRODUCT": LINK, "ASSET": "rfl", "FOLLOW_LINKS": True}
+    given |= {"PIXEL_SIZE": 60.5, "DEM": job["parameters"]["INPUT"]}
     if name in ("classify", "adapt", "classify_scenes"):
         given |= {"LABELS": job["labels"], "CLASS_FIELD": "class"}
     if name == "predict":
@@ -236,6 +237,8 @@ def test_links_are_given_as_they_are(
     assert fake.arguments[-2:] == ["--", LINK]
     assert "--follow-links" in fake.arguments
     assert options_of(fake)["--asset"] == "rfl"
+    assert options_of(fake)["--pixel-size"] == "60.5"
+    assert options_of(fake)["--dem"] == job["parameters"]["INPUT"]
     if name == "classify_scenes":
         assert Path(options_of(fake)["--out"]).name == "EMIT_1_classes.tif"
 

@@ -11,7 +11,7 @@ import pytest
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from builders import cube_of
-from emit_cases import FWHM, NM
+from emit_cases import FWHM, NM, emit_lookup, emit_swath
 from pyproj import CRS
 
 from hsi_geo.arrays import AnyArray
@@ -59,6 +59,36 @@ def write_aviris(path: Path) -> Path:
         group="reflectance",
         encoding={"reflectance": {"_FillValue": -9999.0, "chunksizes": (2, 3, 7)}},
     )
+    return path
+
+
+def write_aviris_raw(path: Path) -> Path:
+    """A flight line of AVIRIS-5 as it was flown, with its lookup table, as in L1B RDN."""
+    columns, rows = emit_lookup()
+    line = emit_swath().transpose(2, 0, 1)
+    mapping = {"crs_wkt": UTM.to_wkt(), "GeoTransform": "383472.5 3 0 3818302.25 0 -3"}
+    about = {"title": "AVIRIS-5 L1B Calibrated Radiance", "instrument": "AVIRIS-5"}
+    root = xr.Dataset({"transverse_mercator": ((), b"", mapping)}, attrs=about)
+    cube = xr.Dataset(
+        {
+            "radiance": (
+                ("wavelength", "lines", "samples"),
+                line,
+                {"_FillValue": np.float32(-9999)},
+            ),
+            "fwhm": ("wavelength", np.array(FWHM), {"units": "nm"}),
+        },
+        {"wavelength": ("wavelength", np.array(NM), {"units": "nm"})},
+    )
+    table = xr.Dataset(
+        {
+            "sample": (("northing", "easting"), columns.astype("int32")),
+            "line": (("northing", "easting"), rows.astype("int32")),
+        }
+    )
+    root.to_netcdf(path, engine="h5netcdf")
+    for group, part in (("radiance", cube), ("geolocation_lookup_table", table)):
+        part.to_netcdf(path, engine="h5netcdf", mode="a", group=group)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 from builders import cube_of, write_tif
 
@@ -71,6 +72,45 @@ def write_enmap(folder: Path, xml: str | None = None, name: str = ENMAP) -> Path
     write_tif(folder / f"{name}-QL_QUALITY_CLOUD.TIF", cloud)
     write_tif(folder / f"{name}-QL_PIXELMASK.TIF", np.ones((7, 5, 7), "uint8"))
     return folder
+
+
+def write_neon(path: Path) -> Path:
+    """The groups and names of NEON's reflectance."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("SJER/Reflectance")
+        data = group.create_dataset("Reflectance_Data", data=stored().transpose(1, 2, 0))
+        data.attrs["Data_Ignore_Value"], data.attrs["Scale_Factor"] = -9999.0, 1e4
+        group.attrs["Band_Window_1_Nanometers"] = np.array([1340.0, 1445.0])
+        metadata = group.create_group("Metadata")
+        metadata["Spectral_Data/Wavelength"] = np.linspace(400.0, 2400.0, 7)
+        metadata["Spectral_Data/FWHM"] = np.full(7, 6.0)
+        metadata["Coordinate_System/Map_Info"] = (
+            b"UTM, 1, 1, 257957.6, 4110508.8, 1.0, 2.0, 11, North, WGS-84"
+        )
+        metadata["Coordinate_System/EPSG Code"] = b"32611"
+        metadata["Ancillary_Imagery/Haze_Cloud_Water_Map"] = np.full((5, 7), 5, "uint8")
+    return path
+
+
+def write_prisma_l2d(path: Path) -> Path:
+    """The groups and names of PRISMA L2D."""
+    with h5py.File(path, "w") as file:
+        for part, bands in (("Vnir", stored()[:4]), ("Swir", stored()[4:])):
+            centres = np.linspace(400.0, 900.0, len(bands)) + (900.0 if part == "Swir" else 0.0)
+            file.attrs[f"List_Cw_{part}"], file.attrs[f"List_Fwhm_{part}"] = centres, centres / 90
+            file.attrs[f"L2Scale{part}Min"], file.attrs[f"L2Scale{part}Max"] = 0.0, 1.0
+            name = f"HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/{part.upper()}_Cube"
+            file[name] = np.abs(bands).astype("uint16").transpose(1, 0, 2)
+        for name, east, north in (
+            ("UL", 600015, 5000165),
+            ("UR", 600195, 5000165),
+            ("LL", 600015, 5000045),
+            ("LR", 600195, 5000045),
+        ):
+            file.attrs[f"Product_{name}corner_easting"] = float(east)
+            file.attrs[f"Product_{name}corner_northing"] = float(north)
+        file.attrs["Epsg_Code"] = 32632
+    return path
 
 
 def write_desis(folder: Path) -> Path:

@@ -66,17 +66,20 @@ class Geolocation(Protocol):
     def frame(self, shape: tuple[int, int], name: str) -> SensorFrame:
         """Where the rows and columns lie; arguments and errors as in `on_grid`."""
 
-    def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
+    def on_grid(
+        self, shape: tuple[int, int], wanted: str | None, name: str, size: float | None = None
+    ) -> PlacedGrid:
         """Choose an upright grid for the image.
 
         Args:
             shape: (rows, columns) of the image.
             wanted: "UTM", "native", a code such as "EPSG:32633", or None for the grid that fits best.
             name: Name of the scene, for messages.
+            size: Side of a pixel in the unit of the CRS; None for that of the image.
 
         Raises:
             SceneError: If the image has no place.
-            OptionError: If the image does not fit into the wanted CRS.
+            OptionError: If the image does not fit into the wanted CRS, or the pixels are far too small.
         """
 
 
@@ -323,6 +326,8 @@ def per_band(values: Any, count: int) -> Float64Array:
         >>> per_band(2, 3), per_band(None, 1)
         (array([2., 2., 2.]), array([nan]))
     """
+    if np.iscomplexobj(values):
+        raise ValueError("it holds complex numbers")
     numbers = np.atleast_1d(np.asarray(np.nan if values is None else values, np.float64)).ravel()
     return np.broadcast_to(numbers if len(numbers) == count else numbers[:1], (count,)).copy()
 

@@ -9,7 +9,7 @@ from affine import Affine
 from pyproj import CRS
 
 from hsi_geo.arrays import AnyArray, Float64Array
-from hsi_geo.errors import SceneError
+from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.tiling import Grid
 
 #: A grid may have this many times the pixels of its image: a strip that crosses the grid leaves much empty.
@@ -29,7 +29,12 @@ _UNNAMED = ("unnamed", "unknown", "undefined")
 
 
 def fit_grid(
-    x: Float64Array, y: Float64Array, crs: CRS, name: str, nominal_m: float | None = None
+    x: Float64Array,
+    y: Float64Array,
+    crs: CRS,
+    name: str,
+    nominal_m: float | None = None,
+    size: float | None = None,
 ) -> Grid:
     """The upright grid of an image whose pixel centres are known.
 
@@ -42,9 +47,11 @@ def fit_grid(
         crs: CRS of the grid.
         name: Name of the scene, for messages.
         nominal_m: Pixel size that the product states, in metres; None if it states none.
+        size: Side of a pixel in the unit of the CRS; None measures it.
 
     Raises:
         SceneError: If too few pixels have a place, or they are scattered.
+        OptionError: If the size gives far too many pixels.
 
     Example:
         >>> rows, cols = np.indices((20, 10))
@@ -63,8 +70,10 @@ def fit_grid(
             f"scene '{name}' has no place for its pixels: their coordinates are missing, in one line or in no order",
             hint="download the file again",
         )
-    size = _stated_or_rounded(side, crs, nominal_m)
     edge_x, edge_y = (np.r_[_outer(values).ravel(), values.ravel()] for values in (x, y))
+    if size is not None:
+        return sized_grid(extent_of(edge_x, edge_y), size, crs, name, x.size)
+    size = _stated_or_rounded(side, crs, nominal_m)
     return snapped_grid(extent_of(edge_x, edge_y), size, crs, name, x.size)
 
 
@@ -124,6 +133,36 @@ def snapped_grid(
     return Grid(height, width, transform, crs)
 
 
+def sized_grid(
+    extent: tuple[float, float, float, float],
+    size: float,
+    crs: CRS | None,
+    name: str,
+    image_pixels: int,
+) -> Grid:
+    """The grid of pixels of a size that the user gives; arguments as in `snapped_grid`.
+
+    Raises:
+        OptionError: If it would be far larger than the image.
+    """
+    left, bottom, right, top = extent
+    count = (right - left) / size * ((top - bottom) / size)
+    if not count <= MOST_TIMES * image_pixels:
+        raise OptionError(
+            f"--pixel-size {size:g} would make {count:,.0f} pixels of the {image_pixels:,} of scene '{name}'",
+            hint=f"give more, in {unit_of(crs)}, or leave --pixel-size out",
+        )
+    return snapped_grid(extent, size, crs, name, image_pixels)
+
+
+def unit_of(crs: CRS | None) -> str:
+    """The unit of the coordinates of a CRS, for messages."""
+    if crs is None:
+        return "units of its coordinates"
+    unit = "m" if _in_metres(crs) else str(crs.axis_info[0].unit_name)
+    return "degrees" if unit == "degree" else unit
+
+
 def described_grid(grid: Grid) -> str:
     """An upright grid in words, for messages.
 
@@ -139,8 +178,7 @@ def described_grid(grid: Grid) -> str:
     side = sizes[0] if sizes[0] == sizes[1] else " x ".join(sizes)
     if grid.crs is None:
         return f"an upright grid of {side}"
-    unit = "m" if _in_metres(grid.crs) else grid.crs.axis_info[0].unit_name
-    unit = "degrees" if unit == "degree" else unit
+    unit = unit_of(grid.crs)
     where = "" if grid.crs.name in _UNNAMED else f" in {grid.crs.name}"
     return f"an upright grid of {side} {unit}{where}"
 

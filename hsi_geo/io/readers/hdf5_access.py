@@ -232,6 +232,8 @@ def numbers(value: Any) -> Float64Array:
     """
     if isinstance(value, str | bytes):
         value = text_of(value).strip("[]{}() ").replace(",", " ").split()
+    if np.iscomplexobj(value):
+        raise ValueError("it holds complex numbers")
     return np.ravel(value).astype(np.float64)
 
 

@@ -28,7 +28,14 @@ from hsi_geo.io.readers.crs_choice import (
     require_known_crs,
 )
 from hsi_geo.io.readers.gdal import quiet_gdal
-from hsi_geo.io.readers.grid_fit import described_grid, extent_of, pixel_size, rounded, snapped_grid
+from hsi_geo.io.readers.grid_fit import (
+    described_grid,
+    extent_of,
+    pixel_size,
+    rounded,
+    sized_grid,
+    snapped_grid,
+)
 from hsi_geo.tiling import Grid, SensorFrame, Window
 
 #: Number of places along each side of an image from which its grid is fitted.
@@ -112,13 +119,15 @@ class ControlPoints:
 
 @dataclass(frozen=True, eq=False)
 class RationalPolynomials:
-    """Rational polynomial coefficients (RPC), used at one height for the whole image.
+    """Rational polynomial coefficients (RPC), used with a terrain model or at one height for the whole image.
 
     Attributes:
         rpc: The coefficients.
+        dem: Path of a raster of heights in metres; None for one height.
     """
 
     rpc: RPC
+    dem: str | None = None
 
     @property
     def crs(self) -> CRS | None:
@@ -132,16 +141,28 @@ class RationalPolynomials:
 
     def places(self, cols: Float64Array, rows: Float64Array) -> tuple[Float64Array, Float64Array]:
         """See `ImageModel.places`."""
-        heights = np.full(cols.size, self.height_m)
-        with RPCTransformer(self.rpc) as transformer:
+        heights = self._heights(cols.size)
+        with self._transformer() as transformer:
             return _in_order(transformer.xy, rows, cols, zs=heights, offset="ul")
 
     def pixels(self, x: Float64Array, y: Float64Array) -> tuple[Float64Array, Float64Array]:
         """See `ImageModel.pixels`."""
-        heights = np.full(x.size, self.height_m)
-        with RPCTransformer(self.rpc) as transformer:
+        heights = self._heights(x.size)
+        with self._transformer() as transformer:
             rows, cols = _in_order(transformer.rowcol, x, y, zs=heights, op=np.positive)
         return cols, rows
+
+    def _heights(self, count: int) -> Float64Array:
+        """Heights of places: those above the terrain if there is a model of it."""
+        return np.full(count, 0.0 if self.dem else self.height_m)
+
+    def _transformer(self) -> RPCTransformer:
+        if self.dem is None:
+            return RPCTransformer(self.rpc)
+        # Outside of the terrain model the middle of the heights counts.
+        return RPCTransformer(
+            self.rpc, rpc_dem=self.dem, rpc_dem_missing_value=self.height_m, rpc_demi="BILINEAR"
+        )
 
 
 def _applied(affine: Affine, x: Float64Array, y: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -176,12 +197,14 @@ class ModelledImage:
     what: str
     warning: str = ""
 
-    def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
+    def on_grid(
+        self, shape: tuple[int, int], wanted: str | None, name: str, size: float | None = None
+    ) -> PlacedGrid:
         """See `Geolocation.on_grid`."""
         try:
             with quiet_gdal():
                 crs = self._crs(shape, wanted, name)
-                grid = self._grid(shape, crs, name)
+                grid = self._grid(shape, crs, name, size)
         except (RasterioError, CPLE_BaseError) as error:
             raise SceneError(
                 f"scene '{name}' has no place on a map: {self.what}, and they cannot be solved ({plain(error)})",
@@ -219,10 +242,12 @@ class ModelledImage:
             )
         return choose_crs(Region.of(lon[known], lat[known]), wanted, name)
 
-    def _grid(self, shape: tuple[int, int], crs: CRS | None, name: str) -> Grid:
+    def _grid(
+        self, shape: tuple[int, int], crs: CRS | None, name: str, wanted: float | None
+    ) -> Grid:
         own = self.model.crs
         same = own is crs or (own is not None and crs is not None and own.equals(crs))
-        if same and isinstance(self.model, AffineModel):
+        if same and isinstance(self.model, AffineModel) and wanted is None:
             return _upright(self.model.grid, name)
         cols, rows = _lattice(shape)
         x, y = self.model.places(cols, rows)
@@ -243,6 +268,8 @@ class ModelledImage:
                 f"scene '{name}' has no place on a map: {self.what}, and all lie in one line",
                 hint="put it onto a grid with gdalwarp",
             )
+        if wanted is not None:
+            return sized_grid(extent_of(x, y), wanted, crs, name, shape[0] * shape[1])
         size = side / cell
         if isinstance(self.model, AffineModel):
             sides = _sides(self.model.grid.transform)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from affine import Affine
+from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import OptionError, SceneError
-from hsi_geo.io.readers.base import Geolocation, PlacedGrid, SceneFile
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.readers.base import Geolocation, PlacedGrid, SceneFile, plain
 from hsi_geo.io.readers.crs_choice import NATIVE, SWATH, UTM, parse_grid_option
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.glt import GltFlags, GltPixels
-from hsi_geo.io.readers.image_models import AffineModel, ModelledImage
+from hsi_geo.io.readers.image_models import AffineModel, ModelledImage, RationalPolynomials
 from hsi_geo.tiling import Grid
+
+#: What the record of a map in the rows and columns of a sensor says.
+NO_AREAS = "pixels of a sensor have no common size and no outline on a map: hectares and polygons need a map grid"
 
 #: Rows that are read at once of a scene that states no blocks.
 BLOCK_ROWS = 64
@@ -32,18 +40,26 @@ class Placement:
         straighten: Whether scenes with a rotated grid, ground control points or RPCs are put onto an upright grid.
             False refuses them.
         keep_rotated: Whether a rotated grid stays as it is, for programs that read it.
+        pixel_size: Side of the pixels of the grid in the unit of its CRS; None takes that of the scene.
+        dem: Path of a raster of heights in metres, for scenes with RPCs; None places these at one height.
     """
 
     grid: str | None = None
     straighten: bool = True
     keep_rotated: bool = False
+    pixel_size: float | None = None
+    dem: str | None = None
 
     def __post_init__(self) -> None:
         """Check the grid.
 
         Raises:
-            OptionError: If it is not known.
+            OptionError: If it is not known, or the pixel size or the terrain model is of no use.
         """
+        if self.pixel_size is not None and not 0 < self.pixel_size < np.inf:
+            raise OptionError(
+                f"--pixel-size is {self.pixel_size}", hint="give a number above 0, such as 30"
+            )
         object.__setattr__(self, "grid", parse_grid_option(self.grid))
 
 
@@ -63,17 +79,29 @@ def place(file: SceneFile, placement: Placement) -> SceneFile:
         OptionError: If it does not fit into the grid.
     """
     wanted = placement.grid
+    if placement.dem is not None:
+        file = _with_terrain(file, placement.dem)
     if wanted == SWATH:
+        if placement.pixel_size is not None:
+            raise OptionError(
+                "--swath and --pixel-size were both given, and pixels of the sensor have their own size",
+                hint="give one of them",
+            )
         return _in_sensor_geometry(file)
     if file.grid.is_rotated and (placement.keep_rotated or not placement.straighten):
         return file  # `require_upright` refuses it where it matters
     geolocation = file.geolocation or _geolocation_of(file, placement)
     if geolocation is None:
+        if placement.pixel_size is not None:
+            raise OptionError(
+                f"scene '{file.name}' is read on its own grid, whose pixels have a size",
+                hint="leave --pixel-size out, or give --grid too",
+            )
         return file
     if isinstance(file.geolocation, ModelledImage) and not placement.straighten:
         raise _not_straightened(file, file.geolocation)
-    placed = geolocation.on_grid(file.grid.shape, wanted, file.name)
-    return _on_grid(file, placed, wanted)
+    placed = geolocation.on_grid(file.grid.shape, wanted, file.name, placement.pixel_size)
+    return _on_grid(file, placed, placement)
 
 
 def _geolocation_of(file: SceneFile, placement: Placement) -> Geolocation | None:
@@ -108,7 +136,7 @@ def _in_sensor_geometry(file: SceneFile) -> SceneFile:
     note = (
         "it is read in the rows and columns of the sensor, and labels are placed by its coordinates"
     )
-    placed = _provenance(file, SWATH, "none")
+    placed = _provenance(file, SWATH, "none") | {"remark": NO_AREAS}
     return replace(file, grid=grid, geolocation=None, placed=placed, notes=(*file.notes, note))
 
 
@@ -120,6 +148,41 @@ def _provenance(file: SceneFile, wanted: str | None, resampling: str) -> dict[st
         "image_height": file.grid.height,
         "image_width": file.grid.width,
     }
+
+
+def _given(placement: Placement) -> dict[str, Any]:
+    """What records say of the options that change a grid, where they were given."""
+    options = {"pixel_size": placement.pixel_size, "dem": placement.dem}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _with_terrain(file: SceneFile, dem: str) -> SceneFile:
+    """A scene whose RPCs are used with a terrain model."""
+    image = file.geolocation
+    if not isinstance(image, ModelledImage) or not isinstance(image.model, RationalPolynomials):
+        raise OptionError(
+            f"scene '{file.name}' has no RPCs, and only they need a terrain model",
+            hint="leave --dem out",
+        )
+    require_local(dem, "terrain model", OptionError)
+    try:
+        with quiet_gdal(dem), open_raster(dem) as source:
+            known = source.crs is not None
+    except RasterioError as error:
+        raise OptionError(
+            f"terrain model '{dem}' is no raster that GDAL can open ({plain(error)})",
+            hint="give a raster of heights in metres",
+        ) from error
+    if not known:
+        raise OptionError(
+            f"terrain model '{dem}' has no coordinate reference system",
+            hint="assign one with gdal_edit.py -a_srs",
+        )
+    path = str(Path(dem).absolute()) if exists(dem) else dem
+    terrain = ModelledImage(
+        RationalPolynomials(image.model.rpc, path), f"{image.what}, and a terrain model"
+    )
+    return replace(file, geolocation=terrain)
 
 
 def _rotated(grid: Grid) -> ModelledImage:
@@ -138,7 +201,7 @@ def _not_straightened(file: SceneFile, image: ModelledImage) -> SceneError:
     )
 
 
-def _on_grid(file: SceneFile, placed: PlacedGrid, wanted: str | None) -> SceneFile:
+def _on_grid(file: SceneFile, placed: PlacedGrid, placement: Placement) -> SceneFile:
     fill, nodata = _fill_of(file)
     rows = file.block_px[0] if file.block_px else BLOCK_ROWS
     pixels = GltPixels(
@@ -157,7 +220,7 @@ def _on_grid(file: SceneFile, placed: PlacedGrid, wanted: str | None) -> SceneFi
         file,
         grid=placed.grid,
         geolocation=None,
-        placed=_provenance(file, wanted, "nearest"),
+        placed=_provenance(file, placement.grid, "nearest") | _given(placement),
         pixels=pixels,
         nodata=nodata,
         quality=quality,

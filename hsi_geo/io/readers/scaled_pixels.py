@@ -78,6 +78,8 @@ def number_of(attributes: Mapping[str, Any], key: str, missing: float) -> float:
         (2.5, 1.0)
     """
     try:
+        if np.iscomplexobj(attributes[key]):
+            return missing
         values: Float64Array = np.ravel(np.asarray(attributes[key], np.float64))
         return float(values[0])
     except (KeyError, ValueError, TypeError, IndexError):

@@ -37,9 +37,11 @@ class SwathCoordinates:
     nominal_m: float | None = None
     own: tuple[Grid, Pixels] | None = None
 
-    def on_grid(self, shape: tuple[int, int], wanted: str | None, name: str) -> PlacedGrid:
+    def on_grid(
+        self, shape: tuple[int, int], wanted: str | None, name: str, size: float | None = None
+    ) -> PlacedGrid:
         """See `Geolocation.on_grid`."""
-        if self.own is not None and wanted in (None, NATIVE):
+        if self.own is not None and wanted in (None, NATIVE) and size is None:
             return PlacedGrid(*self.own)
         lon, lat = self.read(shape, name)
         known = ~np.isnan(lon)
@@ -51,7 +53,7 @@ class SwathCoordinates:
                 f"scene '{name}' lies outside of the region of {crs.name}",
                 hint="leave --grid out, or give the code of a CRS that covers it",
             )
-        grid = fit_grid(x, y, crs, name, self.nominal_m)
+        grid = fit_grid(x, y, crs, name, self.nominal_m, size)
         lookup = SwathLookup(self, shape, grid, region.lon, name)
         lookup.keep(x, y)
         return PlacedGrid(

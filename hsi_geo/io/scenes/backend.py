@@ -33,6 +33,8 @@ class HsiGeoBackend(BackendEntrypoint):
         "mask",
         "grid",
         "straighten",
+        "pixel_size",
+        "dem",
         "asset",
         "follow_links",
     )
@@ -46,6 +48,8 @@ class HsiGeoBackend(BackendEntrypoint):
         mask: str = "auto",
         grid: str | None = None,
         straighten: bool = True,
+        pixel_size: float | None = None,
+        dem: str | None = None,
         asset: str | None = None,
         follow_links: bool = False,
     ) -> xr.Dataset:
@@ -58,6 +62,8 @@ class HsiGeoBackend(BackendEntrypoint):
             mask: Pixels that count as missing; see `open_scene`.
             grid: Grid that the file is read on; see `open_scene`.
             straighten: Whether a rotated file is put onto an upright grid; see `open_scene`.
+            pixel_size: Side of the pixels of the grid; see `open_scene`.
+            dem: Raster of heights; see `open_scene`.
             asset: Asset of a STAC item; see `open_scene`.
             follow_links: Whether other hosts are asked; see `open_scene`.
 
@@ -76,6 +82,8 @@ class HsiGeoBackend(BackendEntrypoint):
             mask=mask,
             grid=grid,
             straighten=straighten,
+            pixel_size=pixel_size,
+            dem=dem,
             asset=asset,
             follow_links=follow_links,
         )

@@ -38,6 +38,8 @@ def open_scene(
     mask: str = AUTO,
     grid: str | None = None,
     straighten: bool = True,
+    pixel_size: float | None = None,
+    dem: str | None = None,
     asset: str | None = None,
     follow_links: bool = False,
 ) -> xr.DataArray:
@@ -66,8 +68,13 @@ def open_scene(
             grid. Arrays stay as they are.
         straighten: Whether a file with a rotated grid, ground control points or RPCs is put onto an
             upright grid. False leaves a rotated grid, which cannot be mapped, and refuses the others.
+        pixel_size: Side of the pixels of that grid in the unit of its CRS (m, or degrees); None takes the size of the
+            scene's own pixels. It needs a scene that is put onto a grid.
+        dem: Path of a raster of heights in metres, with which a scene with RPCs is placed; None places it at one
+            height.
         asset: Key or title of the asset of a STAC item that is the scene; None finds it.
-        follow_links: Whether a STAC item may name files on other hosts than its own.
+        follow_links: Whether a STAC item may name files on other hosts than its own, and a server may send to
+            another one.
 
     Returns:
         (band, y, x) lazy array of stored values, with coordinates ``wavelength`` and ``fwhm``
@@ -84,7 +91,8 @@ def open_scene(
             scene.
     """
     if not isinstance(path, xr.DataArray):
-        file = read_scene(path, Placement(grid, straighten), Links(asset, follow_links))
+        placement = Placement(grid, straighten, pixel_size=pixel_size, dem=dem)
+        file = read_scene(path, placement, Links(asset, follow_links))
         return scene_of(with_mask(file, mask), wavelengths=wavelengths)
     if mask not in (AUTO, NONE):
         raise OptionError(
@@ -105,6 +113,8 @@ def open_scenes(
     mask: str = AUTO,
     grid: str | None = None,
     straighten: bool = True,
+    pixel_size: float | None = None,
+    dem: str | None = None,
     asset: str | None = None,
     follow_links: bool = False,
 ) -> list[xr.DataArray]:
@@ -116,6 +126,8 @@ def open_scenes(
         mask: Pixels that count as missing; see `open_scene`.
         grid: Grid that each file is read on; see `open_scene`.
         straighten: Whether rotated files are put onto an upright grid; see `open_scene`.
+        pixel_size: Side of the pixels of the grid; see `open_scene`.
+        dem: Raster of heights; see `open_scene`.
         asset: Asset of a STAC item; see `open_scene`.
         follow_links: Whether items may name files on other hosts; see `open_scene`.
 
@@ -133,6 +145,8 @@ def open_scenes(
             mask=mask,
             grid=grid,
             straighten=straighten,
+            pixel_size=pixel_size,
+            dem=dem,
             asset=asset,
             follow_links=follow_links,
         )

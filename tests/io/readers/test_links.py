@@ -30,6 +30,10 @@ from hsi_geo.io.files import redirects, remote_files
 from hsi_geo.io.files.redirects import final_link
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.mask_option import masked_counts
+from hsi_geo.io.scenes.tile_list import list_tiles
+from hsi_geo.tasks.convert import convert
+from hsi_geo.tasks.inference.options import MapOptions
+from hsi_geo.tasks.predict import map_paths
 
 pytest.importorskip("aiohttp", reason="needs the extra remote")
 
@@ -445,3 +449,49 @@ def test_rasterio_is_not_left_with_options_of_links(served: Served) -> None:
     open_scene(f"{served.url}/fine/a.tif").load()
     with rasterio.open(local) as file:
         assert file.count == 3
+
+
+def test_a_map_is_not_written_beside_a_link(served: Served) -> None:
+    scene(served.folder / "a.tif")
+    opened = open_scene(f"{served.url}/fine/a.tif")
+    with pytest.raises(OptionError, match=r"is no file of this machine.*give a file .* with out="):
+        map_paths(opened, None, MapOptions(), overwrite=False)
+
+
+def test_a_raster_of_a_link_refers_to_it_by_gdals_name(served: Served, tmp_path: Path) -> None:
+    """A virtual raster shows what lies behind the link, without a copy."""
+    local = scene(served.folder / "a.tif")
+    made = convert(f"{served.url}/fine/a.tif", tmp_path / "shown")
+    assert made.path.suffix == ".vrt"
+    with rasterio.open(made.path) as shown, rasterio.open(local) as expected:
+        np.testing.assert_array_equal(shown.read(), expected.read())
+
+
+def test_items_of_a_collection_behind_a_link_are_tiles(served: Served) -> None:
+    """Each item by its id; only an item tells of these bands."""
+    path = write_item(served)
+    item = json.loads(path.read_text())
+    other = {**item, "id": "second"}
+    whole = {"type": "FeatureCollection", "features": [item, other]}
+    (served.folder / "items.json").write_text(json.dumps(whole))
+    link = f"{served.url}/fine/items.json"
+    tiles = [tile.path for tile in list_tiles([link], pytest.fail)]
+    assert tiles == [f"{link}#{WYVERN}", f"{link}#second"]
+    for tile in tiles:
+        assert open_scene(tile).attrs["scale_factor"] == pytest.approx(1e-4)
+    with pytest.raises(SceneError, match=r"has 2 STAC items: .* choose one by its id"):
+        open_scene(link)
+    with pytest.raises(SceneError, match="has no item with the id 'third'"):
+        open_scene(f"{link}#third")
+
+
+def test_items_of_another_host_are_no_tiles(served: Served) -> None:
+    path = write_item(served)
+    other = served.url.replace("127.0.0.1", "localhost")
+    for href in (f"{other}/fine/{path.name}", "file:///etc/passwd", "/etc/passwd"):
+        links = [{"rel": "item", "href": href}]
+        content = {"type": "Collection", "links": links}
+        (served.folder / "collection.json").write_text(json.dumps(content))
+        with pytest.raises(HsiGeoError):
+            list_tiles([f"{served.url}/fine/collection.json"], pytest.fail)
+    assert not any(path.name in line for line in served.requests())

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from builders import NORTH_UP, check_travels, cube_of, nm_tags, physical, write_envi, write_tif
+from builders import (
+    NORTH_UP,
+    check_travels,
+    cube_of,
+    nm_tags,
+    physical,
+    run,
+    write_envi,
+    write_tif,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
@@ -225,6 +234,116 @@ def test_polynomials_place_pixels_at_their_own_height(tmp_path: Path) -> None:
     assert found == pytest.approx(2400, rel=0.1)
     assert "at one height, 300 m: relief moves them" in remarks_of(scene).warnings[0]
     check_travels(scene, forks=False)
+
+
+def write_raw(path: Path, cube: AnyArray) -> Path:
+    with rasterio.open(
+        path, "w", driver="GTiff", height=40, width=60, count=len(cube), dtype="int16",
+        rpcs=polynomials(300.0),
+    ) as file:  # fmt: skip
+        file.write(cube)
+    return path
+
+
+def write_terrain(path: Path, crs: str | None = "EPSG:4326") -> Path:
+    """Heights that rise to the east and to the north."""
+    transform = Affine(0.001, 0, 9.4, 0, -0.001, 45.1)
+    rows, cols = np.indices((200, 200))
+    lon, lat = transform.c + (cols + 0.5) * 0.001, transform.f - (rows + 0.5) * 0.001
+    heights = terrain(lon, lat).astype("float32")
+    profile: dict[str, Any] = {"crs": crs, "transform": transform}
+    return write_tif(path, heights[None], **profile)
+
+
+def terrain(lon: AnyArray, lat: AnyArray) -> AnyArray:
+    return 1500.0 + (lon - 9.5) * 30_000.0 + (lat - 45.0) * 20_000.0
+
+
+def test_polynomials_with_terrain_place_pixels_at_its_height(tmp_path: Path) -> None:
+    cube = cube_of(3, 40, 60)
+    path, dem = write_raw(tmp_path / "raw.tif", cube), write_terrain(tmp_path / "dem.tif")
+    scene = open_scene(path, wavelengths="500:900", grid="native", dem=str(dem))
+    grid = grid_of(scene)
+    same = inside = 0
+    for row, col in np.ndindex(*grid.shape):
+        lon, lat = grid.transform @ (col + 0.5, row + 0.5)
+        x, y, z = (lon - 9.5) / 0.03, (lat - 45.0) / 0.02, (terrain(lon, lat) - 300.0) / 500.0
+        sample = (x + 0.1 * y + 0.03 * z) * 30.0 + 30.0
+        line = (0.2 * x - y + 0.05 * z) * 20.0 + 20.0
+        if 0 <= line < 40 and 0 <= sample < 60:
+            inside += 1
+            same += bool((scene.values[:, row, col] == cube[:, int(line), int(sample)]).all())
+    assert inside == pytest.approx(2400, rel=0.1)
+    assert same > 0.99 * inside
+    assert "and a terrain model" in remarks_of(scene).notes[0]
+    assert not remarks_of(scene).warnings
+    assert scene.attrs["placed"]["dem"] == str(dem)
+    flat = open_scene(path, wavelengths="500:900", grid="native")
+    assert not np.array_equal(flat.values, scene.values)
+    check_travels(scene, forks=False)
+
+
+def test_terrain_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "raw.tif", cube_of(3, 40, 60))
+    dem = write_terrain(tmp_path / "dem.tif")
+    upright = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=nm_tags(NM))
+    bare = write_terrain(tmp_path / "bare.tif", crs=None)
+    (tmp_path / "text.tif").write_text("no raster")
+    remote = tmp_path / "remote.vrt"
+    remote.write_text(
+        '<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+        "<SourceFilename>/vsicurl/http://127.0.0.1:9/a.tif</SourceFilename></SimpleSource>"
+        "</VRTRasterBand></VRTDataset>"
+    )
+    for scene, terrain_, problem in (
+        (upright, dem, "has no RPCs"),
+        (path, tmp_path / "none.tif", "is no raster that GDAL can open"),
+        (path, tmp_path / "text.tif", "is no raster that GDAL can open"),
+        (path, bare, "has no coordinate reference system"),
+        (path, remote, "which is not on this machine"),
+    ):
+        with pytest.raises(OptionError, match=problem):
+            open_scene(scene, wavelengths="500:900", dem=str(terrain_))
+
+
+# The size of pixels ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [14.0, 30.0, 47.5])
+def test_a_line_is_put_onto_pixels_of_a_size(tmp_path: Path, size: float) -> None:
+    transform, cube = turned(20.0, 30.0, 30.0), cube_of(3, 40, 60)
+    scene = open_scene(write_line(tmp_path / "a.tif", transform, cube), pixel_size=size)
+    grid = grid_of(scene)
+    assert grid.resolution == (size, size)
+    assert grid.transform.c % size == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_array_equal(scene.values, seen_from(grid, transform, cube, 0))
+    assert scene.attrs["placed"]["pixel_size"] == size
+
+
+def test_another_crs_has_pixels_of_a_size(tmp_path: Path) -> None:
+    path = write_tif(
+        tmp_path / "a.tif", cube_of(3, 40, 60), band_tags=nm_tags(NM), transform=NORTH_UP
+    )
+    assert grid_of(open_scene(path, grid="EPSG:3035", pixel_size=50)).resolution == (50.0, 50.0)
+    assert grid_of(open_scene(path, grid="EPSG:4326", pixel_size=5e-4)).resolution == (5e-4, 5e-4)
+
+
+def test_sizes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    path = write_line(tmp_path / "a.tif", turned(20.0), cube_of(3, 40, 60))
+    upright = write_tif(tmp_path / "b.tif", cube_of(3), band_tags=nm_tags(NM), transform=NORTH_UP)
+    for size in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(OptionError, match="give a number above 0"):
+            open_scene(path, pixel_size=size)
+    for size in (0.01, 1e-300):
+        with pytest.raises(OptionError, match=r"would make .* pixels of the 2,400"):
+            open_scene(path, pixel_size=size)
+    with pytest.raises(OptionError, match="is read on its own grid, whose pixels have a size"):
+        open_scene(upright, pixel_size=10)
+    with pytest.raises(OptionError, match="pixels of the sensor have their own size"):
+        open_scene(path, grid="swath", pixel_size=10)
+    done = run("info", upright, "--pixel-size", 10)
+    assert done.exit_code != 0
+    assert "leave --pixel-size out, or give --grid too" in done.output
 
 
 # Another CRS ----------------------------------------------------------------------------------

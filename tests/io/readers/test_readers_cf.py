@@ -11,8 +11,17 @@ import pytest
 import xarray as xr
 from affine import Affine
 from builders import check_travels, physical, watch_reads
-from cf_cases import STORES, UTM, aviris_cube, dataset, write_aviris, write_netcdf, write_zarr
-from emit_cases import FWHM, NM, write_emit
+from cf_cases import (
+    STORES,
+    UTM,
+    aviris_cube,
+    dataset,
+    write_aviris,
+    write_aviris_raw,
+    write_netcdf,
+    write_zarr,
+)
+from emit_cases import FWHM, NM, emit_lookup, emit_swath, write_emit
 
 from hsi_geo.errors import MissingPackageError, SceneError, WavelengthError
 from hsi_geo.io.readers.cf import CfPixels
@@ -33,6 +42,23 @@ def test_aviris_cube_in_a_group_is_read(tmp_path: Path) -> None:
     assert grid.transform.almost_equals(Affine(30, 0, 383472.5, 0, -20, 3818302.25))
     assert grid.crs is not None
     assert grid.crs.to_epsg() == 32611
+
+
+def test_a_line_of_aviris_5_lies_where_its_lookup_table_says(tmp_path: Path) -> None:
+    path = write_aviris_raw(tmp_path / "AV520250101t000000_000_L1B_RDN.nc")
+    scene = open_scene(path)
+    assert scene.attrs["driver"] == "AVIRIS-5 L1B Calibrated Radiance, netCDF"
+    grid = grid_of(scene)
+    assert grid.transform.almost_equals(Affine(3, 0, 383472.5, 0, -3, 3818302.25))
+    assert grid.crs == UTM
+    columns, rows = emit_lookup()
+    covered = columns > 0
+    line = emit_swath()[rows - 1, columns - 1].transpose(2, 0, 1)
+    covered &= line[0] != -9999
+    np.testing.assert_array_equal(physical(scene)[1], covered)
+    np.testing.assert_array_equal(scene.values[:, covered], line[:, covered])
+    with_grid = open_scene(path, grid="native")
+    np.testing.assert_array_equal(with_grid.values, scene.values)
 
 
 @pytest.mark.parametrize("store", STORES)

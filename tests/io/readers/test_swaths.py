@@ -352,6 +352,23 @@ def test_emit_lies_on_its_lookup_table_unless_another_grid_is_wanted(tmp_path: P
     np.testing.assert_array_equal(scene.values, expected_map(grid_of(scene), swath, cube, -9999.0))
 
 
+@pytest.mark.parametrize("size", [20.0, 30.0, 90.0])
+def test_a_swath_is_put_onto_pixels_of_a_size(tmp_path: Path, size: float) -> None:
+    swath = make_swath()
+    scene = open_scene(write_tanager(tmp_path / "a.h5", swath=swath), pixel_size=size, mask="none")
+    grid = grid_of(scene)
+    assert grid.resolution == (size, size)
+    expected = expected_map(grid, swath, tanager_cube(*swath.shape), -9999.0)
+    np.testing.assert_array_equal(scene.values, expected)
+
+
+def test_a_lookup_table_gives_way_to_pixels_of_a_size(tmp_path: Path) -> None:
+    swath = make_swath(6, 5, size=(60.0, 60.0))
+    path = with_places(write_emit(tmp_path / "EMIT_L2A_RFL.nc"), swath)
+    assert grid_of(open_scene(path, pixel_size=120)).resolution == (120.0, 120.0)
+    assert grid_of(open_scene(path, pixel_size=120)).crs == UTM
+
+
 # Bad files ------------------------------------------------------------------------------------
 
 Damage = Callable[[h5py.File, str], None]
