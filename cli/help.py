@@ -23,7 +23,7 @@ GROUPS: dict[str, frozenset[str]] = {
             *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
             *("pixel_size", "dem"),
             *("old_field", "new_field", "resample"),
-            *("asset", "follow_links"),
+            *("asset", "follow_links", "zones", "zone_field", "zone_layer"),
         }
     ),
     "Outputs": frozenset(

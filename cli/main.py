@@ -33,6 +33,7 @@ COMMANDS = {
     "sample": "Draw a random sample of places to check a map by.",
     "compare": "Compare two maps: what changed, where, and how surely.",
     "polygons": "Write the patches of a map as polygons.",
+    "zones": "Write the area of each class in zones, with error bars.",
     "export": "Write a model of adapt as an ONNX file, for other programs.",
     "convert": "Write a scene as a raster that other programs open.",
     "suggest": "Suggest where to draw the next labels.",

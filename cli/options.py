@@ -206,6 +206,29 @@ smooth = click.option(
     help="Smooth the outlines of polygons: 3 rounds stairs of pixels, 20 is the most, 0 follows the pixels. Neighbours "
     "keep the same outline, without gaps.",
 )
+
+#: Files about one map, which a batch does not write for each.
+_ABOUT_MAP = (
+    click.option(
+        "--zones",
+        type=click.Path(path_type=str),
+        metavar="POLYGONS",
+        help="Also write MAP_zones.csv: the area of each class in each polygon of this file, with its standard error. hsi-geo zones "
+        "does so for maps that exist, and corrects areas by a random sample.",
+    ),
+    click.option(
+        "--zone-field",
+        metavar="FIELD",
+        help="Field of the zones with their names; zones of one name are one.  [default: zone, name or id if there is one, else "
+        "they are numbered]",
+    ),
+    click.option(
+        "--stac",
+        is_flag=True,
+        help="Also write MAP_stac.json: a STAC item with the classes and colours of the map, by which catalogues find it.",
+    ),
+)
+
 #: Files beside the map, and memory.
 _BESIDE_MAP = (
     click.option(
@@ -305,7 +328,7 @@ rescale = click.option(
 
 def mapping() -> Decorator:
     """Options of `MapOptions`, but the report."""
-    return _all((aoi, *_BESIDE_MAP))
+    return _all((aoi, *_BESIDE_MAP, *_ABOUT_MAP))
 
 
 def beside_map(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,5 +23,6 @@ from hsi_geo.tasks.runtime import Compute as Compute
 from hsi_geo.tasks.sample import sample as sample
 from hsi_geo.tasks.session import Session as Session
 from hsi_geo.tasks.suggest import suggest as suggest
+from hsi_geo.tasks.zones import zones as zones
 
 __version__: str

@@ -55,6 +55,8 @@ _SAME = (
     "reject",
     "min-confidence",
     "onnx",
+    "zones",
+    "zone-field",
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.

@@ -116,6 +116,7 @@ BESIDE = {
         "session",
         "serve",
         "suggest",
+        "zones",
     },
 }
 

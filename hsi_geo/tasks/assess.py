@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
@@ -155,18 +156,7 @@ def _of_whole_map(
     reporter: Reporter,
 ) -> Assessment:
     counts = opened.class_counts()
-    drawn = read_drawn_strata(labelled) if strata is None and design == "stratified" else None
-    if drawn is not None:
-        came_from, sizes = drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
-        _report_drawn(drawn, labelled, sample, counts, reporter)
-    elif strata is None:
-        came_from, sizes = own_strata(sample, counts), counts
-    else:
-        drawn_from = read_map(strata).without_rejected()
-        _log_zero_class("strata", drawn_from, reporter)
-        sizes = drawn_from.class_counts()
-        require_same_land(opened, counts, drawn_from, sizes)
-        came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
+    came_from, sizes = _strata_of(opened, labelled, sample, design, strata, counts, reporter)
     if design == "simple":
         came_from, sizes, pooled = pool_small(came_from, sizes)
         if pooled:
@@ -183,6 +173,61 @@ def _of_whole_map(
         )
     more = places_to_halve(sample.truth == sample.mapped, came_from, sizes)
     return dataclasses.replace(estimate_map(sample, found, land, design), more_places=more)
+
+
+def sample_with_strata(
+    opened: ReadMap,
+    labelled: Shots,
+    design: Design,
+    strata: str | os.PathLike[str] | None,
+    reporter: Reporter,
+) -> tuple[Sample, IntArray, dict[str, int]]:
+    """Read a random sample, and the strata that it was drawn from.
+
+    Args:
+        opened: The map, without its rejected pixels.
+        labelled: The reference.
+        design: How its places were drawn.
+        strata: Map whose classes are the strata, if it is another.
+        reporter: Receives messages and warnings.
+
+    Returns:
+        sample: Classes in the map and in the reference of N pixels.
+        came_from: (N,) stratum of each pixel, an index into the sizes.
+        sizes: Number of pixels of each stratum by its name.
+
+    Raises:
+        HsiGeoError: If the reference cannot be used with the map, or is not a sample of the stated design.
+    """
+    sample = read_sample(opened, labelled)
+    for text in sample.dropped:
+        reporter.warning(f"left out: {text}")
+    require_probability_sample(labelled, sample, design)
+    counts = opened.class_counts()
+    return sample, *_strata_of(opened, labelled, sample, design, strata, counts, reporter)
+
+
+def _strata_of(
+    opened: ReadMap,
+    labelled: Shots,
+    sample: Sample,
+    design: Design,
+    strata: str | os.PathLike[str] | None,
+    counts: Mapping[str, int],
+    reporter: Reporter,
+) -> tuple[IntArray, dict[str, int]]:
+    """Stratum of each sampled pixel, and the number of pixels of each stratum by its name."""
+    drawn = read_drawn_strata(labelled) if strata is None and design == "stratified" else None
+    if drawn is not None:
+        _report_drawn(drawn, labelled, sample, counts, reporter)
+        return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
+    if strata is None:
+        return own_strata(sample, counts), dict(counts)
+    drawn_from = read_map(strata).without_rejected()
+    _log_zero_class("strata", drawn_from, reporter)
+    sizes = drawn_from.class_counts()
+    require_same_land(opened, counts, drawn_from, sizes)
+    return other_strata(labelled, sample, opened, drawn_from, sizes), sizes
 
 
 def _report_drawn(

@@ -110,6 +110,11 @@ def batch(
     require_no_report(options)
     if options.aoi is not None:
         raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")
+    if options.zones is not None or options.stac:
+        raise OptionError(
+            "a batch writes no table of zones, and items.json describes its maps",
+            hint="leave them out, and call zones with the file index.vrt of the batch",
+        )
     layer = options if options.polygons else None
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)

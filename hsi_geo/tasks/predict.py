@@ -15,12 +15,14 @@ import xarray as xr
 from hsi_geo import timings
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
+from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
 from hsi_geo.io.files.paths import is_gdal_name
 from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.rejected_classes import REJECTED, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
 from hsi_geo.io.maps.writer import MapPaths
@@ -189,7 +191,7 @@ def predict(
         atomic_outputs(
             paths.all,
             overwrite=overwrite,
-            inputs=[*files_of(opened), model_path, options.aoi],
+            inputs=[*files_of(opened), model_path, options.aoi, options.zones],
             stale=find_stale_files(paths),
         ) as where,
         unpacked([opened], reporter.log) as readable,
@@ -224,11 +226,33 @@ def refuse_unusable_options(options: MapOptions, scene: xr.DataArray) -> None:
         scene: Scene to map.
 
     Raises:
-        HsiGeoError: If the area of interest cannot be used, or the least area of a patch.
+        HsiGeoError: If the area of interest or zones cannot be used, or the least area of a patch, or a package is missing.
     """
+    if options.stac:
+        require_package("batch", "STAC items", "pystac")
+    if options.zones is not None:
+        require_map_grid(scene, "a table of zones")
+        read_zones(options.zones, scene.hsi.grid, field=options.zone_field)
     if options.aoi is not None:
         read_area(options.aoi, scene.hsi.grid)
     margin_px(options.least_patch, scene.hsi.grid)
+
+
+def require_map_grid(scene: xr.DataArray, what: str) -> None:
+    """Refuse an output for a scene that is read in the rows and columns of the sensor.
+
+    Args:
+        scene: Scene to map.
+        what: What is to be written, for the message.
+
+    Raises:
+        OptionError: If the scene has no map grid.
+    """
+    if scene.hsi.grid.frame is not None:
+        raise OptionError(
+            f"scene '{name_of(scene)}' is read in the rows and columns of the sensor, and {what} needs a map grid",
+            hint="leave --swath out",
+        )
 
 
 def require_parents(options: MapOptions, classes: ClassTable) -> None:
@@ -306,10 +330,14 @@ def map_paths(
         probabilities=options.probabilities,
         polygons=options.polygons,
         parents=options.parents,
+        zones=options.zones is not None,
+        item=options.stac,
     )
     if options.report:
         paths = paths.with_report()
-    refuse_input_overwrite(paths.all, [*files_of(scene), options.aoi])  # before anything is read
+    refuse_input_overwrite(
+        paths.all, [*files_of(scene), options.aoi, options.zones]
+    )  # before anything is read
     return paths
 
 
@@ -317,7 +345,15 @@ def _free_path(path: Path) -> Path:
     """The path, with the first number from 2 after its stem under which no file of a map exists."""
     for number in itertools.count(1):
         free = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
-        every = MapPaths.of(free, confidence=True, probabilities=True, polygons=True, parents=True)
+        every = MapPaths.of(
+            free,
+            confidence=True,
+            probabilities=True,
+            polygons=True,
+            parents=True,
+            zones=True,
+            item=True,
+        )
         files = every.with_report().all
         if not any(map(os.path.lexists, files)) and not read_along(files):
             return free

@@ -139,6 +139,16 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("classes.tif -o p.gpkg --confidence nope.tif", "'nope.tif'"),
         ("scene.tif -o p.gpkg", "no class map"),
     ],
+    "zones": [
+        ("nope.tif --zones zones.gpkg -o a.csv", "'nope.tif'"),
+        ("classes.tif -o a.csv", "--zones"),
+        ("classes.tif --zones nope.gpkg -o a.csv", "zones 'nope.gpkg' does not exist"),
+        ("classes.tif --zones shots.gpkg -o a.csv", "hold no polygon"),
+        ("classes.tif --zones shots.gpkg -o a.csv --zone-field nope", "no field 'nope'"),
+        ("classes.tif --zones shots.gpkg -o a.xlsx", "does not end in .csv"),
+        ("classes.tif --zones shots.gpkg -o a.csv --reference shots.gpkg", "add --design"),
+        ("classes.tif --zones shots.gpkg -o a.csv --design simple", "no reference"),
+    ],
     "export": [
         ("nope.safetensors --onnx a.onnx", "nope.safetensors' does not exist"),
         ("model.safetensors", "--onnx"),

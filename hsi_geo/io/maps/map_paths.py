@@ -28,6 +28,8 @@ class MapPaths:
         parents_aux: XML of its names.
         parents_style: Its QGIS style.
         parents_confidence: GeoTIFF of the largest probability of a parent in per cent, or None.
+        zones: CSV of the areas of the classes in zones, or None.
+        item: STAC item, or None.
     """
 
     classes: Path
@@ -42,6 +44,8 @@ class MapPaths:
     parents_aux: Path | None = None
     parents_style: Path | None = None
     parents_confidence: Path | None = None
+    zones: Path | None = None
+    item: Path | None = None
 
     @classmethod
     def of(
@@ -52,6 +56,8 @@ class MapPaths:
         probabilities: bool = False,
         polygons: bool = False,
         parents: bool = False,
+        zones: bool = False,
+        item: bool = False,
     ) -> Self:
         """Name the files of a map.
 
@@ -61,6 +67,8 @@ class MapPaths:
             probabilities: Whether a raster of probabilities is written.
             polygons: Whether polygons are written; they are if ``out`` is a layer.
             parents: Whether the upper level of the classes is written.
+            zones: Whether a table of areas in zones is written.
+            item: Whether a STAC item is written.
 
         Examples:
             >>> [path.name for path in MapPaths.of(Path("map.tif"), confidence=True).all]
@@ -80,6 +88,8 @@ class MapPaths:
             out.with_name(f"{out.stem}_confidence.tif") if confidence else None,
             out.with_name(f"{out.stem}_probabilities.tif") if probabilities else None,
             polygons=layer,
+            zones=out.with_name(f"{out.stem}_zones.csv") if zones else None,
+            item=out.with_name(f"{out.stem}_stac.json") if item else None,
             **(_names_of_parents(out, confidence=confidence) if parents else {}),
         )
 
@@ -100,6 +110,8 @@ class MapPaths:
             self.parents_aux,
             self.parents_style,
             self.parents,
+            self.zones,
+            self.item,
         )
         return [
             self.record,
@@ -124,6 +136,8 @@ class MapPaths:
             self.parents_aux,
             self.parents_style,
             self.parents_confidence,
+            self.zones,
+            self.item,
         )
         return MapPaths(
             where[self.classes],
@@ -148,6 +162,8 @@ class MapPaths:
             "parents_names": self.parents_aux,
             "parents_style": self.parents_style,
             "parents_confidence": self.parents_confidence,
+            "zones": self.zones,
+            "item": self.item,
         }
         return {name: path for name, path in named.items() if path is not None}
 

@@ -127,7 +127,9 @@ def read_recorded_files(class_map: str | os.PathLike[str]) -> list[RecordedFile]
 
 def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
     every = (
-        MapPaths.of(class_map, confidence=True, probabilities=True, parents=True)
+        MapPaths.of(
+            class_map, confidence=True, probabilities=True, parents=True, zones=True, item=True
+        )
         .with_report()
         .as_dict()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -22,8 +23,9 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 
 from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.maps.map_paths import MapPaths
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
-from hsi_geo.io.maps.writer import NO_CLASS
+from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.tiling import Grid
 
@@ -50,6 +52,78 @@ def item_collection(
     """
     legend = classification_of(classes)
     return pystac.ItemCollection([_item(one, tile, legend, folder) for one, tile in maps])
+
+
+def write_map_item(
+    paths: MapPaths,
+    one: GeoreferencedMap,
+    scene: str,
+    classes: ClassTable,
+    *,
+    bands: int,
+    parents: ClassTable = (),
+) -> None:
+    """Write the STAC item of a map, with an asset for each of its files.
+
+    Args:
+        paths: Files of the map, with the item.
+        one: The map, and its grid.
+        scene: Path of the scene. The item has the time at which the file was changed; an interval without limits if
+            it is no file.
+        classes: Legend of the map: its class table, and rejected classes.
+        bands: Number of classes that have a probability.
+        parents: Legend of the upper level; empty for one level.
+    """
+    # A file in another folder, such as the confidence that only a report shows, is none of the map's.
+    folder = paths.classes.parent
+    assert paths.item is not None
+    item = _item(one, ListedTile(scene), classification_of(classes), folder)
+    if not Path(scene).exists():
+        item.datetime = None
+        item.properties |= {
+            "start_datetime": "1900-01-01T00:00:00Z",
+            "end_datetime": "9999-12-31T23:59:59Z",
+        }
+    percent = RasterBand.create(nodata=NO_PERCENT, data_type=DataType.UINT8, unit="%")
+    probability = RasterBand.create(
+        nodata=NO_PERCENT, data_type=DataType.UINT8, scale=1.0 / PROBABILITY_STEPS, offset=0.0
+    )
+    rasters: tuple[tuple[str, Path | None, str, list[RasterBand]], ...] = (
+        ("confidence", paths.confidence, "Confidence", [percent]),
+        ("probabilities", paths.probabilities, "Class probabilities", [probability] * bands),
+        ("parents_confidence", paths.parents_confidence, "Confidence, upper level", [percent]),
+    )
+    for key, path, title, described in rasters:
+        if path is not None and path.parent == folder:
+            asset = _asset(path, title, pystac.MediaType.COG, "data")
+            item.add_asset(key, asset)
+            RasterExtension.ext(asset, add_if_missing=True).apply(described)
+    if paths.parents is not None:
+        asset = _asset(paths.parents, "Land cover, upper level", pystac.MediaType.COG, "data")
+        item.add_asset("parents", asset)
+        kind = DataType.UINT8 if len(parents) <= 255 else DataType.UINT16
+        RasterExtension.ext(asset).apply([RasterBand.create(nodata=NO_CLASS, data_type=kind)])
+        ClassificationExtension.ext(asset).classes = classification_of(parents)
+    for key, path, title, media, role in (
+        ("polygons", paths.polygons, "Polygons of the map", None, "data"),
+        ("zones", paths.zones, "Areas in zones", "text/csv", "data"),
+        ("report", paths.report, "Report", pystac.MediaType.HTML, "overview"),
+        ("record", paths.record, "Record", pystac.MediaType.JSON, "metadata"),
+        ("style", paths.style, "Style for QGIS", pystac.MediaType.XML, "metadata"),
+    ):
+        if path is not None:
+            item.add_asset(key, _asset(path, title, media, role))
+    plain = item.to_dict(include_self_link=False, transform_hrefs=False)
+    text = json.dumps(plain, indent=1, ensure_ascii=False)
+    paths.item.write_text(text + "\n", encoding="utf-8")
+
+
+def _asset(path: Path, title: str, media: str | None, role: str) -> pystac.Asset:
+    if media is None:  # of polygons, by their format
+        media = {".gpkg": pystac.MediaType.GEOPACKAGE, ".fgb": pystac.MediaType.FLATGEOBUF}.get(
+            path.suffix.lower(), "application/vnd.apache.parquet"
+        )
+    return pystac.Asset(href=f"./{path.name}", media_type=media, roles=[role], title=title)
 
 
 def classification_of(classes: ClassTable) -> list[Classification]:

@@ -70,7 +70,7 @@ class LayerWriter:
         if self._parquet is not None:
             self._parquet.close()
         if kind is None and self._format == ".fgb":
-            with _writing(self.path):
+            with writing_layer(self.path):
                 self._copy_to_flatgeobuf()
 
     def write(self, frame: gpd.GeoDataFrame) -> None:
@@ -82,7 +82,7 @@ class LayerWriter:
         Raises:
             OutputError: If the disk is full or gone.
         """
-        with _writing(self.path):
+        with writing_layer(self.path):
             if self._format == ".parquet":
                 self._append_to_parquet(frame)
             else:
@@ -124,7 +124,7 @@ class LayerWriter:
         Raises:
             OutputError: If the disk is full or gone.
         """
-        with _writing(self.path):
+        with writing_layer(self.path):
             _write_style_table(self.path, self.layer, style)
 
     def _append_to_parquet(self, frame: gpd.GeoDataFrame) -> None:
@@ -178,8 +178,11 @@ def _write_style_table(path: Path, layer: str, style: str) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing_layer(path: Path) -> Iterator[None]:
     """Set GDAL's options for writing; its errors become one sentence.
+
+    Args:
+        path: File that is written.
 
     Raises:
         OutputError: If GDAL fails.

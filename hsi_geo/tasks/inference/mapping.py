@@ -17,11 +17,14 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS
+from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS, read_rejected
+from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import PARENTS, write_record
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
+from hsi_geo.io.maps.zone_areas import write_zone_table
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_mask_warning
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
@@ -46,6 +49,14 @@ from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
+from hsi_geo.tasks.validation.zone_table import (
+    HELD_OUT,
+    NOTHING,
+    empty_zones,
+    held_out_estimator,
+    zone_table,
+)
+from hsi_geo.text import quoted
 from hsi_geo.tiling import Window
 
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
@@ -177,11 +188,25 @@ def write_map(
         times = timings.active()
         if times is not None:
             record["timings"] = times.as_dict()
+    if written.zones is not None:
+        _write_zones(written, record, options, reporter)
     if written.polygons is not None:
         _write_polygons(written, options.smooth)
         record["parameters"] |= {"polygons": True, "smooth": options.smooth}
         if paths.confidence is None and written.confidence is not None:
             written.confidence.unlink()
+    if paths.item is not None:
+        from hsi_geo.io.maps.stac_items import write_map_item  # an optional package
+
+        place = GeoreferencedMap(paths.classes, grid)
+        write_map_item(
+            paths,
+            place,
+            name_of(scene),
+            writer.legend,
+            bands=len(model.classes),
+            parents=writer.parents_legend,
+        )
     return write_record(paths, record)
 
 
@@ -197,6 +222,31 @@ def _write_polygons(written: MapPaths, smooth: int) -> None:
         confidence=read_map(written.confidence),
         passes=smooth,
     )
+
+
+@timings.stage(timings.WRITING)
+def _write_zones(
+    written: MapPaths, record: dict[str, Any], options: MapOptions, reporter: Reporter
+) -> None:
+    """Write the areas of the classes of a map in zones, with the errors of held-out shots."""
+    assert written.zones is not None
+    assert options.zones is not None
+    opened = dataclasses.replace(read_map(written.classes), rejected=read_rejected(record))
+    found = read_zones(options.zones, opened.grid, field=options.zone_field)
+    for note in found.notes:
+        reporter.warning(note)
+    names = [str(one["name"]) for one in record["classes"]]
+    estimator = held_out_estimator(record, names)
+    basis = NOTHING if estimator is None else HELD_OUT
+    rows = zone_table(opened, found.zones, names, estimator, basis)
+    if empty := empty_zones(found.zones, rows):
+        reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
+    write_zone_table(rows, found.zones, opened.grid, written.zones, "zones")
+    record["parameters"] |= {
+        "zones": os.fspath(options.zones),
+        "zone_field": found.field,
+        "zone_errors": basis or None,
+    }
 
 
 def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
@@ -301,6 +351,12 @@ def _counted(counts: IntArray, class_id: int) -> dict[str, Any]:
     return {"pixels": count, "share": round(count / max(1, int(counts[1:].sum())), 6)}
 
 
+def _held_out(model: AdaptedModel) -> dict[str, Any]:
+    """Confusion matrix of the held-out shots, by which areas of zones get their errors."""
+    matrix = model.record.get("held_out", {}).get("matrix")
+    return {} if matrix is None else {"held_out_matrix": matrix}
+
+
 def _record(
     scene: xr.DataArray,
     model: AdaptedModel,
@@ -342,6 +398,7 @@ def _record(
                 key: model.record[key]
                 for key in ("accuracy", "found", "parameters", "hashes", "versions")
             },
+            **_held_out(model),
             # A model of an earlier version knows none.
             "suspicious_shots": model.record.get("suspicious_shots", []),
         },

@@ -71,6 +71,10 @@ class MapOptions:
             text such as "60%". None rejects none.
         min_area: Patches smaller than this are given to the neighbour whose class their own probabilities prefer, such
             as "0.5ha" or "10px". A whole number is a number of pixels. None leaves them.
+        zones: Path of a vector file of polygons in any CRS: ``MAP_zones.csv`` gets the area of each class in each of them,
+            with standard errors; see `zones`. None writes no table.
+        zone_field: Field with the names of the zones; None finds one, or numbers them.
+        stac: Whether to write ``MAP_stac.json``, a STAC item of the map with its classes and colours.
     """
 
     aoi: str | os.PathLike[str] | None = None
@@ -85,6 +89,9 @@ class MapOptions:
     reject: SomeReject = None
     min_confidence: float | str | None = None
     min_area: MinArea | str | int | None = None
+    zones: str | os.PathLike[str] | None = None
+    zone_field: str | None = None
+    stac: bool = False
 
     def __post_init__(self) -> None:
         """Check the values; some may be given as texts.
@@ -93,6 +100,10 @@ class MapOptions:
             OptionError: If one of them is no share, no area, or out of range.
         """
         require_passes(self.smooth)
+        if self.zone_field is not None and self.zones is None:
+            raise OptionError(
+                "a field of zones was given, and no zones", hint="give them with --zones"
+            )
         object.__setattr__(self, "reject", parse_reject(self.reject))
         confidence = self.min_confidence
         if confidence is not None:

@@ -1,0 +1,131 @@
+"""Zones: polygons with names, for which areas of classes are counted. They may overlap."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
+from hsi_geo.io.labels.vectors import read_vector
+from hsi_geo.io.readers.base import plain
+from hsi_geo.text import did_you_mean, quoted
+from hsi_geo.tiling import Grid
+
+#: Fields that name zones, in order, in any case. Without one of them zones are numbered.
+FIELDS = ("zone", "zone_name", "name", "zone_id", "label", "id")
+
+
+@dataclass(frozen=True, eq=False)
+class Zone:
+    """A zone.
+
+    Attributes:
+        name: Value of its field, or number of its feature in the file, from 1.
+        geometry: Polygons in the CRS of the map.
+    """
+
+    name: str
+    geometry: shapely.Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class Zones:
+    """Zones of a file, in its order.
+
+    Attributes:
+        zones: The zones. Features of one name are one zone.
+        field: Field that names them; None if they are numbered.
+        notes: What was left out or decided, as sentences.
+    """
+
+    zones: tuple[Zone, ...]
+    field: str | None
+    notes: tuple[str, ...]
+
+
+def read_zones(
+    path: str | os.PathLike[str],
+    grid: Grid,
+    *,
+    field: str | None = None,
+    layer: str | None = None,
+) -> Zones:
+    """Read zones, reprojected to the CRS of a map.
+
+    Args:
+        path: Vector file of polygons in any CRS.
+        grid: Pixels of the map.
+        field: Field with the names of the zones. None takes one of `FIELDS`, else numbers them.
+        layer: Layer of the file; None for the only one.
+
+    Raises:
+        OptionError: If the file is missing, or has no polygon, no such field, or broken polygons.
+    """
+    name = os.fspath(path)
+    frame = read_vector(
+        name,
+        what="zones",
+        layer=layer,
+        missing=OptionError,
+        wrong=OptionError,
+        chooses_layer=False,
+    )
+    frame = frame.reset_index(drop=True)
+    fields = [str(column) for column in frame.columns if column != frame.geometry.name]
+    chosen = _choose_field(fields, field, name)
+    texts = [str(n) for n in range(1, len(frame) + 1)]
+    if chosen is not None:
+        texts = [_text(value) for value in frame[chosen]]
+    frame = gpd.GeoDataFrame({"zone": texts}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
+    notes = []
+    is_polygon = frame.geom_type.str.contains("Polygon", na=False)
+    if not is_polygon.any():
+        raise OptionError(f"zones '{name}' hold no polygon", hint="give polygons to --zones")
+    if others := int((~is_polygon).sum()):
+        notes.append(f"{others} features of '{name}' are no polygons and are left out")
+    unnamed = is_polygon & (frame["zone"] == "")
+    if unnamed.any():
+        notes.append(
+            f"{int(unnamed.sum())} zones have no value in the field '{chosen}' and are left out"
+        )
+    frame = reproject(frame[is_polygon & ~unnamed], grid, name=f"zones '{name}'", wrong=OptionError)
+    try:
+        parts = shapely.make_valid(shapely.force_2d(frame.geometry.to_numpy()))
+        parts[~have_valid_coordinates(frame.geometry.to_numpy())] = shapely.Polygon()
+        names = frame["zone"].to_numpy()
+        zones = tuple(
+            Zone(str(one), shapely.union_all(parts[names == one])) for one in dict.fromkeys(names)
+        )
+    except shapely.errors.GEOSException as error:
+        raise OptionError(
+            f"zones '{name}' have polygons that cannot be joined ({plain(error)})",
+            hint="mend them, in QGIS with Fix geometries",
+        ) from error
+    return Zones(zones, chosen, tuple(notes))
+
+
+def _choose_field(fields: Sequence[str], field: str | None, name: str) -> str | None:
+    if field is not None:
+        if field not in fields:
+            raise OptionError(
+                f"zones '{name}' have no field '{field}', only {quoted(fields)}",
+                hint=f"choose one of them with --zone-field{did_you_mean(field, fields)}",
+            )
+        return field
+    by_lower = {one.lower(): one for one in reversed(fields)}
+    return next((by_lower[one] for one in FIELDS if one in by_lower), None)
+
+
+def _text(value: object) -> str:
+    """Name of a zone: whole numbers without a fraction, nothing for a missing value."""
+    if value is None or bool(pd.isna(value)):  # type: ignore[call-overload]
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return " ".join(str(value).split())

@@ -1,0 +1,303 @@
+"""`zones`: areas of classes in zones, with errors that are right by design, or say that they are a hint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+from assess_cases import GRID, NAMES, damaged, truth, write_class_map
+from builders import run
+
+from hsi_geo import MapOptions, assess, classify, predict, sample, zones
+from hsi_geo.errors import HsiGeoError
+from hsi_geo.tasks.validation.zone_errors import (
+    Confusion,
+    confusion_of_held_out,
+    confusion_of_sample,
+    doubt_zone,
+    estimate_zone,
+)
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+#: Hectares of a pixel of 30 x 20 m.
+PX_HA = 0.06
+
+#: (top, left, bottom, right) pixels of zones: two overlap, one reaches beyond the map, one is far away.
+BOXES = {
+    "north": (0, 0, 20, 53),
+    "a piece": (2, 3, 11, 17),
+    "beyond": (30, 40, 60, 80),
+    "far": (900, 900, 910, 910),
+}
+
+
+def box(top: int, left: int, bottom: int, right: int) -> shapely.Polygon:
+    (x0, y0), (x1, y1) = GRID @ (left, bottom), GRID @ (right, top)
+    return shapely.box(x0, y0, x1, y1)
+
+
+def write_zones(folder: Path, crs: str = "EPSG:32633", **more: Any) -> Path:
+    path = folder / "zones.gpkg"
+    frame = gpd.GeoDataFrame(
+        {"zone": list(BOXES), "code": range(10, 14), **more},
+        geometry=[box(*corners) for corners in BOXES.values()],
+        crs="EPSG:32633",
+    )
+    frame.to_crs(crs).to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3857"])
+def test_pixels_are_those_whose_centre_is_in_the_zone(tmp_path: Path, crs: str) -> None:
+    path = write_class_map(tmp_path, damaged())
+    found = zones(path, write_zones(tmp_path, crs), tmp_path / "areas.csv")
+    for zone, (top, left, bottom, right) in BOXES.items():
+        inside = damaged()[top:bottom, left:right]
+        own = {one.name: one for one in found.areas if one.zone == zone}
+        expected = {n: int((inside == i).sum()) for i, n in enumerate(NAMES, 1)}
+        assert {name: one.pixels for name, one in own.items()} == {
+            name: count for name, count in expected.items() if count
+        }
+        for one in own.values():
+            assert one.mapped_ha == pytest.approx(PX_HA * one.pixels)
+            assert one.hectares == one.mapped_ha
+            assert one.mapped_percent == pytest.approx(100 * one.pixels / (inside > 0).sum())
+            assert (one.hectares_se, one.basis, one.places) == (None, "", None)
+    assert found.empty == ("far",)
+    assert pd.read_csv(tmp_path / "areas.csv")["pixels"].sum() == sum(
+        one.pixels for one in found.areas
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [(None, list(BOXES)[:3]), ("code", ["10", "11", "12"]), ("part", ["x"])],
+)
+def test_zones_are_named_by_a_field_and_joined_by_name(
+    tmp_path: Path, field: str | None, expected: list[str]
+) -> None:
+    path = write_class_map(tmp_path, truth())
+    zone_file = write_zones(tmp_path, part=["x", "x", "x", None])
+    found = zones(path, zone_file, tmp_path / "areas.csv", zone_field=field)
+    assert list(dict.fromkeys(one.zone for one in found.areas)) == expected
+    if field == "part":  # the overlap counts once
+        inside = np.zeros(truth().shape, bool)
+        for top, left, bottom, right in list(BOXES.values())[:3]:
+            inside[top:bottom, left:right] = True
+        assert sum(one.pixels for one in found.areas) == (inside & (truth() > 0)).sum()
+
+
+def drawn(folder: Path, path: Path, design: Any, count: int) -> Path:
+    """A random sample of a map whose places have their true class."""
+    visit = folder / "visit.gpkg"
+    sample(path, out=visit, design=design, count=count, seed=3, overwrite=True)
+    frame = gpd.read_file(visit, layer="visit")
+    cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    frame["class"] = [
+        NAMES[i - 1] for i in truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
+    ]
+    answered = folder / "answered.gpkg"
+    frame.to_file(answered, layer="visit", driver="GPKG")
+    return answered
+
+
+@pytest.mark.parametrize("design", ["stratified", "simple"])
+def test_a_zone_of_the_whole_map_has_the_areas_of_assess(tmp_path: Path, design: Any) -> None:
+    path = write_class_map(tmp_path, damaged())
+    reference = drawn(tmp_path, path, design, 150)
+    whole = gpd.GeoDataFrame({"zone": ["all"]}, geometry=[box(0, 0, 37, 53)], crs="EPSG:32633")
+    whole.to_file(tmp_path / "all.gpkg")
+    found = zones(
+        path, tmp_path / "all.gpkg", tmp_path / "a.csv", reference=reference, design=design
+    )
+    scores = {score.name: score.area for score in assess(path, reference, design=design).scores}
+    assert found.basis == "reference"
+    for one in found.areas:
+        area = scores[one.name]
+        assert area is not None
+        assert one.hectares == pytest.approx(area.ha)
+        assert one.hectares_se == pytest.approx(area.ha_se)
+        assert one.mapped_ha == pytest.approx(area.mapped_ha)
+        assert (one.places, one.own_percent) == (150, 100)
+
+
+def test_classes_with_few_places_in_a_zone_take_the_rates_of_the_map(tmp_path: Path) -> None:
+    path = write_class_map(tmp_path, damaged())
+    reference = drawn(tmp_path, path, "stratified", 150)
+    found = zones(
+        path, write_zones(tmp_path), tmp_path / "a.csv", reference=reference, design="stratified"
+    )
+    own = {one.zone: one.own_percent for one in found.areas}
+    assert own["north"] is not None
+    assert own["north"] > 50
+    assert own["a piece"] == 0
+    for zone in ("north", "a piece", "beyond"):
+        rows = [one for one in found.areas if one.zone == zone]
+        assert sum(one.percent for one in rows) == pytest.approx(100)
+        assert sum(one.hectares or 0 for one in rows) == pytest.approx(
+            sum(one.mapped_ha or 0 for one in rows)
+        )
+        assert all(one.hectares_se is not None for one in rows)
+
+
+@pytest.mark.parametrize(("count", "zone"), [(60, "a piece"), (300, "a piece"), (300, "north")])
+def test_the_interval_of_two_errors_covers_the_true_area(count: int, zone: str) -> None:
+    """Also in a zone of one class, where all that is mapped as another one is wrong."""
+    mapped, true = damaged().astype(int) - 1, truth().astype(int) - 1
+    top, left, bottom, right = BOXES[zone]
+    inside = np.zeros(mapped.shape, bool)
+    inside[top:bottom, left:right] = True
+    pixels = np.bincount(mapped[inside & (mapped >= 0)], minlength=3)
+    expected = np.bincount(true[inside & (true >= 0)], minlength=3)
+    land = np.bincount(mapped[mapped >= 0], minlength=3)
+    generator = np.random.default_rng(0)
+    covered = []
+    for _ in range(60):
+        flat = np.concatenate(
+            [generator.choice(np.flatnonzero(mapped.ravel() == k), count // 3, replace=False)
+             for k in range(3)]
+        )  # fmt: skip
+        m, t, here = mapped.ravel()[flat], true.ravel()[flat], inside.ravel()[flat]
+        weights = land[m] / (count // 3)
+        whole = confusion_of_sample(m, t, weights, 3)
+        own = confusion_of_sample(m[here], t[here], weights[here], 3)
+        found = estimate_zone(pixels.astype(float), pixels, whole, own)
+        assert found.areas.sum() == pytest.approx(pixels.sum())
+        covered.append(np.abs(found.areas - expected) <= 2 * found.errors)
+    assert np.mean(covered) > 0.85
+
+
+def test_a_class_without_places_stays_as_mapped() -> None:
+    whole = Confusion(
+        np.array([[9.0, 1.0, 0], [1.0, 9.0, 0], [0, 0, 0]]),
+        np.array([20.0, 20.0, 1.0]),
+        np.array([20.0, 20.0, 0.0]),
+    )
+    nothing = Confusion(np.zeros((3, 3)), np.zeros(3), np.zeros(3))
+    found = estimate_zone(np.array([10.0, 30.0, 5.0]), np.array([10, 30, 5]), whole, nothing)
+    assert found.areas[2] == 5
+    assert found.areas.sum() == pytest.approx(45)
+    assert np.isfinite(found.errors).tolist() == [True, True, False]
+
+
+def test_held_out_shots_never_leave_a_class_without_doubt() -> None:
+    """Ten places of two classes, all right: an error of 0 would be a claim that nothing supports."""
+    mapped, pixels = np.array([60.0, 40.0]), np.array([600, 400])
+    few = doubt_zone(mapped, pixels, confusion_of_held_out(np.diag([50, 50]), 10))
+    many = doubt_zone(mapped, pixels, confusion_of_held_out(np.diag([50, 50]), 10_000))
+    assert few.areas.tolist() == many.areas.tolist() == mapped.tolist()
+    assert (few.errors > 5).all()
+    assert (many.errors < 1).all()
+    wrong = doubt_zone(mapped, pixels, confusion_of_held_out(np.array([[50, 25], [0, 25]]), 10_000))
+    assert wrong.errors == pytest.approx(
+        [40, 40], rel=0.1
+    )  # half of the second class is mapped as the first
+    unseen = doubt_zone(np.ones(3), np.ones(3, int), confusion_of_held_out(np.diag([5, 5, 0]), 10))
+    assert np.isfinite(unseen.errors).tolist() == [True, True, False]
+
+
+@pytest.mark.usefixtures("quick")
+def test_maps_of_shots_have_a_hint_and_maps_of_other_scenes_none(
+    planted: Planted, make_scene: Any, tmp_path: Path
+) -> None:
+    shots = planted.shots(tmp_path / "shots.gpkg")
+    made = classify(
+        planted.path, shots, out=tmp_path / "m.tif", save_model=tmp_path / "m.safetensors",
+        options=MapOptions(reject=0.5),
+    )  # fmt: skip
+    left, top = planted.transform @ (5, 5)
+    right, bottom = planted.transform @ (40, 30)
+    frame = gpd.GeoDataFrame(geometry=[shapely.box(left, bottom, right, top)], crs=planted.crs)
+    frame.to_file(tmp_path / "zones.gpkg")
+    found = zones(made.paths.classes, tmp_path / "zones.gpkg", tmp_path / "a.gpkg")
+    assert found.basis == "held-out shots"
+    for one in found.areas:
+        assert one.zone == "1"
+        assert one.hectares == one.mapped_ha
+        is_rejected = one.name == "unlike any shot"
+        assert (one.hectares_se is None) == is_rejected
+        assert one.basis == ("" if is_rejected else "held-out shots")
+    assert sum(one.percent for one in found.areas) == pytest.approx(100)
+    again = classify(
+        planted.path, shots, out=tmp_path / "n.tif", options=MapOptions(
+            reject=0.5, zones=tmp_path / "zones.gpkg"
+        ),
+    )  # fmt: skip
+    table = pd.read_csv(tmp_path / "n_zones.csv", dtype={"zone": str}, keep_default_na=False)
+    zones(made.paths.classes, tmp_path / "zones.gpkg", tmp_path / "a.csv")
+    expected = pd.read_csv(tmp_path / "a.csv", dtype={"zone": str}, keep_default_na=False)
+    pd.testing.assert_frame_equal(table, expected)
+    assert again.record["parameters"]["zone_errors"] == "held-out shots"
+    assert again.record["files"]["zones"]["size"] == (tmp_path / "n_zones.csv").stat().st_size
+    other = make_scene("other.tif")
+    there = predict(other.path, tmp_path / "m.safetensors", out=tmp_path / "o.tif")
+    if there.record["scene_adapted_to"]:
+        pytest.fail("another file is another scene")
+    found = zones(there.paths.classes, tmp_path / "zones.gpkg", tmp_path / "b.csv")
+    assert found.basis == ""
+
+
+def test_geopackage_has_zones_and_table(tmp_path: Path) -> None:
+    path = write_class_map(tmp_path, damaged())
+    found = zones(path, write_zones(tmp_path, "EPSG:4326"), tmp_path / "out.gpkg")
+    layers = {name for name, _ in pyogrio.list_layers(tmp_path / "out.gpkg")}
+    assert layers == {"out", "areas"}
+    shapes = gpd.read_file(tmp_path / "out.gpkg", layer="out")
+    assert shapes.crs == "EPSG:32633"
+    assert shapes["zone"].tolist() == list(BOXES)
+    assert shapes["largest_class"].tolist()[:2] == ["asphalt", "meadow"]
+    assert shapes["largest_class"].isna().tolist() == [False, False, False, True]
+    table = pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="areas")
+    assert len(table) == len(found.areas)
+    assert table["hectares"].sum() == pytest.approx(sum(one.hectares or 0 for one in found.areas))
+    again = zones(path, tmp_path / "zones.gpkg", tmp_path / "again.csv")
+    assert again.areas == found.areas
+
+
+def test_command_prints_and_reports_the_areas(tmp_path: Path) -> None:
+    path = write_class_map(tmp_path, damaged())
+    reference = drawn(tmp_path, path, "stratified", 150)
+    zone_file = write_zones(tmp_path)
+    shown = run(
+        *("zones", path, "--zones", zone_file, "-o", tmp_path / "a.csv", "--reference", reference),
+        *("--layer", "visit", "--design", "stratified", "--progress", "jsonl"),
+    )
+    assert shown.exit_code == 0, shown.stderr
+    assert "errors by  reference" in shown.stdout
+    result = [json.loads(line) for line in shown.stderr.splitlines()][-1]
+    assert result["outputs"] == {"zones": str(tmp_path / "a.csv")}
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert [one["pixels"] for one in result["areas"]] == table["pixels"].tolist()
+    assert table["hectares_se"].notna().all()
+    assert "1 zones: 'far'" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"zone_field": "zones"}, "no field 'zones'.*Did you mean 'zone'"),
+        ({"out": "a.txt"}, "does not end in .csv"),
+        ({"design": "simple"}, "no reference"),
+        ({"reference": "zones.gpkg"}, "not how its places were drawn"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    path = write_class_map(tmp_path, damaged())
+    options = {"out": tmp_path / given.pop("out", "a.csv"), **given}
+    with pytest.raises(HsiGeoError, match=message):
+        zones(path, write_zones(tmp_path), **options)
+    far = gpd.GeoDataFrame(geometry=[box(*BOXES["far"])], crs="EPSG:32633")
+    far.to_file(tmp_path / "far.gpkg")
+    with pytest.raises(HsiGeoError, match="no mapped pixel lies in the zones"):
+        zones(path, tmp_path / "far.gpkg", tmp_path / "b.csv")
+    assert not (tmp_path / "b.csv").exists()
