@@ -74,7 +74,7 @@ def command(class_map: str, reference: tuple[str, ...], progress: str, **given: 
 
         hsi-geo zones map.tif --zones communes.gpkg -o areas.csv
 
-        hsi-geo zones map.tif --zones z.gpkg -o areas.gpkg --reference visit.gpkg --design simple
+        hsi-geo zones map.tif --zones z.gpkg -o areas.gpkg --zone-field name
     """
     from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.zones import zones

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -211,6 +212,15 @@ class HsiGeoAlgorithm(ParameterValues):
                 target = self.parameterAsOutputLayer(parameters, name, context)
                 move_file(written[name.lower()], target)
                 results[name] = target
+        if is_output_wanted(parameters, "PARENTS"):
+            target = self.parameterAsOutputLayer(parameters, "PARENTS", context)
+            for kind, path in (
+                ("parents_names", f"{target}.aux.xml"),
+                ("parents_style", f"{os.path.splitext(target)[0]}.qml"),
+                ("parents", target),
+            ):
+                move_file(written[kind], path)
+            results["PARENTS"] = target
         moved = {name.lower(): path for name, path in results.items() if name != "OUTPUT"}
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "CONFIDENCE" in results:

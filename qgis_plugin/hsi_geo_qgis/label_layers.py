@@ -47,6 +47,7 @@ class LabelLayer:
         styles: Names and colours of the classes.
         parameter: Name of the parameter that selects features of the layer; empty for a further layer.
         path: Path of a raster, or of a spectral library; empty for a vector layer.
+        parent: Field with the parent of the class; empty for classes of one level.
     """
 
     name: str
@@ -55,6 +56,12 @@ class LabelLayer:
     styles: Styles
     parameter: str = ""
     path: str = ""
+    parent: str = ""
+
+    @property
+    def fields(self) -> str:
+        """Field of the class, after that of its parent, as the command line takes them."""
+        return f"{self.parent}/{self.field}" if self.parent and self.field else self.field
 
 
 def further_labels(name: str) -> str:
@@ -100,13 +107,16 @@ def find_labels(
         QgsProcessingException: If a layer has no field that can hold a class, or is no kind of labels.
     """
     given = str(algorithm.parameterAsString(parameters, "CLASS_FIELD", context) or "")
+    parent = ""
+    if algorithm.parameterDefinition("PARENT_FIELD") is not None:
+        parent = str(algorithm.parameterAsString(parameters, "PARENT_FIELD", context) or "")
     found = []
     if parameters.get(name):
         layer = vector_layer(parameters, name, context)
         field = chosen_field(layer, given)
         styles = class_styles(layer, field)
         title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
-        found.append(LabelLayer(title, layer_id, field, styles, parameter=name))
+        found.append(LabelLayer(title, layer_id, field, styles, parameter=name, parent=parent))
         if not given and field:
             feedback.pushInfo(f"The class is in the field '{field}'.")
     further = further_labels(name)
@@ -118,7 +128,7 @@ def find_labels(
     if parameters.get(further) and not layers:
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, further))
     for layer in layers or []:
-        one = _further_layer(layer, found[0].field if found else given, context)
+        one = _further_layer(layer, found[0].field if found else given, context, parent)
         if one.layer_id and one.layer_id in [other.layer_id for other in found]:
             continue  # chosen in both places
         found.append(one)
@@ -131,7 +141,9 @@ def find_labels(
     return found
 
 
-def _further_layer(layer: QgsMapLayer, field: str, context: QgsProcessingContext) -> LabelLayer:
+def _further_layer(
+    layer: QgsMapLayer, field: str, context: QgsProcessingContext, parent: str
+) -> LabelLayer:
     """A further layer; its class is in the field of that name, else in its own."""
     in_project = (
         context.project() is not None and context.project().mapLayer(layer.id()) is not None
@@ -147,7 +159,8 @@ def _further_layer(layer: QgsMapLayer, field: str, context: QgsProcessingContext
         )
     index = layer.fields().lookupField(field) if field else -1
     own = layer.fields().at(index).name() if index >= 0 else chosen_field(layer, "")
-    return LabelLayer(layer.name(), layer.id(), own, class_styles(layer, own))
+    upper = parent if parent and layer.fields().lookupField(parent) >= 0 else ""
+    return LabelLayer(layer.name(), layer.id(), own, class_styles(layer, own), parent=upper)
 
 
 def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
@@ -219,7 +232,7 @@ def label_options(
     names.update({path: STYLE_NAME for path in classes if path})
     if not paths:
         raise QgsProcessingException("no labels are given; choose a layer, or a raster of classes")
-    fields = [one.field for one in labels]
+    fields = [one.fields for one in labels]
     options: dict[str, Value] = {
         name: each if any(each) else None
         for name, each in (("class_field", fields), ("classes", classes))
@@ -242,4 +255,4 @@ def _exported(
     if source is None:
         name = one.parameter or one.name
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
-    return export_source(source, context, feedback, one.field, SAMPLE_FIELDS)
+    return export_source(source, context, feedback, one.field, (*SAMPLE_FIELDS, one.parent))

@@ -61,6 +61,10 @@ COMMON = {
     "CONFIDENCE": "Raster with the probability of the mapped class in per cent. It is low where the scene shows something unlike "
     "any label.",
     "PROBABILITIES": "Raster with one band for each class: its probability, from 0 to 1.",
+    "PARENT_FIELD": "Only for classes of two levels: field with the upper level, such as 'built-up' for the class 'roof'. The "
+    "probability of a parent is the sum of those of its classes, and the map shows the most probable parent first.",
+    "PARENTS": "Raster of the upper level, with its own names and colours. The labels need the field with the parent of the class.",
+    "STAC": "A JSON file by which catalogues find the map: its place, classes and colours, and each of its files.",
     "SMOOTH": "Number of passes: 3 rounds the stairs of pixels. Neighbours keep the same outline, so there are no gaps. Hectares are "
     "those of the pixels.",
     "OUTPUT": "GeoTIFF to write. A style (.qml), the names of the classes (.aux.xml) and a record of how the map was made (.json) are "

@@ -255,6 +255,8 @@ class ParameterValues(CommonParameters):
             "max_memory": self.parameterAsString(parameters, "MAX_MEMORY", context),
             "confidence": is_output_wanted(parameters, "CONFIDENCE"),
             "probabilities": is_output_wanted(parameters, "PROBABILITIES"),
+            "parents": is_output_wanted(parameters, "PARENTS"),
+            "stac": self.parameterAsBoolean(parameters, "STAC", context),
             **self.cleaning_options(parameters, context),
             "out": output,
             # QGIS has asked the user before. Without a map, files of its other names are not ours.

@@ -128,6 +128,14 @@ class CommonParameters(QgsProcessingAlgorithm):
     def add_learning(self) -> None:
         """Add what a model is learnt from: LABELS with its field and further layers, a spectral library, and options."""
         self.add_labels("LABELS", "Labels")
+        self.add_advanced(
+            QgsProcessingParameterField(
+                "PARENT_FIELD",
+                "Field with the parent of the class",
+                parentLayerParameterName="LABELS",
+                optional=True,
+            )
+        )
         self.add_library()
         self.add_all_touched()
         self.add_trust_shots()
@@ -333,10 +341,16 @@ class CommonParameters(QgsProcessingAlgorithm):
         self.add_run_options()
         self.add_cleaning()
         self.add_memory()
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "STAC", "Write a STAC item beside the map", defaultValue=False
+            )
+        )
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
         for name, title in (
             ("CONFIDENCE", "Confidence (per cent)"),
             ("PROBABILITIES", "Probabilities (a band a class)"),
+            ("PARENTS", "Map of the parents (classes of two levels)"),
         ):
             self.addParameter(
                 QgsProcessingParameterRasterDestination(

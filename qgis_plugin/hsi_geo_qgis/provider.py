@@ -20,6 +20,7 @@ from .polygons import MapToPolygons
 from .sample import DrawSample
 from .set_up_algorithm import SetUpAlgorithm
 from .suggest import SuggestPlaces
+from .zones import AreasPerZone
 
 
 class HsiGeoProvider(QgsProcessingProvider):
@@ -72,6 +73,7 @@ class HsiGeoProvider(QgsProcessingProvider):
             DrawSample,
             AssessMap,
             CompareMaps,
+            AreasPerZone,
             CheckEnvironment,
             SetUpAlgorithm,
         ):

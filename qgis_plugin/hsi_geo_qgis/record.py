@@ -14,7 +14,11 @@ from typing import Any
 
 #: What follows the map's name without its suffix, by the file's name in the record. Class names (.aux.xml)
 #: and style (.qml) are left out: QGIS and people change them.
-_ENDINGS = {"confidence": "_confidence.tif", "probabilities": "_probabilities.tif"}
+_ENDINGS = {
+    "confidence": "_confidence.tif",
+    "probabilities": "_probabilities.tif",
+    "parents": "_parents.tif",
+}
 
 #: Bytes that are hashed at a time.
 _CHUNK = 1 << 20
@@ -31,7 +35,7 @@ def mismatched_files(class_map: str, moved: Mapping[str, str] | None = None) -> 
     Args:
         class_map: Path of the class map.
         moved: Path of each file that no longer lies beside the map, by its name in the record
-            ("confidence" or "probabilities").
+            (a key of `_ENDINGS`).
 
     Returns:
         Paths. Empty if all files are as they were written, or there is no record. A missing file

@@ -28,7 +28,7 @@ except ImportError:
 RUN_PROPERTY = "hsi_geo/run"
 
 #: Order of a run's layers in its group, from the top.
-ORDER = ("OUTPUT", "CONFIDENCE", "PROBABILITIES")
+ORDER = ("OUTPUT", "PARENTS", "CONFIDENCE", "PROBABILITIES")
 
 #: QGIS 3.32 and newer add layers to the tree after post-processing: look again, every so many milliseconds.
 _RETRY_MS, _RETRIES = 50, 200

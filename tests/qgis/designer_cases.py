@@ -168,13 +168,14 @@ def whole_model(job: Job) -> Job:
         "polygons": {"INPUT": output("classify")},
         "sample": {"INPUT": output("classify"), "COUNT": value(60)},
         "compare": {"OLD": output("classify"), "NEW": output("predict")},
+        "zones": {"INPUT": output("classify"), "ZONES": truth},
         "environment": {},
     }
     ends = {
         "info": ["OUTPUT"], "suggest": ["OUTPUT"], "predict": ["OUTPUT"],
         "classify": ["OUTPUT", "REPORT"], "classify_scenes": ["OUTPUT"], "batch": ["OUTPUT"],
         "assess": ["OUTPUT", "REPORT"], "polygons": ["OUTPUT"], "sample": ["OUTPUT"],
-        "compare": ["OUTPUT"],
+        "compare": ["OUTPUT"], "zones": ["OUTPUT"],
     }  # fmt: skip
     for name, sources in steps.items():
         child = QgsProcessingModelChildAlgorithm(f"hsi_geo:{name}")

@@ -33,6 +33,7 @@ ALGORITHMS = {
         "polygons",
         "sample",
         "compare",
+        "zones",
     ),
     *("assess", "environment", "setup"),
 }

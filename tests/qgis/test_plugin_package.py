@@ -81,7 +81,7 @@ def test_every_module_imports_under_qt6() -> None:
     provider.addAlgorithm = added.append
     provider.loadAlgorithms()
     assert [algorithm.name() for algorithm in added] == [
-        "open", "info", "classify", "classify_scenes", "adapt", "suggest", "predict", "batch", "polygons", "sample", "assess", "compare",
+        "open", "info", "classify", "classify_scenes", "adapt", "suggest", "predict", "batch", "polygons", "sample", "assess", "compare", "zones",
         "environment", "setup",
     ]  # fmt: skip
     for algorithm in added:

@@ -99,7 +99,7 @@ def test_each_run_leaves_one_dated_group_below_its_labels(
 
 def test_the_legend_of_a_new_map_is_open(case: Case, make_scene: Any) -> None:
     found = case("group_in_view", raster=str(make_scene("scene.tif").path))
-    assert list(found["open"].values()) == [True, True, False, False], found
+    assert list(found["open"].values()) == [True, True, False, False, False], found
 
 
 def test_a_temporary_layer_without_crs_is_exported_without(

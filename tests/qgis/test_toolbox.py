@@ -11,12 +11,15 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
-from assess_cases import NAMES, damaged, truth, write_class_map
+from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from class_map_cases import CLASSES, random_probabilities, write_map
+from shapely import box
 
+from hsi_geo import sample
 from hsi_geo.io.labels.class_colors import default_color
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
@@ -314,6 +317,63 @@ def test_maps_are_compared(case: Case, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [label for label, _ in found["polygons"]["legend"]] == ["meadow → asphalt"]
     assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_areas_of_zones_are_counted_and_corrected(case: Case, call: Call, tmp_path: Path) -> None:
+    path = write_class_map(tmp_path, damaged())
+    left, top = GRID @ (0, 0)
+    right, bottom = GRID @ (53, 20)
+    zones = gpd.GeoDataFrame(
+        {"Gemeinde": ["Nord", "Süd"]},
+        geometry=[box(left, bottom, right, top), box(left, bottom - 340, right, bottom)],
+        crs="EPSG:32633",
+    )
+    zones.to_file(tmp_path / "zones.gpkg")
+    visit = tmp_path / "visit.gpkg"
+    sample(path, out=visit, count=120)
+    frame = gpd.read_file(visit, layer="visit")
+    cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    frame["class"] = [NAMES[truth()[int(r), int(c)] - 1] for r, c in zip(rows, cols, strict=True)]
+    frame.to_file(tmp_path / "answered.gpkg", layer="visit")
+    out = tmp_path / "Flächen.gpkg"
+    shown = succeeded(
+        call(
+            "hsi_geo:zones", INPUT=path, ZONES=tmp_path / "zones.gpkg", ZONE_FIELD="Gemeinde",
+            REFERENCE=tmp_path / "answered.gpkg", DESIGN="stratified", OUTPUT=out,
+        )
+    )  # fmt: skip
+    assert "ZONES_COUNTED:\t2" in shown
+    table = pyogrio.read_dataframe(out, layer="areas")
+    assert set(table["zone"]) == {"Nord", "Süd"}
+    assert set(table["basis"]) == {"reference"}
+    assert table["hectares_se"].notna().all()
+    assert table["pixels"].sum() == (damaged() > 0).sum()
+    assert len(gpd.read_file(out, layer=out.stem)) == 2
+
+
+@pytest.mark.slow
+def test_classes_of_two_levels_have_a_map_of_the_parents(
+    call: Call, job: dict[str, Any], quick_python: str, tmp_path: Path
+) -> None:
+    labels = gpd.read_file(job["labels"])
+    levels = dict(zip(sorted(labels["class"].unique()), ("a", "b", "a"), strict=True))
+    labels["Ebene 1"] = labels["class"].map(levels)
+    labels.to_file(tmp_path / "two.gpkg")
+    upper = tmp_path / "oben.tif"
+    shown = succeeded(
+        call(
+            "hsi_geo:classify", python=quick_python, LABELS=tmp_path / "two.gpkg",
+            PARENT_FIELD="Ebene 1", PARENTS=upper, STAC=True, **job["parameters"],
+        )
+    )  # fmt: skip
+    assert "of the parents" in shown
+    out = Path(job["parameters"]["OUTPUT"])
+    record = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [c["name"] for c in record["parents"]] == ["a", "b"]
+    assert read_map(upper).names == {1: "a", 2: "b"}
+    assert upper.with_suffix(".qml").is_file()
+    assert not out.with_name(f"{out.stem}_parents.tif").exists()
+    assert out.with_name(f"{out.stem}_stac.json").is_file()
 
 
 @pytest.mark.slow
