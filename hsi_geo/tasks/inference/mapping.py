@@ -17,14 +17,12 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS, read_rejected
-from hsi_geo.io.labels.zones import read_zones
+from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import PARENTS, write_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
-from hsi_geo.io.maps.zone_areas import write_zone_table
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_mask_warning
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
@@ -41,6 +39,7 @@ from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
 from hsi_geo.tasks.inference.domain_shift import DomainShift
 from hsi_geo.tasks.inference.map_sink import MapSink, map_sink, requested_mask
+from hsi_geo.tasks.inference.map_zones import write_zones
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.inference.rejection import rejection_of
 from hsi_geo.tasks.inference.scene_scale import match_scale
@@ -49,14 +48,6 @@ from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips, write_behind
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
-from hsi_geo.tasks.validation.zone_table import (
-    HELD_OUT,
-    NOTHING,
-    empty_zones,
-    held_out_estimator,
-    zone_table,
-)
-from hsi_geo.text import quoted
 from hsi_geo.tiling import Window
 
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
@@ -189,7 +180,7 @@ def write_map(
         if times is not None:
             record["timings"] = times.as_dict()
     if written.zones is not None:
-        _write_zones(written, record, options, reporter)
+        write_zones(written, record, options, reporter)
     if written.polygons is not None:
         _write_polygons(written, options.smooth)
         record["parameters"] |= {"polygons": True, "smooth": options.smooth}
@@ -222,31 +213,6 @@ def _write_polygons(written: MapPaths, smooth: int) -> None:
         confidence=read_map(written.confidence),
         passes=smooth,
     )
-
-
-@timings.stage(timings.WRITING)
-def _write_zones(
-    written: MapPaths, record: dict[str, Any], options: MapOptions, reporter: Reporter
-) -> None:
-    """Write the areas of the classes of a map in zones, with the errors of held-out shots."""
-    assert written.zones is not None
-    assert options.zones is not None
-    opened = dataclasses.replace(read_map(written.classes), rejected=read_rejected(record))
-    found = read_zones(options.zones, opened.grid, field=options.zone_field)
-    for note in found.notes:
-        reporter.warning(note)
-    names = [str(one["name"]) for one in record["classes"]]
-    estimator = held_out_estimator(record, names)
-    basis = NOTHING if estimator is None else HELD_OUT
-    rows = zone_table(opened, found.zones, names, estimator, basis)
-    if empty := empty_zones(found.zones, rows):
-        reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
-    write_zone_table(rows, found.zones, opened.grid, written.zones, "zones")
-    record["parameters"] |= {
-        "zones": os.fspath(options.zones),
-        "zone_field": found.field,
-        "zone_errors": basis or None,
-    }
 
 
 def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
