@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -35,11 +36,10 @@ def serve() -> None:
     reading, writing = take_streams()
     folder = Path(tempfile.gettempdir())
     scratch.remove_abandoned(folder)  # of an engine that was killed
-    exit_code = 0
     if hasattr(signal, "SIGHUP"):  # a terminal that is closed
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     try:
-        run(reading, writing, folder)
+        exit_code = run(reading, writing, folder)
     except KeyboardInterrupt:
         exit_code = 130
     os._exit(exit_code)
@@ -50,7 +50,7 @@ def run(
     writing: BinaryIO,
     folder: Path,
     open_session: OpenSession | None = None,
-) -> None:
+) -> int:
     """Answer requests until the client closes its end, or asks to end; then clean up.
 
     Args:
@@ -58,6 +58,9 @@ def run(
         writing: Receives lines for the client.
         folder: Folder for temporary files.
         open_session: Opens a scene; None makes sessions of `hsi_geo.Session`.
+
+    Returns:
+        The exit code: 1 if answers could not be written, else 0.
     """
     ended = threading.Lock()
 
@@ -69,7 +72,13 @@ def run(
         if by_client:
             outbox.flush(LAST_ANSWERS_S)
         else:
-            os._exit(0)
+            os._exit(exit_code())
+
+    def exit_code() -> int:
+        if outbox.failure is None:
+            return 0
+        print(f"answers cannot be written ({outbox.failure.strerror})", file=sys.stderr)  # noqa: T201
+        return 1
 
     outbox = Outbox(writing, lambda: end(by_client=False))
     engine = Engine(open_session or _open_session, outbox.send, folder)
@@ -82,6 +91,7 @@ def run(
                 break
     finally:
         end(by_client=True)
+    return exit_code()
 
 
 def _open_session(params: Mapping[str, Any], reporter: Reporter) -> SomeSession:

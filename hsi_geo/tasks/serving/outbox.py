@@ -16,13 +16,17 @@ class Outbox:
 
     Args:
         stream: Where they are written.
-        on_closed: Called once, by the thread, when the client has closed its end.
+        on_closed: Called once, by the thread, when no more can be written.
+
+    Attributes:
+        failure: Why no more can be written; None as long as it can, and if the client has closed its end.
     """
 
     def __init__(self, stream: BinaryIO, on_closed: Callable[[], None]) -> None:
         self._stream, self._on_closed = stream, on_closed
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
+        self.failure: OSError | None = None
         self._is_writing = False
         self._is_closed = False
         threading.Thread(target=self._run, name="outbox", daemon=True).start()
@@ -67,7 +71,10 @@ class Outbox:
             try:
                 self._stream.write(text.encode())
                 self._stream.flush()
-            except (OSError, ValueError):
+            except BrokenPipeError:
+                break
+            except OSError as error:
+                self.failure = error
                 break
         with self._changed:
             self._is_closed, self._is_writing = True, False

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hsi_geo.errors import OptionError
+
 #: Longest line of a request, in bytes.
 MOST_BYTES = 64 << 20
 
@@ -18,13 +20,22 @@ def take_streams() -> tuple[BinaryIO, BinaryIO]:
 
     Returns:
         The input of the protocol, and its output.
+
+    Raises:
+        OptionError: If one of them is closed.
     """
+    if sys.stdin is None or sys.stdout is None:
+        raise OptionError(
+            "stdin or stdout is closed, and both are needed",
+            hint="start hsi-geo serve from a program that writes requests and reads answers",
+        )
     sys.stdout.flush()
+    while (nothing := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass  # a closed stderr: no other file gets its number
     # New descriptors are not inherited by child processes: a child cannot keep the client's pipe open.
     reading, writing = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)
+    os.dup2(nothing if sys.stderr is None else 2, 1)
     os.close(nothing)
     sys.stdout = sys.stderr
     return os.fdopen(reading, "rb"), os.fdopen(writing, "wb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from collections import Counter
@@ -451,6 +452,46 @@ def key_of(id: Any) -> str:
         or (isinstance(id, int | float) and not isinstance(id, bool) and abs(id) != float("inf"))
     )
     return json.dumps(id if is_valid else None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_requests_about_several_scenes_at_once_are_each_answered_once(
+    served: Served, tmp_path: Path, seed: int
+) -> None:
+    """Requests and cancellations in any order, faster than they are answered."""
+    chance = random.Random(seed)
+    started = [served.start("open", scene=name) for name in ("a.tif", "b.tif", "c.tif")]
+    for id in started:
+        served.wait(id)
+    for number in range(150):
+        session = chance.randint(1, 4)
+        method = chance.choice(
+            ["update"] * 4 + ["cancel"] * 3 + ["spectrum", "preview", "suggest", "finish", "gate"]
+        )
+        if method == "gate":
+            for one in served.made:
+                one.gate.clear() if chance.random() < 0.5 else one.gate.set()
+            time.sleep(0.01)
+            continue
+        params: dict[str, Any] = {
+            "update": {"shots": FEATURES},
+            "cancel": {"id": chance.choice(started)},
+            "spectrum": {"x": 1, "y": 2},
+            "finish": {"out": str(tmp_path / f"{number}.tif")},
+        }.get(method, {})
+        if method != "cancel":
+            params["session"] = session
+        started.append(served.start(method, **params))
+    for one in served.made:
+        one.gate.set()
+    answers = [served.wait(id) for id in started]
+    assert [len(served.answers(id)) for id in started] == [1] * len(started)
+    codes = {answer["error"]["code"] for answer in answers if "error" in answer}
+    assert codes <= {CANCELLED, UNKNOWN_SESSION, -32000}
+    written = {str(path) for path in tmp_path.glob("*.tif")}
+    assert written == {
+        a["result"]["outputs"]["map"] for a in answers if "outputs" in a.get("result", ())
+    }
 
 
 def test_a_notification_is_not_answered(served: Served) -> None:

@@ -221,6 +221,32 @@ def test_what_a_killed_engine_left_is_removed_by_the_next(start: Start, temporar
     other.end()
 
 
+@posix_only
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", 1, "stdin or stdout is closed"),
+        ("<&-", 1, "stdin or stdout is closed"),
+        ("2>&-", 0, '"protocol": 1'),
+        (">/dev/full", 1, "answers cannot be written (No space left on device)"),
+    ],
+)
+def test_streams_that_are_closed_or_full(redirection: str, code: int, said: str) -> None:
+    if "/dev/full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("this system has no full device")
+    request = '{"jsonrpc": "2.0", "id": 1, "method": "initialize"}\n'
+    done = subprocess.run(
+        f'"{sys.executable}" -m hsi_geo serve {redirection}',
+        shell=True,  # the shell closes streams
+        input=request,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done
+    assert "Traceback" not in done.stderr
+
+
 def test_a_client_that_reads_late_gets_every_answer(start: Start) -> None:
     """More answers than a pipe holds: the engine waits for nobody."""
     client = start(FAKE)
