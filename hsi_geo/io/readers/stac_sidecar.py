@@ -252,15 +252,22 @@ def _stored_values(asset: Json | None) -> dict[str, str]:
             [whole],
         ]
         for column in columns:
-            if column and all(_is_number(value) for value in column):
+            column = [_number(value) for value in column]
+            if column and None not in column:
                 same = len(set(column)) == 1
                 tags[key] = _listed(column[:1] if same else column)
                 break
     return tags
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any) -> Any:
+    """A number, which catalogues also write as text ("nan" among them); None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _bands(content: Json, *keys: str) -> list[Json]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -18,7 +19,7 @@ from builders import cube_of, nm_tags, physical, run, write_tif
 from emit_cases import write_emit
 from new_sensor_cases import WYVERN, write_wyvern, wyvern_item
 
-from hsi_geo import open_scene
+from hsi_geo import batch, open_scene
 from hsi_geo.errors import (
     HsiGeoError,
     MissingPackageError,
@@ -34,6 +35,9 @@ from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.tasks.convert import convert
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import map_paths
+
+if TYPE_CHECKING:
+    from planted import Planted
 
 pytest.importorskip("aiohttp", reason="needs the extra remote")
 
@@ -483,6 +487,28 @@ def test_items_of_a_collection_behind_a_link_are_tiles(served: Served) -> None:
         open_scene(link)
     with pytest.raises(SceneError, match="has no item with the id 'third'"):
         open_scene(f"{link}#third")
+
+
+def test_a_batch_maps_scenes_of_links(
+    served: Served, planted: Planted, model: Path, scheduler: str, tmp_path: Path
+) -> None:
+    """A text file of links, and an item whose asset is chosen, as the local scene is mapped."""
+    shutil.copy(planted.path, served.folder / "a.tif")
+    assets = {
+        key: {"href": name, "roles": ["data"]} for key, name in (("a", "a.tif"), ("b", "b.tif"))
+    }
+    item = {"type": "Feature", "id": "x", "properties": {}, "assets": assets}
+    (served.folder / "item.json").write_text(json.dumps(item))
+    (tmp_path / "links.txt").write_text(f"{served.url}/fine/a.tif?token=1.x\n")
+    local = batch([planted.path], model, tmp_path / "local", scheduler=scheduler)
+    with rasterio.open(next(iter(local.maps.values()))) as file:
+        expected = file.read(1)
+    for number, tiles in enumerate((tmp_path / "links.txt", f"{served.url}/fine/item.json")):
+        folder = tmp_path / f"maps{number}"
+        result = batch([tiles], model, folder, scheduler=scheduler, asset="a")
+        assert result.count("mapped") == 1
+        with rasterio.open(folder / "a.tif") as file:
+            np.testing.assert_array_equal(file.read(1), expected)
 
 
 def test_items_of_another_host_are_no_tiles(served: Served) -> None:

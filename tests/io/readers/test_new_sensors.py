@@ -80,6 +80,15 @@ def test_a_stac_item_beside_a_wyvern_scene_describes_it(
     assert masked_counts(scene)["reasons"] == {"cloud": 1, "haze": 1, "shadow": 1}
 
 
+def test_numbers_of_an_item_may_be_texts(tmp_path: Path) -> None:
+    item, usual = wyvern_item(), open_scene(write_wyvern(tmp_path / "usual"))
+    for band in item["assets"]["Cloud optimized GeoTiff"]["raster:bands"]:
+        band |= {"scale": "0.0001", "nodata": "65535", "offset": "0"}
+    found = open_scene(write_wyvern(tmp_path / "odd", item=item))
+    for key in ("scale_factor", "_FillValue"):
+        np.testing.assert_array_equal(found.attrs[key], usual.attrs[key])
+
+
 def test_an_item_of_another_file_is_left_alone(tmp_path: Path) -> None:
     item = wyvern_item()
     item["assets"]["Cloud optimized GeoTiff"]["href"] = "other.tiff"
