@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     help="Put NEW on the pixels of OLD, by the nearest pixel. Without it maps of different pixels are refused.",
 )
 @click.option(
+    "--with-rejected",
+    is_flag=True,
+    help="Compare rejected pixels as well: 'unlike any shot' and 'too uncertain' are then classes of CHANGE.tif. They never count "
+    "as changed land. Without it they are left out.",
+)
+@click.option(
     "--polygons",
     is_flag=True,
     help="Also write CHANGE_polygons.gpkg: each patch that changed as a polygon, with both classes, hectares and confidence.",
@@ -99,6 +105,10 @@ def _parts(found: Comparison) -> list[str]:
     parts = [f"{unit}; rows: old map, columns: new map\n" + table(_matrix_rows(found))]
     changed = 100 * found.matrix.changed_share
     lines = [f"changed: {changed:.2f} % of what both maps show"]
+    if any(found.rejected):
+        old, new = found.rejected
+        how = "compared, not counted as changed" if found.classes.rejected else "not compared"
+        lines.append(f"rejected, {how}: {old} pixels of the old map, {new} of the new one")
     for names, where in ((found.only_in_old, "old"), (found.only_in_new, "new")):
         if names:
             lines.append(f"only in the {where} map: {', '.join(names)}")

@@ -22,7 +22,7 @@ GROUPS: dict[str, frozenset[str]] = {
             ),
             *("drawings", "bands", "trust_shots", "library_weight", "grid", "swath", "straighten"),
             *("pixel_size", "dem"),
-            *("old_field", "new_field", "resample"),
+            *("old_field", "new_field", "resample", "with_rejected"),
             *("asset", "follow_links", "zones", "zone_field", "zone_layer"),
         }
     ),

@@ -14,6 +14,7 @@ _SWITCHES = (
     "trust-shots",
     "polygons",
     "resample",
+    "with-rejected",
     "stac",
     "parents",
     "follow-links",

@@ -37,6 +37,7 @@ def compare(
     *,
     out: str | os.PathLike[str],
     resample: bool = False,
+    with_rejected: bool = False,
     polygons: bool = False,
     smooth: int = 0,
     report: bool = False,
@@ -63,6 +64,8 @@ def compare(
             beside them.
         resample: Whether a new map on other pixels is put on those of the old one, by the nearest pixel. Otherwise it
             is refused.
+        with_rejected: Whether rejected pixels ("unlike any shot", "too uncertain") are compared as classes of their own. They
+            never count as changed land. Otherwise they are left out.
         polygons: Whether to write ``OUT_polygons.gpkg``: each connected patch of one change as a polygon.
         smooth: Number of passes in which the outlines of polygons are smoothed, 0 to 20.
         report: Whether to write ``OUT_report.html``, a page with map, matrix and the largest changes.
@@ -96,9 +99,10 @@ def compare(
         opened = read_map(path)
         for text in mixed_file_warnings(opened.path, list(opened.names.values())):
             recorder.warning(text)
-        dated.append(open_dated(opened))
+        dated.append(open_dated(opened, with_rejected=with_rejected))
     before, after = dated
-    classes = match_classes(before.classes, after.classes)
+    rejected = (*before.rejected_names, *after.rejected_names)
+    classes = match_classes(before.classes, after.classes, rejected)
     for text in similar_name_warnings(classes.names):
         recorder.warning(text)
     inputs = [old, new, reference]
@@ -140,7 +144,7 @@ def compare(
             )
         if written.polygons is not None:
             _write_polygons(written, opened, classes, smooth)
-        record = _record(found, before, after, resample, smooth, recorder)
+        record = _record(found, before, after, resample, with_rejected, smooth, recorder)
         if written.report is not None:
             from hsi_geo.tasks.reporting.change_report import ChangeReportContext, report_change
 
@@ -254,6 +258,7 @@ def _record(
     old: DatedMap,
     new: DatedMap,
     resample: bool,
+    with_rejected: bool,
     smooth: int,
     recorder: WarningRecorder,
 ) -> dict[str, object]:
@@ -266,7 +271,7 @@ def _record(
         "change": change,
         "old": old.opened.path,
         "new": new.opened.path,
-        "parameters": {"resample": resample, "smooth": smooth},
+        "parameters": {"resample": resample, "with_rejected": with_rejected, "smooth": smooth},
         "warnings": recorder.warnings,
         "versions": versions(),
     }

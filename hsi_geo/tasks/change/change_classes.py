@@ -34,10 +34,12 @@ class ChangeClasses:
     Attributes:
         names: Names of K classes: those of the old map, then those that only the new map has.
         colors: "#rrggbb" of each.
+        rejected: Names of those that are no land cover: unlike any shot, or too uncertain.
     """
 
     names: tuple[str, ...]
     colors: tuple[str, ...]
+    rejected: tuple[str, ...] = ()
 
     @property
     def base(self) -> int:
@@ -67,7 +69,10 @@ class ChangeClasses:
 
     def name_of(self, old: int, new: int) -> str:
         """Name of a pair of classes, numbered from 1."""
-        return pair_name(self.names[old - 1], self.names[new - 1])
+        name = self.names[old - 1]
+        if old == new and name in self.rejected:
+            return f"{name} in both maps"
+        return pair_name(name, self.names[new - 1])
 
     def table(self, present: Sequence[int]) -> ClassTable:
         """The class table of a map of change.
@@ -99,12 +104,13 @@ def pair_name(old: str, new: str) -> str:
     return f"{old}, no change" if old == new else f"{old} {ARROW} {new}"
 
 
-def match_classes(old: ClassTable, new: ClassTable) -> ChangeClasses:
+def match_classes(old: ClassTable, new: ClassTable, rejected: Sequence[str] = ()) -> ChangeClasses:
     """Match the classes of two maps by name.
 
     Args:
         old: Classes of the old map.
         new: Classes of the new map.
+        rejected: Names of those that are rejected classes.
 
     Returns:
         The classes of both. A class that both have takes the colour of the new map.
@@ -114,7 +120,7 @@ def match_classes(old: ClassTable, new: ClassTable) -> ChangeClasses:
     """
     colors = {clean_name(c.name): c.color for c in (*old, *new)}
     names = tuple(colors)
-    if not {c.name for c in old} & {c.name for c in new}:
+    if not ({c.name for c in old} & {c.name for c in new}) - set(rejected):
         raise MapError(
             f"the maps have no class in common: the old one has {_listed(old)}, the new one {_listed(new)}",
             hint="give the classes of both maps the same names",
@@ -127,7 +133,8 @@ def match_classes(old: ClassTable, new: ClassTable) -> ChangeClasses:
     distinct: list[str | None] = []
     for color in colors.values():
         distinct.append(color if color not in distinct else None)
-    return ChangeClasses(names, tuple(complete_colors(distinct)))
+    shown = tuple(name for name in names if name in rejected)
+    return ChangeClasses(names, tuple(complete_colors(distinct)), shown)
 
 
 def _listed(classes: ClassTable) -> str:

@@ -30,38 +30,43 @@ class DatedMap:
 
     Attributes:
         opened: The map.
-        classes: Classes of the map, maybe some that no pixel has. Rejected pixels have none.
+        classes: Classes of the map, maybe some that no pixel has. Rejected pixels have one only if they are compared.
+        rejected_names: Names of the rejected classes among them.
         rejected: Number of pixels that the map rejects: unlike any shot, or too uncertain.
         confidence: Confidence of the map; None if there is none beside it.
     """
 
     opened: ReadMap
     classes: ClassTable
+    rejected_names: tuple[str, ...]
     rejected: int
     confidence: Confidence | None
 
 
-def open_dated(opened: ReadMap) -> DatedMap:
+def open_dated(opened: ReadMap, *, with_rejected: bool = False) -> DatedMap:
     """Find the classes and the confidence of a map.
 
     Args:
         opened: Map of any program.
+        with_rejected: Whether rejected pixels have a class, of their own.
 
     Raises:
         MapError: If no pixel has a class.
     """
     counts = opened.counts()
     left_out = {c.id for c in opened.rejected}
-    opened = opened.without_rejected()
+    names = tuple(c.name for c in opened.rejected) if with_rejected else ()
+    if not with_rejected:
+        opened = opened.without_rejected()
     if not counts.keys() - left_out:
         raise MapError(
             f"map '{opened.path}' has no pixel with a class", hint="give a map with classes"
         )
     # Classes without a pixel as well, so that the number of a class of our maps is its id.
-    values = {*opened.names, *counts} - left_out
+    values = {*opened.names, *counts} - (set() if with_rejected else left_out)
     classes = tuple(read_legend(opened, values).values())
     rejected = sum(count for value, count in counts.items() if value in left_out)
-    return DatedMap(opened, classes, rejected, find_confidence(opened))
+    return DatedMap(opened, classes, names, rejected, find_confidence(opened))
 
 
 @dataclass(frozen=True, eq=False)

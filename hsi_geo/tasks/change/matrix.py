@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.arrays import AnyArray, Float64Array, IntArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX
 from hsi_geo.io.maps.writer import NO_PERCENT
@@ -25,18 +25,29 @@ class ChangeMatrix:
         hectares: (K, K) area; None if the CRS does not define it.
         percent: (K, K) mean confidence, NaN where there is no pixel; None without the confidence of both maps.
         uncompared: Number of pixels that have a class in one map only.
+        is_land: (K,) False for rejected classes.
     """
 
     pixels: IntArray
     hectares: Float64Array | None
     percent: Float64Array | None
     uncompared: int
+    is_land: BoolArray
 
     @property
     def changed_share(self) -> float:
-        """Share of the compared pixels whose class is another, or of their area where it is known."""
-        sizes = self.pixels if self.hectares is None else self.hectares
-        return float(1 - np.trace(sizes) / sizes.sum())
+        """Share of the pixels with land cover in both maps that has another one, or of their area where it is known."""
+        land = self._land()
+        return float(1 - np.trace(land) / land.sum()) if land.any() else 0.0
+
+    @property
+    def land_total(self) -> float:
+        """Hectares with land cover in both maps, or pixels where hectares are unknown."""
+        return float(self._land().sum())
+
+    def _land(self) -> AnyArray:
+        sizes: AnyArray = self.pixels if self.hectares is None else self.hectares
+        return np.asarray(sizes[np.ix_(self.is_land, self.is_land)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,4 +133,5 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
         None if areas_ha is None else hectares,
         percent if has_percent else None,
         uncompared,
+        np.array([name not in classes.rejected for name in classes.names]),
     )

@@ -49,7 +49,8 @@ class Comparison(Described):
         matrix: Pixels, hectares and confidence of each pair of classes.
         only_in_old: Names of classes that the new map lacks.
         only_in_new: Names of classes that the old map lacks.
-        rejected: Number of pixels that the old and the new map reject; they are not compared.
+        rejected: Number of pixels that the old and the new map reject. They are compared only if ``classes.rejected`` names
+            them, and never count as changed land.
         assessment: Accuracy and areas of the pairs, by a reference of both dates; None without one.
         paths: Files that were written; None if none were.
     """
@@ -100,6 +101,7 @@ class Comparison(Described):
             "changed_share": round(self.matrix.changed_share, 6),
             "uncompared": self.matrix.uncompared,
             "rejected": list(self.rejected),
+            "rejected_classes": list(self.classes.rejected),
             "only_in_old": list(self.only_in_old),
             "only_in_new": list(self.only_in_new),
             "assessment": None if self.assessment is None else self.assessment.as_dict(),
@@ -109,7 +111,7 @@ class Comparison(Described):
         from hsi_geo.display.summaries import Summary
 
         return Summary(
-            f"Comparison: {100 * self.matrix.changed_share:.1f} % of the compared area changed",
+            f"Comparison: {100 * self.matrix.changed_share:.1f} % of the compared land changed",
             [] if self.paths is None else [f"file: {self.paths.classes}"],
             ("change", "pixels", "hectares", "confidence"),
             [

@@ -64,7 +64,7 @@ def report_change(compared: ChangeReportContext, path: Path) -> None:
 def _facts(compared: ChangeReportContext) -> Section:
     found = compared.found
     sizes = found.matrix.hectares
-    total = found.matrix.pixels.sum() if sizes is None else sizes.sum()
+    total = found.matrix.land_total
     unit = "pixels" if sizes is None else "ha"
     rows = [
         ("old map", compared.old),
@@ -72,7 +72,10 @@ def _facts(compared: ChangeReportContext) -> Section:
         ("compared", f"{total:,.1f} {unit}"),
         ("changed", f"{total * found.matrix.changed_share:,.1f} {unit}"),
         ("not compared", f"{found.matrix.uncompared:,} pixels that one map gives no class"),
-        ("rejected", "{:,} pixels of the old map, {:,} of the new one".format(*found.rejected)),
+        (
+            "rejected, and compared apart" if found.classes.rejected else "rejected, not compared",
+            "{:,} pixels of the old map, {:,} of the new one".format(*found.rejected),
+        ),
         ("only in the old map", ", ".join(found.only_in_old) or "nothing"),
         ("only in the new map", ", ".join(found.only_in_new) or "nothing"),
     ]
