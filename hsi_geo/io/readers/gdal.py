@@ -64,6 +64,8 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
         rasterio.errors.RasterioError: If GDAL cannot open it.
     """
     name = os.fspath(path)
+    if name.startswith("<VRTDataset"):  # a text of `remote_vrt`, whose names were checked
+        return rasterio.DatasetReader(name, driver=["VRT"])
     if is_link(name):
         # A file on another machine must not make this one ask further machines.
         return rasterio.DatasetReader(name, driver=_local_drivers(True))

@@ -26,7 +26,8 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
-from hsi_geo.io.readers.raster import read_raster
+from hsi_geo.io.readers.raster import read_raster, read_raster_text
+from hsi_geo.io.readers.remote_vrt import whole_vrt
 from hsi_geo.io.readers.stac_assets import OWN_HOST, Links, image_of
 from hsi_geo.io.readers.stac_collections import is_items_name, member_of, only_item
 from hsi_geo.io.readers.stac_sidecar import Json
@@ -130,6 +131,13 @@ def _read_remote(name: str, links: Links) -> SceneFile:
                 f"'{name}' is no STAC item", hint="give the link of an item or of an image"
             )
         return _read_item(*found, links)
+    if link is not None and suffix == ".vrt" and not links.follow:
+        raise SceneError(
+            f"scene '{name}' is a virtual raster (VRT) on another machine, which may name other files there",
+            hint="give the rasters themselves, or allow it with --follow-links",
+        )
+    if links.follow and link is not None and (text := whole_vrt(link)) is not None:
+        return read_raster_text(text, name)
     if link is None or link == given or links.follow:
         return read_raster(name)  # with leave, GDAL follows by itself: it knows the user's logins
     return read_raster(link, name=name)

@@ -54,6 +54,26 @@ def read_raster(
         ) from error
 
 
+def read_raster_text(text: str, name: str) -> SceneFile:
+    """Describe a virtual raster that is given as its text.
+
+    Args:
+        text: Text in which each file is a link, from `remote_vrt.whole_vrt`.
+        name: Name of the scene, for messages.
+
+    Raises:
+        SceneError: If GDAL cannot open it.
+    """
+    try:
+        with quiet_gdal(text), open_raster(text) as source:
+            return describe_raster(source, text, name, StacSidecar({}))
+    except RasterioError as error:
+        raise SceneError(
+            f"scene '{name}' is not a virtual raster that GDAL can open ({plain(error)})",
+            hint="give the rasters that it names themselves",
+        ) from error
+
+
 def _require_answer(path: str) -> None:
     """Say why a link cannot be read, if its server does.
 

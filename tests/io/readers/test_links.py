@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
-from builders import cube_of, nm_tags, physical, run, write_tif
+from builders import check_travels, cube_of, nm_tags, physical, run, write_tif
 from emit_cases import write_emit
 from new_sensor_cases import WYVERN, write_wyvern, wyvern_item
 
@@ -439,6 +439,81 @@ def test_remote_files_name_no_other_files(served: Served, kind: str, name: str) 
     assert not any("secret" in line for line in served.requests())
 
 
+VRT = (
+    '<VRTDataset rasterXSize="7" rasterYSize="5"><SRS>EPSG:32633</SRS><GeoTransform>5e5,30,0,4e6,0,-30'
+    "</GeoTransform>{bands}</VRTDataset>"
+)
+BAND = (
+    '<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="{relative}">{name}'
+    "</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+)
+
+
+def vrt(name: str, relative: int = 0) -> str:
+    bands = [BAND.format(band=band, relative=relative, name=name) for band in (1, 2, 3)]
+    return VRT.format(bands="".join(bands))
+
+
+@pytest.mark.parametrize(
+    ("name", "relative"),
+    [("a.tif", 1), ("a.tif", 0), ("{same}/a.tif", 0), ("/vsicurl/{other}/a.tif", 0)],
+)
+def test_a_remote_mosaic_is_read_with_leave(served: Served, name: str, relative: int) -> None:
+    """Names are those of files beside it, or whole links."""
+    local = scene(served.folder / "a.tif")
+    same = f"{served.url}/fine"
+    named = name.format(same=same, other=same.replace("127.0.0.1", "localhost"))
+    (served.folder / "a.vrt").write_text(vrt(named, relative))
+    found = open_scene(f"{same}/a.vrt", wavelengths="450:660", follow_links=True)
+    with rasterio.open(local) as file:
+        np.testing.assert_array_equal(found.values, file.read())
+    assert found.attrs["source"] == f"{same}/a.vrt"
+    check_travels(found, forks=False)
+    with pytest.raises(SceneError, match=r"virtual raster .* allow it with follow_links=True"):
+        open_scene(f"{same}/a.vrt", wavelengths="450:660")
+
+
+def test_a_remote_mosaic_names_nothing_of_this_machine(served: Served) -> None:
+    secret = scene(served.folder.parent / "secret.tif")
+    scene(served.folder / "a.tif")
+    (served.folder / "b.vrt").write_text(vrt("a.tif"))
+    (served.folder / "b.tif").write_text(vrt(str(secret)))
+    code = "<PixelFunctionLanguage>Python</PixelFunctionLanguage>"
+    texts = {
+        "path": vrt(str(secret)),
+        "relative path": vrt(f"../{secret}", 1),
+        "address of a file": vrt(f"file://{secret}"),
+        "archive": vrt(f"/vsizip/{secret}/a.tif"),
+        "subdataset": vrt(f"GTIFF_DIR:1:{secret}"),
+        "text": vrt("&lt;VRTDataset/&gt;"),
+        "mosaic": vrt("b.vrt"),
+        "mosaic of another name": vrt("b.tif"),
+        "code": vrt("a.tif").replace("<SimpleSource>", f"{code}<SimpleSource>", 1),
+        "raw": vrt("a.tif").replace(
+            "<VRTRasterBand ", '<VRTRasterBand subClass="VRTRawRasterBand" '
+        ),
+        "derived": vrt("a.tif").replace(
+            "<VRTRasterBand ", '<VRTRasterBand subClass="VRTDerivedRasterBand" '
+        ),
+        "overview": vrt("a.tif").replace(
+            "<SimpleSource>",
+            f"<Overview><SourceFilename>{secret}</SourceFilename></Overview><SimpleSource>",
+            1,
+        ),
+        "mask": vrt("a.tif").replace(
+            "</VRTDataset>", f"<MaskBand><Dataset>{secret}</Dataset></MaskBand></VRTDataset>"
+        ),
+        "warped": vrt("a.tif").replace("<VRTDataset ", '<VRTDataset subClass="VRTWarpedDataset" '),
+        "cut": vrt("a.tif")[:-20],
+    }
+    for kind, text in texts.items():
+        (served.folder / "c.vrt").write_text(text)
+        with pytest.raises(HsiGeoError) as caught:
+            open_scene(f"{served.url}/fine/c.vrt", wavelengths="450:660", follow_links=True).load()
+        assert caught.value.hint, kind
+        assert "\n" not in str(caught.value), kind
+
+
 @pytest.mark.parametrize(
     "content", ["{", "[]", '{"properties": {}}', '{"properties": {}, "assets": {"a": {"href": 5}}}']
 )
@@ -503,7 +578,8 @@ def test_a_batch_maps_scenes_of_links(
     local = batch([planted.path], model, tmp_path / "local", scheduler=scheduler)
     with rasterio.open(next(iter(local.maps.values()))) as file:
         expected = file.read(1)
-    for number, tiles in enumerate((tmp_path / "links.txt", f"{served.url}/fine/item.json")):
+    listed = (str(tmp_path / "links.txt"), f"{served.url}/fine/item.json")
+    for number, tiles in enumerate(listed):
         folder = tmp_path / f"maps{number}"
         result = batch([tiles], model, folder, scheduler=scheduler, asset="a")
         assert result.count("mapped") == 1
