@@ -84,7 +84,7 @@ def _expanded(name: str, warn: Callable[[str], object], links: Links) -> Iterato
     suffix = path.suffix.lower()
     if exists(name) and path.is_dir():
         yield from _of_folder(path, warn)
-    elif is_items_name(name) and (exists(name) or as_link(name)):
+    elif is_items_name(name) and (as_link(name) or not is_gdal_name(name)):
         yield from _of_items(name, links)
     elif suffix in _LISTING and not is_gdal_name(name):
         yield from _LISTING[suffix](path)
