@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -81,7 +82,7 @@ def run(
         return 1
 
     outbox = Outbox(writing, lambda: end(by_client=False))
-    engine = Engine(open_session or _open_session, outbox.send, folder)
+    engine = Engine(open_session or _open_session, outbox.send, folder, _import_slow_packages)
     try:
         for line in read_lines(reading):
             if line is None:
@@ -121,3 +122,9 @@ def _open_session(params: Mapping[str, Any], reporter: Reporter) -> SomeSession:
         compute=compute,
         reporter=reporter,
     )
+
+
+def _import_slow_packages() -> None:
+    """Import torch and what learns: it takes seconds, which the first preview would wait for."""
+    importlib.import_module("hsi_geo.tasks.session")
+    importlib.import_module("hsi_geo.tasks.adaptation.preview")

@@ -220,6 +220,16 @@ class Client:
             assert time.monotonic() < until
             time.sleep(0.005)
 
+    def wait_until_idle(self, engine: Engine) -> None:
+        """Wait until an engine has nothing to compute, also no preparation."""
+        worker = engine._computing
+
+        def is_idle() -> bool:
+            with worker._changed:
+                return worker.running is None and not worker._waiting
+
+        self.wait_for(is_idle)
+
 
 class Served(Client):
     """An engine in this process, with sessions that compute nothing.
@@ -228,12 +238,14 @@ class Served(Client):
         made: Sessions in the order of their opening.
         change: Is called with each new session.
         engine: The engine.
+        warmed: Is set when the engine has imported what it needs.
     """
 
     def __init__(self, folder: Path) -> None:
         self.made: list[FakeSession] = []
         self.change: Callable[[FakeSession], None] = lambda session: None
-        self.engine = Engine(self._open, self.take, folder)
+        self.warmed = threading.Event()
+        self.engine = Engine(self._open, self.take, folder, self.warmed.set)
         super().__init__(self.engine.receive)
 
     def _open(self, params: Mapping[str, Any], reporter: Reporter) -> FakeSession:

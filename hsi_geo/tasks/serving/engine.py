@@ -69,10 +69,18 @@ class Engine:
         open_session: Opens a scene.
         send: Receives each line for the client; it is called by several threads, one at a time.
         folder: Folder for temporary files.
+        warm_up: Called after `initialize`, while nothing else is to be done: it imports what the first session needs.
     """
 
-    def __init__(self, open_session: OpenSession, send: Send, folder: Path) -> None:
+    def __init__(
+        self,
+        open_session: OpenSession,
+        send: Send,
+        folder: Path,
+        warm_up: Callable[[], object] = lambda: None,
+    ) -> None:
         self._open_session, self._send, self._folder = open_session, send, folder
+        self._warm_up = warm_up
         self._lock = threading.RLock()
         self._calls: dict[tuple[type, Id], _Call] = {}
         self._preparing: dict[tuple[type, Id], int] = {}
@@ -239,6 +247,11 @@ class Engine:
     def _initialize(self, call: _Call, params: Mapping[str, Any]) -> None:
         self._succeed(
             call, {"protocol": PROTOCOL, "version": version("hsi-geo"), "pid": os.getpid()}
+        )
+        self._submit(
+            _Call(None, False, call.method),
+            lambda job, reporter: self._warm_up(),
+            priority=WHEN_IDLE,
         )
 
     def _open(self, call: _Call, params: Mapping[str, Any]) -> None:

@@ -41,6 +41,7 @@ def test_initialize_states_versions(served: Served) -> None:
     found = served.call("initialize")
     assert found["protocol"] == 1
     assert found["version"].startswith("0.")
+    assert served.warmed.wait(10)
 
 
 def test_open_describes_the_scene_and_prepares(served: Served) -> None:
@@ -146,7 +147,7 @@ def test_what_needs_shots_says_so_before_the_first_update(served: Served, tmp_pa
 def busy(served: Served, method: str = "update", **params: Any) -> int:
     """Open a scene, and start a request that computes until its gate opens; its id."""
     served.call("open", scene="a.tif")
-    served.wait_for(lambda: not served.engine._computing.is_busy_with(1))
+    served.wait_until_idle(served.engine)
     served.made[0].gate.clear()
     id = served.start(method, session=1, **({"shots": FEATURES} | params))
     served.wait_for(lambda: served.made[0].users == 1)
@@ -473,12 +474,13 @@ def test_requests_about_several_scenes_at_once_are_each_answered_once(
                 one.gate.clear() if chance.random() < 0.5 else one.gate.set()
             time.sleep(0.01)
             continue
-        params: dict[str, Any] = {
+        possible: dict[str, dict[str, Any]] = {
             "update": {"shots": FEATURES},
             "cancel": {"id": chance.choice(started)},
             "spectrum": {"x": 1, "y": 2},
             "finish": {"out": str(tmp_path / f"{number}.tif")},
-        }.get(method, {})
+        }
+        params = possible.get(method, {})
         if method != "cancel":
             params["session"] = session
         started.append(served.start(method, **params))

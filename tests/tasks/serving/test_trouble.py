@@ -142,7 +142,7 @@ def test_a_scene_that_is_removed_and_comes_back(
 ) -> None:
     away = tmp_path / "away.tif"
     client.call("open", scene=str(planted.path))
-    client.wait_for(lambda: not client.engine._computing.is_busy_with(1))
+    client.wait_until_idle(client.engine)
     planted.path.rename(away)
     answer = client.wait(client.start("update", session=1, shots=str(shots)))
     if "error" in answer:
@@ -242,7 +242,7 @@ def test_a_full_disk_of_temporary_files(planted: Planted, shots: Path, tmp_path:
     with small_disk(tmp_path / "disk") as resized:
         client = Real(resized(200))
         client.call("open", scene=str(planted.path))
-        client.wait_for(lambda: not client.engine._computing.is_busy_with(1))
+        client.wait_until_idle(client.engine)
         failed = 0
         for blocks in (3, 4, 5, 6, 7, 8):  # folders and files take some each
             resized(blocks)
