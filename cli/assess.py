@@ -116,6 +116,14 @@ def assessment_parts(found: Assessment) -> list[str]:
         )
     parts.append("pixels; rows: map, columns: reference\n" + table(_matrix_rows(found)))
     parts.append(f"in brackets: 95 % interval; {found.method}")
+    if found.parents is not None:
+        upper = found.parents
+        parts += [
+            f"of the parents\n\noverall accuracy  {upper.oa} %",
+            table(_class_rows(upper)),
+            *([table(_area_rows(upper))] if upper.design is not None else []),
+            "pixels; rows: map, columns: reference\n" + table(_matrix_rows(upper)),
+        ]
     return parts
 
 

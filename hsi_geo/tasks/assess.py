@@ -29,6 +29,7 @@ from hsi_geo.tasks.assessment.area_estimates import (
 from hsi_geo.tasks.assessment.reference_sample import (
     SAME_LAND,
     Sample,
+    at_upper_level,
     other_strata,
     own_strata,
     read_sample,
@@ -37,7 +38,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
 )
 from hsi_geo.tasks.assessment.results import Assessment, Design
 from hsi_geo.tasks.assessment.sample_size import places_to_halve
-from hsi_geo.tasks.assessment.scores import describe, estimate_map, mapped_land
+from hsi_geo.tasks.assessment.scores import MappedLand, describe, estimate_map, mapped_land
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.text import quoted
 
@@ -141,16 +142,31 @@ def assess_map(
         raise OptionError(
             "strata were given, and the design is not stratified", hint="add --design stratified"
         )
+    parents = _parents_of(opened, labelled)
     if design is None:
-        return describe(sample)
+        upper = at_upper_level(sample, parents)
+        return dataclasses.replace(
+            describe(sample), parents=None if upper is None else describe(upper)
+        )
     require_probability_sample(labelled, sample, design)
-    return _of_whole_map(opened, labelled, sample, design, strata, reporter)
+    return _of_whole_map(opened, labelled, sample, parents, design, strata, reporter)
+
+
+def _parents_of(opened: ReadMap, labelled: Shots) -> dict[str, str]:
+    """Parent of each class by name: by the record beside the map, and by the reference."""
+    found = {c.name: c.parent for c in labelled.classes if c.parent}
+    listed = read_record(opened.path).get("classes")
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("parent"), str):
+            found[str(one.get("name"))] = one["parent"]
+    return found
 
 
 def _of_whole_map(
     opened: ReadMap,
     labelled: Shots,
     sample: Sample,
+    parents: Mapping[str, str],
     design: Design,
     strata: str | os.PathLike[str] | None,
     reporter: Reporter,
@@ -166,13 +182,23 @@ def _of_whole_map(
             )
     land = mapped_land(opened, counts, sample.names)
     areas = None if land.row_areas_ha is None else land.row_areas_ha[sample.rows]
-    found = estimate_areas(sample.mapped, sample.truth, len(sample.names), came_from, sizes, areas)
     if land.total_ha is None:
         reporter.warning(
             "the area of the map's pixels is unknown: areas are given as shares of its pixels"
         )
-    more = places_to_halve(sample.truth == sample.mapped, came_from, sizes)
-    return dataclasses.replace(estimate_map(sample, found, land, design), more_places=more)
+
+    def estimated(of: Sample, on: MappedLand) -> Assessment:
+        found = estimate_areas(of.mapped, of.truth, len(of.names), came_from, sizes, areas)
+        more = places_to_halve(of.truth == of.mapped, came_from, sizes)
+        return dataclasses.replace(estimate_map(of, found, on, design), more_places=more)
+
+    upper = at_upper_level(sample, parents)
+    above = None
+    if upper is not None:  # the strata are those of the classes
+        index = [upper.names.index(parents.get(name, name)) for name in sample.names]
+        shares = np.bincount(index, land.shares, minlength=len(upper.names))
+        above = estimated(upper, dataclasses.replace(land, shares=shares))
+    return dataclasses.replace(estimated(sample, land), parents=above)
 
 
 def sample_with_strata(

@@ -13,12 +13,13 @@ import pytest
 import rasterio
 import torch
 from batch_cases import COLS, ROWS, cut, ids_in
-from builders import model_for
+from builders import model_for, run
 
-from hsi_geo import MapOptions, assess, batch, classify, predict, read_shots
+from hsi_geo import MapOptions, assess, batch, classify, predict, read_shots, sample
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.labels.parents import parent_indices, parent_table, with_parents
+from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.maps.record import is_complete
@@ -182,3 +183,39 @@ def test_the_chosen_class_is_the_best_of_the_best_parent(seed: int) -> None:
         among = np.where(of_class == own.argmax(), probabilities[:, row, col], -1)
         assert order[chosen[row, col]] == among.argmax()
         assert shown[row, col] == among.max()
+
+
+@pytest.mark.parametrize("design", [None, "stratified"])
+def test_one_assessment_has_both_levels(
+    scene: Planted, levelled: Path, tmp_path: Path, design: Any
+) -> None:
+    """The upper level is that of MAP_parents.tif with the parents of the reference; strata stay those of the classes."""
+    options = MapOptions(parents=True)
+    paths = predict(scene.path, levelled, out=tmp_path / "map.tif", options=options).paths
+    sample(paths.classes, out=tmp_path / "visit.gpkg", count=90)
+    frame = gpd.read_file(tmp_path / "visit.gpkg", layer="visit")
+    frame["class"] = [f"class {i % 3 + 1}" for i in range(len(frame))]
+    frame["parent"] = [PARENTS[i % 3 + 1] for i in range(len(frame))]
+    frame.to_file(tmp_path / "answered.gpkg", layer="visit")
+    places = read_shots(tmp_path / "answered.gpkg", class_field="class", purpose=REFERENCE)
+    found = assess(paths.classes, places, design=design, out=tmp_path / "page.html")
+    assert found.parents is not None
+    assert found.parents.parents is None
+    assert [score.name for score in found.parents.scores] == ["open", "sealed"]
+    assert found.parents.oa.value > found.oa.value
+    assert found.parents.pixels == found.pixels
+    assert found.as_dict()["parents"]["matrix"] == found.parents.matrix.tolist()
+    assert "Upper level: confusion matrix" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert paths.parents is not None
+    upper = read_shots(tmp_path / "answered.gpkg", class_field="parent", purpose=REFERENCE)
+    alone = assess(paths.parents, upper, design=design)
+    assert found.parents.matrix.tolist() == alone.matrix.tolist()
+    assert found.parents.oa.value == pytest.approx(alone.oa.value)
+    if design is not None:
+        for score, other in zip(found.parents.scores, alone.scores, strict=True):
+            assert score.area == other.area
+        total = sum(score.area.share for score in found.scores if score.area is not None)
+        assert total == pytest.approx(1)
+    shown = run("assess", paths.classes, "--reference", tmp_path / "answered.gpkg",
+                "--class-field", "class", "--layer", "visit")  # fmt: skip
+    assert "of the parents\n\noverall accuracy" in shown.stdout

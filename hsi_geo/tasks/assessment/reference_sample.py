@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -124,6 +125,43 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
         only_in_map=tuple(name for name in in_map if name not in in_reference),
         only_in_reference=names[len(in_map) :],
         dropped=tuple(dropped),
+    )
+
+
+def at_upper_level(sample: Sample, parents: Mapping[str, str]) -> Sample | None:
+    """The same pixels with the parents of their classes.
+
+    Args:
+        sample: Sampled pixels.
+        parents: Parent by class; classes that it lacks are their own parents.
+
+    Returns:
+        The pixels; None if no class has a parent.
+
+    Examples:
+        >>> c = np.arange(3)
+        >>> names = ("roof", "lake", "road")
+        >>> sample = Sample(names, c, np.array([2, 1, 1]), c, c, c, (), (), ())
+        >>> upper = at_upper_level(sample, {"roof": "built-up", "road": "built-up"})
+        >>> upper.names, upper.mapped.tolist(), upper.truth.tolist()
+        (('built-up', 'lake'), [0, 1, 0], [0, 1, 1])
+    """
+    if not any(name in parents for name in sample.names):
+        return None
+    of_class = [parents.get(name, name) for name in sample.names]
+    names = tuple(dict.fromkeys(of_class))
+    index = np.array([names.index(parent) for parent in of_class], np.int64)
+    lone = [
+        {p for name, p in zip(sample.names, of_class, strict=True) if name not in left_out}
+        for left_out in (sample.only_in_map, sample.only_in_reference)
+    ]
+    return dataclasses.replace(
+        sample,
+        names=names,
+        mapped=index[sample.mapped],
+        truth=index[sample.truth],
+        only_in_map=tuple(name for name in names if name not in lone[0]),
+        only_in_reference=tuple(name for name in names if name not in lone[1]),
     )
 
 

@@ -103,6 +103,7 @@ class Assessment(Described):
         method: How the intervals were computed, as part of a sentence.
         more_places: Fewest further places, by stratum, that halve the interval of the overall accuracy; empty without a
             probability design.
+        parents: The same for the upper level of the classes; None if they have one level.
     """
 
     oa: Estimate
@@ -118,6 +119,7 @@ class Assessment(Described):
     dropped: tuple[str, ...]
     method: str
     more_places: Mapping[str, int] = field(default_factory=dict)
+    parents: Assessment | None = None
 
     @property
     def further_places(self) -> int:
@@ -133,6 +135,7 @@ class Assessment(Described):
         entries["scores"] = [dataclasses.asdict(score) for score in self.scores]
         entries["matrix"] = self.matrix.tolist()
         entries["more_places"] = dict(self.more_places)
+        entries["parents"] = None if self.parents is None else self.parents.as_dict()
         return entries
 
     def _summary(self, *, with_picture: bool) -> Summary:
@@ -154,6 +157,8 @@ class Assessment(Described):
             f"{self.pixels} reference pixels in {self.features} features, {design}",
             f"average accuracy {self.aa} %, kappa {self.kappa or '-'} (100 is perfect)",
         ]
+        if self.parents is not None:
+            facts.append(f"of the parents: overall accuracy {self.parents.oa} %")
         if self.more_places:
             facts.append(f"{self.further_places} further places would halve the interval")
         for names, where in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo.display.images import paint
+from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.reader import ReadMap
@@ -53,6 +55,7 @@ def report_assessment(assessed: AssessmentReportContext, path: Path) -> None:
     sections = [
         _accuracy_section(assessed),
         *assessment_sections(found, colors),
+        *_upper_sections(found),
         _map_section(assessed.map, colors),
     ]
     where = "of the whole map" if found.design else "of the reference pixels"
@@ -80,6 +83,23 @@ def assessment_sections(found: Assessment, colors: Mapping[str, str]) -> list[Se
         Section("Confusion matrix", tables=(matrix_table(found.matrix, names, caption),))
     )
     return sections
+
+
+def _upper_sections(found: Assessment) -> list[Section]:
+    """Sections on the upper level of the classes; none for one level."""
+    if found.parents is None:
+        return []
+    names = [score.name for score in found.parents.scores]
+    colors = dict(zip(names, complete_colors([None] * len(names), names), strict=True))
+    sections = assessment_sections(found.parents, colors)
+    lead = f"Overall accuracy of the upper level: {found.parents.oa} %."
+    first = dataclasses.replace(sections[0], text=(lead, *sections[0].text))
+    return [
+        dataclasses.replace(
+            section, title=f"Upper level: {section.title[0].lower()}{section.title[1:]}"
+        )
+        for section in (first, *sections[1:])
+    ]
 
 
 def _accuracy_section(assessed: AssessmentReportContext) -> Section:
