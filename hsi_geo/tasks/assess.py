@@ -17,7 +17,7 @@ from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.reader import ReadMap, read_map
-from hsi_geo.io.maps.record import mixed_file_warnings, read_record
+from hsi_geo.io.maps.record import mixed_file_warnings, read_legend_record, read_record
 from hsi_geo.io.maps.sample_points import DrawnStrata, read_drawn_strata
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
@@ -155,7 +155,7 @@ def assess_map(
 def _parents_of(opened: ReadMap, labelled: Shots) -> dict[str, str]:
     """Parent of each class by name: by the record beside the map, and by the reference."""
     found = {c.name: c.parent for c in labelled.classes if c.parent}
-    listed = read_record(opened.path).get("classes")
+    listed = read_legend_record(opened.path).get("classes")
     for one in listed if isinstance(listed, list) else ():
         if isinstance(one, Mapping) and isinstance(one.get("parent"), str):
             found[str(one.get("name"))] = one["parent"]

@@ -143,8 +143,7 @@ def zones(
             else "add --design stratified or --design simple; labels that were not drawn at random correct no area",
         )
     opened = read_map(class_map)
-    names_there = [*opened.names.values(), *(c.name for c in opened.rejected)]
-    for text in mixed_file_warnings(opened.path, names_there):
+    for text in mixed_file_warnings(opened.path, list(opened.names.values())):
         reporter.warning(text)
     found = read_zones(zones, opened.grid, field=zone_field, layer=zone_layer)
     for note in found.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ import pyogrio
 import pytest
 import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
-from builders import run
+from builders import model_for, run
 
 from hsi_geo import MapOptions, assess, classify, predict, sample, zones
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.labels.parents import with_parents
+from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.record import read_legend_record
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.tasks.validation.zone_errors import (
     Confusion,
     confusion_of_held_out,
@@ -301,3 +306,58 @@ def test_what_cannot_be_used_is_refused(
     with pytest.raises(HsiGeoError, match="no mapped pixel lies in the zones"):
         zones(path, tmp_path / "far.gpkg", tmp_path / "b.csv")
     assert not (tmp_path / "b.csv").exists()
+
+
+def test_a_mosaic_knows_rejected_classes_and_parents_by_its_maps(
+    planted: Planted, tmp_path: Path
+) -> None:
+    """Otherwise rejected pixels of a batch would count as wrong, and as land cover."""
+    model = model_for(planted.path)
+    table = with_parents(model.classes, {1: "open", 2: "sealed", 3: "open"}, {})
+    made = predict(
+        planted.path, dataclasses.replace(model, classes=table), out=tmp_path / "m.tif",
+        options=MapOptions(reject=0.8),
+    )  # fmt: skip
+    opened = read_map(made.paths.classes)
+    legend = (*table, *opened.rejected)
+    place = GeoreferencedMap(made.paths.classes, opened.grid)
+    mosaic = tmp_path / "index.vrt"
+    mosaic.write_text(index_xml([place], legend, tmp_path), encoding="utf-8")
+    assert read_map(mosaic).rejected == opened.rejected != ()
+    frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
+    frame["class"] = "class 1"
+    frame.to_file(tmp_path / "reference.gpkg")
+    whole, of_mosaic = (
+        assess(path, tmp_path / "reference.gpkg") for path in (made.paths.classes, mosaic)
+    )
+    assert of_mosaic.as_dict() == whole.as_dict()
+    assert of_mosaic.parents is not None
+    left, top = planted.transform @ (0, 0)
+    right, bottom = planted.transform @ (30, 30)
+    box = gpd.GeoDataFrame(geometry=[shapely.box(left, bottom, right, top)], crs=planted.crs)
+    box.to_file(tmp_path / "zones.gpkg")
+    rows = [
+        zones(path, tmp_path / "zones.gpkg", tmp_path / f"{path.stem}.csv").areas
+        for path in (made.paths.classes, mosaic)
+    ]
+    assert rows[0] == rows[1]
+    # A mosaic of other maps, or of files that lie elsewhere, takes nothing from a record.
+    text = mosaic.read_text(encoding="utf-8")
+    for wrong in (text.replace("class 2", "wheat"), text.replace(">m.tif", ">../m.tif")):
+        mosaic.write_text(wrong, encoding="utf-8")
+        assert read_legend_record(mosaic) == {}
+
+
+def test_a_map_that_rejects_gives_no_warning(
+    planted: Planted, tmp_path: Path, recorder: Any
+) -> None:
+    made = predict(
+        planted.path, model_for(planted.path), out=tmp_path / "m.tif",
+        options=MapOptions(reject=0.8),
+    )  # fmt: skip
+    left, top = planted.transform @ (0, 0)
+    right, bottom = planted.transform @ (30, 30)
+    box = gpd.GeoDataFrame(geometry=[shapely.box(left, bottom, right, top)], crs=planted.crs)
+    box.to_file(tmp_path / "zones.gpkg")
+    zones(made.paths.classes, tmp_path / "zones.gpkg", tmp_path / "a.csv", reporter=recorder)
+    assert not recorder.warnings

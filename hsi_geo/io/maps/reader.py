@@ -22,7 +22,7 @@ from hsi_geo.io.labels.rejected_classes import REJECTED_PARENTS, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
-from hsi_geo.io.maps.record import read_record
+from hsi_geo.io.maps.record import read_legend_record, read_record
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, only_band
@@ -232,6 +232,8 @@ def _rejected_beside(path: Path) -> ClassTable:
     """Rejected classes that the record of a map lists; the upper level has the record of its map."""
     if path.with_suffix(".json").is_file():
         return read_rejected(read_record(path))
+    if path.suffix.lower() == ".vrt":
+        return read_rejected(read_legend_record(path))
     of_map = path.with_stem(path.stem.removesuffix("_parents"))
     if of_map != path and of_map.with_suffix(".json").is_file():
         return read_rejected(read_record(of_map), REJECTED_PARENTS)

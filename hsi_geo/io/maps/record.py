@@ -87,6 +87,47 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _read(record)
 
 
+def read_legend_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the record that tells which classes a map has: the one beside it, or that of a mosaic's first map.
+
+    All maps of a mosaic of a batch have the same classes.
+
+    Args:
+        path: Path of the map.
+
+    Returns:
+        The record; empty where there is none.
+
+    Raises:
+        MapError: If the file is no regular file, or too large for a record.
+    """
+    own = read_record(path)
+    if own or Path(path).suffix.lower() != ".vrt":
+        return own
+    try:
+        root = ET.fromstring(Path(path).read_bytes())
+    except (ET.ParseError, OSError, RecursionError):
+        return {}
+    named = [one.text or "" for one in root.iter("Category")]
+    for source in root.iter("SourceFilename"):
+        name = source.text or ""
+        if source.get("relativeToVRT") != "1" or Path(name).name != name:
+            continue  # the maps of a batch lie beside its mosaic
+        found = read_record(Path(path).with_name(name))
+        classes = found.get("classes")
+        if isinstance(classes, list) and _are_named(classes, named):
+            return found
+    return {}
+
+
+def _are_named(classes: Sequence[Any], named: Sequence[str]) -> bool:
+    """Whether the classes of a record have these names, by their ids."""
+    try:
+        return bool(classes) and all(named[int(c["id"])] == c["name"] for c in classes)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
     """A file of a map as its record describes it.

@@ -116,7 +116,8 @@ def estimate_zone(
     A mapped class with `OWN_PLACES` places in the zone is corrected by them, as Olofsson et al. 2014 do for a whole map:
     the estimate is unbiased by the design. The other classes are corrected by the confusion of the whole map, as if the
     map confused land in the zone as it does elsewhere (Saerens et al. 2002, doi 10.1162/089976602753284446). The standard
-    error contains what is unknown of the confusion, and chance in the zone's own pixels. Classes without places stay
+    error contains what is unknown of the confusion, chance in the zone's own pixels, and half the difference to the areas by
+    the shares of right pixels of each mapped class. Classes without places stay
     as mapped.
 
     Args:
@@ -146,7 +147,9 @@ def estimate_zone(
     if elsewhere.any():
         found, uncertain = _by_confusion(elsewhere, mapped, pixels, whole)
         areas = areas + found
-        variance += uncertain
+        # The other assumption, that what is mapped to a class is right as often as elsewhere, leads to other areas. Which
+        # of them holds is not known.
+        variance += uncertain + ((found - elsewhere @ whole.of_mapped) / 2) ** 2
     total = float(mapped.sum())
     errors = np.where(known | (mapped == 0), np.sqrt(variance), np.nan)
     return ZoneEstimate(areas, errors, float(own_area.sum()) / total if total else 0.0)
