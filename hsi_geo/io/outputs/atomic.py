@@ -61,8 +61,8 @@ def atomic_outputs(
 ) -> Iterator[dict[Path, Path]]:
     """Write files under temporary names and rename them when all of them are whole.
 
-    The temporary names lie in a hidden folder beside the final ones, so that a rename never copies. The
-    folder is removed at the end, whatever happens inside the block. Folders that killed jobs left beside
+    The temporary names lie in a hidden folder beside the final ones, in each folder of these, so that a rename never
+    copies. The folder is removed at the end, whatever happens inside the block. Folders that killed jobs left beside
     it are removed first. Files that the block does not write are not expected.
 
     Files are renamed in the order of ``finals``. Either all files get their names, or none does and
@@ -73,7 +73,7 @@ def atomic_outputs(
     with the file that is replaced. Without ``overwrite`` they are an error.
 
     Args:
-        finals: Paths to write, all in one folder. None is fine.
+        finals: Paths to write. None is fine.
         overwrite: Whether files that exist are replaced.
         inputs: What the job reads; see `refuse_input_overwrite`.
         stale: Files to remove when the new ones appear, if ``overwrite``. Inputs among them stay.
@@ -107,22 +107,27 @@ def atomic_outputs(
     refuse_input_overwrite([*targets, *read_along(targets)], inputs)
     if not overwrite:
         require_free(targets)
-    stage = _make_stage(folder, name)
+    stages: dict[Path, Path] = {}
     try:
-        require_replaceable(targets, stage)
-        yield {target: stage / target.name for target in targets}
-        written = {stage / target.name: target for target in targets}
-        written = {source: target for source, target in written.items() if source.exists()}
+        for one in dict.fromkeys(
+            target.parent for target in targets
+        ):  # they may be on several disks
+            stages[one] = _make_stage(one, name)
+            require_replaceable([t for t in targets if t.parent == one], stages[one])
+        where = {target: stages[target.parent] / target.name for target in targets}
+        yield dict(where)
+        written = {source: target for target, source in where.items() if source.exists()}
         before = _BEFORE_RENAMING.get()
         if before is not None and not scratch.is_temporary(folder):
             before(targets)
-        Replacement(stage, written, removable, overwrite).apply()
+        Replacement(stages, written, removable, overwrite).apply()
     except OSError as error:
         if isinstance(error, OutputError) or error.errno is None:
             raise
         raise _write_error(folder, error) from error
     finally:
-        scratch.remove(stage)
+        for stage in stages.values():
+            scratch.remove(stage)
 
 
 def make_folder(folder: Path) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import rasterio
@@ -27,16 +27,21 @@ class Replacement:
     """All renames, or none.
 
     Args:
-        stage: Temporary folder with the new files. It keeps what they replace until all is done.
+        stages: Temporary folder by the folder that it is in. They hold the new files, and keep what these replace
+            until all is done.
         written: Temporary path to final path, in the order of renaming.
         stale: Files to remove.
         overwrite: Whether files may be replaced and removed.
     """
 
     def __init__(
-        self, stage: Path, written: Mapping[Path, Path], stale: Sequence[Path], overwrite: bool
+        self,
+        stages: Mapping[Path, Path],
+        written: Mapping[Path, Path],
+        stale: Sequence[Path],
+        overwrite: bool,
     ) -> None:
-        self.stage = stage
+        self.stages = stages
         self.written = written
         self.stale = stale
         self.overwrite = overwrite
@@ -55,12 +60,15 @@ class Replacement:
             return
         for source in self.written:
             sync(source)
-        with _folder_lock(self.stage.parent):
+        with ExitStack() as locks:
+            for folder in _distinct(self.stages):
+                locks.enter_context(_folder_lock(folder))
             try:
                 self._set_earlier_aside()
                 for source, target in self.written.items():
                     self._rename(source, target)
-                _sync_folder(self.stage.parent)
+                for folder in self.stages:
+                    _sync_folder(folder)
             except BaseException:
                 self._undo()
                 raise
@@ -72,7 +80,8 @@ class Replacement:
         if not self.overwrite:
             require_free(targets, _APPEARED)
             return
-        (self.stage / _EARLIER).mkdir()
+        for stage in self.stages.values():
+            (stage / _EARLIER).mkdir()
         for path in dict.fromkeys([*targets, *self.stale, *along]):
             if os.path.lexists(path):
                 self._set_aside(path)
@@ -82,7 +91,8 @@ class Replacement:
 
     def _set_aside(self, path: Path) -> None:
         """Give a file a second name, or move it where a disk has no hard links."""
-        kept = self.stage / _EARLIER / path.name
+        stage = self.stages.get(path.parent) or next(iter(self.stages.values()))
+        kept = stage / _EARLIER / path.name
         self.earlier[path] = kept
         try:
             try:
@@ -120,18 +130,23 @@ class Replacement:
                 if os.path.lexists(kept):
                     os.replace(kept, path)
         except OSError as error:
-            kept_in = self._keep_earlier()
+            kept_in = "', '".join(map(str, self._keep_earlier()))
+            first = next(iter(self.stages))
             raise OutputError(
-                f"writing to '{self.stage.parent}' failed half way ({error.strerror}), and the earlier "
+                f"writing to '{first}' failed half way ({error.strerror}), and the earlier "
                 f"files are now in '{kept_in}'",
                 hint="move them back by hand",
             ) from error
 
-    def _keep_earlier(self) -> Path:
-        """Rename the temporary folder, so that it is not removed."""
-        kept = self.stage.with_name(self.stage.name.removeprefix("."))
-        os.rename(self.stage, kept)  # noqa: PTH104  (as above)
-        return kept / _EARLIER
+    def _keep_earlier(self) -> list[Path]:
+        """Rename the temporary folders with earlier files, so that they are not removed."""
+        found = []
+        for stage in self.stages.values():
+            if any((stage / _EARLIER).iterdir()):
+                kept = stage.with_name(stage.name.removeprefix("."))
+                os.rename(stage, kept)  # noqa: PTH104  (as above)
+                found.append(kept / _EARLIER)
+        return found
 
 
 def sync(path: Path) -> None:
@@ -194,6 +209,18 @@ def _rename_new(source: Path, target: Path) -> None:
         except OSError:
             target.unlink()
             raise
+
+
+def _distinct(folders: Iterable[Path]) -> list[Path]:
+    """Folders, each under one of its names: a process that locks one twice waits for itself.
+
+    They are in the same order for every job, so that no two jobs wait for each other.
+    """
+    found = {}
+    for folder in folders:
+        status = folder.stat()
+        found[status.st_dev, status.st_ino] = folder
+    return [found[key] for key in sorted(found)]
 
 
 @contextmanager

@@ -123,19 +123,19 @@ def inputs(scene: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     shots.assign(**{"class": shots["class"].map(numbers)}).to_file(folder / "l.gpkg")
     shutil.copy(scene.path, folder / "scene.tif")
     predict(folder / "scene.tif", model, out=folder / "map.tif")
-    monkeypatch.setattr("hsi_geo.tasks.classify.adapt", adapt_once(tmp_path))
+    monkeypatch.setattr("hsi_geo.tasks.classify.adapt_opened", adapt_once(tmp_path))
     return folder
 
 
 def adapt_once(folder: Path) -> Callable[..., Any]:
-    """`adapt`, which computes a model once; each call writes the model file anew."""
-    from hsi_geo.tasks.adapt import adapt
+    """`adapt_opened`, which computes a model once; each call writes the model file anew."""
+    from hsi_geo.tasks.adapt import adapt_opened
 
     models: list[Any] = []
 
     def adapted(scenes: Any, shots: Any, *, out: Path, **options: Any) -> Any:
         if not models:
-            models.append(adapt(scenes, shots, **options))
+            models.append(adapt_opened(scenes, shots, out=None, **options))
         with atomic_outputs([out], overwrite=False) as where:
             save_model(models[0], where[out])
         return models[0]

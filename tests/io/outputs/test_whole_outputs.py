@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from class_map_cases import CLASSES, GRID, random_probabilities, write_map
+from small_disk import small_disk
 
 from hsi_geo.errors import OutputError, OutputExistsError
 from hsi_geo.io.maps.record import find_stale_files
@@ -145,3 +147,55 @@ def test_moved_paths_leave_out_files_that_are_not_written(tmp_path: Path) -> Non
     moved = paths.moved(where)
     assert moved == replace(moved, confidence=None, probabilities=None)
     assert {path.parent.name for path in moved.all} == {"stage"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_outputs_on_two_disks(tmp_path: Path, overwrite: bool) -> None:
+    """A map, and its model on another disk."""
+    with small_disk(tmp_path / "disk") as resized:
+        disk = resized(50)
+        finals = [tmp_path / "map.tif", disk / "m.safetensors"]
+        for one in finals * overwrite:
+            one.write_text("earlier")
+        with atomic_outputs(finals, overwrite=overwrite) as where:
+            for final, temporary in where.items():
+                temporary.write_text(final.name)
+        assert [one.read_text() for one in finals] == ["map.tif", "m.safetensors"]
+        with pytest.raises(KeyError), atomic_outputs(finals, overwrite=True) as where:
+            where[finals[1]].write_text("half")
+            stop(KeyError())
+        assert [one.read_text() for one in finals] == ["map.tif", "m.safetensors"]
+        assert sorted(path.name for path in disk.iterdir()) == ["m.safetensors"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "map.tif"]
+
+
+def test_a_file_that_cannot_be_replaced_on_one_disk_restores_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path / "disk") as resized:
+        finals = [tmp_path / "map.tif", resized(50) / "m.safetensors"]
+        for one in finals:
+            one.write_text("earlier")
+        replace_one, calls = os.replace, []
+
+        def failing(source: Path, target: Path) -> None:
+            calls.append(target)
+            if len(calls) == 2:
+                raise OSError(errno.EIO, "Input/output error")
+            replace_one(source, target)
+
+        monkeypatch.setattr(os, "replace", failing)
+        with pytest.raises(OutputError), atomic_outputs(finals, overwrite=True) as where:
+            for final, temporary in where.items():
+                temporary.write_text(final.name)
+        assert len(calls) > 2
+        assert [one.read_text() for one in finals] == ["earlier", "earlier"]
+
+
+def test_a_folder_under_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    finals = [Path("map.tif"), tmp_path / "m.safetensors"]
+    with atomic_outputs(finals, overwrite=False) as where:
+        for final, temporary in where.items():
+            temporary.write_text(final.name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors", "map.tif"]
