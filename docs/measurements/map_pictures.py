@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from hsi_geo import MapOptions, adapt, predict, read_shots, zones
 from hsi_geo.arrays import AnyArray
 from hsi_geo.display.images import paint
-from hsi_geo.io.datasets.indian_pines import load_indian_pines
+from hsi_geo.io.datasets.indian_pines import LabelledScene, load_indian_pines
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.reader import read_map
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scene, shots, _ = write_inputs(folder)
-        truth = load_indian_pines().truth
+        truth = _alphabetical(load_indian_pines())
         draw_rejected(folder, scene, shots, truth)
         labels = read_shots(shots, classes=_parents(folder, shots))
         model = adapt(scene, labels)
@@ -79,6 +79,13 @@ def main() -> None:
         draw_zones(folder, maps["plain"].parents, truth, labels.classes)
 
 
+def _alphabetical(scene: LabelledScene) -> AnyArray:
+    """The true classes with the ids of a class table, which is in alphabetical order."""
+    names = sorted(scene.names)
+    ids = np.array([0, *(names.index(name) + 1 for name in scene.names)])
+    return np.asarray(ids[scene.truth])
+
+
 def _parents(folder: Path, shots: Path) -> Path:
     """File with the parent of each class."""
     path = folder / "classes.json"
@@ -94,6 +101,7 @@ def draw_rejected(folder: Path, scene: Path, shots: Path, truth: AnyArray) -> No
     known = folder / "known.gpkg"
     frame[frame["class"] != UNKNOWN].to_file(known)
     names = [c.name for c in read_shots(shots).classes]
+    assert names == sorted(names)
     model = adapt(scene, known)
     paths = []
     for key, options in (("all", MapOptions()), ("reject", MapOptions(reject="auto"))):

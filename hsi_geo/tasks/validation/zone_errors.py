@@ -142,7 +142,13 @@ def estimate_zone(
     rates = own.of_mapped
     own_area = np.where(is_own, mapped, 0.0)
     areas = areas + own_area @ rates
-    spread = rates * (1 - rates) / np.maximum(own.mapped_places - 1, 1)[:, None]
+    # Ten right places of ten do not mean that all others are right: one more is assumed, half right.
+    places = own.mapped_places[:, None]
+    without_error = rates.max(axis=1, keepdims=True) == 1
+    usual = np.where(
+        without_error, (places * rates + _one_place(len(mapped))) / (places + 1), rates
+    )
+    spread = usual * (1 - usual) / np.maximum(places - 1, 1)
     variance += (own_area[:, None] ** 2 * spread).sum(axis=0)
     if elsewhere.any():
         found, uncertain = _by_confusion(elsewhere, mapped, pixels, whole)
@@ -188,9 +194,7 @@ def _by_confusion(
     lost = rates.sum(axis=1) == 0  # no true class is ever mapped to it: it stays
     rates[lost] = np.eye(size)[lost]
     # What may also be true of the confusion: one place more of each class, half right, is added to each.
-    right = np.eye(size)
-    prior = right if size == 1 else 0.5 * right + 0.5 * (1 - right) / (size - 1)
-    concentration = whole.true_places * whole.of_truth + prior  # (K, K), by column
+    concentration = whole.true_places * whole.of_truth + _one_place(size)  # (K, K), by column
     drawn = np.random.default_rng(0).standard_gamma(
         np.maximum(concentration, 1e-6), (DRAWS, size, size)
     )
@@ -200,6 +204,12 @@ def _by_confusion(
     pixel_area = np.divide(mapped, pixels, out=np.zeros(size), where=pixels > 0)
     chance = (part * pixel_area)[:, None] * rates * (1 - rates)
     return part @ rates, possible.var(axis=0) + chance.sum(axis=0)
+
+
+def _one_place(size: int) -> Float64Array:
+    """(K, K) one place of each class, half right, the other half spread over the other classes."""
+    right = np.eye(size)
+    return right if size == 1 else np.asarray(0.5 * right + 0.5 * (1 - right) / (size - 1))
 
 
 def _rates_in_zone(
