@@ -58,7 +58,7 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         "DESIGN": "How the reference points were chosen. 'none': not at random. 'simple': at random in the whole map. 'stratified': at "
         "random within each kind of change, or by 'Draw places to check a map'. With these two, areas of change are estimated with "
         "standard errors.",
-        "WITH_REJECTED": "Off: pixels that one of the maps rejects ('unlike any shot', 'too uncertain') are left out. On: they are "
+        "WITH_REJECTED": "Off: pixels that one of the maps rejects, as unlike any label or too uncertain, are left out. On: they are "
         "classes of their own. They never count as changed land.",
         "OUTPUT": "GeoTIFF of changes: 302 is class 3 of the old map that became class 2. Pale colours: no change.",
         "CONFIDENCE": "Raster with the confidence of each change in per cent. Both maps need their confidence beside them.",
