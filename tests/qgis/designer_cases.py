@@ -168,7 +168,7 @@ def whole_model(job: Job) -> Job:
         "polygons": {"INPUT": output("classify")},
         "sample": {"INPUT": output("classify"), "COUNT": value(60)},
         "compare": {"OLD": output("classify"), "NEW": output("predict")},
-        "zones": {"INPUT": output("classify"), "ZONES": truth},
+        "zones": {"INPUT": output("classify"), "ZONES": value(job["zones"])},
         "environment": {},
     }
     ends = {

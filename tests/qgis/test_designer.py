@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pytest
+from shapely import box
 
 MakeScene = Callable[..., Any]  # defined in conftest, which tests cannot import
 Case = Callable[..., dict[str, Any]]
@@ -96,10 +98,14 @@ def test_a_model_of_all_algorithms(
     case: Case, job: dict[str, Any], make_scene: MakeScene, tmp_path: Path
 ) -> None:
     truth = make_scene("again.tif").shots(tmp_path / "truth.gpkg", per_class=9)
+    points = gpd.read_file(truth)
+    zone = gpd.GeoDataFrame(geometry=[box(*points.total_bounds)], crs=points.crs)
+    zone.to_file(tmp_path / "zones.gpkg")
     folder = tmp_path / "results"
     folder.mkdir()
     found = case(
         "whole_model",
+        zones=str(tmp_path / "zones.gpkg"),
         scene=job["parameters"]["INPUT"],
         product=job["parameters"]["INPUT"],
         labels=job["labels"],
