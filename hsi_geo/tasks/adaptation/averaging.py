@@ -9,11 +9,11 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from sklearn import config_context
 from sklearn.metrics import cohen_kappa_score
 from threadpoolctl import threadpool_limits
 
@@ -95,21 +95,28 @@ def fit_ensemble(
     return combine_members(feature_sets, members, graphs_by_step, shots, prior)
 
 
-def fit_members(feature_sets: list[FeatureSet], shots: LabelledPixels) -> list[Prediction]:
+def fit_members(
+    feature_sets: list[FeatureSet],
+    shots: LabelledPixels,
+    check: Callable[[], None] = lambda: None,
+) -> list[Prediction]:
     """Fit classifiers to each feature set.
 
     Args:
         feature_sets: Features of the N pixels.
         shots: Labelled pixels.
+        check: Called before each fit; an exception of it ends the job.
 
     Returns:
         The prediction of each feature set.
     """
-    # One BLAS thread and no checks of arguments: synchronisation costs more than it gains, and checks take
-    # a third of the time of a small fit.
-    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
-    with threadpool_limits(1, user_api="blas"), unchecked:
-        return [_fit_classifiers(feature_set, shots) for feature_set in feature_sets]
+    # One BLAS thread: synchronisation costs more than it gains.
+    with threadpool_limits(1, user_api="blas"):
+        members = []
+        for feature_set in feature_sets:
+            check()
+            members.append(_fit_classifiers(feature_set, shots))
+        return members
 
 
 def combine_members(

@@ -15,13 +15,13 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
 
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.discriminant import ShrunkenDiscriminant
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.adaptation.logistic import LogisticRegression
 from hsi_geo.tasks.adaptation.shot_weights import training_weights
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
@@ -222,15 +222,12 @@ def normalize(posterior: Float32Array) -> Float32Array:
 
 def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
     """Logistic regression, fitted to all shots and without each fold."""
-    model = LogisticRegression(C=feature_set.C, max_iter=5000, tol=1e-3)
 
     def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
         inputs = feature_set.features[shots.rows[train]].astype(np.float64)
-        model.fit(inputs, shots.labels[train], training_weights(shots, train))
-        scores = model.decision_function(feature_set.features[rows])
-        if scores.ndim == 1:  # for two classes scikit-learn returns the difference of the scores
-            scores = np.stack([-scores / 2, scores / 2], axis=1)
-        return np.asarray(scores, np.float32)
+        weights = training_weights(shots, train)
+        model = LogisticRegression(feature_set.C).fit(inputs, shots.labels[train], weights)
+        return np.asarray(model.decision_function(feature_set.features[rows]), np.float32)
 
     return _temperature_scale(*_score_all_and_held_out(score, shots), shots, LOG_SCALE_PRIOR_SD)
 

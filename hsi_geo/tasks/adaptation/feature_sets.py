@@ -8,7 +8,7 @@ Letters for shapes: N pixels of all regions, C bands, D features of a pixel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -128,7 +128,10 @@ class PixelSpectra:
 
 @timings.stage(timings.FEATURES)
 def compute_spectra(
-    regions: TrainingRegions, encoder: S2Former | None, device: torch.device
+    regions: TrainingRegions,
+    encoder: S2Former | None,
+    device: torch.device,
+    check: Callable[[], None] = lambda: None,
 ) -> PixelSpectra:
     """Compute the features of the pixels of some regions, but those of superpixels.
 
@@ -136,6 +139,7 @@ def compute_spectra(
         regions: Regions with N pixels in all.
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
+        check: Called several times; an exception of it ends the job.
 
     Raises:
         SceneError: If all pixels are the same.
@@ -144,6 +148,7 @@ def compute_spectra(
     inside = [region.inside for region in regions.regions]
     whitened = [_whiten_noise(regions, region.image) for region in regions.regions]
     cubes = _drop_null_space(whitened, inside)
+    check()
     encoded = None if encoder is None else _standardized_features(regions, encoder, device)
     filtered = {}
     for context, sigma_px in FAMILIARITY_FILTER_PX.items():
@@ -151,6 +156,7 @@ def compute_spectra(
         if encoded is not None:
             parts.append(_rescale(_filter_pixels(encoded, valid, inside, sigma_px)))
         filtered[context] = np.concatenate(parts, axis=1)
+        check()
     spectra = np.concatenate([p.image[:, p.inside].T for p in regions.regions]).astype(np.float64)
     components = _whitened_components([region.image for region in regions.regions], spectra)
     # Weak components are mostly noise, so that they are smoothed.

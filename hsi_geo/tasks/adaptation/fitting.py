@@ -20,6 +20,7 @@ import xarray as xr
 from hsi_geo import stages
 from hsi_geo.io.labels.parents import parent_indices, parent_table
 from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.scenes.mask_option import mask_names
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
@@ -149,6 +150,7 @@ def fit_model(
             "parameters": {
                 **_reading_options(labelled),
                 "wavelengths": _wavelength_option(opened),
+                "masks": mask_names(opened),
                 "weights": "none" if encoder is None else file_hash(weights),
                 "recipe": dataclasses.asdict(recipe),
             },

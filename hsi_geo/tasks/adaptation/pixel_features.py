@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +25,11 @@ from hsi_geo.tasks.adaptation.feature_sets import (
     compute_spectra,
     graph_features,
 )
+from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+
+#: Seconds between two reports while another thread is waited for.
+WAIT_S = 0.1
 
 #: Number of steps of `compute_pixel_features`, for the progress.
 PIXEL_FEATURE_STEPS = 4
@@ -56,7 +59,7 @@ def compute_pixel_features(
     regions: TrainingRegions,
     encoder: S2Former | None,
     device: torch.device,
-    advance: Callable[[], None] = lambda: None,
+    advance: Steps | None = None,
 ) -> PixelFeatures:
     """Compute the features and graphs of the pixels of some regions.
 
@@ -64,12 +67,13 @@ def compute_pixel_features(
         regions: Pixels; their shots are not used.
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
-        advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
+        advance: Receives `PIXEL_FEATURE_STEPS` steps; None reports none.
 
     Raises:
         SceneError: If all pixels are the same.
     """
-    spectra = compute_spectra(regions, encoder, device)
+    advance = advance or no_steps()
+    spectra = compute_spectra(regions, encoder, device, advance.check)
     advance()
     positions_px, graphs = regions.positions_px, []
     # Superpixels keep one core busy, and the search for neighbours the other. BLAS has one thread for both: scikit-learn
@@ -79,6 +83,8 @@ def compute_pixel_features(
         for features in graph_features(spectra, positions_px):
             graphs.append(knn_transition_matrix(features))
             advance()
+        while not wait([growing], WAIT_S).done:
+            advance.check()
         return PixelFeatures(growing.result(), tuple(graphs), positions_px)
 
 

@@ -6,7 +6,6 @@ at most about 45,000 pixels (`Recipe.budget_px` and margins), so that they take 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from hsi_geo.tasks.adaptation.pixel_features import (
     content_hash,
 )
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
+from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.runtime import scene_hash
 
@@ -48,7 +48,7 @@ class PreparedScenes:
         regions: TrainingRegions,
         encoder: S2Former | None,
         device: torch.device,
-        advance: Callable[[], None] = lambda: None,
+        advance: Steps | None = None,
     ) -> PixelFeatures:
         """Compute features and graphs, or take those of the same pixels that were computed before.
 
@@ -56,7 +56,7 @@ class PreparedScenes:
             regions: Regions of these scenes.
             encoder: Pre-trained encoder; None for no encoder features.
             device: Device on which the encoder runs.
-            advance: Called after each of `PIXEL_FEATURE_STEPS` steps.
+            advance: Receives `PIXEL_FEATURE_STEPS` steps; None reports none.
 
         Returns:
             What `compute_pixel_features` returns, the same numbers.
@@ -64,6 +64,7 @@ class PreparedScenes:
         Raises:
             SceneError: If all pixels are the same.
         """
+        advance = advance or no_steps()
         key = content_hash(regions, encoder)
         found = self._last[1] if self._last is not None and self._last[0] == key else None
         if found is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsi_geo.progress import Reporter
+from hsi_geo.progress import Reporter, SilentReporter
 
 
 @dataclass(slots=True)
@@ -31,3 +31,8 @@ class Steps:
     def check(self) -> None:
         """Report the same step again, inside a long one: a reporter may end the job by an exception."""
         self.reporter.progress(self.stage, self.done, self.total)
+
+
+def no_steps() -> Steps:
+    """Steps that nobody is told of."""
+    return Steps(SilentReporter(), "", 0)

@@ -12,7 +12,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K classes of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -38,7 +38,7 @@ from hsi_geo.tasks.adaptation.averaging import (
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
-from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
+from hsi_geo.tasks.adaptation.pixel_features import WAIT_S, PixelFeatures, compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
     Predict,
@@ -46,6 +46,7 @@ from hsi_geo.tasks.adaptation.shot_weights import (
     no_suspicious_shots,
     weigh_shots,
 )
+from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.runtime import one_thread
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
@@ -104,7 +105,7 @@ def fit_teacher(
     pixels: PixelFeatures | None = None,
     estimate_accuracy: bool = True,
     trust_shots: bool = False,
-    advance: Callable[[], None] = lambda: None,
+    advance: Steps | None = None,
 ) -> Teacher:
     """Fit the teacher to the shots of some regions.
 
@@ -117,7 +118,7 @@ def fit_teacher(
             the accuracy is estimated from the folds that the weights are fitted with, which is too high for shots that
             are close to each other.
         trust_shots: Whether all shots weigh the same, also those whose label looks wrong.
-        advance: Called after each of `TEACHER_STEPS` steps.
+        advance: Receives `TEACHER_STEPS` steps; None reports none.
 
     Returns:
         The teacher of these pixels.
@@ -125,18 +126,19 @@ def fit_teacher(
     Raises:
         SceneError: If all pixels are the same.
     """
+    advance = advance or no_steps()
     pixels = pixels or compute_pixel_features(regions, encoder, device)
     positions_px = regions.positions_px if estimate_accuracy else None
     shots = labelled_pixels(
         regions.labels, regions.features, regions.in_scene, regions.library_weight
     )
-    fitted = _fit(pixels, shots, positions_px)
+    fitted = _fit(pixels, shots, positions_px, advance.check)
     advance()
     suspicious = no_suspicious_shots()
     if not trust_shots:
         weighted, suspicious = weigh_shots(shots, _predict_shots(pixels, fitted))
         if len(suspicious.features):
-            fitted = _fit(pixels, weighted, positions_px)
+            fitted = _fit(pixels, weighted, positions_px, advance.check)
     advance()
     shots, familiarity = fitted.shots, fitted.familiarity
     posteriors = [adjust_priors(step.probabilities) for step in fitted.ensemble.steps]
@@ -191,7 +193,10 @@ class _Fitted:
 
 
 def _fit(
-    pixels: PixelFeatures, shots: LabelledPixels, positions_px: Float64Array | None
+    pixels: PixelFeatures,
+    shots: LabelledPixels,
+    positions_px: Float64Array | None,
+    check: Callable[[], None],
 ) -> _Fitted:
     """Fit classifiers and graphs.
 
@@ -199,13 +204,14 @@ def _fit(
         pixels: Features and graphs of all pixels.
         shots: Labelled pixels with their weights.
         positions_px: (N, 2) row and column of each pixel, for spatial blocks; None makes no blocks.
+        check: Called several times; an exception of it ends the job.
     """
     blocked = shots if positions_px is None else group_by_spatial_blocks(shots, positions_px)
     same_folds = np.array_equal(blocked.folds, shots.folds)
     foldings = [shots] if same_folds else [shots, blocked]
     with _propagating(pixels.graphs, foldings) as result:  # beside the classifiers
-        members = fit_members(pixels.inputs, shots)
-        by_folding = result()
+        members = fit_members(pixels.inputs, shots, check)
+        by_folding = result(check)
     ensemble = combine_members(pixels.inputs, members, by_folding[0], shots)
     distances = distance_weights(pixels.inputs, ensemble.weights)
     return _Fitted(
@@ -267,13 +273,13 @@ def _propagate_labels(
 ) -> list[list[list[Prediction]]]:
     """Predictions of each graph, by folding and by number of steps."""
     with _propagating(transitions, foldings) as result:
-        return result()
+        return result(lambda: None)
 
 
 @contextmanager
 def _propagating(
     transitions: Sequence[csr_array], foldings: list[LabelledPixels]
-) -> Iterator[Callable[[], list[list[list[Prediction]]]]]:
+) -> Iterator[Callable[[Callable[[], None]], list[list[list[Prediction]]]]]:
     """Propagate labels in other threads inside a ``with`` block; the function that is yielded waits for the result."""
     # BLAS has one thread for all of them: its number of threads changes the rounding, and may not depend on who is first.
     with (
@@ -283,7 +289,9 @@ def _propagating(
     ):
         pending = [pool.submit(_propagate, one, foldings) for one in transitions]
 
-        def result() -> list[list[list[Prediction]]]:
+        def result(check: Callable[[], None]) -> list[list[list[Prediction]]]:
+            while wait(pending, WAIT_S).not_done:
+                check()
             graphs = [one.result() for one in pending]
             steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
             return [
@@ -291,7 +299,11 @@ def _propagating(
                 for folding in numbers
             ]
 
-        yield result
+        try:
+            yield result
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 @timings.stage(timings.GRAPHS)
