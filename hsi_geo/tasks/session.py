@@ -75,7 +75,7 @@ class Session:
     """Shots and previews on one scene.
 
     What no shot has an effect on is computed once: band statistics, whitening, features of the encoder, superpixels and
-    graphs of neighbouring pixels. It takes about 7 kB of memory for each pixel, for at most 45,000 pixels. Use it in
+    graphs of neighbouring pixels. It takes at most 12 kB of memory for each pixel, for at most 45,000 pixels. Use it in
     a ``with`` block, or call `close` at the end. One thread at a time may use a session. An exception in
     ``reporter.progress`` ends what is computed; the session can be used afterwards.
 

@@ -43,6 +43,10 @@ LDA_MIN_PIXELS = 2
 LDA_MAX_PIXELS = 10
 
 
+#: From a transition matrix, (N, W) initial distributions and numbers of steps to distributions after each of them.
+Walk = Callable[[csr_array, Float32Array, Sequence[int]], list[Float32Array]]
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Class probabilities of all pixels, and out-of-fold probabilities of the shots.
@@ -104,7 +108,10 @@ def classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> li
 
 
 def graph_predictions(
-    transition: csr_array, foldings: Sequence[LabelledPixels], steps: Sequence[int]
+    transition: csr_array,
+    foldings: Sequence[LabelledPixels],
+    steps: Sequence[int],
+    walk: Walk = random_walk_with_restart,
 ) -> Iterator[list[Prediction]]:
     """Propagate the shots' labels over a graph.
 
@@ -112,6 +119,7 @@ def graph_predictions(
         transition: (N, N) transition matrix, see `knn_transition_matrix`.
         foldings: The same shots with different folds.
         steps: Numbers of steps of the random walk, increasing.
+        walk: Function that computes the walks.
 
     Yields:
         For each number of steps, a prediction for each of the foldings.
@@ -123,14 +131,14 @@ def graph_predictions(
     separate_walks = sum(len(set(zip(s.labels, s.folds, strict=True))) for s in foldings)
     if walks.shape[1] > separate_walks:
         # With many shots, separate foldings need fewer walks.
-        separate = (graph_predictions(transition, [shots], steps) for shots in foldings)
+        separate = (graph_predictions(transition, [shots], steps, walk) for shots in foldings)
         yield from (
             [prediction for (prediction,) in found] for found in zip(*separate, strict=True)
         )
         return
     initial = np.zeros((transition.shape[0], walks.shape[1]), np.float32)
     initial[foldings[0].rows, walk_of] = foldings[0].weights
-    for mass in random_walk_with_restart(transition, initial, steps):
+    for mass in walk(transition, initial, steps):
         yield [
             _graph_prediction(mass, walks[0], folds, shots)
             for folds, shots in zip(walks[1:], foldings, strict=True)

@@ -1,7 +1,8 @@
 """Scenes of an adaptation with all that no shot has an effect on, computed once and kept.
 
-It stays in memory, and on request in a folder, for later runs. Features and graphs take about 7 kB a pixel; there are
-at most about 45,000 pixels (`Recipe.budget_px` and margins), so that they take at most about 320 MB.
+It stays in memory, and on request in a folder, for later runs. Features and graphs take about 7 kB a pixel, and the
+walks of previews (`stored_walks`) up to 5 kB in memory. There are at most about 45,000 pixels (`Recipe.budget_px` and
+margins), so that all of it takes at most about 540 MB.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from hsi_geo.tasks.adaptation.pixel_features import (
 )
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps
+from hsi_geo.tasks.adaptation.stored_walks import StoredWalks
+from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.runtime import scene_hash
 
@@ -35,6 +38,7 @@ class PreparedScenes:
     Attributes:
         scenes: These scenes.
         reads: What was read from them.
+        walks: Random walks over the graphs of the last features, for previews.
     """
 
     def __init__(self, scenes: list[xr.DataArray], cache: Path | None = None) -> None:
@@ -42,6 +46,7 @@ class PreparedScenes:
         self.reads = SceneReads(scenes)
         self._files = None if cache is None else FeatureFiles(cache)
         self._last: tuple[str, PixelFeatures] | None = None
+        self.walks = StoredWalks(PROPAGATION_STEPS)
 
     def pixel_features(
         self,
@@ -75,7 +80,10 @@ class PreparedScenes:
         name = "-".join([key, *(scene_hash(scene)[:16] for scene in self.scenes), device.type])
         found = None if self._files is None else self._files.read(name)
         if found is None:
-            self._last = None  # two sets of features would need twice the memory
+            self._last, self.walks = (
+                None,
+                StoredWalks(PROPAGATION_STEPS),
+            )  # two sets of features would need twice the memory
             found = compute_pixel_features(regions, encoder, device, advance)
             if self._files is not None:
                 self._files.write(name, found)

@@ -150,7 +150,13 @@ def preview_map(
     steps = Steps(recorder, stages.LEARNING, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
     pixels = prepared.pixel_features(ordered, encoder, device, steps)
     teacher = fit_teacher(
-        ordered, encoder, device, pixels=pixels, trust_shots=trust_shots, advance=steps
+        ordered,
+        encoder,
+        device,
+        pixels=pixels,
+        trust_shots=trust_shots,
+        walk=prepared.walks,
+        advance=steps,
     )
     place = np.argsort(order.classes)  # position of each class of the table in the canonical order
     probabilities, familiarity = _on_grid(teacher, regions, place)

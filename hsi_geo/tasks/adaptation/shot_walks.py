@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
-from hsi_geo.tasks.adaptation.ensemble import Prediction
+from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Most walks from single features. With more features those of a class and fold share a walk.
@@ -62,13 +62,19 @@ class ShotWalks:
 
 
 @timings.stage(timings.GRAPHS)
-def walk_from_shots(transition: csr_array, shots: LabelledPixels, steps: int) -> ShotWalks:
+def walk_from_shots(
+    transition: csr_array,
+    shots: LabelledPixels,
+    steps: int,
+    walk: Walk = random_walk_with_restart,
+) -> ShotWalks:
     """Walk over a graph from each feature of the shots.
 
     Args:
         transition: (N, N) transition matrix, see `knn_transition_matrix`.
         shots: Labelled pixels.
         steps: Number of steps of the random walk.
+        walk: Function that computes the walks.
     """
     kinds = np.stack([shots.features, shots.folds])
     if len(np.unique(shots.features)) > MOST_WALKS:
@@ -76,5 +82,5 @@ def walk_from_shots(transition: csr_array, shots: LabelledPixels, steps: int) ->
     walks, walk_of = np.unique(kinds, axis=1, return_inverse=True)
     initial = np.zeros((transition.shape[0], walks.shape[1]), np.float32)
     initial[shots.rows, walk_of] = 1.0
-    (mass,) = random_walk_with_restart(transition, initial, [steps])
+    (mass,) = walk(transition, initial, [steps])
     return ShotWalks(mass[shots.rows], mass.mean(axis=0), walk_of)

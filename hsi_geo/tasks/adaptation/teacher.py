@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
-from hsi_geo.models.diffusion import adjust_priors
+from hsi_geo.models.diffusion import adjust_priors, random_walk_with_restart
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.averaging import (
     Ensemble,
@@ -36,7 +36,7 @@ from hsi_geo.tasks.adaptation.averaging import (
     prior_weights,
 )
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
-from hsi_geo.tasks.adaptation.ensemble import Prediction, graph_predictions, normalize
+from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
 from hsi_geo.tasks.adaptation.pixel_features import WAIT_S, PixelFeatures, compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
@@ -105,6 +105,7 @@ def fit_teacher(
     pixels: PixelFeatures | None = None,
     estimate_accuracy: bool = True,
     trust_shots: bool = False,
+    walk: Walk = random_walk_with_restart,
     advance: Steps | None = None,
 ) -> Teacher:
     """Fit the teacher to the shots of some regions.
@@ -118,6 +119,7 @@ def fit_teacher(
             the accuracy is estimated from the folds that the weights are fitted with, which is too high for shots that
             are close to each other.
         trust_shots: Whether all shots weigh the same, also those whose label looks wrong.
+        walk: Function that computes random walks over the graphs.
         advance: Receives `TEACHER_STEPS` steps; None reports none.
 
     Returns:
@@ -132,13 +134,13 @@ def fit_teacher(
     shots = labelled_pixels(
         regions.labels, regions.features, regions.in_scene, regions.library_weight
     )
-    fitted = _fit(pixels, shots, positions_px, advance.check)
+    fitted = _fit(pixels, shots, positions_px, walk, advance.check)
     advance()
     suspicious = no_suspicious_shots()
     if not trust_shots:
-        weighted, suspicious = weigh_shots(shots, _predict_shots(pixels, fitted))
+        weighted, suspicious = weigh_shots(shots, _predict_shots(pixels, fitted, walk))
         if len(suspicious.features):
-            fitted = _fit(pixels, weighted, positions_px, advance.check)
+            fitted = _fit(pixels, weighted, positions_px, walk, advance.check)
     advance()
     shots, familiarity = fitted.shots, fitted.familiarity
     posteriors = [adjust_priors(step.probabilities) for step in fitted.ensemble.steps]
@@ -196,6 +198,7 @@ def _fit(
     pixels: PixelFeatures,
     shots: LabelledPixels,
     positions_px: Float64Array | None,
+    walk: Walk,
     check: Callable[[], None],
 ) -> _Fitted:
     """Fit classifiers and graphs.
@@ -204,12 +207,13 @@ def _fit(
         pixels: Features and graphs of all pixels.
         shots: Labelled pixels with their weights.
         positions_px: (N, 2) row and column of each pixel, for spatial blocks; None makes no blocks.
+        walk: Function that computes random walks over the graphs.
         check: Called several times; an exception of it ends the job.
     """
     blocked = shots if positions_px is None else group_by_spatial_blocks(shots, positions_px)
     same_folds = np.array_equal(blocked.folds, shots.folds)
     foldings = [shots] if same_folds else [shots, blocked]
-    with _propagating(pixels.graphs, foldings) as result:  # beside the classifiers
+    with _propagating(pixels.graphs, foldings, walk) as result:  # beside the classifiers
         members = fit_members(pixels.inputs, shots, check)
         by_folding = result(check)
     ensemble = combine_members(pixels.inputs, members, by_folding[0], shots)
@@ -235,7 +239,7 @@ def _predict_blocks(pixels: PixelFeatures, fitted: _Fitted) -> list[Prediction]:
     return fit_ensemble_at_shots(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior)
 
 
-def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
+def _predict_shots(pixels: PixelFeatures, fitted: _Fitted, walk: Walk) -> Predict:
     """Function that predicts the shots' pixels without their folds, for any weights of shots.
 
     Feature sets have `prior_weights`: their agreement on all pixels comes from fits to all shots, wrong ones too.
@@ -243,6 +247,7 @@ def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
     Args:
         pixels: Features and graphs of all pixels.
         fitted: Fit to shots that weigh the same, which is not made again.
+        walk: Function that computes random walks over the graphs.
     """
     shots = fitted.shots
     inputs = [one.take(shots.rows) for one in pixels.inputs]
@@ -250,7 +255,8 @@ def _predict_shots(pixels: PixelFeatures, fitted: _Fitted) -> Predict:
 
     @cache
     def walks() -> list[ShotWalks]:
-        return [walk_from_shots(graph, shots, PROPAGATION_STEPS[-1]) for graph in pixels.graphs]
+        last = PROPAGATION_STEPS[-1]
+        return [walk_from_shots(graph, shots, last, walk) for graph in pixels.graphs]
 
     def predict(weighted: LabelledPixels) -> tuple[Float32Array, Float32Array]:
         alone = replace(weighted, rows=np.arange(len(shots.rows)))
@@ -272,13 +278,13 @@ def _propagate_labels(
     transitions: Sequence[csr_array], foldings: list[LabelledPixels]
 ) -> list[list[list[Prediction]]]:
     """Predictions of each graph, by folding and by number of steps."""
-    with _propagating(transitions, foldings) as result:
+    with _propagating(transitions, foldings, random_walk_with_restart) as result:
         return result(lambda: None)
 
 
 @contextmanager
 def _propagating(
-    transitions: Sequence[csr_array], foldings: list[LabelledPixels]
+    transitions: Sequence[csr_array], foldings: list[LabelledPixels], walk: Walk
 ) -> Iterator[Callable[[Callable[[], None]], list[list[list[Prediction]]]]]:
     """Propagate labels in other threads inside a ``with`` block; the function that is yielded waits for the result."""
     # BLAS has one thread for all of them: its number of threads changes the rounding, and may not depend on who is first.
@@ -287,7 +293,7 @@ def _propagating(
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(GRAPH_THREADS) as pool,
     ):
-        pending = [pool.submit(_propagate, one, foldings) for one in transitions]
+        pending = [pool.submit(_propagate, one, foldings, walk) for one in transitions]
 
         def result(check: Callable[[], None]) -> list[list[list[Prediction]]]:
             while wait(pending, WAIT_S).not_done:
@@ -307,9 +313,11 @@ def _propagating(
 
 
 @timings.stage(timings.GRAPHS)
-def _propagate(transition: csr_array, foldings: list[LabelledPixels]) -> list[list[Prediction]]:
+def _propagate(
+    transition: csr_array, foldings: list[LabelledPixels], walk: Walk
+) -> list[list[Prediction]]:
     """Predictions of a graph, by number of steps and by folding."""
-    return list(graph_predictions(transition, foldings, PROPAGATION_STEPS))
+    return list(graph_predictions(transition, foldings, PROPAGATION_STEPS, walk))
 
 
 def _expand_classes(
