@@ -1,0 +1,57 @@
+"""Messages of the engine as sentences of the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.core import QgsProcessingUtils
+
+from ..wording import advice, in_dialog, without_folder
+
+#: Title of each widget of the dock by the option of the command line.
+TITLES = {
+    "--wavelengths": "Wavelengths",
+    "--trust-shots": "Trust all shots",
+    "--out": "Map",
+    "--save-model": "Model",
+    "--shots": "Shots",
+}
+
+
+def sentence(text: str) -> str:
+    """A text with a capital at its begin and a full stop at its end.
+
+    Args:
+        text: The text.
+
+    >>> sentence("draw shots of two classes")
+    'Draw shots of two classes.'
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    return text[:1].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def engine_text(text: str, names: Mapping[str, str]) -> str:
+    """A message of the engine in the words of the dock.
+
+    Args:
+        text: The message.
+        names: What users call a file by its path.
+    """
+    return sentence(without_folder(in_dialog(text, TITLES, names), QgsProcessingUtils.tempFolder()))
+
+
+def error_text(error: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """An error of the engine as one sentence: what is wrong, and what to do.
+
+    Args:
+        error: The ``error`` of an answer.
+        names: What users call a file by its path.
+    """
+    data = error.get("data")
+    hint = str(data.get("hint") or "") if isinstance(data, Mapping) else ""
+    parts = [str(error.get("message", "")), advice(hint, TITLES, names)]
+    return engine_text("; ".join(part for part in parts if part), names)

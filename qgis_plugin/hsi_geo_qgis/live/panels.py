@@ -1,0 +1,422 @@
+"""Parts of the dock: notices, the scene, the tools, the preview and what is being done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qgis.core import QgsApplication, QgsMapLayer, QgsMapLayerProxyModel
+from qgis.gui import QgsCollapsibleGroupBox, QgsMapLayerComboBox
+from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..run_group import accuracy_text
+
+Act = Callable[[], None]
+
+
+class Notice(QFrame):
+    """One sentence in a coloured frame, with a button or without."""
+
+    COLORS: Mapping[str, str] = {
+        "problem": "background: #f8d7da; color: #58151c;",
+        "warning": "background: #fff3cd; color: #664d03;",
+        "success": "background: #d1e7dd; color: #0a3622;",
+    }
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = ""
+        self.text = wrapped("")
+        self.text.setOpenExternalLinks(True)
+        self.button = QPushButton()
+        self.button.setAutoDefault(False)
+        self.close_button = QToolButton()
+        self.close_button.setText("\N{MULTIPLICATION SIGN}")
+        self.close_button.setAutoRaise(True)
+        self.close_button.setToolTip("Close the message")
+        self.close_button.clicked.connect(lambda _=False: self.clear())
+        self._act: Act | None = None
+        self.button.clicked.connect(lambda _=False: self._press())
+        row = QHBoxLayout()
+        row.addWidget(self.text, 1)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 4, 6)
+        layout.addLayout(row)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.hide()
+
+    def say(self, kind: str, text: str, button: str = "", act: Act | None = None) -> None:
+        """Show a text.
+
+        Args:
+            kind: "problem", "warning" or "success".
+            text: The text.
+            button: Text of the button; empty for none.
+            act: What the button does.
+        """
+        self.kind, self._act = kind, act
+        style = self.COLORS[kind]
+        self.setStyleSheet(f"Notice {{ {style} border-radius: 4px; }} QLabel {{ {style} }}")
+        self.text.setText(text)
+        self.button.setText(button)
+        self.button.setVisible(bool(button))
+        self.show()
+
+    def clear(self, kind: str = "") -> None:
+        """Hide the text.
+
+        Args:
+            kind: Only if the text is of this kind; empty for any.
+        """
+        if not kind or kind == self.kind:
+            self.kind = ""
+            self.hide()
+
+    def _press(self) -> None:
+        if self._act is not None:
+            self._act()
+
+
+class ScenePanel(QWidget):
+    """The scene: a raster layer, or the file or folder of a product.
+
+    Attributes:
+        layer_chosen: Signal with the layer, or None.
+        file_wanted: Signal: whether a folder is wanted instead of a file.
+        options_changed: Signal when the scene has to be read in another way.
+        trust_changed: Signal when shots are trusted or no longer.
+    """
+
+    layer_chosen = pyqtSignal(object)
+    file_wanted = pyqtSignal(bool)
+    options_changed = pyqtSignal()
+    trust_changed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layers = layer_combo(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.layers.layerChanged.connect(self.layer_chosen.emit)
+        more = QToolButton()
+        more.setText("…")
+        more.setToolTip("Open a product: PRISMA, EMIT, EnMAP, DESIS, NEON, ENVI, Zarr ...")
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(more)
+        menu.addAction("File of a product…", lambda: self.file_wanted.emit(False))
+        menu.addAction("Folder of a product…", lambda: self.file_wanted.emit(True))
+        more.setMenu(menu)
+        row = QHBoxLayout()
+        row.addWidget(self.layers, 1)
+        row.addWidget(more)
+        self.about = wrapped("")
+        self.about.setVisible(False)
+        self.wavelengths = QLineEdit()
+        self.wavelengths.setPlaceholderText("only for a scene that has none")
+        self.wavelengths.setToolTip("First and last wavelength in nm, as 400:2500, or the path of a file")
+        self.wavelengths.editingFinished.connect(self.options_changed.emit)
+        self.trust = QCheckBox("Trust all shots")
+        self.trust.setToolTip("Shots that look wrong weigh as much as others")
+        self.trust.toggled.connect(lambda _: self.trust_changed.emit())
+        self.options = QgsCollapsibleGroupBox("Options")
+        form = QFormLayout(self.options)
+        form.addRow("Wavelengths", self.wavelengths)
+        form.addRow("", self.trust)
+        self.options.setCollapsed(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        form = QFormLayout()
+        form.addRow("Scene", row)
+        layout.addLayout(form)
+        layout.addWidget(self.about)
+        layout.addWidget(self.options)
+
+    def describe(self, text: str) -> None:
+        """Show a line on the scene.
+
+        Args:
+            text: The line; empty for none.
+        """
+        self.about.setText(text)
+        self.about.setVisible(bool(text))
+
+
+class ShotsPanel(QWidget):
+    """The layers of shots, and tools to draw them.
+
+    Attributes:
+        new_wanted: Signal: whether a GeoPackage is wanted instead of scratch layers.
+        layers_chosen: Signal when other layers are chosen.
+    """
+
+    new_wanted = pyqtSignal(bool)
+    layers_chosen = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.new_button = QToolButton()
+        self.new_button.setText("New shots")
+        self.new_button.setIcon(QgsApplication.getThemeIcon("/mActionNewVectorLayer.svg"))
+        self.new_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.new_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.new_button)
+        menu.addAction("Scratch layers", lambda: self.new_wanted.emit(False))
+        menu.addAction("GeoPackage…", lambda: self.new_wanted.emit(True))
+        self.new_button.setMenu(menu)
+        filters = QgsMapLayerProxyModel.Filter
+        self.points = layer_combo(filters.PointLayer)
+        self.polygons = layer_combo(filters.PolygonLayer)
+        for combo in (self.points, self.polygons):
+            combo.layerChanged.connect(lambda _: self.layers_chosen.emit())
+        form = QFormLayout()
+        form.addRow("Points", self.points)
+        form.addRow("Polygons", self.polygons)
+        self.tools = QHBoxLayout()
+        self.tools.addWidget(self.new_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(self.tools)
+
+    def add_tool(self, text: str, icon: str, tip: str, act: Act, *, checkable: bool) -> QToolButton:
+        """Add a button.
+
+        Args:
+            text: Its text.
+            icon: Name of QGIS's icon.
+            tip: Its tool tip.
+            act: What it does.
+            checkable: Whether it stays pressed.
+        """
+        button = QToolButton()
+        button.setText(text)
+        button.setIcon(QgsApplication.getThemeIcon(icon))
+        button.setIconSize(QSize(20, 20))
+        button.setToolTip(tip)
+        button.setAccessibleName(text)
+        button.setCheckable(checkable)
+        button.clicked.connect(lambda _=False: act())
+        self.tools.addWidget(button)
+        return button
+
+
+class PreviewPanel(QWidget):
+    """Says that the preview is one; its transparency, its accuracy, and shots that look wrong.
+
+    Attributes:
+        confidence_changed: Signal with the least confidence in per cent.
+        shot_chosen: Signal with the index of a shot that looks wrong.
+    """
+
+    confidence_changed = pyqtSignal(int)
+    shot_chosen = pyqtSignal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.chip = QLabel("PREVIEW")
+        self.chip.setStyleSheet(
+            "background: #ffd54f; color: black; font-weight: bold; padding: 1px 6px; border-radius: 3px;"
+        )
+        self.chip.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.about = wrapped("")
+        head = QHBoxLayout()
+        head.addWidget(self.chip, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.about, 1)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setToolTip("Pixels of less confidence are transparent")
+        self.percent = QLabel("0 %")
+        self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
+        self.slider.valueChanged.connect(self._on_slider)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Least confidence"))
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.percent)
+        self.accuracy = wrapped("")
+        self.wrong_title = QLabel("")
+        self.wrong = QListWidget()
+        self.wrong.setFixedHeight(76)
+        self.wrong.setToolTip("Click: zoom to the shot and select it. Then a key gives it another class")
+        self.wrong.itemClicked.connect(self._on_item)
+        self.wrong.itemActivated.connect(self._on_item)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(head)
+        layout.addLayout(row)
+        layout.addWidget(self.accuracy)
+        layout.addWidget(self.wrong_title)
+        layout.addWidget(self.wrong)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show that there is no preview."""
+        self.chip.setVisible(False)
+        self.about.setText("There is no preview yet.")
+        self.accuracy.setText("")
+        self.show_wrong([])
+
+    def show_preview(self, preview: Mapping[str, Any], is_part: bool) -> None:
+        """Show what is known of a preview.
+
+        Args:
+            preview: Answer of the engine.
+            is_part: Whether it covers a part of the scene only.
+        """
+        self.chip.setVisible(True)
+        self.about.setText(preview_text(preview, is_part))
+        accuracy = preview.get("accuracy") or {}
+        estimate = accuracy_text(accuracy)
+        reason = str(accuracy.get("method") or "not estimated")
+        caution = str(accuracy.get("caution") or "")
+        text = f"Estimated accuracy: <b>{estimate}</b>" if estimate else f"Accuracy: {reason}"
+        self.accuracy.setText(f"{text}<br><small>{caution}</small>" if caution else text)
+
+    def show_wrong(self, texts: Sequence[str]) -> None:
+        """List the shots that look wrong.
+
+        Args:
+            texts: A line for each.
+        """
+        self.wrong.clear()
+        for index, text in enumerate(texts):
+            item = QListWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, index)
+            self.wrong.addItem(item)
+        self.wrong_title.setText(f"Shots that look wrong: {len(texts) or 'none'}")
+        self.wrong.setVisible(bool(texts))
+
+    def _on_slider(self, value: int) -> None:
+        self.percent.setText(f"{value} %")
+        self.confidence_changed.emit(value)
+
+    def _on_item(self, item: QListWidgetItem) -> None:
+        self.shot_chosen.emit(int(item.data(Qt.ItemDataRole.UserRole)))
+
+
+class WorkPanel(QWidget):
+    """What is being done, with a bar, and Cancel.
+
+    Attributes:
+        cancelled: Signal: the work is to end.
+    """
+
+    cancelled = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel("")
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.button = QToolButton()
+        self.button.setText("Cancel")
+        self.button.clicked.connect(lambda _=False: self.cancelled.emit())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.text, 3)
+        row.addWidget(self.bar, 2)
+        row.addWidget(self.button)
+        self.work("", 0.0)
+
+    def work(self, text: str, percent: float) -> None:
+        """Show what is done.
+
+        Args:
+            text: What is done; empty for nothing.
+            percent: Per cent; -1 if it is not known.
+        """
+        for widget in (self.bar, self.button):
+            widget.setEnabled(bool(text))
+        self.bar.setRange(0, 0 if text and percent < 0 else 100)
+        if percent >= 0:
+            self.bar.setValue(round(percent))
+        if text:
+            self.text.setText(f"{text} …")
+        elif self.text.text().endswith(" …"):
+            self.text.setText("")
+
+    def tell(self, text: str) -> None:
+        """Show a text until the next work.
+
+        Args:
+            text: The text.
+        """
+        self.text.setText(text)
+        self.text.setToolTip(text)
+
+
+def layer_combo(kind: Any) -> QgsMapLayerComboBox:
+    """A list of layers of the project, none of which is chosen.
+
+    Args:
+        kind: Kind of the layers.
+    """
+    combo = QgsMapLayerComboBox()
+    combo.setAllowEmptyLayer(True)
+    combo.setFilters(kind)
+    combo.setLayer(None)
+    combo.setMinimumWidth(120)
+    combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def set_layer(combo: QgsMapLayerComboBox, layer: QgsMapLayer | None) -> None:
+    """Choose a layer without telling anybody.
+
+    Args:
+        combo: The list.
+        layer: The layer; None for none.
+    """
+    combo.blockSignals(True)
+    combo.setLayer(layer)
+    combo.blockSignals(False)
+
+
+def wrapped(text: str) -> QLabel:
+    """A text that takes as many lines as it needs.
+
+    Args:
+        text: The text.
+    """
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setMinimumWidth(60)
+    return label
+
+
+def preview_text(preview: Mapping[str, Any], is_part: bool) -> str:
+    """What a preview shows, in words.
+
+    Args:
+        preview: Answer of the engine.
+        is_part: Whether it covers a part of the scene only.
+
+    >>> preview_text({"step_px": 3, "seconds": 0.84}, False)
+    'Not the finished map. Every 3rd pixel of the scene, in 0.8 s.'
+    """
+    step = int(preview.get("step_px") or 1)
+    place = "the part in view" if is_part else "the scene"
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    end = "th" if 10 < step % 100 < 20 else ends.get(step % 10, "th")
+    pixels = f"Every {step}{end} pixel of {place}" if step > 1 else place[0].upper() + place[1:]
+    seconds = preview.get("seconds")
+    took = f", in {seconds:.1f} s" if seconds is not None else ""
+    return f"Not the finished map. {pixels}{took}."

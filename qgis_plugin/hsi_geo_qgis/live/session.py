@@ -1,0 +1,385 @@
+"""A session with the engine: one scene, and a preview that follows the shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
+
+from ..interpreter import LauncherError
+from ..runner import launcher
+from .engine import Engine
+from .messages import engine_text, error_text, sentence
+from .rpc import CANCELLED
+
+#: Milliseconds between a change and the update, so that several changes give one.
+PAUSE_MS = 400
+
+#: The same for the slider, which needs no computing.
+SLIDER_PAUSE_MS = 120
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class UpdateRequest:
+    """What the next preview is computed from.
+
+    Attributes:
+        params: Parameters of ``update``, without the session.
+        key: The same for two requests that give the same preview.
+        names: What users call a file by its path.
+        problem: What is missing, as one sentence; the request is not sent then.
+        discard: Is called when the file of the shots is no longer needed.
+    """
+
+    params: Mapping[str, Any]
+    key: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    discard: Optional[Callable[[], None]] = None
+
+
+class LiveSession(QObject):
+    """Asks the engine, and tells the dock.
+
+    Args:
+        collect: Function that returns the next request from the layers as they are.
+
+    Attributes:
+        opened: Signal with the answer to ``open``.
+        previewed: Signal with the answer to ``update`` or ``preview``.
+        failed: Signal with one sentence: a request failed, and the session goes on.
+        hinted: Signal with one sentence on what is missing for a preview; empty if nothing is.
+        died: Signal with one sentence: the engine has ended.
+        worked: Signal of progress: what is done, and per cent (-1 if it is not known). The text is empty when
+            nothing is done.
+    """
+
+    opened = pyqtSignal(object)
+    previewed = pyqtSignal(object)
+    failed = pyqtSignal(str)
+    hinted = pyqtSignal(str)
+    died = pyqtSignal(str)
+    worked = pyqtSignal(str, float)
+
+    def __init__(
+        self, collect: Callable[[], UpdateRequest], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._collect = collect
+        self.engine = Engine(self)
+        self.engine.ended.connect(self._on_death)
+        self.engine.notified.connect(self._on_notification)
+        self.info: dict[str, Any] = {}
+        self.preview: dict[str, Any] = {}
+        self.min_confidence = 0
+        self._scene, self._options = "", dict[str, Any]()
+        self._opening = self._updating = self._finishing = self._pointing = 0
+        self._next_point: tuple[float, float, OnSpectrum] | None = None
+        self._sent: UpdateRequest | None = None
+        self._done_key = ""
+        self._pause, self._slider_pause = QTimer(self), QTimer(self)
+        for timer, milliseconds, act in (
+            (self._pause, PAUSE_MS, self._update),
+            (self._slider_pause, SLIDER_PAUSE_MS, self._refresh),
+        ):
+            timer.setSingleShot(True)
+            timer.setInterval(milliseconds)
+            timer.timeout.connect(act)
+
+    # Opening and closing --------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a scene is open."""
+        return bool(self.info)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a preview or a map is computed, or is about to be."""
+        return bool(self._opening or self._updating or self._finishing or self._pause.isActive())
+
+    def open(self, scene: str, options: Mapping[str, Any]) -> None:
+        """Open a scene; the one before is closed.
+
+        Args:
+            scene: Path of the scene.
+            options: Options of the command line that the scene is read with.
+        """
+        self._scene, self._options = scene, dict(options)
+        self._end_session()
+        if not self.engine.is_running:
+            try:
+                found = launcher()
+            except LauncherError as error:
+                self.died.emit(sentence(str(error)))
+                return
+            self.engine.start(found)
+        self.worked.emit("Opening the scene", -1.0)
+        params = {"scene": scene, **options}
+        self._opening = self.engine.ask("open", params, self._on_open, self._on_open_error)
+
+    def restart(self) -> None:
+        """Start the engine anew, and open the scene again."""
+        if self._scene:
+            self.open(self._scene, self._options)
+
+    def close(self, *, wait: bool = False) -> None:
+        """End the session and the engine.
+
+        Args:
+            wait: Whether to wait for the end of the engine.
+        """
+        self._scene = ""
+        self._reset()
+        self.engine.stop(wait=wait)
+        self.worked.emit("", 0.0)
+
+    def _end_session(self) -> None:
+        for number in (self._updating, self._finishing):
+            self.engine.cancel(number)
+        if self.info:
+            self.engine.ask("close", {"session": self.info.get("session")}, _ignore, _ignore)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pause.stop()
+        self._slider_pause.stop()
+        self._discard()
+        self.info, self.preview, self._done_key = {}, {}, ""
+        self._opening = self._updating = self._finishing = self._pointing = 0
+        self._next_point = None
+
+    def _on_open(self, answer: Answer) -> None:
+        if answer.get("session") is None:
+            return
+        self._opening = 0
+        self.info = dict(answer)
+        self.worked.emit("", 0.0)
+        self.opened.emit(self.info)
+        self.change()
+
+    def _on_open_error(self, error: Answer) -> None:
+        self._opening = 0
+        self.worked.emit("", 0.0)
+        if error.get("code") != CANCELLED:
+            self.failed.emit(error_text(error, {}))
+
+    def _on_death(self, reason: str) -> None:
+        self._reset()
+        self.worked.emit("", 0.0)
+        self.died.emit(sentence(reason))
+
+    def _on_notification(self, method: str, about: int, params: Answer) -> None:
+        if method == "progress" and about and about in (self._updating, self._finishing):
+            total = params.get("total") or 0
+            percent = 100.0 * params.get("done", 0) / total if total else -1.0
+            self.worked.emit(str(params.get("stage", "")), percent)
+
+    # The preview ----------------------------------------------------------------------------------
+
+    def change(self) -> None:
+        """Tell that shots or the view have changed: what is computed is cancelled, and starts anew after a pause."""
+        if not self.is_open:
+            return
+        if self._updating:
+            self.engine.cancel(self._updating)
+            self._updating = 0
+            self.worked.emit("", 0.0)
+        self._pause.start()
+
+    def set_min_confidence(self, percent: int) -> None:
+        """Make pixels transparent that have less confidence.
+
+        Args:
+            percent: The confidence in per cent.
+        """
+        self.min_confidence = percent
+        self._slider_pause.start()
+
+    def _update(self) -> None:
+        if self._finishing or not self.is_open:  # it follows when the map is written
+            return
+        request = self._collect()
+        self.hinted.emit(request.problem)
+        if request.problem or request.key == self._done_key:
+            if request.discard is not None:
+                request.discard()
+            return
+        self._send(request, self._on_preview)
+
+    def _send(self, request: UpdateRequest, on_result: Callable[[Answer], None]) -> None:
+        self.worked.emit("Computing the preview", -1.0)
+        before, self._sent = self._sent, request
+        number = 0
+
+        def result(answer: Answer) -> None:
+            _discard(before)  # its file is read no more
+            if number == self._updating:
+                self._updating = 0
+                self._done_key = request.key
+                self.worked.emit("", 0.0)
+                on_result(answer)
+
+        def error(answer: Answer) -> None:
+            _discard(before)
+            if number == self._updating:
+                self._updating = 0
+                self.worked.emit("", 0.0)
+                if answer.get("code") != CANCELLED:
+                    self._done_key = ""
+                    self.failed.emit(error_text(answer, request.names))
+
+        params = {
+            "session": self.info["session"],
+            "min_confidence": self.min_confidence,
+            **request.params,
+        }
+        number = self._updating = self.engine.ask("update", params, result, error)
+
+    def _on_preview(self, answer: Answer) -> None:
+        self.preview = {"min_confidence": self.min_confidence, **answer}
+        self.previewed.emit(self.preview)
+
+    def _refresh(self) -> None:
+        """Ask for the preview with another transparency."""
+        if not self.preview or self._updating:  # the update brings it
+            return
+        params = {"session": self.info["session"], "min_confidence": self.min_confidence}
+        self.engine.ask("preview", params, self._on_preview, _ignore)
+
+    def _discard(self) -> None:
+        _discard(self._sent)
+        self._sent = None
+
+    # Questions ------------------------------------------------------------------------------------
+
+    def spectrum(self, x: float, y: float, on_result: OnSpectrum) -> None:
+        """Ask for the spectrum of a place. Only the last of several places is asked for.
+
+        Args:
+            x: Coordinate in the scene's CRS.
+            y: Coordinate in the scene's CRS.
+            on_result: Is called with the answer.
+        """
+        if not self.is_open:
+            return
+        if self._pointing:
+            self._next_point = (x, y, on_result)
+            return
+
+        def result(answer: Answer) -> None:
+            again()
+            on_result(answer)
+
+        def again(_: Answer | None = None) -> None:
+            self._pointing, waiting = 0, self._next_point
+            self._next_point = None
+            if waiting is not None:
+                self.spectrum(*waiting)
+
+        params = {"session": self.info["session"], "x": x, "y": y}
+        self._pointing = self.engine.ask("spectrum", params, result, again)
+
+    def suggest(self, count: int, on_result: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Ask for places where a shot helps most.
+
+        Args:
+            count: Number of places.
+            on_result: Is called with the places, the most useful first.
+        """
+
+        def result(answer: Answer) -> None:
+            self.worked.emit("", 0.0)
+            on_result(list(answer.get("places") or []))
+
+        def error(answer: Answer) -> None:
+            self.worked.emit("", 0.0)
+            if answer.get("code") != CANCELLED:
+                self.failed.emit(error_text(answer, {}))
+
+        self.worked.emit("Looking for places", -1.0)
+        params = {"session": self.info["session"], "count": count}
+        self.engine.ask("suggest", params, result, error)
+
+    # The map --------------------------------------------------------------------------------------
+
+    def finish(
+        self,
+        params: Mapping[str, Any],
+        names: Mapping[str, str],
+        on_result: Callable[[Answer], None],
+    ) -> None:
+        """Write the map of the shots as they are now.
+
+        Args:
+            params: Parameters of ``finish``, without the session.
+            names: What users call a file by its path.
+            on_result: Is called with the result when the map is written.
+        """
+        self._pause.stop()
+        request = self._collect()
+        if request.problem:
+            self.failed.emit(request.problem)
+            _discard(request)
+            return
+
+        def write(answer: Answer | None = None) -> None:
+            if answer is not None:
+                self._on_preview(answer)
+            self.worked.emit("Writing the map", -1.0)
+            given = {"session": self.info["session"], **params}
+            self._finishing = self.engine.ask("finish", given, result, error)
+
+        def result(answer: Answer) -> None:
+            self._finishing = 0
+            self.worked.emit("", 0.0)
+            on_result(answer)
+            self.change()  # whatever was drawn meanwhile
+
+        def error(answer: Answer) -> None:
+            self._finishing = 0
+            self.worked.emit("", 0.0)
+            cancelled = answer.get("code") == CANCELLED
+            text = "Cancelled; nothing was written." if cancelled else error_text(answer, names)
+            self.failed.emit(text)
+            self.change()
+
+        if request.key == self._done_key and not self._updating:
+            _discard(request)
+            write()
+            return
+        if self._updating:
+            self.engine.cancel(self._updating)
+        self._send(request, write)
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the map is being written."""
+        return bool(self._finishing)
+
+    def cancel(self) -> None:
+        """Cancel what is computed. A preview starts again with the next change."""
+        for number in (self._finishing, self._updating):
+            self.engine.cancel(number)
+        self._pause.stop()
+
+    def warnings(self) -> list[str]:
+        """What the last preview warns of, as sentences."""
+        names = self._sent.names if self._sent else {}
+        return [engine_text(str(one), names) for one in self.preview.get("warnings") or []]
+
+
+OnSpectrum = Callable[[Answer], None]
+
+
+def _discard(request: UpdateRequest | None) -> None:
+    if request is not None and request.discard is not None:
+        request.discard()
+
+
+def _ignore(_: Answer) -> None:
+    """For answers that nobody needs."""
