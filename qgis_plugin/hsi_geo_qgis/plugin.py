@@ -1,4 +1,4 @@
-"""The plugin: registers the provider; if there is a window, also its settings page and its menu."""
+"""The plugin: registers the provider; if there is a window, also its settings page, its menu and the dock."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class HsiGeoPlugin:
         self.page: Any = None
         self.action: Any = None
         self.dialog: Any = None
+        self.live: Any = None
 
     def initProcessing(self) -> None:
         """Register the provider; qgis_process calls only this."""
@@ -34,12 +35,13 @@ class HsiGeoPlugin:
         QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self) -> None:
-        """Register the provider, the settings page and the menu entry; offer the set-up."""
+        """Register the provider, the settings page, the menu and the dock; offer the set-up."""
         from qgis.PyQt.QtCore import QTimer
         from qgis.PyQt.QtGui import QIcon
         from qgis.PyQt.QtWidgets import QAction
 
         from .about import ICON
+        from .live.entry import LiveEntry
         from .settings_page import SettingsPageFactory
 
         self.initProcessing()
@@ -48,6 +50,7 @@ class HsiGeoPlugin:
         self.action = QAction(QIcon(ICON), SET_UP, self.iface.mainWindow())
         self.action.triggered.connect(self.set_up)
         self.iface.addPluginToMenu(MENU, self.action)
+        self.live = LiveEntry(self.iface, MENU)
         QTimer.singleShot(0, self.offer)  # once QGIS has shown its window
 
     def offer(self) -> None:
@@ -81,7 +84,10 @@ class HsiGeoPlugin:
         self.dialog.raise_()
 
     def unload(self) -> None:
-        """Remove provider, settings page, menu entry and dialog; a running set-up is cancelled."""
+        """Remove provider, settings page, menu entries, dialog and dock; a running set-up is cancelled."""
+        if self.live is not None:
+            self.live.unload()
+            self.live = None
         if self.dialog is not None:
             self.dialog.cancel()
             self.dialog.close()

@@ -23,6 +23,7 @@ from label_cases import (
     unsaved_edits,
     without_crs,
 )
+from live_cases import live_session
 from project_cases import finished, group_in_view, loaded, open_scene, several_scenes
 from qgis.core import (
     QgsApplication,
@@ -264,6 +265,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_session,
     )
 }
 

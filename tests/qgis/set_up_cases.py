@@ -107,6 +107,7 @@ def menu(job: Job) -> Job:
         def __init__(self) -> None:
             self.window, self.bar = QMainWindow(), QgsMessageBar()
             self.menu: dict[str, Any] = {}
+            self.toolbar: list[str] = []
 
         def mainWindow(self) -> QMainWindow:
             return self.window
@@ -115,10 +116,16 @@ def menu(job: Job) -> Job:
             return self.bar
 
         def addPluginToMenu(self, name: str, action: Any) -> None:
-            self.menu[name] = action
+            self.menu[action.text()] = action
 
         def removePluginMenu(self, name: str, action: Any) -> None:
-            del self.menu[name]
+            del self.menu[action.text()]
+
+        def addToolBarIcon(self, action: Any) -> None:
+            self.toolbar.append(action.text())
+
+        def removeToolBarIcon(self, action: Any) -> None:
+            self.toolbar.remove(action.text())
 
         def registerOptionsWidgetFactory(self, factory: Any) -> None:
             pass
@@ -133,11 +140,12 @@ def menu(job: Job) -> Job:
         plugin.initGui()
         QgsApplication.processEvents()
         session: Job = {
-            "menu": {name: action.text() for name, action in interface.menu.items()},
+            "menu": list(interface.menu),
+            "toolbar": list(interface.toolbar),
             "dialog": plugin.dialog is not None and plugin.dialog.isVisible(),
             "messages": [item.text() for item in interface.bar.items()],
         }
-        interface.menu["hsi-geo"].trigger()
+        interface.menu["Set up hsi-geo..."].trigger()
         session["opened"] = plugin.dialog.isVisible()
         dialog = plugin.dialog
         if sessions:  # the window goes before the search for Pythons has ended
@@ -148,6 +156,6 @@ def menu(job: Job) -> Job:
         else:
             wait_until(lambda dialog=dialog: bool(dialog.search is None))  # type: ignore[misc]
         plugin.unload()
-        session["menu_after"] = list(interface.menu)
+        session["menu_after"] = list(interface.menu) + interface.toolbar
         sessions.append(session)
     return {"sessions": sessions}

@@ -306,7 +306,8 @@ def test_dialog(case: Callable[..., Job], profile: Path, wheels: Path) -> None:
 def test_menu_and_first_use(case: Callable[..., Job]) -> None:
     first, second = case("menu")["sessions"]
     for session in (first, second):
-        assert session["menu"] == {"hsi-geo": "Set up hsi-geo..."}
+        assert session["menu"] == ["Set up hsi-geo...", "hsi-geo live"]
+        assert session["toolbar"] == ["hsi-geo live"]
         assert session["opened"]
         assert session["menu_after"] == []
     assert first["dialog"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
 
 #: A line is interrupted where bands are missing: where they lie so many usual distances apart.
 GAP = 4.0
@@ -53,9 +52,7 @@ def tick_text(value: float, step: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def line_parts(
-    centres: Sequence[float], values: Sequence[Optional[float]]
-) -> list[list[Point]]:
+def line_parts(centres: Sequence[float], values: Sequence[float | None]) -> list[list[Point]]:
     """A spectrum as lines that are interrupted where a value or a band is missing.
 
     Args:
@@ -68,7 +65,7 @@ def line_parts(
     steps = sorted(b - a for a, b in zip(centres, centres[1:]))
     usual = steps[len(steps) // 2] if steps else 0.0
     parts: list[list[Point]] = []
-    last: Optional[float] = None
+    last: float | None = None
     for centre, value in zip(centres, values):
         if value is None or not math.isfinite(value):
             last = None
@@ -80,7 +77,7 @@ def line_parts(
     return parts
 
 
-def value_range(lines: Sequence[Sequence[Optional[float]]]) -> tuple[float, float]:
+def value_range(lines: Sequence[Sequence[float | None]]) -> tuple[float, float]:
     """Ends of the axis of values: 0, or below, to a little above the highest value.
 
     Args:

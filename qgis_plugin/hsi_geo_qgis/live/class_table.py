@@ -156,9 +156,7 @@ class ClassTable(QWidget):
             if column == NAME:
                 flags = flags | Qt.ItemFlag.ItemIsEditable
             else:
-                item.setTextAlignment(
-                    int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                )
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setFlags(flags)
         if item.text() != text:
             item.setText(text)

@@ -160,8 +160,8 @@ class Engine(QObject):
                 "installed in"
             )
 
-    def _on_finished(self, process: QProcess, code: int, status: Any) -> None:
-        if process is not self._process:
+    def _on_finished(self, process: Any, code: int, status: Any) -> None:
+        if process is None or process is not self._process:
             return
         self._read_plain(process)
         self._forget()

@@ -29,15 +29,17 @@ def is_polygon_layer(layer: QgsVectorLayer) -> bool:
     return bool(layer.geometryType() == QgsWkbTypes.GeometryType.PolygonGeometry)
 
 
-def any_geometry() -> Any:
-    """The type of a layer that holds geometries of several kinds."""
-    if hasattr(Qgis, "WkbType"):
-        return Qgis.WkbType.Unknown
-    return QgsWkbTypes.Type.Unknown
-
-
 def polygon_geometry() -> Any:
     """The kind that a rubber band of an area has."""
     if hasattr(Qgis, "GeometryType"):
         return Qgis.GeometryType.Polygon
     return QgsWkbTypes.GeometryType.PolygonGeometry
+
+
+def flags(value: Any) -> int:
+    """Flags of Qt as a number: Qt 6 has them as enums.
+
+    Args:
+        value: The flags.
+    """
+    return int(getattr(value, "value", value))

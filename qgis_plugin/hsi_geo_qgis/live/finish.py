@@ -54,15 +54,11 @@ class Choice:
         """Path of the model."""
         return os.path.splitext(self.out)[0] + MODEL_END
 
-    def params(self, *, overwrite: bool) -> dict[str, Any]:
-        """Parameters of ``finish``.
-
-        Args:
-            overwrite: Whether an existing map is replaced.
-        """
+    def params(self) -> dict[str, Any]:
+        """Parameters of ``finish``; the dialog has asked whether to replace a map."""
         return {
             "out": self.out,
-            "overwrite": overwrite,
+            "overwrite": os.path.exists(self.out),
             "save_model": self.model_path if self.model else None,
             "report": self.report,
             "confidence": self.confidence,
@@ -177,7 +173,10 @@ def add_results(
     )
     project, outputs = QgsProject.instance(), result.get("outputs") or {}
     group = run_group(project.layerTreeRoot(), summary)
-    for output, key, title in (("OUTPUT", "map", "Class map"), ("CONFIDENCE", "confidence", "Confidence")):
+    for output, key, title in (
+        ("OUTPUT", "map", "Class map"),
+        ("CONFIDENCE", "confidence", "Confidence"),
+    ):
         path = outputs.get(key)
         if not path:
             continue

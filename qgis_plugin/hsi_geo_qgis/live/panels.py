@@ -120,8 +120,9 @@ class ScenePanel(QWidget):
         more.setToolTip("Open a product: PRISMA, EMIT, EnMAP, DESIS, NEON, ENVI, Zarr ...")
         more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(more)
-        menu.addAction("File of a product…", lambda: self.file_wanted.emit(False))
-        menu.addAction("Folder of a product…", lambda: self.file_wanted.emit(True))
+        for text, is_folder in (("File of a product…", False), ("Folder of a product…", True)):
+            action = menu.addAction(text)
+            action.triggered.connect(lambda _=False, it=is_folder: self.file_wanted.emit(it))
         more.setMenu(menu)
         row = QHBoxLayout()
         row.addWidget(self.layers, 1)
@@ -130,7 +131,9 @@ class ScenePanel(QWidget):
         self.about.setVisible(False)
         self.wavelengths = QLineEdit()
         self.wavelengths.setPlaceholderText("only for a scene that has none")
-        self.wavelengths.setToolTip("First and last wavelength in nm, as 400:2500, or the path of a file")
+        self.wavelengths.setToolTip(
+            "First and last wavelength in nm, as 400:2500, or the path of a file"
+        )
         self.wavelengths.editingFinished.connect(self.options_changed.emit)
         self.trust = QCheckBox("Trust all shots")
         self.trust.setToolTip("Shots that look wrong weigh as much as others")
@@ -177,8 +180,9 @@ class ShotsPanel(QWidget):
         self.new_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.new_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.new_button)
-        menu.addAction("Scratch layers", lambda: self.new_wanted.emit(False))
-        menu.addAction("GeoPackage…", lambda: self.new_wanted.emit(True))
+        for text, is_file in (("Scratch layers", False), ("GeoPackage…", True)):
+            action = menu.addAction(text)
+            action.triggered.connect(lambda _=False, it=is_file: self.new_wanted.emit(it))
         self.new_button.setMenu(menu)
         filters = QgsMapLayerProxyModel.Filter
         self.points = layer_combo(filters.PointLayer)
@@ -253,7 +257,9 @@ class PreviewPanel(QWidget):
         self.wrong_title = QLabel("")
         self.wrong = QListWidget()
         self.wrong.setFixedHeight(76)
-        self.wrong.setToolTip("Click: zoom to the shot and select it. Then a key gives it another class")
+        self.wrong.setToolTip(
+            "Click: zoom to the shot and select it. Then a key gives it another class"
+        )
         self.wrong.itemClicked.connect(self._on_item)
         self.wrong.itemActivated.connect(self._on_item)
         layout = QVBoxLayout(self)

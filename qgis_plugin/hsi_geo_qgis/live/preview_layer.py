@@ -14,7 +14,6 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QObject, QTimer
 from qgis.PyQt.QtGui import QColor
-from qgis.PyQt.QtXml import QDomDocument
 
 #: Custom property of the layer.
 PREVIEW_PROPERTY = "hsi_geo/preview"
@@ -100,7 +99,7 @@ class PreviewLayer(QObject):
 
     # Saving ---------------------------------------------------------------------------------------
 
-    def _leave(self, document: QDomDocument) -> None:
+    def _leave(self, document: Any) -> None:
         """Take the layer out of the project while it is saved: its file goes with the engine."""
         layer, project = self.layer(), QgsProject.instance()
         if layer is None:

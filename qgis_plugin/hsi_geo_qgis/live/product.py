@@ -19,7 +19,10 @@ _running: list[Any] = []  # Python keeps what the tasks need
 
 
 def show_product(
-    path: str, wavelengths: str, on_layer: Callable[[QgsRasterLayer], None], on_error: Callable[[str], None]
+    path: str,
+    wavelengths: str,
+    on_layer: Callable[[QgsRasterLayer], None],
+    on_error: Callable[[str], None],
 ) -> None:
     """Add a product to the project as a layer.
 

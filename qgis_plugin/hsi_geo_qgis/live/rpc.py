@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 #: Code of the error that answers a cancelled request.
 CANCELLED = -32800
@@ -23,15 +23,15 @@ class Message:
         error: Error of a request that failed; None otherwise.
     """
 
-    id: Optional[int] = None
+    id: int | None = None
     method: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
-    result: Optional[Mapping[str, Any]] = None
-    error: Optional[Mapping[str, Any]] = None
+    result: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
 
 
 def request_line(number: int, method: str, params: Mapping[str, Any]) -> bytes:
-    """A request as a line.
+    r"""A request as a line.
 
     Args:
         number: Id of the request.
@@ -39,7 +39,7 @@ def request_line(number: int, method: str, params: Mapping[str, Any]) -> bytes:
         params: Value by name; those that are None are left out.
 
     >>> request_line(1, "cancel", {"id": 7, "why": None})
-    b'{"jsonrpc": "2.0", "id": 1, "method": "cancel", "params": {"id": 7}}\\n'
+    b'{"jsonrpc": "2.0", "id": 1, "method": "cancel", "params": {"id": 7}}\n'
     """
     given = {name: value for name, value in params.items() if value is not None}
     message = {"jsonrpc": "2.0", "id": number, "method": method, "params": given}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
@@ -32,14 +32,14 @@ class UpdateRequest:
         key: The same for two requests that give the same preview.
         names: What users call a file by its path.
         problem: What is missing, as one sentence; the request is not sent then.
-        discard: Is called when the file of the shots is no longer needed.
+        shots: The shots, in the order of their ids.
     """
 
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
-    discard: Optional[Callable[[], None]] = None
+    shots: Sequence[Any] = ()
 
 
 class LiveSession(QObject):
@@ -65,9 +65,7 @@ class LiveSession(QObject):
     died = pyqtSignal(str)
     worked = pyqtSignal(str, float)
 
-    def __init__(
-        self, collect: Callable[[], UpdateRequest], parent: QObject | None = None
-    ) -> None:
+    def __init__(self, collect: Callable[[], UpdateRequest], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._collect = collect
         self.engine = Engine(self)
@@ -79,7 +77,7 @@ class LiveSession(QObject):
         self._scene, self._options = "", dict[str, Any]()
         self._opening = self._updating = self._finishing = self._pointing = 0
         self._next_point: tuple[float, float, OnSpectrum] | None = None
-        self._sent: UpdateRequest | None = None
+        self.sent = UpdateRequest()
         self._done_key = ""
         self._pause, self._slider_pause = QTimer(self), QTimer(self)
         for timer, milliseconds, act in (
@@ -148,7 +146,7 @@ class LiveSession(QObject):
     def _reset(self) -> None:
         self._pause.stop()
         self._slider_pause.stop()
-        self._discard()
+        self.sent = UpdateRequest()
         self.info, self.preview, self._done_key = {}, {}, ""
         self._opening = self._updating = self._finishing = self._pointing = 0
         self._next_point = None
@@ -187,7 +185,7 @@ class LiveSession(QObject):
             return
         if self._updating:
             self.engine.cancel(self._updating)
-            self._updating = 0
+            self._updating, self._done_key = 0, ""
             self.worked.emit("", 0.0)
         self._pause.start()
 
@@ -205,27 +203,21 @@ class LiveSession(QObject):
             return
         request = self._collect()
         self.hinted.emit(request.problem)
-        if request.problem or request.key == self._done_key:
-            if request.discard is not None:
-                request.discard()
-            return
-        self._send(request, self._on_preview)
+        if not request.problem and request.key != self._done_key:
+            self._send(request, self._on_preview)
 
     def _send(self, request: UpdateRequest, on_result: Callable[[Answer], None]) -> None:
         self.worked.emit("Computing the preview", -1.0)
-        before, self._sent = self._sent, request
         number = 0
 
         def result(answer: Answer) -> None:
-            _discard(before)  # its file is read no more
             if number == self._updating:
                 self._updating = 0
-                self._done_key = request.key
+                self._done_key, self.sent = request.key, request
                 self.worked.emit("", 0.0)
                 on_result(answer)
 
         def error(answer: Answer) -> None:
-            _discard(before)
             if number == self._updating:
                 self._updating = 0
                 self.worked.emit("", 0.0)
@@ -250,10 +242,6 @@ class LiveSession(QObject):
             return
         params = {"session": self.info["session"], "min_confidence": self.min_confidence}
         self.engine.ask("preview", params, self._on_preview, _ignore)
-
-    def _discard(self) -> None:
-        _discard(self._sent)
-        self._sent = None
 
     # Questions ------------------------------------------------------------------------------------
 
@@ -324,7 +312,6 @@ class LiveSession(QObject):
         request = self._collect()
         if request.problem:
             self.failed.emit(request.problem)
-            _discard(request)
             return
 
         def write(answer: Answer | None = None) -> None:
@@ -348,13 +335,13 @@ class LiveSession(QObject):
             self.failed.emit(text)
             self.change()
 
-        if request.key == self._done_key and not self._updating:
-            _discard(request)
-            write()
-            return
         if self._updating:
             self.engine.cancel(self._updating)
-        self._send(request, write)
+            self._updating, self._done_key = 0, ""
+        if request.key == self._done_key:
+            write()
+        else:
+            self._send(request, write)
 
     @property
     def is_finishing(self) -> bool:
@@ -369,16 +356,11 @@ class LiveSession(QObject):
 
     def warnings(self) -> list[str]:
         """What the last preview warns of, as sentences."""
-        names = self._sent.names if self._sent else {}
+        names = self.sent.names
         return [engine_text(str(one), names) for one in self.preview.get("warnings") or []]
 
 
 OnSpectrum = Callable[[Answer], None]
-
-
-def _discard(request: UpdateRequest | None) -> None:
-    if request is not None and request.discard is not None:
-        request.discard()
 
 
 def _ignore(_: Answer) -> None:

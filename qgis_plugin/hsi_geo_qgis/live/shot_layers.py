@@ -31,7 +31,7 @@ from .classes import (
     with_values,
 )
 from .enums import is_point_layer, is_polygon_layer
-from .shot_file import FIELD, Shot, transformed
+from .shot_features import FIELD, Shot, transformed
 
 #: Custom property of a layer that *New shots* made.
 SHOTS_PROPERTY = "hsi_geo/shots"
@@ -69,14 +69,22 @@ class ShotLayers(QObject):
 
     # Layers ---------------------------------------------------------------------------------------
 
-    def use(self, layers: list[QgsVectorLayer]) -> None:
+    def use(self, layers: list[QgsVectorLayer]) -> str:
         """Take layers as the shots. One that is not drawn by its classes gets such a style.
 
         Args:
             layers: Vector layers.
+
+        Returns:
+            What is wrong with one of them, as one sentence; empty if nothing is.
         """
+        unfit = [one.name() for one in layers if not self.field(one)]
+        layers = [one for one in layers if self.field(one)]
+        problem = ""
+        if unfit:
+            problem = f"Layer '{unfit[0]}' has no field of text or whole numbers. Add one that holds the class."
         if [one.id() for one in layers] == [one.id() for one in self._alive()]:
-            return
+            return problem
         for layer in self._alive():
             for name in _SIGNALS:
                 getattr(layer, name).disconnect(self._on_change)
@@ -90,6 +98,7 @@ class ShotLayers(QObject):
         self._style()
         self.choose(min(self.current, max(0, len(self.classes) - 1)))
         self.changed.emit()
+        return problem
 
     def field(self, layer: QgsVectorLayer) -> str:
         """Field of a layer that holds the class; empty if none can.

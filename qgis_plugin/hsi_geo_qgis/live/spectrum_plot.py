@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPoly
 from qgis.PyQt.QtWidgets import QSizePolicy, QWidget
 
 from .axes import line_parts, tick_text, ticks, value_range
+from .enums import flags
 
 #: Height of the plot without its legend, and of a row of the legend.
 PLOT_HEIGHT, ROW_HEIGHT = 170, 16
@@ -43,7 +44,7 @@ class SpectrumPlot(QWidget):
             answer: The answer.
             colors: Colour by the name of a class.
         """
-        rows = [int(number) for number in range(len(self._legend_rows()))]
+        rows = len(self._legend_rows())
         self.centres = [float(one) for one in answer.get("centres_nm") or []]
         named = answer.get("class")
         here = f"cursor ({named})" if named else "cursor"
@@ -52,7 +53,7 @@ class SpectrumPlot(QWidget):
             name = str(mean.get("name", ""))
             color = colors.get(name) or str(mean.get("color") or "#888888")
             self.lines.append((name, color, list(mean.get("values") or [])))
-        if len(rows) != len(self._legend_rows()):
+        if rows != len(self._legend_rows()):
             self.updateGeometry()
         self.update()
 
@@ -81,7 +82,7 @@ class SpectrumPlot(QWidget):
         text = self.palette().color(QPalette.ColorRole.Text)
         if not self.centres:
             painter.setPen(text)
-            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), EMPTY)
+            painter.drawText(self.rect(), flags(Qt.AlignmentFlag.AlignCenter), EMPTY)
             painter.end()
             return
         metrics = painter.fontMetrics()
@@ -121,7 +122,7 @@ class SpectrumPlot(QWidget):
             painter.setPen(text)
             place = QRectF(height + 4, y - height / 2, frame.left() - height - 8, height)
             painter.drawText(
-                place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), shown
+                place, flags(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), shown
             )
         first, last = self.centres[0], self.centres[-1]
         x_ticks = ticks(first, last, max(2, int(frame.width() / 70)))
@@ -137,12 +138,12 @@ class SpectrumPlot(QWidget):
         painter.drawLine(frame.bottomLeft(), frame.bottomRight())
         painter.drawLine(frame.bottomLeft(), frame.topLeft())
         title = QRectF(frame.left(), frame.bottom() + height + 4, frame.width(), height)
-        painter.drawText(title, int(Qt.AlignmentFlag.AlignCenter), X_TITLE)
+        painter.drawText(title, flags(Qt.AlignmentFlag.AlignCenter), X_TITLE)
         painter.save()
         painter.translate(2, frame.center().y())
         painter.rotate(-90)
         along = QRectF(-frame.height() / 2, 0, frame.height(), height)
-        painter.drawText(along, int(Qt.AlignmentFlag.AlignCenter), Y_TITLE)
+        painter.drawText(along, flags(Qt.AlignmentFlag.AlignCenter), Y_TITLE)
         painter.restore()
 
     def _draw_lines(

@@ -44,7 +44,9 @@ class Suggestions(QFrame):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.skip_button = QPushButton("Skip (0)")
-        self.skip_button.setToolTip("Go on without a shot here, such as where you do not know the class")
+        self.skip_button.setToolTip(
+            "Go on without a shot here, such as where you do not know the class"
+        )
         self.stop_button = QPushButton("Stop")
         self.skip_button.clicked.connect(lambda _=False: self.skip())
         self.stop_button.clicked.connect(lambda _=False: self.stop())

@@ -17,7 +17,7 @@ from qgis.core import (
 from qgis.gui import QgsMapCanvas
 
 #: Pixels of the scene to each side of a place that is zoomed to.
-NEIGHBOURHOOD = 25
+NEIGHBOURHOOD = 15
 
 Bounds = list[float]
 
@@ -60,9 +60,19 @@ class SceneView:
         Args:
             bounds: The part.
         """
+        return self._holds(bounds, self.seen() or self.bounds)
+
+    def is_whole(self, bounds: Bounds | None) -> bool:
+        """Whether a part is the whole scene, but for a pixel of the preview.
+
+        Args:
+            bounds: The part.
+        """
+        return self._holds(bounds, self.bounds)
+
+    def _holds(self, bounds: Bounds | None, seen: Bounds) -> bool:
         if not bounds:
             return False
-        seen = self.seen() or self.bounds
         slack = self.pixel
         return (
             bounds[0] <= seen[0] + slack

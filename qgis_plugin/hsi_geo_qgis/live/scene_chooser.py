@@ -1,0 +1,143 @@
+"""Which scene is open: that of a layer, or a product that is then shown as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProject,
+    QgsSettings,
+)
+from qgis.PyQt.QtWidgets import QFileDialog
+
+from ..layers import layer_path
+from .messages import sentence
+from .panels import set_layer
+from .product import show_product
+from .project_state import read_state
+from .view import SceneView
+
+if TYPE_CHECKING:
+    from .dock import LiveDock
+
+#: Setting of the folder in which QGIS's dialogs begin.
+_LAST_FOLDER = "/Processing/LastInputPath"
+
+CHOOSE = "Choose a scene."
+
+
+class SceneChooser:
+    """Opens scenes for the dock.
+
+    Args:
+        dock: The dock.
+    """
+
+    def __init__(self, dock: LiveDock) -> None:
+        self.dock = dock
+
+    def choose_layer(self, layer: QgsMapLayer | None) -> None:
+        """Open the scene of a layer.
+
+        Args:
+            layer: The layer; None closes the scene.
+        """
+        if self.dock.restoring:
+            return
+        if layer is None:
+            self.no_scene()
+            return
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        try:
+            path = layer_path(layer, context)
+        except QgsProcessingException as error:
+            self.no_scene()
+            self.dock.notice.say("problem", sentence(str(error)))
+            return
+        self.open(path, layer.name())
+
+    def choose_file(self, is_folder: bool) -> None:
+        """Ask for a product.
+
+        Args:
+            is_folder: Whether it is a folder.
+        """
+        begin = str(QgsSettings().value(_LAST_FOLDER, "") or "")
+        title = "Choose the folder of a product" if is_folder else "Choose the file of a product"
+        if is_folder:
+            path = QFileDialog.getExistingDirectory(self.dock, title, begin)
+        else:
+            path, _ = QFileDialog.getOpenFileName(self.dock, title, begin)
+        if path:
+            QgsSettings().setValue(_LAST_FOLDER, path)
+            self.open_product(path)
+
+    def open_product(self, path: str) -> None:
+        """Open a product, and show it on the map.
+
+        Args:
+            path: Its file or folder.
+        """
+        set_layer(self.dock.scene.layers, None)
+        self.open(path, path)
+
+        def show(layer: QgsMapLayer) -> None:
+            if self.dock.scene_path == path:
+                set_layer(self.dock.scene.layers, layer)
+                self.dock.save_state()
+
+        def tell(reason: str) -> None:
+            self.dock.notice.say("warning", sentence(reason))
+
+        show_product(path, self.dock.scene.wavelengths.text().strip(), show, tell)
+
+    def open(self, path: str, name: str) -> None:
+        """Open a scene in the engine.
+
+        Args:
+            path: Path of the scene.
+            name: What users call it.
+        """
+        dock = self.dock
+        dock.clear_preview()
+        dock.notice.clear()
+        dock.scene_path = path
+        dock.scene_name = name.replace("\\", "/").rstrip("/").split("/")[-1]
+        dock.session.open(path, dock.requests.scene_options())
+        dock.save_state()
+        dock.enable()
+
+    def reopen(self) -> None:
+        """Open the scene again, if its options are others."""
+        dock = self.dock
+        if dock.restoring or dock.scene.wavelengths.text().strip() == read_state().wavelengths:
+            return
+        if dock.scene_path:
+            self.open(dock.scene_path, dock.scene_name)
+
+    def no_scene(self) -> None:
+        """Close the scene."""
+        dock = self.dock
+        dock.session.close()
+        dock.clear_preview()
+        dock.scene_path = dock.scene_name = ""
+        dock.save_state()
+        dock.work.tell(CHOOSE)
+        dock.enable()
+
+    def show_info(self, info: dict[str, Any]) -> None:
+        """Show what the engine says of the scene.
+
+        Args:
+            info: Its answer.
+        """
+        dock = self.dock
+        dock.view = SceneView(dock.canvas, info)
+        bands = len(info.get("centres_nm") or [])
+        size = f"{info.get('width')} \N{MULTIPLICATION SIGN} {info.get('height')} pixels"
+        dock.scene.describe(f"{size}, {bands} bands")
+        dock.enable()

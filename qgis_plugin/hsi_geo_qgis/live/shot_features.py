@@ -1,0 +1,104 @@
+"""Shots as the engine takes them: GeoJSON inside the request, so that no file is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsGeometry,
+    QgsProject,
+)
+
+#: Field with the class, in the layers that *New shots* makes and in requests.
+FIELD = "class"
+
+#: What messages of the engine call the shots.
+ENGINE_NAME = "shots of the request"
+
+#: Digits after the point of coordinates in a request: what a number of double precision holds.
+_DIGITS = 15
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A feature with a class.
+
+    Attributes:
+        layer_id: Id of its layer.
+        feature_id: Id of the feature in the layer.
+        name: Name of the class.
+        geometry: The geometry, in the CRS of all shots.
+    """
+
+    layer_id: str
+    feature_id: int
+    name: str
+    geometry: QgsGeometry
+
+
+def shots_key(shots: Sequence[Shot], crs: QgsCoordinateReferenceSystem, *more: Any) -> str:
+    """A text that is the same for the same shots.
+
+    Args:
+        shots: The shots.
+        crs: Their CRS.
+        *more: Whatever else the preview depends on.
+    """
+    digest = hashlib.sha256(repr((crs.toWkt(), *more)).encode("utf-8", "replace"))
+    for shot in shots:
+        digest.update(repr(shot.name).encode("utf-8", "replace"))
+        digest.update(shot.geometry.asWkb().data())
+    return digest.hexdigest()
+
+
+def feature_collection(
+    shots: Sequence[Shot], crs: QgsCoordinateReferenceSystem, colors: Mapping[str, str]
+) -> dict[str, Any]:
+    """Shots as GeoJSON. The id of a feature is its index in the list.
+
+    Args:
+        shots: The shots.
+        crs: Their CRS.
+        colors: Colour by the name of a class.
+    """
+    features = [
+        {
+            "type": "Feature",
+            "id": index,
+            "geometry": json.loads(shot.geometry.asJson(_DIGITS)),
+            "properties": {FIELD: shot.name, "color": colors.get(shot.name)},
+        }
+        for index, shot in enumerate(shots)
+    ]
+    found: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+    if crs.isValid():
+        found["crs"] = crs.authid() or crs.toWkt()
+    return found
+
+
+def transformed(
+    geometry: QgsGeometry,
+    source: QgsCoordinateReferenceSystem,
+    target: QgsCoordinateReferenceSystem,
+) -> QgsGeometry:
+    """A copy of a geometry in another CRS; empty if it has no place there.
+
+    Args:
+        geometry: The geometry.
+        source: Its CRS.
+        target: The other CRS.
+    """
+    copy = QgsGeometry(geometry)
+    if source.isValid() and target.isValid() and source != target:
+        try:
+            copy.transform(QgsCoordinateTransform(source, target, QgsProject.instance()))
+        except QgsCsException:
+            return QgsGeometry()
+    return copy
