@@ -14,6 +14,7 @@ WHEEL_OPTIONS ?=
 INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
 PLUGIN := qgis_plugin/hsi_geo_qgis
 PLUGIN_FILES := $(wildcard $(PLUGIN)/*.py $(PLUGIN)/*.html) $(PLUGIN)/metadata.txt $(PLUGIN)/icon.svg
+LIVE_FILES := $(wildcard $(PLUGIN)/live/*.py)
 # The newest installed Python that is new enough; .python-version makes pyenv and uv offer one.
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -50,7 +51,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/bandit --quiet --recursive $(PLUGIN)
-	$(BIN)/detect-secrets-hook $(PLUGIN_FILES)
+	$(BIN)/detect-secrets-hook $(PLUGIN_FILES) $(LIVE_FILES)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
@@ -65,8 +66,9 @@ docs: $(VENV)/.installed-docs
 # from a copy, since setuptools takes files of earlier builds from a checkout's build/.
 plugin:
 	rm -rf $(BUILD)/plugin $(BUILD)/plugin-source $(BUILD)/hsi_geo_qgis.zip
-	mkdir -p $(BUILD)/plugin/hsi_geo_qgis/wheel $(BUILD)/plugin-source
+	mkdir -p $(BUILD)/plugin/hsi_geo_qgis/wheel $(BUILD)/plugin/hsi_geo_qgis/live $(BUILD)/plugin-source
 	cp $(PLUGIN_FILES) LICENSE $(BUILD)/plugin/hsi_geo_qgis
+	cp $(LIVE_FILES) $(BUILD)/plugin/hsi_geo_qgis/live
 	cp -r hsi_geo cli pyproject.toml README.md LICENSE $(BUILD)/plugin-source
 	$(PYTHON) -m pip wheel --quiet --no-deps $(WHEEL_OPTIONS) --wheel-dir $(BUILD)/plugin/hsi_geo_qgis/wheel $(BUILD)/plugin-source
 	cd $(BUILD)/plugin && $(PYTHON) -m zipfile -c ../hsi_geo_qgis.zip hsi_geo_qgis

@@ -23,7 +23,17 @@ from label_cases import (
     unsaved_edits,
     without_crs,
 )
-from live_cases import live_session
+from live_cases import (
+    live_drawing,
+    live_layers,
+    live_orphan,
+    live_product,
+    live_project,
+    live_restart,
+    live_session,
+    live_suggestions,
+    live_updates,
+)
 from project_cases import finished, group_in_view, loaded, open_scene, several_scenes
 from qgis.core import (
     QgsApplication,
@@ -265,7 +275,15 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_drawing,
+        live_layers,
+        live_orphan,
+        live_product,
+        live_project,
+        live_restart,
         live_session,
+        live_suggestions,
+        live_updates,
     )
 }
 

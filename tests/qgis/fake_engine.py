@@ -83,12 +83,16 @@ class Scene:
             time.sleep(0.05)
         shots = params["shots"]
         if (HOME / "refuse").exists():
-            raise RefusedError("shots 'shots of the request' are empty", "give --shots, or --wavelengths")
+            raise RefusedError(
+                "shots 'shots of the request' are empty", "give --shots, or --wavelengths"
+            )
         points = points_of(shots)
         names = sorted({name for _, _, name in points})
         colors = {f["properties"]["class"]: f["properties"]["color"] for f in shots["features"]}
-        step = 2 if (HOME / "coarse").exists() else 1
-        cols, rows = np.meshgrid(np.arange(0, self.width, step) + 0.5, np.arange(0, self.height, step) + 0.5)
+        step = 2 if (HOME / "coarse").exists() and not params.get("bounds") else 1
+        cols, rows = np.meshgrid(
+            np.arange(0, self.width, step) + 0.5, np.arange(0, self.height, step) + 0.5
+        )
         x, y = self.transform * (cols, rows)
         far = np.stack([(x - px) ** 2 + (y - py) ** 2 for px, py, _ in points])
         nearest = far.argmin(axis=0)
@@ -113,7 +117,12 @@ class Scene:
             if len(around) == 3 and len(others) == 1 and name not in others:
                 entry = {"feature_id": index, "x": px, "y": py, "drawn": name, "weight": 0.1}
                 wrong.append({**entry, "looks_like": others.pop()})
-        accuracy = {"oa": 0.9, "interval95": [0.8, 0.97], "pixels": len(points), "method": "held out"}
+        accuracy = {
+            "oa": 0.9,
+            "interval95": [0.8, 0.97],
+            "pixels": len(points),
+            "method": "held out",
+        }
         self.last = {
             "is_preview": True, "step_px": step, "bounds": params.get("bounds") or self.bounds,
             "classes": self.classes, "accuracy": accuracy, "suspicious_shots": wrong,
@@ -125,7 +134,9 @@ class Scene:
     def preview(self, params: Params) -> Params:
         self.count += 1
         path = SCRATCH / f"preview_{self.count}.tif"
-        alpha = np.where(self.confidence >= params.get("min_confidence", 0), 255, 0).astype(np.uint8)
+        alpha = np.where(self.confidence >= params.get("min_confidence", 0), 255, 0).astype(
+            np.uint8
+        )
         height, width = self.ids.shape
         profile = {
             "driver": "GTiff", "width": width, "height": height, "count": 4, "dtype": "uint8",
@@ -143,7 +154,11 @@ class Scene:
         means = [
             {"name": one["name"], "color": one["color"], "values": values} for one in self.classes
         ]
-        named = self.classes[self.ids[row, col] - 1]["name"] if means and self.last["step_px"] == 1 else None
+        named = (
+            self.classes[self.ids[row, col] - 1]["name"]
+            if means and self.last["step_px"] == 1
+            else None
+        )
         centres = list(range(len(values)))
         return {"row": row, "col": col, "x": params["x"], "y": params["y"], "class": named,
                 "centres_nm": [400.0 + 100 * c for c in centres], "values": values, "means": means}  # fmt: skip
@@ -193,7 +208,9 @@ def work(jobs: queue.Queue[Params], cancelled: set[int]) -> None:
                 raise CancelledError
             if method == "open":
                 if not Path(params["scene"]).exists():
-                    raise RefusedError("the scene does not exist", "check the path, or give --swath")
+                    raise RefusedError(
+                        "the scene does not exist", "check the path, or give --swath"
+                    )
                 scene = Scene(params["scene"])
                 result = scene.describe()
             elif method in ("update", "finish"):

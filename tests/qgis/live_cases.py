@@ -125,7 +125,9 @@ class Person:
         """Press a key where the focus is."""
         key = getattr(Qt.Key, f"Key_{text}")
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, text if len(text) == 1 else "")
+            event = QKeyEvent(
+                kind, key, Qt.KeyboardModifier.NoModifier, text if len(text) == 1 else ""
+            )
             QgsApplication.sendEvent(widget or self.canvas, event)
 
     def draw(self, places: list[list[float]], key: str) -> None:
@@ -188,7 +190,7 @@ def live_session(job: Job) -> Job:
     found["first_text"] = dock.work.text.text()
     person.begin(list(job["classes"]))
     found["few"] = ""
-    for number, (name, places) in enumerate(job["classes"].items(), start=1):
+    for number, places in enumerate(job["classes"].values(), start=1):
         person.draw(places, str(number))
         if number == 1:
             pause(0.6)
@@ -217,7 +219,9 @@ def live_session(job: Job) -> Job:
     found["wrong"] = person.wrong()
     before = person.canvas.extent()
     if person.wrong():
-        dock.preview_panel.wrong.itemClicked.emit(dock.preview_panel.wrong.item(len(person.wrong()) - 1))
+        dock.preview_panel.wrong.itemClicked.emit(
+            dock.preview_panel.wrong.item(len(person.wrong()) - 1)
+        )
     wrong_id = person.shot(*job["wrong"])
     found["selected"] = list(dock.shots.points().selectedFeatureIds()) == [wrong_id]
     found["zoomed"] = person.canvas.extent().width() < before.width()
@@ -245,7 +249,8 @@ def live_session(job: Job) -> Job:
     found["bar"] = [item.text() for item in person.iface.bar.items()]
     root = QgsProject.instance().layerTreeRoot()
     found["groups"] = [
-        (group.name(), [node.layer().name() for node in group.findLayers()]) for group in root.findGroups()
+        (group.name(), [node.layer().name() for node in group.findLayers()])
+        for group in root.findGroups()
     ]
     found["preview_drawn"] = root.findLayer(dock.preview.layer()).itemVisibilityChecked()
     found["previews"] = len(person.previews)
@@ -262,3 +267,381 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def live_drawing(job: Job) -> Job:
+    """Polygons, classes, keys and layers, without an engine in the way."""
+    person = Person(job)
+    dock, found = person.dock, {}
+    found["tools_before"] = [dock.point_button.isEnabled(), dock.table.isEnabled()]
+    person.begin(["rye"])
+    found["classes"] = list(person.shares())
+    table = dock.table
+
+    dock.polygon_button.click()
+    found["active"] = person.iface.activeLayer().name()
+    for column, row in ([2, 2], [2, 8], [9, 8], [9, 2]):
+        person.click(column, row)
+    person.press("Backspace")
+    person.click(9, 1)
+    person.click(9, 1, Qt.MouseButton.RightButton)
+    (polygon,) = dock.shots.polygons().getFeatures()
+    corners = polygon.geometry().asPolygon()[0]
+    side_x, side_y = person.scene.rasterUnitsPerPixelX(), person.scene.rasterUnitsPerPixelY()
+    box = person.scene.extent()
+    found["polygon"] = [
+        [
+            round((p.x() - box.xMinimum()) / side_x - 0.5),
+            round((box.yMaximum() - p.y()) / side_y - 0.5),
+        ]
+        for p in corners
+    ]
+    person.click(20, 20)
+    person.press("Escape")
+    person.click(20, 20, Qt.MouseButton.RightButton)
+    found["polygons"] = dock.shots.polygons().featureCount()
+
+    # Names, colours, and classes that go.
+    found["renamed"] = dock.shots.rename(0, "oats")
+    found["value"] = next(dock.shots.polygons().getFeatures())["class"]
+    table.table.item(1, 1).setText("oats")
+    found["two_of_a_name"] = (list(person.shares()), dock.work.text.text())
+    dock.shots.recolor(0, "#123456")
+    found["colors"] = [
+        category.symbol().color().name()
+        for layer in dock.shots.layers
+        for category in layer.renderer().categories()[:1]
+    ]
+    table.table.setCurrentCell(0, 1)
+    table.remove_button.click()
+    found["kept"] = (len(person.shares()), dock.work.text.text())
+    table.table.setCurrentCell(1, 1)
+    table.remove_button.click()
+    found["removed"] = list(person.shares())
+    table.add_button.click()
+    found["edits"] = table.table.state() == table.table.State.EditingState
+    editor = table.table.findChild(QLineEdit)
+    editor.setText("")
+    for digit in "12":
+        person.press(digit, editor)
+    found["typed"], found["chosen_while_typing"] = editor.text(), dock.shots.current
+    person.press("Return", editor)
+    QgsApplication.processEvents()
+    found["named"] = list(person.shares())
+
+    # A digit that another widget of QGIS gets is that widget's.
+    outside = QLineEdit(person.iface.window)
+    person.press("1", outside)
+    found["outside"] = (outside.text(), dock.shots.current)
+    person.press("1")
+    found["on_canvas"] = dock.shots.current
+    person.press("2", dock)
+    found["on_dock"] = dock.shots.current
+    wavelengths = dock.scene.wavelengths
+    person.press("1", wavelengths)
+    found["in_dock"] = (wavelengths.text(), dock.shots.current)
+    with_ctrl = QKeyEvent(
+        QEvent.Type.KeyPress, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier, "1"
+    )
+    QgsApplication.sendEvent(person.canvas, with_ctrl)
+    found["with_ctrl"] = dock.shots.current
+    found["unused_key"] = dock.link.on_key(7)
+
+    # QGIS's own tools draw the current class, and ask nothing.
+    layer = dock.shots.points()
+    index = layer.fields().lookupField("class")
+    found["default"] = layer.defaultValueDefinition(index).expression()
+    # The style that was changed in QGIS's own panel.
+    renderer = layer.renderer().clone()
+    renderer.updateCategoryLabel(0, "Hafer")
+    layer.setRenderer(renderer)
+    layer.emitStyleChanged()
+    pause(0.1)
+    found["label"] = list(person.shares())
+    (other, *_) = dock.shots.polygons().renderer().categories()
+    found["label_of_other"] = (other.value(), other.label())
+
+    dock.close()
+    person.press("1")
+    found["closed"] = dock.shots.current
+    return found
+
+
+def live_layers(job: Job) -> Job:
+    """GeoPackage, and layers of the user's own."""
+    from qgis.core import QgsVectorLayer
+
+    person = Person(job)
+    dock, found = person.dock, {}
+    person.open_scene()
+    dock.make_shots(job["folder"] + "/shots ä.gpkg")
+    person.draw([[3, 12]], "2")
+    found["source"] = [Path(layer.source().split("|")[0]).name for layer in dock.shots.layers]
+    found["saved"] = dock.shots.points().commitChanges()
+    again = QgsVectorLayer(job["folder"] + "/shots ä.gpkg|layername=points", "again")
+    found["in_file"] = [feature["class"] for feature in again.getFeatures()]
+
+    own = QgsVectorLayer(job["shots"], "Meine Punkte")
+    QgsProject.instance().addMapLayer(own)
+    dock.shots_panel.polygons.setLayer(None)
+    dock.shots_panel.points.setLayer(own)
+    person.rest()
+    wait_until(lambda: bool(dock.preview.layer()))
+    found["own"] = person.shares()
+    found["styled"] = own.renderer().type()
+    bare = QgsVectorLayer("Point?field=height:double", "bare", "memory")
+    QgsProject.instance().addMapLayer(bare)
+    dock.shots_panel.points.setLayer(bare)
+    pause(0.1)
+    found["bare"] = person.notice()
+    return found
+
+
+def live_updates(job: Job) -> Job:
+    """Changes while a preview is computed, the slider, trust, and a view of a larger scene."""
+    from hsi_geo_qgis.live import requests as live_requests
+
+    person = Person(job)
+    dock, found, home = person.dock, {}, Path(job["engine"])
+    person.begin(list(job["classes"]))
+    (home / "delay").write_text("3")
+    longest, last = 0.0, time.monotonic()
+    for number, places in enumerate(job["classes"].values(), start=1):
+        person.draw(places, str(number))
+    wait_until(lambda: dock.session._updating > 0)
+    wait_until(lambda: dock.work.text.text() == "Learning from the shots …")
+    found["percent"] = dock.work.bar.value()
+    started = last = time.monotonic()
+    while time.monotonic() - started < 1.0:
+        QgsApplication.processEvents()
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    found["longest_block"] = longest
+    (home / "delay").unlink()
+    person.draw([[6, 8]], "1")
+    person.rest()
+    found["took"], found["previews"] = time.monotonic() - started, len(person.previews)
+    found["shots"] = sum(one["shots"] for one in person.previews[-1]["classes"])
+
+    first = dock.preview.layer().id()
+    dock.preview_panel.slider.setValue(60)
+    wait_until(lambda: len(person.previews) > found["previews"])
+    layer = dock.preview.layer()
+    found["same_layer"] = layer.id() == first
+    point = person.place(52, 0)
+    found["alpha"] = layer.dataProvider().sample(point, 4)[0]
+    found["alpha_at_shot"] = layer.dataProvider().sample(person.place(6, 8), 4)[0]
+    found["percent_text"] = dock.preview_panel.percent.text()
+    found["previews_with_slider"] = len(person.previews)
+
+    dock.scene.trust.setChecked(True)
+    person.rest()
+    count = len(person.previews)
+    person.canvas.zoomByFactor(0.5)
+    pause(0.8)
+    found["small_scene_follows_view"] = len(person.previews) - count
+    person.canvas.setExtent(person.scene.extent())
+    live_requests.WHOLE_PIXELS = 100
+    (home / "coarse").touch()
+    person.draw([[7, 9]], "1")
+    person.rest()
+    found["coarse"], count = dock.preview_panel.about.text(), len(person.previews)
+    person.canvas.zoomByFactor(0.5)
+    wait_until(lambda: len(person.previews) > count)
+    found["bounds"] = person.previews[-1]["bounds"]
+    found["about"] = dock.preview_panel.about.text()
+    count = len(person.previews)
+    person.canvas.zoomByFactor(0.5)  # the preview has it already
+    pause(0.8)
+    found["zoomed_in"] = len(person.previews) - count
+    person.canvas.setExtent(person.scene.extent())
+    wait_until(lambda: len(person.previews) > count)
+    found["zoomed_out"] = person.previews[-1]["bounds"]
+
+    (home / "warn").touch()
+    person.draw([[6, 9]], "1")
+    person.rest()
+    found["warning"] = person.notice()
+    (home / "refuse").touch()
+    person.draw([[8, 9]], "1")
+    person.rest()
+    found["refused"], found["still_there"] = person.notice(), dock.preview.layer() is not None
+    (home / "refuse").unlink()
+    (home / "warn").unlink()
+    person.draw([[9, 9]], "1")
+    person.rest()
+    found["after"] = person.notice()
+    return found
+
+
+def live_suggestions(job: Job) -> Job:
+    """Suggested places: answered, skipped, stopped; and a map that is cancelled."""
+    from hsi_geo_qgis.live.finish import Choice
+
+    person = Person(job)
+    dock, found, home = person.dock, {}, Path(job["engine"])
+    person.begin(list(job["classes"]))
+    for number, places in enumerate(job["classes"].values(), start=1):
+        person.draw(places, str(number))
+    person.rest()
+    dock.suggest_button.click()
+    wait_until(lambda: dock.suggestions.is_active)
+    found["texts"], before = [dock.suggestions.text.text()], dock.shots.counts()
+    person.press("2")
+    found["texts"].append(dock.suggestions.text.text())
+    person.press("0")
+    found["texts"].append(dock.suggestions.text.text())
+    found["view"] = person.canvas.extent().width() < person.scene.extent().width()
+    dock.suggestions.stop_button.click()
+    found["hidden"] = not dock.suggestions.isVisible()
+    found["added"] = [dock.shots.counts()[name] - before[name] for name in job["classes"]]
+    places = [f.geometry().asPoint() for f in dock.shots.points().getFeatures()]
+    found["place"] = [places[-1].x(), places[-1].y()]
+    box = person.scene.extent()
+    found["wanted"] = [box.xMinimum() + box.width() / 5, box.yMinimum() + box.height() / 3]
+    person.rest()
+
+    dock.finish_button.click()
+    dialog = dock.steps.finish_dialog
+    found["dialog"] = (dialog.isVisible(), Path(dialog.map.filePath()).name)
+    dialog.map.setFilePath(job["folder"] + "/karte")
+    found["choice"] = dialog.choice().params()
+    dialog.reject()
+    (home / "finish_delay").write_text("20")
+    dock.steps.write_map(Choice(job["out"]))
+    wait_until(lambda: dock.session.is_finishing)
+    started = time.monotonic()
+    dock.work.button.click()
+    wait_until(lambda: not dock.session.is_finishing)
+    found["cancelled"], found["took"] = person.notice(), time.monotonic() - started
+    found["written"] = Path(job["out"]).exists()
+    found["can_finish"] = dock.finish_button.isEnabled()
+    return found
+
+
+def live_restart(job: Job) -> Job:
+    """The engine is killed; one click restores."""
+    person = Person(job)
+    dock, found = person.dock, {}
+    person.begin(list(job["classes"]))
+    for number, places in enumerate(job["classes"].values(), start=1):
+        person.draw(places, str(number))
+    person.rest()
+    before, count = person.shares(), len(person.previews)
+    pid = dock.session.engine.process_id
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: bool(dock.notice.kind))
+    found["told"], found["button"] = person.notice(), dock.notice.button.text()
+    person.draw([[6, 8]], "1")  # nothing breaks meanwhile
+    dock.link.on_cursor(person.place(30, 10))
+    dock.preview_panel.slider.setValue(30)
+    pause(0.7)
+    dock.notice.button.click()
+    wait_until(lambda: len(person.previews) > count)
+    found["notice"], found["before"], found["after"] = person.notice(), before, person.shares()
+    found["new_process"] = dock.session.engine.process_id not in (0, pid)
+    found["layers"] = sum(
+        one.name().startswith("Preview") for one in QgsProject.instance().mapLayers().values()
+    )
+    (Path(job["engine"]) / "fail").touch()
+    dock.session.engine.stop()
+    dock.restart()
+    wait_until(lambda: bool(dock.notice.kind))
+    found["old_hsi_geo"] = person.notice()
+    os.environ["HSI_GEO_PYTHON"] = "/nowhere/python"
+    dock.restart()
+    found["not_set_up"] = person.notice()
+    return found
+
+
+def live_orphan(job: Job) -> Job:
+    """Open the scene, draw, and tell the number of the engine; the test kills QGIS then."""
+    import sys
+
+    person = Person(job)
+    person.begin(list(job["classes"]))
+    for number, places in enumerate(job["classes"].values(), start=1):
+        person.draw(places, str(number))
+    person.rest()
+    (Path(job["engine"]) / "pid").write_text(str(person.dock.session.engine.process_id))
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def live_project(job: Job) -> Job:
+    """Save the project, and open it again in the same QGIS."""
+    person = Person(job)
+    dock, found, project = person.dock, {}, QgsProject.instance()
+    person.open_scene()
+    dock.make_shots(job["folder"] + "/shots.gpkg")
+    for index, name in enumerate(job["classes"]):
+        if index >= len(dock.shots.classes):
+            dock.table.add_button.click()
+        dock.table.table.item(index, 1).setText(name)
+    dock.shots.recolor(1, "#aa0011")
+    for number, places in enumerate(job["classes"].values(), start=1):
+        person.draw(places, str(number))
+    person.press("2")
+    dock.preview_panel.slider.setValue(20)
+    person.rest()
+    wait_until(lambda: bool(dock.preview.layer()))
+    for layer in dock.shots.layers:
+        layer.commitChanges()
+    before = person.shares(), [one.color for one in dock.shots.classes]
+    path = job["folder"] + "/projekt ü.qgs"
+    found["wrote"] = project.write(path)
+    text = Path(path).read_text(encoding="utf-8")
+    found["preview_in_file"] = text.count("<maplayer ") != 3 or "hsi_geo/preview" in text
+    QgsApplication.processEvents()
+    order = [one.name() for one in project.layerTreeRoot().layerOrder()]
+    found["order_after_saving"], found["dirty"] = order, project.isDirty()
+
+    project.clear()
+    pause(0.2)
+    found["clean"] = not project.isDirty()
+    found["cleared"] = (
+        person.shares(), dock.session.engine.is_running, dock.shots_panel.points.currentLayer() is None
+    )  # fmt: skip
+    count = len(person.previews)
+    found["read"] = project.read(path)
+    person.scene = project.mapLayersByName("Szene")[0]
+    wait_until(lambda: len(person.previews) > count)
+    person.rest()
+    found["same"] = before == (person.shares(), [one.color for one in dock.shots.classes])
+    found["current"] = dock.shots.current
+    found["slider"] = dock.preview_panel.slider.value()
+    found["restored"] = [combo.currentLayer().name() for combo in (
+        dock.scene.layers, dock.shots_panel.points, dock.shots_panel.polygons)]  # fmt: skip
+    dock.close()
+    project.write(path)
+    project.clear()
+    project.read(path)
+    pause(0.3)
+    found["closed_stays_closed"] = not dock.isVisible() and not dock.session.engine.is_running
+    person.entry.unload()
+    found["unloaded"] = person.iface.menu + person.iface.toolbar
+    return found
+
+
+def live_product(job: Job) -> Job:
+    """Open a product that no layer shows; and one that does not exist."""
+    person = Person(job)
+    dock, found = person.dock, {}
+    dock.chooser.open_product(job["scene"])
+    wait_until(lambda: dock.session.is_open)
+    found["scene"] = dock.scene_name
+    wait_until(lambda: dock.scene.layers.currentLayer() is not None or dock.notice.kind != "")
+    found["notice"] = person.notice()
+    layer = dock.scene.layers.currentLayer()
+    found["layer"] = "" if layer is None else layer.name()
+    dock.chooser.open(job["folder"] + "/nowhere.tif", "nowhere.tif")
+    wait_until(lambda: bool(dock.notice.kind))
+    found["missing"] = person.notice()
+    wms = QgsRasterLayer(
+        "url=http://localhost/&layers=a&styles=&format=image/png&crs=EPSG:4326", "WMS", "wms"
+    )
+    QgsProject.instance().addMapLayer(wms)
+    dock.scene.layers.setLayer(wms)
+    pause(0.2)
+    found["wms"], found["open"] = person.notice(), dock.session.is_open
+    return found

@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "qgis_plugin" / "hsi_geo_qgis"
-MODULES = sorted(FOLDER.glob("*.py"))
+MODULES = sorted(FOLDER.rglob("*.py"))
 
 
 # Qt 6, Python 3.9 --------------------------------------------------------------------------------
@@ -75,7 +75,8 @@ def qt6(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("qt6")
 def test_every_module_imports_under_qt6() -> None:
     for path in MODULES:
-        importlib.import_module(f"hsi_geo_qgis.{path.stem}".removesuffix(".__init__"))
+        parts = path.relative_to(FOLDER.parent).with_suffix("").parts
+        importlib.import_module(".".join(parts).removesuffix(".__init__"))
     provider = importlib.import_module("hsi_geo_qgis.provider").HsiGeoProvider()
     added: list[Any] = []
     provider.addAlgorithm = added.append
@@ -104,7 +105,7 @@ def test_the_help_page_is_that_of_the_documentation() -> None:
         assert link.startswith("https://") or f'id="{link[1:]}"' in page, link
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(FOLDER)))
 def test_enums_of_qt_and_qgis_are_scoped(path: Path) -> None:
     """QProcess.CrashExit is gone in PyQt6, QProcess.ExitStatus.CrashExit is in both."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -120,7 +121,7 @@ def test_enums_of_qt_and_qgis_are_scoped(path: Path) -> None:
             assert id(node) in scoped | called, f"{node.value.id}.{node.attr}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(FOLDER)))
 def test_code_is_python_39(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text, feature_version=(3, 9))
@@ -169,7 +170,12 @@ def test_make_plugin_builds_what_the_plugin_site_takes(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"hsi_geo_qgis"}
     inside = {name.removeprefix("hsi_geo_qgis/") for name in names}
     (wheel,) = (name for name in inside if name.startswith("wheel/"))
-    own = {path.name for path in MODULES} | {"metadata.txt", "icon.svg", "help.html", "LICENSE"}
+    own = {path.relative_to(FOLDER).as_posix() for path in MODULES} | {
+        "metadata.txt",
+        "icon.svg",
+        "help.html",
+        "LICENSE",
+    }
     assert inside - {wheel} == own
     version = configparser.ConfigParser(interpolation=None)
     version.read(FOLDER / "metadata.txt", encoding="utf-8")
@@ -186,6 +192,16 @@ def test_scanners_find_nothing() -> None:
     """As `make lint` runs them; the plugin site blocks a plugin for any finding."""
     bandit = [sys.executable, "-m", "bandit", "--quiet", "--recursive", str(FOLDER)]
     secrets = [sys.executable, "-m", "detect_secrets.pre_commit_hook"]
-    for command in (bandit, [*secrets, *map(str, FOLDER.iterdir())]):
+    for command in (
+        bandit,
+        [
+            *secrets,
+            *(
+                str(one)
+                for one in FOLDER.rglob("*")
+                if one.suffix in (".py", ".html", ".txt", ".svg")
+            ),
+        ],
+    ):
         shown = subprocess.run(command, check=False, capture_output=True, text=True)
         assert shown.returncode == 0, shown.stdout + shown.stderr

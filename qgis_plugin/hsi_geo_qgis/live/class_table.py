@@ -22,8 +22,16 @@ from qgis.PyQt.QtWidgets import (
 
 from .classes import MAX_KEYS, Classes
 from .map_tools import digit
+from .texts import area_text, share_text
 
-COLUMNS = ("Key", "Class", "Shots", "Share", "Area (ha)")
+COLUMNS = ("Key", "Class", "Shots", "%", "ha")
+TIPS = (
+    "Press it on the map: it chooses the class, or changes the class of selected shots",
+    "Name in the map",
+    "Number of points and polygons",
+    "Share of the preview in per cent",
+    "Area in the preview in hectares",
+)
 NAME = 1
 
 #: Rows that are shown before the table scrolls.
@@ -52,6 +60,8 @@ class ClassTable(QWidget):
         self._filling = False
         self.table = _Table(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        for column, tip in enumerate(TIPS):
+            self.table.horizontalHeaderItem(column).setToolTip(tip)
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -63,10 +73,8 @@ class ClassTable(QWidget):
         header = self.table.horizontalHeader()
         header.setMinimumSectionSize(24)
         for column in range(len(COLUMNS)):
-            mode = QHeaderView.ResizeMode
-            header.setSectionResizeMode(
-                column, mode.Stretch if column == NAME else mode.ResizeToContents
-            )
+            stretch, fit = QHeaderView.ResizeMode.Stretch, QHeaderView.ResizeMode.ResizeToContents
+            header.setSectionResizeMode(column, stretch if column == NAME else fit)
         self.table.currentCellChanged.connect(self._on_current)
         self.table.itemChanged.connect(self._on_edit)
         layout = QVBoxLayout(self)
@@ -209,31 +217,3 @@ def swatch(color: str) -> QIcon:
     square = QPixmap(14, 14)
     square.fill(QColor(color))
     return QIcon(square)
-
-
-def share_text(share: float | None) -> str:
-    """A share in per cent.
-
-    Args:
-        share: 0 to 1; None if it is not known.
-
-    >>> share_text(0.123), share_text(0.0004), share_text(None)
-    ('12.3 %', '<0.1 %', '')
-    """
-    if share is None:
-        return ""
-    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
-
-
-def area_text(hectares: float | None) -> str:
-    """An area in hectares.
-
-    Args:
-        hectares: The area; None if it is not known.
-
-    >>> area_text(1234.6), area_text(3.21), area_text(None)
-    ('1,235', '3.2', '')
-    """
-    if hectares is None:
-        return ""
-    return f"{hectares:,.0f}" if hectares >= 100 else f"{hectares:.1f}"

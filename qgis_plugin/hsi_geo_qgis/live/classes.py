@@ -8,6 +8,7 @@ from typing import Any
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
+    QgsFeatureRequest,
     QgsFillSymbol,
     QgsLineSymbol,
     QgsMarkerSymbol,
@@ -110,8 +111,15 @@ def with_values(classes: Classes, layer: QgsVectorLayer, field: str) -> Classes:
     """
     found, known = list(classes), {one.key for one in classes}
     index = layer.fields().lookupField(field)
-    values = layer.uniqueValues(index) if index >= 0 else []
-    for value in sorted((one for one in values if is_class(one)), key=_order):
+    values: dict[str, Any] = {}
+    if index >= 0:
+        # Not uniqueValues: its connection to a GeoPackage breaks when another layer of the file is saved.
+        request = QgsFeatureRequest().setSubsetOfAttributes([index])
+        for feature in layer.getFeatures(request):
+            value = feature.attribute(index)
+            if is_class(value):
+                values.setdefault(class_name(value), value)
+    for value in sorted(values.values(), key=_order):
         if class_name(value) not in known:
             known.add(class_name(value))
             found.append(ShotClass(value, class_name(value), new_color(found)))

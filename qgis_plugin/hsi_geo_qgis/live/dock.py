@@ -7,6 +7,8 @@ from typing import Any
 
 from qgis.core import QgsProject
 from qgis.gui import QgsCollapsibleGroupBox, QgsDockWidget
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon, QKeyEvent
 from qgis.PyQt.QtWidgets import (
     QFileDialog,
@@ -21,7 +23,6 @@ from ..about import ICON
 from .canvas_link import CanvasLink
 from .class_table import ClassTable
 from .map_tools import digit
-from .messages import sentence
 from .panels import Notice, PreviewPanel, ScenePanel, ShotsPanel, WorkPanel, set_layer
 from .preview_layer import PreviewLayer
 from .project_state import LiveState, read_state, write_state
@@ -32,6 +33,7 @@ from .shot_layers import ShotLayers, make_layers
 from .spectrum_plot import SpectrumPlot
 from .steps import NextSteps
 from .suggestions import Suggestions
+from .texts import sentence
 from .view import SceneView
 
 
@@ -49,7 +51,7 @@ class LiveDock(QgsDockWidget):
         self.setWindowIcon(QIcon(ICON))
         self.iface, self.canvas = iface, iface.mapCanvas()
         self.is_active = self.restoring = False
-        self.scene_path = self.scene_name = ""
+        self.scene_path = self.scene_name = self.product = ""
         self.view: SceneView | None = None
         self.shots = ShotLayers(self)
         self.preview = PreviewLayer(self)
@@ -144,12 +146,12 @@ class LiveDock(QgsDockWidget):
     def _connect(self) -> None:
         scene, table, steps, session = self.scene, self.table, self.steps, self.session
         for signal, slot in (
-            (scene.layer_chosen, self.chooser.choose_layer),
+            (scene.layer_chosen, self.chooser.follow),
             (scene.file_wanted, self.chooser.choose_file),
             (scene.options_changed, self.chooser.reopen),
             (scene.trust_changed, self.on_change),
             (self.shots_panel.new_wanted, self.new_shots),
-            (self.shots_panel.layers_chosen, self.choose_shots),
+            (self.shots_panel.layers_chosen, self.follow_shots),
             (self.shots.changed, self.on_change),
             (self.shots.classes_changed, self.show_classes),
             (table.chosen, self.shots.choose),
@@ -209,10 +211,12 @@ class LiveDock(QgsDockWidget):
         """Take the scene and the shots that the project names."""
         project, state = QgsProject.instance(), read_state()
         self.restoring = True
+        self.chooser.forget()
         self.session.close()
         self.notice.clear()
         self.clear_preview()
         self.scene_path = self.scene_name = ""
+        self.product = state.product
         self.scene.wavelengths.setText(state.wavelengths)
         self.scene.trust.setChecked(state.trust_shots)
         self.preview_panel.slider.setValue(state.min_confidence)
@@ -244,9 +248,9 @@ class LiveDock(QgsDockWidget):
         ]
         write_state(
             LiveState(
-                is_open=self.is_active,
+                is_open=self.is_active and any([*ids, self.product]),
                 scene_layer=ids[0],
-                product="" if ids[0] else self.scene_path,
+                product=self.product,
                 points=ids[1],
                 polygons=ids[2],
                 wavelengths=self.scene.wavelengths.text().strip(),
@@ -306,6 +310,15 @@ class LiveDock(QgsDockWidget):
         self.shots.current = 0
         self.choose_shots()
         self.link.use_point_tool()
+
+    def follow_shots(self) -> None:
+        """Take the layers that are chosen, once QGIS has removed those that go."""
+        if not self.restoring:
+            QTimer.singleShot(0, self._choose_shots)
+
+    def _choose_shots(self) -> None:
+        if not sip.isdeleted(self):
+            self.choose_shots()
 
     def choose_shots(self) -> None:
         """Take the layers that are chosen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QByteArray, QObject, QProcess, QTimer, pyqtSignal
 
 from ..interpreter import Launcher
@@ -161,7 +162,7 @@ class Engine(QObject):
             )
 
     def _on_finished(self, process: Any, code: int, status: Any) -> None:
-        if process is None or process is not self._process:
+        if process is None or process is not self._process or sip.isdeleted(process):
             return
         self._read_plain(process)
         self._forget()

@@ -103,9 +103,9 @@ class FinishDialog(QDialog):
             "map can differ from the preview in some pixels."
         )
         text.setWordWrap(True)
-        kinds = QDialogButtonBox.StandardButton
-        self.buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
-        self.buttons.button(kinds.Ok).setText("Finish")
+        accepting = QDialogButtonBox.StandardButton.Ok
+        self.buttons = QDialogButtonBox(accepting | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.button(accepting).setText("Finish")
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -136,9 +136,9 @@ class FinishDialog(QDialog):
         super().accept()
 
     def _may_replace(self, path: str) -> bool:
-        answers = QMessageBox.StandardButton
         text = f"'{os.path.basename(path)}' exists. Replace it, and the files beside it?"
-        return bool(QMessageBox.question(self, self.windowTitle(), text) == answers.Yes)
+        answer = QMessageBox.question(self, self.windowTitle(), text)
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
 
 def add_results(

@@ -134,8 +134,11 @@ def digit(event: Any) -> int:
     Returns:
         0 to 9; -1 for another key.
     """
-    modifiers = Qt.KeyboardModifier
-    for one in (modifiers.ControlModifier, modifiers.AltModifier, modifiers.MetaModifier):
+    for one in (
+        Qt.KeyboardModifier.ControlModifier,
+        Qt.KeyboardModifier.AltModifier,
+        Qt.KeyboardModifier.MetaModifier,
+    ):
         if event.modifiers() & one:
             return -1
     text = event.text()

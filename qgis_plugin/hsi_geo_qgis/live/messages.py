@@ -8,6 +8,7 @@ from typing import Any
 from qgis.core import QgsProcessingUtils
 
 from ..wording import advice, in_dialog, without_folder
+from .texts import sentence
 
 #: Title of each widget of the dock by the option of the command line.
 TITLES = {
@@ -17,21 +18,6 @@ TITLES = {
     "--save-model": "Model",
     "--shots": "Shots",
 }
-
-
-def sentence(text: str) -> str:
-    """A text with a capital at its begin and a full stop at its end.
-
-    Args:
-        text: The text.
-
-    >>> sentence("draw shots of two classes")
-    'Draw shots of two classes.'
-    """
-    text = text.strip()
-    if not text:
-        return ""
-    return text[:1].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
 
 
 def engine_text(text: str, names: Mapping[str, str]) -> str:

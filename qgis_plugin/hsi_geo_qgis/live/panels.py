@@ -28,6 +28,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..run_group import accuracy_text
+from .texts import preview_text
 
 Act = Callable[[], None]
 
@@ -127,8 +128,6 @@ class ScenePanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.layers, 1)
         row.addWidget(more)
-        self.about = wrapped("")
-        self.about.setVisible(False)
         self.wavelengths = QLineEdit()
         self.wavelengths.setPlaceholderText("only for a scene that has none")
         self.wavelengths.setToolTip(
@@ -148,17 +147,15 @@ class ScenePanel(QWidget):
         form = QFormLayout()
         form.addRow("Scene", row)
         layout.addLayout(form)
-        layout.addWidget(self.about)
         layout.addWidget(self.options)
 
     def describe(self, text: str) -> None:
-        """Show a line on the scene.
+        """Show a line on the scene, when the cursor is over its name.
 
         Args:
             text: The line; empty for none.
         """
-        self.about.setText(text)
-        self.about.setVisible(bool(text))
+        self.layers.setToolTip(text)
 
 
 class ShotsPanel(QWidget):
@@ -184,20 +181,22 @@ class ShotsPanel(QWidget):
             action = menu.addAction(text)
             action.triggered.connect(lambda _=False, it=is_file: self.new_wanted.emit(it))
         self.new_button.setMenu(menu)
-        filters = QgsMapLayerProxyModel.Filter
-        self.points = layer_combo(filters.PointLayer)
-        self.polygons = layer_combo(filters.PolygonLayer)
+        self.points = layer_combo(QgsMapLayerProxyModel.Filter.PointLayer)
+        self.polygons = layer_combo(QgsMapLayerProxyModel.Filter.PolygonLayer)
         for combo in (self.points, self.polygons):
             combo.layerChanged.connect(lambda _: self.layers_chosen.emit())
-        form = QFormLayout()
-        form.addRow("Points", self.points)
-        form.addRow("Polygons", self.polygons)
+        self.points.setToolTip("Layer of points")
+        self.polygons.setToolTip("Layer of polygons")
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Layers"))
+        row.addWidget(self.points, 1)
+        row.addWidget(self.polygons, 1)
         self.tools = QHBoxLayout()
         self.tools.addWidget(self.new_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
         layout.addLayout(self.tools)
+        layout.addLayout(row)
 
     def add_tool(self, text: str, icon: str, tip: str, act: Act, *, checkable: bool) -> QToolButton:
         """Add a button.
@@ -406,23 +405,3 @@ def wrapped(text: str) -> QLabel:
     label.setWordWrap(True)
     label.setMinimumWidth(60)
     return label
-
-
-def preview_text(preview: Mapping[str, Any], is_part: bool) -> str:
-    """What a preview shows, in words.
-
-    Args:
-        preview: Answer of the engine.
-        is_part: Whether it covers a part of the scene only.
-
-    >>> preview_text({"step_px": 3, "seconds": 0.84}, False)
-    'Not the finished map. Every 3rd pixel of the scene, in 0.8 s.'
-    """
-    step = int(preview.get("step_px") or 1)
-    place = "the part in view" if is_part else "the scene"
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    end = "th" if 10 < step % 100 < 20 else ends.get(step % 10, "th")
-    pixels = f"Every {step}{end} pixel of {place}" if step > 1 else place[0].upper() + place[1:]
-    seconds = preview.get("seconds")
-    took = f", in {seconds:.1f} s" if seconds is not None else ""
-    return f"Not the finished map. {pixels}{took}."

@@ -11,13 +11,15 @@ from qgis.core import (
     QgsProject,
     QgsSettings,
 )
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from ..layers import layer_path
-from .messages import sentence
 from .panels import set_layer
 from .product import show_product
 from .project_state import read_state
+from .texts import sentence
 from .view import SceneView
 
 if TYPE_CHECKING:
@@ -38,6 +40,22 @@ class SceneChooser:
 
     def __init__(self, dock: LiveDock) -> None:
         self.dock = dock
+        self._is_due = False
+
+    def follow(self, *_: Any) -> None:
+        """Open the scene that was chosen, a moment later: while QGIS removes layers, no other one may be removed."""
+        if not self.dock.restoring and not self._is_due:
+            self._is_due = True
+            QTimer.singleShot(0, self._open_chosen)
+
+    def forget(self) -> None:
+        """Forget what was chosen, such as in another project."""
+        self._is_due = False
+
+    def _open_chosen(self) -> None:
+        if self._is_due and not sip.isdeleted(self.dock):
+            self._is_due = False
+            self.choose_layer(self.dock.scene.layers.currentLayer())
 
     def choose_layer(self, layer: QgsMapLayer | None) -> None:
         """Open the scene of a layer.
@@ -45,8 +63,6 @@ class SceneChooser:
         Args:
             layer: The layer; None closes the scene.
         """
-        if self.dock.restoring:
-            return
         if layer is None:
             self.no_scene()
             return
@@ -58,6 +74,10 @@ class SceneChooser:
             self.no_scene()
             self.dock.notice.say("problem", sentence(str(error)))
             return
+        if path == self.dock.scene_path:  # it is open already
+            self.dock.save_state()
+            return
+        self.dock.product = ""
         self.open(path, layer.name())
 
     def choose_file(self, is_folder: bool) -> None:
@@ -83,11 +103,13 @@ class SceneChooser:
             path: Its file or folder.
         """
         set_layer(self.dock.scene.layers, None)
+        self.dock.product = path
         self.open(path, path)
 
         def show(layer: QgsMapLayer) -> None:
             if self.dock.scene_path == path:
                 set_layer(self.dock.scene.layers, layer)
+                self.dock.product = ""
                 self.dock.save_state()
 
         def tell(reason: str) -> None:
@@ -124,7 +146,7 @@ class SceneChooser:
         dock = self.dock
         dock.session.close()
         dock.clear_preview()
-        dock.scene_path = dock.scene_name = ""
+        dock.scene_path = dock.scene_name = dock.product = ""
         dock.save_state()
         dock.work.tell(CHOOSE)
         dock.enable()

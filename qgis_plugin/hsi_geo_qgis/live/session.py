@@ -11,8 +11,9 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 from ..interpreter import LauncherError
 from ..runner import launcher
 from .engine import Engine
-from .messages import engine_text, error_text, sentence
+from .messages import engine_text, error_text
 from .rpc import CANCELLED
+from .texts import sentence
 
 #: Milliseconds between a change and the update, so that several changes give one.
 PAUSE_MS = 400

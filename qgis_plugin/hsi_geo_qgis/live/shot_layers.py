@@ -17,12 +17,14 @@ from qgis.core import (
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QObject, pyqtSignal
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from ..class_field import class_name, default_class_field
 from .classes import (
     Classes,
     ShotClass,
+    distinct_names,
     is_class,
     is_styled,
     new_class,
@@ -38,6 +40,9 @@ SHOTS_PROPERTY = "hsi_geo/shots"
 
 #: Kind of the layers, in QGIS's words, and their names.
 KINDS = (("Point", "Shots (points)"), ("Polygon", "Shots (polygons)"))
+
+#: Their tables in a GeoPackage.
+TABLES = ("points", "polygons")
 
 #: Signals of a layer after which its shots may differ.
 _SIGNALS = (
@@ -65,7 +70,7 @@ class ShotLayers(QObject):
         self.layers: list[QgsVectorLayer] = []
         self.classes: Classes = ()
         self.current = 0
-        self._styling = False
+        self._styling = self._is_style_due = self._renaming = False
 
     # Layers ---------------------------------------------------------------------------------------
 
@@ -83,7 +88,10 @@ class ShotLayers(QObject):
         problem = ""
         if unfit:
             problem = f"Layer '{unfit[0]}' has no field of text or whole numbers. Add one that holds the class."
-        if [one.id() for one in layers] == [one.id() for one in self._alive()]:
+        alive = self._alive()
+        if len(alive) == len(self.layers) and [one.id() for one in layers] == [
+            one.id() for one in alive
+        ]:
             return problem
         for layer in self._alive():
             for name in _SIGNALS:
@@ -163,9 +171,11 @@ class ShotLayers(QObject):
         renamed = replace(one, name=name)
         if isinstance(one.value, str):
             renamed = replace(renamed, value=name)
+            self._renaming = True  # half of the features have the old value for a moment
             for layer in self._alive():
                 found = [f.id() for f in layer.getFeatures() if self._key(layer, f) == one.key]
                 self._write(layer, found, name, "Rename class")
+            self._renaming = False
         self._replace(index, renamed)
         return True
 
@@ -233,18 +243,33 @@ class ShotLayers(QObject):
         self._styling = False
 
     def _on_style(self) -> None:
-        """Follow a style that was changed in QGIS's own panel."""
-        if self._styling:
+        """Follow a style that was changed in QGIS's own panel, once QGIS has ended the change."""
+        if not self._styling and not self._is_style_due:
+            self._is_style_due = True
+            QTimer.singleShot(0, self._follow_style)
+
+    def _follow_style(self) -> None:
+        if sip.isdeleted(self):
             return
-        changed = self.sender()
+        self._is_style_due = False
         found = list(self.classes)
-        if isinstance(changed, QgsVectorLayer) and is_styled(changed, self.field(changed)):
-            styled = {one.key: one for one in read_classes(changed, self.field(changed))}
-            found = [styled.pop(one.key, one) for one in found] + list(styled.values())
+        for layer in self._alive():
+            field = self.field(layer)
+            if not is_styled(layer, field):
+                continue
+            styled = {one.key: one for one in read_classes(layer, field)}
+            for one in self.classes:
+                other = styled.pop(one.key, one)
+                if other != one:  # the layer whose style was changed
+                    found[self.classes.index(one)] = other
+            known = {one.key for one in found}
+            found += [one for key, one in styled.items() if key not in known]
         if tuple(found) != self.classes:
-            self._set_classes(tuple(found))
+            self._set_classes(distinct_names(found))
 
     def _on_change(self, *_: Any) -> None:
+        if self._renaming:
+            return
         grown = self.classes
         for layer in self._alive():
             grown = with_values(grown, layer, self.field(layer))
@@ -383,31 +408,37 @@ def make_layers(
     while len(classes) < 2:
         classes = (*classes, new_class(classes, is_numeric=False))
     texts = tuple(replace(one, value=one.name) for one in classes)
-    made: list[QgsVectorLayer] = []
+    made = []
     for kind, name in KINDS:
         layer = QgsVectorLayer(f"{kind}?field={FIELD}:string(0)", name, "memory")
         layer.setCrs(crs)
-        if path:
-            table = "points" if kind == "Point" else "polygons"
-            problem = _save(layer, path, table, is_first=not made)
+        made.append(layer)
+    if path:
+        for layer, table in zip(made, TABLES):
+            problem = _save(layer, path, table, is_first=table == TABLES[0])
             if problem:
                 return [], problem
-            layer = QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
+        # Only now: a layer that is open holds the file in a state that others do not write well.
+        made = [
+            QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
+            for table, (_, name) in zip(TABLES, KINDS)
+        ]
+    for layer, (kind, _) in zip(made, KINDS):
         layer.setCustomProperty(SHOTS_PROPERTY, kind)
         form = layer.editFormConfig()  # QGIS's own tools ask for no attributes
         form.setSuppress(QgsEditFormConfig.FeatureFormSuppress.SuppressOn)
         layer.setEditFormConfig(form)
         style_layer(layer, FIELD, texts)
-        made.append(layer)
     return made, ""
 
 
 def _save(layer: QgsVectorLayer, path: str, table: str, *, is_first: bool) -> str:
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", table
-    action = QgsVectorFileWriter.ActionOnExistingFile
     options.actionOnExistingFile = (
-        action.CreateOrOverwriteFile if is_first else action.CreateOrOverwriteLayer
+        QgsVectorFileWriter.ActionOnExistingFile.CreateOrOverwriteFile
+        if is_first
+        else QgsVectorFileWriter.ActionOnExistingFile.CreateOrOverwriteLayer
     )
     context = QgsProject.instance().transformContext()
     error, message, *_ = QgsVectorFileWriter.writeAsVectorFormatV3(layer, path, context, options)

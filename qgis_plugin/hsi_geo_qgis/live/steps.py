@@ -39,6 +39,7 @@ class NextSteps:
         self.dock = dock
         self.wrong: list[Mapping[str, Any]] = []
         self.batch_dialog: Any = None
+        self.finish_dialog: Any = None
 
     # Shots that look wrong ------------------------------------------------------------------------
 
@@ -119,10 +120,14 @@ class NextSteps:
 
     def finish(self) -> None:
         """Ask for the files, and write the map."""
+        if self.finish_dialog is not None and not sip.isdeleted(self.finish_dialog):
+            self.finish_dialog.raise_()
+            return
         dialog = FinishDialog(self.dock.scene_name, self.dock.iface.mainWindow())
-        if dialog.exec():
-            self.write_map(dialog.choice())
-        dialog.deleteLater()
+        self.finish_dialog = dialog
+        dialog.accepted.connect(lambda: self.write_map(dialog.choice()))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def write_map(self, choice: Choice) -> None:
         """Write the map.
