@@ -61,7 +61,8 @@ class Scene:
             self.crs, self.transform = file.crs, file.transform
             self.width, self.height, self.bounds = file.width, file.height, list(file.bounds)
             self.values = file.read()
-        self.path, self.last, self.count = path, {}, 0
+        self.path, self.count = path, 0
+        self.last: Params = {}
         self.classes: list[Params] = []
 
     def describe(self) -> Params:

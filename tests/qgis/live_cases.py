@@ -85,7 +85,7 @@ class Person:
         self.canvas.setDestinationCrs(self.scene.crs())
         self.canvas.setLayers([self.scene])
         self.canvas.setExtent(self.scene.extent())
-        self.dock = self.entry.open()
+        self.dock: Any = self.entry.open()
         self.previews: list[Job] = []
         self.dock.session.previewed.connect(self.previews.append)
 
@@ -186,7 +186,8 @@ def live_session(job: Job) -> Job:
     from hsi_geo_qgis.live.finish import Choice
 
     person = Person(job)
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     found["first_text"] = dock.work.text.text()
     person.begin(list(job["classes"]))
     found["few"] = ""
@@ -272,7 +273,8 @@ def is_running(pid: int) -> bool:
 def live_drawing(job: Job) -> Job:
     """Polygons, classes, keys and layers, without an engine in the way."""
     person = Person(job)
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     found["tools_before"] = [dock.point_button.isEnabled(), dock.table.isEnabled()]
     person.begin(["rye"])
     found["classes"] = list(person.shares())
@@ -372,7 +374,8 @@ def live_layers(job: Job) -> Job:
     from qgis.core import QgsVectorLayer
 
     person = Person(job)
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     person.open_scene()
     dock.make_shots(job["folder"] + "/shots ä.gpkg")
     person.draw([[3, 12]], "2")
@@ -402,7 +405,8 @@ def live_updates(job: Job) -> Job:
     from hsi_geo_qgis.live import requests as live_requests
 
     person = Person(job)
-    dock, found, home = person.dock, {}, Path(job["engine"])
+    dock, home = person.dock, Path(job["engine"])
+    found: Job = {}
     person.begin(list(job["classes"]))
     (home / "delay").write_text("3")
     longest, last = 0.0, time.monotonic()
@@ -478,7 +482,8 @@ def live_suggestions(job: Job) -> Job:
     from hsi_geo_qgis.live.finish import Choice
 
     person = Person(job)
-    dock, found, home = person.dock, {}, Path(job["engine"])
+    dock, home = person.dock, Path(job["engine"])
+    found: Job = {}
     person.begin(list(job["classes"]))
     for number, places in enumerate(job["classes"].values(), start=1):
         person.draw(places, str(number))
@@ -521,7 +526,8 @@ def live_suggestions(job: Job) -> Job:
 def live_restart(job: Job) -> Job:
     """The engine is killed; one click restores."""
     person = Person(job)
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     person.begin(list(job["classes"]))
     for number, places in enumerate(job["classes"].values(), start=1):
         person.draw(places, str(number))
@@ -571,7 +577,8 @@ def live_orphan(job: Job) -> Job:
 def live_project(job: Job) -> Job:
     """Save the project, and open it again in the same QGIS."""
     person = Person(job)
-    dock, found, project = person.dock, {}, QgsProject.instance()
+    dock, project = person.dock, QgsProject.instance()
+    found: Job = {}
     person.open_scene()
     dock.make_shots(job["folder"] + "/shots.gpkg")
     for index, name in enumerate(job["classes"]):
@@ -626,7 +633,8 @@ def live_project(job: Job) -> Job:
 def live_product(job: Job) -> Job:
     """Open a product that no layer shows; and one that does not exist."""
     person = Person(job)
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     dock.chooser.open_product(job["scene"])
     wait_until(lambda: dock.session.is_open)
     found["scene"] = dock.scene_name

@@ -162,11 +162,11 @@ class Engine(QObject):
             )
 
     def _on_finished(self, process: Any, code: int, status: Any) -> None:
-        if process is None or process is not self._process or sip.isdeleted(process):
+        if self._process is None or process is not self._process or sip.isdeleted(process):
             return
         self._read_plain(process)
-        self._forget()
         process.deleteLater()
+        self._forget()
         if status == QProcess.ExitStatus.CrashExit or code == 137:
             self.ended.emit(KILLED)
         else:
