@@ -1,4 +1,4 @@
-"""The dock *hsi-geo live* in a real QGIS, with a small engine; `test_live_engine` has hsi-geo's own."""
+"""The dock *hsi-geo live* in a real QGIS, with a small engine; the slow test has hsi-geo's own."""
 
 from __future__ import annotations
 
@@ -276,3 +276,29 @@ def test_a_product_is_opened_and_shown(live: Case) -> None:
         "problem: Layer 'WMS' comes from 'wms', not from a file; export it as GeoTIFF."
     )
     assert not found["open"]
+
+
+@pytest.mark.slow
+def test_a_whole_session_with_the_engine_of_hsi_geo(
+    case: Case, make_scene: MakeScene, tmp_path: Path
+) -> None:
+    scene = make_scene("Szene mit ä.tif")
+    out = tmp_path / "Karte ü.tif"
+    found = case(
+        "live_session", python=sys.executable, scene=str(scene.path), classes=CLASSES, wrong=WRONG,
+        cursor=[30, 10], out=str(out), picture=str(tmp_path / "live.png"),
+    )  # fmt: skip
+    assert found["chip"] == "PREVIEW"
+    assert [name for name, _ in found["legend"]] == sorted(CLASSES)
+    assert {row[1] for row in found["shares"].values()} == {"5"}
+    assert sum(float(row[2]) for row in found["shares"].values()) == pytest.approx(100, abs=0.2)
+    assert found["spectrum"][1:] == sorted(CLASSES)
+    assert found["wrong_at_first"] == []
+    assert found["wrong"] == ["Wiese ä, looks like Straße"]
+    assert found["selected"]
+    assert found["wrong_after_delete"] == []
+    assert found["finished"].startswith("success: Szene is mapped; estimated accuracy")
+    written = {path.name for path in tmp_path.glob("Karte*")}
+    assert {out.name, "Karte ü_model.safetensors", "Karte ü.qml"} <= written
+    assert any(name.endswith(".html") for name in written)
+    assert not found["preview_after"]

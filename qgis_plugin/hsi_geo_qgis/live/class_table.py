@@ -35,7 +35,7 @@ TIPS = (
 NAME = 1
 
 #: Rows that are shown before the table scrolls.
-FEWEST_ROWS, MOST_ROWS = 3, 9
+FEWEST_ROWS, MOST_ROWS = 3, 6
 
 
 class ClassTable(QWidget):
@@ -63,6 +63,10 @@ class ClassTable(QWidget):
         for column, tip in enumerate(TIPS):
             self.table.horizontalHeaderItem(column).setToolTip(tip)
         self.table.verticalHeader().hide()
+        row_height = self.fontMetrics().height() + 8
+        self.table.verticalHeader().setMinimumSectionSize(row_height)
+        self.table.verticalHeader().setDefaultSectionSize(row_height)
+        self.table.setWordWrap(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(
