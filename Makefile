@@ -19,7 +19,7 @@ LIVE_FILES := $(wildcard $(PLUGIN)/live/*.py)
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test test-slow lowest lowest-list lint format docs plugin clean
+.PHONY: demo test test-slow test-gpu lowest lowest-list lint format docs plugin clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hsi-geo demo
@@ -31,6 +31,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses auto
+
+# Does a GPU give the classes of the CPU? Skipped without one.
+test-gpu: $(VENV)/.installed-dev
+	$(BIN)/pytest -m gpu
 
 # The same with the lowest versions that pyproject.toml allows. They warn about each other, so warnings are not errors here.
 lowest: $(LOWEST)/.installed
