@@ -45,7 +45,7 @@ def main() -> None:
             compute = Compute(device=device)
             out, model = folder / f"{device}.tif", folder / "model.safetensors"
             given: dict[str, Any] = {"compute": compute, "reporter": silent}
-            jobs = {
+            jobs: dict[str, Callable[[], object]] = {
                 "adapt": partial(adapt, small, shots, **given),
                 "predict": partial(
                     predict, folder / "scene.tif", model, out=out, overwrite=True, **given

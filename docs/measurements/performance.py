@@ -1,12 +1,13 @@
 """Speed of mapping, compared with other methods: docs/performance.md.
 
-    python docs/measurements/performance.py [--repeats 3] [--terratorch PYTHON] [--profile]
+    python docs/measurements/performance.py [--repeats 3] [--terratorch PYTHON] [--profile] [--full]
 
 Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the package's weights, by the
 same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by
 TerraTorch's tiled inference with the same network. TerraTorch needs another version of TorchGeo:
 give it the interpreter of a separate environment (pip install terratorch). Each method runs in its
-own process, one after the other, and again in each repeat. Rates are given as ratios to the forest
+own process, one after the other, and again in each repeat, while nothing else may run. The processor is limited to
+AVX2, which most users have; --full takes all its instructions. Rates are given as ratios to the forest
 of the same repeat, since other jobs slow machines down. The script also prints the operations of
 the network, the peak rates of this machine, and, with --profile, the time of each operator.
 """
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 import numpy.typing as npt
 import rasterio
@@ -59,7 +61,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--terratorch", help="interpreter of an environment that has it")
     parser.add_argument("--profile", action="store_true", help="print the time of each operator")
+    parser.add_argument("--full", action="store_true", help="use all instructions, not only AVX2")
     options = parser.parse_args()
+    if not options.full:
+        machine.limit_instructions()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         folder = Path(name)
         prepare(folder)
@@ -69,8 +74,10 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {method: [] for method in commands}
         for _ in range(options.repeats):
             for method, command in commands.items():
+                machine.require_quiet()
                 found[method].append(run(command, method, folder))
         show(found)
+        machine.require_quiet()
         show_roofline(folder)
         if options.profile:
             show_profile(folder)
@@ -243,7 +250,9 @@ def show_roofline(folder: Path) -> None:
         (f"{2 * bands} bytes in the file", f"{copied / 1e9:.0f} GB copied", copied / (2 * bands)),
     ):
         print(f"| {cost} | {speed} | {most / 1e3:.3g} |")
-    print(f"\n{bands} bands, {torch.get_num_threads()} threads; products of 1024 x 1024.")
+    print(
+        f"\n{bands} bands, {torch.get_num_threads()} threads; products of 1024 x 1024; {machine.instructions()}."
+    )
 
 
 def exponentials_per_pixel(model: AdaptedModel) -> float:
