@@ -28,6 +28,7 @@ from hsi_geo.tasks.adapt import adapt_opened, prepare, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
+from hsi_geo.tasks.tiles.map_names import as_path
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
 if TYPE_CHECKING:
@@ -170,8 +171,8 @@ def _map_paths(
 
 def _stem(scene: xr.DataArray, scenes: Sequence[xr.DataArray]) -> str:
     """The scene's file name, with its folder's before it where two would collide."""
-    path = Path(name_of(scene))
-    same = [other for other in scenes if Path(name_of(other)).stem == path.stem]
+    path = as_path(name_of(scene))
+    same = [other for other in scenes if as_path(name_of(other)).stem == path.stem]
     return path.stem if len(same) == 1 else f"{path.absolute().parent.name}_{path.stem}"
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pytest
 from builders import model_for, run, snapshot
 
 from hsi_geo import Compute, MapOptions, adapt, batch, classify, open_scene, predict, read_shots
 from hsi_geo.errors import OptionError, OutputExistsError, ShotsNotFoundError
 from hsi_geo.io.readers import Placement
+from hsi_geo.io.scenes.scene import scene_from_array
+from hsi_geo.tasks import classify as module
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.inference import mapping
 from hsi_geo.tasks.tiles.jobs import BatchOptions
@@ -196,3 +199,11 @@ def test_pixel_parameters_are_the_options_that_change_a_pixel() -> None:
         "rescale": "auto",
         "restat": False,
     }
+
+
+def test_names_of_maps_of_links_have_no_query() -> None:
+    names = ("https://host/a/b.tif?token=x.y", "https://host/c/b.tif", "https://host/d.tif#1")
+    scenes = [
+        scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]), name=name) for name in names
+    ]
+    assert [module._stem(scene, scenes) for scene in scenes] == ["a_b", "c_b", "d"]

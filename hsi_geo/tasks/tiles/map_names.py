@@ -79,7 +79,7 @@ def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
 
 def _all_candidates(paths: Sequence[str]) -> list[list[str]]:
     """For each tile the names it may have, the shortest first."""
-    named = [_as_path(path) for path in paths]
+    named = [as_path(path) for path in paths]
     keys = [file_key(str(path.parent / path.stem)) for path in named]
     together = Counter(keys)
     return [
@@ -88,8 +88,16 @@ def _all_candidates(paths: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def _as_path(name: str) -> Path:
-    """The path that a name has: links without their query, items of a collection by their id."""
+def as_path(name: str) -> Path:
+    """The path that a name has: links without their query, items of a collection by their id.
+
+    Args:
+        name: Name of a scene or tile: a path, a link, or an item of a collection.
+
+    Examples:
+        >>> print(as_path("https://host/a/b.tif?token=x.y").name)
+        b.tif
+    """
     member = split_member(name)
     if member is not None:
         safe = re.sub(r"[^\w.-]", "_", member[1])
