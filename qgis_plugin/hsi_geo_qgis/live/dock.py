@@ -23,13 +23,14 @@ from ..about import ICON
 from .canvas_link import CanvasLink
 from .class_table import ClassTable
 from .map_tools import digit
+from .new_layers import make_layers
 from .panels import Notice, PreviewPanel, ScenePanel, ShotsPanel, WorkPanel, set_layer
 from .preview_layer import PreviewLayer
 from .project_state import LiveState, read_state, write_state
 from .requests import RequestMaker
 from .scene_chooser import CHOOSE, SceneChooser
 from .session import LiveSession
-from .shot_layers import ShotLayers, make_layers
+from .shot_layers import ShotLayers
 from .spectrum_plot import SpectrumPlot
 from .steps import NextSteps
 from .suggestions import Suggestions

@@ -9,12 +9,10 @@ from typing import Any
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsDefaultValue,
-    QgsEditFormConfig,
     QgsExpression,
     QgsFeature,
     QgsGeometry,
     QgsProject,
-    QgsVectorFileWriter,
     QgsVectorLayer,
 )
 from qgis.PyQt import sip
@@ -33,16 +31,8 @@ from .classes import (
     with_values,
 )
 from .enums import is_point_layer, is_polygon_layer
+from .new_layers import SHOTS_PROPERTY
 from .shot_features import FIELD, Shot, transformed
-
-#: Custom property of a layer that *New shots* made.
-SHOTS_PROPERTY = "hsi_geo/shots"
-
-#: Kind of the layers, in QGIS's words, and their names.
-KINDS = (("Point", "Shots (points)"), ("Polygon", "Shots (polygons)"))
-
-#: Their tables in a GeoPackage.
-TABLES = ("points", "polygons")
 
 #: Signals of a layer after which its shots may differ.
 _SIGNALS = (
@@ -390,59 +380,6 @@ class ShotLayers(QObject):
             layer.changeAttributeValue(feature, index, value)
         layer.endEditCommand()
         layer.triggerRepaint()
-
-
-def make_layers(
-    crs: QgsCoordinateReferenceSystem, classes: Classes, path: str
-) -> tuple[list[QgsVectorLayer], str]:
-    """Make a layer of points and one of polygons. They are not in the project yet.
-
-    Args:
-        crs: CRS of the layers.
-        classes: Their classes; two if there are none.
-        path: Path of a GeoPackage, which is replaced; empty for scratch layers.
-
-    Returns:
-        The layers, and what went wrong (empty if nothing did).
-    """
-    while len(classes) < 2:
-        classes = (*classes, new_class(classes, is_numeric=False))
-    texts = tuple(replace(one, value=one.name) for one in classes)
-    made = []
-    for kind, name in KINDS:
-        layer = QgsVectorLayer(f"{kind}?field={FIELD}:string(0)", name, "memory")
-        layer.setCrs(crs)
-        made.append(layer)
-    if path:
-        for layer, table in zip(made, TABLES):
-            problem = _save(layer, path, table, is_first=table == TABLES[0])
-            if problem:
-                return [], problem
-        # Only now: a layer that is open holds the file in a state that others do not write well.
-        made = [
-            QgsVectorLayer(f"{path}|layername={table}", name, "ogr")
-            for table, (_, name) in zip(TABLES, KINDS)
-        ]
-    for layer, (kind, _) in zip(made, KINDS):
-        layer.setCustomProperty(SHOTS_PROPERTY, kind)
-        form = layer.editFormConfig()  # QGIS's own tools ask for no attributes
-        form.setSuppress(QgsEditFormConfig.FeatureFormSuppress.SuppressOn)
-        layer.setEditFormConfig(form)
-        style_layer(layer, FIELD, texts)
-    return made, ""
-
-
-def _save(layer: QgsVectorLayer, path: str, table: str, *, is_first: bool) -> str:
-    options = QgsVectorFileWriter.SaveVectorOptions()
-    options.driverName, options.layerName = "GPKG", table
-    options.actionOnExistingFile = (
-        QgsVectorFileWriter.ActionOnExistingFile.CreateOrOverwriteFile
-        if is_first
-        else QgsVectorFileWriter.ActionOnExistingFile.CreateOrOverwriteLayer
-    )
-    context = QgsProject.instance().transformContext()
-    error, message, *_ = QgsVectorFileWriter.writeAsVectorFormatV3(layer, path, context, options)
-    return "" if error == QgsVectorFileWriter.WriterError.NoError else str(message)
 
 
 def _is_point(geometry: QgsGeometry) -> bool:
