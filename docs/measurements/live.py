@@ -2,8 +2,8 @@
 
     python docs/measurements/live.py DATA [SCENE ...]
 
-DATA has a folder for each scene of the benchmark. Each scene runs in a process of its own: Python starts, the scene is
-opened, and five shots a class give the first preview. Then a shot is added, five times, and each time a preview
+DATA has a folder for each scene of the benchmark. Each scene runs in a process of its own: it is opened, and five shots
+a class give the first preview; torch is imported in between. Then a shot is added, five times, and each time a preview
 follows. At the end the map is made. The large scene is Indian Pines, repeated to 1000 x 1000 pixels and resampled to
 224 bands. Its shots lie in the middle, where the canvas of 400 x 300 pixels is. ``ATEN_CPU_CAPABILITY=avx2`` and
 ``ONEDNN_MAX_CPU_ISA=AVX2`` limit a processor to what most have.
@@ -37,14 +37,14 @@ LARGE, SIDE_PX, BANDS, CANVAS = "large", 1000, 224, Window(350, 300, 300, 400)
 def main() -> None:
     """Print a row for each scene."""
     if sys.argv[1] == "--scene":
-        measure(sys.argv[2], sys.argv[3], float(sys.argv[4]))
+        measure(sys.argv[2], sys.argv[3])
         return
     print(
         "| scene | pixels | bands | first preview, s | after a new shot, s | agrees with the map, % |"
     )
     print("|---|---|---|---|---|---|")
     for name in sys.argv[2:] or [*LOADERS, LARGE]:
-        command = [sys.executable, __file__, "--scene", name, sys.argv[1], str(time.time())]
+        command = [sys.executable, __file__, "--scene", name, sys.argv[1]]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         found = json.loads(done.stdout.splitlines()[-1])
         after = found["after"]
@@ -57,26 +57,25 @@ def main() -> None:
     print(f"\n{os.cpu_count()} cores, instructions: {limited}")
 
 
-def measure(name: str, data: str, started: float) -> None:
+def measure(name: str, data: str) -> None:
     """Measure one scene, and print the result as JSON.
 
     Args:
         name: Name of the scene.
         data: Folder with one folder for each scene.
-        started: Time at which the process was started, in seconds since the epoch.
     """
     benchmark = large(data) if name == LARGE else load_benchmark_scene(name, data)
-    began = time.time() if name == LARGE else started  # the large scene is made here
     drawn = draw_shots(benchmark.labels, SHOTS + 1, SEEDS[0])
     flat = benchmark.labels.ravel()
     classes = np.unique(flat[drawn])
     kept = np.concatenate([drawn[flat[drawn] == c][:SHOTS] for c in classes])
     more = np.setdiff1d(drawn, kept)[:ADDED]
     bounds = canvas(benchmark) if name == LARGE else None
+    began = time.perf_counter()
     with Session(benchmark.scene, reporter=SilentReporter()) as session:
         session.prepare()
         preview = session.update(shots_at(benchmark.scene, benchmark.labels, kept), bounds=bounds)
-        first = time.time() - began
+        first = time.perf_counter() - began
         after = []
         for count in range(1, 1 + len(more)):
             shots = shots_at(
