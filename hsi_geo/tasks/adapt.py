@@ -21,7 +21,7 @@ from hsi_geo.io import model_file
 from hsi_geo.io.labels.several_scenes import require_overlap
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
-from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.atomic import atomic_outputs, require_cache_folder
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import files_of, log_remarks
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
@@ -110,7 +110,12 @@ def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) 
     Args:
         readable: Scenes that can be read by windows.
         cache: Folder of files with features; None keeps none.
+
+    Raises:
+        OutputError: If the folder cannot be used.
     """
+    if cache is not None:
+        require_cache_folder(Path(cache))
     with timings.stage(timings.IMPORTS):
         from hsi_geo.tasks.adaptation.prepared import PreparedScenes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,19 @@ import xarray as xr
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float64Array
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
-from hsi_geo.io.scenes.properties import bands_of, log_remarks, require_upright, select_good_bands
+from hsi_geo.io.outputs.atomic import require_cache_folder
+from hsi_geo.io.scenes.properties import (
+    bands_of,
+    log_remarks,
+    name_of,
+    require_upright,
+    select_good_bands,
+)
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
@@ -35,7 +42,7 @@ from hsi_geo.tasks.inference.label_places import (
 )
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
-from hsi_geo.tasks.runtime import Compute
+from hsi_geo.tasks.runtime import Compute, scene_hash
 from hsi_geo.tiling import Bounds, Window
 
 if TYPE_CHECKING:
@@ -44,6 +51,10 @@ if TYPE_CHECKING:
     from hsi_geo.models.s2former import S2Former
     from hsi_geo.tasks.adaptation.prepared import PreparedScenes
     from hsi_geo.tasks.adaptation.preview import Preview
+
+
+#: Most places that `Session.suggest` finds: more would take minutes.
+MOST_PLACES = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +121,9 @@ class Session:
         self._cache, self._compute = cache, compute
         self._reporter = reporter or default_reporter()
         require_upright(self.scene)
+        if cache is not None:
+            require_cache_folder(Path(cache))
+        self._hash = scene_hash(self.scene)
         if self._weights != "none":
             model_file.require_kind(Path(self._weights), "weights")
         log_remarks([self.scene], self._reporter)
@@ -192,6 +206,7 @@ class Session:
             HsiGeoError: If scene or shots cannot be used.
         """
         reporter = reporter or self._reporter
+        bounds = None if bounds is None else _require_bounds(bounds)
         labelled = read_shots(shots)
         for note in labelled.notes:
             reporter.log(note)
@@ -219,7 +234,7 @@ class Session:
         """Find where the next shots would help most, in the last preview.
 
         Args:
-            count: Number of places, 1 or more.
+            count: Number of places, 1 to `MOST_PLACES`.
 
         Returns:
             The places, the most helpful first; see `hsi_geo.suggest`.
@@ -227,8 +242,12 @@ class Session:
         Raises:
             OptionError: If no place is asked for, or there is no preview.
         """
-        if count < 1:
-            raise OptionError(f"{count} places were asked for", hint="ask for one or more")
+        if isinstance(count, bool) or not isinstance(count, int | np.integer):
+            raise OptionError(f"{count!r} is no number of places", hint="give a whole number")
+        if not 1 <= count <= MOST_PLACES:
+            raise OptionError(
+                f"{count} places were asked for", hint=f"ask for one or more, at most {MOST_PLACES}"
+            )
         preview = self._last_preview()
         from scipy.ndimage import uniform_filter
         from threadpoolctl import threadpool_limits
@@ -261,6 +280,8 @@ class Session:
             OptionError: If the place lies outside the scene.
         """
         self._require_open()
+        if not all(_is_finite(one) for one in (x, y)):
+            raise OptionError(f"{x!r}, {y!r} is no place", hint="give two finite numbers")
         grid = self.scene.hsi.grid
         found_rows, found_cols = grid.pixels_at(np.array([x]), np.array([y]))
         row, col = int(found_rows[0]), int(found_cols[0])
@@ -332,6 +353,11 @@ class Session:
 
     def _ready(self, reporter: Reporter) -> PreparedScenes:
         self._require_open()
+        if scene_hash(self.scene) != self._hash:
+            raise SceneError(
+                f"scene '{name_of(self.scene)}' has changed since the session opened it",
+                hint="open another session",
+            )
         if self._prepared is None:
             scenes = self._stack.enter_context(unpacked([self.scene], reporter.log))
             self._prepared = adaptation.prepare(scenes, self._cache)
@@ -361,6 +387,29 @@ class Session:
     def _require_open(self) -> None:
         if self._is_closed:
             raise OptionError("the session is closed", hint="open another one")
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+def _require_bounds(bounds: Bounds) -> Bounds:
+    """Refuse what is no (left, bottom, right, top)."""
+    values = tuple(bounds) if isinstance(bounds, Sequence | np.ndarray) else ()
+    if len(values) != 4 or not all(map(_is_finite, values)):
+        raise OptionError(
+            f"the bounds {bounds!r} are no four finite numbers",
+            hint="give left, bottom, right and top in the scene's reference system",
+        )
+    left, bottom, right, top = map(float, values)
+    if left > right or bottom > top:
+        raise OptionError(
+            f"the bounds {left:.10g}, {bottom:.10g}, {right:.10g}, {top:.10g} have left and right, or bottom and top, "
+            "in the wrong order",
+            hint="give left, bottom, right and top",
+        )
+    return left, bottom, right, top
 
 
 def _class_at(preview: Preview, x: float, y: float) -> str | None:

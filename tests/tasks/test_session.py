@@ -292,3 +292,79 @@ def test_lattice_covers_the_window_with_few_cells(height: int, width: int) -> No
     corner = lattice.grid(grid, cells)
     assert corner.transform @ (0, 0) == grid.transform @ (cells.col * k, cells.row * k)
     assert corner.transform @ (1, 1) == grid.transform @ ((cells.col + 1) * k, (cells.row + 1) * k)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("share", [0.001, 0.6, 1.0])
+def test_bounds_smaller_than_a_pixel_show_that_pixel(
+    planted: Planted, shots: Path, share: float
+) -> None:
+    left, top = planted.transform @ (30, 4)
+    right, bottom = planted.transform @ (30 + share, 4 + share)
+    with Session(planted.path) as session:
+        preview = session.update(shots, bounds=(left, bottom, right, top))
+    assert preview.class_ids.shape == (1, 1)
+    assert preview.grid.transform @ (0, 0) == pytest.approx((left, top))
+
+
+@pytest.mark.parametrize(
+    "bounds", [(1, 2, 3), (1, 2, np.nan, 4), (1, 2, np.inf, 4), (3, 2, 1, 4), "abcd", 7]
+)
+def test_bounds_that_are_none_are_refused(planted: Planted, shots: Path, bounds: Any) -> None:
+    with Session(planted.path) as session, pytest.raises(OptionError, match="the bounds"):
+        session.update(shots, bounds=bounds)
+
+
+def test_arguments_of_another_type_are_refused(planted: Planted, shots: Path) -> None:
+    with Session(planted.path) as session:
+        with pytest.raises(OptionError, match="None is no file of shots"):
+            session.update(None)  # type: ignore[arg-type]
+        session.update(shots)
+        for count in (1.5, True, "a"):
+            with pytest.raises(OptionError, match="is no number of places"):
+                session.suggest(count)  # type: ignore[arg-type]
+        with pytest.raises(OptionError, match="at most 500"):
+            session.suggest(100_000)
+        for place in (("a", 1.0), (np.nan, 1.0), (None, 1.0)):
+            with pytest.raises(OptionError, match="is no place"):
+                session.spectrum(*place)
+
+
+def test_scene_that_changes_during_a_session_is_refused(
+    planted: Planted, shots: Path, tmp_path: Path
+) -> None:
+    with Session(planted.path) as session:
+        session.update(shots)
+        with rasterio.open(planted.path, "r+") as file:
+            file.write(file.read()[:, ::-1])
+        for job in (lambda: session.update(shots), lambda: session.finish(out=tmp_path / "m.tif")):
+            with pytest.raises(HsiGeoError, match="has changed since the session opened it"):
+                job()
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_cache_that_cannot_be_used_is_refused_at_once(
+    planted: Planted, shots: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(HsiGeoError, match="cannot be made"):
+        Session(planted.path, cache=file)
+    result = run(
+        *("classify", planted.path, "--shots", shots, "-o", tmp_path / "map.tif", "--cache", file)
+    )
+    assert result.exit_code != 0
+    assert not list(tmp_path.glob("map.*"))
+
+
+def test_cache_on_a_full_disk_is_a_warning(
+    planted: Planted, shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorder: Any
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with Session(planted.path, cache=tmp_path / "cache", reporter=recorder) as session:
+        session.update(shots)
+    assert any("features are not kept" in message for message in recorder.warnings)
+    assert not list((tmp_path / "cache").iterdir())

@@ -41,7 +41,7 @@ def require_weight(weight: float) -> float:
 
 def join_libraries(
     drawn: Shots | None,
-    paths: Sequence[str | os.PathLike[str]],
+    libraries: Sequence[str | os.PathLike[str] | Shots],
     class_fields: Sequence[str | None],
     weight: float,
     purpose: Purpose,
@@ -53,20 +53,22 @@ def join_libraries(
 
     Args:
         drawn: Drawn shots; None if libraries are used alone.
-        paths: Paths of the libraries, one or more.
+        libraries: Paths of the libraries, or what was read of them, one or more.
         class_fields: For each its field that holds the class; None finds it.
-        weight: Weight of each spectrum beside a drawn shot, above 0 to 1.
+        weight: Weight of each spectrum beside a drawn shot, above 0 to 1. Libraries that were read before keep theirs.
         purpose: What the shots are used for.
 
     Raises:
         ShotsError: If a library cannot be read, or there are too few classes, or more than can be mapped.
         ClassFieldError: If there is no such field, or several may hold the class.
-        OptionError: If libraries cannot serve the purpose, or the weight is none.
+        OptionError: If libraries cannot serve the purpose, or have different weights, or the weight is none.
     """
     require_weight(weight)
+    weight = _common_weight(libraries, weight)
+    names = [one.source if isinstance(one, Shots) else os.fspath(one) for one in libraries]
     if purpose.labels != "shots":
         raise OptionError(
-            f"'{os.fspath(paths[0])}' is a spectral library, and its spectra have no place on the map",
+            f"'{names[0]}' is a spectral library, and its spectra have no place on the map",
             hint=f"give {purpose.labels} with geometries",
         )
     wanted = [] if drawn is None else [c.name for c in drawn.classes]
@@ -75,28 +77,20 @@ def join_libraries(
     labels: list[str] = []
     notes = [] if drawn is None else list(drawn.notes)
     skipped = [] if drawn is None else list(drawn.skipped)
-    for path, class_field in zip(paths, class_fields, strict=True):
-        found = read_library(path)
-        own, note = labels_of(found, class_field, wanted, os.fspath(path))
-        kept = [(one, label) for one, label in zip(found, own, strict=True) if label]
-        if not kept:
-            raise ShotsError(
-                f"spectral library '{os.fspath(path)}' has no spectrum with a class",
-                hint="choose the field that holds the class with --class-field",
-            )
-        notes.append(f"'{Path(path).name}': {len(kept)} spectra, {note}")
-        if len(kept) < len(found):
-            skipped.append(
-                f"{len(found) - len(kept)} spectra without a class in '{Path(path).name}'"
-            )
-        spectra += [one for one, _ in kept]
-        labels += [spelt.get(str(label).casefold(), str(label)) for _, label in kept]
-    source = ", ".join(
-        [*([] if drawn is None else [drawn.source]), *(os.fspath(path) for path in paths)]
-    )
+    for one, class_field in zip(libraries, class_fields, strict=True):
+        own = _read(one) if isinstance(one, Shots) else _read_file(one, class_field, wanted)
+        spectra += own.spectra
+        labels += [spelt.get(label.casefold(), label) for label in own.labels]
+        notes += own.notes
+        skipped += own.skipped
+    source = ", ".join([*([] if drawn is None else [drawn.source]), *names])
     distinct = sorted(set(labels))
     part = _without_places(distinct, source, purpose)
-    files = tuple(os.fspath(path) for path in paths)
+    files = tuple(
+        name
+        for one in libraries
+        for name in (one.files if isinstance(one, Shots) else [os.fspath(one)])
+    )
     if drawn is None:
         require_number_of_classes(distinct, source, purpose)
         shots = part
@@ -114,6 +108,56 @@ def join_libraries(
         ),
         library_weight=weight,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Spectra of a library with the name of the class of each, and what is to be said of them."""
+
+    spectra: list[LibrarySpectrum]
+    labels: list[str]
+    notes: list[str]
+    skipped: list[str]
+
+
+def _read_file(
+    path: str | os.PathLike[str], class_field: str | None, wanted: Sequence[str]
+) -> _Labelled:
+    found = read_library(path)
+    own, note = labels_of(found, class_field, wanted, os.fspath(path))
+    kept = [(one, str(label)) for one, label in zip(found, own, strict=True) if label]
+    if not kept:
+        raise ShotsError(
+            f"spectral library '{os.fspath(path)}' has no spectrum with a class",
+            hint="choose the field that holds the class with --class-field",
+        )
+    without = len(found) - len(kept)
+    name = Path(path).name
+    return _Labelled(
+        [one for one, _ in kept],
+        [label for _, label in kept],
+        [f"'{name}': {len(kept)} spectra, {note}"],
+        [f"{without} spectra without a class in '{name}'"] if without else [],
+    )
+
+
+def _read(shots: Shots) -> _Labelled:
+    """The spectra of shots that were read before."""
+    assert shots.library is not None  # callers choose such shots
+    names = {c.id: c.name for c in shots.classes}
+    labels = [names[id] for id in shots.library.class_ids]
+    return _Labelled([*shots.library.spectra], labels, [*shots.notes], [*shots.skipped])
+
+
+def _common_weight(libraries: Sequence[str | os.PathLike[str] | Shots], weight: float) -> float:
+    """The weight of all libraries."""
+    weights = [one.library_weight if isinstance(one, Shots) else weight for one in libraries]
+    if len(set(weights)) > 1:
+        raise OptionError(
+            f"the spectral libraries have the weights {', '.join(f'{one:g}' for one in weights)}",
+            hint="read all of them with one library_weight",
+        )
+    return weights[0]
 
 
 def _without_places(names: Sequence[str], source: str, purpose: Purpose) -> Shots:

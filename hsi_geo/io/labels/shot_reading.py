@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,19 +72,26 @@ def read_shots(
     """
     if isinstance(path, Shots):
         return path
-    paths = as_list(path)
+    originals = as_list(path)
     given: Any = (
         classes if classes is None or not isinstance(classes, os.PathLike) else os.fspath(classes)
     )
     choices = [
-        one_for_each(choice, len(paths), option)
+        one_for_each(choice, len(originals), option)
         for choice, option in (
             (class_field, "--class-field"),
             (layer, "--layer"),
             (given, "--classes"),
         )
     ]
-    library = [is_library(one) for one in paths]
+    parts_of = [
+        (part, index) for index, one in enumerate(originals) for part in _drawn_and_library(one)
+    ]
+    paths = [part for part, _ in parts_of]
+    choices = [[choice[index] for _, index in parts_of] for choice in choices]
+    library = [
+        one.library is not None if isinstance(one, Shots) else is_library(one) for one in paths
+    ]
     if any(library):
         return _with_libraries(paths, library, choices, all_touched, library_weight, purpose)
     if len(paths) == 1:
@@ -134,15 +141,21 @@ def _with_libraries(
             purpose=one_class,
         )
     libraries = [index for index, is_one in enumerate(library) if is_one]
-    files = [
-        os.fspath(one) for index in libraries if isinstance(one := paths[index], str | os.PathLike)
-    ]
+    files = [paths[index] for index in libraries]
     own_fields = [choices[0][index] for index in libraries]
     joined = join_libraries(drawn, files, own_fields, weight, purpose)
     named = {style for index in libraries if (style := choices[2][index]) is not None}
     if drawn is None and len(named) == 1:
         joined = style_classes(joined, named.pop())
     return joined
+
+
+def _drawn_and_library(one: _OneFile) -> list[_OneFile]:
+    """Shots that were read before, drawn ones and the spectra of a library apart; files as they are."""
+    if not isinstance(one, Shots) or one.library is None or one.frame.empty:
+        return [one]
+    spectra = dataclasses.replace(one, frame=one.frame.iloc[:0], parts=(), notes=(), skipped=())
+    return [dataclasses.replace(one, library=None), spectra]
 
 
 def as_list(path: SomeShots) -> list[_OneFile]:
@@ -158,6 +171,10 @@ def as_list(path: SomeShots) -> list[_OneFile]:
         >>> as_list("a.gpkg"), as_list(["a.gpkg", "b.gpkg"])
         (['a.gpkg'], ['a.gpkg', 'b.gpkg'])
     """
+    if not isinstance(path, str | os.PathLike | Shots | Iterable):
+        raise OptionError(
+            f"{path!r} is no file of shots", hint="give a path, or what read_shots returned"
+        )
     found = [path] if isinstance(path, str | os.PathLike | Shots) else list(path)
     if not found:
         raise OptionError("the list of shots is empty", hint="give at least one file of shots")

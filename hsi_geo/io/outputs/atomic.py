@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -156,6 +157,26 @@ def make_folder(folder: Path) -> bool:
             f"folder '{folder}' cannot be made ({error.strerror})", hint="choose another folder"
         ) from error
     return True
+
+
+def require_cache_folder(folder: Path) -> None:
+    """Make a folder for files that later jobs may use, or check that it can be written to.
+
+    Args:
+        folder: Path of the folder.
+
+    Raises:
+        OutputError: If it cannot be made, is no folder, or cannot be written to.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     require_cache_folder(Path(parent) / "cache")
+    """
+    make_folder(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"folder '{folder}' cannot be written to", hint="choose another folder for the cache"
+        )
 
 
 def _write_error(folder: Path, error: OSError) -> OutputError:

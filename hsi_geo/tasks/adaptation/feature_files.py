@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,16 @@ class FeatureFiles:
         return self.folder / f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
 
     def _prune(self, newest: Path) -> None:
-        total = 0
-        files = [(p.stat().st_mtime_ns, p) for p in self.folder.glob(f"{PREFIX}*.npz")]
-        for _, path in sorted(files, reverse=True):
-            total += path.stat().st_size
+        total, files = 0, []
+        for path in self.folder.glob(f"{PREFIX}*.npz"):
+            with suppress(OSError):  # another job has removed it
+                status = path.stat()
+                files.append((status.st_mtime_ns, status.st_size, path))
+        for _, size, path in sorted(files, reverse=True):
+            total += size
             if total > MAX_BYTES and path != newest:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _pack(features: PixelFeatures) -> dict[str, Any]:

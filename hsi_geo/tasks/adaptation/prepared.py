@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import xarray as xr
 
+from hsi_geo.errors import OutputError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.feature_files import FeatureFiles
 from hsi_geo.tasks.adaptation.pixel_features import (
@@ -86,7 +87,10 @@ class PreparedScenes:
             )  # two sets of features would need twice the memory
             found = compute_pixel_features(regions, encoder, device, advance)
             if self._files is not None:
-                self._files.write(name, found)
+                try:
+                    self._files.write(name, found)
+                except OutputError as error:  # the result is worth more than the cache
+                    advance.reporter.warning(f"features are not kept: {error.message}")
         else:
             for _ in range(PIXEL_FEATURE_STEPS):
                 advance()

@@ -5,6 +5,7 @@ Letters for shapes: K classes, N pixels of all regions, (H, W) rows and columns 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,10 @@ from hsi_geo.tasks.adaptation.training_regions import (
     whole_scenes,
 )
 from hsi_geo.tasks.validation.accuracy import Accuracy
-from hsi_geo.tiling import Bounds, Grid
+from hsi_geo.tiling import Bounds, Grid, Window
+
+#: Share of a pixel by which bounds may miss an edge.
+EDGE_PX = 1e-3
 
 #: Value of `Preview.confidence` and `Preview.familiarity` where there is no data.
 NO_DATA = 255
@@ -200,15 +204,29 @@ def _regions(
             reads=prepared.reads,
         )
         return regions, grid, 1
-    window = (grid.window if bounds is None else grid.window_of(bounds)).clip(*grid.shape)
+    window = grid.window if bounds is None else _touched(grid, bounds).clip(*grid.shape)
     if not window.height * window.width:
-        window = grid.window  # the canvas lies beside the scene
+        reporter.warning("the bounds lie outside the scene: the preview is of the whole scene")
+        window = grid.window
     lattice = Lattice.covering(grid, window)
     shown = lattice.cells(window)
     regions = cut_preview_regions(
         prepared.reads, shots, lattice, shown, seed=seed, reporter=reporter
     )
     return regions, lattice.grid(grid, shown), lattice.step_px
+
+
+def _touched(grid: Grid, bounds: Bounds) -> Window:
+    """The pixels that bounds touch, at least one."""
+    left, bottom, right, top = bounds
+    inverse = ~grid.transform
+    corners = [inverse @ (x, y) for x in (left, right) for y in (bottom, top)]
+    limits = [float(max(grid.height, grid.width)) + 1.0, -1.0]
+    cols, rows = ([min(max(one[i], limits[1]), limits[0]) for one in corners] for i in (0, 1))
+    # Bounds on an edge of pixels touch one side of it, whatever their rounding.
+    row, col = math.floor(min(rows) + EDGE_PX), math.floor(min(cols) + EDGE_PX)
+    end_row, end_col = math.ceil(max(rows) - EDGE_PX), math.ceil(max(cols) - EDGE_PX)
+    return Window(row, col, max(1, end_row - row), max(1, end_col - col))
 
 
 def _on_grid(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -69,6 +70,7 @@ def test_a_field_of_the_side_table_is_chosen(tmp_path: Path) -> None:
 def drawn(folder: Path, classes: list[str]) -> Path:
     points = [shapely.Point(383500 + 30 * i, 5818200) for i in range(len(classes))]
     frame = gpd.GeoDataFrame({"class": classes}, geometry=points, crs="EPSG:32633")
+    folder.mkdir(exist_ok=True)
     frame.to_file(folder / "points.gpkg")
     return folder / "points.gpkg"
 
@@ -234,3 +236,32 @@ def test_a_table_of_thousands_of_spectra(data: Path) -> None:
     assert len(found) == 3725
     assert found[0].fields["Level_2"] == "GV"
     assert (np.diff(found[0].centres_nm) > 0).all()
+
+
+def test_libraries_that_were_read_before_are_joined_as_their_files(tmp_path: Path) -> None:
+    library, points = sli(tmp_path), drawn(tmp_path, ["Grass", "water", "soil"])
+    from_files = read_shots([points, library])
+    together = read_shots([points, library])
+    ways: list[list[Any]] = [
+        [points, read_shots(library)],
+        [read_shots(points), library],
+        [read_shots(points), read_shots(library)],
+        [together],
+    ]
+    for given in ways:
+        found = read_shots(given)
+        assert found.library is not None
+        assert from_files.library is not None
+        assert found.library.class_ids == from_files.library.class_ids
+        assert [c.name for c in found.classes] == [c.name for c in from_files.classes]
+        assert found.frame["class_id"].tolist() == from_files.frame["class_id"].tolist()
+        assert set(found.files) == set(from_files.files)
+    more = drawn(tmp_path / "more", ["asphalt", "soil"])
+    both = read_shots([together, more])
+    assert both.library is not None
+    assert len(both.library) == 5
+    assert len(both.frame) == 5
+    weights = [read_shots(library, library_weight=weight) for weight in (0.5, 1.0)]
+    with pytest.raises(OptionError, match=r"have the weights 0\.5, 1"):
+        read_shots([points, *weights])
+    assert read_shots([points, weights[0]]).library_weight == 0.5
