@@ -17,8 +17,9 @@ from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from builders import run
 from class_map_cases import random_probabilities, write_map
 
-from hsi_geo import assess, sample
+from hsi_geo import assess, read_shots, sample
 from hsi_geo.errors import HsiGeoError, MapError, OptionError, ShotsError
+from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.maps.writer import MapPaths
 
 Recorder = Any  # defined in conftest, which tests cannot import
@@ -273,3 +274,22 @@ def test_command_prints_the_strata(class_map: Path, tmp_path: Path) -> None:
     assert result["count"] == len(gpd.read_file(out, layer="visit"))
     assert f"{result['count']} places; expected standard error" in shown.stdout
     assert all(name in shown.stdout for name in NAMES)
+
+
+@pytest.mark.parametrize("field", [None, "class", "stratum", "place"])
+def test_a_sample_that_nobody_filled_in_is_refused(
+    draw: Draw, tmp_path: Path, field: str | None
+) -> None:
+    draw(count=60)
+    with pytest.raises(ShotsError, match="no place of this sample has a class yet") as caught:
+        read_shots(tmp_path / "visit.gpkg", class_field=field, purpose=REFERENCE)
+    assert caught.value.hint == "fill in the field 'class'"
+
+
+@pytest.mark.parametrize("field", ["stratum", "stratum_px", "place"])
+def test_what_says_how_places_were_drawn_is_no_class(
+    draw: Draw, tmp_path: Path, field: str
+) -> None:
+    path = answered(draw(count=60), tmp_path / "done.gpkg")
+    with pytest.raises(ShotsError, match=f"'{field}' says how the places"):
+        read_shots(path, class_field=field, purpose=REFERENCE)

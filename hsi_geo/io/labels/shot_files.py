@@ -30,7 +30,9 @@ from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
+from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
 from hsi_geo.io.labels.shapefiles import has_attribute_table
+from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -155,7 +157,9 @@ def read_labelled(
             f"{purpose.labels} '{name}' have several fields '{class_field}'",
             hint="rename all but one of them, or choose another field with --class-field",
         )
-    others = [field for field in _fields(frame) if field != class_field]
+    for field in (class_field,) if parent_field is None else (parent_field, class_field):
+        require_single_values(frame[field], f"the field '{field}' of {purpose.labels} '{name}'")
+    others = [field for field in answer_fields(_fields(frame)) if field != class_field]
     frame, skipped = _usable(frame, class_field, name, purpose)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
@@ -211,6 +215,7 @@ def _find_class_field(
 ) -> tuple[str, str | None]:
     """The name of the class field, and a note on how it was found if the user gave none."""
     fields = _fields(frame)
+    require_answers(frame, fields, wanted)
     if wanted is not None and fields:
         same = [field for field in fields if clean_name(field) == clean_name(wanted)]
         if same:
@@ -219,7 +224,8 @@ def _find_class_field(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint=f"choose one of them with --class-field{did_you_mean(wanted, fields)}",
         )
-    possible = [field for field in fields if _may_hold_classes(frame[field], field)]
+    answers = answer_fields(fields)
+    possible = [field for field in answers if _may_hold_classes(frame[field], field)]
     usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
     in_style = [field for field in possible if field == style.class_field]
     for candidates, reason in (

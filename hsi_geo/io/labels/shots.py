@@ -23,6 +23,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.shot_files import MAX_CLASSES, TRAINING, Purpose
+from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.spectral_library import SpectralLibrary
 from hsi_geo.text import quoted
 
@@ -190,6 +191,7 @@ def make_shots(
     parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
     parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     given = pd.Series(list(labels))
+    require_single_values(given, f"the class of shots of '{source}'")
     values = _class_values(given)[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     require_number_of_classes(distinct, source, purpose)

@@ -102,6 +102,7 @@ def _read_file(
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
+            warnings.filterwarnings("ignore", "Could not parse column .* as JSON", UserWarning)
             chosen = _choose_layer(name, _layers(table), layer, what, wrong, chooses_layer)
             frame, encoding = read_layer(table, chosen, {} if columns is None else columns.options)
     except UNREADABLE as error:

@@ -16,16 +16,17 @@ from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.sample_fields import (
+    NOTE,
+    PLACE,
+    PROBABILITY,
+    STRATUM,
+    STRATUM_N,
+    STRATUM_PX,
+)
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.maps.vector_files import LayerWriter
-
-#: Fields of a sample: stratum of a place, pixels of the stratum, places drawn in it, and the probability that
-#: a pixel of it was drawn.
-STRATUM, STRATUM_PX, STRATUM_N, PROBABILITY = "stratum", "stratum_px", "stratum_n", "probability"
-
-#: Field for remarks.
-NOTE = "note"
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ def sample_frame(places: DrawnPlaces, crs: CRS | None, fields: Sequence[str]) ->
         warnings.simplefilter("ignore", UserWarning)  # of a CRS that the map does not have either
         return gpd.GeoDataFrame(
             {
-                "place": np.arange(1, len(of) + 1),
+                PLACE: np.arange(1, len(of) + 1),
                 **empty,
                 STRATUM: pd.Series([places.names[i] for i in of], dtype="string"),
                 STRATUM_PX: pixels,
@@ -167,7 +168,7 @@ def form_style(classes: Sequence[tuple[str, str]], fields: Sequence[str]) -> str
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology|Fields|Forms")
     _add_symbols(root, classes, fields[-1])
     configuration = ET.SubElement(root, "fieldConfiguration")
-    shown = {"place": "TextEdit", **dict.fromkeys(fields, "ValueMap"), NOTE: "TextEdit"}
+    shown = {PLACE: "TextEdit", **dict.fromkeys(fields, "ValueMap"), NOTE: "TextEdit"}
     for name in ("fid", *shown, STRATUM, STRATUM_PX, STRATUM_N, PROBABILITY):
         field = ET.SubElement(configuration, "field", name=name, configurationFlags="None")
         widget = ET.SubElement(field, "editWidget", type=shown.get(name, "Hidden"))
@@ -182,7 +183,7 @@ def form_style(classes: Sequence[tuple[str, str]], fields: Sequence[str]) -> str
             ET.SubElement(config, "Option", type="Map")
     editable = ET.SubElement(root, "editable")
     for name in shown:
-        ET.SubElement(editable, "field", name=name, editable=str(int(name != "place")))
+        ET.SubElement(editable, "field", name=name, editable=str(int(name != PLACE)))
     ET.SubElement(root, "layerGeometryType").text = "0"
     ET.indent(root)
     return (

@@ -53,4 +53,5 @@ def rpc_error(error: BaseException) -> RpcError:
 
 
 def _failed(error: BaseException, message: str, hint: str, code: str) -> RpcError:
+    hint = hint.replace("--overwrite", '"overwrite": true')  # as a parameter of a request
     return RpcError(FAILED, message, {"hint": hint, "kind": type(error).__name__, "code": code})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Parameters of `finish` that are fields of `MapOptions`.
 MAPPING = (
     *("aoi", "confidence", "probabilities", "parents", "polygons", "smooth", "report"),
-    *("reject", "min_confidence", "min_area", "max_memory"),
+    *("reject", "min_confidence", "min_area", "max_memory", "stac", "zones", "zone_field"),
 )
 
 #: Previews whose files are kept: programs may still show the last but one.

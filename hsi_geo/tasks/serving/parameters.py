@@ -32,7 +32,12 @@ class Parameter:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that is too large for a float
+        return False
 
 
 def _is_text(value: Any) -> bool:
@@ -160,6 +165,9 @@ METHODS: Mapping[str, tuple[Parameter, ...]] = {
         _mixed("min_confidence"),
         _mixed("min_area"),
         _whole("max_memory", 1, 2**63 - 1),
+        _flag("stac"),
+        _text("zones"),
+        _text("zone_field"),
     ),
     "cancel": (
         Parameter(

@@ -408,6 +408,11 @@ def requests(draw: st.DrawFn) -> bytes:
 @example(
     lines=[b'{"jsonrpc": "2.0", "id": 1, "method": "open", "params": {"scene": "a\\u0000b"}}\n']
 )
+@example(
+    lines=[
+        b'{"jsonrpc": "2.0", "id": 1, "method": "cancel", "params": {"id": ' + b"9" * 400 + b"}}\n"
+    ]
+)
 @example(lines=[b"\xff\xfe\n", b"\r\n", b"   \n", b"null\n", b"3\n"])
 @example(lines=[b'\xef\xbb\xbf{"jsonrpc": "2.0", "id": 5, "method": "initialize"}\n'])
 @example(lines=[b'{"jsonrpc": "2.0", "id": 1, "method": "close", "params": {"session": true}}\n'])
