@@ -42,9 +42,8 @@ from .terminal import print_line
 @click.option(
     "--least",
     type=click.IntRange(2),
-    default=20,
-    show_default=True,
-    help="Least number of places of a class in a stratified sample. For areas of rare classes give 50 or more.",
+    help="Least number of places of a class in a stratified sample. For areas of rare classes give 50 or more.  "
+    "[default: 20]",
 )
 @click.option(
     "--expected",

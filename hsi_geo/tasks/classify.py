@@ -26,7 +26,13 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.adapt import adapt_opened, prepare, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.predict import MapResult, map_paths, refuse_unusable_options, require_parents
+from hsi_geo.tasks.predict import (
+    MapResult,
+    map_paths,
+    refuse_unusable_options,
+    refuse_zones_elsewhere,
+    require_parents,
+)
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.map_names import as_path
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -215,6 +221,7 @@ def classify_opened(
     for scene in scenes:
         require_upright(scene)
         refuse_unusable_options(options, scene)  # before a minute of adaptation
+    refuse_zones_elsewhere(options, scenes)
     labelled = read_shots(shots)
     require_parents(options, labelled.classes)
     require_usable(scenes, labelled, weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,6 +187,7 @@ def predict(
     if model_path is not None:
         model_file.require_kind(Path(model_path), "model")
     refuse_unusable_options(options, opened)
+    refuse_zones_elsewhere(options, [opened])
     with (
         atomic_outputs(
             paths.all,
@@ -236,6 +237,29 @@ def refuse_unusable_options(options: MapOptions, scene: xr.DataArray) -> None:
     if options.aoi is not None:
         read_area(options.aoi, scene.hsi.grid)
     margin_px(options.least_patch, scene.hsi.grid)
+
+
+def refuse_zones_elsewhere(options: MapOptions, scenes: Sequence[xr.DataArray]) -> None:
+    """Refuse zones that all lie outside all scenes, before anything is computed.
+
+    Args:
+        options: Options of mapping.
+        scenes: Scenes to map.
+
+    Raises:
+        OptionError: If no zone meets the extent of a scene.
+    """
+    if options.zones is None:
+        return
+    grids = [scene.hsi.grid for scene in scenes]
+    if not any(
+        read_zones(options.zones, grid, field=options.zone_field).are_on(grid) for grid in grids
+    ):
+        where = "the scene" if len(grids) == 1 else "the scenes"
+        raise OptionError(
+            f"all zones of '{os.fspath(options.zones)}' lie outside {where}",
+            hint="check the CRS of both",
+        )
 
 
 def require_map_grid(scene: xr.DataArray, what: str) -> None:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: Field that people fill in; `read_shots` leaves out places where it stays empty.
 CLASS_FIELD = "class"
 
+#: Least number of places of a class, unless another is given.
+LEAST = 20
+
 #: Name of the stratum of all classes that have too few pixels for one of their own, and of a simple random sample.
 OTHERS, WHOLE = "other classes", "whole map"
 
@@ -101,7 +104,7 @@ def sample(
     design: Design = "stratified",
     target_se: float | None = None,
     count: int | None = None,
-    least: int = 20,
+    least: int | None = None,
     expected: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
@@ -119,7 +122,8 @@ def sample(
         design: "stratified" draws within each class; "simple" in the whole map.
         target_se: Wanted standard error of the overall accuracy, such as 0.02; None for 0.02, unless ``count`` is given.
         count: Number of places; None computes it from ``target_se``.
-        least: Least number of places of a class in a stratified sample. Classes of fewer pixels are one stratum.
+        least: Least number of places of a class in a stratified sample; None for 20. Classes of fewer pixels are one
+            stratum.
         expected: Expected share of right pixels, between 0 and 1. None takes the mean confidence of each class, if the
             map has its confidence beside it, else 0.8.
         seed: Seed of the random numbers.
@@ -134,6 +138,7 @@ def sample(
         HsiGeoError: If the map cannot be used, or an option is out of its range.
     """
     reporter = reporter or default_reporter()
+    is_given, least = least is not None, LEAST if least is None else least
     _require_options(target_se, count, least, expected, seed)
     final = require_geopackage(out)
     whole = read_map(class_map)
@@ -142,6 +147,7 @@ def sample(
         reporter.warning(text)
     plan = _plan(opened, design, least, expected, reporter)
     total = sum(plan.pixels)
+    asked = count
     if count is None:
         shares = [pixels / total for pixels in plan.pixels]
         target = 0.02 if target_se is None else target_se
@@ -151,6 +157,11 @@ def sample(
             f"{count} places were asked for, and the map has {total} pixels", hint="ask for fewer"
         )
     drawn = allocate(plan.pixels, count, least if design == "stratified" else 0)
+    if asked is not None and sum(drawn) > asked:
+        what = f"{asked} places are too few for at least {least} in each of {len(drawn)} strata"
+        if is_given:
+            raise OptionError(what, hint=f"give --count {sum(drawn)} or more, or a smaller --least")
+        reporter.warning(f"{what}: {sum(drawn)} are drawn; give a smaller --least for fewer")
     with atomic_outputs([final], overwrite=overwrite, inputs=[class_map]) as where:
         places = _draw(opened, plan, drawn, np.random.default_rng(seed))
         fields, classes = _questions(opened)

@@ -21,6 +21,9 @@ from .layers import Parameters, raster_path
 from .map_files import warn_of_mismatches
 from .parameters import one_of
 
+#: Least number of places of a class that hsi-geo takes by itself.
+LEAST = 20
+
 
 class DrawSample(HsiGeoAlgorithm):
     """``hsi-geo sample``."""
@@ -70,7 +73,7 @@ run <i>Assess map</i> with this layer and the same sampling design.</p>"""
         self.add_advanced(
             QgsProcessingParameterNumber(
                 "LEAST", "Least number of places of a class", whole,
-                defaultValue=20, minValue=2,
+                defaultValue=LEAST, minValue=2,
             )
         )  # fmt: skip
         self.add_advanced(
@@ -98,13 +101,14 @@ run <i>Assess map</i> with this layer and the same sampling design.</p>"""
         has_expected = parameters.get("EXPECTED") not in (None, "")
         target = self.parameterAsDouble(parameters, "TARGET_SE", context)
         expected = self.parameterAsDouble(parameters, "EXPECTED", context)
+        least = self.parameterAsInt(parameters, "LEAST", context)
         command = arguments(
             "sample",
             class_map,
             design=self.parameterAsEnumString(parameters, "DESIGN", context),
             target_se=None if has_count else str(target),
             count=self.parameterAsInt(parameters, "COUNT", context) if has_count else None,
-            least=self.parameterAsInt(parameters, "LEAST", context),
+            least=None if least == LEAST else least,  # hsi-geo warns if it overrides COUNT
             expected=str(expected) if has_expected else None,
             seed=self.parameterAsInt(parameters, "SEED", context),
             out=output,

@@ -147,7 +147,7 @@ def test_assess_takes_the_strata_of_the_file(
     classes[:2, :3] = 4
     path = write_class_map(tmp_path, classes, (*NAMES, "pond"), name="four.tif")
     visit = tmp_path / "visit.gpkg"
-    found = sample(path, visit, count=100, least=300)
+    found = sample(path, visit, target_se=0.1, least=300)
     assert [one.name for one in found.strata] == ["meadow", "asphalt", "deep water", "pond"] or (
         "other classes" in {one.name for one in found.strata}
     )
@@ -293,3 +293,14 @@ def test_what_says_how_places_were_drawn_is_no_class(
     path = answered(draw(count=60), tmp_path / "done.gpkg")
     with pytest.raises(ShotsError, match=f"'{field}' says how the places"):
         read_shots(path, class_field=field, purpose=REFERENCE)
+
+
+def test_the_least_number_overrides_the_count_with_a_warning(
+    class_map: Path, tmp_path: Path, recorder: Recorder
+) -> None:
+    found = sample(class_map, tmp_path / "a.gpkg", count=30, reporter=recorder)
+    assert found.places == 60
+    assert [text for text in recorder.warnings if "30 places are too few" in text]
+    with pytest.raises(OptionError, match="30 places are too few for at least 20 in each of 3"):
+        sample(class_map, tmp_path / "b.gpkg", count=30, least=20)
+    assert not (tmp_path / "b.gpkg").exists()

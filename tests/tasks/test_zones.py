@@ -16,12 +16,13 @@ import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from builders import model_for, run
 
-from hsi_geo import MapOptions, assess, classify, predict, sample, zones
+from hsi_geo import MapOptions, assess, classify, open_scene, predict, sample, zones
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import read_legend_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
+from hsi_geo.tasks.predict import refuse_zones_elsewhere
 from hsi_geo.tasks.validation.zone_errors import (
     Confusion,
     confusion_of_held_out,
@@ -361,3 +362,16 @@ def test_a_map_that_rejects_gives_no_warning(
     box.to_file(tmp_path / "zones.gpkg")
     zones(made.paths.classes, tmp_path / "zones.gpkg", tmp_path / "a.csv", reporter=recorder)
     assert not recorder.warnings
+
+
+def test_zones_beside_the_scene_are_refused_before_the_map(
+    planted: Planted, tmp_path: Path
+) -> None:
+    scene = open_scene(planted.path)
+    grid = scene.hsi.grid
+    right, top = grid.bounds[2], grid.bounds[3]
+    far = gpd.GeoDataFrame(geometry=[box(right + 50, top + 50, right + 90, top + 90)], crs=grid.crs)
+    far.to_file(tmp_path / "far.gpkg")
+    options = MapOptions(zones=tmp_path / "far.gpkg")
+    with pytest.raises(HsiGeoError, match=r"all zones of .* lie outside the scene"):
+        refuse_zones_elsewhere(options, [scene])

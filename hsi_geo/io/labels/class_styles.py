@@ -28,9 +28,9 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
     Args:
         shots: Labelled geometries.
         path: JSON file that maps values of the class field to a ``name``, a ``color`` ("#rrggbb"), a ``parent`` (the
-            name of the class of the upper level), or several of these. An entry with the name of a parent may give
-            its ``color``. Other values that the shots do not have are ignored. Classes that the file does not
-            have stay as they are.
+            name of the class of the upper level), or several of these. Where classes are text, an entry also
+            belongs to the class that has its ``name``. An entry with the name of a parent may give its ``color``.
+            A note lists entries of no class. Classes that the file does not have stay as they are.
 
     Returns:
         The shots with another class table. Ids and their order stay.
@@ -39,14 +39,18 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
         OptionError: If the file is missing or of another form, or gives two classes one name.
     """
     styles = {clean_name(value): style for value, style in _read(path).items()}
-    classes = tuple(_apply_style(one, styles.get(_key(one), {}), path) for one in shots.classes)
+    key_of = _keys_of_classes(shots.classes, styles)
+    style_of: dict[int, dict[str, Any]] = {
+        one.id: styles[key_of[one.id]] if one.id in key_of else {} for one in shots.classes
+    }
+    classes = tuple(_apply_style(one, style_of[one.id], path) for one in shots.classes)
     defaults = tuple(
         one.id
         for one in shots.classes
-        if one.id in shots.default_colors and "color" not in styles.get(_key(one), {})
+        if one.id in shots.default_colors and "color" not in style_of[one.id]
     )
     classes = _recolored(classes, defaults)
-    parents = {one.id: styles.get(_key(one), {}).get("parent") for one in shots.classes}
+    parents = {one.id: style_of[one.id].get("parent") for one in shots.classes}
     if any(parents.values()):
         classes = with_parents(
             classes,
@@ -65,7 +69,36 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
         classes=classes,
         files=(*shots.files, os.fspath(path)),
         default_colors=defaults,
+        notes=(*shots.notes, *_notes_on_others(styles, set(key_of.values()), path)),
     )
+
+
+def _keys_of_classes(classes: ClassTable, styles: dict[str, Any]) -> dict[int, str]:
+    """Entry of each class by its id: the one of its value, else for a class that is text the one of its name."""
+    found = {one.id: _key(one) for one in classes if _key(one) in styles}
+    by_name: dict[str, str] = {}
+    for key, style in styles.items():
+        if key not in found.values() and "name" in style:
+            by_name.setdefault(clean_name(style["name"]), key)
+    for one in classes:
+        if one.id not in found and one.value is None and one.name in by_name:
+            found[one.id] = by_name[one.name]
+    return found
+
+
+def _notes_on_others(
+    styles: dict[str, Any], used: set[str], path: str | os.PathLike[str]
+) -> list[str]:
+    """A note on entries that belong to no class, and to no parent of one."""
+    parents = {clean_name(styles[key].get("parent", "")) for key in used}
+    others = [
+        key
+        for key, style in styles.items()
+        if key not in used and not {key, clean_name(style.get("name", key))} & parents
+    ]
+    if not others:
+        return []
+    return [f"entries of class file '{os.fspath(path)}' that belong to no class: {quoted(others)}"]
 
 
 def _recolored(classes: ClassTable, defaults: tuple[int, ...]) -> ClassTable:
@@ -86,6 +119,9 @@ def _recolored(classes: ClassTable, defaults: tuple[int, ...]) -> ClassTable:
 def _parent_colors(styles: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, str | None]:
     """Colours of entries by their name, for those whose name is that of a parent."""
     colors = {name: style.get("color") for name, style in styles.items()}
+    for style in styles.values():
+        if "name" in style:
+            colors.setdefault(clean_name(style["name"]), style.get("color"))
     for name, color in colors.items():
         if color is not None and not _COLOR.fullmatch(str(color)):
             raise OptionError(

@@ -48,6 +48,16 @@ class Zones:
     field: str | None
     notes: tuple[str, ...]
 
+    def are_on(self, grid: Grid) -> bool:
+        """Whether a zone meets the extent of a scene.
+
+        Args:
+            grid: Pixels of the scene.
+        """
+        corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
+        extent = shapely.Polygon([grid.transform @ corner for corner in corners])
+        return any(extent.intersects(zone.geometry) for zone in self.zones)
+
 
 def read_zones(
     path: str | os.PathLike[str],

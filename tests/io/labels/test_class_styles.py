@@ -85,3 +85,24 @@ def test_info_takes_a_class_file(planted: Any, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     names = [entry["name"] for entry in json.loads(result.stdout)["shots"]["classes"]]
     assert names == ["asphalt", "meadow", "See"]
+
+
+def test_entries_belong_to_text_classes_by_key_or_name(tmp_path: Path) -> None:
+    """A key comes before a name; what belongs to no class is told."""
+    points = gpd.GeoSeries([shapely.Point(x, 2 * x) for x in range(3)])
+    shots = make_shots(points, ["class10", "class2", "roof"])
+    styles = {
+        "1": {"name": "class10", "color": "#ff0001", "parent": "crop"},
+        "2": {"name": "class2", "parent": "crop"},
+        "roof": {"name": "building"},
+        "3": {"name": "roof", "color": "#000001"},
+        "4": {"name": "crop", "color": "#00aa00"},
+        "5": {"name": "sea"},
+    }
+    found = style_classes(shots, write(tmp_path / "classes.json", styles))
+    assert [(c.name, c.parent) for c in found.classes] == [
+        ("class10", "crop"), ("class2", "crop"), ("building", "building")
+    ]  # fmt: skip
+    assert found.classes[0].color == "#ff0001"
+    assert found.classes[0].parent_color == "#00aa00"
+    assert [note for note in found.notes if "no class: '3', '5'" in note]
