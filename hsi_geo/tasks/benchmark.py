@@ -185,6 +185,8 @@ def benchmark(
                 reporter.progress(stages.COMPARING, count, len(cut) * per_scene)
     _write(path, entries)
     chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
+    # The first method is compared with the others, whichever was measured first in a run that was continued.
+    chosen.sort(key=lambda entry: names.index(entry["method"]))
     several = has_several_ways(chosen)
     table = compare_ways(chosen) if several else summary(chosen)
     titles = [title_of(entry) for entry in chosen] if several else []

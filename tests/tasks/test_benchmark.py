@@ -179,6 +179,13 @@ def test_benchmark_reads_entries_without_drawing_and_bands(tmp_path: Path) -> No
     ]
 
 
+def test_the_first_method_is_compared_whichever_was_measured_first(tmp_path: Path) -> None:
+    one, other = CHEAP[:2]
+    benchmark(tmp_path, seeds=1, methods=(other,))
+    continued = benchmark(tmp_path, seeds=1, methods=(one, other))
+    assert [entry["method"] for entry in continued.entries] == [one, other]
+
+
 def test_command_help_lists_all_methods() -> None:
     printed = {option.name: getattr(option, "help", "") for option in command.params}["methods"]
     by_default, parts = (set(re.split(r"[ ,.]+", half)) for half in printed.split("Also"))
