@@ -50,6 +50,7 @@ _SAME = (
     "target-se",
     "expected",
     "count",
+    "least",
     "strata",
     "reference",
     "classes",
