@@ -147,7 +147,8 @@ class HsiGeoAlgorithm(ParameterValues):
         if {"INPUT", "PRODUCT"} <= defined:
             problem = scene_problem(parameters)
         elif {"INPUTS", "PRODUCT"} <= defined and not (
-            parameters.get("INPUTS") or parameters.get("PRODUCT")
+            # A batch may take a folder instead.
+            any(parameters.get(name) for name in ("INPUTS", "PRODUCT", "FOLDER"))
         ):
             problem = (
                 "no scene is given; choose raster layers, or the file, folder or link of a product"

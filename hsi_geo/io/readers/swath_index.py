@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from hsi_geo.arrays import (
     AnyArray,
@@ -92,6 +91,8 @@ class SwathIndex:
             pixels = self._near(Window(int(top), int(left), int(height), int(width)))
             if not pixels.size:
                 pixels = np.flatnonzero(np.isfinite(self._points).all(axis=0))
+            from scipy.spatial import cKDTree  # most scenes are no swaths
+
             tree = cKDTree(self._points.reshape(2, -1)[:, pixels].T)
             nearest = pixels[tree.query(places[:, known].T)[1]]
             line, sample = np.divmod(nearest, self._points.shape[2])
@@ -123,6 +124,8 @@ class SwathIndex:
         flat = self._points.reshape(2, -1)
         rows, cols = np.indices(tile.shape)
         centres = np.stack([cols + tile.col + 0.5, rows + tile.row + 0.5]).reshape(2, -1)
+        from scipy.spatial import cKDTree
+
         # Trees of regular points are as fast unbalanced, and made in a tenth of the time.
         tree = cKDTree(flat[:, candidates].T, balanced_tree=False, compact_nodes=False)
         distances, nearest = tree.query(centres.T, distance_upper_bound=REACH_PX)
