@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +12,6 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -21,29 +19,29 @@ from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.io.outputs.atomic import require_cache_folder
 from hsi_geo.io.scenes.properties import (
-    bands_of,
     log_remarks,
     name_of,
     require_upright,
-    select_good_bands,
 )
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks import adapt as adaptation
+from hsi_geo.tasks.adaptation.pixel_spectrum import PixelSpectrum, read_pixel
 from hsi_geo.tasks.classify import classify_opened
 from hsi_geo.tasks.inference.label_places import (
-    PATCH_PX,
-    Candidates,
+    CANDIDATES,
     choose_places,
+    mean_of_patches,
+    most_uncertain,
     patch_uncertainty,
+    place_features,
     suggested_points,
 )
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
 from hsi_geo.tasks.runtime import Compute, scene_hash
-from hsi_geo.tiling import Bounds, Window
+from hsi_geo.tiling import Bounds
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,31 +53,6 @@ if TYPE_CHECKING:
 
 #: Most places that `Session.suggest` finds: more would take minutes.
 MOST_PLACES = 500
-
-
-@dataclass(frozen=True, eq=False)
-class PixelSpectrum:
-    """Spectrum of a pixel, beside the mean spectra of the classes' shots.
-
-    Attributes:
-        row: Row of the pixel in the scene.
-        col: Column of the pixel.
-        x: Coordinate of the pixel's centre in the scene's CRS.
-        y: The same.
-        centres_nm: (C,) centres of the good bands in nm, ascending.
-        values: (C,) physical values; NaN if the pixel has no data.
-        class_name: Class of the pixel in the last preview; None if it is not known.
-        means: (C,) mean physical values of the shots of each class, by its name.
-    """
-
-    row: int
-    col: int
-    x: float
-    y: float
-    centres_nm: Float64Array
-    values: Float64Array
-    class_name: str | None
-    means: Mapping[str, Float64Array]
 
 
 class Session:
@@ -249,24 +222,18 @@ class Session:
                 f"{count} places were asked for", hint=f"ask for one or more, at most {MOST_PLACES}"
             )
         preview = self._last_preview()
-        from scipy.ndimage import uniform_filter
         from threadpoolctl import threadpool_limits
 
         uncertainty = patch_uncertainty(preview.probabilities)
-        rows, cols = np.nonzero(uncertainty > 0)
-        if not len(rows):
+        candidates = most_uncertain(uncertainty, preview.probabilities, CANDIDATES)
+        if not len(candidates.rows):
             return ()
-        candidates = Candidates(
-            rows, cols, uncertainty[rows, cols], preview.probabilities[:, rows, cols].T
+        spectra = mean_of_patches(
+            preview.spectra, preview.class_ids > 0, candidates.rows, candidates.cols
         )
-        smooth = np.stack([uniform_filter(band, PATCH_PX) for band in preview.spectra])
-        spectra = smooth[:, rows, cols].T
-        norm = max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
-        features = np.concatenate([spectra / norm, np.sqrt(candidates.probabilities)], axis=1)
+        features = place_features(spectra, candidates.probabilities)
         with threadpool_limits(1, user_api="blas"):
-            chosen = choose_places(
-                candidates, features.astype(np.float32), count, self._compute.seed
-            )
+            chosen = choose_places(candidates, features, count, self._compute.seed)
         return suggested_points(candidates.pick(chosen), preview.grid, preview.classes)
 
     def spectrum(self, x: float, y: float) -> PixelSpectrum:
@@ -290,21 +257,7 @@ class Session:
                 f"the place {x:.10g}, {y:.10g} lies outside the scene",
                 hint="give coordinates in the scene's reference system",
             )
-        view = select_good_bands(self._readable())
-        image, valid = read_window(view, Window(row, col, 1, 1))
-        values = image[:, 0, 0].astype(np.float64)
-        x, y = grid.transform @ (col + 0.5, row + 0.5)
-        preview = self.preview
-        return PixelSpectrum(
-            row,
-            col,
-            x,
-            y,
-            bands_of(view).centres_nm,
-            values if valid[0, 0] else np.full(len(values), np.nan),
-            None if preview is None else _class_at(preview, x, y),
-            {} if preview is None else preview.class_spectra,
-        )
+        return read_pixel(self._readable(), row, col, self.preview)
 
     def finish(
         self,
@@ -410,13 +363,3 @@ def _require_bounds(bounds: Bounds) -> Bounds:
             hint="give left, bottom, right and top",
         )
     return left, bottom, right, top
-
-
-def _class_at(preview: Preview, x: float, y: float) -> str | None:
-    """Name of the class of a place; None outside the preview and without data."""
-    rows, cols = preview.grid.pixels_at(np.array([x]), np.array([y]))
-    row, col = int(rows[0]), int(cols[0])
-    if not (0 <= row < preview.grid.height and 0 <= col < preview.grid.width):
-        return None
-    class_id = int(preview.class_ids[row, col])
-    return preview.classes[class_id - 1].name if class_id else None

@@ -35,10 +35,14 @@ from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.label_places import (
+    CANDIDATES,
     PATCH_PX,
     Candidates,
     choose_places,
+    mean_of_patches,
+    most_uncertain,
     patch_uncertainty,
+    place_features,
     suggested_points,
 )
 from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
@@ -50,9 +54,6 @@ from hsi_geo.wavelengths import same_centres
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
     from hsi_geo.tasks.artifacts.model import AdaptedModel
-
-#: Most candidate pixels: the most uncertain ones of each block of the scene.
-CANDIDATES = 20_000
 
 #: Confidence in per cent from which on a message explains why a place is suggested.
 HIGH_CONFIDENCE = 85
@@ -213,21 +214,20 @@ def _candidates(path: Path) -> Candidates:
             )
             inside = block.relative_to(padded).slices
             share = -(-CANDIDATES * block.height * block.width // total)
-            order = np.argsort(-uncertainty[inside], axis=None, kind="stable")[:share]
-            rows, cols = np.unravel_index(order, block.shape)
-            known = uncertainty[inside][rows, cols] > 0
-            rows, cols = rows[known], cols[known]
-            given = stored[:, inside[0], inside[1]][:, rows, cols].T / STEPS
+            here = most_uncertain(uncertainty[inside], stored[:, inside[0], inside[1]], share)
             found.append(
-                (rows + block.row, cols + block.col, uncertainty[inside][rows, cols], given)
+                (
+                    here.rows + block.row,
+                    here.cols + block.col,
+                    here.uncertainty,
+                    here.probabilities / STEPS,
+                )
             )
     return Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: Candidates) -> Float32Array:
     """(N, D) features of candidates: whitened spectra of their patches, and probabilities."""
-    from scipy.ndimage import uniform_filter
-
     view = select_good_bands(scene)
     side = PATCH_PX // 2
     found = np.zeros((len(candidates.rows), view.shape[0]), np.float32)
@@ -239,15 +239,9 @@ def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: Candidates) -
             continue
         padded = block.grow(side)
         image, valid = read_window(view, Window(padded.row, padded.col, *padded.shape))
-        weight = np.maximum(uniform_filter(valid.astype(np.float32), PATCH_PX), 1e-6)
         rows, cols = candidates.rows[here] - padded.row, candidates.cols[here] - padded.col
-        for band, values in enumerate(image):
-            smooth = uniform_filter(values * valid, PATCH_PX) / weight
-            found[here, band] = smooth[rows, cols]
+        found[here] = mean_of_patches(image, valid, rows, cols)
     whitening = model.spectral.whitening
     same = same_centres(bands_of(view).centres_nm, model.spectral.centres_nm)
     spectra = (found - whitening.centre) @ whitening.matrix.T if same else found - found.mean(0)
-    normalized = spectra / max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
-    return np.concatenate([normalized, np.sqrt(candidates.probabilities)], axis=1).astype(
-        np.float32
-    )
+    return place_features(spectra, candidates.probabilities)

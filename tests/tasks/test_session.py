@@ -368,3 +368,27 @@ def test_cache_on_a_full_disk_is_a_warning(
         session.update(shots)
     assert any("features are not kept" in message for message in recorder.warnings)
     assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.usefixtures("large")
+def test_views_of_a_large_scene_are_not_cached(
+    planted: Planted, shots: Path, tmp_path: Path
+) -> None:
+    with Session(planted.path, cache=tmp_path / "cache") as session:
+        session.update(shots)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_previews_of_other_pixels_forget_the_walks(
+    planted: Planted, shots: Path, tmp_path: Path
+) -> None:
+    """Graphs and their walks take memory; those of features that were read from a file are new, too."""
+    with Session(planted.path, cache=tmp_path / "cache") as session:
+        one = session.update(shots)
+    with Session(planted.path, cache=tmp_path / "cache") as session:
+        two = session.update(shots)
+        assert session._prepared is not None
+        assert session._prepared._last is not None
+        graphs = session._prepared._last[1].graphs
+        assert set(session._prepared.walks._graphs) == {id(graph) for graph in graphs}
+    np.testing.assert_array_equal(one.probabilities, two.probabilities)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from hsi_geo.errors import OutputError
 from hsi_geo.models.s2former import S2Former
+from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.feature_files import FeatureFiles
 from hsi_geo.tasks.adaptation.pixel_features import (
     PIXEL_FEATURE_STEPS,
@@ -55,6 +56,8 @@ class PreparedScenes:
         encoder: S2Former | None,
         device: torch.device,
         advance: Steps | None = None,
+        *,
+        to_file: bool = True,
     ) -> PixelFeatures:
         """Compute features and graphs, or take those of the same pixels that were computed before.
 
@@ -63,6 +66,7 @@ class PreparedScenes:
             encoder: Pre-trained encoder; None for no encoder features.
             device: Device on which the encoder runs.
             advance: Receives `PIXEL_FEATURE_STEPS` steps; None reports none.
+            to_file: Whether the folder of files is used. It is not for parts of a scene that change with each view.
 
         Returns:
             What `compute_pixel_features` returns, the same numbers.
@@ -72,27 +76,29 @@ class PreparedScenes:
         """
         advance = advance or no_steps()
         key = content_hash(regions, encoder)
-        found = self._last[1] if self._last is not None and self._last[0] == key else None
-        if found is not None:
-            for _ in range(PIXEL_FEATURE_STEPS):
-                advance()
-            return found
-        # Windows of the encoder reach beyond the regions, so that a file belongs to a whole scene.
-        name = "-".join([key, *(scene_hash(scene)[:16] for scene in self.scenes), device.type])
-        found = None if self._files is None else self._files.read(name)
-        if found is None:
-            self._last, self.walks = (
-                None,
-                StoredWalks(PROPAGATION_STEPS),
-            )  # two sets of features would need twice the memory
-            found = compute_pixel_features(regions, encoder, device, advance)
-            if self._files is not None:
-                try:
-                    self._files.write(name, found)
-                except OutputError as error:  # the result is worth more than the cache
-                    advance.reporter.warning(f"features are not kept: {error.message}")
+        if self._last is not None and self._last[0] == key:
+            found = self._last[1]
         else:
-            for _ in range(PIXEL_FEATURE_STEPS):
-                advance()
-        self._last = key, found
+            # Two sets of features would need twice the memory, and walks belong to their graphs.
+            self._last, self.walks = None, StoredWalks(PROPAGATION_STEPS)
+            files = self._files if to_file else None
+            name = self._file_name(key, device)
+            kept = None if files is None else files.read(name)
+            found = kept or compute_pixel_features(regions, encoder, device, advance)
+            if files is not None and kept is None:
+                _write(files, name, found, advance.reporter)
+            self._last = key, found
+        advance.finish(PIXEL_FEATURE_STEPS)
         return found
+
+    def _file_name(self, key: str, device: torch.device) -> str:
+        """What features depend on: windows of the encoder reach beyond the regions, and threads change the rounding."""
+        scenes = (scene_hash(scene)[:16] for scene in self.scenes)
+        return "-".join([key, *scenes, device.type, str(torch.get_num_threads())])
+
+
+def _write(files: FeatureFiles, name: str, features: PixelFeatures, reporter: Reporter) -> None:
+    try:
+        files.write(name, features)
+    except OutputError as error:  # the result is worth more than the cache
+        reporter.warning(f"features are not kept: {error.message}")

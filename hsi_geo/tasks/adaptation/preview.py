@@ -146,13 +146,23 @@ def preview_map(
     for warning in shots.warnings:
         recorder.warning(warning)
     scene_grid = grid_of(prepared.reads.views[0])
-    regions, grid, step_px = _regions(
-        prepared, shots, bounds, scene_grid, budget_px, seed, recorder
-    )
+    is_whole = scene_grid.height * scene_grid.width <= budget_px
+    if is_whole:
+        grid, step_px = scene_grid, 1
+        regions = cut_training_regions(
+            prepared.scenes,
+            shots,
+            budget_px=budget_px,
+            seed=seed,
+            reporter=recorder,
+            reads=prepared.reads,
+        )
+    else:
+        regions, grid, step_px = _part(prepared, shots, bounds, scene_grid, seed, recorder)
     regions = with_library(regions, shots, recorder)
     ordered, order = in_canonical_order(regions)
     steps = Steps(recorder, stages.LEARNING, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
-    pixels = prepared.pixel_features(ordered, encoder, device, steps)
+    pixels = prepared.pixel_features(ordered, encoder, device, steps, to_file=is_whole)
     teacher = fit_teacher(
         ordered,
         encoder,
@@ -184,26 +194,15 @@ def preview_map(
     )
 
 
-def _regions(
+def _part(
     prepared: PreparedScenes,
     shots: Shots,
     bounds: Bounds | None,
     grid: Grid,
-    budget_px: int,
     seed: int,
     reporter: Reporter,
 ) -> tuple[TrainingRegions, Grid, int]:
-    """Regions of which the first is shown, its grid, and the distance of its pixels."""
-    if grid.height * grid.width <= budget_px:
-        regions = cut_training_regions(
-            prepared.scenes,
-            shots,
-            budget_px=budget_px,
-            seed=seed,
-            reporter=reporter,
-            reads=prepared.reads,
-        )
-        return regions, grid, 1
+    """Regions of a part of a large scene, of which the first is shown; its grid, and the distance of its pixels."""
     window = grid.window if bounds is None else _touched(grid, bounds).clip(*grid.shape)
     if not window.height * window.width:
         reporter.warning("the bounds lie outside the scene: the preview is of the whole scene")

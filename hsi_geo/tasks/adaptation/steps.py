@@ -28,6 +28,15 @@ class Steps:
         self.done += 1
         self.reporter.progress(self.stage, self.done, self.total)
 
+    def finish(self, steps: int) -> None:
+        """Report the steps that are left until a number of steps.
+
+        Args:
+            steps: That number; nothing is reported if so many are done.
+        """
+        while self.done < steps:
+            self()
+
     def check(self) -> None:
         """Report the same step again, inside a long one: a reporter may end the job by an exception."""
         self.reporter.progress(self.stage, self.done, self.total)

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.arrays import AnyArray, Float32Array, IntArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.tiling import Grid
 
 #: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
 PATCH_PX = 3
+
+#: Most candidates: the most uncertain pixels.
+CANDIDATES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,67 @@ def patch_uncertainty(probabilities: Float32Array) -> Float32Array:
         np.where(known, uniform_filter(single, PATCH_PX, mode="constant") * same_class, 0.0),
         np.float32,
     )
+
+
+def most_uncertain(
+    uncertainty: Float32Array, probabilities: Float32Array, count: int
+) -> Candidates:
+    """The pixels of an image whose patches are the most uncertain.
+
+    Args:
+        uncertainty: (H, W) uncertainty of the patch around each pixel, 0 to 1.
+        probabilities: (K, H, W) class probabilities.
+        count: Greatest number of pixels; those that are certain are left out.
+
+    Examples:
+        >>> found = most_uncertain(np.float32([[0.0, 0.5, 0.75]]), np.ones((2, 1, 3), np.float32), 5)
+        >>> found.cols.tolist(), found.probabilities.shape
+        ([2, 1], (2, 2))
+    """
+    order = np.argsort(-uncertainty, axis=None, kind="stable")[:count]
+    rows, cols = np.unravel_index(order, uncertainty.shape)
+    known = uncertainty[rows, cols] > 0
+    rows, cols = rows[known], cols[known]
+    return Candidates(rows, cols, uncertainty[rows, cols], probabilities[:, rows, cols].T)
+
+
+def mean_of_patches(
+    image: Float32Array, valid: BoolArray, rows: IntArray, cols: IntArray
+) -> Float32Array:
+    """Mean spectra of the patches around some pixels.
+
+    Args:
+        image: (C, H, W) values, of which those that are not valid do not count.
+        valid: (H, W) whether a pixel has data.
+        rows: (N,) rows of the pixels.
+        cols: (N,) columns of the pixels.
+
+    Returns:
+        (N, C) means.
+    """
+    from scipy.ndimage import uniform_filter  # other jobs do not need it
+
+    weight = np.maximum(uniform_filter(valid.astype(np.float32), PATCH_PX), 1e-6)
+    found = np.empty((len(rows), len(image)), np.float32)
+    for band, values in enumerate(image):
+        found[:, band] = (uniform_filter(values * valid, PATCH_PX) / weight)[rows, cols]
+    return found
+
+
+def place_features(
+    spectra: Float32Array | Float64Array, probabilities: Float32Array
+) -> Float32Array:
+    """Features in which candidates are clustered: spectra of mean square 1, and roots of probabilities.
+
+    Args:
+        spectra: (N, C) spectra of the candidates' patches.
+        probabilities: (N, K) their class probabilities.
+
+    Returns:
+        (N, C + K) features.
+    """
+    norm = max(float(np.sqrt((spectra**2).sum(axis=1).mean())), 1e-12)
+    return np.concatenate([spectra / norm, np.sqrt(probabilities)], axis=1).astype(np.float32)
 
 
 def choose_places(
