@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs, table
 from .terminal import print_line
@@ -60,10 +60,10 @@ def command(
     from hsi_geo.tasks.validation.accuracy import Accuracy
 
     model = adapt(
-        options.open_scenes(scenes, given),
-        options.read_labels(shots, given),
+        values.open_scenes(scenes, given),
+        values.read_labels(shots, given),
         out=out,
-        compute=options.compute(given),
+        compute=values.compute(given),
         reporter=reporting.reporter(progress),
         **given,
     )

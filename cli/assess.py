@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .command_line import command_line
 from .help import GroupedCommand
 from .printing import pairs, table
@@ -72,7 +72,7 @@ def command(
     from hsi_geo.io.labels.shot_files import REFERENCE
     from hsi_geo.tasks.assess import assess
 
-    labels = options.read_labels(reference, given, purpose=REFERENCE)
+    labels = values.read_labels(reference, given, purpose=REFERENCE)
     found = assess(
         class_map,
         labels,

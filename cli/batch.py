@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import files, table
 
@@ -90,13 +90,13 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch
 
-    options.take_grid(given)
+    values.take_grid(given)
     result = batch(
         tiles,
         model,
         out,
-        options=options.map_options(given),
-        compute=options.compute(given),
+        options=values.map_options(given),
+        compute=values.compute(given),
         reporter=reporting.reporter(progress),
         **given,
     )

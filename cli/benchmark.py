@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import files, table
 
@@ -129,7 +129,7 @@ def command(
         splits=("random", "blocked") if split == "both" else (split,),  # type: ignore[arg-type]
         drawings=drawings,
         bands=bands,
-        compute=options.compute(given),
+        compute=values.compute(given),
         overwrite=overwrite,
         reporter=reporting.reporter(progress),
     )

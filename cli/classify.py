@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .command_line import command_line
 from .help import GroupedCommand
 from .printing import print_maps
@@ -62,13 +62,13 @@ def command(
     """
     from hsi_geo.tasks.classify import classify
 
-    opened = options.open_scenes(scenes, given)
-    labels = options.read_labels(shots, given)
+    opened = values.open_scenes(scenes, given)
+    labels = values.read_labels(shots, given)
     keywords: dict[str, Any] = {
         "out": out,
         "save_model": save_model,
-        "options": options.map_options(given, command=command_line()),
-        "compute": options.compute(given),
+        "options": values.map_options(given, command=command_line()),
+        "compute": values.compute(given),
         "reporter": reporting.reporter(progress),
         **given,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs
 
@@ -64,7 +64,7 @@ def command(scene: str, composite: str, progress: str, **given: Any) -> None:
     """
     from hsi_geo.tasks.convert import convert
 
-    options.take_grid(given)
+    values.take_grid(given)
     wanted = None if composite == "auto" else _named(composite)
     made = convert(scene, composite=wanted, reporter=reporting.reporter(progress), **given)
     shown = made.composite

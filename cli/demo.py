@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import files, table
 
@@ -36,7 +36,7 @@ def command(folder: Path, progress: str, **given: Any) -> None:
     """
     from hsi_geo.tasks.demo import SHOTS_PER_CLASS, demo
 
-    compute = options.compute(given)
+    compute = values.compute(given)
     result = demo(folder, compute=compute, reporter=reporting.reporter(progress))
     outputs = {**result.map.paths.as_dict(), "picture": result.picture}
     click.echo(files(outputs))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options
+from . import options, values
 from .help import GroupedCommand
 from .printing import pairs, table
 from .terminal import print_json
@@ -39,8 +39,8 @@ def command(
     """
     from hsi_geo.tasks.info import info
 
-    (opened,) = options.open_scenes([scene], given)
-    found = info(opened, options.read_labels(shots, given) if shots else None)
+    (opened,) = values.open_scenes([scene], given)
+    found = info(opened, values.read_labels(shots, given) if shots else None)
     if as_json:
         print_json(found, indent=2)
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import print_maps
 
@@ -49,13 +49,13 @@ def command(
     """
     from hsi_geo.tasks.predict import predict
 
-    (opened,) = options.open_scenes([scene], given)
+    (opened,) = values.open_scenes([scene], given)
     result = predict(
         opened,
         model,
         out=out,
-        options=options.map_options(given),
-        compute=options.compute(given),
+        options=values.map_options(given),
+        compute=values.compute(given),
         reporter=reporting.reporter(progress),
         **given,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs
 
@@ -147,7 +147,7 @@ def command(
         checkpoint_every=checkpoint_every,
     )
     result = pretrain(
-        options.open_scenes(scenes, given),
+        values.open_scenes(scenes, given),
         out,
         recipe=recipe,
         reporter=reporting.reporter(progress),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs, table
 
@@ -54,12 +54,12 @@ def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> 
     """
     from hsi_geo.tasks.suggest import suggest
 
-    (opened,) = options.open_scenes([scene], given)
+    (opened,) = values.open_scenes([scene], given)
     found = suggest(
         opened,
         model,
         out=out,
-        compute=options.compute(given),
+        compute=values.compute(given),
         reporter=reporting.reporter(progress),
         **given,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options, reporting
+from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs, table
 
@@ -80,7 +80,7 @@ def command(class_map: str, reference: tuple[str, ...], progress: str, **given: 
     from hsi_geo.tasks.zones import zones
 
     if reference:
-        given["reference"] = options.read_labels(reference, given, purpose=REFERENCE)
+        given["reference"] = values.read_labels(reference, given, purpose=REFERENCE)
     else:
         for name in ("class_field", "layer", "classes", "all_touched"):
             given.pop(name)

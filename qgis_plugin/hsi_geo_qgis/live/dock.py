@@ -6,26 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import QgsProject
-from qgis.gui import QgsCollapsibleGroupBox, QgsDockWidget
+from qgis.gui import QgsDockWidget
 from qgis.PyQt import sip
-from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon, QKeyEvent
 from qgis.PyQt.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QPushButton,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from ..about import ICON
 from .canvas_link import CanvasLink
 from .class_table import ClassTable
+from .dock_layout import arrange
 from .map_tools import digit
 from .new_layers import make_layers
-from .panels import Notice, PreviewPanel, ScenePanel, ShotsPanel, WorkPanel, set_layer
+from .panels import Notice, ScenePanel, ShotsPanel, WorkPanel, set_layer
 from .preview_layer import PreviewLayer
+from .preview_panel import PreviewPanel
 from .project_state import LiveState, read_state, write_state
 from .requests import RequestMaker
 from .scene_chooser import CHOOSE, SceneChooser
@@ -76,42 +75,15 @@ class LiveDock(QgsDockWidget):
         self.suggest_button, self.finish_button = QPushButton("Suggest"), QPushButton("Finish…")
         self.suggest_button.setToolTip("Go to places where a shot helps most, one by one")
         self.finish_button.setToolTip("Write the map of the whole scene, its report and its model")
-        inside = QWidget()
-        layout = QVBoxLayout(inside)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.notice)
-        layout.addWidget(self.scene)
-        for title, widgets in (
+        groups = (
             ("Shots", (self.shots_panel, self.table)),
             ("Preview", (self.preview_panel,)),
             ("Spectrum", (self.plot,)),
-        ):
-            box = QgsCollapsibleGroupBox(title)
-            box_layout = QVBoxLayout(box)
-            box_layout.setContentsMargins(6, 4, 6, 6)
-            for widget in widgets:
-                box_layout.addWidget(widget)
-            layout.addWidget(box)
-        layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setWidget(inside)
-        area.setMinimumWidth(370)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.suggest_button)
-        buttons.addWidget(self.finish_button)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 0, 6, 0)
-        below.addWidget(self.suggestions)
-        below.addWidget(self.work)
-        below.addLayout(buttons)
-        whole = QWidget()
-        bottom = QVBoxLayout(whole)
-        bottom.setContentsMargins(0, 0, 0, 4)
-        bottom.addWidget(area, 1)
-        bottom.addLayout(below)
-        self.setWidget(whole)
+        )
+        buttons = (self.suggest_button, self.finish_button)
+        self.setWidget(
+            arrange((self.notice, self.scene), groups, (self.suggestions, self.work), buttons)
+        )
 
     def _tools(self) -> None:
         add, link = self.shots_panel.add_tool, self.link
