@@ -4,70 +4,47 @@ It is scikit-learn's ``LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto
 errors, in a tenth of the time: an adaptation fits dozens of them, each to a few pixels a class with hundreds of
 features, and the covariance of a class is never computed alone.
 
-Letters for shapes: n shots, D features, K' classes that have shots, m pixels.
+Letters for shapes: n shots, D features, K' classes that have shots.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Self
 
 import numpy as np
 import scipy.linalg
 
-from hsi_geo.arrays import Float32Array, Float64Array, IntArray
+from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.tasks.adaptation.linear_model import LinearModel
 
 
-class ShrunkenDiscriminant:
-    """Linear discriminant analysis with a covariance that is shrunk class by class.
+def fit_discriminant(features: Float64Array, labels: IntArray) -> LinearModel:
+    """Fit linear discriminant analysis with a covariance that is shrunk class by class.
 
     The covariance of a class's standardised features is shrunk by the rule of Ledoit and Wolf (2004, doi
     10.1016/S0047-259X(03)00096-4). The mean of these is the covariance of all classes.
 
-    Attributes:
-        coef_: (K', D) coefficients, after `fit`.
-        intercept_: (K',) intercepts.
+    Args:
+        features: (n, D) features.
+        labels: (n,) class of each, 0..K' - 1; each class has some.
     """
-
-    coef_: Float64Array
-    intercept_: Float64Array
-
-    def fit(self, features: Float64Array, labels: IntArray) -> Self:
-        """Fit to shots.
-
-        Args:
-            features: (n, D) features.
-            labels: (n,) class of each, 0..K' - 1; each class has some.
-        """
-        count = int(labels.max()) + 1
-        means = np.empty((count, features.shape[1]))
-        rows = np.empty_like(features)
-        diagonal = np.zeros(features.shape[1])
-        for label in range(count):
-            own = labels == label
-            means[label] = features[own].mean(axis=0)
-            centred = features[own] - means[label]
-            std = np.sqrt((centred**2).mean(axis=0))
-            std[std <= 10 * np.finfo(np.float64).eps * np.abs(means[label])] = 1.0  # constant
-            shrinkage, mean_variance = ledoit_wolf_shrinkage(centred / std)
-            rows[own] = centred * np.sqrt((1.0 - shrinkage) / (count * len(centred)))
-            diagonal += shrinkage * mean_variance * std**2 / count
-        covariance = rows.T @ rows
-        covariance[np.diag_indices_from(covariance)] += diagonal
-        self.coef_ = _solve(covariance, means.T).T
-        self.intercept_ = -0.5 * (means * self.coef_).sum(axis=1) - np.log(count)
-        return self
-
-    def decision_function(self, features: Float32Array) -> Float64Array:
-        """Scores of the classes.
-
-        Args:
-            features: (m, D) features.
-
-        Returns:
-            (m, K') scores.
-        """
-        return np.asarray(features @ self.coef_.T + self.intercept_, np.float64)
+    count = int(labels.max()) + 1
+    means = np.empty((count, features.shape[1]))
+    rows = np.empty_like(features)
+    diagonal = np.zeros(features.shape[1])
+    for label in range(count):
+        own = labels == label
+        means[label] = features[own].mean(axis=0)
+        centred = features[own] - means[label]
+        std = np.sqrt((centred**2).mean(axis=0))
+        std[std <= 10 * np.finfo(np.float64).eps * np.abs(means[label])] = 1.0  # constant
+        shrinkage, mean_variance = ledoit_wolf_shrinkage(centred / std)
+        rows[own] = centred * np.sqrt((1.0 - shrinkage) / (count * len(centred)))
+        diagonal += shrinkage * mean_variance * std**2 / count
+    covariance = rows.T @ rows
+    covariance[np.diag_indices_from(covariance)] += diagonal
+    coefficients = _solve(covariance, means.T).T
+    return LinearModel(coefficients, -0.5 * (means * coefficients).sum(axis=1) - np.log(count))
 
 
 def ledoit_wolf_shrinkage(centred: Float64Array) -> tuple[float, float]:

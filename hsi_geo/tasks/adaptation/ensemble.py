@@ -19,9 +19,9 @@ from scipy.special import log_softmax, softmax
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
-from hsi_geo.tasks.adaptation.discriminant import ShrunkenDiscriminant
+from hsi_geo.tasks.adaptation.discriminant import fit_discriminant
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
-from hsi_geo.tasks.adaptation.logistic import LogisticRegression
+from hsi_geo.tasks.adaptation.logistic import fit_logistic_regression
 from hsi_geo.tasks.adaptation.shot_weights import training_weights
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
@@ -234,8 +234,8 @@ def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Pred
     def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
         inputs = feature_set.features[shots.rows[train]].astype(np.float64)
         weights = training_weights(shots, train)
-        model = LogisticRegression(feature_set.C).fit(inputs, shots.labels[train], weights)
-        return np.asarray(model.decision_function(feature_set.features[rows]), np.float32)
+        model = fit_logistic_regression(inputs, shots.labels[train], weights, feature_set.C)
+        return np.asarray(model.scores(feature_set.features[rows]), np.float32)
 
     return _temperature_scale(*_score_all_and_held_out(score, shots), shots, LOG_SCALE_PRIOR_SD)
 
@@ -249,8 +249,8 @@ def _discriminant_analysis(feature_set: FeatureSet, shots: LabelledPixels) -> Pr
     def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
         kept = training_weights(shots, train) >= 0.5
         inputs = feature_set.features[shots.rows[train][kept]].astype(np.float64)
-        model = ShrunkenDiscriminant().fit(inputs, shots.labels[train][kept])
-        return np.asarray(model.decision_function(feature_set.features[rows]), np.float32)
+        model = fit_discriminant(inputs, shots.labels[train][kept])
+        return np.asarray(model.scores(feature_set.features[rows]), np.float32)
 
     return _temperature_scale(*_score_all_and_held_out(score, shots), shots, np.inf)
 

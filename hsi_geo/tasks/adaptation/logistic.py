@@ -4,17 +4,16 @@ It is scikit-learn's ``LogisticRegression(C=C)``, within its tolerance, in a thi
 of them, each to a few dozen shots. The coefficients are found in the space that the shots span, which has fewer
 dimensions than the features, and along directions that are scaled by the curvature of the loss.
 
-Letters for shapes: n shots, D features, K' classes that have shots, m pixels, R dimensions that the shots span.
+Letters for shapes: n shots, D features, K' classes that have shots, R dimensions that the shots span.
 """
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from scipy.optimize import minimize
 
-from hsi_geo.arrays import Float32Array, Float64Array, IntArray
+from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.tasks.adaptation.linear_model import LinearModel
 
 #: Greatest entry of the gradient of the mean loss at the end, and most iterations.
 TOLERANCE, MOST_ITERATIONS = 1e-3, 5000
@@ -23,55 +22,28 @@ TOLERANCE, MOST_ITERATIONS = 1e-3, 5000
 NEGLIGIBLE = 1e-12
 
 
-class LogisticRegression:
-    """Multinomial logistic regression with a penalty on the squared coefficients.
+def fit_logistic_regression(
+    features: Float64Array, labels: IntArray, weights: Float64Array, C: float
+) -> LinearModel:
+    """Fit multinomial logistic regression with a penalty on the squared coefficients.
 
     Args:
+        features: (n, D) features.
+        labels: (n,) class of each shot, 0..K' - 1; each class has some.
+        weights: (n,) weight of each shot, above 0.
         C: Inverse of the strength of the penalty.
-
-    Attributes:
-        coef_: (K', D) coefficients, after `fit`.
-        intercept_: (K',) intercepts.
     """
-
-    coef_: Float64Array
-    intercept_: Float64Array
-
-    def __init__(self, C: float) -> None:
-        self.C = C
-
-    def fit(self, features: Float64Array, labels: IntArray, weights: Float64Array) -> Self:
-        """Fit to shots.
-
-        Args:
-            features: (n, D) features.
-            labels: (n,) class of each shot, 0..K' - 1; each class has some.
-            weights: (n,) weight of each shot, above 0.
-        """
-        directions, lengths = _directions(features)
-        total = float(weights.sum())
-        # scikit-learn penalises the difference of two classes, and the coefficients of three or more.
-        strength = (2.0 if labels.max() == 1 else 1.0) / (self.C * total)
-        scale = 1.0 / np.sqrt(0.5 * lengths**2 / len(labels) + strength)
-        inputs = np.empty((len(labels), len(scale) + 1))
-        np.matmul(features, directions.T * scale, out=inputs[:, :-1])
-        inputs[:, -1] = 1.0
-        penalty = np.append(strength * scale**2, 0.0)
-        solution = _minimize(inputs, labels, weights / total, penalty)
-        self.coef_ = (solution[:-1] * scale[:, None]).T @ directions
-        self.intercept_ = solution[-1]
-        return self
-
-    def decision_function(self, features: Float32Array) -> Float64Array:
-        """Scores of the classes; for two classes there are two, too.
-
-        Args:
-            features: (m, D) features.
-
-        Returns:
-            (m, K') scores.
-        """
-        return np.asarray(features @ self.coef_.T + self.intercept_, np.float64)
+    directions, lengths = _directions(features)
+    total = float(weights.sum())
+    # scikit-learn penalises the difference of two classes, and the coefficients of three or more.
+    strength = (2.0 if labels.max() == 1 else 1.0) / (C * total)
+    scale = 1.0 / np.sqrt(0.5 * lengths**2 / len(labels) + strength)
+    inputs = np.empty((len(labels), len(scale) + 1))
+    np.matmul(features, directions.T * scale, out=inputs[:, :-1])
+    inputs[:, -1] = 1.0
+    penalty = np.append(strength * scale**2, 0.0)
+    solution = _minimize(inputs, labels, weights / total, penalty)
+    return LinearModel((solution[:-1] * scale[:, None]).T @ directions, solution[-1])
 
 
 def _directions(features: Float64Array) -> tuple[Float64Array, Float64Array]:
