@@ -5,7 +5,8 @@ import sys
 
 import psutil
 
-#: Variables that limit torch and oneDNN to the instructions of an ordinary machine.
+#: Variables that limit torch and oneDNN to the instructions of an ordinary machine. Matrix products of MKL in float32
+#: know no such limit.
 ORDINARY = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 #: Most of the machine, in per cent, that other processes may take; seconds of a look, and looks before giving up.
@@ -13,8 +14,10 @@ BUSY_PERCENT, LOOK_S, LOOKS = 10.0, 2.0, 30
 
 
 def limit_instructions() -> None:
-    """Limit this process and those that it starts; call it before torch computes anything."""
-    os.environ.update(ORDINARY)
+    """Limit this process and those that it starts. It starts itself again, since torch reads the limits when it is imported."""
+    if any(os.environ.get(name) != value for name, value in ORDINARY.items()):
+        os.environ.update(ORDINARY)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def instructions() -> str:

@@ -8,13 +8,14 @@ TerraTorch's tiled inference with the same network. TerraTorch needs another ver
 give it the interpreter of a separate environment (pip install terratorch). Each method runs in its
 own process, one after the other, and again in each repeat, while nothing else may run. The processor is limited to
 AVX2, which most users have; --full takes all its instructions. Rates are given as ratios to the forest
-of the same repeat, since other jobs slow machines down. The script also prints the operations of
-the network, the peak rates of this machine, and, with --profile, the time of each operator.
+of the same repeat, since other jobs slow machines down. With --full the script also prints the operations of
+the network and the peak rates of this machine; with --profile the time of each operator.
 """
 
 import argparse
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -77,8 +78,10 @@ def main() -> None:
                 machine.require_quiet()
                 found[method].append(run(command, method, folder))
         show(found)
-        machine.require_quiet()
-        show_roofline(folder)
+        print(f"\n{os.cpu_count()} cores; {machine.instructions()}.")
+        if options.full:  # products of MKL are not limited, so that limits of AVX2 would not be its
+            machine.require_quiet()
+            show_roofline(folder)
         if options.profile:
             show_profile(folder)
 
