@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 WIDTH, HEIGHT = 1360, 800
-TOUR, JOB = "HSI_GEO_TOUR", "HSI_GEO_TOUR_JOB"
+TOUR, JOB, SCREEN = "HSI_GEO_TOUR", "HSI_GEO_TOUR_JOB", "HSI_GEO_TOUR_SCREEN"
 
 Job = dict[str, Any]
 Wait = float | Callable[[], bool]
@@ -49,6 +49,7 @@ def start(
     *,
     variables: dict[str, str],
     settings: str = SETTINGS,
+    size_px: tuple[int, int] = (WIDTH, HEIGHT),
     timeout_s: float = 600,
 ) -> None:
     """Start QGIS in a home of its own, and end with the tour.
@@ -59,6 +60,7 @@ def start(
         home: Folder of the home. The profile is made in it unless an earlier tour made one.
         variables: Environment variables beside those of this process.
         settings: Content of a new profile's settings.
+        size_px: Width and height of the screen.
         timeout_s: Seconds after which QGIS is ended.
 
     Raises:
@@ -72,7 +74,7 @@ def start(
     code = home / "tour.py"
     code.write_text("import qgis_desktop\nqgis_desktop.begin()\n", encoding="utf-8")
     log = home / "qgis.log"
-    command = ["xvfb-run", "--auto-servernum", f"--server-args=-screen 0 {WIDTH}x{HEIGHT}x24",
+    command = ["xvfb-run", "--auto-servernum", f"--server-args=-screen 0 {size_px[0]}x{size_px[1]}x24",
                "qgis", "--nologo", "--noversioncheck", "--profiles-path", str(home),
                "--code", str(code)]  # fmt: skip
     environ = {
@@ -83,6 +85,7 @@ def start(
         "PYTHONPATH": str(Path(__file__).resolve().parent),
         TOUR: tour,
         JOB: json.dumps(job),
+        SCREEN: json.dumps(size_px),
         **variables,
     }
     with log.open("w", encoding="utf-8") as file:
@@ -124,7 +127,7 @@ class Desk:
 
         self.iface = iface
         self.window = iface.mainWindow()
-        self.window.setGeometry(0, 0, WIDTH, HEIGHT)
+        self.window.setGeometry(0, 0, *json.loads(os.environ[SCREEN]))
 
     # The tour -------------------------------------------------------------------------------------
 
@@ -163,17 +166,32 @@ class Desk:
 
     def toolbox(self) -> Any:
         """The panel of the Processing toolbox."""
+        return self.panel("ProcessingToolbox")
+
+    def panel(self, name: str) -> Any:
+        """The panel of an object name."""
         from qgis.PyQt.QtWidgets import QDockWidget
 
-        return self.window.findChild(QDockWidget, "ProcessingToolbox")
+        return self.window.findChild(QDockWidget, name)
+
+    def menu_entry(self, text: str) -> Any:
+        """The entry of a plugin's menu."""
+        found = [
+            action
+            for menu in self.iface.pluginMenu().actions()
+            if menu.menu() is not None
+            for action in menu.menu().actions()
+            if action.text() == text
+        ]
+        if not found:
+            raise RuntimeError(f"no entry '{text}' in the menu of plugins")
+        return found[0]
 
     def widen_layers(self, pixels: int) -> None:
         """Make the panel of layers as wide as their names."""
         from qgis.PyQt.QtCore import Qt
-        from qgis.PyQt.QtWidgets import QDockWidget
 
-        dock = self.window.findChild(QDockWidget, "Layers")
-        self.window.resizeDocks([dock], [pixels], Qt.Orientation.Horizontal)
+        self.window.resizeDocks([self.panel("Layers")], [pixels], Qt.Orientation.Horizontal)
 
     def node(self, layer: Any) -> Any:
         """The row of a layer in the panel of layers."""

@@ -22,7 +22,12 @@ Event = dict[str, Any] | str
 HERE = Path(__file__).parent
 
 #: QGIS's own Python runs these.
-collect_ignore = ["running.py", "fake_engine.py", *(path.name for path in HERE.glob("*cases.py"))]
+collect_ignore = [
+    "running.py",
+    "fake_engine.py",
+    "live_person.py",
+    *(path.name for path in HERE.glob("*cases.py")),
+]
 PLUGINS = HERE.parents[1] / "qgis_plugin"
 
 #: Replaces the environment's Python: the same program with a small network and a short recipe.

@@ -226,18 +226,20 @@ class WorkPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.text = QLabel("")
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.text.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.button = QToolButton()
         self.button.setText("Cancel")
         self.button.clicked.connect(lambda _=False: self.cancelled.emit())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.text, 3)
-        row.addWidget(self.bar, 2)
+        row = QHBoxLayout()
+        row.addWidget(self.bar)
         row.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.text)
+        layout.addLayout(row)
         self.work("", 0.0)
 
     def work(self, text: str, percent: float) -> None:
@@ -264,7 +266,6 @@ class WorkPanel(QWidget):
             text: The text.
         """
         self.text.setText(text)
-        self.text.setToolTip(text)
 
 
 def layer_combo(kind: Any) -> QgsMapLayerComboBox:
