@@ -203,7 +203,7 @@ def live_layers(job: Job) -> Job:
     dock = person.dock
     found: Job = {}
     person.open_scene()
-    dock.make_shots(job["folder"] + "/shots ä.gpkg")
+    dock.shot_chooser.make_layers(job["folder"] + "/shots ä.gpkg")
     person.draw([[3, 12]], "2")
     found["source"] = [Path(layer.source().split("|")[0]).name for layer in dock.shots.layers]
     found["saved"] = dock.shots.points().commitChanges()
@@ -406,7 +406,7 @@ def live_project(job: Job) -> Job:
     dock, project = person.dock, QgsProject.instance()
     found: Job = {}
     person.open_scene()
-    dock.make_shots(job["folder"] + "/shots.gpkg")
+    dock.shot_chooser.make_layers(job["folder"] + "/shots.gpkg")
     for index, name in enumerate(job["classes"]):
         if index >= len(dock.shots.classes):
             dock.table.add_button.click()

@@ -94,7 +94,7 @@ class Person:
     def begin(self, names: list[str]) -> None:
         """Open the scene, and make shots with classes of these names."""
         self.open_scene()
-        self.dock.make_shots()
+        self.dock.shot_chooser.make_layers()
         for index, name in enumerate(names):
             if index >= len(self.dock.shots.classes):
                 self.dock.table.add_button.click()

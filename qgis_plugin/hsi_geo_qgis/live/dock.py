@@ -7,21 +7,14 @@ from typing import Any
 
 from qgis.core import QgsProject
 from qgis.gui import QgsDockWidget
-from qgis.PyQt import sip
-from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon, QKeyEvent
-from qgis.PyQt.QtWidgets import (
-    QFileDialog,
-    QPushButton,
-    QWidget,
-)
+from qgis.PyQt.QtWidgets import QPushButton, QWidget
 
 from ..about import ICON
 from .canvas_link import CanvasLink
 from .class_table import ClassTable
 from .dock_layout import arrange
 from .map_tools import digit
-from .new_layers import make_layers
 from .panels import Notice, ScenePanel, ShotsPanel, WorkPanel, set_layer
 from .preview_layer import PreviewLayer
 from .preview_panel import PreviewPanel
@@ -29,11 +22,11 @@ from .project_state import LiveState, read_state, write_state
 from .requests import RequestMaker
 from .scene_chooser import CHOOSE, SceneChooser
 from .session import LiveSession
+from .shot_chooser import ShotChooser
 from .shot_layers import ShotLayers
 from .spectrum_plot import SpectrumPlot
 from .steps import NextSteps
 from .suggestions import Suggestions
-from .texts import sentence
 from .view import SceneView
 
 
@@ -56,7 +49,7 @@ class LiveDock(QgsDockWidget):
         self.shots = ShotLayers(self)
         self.preview = PreviewLayer(self)
         self.requests, self.steps = RequestMaker(self), NextSteps(self)
-        self.chooser = SceneChooser(self)
+        self.chooser, self.shot_chooser = SceneChooser(self), ShotChooser(self)
         self.session = LiveSession(self.requests.collect, self)
         self.link = CanvasLink(self)
         self._build()
@@ -124,8 +117,8 @@ class LiveDock(QgsDockWidget):
             (scene.file_wanted, self.chooser.choose_file),
             (scene.options_changed, self.chooser.reopen),
             (scene.trust_changed, self.on_change),
-            (self.shots_panel.new_wanted, self.new_shots),
-            (self.shots_panel.layers_chosen, self.follow_shots),
+            (self.shots_panel.new_wanted, self.shot_chooser.new),
+            (self.shots_panel.layers_chosen, self.shot_chooser.follow),
             (self.shots.changed, self.on_change),
             (self.shots.classes_changed, self.show_classes),
             (table.chosen, self.shots.choose),
@@ -198,7 +191,7 @@ class LiveDock(QgsDockWidget):
         set_layer(self.shots_panel.points, project.mapLayer(state.points))
         set_layer(self.shots_panel.polygons, project.mapLayer(state.polygons))
         self.shots.current = state.current
-        self.choose_shots()
+        self.shot_chooser.choose()
         layer = project.mapLayer(state.scene_layer)
         set_layer(self.scene.layers, layer)
         self.restoring = False
@@ -245,64 +238,6 @@ class LiveDock(QgsDockWidget):
         self.table.show_shares({})
 
     # Shots ----------------------------------------------------------------------------------------
-
-    def new_shots(self, is_geopackage: bool) -> None:
-        """Make layers of shots.
-
-        Args:
-            is_geopackage: Whether to ask for a file; else they are scratch layers.
-        """
-        path = ""
-        if is_geopackage:
-            files = "GeoPackage (*.gpkg)"
-            path, _ = QFileDialog.getSaveFileName(self, "New shots", "shots.gpkg", files)
-            if not path:
-                return
-            path += "" if path.lower().endswith(".gpkg") else ".gpkg"
-        self.make_shots(path)
-
-    def make_shots(self, path: str = "") -> None:
-        """Make layers of shots, and draw into them.
-
-        Args:
-            path: Path of a GeoPackage; empty for scratch layers.
-        """
-        layer = self.scene.layers.currentLayer()
-        crs = self.view.crs if self.view is not None else None
-        crs = layer.crs() if crs is None and layer is not None else crs
-        if crs is None:
-            self.work.tell(CHOOSE)
-            return
-        made, problem = make_layers(crs, self.shots.classes, path)
-        if problem:
-            self.tell_problem(sentence(f"the shots cannot be written: {problem}"))
-            return
-        for one in reversed(made):
-            QgsProject.instance().addMapLayer(one)
-        for combo, one in zip((self.shots_panel.points, self.shots_panel.polygons), made):
-            set_layer(combo, one)
-        self.shots.current = 0
-        self.choose_shots()
-        self.link.use_point_tool()
-
-    def follow_shots(self) -> None:
-        """Take the layers that are chosen, once QGIS has removed those that go."""
-        if not self.restoring:
-            QTimer.singleShot(0, self._choose_shots)
-
-    def _choose_shots(self) -> None:
-        if not sip.isdeleted(self):
-            self.choose_shots()
-
-    def choose_shots(self) -> None:
-        """Take the layers that are chosen."""
-        combos = (self.shots_panel.points, self.shots_panel.polygons)
-        chosen = [combo.currentLayer() for combo in combos]
-        problem = self.shots.use([one for one in chosen if one is not None])
-        if problem:
-            self.tell_problem(problem)
-        self.show_classes()
-        self.enable()
 
     def show_classes(self) -> None:
         """Show the classes in the table."""
