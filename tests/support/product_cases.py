@@ -70,7 +70,7 @@ def write_enmap(folder: Path, xml: str | None = None, name: str = ENMAP) -> Path
     cloud = np.zeros((1, 5, 7), "uint8")
     cloud[0, :2] = 1
     write_tif(folder / f"{name}-QL_QUALITY_CLOUD.TIF", cloud)
-    write_tif(folder / f"{name}-QL_PIXELMASK.TIF", np.ones((7, 5, 7), "uint8"))
+    write_tif(folder / f"{name}-QL_PIXELMASK.TIF", np.zeros((7, 5, 7), "uint8"))
     return folder
 
 

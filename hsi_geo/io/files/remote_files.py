@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from hsi_geo.errors import HsiGeoError, MissingPackageError, SceneError
+from hsi_geo.io.files import s3_store
 from hsi_geo.io.files.redirects import final_link
 
 #: Bytes of a block, and blocks that are kept in memory.
@@ -144,7 +145,10 @@ def open_remote(link: str) -> io.BufferedReader:
     try:
         system, path = fsspec.url_to_fs(link, **_options(link))
     except (ImportError, ValueError) as error:
-        raise _missing(link) from error
+        if not (s3_store.is_s3(link) and s3_store.is_unsigned()):
+            raise _missing(link) from error
+        address = s3_store.web_address(link)
+        system, path = fsspec.url_to_fs(address, **_options(address))
     size = _tried(link, lambda: system.info(path)["size"])
     if size is None:
         raise SceneError(
@@ -183,12 +187,8 @@ def _options(link: str) -> dict[str, Any]:
                 "timeout": aiohttp.ClientTimeout(sock_read=TIMEOUT_S, sock_connect=TIMEOUT_S)
             },
         }
-    if link.lower().startswith("s3://") and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in (
-        "YES",
-        "TRUE",
-        "1",
-    ):
-        return {"anon": True}
+    if s3_store.is_s3(link):
+        return s3_store.s3fs_settings()
     return {}
 
 
@@ -306,5 +306,9 @@ def _missing(link: str) -> MissingPackageError:
     package = _PACKAGES.get(protocol, "'hsi-geo[remote]'")
     return MissingPackageError(
         f"'{link}' needs a package for links of {protocol}, which is not installed",
-        hint=f"run: pip install {package}",
+        hint=f"run: pip install {package}"
+        + (
+            "; public buckets are read without it if AWS_NO_SIGN_REQUEST is YES"
+            * (protocol == "s3")
+        ),
     )

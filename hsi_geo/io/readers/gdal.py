@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS, REMOTE_DRIVERS, REMOTE_OPTIONS
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import is_link
+from hsi_geo.io.files.s3_store import gdal_settings
 
 #: GDAL writes `SCENE.properties` beside a compressed ENVI cube unless this is off. Its block cache may
 #: take a share of the machine's memory, which is gigabytes on a large machine.
@@ -48,7 +49,7 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
         name: Name of the file that is read, as the user gave it. None means a local file.
     """
     is_remote = name is not None and is_link(os.fspath(name))
-    options = REMOTE_OPTIONS if is_remote else LOCAL_OPTIONS
+    options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else LOCAL_OPTIONS
     with rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

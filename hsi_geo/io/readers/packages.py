@@ -168,7 +168,7 @@ def _from_zip(path: Path, inside: str) -> bytes:
 def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
     """GDAL's path of a file in a TAR: by its name, but by its position for long names in PAX format."""
     if "path" not in member.pax_headers:
-        return f"/vsitar/{_braced(path)}/{member.name}"
+        return f"/vsitar/{_braced(path)}/{member.name.removeprefix('./')}"  # as GDAL lists it
     whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"
     return f"/vsisubfile/{member.offset_data}_{member.size},{whole}"
 

@@ -213,7 +213,7 @@ def _on_grid(file: SceneFile, placed: PlacedGrid, placement: Placement) -> Scene
         rows_at_once=rows,
     )
     quality = tuple(
-        replace(layer, flags=GltFlags(layer.flags, file.grid.shape, placed.lookup))
+        replace(layer, flags=GltFlags(layer.flags, file.grid.shape, placed.lookup), by_band=None)
         for layer in file.quality
     )
     return replace(

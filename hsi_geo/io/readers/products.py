@@ -17,6 +17,7 @@ import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.band_defects import find_defects
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.quality_layers import (
@@ -130,18 +131,20 @@ def read_product(package: Package) -> SceneFile:
             hint="take image and metadata from the same product",
         )
     gain, offset = _column(bands, _GAIN, 1.0), _column(bands, _OFFSET, 0.0)
-    widths = _column(bands, _WIDTH, np.nan)
+    widths, centres = _column(bands, _WIDTH, np.nan), _column(bands, _CENTRE, np.nan)
+    defects, warnings = _defects(package, raster.grid.shape, centres)
     return dataclasses.replace(
         raster,
         driver=_label(image),
-        found=DeclaredBands(_column(bands, _CENTRE, np.nan), "nm", "METADATA.XML", widths),
+        found=DeclaredBands(centres, "nm", "METADATA.XML", widths),
         found_warnings=(),
         good=_good(root, len(bands)),
         good_source="METADATA.XML",
         nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),
         scale=gain,
         offset=offset,
-        quality=tuple(_quality(package, raster.grid.shape)),
+        quality=(*_quality(package, raster.grid.shape), *defects),
+        warnings=(*raster.warnings, *warnings),
     )
 
 
@@ -207,9 +210,27 @@ def _label(image: str) -> str:
     return f"{mission} {level[0]}" if level else mission
 
 
+def _defects(
+    package: Package, shape: tuple[int, int], centres: Float64Array
+) -> tuple[list[QualityLayer], list[str]]:
+    """EnMAP's masks of defective pixels, which have a band for each band of the image, and warnings."""
+    layers, warnings = [], []
+    for name in package.files:
+        if _stem(name).endswith("QL_PIXELMASK"):
+            found, warning = find_defects(package.gdal_path(name), shape, centres)
+            if found is not None:
+                layers.append(QualityLayer("defective", QUALITY, found, found))
+            warnings += [warning] if warning else []
+    return layers, warnings
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(_COG)?\.(TIFF?|BSQ|BIL|BIP)$", "", PurePosixPath(name).name.upper())
+
+
 def _quality(package: Package, shape: tuple[int, int]) -> Iterator[QualityLayer]:
     for name in package.files:
-        stem = re.sub(r"(_COG)?\.TIFF?$", "", PurePosixPath(name).name.upper())
+        stem = _stem(name)
         path = package.gdal_path(name)
         for ending, flag, kind, code in _ENMAP_FLAGS:
             if stem.endswith(ending):

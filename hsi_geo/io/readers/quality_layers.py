@@ -11,7 +11,7 @@ import rasterio
 import rasterio.windows
 from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import AnyArray, BoolArray
+from hsi_geo.arrays import AnyArray, BoolArray, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import require_local
@@ -69,6 +69,21 @@ class Flags(Protocol):
         """
 
 
+class BandFlags(Protocol):
+    """A flag for each band of each pixel of a scene. Objects can be pickled."""
+
+    def read_bands(self, bands: IndexArray, window: Window) -> BoolArray:
+        """Read some bands of a window.
+
+        Args:
+            bands: (B,) indices from 0, in any order.
+            window: Window inside the scene's grid.
+
+        Returns:
+            (B, height, width) True where the value of a band is flagged.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class QualityLayer:
     """A flag of each pixel of a product.
@@ -77,11 +92,13 @@ class QualityLayer:
         flag: Meaning of the flag, such as "cloud over water".
         kind: What it means, one of `KINDS`.
         flags: Reads the flag on the grid of the scene.
+        by_band: Reads the flags of single bands, whose values are missing; None if the layer has none.
     """
 
     flag: str
     kind: str
     flags: Flags
+    by_band: BandFlags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +171,7 @@ class RasterFlags:
                 nodata, mask = source.nodata, find_mask(source)
                 valid = None if mask is None else mask.valid(source, [self.band], pixels)[0]
         except (RasterioError, IndexError) as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable_layer(self.path, error) from error
         flagged, known = self.code.decode(stored)
         if nodata not in (None, 0):
             known &= stored != nodata
@@ -177,7 +194,13 @@ def _open_layer(path: str, shape: tuple[int, int]) -> rasterio.DatasetReader:
     return source
 
 
-def _unreadable(path: str, error: Exception) -> SceneError:
+def unreadable_layer(path: str, error: Exception) -> SceneError:
+    """The error for a layer that cannot be read.
+
+    Args:
+        path: Name that GDAL opens.
+        error: What rasterio raised.
+    """
     lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
     return SceneError(
         f"the quality layer '{path}' cannot be read ({lines[0].rstrip('.')})",
@@ -250,6 +273,18 @@ class AppliedMask:
         for layer in self.layers:
             masked |= layer.flags.read(window)[0]
         return masked
+
+    def read_bands(self, bands: IndexArray, window: Window) -> BoolArray | None:
+        """(B, height, width) True for the flagged values of single bands; None if no layer has any.
+
+        Args:
+            bands: (B,) indices from 0, in any order.
+            window: Window inside the scene's grid.
+        """
+        found = [layer.by_band for layer in self.layers if layer.by_band is not None]
+        if not found:
+            return None
+        return np.asarray(np.logical_or.reduce([one.read_bands(bands, window) for one in found]))
 
 
 @dataclass(frozen=True, slots=True)

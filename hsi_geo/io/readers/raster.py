@@ -81,7 +81,7 @@ def _require_answer(path: str) -> None:
         SceneError: If there is no such file, no right to read it, or no answer.
     """
     link = as_link(path)
-    if link is not None and link.lower().startswith("http"):
+    if link is not None and link.lower().startswith(("http", "s3:")):
         with contextlib.suppress(MissingPackageError), open_remote(link):
             pass
 

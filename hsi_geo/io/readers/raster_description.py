@@ -112,7 +112,12 @@ def describe_raster(
         packed=_is_compressed(path, whole),
         notes=() if mask is None else (mask.note,),
         quality=quality,
-        warnings=(*bands.warnings, *values.warnings, *mask_warnings),
+        warnings=(
+            *bands.warnings,
+            *values.warnings,
+            *(() if item is None else item.warnings),
+            *mask_warnings,
+        ),
     )
 
 

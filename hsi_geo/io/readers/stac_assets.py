@@ -20,6 +20,7 @@ from hsi_geo.io.readers.stac_sidecar import (
     item_tags,
     mask_assets,
     sensor_of,
+    unread_mask,
 )
 from hsi_geo.text import did_you_mean, quoted
 
@@ -91,16 +92,20 @@ def image_of(item: Json, name: str, links: Links) -> tuple[str, StacSidecar]:
     """
     key, asset = _chosen(assets_of(item), name, links.asset)
     image = _place(asset, key, name, links)
-    masks = []
+    masks, warnings = [], []
     for title, content in mask_assets(item):
         if content is asset:
             continue
-        place = _resolved(content, name)
-        if place is not None and _may_be_read(place, name, links):
+        place = _readable(content, name, links) or _beside(content, name)
+        if place is not None:
             place = final_link(place, follow=links.follow)
             masks.append(MaskAsset(place, title, content))
+        elif (other := _resolved(content, name)) is not None:
+            is_there = as_link(other) is None
+            reason = "there is no such file" if is_there else "it is on another host"
+            warnings.append(unread_mask(title, content, reason))
     tags = item_tags(item, file_name(asset.get("href")))
-    return image, StacSidecar(tags, sensor_of(item), tuple(masks))
+    return image, StacSidecar(tags, sensor_of(item), tuple(masks), tuple(warnings))
 
 
 def place_of(item: Json, name: str, links: Links) -> str:
@@ -186,6 +191,23 @@ def _resolved(asset: Json, name: str) -> str | None:
     return str(Path(name).parent / href)
 
 
+def _beside(asset: Json, name: str) -> str | None:
+    """The downloaded file of an asset beside a local item; None without one."""
+    beside = Path(name).parent / file_name(asset.get("href"))
+    return str(beside) if as_link(name) is None and beside.is_file() else None
+
+
+def _readable(asset: Json, name: str, links: Links) -> str | None:
+    """The first address of an asset that may be read: its own, or an alternate one; None without any."""
+    alternate = asset.get("alternate")
+    others = alternate.values() if isinstance(alternate, dict) else ()
+    for one in (asset, *(other for other in others if isinstance(other, dict))):
+        place = _resolved(one, name)
+        if place is not None and _may_be_read(place, name, links):
+            return place
+    return None
+
+
 def _may_be_read(place: str, name: str, links: Links) -> bool:
     """Whether an asset lies where its item does, or other hosts may be asked."""
     own, other = as_link(name), as_link(place)
@@ -202,8 +224,9 @@ def _place(asset: Json, key: str, name: str, links: Links) -> str:
         raise SceneError(
             f"STAC item '{name}' has no address for its asset '{key}'", hint="give the image itself"
         )
-    if _may_be_read(place, name, links):
-        return place
+    readable = _readable(asset, name, links)
+    if readable is not None:
+        return readable
     if as_link(place) is None:
         raise SceneError(
             f"STAC item '{name}' names '{place}' as its asset '{key}', and no such file can be read",

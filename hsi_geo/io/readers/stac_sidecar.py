@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import suffix_of
 
 #: Larger files are no items, and more files in a folder are not searched for one.
 MAX_ITEM_BYTES, MAX_ITEMS = 4_000_000, 64
@@ -50,11 +51,13 @@ class StacSidecar:
         tags: Lists as in an ENVI header, by their keys there.
         sensor: Name of platform or constellation; empty if the item has none.
         masks: Files that flag pixels.
+        warnings: One sentence for each file that flags pixels and is not read.
     """
 
     tags: Mapping[str, str]
     sensor: str = ""
     masks: tuple[MaskAsset, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def find_item(path: str) -> StacSidecar | None:
@@ -83,12 +86,33 @@ def find_item(path: str) -> StacSidecar | None:
 
 
 def _of(item: Json, raster: Path) -> StacSidecar:
-    masks = [
-        MaskAsset(str(beside), title, content)
-        for title, content in mask_assets(item)
-        if (beside := raster.parent / file_name(content.get("href"))).is_file() and beside != raster
-    ]
-    return StacSidecar(item_tags(item, raster.name), sensor_of(item), tuple(masks))
+    masks, warnings = [], []
+    for title, content in mask_assets(item):
+        beside = raster.parent / file_name(content.get("href"))
+        if beside == raster:
+            continue
+        if beside.is_file():
+            masks.append(MaskAsset(str(beside), title, content))
+        elif _is_raster(content):
+            warnings.append(unread_mask(title, content, "it is not beside the image"))
+    tags = item_tags(item, raster.name)
+    return StacSidecar(tags, sensor_of(item), tuple(masks), tuple(warnings))
+
+
+def _is_raster(asset: Json) -> bool:
+    return suffix_of(str(asset.get("href", ""))) in (".tif", ".tiff")
+
+
+def unread_mask(title: str, asset: Json, reason: str) -> str:
+    """Say that a file which flags pixels is not read.
+
+    Args:
+        title: Key and title of the asset.
+        asset: The asset.
+        reason: The reason, as a clause.
+    """
+    name = file_name(asset.get("href"))
+    return f"the flags in '{name}' ({title}) are not applied: {reason}"
 
 
 def _candidates(raster: Path) -> Iterator[Path]:

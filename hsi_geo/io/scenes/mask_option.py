@@ -349,11 +349,12 @@ class MaskedPixels:
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`."""
         stored = self.cube.read(bands, window).astype(self.dtype, copy=False)
-        masked = self.mask.read(window)
-        if not masked.any():
+        masked, single = self.mask.read(window), self.mask.read_bands(bands, window)
+        missing = masked if single is None else masked | single
+        if not missing.any():
             return stored
         fill = self.fill[bands].astype(self.dtype)
-        return np.where(masked, fill[:, None, None], stored)
+        return np.where(missing, fill[:, None, None], stored)
 
 
 @dataclass(frozen=True, eq=False)

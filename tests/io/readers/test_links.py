@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from hsi_geo.errors import (
     SceneError,
     ShotsError,
 )
-from hsi_geo.io.files import redirects, remote_files
+from hsi_geo.io.files import redirects, remote_files, s3_store
 from hsi_geo.io.files.redirects import final_link
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.mask_option import masked_counts
@@ -59,8 +60,9 @@ class Server(BaseHTTPRequestHandler):
     def answer(self, is_head):
         way, _, name = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
         path = Path("files") / name
+        signed = "signed " * ("Authorization" in self.headers)
         with open("log.txt", "a") as log:
-            log.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\\n")
+            log.write(f"{self.command} {self.path} {signed}{self.headers.get('Range', '')}\\n")
         if way.isdigit():
             return self.plain(int(way))
         if way == "to":  # the rest is an address, or the path of one on this host
@@ -212,6 +214,7 @@ def test_no_server_ends_in_one_sentence() -> None:
 
 def test_a_store_whose_package_is_missing_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delenv("AWS_NO_SIGN_REQUEST", raising=False)
     with pytest.raises(MissingPackageError, match=r"links of s3, .*; run: pip install s3fs"):
         open_scene("s3://bucket/b.he5")
 
@@ -249,6 +252,101 @@ def test_only_the_blocks_that_are_needed_are_read(
         asked = served.bytes_asked() - before
         assert 0 < asked < (served.folder / name).stat().st_size / 4, name
     assert tif.exists()
+
+
+# Buckets: the server has the bucket in the path, so the names of what goes wrong are buckets ----------
+
+
+@pytest.fixture(params=["AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def store(served: Served, monkeypatch: pytest.MonkeyPatch, request: Any) -> Served:
+    """A store without keys, whose address is given as GDAL, or as Amazon's tools, take it."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_HTTPS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    is_gdals = request.param == "AWS_S3_ENDPOINT"
+    address = served.url.removeprefix("http://") if is_gdals else served.url
+    monkeypatch.setenv(request.param, address)
+    if is_gdals:
+        monkeypatch.setenv("AWS_HTTPS", "NO")
+        monkeypatch.setenv("AWS_VIRTUAL_HOSTING", "FALSE")
+    return served
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("start", ["s3://", "/vsis3/"])
+def test_buckets_give_what_local_files_give(store: Served, name: str, start: str) -> None:
+    local = WRITERS[name](store.folder / name)
+    found = open_scene(f"{start}fine/{name}")
+    expected = open_scene(local)
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.hsi.grid.transform == expected.hsi.grid.transform
+    np.testing.assert_array_equal(found["wavelength"], expected["wavelength"])
+    assert store.requests()
+    assert not any("signed" in line for line in store.requests())
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    ("bucket", "message"),
+    [
+        ("403", "the server refuses to give 's3://403/.*'"),
+        ("404", "there is no file at 's3://404/.*'"),
+        ("fine", "there is no file at 's3://fine/no.*'"),
+        (
+            "cut",
+            "'s3://.*' (could not be read in 3 tries|is not a raster|is a damaged|cannot be read)",
+        ),
+    ],
+)
+def test_buckets_that_fail_end_in_one_sentence(
+    store: Served, name: str, bucket: str, message: str
+) -> None:
+    WRITERS[name](store.folder / name)
+    with pytest.raises(SceneError, match=message) as caught:
+        open_scene(f"s3://{bucket}/{'no' * (bucket == 'fine')}{name}").load()
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_items_in_buckets(store: Served) -> None:
+    write_item(store)
+    found = open_scene("s3://fine/item.json")
+    np.testing.assert_array_equal(found.values, open_scene(store.folder / "item.json").values)
+    assert masked_counts(found)["reasons"] == {"cloud": 1, "haze": 1, "shadow": 1}
+
+
+@pytest.mark.parametrize(
+    ("environment", "gdal", "web"),
+    [
+        ({}, {}, "https://b.s3.amazonaws.com/c/d%20e.h5"),
+        (
+            {"AWS_S3_ENDPOINT": "a.org:9000"},
+            {"AWS_S3_ENDPOINT": "a.org:9000", "AWS_HTTPS": "YES", "AWS_VIRTUAL_HOSTING": "FALSE"},
+            "https://a.org:9000/b/c/d%20e.h5",
+        ),
+        (
+            {"AWS_S3_ENDPOINT": "a.org", "AWS_HTTPS": "no", "AWS_VIRTUAL_HOSTING": "true"},
+            {"AWS_S3_ENDPOINT": "a.org", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "TRUE"},
+            "http://b.a.org/c/d%20e.h5",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "http://x.org", "AWS_ENDPOINT_URL_S3": "http://a.org/s3/"},
+            {"AWS_S3_ENDPOINT": "a.org/s3", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"},
+            "http://a.org/s3/b/c/d%20e.h5",
+        ),
+    ],
+)
+def test_addresses_of_stores(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], gdal: dict[str, str], web: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert s3_store.gdal_settings() == gdal
+    assert s3_store.web_address("s3://b/c/d e.h5") == web
 
 
 # Redirects -------------------------------------------------------------------------------------
@@ -419,6 +517,44 @@ def test_other_hosts_are_asked_only_if_the_user_allows_it(served: Served, is_lin
         open_scene(place)
     assert not any(".tiff" in line for line in served.requests())
     assert open_scene(place, follow_links=True).shape == (4, 5, 7)
+
+
+def test_masks_that_are_not_read_are_told(served: Served) -> None:
+    """An analyst who asks for the product's masks learns that clouds are not masked."""
+    path = write_item(served)
+    item = json.loads(path.read_text())
+    other = served.url.replace("127.0.0.1", "localhost")
+    mask = item["assets"]["Data Mask"]
+    mask["href"] = f"{other}/fine/{mask['href'].removeprefix('./')}"
+    path.write_text(json.dumps(item))
+    link = f"{served.url}/fine/item.json"
+    (warning,) = open_scene(link).attrs["warnings"]
+    assert warning == (
+        f"the flags in '{WYVERN}_data_mask.tiff' (Data Mask) are not applied: it is on another host"
+    )
+    assert masked_counts(open_scene(link))["masked_px"] == 0
+    beside = open_scene(path)  # the mask was downloaded, too
+    assert not beside.attrs.get("warnings")
+    for found in (beside, open_scene(link, follow_links=True)):
+        assert masked_counts(found)["masked_px"] == 3
+    (served.folder / f"{WYVERN}_data_mask.tiff").unlink()
+    for place in (path, served.folder / f"{WYVERN}.tiff"):
+        (warning,) = open_scene(place).attrs["warnings"]
+        assert f"the flags in '{WYVERN}_data_mask.tiff' (Data Mask) are not applied: " in warning
+
+
+def test_an_alternate_address_is_read_where_the_first_is_elsewhere(served: Served) -> None:
+    path = write_item(served)
+    item = json.loads(path.read_text())
+    for asset in item["assets"].values():
+        own, asset["href"] = asset["href"], f"https://elsewhere.example/{asset['href'][2:]}"
+        asset["alternate"] = {"s3": {"href": "s3://bucket/a.tif"}, "near": {"href": own}}
+    path.write_text(json.dumps(item))
+    for place in (str(path), f"{served.url}/fine/item.json"):
+        found = open_scene(place)
+        assert found.attrs["scale_factor"] == pytest.approx(1e-4)
+        assert masked_counts(found)["masked_px"] == 3
+        assert not found.attrs.get("warnings")
 
 
 REFERRING = {

@@ -93,7 +93,7 @@ def test_overlapping_detectors_interleave_by_wavelength(tmp_path: Path) -> None:
 
 def test_quality_layers_are_named(tmp_path: Path) -> None:
     flags = [layer.flag for layer in open_scene(write_enmap(tmp_path / "a")).attrs["quality"]]
-    assert flags == ["cloud"]
+    assert flags == ["cloud", "defective"]
     flags = [layer.flag for layer in open_scene(write_desis(tmp_path / "b")).attrs["quality"]]
     assert flags == [
         "shadow", "snow", "haze", "haze over water", "cloud", "cloud over water", "water",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,14 +67,16 @@ def enmap(folder: Path) -> Path:
         write_tif(path / f"{ENMAP}-QL_QUALITY_{name}.TIF", 2 * at(kind)[None].astype("uint8"))
     classes = np.where(at("water"), 2, 1).astype("uint8")  # land is 1
     write_tif(path / f"{ENMAP}-QL_QUALITY_CLASSES.TIF", classes[None])
+    defects = np.where(at("quality"), 1, np.zeros((7, 1, 1))).astype("uint8")
+    defects[2, at("quality")] = 0
+    write_tif(path / f"{ENMAP}-QL_PIXELMASK.TIF", defects)
     return path
 
 
 def enmap_cog(folder: Path) -> Path:
     path = enmap(folder)
     for file in path.glob("*.TIF"):
-        if "PIXELMASK" not in file.name:
-            file.rename(file.with_name(f"{file.stem}_COG.TIF"))
+        file.rename(file.with_name(f"{file.stem}_COG.TIF"))
     return path
 
 
@@ -147,8 +150,8 @@ def cf(folder: Path) -> Path:
 
 #: Writer of each product, with the kinds that it has no flags of.
 PRODUCTS: dict[str, tuple[Callable[[Path], Path], set[str]]] = {
-    "EnMAP": (enmap, {"quality"}),
-    "EnMAP COG": (enmap_cog, {"quality"}),
+    "EnMAP": (enmap, set()),
+    "EnMAP COG": (enmap_cog, set()),
     "DESIS": (desis, {"cirrus", "quality"}),
     "NEON": (neon, set()),
     "CF flags": (cf, set()),
@@ -198,13 +201,20 @@ def test_pixels_are_counted_by_each_reason(tmp_path: Path) -> None:
     counts = masked_counts(scene)
     assert counts == {
         "option": "auto,snow",
-        "masked_px": 6,
-        "share": round(6 / 35, 6),
-        "reasons": {"cirrus": 1, "cloud": 2, "cloud shadow": 1, "haze": 2, "snow": 1},
+        "masked_px": 7,
+        "share": round(7 / 35, 6),
+        "reasons": {
+            "cirrus": 1,
+            "cloud": 2,
+            "cloud shadow": 1,
+            "haze": 2,
+            "snow": 1,
+            "defective": 1,
+        },
     }
     cut = scene.isel(y=slice(2, 5), x=slice(1, 7))
     assert masked_counts(cut)["reasons"]["cloud"] == 1  # the other is outside
-    assert masked_counts(cut)["share"] == round(3 / 18, 6)
+    assert masked_counts(cut)["share"] == round(4 / 18, 6)
 
 
 def test_info_and_maps_tell_what_is_masked(tmp_path: Path) -> None:
@@ -212,9 +222,9 @@ def test_info_and_maps_tell_what_is_masked(tmp_path: Path) -> None:
     shown = run("info", path, "--json")
     assert shown.exit_code == 0, shown.output
     scene = json.loads(shown.stdout)["scene"]
-    assert scene["mask"]["masked_px"] == 5
+    assert scene["mask"]["masked_px"] == 6
     assert scene["quality"]["snow"] == round(1 / 35, 4)
-    assert "5 pixels (14.3 %) are masked: cirrus 1, cloud 2" in run("info", path).stdout
+    assert "6 pixels (17.1 %) are masked: cirrus 1, cloud 2" in run("info", path).stdout
     assert "none: no pixel is masked" in run("info", path, "--mask", "none").stdout
 
 
@@ -246,6 +256,61 @@ def test_enmaps_test_flags(tmp_path: Path, code: int, flags: list[str]) -> None:
         masked(path, "quality")
         == (at() | (bool(flags) & (np.indices(SHAPE) == [[[3]], [[4]]]).all(0)))
     ).all()
+
+
+#: Defective bands of a pixel of EnMAP, whose first three bands are of VNIR; is the pixel masked?
+DEFECTS: dict[str, tuple[list[int], bool]] = {
+    "none": ([], False),
+    "one band": ([4], False),
+    "two of three of VNIR": ([0, 2], True),
+    "half of SWIR": ([3, 5], False),
+    "most of SWIR": ([3, 5, 6], True),
+    "one of VNIR, half of SWIR": ([1, 3, 4], False),
+    "all": (list(range(7)), True),
+}
+
+
+@pytest.mark.parametrize("bands", DEFECTS)
+@pytest.mark.parametrize("packed", ["folder", "zip", "tar.gz"])
+def test_enmaps_defective_pixels(tmp_path: Path, bands: str, packed: str) -> None:
+    """A pixel is masked if most bands of a detector are defective. Single defective values are gaps."""
+    listed, is_masked = DEFECTS[bands]
+    path = write_enmap(tmp_path / "product")
+    defects = np.zeros((7, *SHAPE), "uint8")
+    defects[listed, 3, 4], defects[:, 0, 0] = 1, 255
+    write_tif(path / f"{ENMAP}-QL_PIXELMASK.TIF", defects)
+    if packed != "folder":
+        kind = "gztar" if packed == "tar.gz" else "zip"
+        path = Path(shutil.make_archive(str(tmp_path / "packed"), kind, path))
+    scene, plain = open_scene(path, mask="quality"), open_scene(path, mask="none")
+    assert masked_counts(scene)["reasons"]["defective"] == int(is_masked)
+    expected = plain.values.copy()
+    expected[:, 3, 4] = NODATA if is_masked else expected[:, 3, 4]
+    expected[listed, 3, 4] = NODATA
+    np.testing.assert_array_equal(scene.values, expected)
+    np.testing.assert_array_equal(scene[::-2].values, expected[::-2])
+    assert not scene.attrs.get("warnings")
+
+
+@pytest.mark.parametrize(
+    ("defects", "reason"),
+    [
+        (np.ones((7, *SHAPE), "uint8"), "flags most pixels as defective"),
+        (np.zeros((6, *SHAPE), "uint8"), "has 6 bands of 5 x 7 pixels and the image 7 of 5 x 7"),
+        (np.zeros((7, 4, 7), "uint8"), "has 7 bands of 4 x 7 pixels and the image 7 of 5 x 7"),
+        (b"no TIFF", "cannot be read"),
+    ],
+)
+def test_a_mask_of_defects_that_cannot_be_true_is_a_warning(
+    tmp_path: Path, defects: Any, reason: str
+) -> None:
+    path = write_enmap(tmp_path / "product")
+    file = path / f"{ENMAP}-QL_PIXELMASK.TIF"
+    file.write_bytes(defects) if isinstance(defects, bytes) else write_tif(file, defects)
+    scene = open_scene(path, mask="auto")
+    (warning,) = scene.attrs["warnings"]
+    assert f"the defective pixels in '{file.name}' are not masked: it {reason}" in warning
+    assert "defective" not in masked_counts(scene)["reasons"]
 
 
 def test_masks_of_a_stac_item_are_known_by_their_names(tmp_path: Path) -> None:
