@@ -279,13 +279,25 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
+def _status(error: BaseException | None) -> int | None:
+    """The code of the server's answer, as aiohttp or botocore tell it; None without an answer."""
+    while error is not None:
+        answer = getattr(error, "response", None)
+        found = answer.get("ResponseMetadata", {}) if isinstance(answer, dict) else {}
+        status = getattr(error, "status", None) or found.get("HTTPStatusCode")
+        if status is not None:
+            return int(status)
+        error = error.__cause__
+    return None
+
+
 def _is_final(error: BaseException) -> bool:
-    status = getattr(error, "status", None)
+    status = _status(error)
     return status in _FINAL or isinstance(error, FileNotFoundError | PermissionError | ImportError)
 
 
 def _failure(link: str, error: BaseException) -> SceneError:
-    status = getattr(error, "status", None)
+    status = _status(error)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return SceneError(f"there is no file at '{link}'", hint="check the link")
     if isinstance(error, PermissionError) or status in (401, 403):
