@@ -67,7 +67,7 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         ("CRS", scene["crs"] or "none"),
         ("wavelengths", f"{low:.0f}-{high:.0f} nm, from {scene['wavelength_source']}"),
         ("bad bands", f"{len(bad)} of {scene['bands']}" + _why(bad)),
-        ("nodata", f"{scene['nodata']}, {100 * scene['nodata_share']:.1f} % of pixels"),
+        ("nodata", _nodata(scene)),
         ("scale", _scale(scene["scale"], scene["offset"])),
         ("values", _values(scene)),
         *(("flagged", f"{100 * share:.0f} % {flag}") for flag, share in scene["quality"].items()),
@@ -75,6 +75,12 @@ def _scene_lines(scene: dict[str, Any]) -> list[tuple[str, object]]:
         *(("note", note) for note in scene["notes"]),
         *(("warning", warning) for warning in scene["warnings"]),
     ]
+
+
+def _nodata(scene: dict[str, Any]) -> str:
+    same = scene["same_value_share"]
+    text = f"{scene['nodata']}, {100 * scene['nodata_share']:.1f} % of pixels"
+    return text + (f"; {100 * same:.1f} % have the same value in all bands" if same else "")
 
 
 def _masked(mask: dict[str, Any]) -> str:

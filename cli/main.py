@@ -15,7 +15,7 @@ import click
 
 from hsi_geo import timings  # noqa: F401  # imported early: it notes when the program began
 from hsi_geo.environment import drop_foreign_variables
-from hsi_geo.errors import HsiGeoError
+from hsi_geo.errors import HsiGeoError, os_error_text
 from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
@@ -117,6 +117,9 @@ class LazyGroup(click.Group):
                 ctx.exit(FAILED)
             if os.environ.get("HSI_GEO_TRACEBACK"):
                 raise
+            if isinstance(error, OSError):
+                reporting.write_error(ctx, *os_error_text(error), "error")
+                ctx.exit(FAILED)
             reporting.write_error(
                 ctx,
                 f"unexpected {type(error).__name__}: {' '.join(str(error).split())}",

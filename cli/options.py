@@ -201,13 +201,14 @@ smooth = click.option(
     "keep the same outline, without gaps.",
 )
 
-#: Files about one map, which a batch does not write for each.
-_ABOUT_MAP = (
+#: The table of zones. A batch writes one for all of its maps.
+_ZONES = (
     click.option(
         "--zones",
         type=click.Path(path_type=str),
         metavar="POLYGONS",
-        help="Also write MAP_zones.csv: the area of each class in each polygon of this file, with its standard error. hsi-geo zones "
+        help="Also write MAP_zones.csv (a batch: zones.csv for all maps): the area of each class in each polygon of this file, with "
+        "its standard error where one is known. hsi-geo zones "
         "does so for maps that exist, and corrects areas by a random sample.",
     ),
     click.option(
@@ -216,6 +217,10 @@ _ABOUT_MAP = (
         help="Field of the zones with their names; zones of one name are one.  [default: zone, name or id if there is one, else "
         "they are numbered]",
     ),
+)
+
+#: Files about one map, which a batch does not write for each.
+_ABOUT_MAP = (
     click.option(
         "--stac",
         is_flag=True,
@@ -322,12 +327,12 @@ rescale = click.option(
 
 def mapping() -> Decorator:
     """Options of `MapOptions`, but the report."""
-    return _all((aoi, *_BESIDE_MAP, *_ABOUT_MAP))
+    return _all((aoi, *_BESIDE_MAP, *_ZONES, *_ABOUT_MAP))
 
 
 def beside_map(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of `MapOptions`, but the area and the report."""
-    return _all(_BESIDE_MAP)(command)
+    return _all((*_BESIDE_MAP, *_ZONES))(command)
 
 
 def common() -> Decorator:

@@ -146,3 +146,21 @@ class BatchError(HsiGeoError, RuntimeError):
     """Some tiles of a batch were not mapped."""
 
     code = "batch"
+
+
+def os_error_text(error: OSError) -> tuple[str, str]:
+    """Sentence and hint for an error of the system or of a library that reads files.
+
+    Args:
+        error: The error. GDAL and HDF5 give it no number and no file, and name the file in their text.
+
+    Examples:
+        >>> os_error_text(FileNotFoundError(2, "No such file or directory", "a.tif"))[0]
+        "'a.tif' cannot be read or written (No such file or directory)"
+        >>> os_error_text(OSError("a.tif, band 1: IReadBlock failed."))[0]
+        'a file cannot be read or written (a.tif, band 1: IReadBlock failed)'
+    """
+    named = f"'{error.filename}'" if error.filename else "a file"
+    why = error.strerror or " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    what = f"{named} cannot be read or written ({why})"
+    return what, "check that the file is complete, and that its folder and disk are there"

@@ -69,3 +69,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower_case = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
     return f". Did you mean '{by_lower_case[close[0]]}'?" if close else ""
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text for a CSV file, in a form that spreadsheets do not take for a formula.
+
+    Spreadsheets compute a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return. Such a text gets an
+    apostrophe before it, as OWASP advises. Numbers such as -3 stay.
+
+    Args:
+        text: Text of a cell.
+
+    Examples:
+        >>> [spreadsheet_text(text) for text in ("=1+1", "@home", "-3", "+4.5e3", "roof", "")]
+        ["'=1+1", "'@home", '-3', '+4.5e3', 'roof', '']
+    """
+    is_number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) is not None
+    return (
+        f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number else text
+    )

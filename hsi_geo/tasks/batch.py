@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
+from hsi_geo.io.labels.zones import check_zones
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.readers import Links, Placement
@@ -90,7 +91,7 @@ def batch(
             see `predict`.
         options: Files to write beside each map, and memory to use for each tile. An area cannot be
             given. Polygons are written once for all maps, and cross the edges of tiles; each map then has its
-            confidence beside it.
+            confidence beside it. The table of zones is ``zones.csv``, for all maps together.
         compute: Device, and number of threads of each worker: None means 1, and with 1 it reads and
             maps in turn. The seed is not used.
         reporter: Receives progress and messages; None shows a bar in a notebook, and sends
@@ -110,12 +111,15 @@ def batch(
     require_no_report(options)
     if options.aoi is not None:
         raise OptionError("a batch takes no area", hint="leave out aoi=, or call predict")
-    if options.zones is not None or options.stac:
+    if options.stac:
         raise OptionError(
-            "a batch writes no table of zones, and items.json describes its maps",
-            hint="leave them out, and call zones with the file index.vrt of the batch",
+            "a batch writes no STAC item for each map",
+            hint="leave it out: items.json describes them",
         )
-    layer = options if options.polygons else None
+    if options.zones is not None:
+        check_zones(options.zones, field=options.zone_field)
+    together = options
+    options = dataclasses.replace(options, zones=None, zone_field=None)
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
     path = Path(model).absolute()
@@ -161,7 +165,7 @@ def batch(
     with locked(folder, reporter.warning):
         return BatchRun(
             listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None,
-            layer=layer,
+            together=together,
         ).run(cluster)  # fmt: skip
 
 

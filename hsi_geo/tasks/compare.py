@@ -28,6 +28,7 @@ from hsi_geo.tasks.change.reference import read_pairs
 from hsi_geo.tasks.change.results import Comparison
 from hsi_geo.tasks.inference.options import require_passes
 from hsi_geo.tasks.runtime import versions
+from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid
 
 
@@ -110,9 +111,11 @@ def compare(
         paths = dataclasses.replace(paths, confidence=_beside(paths))
         inputs += [before.confidence.path, after.confidence.path]
     else:
+        lacking = [str(one.opened.path) for one in (before, after) if one.confidence is None]
+        has, each = ("has", "it") if len(lacking) == 1 else ("have", "them")
         recorder.log(
-            "the confidence of changes is not known: not both maps have MAP_confidence.tif or "
-            "MAP_probabilities.tif beside them"
+            f"the confidence of changes is not known: {quoted(lacking)} {has} no MAP_confidence.tif or "
+            f"MAP_probabilities.tif beside {each}"
         )
     with (
         scratch_folder() as scratch,

@@ -97,6 +97,7 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, quality)],
         "nodata": _number(scene.attrs.get("_FillValue")),
         "nodata_share": quality.nodata_share,
+        "same_value_share": quality.same_value_share,
         "scale": _number(scene.attrs.get("scale_factor", 1.0)),
         "offset": _number(scene.attrs.get("add_offset", 0.0)),
         "values": [_finite(quality.low), _finite(quality.high)],

@@ -22,7 +22,7 @@ from .about import ICON, VERSION, help_page
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
 from .layers import Parameters, is_output_wanted, scene_title
-from .map_files import move_file, warn_of_mismatches
+from .map_files import load_table, move_file, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
@@ -155,6 +155,8 @@ class HsiGeoAlgorithm(ParameterValues):
             )
         if not problem and self._labels_name():
             problem = labels_problem(parameters, self._labels_name())
+        if not problem and parameters.get("ZONE_TABLE") and not parameters.get("ZONES"):
+            problem = "a table of areas per zone is wanted, and no zones are given; choose a layer of zones"
         if problem:
             return False, problem
         ok, reason = super().checkParameterValues(parameters, context)
@@ -224,12 +226,25 @@ class HsiGeoAlgorithm(ParameterValues):
             results["PARENTS"] = target
         moved = {name.lower(): path for name, path in results.items() if name != "OUTPUT"}
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
+        if "zones" in written:
+            results["ZONE_TABLE"] = self._zone_table(parameters, context, written["zones"])
         if "CONFIDENCE" in results:
             write_confidence_style(results["CONFIDENCE"])
         self.summary = self.run_summary(run)
         titles = {one.name(): one.description() for one in self.parameterDefinitions()}
         arrange(results, titles, self.summary, context)
         return results
+
+    def _zone_table(
+        self, parameters: Parameters, context: QgsProcessingContext, written: str
+    ) -> str:
+        """Move the table of zones to the user's path, and have it loaded; its path."""
+        target = written
+        if parameters.get("ZONE_TABLE"):
+            target = self.parameterAsFileOutput(parameters, "ZONE_TABLE", context)
+            move_file(written, target)
+        load_table(target, context)
+        return str(target)
 
     def run_summary(self, run: Run) -> RunSummary:
         """What the layers of a run tell about it.

@@ -21,6 +21,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
+from .map_files import load_table
 from .protocol import ADDING_AREAS, CHECKING_TILES, MAPPING
 from .runner import warn
 from .styling import load_with_style
@@ -54,6 +55,9 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         "or a link; a mosaic (.vrt), for its tiles; or one scene, as a file or a link.",
         "OVERWRITE": "Off: only tiles that have no map yet are mapped.",
         "POLYGONS": "One layer for all tiles: polygons cross their edges. Each has class, name, hectares and mean confidence.",
+        "PARENTS": "Raster of the upper level beside each map. The model has to be of labels with parents.",
+        "ZONES": "Polygons in any CRS: communes, catchments, parcels. The area of each class in each of them, in all maps together, is "
+        "written as 'zones.csv'.",
         "WORKERS": "Number of tiles that are mapped at a time. If it is empty, as many as processor cores and memory allow.",
         "OUTPUT": "Each map keeps its tile's name. Choose a folder that stays; a temporary one is gone when QGIS ends. The file "
         "'batch.jsonl' in it tells what became of each tile.",
@@ -75,6 +79,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         for name, title in (
             ("CONFIDENCE", "Write the confidence of each map"),
             ("PROBABILITIES", "Write the probabilities of each map"),
+            ("PARENTS", "Write the map of the parents of each tile (classes of two levels)"),
             ("POLYGONS", "Write polygons across all maps (and the confidence of each map)"),
             ("OVERWRITE", "Map every tile again"),
         ):
@@ -90,6 +95,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         self.add_opening()
         self.add_device()
         self.add_cleaning()
+        self.add_zones()
         self.add_memory()
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the maps"))
         self.addOutput(QgsProcessingOutputMultipleLayers("MOSAICS", "Mosaics of the maps"))
@@ -108,7 +114,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             model=self.parameterAsFile(parameters, "MODEL", context),
             **{
                 name.lower(): self.parameterAsBoolean(parameters, name, context)
-                for name in ("CONFIDENCE", "PROBABILITIES", "POLYGONS", "OVERWRITE")
+                for name in ("CONFIDENCE", "PROBABILITIES", "PARENTS", "POLYGONS", "OVERWRITE")
             },
             workers=None
             if workers in (None, "")
@@ -117,6 +123,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             **self.opening_options(parameters, context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             **self.cleaning_options(parameters, context),
+            **self.zone_options(parameters, context, feedback),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             out=folder,
         )
@@ -137,6 +144,8 @@ again with the same folders: finished maps stay, and only the other tiles are ma
                 if style:
                     load_with_style(path, style, context)
             for path in run.result["outputs"].values():
+                if path.endswith(".csv"):
+                    load_table(path, context)
                 if path.endswith(".gpkg"):
                     name = os.path.splitext(os.path.basename(path))[0]
                     details = QgsProcessingContext.LayerDetails(name, context.project(), "")

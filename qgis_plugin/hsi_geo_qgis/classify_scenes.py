@@ -20,7 +20,7 @@ from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
 from .layers import Parameters, scene_title, temporary_file
-from .map_files import move_file, warn_of_mismatches
+from .map_files import load_table, move_file, warn_of_mismatches
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
 from .styling import write_confidence_style
@@ -29,6 +29,7 @@ from .styling import write_confidence_style
 BESIDE = (
     ("CONFIDENCE", "Write the confidence of each map"),
     ("PROBABILITIES", "Write the probabilities of each map"),
+    ("PARENTS", "Write the map of the parents of each scene (classes of two levels)"),
     ("REPORT", "Write a report of each map"),
 )
 
@@ -47,6 +48,9 @@ The maps appear together when the last one is complete.</p>
 run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i>.</p>"""
     HELPS: ClassVar = {
         "MODEL": "File to write, if you want to map other scenes of the sensor with 'Apply model' or 'Batch of tiles'.",
+        "PARENTS": "Raster of the upper level, SCENE_classes_parents.tif. The labels need the field with the parent of the class.",
+        "ZONES": "Polygons in any CRS: communes, catchments, parcels. The area of each class in each of them is written beside each map, as "
+        "SCENE_classes_zones.csv.",
         "REPORT": "HTML page with map, legend, accuracy, and labels that look wrong.",
         "OVERWRITE": "Off: if one of the maps exists, nothing is written, and a message names it.",
         "OUTPUT": "Each map is written as SCENE_classes.tif, with its style, names and record beside it. Choose a folder that stays; "
@@ -60,6 +64,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self.add_aoi("Map only inside these polygons")
         self.add_run_options()
         self.add_cleaning()
+        self.add_zones()
         self.add_memory()
         for name, title in BESIDE:
             self.add_advanced(QgsProcessingParameterBoolean(name, title, defaultValue=False))
@@ -104,6 +109,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             **self.run_options(parameters, context),
             **beside,
             **self.cleaning_options(parameters, context),
+            **self.zone_options(parameters, context, feedback),
             aoi=self.aoi(parameters, context, feedback),
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             save_model=model,
@@ -115,6 +121,8 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         for name, result in zip(self.scene_names, run.results):
             warn_of_mismatches(result["outputs"]["map"], feedback)
             _load_maps(replace(common, scene=name), result["outputs"], context)
+            if "zones" in result["outputs"]:
+                load_table(result["outputs"]["zones"], context)
         self.summary = replace(common, scene=group or self.scene_names[0])
         share = run.result["accuracy"]["oa"]
         results: Results = {

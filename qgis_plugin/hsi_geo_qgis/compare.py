@@ -162,7 +162,7 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         for name, target in wanted.items():
             if name.lower() not in written:
                 raise QgsProcessingException(
-                    "not both maps have their confidence beside them; leave out the confidence of changes"
+                    "a map has no confidence beside it, and the log names it; leave out the confidence of changes"
                 )
             move_file(written[name.lower()], target)
             results[name] = target

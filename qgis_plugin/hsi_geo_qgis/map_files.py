@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from qgis.core import QgsProcessingFeedback
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback
 
 from .record import mismatch_warning, mismatched_files, record_path
 from .runner import warn
@@ -45,3 +45,17 @@ def move_file(source: str, target: str | None) -> None:
     shutil.copyfile(source, beside)
     os.replace(beside, target)
     os.remove(source)
+
+
+def load_table(path: str, context: QgsProcessingContext) -> None:
+    """Have a table loaded into the project when the algorithm has ended.
+
+    Args:
+        path: Path of the table.
+        context: As given to the algorithm.
+    """
+    if context.project() is None:
+        return
+    name = os.path.splitext(os.path.basename(path))[0]
+    details = QgsProcessingContext.LayerDetails(name, context.project(), "")
+    context.addLayerToLoadOnCompletion(path, details)

@@ -36,6 +36,12 @@ COMMON = {
     "WEIGHTS": "File of network weights to start from. Leave it empty, unless you have pre-trained a network yourself.",
     "RESCALE": "Only for a scene on another scale than the model's, such as 0 to 1 beside 0 to 10,000. Such a scene is refused, and "
     "the message gives the factor. 'auto' takes the power of ten that fits.",
+    "ZONES": "Polygons in any CRS: communes, catchments, parcels. The area of each class in each of them is counted, with its "
+    "standard error where one is known. They may overlap: a pixel then counts in each.",
+    "ZONE_FIELD": "Field with the names of the zones; zones of one name are one. If it is empty: the field 'zone', 'name' or 'id' "
+    "if there is one, else the zones are numbered.",
+    "ZONE_TABLE": "CSV file with a row for each class of each zone. Choose zones, too. If it is empty and zones are chosen, the table "
+    "is MAP_zones.csv beside the map.",
     "AOI": "Layer of polygons in any CRS. If it is empty, the whole scene is taken.",
     "WAVELENGTHS": "One of these: the path of a file with the centre of each band (a number in nm a line, or a CSV table with a "
     "column 'wavelength'); the first and the last centre in nm, such as 400:2500, for evenly spaced bands; or the word 'index' for "

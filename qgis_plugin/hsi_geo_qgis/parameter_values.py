@@ -13,7 +13,14 @@ from qgis.core import (
 
 from .command import Value
 from .label_layers import LabelLayer, label_options
-from .layers import Parameters, export_features, is_output_wanted, layer_path, raster_path
+from .layers import (
+    Parameters,
+    export_features,
+    export_source,
+    is_output_wanted,
+    layer_path,
+    raster_path,
+)
 from .parameters import CLEANING, CommonParameters
 from .scene_choice import scene_problem
 
@@ -108,6 +115,33 @@ class ParameterValues(CommonParameters):
         path = export_features(self, parameters, "AOI", context, feedback)
         self.names[path] = str(self.parameterAsSource(parameters, "AOI", context).sourceName())
         return path
+
+    def zone_options(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Value]:
+        """Options of the command line for `add_zones`; the zones are exported to a file.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Its cancelling ends the export.
+
+        Returns:
+            Value by option; none without zones.
+        """
+        if not parameters.get("ZONES"):
+            return {}
+        source = self.parameterAsSource(parameters, "ZONES", context)
+        if source is None:
+            raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
+        field = self.parameterAsString(parameters, "ZONE_FIELD", context)
+        names = [field] if field else list(source.fields().names())
+        path = export_source(source, context, feedback, field, more=names)
+        self.names[path] = str(source.sourceName())
+        return {"zones": path, "zone_field": field}
 
     def label_options(
         self,
@@ -258,6 +292,7 @@ class ParameterValues(CommonParameters):
             "parents": is_output_wanted(parameters, "PARENTS"),
             "stac": self.parameterAsBoolean(parameters, "STAC", context),
             **self.cleaning_options(parameters, context),
+            **self.zone_options(parameters, context, feedback),
             "out": output,
             # QGIS has asked the user before. Without a map, files of its other names are not ours.
             "overwrite": os.path.exists(output),

@@ -317,6 +317,40 @@ class CommonParameters(QgsProcessingAlgorithm):
         for name, title in CLEANING:
             self.add_advanced(QgsProcessingParameterString(name, title, optional=True))
 
+    def add_zones(
+        self, title: str = "Zones to count the classes in", *, advanced: bool = True
+    ) -> None:
+        """Add the parameters ZONES and ZONE_FIELD: polygons in which the area of each class is counted.
+
+        Args:
+            title: Title of the layer.
+            advanced: Whether they are optional, and under *Advanced*.
+        """
+        add = self.add_advanced if advanced else self.addParameter
+        polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
+        add(QgsProcessingParameterFeatureSource("ZONES", title, polygons, optional=advanced))
+        add(
+            QgsProcessingParameterField(
+                "ZONE_FIELD",
+                "Field with the name of the zone",
+                parentLayerParameterName="ZONES",
+                optional=True,
+            )
+        )
+
+    def add_zone_table(self) -> None:
+        """Add the parameters of `add_zones`, and the optional output ZONE_TABLE, a CSV file."""
+        self.add_zones()
+        self.addParameter(
+            QgsProcessingParameterFileDestination(
+                "ZONE_TABLE",
+                "Areas per zone (table)",
+                "CSV files (*.csv)",
+                optional=True,
+                createByDefault=False,
+            )
+        )
+
     def add_run_options(self) -> None:
         """Add the parameters of every job on a scene: those of `add_opening`, DEVICE and THREADS."""
         self.add_opening()
@@ -346,6 +380,7 @@ class CommonParameters(QgsProcessingAlgorithm):
                 "STAC", "Write a STAC item beside the map", defaultValue=False
             )
         )
+        self.add_zone_table()
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", "Class map"))
         for name, title in (
             ("CONFIDENCE", "Confidence (per cent)"),

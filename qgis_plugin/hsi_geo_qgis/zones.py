@@ -44,9 +44,6 @@ class AreasPerZone(HsiGeoAlgorithm):
 areas are corrected for the errors of the map.</p>"""
     HELPS: ClassVar = {
         "INPUT": "Raster of classes, of hsi-geo or any other program, or the mosaic of a batch.",
-        "ZONES": "Polygons in any CRS. They may overlap: a pixel then counts in each.",
-        "ZONE_FIELD": "Field with the names of the zones; zones of one name are one. If it is empty: the field 'zone', 'name' or 'id' "
-        "if there is one, else the zones are numbered.",
         "REFERENCE": "Places that were drawn at random, such as those of 'Draw places to check a map', with their true class. If it is "
         "empty, areas are those of the map, and their error is a hint from labels that were held out.",
         "CLASS_OF_PLACES": "Field of the places with the true class. If it is empty: the field 'class'.",
@@ -58,14 +55,7 @@ areas are corrected for the errors of the map.</p>"""
     def initAlgorithm(self, config: dict[str, Any] | None = None) -> None:
         """Define the parameters and outputs."""
         self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Class map"))
-        polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
-        self.addParameter(QgsProcessingParameterFeatureSource("ZONES", "Zones", polygons))
-        self.addParameter(
-            QgsProcessingParameterField(
-                "ZONE_FIELD", "Field with the name of the zone",
-                parentLayerParameterName="ZONES", optional=True,
-            )
-        )  # fmt: skip
+        self.add_zones("Zones", advanced=False)
         points = [QgsProcessing.SourceType.TypeVectorPoint]
         self.addParameter(
             QgsProcessingParameterFeatureSource(
@@ -96,7 +86,7 @@ areas are corrected for the errors of the map.</p>"""
         command = arguments(
             "zones",
             class_map,
-            **self._zone_options(parameters, context, feedback),
+            **self.zone_options(parameters, context, feedback),
             **self._reference_options(parameters, context, feedback),
             out=output,
             overwrite=os.path.exists(output),  # QGIS has asked the user before
@@ -105,17 +95,6 @@ areas are corrected for the errors of the map.</p>"""
         run.show_output(after=1)
         counted = {one["zone"] for one in run.result["areas"]}
         return {"OUTPUT": output, "ZONES_COUNTED": len(counted)}
-
-    def _zone_options(
-        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Value]:
-        """Options of the command line for the zones, which are exported to a file."""
-        source = self.parameterAsSource(parameters, "ZONES", context)
-        field = self.parameterAsString(parameters, "ZONE_FIELD", context)
-        names = [field] if field else list(source.fields().names())
-        path = export_source(source, context, feedback, field, more=names)
-        self.names[path] = str(source.sourceName())
-        return {"zones": path, "zone_field": field}
 
     def _reference_options(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -219,6 +219,10 @@ def test_area_in_hectares_needs_a_crs(make_scene: Any, tmp_path: Path) -> None:
         {"reject": "often"},
         {"reject": -0.1},
         {"reject": "101%"},
+        {"reject": 7},
+        {"reject": "1.5"},
+        {"min_confidence": 60},
+        {"min_confidence": "60"},
         {"min_confidence": "nan"},
         {"min_confidence": "high"},
         {"min_area": "0"},
@@ -232,3 +236,35 @@ def test_other_values_are_refused(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(OptionError, match=name):
         MapOptions(**options)
+
+
+@pytest.mark.parametrize(("value", "meant"), [(7, "7%"), ("60", "60%"), ("1.5", "1.5%")])
+def test_a_number_above_one_is_asked_for_its_percent_sign(value: float | str, meant: str) -> None:
+    """A 7 may be 7 per cent, or a mistake for 0.7."""
+    with pytest.raises(OptionError) as caught:
+        MapOptions(reject=value)
+    assert f"percent sign such as {meant}, or auto" in caught.value.hint
+    assert MapOptions(reject=meant).reject == pytest.approx(float(meant[:-1]) / 100)
+
+
+@pytest.mark.parametrize("max_memory", [1 << 12, 1 << 29])
+def test_pixels_of_one_value_are_counted_once(
+    scene: Any, model: Path, tmp_path: Path, max_memory: int
+) -> None:
+    """However the scene is cut into parts, and in tiles with their neighbours."""
+    with rasterio.open(scene.path, "r+") as file:
+        values = file.read()
+        values[:, 3:5, 7:20] = 700
+        values[:, -1, -9:] = values.max()
+        file.write(values)
+    options = MapOptions(max_memory=max_memory)
+    made = predict(scene.path, model, out=tmp_path / "m.tif", options=options)
+    assert made.record["mask"]["constant_px"] == 2 * 13 + 9
+    tiles = cut(scene.path, tmp_path / "tiles", ROWS, COLS)
+    pytest.importorskip("distributed", reason="needs the extra batch")
+    result = batch(tiles, model, tmp_path / "maps", workers=1, options=options)
+    counts = [
+        json.loads(path.with_suffix(".json").read_text())["mask"]["constant_px"]
+        for path in result.maps.values()
+    ]
+    assert sum(counts) == 2 * 13 + 9

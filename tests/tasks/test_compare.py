@@ -437,3 +437,17 @@ def test_maps_that_share_rejected_classes_only_are_refused() -> None:
     other = (LandClass(1, "oats", "#222222"), LandClass(2, "unlike any shot", "#404040"))
     with pytest.raises(MapError, match="no class in common"):
         match_classes(one, other, ["unlike any shot"])
+
+
+@pytest.mark.parametrize("lacking", [("old",), ("new",), ("old", "new")])
+def test_the_log_names_the_map_without_confidence(
+    sure: tuple[Path, Path], tmp_path: Path, lacking: tuple[str, ...]
+) -> None:
+    for name in lacking:
+        for path in tmp_path.glob(f"{name}_*.tif"):
+            path.unlink()
+    shown = run("compare", *sure, "-o", tmp_path / "change.tif")
+    assert shown.exit_code == 0, shown.stderr
+    (line,) = [one for one in shown.stderr.splitlines() if "confidence of changes" in one]
+    for name in ("old", "new"):
+        assert (f"{name}.tif'" in line) == (name in lacking)

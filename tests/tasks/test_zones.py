@@ -16,12 +16,13 @@ import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from builders import model_for, run
 
-from hsi_geo import MapOptions, assess, classify, open_scene, predict, sample, zones
+from hsi_geo import MapOptions, assess, batch, classify, open_scene, predict, sample, zones
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import read_legend_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
+from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.predict import refuse_zones_elsewhere
 from hsi_geo.tasks.validation.zone_errors import (
     Confusion,
@@ -375,3 +376,62 @@ def test_zones_beside_the_scene_are_refused_before_the_map(
     options = MapOptions(zones=tmp_path / "far.gpkg")
     with pytest.raises(HsiGeoError, match=r"all zones of .* lie outside the scene"):
         refuse_zones_elsewhere(options, [scene])
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+SUM(A1)", "'+SUM(A1)"),
+        ("-2+3", "'-2+3"),
+        ("@x", "'@x"),
+        ("-3", "-3"),
+        ("3 =1", "3 =1"),
+    ],
+)
+def test_names_are_no_formulas_in_spreadsheets(tmp_path: Path, name: str, written: str) -> None:
+    path = write_class_map(tmp_path, damaged())
+    zone = gpd.GeoDataFrame({"zone": [name]}, geometry=[box(*BOXES["north"])], crs="EPSG:32633")
+    zone.to_file(tmp_path / "z.gpkg")
+    found = zones(path, tmp_path / "z.gpkg", tmp_path / "a.csv")
+    assert {one.zone for one in found.areas} == {name}
+    assert set(pd.read_csv(tmp_path / "a.csv", dtype=str)["zone"]) == {written}
+    zones(path, tmp_path / "z.gpkg", tmp_path / "a.gpkg")
+    assert set(pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="areas")["zone"]) == {name}
+
+
+def test_a_batch_counts_zones_across_its_tiles(
+    scene: Planted, model: Path, tiles: list[Path], scheduler: str, tmp_path: Path
+) -> None:
+    """The table of all maps is that of the whole scene; a second run makes it again."""
+    left, top = scene.transform @ (3, 2)
+    right, bottom = scene.transform @ (49, 33)
+    frame = gpd.GeoDataFrame(
+        {"part": ["all", "far"]},
+        geometry=[shapely.box(left, bottom, right, top), shapely.box(0, 0, 1, 1)],
+        crs=scene.crs,
+    )
+    frame.to_file(tmp_path / "z.gpkg")
+    options = MapOptions(zones=tmp_path / "z.gpkg", zone_field="part", reject=0.4)
+    heard: list[str] = []
+    for _ in range(2):
+        reporter = SilentReporter()
+        reporter.warning = heard.append  # type: ignore[method-assign,assignment]
+        result = batch(
+            tiles, model, tmp_path / "maps", scheduler=scheduler, options=options, reporter=reporter
+        )
+    assert result.outputs["zones"] == tmp_path / "maps" / "zones.csv"
+    assert any("1 zones: 'far'" in text for text in heard)
+    predict(scene.path, model, out=tmp_path / "whole.tif", options=options)
+    keys = ["zone", "value", "name", "pixels", "mapped_ha", "mapped_percent"]
+    whole = pd.read_csv(tmp_path / "whole_zones.csv")[keys]
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "maps" / "zones.csv")[keys], whole)
+    (tmp_path / "maps" / "zones.csv").write_text("mine\n")
+    with pytest.raises(HsiGeoError, match="no batch made it"):
+        batch(tiles, model, tmp_path / "maps", scheduler=scheduler, options=options)
+    with pytest.raises(HsiGeoError, match="no field 'x'"):
+        batch(
+            tiles, model, tmp_path / "other", scheduler=scheduler,
+            options=dataclasses.replace(options, zone_field="x"),
+        )  # fmt: skip
+    assert not (tmp_path / "other").exists()

@@ -78,6 +78,40 @@ def read_zones(
         OptionError: If the file is missing, or has no polygon, no such field, or broken polygons.
     """
     name = os.fspath(path)
+    frame, chosen, notes = _read_polygons(name, field, layer)
+    frame = reproject(frame, grid, name=f"zones '{name}'", wrong=OptionError)
+    try:
+        parts = shapely.make_valid(shapely.force_2d(frame.geometry.to_numpy()))
+        parts[~have_valid_coordinates(frame.geometry.to_numpy())] = shapely.Polygon()
+        names = frame["zone"].to_numpy()
+        zones = tuple(
+            Zone(str(one), shapely.union_all(parts[names == one])) for one in dict.fromkeys(names)
+        )
+    except shapely.errors.GEOSException as error:
+        raise OptionError(
+            f"zones '{name}' have polygons that cannot be joined ({plain(error)})",
+            hint="mend them, in QGIS with Fix geometries",
+        ) from error
+    return Zones(zones, chosen, tuple(notes))
+
+
+def check_zones(path: str | os.PathLike[str], *, field: str | None = None) -> None:
+    """Refuse zones that cannot be read, before there is a map.
+
+    Args:
+        path: Vector file of polygons in any CRS.
+        field: Field with the names of the zones, as for `read_zones`.
+
+    Raises:
+        OptionError: If the file is missing, or has no polygon or no such field.
+    """
+    _read_polygons(os.fspath(path), field, None)
+
+
+def _read_polygons(
+    name: str, field: str | None, layer: str | None
+) -> tuple[gpd.GeoDataFrame, str | None, list[str]]:
+    """Named polygons in the CRS of the file, the field of the names, and notes."""
     frame = read_vector(
         name,
         what="zones",
@@ -93,7 +127,7 @@ def read_zones(
     if chosen is not None:
         texts = [_text(value) for value in frame[chosen]]
     frame = gpd.GeoDataFrame({"zone": texts}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
-    notes = []
+    notes: list[str] = []
     is_polygon = frame.geom_type.str.contains("Polygon", na=False)
     if not is_polygon.any():
         raise OptionError(f"zones '{name}' hold no polygon", hint="give polygons to --zones")
@@ -104,20 +138,7 @@ def read_zones(
         notes.append(
             f"{int(unnamed.sum())} zones have no value in the field '{chosen}' and are left out"
         )
-    frame = reproject(frame[is_polygon & ~unnamed], grid, name=f"zones '{name}'", wrong=OptionError)
-    try:
-        parts = shapely.make_valid(shapely.force_2d(frame.geometry.to_numpy()))
-        parts[~have_valid_coordinates(frame.geometry.to_numpy())] = shapely.Polygon()
-        names = frame["zone"].to_numpy()
-        zones = tuple(
-            Zone(str(one), shapely.union_all(parts[names == one])) for one in dict.fromkeys(names)
-        )
-    except shapely.errors.GEOSException as error:
-        raise OptionError(
-            f"zones '{name}' have polygons that cannot be joined ({plain(error)})",
-            hint="mend them, in QGIS with Fix geometries",
-        ) from error
-    return Zones(zones, chosen, tuple(notes))
+    return frame[is_polygon & ~unnamed], chosen, notes
 
 
 def _choose_field(fields: Sequence[str], field: str | None, name: str) -> str | None:

@@ -20,6 +20,7 @@ from hsi_geo.io.labels.zones import Zone
 from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.io.maps.vector_files import LayerWriter, writing_layer
+from hsi_geo.text import spreadsheet_text
 from hsi_geo.tiling import Grid, Window, blocks
 
 #: Suffixes of tables that can be written.
@@ -181,6 +182,8 @@ def write_zone_table(
         if table[column].dtype.kind == "f":
             table[column] = table[column].round(_DIGITS.get(column, 3))
     if path.suffix.lower() == ".csv":
+        for column in ("zone", "name"):
+            table[column] = [spreadsheet_text(text) for text in table[column]]
         table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
         return
     best = table.sort_values("percent", ascending=False, kind="stable").drop_duplicates("zone")

@@ -15,8 +15,11 @@ from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.windows import (
     MAX_MAGNITUDE,
     block_shape,
+    count_constant,
+    physical_values,
     read_window,
     read_window_and_band_mask,
+    stored_nodata,
 )
 from hsi_geo.tiling import Window, spread_windows
 from hsi_geo.wavelengths import in_water_vapour
@@ -44,6 +47,7 @@ class QualitySummary:
         empty: (C,) True for bands without any data.
         constant: (C,) True for bands with data that never vary.
         nodata_share: Share of pixels without data, 0 to 1.
+        same_value_share: Share of pixels that count as such because all of their bands have the same value, 0 to 1.
         low: 2nd percentile of the good bands' physical values, NaN without any.
         high: 98th percentile.
     """
@@ -51,6 +55,7 @@ class QualitySummary:
     empty: BoolArray
     constant: BoolArray
     nodata_share: float
+    same_value_share: float
     low: float
     high: float
 
@@ -144,10 +149,13 @@ def assess_quality(scene: xr.DataArray) -> QualitySummary:
     """
     good = bands_of(scene).good
     ranges = BandRanges(scene.shape[0])
-    pixels = 0
+    pixels, same_value = 0, 0
     samples = []
     for window in _sample_windows(scene):
-        image, valid, present = read_window_and_band_mask(scene, window)
+        rows, cols = window.slices
+        stored = scene[:, rows, cols].values
+        image, valid, present = physical_values(stored, scene)
+        same_value += count_constant(stored, stored_nodata(scene))
         pixels += valid.size
         spectra = image[:, valid]
         ranges.update(spectra, present)
@@ -156,7 +164,12 @@ def assess_quality(scene: xr.DataArray) -> QualitySummary:
     values = np.concatenate(samples)
     low, high = np.percentile(values, (2, 98)) if values.size else (np.nan, np.nan)
     return QualitySummary(
-        ranges.empty, ranges.constant, 1 - ranges.pixels / pixels, float(low), float(high)
+        ranges.empty,
+        ranges.constant,
+        1 - ranges.pixels / pixels,
+        same_value / pixels,
+        float(low),
+        float(high),
     )
 
 

@@ -137,10 +137,7 @@ def data_mask(stored: AnyArray, nodata: Float64Array | None) -> BoolArray:
     floating = np.issubdtype(stored.dtype, np.floating)
     present = _plausible(stored) if floating else np.ones(stored.shape, bool)
     if len(stored) >= MANY_BANDS:
-        # Few pixels have the same value in three bands: only those are compared in all bands.
-        constant = (stored[0] == stored[-1]) & (stored[0] == stored[len(stored) // 2])
-        constant[constant] = (stored[:, constant] == stored[0, constant]).all(axis=0)
-        present &= ~constant
+        present &= ~_have_one_value(stored)
     if nodata is None or np.isnan(nodata).all():
         if len(stored) > 1:
             present &= (stored != 0).any(axis=0)
@@ -152,6 +149,73 @@ def data_mask(stored: AnyArray, nodata: Float64Array | None) -> BoolArray:
                 rounded = stored.dtype.type(value) if floating else value
             present[band] &= stored[band] != rounded
     return present
+
+
+def count_constant(stored: AnyArray, nodata: Float64Array | None) -> int:
+    """Count the pixels that are missing only because all of their bands have the same value.
+
+    Args:
+        stored: (C, height, width) values as the file stores them.
+        nodata: (C,) declared nodata values, as in `data_mask`.
+
+    Returns:
+        Number of pixels with one value in all bands, of `MANY_BANDS` or more. Declared nodata, NaN and fill values are
+        not counted, and 0 is not where no nodata is declared.
+
+    Example:
+        >>> import numpy as np
+        >>> pixels = np.repeat([[7, 0, -1]], 9, axis=0)[:, None]  # 9 bands, a row of 3 pixels
+        >>> count_constant(pixels, None), count_constant(pixels, np.full(9, -1.0))
+        (2, 2)
+    """
+    if len(stored) < MANY_BANDS:
+        return 0
+    values = stored[:, _have_one_value(stored)]
+    if not values.shape[1]:
+        return 0
+    if np.issubdtype(stored.dtype, np.floating):
+        values = values[:, np.abs(values[0]) < MAX_MAGNITUDE]
+    if nodata is None or np.isnan(nodata).all():
+        return int((values[0] != 0).sum())
+    declared = nodata.astype(stored.dtype if stored.dtype.kind == "f" else np.float64)
+    return int((values != declared[:, None]).all(axis=0).sum())
+
+
+def _have_one_value(stored: AnyArray) -> BoolArray:
+    """(height, width) True for pixels whose bands all have the same value."""
+    # Few pixels have the same value in three bands: only those are compared in all bands.
+    constant: BoolArray = (stored[0] == stored[-1]) & (stored[0] == stored[len(stored) // 2])
+    constant[constant] = (stored[:, constant] == stored[0, constant]).all(axis=0)
+    return constant
+
+
+def constant_note(count: int, pixels: int) -> str:
+    """Say how many pixels count as nodata since all of their bands have the same value.
+
+    Args:
+        count: Number of these pixels, from `count_constant`.
+        pixels: Number of all pixels that were looked at.
+
+    Example:
+        >>> constant_note(30, 120)
+        '30 pixels (25.0 %) have the same value in all bands and count as nodata (fill or saturation)'
+    """
+    return (
+        f"{count:,} pixels ({100 * count / max(1, pixels):.1f} %) have the same value in all bands and count as nodata "
+        "(fill or saturation)"
+    )
+
+
+def stored_nodata(scene: xr.DataArray) -> Float64Array | None:
+    """The stored value that means no data in each band of a scene.
+
+    Args:
+        scene: (band, y, x) array from `open_scene`, or some of its bands.
+
+    Returns:
+        (C,) values, NaN where none is declared; None if no band declares one.
+    """
+    return _per_band(scene, "_FillValue")
 
 
 def _plausible(stored: AnyArray) -> BoolArray:

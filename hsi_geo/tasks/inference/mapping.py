@@ -33,6 +33,7 @@ from hsi_geo.io.scenes.properties import (
     select_good_bands,
 )
 from hsi_geo.io.scenes.quality import bad_bands
+from hsi_geo.io.scenes.windows import constant_note
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
@@ -147,7 +148,13 @@ def write_map(
         sink = stack.enter_context(map_sink(writer, padded, halo, view, options.least_patch))
         requested = partial(requested_mask, area, padded.hsi.grid, sink.mapped)
         # With one thread nothing is read ahead, since other workers use the other cores.
-        strips = Strips(sliding, options.max_memory, requested, read_ahead=compute.threads != 1)
+        strips = Strips(
+            sliding,
+            options.max_memory,
+            requested,
+            core=sink.output.core,
+            read_ahead=compute.threads != 1,
+        )
         _map_strips(strips, sink, reporter)
         changed_px = sink.finish()
         ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
@@ -158,7 +165,10 @@ def write_map(
         record |= _accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
-        record["mask"] = masked_counts(scene)
+        record["mask"] = masked_counts(scene) | {"constant_px": strips.constant_px}
+        if strips.constant_px:
+            note = constant_note(strips.constant_px, grid.height * grid.width)
+            reporter.log(f"scene '{name_of(scene)}': {note}")
         if record["mask"]["masked_px"]:
             reporter.log(f"scene '{name_of(scene)}': {mask_sentence(record['mask'])}")
         warning = other_mask_warning(scene, model.record["parameters"].get("masks"))

@@ -156,9 +156,9 @@ def parse_reject(reject: object) -> Reject:
 
 
 def _share(option: str, value: object, more: str = "") -> float:
-    """A share from 0 to 1; numbers above 1, and texts that end in %, are per cent.
+    """A share from 0 to 1; texts that end in % are per cent.
 
-    >>> _share("--min-confidence", "60"), _share("--min-confidence", " 60 %"), _share("--min-confidence", 0.6)
+    >>> _share("--min-confidence", "0.6"), _share("--min-confidence", " 60 %"), _share("--min-confidence", 0.6)
     (0.6, 0.6, 0.6)
     """
     text = str(value).strip()
@@ -166,11 +166,13 @@ def _share(option: str, value: object, more: str = "") -> float:
         number = float(text.removesuffix("%"))
     except ValueError:
         number = math.nan
-    share = number / 100 if text.endswith("%") or number > 1 else number
+    share = number / 100 if text.endswith("%") else number
     if not 0 <= share <= 1 or isinstance(value, bool):
+        # A 7 may mean 7 per cent, or be a mistake for 0.7.
+        meant = f"{number:g}%" if 1 < number <= 100 and not text.endswith("%") else "60%"
         raise OptionError(
             f"{option} '{value}' is no share from 0 to 1",
-            hint=f"give a share such as 0.6, or per cent such as 60%{more}",
+            hint=f"give a share such as 0.6, or per cent with a percent sign such as {meant}{more}",
         )
     return share
 

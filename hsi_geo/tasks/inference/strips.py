@@ -20,7 +20,12 @@ import torch
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float32Array
 from hsi_geo.io.scenes.quality import BandRanges
-from hsi_geo.io.scenes.windows import block_shape, physical_values
+from hsi_geo.io.scenes.windows import (
+    block_shape,
+    count_constant,
+    physical_values,
+    stored_nodata,
+)
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, weighted_mean
 from hsi_geo.tiling import Window, WindowGrid
 
@@ -114,10 +119,12 @@ class Strips:
         sliding: The network over the scene.
         max_memory: Memory budget of the strips in bytes.
         requested: Function that gives the mask of pixels whose outputs are needed.
+        core: Pixels that are written; those around it belong to neighbours. None for all.
         read_ahead: Whether the next strip is read in another thread while one is mapped.
 
     Attributes:
         plan: How the scene is read.
+        constant_px: Pixels of the core that were missing because all of their bands have the same value.
         ranges: Ranges of the bands' values in the parts that were mapped so far.
     """
 
@@ -127,6 +134,7 @@ class Strips:
         max_memory: int,
         requested: RequestedMask,
         *,
+        core: Window | None = None,
         read_ahead: bool = True,
     ) -> None:
         self.sliding = sliding
@@ -134,7 +142,9 @@ class Strips:
         self.run_jobs = prefetch if read_ahead else _run_in_order
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
+        self.constant_px = 0
         self.shape = view.hsi.grid.shape
+        self.core = core or Window(0, 0, *self.shape)
         self.plan = plan_reading(
             self.shape,
             block_shape(view),
@@ -155,6 +165,7 @@ class Strips:
         jobs = [_read_job(self.sliding, window) for _, _, window in pieces]
         with self.run_jobs(jobs) as results:
             for (columns, index, window), stored in zip(pieces, results, strict=True):
+                self._count_constant(columns[index].column, window, stored)
                 for column in columns[max(0, index - 1) : index + 2]:
                     column.add(window, stored)
                 # A column can be mapped after the piece to its right was read.
@@ -162,6 +173,19 @@ class Strips:
                     yield from columns[index - 1].advance()
                 if index == len(columns) - 1:
                     yield from columns[index].advance()
+
+    def _count_constant(self, column: Window, window: Window, stored: AnyArray) -> None:
+        """Count pixels with one value in all bands; pieces overlap only outside their own column."""
+        left = max(column.col, window.col, self.core.col)
+        right = min(
+            column.col + column.width, window.col + window.width, self.core.col + self.core.width
+        )
+        top = max(window.row, self.core.row)
+        bottom = min(window.row + window.height, self.core.row + self.core.height)
+        if left < right and top < bottom:
+            rows, cols = Window(top, left, bottom - top, right - left).relative_to(window).slices
+            nodata = stored_nodata(self.sliding.view)
+            self.constant_px += count_constant(stored[:, rows, cols], nodata)
 
     def _pieces(self) -> Iterator[tuple[list[_Column], int, Window]]:
         """The pieces in the order of reading: columns of the group, index of the column, window."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from hsi_geo.errors import HsiGeoError
+from hsi_geo.errors import HsiGeoError, os_error_text
 from hsi_geo.tasks.serving.messages import FAILED, INTERNAL_ERROR, RpcError
 from hsi_geo.text import plain
 
@@ -40,12 +40,9 @@ def rpc_error(error: BaseException) -> RpcError:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         hint = "check the free space of the disk, also of the folder for temporary files"
         return _failed(error, f"writing failed ({error.strerror})", hint, "output")
-    if (
-        isinstance(error, OSError) and error.errno is not None
-    ):  # a disk that is gone, a folder that was removed
-        named = f"'{plain(error.filename)}'" if error.filename else "a file"
-        what = f"{named} cannot be read or written ({error.strerror})"
-        return _failed(error, what, "check the disk, and that the folder is there", "error")
+    if isinstance(error, OSError):  # a disk that is gone, a file that ends too early
+        what, hint = os_error_text(error)
+        return _failed(error, plain(what), hint, "error")
     what = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
     hint = "this is a defect of hsi-geo: please report it"
     data = {"hint": hint, "kind": type(error).__name__, "code": "unexpected"}

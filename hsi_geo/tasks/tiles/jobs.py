@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import HsiGeoError, ModelFileError
+from hsi_geo.errors import HsiGeoError, ModelFileError, os_error_text
 from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.areas import class_areas
 from hsi_geo.io.maps.record import find_stale_files
@@ -312,4 +312,6 @@ def error_sentence(error: BaseException, *, local: bool) -> str:
         )
     if isinstance(error, MemoryError):
         return f"out of memory; give {advice}, or a smaller --max-memory"
+    if isinstance(error, OSError):
+        return "; ".join(os_error_text(error))
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"

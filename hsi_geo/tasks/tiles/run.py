@@ -40,6 +40,7 @@ from hsi_geo.tasks.tiles.jobs import (
     unchanged,
 )
 from hsi_geo.tasks.tiles.mosaic_polygons import write_mosaic_polygons
+from hsi_geo.tasks.tiles.mosaic_zones import write_mosaic_zones
 from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
 from hsi_geo.tasks.tiles.outputs import (
     ClassArea,
@@ -126,7 +127,7 @@ class BatchRun:
         options: Options of the batch.
         reporter: Receives progress and messages.
         local: Whether this batch starts the workers.
-        layer: Options of the polygons of all maps; None writes none.
+        together: Options with the polygons and zones of all maps together.
     """
 
     def __init__(
@@ -139,9 +140,9 @@ class BatchRun:
         reporter: Reporter,
         *,
         local: bool,
-        layer: MapOptions | None = None,
+        together: MapOptions,
     ) -> None:
-        self.layer = layer
+        self.together = together
         self.local = local
         self.listed = listed
         self.paths = paths
@@ -190,9 +191,14 @@ class BatchRun:
                 "command maps the rest"
             ) from interrupt
         outputs = write_overview(self.folder, maps, self.legend, self.reporter)
-        if self.layer is not None:
-            outputs |= write_mosaic_polygons(
-                self.folder, [one.map for one in maps], outputs, self.layer.smooth, self.reporter
+        mosaics = dict(outputs)
+        if self.together.polygons:
+            placed, smooth = [one.map for one in maps], self.together.smooth
+            outputs |= write_mosaic_polygons(self.folder, placed, mosaics, smooth, self.reporter)
+        if self.together.zones is not None:
+            classes, rejected = self.model.classes, self.legend[len(self.model.classes) :]
+            outputs |= write_mosaic_zones(
+                self.folder, mosaics, classes, rejected, self.together, self.reporter
             )
         names = [tile.path for tile in self.listed]
         return BatchResult(
