@@ -9,10 +9,14 @@ import numpy as np
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.spectral_library import MAX_SPECTRA, LibrarySpectrum, make_spectrum
+from hsi_geo.io.labels.spectral_library import (
+    MAX_SPECTRA,
+    LibrarySpectrum,
+    library_nm,
+    make_spectrum,
+)
 from hsi_geo.io.readers.header_lists import plain_key
 from hsi_geo.io.readers.spectral_tags import read_envi_header
-from hsi_geo.wavelength_units import to_nm
 
 #: Endings of the data file.
 CUBES = (".sli", ".esl")
@@ -83,13 +87,16 @@ def read_envi_library(path: Path) -> list[LibrarySpectrum]:
             hint="add the list 'wavelength' to its header",
         )
     unit = header.get("wavelengthunits")
-    nm = to_nm(centres, unit)
+    nm = library_nm(centres, unit, str(path))
     fwhm = None
     if len(widths) == bands:
         fwhm = widths * (nm.mean() / centres.mean())
     ignored = _numbers(header.get("dataignorevalue", ""))
     if len(ignored):
         table[table == ignored[0]] = np.nan
+    good = _numbers(header.get("bbl", ""))
+    if len(good) == bands and good.any():
+        table[:, good == 0] = np.nan  # bad bands
     names = _names(header.get("spectranames", ""), lines)
     return [make_spectrum(name, nm, row, fwhm) for name, row in zip(names, table, strict=True)]
 

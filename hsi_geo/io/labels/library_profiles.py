@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 import pyogrio
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.library_tables import NAMES
-from hsi_geo.io.labels.spectral_library import MAX_SPECTRA, LibrarySpectrum, make_spectrum
+from hsi_geo.io.labels.spectral_library import (
+    MAX_SPECTRA,
+    LibrarySpectrum,
+    library_nm,
+    make_spectrum,
+)
 from hsi_geo.io.labels.vectors import gdal_offline
-from hsi_geo.wavelength_units import to_nm
 
 
 def profile_fields(path: Path) -> list[str]:
@@ -82,11 +87,21 @@ def read_profiles(path: Path) -> list[LibrarySpectrum]:
             if name not in chosen and name != own
         }
         name = str(table[own][number - 1]) if own else f"profile {number}"
-        centres = to_nm(np.array(profile["x"], np.float64), profile.get("xUnit"))
-        found.append(
-            make_spectrum(name, centres, np.array(profile["y"], np.float64), fields=fields)
+        unit = profile.get("xUnit")
+        centres = library_nm(
+            np.array(profile["x"], np.float64), None if unit is None else str(unit), str(path)
         )
+        found.append(make_spectrum(name, centres, _values(profile), fields=fields))
     return found
+
+
+def _values(profile: dict[str, Any]) -> Float64Array:
+    """The values of a profile, NaN in bad bands."""
+    values, good = np.array(profile["y"], np.float64), profile.get("bbl")
+    if isinstance(good, list | tuple) and len(good) == len(values):
+        is_bad = np.array([one in (0, False) for one in good])
+        values[is_bad & (not is_bad.all())] = np.nan
+    return values
 
 
 def _profile(value: Any) -> dict[str, Any] | None:

@@ -13,8 +13,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
-from hsi_geo.io.labels.spectral_library import LibrarySpectrum, make_spectrum
-from hsi_geo.wavelength_units import to_nm
+from hsi_geo.io.labels.spectral_library import LibrarySpectrum, library_nm, make_spectrum
 
 #: Fewest columns of numbers in the header of a table of spectra.
 _FEWEST_COLUMNS = 5
@@ -37,7 +36,7 @@ def rows_of(text: str) -> Rows:
         text: The table.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(",;\t", key=first.count)
+    separator = max(";\t,", key=first.count)  # a comma may be a decimal sign
     if not first.count(separator):
         separator = ","
     csv.field_size_limit(TEXT_BYTES)
@@ -63,9 +62,9 @@ def holds_spectra(path: Path) -> bool:
 
 
 def _number(text: str) -> float | None:
-    """The number in a text, which may begin with a letter or end in a unit, as "X450", "450nm"."""
-    match = re.fullmatch(r"[A-Za-z]{0,4}[_ ]?(\d+(?:\.\d+)?)\s*(nm|um|µm)?", text.strip())
-    return None if match is None else float(match[1])
+    """The number in a text, which may begin with a letter or end in a unit, as "X450", "450nm", "450,5"."""
+    match = re.fullmatch(r"[A-Za-z]{0,4}[_ ]?(\d+(?:[.,]\d+)?)\s*(nm|um|µm)?", text.strip())
+    return None if match is None else float(match[1].replace(",", "."))
 
 
 def _layout(rows: Rows) -> str | None:
@@ -84,8 +83,9 @@ def _layout(rows: Rows) -> str | None:
 
 
 def _plain_number(text: str) -> float | None:
+    """A number, whose decimal sign may be a comma."""
     try:
-        value = float(text)
+        value = float(text.replace(",", ".", 1))
     except ValueError:
         return None
     return value if np.isfinite(value) else None
@@ -108,17 +108,17 @@ def read_table(path: Path) -> list[LibrarySpectrum]:
             f"spectral library '{path}' has no wavelengths in its first row or first column",
             hint="name the columns of the bands by their wavelength in nm",
         )
-    return _by_rows(rows) if layout == "rows" else _by_columns(rows)
+    return _by_rows(rows, str(path)) if layout == "rows" else _by_columns(rows, str(path))
 
 
-def _by_rows(rows: Rows) -> list[LibrarySpectrum]:
+def _by_rows(rows: Rows, source: str) -> list[LibrarySpectrum]:
     header = rows[0]
     bands = {
         index: number
         for index, cell in enumerate(header)
         if (number := _number(cell)) and number > 0.1
     }
-    centres = _in_nm(np.array(list(bands.values())), header[next(iter(bands))])
+    centres = _in_nm(np.array(list(bands.values())), header[next(iter(bands))], source)
     others = [index for index in range(len(header)) if index not in bands]
     named = next((index for index in others if NAMES.match(header[index])), None)
     found = []
@@ -133,9 +133,11 @@ def _by_rows(rows: Rows) -> list[LibrarySpectrum]:
     return found
 
 
-def _by_columns(rows: Rows) -> list[LibrarySpectrum]:
+def _by_columns(rows: Rows, source: str) -> list[LibrarySpectrum]:
     header, body = rows[0], rows[1:]
-    centres = _in_nm(np.array([float(row[0]) for row in body]), header[0])
+    centres = _in_nm(
+        np.array([_plain_number(row[0]) for row in body], np.float64), header[0], source
+    )
     found = []
     for index, name in enumerate(header[1:], start=1):
         cells = [row[index] if index < len(row) else "" for row in body]
@@ -144,7 +146,7 @@ def _by_columns(rows: Rows) -> list[LibrarySpectrum]:
     return found
 
 
-def _in_nm(values: Float64Array, named: str) -> Float64Array:
+def _in_nm(values: Float64Array, named: str, source: str) -> Float64Array:
     lower = named.lower()
     unit = (
         "um"
@@ -153,4 +155,4 @@ def _in_nm(values: Float64Array, named: str) -> Float64Array:
         if "nm" in lower or "nano" in lower
         else None
     )
-    return to_nm(values, unit)
+    return library_nm(values, unit, source)

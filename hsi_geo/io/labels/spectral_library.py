@@ -13,9 +13,13 @@ from hsi_geo.errors import ClassFieldError, ShotsError
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.shot_files import USUAL_CLASS_FIELDS
 from hsi_geo.text import quoted
+from hsi_geo.wavelength_units import are_band_numbers, to_nm
 
 #: Most spectra of a library.
 MAX_SPECTRA = 100_000
+
+#: Smaller numbers are fill values: no reflectance, in any scale, is as negative.
+MOST_NEGATIVE = -900.0
 
 #: Fewest wavelengths of a spectrum.
 FEWEST_BANDS = 2
@@ -71,7 +75,7 @@ def make_spectrum(
     Args:
         name: Its name in the library.
         centres_nm: (C,) wavelengths in nm, in any order. Of equal ones the mean is taken.
-        values: (C,) values.
+        values: (C,) values. Numbers such as -9999 and -1.23e34 mean none.
         fwhm_nm: (C,) full widths at half maximum in nm; None if they are not known.
         fields: What else the library tells of it.
 
@@ -94,7 +98,7 @@ def make_spectrum(
             f"spectrum '{name}' has numbers for wavelengths that are none",
             hint="give wavelengths in nm or in micrometres",
         )
-    numbers = np.where(np.isfinite(numbers) & (np.abs(numbers) < 1e30), numbers, np.nan)
+    numbers = np.where((numbers > MOST_NEGATIVE) & (numbers < 1e30), numbers, np.nan)
     distinct, group = np.unique(centres, return_inverse=True)
     counts = np.bincount(group)
     widths = None
@@ -103,6 +107,25 @@ def make_spectrum(
     return LibrarySpectrum(
         name, distinct, np.bincount(group, numbers) / counts, widths, fields or {}
     )
+
+
+def library_nm(values: Float64Array, unit: str | None, source: str) -> Float64Array:
+    """Wavelengths of a library in nm.
+
+    Args:
+        values: (C,) wavelengths.
+        unit: Their unit as the library names it; None if it names none.
+        source: Path of the library, for messages.
+
+    Raises:
+        ShotsError: If the numbers count the bands.
+    """
+    if are_band_numbers(values, unit):
+        raise ShotsError(
+            f"spectral library '{source}' numbers its bands ({values[0]:g}, {values[1]:g}, ...) and has no wavelengths",
+            hint="give the wavelength of each band in nm",
+        )
+    return to_nm(values, unit)
 
 
 def labels_of(

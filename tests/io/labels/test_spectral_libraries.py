@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,9 @@ from library_cases import (
     NM,
     asd_bytes,
     csv_rows,
+    frame,
     geopackage_pickled,
+    profile,
     sli,
     sli_with_table,
     spectra,
@@ -265,3 +268,107 @@ def test_libraries_that_were_read_before_are_joined_as_their_files(tmp_path: Pat
     with pytest.raises(OptionError, match=r"have the weights 0\.5, 1"):
         read_shots([points, *weights])
     assert read_shots([points, weights[0]]).library_weight == 0.5
+
+
+# Forms of tables, headers and profiles -----------------------------------------------------------
+
+
+def table(folder: Path, header: list[str], cells: list[list[str]], separator: str = ",") -> Path:
+    path = folder / "table.csv"
+    path.write_text("\n".join(separator.join(row) for row in [header, *cells]))
+    return path
+
+
+def with_commas(folder: Path) -> Path:
+    cells = [
+        [c, *(f"{v:.6f}".replace(".", ",") for v in row)]
+        for c, row in zip(CLASSES, spectra(), strict=True)
+    ]
+    return table(folder, ["class", *(f"{nm:.1f}".replace(".", ",") for nm in NM)], cells, ";")
+
+
+def with_units_in_names(folder: Path) -> Path:
+    cells = [[c, *map(str, row)] for c, row in zip(CLASSES, spectra(), strict=True)]
+    return table(folder, ["class", *(f"{nm} nm" for nm in NM)], cells)
+
+
+def unsorted_columns(folder: Path) -> Path:
+    cells = [[f"{nm}", *map(str, v)] for nm, v in zip(NM, spectra().T, strict=True)]
+    return table(folder, ["wavelength", *NAMES], [cells[i] for i in (3, 0, 5, 1, 4, 2)])
+
+
+def unsorted_sli(folder: Path) -> Path:
+    path = write_sli(folder / "a.sli", wavelength=f"{{{', '.join(str(nm) for nm in NM[::-1])}}}",
+                     wavelength_units="nm")  # fmt: skip
+    path.write_bytes(b"1234" + np.ascontiguousarray(spectra()[:, ::-1]).astype("<f8").tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "write", [with_commas, with_units_in_names, unsorted_columns, unsorted_sli]
+)
+def test_forms_of_libraries(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    path = write(tmp_path)
+    assert is_library(path)
+    for one, row in zip(read_library(path), spectra(), strict=True):
+        np.testing.assert_allclose(one.centres_nm, NM)
+        np.testing.assert_allclose(one.values, row, atol=1e-6)
+
+
+def numbered_table(folder: Path) -> Path:
+    cells = [[c, *map(str, row)] for c, row in zip(CLASSES, spectra(), strict=True)]
+    return table(folder, ["class", *(f"b{number}" for number in range(1, 7))], cells)
+
+
+def numbered_sli(folder: Path) -> Path:
+    return write_sli(folder / "a.sli", wavelength="{1, 2, 3, 4, 5, 6}", wavelength_units="Index")
+
+
+def numbered_profiles(folder: Path) -> Path:
+    path = folder / "a.gpkg"
+    cells: list[object] = [
+        json.dumps({"x": list(range(6)), "y": row.tolist(), "xUnit": "Band Index"})
+        for row in spectra()
+    ]
+    frame(cells).to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("write", [numbered_table, numbered_sli, numbered_profiles])
+def test_numbers_of_bands_are_no_wavelengths(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    with pytest.raises(ShotsError, match=r"numbers its bands .* and has no wavelengths"):
+        read_library(write(tmp_path))
+
+
+def bad_profiles(folder: Path) -> Path:
+    path = folder / "a.gpkg"
+    frame([json.dumps(profile(row) | {"bbl": [1, 1, 0, 1, 1, 1]}) for row in spectra()]).to_file(
+        path
+    )
+    return path
+
+
+def filled(number: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        rows = [list(map(str, row)) for row in spectra()]
+        cells = [[c, *row[:2], number, *row[3:]] for c, row in zip(CLASSES, rows, strict=True)]
+        return table(folder, ["class", *(f"{nm:g}" for nm in NM)], cells)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: write_sli(folder / "a.sli", bbl="{1, 1, 0, 1, 1, 1}"),
+        bad_profiles,
+        filled("-9999"),
+        filled("-1.23e34"),
+        filled("1e34"),
+        filled("nan"),
+        filled(""),
+    ],
+)
+def test_bad_bands_have_no_values(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    for one in read_library(write(tmp_path)):
+        np.testing.assert_array_equal(np.isnan(one.values), NM == 560.0)
