@@ -35,9 +35,9 @@ FEWEST_FILES, MOST_FILES = 3, 2000
 
 _IMAGE = re.compile(r"\.(tif|tiff)$", re.IGNORECASE)
 
-#: The number of a band in the name of its file: after B, Band or a separator.
+#: The number of a band in the name of its file: at its beginning, or after B, Band or a separator.
 _NUMBER = re.compile(
-    r"(?i)(?:(?<=[_\-. ]b)|(?<=band)|(?<=band[_\- ])|(?<=[_\-]))(\d{1,4})(?=[_\-.n]|$)"
+    r"(?i)(?:^|(?<=^b)|(?<=[_\-. ]b)|(?<=band)|(?<=band[_\- ])|(?<=[_\-. ]))(\d{1,4})(?=[_\-.nuµ ]|$)"
 )
 
 _HYPERION = re.compile(r"^EO1H\d.*_B(\d{3})_L1[A-Z]+", re.IGNORECASE)
@@ -121,9 +121,11 @@ def read_band_files(package: Package) -> SceneFile | None:
     heads = [_head(package.name, file) for file in files]
     first = heads[0]
     for file, head in zip(files, heads, strict=True):
-        if head.shape != first.shape or not head.transform.almost_equals(first.transform, 1e-6):
+        is_same = head.shape == first.shape and head.transform.almost_equals(first.transform, 1e-6)
+        if not is_same or head.crs != first.crs:
+            what = "coordinate reference systems" if is_same else "pixels"
             raise SceneError(
-                f"scene '{package.name}' has files of different pixels: '{file.name}' and '{files[0].name}'",
+                f"scene '{package.name}' has files of different {what}: '{file.name}' and '{files[0].name}'",
                 hint="put them on one grid, or give a folder with the files of one grid",
             )
     dtype = np.result_type(*(head.dtype for head in heads))
@@ -172,7 +174,17 @@ def read_band_files(package: Package) -> SceneFile | None:
         ),
         block_px=first.block_px,
         packed=any("/vsigzip/" in file.path or _is_packed_tar(file.path) for file in files),
+        notes=() if is_hyperion else _missing_numbers(numbers),
     )
+
+
+def _missing_numbers(numbers: IndexArray) -> tuple[str, ...]:
+    """A note on the bands that are left out between others; none for numbers that are no simple count."""
+    lacking = np.setdiff1d(np.arange(numbers[0], numbers[-1]), numbers)
+    if not 0 < len(lacking) < len(numbers):
+        return ()
+    shown = ", ".join(str(number) for number in lacking[:5]) + ", ..." * (len(lacking) > 5)
+    return (f"it has no file for band {shown}",)
 
 
 def hyperion_centres(numbers: IndexArray) -> Float64Array:

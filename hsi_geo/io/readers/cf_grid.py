@@ -78,6 +78,8 @@ def find_grid(
     if crs is None and _in_degrees(y, *_LATITUDE) and _in_degrees(x, *_LONGITUDE):
         crs = CRS.from_epsg(4326)  # CF: latitude and longitude without a grid mapping
     (first_y, step_y), (first_x, step_x) = (_spacing(c, path, crs) for c in (y, x))
+    if crs is not None and crs.is_geographic and min(first_x, first_x + step_x * shape[1]) >= 180:
+        first_x -= 360  # longitudes from 0 to 360: shots and maps have -180 to 180
     step_y = step_y or (stored.e if stored else 1.0)
     step_x = step_x or (stored.a if stored else 1.0)
     transform = Affine(step_x, 0, first_x - step_x / 2, 0, step_y, first_y - step_y / 2)

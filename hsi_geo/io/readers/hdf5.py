@@ -63,4 +63,9 @@ def _read_product(file: h5py.File, path: str) -> SceneFile | None:
         if "Reflectance_Data" in names_in(file, f"{site}/Reflectance"):
             with layout_errors(path, "NEON reflectance"):
                 return read_neon(file, path, f"{site}/Reflectance")
+        if any("Radiance" in name for name in names_in(file, f"{site}/Radiance")):
+            raise SceneError(
+                f"scene '{path}' is NEON's radiance, whose values are in two parts",
+                hint="give the reflectance of this flight",
+            )
     return None

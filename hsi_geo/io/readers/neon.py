@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from affine import Affine
+from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import SceneFile, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.hdf5_access import HdfPixels, cube_of, sizes_of, text_of
+from hsi_geo.io.readers.hdf5_access import HdfPixels, cube_of, numbers, sizes_of, text_of
 from hsi_geo.io.readers.neon_flags import neon_flags
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands, centres_in_nm
@@ -43,14 +44,12 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
     bad = np.zeros(count, bool)
     for name, window in file[group].attrs.items():
         if name.startswith("Band_Window") and name.endswith("Nanometers"):
-            low, high = np.ravel(window)
+            low, high = numbers(window)
             bad |= (low <= centres) & (centres <= high)
-    epsg = text_of(system["EPSG Code"][()]) if "EPSG Code" in system else ""
-    text = f"EPSG:{int(epsg)}" if epsg else text_of(system["Coordinate_System_String"][()])
     return SceneFile(
         name=path,
         driver=f"NEON {'bidirectional ' if 'bidirectional' in Path(path).name else ''}HDF5",
-        grid=Grid(height, width, map_info(text_of(system["Map_Info"][()])), parse_crs(text, path)),
+        grid=Grid(height, width, map_info(text_of(system["Map_Info"][()])), _crs(system, path)),
         found=found,
         found_warnings=tuple(warnings),
         good=~bad if bad.any() else None,
@@ -69,6 +68,20 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         ),
         block_px=blocks_of(data.chunks, pixels.order),
     )
+
+
+def _crs(system: h5py.Group, path: str) -> CRS:
+    """The CRS that the group names by its code, in words, or by its parameters."""
+    texts = {
+        name: text_of(system[name][()]).strip()
+        for name in ("EPSG Code", "Coordinate_System_String", "Proj4")
+        if name in system
+    }
+    code = texts.pop("EPSG Code", "").upper().removeprefix("EPSG:")
+    found = f"EPSG:{int(float(code))}" if code else next(filter(None, texts.values()), "")
+    if not found:
+        raise ValueError("'Coordinate_System' names no coordinate reference system")
+    return parse_crs(found, path)
 
 
 def _scale(divisor: Any, count: int) -> Float64Array:

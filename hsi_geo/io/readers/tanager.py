@@ -153,8 +153,13 @@ def _grid(file: h5py.File, path: str, height: int, width: int) -> Grid:
 
 
 def _epsg(file: h5py.File) -> int:
-    code = file[GRIDS].attrs["epsg_code"]
-    return int(float(text_of(code).upper().removeprefix("EPSG:")))
+    """Code of the CRS: an attribute of the grid, else of its fields, of a cube or of the file."""
+    fields = file[f"{GRIDS}/Data Fields"]
+    places = [file[GRIDS], fields, *(fields[name] for name in _CUBES if name in fields), file]
+    codes = [one.attrs["epsg_code"] for one in places if "epsg_code" in one.attrs]
+    if not codes:
+        raise ValueError("it has no attribute 'epsg_code'")
+    return int(float(text_of(codes[0]).upper().removeprefix("EPSG:")))
 
 
 def _quality(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import cube_of, physical, write_tif
+from builders import cube_of, nm_tags, physical, write_tif
 from new_sensor_cases import (
     CLOUDY,
     HAZY,
@@ -230,6 +230,44 @@ def test_files_of_one_band_are_a_scene(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scene.values, cube_of(12)[9:12])
 
 
+#: Names of files, with their numbers or wavelengths, and whether the wavelengths are in the names only.
+NAMES_OF_BANDS = {
+    "scene_B{n:02}.tif": False,
+    "scene_band{n}.TIF": False,
+    "scene.{n}.tif": False,
+    "B{n}.tif": False,
+    "{n}.tiff": False,
+    "scene {n}.tif": False,
+    "refl_{nm}nm.tif": True,
+    "refl_{nm}_nm.tif": True,
+    "refl_{um}um.tif": True,
+}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_BANDS)
+def test_files_of_one_band_have_many_kinds_of_names(tmp_path: Path, name: str) -> None:
+    expected = {}
+    for n in (2, 3, 5, 10):
+        nm = 400.0 + 50 * n
+        path = tmp_path / name.format(n=n, nm=f"{nm:g}", um=nm / 1000)
+        tags = [{}] if NAMES_OF_BANDS[name] else nm_tags([nm])
+        write_tif(path, cube_of(12)[n][None], band_tags=tags)
+        expected[nm] = cube_of(12)[n]
+    scene = open_scene(tmp_path)
+    assert sorted(scene["wavelength"].values) == sorted(expected)
+    for band in scene:
+        np.testing.assert_array_equal(band.values, expected[float(band["wavelength"])])
+    notes = scene.attrs.get("notes", ())
+    assert ("it has no file for band 4, 6, 7, 8, 9" in notes) is False  # more than it has
+    if not NAMES_OF_BANDS[name]:
+        next(file for file in tmp_path.iterdir() if "10" in file.name).unlink()
+        assert "it has no file for band 4" in open_scene(tmp_path).attrs["notes"]
+
+
+def _other_crs(folder: Path) -> None:
+    write_tif(folder / "drone_band_10.tif", cube_of(1), crs="EPSG:32634")
+
+
 def _other_size(folder: Path) -> None:
     write_tif(folder / "drone_band_10.tif", np.ones((1, 6, 7), "int16"))
 
@@ -255,6 +293,7 @@ def _remote(folder: Path) -> None:
     ("spoil", "message"),
     [
         (_other_size, "files of different pixels: 'drone_band_10.tif' and 'drone_band_9.tif'"),
+        (_other_crs, "files of different coordinate reference systems: 'drone_band_10.tif'"),
         (_several_bands, "its file 'drone_band_10.tif' has 2 bands, not one"),
         (_cut, "has the file 'drone_band_10.tif', which GDAL cannot open"),
         (_remote, "drone_band_10.tif"),

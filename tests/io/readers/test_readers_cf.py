@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
-from builders import check_travels, physical, watch_reads
+from builders import check_travels, cube_of, physical, watch_reads
 from cf_cases import (
     STORES,
     UTM,
@@ -102,6 +102,25 @@ def test_degrees_without_a_grid_mapping_are_wgs_84(tmp_path: Path) -> None:
     assert grid.crs is not None
     assert grid.crs.to_epsg() == 4326
     assert grid.transform.almost_equals(Affine(0.02, 0, 9.99, 0, -0.01, 50.005))
+
+
+@pytest.mark.parametrize(
+    ("first", "left"), [(250.0, -110.0), (180.0, -180.0), (170.0, 170.0), (-20.0, -20.0)]
+)
+def test_longitudes_from_0_to_360_lie_where_shots_do(
+    tmp_path: Path, first: float, left: float
+) -> None:
+    scene = xr.Dataset(
+        {"reflectance": (("wavelength", "lat", "lon"), cube_of(3).astype("float32"))},
+        coords={
+            "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
+            "lat": ("lat", 50.0 + 0.5 * np.arange(5) + 0.25),
+            "lon": ("lon", first + 0.5 * np.arange(7) + 0.25),
+        },
+    )
+    scene.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    transform = open_scene(tmp_path / "a.nc").hsi.grid.transform
+    assert transform.to_gdal() == pytest.approx((left, 0.5, 0.0, 50.0, 0.0, 0.5))
 
 
 def test_a_cube_without_coordinates_has_no_crs(tmp_path: Path) -> None:
