@@ -95,9 +95,11 @@ def parse_sig(content: bytes, name: str) -> tuple[Float64Array, Float64Array]:
     _, found, data = text.partition("data=")
     rows = []
     for line in data.splitlines():
-        words = re.split(r"[\s,]+", line.strip())
-        try:
-            rows.append([float(word) for word in words[:4]])
+        words = line.split()
+        if len(words) < 4:
+            words = re.split(r"[\s,]+", line.strip())
+        try:  # some computers write a comma as decimal sign
+            rows.append([float(word.strip(",").replace(",", ".")) for word in words[:4]])
         except ValueError:
             continue
     rows = [row for row in rows if len(row) == 4]

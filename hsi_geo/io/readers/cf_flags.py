@@ -31,6 +31,9 @@ Place = Callable[[str, str, str, str], Pixels]
 #: EMIT's reflectance and the file of masks beside it, by their names.
 _EMIT_NAME = re.compile(r"(EMIT_L2A_)(RFL|RFLUNCERT)(_)", re.IGNORECASE)
 
+#: Words in the names of masks of good pixels.
+_FREE = re.compile(r"free|clear|valid|good|(?:^|_)non?(?:_|$)", re.IGNORECASE)
+
 #: Value of EMIT's masks without data.
 _EMIT_FILL = -9999.0
 
@@ -67,7 +70,9 @@ def _cf_flags(
     for group, name, array in iterate_variables(groups):
         if array.ndim != 2 or array.shape != shape or array.dtype.kind not in "iu":
             continue
-        for meaning, code in _meanings(array):
+        for meaning, code in (
+            _meanings(array) if "flag_meanings" in array.attrs else _named(name, array)
+        ):
             kind = kind_of_flag(meaning)
             if kind is not None:
                 flag = meaning.replace("_", " ").lower()
@@ -76,7 +81,7 @@ def _cf_flags(
 
 def _meanings(array: xr.DataArray) -> Iterator[tuple[str, FlagCode]]:
     """Each meaning in CF's attributes, and the numbers that have it; none if their lengths differ."""
-    meanings = str(array.attrs.get("flag_meanings", "")).split()
+    meanings = re.split(r"[\s,;]+", str(array.attrs.get("flag_meanings", "")).strip(" ,;"))
     masks, values = (_whole(array.attrs.get(f"flag_{kind}")) for kind in ("masks", "values"))
     unknown = _whole(array.attrs.get("_FillValue")) or ()
     for index, meaning in enumerate(meanings):
@@ -86,10 +91,21 @@ def _meanings(array: xr.DataArray) -> Iterator[tuple[str, FlagCode]]:
             yield meaning, FlagCode(None if value is None else (value,), bits, unknown)
 
 
+def _named(name: str, array: xr.DataArray) -> Iterator[tuple[str, FlagCode]]:
+    """The flag of a mask that only its name explains, such as ``cloud_mask``; none of masks of what is free of it."""
+    word = re.search(r"[_ ]?(?:mask|flag)s?$", name, re.IGNORECASE)
+    if word is not None and word.start() and not _FREE.search(name):
+        unknown = _whole(array.attrs.get("_FillValue")) or ()
+        yield name[: word.start()], FlagCode(unknown=(*unknown, 255))
+
+
 def _whole(values: Any) -> tuple[int, ...] | None:
-    """Whole numbers of an attribute; None if it has others, or is missing."""
+    """Whole numbers of an attribute, such as "1b, 2b" in a text; None if it has others, or is missing."""
     if values is None:
         return None
+    if isinstance(values, str | bytes):
+        values = re.sub(r"(?<=\d)(?:u?b|u?s|ull?|ll?)\b", "", _text(values), flags=re.IGNORECASE)
+        values = re.split(r"[\s,;]+", values.strip(" ,;[](){}"))
     try:
         return tuple(int(value) for value in np.ravel(values))
     except (TypeError, ValueError, OverflowError):

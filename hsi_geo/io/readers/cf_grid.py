@@ -71,7 +71,9 @@ def find_grid(
     mappings = list(_mappings(groups, array))
     stored = next((found for m in mappings if (found := _geotransform(m)) is not None), None)
     crs = _crs(mappings, path)
-    y, x = (_coordinate(groups, group, name) for name in names)
+    y, x = _coordinates(groups, group, names, crs is not None)
+    if y is None and x is None and stored is None:
+        crs = None  # of what, the file does not say
     if y is None or x is None or (stored is not None and (stored.b or stored.d)):
         transform = Affine.identity() if stored is None else stored
         return Grid(*shape, transform, crs)
@@ -104,10 +106,14 @@ def find_map(groups: Groups, array: xr.DataArray, shape: tuple[int, int], path: 
 
 
 def has_grid(groups: Groups, array: xr.DataArray, axes: tuple[str, str, str]) -> bool:
-    """Whether a file states where the rows and columns of its cube lie; arguments as in `find_grid`."""
+    """Whether a file states where the rows and columns of its cube lie; arguments as in `find_grid`.
+
+    A geotransform of the whole file may be that of another image.
+    """
     group, *names = axes
-    listed = all(_coordinate(groups, group, name) is not None for name in names)
-    return listed or any(_geotransform(mapping) is not None for mapping in _mappings(groups, array))
+    listed = None not in _coordinates(groups, group, names, True)
+    own = [dict(one) for one in list(_mappings(groups, array))[: _grid_mapping(array) != ""]]
+    return listed or any(_geotransform(mapping) is not None for mapping in own)
 
 
 def find_places(
@@ -151,9 +157,14 @@ def _measures(name: Any, array: xr.DataArray, names: tuple[str, ...], units: str
     return standard in names or unit.startswith(units) or str(name).lower() in names
 
 
+def _grid_mapping(array: xr.DataArray) -> str:
+    """Name of the variable with the CRS of an array; empty if it names none."""
+    return str(array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") or "")
+
+
 def _mappings(groups: Groups, array: xr.DataArray) -> Iterator[Mapping[str, Any]]:
     """Attributes that may describe the grid; those of the cube's own grid mapping come first."""
-    named = str(array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") or "")
+    named = _grid_mapping(array)
     scalars = [
         (name, dataset[name].attrs)
         for dataset in groups.values()
@@ -216,6 +227,31 @@ def _stated(key: str, value: Any) -> CRS | None:
         return CRS.from_user_input(text)
     except CRSError:
         return None
+
+
+def _coordinates(
+    groups: Groups, group: str, names: Sequence[str], on_earth: bool
+) -> tuple[xr.DataArray | None, xr.DataArray | None]:
+    """Coordinates of the y and the x axis; None for those that a file lacks.
+
+    Args:
+        groups: Groups of the file.
+        group: Path of the group of the cube.
+        names: Names of its y and x axes.
+        on_earth: Whether coordinates are places on the Earth. Numbers of rows and columns are none.
+    """
+    y, x = (_coordinate(groups, group, name) for name in names)
+    if on_earth and y is not None and x is not None and _counts(y) and _counts(x):
+        return None, None
+    return y, x
+
+
+def _counts(coordinate: xr.DataArray) -> bool:
+    """Whether a coordinate numbers the pixels from 0 or 1."""
+    values = np.asarray(coordinate.values, np.float64)
+    is_counted = len(values) > 1 and values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+    unit = str(coordinate.attrs.get("units", "")).strip().lower()
+    return is_counted and unit in ("", "1", "pixel", "pixels", "count", "index")
 
 
 def _coordinate(groups: Groups, group: str, name: str) -> xr.DataArray | None:

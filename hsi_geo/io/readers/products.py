@@ -130,7 +130,10 @@ def read_product(package: Package) -> SceneFile:
             f"{len(bands)}",
             hint="take image and metadata from the same product",
         )
-    gain, offset = _column(bands, _GAIN, 1.0), _column(bands, _OFFSET, 0.0)
+    gain, offset = (
+        _factors(bands, _GAIN, 1.0, package.name),
+        _factors(bands, _OFFSET, 0.0, package.name),
+    )
     widths, centres = _column(bands, _WIDTH, np.nan), _column(bands, _CENTRE, np.nan)
     defects, warnings = _defects(package, raster.grid.shape, centres)
     return dataclasses.replace(
@@ -181,9 +184,29 @@ def _column(bands: list[ET.Element], tags: tuple[str, ...], missing: float) -> F
     return np.array(values)
 
 
+def _factors(
+    bands: list[ET.Element], tags: tuple[str, ...], missing: float, name: str
+) -> Float64Array:
+    """Gains or offsets of the bands.
+
+    Raises:
+        SceneError: If some bands have one and others have none, or it is no number.
+    """
+    values = _column(bands, tags, np.nan)
+    unknown = np.isnan(values)
+    if unknown.all() and not any(band.findtext(tag) for band in bands for tag in tags):
+        return np.full(len(bands), missing)
+    if unknown.any():
+        raise SceneError(
+            f"scene '{name}' has a METADATA.XML in which '{tags[0]}' of band {int(unknown.argmax()) + 1} is no number",
+            hint="download or unpack the product again",
+        )
+    return values
+
+
 def _number(text: str, missing: float) -> float:
     try:
-        return float(text)
+        return float(text.strip().replace(",", "."))
     except ValueError:
         return missing
 

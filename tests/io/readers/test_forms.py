@@ -13,12 +13,17 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from builders import physical
-from product_cases import write_neon
+from builders import cube_of, physical
+from emit_cases import emit_swath, write_emit
+from library_cases import NM as LIBRARY_NM
+from library_cases import sig_text, spectra
+from product_cases import enmap_xml, write_enmap, write_neon
 from swath_cases import (
     NM,
     TANAGER_GOOD,
     UTM,
+    expected_map,
+    make_swath,
     write_pace_l1b,
     write_pace_l2,
     write_prisma_swath,
@@ -27,6 +32,7 @@ from swath_cases import (
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
+from hsi_geo.io.labels.library_files import read_library
 from hsi_geo.io.scenes.mask_option import masked_counts
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene
@@ -240,3 +246,146 @@ def test_neons_radiance_is_refused(tmp_path: Path) -> None:
         file.move("SJER/Radiance/Reflectance_Data", "SJER/Radiance/RadianceIntegerPart")
     with pytest.raises(SceneError, match=r"is NEON's radiance, .*; give the reflectance"):
         open_scene(path)
+
+
+# Coordinates that number pixels ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_of_rows_are_no_places(first: int, tmp_path: Path) -> None:
+    """EMIT without its lookup table has longitudes and latitudes, and numbers its rows and columns."""
+    swath = make_swath(6, 5)
+    path = write_emit(tmp_path / "a.nc")
+    with h5py.File(path, "r+") as file:
+        del file["location/glt_x"], file["location/glt_y"]
+        file["location/lat"][...], file["location/lon"][...] = swath.lat, swath.lon
+        for name in ("downtrack", "crosstrack"):
+            file[name][...] = file[name][()] + first
+    scene = open_scene(path)
+    grid = scene.hsi.grid
+    assert grid.crs.equals(UTM)
+    cube = np.moveaxis(emit_swath(), -1, 0)
+    np.testing.assert_array_equal(
+        np.where(physical(scene)[1], scene.values, -9999), expected_map(grid, swath, cube, -9999)
+    )
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_numbers_of_rows_beside_a_crs(stored: bool, tmp_path: Path) -> None:
+    """They give way to a geotransform. Without one the scene has no place, not one in the Gulf of Guinea."""
+    scene = xr.Dataset(
+        {"reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32"))},
+        coords={
+            "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
+            "y": np.arange(5),
+            "x": np.arange(7),
+        },
+    )
+    scene = scene.rio.write_crs("EPSG:32633")
+    if stored:
+        scene["spatial_ref"].attrs["GeoTransform"] = "400000 30 0 5000000 0 -20"
+    else:
+        scene["spatial_ref"].attrs.pop("GeoTransform", None)
+    scene.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    grid = open_scene(tmp_path / "a.nc").hsi.grid
+    if stored:
+        assert grid.crs.to_epsg() == 32633
+        assert grid.transform.to_gdal() == (400000, 30, 0, 5000000, 0, -20)
+    else:
+        assert grid.crs is None
+
+
+# Flags -------------------------------------------------------------------------------------------
+
+#: Attributes that say: 1 is a cloud, 2 a shadow, 3 water; and the name of the variable.
+FLAG_FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "values": ("quality", {"flag_values": np.array([1, 2, 3], "uint8")}),
+    "values as text": ("quality", {"flag_values": "1b, 2b, 3b"}),
+    "values and masks": (
+        "quality",
+        {"flag_values": np.array([1, 2, 3]), "flag_masks": np.array([3, 3, 3])},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FLAG_FORMS)
+@pytest.mark.parametrize("meanings", ["cloud shadow water", "cloud, shadow, water"])
+def test_classes_of_flags(form: str, meanings: str, tmp_path: Path) -> None:
+    name, attrs = FLAG_FORMS[form]
+    flags = np.zeros((5, 7), "uint8")
+    flags[0, :2], flags[1, 1], flags[2, :4] = 1, 2, 3
+    path = write_flagged(tmp_path / "a.nc", name, flags, {**attrs, "flag_meanings": meanings})
+    counts = masked_counts(open_scene(path))
+    assert counts["reasons"] == {"cloud": 2, "shadow": 1}
+    assert masked_counts(open_scene(path, mask="water"))["masked_px"] == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [
+        ("cloud_mask", {"cloud": 2}),
+        ("Cirrus_Flag", {"cirrus": 2}),
+        ("cloud_free_mask", {}),
+        ("valid_mask", {}),
+        ("mask", {}),
+        ("elevation", {}),
+    ],
+)
+def test_masks_that_only_their_names_explain(
+    name: str, reasons: dict[str, int], tmp_path: Path
+) -> None:
+    flags = np.zeros((5, 7), "uint8")
+    flags[0, :2], flags[3, 3] = 1, 255
+    path = write_flagged(tmp_path / "a.nc", name, flags, {})
+    assert masked_counts(open_scene(path))["reasons"] == reasons
+
+
+def write_flagged(path: Path, name: str, flags: AnyArray, attrs: dict[str, Any]) -> Path:
+    scene = xr.Dataset(
+        {
+            "reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32")),
+            name: (("y", "x"), flags, attrs),
+        },
+        coords={
+            "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
+            "y": 5e6 - 30.0 * np.arange(5),
+            "x": 4e5 + 30.0 * np.arange(7),
+        },
+    )
+    scene.rio.write_crs("EPSG:32633").to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+# Numbers in texts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gain", "wrong"),
+    [("0.0001", False), ("0,0001", False), ("1e-4", False), ("", True), ("n/a", True)],
+)
+def test_enmaps_gains_are_numbers_or_refused(gain: str, wrong: bool, tmp_path: Path) -> None:
+    """A product with the gains of some bands only would have values of two scales."""
+    tag = "<GainOfBand>0.0001</GainOfBand>"
+    path = write_enmap(tmp_path / "a", enmap_xml().replace(tag, tag.replace("0.0001", gain), 1))
+    if wrong:
+        with pytest.raises(SceneError, match="'GainOfBand' of band 1 is no number"):
+            open_scene(path)
+    else:
+        assert_same(open_scene(path), open_scene(write_enmap(tmp_path / "b")))
+
+
+@pytest.mark.parametrize("form", ["usual", "tabs", "CRLF", "commas", "decimal commas"])
+def test_forms_of_svc(form: str, tmp_path: Path) -> None:
+    text = sig_text(spectra()[1])
+    head, mark, data = text.partition("data= ")
+    data = {
+        "usual": data,
+        "tabs": data.replace("  ", "\t"),
+        "CRLF": data.replace("\n", "\r\n"),
+        "commas": data.replace("  ", ", "),
+        "decimal commas": data.replace(".", ","),
+    }[form]
+    (tmp_path / "a.sig").write_text(f"{head}{mark}{data}", newline="")
+    (one,) = read_library(tmp_path / "a.sig")
+    np.testing.assert_allclose(one.centres_nm, LIBRARY_NM)
+    np.testing.assert_allclose(one.values, spectra()[1], atol=1e-5)
