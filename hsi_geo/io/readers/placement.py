@@ -187,7 +187,7 @@ def _with_terrain(file: SceneFile, dem: str) -> SceneFile:
 
 def _rotated(grid: Grid) -> ModelledImage:
     degrees = grid.rotation_degrees
-    degrees -= 180.0 if degrees > 179.0 else 0.0  # a small angle in the other direction
+    degrees -= 180.0 if degrees > 90.0 else 0.0  # the smaller angle, in the other direction
     shown = f"{degrees:.1f}" if abs(degrees) >= 0.05 else f"{degrees:.2g}"
     return ModelledImage(AffineModel(grid), f"its grid is rotated by {shown} degrees")
 

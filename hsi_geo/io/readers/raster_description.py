@@ -15,6 +15,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, require_real
 from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
@@ -83,7 +84,7 @@ def describe_raster(
         bands = _find_bands_or_first(source, whole, spectral)
     kept = np.array(spectral) - 1
     mask = find_mask(source, alpha)
-    values = _stored_values(source, whole)
+    values = _stored_values(source, whole, path)
     dtype = np.result_type(*(source.dtypes[band] for band in kept))
     fill = None if mask is None else fill_for(mask, values.nodata, dtype)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
@@ -206,7 +207,7 @@ class _StoredValues:
     warnings: tuple[str, ...]
 
 
-def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues:
+def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> _StoredValues:
     """Nodata, scale and offset of the bands; without them, of the ENVI header.
 
     GDAL parses only the beginning of each word in ENVI's lists, and takes words that are no numbers for 0.
@@ -236,6 +237,10 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags) -> _StoredValues
         warnings.append(f"its 'reflectance scale factor' is {factor.min():g}: not used")
     elif factor is not None and _all_are(scale, 1.0):
         scale = scale / factor
+    if is_envi and _all_are(scale, 1.0) and np.dtype(source.dtypes[0]).kind in "iu":
+        gains, warning = find_gains(path, count)
+        scale = scale if gains is None else 1.0 / gains
+        warnings += [warning] if warning else []
     return _StoredValues(nodata, scale, offset, tuple(warnings))
 
 

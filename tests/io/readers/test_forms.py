@@ -389,3 +389,39 @@ def test_forms_of_svc(form: str, tmp_path: Path) -> None:
     (one,) = read_library(tmp_path / "a.sig")
     np.testing.assert_allclose(one.centres_nm, LIBRARY_NM)
     np.testing.assert_allclose(one.values, spectra()[1], atol=1e-5)
+
+
+# AVIRIS's gains ----------------------------------------------------------------------------------
+
+AVIRIS = "f130522t01p00r11rdn_e"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "factors", "warned"),
+    [
+        (AVIRIS, "300 1\n300 2\n1200 3\n", [1 / 300, 1 / 300, 1 / 1200], False),
+        (AVIRIS, "300.0000\n600.0000\n1200.0000", [1 / 300, 1 / 600, 1 / 1200], False),
+        ("another_flight", "300 1\n300 2\n1200 3\n", [1, 1, 1], False),
+        (AVIRIS, "300 1\n300 2\n", [1, 1, 1], True),
+        (AVIRIS, "300 1\n0 2\n1200 3", [1, 1, 1], True),
+        (AVIRIS, "no numbers\n\n", [1, 1, 1], True),
+    ],
+)
+def test_aviris_is_divided_by_its_gains(
+    name: str, text: str, factors: list[float], warned: bool, tmp_path: Path
+) -> None:
+    stored = cube_of(3).astype(">i2")
+    header = (
+        "samples = 7\nlines = 5\nbands = 3\ndata type = 2\ninterleave = bsq\nbyte order = 1\n"
+        "map info = {UTM, 1, 1, 5e5, 4e6, 15, 15, 11, North, WGS-84, units=Meters, rotation=-13}\n"
+        "wavelength = {450, 550, 660}\nwavelength units = Nanometers\n"
+    )
+    path = tmp_path / f"{AVIRIS}_sc01_ort_img"
+    path.write_bytes(stored.tobytes())
+    Path(f"{path}.hdr").write_text(f"ENVI\n{header}")
+    (tmp_path / f"{name}.gain").write_text(text)
+    scene = open_scene(path)
+    np.testing.assert_allclose(np.broadcast_to(scene.attrs["scale_factor"], 3), factors)
+    warnings = scene.attrs.get("warnings", ())
+    assert [f"its '{name}.gain' has no gain" in one for one in warnings] == [True] * warned
+    assert any("rotated by -13.0 degrees" in one for one in scene.attrs["notes"])

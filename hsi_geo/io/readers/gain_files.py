@@ -1,0 +1,53 @@
+"""AVIRIS's file of gains beside a cube of radiance: a factor for each band, by which stored numbers are divided.
+
+Layout: the readme of AVIRIS Classic's orthocorrected radiance; a gain and the number of its band a line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.io.files.limits import TEXT_BYTES
+from hsi_geo.io.files.paths import exists
+
+#: Most files of gains in a folder that are looked at.
+_MOST_FILES = 64
+
+
+def find_gains(path: str, count: int) -> tuple[Float64Array | None, str]:
+    """The gains of a cube.
+
+    Args:
+        path: Path of the cube.
+        count: Number of its bands.
+
+    Returns:
+        gains: (C,) numbers to divide by; None without a file, or if it cannot be used.
+        warning: Why it cannot, in one sentence; empty if it can.
+    """
+    found = _file_beside(path)
+    if found is None:
+        return None, ""
+    try:
+        if found.stat().st_size > TEXT_BYTES:
+            raise ValueError("it is no list of gains")
+        rows = [line.split() for line in found.read_text("latin-1").splitlines() if line.strip()]
+        gains = np.array([float(row[0]) for row in rows])
+    except (OSError, ValueError, IndexError):
+        gains = np.empty(0)
+    if len(gains) == count and (gains > 0).all() and np.isfinite(gains).all():
+        return gains, ""
+    return None, f"its '{found.name}' has no gain for each of the {count} bands: not used"
+
+
+def _file_beside(path: str) -> Path | None:
+    """The file whose name is the beginning of the cube's; None without one."""
+    cube = Path(path)
+    if not exists(path) or not cube.is_file():
+        return None
+    beside = sorted(cube.parent.glob("*.gain"))[:_MOST_FILES]
+    named = [file for file in beside if cube.name.startswith(file.stem) and file.is_file()]
+    return max(named, key=lambda file: len(file.stem), default=None)
