@@ -147,7 +147,8 @@ def open_remote(link: str) -> io.BufferedReader:
     except (ImportError, ValueError) as error:
         if not (s3_store.is_s3(link) and s3_store.is_unsigned()):
             raise _missing(link) from error
-        address = s3_store.web_address(link)
+        # Amazon sends from its general address to that of the bucket's region.
+        address = final_link(s3_store.web_address(link), follow=s3_store.store_address() is None)
         system, path = fsspec.url_to_fs(address, **_options(address))
     size = _tried(link, lambda: system.info(path)["size"])
     if size is None:

@@ -92,7 +92,9 @@ def web_address(link: str) -> str:
     bucket, _, key = link[len("s3://") :].partition("/")
     path, address = quote(key), store_address()
     if address is None:
-        return f"https://{bucket}.s3.amazonaws.com/{path}"
+        names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+        region = next((found for name in names if (found := os.environ.get(name, "").strip())), "")
+        return f"https://{bucket}.s3.{region + '.' if region else ''}amazonaws.com/{path}"
     if _has_bucket_in_host():
         scheme, _, host = address.partition("://")
         return f"{scheme}://{bucket}.{host}/{path}"

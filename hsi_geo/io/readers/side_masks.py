@@ -58,11 +58,17 @@ def find_side_masks(
     layers: list[QualityLayer] = []
     warnings = []
     for asset in (*assets, *_named(path, {asset.path for asset in assets})):
+        name = Path(asset.path).name
         try:
-            layers += _layers(asset, shape)
+            found = list(_layers(asset, shape))
         except SceneError as error:
-            name = Path(asset.path).name
             warnings.append(f"the masks in '{name}' are not applied: {error}")
+            continue
+        layers += found
+        if not found and not _FREE.search(asset.title):
+            warnings.append(
+                f"the masks in '{name}' are not applied: nothing tells what their numbers mean"
+            )
     return tuple(layers), tuple(warnings)
 
 

@@ -321,6 +321,7 @@ def test_items_in_buckets(store: Served) -> None:
     ("environment", "gdal", "web"),
     [
         ({}, {}, "https://b.s3.amazonaws.com/c/d%20e.h5"),
+        ({"AWS_REGION": "us-west-2"}, {}, "https://b.s3.us-west-2.amazonaws.com/c/d%20e.h5"),
         (
             {"AWS_S3_ENDPOINT": "a.org:9000"},
             {"AWS_S3_ENDPOINT": "a.org:9000", "AWS_HTTPS": "YES", "AWS_VIRTUAL_HOSTING": "FALSE"},

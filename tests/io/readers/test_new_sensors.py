@@ -177,6 +177,19 @@ def test_classes_and_bits_of_a_mask_are_those_of_its_item(
     assert counts == wanted
 
 
+def test_a_mask_without_a_meaning_is_a_warning(tmp_path: Path) -> None:
+    item = wyvern_item()
+    item["assets"]["Pixel Quality Mask"] = {"href": "quality.tiff", "roles": ["data-mask"]}
+    path = write_wyvern(tmp_path, item=item)
+    write_tif(tmp_path / "quality.tiff", np.ones((1, 5, 7), "uint8"))
+    scene = open_scene(path)
+    (warning,) = scene.attrs["warnings"]
+    assert warning == (
+        "the masks in 'quality.tiff' are not applied: nothing tells what their numbers mean"
+    )
+    assert missing(path) == missing(write_wyvern(tmp_path / "other"))
+
+
 def test_a_mask_of_other_pixels_is_a_warning(tmp_path: Path) -> None:
     path = write_wyvern(tmp_path)
     write_tif(tmp_path / f"{WYVERN}_data_mask.tiff", np.ones((4, 5, 8), "uint8"))
