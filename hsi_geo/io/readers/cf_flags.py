@@ -28,8 +28,8 @@ from hsi_geo.io.readers.quality_layers import (
 #: the scene.
 Place = Callable[[str, str, str, str], Pixels]
 
-#: EMIT's reflectance and the file of masks beside it, by their names.
-_EMIT_NAME = re.compile(r"(EMIT_L2A_)(RFL|RFLUNCERT)(_)", re.IGNORECASE)
+#: Names of EMIT's reflectance and radiance, which have a file of masks beside them.
+_EMIT_NAME = re.compile(r"EMIT_(?:L2A_(?:RFLUNCERT|RFL)|L1B_RAD)_", re.IGNORECASE)
 
 #: Words in the names of masks of good pixels.
 _FREE = re.compile(r"free|clear|valid|good|(?:^|_)non?(?:_|$)", re.IGNORECASE)
@@ -115,7 +115,7 @@ def _whole(values: Any) -> tuple[int, ...] | None:
 def _emit_masks(path: str) -> str | None:
     """EMIT's file of masks beside a file of reflectance; None if there is none."""
     here = Path(path)
-    name, changed = _EMIT_NAME.subn(r"\g<1>MASK\g<3>", here.name)
+    name, changed = _EMIT_NAME.subn("EMIT_L2A_MASK_", here.name)
     beside = str(here.with_name(name))
     return beside if changed and exists(here) and exists(beside) else None
 

@@ -46,6 +46,11 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         if name.startswith("Band_Window") and name.endswith("Nanometers"):
             low, high = numbers(window)
             bad |= (low <= centres) & (centres <= high)
+    quality, flag_warnings = neon_flags(
+        file[group],
+        (height, width),
+        lambda name: HdfPixels(path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)),
+    )
     return SceneFile(
         name=path,
         driver=f"NEON {'bidirectional ' if 'bidirectional' in Path(path).name else ''}HDF5",
@@ -59,13 +64,8 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         scale=_scale(data.attrs.get("Scale_Factor", 1.0), count),
         offset=per_band(0.0, count),
         pixels=pixels,
-        quality=neon_flags(
-            file[group],
-            (height, width),
-            lambda name: HdfPixels(
-                path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)
-            ),
-        ),
+        quality=quality,
+        warnings=flag_warnings,
         block_px=blocks_of(data.chunks, pixels.order),
     )
 

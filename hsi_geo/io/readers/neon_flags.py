@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hsi_geo.io.readers.base import Pixels
+from hsi_geo.io.readers.hdf5_access import other_size_warning
 from hsi_geo.io.readers.quality_layers import (
     CIRRUS,
     CLOUDS,
@@ -46,7 +47,7 @@ _CODES: tuple[tuple[str, str, tuple[float, ...]], ...] = (
 
 def neon_flags(
     group: h5py.Group, shape: tuple[int, int], pixels_of: Callable[[str], Pixels]
-) -> tuple[QualityLayer, ...]:
+) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
     """The flags of a file.
 
     Args:
@@ -55,13 +56,20 @@ def neon_flags(
         pixels_of: Function from the path of a dataset below the group to its pixels.
 
     Returns:
-        The flags; none if the file has no map of them, or one of another size.
+        layers: The flags; none if the file has no map of them, or one that cannot be used.
+        warnings: Why it cannot, in one sentence; none if it can.
     """
     found = group.get(FLAG_MAP)
-    if found is None or getattr(found, "shape", None) != shape or found.dtype.kind not in "iu":
-        return ()
+    if found is None:
+        return (), ()
+    name, own = FLAG_MAP.rsplit("/", 1)[-1], getattr(found, "shape", ())
+    if own != shape:
+        return (), (other_size_warning(name, own, shape),)
+    if found.dtype.kind not in "iuf":
+        return (), (f"its '{name}' holds no numbers: not used",)
     pixels = pixels_of(FLAG_MAP)
-    return tuple(
+    layers = tuple(
         QualityLayer(flag, kind, ArrayFlags(pixels, 0, FlagCode(values=codes, unknown=_OUTSIDE)))
         for flag, kind, codes in _CODES
     )
+    return layers, ()

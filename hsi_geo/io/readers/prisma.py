@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 #: Side of a pixel in metres.
 PIXEL_M = 30.0
 
+#: Sides of pixels differ by less than this share; corners are rounded to a pixel.
+_SIZE_TOLERANCE = 0.05
+
 #: Groups with the cubes of a level, best first: HCO is coregistered.
 _GROUPS = {
     "L2D": ("PRS_L2D_HCO",),
@@ -126,7 +129,7 @@ def read_prisma(file: h5py.File, path: str, level: str, group: str) -> SceneFile
         offset=offset[kept],
         pixels=PickedPixels(StackedPixels(tuple(cube for cube, _ in cubes), tuple(counts)), kept),
         quality=quality,
-        warnings=flag_warnings,
+        warnings=(*flag_warnings, *_size_warning(grid)),
         block_px=blocks_of(data.chunks, first.order),
     )
 
@@ -174,6 +177,18 @@ def _places(file: h5py.File, fields: str) -> tuple[str, str]:
     """Datasets of longitudes and latitudes. L1 has those of both detectors: SWIR is coregistered to VNIR."""
     end = "" if known_name(file, f"{fields}/Latitude") in file else "_VNIR"
     return f"{fields}/Longitude{end}", f"{fields}/Latitude{end}"
+
+
+def _size_warning(grid: Grid) -> tuple[str, ...]:
+    """A warning about corners that do not fit to the number of pixels of a map; none for a swath."""
+    if grid.crs is None:
+        return ()
+    width, height = abs(grid.transform.a), abs(grid.transform.e)
+    if max(abs(width - PIXEL_M), abs(height - PIXEL_M)) <= _SIZE_TOLERANCE * PIXEL_M:
+        return ()
+    return (
+        f"its corners give pixels of {width:.1f} x {height:.1f} m, not {PIXEL_M:g} m: its place may be wrong",
+    )
 
 
 def _grid(attributes: Any, height: int, width: int, path: str) -> Grid:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
@@ -187,8 +188,14 @@ def _resolved(asset: Json, name: str) -> str | None:
     if own is not None:
         return join_link(own, href)
     if "://" in href or href.startswith("/vsi"):
-        return href.removeprefix("file://")
-    return str(Path(name).parent / href)
+        return _as_on_disk(href.removeprefix("file://"))
+    return _as_on_disk(str(Path(name).parent / href))
+
+
+def _as_on_disk(path: str) -> str:
+    """A local path, in which items may write characters as in a link ("a%20b.tif")."""
+    plain = unquote(path)
+    return plain if not exists(path) and exists(plain) else path
 
 
 def _beside(asset: Json, name: str) -> str | None:

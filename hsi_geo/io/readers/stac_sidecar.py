@@ -278,7 +278,7 @@ def _stored_values(asset: Json | None) -> dict[str, str]:
         for column in columns:
             column = [_number(value) for value in column]
             if column and None not in column:
-                same = len(set(column)) == 1
+                same = len({str(value) for value in column}) == 1  # also of NaN
                 tags[key] = _listed(column[:1] if same else column)
                 break
     return tags

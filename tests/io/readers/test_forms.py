@@ -5,6 +5,7 @@ Each form says the same as the usual one, so the scene has to be the same.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from builders import cube_of, physical
 from emit_cases import emit_swath, write_emit
 from library_cases import NM as LIBRARY_NM
 from library_cases import sig_text, spectra
-from product_cases import enmap_xml, write_enmap, write_neon
+from product_cases import enmap_xml, write_enmap, write_neon, write_prisma_l2d
 from swath_cases import (
     NM,
     TANAGER_GOOD,
@@ -425,3 +426,46 @@ def test_aviris_is_divided_by_its_gains(
     warnings = scene.attrs.get("warnings", ())
     assert [f"its '{name}.gain' has no gain" in one for one in warnings] == [True] * warned
     assert any("rotated by -13.0 degrees" in one for one in scene.attrs["notes"])
+
+
+# What is not used, or may be wrong, is told -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codes", "warning"),
+    [
+        (np.full((4, 7), 5, "uint8"), "has 4 x 7 pixels and the scene 5 x 7: not used"),
+        (np.full((5, 7), b"5"), "holds no numbers: not used"),
+        (np.full((5, 7), 15.0, "float32"), ""),
+        (np.full((5, 7), 15, "int16"), ""),
+    ],
+)
+def test_neons_map_of_clouds(codes: AnyArray, warning: str, tmp_path: Path) -> None:
+    path = write_neon(tmp_path / "a.h5")
+    name = f"{NEON}/Metadata/Ancillary_Imagery/Haze_Cloud_Water_Map"
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = codes
+    scene = open_scene(path)
+    if warning:
+        (found,) = scene.attrs["warnings"]
+        assert found == f"its 'Haze_Cloud_Water_Map' {warning}"
+    else:
+        assert masked_counts(scene)["reasons"]["cloud"] == 35
+
+
+def test_corners_that_do_not_fit_to_the_pixels_are_told(tmp_path: Path) -> None:
+    path = write_prisma_l2d(tmp_path / "a.he5")
+    assert not open_scene(path).attrs.get("warnings")
+    with h5py.File(path, "r+") as file:
+        file.attrs["Product_LRcorner_easting"] = 600295.0
+    (warning,) = open_scene(path).attrs["warnings"]
+    assert "give pixels of 40.0 x 24.0 m, not 30 m" in warning
+
+
+def test_an_item_may_write_a_path_as_a_link(tmp_path: Path) -> None:
+    write_tanager(tmp_path / "a b.h5", ortho=True)
+    assets = {"ortho_sr_hdf5": {"href": "./a%20b.h5", "roles": ["data"]}}
+    item = {"type": "Feature", "id": "a", "properties": {}, "assets": assets}
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    assert_same(open_scene(tmp_path / "item.json"), open_scene(tmp_path / "a b.h5"))

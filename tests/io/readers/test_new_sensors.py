@@ -177,6 +177,11 @@ def test_classes_and_bits_of_a_mask_are_those_of_its_item(
     assert counts == wanted
 
 
+def test_nan_as_nodata_needs_no_word(tmp_path: Path) -> None:
+    path = write_wyvern(tmp_path, item=wyvern_item(**{"raster:bands": [{"nodata": "nan"}] * 4}))
+    assert not open_scene(path).attrs.get("warnings")
+
+
 def test_a_mask_without_a_meaning_is_a_warning(tmp_path: Path) -> None:
     item = wyvern_item()
     item["assets"]["Pixel Quality Mask"] = {"href": "quality.tiff", "roles": ["data-mask"]}

@@ -350,8 +350,11 @@ def write_emit_masks(path: Path, shape: tuple[int, int] = (6, 5)) -> AnyArray:
     return masks
 
 
-def test_emits_masks_are_found_beside_it_and_follow_its_lookup_table(tmp_path: Path) -> None:
-    path = write_emit(tmp_path / "EMIT_L2A_RFL_001_20240101T000000_1_1.nc")
+@pytest.mark.parametrize("product", ["L2A_RFL", "L2A_RFLUNCERT", "L1B_RAD"])
+def test_emits_masks_are_found_beside_it_and_follow_its_lookup_table(
+    tmp_path: Path, product: str
+) -> None:
+    path = write_emit(tmp_path / f"EMIT_{product}_001_20240101T000000_1_1.nc")
     assert not masked(path, "auto").any()
     masks = write_emit_masks(tmp_path / "EMIT_L2A_MASK_001_20240101T000000_1_1.nc")
     cols, rows = (part - 1 for part in emit_lookup())
