@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from hsi_geo.tasks.validation.zone_errors import (
     FEWEST,
     ZoneEstimate,
     confusion_of_sample,
+    correlation_in_zones,
     estimate_zone,
 )
 from hsi_geo.tasks.validation.zone_table import (
@@ -154,7 +156,7 @@ def zones(
     with atomic_outputs([final], overwrite=overwrite, inputs=inputs) as where:
         estimator: Estimator | None
         if labelled is not None and design is not None:
-            estimator, names = _by_sample(opened, labelled, design, strata, reporter)
+            estimator, names = _by_sample(opened, found.zones, labelled, design, strata, reporter)
             basis = REFERENCE
         else:
             names = list(dict.fromkeys(map(opened.name_of, _values(opened))))
@@ -191,6 +193,7 @@ def _values(opened: ReadMap) -> list[int]:
 
 def _by_sample(
     opened: ReadMap,
+    zones: Sequence[Zone],
     labelled: Shots,
     design: Design,
     strata: str | os.PathLike[str] | None,
@@ -216,9 +219,12 @@ def _by_sample(
             "their errors are unknown"
         )
 
+    groups = [are_in_zone(zone, opened.grid, sample.rows, sample.cols) for zone in zones]
+    correlation = correlation_in_zones(groups, sample.mapped, sample.truth, whole)
+
     def estimate(zone: Zone, mapped: Float64Array, pixels: IntArray) -> tuple[ZoneEstimate, int]:
         here = are_in_zone(zone, opened.grid, sample.rows, sample.cols)
         inside = confusion_of_sample(sample.mapped[here], sample.truth[here], weights[here], size)
-        return estimate_zone(mapped, pixels, whole, inside), int(here.sum())
+        return estimate_zone(mapped, pixels, whole, inside, correlation), int(here.sum())
 
     return estimate, names

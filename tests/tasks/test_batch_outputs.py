@@ -13,6 +13,7 @@ from affine import Affine
 from batch_cases import Run, cut, ids_in
 from builders import snapshot
 from pyproj import CRS
+from stac_rules import problems
 
 from hsi_geo import batch
 from hsi_geo.errors import OptionError
@@ -79,6 +80,7 @@ def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path)
     for item in items:
         plain = item.to_dict(include_self_link=False, transform_hrefs=False)
         validate_dict({**plain, "stac_extensions": []})  # the others' schemas are on the web
+        assert problems(plain) == []
         assert item.geometry is not None
         assert item.bbox is not None
         assert 13 < item.bbox[0] < item.bbox[2] < 14

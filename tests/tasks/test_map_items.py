@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import rasterio
 from builders import model_for, run
+from stac_rules import FIELDS, problems
 
 from hsi_geo import MapOptions, classify, predict
 from hsi_geo.errors import MissingPackageError
@@ -48,6 +49,7 @@ def test_item_describes_every_file_of_a_map(planted: Planted, tmp_path: Path) ->
     item = pystac.Item.from_file(str(made.paths.item))
     plain = item.to_dict(include_self_link=False, transform_hrefs=False)
     validate_dict({**plain, "stac_extensions": []})  # the others' schemas are on the web
+    assert problems(plain) == []
     assert item.id == "ä"
     assert set(item.assets) == {
         *("map", "confidence", "probabilities", "parents", "parents_confidence", "polygons"),
@@ -121,3 +123,46 @@ def test_command_writes_an_item_and_names_what_is_missing(
             planted.path, model_for(planted.path), out=tmp_path / "n.tif",
             options=MapOptions(stac=True),
         )  # fmt: skip
+
+
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("properties", {"proj:shape": [3]}),
+    ("properties", {"proj:code": 32633}),
+    ("properties", {"proj:code": None}),
+    ("properties", {"proj:transform": [30, 0, 1, 0, -30]}),
+    ("properties", {"proj:epsg": 32633}),
+    ("properties", {"processing:software": "hsi-geo"}),
+    ("map", {"raster:bands": []}),
+    ("map", {"raster:bands": [{"data_type": "byte"}]}),
+    ("map", {"raster:bands": [{"nodata": None}]}),
+    ("map", {"classification:classes": [{"value": 1, "name": "a b"}]}),
+    ("map", {"classification:classes": [{"value": "1", "name": "a"}]}),
+    ("map", {"classification:classes": [{"value": 1, "name": "a", "color_hint": "#0A1B2C"}]}),
+    ("map", {"classification:classes": [{"value": 1, "name": "a"}, {"value": 1, "name": "b"}]}),
+    ("map", {"mlm:name": "x"}),
+]
+
+
+@pytest.mark.parametrize(("place", "fields"), WRONG)
+def test_rules_of_the_extensions_find_wrong_fields(
+    planted: Planted, tmp_path: Path, place: str, fields: dict[str, Any]
+) -> None:
+    options = MapOptions(stac=True)
+    made = predict(planted.path, model_for(planted.path), out=tmp_path / "m.tif", options=options)
+    assert made.paths.item is not None
+    plain = json.loads(made.paths.item.read_text(encoding="utf-8"))
+    assert problems(plain) == []
+    target = plain["properties"] if place == "properties" else plain["assets"][place]
+    target.update(fields)
+    assert problems(plain)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "äöü", "日本", "-", "a b", "A/B", "x" * 300, "1"])
+def test_classes_of_any_name_keep_to_the_rules(name: str) -> None:
+    from hsi_geo.io.labels.shots import LandClass
+    from hsi_geo.io.maps.stac_items import classification_of
+
+    table = (LandClass(1, name, "#0a1b2c", None), LandClass(2, f"{name}?", "#0a1b2c", None))
+    classes = [one.to_dict() for one in classification_of(table)]
+    assert FIELDS["classification:classes"](classes), classes
+    assert [one["title"] for one in classes] == [name, f"{name}?"]

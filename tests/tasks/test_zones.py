@@ -28,6 +28,7 @@ from hsi_geo.tasks.validation.zone_errors import (
     Confusion,
     confusion_of_held_out,
     confusion_of_sample,
+    correlation_in_zones,
     doubt_zone,
     estimate_zone,
 )
@@ -435,3 +436,39 @@ def test_a_batch_counts_zones_across_its_tiles(
             options=dataclasses.replace(options, zone_field="x"),
         )  # fmt: skip
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(("field_px", "least", "most"), [(10, 0.25, 0.9), (1, 0.0, 0.06)])
+def test_errors_of_whole_fields_are_found_and_make_wider_intervals(
+    field_px: int, least: float, most: float
+) -> None:
+    """A map that errs in whole fields errs more in a zone than one whose pixels err on their own."""
+    generator = np.random.default_rng(5)
+    found: list[float] = []
+    covered: list[Any] = []
+    blind: list[Any] = []
+    for _ in range(12):
+        fields = 120 // field_px
+        true = generator.integers(0, 3, (fields, fields)).repeat(field_px, 0).repeat(field_px, 1)
+        wrong = generator.random((fields, fields)) < 0.25
+        wrong = wrong.repeat(field_px, 0).repeat(field_px, 1)
+        mapped = np.where(wrong, (true + 1) % 3, true)
+        # Zones of 20 x 20 pixels: four fields.
+        zone_of = (np.arange(120)[:, None] // 20 * 6 + np.arange(120)[None] // 20).ravel()
+        chosen = generator.choice(mapped.size, 300, replace=False)
+        m, t = mapped.ravel()[chosen], true.ravel()[chosen]
+        whole = confusion_of_sample(m, t, np.ones(300), 3)
+        groups = [zone_of[chosen] == zone for zone in range(36)]
+        found.append(correlation_in_zones(groups, m, t, whole))
+        nothing = Confusion(np.zeros((3, 3)), np.zeros(3), np.zeros(3))
+        for zone in range(36):
+            inside = zone_of == zone
+            pixels = np.bincount(mapped.ravel()[inside], minlength=3)
+            truth_px = np.bincount(true.ravel()[inside], minlength=3)
+            for correlation, kept in ((found[-1], covered), (0.0, blind)):
+                one = estimate_zone(pixels.astype(float), pixels, whole, nothing, correlation)
+                kept.append(np.abs(one.areas - truth_px) <= 2 * one.errors)
+    assert least < np.mean(found) < most
+    assert np.mean(covered) > 0.88
+    if field_px > 1:
+        assert np.mean(blind) < np.mean(covered) - 0.1

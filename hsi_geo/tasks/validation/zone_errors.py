@@ -10,11 +10,12 @@ Letters for shapes: K classes of the map and of the truth, N places of a referen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 
 #: Fewest places of a mapped class in a zone from which on its errors there are those of the zone.
 OWN_PLACES = 10
@@ -108,23 +109,72 @@ def confusion_of_held_out(matrix: IntArray, blocks: int, folds: int = 5) -> Conf
     return Confusion(land, land.sum(axis=1), land.sum(axis=0))
 
 
+def correlation_in_zones(
+    groups: Sequence[BoolArray], mapped: IntArray, truth: IntArray, whole: Confusion
+) -> float:
+    """Estimate how alike the errors of two places are that lie in one zone and are mapped to one class.
+
+    It is the intraclass correlation of the true class: agreement of such pairs beyond that of places of the class in the
+    whole map, as kappa does (Fleiss and Cuzick 1979, doi 10.1177/014662167900300410). Each group counts by its places. As
+    few pairs say little, they are joined by one pair that is fully alike: without a pair the answer is 1.
+
+    Args:
+        groups: For each zone, (N,) True for the places in it.
+        mapped: (N,) class in the map.
+        truth: (N,) class in the reference.
+        whole: Confusion by all places.
+
+    Returns:
+        Correlation from 0, for errors of pixels on their own, to 1, if all pixels of a class in a zone share their true class.
+
+    Examples:
+        >>> truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+        >>> whole = confusion_of_sample(np.zeros(8, int), truth, np.ones(8), 2)
+        >>> fields, mixed = np.arange(8) < 4, np.arange(8) % 2 == 0
+        >>> correlation_in_zones([fields, ~fields], np.zeros(8, int), truth, whole)
+        1.0
+        >>> round(correlation_in_zones([mixed, ~mixed], np.zeros(8, int), truth, whole), 2)
+        0.11
+    """
+    by_chance = np.square(whole.of_mapped).sum(axis=1)
+    beyond, most = 1.0, 1.0
+    for inside in groups:
+        for k in np.unique(mapped[inside]):
+            counts = np.bincount(truth[inside & (mapped == k)])
+            places = int(counts.sum())
+            if places > 1:
+                # Pairs by places - 1, so that a group counts by its places.
+                pairs, alike = places / 2, (counts * (counts - 1)).sum() / 2 / (places - 1)
+                beyond += alike - pairs * by_chance[k]
+                most += pairs * (1 - by_chance[k])
+    return float(np.clip(beyond / most, 0, 1))
+
+
 def estimate_zone(
-    mapped: Float64Array, pixels: IntArray, whole: Confusion, own: Confusion
+    mapped: Float64Array,
+    pixels: IntArray,
+    whole: Confusion,
+    own: Confusion,
+    correlation: float = 0.0,
 ) -> ZoneEstimate:
     """Correct the mapped areas of a zone for the map's errors.
 
     A mapped class with `OWN_PLACES` places in the zone is corrected by them, as Olofsson et al. 2014 do for a whole map:
     the estimate is unbiased by the design. The other classes are corrected by the confusion of the whole map, as if the
-    map confused land in the zone as it does elsewhere (Saerens et al. 2002, doi 10.1162/089976602753284446). The standard
-    error contains what is unknown of the confusion, chance in the zone's own pixels, and half the difference to the areas by
-    the shares of right pixels of each mapped class. Classes without places stay
-    as mapped.
+    map confused land in the zone as it does elsewhere (Saerens et al. 2002, doi 10.1162/089976602753284446). Classes without
+    places stay as mapped.
+
+    The standard error of the other classes is the root of the mean squared distance to areas that are possible as well.
+    Half of these come from other confusions that the places allow, the other half from the other usual assumption: that what
+    is mapped to a class is right as often as elsewhere. Both have chance: the pixels of a class in a zone are n trials, and
+    errors that are alike make them n / (1 + (n - 1) correlation) trials (Kish 1965).
 
     Args:
         mapped: (K,) mapped areas in the zone.
         pixels: (K,) mapped pixels in the zone.
         whole: Confusion of the whole map.
         own: Confusion by the places in the zone.
+        correlation: How alike errors in a zone are, from 0 to 1; see `correlation_in_zones`.
 
     Examples:
         >>> whole = Confusion(np.array([[80.0, 20.0], [20.0, 80.0]]), np.full(2, 100.0), np.full(2, 100.0))
@@ -151,11 +201,12 @@ def estimate_zone(
     spread = usual * (1 - usual) / np.maximum(places - 1, 1)
     variance += (own_area[:, None] ** 2 * spread).sum(axis=0)
     if elsewhere.any():
-        found, uncertain = _by_confusion(elsewhere, mapped, pixels, whole)
+        found, possible = _by_confusion(elsewhere, mapped, whole)
+        trials = _trials(pixels, correlation)
         areas = areas + found
-        # The other assumption, that what is mapped to a class is right as often as elsewhere, leads to other areas. Which
-        # of them holds is not known.
-        variance += uncertain + ((found - elsewhere @ whole.of_mapped) / 2) ** 2
+        # Which of both assumptions holds in the zone is not known.
+        for rates in (possible, _possible_rates_of_mapped(whole)):
+            variance += _mean_square(elsewhere, rates, found, trials) / 2
     total = float(mapped.sum())
     errors = np.where(known | (mapped == 0), np.sqrt(variance), np.nan)
     return ZoneEstimate(areas, errors, float(own_area.sum()) / total if total else 0.0)
@@ -164,8 +215,8 @@ def estimate_zone(
 def doubt_zone(mapped: Float64Array, pixels: IntArray, held_out: Confusion) -> ZoneEstimate:
     """Keep the mapped areas of a zone, and say how far they may be wrong.
 
-    Shots are no random sample, so they correct no area. The error is the root of the variance, plus the square of
-    the correction that their confusion would give.
+    Shots are no random sample, so they correct no area. The error is the root of the mean squared distance from the mapped
+    areas to those that the confusion of the shots makes possible.
 
     Args:
         mapped: (K,) mapped areas in the zone.
@@ -179,15 +230,16 @@ def doubt_zone(mapped: Float64Array, pixels: IntArray, held_out: Confusion) -> Z
         ([80.0, 20.0], True)
     """
     seen = (held_out.mapped_places > 0) | (held_out.true_places > 0)
-    corrected, variance = _by_confusion(np.where(seen, mapped, 0.0), mapped, pixels, held_out)
-    errors = np.hypot(np.sqrt(variance), np.where(seen, corrected - mapped, 0.0))
-    return ZoneEstimate(mapped, np.where(seen | (mapped == 0), errors, np.nan))
+    part = np.where(seen, mapped, 0.0)
+    _, possible = _by_confusion(part, mapped, held_out)
+    squares = _mean_square(part, possible, part, _trials(pixels, 0.0))
+    return ZoneEstimate(mapped, np.where(seen | (mapped == 0), np.sqrt(squares), np.nan))
 
 
 def _by_confusion(
-    part: Float64Array, mapped: Float64Array, pixels: IntArray, whole: Confusion
+    part: Float64Array, mapped: Float64Array, whole: Confusion
 ) -> tuple[Float64Array, Float64Array]:
-    """(K,) true areas of a part of the mapped areas of a zone, and their variance."""
+    """(K,) true areas of a part of the mapped areas of a zone, and (R, K, K) other rates that are possible as well."""
     size = len(mapped)
     start = np.maximum(whole.land.sum(axis=0), 1e-9)
     rates = _rates_in_zone(whole.of_truth[None], mapped, start)[0]
@@ -199,11 +251,32 @@ def _by_confusion(
         np.maximum(concentration, 1e-6), (DRAWS, size, size)
     )
     drawn /= np.maximum(drawn.sum(axis=1, keepdims=True), 1e-300)
-    possible = np.einsum("k,rkj->rj", part, _rates_in_zone(drawn, mapped, start))
-    # Chance: the pixels of the zone are a few trials of what the confusion makes likely.
-    pixel_area = np.divide(mapped, pixels, out=np.zeros(size), where=pixels > 0)
-    chance = (part * pixel_area)[:, None] * rates * (1 - rates)
-    return part @ rates, possible.var(axis=0) + chance.sum(axis=0)
+    return part @ rates, _rates_in_zone(drawn, mapped, start)
+
+
+def _possible_rates_of_mapped(whole: Confusion) -> Float64Array:
+    """(R, K, K) shares of the true classes among each mapped class, as places of the whole map allow them."""
+    size = len(whole.land)
+    concentration = whole.mapped_places[:, None] * whole.of_mapped + _one_place(size)
+    drawn = np.random.default_rng(1).standard_gamma(
+        np.maximum(concentration, 1e-6), (DRAWS, size, size)
+    )
+    return np.asarray(drawn / np.maximum(drawn.sum(axis=2, keepdims=True), 1e-300))
+
+
+def _mean_square(
+    part: Float64Array, rates: Float64Array, found: Float64Array, trials: Float64Array
+) -> Float64Array:
+    """(K,) mean squared distance from the areas that were found to possible ones, with chance."""
+    possible = np.einsum("k,rkj->rj", part, rates)
+    chance = (part**2 / trials)[:, None] * (rates * (1 - rates)).mean(axis=0)
+    return np.asarray(np.square(possible - found).mean(axis=0) + chance.sum(axis=0))
+
+
+def _trials(pixels: IntArray, correlation: float) -> Float64Array:
+    """(K,) effective number of pixels of each mapped class, at least 1."""
+    count = np.maximum(pixels, 1)
+    return np.asarray(count / (1 + (count - 1) * correlation), np.float64)
 
 
 def _one_place(size: int) -> Float64Array:

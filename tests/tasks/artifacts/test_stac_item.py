@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from builders import model_for, run
+from stac_rules import problems
 
 from hsi_geo import adapt, open_scene
 from hsi_geo.errors import OptionError
@@ -29,6 +30,7 @@ def test_item_describes_the_model(planted: Planted) -> None:
     item = model_item(model, [open_scene(planted.path).hsi.grid], "Modell ä.safetensors")
     plain = item.to_dict(include_self_link=False, transform_hrefs=False)
     validate_dict({**json.loads(json.dumps(plain)), "stac_extensions": []})
+    assert problems(json.loads(json.dumps(plain))) == []
     about = MLMExtension.ext(item)
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", about.name)
     centres = model.spectral.centres_nm
