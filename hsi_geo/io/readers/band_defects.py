@@ -12,6 +12,7 @@ from rasterio.windows import Window as GdalWindow
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
+from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.quality_layers import unreadable_layer
@@ -82,6 +83,7 @@ def find_defects(
     """
     name = path.rsplit("/", 1)[-1]
     try:
+        require_local(path, "quality layer", SceneError)
         with quiet_gdal(path), open_raster(path) as source:
             reason = _problem(source, shape, len(centres_nm))
     except (RasterioError, SceneError) as error:

@@ -12,14 +12,20 @@ from affine import Affine
 
 from hsi_geo.io.readers.base import PickedPixels, SceneFile, StackedPixels, blocks_of, per_band
 from hsi_geo.io.readers.hdf5_access import cube_of, names_in, numbers, sizes_of, swath_of
+from hsi_geo.io.readers.quality_layers import (
+    QUALITY,
+    FlagCode,
+    MostBandsFlags,
+    QualityLayer,
+)
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands
 
 if TYPE_CHECKING:
     import h5py
 
-#: Group of the cubes, and their parts.
-CUBES, PARTS = "observation_data", ("blue", "red", "SWIR")
+#: Group of the cubes, their parts, and their names: reflectance at the top of the atmosphere, or radiance.
+CUBES, PARTS, KINDS = "observation_data", ("blue", "red", "SWIR"), ("rhot", "Lt")
 
 #: Side of a pixel below the satellite, in metres.
 PIXEL_M = 1200.0
@@ -37,7 +43,7 @@ def is_pace_l1b(file: h5py.File) -> bool:
     Args:
         file: The open file.
     """
-    return any(f"rhot_{part}" in names_in(file, CUBES) for part in PARTS)
+    return any(f"{kind}_{part}" in names_in(file, CUBES) for part in PARTS for kind in KINDS)
 
 
 def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
@@ -51,16 +57,23 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
         path: Path of the file.
     """
     cubes, centres, widths, nodata, scale, offset = [], [], [], [], [], []
+    names = names_in(file, CUBES)
+    kind = next(kind for kind in KINDS if any(f"{kind}_{part}" in names for part in PARTS))
+    quality: list[QualityLayer] = []
+    warnings: list[str] = []
     for part in PARTS:
         listed = numbers(file[f"sensor_band_parameters/{part}_wavelength"][()])
-        pixels, data = cube_of(file, path, f"{CUBES}/rhot_{part}", "byx", len(listed))
+        pixels, data = cube_of(file, path, f"{CUBES}/{kind}_{part}", "byx", len(listed))
         count = sizes_of(data.shape, pixels.order)[0]
         passes = f"sensor_band_parameters/{part}_bandpass"
         fwhm = numbers(file[passes][()]) if passes in file else np.full(count, _WIDTH_NM)
         if len(listed) != count or len(fwhm) != count:
             raise ValueError(
-                f"'{part}_wavelength' has {len(listed)} entries and rhot_{part} {count} bands"
+                f"'{part}_wavelength' has {len(listed)} entries and {kind}_{part} {count} bands"
             )
+        flags = _saturated(file, path, part, data.shape, pixels.order)
+        quality += [flags] if isinstance(flags, QualityLayer) else []
+        warnings += [flags] if isinstance(flags, str) else []
         cubes.append((pixels, data))
         centres.append(listed)
         widths.append(fwhm)
@@ -80,7 +93,7 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
     )
     return SceneFile(
         name=path,
-        driver="PACE OCI L1B",
+        driver="PACE OCI L1B" if kind == KINDS[0] else "PACE OCI L1B radiance",
         grid=Grid(height, width, Affine.identity(), None),
         geolocation=swath_of(file, path, places, (height, width), PIXEL_M),
         found=DeclaredBands(
@@ -91,5 +104,27 @@ def read_pace_l1b(file: h5py.File, path: str) -> SceneFile:
         scale=np.concatenate(scale)[kept],
         offset=np.concatenate(offset)[kept],
         pixels=PickedPixels(stacked, kept),
+        quality=tuple(quality),
+        warnings=tuple(warnings),
         block_px=blocks_of(cubes[0][1].chunks, cubes[0][0].order),
+    )
+
+
+def _saturated(
+    file: h5py.File, path: str, part: str, shape: tuple[int, ...], order: str
+) -> QualityLayer | str | None:
+    """The flag of pixels where most bands of a detector are saturated; a warning if it cannot be used."""
+    name = f"qual_{part}"
+    if name not in names_in(file, CUBES):
+        return None
+    found = getattr(file[f"{CUBES}/{name}"], "shape", ())
+    if found != shape:
+        sizes = (" x ".join(map(str, one)) or "one" for one in (found, shape))
+        return "its '{}' has {} numbers and the cube {}: not used".format(name, *sizes)
+    pixels, data = cube_of(file, path, f"{CUBES}/{name}", order)
+    if data.dtype.kind not in "iu":
+        return f"its '{name}' holds no flags: not used"
+    bands = int(shape[order.index("b")])
+    return QualityLayer(
+        "saturated", QUALITY, MostBandsFlags(pixels, bands, FlagCode(bits=1, unknown=(255,)))
     )

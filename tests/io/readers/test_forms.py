@@ -6,6 +6,7 @@ Each form says the same as the usual one, so the scene has to be the same.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -426,6 +427,33 @@ def test_aviris_is_divided_by_its_gains(
     warnings = scene.attrs.get("warnings", ())
     assert [f"its '{name}.gain' has no gain" in one for one in warnings] == [True] * warned
     assert any("rotated by -13.0 degrees" in one for one in scene.attrs["notes"])
+
+
+# PACE --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["rhot", "Lt"])
+def test_saturated_pixels_of_pace(kind: str, tmp_path: Path) -> None:
+    """A pixel is masked if most bands of a detector are saturated."""
+    path, swath = write_pace_l1b(tmp_path / "a.nc"), tmp_path / "b.nc"
+    with h5py.File(path, "r+") as file:
+        for part in ("blue", "red", "SWIR"):
+            file.move(f"observation_data/rhot_{part}", f"observation_data/{kind}_{part}")
+        file["observation_data/qual_blue"][:2, 9, 9] = 1  # 2 of 3
+        file["observation_data/qual_red"][:1, 12, 9] = 1  # 1 of 2
+        file["observation_data/qual_SWIR"][:, 20, 4:6] = 1
+        file["observation_data/qual_SWIR"][:, 30] = 255
+    scene = open_scene(path, grid="swath")
+    assert scene.attrs["driver"] == "PACE OCI L1B" + " radiance" * (kind == "Lt")
+    gone = physical(open_scene(path, grid="swath", mask="none"))[1] & ~physical(scene)[1]
+    assert np.argwhere(gone).tolist() == [[9, 9], [20, 4], [20, 5]]
+    assert masked_counts(scene)["reasons"] == {"saturated": 3}
+    shutil.copy(path, swath)
+    with h5py.File(swath, "r+") as file:
+        del file["observation_data/qual_red"]
+        file["observation_data/qual_red"] = np.zeros((2, 3, 4), "uint8")
+    (warning,) = open_scene(swath).attrs["warnings"]
+    assert warning == "its 'qual_red' has 2 x 3 x 4 numbers and the cube 2 x 34 x 23: not used"
 
 
 # What is not used, or may be wrong, is told -----------------------------------------------------

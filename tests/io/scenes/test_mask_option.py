@@ -299,6 +299,14 @@ def test_enmaps_defective_pixels(tmp_path: Path, bands: str, packed: str) -> Non
         (np.zeros((6, *SHAPE), "uint8"), "has 6 bands of 5 x 7 pixels and the image 7 of 5 x 7"),
         (np.zeros((7, 4, 7), "uint8"), "has 7 bands of 4 x 7 pixels and the image 7 of 5 x 7"),
         (b"no TIFF", "cannot be read"),
+        (
+            (
+                b'<VRTDataset rasterXSize="7" rasterYSize="5"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+                b"<SourceFilename>/vsicurl/http://127.0.0.1:9/a.tif</SourceFilename></SimpleSource></VRTRasterBand>"
+                b"</VRTDataset>"
+            ),
+            "cannot be read",
+        ),
     ],
 )
 def test_a_mask_of_defects_that_cannot_be_true_is_a_warning(
