@@ -88,7 +88,9 @@ def describe_raster(
     dtype = np.result_type(*(source.dtypes[band] for band in kept))
     fill = None if mask is None else fill_for(mask, values.nodata, dtype)
     lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
-    quality, mask_warnings = find_side_masks(path, source.shape, () if item is None else item.masks)
+    quality, mask_warnings = find_side_masks(
+        path, source.shape, source.transform, () if item is None else item.masks
+    )
     pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
     return SceneFile(
         name=name,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from affine import Affine
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import SceneError
@@ -34,6 +35,9 @@ _DATA_MASK = ("clear", "cloud", "haze", "shadow")
 #: Bits of Pixxel's ``.mask.tif``, in the order in which the product's guide lists them.
 _PIXXEL_BITS = (("cloud", CLOUDS, 1), ("shadow", SHADOWS, 2), ("water", WATER, 4))
 
+#: Share of a pixel by which a mask and its raster may lie apart.
+_OFF_PX = 0.1
+
 #: Words in the titles of masks of good pixels.
 _FREE = re.compile(r"free|clear|(?<!in)valid|good|(?:^|[\W_])non?(?:[\W_]|$)", re.IGNORECASE)
 
@@ -42,13 +46,14 @@ _DATA_MASK_NAME = re.compile(r"[._ -]*data[._ -]*mask", re.IGNORECASE)
 
 
 def find_side_masks(
-    path: str, shape: tuple[int, int], assets: tuple[MaskAsset, ...]
+    path: str, shape: tuple[int, int], transform: Affine, assets: tuple[MaskAsset, ...]
 ) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
     """The flags in files beside a raster.
 
     Args:
         path: Path of the raster.
         shape: (rows, columns) of the raster.
+        transform: Geotransform of the raster; the identity if it has none.
         assets: Masks of its STAC item.
 
     Returns:
@@ -60,7 +65,7 @@ def find_side_masks(
     for asset in (*assets, *_named(path, {asset.path for asset in assets})):
         name = Path(asset.path).name
         try:
-            found = list(_layers(asset, shape))
+            found = list(_layers(asset, shape, transform))
         except SceneError as error:
             warnings.append(f"the masks in '{name}' are not applied: {error}")
             continue
@@ -89,11 +94,12 @@ def _named(path: str, known: set[str]) -> Iterator[MaskAsset]:
             yield MaskAsset(str(beside), "Data Mask", {})
 
 
-def _layers(asset: MaskAsset, shape: tuple[int, int]) -> Iterator[QualityLayer]:
+def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iterator[QualityLayer]:
     require_local(asset.path, "mask", SceneError)
     try:
         with quiet_gdal(asset.path), open_raster(asset.path) as file:
             found, names = file.shape, [name or "" for name in file.descriptions]
+            place = file.transform
     except RasterioError as error:
         raise SceneError(
             f"it cannot be opened ({plain(error)})", hint="download it again"
@@ -103,9 +109,27 @@ def _layers(asset: MaskAsset, shape: tuple[int, int]) -> Iterator[QualityLayer]:
             f"it has {found[0]} x {found[1]} pixels and the scene {shape[0]} x {shape[1]}",
             hint="give it with --mask, which takes the nearest pixel",
         )
+    if not _same_place(place, transform, shape):
+        raise SceneError(
+            "its pixels lie elsewhere than those of the scene",
+            hint="give it with --mask, which takes the nearest pixel",
+        )
     for band, (name, content) in enumerate(_described(asset, names), start=1):
         for flag, kind, code in _codes(asset, name, content):
             yield QualityLayer(flag, kind, RasterFlags(asset.path, band, shape, code))
+
+
+def _same_place(one: Affine, two: Affine, shape: tuple[int, int]) -> bool:
+    """Whether the corners of two rasters differ by less than a part of a pixel, or one has no geotransform."""
+    if one.is_identity or two.is_identity or two.is_degenerate:
+        return True
+    back = ~two @ one
+    corners = [(0, 0), (shape[1], 0), (0, shape[0])]
+    return all(
+        max(abs(x - col), abs(y - row)) < _OFF_PX
+        for col, row in corners
+        for x, y in [back @ (col, row)]
+    )
 
 
 def _described(asset: MaskAsset, names: list[str]) -> list[tuple[str, Json]]:

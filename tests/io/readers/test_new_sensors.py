@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import cube_of, nm_tags, physical, write_tif
+from affine import Affine
+from builders import NORTH_UP, cube_of, nm_tags, physical, write_tif
 from new_sensor_cases import (
     CLOUDY,
     HAZY,
@@ -175,6 +176,31 @@ def test_classes_and_bits_of_a_mask_are_those_of_its_item(
     counts = masked_counts(open_scene(path))["reasons"]
     wanted = {flag: 5 * len(values & set(codes[0].tolist())) for flag, values in flagged.items()}
     assert counts == wanted
+
+
+@pytest.mark.parametrize(
+    ("transform", "used"),
+    [
+        (NORTH_UP, True),
+        (NORTH_UP @ Affine.translation(0.02, 0.0), True),
+        (NORTH_UP @ Affine.translation(1.0, 0.0), False),
+        (NORTH_UP @ Affine.translation(0.0, 5.0) @ Affine.scale(1.0, -1.0), False),
+    ],
+)
+def test_a_mask_that_lies_elsewhere_is_a_warning(
+    tmp_path: Path, transform: Affine, used: bool
+) -> None:
+    """Its pixels are not those of the scene, even if they are as many."""
+    path = write_wyvern(tmp_path)
+    flags = np.zeros((4, 5, 7), "uint8")
+    flags[1, 0, 3] = 1
+    write_tif(tmp_path / f"{WYVERN}_data_mask.tiff", flags, transform=transform)
+    scene = open_scene(path)
+    if used:
+        assert masked_counts(scene)["reasons"]["cloud"] == 1
+    else:
+        (warning,) = scene.attrs["warnings"]
+        assert "not applied: its pixels lie elsewhere than those of the scene" in warning
 
 
 def test_nan_as_nodata_needs_no_word(tmp_path: Path) -> None:
