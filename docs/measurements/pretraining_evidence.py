@@ -50,7 +50,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "mask-0.90": {"objective": {"mask_ratio": 0.9}},
     "visible-0": {"objective": {"visible": 0.0}},
     "visible-1": {"objective": {"visible": 1.0}},
-    "depth-1": {"network": {"depth": 1}},
+    "depth-2": {"network": {"depth": 2}},
     "depth-4": {"network": {"depth": 4}},
     "width-32": {"network": {"width": 32}},
     "width-96": {"network": {"width": 96}},

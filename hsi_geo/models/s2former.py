@@ -2,7 +2,7 @@
 
 The input is a window of a scene, the output a feature vector for each of its pixels. The spatial
 branch has a token for each pixel, the spectral branch a token for each group of bands. In every block
-each branch applies self-attention, then both attend to each other. Two branches and cross-attention
+each branch applies self-attention, then each attends to the other (`Block`). Two branches and cross-attention
 in both directions follow the abstract of arXiv 2601.18088, which gives no more detail; the sizes and
 the embedding by wavelength are our choice.
 
@@ -219,16 +219,22 @@ class S2Former(nn.Module):
 class Block(nn.Module):
     """A transformer block: self-attention in each branch, cross-attention, and an MLP in each branch.
 
+    Of several blocks, both directions of the cross-attention use the other branch as it was before either, and the last
+    one leaves out what only changes the spectral tokens, which nothing uses after it. A single block has both directions
+    in turn: the spectral tokens read the pixels, and then the pixels read the spectral tokens.
+
     Args:
         config: Shape of the network.
-        last: Whether this is the last block. Its spectral branch has no successor, so that layers which
-            only change the spectral tokens are left out.
+        last: Whether this is the last block.
     """
 
     def __init__(self, config: S2FormerConfig, *, last: bool) -> None:
         super().__init__()
         self.to_pixels = config.cross_attention in ("both", "to_pixels")
-        self.to_spectrum = config.cross_attention in ("both", "to_spectrum") and not last
+        self.in_turn = config.depth == 1
+        self.to_spectrum = config.cross_attention in ("both", "to_spectrum") and (
+            not last or (self.in_turn and self.to_pixels)
+        )
         self.spectrum_is_used = self.to_pixels or not last
         self.pixels_self = Attention(config)
         self.pixels_mlp = _mlp(config)
@@ -263,12 +269,12 @@ class Block(nn.Module):
         pixels = pixels + self.pixels_self(pixels, pixels, pixel_mask)
         if self.spectrum_is_used:
             spectrum = spectrum + self.spectrum_self(spectrum, spectrum, group_mask)
-        # Both directions use the other branch as it was before either cross-attention.
-        before = pixels, spectrum
-        if self.to_pixels:
-            pixels = pixels + self.pixels_from_spectrum(*before, group_mask)
+        before = spectrum
         if self.to_spectrum:
-            spectrum = spectrum + self.spectrum_from_pixels(*before[::-1], pixel_mask)
+            spectrum = spectrum + self.spectrum_from_pixels(spectrum, pixels, pixel_mask)
+        if self.to_pixels:
+            read = spectrum if self.in_turn else before
+            pixels = pixels + self.pixels_from_spectrum(pixels, read, group_mask)
         if not self.last:
             spectrum = spectrum + self.spectrum_mlp(spectrum)
         return pixels + self.pixels_mlp(pixels), spectrum

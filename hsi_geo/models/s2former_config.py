@@ -59,7 +59,7 @@ class S2FormerConfig:
 
     window_px: int = 16
     width: int = 64
-    depth: int = 2
+    depth: int = 1
     heads: int = 4
     mlp_ratio: int = 2
     first_nm: float = 350.0
@@ -114,7 +114,7 @@ class S2FormerConfig:
 
         Examples:
             >>> S2FormerConfig().least_parameters
-            79584
+            46816
         """
         block = (4 + 2 * self.mlp_ratio) * self.width**2  # attention of the pixels, and their MLP
         tokens = self.groups * self.group_width * (self.width + self.slots_per_group)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -17,15 +19,18 @@ from hsi_geo.wavelengths import spacing
 
 CONFIG = S2FormerConfig(window_px=6, width=32, depth=2, heads=4)
 
+#: Numbers of blocks: a single block has both directions of the cross-attention in turn.
+DEPTHS = (1, 2)
+
 
 def bands_at(centres: npt.NDArray[np.float64]) -> BandMap:
     return resample_to_axis(CONFIG, centres, spacing(centres))
 
 
-@pytest.fixture
-def network() -> S2Former:
+@pytest.fixture(params=DEPTHS)
+def network(request: pytest.FixtureRequest) -> S2Former:
     torch.manual_seed(3)
-    return S2Former(CONFIG).eval()
+    return S2Former(replace(CONFIG, depth=request.param)).eval()
 
 
 def window(bands: int, height: int = 6, width: int = 5, batch: int = 2) -> tuple[Tensor, Tensor]:

@@ -42,6 +42,8 @@ LDA_MIN_PIXELS = 2
 #: good.
 LDA_MAX_PIXELS = 10
 
+#: Share of held-out shots that lie farther from other shots, along a graph, than the pixels that it is fully trusted for.
+FAR_SHOTS = 0.1
 
 #: From a transition matrix, (N, W) initial distributions and numbers of steps to distributions after each of them.
 Walk = Callable[[csr_array, Float32Array, Sequence[int]], list[Float32Array]]
@@ -85,6 +87,21 @@ class Prediction:
             normalize(self.probabilities * other.probabilities**power),
             normalize(self.out_of_fold * other.out_of_fold**power),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Walks:
+    """Random walks that start at shots.
+
+    Attributes:
+        classes: (W,) class of the shots that each walk starts at.
+        folds: (W,) their fold.
+        mean: (W,) mean mass of each walk over all N pixels.
+    """
+
+    classes: IntArray
+    folds: IntArray
+    mean: Float32Array
 
 
 def classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
@@ -140,24 +157,57 @@ def graph_predictions(
     initial[foldings[0].rows, walk_of] = foldings[0].weights
     for mass in walk(transition, initial, steps):
         yield [
-            _graph_prediction(mass, walks[0], folds, shots)
+            graph_prediction(
+                Walks(walks[0], folds, mass.mean(axis=0)), mass[shots.rows], mass, shots
+            )
             for folds, shots in zip(walks[1:], foldings, strict=True)
         ]
 
 
-def _graph_prediction(
-    mass: Float32Array, classes: IntArray, folds: IntArray, shots: LabelledPixels
+def graph_prediction(
+    walks: Walks, at_shots: Float32Array, mass: Float32Array, shots: LabelledPixels
 ) -> Prediction:
-    """Prediction from the (N, W) masses of walks with (W,) classes and (W,) folds."""
-    to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
-    mean, at_shots = mass.mean(axis=0), mass[shots.rows]
+    """Predict pixels from the masses of walks that arrive at them.
+
+    Held-out shots tell how good a graph is, but only for pixels that lie as close to shots as they do themselves. A
+    pixel that the walks hardly reach, as in another part of the scene, has probabilities near to equal ones.
+
+    Args:
+        walks: What is known of each walk.
+        at_shots: (n, W) mass of each walk at the shots.
+        mass: (M, W) mass of each walk at the pixels.
+        shots: Labelled pixels that the walks start at.
+    """
+    to_class, mean = np.eye(len(shots.present), dtype=np.float32)[walks.classes], walks.mean
     out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
+    reached = np.zeros(len(shots.rows), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
-        test, train = shots.folds == fold, folds != fold
+        test, train = shots.folds == fold, walks.folds != fold
         out_of_fold[test] = class_mass_normalization(
             at_shots[test][:, train] @ to_class[train], mean=mean[train] @ to_class[train]
         )
-    return Prediction(class_mass_normalization(mass @ to_class), out_of_fold)
+        # As if the walks from all shots had arrived.
+        reached[test] = at_shots[test][:, train].sum(axis=1) * (mean.sum() / mean[train].sum())
+    probabilities = class_mass_normalization(mass @ to_class, mean=mean @ to_class)
+    if not shots.held.any():
+        return Prediction(probabilities, out_of_fold)
+    enough = float(np.quantile(reached[shots.held], FAR_SHOTS))
+    return Prediction(
+        _flatten_far(probabilities, mass.sum(axis=1), enough),
+        _flatten_far(out_of_fold, reached, enough),
+    )
+
+
+def _flatten_far(probabilities: Float32Array, mass: Float32Array, enough: float) -> Float32Array:
+    """Probabilities to the power of mass / enough, at most 1.
+
+    Args:
+        probabilities: (M, K') probabilities.
+        mass: (M,) mass of all walks that arrives at each pixel.
+        enough: Mass from which the probabilities stay.
+    """
+    trust = np.clip(mass / max(enough, 1e-30), 0.0, 1.0).astype(np.float32)
+    return normalize(np.maximum(probabilities, 1e-30) ** trust[:, None])
 
 
 @timings.stage(timings.CALIBRATION)

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, IntArray
-from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
-from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk
+from hsi_geo.models.diffusion import random_walk_with_restart
+from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk, Walks, graph_prediction
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Most walks from single features. With more features those of a class and fold share a walk.
@@ -47,18 +47,9 @@ class ShotWalks:
         classes = np.zeros(len(count), np.int64)
         folds = np.zeros(len(count), np.int64)
         classes[self.walk_of], folds[self.walk_of] = shots.labels, shots.folds
-        to_class = np.eye(len(shots.present), dtype=np.float32)[classes]
-        to_class *= weights.astype(np.float32)[:, None]
-
-        def normalized(rows: slice | np.ndarray, walks: slice | np.ndarray) -> Float32Array:
-            mass = self.mass[rows][:, walks] @ to_class[walks]
-            return class_mass_normalization(mass, mean=self.mean[walks] @ to_class[walks])
-
-        every = slice(None)
-        out_of_fold = np.zeros((len(shots.rows), len(shots.present)), np.float32)
-        for fold in np.unique(shots.folds[shots.held]):
-            out_of_fold[shots.folds == fold] = normalized(shots.folds == fold, folds != fold)
-        return Prediction(normalized(every, every), out_of_fold)
+        mass = self.mass * weights.astype(np.float32)
+        walks = Walks(classes, folds, self.mean * weights.astype(np.float32))
+        return graph_prediction(walks, mass, mass, shots)
 
 
 @timings.stage(timings.GRAPHS)

