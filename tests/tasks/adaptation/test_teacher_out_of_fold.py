@@ -83,8 +83,8 @@ def test_a_graph_says_little_of_pixels_that_its_walks_hardly_reach() -> None:
     """Two groups of pixels beside the shots, and the same far away, joined by one chain of pixels."""
     generator = np.random.default_rng(4)
     near = [generator.normal(x, 0.3, (60, 2)) for x in (0.0, 3.0)]
-    chain = np.column_stack([np.zeros(60), np.linspace(0.5, 30.0, 60)])
-    far = generator.normal((0.0, 31.0), 0.3, (60, 2))
+    chain = np.column_stack([np.zeros(20), np.linspace(0.5, 10.0, 20)])
+    far = generator.normal((0.0, 11.0), 0.3, (60, 2))
     features = np.concatenate([*near, chain, far]).astype(np.float32)
     rows = np.r_[0:60:6, 60:120:6]
     shots = dataclasses.replace(in_folds([0] * 10 + [1] * 10), rows=rows)
@@ -92,7 +92,7 @@ def test_a_graph_says_little_of_pixels_that_its_walks_hardly_reach() -> None:
     sure = found.probabilities.max(axis=1)
     assert (found.probabilities[:120].argmax(axis=1) == np.repeat([0, 1], 60)).all()
     assert np.median(sure[:120]) > 0.8
-    assert np.median(sure[180:]) < 0.6
+    assert np.median(sure[-60:]) < 0.55
 
 
 @pytest.mark.parametrize("count", [4, 40])
