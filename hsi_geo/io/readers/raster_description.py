@@ -41,6 +41,9 @@ _GDAL_DOMAINS = (
 #: Texts in a header that declare no nodata value, or one that is missing anyway.
 _NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
 
+#: Warning about a raster whose CRS says nothing of its pixels.
+_NOWHERE = "it has a coordinate reference system and no geotransform: its place is not known"
+
 #: Largest block in bytes. A window of a larger block does not fit into memory.
 LARGEST_BLOCK = 8 << 30
 
@@ -91,6 +94,8 @@ def describe_raster(
     quality, mask_warnings = find_side_masks(
         path, source.shape, source.transform, () if item is None else item.masks
     )
+    # GDAL's identity stands for no geotransform: pixels of a metre at the origin of a CRS are none of a scene.
+    nowhere = geolocation is None and bool(source.crs) and source.transform.is_identity
     pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
     return SceneFile(
         name=name,
@@ -99,7 +104,9 @@ def describe_raster(
             source.height,
             source.width,
             source.transform,
-            parse_crs(source.crs.to_wkt(), name) if source.crs and geolocation is None else None,
+            parse_crs(source.crs.to_wkt(), name)
+            if source.crs and geolocation is None and not nowhere
+            else None,
         ),
         geolocation=geolocation,
         found=bands.found,
@@ -118,6 +125,7 @@ def describe_raster(
         warnings=(
             *bands.warnings,
             *values.warnings,
+            *((_NOWHERE,) if nowhere else ()),
             *(() if item is None else item.warnings),
             *mask_warnings,
         ),

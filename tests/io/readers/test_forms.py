@@ -14,12 +14,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from builders import cube_of, physical
 from emit_cases import emit_swath, write_emit
 from library_cases import NM as LIBRARY_NM
 from library_cases import sig_text, spectra
 from product_cases import enmap_xml, write_enmap, write_neon, write_prisma_l2d
+from rasterio.errors import NotGeoreferencedWarning
 from swath_cases import (
     NM,
     TANAGER_GOOD,
@@ -489,6 +491,34 @@ def test_corners_that_do_not_fit_to_the_pixels_are_told(tmp_path: Path) -> None:
         file.attrs["Product_LRcorner_easting"] = 600295.0
     (warning,) = open_scene(path).attrs["warnings"]
     assert "give pixels of 40.0 x 24.0 m, not 30 m" in warning
+
+
+@pytest.mark.parametrize("is_classic", [True, False])
+def test_a_crs_without_a_geotransform_is_no_place(is_classic: bool, tmp_path: Path) -> None:
+    """GDAL finds no place in classic netCDF whose coordinates have no standard names."""
+    if is_classic:
+        path = tmp_path / "a.nc"
+        written = xr.Dataset(
+            {"reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32"))},
+            coords={
+                "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
+                "y": 5e6 - 30.0 * np.arange(5),
+                "x": 4e5 + 30.0 * np.arange(7),
+            },
+        )
+        written.rio.write_crs("EPSG:32633").to_netcdf(path, engine="scipy")
+    else:
+        path = tmp_path / "a.tif"
+        size = {"height": 5, "width": 7, "count": 1, "dtype": "int16"}
+        with (
+            pytest.warns(NotGeoreferencedWarning),
+            rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", **size) as file,
+        ):
+            file.write(cube_of(1))
+    scene = open_scene(path, wavelengths="index")
+    assert scene.hsi.grid.crs is None
+    (warning,) = scene.attrs["warnings"]
+    assert warning.endswith("and no geotransform: its place is not known")
 
 
 def test_an_item_may_write_a_path_as_a_link(tmp_path: Path) -> None:
