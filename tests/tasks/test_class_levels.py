@@ -213,7 +213,9 @@ def test_one_assessment_has_both_levels(
     assert found.parents.oa.value == pytest.approx(alone.oa.value)
     if design is not None:
         for score, other in zip(found.parents.scores, alone.scores, strict=True):
-            assert score.area == other.area
+            assert score.area is not None
+            assert other.area is not None
+            assert dataclasses.astuple(score.area) == pytest.approx(dataclasses.astuple(other.area))
         total = sum(score.area.share for score in found.scores if score.area is not None)
         assert total == pytest.approx(1)
     shown = run("assess", paths.classes, "--reference", tmp_path / "answered.gpkg",
