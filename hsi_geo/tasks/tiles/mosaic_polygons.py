@@ -11,7 +11,6 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from hsi_geo import stages
-from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.maps.polygons import CLASS_FIELD, write_polygons
 from hsi_geo.io.maps.reader import read_map
@@ -20,7 +19,7 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.footprints import Footprints
-from hsi_geo.tasks.tiles.outputs import INDEX, POLYGONS
+from hsi_geo.tasks.tiles.outputs import INDEX, POLYGONS, refuse_foreign
 
 
 def write_mosaic_polygons(
@@ -51,7 +50,7 @@ def write_mosaic_polygons(
     written = {}
     for name, group in zip(names, groups, strict=True):
         final = folder / f"{POLYGONS}{name.removeprefix(INDEX)}.gpkg"
-        _require_own(final)
+        refuse_foreign(final, is_own=_is_layer_of_polygons(final))
         percents = [
             replace(maps[index], path=confidence)
             for index in group
@@ -82,15 +81,9 @@ def _report(reporter: Reporter, height: int, rows: int) -> None:
     reporter.progress(stages.POLYGONS, rows, height)
 
 
-def _require_own(path: Path) -> None:
-    """Refuse to replace a file that is no layer of polygons of a map."""
-    if not path.exists():
-        return
+def _is_layer_of_polygons(path: Path) -> bool:
     try:
         fields = set(pyogrio.read_info(path, layer=path.stem)["fields"])
     except (DataSourceError, DataLayerError):
-        fields = set()
-    if not {CLASS_FIELD, "hectares", "confidence", "pixels"} <= fields:
-        raise OutputExistsError(
-            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
-        )
+        return False
+    return {CLASS_FIELD, "hectares", "confidence", "pixels"} <= fields

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from hsi_geo import stages
-from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.io.maps.reader import read_map
@@ -18,7 +17,7 @@ from hsi_geo.io.maps.zone_areas import ZoneArea, write_zone_table
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.tiles.outputs import INDEX
+from hsi_geo.tasks.tiles.outputs import INDEX, refuse_foreign
 from hsi_geo.tasks.validation.zone_table import NOTHING, empty_zones, zone_table
 from hsi_geo.text import quoted
 
@@ -58,7 +57,7 @@ def write_mosaic_zones(
     known: list[str] = []
     for name in names:
         final = folder / f"{ZONES}{name.removeprefix(INDEX)}.csv"
-        _require_own(final)
+        refuse_foreign(final, is_own=_is_table_of_zones(final))
         opened = replace(read_map(mosaics[name]), rejected=tuple(rejected))
         found = read_zones(options.zones, opened.grid, field=options.zone_field)
         rows = zone_table(
@@ -85,16 +84,10 @@ def _report(reporter: Reporter, count: int, done: int) -> None:
     reporter.progress(stages.ADDING_AREAS, done, count)
 
 
-def _require_own(path: Path) -> None:
-    """Refuse to replace a file that is no table of zones."""
-    if not path.exists():
-        return
+def _is_table_of_zones(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             header = next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError, csv.Error):
-        header = []
-    if header != [field.name for field in fields(ZoneArea)]:
-        raise OutputExistsError(
-            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
-        )
+        return False
+    return header == [field.name for field in fields(ZoneArea)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import read_recorded_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
@@ -223,6 +224,22 @@ def _is_own_mosaic(path: Path) -> bool:
         and len(names) == len(list(bands[0].iter("SourceFilename"))) > 0
         and all(name.endswith(".tif") and "/" not in name for name in names)
     )
+
+
+def refuse_foreign(path: Path, *, is_own: bool) -> None:
+    """Refuse to replace a file that has a name of a batch's outputs and that no batch made.
+
+    Args:
+        path: Path of the output.
+        is_own: Whether a file there has the form that a batch gives it.
+
+    Raises:
+        OutputExistsError: If another file is there.
+    """
+    if path.exists() and not is_own:
+        raise OutputExistsError(
+            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
+        )
 
 
 def write_log(folder: Path, entries: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
