@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,7 @@ def _to_torch(matrix: scipy.sparse.csr_matrix) -> torch.Tensor:
         )
 
 
+@cache
 def _chebyshev_coefficients(steps: int, alpha: float) -> Float32Array:
     """Chebyshev coefficients of the polynomial in P of a walk with so many steps.
 

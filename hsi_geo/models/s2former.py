@@ -208,12 +208,13 @@ class S2Former(nn.Module):
         # One product goes from bands to groups: the K slots of the axis are never computed.
         weight = torch.einsum("gsd,gsc->gdc", self.group_weight, bands.matrix.view(G, S, C))
         cover = bands.present.view(G, S).mean(dim=1)
-        x = image.flatten(2).transpose(1, 2) - bands.centre  # (B, N, C)
         shift = torch.einsum("gsd,gs->gd", self.group_weight, bands.shift.view(G, S))
-        groups = F.linear(x, weight.reshape(G * d, C)).view(B, H * W, G, d)
-        groups = groups + shift + self.group_bias * cover[:, None]
-        groups = groups * (cover > 0)[:, None]
-        return groups * valid.flatten(1)[:, :, None, None], cover
+        # A product with a bias, since each further pass over the pixels takes as long as the product. Rows of missing slots
+        # are 0, so that a group without bands is 0.
+        offset = (shift + self.group_bias * cover[:, None]) * (cover > 0)[:, None]
+        x = image.flatten(2).transpose(1, 2) - bands.centre  # (B, N, C)
+        groups = torch.addmm(offset.flatten(), x.flatten(0, 1), weight.reshape(G * d, C).T)
+        return groups.view(B, H * W, G, d) * valid.flatten(1)[:, :, None, None], cover
 
 
 class Block(nn.Module):
@@ -331,9 +332,8 @@ def _mean_and_std(groups: Tensor, valid: Tensor) -> Tensor:
     """(B, N, G, d) and (B, N) to (B, G, 2 d): mean and standard deviation over valid pixels."""
     count = valid.sum(dim=1).clamp(min=1)[:, None, None]
     mean = groups.sum(dim=1) / count  # pixels that are not valid are 0 already
-    deviations = (groups - mean[:, None]) * valid[:, :, None, None]
-    std = (deviations.square().sum(dim=1) / count + 1e-6).sqrt()
-    return torch.cat([mean, std], dim=-1)
+    variance = (groups.square().sum(dim=1) / count - mean.square()).clamp(min=0)
+    return torch.cat([mean, (variance + 1e-6).sqrt()], dim=-1)
 
 
 def _attention_mask(visible: Tensor) -> Tensor | None:

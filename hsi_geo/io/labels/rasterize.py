@@ -2,21 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import rasterio.features
 import shapely
+from rasterio.enums import MergeAlg
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import AnyArray, IntArray
 from hsi_geo.tiling import Grid, Window
 
 #: A line or polygon that extends farther than this is an error in its coordinates. GDAL would take
 #: minutes to rasterise it.
 FAR_PX = 1e6
 
+#: Most pixels of the part of a scene in which geometries are rasterised together, so that memory is bounded.
+TOGETHER_PX = 1 << 22
 
-def pixels_under(
-    geometry: shapely.Geometry, grid: Grid, all_touched: bool
-) -> tuple[IntArray, IntArray, bool]:
+#: Rows and columns of the pixels under a geometry, and whether it is too small to cover a centre.
+PixelsUnder = tuple[IntArray, IntArray, bool]
+
+
+def pixels_under_each(
+    geometries: Sequence[shapely.Geometry], grid: Grid, all_touched: Sequence[bool]
+) -> Iterator[PixelsUnder]:
+    """Find the pixels under each of many geometries, as `pixels_under` does for one.
+
+    GDAL takes as long for a small polygon as for a thousand. So polygons that share no pixel are rasterised together.
+
+    Args:
+        geometries: Points, lines or polygons of one part, in the CRS of the grid.
+        grid: Pixels of the scene.
+        all_touched: For each geometry whether it takes every pixel that it touches.
+    """
+    found: dict[int, PixelsUnder] = {}
+    shapes = np.asarray(geometries, object)
+    polygons = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
+    for every in (False, True):
+        members = np.flatnonzero(polygons & (np.asarray(all_touched, bool) == every))
+        apart = _under_polygons_apart(shapes[members], grid, every)
+        found |= {int(members[i]): pixels for i, pixels in apart.items()}
+    for i, geometry in enumerate(shapes):
+        yield found[i] if i in found else pixels_under(geometry, grid, all_touched[i])
+
+
+def _under_polygons_apart(
+    polygons: AnyArray, grid: Grid, all_touched: bool
+) -> dict[int, PixelsUnder]:
+    """Pixels under those polygons whose bounding boxes have no pixel of two polygons."""
+    near = (np.abs(shapely.bounds(polygons) - np.tile(grid.bounds[:2], 2)) < _far(grid)).all(axis=1)
+    windows = [_pixel_window(polygons[i], grid).clip(*grid.shape) for i in np.flatnonzero(near)]
+    inside = [
+        (int(i), window)
+        for i, window in zip(np.flatnonzero(near), windows, strict=True)
+        if window.height and window.width
+    ]
+    if len(inside) < 2:
+        return {}
+    row, col = min(w.row for _, w in inside), min(w.col for _, w in inside)
+    height = max(w.row + w.height for _, w in inside) - row
+    width = max(w.col + w.width for _, w in inside) - col
+    around = Window(row, col, height, width)
+    if height * width > TOGETHER_PX:
+        return {}
+
+    def rasterize(values: Iterable[int], merge: MergeAlg) -> IntArray:
+        return np.asarray(
+            rasterio.features.rasterize(
+                [(polygons[i], value) for (i, _), value in zip(inside, values, strict=True)],
+                out_shape=around.shape,
+                transform=grid.transform_of(around),
+                all_touched=all_touched,
+                merge_alg=merge,
+                dtype="int32",
+            )
+        )
+
+    shared = rasterize([1] * len(inside), MergeAlg.add) > 1
+    owners = rasterize(range(1, len(inside) + 1), MergeAlg.replace)
+    found: dict[int, PixelsUnder] = {}
+    for number, (i, window) in enumerate(inside, start=1):
+        part = window.relative_to(around).slices
+        if not shared[part].any():
+            rows, cols = np.nonzero(owners[part] == number)
+            if len(rows):
+                found[i] = rows + window.row, cols + window.col, False
+            else:
+                found[i] = _pixel_inside(polygons[i], grid)
+    return found
+
+
+def _pixel_inside(geometry: shapely.Geometry, grid: Grid) -> PixelsUnder:
+    """The pixel under some point of a geometry that covers no centre."""
+    try:
+        point = geometry.representative_point()
+    except shapely.errors.GEOSException:  # a ring that crosses itself by rounding
+        point = shapely.Point(shapely.get_coordinates(geometry)[0])
+    return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
+
+
+def _far(grid: Grid) -> float:
+    """`FAR_PX` in units of the CRS."""
+    return FAR_PX * min(grid.resolution)
+
+
+def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> PixelsUnder:
     """Find the pixels under a geometry.
 
     Args:
@@ -39,7 +129,7 @@ def pixels_under(
     if geometry.geom_type == "Point":
         return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
     extent = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
-    if not (extent < FAR_PX * min(grid.resolution)).all():
+    if not (extent < _far(grid)).all():
         return np.empty(0, np.int64), np.empty(0, np.int64), False
     window = _pixel_window(geometry, grid).clip(*grid.shape)
     if not (window.height and window.width):
@@ -55,11 +145,7 @@ def pixels_under(
     rows, cols = np.nonzero(burnt)
     if len(rows):
         return rows + window.row, cols + window.col, False
-    try:
-        point = geometry.representative_point()
-    except shapely.errors.GEOSException:  # a ring that crosses itself by rounding
-        point = shapely.Point(shapely.get_coordinates(geometry)[0])
-    return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
+    return _pixel_inside(geometry, grid)
 
 
 def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:

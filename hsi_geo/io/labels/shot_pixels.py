@@ -13,7 +13,7 @@ import shapely
 
 from hsi_geo.arrays import AnyArray, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.rasterize import pixels_under, resolve_conflicts
+from hsi_geo.io.labels.rasterize import pixels_under_each, resolve_conflicts
 from hsi_geo.io.labels.reprojection import reproject
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.tiling import Grid, Window
@@ -142,10 +142,10 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     found: list[IntArray] = []
     outside = 0
     touched = [part.all_touched for part in shots.parts or (shots,) for _ in range(len(part.frame))]
-    for feature, (geometry, class_id, all_touched) in enumerate(
-        zip(frame.geometry, frame["class_id"], touched, strict=True)
+    under = pixels_under_each(frame.geometry.to_numpy(), grid, touched)
+    for feature, (class_id, (rows, cols, small)) in enumerate(
+        zip(frame["class_id"], under, strict=True)
     ):
-        rows, cols, small = pixels_under(geometry, grid, all_touched)
         inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
         if not inside.any():
             outside += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -25,6 +26,8 @@ Name = str | os.PathLike[str] | None
 
 #: Characters around a path in GDAL's names of parts of files and in its virtual file systems.
 _MARKS = re.compile(r"/vsi\w+/|://|[:\"'{}(),;=?&]")
+
+_SLASHES = re.compile(r"[/\\]")
 
 #: First bytes of a TIFF. The files beside it are known by their names, without GDAL.
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -124,8 +127,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
     )  # a file system without inode numbers
 
 
-def _paths_in(name: str, folder: Path | None = None) -> Iterator[Path]:
-    """Files and folders in a name: the longest from each position where a path may begin."""
+def _paths_in(
+    name: str, folder: Path | None = None, entries: Container[str] | None = None
+) -> Iterator[Path]:
+    """Files and folders in a name: the longest from each position where a path may begin.
+
+    Args:
+        name: A path, GDAL's name of a part of a file, or a text with one.
+        folder: Folder that relative paths begin in; None for the working directory.
+        entries: `_comparable` names of what is in the folder, which saves a look at the disk for each part of a long text.
+    """
     for whole in [name] if folder is None else [str(folder / name), name]:
         if exists(whole):
             yield Path(whole)
@@ -135,11 +146,20 @@ def _paths_in(name: str, folder: Path | None = None) -> Iterator[Path]:
     slashes = {at for at, letter in enumerate(name) if letter in "/\\"}
     for start in (0, *(mark.end() for mark in marks)):
         for stop in sorted((end for end in stops | slashes if end > start), reverse=True):
-            path = Path(name[start:stop]) if folder is None else folder / name[start:stop]
+            part = name[start:stop]
+            one_name = not _SLASHES.search(part)
+            if entries is not None and one_name and _comparable(part) not in entries:
+                continue
+            path = Path(part) if folder is None else folder / part
             # A folder that is only part of a longer path is not read.
             if exists(path) and (path.is_file() or (stop in stops and path.is_dir())):
                 yield path
                 break
+
+
+def _comparable(name: str) -> str:
+    """Form of a file's name that is the same for all names that a file system takes for equal."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -184,10 +204,11 @@ def _named_in_xml(path: Path) -> Iterator[Path]:
     """Files in the texts of a VRT: sources, overviews, masks, and sources of warped rasters."""
     try:
         content = BytesIO(as_utf8(path.read_bytes()))
+        entries = {".", "..", *(_comparable(entry.name) for entry in path.parent.iterdir())}
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
             if 0 < len(text) < _HEAD:
-                yield from _paths_in(text, path.parent)
+                yield from _paths_in(text, path.parent, entries)
             element.clear()
     except (ET.ParseError, OSError):
         return  # the reader of the file reports it

@@ -127,8 +127,7 @@ def fine_tune(
                     f"adaptation failed: the loss of step {step + 1} is not a number",
                     hint="look at the scene's values with hsi-geo info",
                 )
-            for parameter, *of_parts in zip(parameters, *(part for _, part in found), strict=True):
-                parameter.grad = _mean(of_parts)
+            _set_mean_gradients(parameters, [part for _, part in found])
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
             list(pool.map(lambda optimiser: optimiser.step(), optimisers))
             for schedule in schedules:
@@ -141,10 +140,20 @@ def fine_tune(
     return result.cpu().eval()
 
 
-def _mean(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """Mean of the gradients of a parameter over the parts of a batch; None if no part uses it."""
-    used = [one for one in gradients if one is not None]
-    return torch.stack(used).sum(dim=0) / len(gradients) if used else None
+def _set_mean_gradients(
+    parameters: Sequence[torch.nn.Parameter], of_parts: Sequence[Sequence[Tensor | None]]
+) -> None:
+    """Give each parameter the mean of its gradients over the parts of a batch; None if no part uses it.
+
+    Operations on lists of tensors take a tenth of the time of a loop over the parameters.
+    """
+    used = [i for i, gradient in enumerate(of_parts[0]) if gradient is not None]  # in every part
+    lists = [[gradient for gradient in part if gradient is not None] for part in of_parts]
+    means = tuple(lists[0])
+    for gradients in lists[1:]:
+        means = torch._foreach_add(means, gradients)
+    for i, mean in zip(used, torch._foreach_div(means, float(len(lists))), strict=True):
+        parameters[i].grad = mean
 
 
 def forward_noisy(
@@ -176,11 +185,16 @@ def forward_noisy(
     tokens = classifier.backbone.embed(image, batch.valid, bands)
     if level.any():
         pixels = tokens.pixels
-        std = pixels.detach().std(dim=(0, 1))
+        std = _std(pixels.detach().flatten(0, 1))
         noisy = pixels + level * std * _noise_like(pixels, generator)
         tokens = tokens._replace(pixels=noisy / torch.sqrt(1.0 + level**2))
     features = classifier.backbone.encode(tokens, batch.valid, batch.positions)
     return classifier.classify(features)
+
+
+def _std(values: Tensor) -> Tensor:
+    """(N, D) to (D,) standard deviations; a tenth of the time of `torch.std` along the first axis."""
+    return (values.square().mean(dim=0) - values.mean(dim=0).square()).clamp(min=0).sqrt()
 
 
 def _noise_like(values: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -227,10 +241,8 @@ def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.op
     others = [p for p in backbone if p.ndim != 2]
     head = list(classifier.head.parameters())
     decay = config.weight_decay
-    # Two halves take about the same time.
-    halves = matrices[::2], matrices[1::2]
     return [
-        *(Muon(half, config.muon_lr, weight_decay=decay) for half in halves if half),
+        *(Muon(half, config.muon_lr, weight_decay=decay) for half in _halves(matrices)),
         AdamW(
             [
                 {"params": others, "lr": config.adamw_lr, "weight_decay": 0.0},
@@ -239,6 +251,20 @@ def _optimisers(classifier: Classifier, config: FineTuneConfig) -> list[torch.op
             fused=True,  # the same steps in less time
         ),
     ]
+
+
+def _halves(matrices: Sequence[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:
+    """Two lists with about as many numbers, or one. Matrices of one shape, which Muon computes together, are in one of them."""
+    shapes = sorted({matrix.shape for matrix in matrices})
+    of_shape = [[matrix for matrix in matrices if matrix.shape == shape] for shape in shapes]
+    halves: list[list[torch.nn.Parameter]] = [[], []]
+    for group in sorted(of_shape, key=_count, reverse=True):
+        min(halves, key=_count).extend(group)
+    return [half for half in halves if half]
+
+
+def _count(matrices: Sequence[torch.nn.Parameter]) -> int:
+    return sum(matrix.numel() for matrix in matrices)
 
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:

@@ -103,8 +103,8 @@ def fit_model(
         )
         regions = with_library(regions, labelled, reporter)
         ordered, order = in_canonical_order(regions)
-        # Windows overlap by a quarter at least.
-        stride_px = min(recipe.stride_px, max(1, 3 * network.window_px // 4))
+        # Windows overlap by an eighth at least.
+        stride_px = min(recipe.stride_px, max(1, 7 * network.window_px // 8))
         tiling = Tiling(network.window_px, stride_px)
         reporter.progress(stages.LEARNING, 0, PIXEL_FEATURE_STEPS + TEACHER_STEPS)
         pixels = prepared.pixel_features(

@@ -97,7 +97,7 @@ class Recipe:
     """
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
-    stride_px: int = 12
+    stride_px: int = 14
     method: Literal["daft", "linear"] = "daft"
     fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
     budget_px: int = 40_000

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio.features
 import shapely
 from affine import Affine
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
-from shapely import LineString, MultiPoint, MultiPolygon, Point, Polygon, box
+from shapely import LineString, MultiPoint, MultiPolygon, Point, Polygon, affinity, box
 from shots_cases import GRID, UTM, at, centre, claimed, patch, shots_of, write
 
 from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.rasterize import pixels_under, pixels_under_each
 from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, ShotPixels, burn, thin
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
@@ -99,6 +101,59 @@ def test_burn_takes_pixels_whose_centre_is_inside(down: float, polygon: Polygon)
     pixels = burn(shots_of([(placed, "a"), (far, "b")]), grid)
     assert pixels.outside == 1
     assert claimed(pixels) == [(int(row), int(col)) for row, col in np.argwhere(inside)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    shapes=st.lists(
+        st.tuples(
+            polygons(), st.sampled_from([0.1, 0.3, 1.0]), st.booleans(), st.sampled_from("PLA")
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_many_geometries_have_the_pixels_of_each_alone(
+    shapes: list[tuple[Polygon, float, bool, str]],
+) -> None:
+    """Polygons that overlap, touch, are too small for a centre, or lie outside; lines and points among them."""
+    grid = Grid(12, 17, Affine(30.0, 0.0, 383472.5, 0.0, -20.0, 5818302.25), UTM)
+    form = {
+        "A": lambda shape: shape,
+        "L": lambda shape: LineString(shape.exterior),
+        "P": lambda shape: shape.centroid,
+    }
+    geometries = [
+        shapely.transform(
+            form[kind](affinity.scale(shape, size, size)),
+            lambda xy: np.stack(grid.transform @ tuple(xy.T), axis=1),
+        )
+        for shape, size, _, kind in shapes
+    ]
+    touched = [every for *_, every, _ in shapes]
+    found = list(pixels_under_each(geometries, grid, touched))
+    for geometry, every, (rows, cols, small) in zip(geometries, touched, found, strict=True):
+        alone_rows, alone_cols, alone_small = pixels_under(geometry, grid, every)
+        assert small == alone_small
+        assert rows.tolist() == alone_rows.tolist()
+        assert cols.tolist() == alone_cols.tolist()
+
+
+def test_polygons_apart_are_rasterised_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(40, 60, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 40.0), UTM)
+    calls = 0
+    rasterize = rasterio.features.rasterize
+
+    def counted(*args: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        return rasterize(*args, **options)
+
+    monkeypatch.setattr(rasterio.features, "rasterize", counted)
+    squares = [box(3 * i, 5, 3 * i + 2, 8) for i in range(20)]
+    found = list(pixels_under_each(squares, grid, [False] * 20))
+    assert [len(rows) for rows, _, _ in found] == [6] * 20
+    assert calls == 2
 
 
 def test_burn_leaves_out_holes() -> None:
