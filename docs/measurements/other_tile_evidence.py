@@ -7,9 +7,8 @@ the eastern half, five shots a class, of models that were adapted to different h
 halves, and of classical methods with the same shots. Its last rows are upper bounds for shots in the west: the
 scene's best classical method fitted to all labels of the western half, and, of two classifiers on each of the
 teacher's feature sets, fitted to the same labels, the one that is best in the east. In the second table the
-shots are in one half (west, east, north or south), and the other half is mapped. The third table is of the same
-maps, for fields with a shot and without. The last is the second table for other scenes, as the mean of the four
-halves. Ten to fifteen minutes a seed.
+shots are in one half (west, east, north or south) of each scene, and the other half is mapped. The third table is of
+the maps of the fields, for fields with a shot and without. Ten to fifteen minutes a seed.
 """
 
 import sys
@@ -95,9 +94,15 @@ def main() -> None:
         print(f"| {row[0]} | {row[1]} | {known} | {east:.1f} |")
     print(f"| best classifier on any feature set, by hindsight | west | - | {of_east:.1f} |")
     print(f"\n{len(seeds)} seeds; the last two are fitted to all labels of the west.\n")
-    print(f"| shots in | mapped | {METHODS} |\n|---|---|---|---|---|")
-    for way, crossed in crossings.items():
-        print(f"| {way[0]} | {way[1]} | {format_cells(of_opposite(crossed, fields.labels))} |")
+    print(f"| scene | shots in | mapped | {METHODS} |\n|---|---|---|---|---|---|")
+    for name in ("simulated_fields", *OTHERS):
+        scene = fields if name == fields.name else load_benchmark_scene(name, Path(sys.argv[1]))
+        for way in WAYS:
+            crossed = (
+                crossings[way] if scene is fields else [cross(scene, s, way[0]) for s in seeds]
+            )
+            cells = format_cells(of_opposite(crossed, scene.labels))
+            print(f"| {name} | {way[0]} | {way[1]} | {cells} |", flush=True)
     print(f"\n| fields | {METHODS} |\n|---|---|---|---|")
     every = [one for crossed in crossings.values() for one in crossed]
     for kind, shares in of_fields(every, fields.labels).items():
@@ -105,11 +110,6 @@ def main() -> None:
     print(
         f"\nAfter all labels of all other fields the best classifier on any feature set reaches {of_a_field:.1f}."
     )
-    print(f"\n| other scenes | {METHODS} |\n|---|---|---|---|")
-    for name in OTHERS:
-        scene = load_benchmark_scene(name, Path(sys.argv[1]))
-        crossed = [cross(scene, seed, side) for side, _ in WAYS for seed in seeds]
-        print(f"| {name} | {format_cells(of_opposite(crossed, scene.labels))} |")
 
 
 def format_cells(shares: Float64Array) -> str:

@@ -1,0 +1,329 @@
+"""Time and memory of `classify` and `predict` against the size of a job: docs/performance.md.
+
+    python docs/measurements/scaling.py [--pixels 4,5,6,7] [--tiles 300] [--plot scaling.png] [--full]
+
+The scene is Indian Pines: repeated to more pixels by a VRT, resampled to fewer or more bands, with classes that k-means
+finds in it and shots at random pixels of each class. One thing grows at a time; the others stay at a scene of 145 x 145 pixels,
+200 bands, 10 classes and 5 points a class (classify), or at the model of these. A last table compares a batch of small tiles with
+one scene of as many pixels. The processor is limited to AVX2; --full takes all its instructions. Nothing else may run.
+"""
+
+import argparse
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import machine
+import matplotlib as mpl
+import numpy as np
+import rasterio
+import shapely
+from affine import Affine
+from sklearn.cluster import MiniBatchKMeans
+
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
+from hsi_geo.io.datasets.indian_pines import load_indian_pines
+
+#: Pixel size and upper left corner of all scenes, in the coordinates of UTM zone 16 N.
+RESOLUTION_M, LEFT, TOP, CRS = 20.0, 500_000.0, 4_500_000.0, "EPSG:32616"
+
+#: What a job has where nothing else is said.
+BANDS, CLASSES, POINTS = 200, 10, 5
+
+#: Side of the tiles of a batch, in pixels.
+TILE_PX = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A measured command.
+
+    Attributes:
+        size: What was varied.
+        command: "classify" or "predict".
+        seconds: Wall time from process start to the end.
+        rss_mib: Peak resident memory of the process.
+    """
+
+    size: int
+    command: str
+    seconds: float
+    rss_mib: float
+
+
+class Scenes:
+    """Scenes and shots in a folder.
+
+    Args:
+        folder: Existing folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        pines = load_indian_pines()
+        self.cube = pines.cube.astype(np.float32)
+        self.centres_nm = np.asarray(pines.centres_nm, np.float64)
+        self.generator = np.random.default_rng(0)
+
+    def scene(self, bands: int = BANDS) -> Path:
+        """The scene with so many bands, evenly spaced over its range."""
+        path = self.folder / f"bands_{bands}.tif"
+        if path.exists():
+            return path
+        cube, centres_nm = self.cube, self._centres_nm(bands)
+        if bands != len(cube):
+            cube = _interpolated(cube, self.centres_nm, centres_nm)
+        write(path, cube, centres_nm)
+        return path
+
+    def repeated(self, pixels: int, bands: int = BANDS) -> Path:
+        """A mosaic (VRT) of copies of the scene, with about so many pixels."""
+        source = self.scene(bands)
+        path = self.folder / f"pixels_{pixels}_{bands}.vrt"
+        height, width = self.cube.shape[1:]
+        side = round(pixels**0.5)
+        rows, cols = -(-side // height), -(-side // width)
+        texts = [
+            f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}"><SRS>{CRS}</SRS>',
+            f"<GeoTransform>{LEFT}, {RESOLUTION_M}, 0, {TOP}, 0, {-RESOLUTION_M}</GeoTransform>",
+        ]
+        for band in range(1, bands + 1):
+            texts.append(
+                f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
+                f'<MDI key="wavelength">{self._centres_nm(bands)[band - 1]:.3f}</MDI>'
+                f'<MDI key="wavelength_units">nm</MDI></Metadata>'
+            )
+            texts += [
+                f"<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>{band}</SourceBand>"
+                f'<SrcRect xOff="0" yOff="0" xSize="{min(width, side - col * width)}" ySize="{min(height, side - row * height)}"/>'
+                f'<DstRect xOff="{col * width}" yOff="{row * height}" xSize="{min(width, side - col * width)}" '
+                f'ySize="{min(height, side - row * height)}"/></SimpleSource>'
+                for row in range(rows)
+                for col in range(cols)
+            ]
+            texts.append("</VRTRasterBand>")
+        path.write_text("".join([*texts, "</VRTDataset>"]))
+        return path
+
+    def _centres_nm(self, bands: int) -> Float64Array:
+        if bands == len(self.cube):
+            return self.centres_nm
+        return np.linspace(self.centres_nm[0], self.centres_nm[-1], bands)
+
+    def shots(self, classes: int = CLASSES, of_class: int = POINTS) -> Path:
+        """Points at random pixels of each class that k-means finds."""
+        path = self.folder / f"shots_{classes}_{of_class}.gpkg"
+        if path.exists():
+            return path
+        labels = self._clusters(classes)
+        chosen = [
+            self.generator.choice(members, min(of_class, len(members)), replace=False)
+            for members in (np.flatnonzero(labels == c) for c in range(classes))
+        ]
+        rows, cols = np.divmod(np.concatenate(chosen), self.cube.shape[2])
+        points = shapely.points(
+            LEFT + (cols + 0.5) * RESOLUTION_M, TOP - (rows + 0.5) * RESOLUTION_M
+        )
+        names = [f"class {c:02d}" for c, part in enumerate(chosen) for _ in part]
+        gpd.GeoDataFrame({"class": names}, geometry=points, crs=CRS).to_file(path)
+        return path
+
+    def _clusters(self, classes: int) -> IntArray:
+        spectra = self.cube.reshape(len(self.cube), -1).T
+        found = MiniBatchKMeans(classes, random_state=0, n_init=3).fit_predict(spectra)
+        return np.asarray(found, np.int64)
+
+    def tiles(self, count: int) -> Path:
+        """A folder of small tiles, cut from the scene at random places."""
+        folder = self.folder / "tiles"
+        folder.mkdir()
+        height, width = self.cube.shape[1:]
+        for number in range(count):
+            row = int(self.generator.integers(height - TILE_PX + 1))
+            col = int(self.generator.integers(width - TILE_PX + 1))
+            part = self.cube[:, row : row + TILE_PX, col : col + TILE_PX]
+            write(
+                folder / f"tile_{number:04d}.tif",
+                part,
+                self.centres_nm,
+                (number // 20, number % 20),
+            )
+        return folder
+
+
+def _interpolated(
+    cube: Float32Array, centres_nm: Float64Array, wanted_nm: Float64Array
+) -> Float32Array:
+    """(C, H, W) to (C', H, W) values, linear in the wavelength."""
+    order = np.argsort(centres_nm)
+    at = np.clip(np.searchsorted(centres_nm[order], wanted_nm), 1, len(order) - 1)
+    below, above = order[at - 1], order[at]
+    share = (wanted_nm - centres_nm[below]) / (centres_nm[above] - centres_nm[below])
+    weight = share.astype(np.float32)[:, None, None]
+    return np.asarray(cube[below] * (1 - weight) + cube[above] * weight, np.float32)
+
+
+def write(
+    path: Path, cube: Float32Array, centres_nm: Float64Array, tile: tuple[int, int] = (0, 0)
+) -> None:
+    """Write a GeoTIFF with wavelengths, at a place that a tile's number gives."""
+    _, height, width = cube.shape
+    corner = Affine.translation(
+        LEFT + tile[1] * width * RESOLUTION_M, TOP - tile[0] * height * RESOLUTION_M
+    )
+    with rasterio.open(
+        path, "w", driver="GTiff", count=len(cube), height=height, width=width, dtype="int16",
+        crs=CRS, transform=corner @ Affine.scale(RESOLUTION_M, -RESOLUTION_M), compress="deflate", tiled=True,
+        blockxsize=64, blockysize=64,
+    ) as file:  # fmt: skip
+        file.write(cube.round().astype(np.int16))
+        for band, centre_nm in enumerate(centres_nm, start=1):
+            file.update_tags(band, wavelength=f"{centre_nm:.3f}", wavelength_units="nm")
+
+
+def run(*arguments: str | Path) -> tuple[float, float]:
+    """Run a command of hsi-geo; wall seconds and peak memory in MiB."""
+    machine.require_quiet()
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hsi_geo", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"failed: {' '.join(map(str, arguments))}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def classify(folder: Path, scene: Path, shots: Path) -> tuple[float, float]:
+    """Time of `classify`."""
+    return run("classify", scene, "--shots", shots, "-o", folder / "map.tif", "--overwrite")
+
+
+def predict(folder: Path, scene: Path, model: Path) -> tuple[float, float]:
+    """Time of `predict`."""
+    return run("predict", scene, "--model", model, "-o", folder / "map.tif", "--overwrite")
+
+
+def adapt(folder: Path, scene: Path, shots: Path) -> Path:
+    """A model, in a time that is not measured."""
+    path = folder / "model.safetensors"
+    run("adapt", scene, "--shots", shots, "-o", path, "--overwrite")
+    return path
+
+
+def measure(scenes: Scenes, powers: Sequence[int]) -> dict[str, list[Job]]:
+    """All jobs, by what grows."""
+    folder, found = (
+        scenes.folder,
+        {name: list[Job]() for name in ("pixels", "bands", "shots", "classes")},
+    )
+
+    def add(what: str, size: int, scene: Path, shots: Path, *, mapped: bool = True) -> None:
+        found[what].append(Job(size, "classify", *classify(folder, scene, shots)))
+        if mapped:
+            model = adapt(folder, scenes.scene() if what == "pixels" else scene, shots)
+            found[what].append(Job(size, "predict", *predict(folder, scene, model)))
+        for job in found[what][-2 if mapped else -1 :]:
+            print(f"{what} {job.size}: {job.command} {job.seconds:.1f} s", file=sys.stderr)
+
+    for power in powers:
+        add("pixels", 10**power, scenes.repeated(10**power), scenes.shots())
+    for bands in (30, 100, 200, 430):
+        add("bands", bands, scenes.scene(bands), scenes.shots())
+    for of_class in (1, 10, 100, 1000):
+        add(
+            "shots",
+            of_class * CLASSES,
+            scenes.scene(),
+            scenes.shots(of_class=of_class),
+            mapped=False,
+        )
+    for classes in (2, 10, 30, 60):
+        add("classes", classes, scenes.scene(), scenes.shots(classes))
+    return found
+
+
+def show(found: dict[str, list[Job]]) -> None:
+    """Print a table."""
+    print(
+        "| what grows | size | command | seconds | microseconds a unit | peak RSS, MiB |\n|---|---|---|---|---|---|"
+    )
+    for what, jobs in found.items():
+        for job in jobs:
+            each = 1e6 * job.seconds / job.size
+            print(
+                f"| {what} | {job.size:,} | {job.command} | {job.seconds:.1f} | {each:.3g} | {job.rss_mib:.0f} |"
+            )
+
+
+def show_batch(scenes: Scenes, count: int) -> None:
+    """Print times of a batch of small tiles, of half of them, and of one scene with as many pixels."""
+    folder = scenes.folder
+    model = adapt(folder, scenes.scene(), scenes.shots())
+    tiles = sorted(scenes.tiles(count).iterdir())
+    print("\n| job | seconds | milliseconds a tile | peak RSS, MiB |\n|---|---|---|---|")
+    for part in (count // 2, count):
+        seconds, rss = run("batch", *tiles[:part], "--model", model, "-o", folder / f"maps_{part}")
+        print(
+            f"| batch of {part} tiles of {TILE_PX} x {TILE_PX} | {seconds:.1f} | {1e3 * seconds / part:.0f} | {rss:.0f} |"
+        )
+    pixels = count * TILE_PX**2
+    seconds, rss = predict(folder, scenes.repeated(pixels), model)
+    print(
+        f"| predict of one scene of as many pixels | {seconds:.1f} | {1e3 * seconds / count:.0f} | {rss:.0f} |"
+    )
+
+
+def plot(found: dict[str, list[Job]], path: Path) -> None:
+    """A panel for each thing that grows."""
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, len(found), figsize=(3.2 * len(found), 3), layout="constrained"
+    )
+    for panel, (what, jobs) in zip(panels, found.items(), strict=True):
+        for command in ("classify", "predict"):
+            own = [job for job in jobs if job.command == command]
+            if own:
+                panel.loglog(
+                    [job.size for job in own], [job.seconds for job in own], "o-", label=command
+                )
+        panel.set(xlabel=what, ylabel="seconds")
+        panel.grid(alpha=0.3)
+        panel.legend()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pixels", default="4,5,6,7", help="powers of ten of the pixels")
+    parser.add_argument("--tiles", type=int, default=300)
+    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--full", action="store_true", help="use all instructions, not only AVX2")
+    options = parser.parse_args()
+    if not options.full:
+        machine.limit_instructions()
+    with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
+        scenes = Scenes(Path(name))
+        found = measure(scenes, [int(power) for power in options.pixels.split(",")])
+        show(found)
+        show_batch(scenes, options.tiles)
+    if options.plot:
+        plot(found, options.plot)
+    print(f"\n{os.cpu_count()} cores; {machine.instructions()}.")
+
+
+if __name__ == "__main__":
+    main()
