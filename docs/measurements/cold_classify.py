@@ -3,7 +3,8 @@
     python docs/measurements/cold_classify.py OLD NEW DATA [--repeats 3] [--full]
 
 OLD and NEW are checkouts with an environment in `.venv` (`make .venv/.installed-dev`). DATA is the folder of scenes. Indian
-Pines has the 80 shots of the demo, Berlin its polygons. The checkouts take turns, so that both meet the same machine, and
+Pines has the 80 shots of the demo, Berlin its polygons. The large scene is Indian Pines, resampled to 224 bands and repeated to 1000 x 1000
+pixels, with five points in each of ten classes. The checkouts take turns, so that both meet the same machine, and
 nothing else may run. The processor is limited to AVX2; --full takes all its instructions.
 """
 
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 import machine
+from scaling import Scenes
 
 from hsi_geo.tasks.demo import write_inputs
 
@@ -44,6 +46,9 @@ def main() -> None:
                 *("--class-field", "Level_2"),
             ],
         }
+        scenes = Scenes(folder)
+        large = scenes.repeated(10**6, bands=224)
+        jobs["1000 x 1000, 50 points"] = [str(large), "--shots", str(scenes.shots())]
         for scene, arguments in jobs.items():
             found: dict[Path, list[float]] = {options.old: [], options.new: []}
             for _ in range(options.repeats):
