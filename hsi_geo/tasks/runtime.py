@@ -122,10 +122,21 @@ def one_thread() -> Iterator[None]:
         ...     torch.get_num_threads()
         1
     """
+    with torch_threads(1):
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let each operation of torch compute on so many threads, in the thread that enters the block and those that it starts.
+
+    Args:
+        count: Number of threads, at least 1.
+    """
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 
 from hsi_geo import stages, timings
@@ -45,8 +46,9 @@ from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.inference.rejection import rejection_of
 from hsi_geo.tasks.inference.scene_scale import match_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
+from hsi_geo.tasks.inference.side_threads import write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
-from hsi_geo.tasks.inference.strips import Strips, write_behind
+from hsi_geo.tasks.inference.strips import Strips
 from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
 from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 from hsi_geo.tiling import Window
@@ -154,6 +156,7 @@ def write_map(
             requested,
             core=sink.output.core,
             read_ahead=compute.threads != 1,
+            threads=torch.get_num_threads() if on.type == "cpu" else 1,
         )
         _map_strips(strips, sink, reporter)
         changed_px = sink.finish()

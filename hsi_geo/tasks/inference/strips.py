@@ -9,11 +9,9 @@ wide that the kept rows would not fit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +24,7 @@ from hsi_geo.io.scenes.windows import (
     physical_values,
     stored_nodata,
 )
+from hsi_geo.tasks.inference.side_threads import prefetch, run_in_order, side_by_side
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, weighted_mean
 from hsi_geo.tiling import Window, WindowGrid
 
@@ -112,6 +111,20 @@ def plan_reading(
     return ReadPlan(block_rows, cols, group, block_rows * cols * pixel_bytes + group * kept_bytes)
 
 
+class _Mapped(NamedTuple):
+    """Outputs of a group of windows.
+
+    Attributes:
+        sums: (K + 1, height, width) sums of weighted outputs, and of the weights.
+        valid: (height, width) whether a pixel has data.
+        samples: (C, n) values of some pixels, and (C,) which bands have values, of each piece of the scene.
+    """
+
+    sums: torch.Tensor
+    valid: BoolArray
+    samples: list[tuple[Float32Array, BoolArray]]
+
+
 class Strips:
     """Outputs of a network for a whole scene; iterating yields them part by part.
 
@@ -121,6 +134,7 @@ class Strips:
         requested: Function that gives the mask of pixels whose outputs are needed.
         core: Pixels that are written; those around it belong to neighbours. None for all.
         read_ahead: Whether the next strip is read in another thread while one is mapped.
+        threads: Number of threads on which groups of windows are computed, see `side_by_side`.
 
     Attributes:
         plan: How the scene is read.
@@ -136,10 +150,12 @@ class Strips:
         *,
         core: Window | None = None,
         read_ahead: bool = True,
+        threads: int = 1,
     ) -> None:
         self.sliding = sliding
         self.requested = requested
-        self.run_jobs = prefetch if read_ahead else _run_in_order
+        self.run_jobs = prefetch if read_ahead else run_in_order
+        self.threads = threads
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
         self.constant_px = 0
@@ -163,7 +179,7 @@ class Strips:
         """
         pieces = list(self._pieces())
         jobs = [_read_job(self.sliding, window) for _, _, window in pieces]
-        with self.run_jobs(jobs) as results:
+        with self.run_jobs(jobs) as results, side_by_side(self.threads) as self.run_each:
             for (columns, index, window), stored in zip(pieces, results, strict=True):
                 self._count_constant(columns[index].column, window, stored)
                 for column in columns[max(0, index - 1) : index + 2]:
@@ -263,16 +279,14 @@ class _Column:
         valid = np.zeros(extent.shape, bool)
         overlap = size - stride
         sums[:, :overlap], valid[:overlap] = self.sums, self.valid
-        for grid in _split_grid(self.sliding, extent, rows, self.grid.cols):
-            slices = grid.extent.relative_to(extent).slices
-            requested = self._requested(grid.extent)
-            if requested is not None and not requested.any():
-                continue
-            image, has_data = self._physical_values(grid.extent)
-            sums[:, slices[0], slices[1]] += self.sliding.weighted_sums(
-                torch.from_numpy(image), torch.from_numpy(has_data), grid, requested
-            )
-            valid[slices] |= has_data
+        grids = list(_split_grid(self.sliding, extent, rows, self.grid.cols))
+        for grid, found in zip(grids, self.strips.run_each(self._map_grid, grids), strict=True):
+            if found is not None:
+                slices = grid.extent.relative_to(extent).slices
+                sums[:, slices[0], slices[1]] += found.sums
+                valid[slices] |= found.valid
+                for values, present in found.samples:
+                    self.strips.ranges.update(values, present)
         self.next_row += rows
         done = rows * stride if self.next_row < self.grid.rows else extent.height
         self.sums, self.valid = sums[:, done:].clone(), valid[done:].copy()
@@ -280,6 +294,17 @@ class _Column:
         if window.height:
             slices = window.relative_to(extent).slices
             yield window, weighted_mean(sums[:, slices[0], slices[1]]).numpy(), valid[slices]
+
+    def _map_grid(self, grid: WindowGrid) -> _Mapped | None:
+        """Outputs of a group of windows; None if none is needed. Several threads may do this at the same time."""
+        requested = self._requested(grid.extent)
+        if requested is not None and not requested.any():
+            return None
+        image, valid, samples = self._physical_values(grid.extent)
+        sums = self.sliding.weighted_sums(
+            torch.from_numpy(image), torch.from_numpy(valid), grid, requested
+        )
+        return _Mapped(sums, valid, samples)
 
     def _requested(self, extent: Window) -> torch.Tensor | None:
         """(height, width) mask of needed pixels of an extent that may reach beyond the scene."""
@@ -291,11 +316,14 @@ class _Column:
         requested[inside.relative_to(extent).slices] = torch.from_numpy(mask)
         return requested
 
-    def _physical_values(self, extent: Window) -> tuple[Float32Array, BoolArray]:
-        """(C, height, width) values and validity, 0 beyond the scene."""
+    def _physical_values(
+        self, extent: Window
+    ) -> tuple[Float32Array, BoolArray, list[tuple[Float32Array, BoolArray]]]:
+        """(C, height, width) values and validity, 0 beyond the scene, and `_Mapped.samples`."""
         view = self.sliding.view
         image = np.zeros((view.shape[0], *extent.shape), np.float32)
         valid = np.zeros(extent.shape, bool)
+        samples = []
         for window, stored in self.pieces:
             inside = extent.relative_to(window).clip(*window.shape)
             if not (inside.height and inside.width):
@@ -304,12 +332,10 @@ class _Column:
             target = inside.relative_to(extent.relative_to(window)).slices
             values, has_data, present = physical_values(stored[:, rows, cols], view)
             image[:, target[0], target[1]], valid[target] = values, has_data
-            self._update_ranges(values, has_data, present)
-        return image, valid
-
-    def _update_ranges(self, image: Float32Array, valid: BoolArray, present: BoolArray) -> None:
-        step = max(1, min(valid.shape) // RANGE_SAMPLE_PX)
-        self.strips.ranges.update(image[:, ::step, ::step][:, valid[::step, ::step]], present)
+            step = max(1, min(has_data.shape) // RANGE_SAMPLE_PX)
+            sample = values[:, ::step, ::step][:, has_data[::step, ::step]]
+            samples.append((sample, present))
+        return image, valid, samples
 
     def _drop_used_rows(self) -> None:
         """Free the rows that no later window contains."""
@@ -344,77 +370,3 @@ def _split_grid(
 def _read_job(sliding: SlidingWindow, window: Window) -> Callable[[], AnyArray]:
     rows, cols = window.slices
     return lambda: np.asarray(sliding.view[:, rows, cols].values)
-
-
-@contextmanager
-def prefetch[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
-    """Run jobs one after another in another thread, one job ahead of the consumer.
-
-    Args:
-        jobs: Functions without arguments.
-
-    Yields:
-        Iterator over the results, in the order of the jobs.
-
-    Examples:
-        >>> with prefetch([lambda: 1, lambda: 2]) as results:
-        ...     list(results)
-        [1, 2]
-    """
-    pool = ThreadPoolExecutor(1, "prefetch")
-
-    def results() -> Iterator[T]:
-        pending = pool.submit(jobs[0]) if jobs else None
-        for job in [*jobs[1:], None]:
-            assert pending is not None  # there was a job before
-            result = pending.result()
-            pending = None if job is None else pool.submit(job)
-            yield result
-
-    try:
-        yield results() if jobs else iter(())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _run_in_order[T](jobs: list[Callable[[], T]]) -> Iterator[Iterator[T]]:
-    """The same as `prefetch` without another thread."""
-    yield (job() for job in jobs)
-
-
-@contextmanager
-def write_behind[*Ts](job: Callable[[*Ts], None]) -> Iterator[Callable[[*Ts], None]]:
-    """Run calls of a function one after another in another thread.
-
-    A call returns at once, after it has waited for the call before. An exception of a call is raised by the
-    next call, or at the end.
-
-    Args:
-        job: Function to call.
-
-    Yields:
-        Function with the same arguments that starts a call.
-
-    Examples:
-        >>> written = []
-        >>> with write_behind(written.append) as write:
-        ...     write(1)
-        ...     write(2)
-        >>> written
-        [1, 2]
-    """
-    pool = ThreadPoolExecutor(1, "write-behind")
-    pending: list[Any] = []
-
-    def call(*arguments: *Ts) -> None:
-        for future in pending:
-            future.result()
-        pending[:] = [pool.submit(job, *arguments)]
-
-    try:
-        yield call
-        for future in pending:
-            future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from torch import Tensor
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.inference.options import DEFAULT_MEMORY
+from hsi_geo.tasks.inference.side_threads import prefetch, write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow, each_window
-from hsi_geo.tasks.inference.strips import ReadPlan, Strips, plan_reading, prefetch, write_behind
+from hsi_geo.tasks.inference.strips import ReadPlan, Strips, plan_reading
 from hsi_geo.tiling import Tiling, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -115,6 +117,32 @@ def test_strips_cover_the_scene_once(
     whole, valid = sliding.block(Window(0, 0, 41, 33))
     np.testing.assert_array_equal(has_data, valid)
     np.testing.assert_allclose(values, whole[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_groups_of_windows_side_by_side_give_the_same(
+    make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Outputs, validity and ranges of bands; slow groups among fast ones."""
+    monkeypatch.setattr("hsi_geo.tasks.inference.strips.GRID_WINDOWS", 4)
+    scene = make_scene(height=41, width=33, bands=6)
+    view = select_good_bands(open_scene(scene.path))
+    tiling = Tiling(8, 6)
+
+    def slow(image: Tensor, valid: Tensor) -> Tensor:
+        time.sleep(0.01 * float(image[0, 0, 0, 0] % 3))
+        return first_band_and_one(image, valid)
+
+    found = []
+    for count in (1, threads):
+        sliding = SlidingWindow(view, tiling, each_window(slow, tiling), 2)
+        strips = Strips(sliding, 1 << 20, lambda window: None, threads=count)
+        values = np.zeros((3, 41, 33), np.float32)
+        for window, outputs, valid in strips:
+            values[(slice(None), *window.slices)] = [*outputs, valid]
+        found.append((values, strips.ranges.minimum, strips.ranges.maximum, strips.ranges.pixels))
+    for alone, beside in zip(*found, strict=True):
+        np.testing.assert_array_equal(alone, beside)
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 33), (8, 8), (3, 16), (16, 10), (41, 9)])
