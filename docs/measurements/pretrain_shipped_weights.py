@@ -19,7 +19,6 @@ from scipy.ndimage import gaussian_filter
 
 from hsi_geo import open_scene, pretrain
 from hsi_geo.arrays import Float64Array
-from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.wavelengths import interpolation_matrix
 
@@ -75,7 +74,6 @@ def _without_noisy(centres_nm: Float64Array, count: int) -> Float64Array:
 
 
 def _others(data: Path) -> Iterator[xr.DataArray]:
-    yield load_benchmark_scene("samson", data).scene
     salton = scipy.io.loadmat(data / "salton_sea" / "salton_sea_roi.mat")
     cube = np.ascontiguousarray(salton["I"].transpose(2, 0, 1)[salton["bbl"].ravel() > 0])
     centres = salton["wl"].ravel()[salton["bbl"].ravel() > 0].astype(np.float64)
