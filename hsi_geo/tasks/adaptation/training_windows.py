@@ -124,12 +124,13 @@ class WindowSampler:
         self.sources = _source_pixels(size_px)
         areas = np.array([region.inside.sum() for region in regions.regions], np.float64)
         self.region_probabilities = areas / areas.sum()
-        self.shots = [
-            (number, int(row), int(col))
-            for number, region in enumerate(regions.regions)
-            for row, col in np.argwhere(region.labels >= 0)
-        ]
-
+        self.shots = np.array(
+            [
+                (number, row, col)
+                for number, region in enumerate(regions.regions)
+                for row, col in np.argwhere(region.labels >= 0)
+            ]
+        )
     def _to_pixels(self, values: Float32Array, regions: TrainingRegions) -> Tensor:
         """(M, X) of (N, X) values; 0 outside the regions."""
         images = _to_images(values, regions)
@@ -150,12 +151,11 @@ class WindowSampler:
 
     def sample(self) -> Batch:
         """Draw a batch."""
-        levels, orientations, corners = zip(
-            *(self._sample_window() for _ in range(self.batch)), strict=True
-        )
         side, whole = self.size, self.pixels == self.size**2
-        rows, cols = np.divmod(self.sources[list(orientations)], side)  # (B, P * P)
-        region, top, left = np.array(corners).T[..., None]
+        levels = self._draw_levels()
+        orientations = self.generator.integers(len(self.sources), size=self.batch)
+        rows, cols = np.divmod(self.sources[orientations], side)  # (B, P * P)
+        region, top, left = (values[:, None] for values in self._draw_corners())
         chosen = self.starts[region] + (top + rows) * self.shapes[region, 1] + left + cols
         if not whole:
             positions = self._draw_pixels(chosen)
@@ -167,12 +167,12 @@ class WindowSampler:
             """(B, n, X) to (B, X, P, P) or (B, X, n, 1)."""
             return values.transpose(1, 2).reshape(len(values), -1, *shape)
 
-        level = torch.tensor(levels)
+        level = torch.from_numpy(levels)
         return Batch(
             to_windows(self.image[chosen]),
             to_windows(self.valid[chosen])[:, 0],
             to_windows(self.targets[level[:, None], chosen]),
-            torch.tensor([self.noise[i] for i in levels]),
+            torch.tensor(self.noise)[level],
             None if whole else torch.from_numpy(positions),
         )
 
@@ -185,27 +185,27 @@ class WindowSampler:
         weights = np.maximum(self.draw_weights[chosen], 1.0)
         return np.argsort(self.generator.exponential(size=chosen.shape) / weights)[:, : self.pixels]
 
-    def _sample_window(self) -> tuple[int, int, tuple[int, int, int]]:
-        """Noise level, orientation, and position of a window."""
-        corner, level = self._sample_position(), 0
-        if len(self.noise) > 1 and self.generator.random() >= self.clean_fraction:
-            level = int(self.generator.integers(1, len(self.noise)))
-        return level, int(self.generator.integers(len(self.sources))), corner
+    def _draw_levels(self) -> IntArray:
+        """(B,) index of the noise level of each window."""
+        noisy = self.generator.random(self.batch) >= self.clean_fraction
+        if len(self.noise) == 1:
+            return np.zeros(self.batch, np.int64)
+        return noisy * self.generator.integers(1, len(self.noise), size=self.batch)
 
-    def _sample_position(self) -> tuple[int, int, int]:
-        """Region, first row and first column: anywhere, or around a shot where only shots are targets."""
-        if self.target == "shots" or (self.target == "ema" and self.generator.random() < 0.5):
-            region, row, col = self.shots[int(self.generator.integers(len(self.shots)))]
-            height, width = self.shapes[region]
-            offset = self.generator.integers(self.size, size=2)
-            top = int(np.clip(row - offset[0], 0, height - self.size))
-            left = int(np.clip(col - offset[1], 0, width - self.size))
+    def _draw_corners(self) -> tuple[IntArray, IntArray, IntArray]:
+        """(B,) region, first row and first column: anywhere, or around a shot where only shots are targets."""
+        draw, count = self.generator, self.batch
+        region = draw.choice(len(self.shapes), size=count, p=self.region_probabilities)
+        last = self.shapes[region] - self.size
+        top, left = draw.integers(last + 1).T
+        if self.target == "teacher":
             return region, top, left
-        probabilities = self.region_probabilities
-        region = int(self.generator.choice(len(probabilities), p=probabilities))
-        height, width = self.shapes[region]
-        top = int(self.generator.integers(height - self.size + 1))
-        return region, top, int(self.generator.integers(width - self.size + 1))
+        shots = self.shots[draw.integers(len(self.shots), size=count)]
+        offset = draw.integers(self.size, size=(count, 2))
+        around = np.clip(shots[:, 1:] - offset, 0, self.shapes[shots[:, 0]] - self.size)
+        chosen = draw.random(count) < (1.0 if self.target == "shots" else 0.5)
+        corner = np.where(chosen[:, None], around, np.stack([top, left], axis=1))
+        return np.where(chosen, shots[:, 0], region), corner[:, 0], corner[:, 1]
 
 
 def class_weights(posterior: Float32Array) -> Float32Array:
