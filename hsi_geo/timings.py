@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ContextDecorator, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,6 +20,7 @@ REGIONS: Final = "training regions"
 FEATURES: Final = "features"
 SUPERPIXELS: Final = "superpixels"
 GRAPHS: Final = "graphs"
+PROPAGATION: Final = "label propagation"
 CLASSIFIERS: Final = "classifiers"
 CALIBRATION: Final = "calibration"
 FAMILIARITY: Final = "familiarity"
@@ -91,9 +92,13 @@ class Timings:
         return StageTime(time.perf_counter() - wall, time.process_time() - cpu)
 
     def as_dict(self) -> dict[str, dict[str, float | bool]]:
-        """Times by stage, with `OTHER` and ``total``, rounded to milliseconds, for JSON."""
+        """Times by stage, with `OTHER` and ``total``, rounded to milliseconds, for JSON.
+
+        Stages that have not ended in the calling thread count until now: a record is written while its map is made.
+        """
         total = self.total()
-        inside = [stage for stage in self.stages.values() if not stage.beside]
+        stages = self._until_now()
+        inside = [stage for stage in stages.values() if not stage.beside]
         other = StageTime(
             max(0.0, total.wall_s - sum(stage.wall_s for stage in inside)),
             max(0.0, total.cpu_s - sum(stage.cpu_s for stage in inside)),
@@ -104,8 +109,23 @@ class Timings:
                 "cpu_s": round(stage.cpu_s, 3),
                 "beside": stage.beside,
             }
-            for name, stage in {**self.stages, OTHER: other, "total": total}.items()
+            for name, stage in {**stages, OTHER: other, "total": total}.items()
         }
+
+    def _until_now(self) -> dict[str, StageTime]:
+        """Times by stage, with those that have not ended in this thread."""
+        with self._lock:
+            found = {name: replace(stage) for name, stage in self.stages.items()}
+        inner_wall = inner_cpu = 0.0
+        for running in reversed(_stack()):
+            if running.times is not self:
+                continue
+            wall, cpu = running.elapsed()
+            of_name = found.setdefault(running.name, StageTime(beside=running.beside))
+            of_name.wall_s += wall - running.inner_wall - inner_wall
+            of_name.cpu_s += cpu - running.inner_cpu - inner_cpu
+            inner_wall, inner_cpu = wall, cpu
+        return found
 
 
 #: The recording that is active; one for all threads of a job.
@@ -159,10 +179,10 @@ class stage(ContextDecorator):  # used as a function, as contextlib's are
 
     def __enter__(self) -> Self:
         """Begin the stage."""
-        self._times = _active
-        if self._times is not None:
-            self._inner_wall = self._inner_cpu = 0.0
-            self._beside = threading.current_thread() is not threading.main_thread()
+        self.times = _active
+        if self.times is not None:
+            self.inner_wall = self.inner_cpu = 0.0
+            self.beside = threading.current_thread() is not threading.main_thread()
             _stack().append(self)
             self._start = time.perf_counter(), self._cpu()
         return self
@@ -174,20 +194,22 @@ class stage(ContextDecorator):  # used as a function, as contextlib's are
         traceback: TracebackType | None,
     ) -> None:
         """End the stage, also after an error."""
-        if self._times is None:
+        if self.times is None:
             return
-        wall, cpu = time.perf_counter() - self._start[0], self._cpu() - self._start[1]
+        wall, cpu = self.elapsed()
         stack = _stack()
         stack.pop()
         if stack:
-            stack[-1]._inner_wall += wall
-            stack[-1]._inner_cpu += cpu
-        self._times.add(
-            self.name, wall - self._inner_wall, cpu - self._inner_cpu, beside=self._beside
-        )
+            stack[-1].inner_wall += wall
+            stack[-1].inner_cpu += cpu
+        self.times.add(self.name, wall - self.inner_wall, cpu - self.inner_cpu, beside=self.beside)
+
+    def elapsed(self) -> tuple[float, float]:
+        """Wall and CPU time since the stage began, in seconds, with the stages inside it."""
+        return time.perf_counter() - self._start[0], self._cpu() - self._start[1]
 
     def _cpu(self) -> float:
-        return time.thread_time() if self._beside else time.process_time()
+        return time.thread_time() if self.beside else time.process_time()
 
 
 def _stack() -> list[stage]:

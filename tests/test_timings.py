@@ -62,6 +62,24 @@ def test_a_stage_in_another_thread_is_beside_the_others() -> None:
     assert found["total"]["wall_s"] == pytest.approx(found["mapping"]["wall_s"], abs=0.02)
 
 
+def test_a_stage_that_has_not_ended_counts_until_now() -> None:
+    """As in the record of a map, which is written while the map is made."""
+    with timings.recording() as times:
+        with timings.stage("mapping"):
+            spend(0.05)
+        with timings.stage("mapping"):
+            spend(0.05)
+            with timings.stage("writing"):
+                spend(0.03)
+            with timings.stage("writing"):
+                spend(0.03)
+                found = times.as_dict()
+    assert found["mapping"]["wall_s"] == pytest.approx(0.1, abs=0.03)
+    assert found["writing"]["wall_s"] == pytest.approx(0.06, abs=0.02)
+    assert found["other"]["wall_s"] < 0.02
+    assert times.stages["mapping"].wall_s == pytest.approx(0.1, abs=0.03)  # counted once
+
+
 def test_an_error_ends_its_stage() -> None:
     with timings.recording() as times:
         with pytest.raises(ValueError, match="no"), timings.stage("graphs"):

@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
 
 from hsi_geo.arrays import BoolArray, IntArray, UInt8Array
 
@@ -83,6 +82,8 @@ def label_patches(ids: IntArray) -> IntArray:
     connected[::2, ::2] = ids > 0
     connected[::2, 1::2] = (ids[:, :-1] == ids[:, 1:]) & (ids[:, 1:] > 0)
     connected[1::2, ::2] = (ids[:-1] == ids[1:]) & (ids[1:] > 0)
+    from scipy import ndimage  # takes a quarter of a second, and most maps are not cleaned
+
     return np.asarray(ndimage.label(connected)[0][::2, ::2], np.int64)
 
 

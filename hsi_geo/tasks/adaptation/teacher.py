@@ -312,7 +312,7 @@ def _propagating(
             raise
 
 
-@timings.stage(timings.GRAPHS)
+@timings.stage(timings.PROPAGATION)
 def _propagate(
     transition: csr_array, foldings: list[LabelledPixels], walk: Walk
 ) -> list[list[Prediction]]:

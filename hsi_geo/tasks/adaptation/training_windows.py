@@ -131,6 +131,7 @@ class WindowSampler:
                 for row, col in np.argwhere(region.labels >= 0)
             ]
         )
+
     def _to_pixels(self, values: Float32Array, regions: TrainingRegions) -> Tensor:
         """(M, X) of (N, X) values; 0 outside the regions."""
         images = _to_images(values, regions)
