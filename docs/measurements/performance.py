@@ -1,8 +1,9 @@
 """Speed of mapping, compared with other methods: docs/performance.md.
 
-    python docs/measurements/performance.py [--repeats 3] [--terratorch PYTHON] [--profile] [--full]
+    python docs/measurements/performance.py [--repeats 3] [--fields DATA] [--terratorch PYTHON] [--profile] [--full]
 
-Indian Pines, repeated to 580 x 580 pixels, is mapped by `predict` with the package's weights, by the
+Indian Pines, repeated to 580 x 580 pixels of 200 bands, or with --fields the simulated fields of the folder DATA, repeated to
+1080 x 1000 pixels of 234 bands, is mapped by `predict` with the package's weights, by the
 same network run on one patch for each pixel, by scikit-learn's random forest and SVM, and by
 TerraTorch's tiled inference with the same network. TerraTorch needs another version of TorchGeo:
 give it the interpreter of a separate environment (pip install terratorch). Each method runs in its
@@ -37,7 +38,7 @@ from torch import profiler
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_geo import adapt, predict
-from hsi_geo.io.datasets.indian_pines import load_indian_pines
+from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import read_window
@@ -46,11 +47,15 @@ from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model
+from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 from hsi_geo.tasks.demo import write_inputs
 from hsi_geo.tasks.inference.sliding_window import each_window
 from hsi_geo.tiling import Tiling, Window
 
-TIMES, TREES = 4, 300
+TREES = 300
+
+#: How often Indian Pines and the fields are repeated, in rows and columns.
+PINES_TIMES, FIELDS_TIMES = (4, 4), (5, 6)
 
 #: Side of the square that slow methods map, in pixels.
 PART_PX = 96
@@ -60,6 +65,7 @@ def main() -> None:
     """Prepare the inputs, run all methods in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--fields", type=Path, help="folder of scenes: map the fields instead")
     parser.add_argument("--terratorch", help="interpreter of an environment that has it")
     parser.add_argument("--profile", action="store_true", help="print the time of each operator")
     parser.add_argument("--full", action="store_true", help="use all instructions, not only AVX2")
@@ -68,7 +74,7 @@ def main() -> None:
         machine.limit_instructions()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         folder = Path(name)
-        prepare(folder)
+        prepare(folder, options.fields)
         commands = {method: [sys.executable] for method in METHODS}
         if options.terratorch:
             commands["terratorch tiled inference"] = [options.terratorch]
@@ -86,25 +92,34 @@ def main() -> None:
             show_profile(folder)
 
 
-def prepare(folder: Path) -> None:
-    """Write the scene, a model, the shots' spectra, and the network as TorchScript."""
-    small, shots, _ = write_inputs(folder)
+def prepare(folder: Path, data: Path | None = None) -> None:
+    """Write the scene, a model, the shots' spectra, and the network as TorchScript.
+
+    Args:
+        folder: Where to.
+        data: Folder of the simulated fields; None takes Indian Pines.
+    """
+    if data is None:
+        name, times = "indian_pines", PINES_TIMES
+        small, *_ = write_inputs(folder)
+    else:
+        name, times = "simulated_fields", FIELDS_TIMES
+        small = data / name / f"{name}.tif"
+    loaded = load_benchmark_scene(name, data)
+    drawn = draw_shots(loaded.labels, 5, SEEDS[0])
     recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, faster to fit
-    adapt(small, shots, out=folder / "model.safetensors", recipe=recipe)
+    shots = shots_at(loaded.scene, loaded.labels, drawn)
+    adapt(loaded.scene, shots, out=folder / "model.safetensors", recipe=recipe)
     with rasterio.open(small) as source:
         profile = {**source.profile, "tiled": True, "blockxsize": 256, "blockysize": 256}
-        profile |= {"width": source.width * TIMES, "height": source.height * TIMES}
+        profile |= {"height": source.height * times[0], "width": source.width * times[1]}
         cube, tags = source.read(), [source.tags(band) for band in source.indexes]
     with rasterio.open(folder / "scene.tif", "w", **profile) as target:
-        target.write(np.tile(cube, (1, TIMES, TIMES)))
+        target.write(np.tile(cube, (1, *times)))
         for band, own in enumerate(tags, 1):
             target.update_tags(band, **own)
-    pines = load_indian_pines()
-    rng = np.random.default_rng(1330)
-    classes = range(1, len(pines.names) + 1)
-    rows = [rng.choice(np.flatnonzero(pines.truth.ravel() == c), 5, False) for c in classes]
-    spectra = pines.cube.reshape(len(pines.cube), -1).T[np.concatenate(rows)].astype(np.float32)
-    np.savez(folder / "shots.npz", spectra=spectra, labels=np.repeat(classes, 5))
+    spectra = cube.reshape(len(cube), -1).T[drawn].astype(np.float32)
+    np.savez(folder / "shots.npz", spectra=spectra, labels=loaded.labels.flat[drawn])
     trace(folder)
 
 
