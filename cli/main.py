@@ -147,8 +147,22 @@ def group() -> None:
     """
 
 
+def run() -> None:
+    """Run ``hsi-geo`` as a program, and exit at once when it is done."""
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            _exit_at_once(stop.code or 0)
+        raise
+
+
 def main() -> None:
-    """Run ``hsi-geo`` as a program."""
+    """Run ``hsi-geo``.
+
+    Raises:
+        SystemExit: At the end, with the exit code.
+    """
     restart_in_utf8_mode()
     use_utf8_streams()
     drop_foreign_variables()
@@ -159,7 +173,7 @@ def main() -> None:
         group()
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            _exit_at_once()
+            _exit_at_once(INTERRUPTED)
         raise
 
 
@@ -177,16 +191,20 @@ class _WithoutDaskArrays:
             raise ModuleNotFoundError("commands do not use dask.array", name=name)
 
 
-def _exit_at_once() -> None:
-    """Exit without unloading modules, which takes seconds after torch was imported.
+def _exit_at_once(code: int) -> None:
+    """Exit without unloading modules, which takes up to seconds after torch was imported.
 
-    The user who cancelled a job waits for its end. The job has removed its files by now.
+    All files are complete by now, and a job that was cancelled has removed its own. Returns if what was printed cannot be
+    written: Python then says so as usual.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        return
     atexit._run_exitfuncs()  # ends processes that libraries started
-    os._exit(INTERRUPTED)
+    os._exit(code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

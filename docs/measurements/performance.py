@@ -108,14 +108,17 @@ def prepare(folder: Path, data: Path | None = None) -> None:
     loaded = load_benchmark_scene(name, data)
     drawn = draw_shots(loaded.labels, 5, SEEDS[0])
     recipe = dataclasses.replace(DEFAULT_RECIPE, method="linear")  # the same network, faster to fit
-    shots = shots_at(loaded.scene, loaded.labels, drawn)
-    adapt(loaded.scene, shots, out=folder / "model.safetensors", recipe=recipe)
+    scene = open_scene(small)  # with the file's scale
+    shots = shots_at(scene, loaded.labels, drawn)
+    adapt(scene, shots, out=folder / "model.safetensors", recipe=recipe)
     with rasterio.open(small) as source:
         profile = {**source.profile, "tiled": True, "blockxsize": 256, "blockysize": 256}
         profile |= {"height": source.height * times[0], "width": source.width * times[1]}
         cube, tags = source.read(), [source.tags(band) for band in source.indexes]
+        scales = source.scales
     with rasterio.open(folder / "scene.tif", "w", **profile) as target:
         target.write(np.tile(cube, (1, *times)))
+        target.scales = scales
         for band, own in enumerate(tags, 1):
             target.update_tags(band, **own)
     spectra = cube.reshape(len(cube), -1).T[drawn].astype(np.float32)
