@@ -192,7 +192,7 @@ class _WithoutDaskArrays:
 
 
 def _exit_at_once(code: int) -> None:
-    """Exit without unloading modules, which takes up to seconds after torch was imported.
+    """Exit without unloading modules, which takes long after torch was imported.
 
     All files are complete by now, and a job that was cancelled has removed its own. Returns if what was printed cannot be
     written: Python then says so as usual.

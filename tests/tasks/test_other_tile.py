@@ -65,9 +65,8 @@ def test_other_tile_is_mapped_better_than_by_baselines(data: Path) -> None:
     _, classical_with_all_labels = found[evidence.BEST, "west"]
     west_spread, east_spread = found["west and east", "west and east"]
     with_all_labels, _ = evidence.best_classifiers(fields)
-    assert (
-        east > adapted_to_it - 4
-    )  # of one draw; in the mean of several they are equal (docs/accuracy.md)
+    # In the mean of several draws they are equal (docs/accuracy.md); one draw differs by two points.
+    assert east > adapted_to_it - 4
     assert east > classical
     assert east > classical_with_all_labels - 1
     assert east > with_all_labels - 6

@@ -82,7 +82,7 @@ def label_patches(ids: IntArray) -> IntArray:
     connected[::2, ::2] = ids > 0
     connected[::2, 1::2] = (ids[:, :-1] == ids[:, 1:]) & (ids[:, 1:] > 0)
     connected[1::2, ::2] = (ids[:-1] == ids[1:]) & (ids[1:] > 0)
-    from scipy import ndimage  # takes a quarter of a second, and most maps are not cleaned
+    from scipy import ndimage  # slow to import, and most maps are not cleaned
 
     return np.asarray(ndimage.label(connected)[0][::2, ::2], np.int64)
 
