@@ -21,8 +21,9 @@ from hsi_geo import HyperspectralScene, ShotLabels, ShotSampler, open_scene, rea
 from hsi_geo.io.reports.figures import draw_map
 from hsi_geo.io.scenes.previews import preview
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
-from hsi_geo.models.classifier import SpectralStats, band_map
+from hsi_geo.models.classifier import band_map
 from hsi_geo.models.wavelength_axis import BandMap
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.demo import write_inputs

@@ -22,8 +22,8 @@ from hsi_geo.errors import ScaleError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.models.classifier import SpectralStats, resample_stats
-from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.models.classifier import resample_stats
+from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift
 from hsi_geo.tasks.inference.novelty import keep_shot_spectra, novelty
 from hsi_geo.tasks.inference.scene_scale import require_same_scale

@@ -1,4 +1,4 @@
-"""Pixel classifier: S2Former with a linear head, and the frozen band statistics it needs.
+"""Pixel classifier: S2Former with a linear head, and the frozen band statistics resampled to a scene's bands.
 
 Letters for shapes: C bands of a scene, T bands of the statistics, K classes.
 """
@@ -18,7 +18,7 @@ from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
-from hsi_geo.models.whitening import Whitening
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.wavelengths import interpolation_matrix
 
 #: Assignment cost of two bands that lie too far apart, far above the squared distance of any close pair.
@@ -26,21 +26,6 @@ UNMATCHED_COST_NM2 = 1e9
 
 #: Share of a standardised band's variance that is taken as not shared with any other band.
 UNSHARED_VARIANCE = 1e-4
-
-
-@dataclass(frozen=True, eq=False)
-class SpectralStats:
-    """The bands a classifier was adapted to, and their frozen statistics.
-
-    Attributes:
-        centres_nm: (T,) band centres in nm, increasing.
-        fwhm_nm: (T,) full widths at half maximum in nm.
-        whitening: Mean, covariance and noise whitening, estimated from the scene that contains the shots.
-    """
-
-    centres_nm: Float64Array
-    fwhm_nm: Float64Array
-    whitening: Whitening
 
 
 class Classifier(nn.Module):

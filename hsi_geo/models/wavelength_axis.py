@@ -1,6 +1,6 @@
 """Resampling of any sensor's bands to the common wavelength axis of a network.
 
-Letters for shapes: C bands, K slots of the axis.
+Letters for shapes: C bands, K slots of the axis, R combinations of bands.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.wavelengths import spacing
+
+#: Singular values of a map below this share of the greatest one are rounding errors of single precision.
+NEGLIGIBLE = 1e-6
 
 
 class BandMap(NamedTuple):
@@ -53,6 +56,55 @@ class BandMap(NamedTuple):
         """
         shift = self.shift - self.matrix @ self.centre
         return BandMap(self.matrix @ matrix, centre, shift, self.present)
+
+    def reduce(self) -> ReducedBands:
+        """Split this map in two. Whitening keeps few directions of many bands, so that R is less than C.
+
+        Examples:
+            >>> bands = BandMap(torch.ones(4, 3), torch.zeros(3), torch.zeros(4), torch.ones(4))
+            >>> reduced = bands.reduce()
+            >>> reduced.basis.shape, reduced.bands.matrix.shape
+            (torch.Size([3, 1]), torch.Size([4, 1]))
+        """
+        _, values, directions = torch.linalg.svd(self.matrix.double(), full_matrices=False)
+        kept = values > NEGLIGIBLE * values[0]
+        kept[0] = True
+        basis = directions[kept].T
+        combined = BandMap(
+            (self.matrix.double() @ basis).float(),
+            torch.zeros(basis.shape[1], device=basis.device),
+            self.shift,
+            self.present,
+        )
+        dark = -(self.centre.double() @ basis)
+        return ReducedBands(basis.float(), self.centre, dark.float(), combined)
+
+
+class ReducedBands(NamedTuple):
+    """A `BandMap` as two maps in turn: from bands to R combinations of them, and from these to the wavelength axis.
+
+    Attributes:
+        basis: (C, R) orthonormal weights of the bands in each combination.
+        centre: (C,) values that are subtracted first.
+        dark: (R,) combinations of a pixel whose values are 0.
+        bands: Map from the combinations to the wavelength axis.
+    """
+
+    basis: Tensor
+    centre: Tensor
+    dark: Tensor
+    bands: BandMap
+
+    def combine(self, pixels: Tensor) -> Tensor:
+        """Compute the combinations of pixels.
+
+        Args:
+            pixels: (N, C) values.
+
+        Returns:
+            (N, R) combinations.
+        """
+        return (pixels - self.centre) @ self.basis
 
 
 def resample_to_axis(

@@ -5,7 +5,7 @@ scaled by their noise and not by their variance, and the noise is estimated from
 neighbouring pixels. The symmetric form that is used here rotates the result back, so that every output
 stays at the wavelength of its band.
 
-Letters for shapes: C bands, H rows, W columns, N pixels.
+Letters for shapes: C bands, T bands of the statistics, H rows, W columns, N pixels.
 """
 
 from __future__ import annotations
@@ -41,6 +41,21 @@ class Whitening:
     centre: Float64Array
     matrix: Float64Array
     covariance: Float64Array
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralStats:
+    """The bands a classifier was adapted to, and their frozen statistics.
+
+    Attributes:
+        centres_nm: (T,) band centres in nm, increasing.
+        fwhm_nm: (T,) full widths at half maximum in nm.
+        whitening: Mean, covariance and noise whitening, estimated from the scene that contains the shots.
+    """
+
+    centres_nm: Float64Array
+    fwhm_nm: Float64Array
+    whitening: Whitening
 
 
 def learn_whitening(windows: Iterable[tuple[Float32Array, BoolArray]]) -> Whitening:

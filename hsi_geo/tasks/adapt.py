@@ -28,6 +28,7 @@ from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.runtime import Compute
 
@@ -116,10 +117,11 @@ def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) 
     """
     if cache is not None:
         require_cache_folder(Path(cache))
-    with timings.stage(timings.IMPORTS):
+    reads = SceneReads(readable)
+    with reads.reading(), timings.stage(timings.IMPORTS):
         from hsi_geo.tasks.adaptation.prepared import PreparedScenes
 
-    return PreparedScenes(readable, None if cache is None else Path(cache))
+    return PreparedScenes(reads, None if cache is None else Path(cache))
 
 
 def adapt_opened(
@@ -181,6 +183,7 @@ def adapt_opened(
         ) as where,
         unpacked(opened, reporter.log) as readable,
     ):
+        prepared = prepare(readable)
         with timings.stage(timings.IMPORTS):
             from hsi_geo.tasks.adaptation.fitting import fit_model
             from hsi_geo.tasks.artifacts.model import save_model
@@ -188,7 +191,7 @@ def adapt_opened(
         model = fit_model(
             opened,
             labelled,
-            prepare(readable),
+            prepared,
             weights=weights,
             recipe=_with_trust(recipe or DEFAULT_RECIPE, trust_shots),
             cross_validation=cross_validation,

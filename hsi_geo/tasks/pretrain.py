@@ -118,8 +118,8 @@ def pretrain(
 
         from hsi_geo.io.reports.figures import draw_losses
         from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
+        from hsi_geo.tasks.inference.axis_coverage import require_on_axis
         from hsi_geo.tasks.inference.scene_scale import scale_differences
-        from hsi_geo.tasks.inference.scene_statistics import require_on_axis
         from hsi_geo.tasks.pretraining import lightning as training
         from hsi_geo.tasks.pretraining.batches import Batches, Source
 

@@ -27,10 +27,10 @@ from hsi_geo.io.labels.shots import LandClass, Shots
 from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene, open_scenes
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.models.classifier import Classifier, SpectralStats
+from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.ensemble import Prediction
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions

@@ -23,9 +23,9 @@ from hsi_geo import MapOptions
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
-from hsi_geo.models.classifier import SpectralStats, band_map
+from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.models.whitening import Whitening
+from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.artifacts.model import AdaptedModel, load_model, save_model
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.info import describe_scene

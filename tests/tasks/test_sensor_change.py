@@ -16,10 +16,10 @@ from hsi_geo import adapt, open_scene, predict
 from hsi_geo.io.datasets.benchmark_scenes import load_benchmark_scene
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import scene_from_array
-from hsi_geo.models.classifier import SpectralStats, band_map
+from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.models.whitening import Whitening
+from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.benchmarking.linear_probe import linear_probe_accuracy

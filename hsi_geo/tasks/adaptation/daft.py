@@ -83,7 +83,9 @@ def fine_tune(
     ]
     window_px = classifier.backbone.config.window_px
     spectral = regions.spectral
-    bands = band_map(classifier.backbone.config, spectral, spectral.centres_nm).to(device)
+    # The same products with fewer numbers: windows consist of the combinations of bands that whitening keeps.
+    reduced = band_map(classifier.backbone.config, spectral, spectral.centres_nm).reduce()
+    bands, dark = reduced.bands.to(device), reduced.dark.to(device)
     sampler = WindowSampler(
         regions,
         teacher,
@@ -94,6 +96,7 @@ def fine_tune(
         clean_fraction=config.clean_fraction,
         pixel_fraction=config.pixel_fraction if config.target == "teacher" else 1.0,
         generator=generator,
+        reduced=reduced,
     )
     ema = _moving_average(classifier, config.ema_decay) if config.target == "ema" else None
     optimisers = _optimisers(classifier, config)
@@ -101,7 +104,7 @@ def fine_tune(
     schedules = [_schedule(optimiser, steps) for optimiser in optimisers]
 
     def loss_of(batch: Batch, noise: torch.Generator) -> Tensor:
-        logits = forward_noisy(classifier, batch, bands, config.brightness_jitter, noise)
+        logits = forward_noisy(classifier, batch, bands, config.brightness_jitter, noise, dark)
         loss = soft_cross_entropy(logits, batch.target)
         if ema is not None:
             with torch.no_grad():
@@ -162,6 +165,7 @@ def forward_noisy(
     bands: BandMap,
     brightness_jitter: float,
     generator: torch.Generator | None = None,
+    dark: Tensor | None = None,
 ) -> Tensor:
     """Compute logits from pixel tokens with noise, and from windows with random brightness.
 
@@ -171,9 +175,10 @@ def forward_noisy(
     Args:
         classifier: The student.
         batch: Windows or pixels of windows, with noise levels.
-        bands: Map from the scene's bands to the wavelength axis.
+        bands: Map from the image's values to the wavelength axis.
         brightness_jitter: Standard deviation of the random factor on a window's values at noise level 1.
         generator: Source of the noise; None takes torch's global one.
+        dark: (C,) values of a pixel without any light, see `ReducedBands`; None for 0.
 
     Returns:
         (B, K + 1, P, P) logits, or (B, K + 1, n, 1) for subsampled pixels.
@@ -181,7 +186,8 @@ def forward_noisy(
     image, level = batch.image, batch.noise[:, None, None]
     if level.any():
         jitter = brightness_jitter * level[..., None] * _noise_like(level, generator)[..., None]
-        image = image * (1.0 + jitter)
+        light = image if dark is None else image - dark[:, None, None]
+        image = image + jitter * light
     tokens = classifier.backbone.embed(image, batch.valid, bands)
     if level.any():
         pixels = tokens.pixels

@@ -126,59 +126,88 @@ class PixelSpectra:
     smooth_components: Float32Array
 
 
+@dataclass(frozen=True, eq=False)
+class FeatureCubes:
+    """Features of each region with its margin, from which those with more spatial context follow.
+
+    Attributes:
+        parts: Lists of (D', h, w) features of each region: whitened spectra, and the encoder's if there is one.
+        valid: (h, w) whether a pixel has data, of each region.
+        inside: (h, w) whether a pixel belongs to the region and has data, of each region; N pixels in all.
+    """
+
+    parts: list[list[Float32Array]]
+    valid: list[BoolArray]
+    inside: list[BoolArray]
+
+    def filtered(self, sigma_px: float) -> Float32Array:
+        """(N, D) features after a Gaussian filter; each part has the same mean squared norm.
+
+        Args:
+            sigma_px: Standard deviation of the filter in pixels; 0 filters nothing.
+        """
+        found = [_filter_pixels(part, self.valid, self.inside, sigma_px) for part in self.parts]
+        return np.concatenate([_rescale(part) for part in found], axis=1)
+
+
 @timings.stage(timings.FEATURES)
-def compute_spectra(
-    regions: TrainingRegions,
-    encoder: S2Former | None,
-    device: torch.device,
-    check: Callable[[], None] = lambda: None,
-) -> PixelSpectra:
-    """Compute the features of the pixels of some regions, but those of superpixels.
+def compute_cubes(
+    regions: TrainingRegions, encoder: S2Former | None, device: torch.device
+) -> FeatureCubes:
+    """Compute whitened spectra and the encoder's features of some regions.
 
     Args:
         regions: Regions with N pixels in all.
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
-        check: Called several times; an exception of it ends the job.
 
     Raises:
         SceneError: If all pixels are the same.
     """
-    valid = [region.valid for region in regions.regions]
     inside = [region.inside for region in regions.regions]
     whitened = [_whiten_noise(regions, region.image) for region in regions.regions]
-    cubes = _drop_null_space(whitened, inside)
-    check()
-    encoded = None if encoder is None else _standardized_features(regions, encoder, device)
+    parts = [_drop_null_space(whitened, inside)]
+    if encoder is not None:
+        parts.append(_standardized_features(regions, encoder, device))
+    return FeatureCubes(parts, [region.valid for region in regions.regions], inside)
+
+
+@timings.stage(timings.FEATURES)
+def compute_spectra(
+    regions: TrainingRegions, cubes: FeatureCubes, check: Callable[[], None] = lambda: None
+) -> PixelSpectra:
+    """Compute the features of the pixels of some regions, but those of superpixels.
+
+    Args:
+        regions: Regions with N pixels in all.
+        cubes: What `compute_cubes` returned for them.
+        check: Called several times; an exception of it ends the job.
+    """
     filtered = {}
     for context, sigma_px in FAMILIARITY_FILTER_PX.items():
-        parts = [_rescale(_filter_pixels(cubes, valid, inside, sigma_px))]
-        if encoded is not None:
-            parts.append(_rescale(_filter_pixels(encoded, valid, inside, sigma_px)))
-        filtered[context] = np.concatenate(parts, axis=1)
+        filtered[context] = cubes.filtered(sigma_px)
         check()
     spectra = np.concatenate([p.image[:, p.inside].T for p in regions.regions]).astype(np.float64)
     components = _whitened_components([region.image for region in regions.regions], spectra)
     # Weak components are mostly noise, so that they are smoothed.
-    smooth = _rescale(_filter_pixels(components, valid, inside, FILTER_PX))
+    smooth = _rescale(_filter_pixels(components, cubes.valid, cubes.inside, FILTER_PX))
     lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
     return PixelSpectra(filtered, _standardize(spectra / lengths), _standardize(spectra), smooth)
 
 
 @timings.stage(timings.FEATURES)
-def assemble_feature_sets(regions: TrainingRegions, spectra: PixelSpectra) -> FeatureSets:
-    """Grow superpixels, and put all features of the pixels together.
+def assemble_feature_sets(spectra: PixelSpectra, superpixels: list[IntArray]) -> FeatureSets:
+    """Put all features of the pixels together.
 
     Args:
-        regions: Regions with N pixels in all.
-        spectra: What `compute_spectra` returned for them.
+        spectra: What `compute_spectra` returned.
+        superpixels: For each of `SUPERPIXEL_SIZES_PX` the (N,) superpixel of each pixel, numbered from 0.
 
     Returns:
         Classifier inputs are: whitened spectra with the encoder's features, of single pixels and after a
         Gaussian filter; these and whitened principal components as means over superpixels of each of
         `SUPERPIXEL_SIZES_PX`; standardised spectra; standardised spectra of unit length.
     """
-    inside = [region.inside for region in regions.regions]
     pixels = spectra.filtered[SpatialContext.PIXEL]
     classifier_inputs = [
         FeatureSet(pixels, 1.0, 0.0, SpatialContext.PIXEL, 1 - PLAIN_SHARE, "whitened"),
@@ -189,7 +218,7 @@ def assemble_feature_sets(regions: TrainingRegions, spectra: PixelSpectra) -> Fe
             SpatialContext.GAUSSIAN,
             name="filtered",
         ),
-        *_superpixel_sets([pixels, spectra.smooth_components], inside),
+        *_superpixel_sets([pixels, spectra.smooth_components], superpixels),
         FeatureSet(
             spectra.standardised,
             10.0,
@@ -218,14 +247,17 @@ def compute_feature_sets(
     Raises:
         SceneError: If all pixels are the same.
     """
-    return assemble_feature_sets(regions, compute_spectra(regions, encoder, device))
+    cubes = compute_cubes(regions, encoder, device)
+    superpixels = grow_superpixels(cubes.filtered(0.0), cubes.inside, SUPERPIXEL_SIZES_PX)
+    return assemble_feature_sets(compute_spectra(regions, cubes), superpixels)
 
 
-def _superpixel_sets(features: list[Float32Array], inside: list[BoolArray]) -> Iterator[FeatureSet]:
-    """Means of all features over superpixels that are grown from the first features."""
-    found = grow_superpixels(features[0], inside, SUPERPIXEL_SIZES_PX)
-    for size, superpixels in zip(SUPERPIXEL_SIZES_PX, found, strict=True):
-        parts = [_rescale(superpixel_means(part, superpixels)) for part in features]
+def _superpixel_sets(
+    features: list[Float32Array], superpixels: list[IntArray]
+) -> Iterator[FeatureSet]:
+    """Means of all features over superpixels of each size."""
+    for size, of_size in zip(SUPERPIXEL_SIZES_PX, superpixels, strict=True):
+        parts = [_rescale(superpixel_means(part, of_size)) for part in features]
         std_px = float(np.sqrt(size / 12))  # of a square with as many pixels
         yield FeatureSet(
             _rescale(np.concatenate(parts, axis=1)),

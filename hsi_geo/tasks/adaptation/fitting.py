@@ -39,11 +39,10 @@ from hsi_geo.tasks.adaptation.teacher import TEACHER_STEPS, Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
-from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
+from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands, require_on_axis
 from hsi_geo.tasks.inference.novelty import keep_shot_spectra
 from hsi_geo.tasks.inference.rejection import REJECT_BELOW
 from hsi_geo.tasks.inference.scene_scale import require_common_scale
-from hsi_geo.tasks.inference.scene_statistics import require_on_axis
 from hsi_geo.tasks.runtime import (
     Compute,
     computing,

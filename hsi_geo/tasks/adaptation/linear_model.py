@@ -33,4 +33,7 @@ class LinearModel:
         Returns:
             (m, K') scores.
         """
-        return np.asarray(features @ self.coefficients.T + self.intercepts, np.float64)
+        coefficients = self.coefficients.astype(
+            np.float32
+        )  # twice as fast, and features are no more exact
+        return np.asarray(features @ coefficients.T + self.intercepts, np.float64)

@@ -19,13 +19,16 @@ from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.models.diffusion import knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.feature_sets import (
+    SUPERPIXEL_SIZES_PX,
     FeatureSet,
     FeatureSets,
     assemble_feature_sets,
+    compute_cubes,
     compute_spectra,
     graph_features,
 )
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps
+from hsi_geo.tasks.adaptation.superpixels import grow_superpixels
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
 #: Seconds between two reports while another thread is waited for.
@@ -73,19 +76,23 @@ def compute_pixel_features(
         SceneError: If all pixels are the same.
     """
     advance = advance or no_steps()
-    spectra = compute_spectra(regions, encoder, device, advance.check)
-    advance()
+    cubes = compute_cubes(regions, encoder, device)
+    advance.check()
     positions_px, graphs = regions.positions_px, []
-    # Superpixels keep one core busy, and the search for neighbours the other. BLAS has one thread for both: scikit-learn
-    # limits it for a while in one of them, and its number of threads changes the rounding in the other.
+    # Superpixels keep one core busy, and all else the other. BLAS has one thread for both: scikit-learn limits it for a
+    # while in one of them, and its number of threads changes the rounding in the other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        growing = pool.submit(assemble_feature_sets, regions, spectra)
+        pixels = cubes.filtered(0.0)
+        growing = pool.submit(grow_superpixels, pixels, cubes.inside, SUPERPIXEL_SIZES_PX)
+        spectra = compute_spectra(regions, cubes, advance.check)
+        assembling = pool.submit(lambda: assemble_feature_sets(spectra, growing.result()))
+        advance()
         for features in graph_features(spectra, positions_px):
             graphs.append(knn_transition_matrix(features))
             advance()
-        while not wait([growing], WAIT_S).done:
+        while not wait([assembling], WAIT_S).done:
             advance.check()
-        return PixelFeatures(growing.result(), tuple(graphs), positions_px)
+        return PixelFeatures(assembling.result(), tuple(graphs), positions_px)
 
 
 def content_hash(regions: TrainingRegions, encoder: S2Former | None) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import xarray as xr
 
 from hsi_geo.errors import OutputError
 from hsi_geo.models.s2former import S2Former
@@ -34,7 +33,7 @@ class PreparedScenes:
     """Scenes of one adaptation or of several, one after the other.
 
     Args:
-        scenes: Scenes of one sensor, CRS and pixel size, which can be read by windows.
+        reads: Scenes of one sensor, CRS and pixel size, which can be read by windows.
         cache: Folder of files with features, for later runs; it is made if there is none. None keeps none.
 
     Attributes:
@@ -43,9 +42,9 @@ class PreparedScenes:
         walks: Random walks over the graphs of the last features, for previews.
     """
 
-    def __init__(self, scenes: list[xr.DataArray], cache: Path | None = None) -> None:
-        self.scenes = scenes
-        self.reads = SceneReads(scenes)
+    def __init__(self, reads: SceneReads, cache: Path | None = None) -> None:
+        self.scenes = reads.scenes
+        self.reads = reads
         self._files = None if cache is None else FeatureFiles(cache)
         self._last: tuple[str, PixelFeatures] | None = None
         self.walks = StoredWalks(PROPAGATION_STEPS)

@@ -20,7 +20,7 @@ from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.models.classifier import SpectralStats
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.training_regions import (

@@ -1,22 +1,32 @@
-"""What an adaptation reads from scenes, kept for the next adaptation to the same scenes."""
+"""What an adaptation reads from scenes, kept for the next adaptation to the same scenes.
+
+Nothing here needs torch, so that small scenes can be read while it is imported.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.models.classifier import SpectralStats
-from hsi_geo.progress import Reporter
+from hsi_geo.models.whitening import SpectralStats
+from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tiling import Window
 
 #: Number of a scene and a window of it.
 Place = tuple[int, Window]
+
+#: Scenes with at most this number of pixels in all are read in about a second, see `SceneReads.reading`.
+SMALL_PX = 100_000
 
 
 class SceneReads:
@@ -44,6 +54,26 @@ class SceneReads:
         for scene in self.scenes:
             require_scale(scene)
         return [select_good_bands(scene) for scene in self.scenes]
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read small scenes, and compute their statistics, in another thread inside a ``with`` block."""
+        pixels = sum(scene.shape[-2] * scene.shape[-1] for scene in self.scenes)
+        if pixels > SMALL_PX or not pixels:
+            yield
+            return
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self._read_all)
+            yield
+
+    def _read_all(self) -> None:
+        try:
+            self.spectral(SilentReporter())
+            self.windows(
+                [(i, Window(0, 0, *scene.shape[-2:])) for i, scene in enumerate(self.scenes)]
+            )
+        except (HsiGeoError, OSError, ValueError):
+            pass  # comes again, where the caller asks for what cannot be read
 
     def spectral(self, reporter: Reporter) -> SpectralStats:
         """Bands and statistics of all scenes; see `learn_spectral_stats`.

@@ -63,6 +63,9 @@ PROPAGATION_STEPS = (10, 40, 150)
 #: Number of graphs in which labels are propagated at the same time.
 GRAPH_THREADS = 2
 
+#: Number of posteriors that are adjusted at the same time.
+POSTERIOR_THREADS = 2
+
 #: Number of steps of `fit_teacher`, for the progress.
 TEACHER_STEPS = 3
 
@@ -143,15 +146,17 @@ def fit_teacher(
             fitted = _fit(pixels, weighted, positions_px, walk, advance.check)
     advance()
     shots, familiarity = fitted.shots, fitted.familiarity
-    posteriors = [adjust_priors(step.probabilities) for step in fitted.ensemble.steps]
-    held_out = _predict_blocks(pixels, fitted)
-    agreement, blocked = fitted.ensemble.agreement, fitted.blocked
-    expected = [expected_accuracy(step, agreement, blocked) for step in held_out]
-    here = regions.in_scene
-    powers = [
-        exponent_for(posterior[here], familiarity[here], accuracy)
-        for posterior, accuracy in zip(posteriors, expected, strict=True)
-    ]
+    agreement, blocked, here = fitted.ensemble.agreement, fitted.blocked, regions.in_scene
+
+    def exponent(posterior: Float32Array, accuracy: float) -> float:
+        return exponent_for(posterior[here], familiarity[here], accuracy)
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(POSTERIOR_THREADS) as pool:
+        adjusting = [pool.submit(adjust_priors, s.probabilities) for s in fitted.ensemble.steps]
+        held_out = _predict_blocks(pixels, fitted)
+        posteriors = [one.result() for one in adjusting]
+        expected = [expected_accuracy(step, agreement, blocked) for step in held_out]
+        powers = list(pool.map(exponent, posteriors, expected))
     shares = np.zeros(len(regions.classes))
     shares[shots.present] = posteriors[-1][here].mean(axis=0)
     out_of_fold = collect_out_of_fold(

@@ -19,7 +19,7 @@ from hsi_geo.io.labels.shot_pixels import ShotPixels, thin
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.quality import has_data
-from hsi_geo.models.classifier import SpectralStats
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tiling import Grid, Window, spread_windows

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hsi_geo.arrays import AnyArray, Float32Array, IntArray
 from hsi_geo.models.augmentation import Dihedral
+from hsi_geo.models.wavelength_axis import ReducedBands
 from hsi_geo.tasks.adaptation.recipe import Target
 from hsi_geo.tasks.adaptation.teacher import Teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
@@ -29,7 +30,7 @@ class Batch:
     """Windows, or some pixels of windows, with their targets.
 
     Attributes:
-        image: (B, C, P, P) physical values; (B, C, n, 1) for some pixels of each window.
+        image: (B, C, P, P) values of bands or of combinations of them; (B, C, n, 1) for some pixels of each window.
         valid: (B, P, P) or (B, n, 1) whether a pixel has data.
         target: (B, K + 1, P, P) or (B, K + 1, n, 1) weighted probabilities, 0 at pixels without a target.
         noise: (B,) noise level of each window.
@@ -84,6 +85,7 @@ class WindowSampler:
         clean_fraction: Share of windows with the first noise level, 0 to 1.
         pixel_fraction: Share of each window's pixels that are drawn, without replacement; at least one pixel is.
         generator: Source of the random numbers.
+        reduced: Combinations of bands that windows consist of; None for the bands themselves.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class WindowSampler:
         clean_fraction: float,
         pixel_fraction: float = 1.0,
         generator: np.random.Generator,
+        reduced: ReducedBands | None = None,
     ) -> None:
         self.size = size_px
         self.target = target
@@ -108,7 +111,8 @@ class WindowSampler:
         self.generator = generator
         # Pixels lie side by side in memory, so that some of them are copied fast.
         padded = [_pad(r.image, size_px, 0.0) for r in regions.regions]
-        self.image = _pixels_first(padded)
+        pixels = _pixels_first(padded)
+        self.image = pixels if reduced is None else reduced.combine(pixels)
         self.valid = _pixels_first([_pad(r.valid[None], size_px, False) for r in regions.regions])
         self.shapes = np.array([image.shape[1:] for image in padded])
         self.starts = np.cumsum([0, *self.shapes.prod(axis=1)[:-1]])

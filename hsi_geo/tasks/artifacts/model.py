@@ -17,8 +17,8 @@ from hsi_geo.errors import WavelengthError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.model_file import Arrays
-from hsi_geo.models.classifier import Classifier, SpectralStats
-from hsi_geo.models.whitening import Whitening
+from hsi_geo.models.classifier import Classifier
+from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.artifacts.model_checks import (
     MAX_SHOTS,
     checkpoint_errors,

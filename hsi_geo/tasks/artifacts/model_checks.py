@@ -20,10 +20,9 @@ from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import ModelFileError, WavelengthError
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 from hsi_geo.io.model_file import Arrays
-from hsi_geo.models.classifier import SpectralStats
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import resample_to_axis
-from hsi_geo.models.whitening import Whitening
+from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Tiling
 

@@ -1,4 +1,4 @@
-"""Bands that lie outside a network's wavelength axis, which the network ignores."""
+"""Bands that lie outside a network's wavelength axis, which the network ignores; and scenes with no other bands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray
-from hsi_geo.io.scenes.properties import bands_of, name_of
+from hsi_geo.errors import WavelengthError
+from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.progress import Reporter
 from hsi_geo.wavelength_units import number_range
@@ -61,6 +62,27 @@ def ignored_bands_note(network: S2FormerConfig, scene: xr.DataArray) -> str | No
         f"wavelength axis of the network, {network.first_nm:g} to {network.last_nm:g} nm, and "
         f"{'is' if count == 1 else 'are'} ignored by it"
     )
+
+
+def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
+    """Refuse a scene of which a network could use no band.
+
+    Args:
+        network: Shape of the network, which fixes the wavelength axis.
+        scene: (band, y, x) array with wavelengths.
+
+    Raises:
+        WavelengthError: If none of the scene's good bands lies on the network's wavelength axis.
+    """
+    from hsi_geo.models.wavelength_axis import resample_to_axis  # imports torch, `info` does not
+
+    bands = bands_of(select_good_bands(scene))
+    try:
+        resample_to_axis(network, bands.centres_nm, bands.fwhm_nm)
+    except WavelengthError as error:
+        raise WavelengthError(
+            f"scene '{name_of(scene)}' cannot be used: {error.message}", hint=error.hint
+        ) from error
 
 
 def log_ignored_bands(

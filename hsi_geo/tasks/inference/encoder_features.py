@@ -7,8 +7,9 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands
-from hsi_geo.models.classifier import SpectralStats, band_map
+from hsi_geo.models.classifier import band_map
 from hsi_geo.models.s2former import S2Former
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow

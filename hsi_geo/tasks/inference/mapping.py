@@ -39,13 +39,14 @@ from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
+from hsi_geo.tasks.inference.axis_coverage import require_on_axis
 from hsi_geo.tasks.inference.domain_shift import DomainShift
 from hsi_geo.tasks.inference.map_sink import MapSink, map_sink, requested_mask
 from hsi_geo.tasks.inference.map_zones import write_zones
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.inference.rejection import rejection_of
 from hsi_geo.tasks.inference.scene_scale import match_scale
-from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats, require_on_axis
+from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.side_threads import write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips

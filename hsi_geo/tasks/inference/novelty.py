@@ -9,7 +9,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from hsi_geo.arrays import Float32Array, Float64Array, IndexArray, IntArray
-from hsi_geo.models.classifier import ResampledStats, SpectralStats, resample_stats
+from hsi_geo.models.classifier import ResampledStats, resample_stats
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.domain_shift import MIN_PX
 

@@ -10,7 +10,8 @@ import xarray as xr
 
 from hsi_geo.errors import ScaleError
 from hsi_geo.io.scenes.properties import bands_of, name_of, rescaled
-from hsi_geo.models.classifier import SpectralStats, resample_stats
+from hsi_geo.models.classifier import resample_stats
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.domain_shift import (

@@ -1,4 +1,7 @@
-"""Statistics of scenes that are computed before any network runs: bands and noise whitening."""
+"""Statistics of scenes that are computed before any network runs: bands and noise whitening.
+
+Nothing here needs torch, so that they can be computed while it is imported.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
-from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window_and_band_mask
-from hsi_geo.models.classifier import SpectralStats
-from hsi_geo.models.s2former_config import S2FormerConfig
-from hsi_geo.models.wavelength_axis import resample_to_axis
-from hsi_geo.models.whitening import learn_whitening
+from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.tiling import Window, spread_windows
 
@@ -38,25 +39,6 @@ _SILENT = SilentReporter()
 
 #: (C, H, W) values and (H, W) validity of windows.
 Windows = list[tuple[Float32Array, BoolArray]]
-
-
-def require_on_axis(network: S2FormerConfig, scene: xr.DataArray) -> None:
-    """Refuse a scene of which a network could use no band.
-
-    Args:
-        network: Shape of the network, which fixes the wavelength axis.
-        scene: (band, y, x) array with wavelengths.
-
-    Raises:
-        WavelengthError: If none of the scene's good bands lies on the network's wavelength axis.
-    """
-    bands = bands_of(select_good_bands(scene))
-    try:
-        resample_to_axis(network, bands.centres_nm, bands.fwhm_nm)
-    except WavelengthError as error:
-        raise WavelengthError(
-            f"scene '{name_of(scene)}' cannot be used: {error.message}", hint=error.hint
-        ) from error
 
 
 def learn_spectral_stats(
@@ -102,7 +84,9 @@ def learn_spectral_stats(
             f"scene '{name_of(views[0])}' has no data in {len(windows)} windows spread over it",
             hint="look at it with hsi-geo info, or leave it out",
         )
-    return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
+    # The number of BLAS's threads changes the rounding, and may not depend on who computes the statistics.
+    with threadpool_limits(1, user_api="blas"):
+        return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 
 def sample_spectra(view: xr.DataArray, count: int) -> Float32Array:

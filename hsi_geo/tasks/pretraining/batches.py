@@ -21,9 +21,10 @@ from hsi_geo.io.datasets.geo import HyperspectralScene
 from hsi_geo.io.datasets.samplers import ValidPatchSampler
 from hsi_geo.io.scenes.properties import name_of
 from hsi_geo.models.augmentation import Dihedral
-from hsi_geo.models.classifier import SpectralStats, band_map
+from hsi_geo.models.classifier import band_map
 from hsi_geo.models.pretraining import random_mask
 from hsi_geo.models.wavelength_axis import BandMap
+from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.pretraining.recipe import PretrainRecipe
 
