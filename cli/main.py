@@ -171,7 +171,7 @@ def main() -> None:
     restart_in_utf8_mode()
     use_utf8_streams()
     drop_foreign_variables()
-    sys.meta_path.insert(0, _WithoutDaskArrays())
+    _hide_dask()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     # Other programs stop us with SIGTERM. Exit as on Ctrl-C, and leave no incomplete file.
     signal.signal(signal.SIGTERM, _interrupt)
@@ -183,18 +183,17 @@ def main() -> None:
         raise
 
 
-class _WithoutDaskArrays:
-    """An entry of `sys.meta_path` by which Dask's arrays cannot be imported, as if they were not installed.
+def _hide_dask() -> None:
+    """Make Dask's arrays impossible to import, and Dask itself unless the command needs it, as if they were not installed.
 
-    xarray imports them only to recognise them, which takes half a second, and no command makes one. A batch
-    sends functions to Dask's workers, no arrays.
+    xarray imports them only to recognise arrays, which takes half a second, and no command makes one. A batch sends
+    functions to Dask's workers, no arrays.
     """
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """Refuse this one module; others are found as usual."""
-        if name == "dask.array":
-            raise ModuleNotFoundError("commands do not use dask.array", name=name)
+    needed = not {"batch", "doctor"}.isdisjoint(
+        sys.argv
+    )  # doctor looks which packages are installed
+    hidden: dict[str, Any] = dict.fromkeys(["dask.array" if needed else "dask"])
+    sys.modules.update(hidden)  # None: Python's own way to say that there is no such module
 
 
 def _exit_at_once(code: int) -> None:

@@ -9,7 +9,7 @@ import rasterio.features
 import shapely
 from rasterio.enums import MergeAlg
 
-from hsi_geo.arrays import AnyArray, IntArray
+from hsi_geo.arrays import AnyArray, Float64Array, IntArray
 from hsi_geo.tiling import Grid, Window
 
 #: A line or polygon that extends farther than this is an error in its coordinates. GDAL would take
@@ -50,8 +50,9 @@ def _under_polygons_apart(
     polygons: AnyArray, grid: Grid, all_touched: bool
 ) -> dict[int, PixelsUnder]:
     """Pixels under those polygons whose bounding boxes have no pixel of two polygons."""
-    near = (np.abs(shapely.bounds(polygons) - np.tile(grid.bounds[:2], 2)) < _far(grid)).all(axis=1)
-    windows = [_pixel_window(polygons[i], grid).clip(*grid.shape) for i in np.flatnonzero(near)]
+    bounds = shapely.bounds(polygons)
+    near = (np.abs(bounds - np.tile(grid.bounds[:2], 2)) < _far(grid)).all(axis=1)
+    windows = [window.clip(*grid.shape) for window in _pixel_windows(bounds[near], grid)]
     inside = [
         (int(i), window)
         for i, window in zip(np.flatnonzero(near), windows, strict=True)
@@ -131,7 +132,7 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     extent = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
     if not (extent < _far(grid)).all():
         return np.empty(0, np.int64), np.empty(0, np.int64), False
-    window = _pixel_window(geometry, grid).clip(*grid.shape)
+    window = _pixel_windows(np.array([geometry.bounds]), grid)[0].clip(*grid.shape)
     if not (window.height and window.width):
         return np.empty(0, np.int64), np.empty(0, np.int64), False
     line = geometry.geom_type in ("LineString", "LinearRing")
@@ -148,12 +149,19 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     return _pixel_inside(geometry, grid)
 
 
-def _pixel_window(geometry: shapely.Geometry, grid: Grid) -> Window:
-    """Whole pixels around a geometry."""
-    left, bottom, right, top = geometry.bounds
-    rows, cols = grid.pixels_at(np.array([left, right] * 2), np.array([bottom, bottom, top, top]))
-    row, col = int(rows.min()), int(cols.min())
-    return Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
+def _pixel_windows(bounds: Float64Array, grid: Grid) -> list[Window]:
+    """Whole pixels around geometries.
+
+    Args:
+        bounds: (n, 4) left, bottom, right and top of each.
+        grid: Pixels of the scene.
+    """
+    corners_x, corners_y = bounds[:, [0, 2, 0, 2]], bounds[:, [1, 1, 3, 3]]
+    found = grid.pixels_at(corners_x.ravel(), corners_y.ravel())
+    rows, cols = (values.reshape(-1, 4) for values in found)
+    first = np.stack([rows.min(axis=1), cols.min(axis=1)], axis=1)
+    sizes = np.stack([rows.max(axis=1), cols.max(axis=1)], axis=1) - first + 1
+    return [Window(*one) for one in np.concatenate([first, sizes], axis=1).tolist()]
 
 
 def resolve_conflicts(claims: IntArray) -> tuple[IntArray, IntArray, IntArray, int]:

@@ -200,14 +200,22 @@ def _referenced_by(path: Path) -> Iterator[Path]:
         yield from (Path(name) for name in files if exists(name))
 
 
+def _entries_of(folder: Path) -> set[str]:
+    """`_comparable` names of what is in a folder."""
+    return {".", "..", *(_comparable(entry.name) for entry in folder.iterdir())}
+
+
 def _named_in_xml(path: Path) -> Iterator[Path]:
     """Files in the texts of a VRT: sources, overviews, masks, and sources of warped rasters."""
     try:
         content = BytesIO(as_utf8(path.read_bytes()))
-        entries = {".", "..", *(_comparable(entry.name) for entry in path.parent.iterdir())}
+        entries = _entries_of(path.parent)
+        names = entries | _entries_of(Path())  # a path may begin in the working directory, too
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
-            if 0 < len(text) < _HEAD:
+            # Statistics are thousands of numbers, for which the disk is not asked.
+            is_name = _MARKS.search(text) or _SLASHES.search(text) or _comparable(text) in names
+            if is_name and 0 < len(text) < _HEAD:
                 yield from _paths_in(text, path.parent, entries)
             element.clear()
     except (ET.ParseError, OSError):

@@ -10,6 +10,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -26,6 +27,12 @@ from hsi_geo.tasks.adaptation.ensemble import (
 )
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
+
+#: Number of feature sets that classifiers are fitted to at the same time.
+CLASSIFIER_THREADS = 2
+
+#: Seconds between two checks while other threads are waited for.
+WAIT_S = 0.1
 
 #: Exponents of a graph's probabilities that cross-validation chooses from, besides leaving the graph out.
 GRAPH_POWERS = (0.5, 1.0)
@@ -105,18 +112,25 @@ def fit_members(
     Args:
         feature_sets: Features of the N pixels.
         shots: Labelled pixels.
-        check: Called before each fit; an exception of it ends the job.
+        check: Called several times; an exception of it ends the job.
 
     Returns:
         The prediction of each feature set.
     """
-    # One BLAS thread: synchronisation costs more than it gains.
-    with threadpool_limits(1, user_api="blas"):
-        members = []
-        for feature_set in feature_sets:
-            check()
-            members.append(_fit_classifiers(feature_set, shots))
-        return members
+    # One BLAS thread for each: synchronisation costs more than it gains.
+    with (
+        timings.stage(timings.CLASSIFIERS),
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(CLASSIFIER_THREADS) as pool,
+    ):
+        pending = [pool.submit(_fit_classifiers, one, shots) for one in feature_sets]
+        try:
+            while wait(pending, WAIT_S).not_done:
+                check()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [one.result() for one in pending]
 
 
 def combine_members(

@@ -145,15 +145,18 @@ def fit_teacher(
         if len(suspicious.features):
             fitted = _fit(pixels, weighted, positions_px, walk, advance.check)
     advance()
-    shots, familiarity = fitted.shots, fitted.familiarity
-    agreement, blocked, here = fitted.ensemble.agreement, fitted.blocked, regions.in_scene
+    shots, ensemble = fitted.shots, fitted.ensemble
+    distances = distance_weights(pixels.inputs, ensemble.weights)
+    agreement, blocked, here = ensemble.agreement, fitted.blocked, regions.in_scene
 
     def exponent(posterior: Float32Array, accuracy: float) -> float:
         return exponent_for(posterior[here], familiarity[here], accuracy)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(POSTERIOR_THREADS) as pool:
-        adjusting = [pool.submit(adjust_priors, s.probabilities) for s in fitted.ensemble.steps]
+        adjusting = [pool.submit(adjust_priors, step.probabilities) for step in ensemble.steps]
+        scoring = pool.submit(familiarity_score, pixels.feature_sets.filtered, distances, shots)
         held_out = _predict_blocks(pixels, fitted)
+        familiarity, held_out_familiarity = scoring.result()
         posteriors = [one.result() for one in adjusting]
         expected = [expected_accuracy(step, agreement, blocked) for step in held_out]
         powers = list(pool.map(exponent, posteriors, expected))
@@ -170,9 +173,9 @@ def fit_teacher(
         ),
         out_of_fold,
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
-        float(fitted.ensemble.weights @ [one.context_px for one in pixels.inputs]),
+        float(ensemble.weights @ [one.context_px for one in pixels.inputs]),
         suspicious,
-        rejection_threshold(fitted.held_out_familiarity[shots.held]),
+        rejection_threshold(held_out_familiarity[shots.held]),
     )
 
 
@@ -186,8 +189,6 @@ class _Fitted:
         graphs: Predictions of each graph, by number of steps.
         blocked_graphs: The same with spatial blocks as folds.
         ensemble: Predictions of all pixels.
-        familiarity: (N,) familiarity of each pixel.
-        held_out_familiarity: (n,) familiarity of each shot with respect to shots of other folds.
     """
 
     shots: LabelledPixels
@@ -195,8 +196,6 @@ class _Fitted:
     graphs: list[list[Prediction]]
     blocked_graphs: list[list[Prediction]]
     ensemble: Ensemble
-    familiarity: Float32Array
-    held_out_familiarity: Float32Array
 
 
 def _fit(
@@ -222,15 +221,7 @@ def _fit(
         members = fit_members(pixels.inputs, shots, check)
         by_folding = result(check)
     ensemble = combine_members(pixels.inputs, members, by_folding[0], shots)
-    distances = distance_weights(pixels.inputs, ensemble.weights)
-    return _Fitted(
-        shots,
-        shots if same_folds else blocked,
-        by_folding[0],
-        by_folding[-1],
-        ensemble,
-        *familiarity_score(pixels.feature_sets.filtered, distances, shots),
-    )
+    return _Fitted(shots, shots if same_folds else blocked, by_folding[0], by_folding[-1], ensemble)
 
 
 def _predict_blocks(pixels: PixelFeatures, fitted: _Fitted) -> list[Prediction]:
