@@ -184,16 +184,26 @@ def main() -> None:
 
 
 def _hide_dask() -> None:
-    """Make Dask's arrays impossible to import, and Dask itself unless the command needs it, as if they were not installed.
+    """Make Dask impossible to import, or only its arrays where the command needs Dask, as if they were not installed.
 
     xarray imports them only to recognise arrays, which takes half a second, and no command makes one. A batch sends
     functions to Dask's workers, no arrays.
     """
-    needed = not {"batch", "doctor"}.isdisjoint(
-        sys.argv
-    )  # doctor looks which packages are installed
-    hidden: dict[str, Any] = dict.fromkeys(["dask.array" if needed else "dask"])
-    sys.modules.update(hidden)  # None: Python's own way to say that there is no such module
+    sys.meta_path.insert(0, _WithoutDaskArrays())
+    # `doctor` looks which packages are installed, and xarray remembers what it has found.
+    if {"batch", "doctor"}.isdisjoint(sys.argv) and "xarray" not in sys.modules:
+        modules: dict[str, Any] = sys.modules
+        modules.setdefault("dask", None)  # Python's own way to say that there is no such module
+
+
+class _WithoutDaskArrays:
+    """An entry of `sys.meta_path` by which Dask's arrays cannot be imported."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """Refuse this one module; others are found as usual."""
+        if name == "dask.array":
+            raise ModuleNotFoundError("commands do not use dask.array", name=name)
 
 
 def _exit_at_once(code: int) -> None:

@@ -299,6 +299,60 @@ def test_jobs_import_only_what_they_use(line: str, inputs: Path, tmp_path: Path)
         assert not modules & {"sklearn", "scipy.stats"}
 
 
+@pytest.mark.parametrize(("command", "found"), [("info", False), ("doctor", True)])
+def test_dask_is_imported_only_where_a_command_needs_it(
+    command: str, found: bool, inputs: Path
+) -> None:
+    program = (
+        "import sys\n"
+        "from hsi_geo.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "from importlib.util import find_spec\n"
+        "print(find_spec('dask') is not None, bool(sys.modules.get('dask.array')))"
+    )
+    args = ["scene.tif"] if command == "info" else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, command, *args],
+        cwd=inputs,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == f"{found} False"
+
+
+#: Runs a command as the installed program does, with work that is left to the end.
+EXITING_PROGRAM = """
+import atexit, sys
+atexit.register(lambda: print("at exit", file=sys.stderr, flush=True))
+from hsi_geo.cli.main import run
+run()
+raise AssertionError("run has returned")
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "printed"),
+    [("info scene.tif", 0, "bands"), ("info nope.tif", 1, ""), ("info --nope", 2, "")],
+)
+def test_commands_exit_with_their_code_and_all_that_was_printed(
+    line: str, code: int, printed: str, inputs: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EXITING_PROGRAM, *line.split()],
+        cwd=inputs,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code
+    assert printed in done.stdout
+    assert "at exit" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("nope" in done.stderr) == bool(code)
+
+
 def cpu_seconds(*args: str, folder: Path) -> float:
     """Least CPU time of a program in three runs: other programs disturb it little."""
     found = []

@@ -74,6 +74,38 @@ def test_resample_to_axis_interpolates_linearly_between_coarse_bands() -> None:
     assert torch.allclose((mapped.matrix @ spectrum)[inside], expected, rtol=1e-5)
 
 
+@settings(max_examples=20, deadline=None)
+@given(bands=st.integers(1, 40), kept=st.integers(1, 40), seed=st.integers(0, 99))
+def test_combinations_of_bands_have_the_tokens_of_the_bands(
+    bands: int, kept: int, seed: int
+) -> None:
+    """A map after a whitening that keeps some directions needs no more combinations than it keeps."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(3)
+    network = S2Former(CONFIG).eval()
+    rank = min(bands, kept)
+    whitening = torch.randn(bands, rank, generator=generator) @ torch.randn(
+        rank, bands, generator=generator
+    )
+    centre = 3000.0 + 100.0 * torch.randn(bands, generator=generator)
+    mapped = bands_at(np.linspace(450.0, 1300.0, bands)).compose(whitening, centre)
+    reduced = mapped.reduce()
+    assert reduced.basis.shape[0] == bands
+    assert reduced.basis.shape[1] <= rank
+    image, valid = window(bands)
+    image = image + centre[:, None, None]
+    pixels = image.movedim(1, -1)
+    combined = reduced.combine(pixels.reshape(-1, bands)).reshape(*pixels.shape[:-1], -1)
+    expected = network.embed(image, valid, mapped)
+    found = network.embed(combined.movedim(-1, 1), valid, reduced.bands)
+    scale = expected.pixels.abs().max().item()
+    torch.testing.assert_close(found.pixels, expected.pixels, rtol=1e-3, atol=1e-3 * scale)
+    torch.testing.assert_close(found.spectrum, expected.spectrum, rtol=1e-3, atol=1e-3 * scale)
+    assert torch.equal(found.covered, expected.covered)
+    black = reduced.combine(torch.zeros(1, bands))[0]
+    torch.testing.assert_close(reduced.dark, black, rtol=1e-4, atol=1e-2)
+
+
 def test_missing_wavelengths_differ_from_zeros(network: S2Former) -> None:
     gap = bands_at(np.r_[np.arange(400.0, 700.0, 10.0), np.arange(1000.0, 1300.0, 10.0)])
     slots = CONFIG.slots_nm

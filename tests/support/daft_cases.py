@@ -15,6 +15,7 @@ from hsi_geo.arrays import Float32Array
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.models.classifier import Classifier, band_map
 from hsi_geo.models.s2former_config import S2FormerConfig
+from hsi_geo.models.wavelength_axis import ReducedBands
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.daft import fine_tune
 from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
@@ -94,6 +95,7 @@ def windows(
     config: FineTuneConfig,
     seed: int = 0,
     pixel_fraction: float = 1.0,
+    reduced: ReducedBands | None = None,
 ) -> WindowSampler:
     """Sampler of whole windows, unless a share of their pixels is given."""
     return WindowSampler(
@@ -106,4 +108,5 @@ def windows(
         clean_fraction=config.clean_fraction,
         pixel_fraction=pixel_fraction,
         generator=np.random.default_rng(seed),
+        reduced=reduced,
     )

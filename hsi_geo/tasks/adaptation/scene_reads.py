@@ -12,6 +12,7 @@ from functools import cached_property
 
 import xarray as xr
 
+from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.scenes.properties import select_good_bands
@@ -42,6 +43,7 @@ class SceneReads:
     def __init__(self, scenes: list[xr.DataArray]) -> None:
         self.scenes = scenes
         self._spectral: SpectralStats | None = None
+        self._was_read_ahead = False  # and no caller has heard of it
         self._windows: dict[Place, tuple[Float32Array, BoolArray]] = {}
 
     @cached_property
@@ -74,6 +76,7 @@ class SceneReads:
             )
         except (HsiGeoError, OSError, ValueError):
             pass  # comes again, where the caller asks for what cannot be read
+        self._was_read_ahead = self._spectral is not None
 
     def spectral(self, reporter: Reporter) -> SpectralStats:
         """Bands and statistics of all scenes; see `learn_spectral_stats`.
@@ -83,6 +86,9 @@ class SceneReads:
         """
         if self._spectral is None:
             self._spectral = learn_spectral_stats(self.views, reporter)
+        elif self._was_read_ahead:
+            reporter.progress(stages.READING, 1, 1)
+        self._was_read_ahead = False
         return self._spectral
 
     def windows(self, places: list[Place]) -> list[tuple[Float32Array, BoolArray]]:

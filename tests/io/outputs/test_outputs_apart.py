@@ -425,3 +425,29 @@ def test_long_texts_of_a_side_file_are_searched_in_memory(
     with pytest.raises(OptionError, match=r"Other\.txt"):
         inputs.refuse_input_overwrite([tmp_path / "Other.txt"], [scene])
     assert looks < 500
+
+
+def test_numbers_of_a_side_file_are_no_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is asked for texts that name something in the folder or in the working directory only."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    items = "".join(f"<MDI key='mean'>{0.4 + 0.01 * band:.6f}</MDI>" for band in range(200))
+    scene = tmp_path / "scene.dat"
+    scene.write_bytes(b"no raster")
+    (here / "Other").write_text("an input")
+    (tmp_path / "scene.dat.aux.xml").write_text(
+        f"<PAMDataset>{items}<MDI key='other'>Other</MDI></PAMDataset>"
+    )
+    looks = []
+
+    def noted(path: str | os.PathLike[str]) -> bool:
+        looks.append(Path(path).name)
+        return exists(path)
+
+    monkeypatch.setattr(inputs, "exists", noted)
+    with pytest.raises(OptionError, match="Other"):
+        inputs.refuse_input_overwrite([here / "Other"], [scene])
+    assert not [name for name in looks if name.startswith("0.")]
