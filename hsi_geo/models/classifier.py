@@ -127,6 +127,7 @@ def resample_stats(spectral: SpectralStats, centres_nm: Float64Array) -> Resampl
 
     Examples:
         >>> import numpy as np
+        >>> from hsi_geo.models.whitening import Whitening
         >>> whitening = Whitening(np.array([3.0, 5.0]), np.eye(2), np.array([[4.0, 1.0], [1.0, 9.0]]))
         >>> spectral = SpectralStats(np.array([500.0, 600.0]), np.array([10.0, 10.0]), whitening)
         >>> resample_stats(spectral, np.array([500.0, 600.0])).std.tolist()
