@@ -288,6 +288,7 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
     """A panel for each thing that grows."""
     mpl.use("agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     figure, panels = plt.subplots(
         1, len(found), figsize=(3.2 * len(found), 3), layout="constrained"
@@ -300,6 +301,10 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
                     [job.size for job in own], [job.seconds for job in own], "o-", label=command
                 )
         panel.set(xlabel=what, ylabel="seconds")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_minor_formatter(NullFormatter())  # labels of a short axis would overlap
+        sizes = sorted({job.size for job in jobs})
+        panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="small")
         panel.grid(alpha=0.3)
         panel.legend()
     figure.savefig(path, dpi=110)
