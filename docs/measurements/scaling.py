@@ -288,7 +288,7 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
     """A panel for each thing that grows."""
     mpl.use("agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, panels = plt.subplots(
         1, len(found), figsize=(3.2 * len(found), 3), layout="constrained"
@@ -303,6 +303,8 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
         panel.set(xlabel=what, ylabel="seconds")
         for axis in (panel.xaxis, panel.yaxis):
             axis.set_minor_formatter(NullFormatter())  # labels of a short axis would overlap
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
         sizes = sorted({job.size for job in jobs})
         panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="small")
         panel.grid(alpha=0.3)
