@@ -46,8 +46,8 @@ COMMANDS = {
 
 FAILED, INTERRUPTED = 1, 130
 
-#: Number of new objects after which Python looks for unused ones (700 is its own). The modules of a command are a million
-#: objects that stay: looking through them again and again takes a tenth of the time of the imports.
+#: Number of new objects after which Python looks for unused ones (700 is its own). The modules of a command are objects
+#: that stay, and looking through them again and again makes imports slower.
 OBJECTS_BEFORE_COLLECTION = 50_000
 
 #: Error codes of the system for a full disk; printing to a file raises them too.
@@ -186,7 +186,7 @@ def main() -> None:
 def _hide_dask() -> None:
     """Make Dask impossible to import, or only its arrays where the command needs Dask, as if they were not installed.
 
-    xarray imports them only to recognise arrays, which takes half a second, and no command makes one. A batch sends
+    xarray imports them only to recognise arrays, which takes long, and no command makes one. A batch sends
     functions to Dask's workers, no arrays.
     """
     sys.meta_path.insert(0, _WithoutDaskArrays())

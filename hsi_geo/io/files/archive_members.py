@@ -17,10 +17,11 @@ from typing import IO, cast
 from hsi_geo.io.files.limits import ARCHIVE_FILES
 from hsi_geo.io.files.paths import exists, stamp
 
-#: What `zipfile`, `tarfile` and `gzip` raise for archives that are damaged or of an unknown kind.
+#: What `zipfile`, `tarfile` and `gzip` raise for archives that are damaged, encrypted (RuntimeError), compressed in an unknown
+#: way (NotImplementedError, which is a RuntimeError) or without a member that they list (KeyError).
 UNREADABLE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError),
-    *(RuntimeError, NotImplementedError, KeyError),
+    *(RuntimeError, KeyError),
 )
 
 _NAME = re.compile(r"/vsi(zip|tar|gzip)/(.+)", re.DOTALL)

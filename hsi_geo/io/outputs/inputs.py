@@ -201,8 +201,11 @@ def _referenced_by(path: Path) -> Iterator[Path]:
 
 
 def _entries_of(folder: Path) -> set[str]:
-    """`_comparable` names of what is in a folder."""
-    return {".", "..", *(_comparable(entry.name) for entry in folder.iterdir())}
+    """`_comparable` names of what is in a folder; those of the folder itself if it was deleted or cannot be listed."""
+    try:
+        return {".", "..", *(_comparable(entry.name) for entry in folder.iterdir())}
+    except OSError:
+        return {".", ".."}
 
 
 def _named_in_xml(path: Path) -> Iterator[Path]:

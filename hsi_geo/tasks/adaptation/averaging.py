@@ -10,7 +10,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K' classes that
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -26,13 +26,11 @@ from hsi_geo.tasks.adaptation.ensemble import (
     classifier_predictions,
 )
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.adaptation.steps import wait_for
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Number of feature sets that classifiers are fitted to at the same time.
 CLASSIFIER_THREADS = 2
-
-#: Seconds between two checks while other threads are waited for.
-WAIT_S = 0.1
 
 #: Exponents of a graph's probabilities that cross-validation chooses from, besides leaving the graph out.
 GRAPH_POWERS = (0.5, 1.0)
@@ -125,8 +123,7 @@ def fit_members(
     ):
         pending = [pool.submit(_fit_classifiers, one, shots) for one in feature_sets]
         try:
-            while wait(pending, WAIT_S).not_done:
-                check()
+            wait_for(pending, check)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -33,7 +33,6 @@ class LinearModel:
         Returns:
             (m, K') scores.
         """
-        coefficients = self.coefficients.astype(
-            np.float32
-        )  # twice as fast, and features are no more exact
+        # Single precision: features are no more exact, and a product in double precision would copy them.
+        coefficients = self.coefficients.astype(np.float32)
         return np.asarray(features @ coefficients.T + self.intercepts, np.float64)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,21 +18,18 @@ from threadpoolctl import threadpool_limits
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.models.diffusion import knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
+from hsi_geo.tasks.adaptation.feature_cubes import compute_cubes
 from hsi_geo.tasks.adaptation.feature_sets import (
     SUPERPIXEL_SIZES_PX,
     FeatureSet,
     FeatureSets,
     assemble_feature_sets,
-    compute_cubes,
     compute_spectra,
     graph_features,
 )
-from hsi_geo.tasks.adaptation.steps import Steps, no_steps
+from hsi_geo.tasks.adaptation.steps import Steps, no_steps, wait_for
 from hsi_geo.tasks.adaptation.superpixels import grow_superpixels
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-
-#: Seconds between two reports while another thread is waited for.
-WAIT_S = 0.1
 
 #: Number of steps of `compute_pixel_features`, for the progress.
 PIXEL_FEATURE_STEPS = 4
@@ -82,16 +79,14 @@ def compute_pixel_features(
     # Superpixels keep one core busy, and all else the other. BLAS has one thread for both: scikit-learn limits it for a
     # while in one of them, and its number of threads changes the rounding in the other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        pixels = cubes.filtered(0.0)
-        growing = pool.submit(grow_superpixels, pixels, cubes.inside, SUPERPIXEL_SIZES_PX)
+        growing = pool.submit(grow_superpixels, cubes.pixels, cubes.inside, SUPERPIXEL_SIZES_PX)
         spectra = compute_spectra(regions, cubes, advance.check)
         assembling = pool.submit(lambda: assemble_feature_sets(spectra, growing.result()))
         advance()
         for features in graph_features(spectra, positions_px):
             graphs.append(knn_transition_matrix(features))
             advance()
-        while not wait([assembling], WAIT_S).done:
-            advance.check()
+        wait_for([assembling], advance.check)
         return PixelFeatures(assembling.result(), tuple(graphs), positions_px)
 
 

@@ -14,7 +14,6 @@ import xarray as xr
 
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
-from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window
@@ -65,18 +64,15 @@ class SceneReads:
             yield
             return
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(self._read_all)
+            pool.submit(
+                self._read_all
+            )  # an error comes again where the caller asks for the numbers
             yield
 
     def _read_all(self) -> None:
-        try:
-            self.spectral(SilentReporter())
-            self.windows(
-                [(i, Window(0, 0, *scene.shape[-2:])) for i, scene in enumerate(self.scenes)]
-            )
-        except (HsiGeoError, OSError, ValueError):
-            pass  # comes again, where the caller asks for what cannot be read
-        self._was_read_ahead = self._spectral is not None
+        self.spectral(SilentReporter())
+        self._was_read_ahead = True
+        self.windows([(i, Window(0, 0, *scene.shape[-2:])) for i, scene in enumerate(self.scenes)])
 
     def spectral(self, reporter: Reporter) -> SpectralStats:
         """Bands and statistics of all scenes; see `learn_spectral_stats`.

@@ -1,10 +1,16 @@
-"""Steps of a stage of an adaptation, for its progress."""
+"""Steps of a stage of an adaptation, for its progress, and waiting for the threads of a step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from typing import Any
 
 from hsi_geo.progress import Reporter, SilentReporter
+
+#: Seconds between two checks while other threads are waited for.
+WAIT_S = 0.1
 
 
 @dataclass(slots=True)
@@ -45,3 +51,14 @@ class Steps:
 def no_steps() -> Steps:
     """Steps that nobody is told of."""
     return Steps(SilentReporter(), "", 0)
+
+
+def wait_for(pending: Collection[Future[Any]], check: Callable[[], None]) -> None:
+    """Wait for other threads.
+
+    Args:
+        pending: What they compute.
+        check: Called now and then; an exception of it ends the job.
+    """
+    while wait(pending, WAIT_S).not_done:
+        check()

@@ -12,7 +12,7 @@ Letters for shapes: N pixels of all regions, n shots among them, K classes of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -38,7 +38,7 @@ from hsi_geo.tasks.adaptation.averaging import (
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
-from hsi_geo.tasks.adaptation.pixel_features import WAIT_S, PixelFeatures, compute_pixel_features
+from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
     Predict,
@@ -46,7 +46,7 @@ from hsi_geo.tasks.adaptation.shot_weights import (
     no_suspicious_shots,
     weigh_shots,
 )
-from hsi_geo.tasks.adaptation.steps import Steps, no_steps
+from hsi_geo.tasks.adaptation.steps import Steps, no_steps, wait_for
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.runtime import one_thread
 from hsi_geo.tasks.validation.accuracy import Accuracy, OutOfFold, estimate
@@ -292,8 +292,7 @@ def _propagating(
         pending = [pool.submit(_propagate, one, foldings, walk) for one in transitions]
 
         def result(check: Callable[[], None]) -> list[list[list[Prediction]]]:
-            while wait(pending, WAIT_S).not_done:
-                check()
+            wait_for(pending, check)
             graphs = [one.result() for one in pending]
             steps, numbers = range(len(PROPAGATION_STEPS)), range(len(foldings))
             return [

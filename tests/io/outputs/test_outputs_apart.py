@@ -451,3 +451,21 @@ def test_numbers_of_a_side_file_are_no_paths(
     with pytest.raises(OptionError, match="Other"):
         inputs.refuse_input_overwrite([here / "Other"], [scene])
     assert not [name for name in looks if name.startswith("0.")]
+
+
+def test_inputs_are_found_from_a_folder_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be listed there, and the files that a side file names are inputs all the same."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    scene = tmp_path / "scene.dat"
+    scene.write_bytes(b"no raster")
+    (tmp_path / "Other").write_text("an input")
+    (tmp_path / "scene.dat.aux.xml").write_text(
+        "<PAMDataset><MDI key='other'>Other</MDI></PAMDataset>"
+    )
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(OptionError, match="Other"):
+        inputs.refuse_input_overwrite([tmp_path / "Other"], [scene])

@@ -271,29 +271,6 @@ def test_forward_noisy_multiplies_a_window_by_one_factor(
         assert of_these.std().item() == pytest.approx(jitter * amount, rel=0.2)
 
 
-def test_forward_noisy_of_combinations_of_bands_is_that_of_the_bands(
-    regions: TrainingRegions,
-) -> None:
-    """Brightness is a factor on the bands' values, also where windows consist of combinations of bands."""
-    classifier = new_student()
-    bands = band_map(SMALL, regions.spectral, regions.spectral.centres_nm)
-    reduced = bands.reduce()
-    teacher = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5))
-    config = FineTuneConfig(batch=6, clean_fraction=0.0)
-    of_bands = windows(regions, teacher, config).sample()
-    combined = windows(regions, teacher, config, reduced=reduced).sample()
-    assert combined.image.shape[1] == len(reduced.dark)
-    with torch.no_grad(), seeded(0):
-        expected = module.forward_noisy(classifier, of_bands, bands, 0.3)
-    with torch.no_grad(), seeded(0):
-        found = module.forward_noisy(classifier, combined, reduced.bands, 0.3, dark=reduced.dark)
-    with torch.no_grad(), seeded(0):
-        elsewhere = module.forward_noisy(classifier, combined, reduced.bands, 0.3)
-    valid = of_bands.valid[:, None].expand_as(expected)
-    torch.testing.assert_close(found[valid], expected[valid], rtol=1e-2, atol=1e-2)
-    assert (elsewhere - expected)[valid].abs().max() > 0.05
-
-
 # Moving average and number of steps -----------------------------------------------------------
 
 

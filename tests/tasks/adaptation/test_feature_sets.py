@@ -11,8 +11,8 @@ import torch
 from builders import random_encoder, regions_of
 
 from hsi_geo.io.scenes.scene import open_scene
-from hsi_geo.tasks.adaptation import feature_sets as module
-from hsi_geo.tasks.adaptation.feature_sets import FAMILIARITY_FILTER_PX, encode_regions
+from hsi_geo.tasks.adaptation.feature_cubes import encode_regions, filter_pixels
+from hsi_geo.tasks.adaptation.feature_sets import FAMILIARITY_FILTER_PX
 from hsi_geo.tasks.inference.encoder_features import scene_features
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -28,7 +28,7 @@ def test_filter_pixels_ignores_pixels_without_data(context_px: float) -> None:
     inside[:, :5] = False
     values = generator.normal(size=(3, 1, 1)).astype(np.float32)
     cube = np.where(valid, values, np.float32(1e4))
-    features = module._filter_pixels([cube], [valid], [inside], context_px)
+    features = filter_pixels([cube], [valid], [inside], context_px)
     assert features.shape == (inside.sum(), 3)
     assert np.allclose(features, values[:, 0, 0], rtol=1e-4)
 

@@ -11,20 +11,24 @@ import pytest
 import torch
 from daft_cases import (
     CPU,
+    SMALL,
     TARGETS,
     agreement,
     constant_posterior,
     cut,
     fine_tuned,
+    new_student,
     teacher_with,
     windows,
 )
 
+from hsi_geo.models.classifier import band_map
 from hsi_geo.tasks.adaptation import daft as module
 from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Target
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.adaptation.training_windows import WindowSampler, class_weights
+from hsi_geo.tasks.runtime import seeded
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -257,3 +261,26 @@ def test_a_class_of_one_pixel_is_drawn_often(make_scene: MakeScene, tmp_path: Pa
         drawn = min(weight, 1 / fraction)
         assert draws == pytest.approx(1 - (1 - fraction) ** drawn, rel=0.12)
         assert of_rare.max().item() == pytest.approx(weight / drawn)
+
+
+def test_forward_noisy_of_combinations_of_bands_is_that_of_the_bands(
+    regions: TrainingRegions,
+) -> None:
+    """Brightness is a factor on the bands' values, also where windows consist of combinations of bands."""
+    classifier = new_student()
+    bands = band_map(SMALL, regions.spectral, regions.spectral.centres_nm)
+    reduced = bands.reduce()
+    teacher = teacher_with(constant_posterior(regions, 0.2, 0.3, 0.5))
+    config = FineTuneConfig(batch=6, clean_fraction=0.0)
+    of_bands = windows(regions, teacher, config).sample()
+    combined = windows(regions, teacher, config, reduced=reduced).sample()
+    assert combined.image.shape[1] == len(reduced.dark)
+    with torch.no_grad(), seeded(0):
+        expected = module.forward_noisy(classifier, of_bands, bands, 0.3)
+    with torch.no_grad(), seeded(0):
+        found = module.forward_noisy(classifier, combined, reduced.bands, 0.3, dark=reduced.dark)
+    with torch.no_grad(), seeded(0):
+        elsewhere = module.forward_noisy(classifier, combined, reduced.bands, 0.3)
+    valid = of_bands.valid[:, None].expand_as(expected)
+    torch.testing.assert_close(found[valid], expected[valid], rtol=1e-2, atol=1e-2)
+    assert (elsewhere - expected)[valid].abs().max() > 0.05
