@@ -116,8 +116,9 @@ def outcomes(half: Float32Array, tiles: Iterator[Tile]) -> Iterator[tuple[str, D
     shots = keep_shot_spectra(spectral, pixels, labels)
     for kind, spectra in tiles:
         some = spectra[:, :: max(1, spectra.shape[1] // 2000)]
-        found = measure_domain_shift(resampled, some)
-        unlike = novelty(spectral, resampled, shots, some) or 0.0
+        whitened = resampled.whiten(some)
+        found = measure_domain_shift(resampled, some, whitened)
+        unlike = novelty(spectral, resampled, shots, whitened) or 0.0
         try:
             require_same_scale(found, kind, 1.0)
         except ScaleError as error:

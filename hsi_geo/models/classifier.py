@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
@@ -116,6 +116,17 @@ class ResampledStats:
     centre: Float64Array
     std: Float64Array
     whitened_std: Float64Array
+
+    def whiten(self, spectra: Float32Array) -> Float64Array:
+        """Whiten spectra of the scene. The mean, which is whitened likewise, is not subtracted.
+
+        Args:
+            spectra: (C, N) physical values.
+
+        Returns:
+            (T, N) values of the classifier's own bands.
+        """
+        return self.matrix @ spectra.astype(np.float64)
 
 
 def resample_stats(spectral: SpectralStats, centres_nm: Float64Array) -> ResampledStats:

@@ -21,6 +21,7 @@ from builders import SIZE, STRIDE, cut_tile, model_for, repeated
 
 from hsi_geo import MapOptions
 from hsi_geo.errors import HsiGeoError, OptionError, WavelengthError
+from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.models.classifier import band_map
@@ -364,3 +365,25 @@ def test_predict_needs_the_same_memory_for_taller_scenes(
     # Pages of libraries count, and how many are there is the system's choice: a row of blocks more
     # in memory would be a gigabyte.
     assert peaks[1] < 1.1 * peaks[0], f"{peaks[0]:.2f} GB, then {peaks[1]:.2f} GB"
+
+
+def test_small_scene_is_read_once(
+    make_scene: MakeScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And gives the same map and record as one that is read window by window."""
+    planted = make_scene(height=70, width=50)
+    model, reads = model_for(planted.path), list[Window]()
+    original = RasterPixels.read
+
+    def spied(self: RasterPixels, bands: Any, window: Window) -> Any:
+        reads.append(window)
+        return original(self, bands, window)
+
+    monkeypatch.setattr(RasterPixels, "read", spied)
+    whole = predict(planted.path, model, out=tmp_path / "whole.tif")
+    assert reads == [Window(0, 0, 70, 50)]
+    monkeypatch.setattr("hsi_geo.io.scenes.properties.SMALL_BYTES", 0)
+    pieces = predict(planted.path, model, out=tmp_path / "pieces.tif")
+    assert len(reads) > 2
+    np.testing.assert_array_equal(map_of(whole), map_of(pieces))
+    assert whole.record == pieces.record

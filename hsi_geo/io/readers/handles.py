@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-#: Largest number of files that a thread keeps open.
-MAX_OPEN = 8
+#: Largest number of files that a thread keeps open. A tile of a batch is read with its eight neighbours, and most of these
+#: with the next tile again.
+MAX_OPEN = 24
 
 
 class Closable(Protocol):
@@ -25,7 +26,7 @@ _open = threading.local()
 
 
 def opened[H: Closable](file: tuple[Any, ...], open_: Callable[[], H]) -> H:
-    """The handle of a file in this process and thread. The last `MAX_OPEN` files stay open.
+    """The handle of a file in this process and thread. The `MAX_OPEN` files that were used last stay open.
 
     Args:
         file: Key of the file and of how it is opened. It includes the file's `stamp`, so that a file that
@@ -37,13 +38,15 @@ def opened[H: Closable](file: tuple[Any, ...], open_: Callable[[], H]) -> H:
     """
     cache: dict[Any, H] = _open.__dict__.setdefault("cache", {})
     key = (os.getpid(), *file)
-    if key not in cache:
-        # A fork copies the entries of its parent, which closes its files itself.
-        for old in [old for old in cache if old[0] != os.getpid()]:
-            cache.pop(old)
-        while len(cache) >= MAX_OPEN:
-            cache.pop(next(iter(cache))).close()
-        cache[key] = open_()
+    if key in cache:
+        cache[key] = cache.pop(key)  # the file that was used last is the last one
+        return cache[key]
+    # A fork copies the entries of its parent, which closes its files itself.
+    for old in [old for old in cache if old[0] != os.getpid()]:
+        cache.pop(old)
+    while len(cache) >= MAX_OPEN:
+        cache.pop(next(iter(cache))).close()
+    cache[key] = open_()
     return cache[key]
 
 

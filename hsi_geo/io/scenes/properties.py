@@ -18,6 +18,9 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import Bands, DeclaredBands, make_bands, resolve_bands, usual_spacing
 
+#: Scenes of at most this size are read as a whole, see `held_in_memory`.
+SMALL_BYTES = 32 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
@@ -182,6 +185,15 @@ def select_good_bands(scene: xr.DataArray) -> xr.DataArray:
         [550.0, 660.0]
     """
     return scene.isel(band=bands_of(scene).in_order())
+
+
+def held_in_memory(scene: xr.DataArray) -> xr.DataArray:
+    """The scene with its values in memory if it is small, so that its file is read once and not for each use.
+
+    Args:
+        scene: (band, y, x) array that no caller keeps, such as `select_good_bands` returns.
+    """
+    return scene.load() if scene.nbytes <= SMALL_BYTES else scene
 
 
 def rescaled(scene: xr.DataArray, factor: float) -> xr.DataArray:

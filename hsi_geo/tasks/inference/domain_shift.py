@@ -110,12 +110,15 @@ class DomainShift:
         }
 
 
-def measure_domain_shift(stats: ResampledStats, spectra: Float32Array) -> DomainShift:
+def measure_domain_shift(
+    stats: ResampledStats, spectra: Float32Array, whitened: Float64Array
+) -> DomainShift:
     """Compare pixels with the statistics of a model.
 
     Args:
         stats: The model's statistics for the scene's bands.
         spectra: (C, N) physical values of pixels with data, N > 0.
+        whitened: (T, N) the same spectra, from `ResampledStats.whiten`.
 
     Returns:
         The difference, without the novelty.
@@ -124,7 +127,8 @@ def measure_domain_shift(stats: ResampledStats, spectra: Float32Array) -> Domain
         >>> import numpy as np
         >>> stats = ResampledStats(np.eye(2), np.array([3000.0, 5000.0]), np.full(2, 500.0), np.full(2, 500.0))
         >>> noise = np.random.default_rng(0).normal(0, 500, (2, 400))
-        >>> shift = measure_domain_shift(stats, ((stats.centre[:, None] + noise) * 1e-4).astype(np.float32))
+        >>> spectra = ((stats.centre[:, None] + noise) * 1e-4).astype(np.float32)
+        >>> shift = measure_domain_shift(stats, spectra, stats.whiten(spectra))
         >>> shift.factor, round(shift.level, 1)
         (0.0001, -4.0)
     """
@@ -138,7 +142,6 @@ def measure_domain_shift(stats: ResampledStats, spectra: Float32Array) -> Domain
         return DomainShift(pixels, 0.0, 1.0, 0.0, None, False)
     levels = np.log10(rms[comparable] / model_rms[comparable])
     level = float(np.median(levels))
-    whitened = stats.matrix @ values
     moments = _WhitenedMoments(stats, whitened.mean(axis=1), whitened.std(axis=1))
     factor = _power_of_ten(levels, level, moments)
     mean = values.mean(axis=1)

@@ -28,6 +28,7 @@ from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_ma
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import (
     bands_of,
+    held_in_memory,
     name_of,
     require_upright,
     rescaled,
@@ -113,6 +114,7 @@ def write_map(
     centres = bands_of(view).centres_nm
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
+    view = held_in_memory(view)
     is_training_scene = is_training_scene or _has_training_hash(scene, model)
     factor, shift = 1.0, None
     checks_scale = not restat and (not is_training_scene or rescale is not None)

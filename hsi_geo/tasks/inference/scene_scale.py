@@ -57,17 +57,18 @@ def match_scale(
         return factor, None
     name = name_of(view)
     stats = resample_stats(spectral, bands_of(view).centres_nm)
-    shift = measure_domain_shift(stats, spectra)
+    whitened = stats.whiten(spectra)
+    shift = measure_domain_shift(stats, spectra, whitened)
     if rescale == "auto" and shift.factor != 1.0:
         factor = 1.0 / shift.factor
         reporter.log(
             f"scene '{name}': values were multiplied by {_plain(factor)}, which brings them to the "
             "scale of the model"
         )
-        spectra = spectra * np.float32(factor)
-        shift = measure_domain_shift(stats, spectra)
+        spectra, whitened = spectra * np.float32(factor), whitened * factor
+        shift = measure_domain_shift(stats, spectra, whitened)
     require_same_scale(shift, name, factor)
-    return factor, dataclasses.replace(shift, novelty=novelty(spectral, stats, shots, spectra))
+    return factor, dataclasses.replace(shift, novelty=novelty(spectral, stats, shots, whitened))
 
 
 def require_same_scale(shift: DomainShift, name: str, applied: float) -> None:
@@ -144,7 +145,7 @@ def scale_differences(views: Sequence[xr.DataArray]) -> Iterator[str]:
         if not spectra.shape[1]:
             continue
         stats = resample_stats(spectral, bands_of(view).centres_nm)
-        shift = measure_domain_shift(stats, spectra)
+        shift = measure_domain_shift(stats, spectra, stats.whiten(spectra))
         if shift.factor == 1.0 and abs(shift.level) <= MAX_LEVEL:
             continue
         times = times_larger(shift.factor if shift.factor != 1.0 else 10.0**shift.level)

@@ -95,9 +95,9 @@ def plan_reading(
     budget_px = max(1, max_memory // pixel_bytes)
     min_rows = min(height, max(block_rows, MIN_ROWS if block_cols == width else block_rows))
     if budget_px >= min_rows * width or block_cols == width:
-        rows = min(max(1, budget_px // width), height)
-        if rows > block_rows:
-            rows = min(rows, max(MAX_ROWS, block_rows)) // block_rows * block_rows
+        rows = min(max(1, budget_px // width), height, max(MAX_ROWS, block_rows))
+        if block_rows < rows < height:
+            rows = rows // block_rows * block_rows
         return ReadPlan(rows, width, width, rows * width * pixel_bytes)
     pixel_bytes += stored_bytes  # a piece is mapped after the piece beside it was read
     kept_bytes = window_px * (

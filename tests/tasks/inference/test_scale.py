@@ -13,6 +13,7 @@ import rasterio
 from builders import model_for, nm_tags, run, write_tif
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
 from hsi_geo import open_scene, predict, suggest
 from hsi_geo.arrays import AnyArray
@@ -20,9 +21,12 @@ from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.properties import bands_of, rescaled, select_good_bands
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.classifier import resample_stats
+from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
+from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift, sample_scene
 from hsi_geo.tasks.inference.mapping import describe_drift
+from hsi_geo.tasks.inference.novelty import SAMPLE_PX, novelty
 from hsi_geo.tasks.inference.scene_scale import require_common_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tiling import Window
@@ -299,7 +303,8 @@ def test_measure_domain_shift_finds_the_power_of_ten_at_any_brightness(
     stats = resample_stats(learn_spectral_stats([view]), bands_of(view).centres_nm)
     spectra = sample_scene(view)
     some = np.random.default_rng(seed).choice(spectra.shape[1], 300)
-    found = measure_domain_shift(stats, spectra[:, some] * np.float32(brightness * 10.0**power))
+    scaled = spectra[:, some] * np.float32(brightness * 10.0**power)
+    found = measure_domain_shift(stats, scaled, stats.whiten(scaled))
     assert found.factor == pytest.approx(10.0**power)
     assert not (power == 0 and found.drifts)
 
@@ -326,3 +331,22 @@ def test_rescaled_keeps_missing_values(tmp_path: Path, per_band: bool) -> None:
     assert rescaled(scene, 1.0) is scene
     array = rescaled(scene.drop_attrs().assign_attrs(source="array"), 10.0)
     np.testing.assert_allclose(read_window(array, whole)[0], cube.astype(np.float32) * 10.0)
+
+
+@pytest.mark.parametrize("count", [31, 5000])
+def test_novelty_is_the_share_of_pixels_far_from_every_shot(count: int) -> None:
+    """With distances that scipy computes one by one."""
+    generator = np.random.default_rng(3)
+    factor = generator.normal(size=(6, 6))
+    centre = np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
+    whitening = Whitening(centre, generator.normal(size=(6, 6)), factor @ factor.T + np.eye(6))
+    spectral = SpectralStats(np.linspace(500.0, 1000.0, 6), np.full(6, 10.0), whitening)
+    stats = resample_stats(spectral, spectral.centres_nm)
+    spectra = (centre[:, None] + factor @ generator.normal(size=(6, count))).astype(np.float32)
+    shots = ShotSpectra(np.ascontiguousarray(spectra[:, :7].T), radius=0.8)
+    chosen = np.linspace(0, count - 1, min(count, SAMPLE_PX)).round().astype(int)
+    scores = whitening.matrix @ (spectra - centre[:, None]) / stats.whitened_std[:, None]
+    distances = cdist(scores.T[chosen], scores.T[:7]).min(axis=1) / np.sqrt(6)
+    expected = (distances > 0.8).mean()
+    assert 0.05 < expected < 0.95
+    assert novelty(spectral, stats, shots, stats.whiten(spectra)) == pytest.approx(expected)

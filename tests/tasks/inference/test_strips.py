@@ -82,6 +82,12 @@ def test_plan_reading_of_a_wide_scene_has_wide_groups() -> None:
     assert (plan.group + 2 * 512) / plan.group < 1.3
 
 
+@pytest.mark.parametrize(("height", "rows"), [(96, 96), (256, 256), (257, 256), (500, 256)])
+def test_plan_reading_of_a_scene_that_ends_within_a_block(height: int, rows: int) -> None:
+    """A tile with the margin of its neighbours is read at once."""
+    assert plan_reading((height, 96), (64, 64), 400, 132, DEFAULT_MEMORY, 16).rows == rows
+
+
 # The strips -----------------------------------------------------------------------------------
 
 
