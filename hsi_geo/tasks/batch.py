@@ -24,6 +24,7 @@ from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.outputs import assign_map_paths
 from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
+from hsi_geo.tasks.tiles.worker_processes import start_server
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -145,6 +146,8 @@ def batch(
     folder = Path(out).absolute()
     paths = assign_map_paths(listed, given, folder, options)
     is_new = make_folder(folder)
+    if scheduler is None:
+        start_server(threads)
     # These import torch and Dask, which takes longer than all checks.
     from hsi_geo.tasks.artifacts.model import load_model
     from hsi_geo.tasks.tiles.cluster import default_workers, local_cluster, remote_cluster

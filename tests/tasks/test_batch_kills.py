@@ -53,6 +53,26 @@ if mapping.write_map.__name__ != "slowly":  # Dask runs this twice
     mapping.write_map = slow(mapping.write_map)
 """
 
+#: Prints the environment of two workers, the command of their parent, and the modules that they had at their first job.
+ENVIRONMENT_OF_WORKERS = """
+import json, os
+from pathlib import Path
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.tiles.cluster import local_cluster
+
+def look():
+    import sys
+    parent = Path(f"/proc/{os.getppid()}/cmdline")
+    text = parent.read_text() if parent.exists() else ""
+    kept = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX")
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    return found, "server" if "forkserver" in text else "script", sorted({m for m in sys.modules if "." not in m})
+
+if __name__ == "__main__":
+    with local_cluster(2, 3, SilentReporter()) as client:
+        print(json.dumps(list(client.run(look).values())))
+"""
+
 COUNT = 6
 
 
@@ -153,17 +173,55 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Worker processes of a batch: forks of a server that it has started, or processes of its own."""
+    return [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "spawn_main" in (command := " ".join(child.cmdline()))
+        or ("forkserver" in command and child.ppid() != process.pid)
+    ]
+
+
 def require_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
 
 
-def test_workers_keep_memory_and_use_the_given_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # a user's own would count
-    with local_cluster(1, 3, SilentReporter()) as client:
-        (found,) = client.run(lambda: dict(os.environ)).values()
+def test_workers_keep_memory_and_use_the_given_threads(tmp_path: Path) -> None:
+    """In a process of its own, since the server that workers are forked from stays as long as a process."""
+    script = tmp_path / "script.py"
+    script.write_text(ENVIRONMENT_OF_WORKERS)
+    environment = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
+    )
+    one, other = json.loads(done.stdout)
+    assert one == other
+    found, parent, modules = one
     assert "MALLOC_TRIM_THRESHOLD_" not in found
     assert found["OMP_NUM_THREADS"] == "3"
+    assert found["MALLOC_ARENA_MAX"] == "1"
+    if sys.platform == "linux":
+        assert "torch" in modules
+        assert parent != "script"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_no_server_where_the_path_of_its_socket_is_too_long(tmp_path: Path) -> None:
+    """Workers then start as elsewhere, which the other tests of this module show under such a path."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    code = "from hsi_geo.tasks.tiles.worker_processes import start_server; print(start_server(1))"
+    for place, expected in ((folder, "False"), ("/tmp", "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "TMPDIR": str(place)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (done.stdout.strip(), done.stderr) == (expected, "")
 
 
 def test_results_of_a_worker_that_died_later_are_kept() -> None:
@@ -246,11 +304,7 @@ def test_interrupt_ends_a_batch_cleanly_and_the_next_run_continues(scenery: Scen
 def test_killed_worker_loses_no_tile(scenery: Scenery) -> None:
     process = scenery.start("--workers", "1")
     scenery.wait_for_a_map()
-    workers = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
+    workers = workers_of(process)
     assert workers
     for worker in workers:
         worker.kill()

@@ -33,6 +33,7 @@ from hsi_geo import stages
 from hsi_geo.errors import ClusterError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.tasks.tiles.worker_processes import TRIM_VARIABLE, start_server, worker_variables
 
 #: Memory of a worker in bytes, without the blocks of a scene: Python, torch and GDAL.
 PROGRAM_BYTES = 1 << 30
@@ -48,18 +49,6 @@ SUBMIT_BATCH = 1000
 
 #: Seconds between checks for results, and between two events of one job.
 POLL_S, EVENT_INTERVAL_S = 0.02, 1.0
-
-#: With this variable, which Dask sets, glibc returns torch's memory to the system after each product, and
-#: gets it again page by page: maps take more than twice as long.
-TRIM_VARIABLE = "MALLOC_TRIM_THRESHOLD_"
-
-#: Variables that make glibc keep memory that a worker's threads free, and use it again: two workers then
-#: map a tenth faster at the same time. Other C libraries ignore them.
-MALLOC_VARIABLES = {
-    "MALLOC_ARENA_MAX": 1,
-    "MALLOC_MMAP_THRESHOLD_": 1 << 30,
-    "MALLOC_TOP_PAD_": 64 << 20,
-}
 
 #: Address that no other machine can reach. Dask takes any free port.
 HOST = "127.0.0.1"
@@ -106,17 +95,16 @@ def local_cluster(
     """
     environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     chosen = dask.config.get("temporary-directory", None)
+    method = dask.config.get("distributed.worker.multiprocessing-method")
+    if method == "spawn" and start_server(threads):  # another method is the user's choice
+        method = "forkserver"
     settings = {
         # A worker receives only jobs that it can begin: no other job is lost with it.
         "distributed.scheduler.worker-saturation": 1.0,
         # Dask removes a worker that is down this long after its first death, even if it died again since.
         "distributed.deploy.lost-worker-timeout": "1 day",
-        "distributed.nanny.pre-spawn-environ": {
-            **environment,
-            TRIM_VARIABLE: None,  # leaves it unset
-            **MALLOC_VARIABLES,
-            "OMP_NUM_THREADS": threads,
-        },
+        "distributed.nanny.pre-spawn-environ": {**environment, **worker_variables(threads)},
+        "distributed.worker.multiprocessing-method": method,
         **{key: [] for key in WEB_PAGES if not dashboard},
     }
     with ExitStack() as stack:

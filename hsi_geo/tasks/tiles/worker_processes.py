@@ -1,0 +1,95 @@
+"""How the worker processes of this machine start.
+
+Each worker needs torch and Dask, whose import takes seconds. On Linux the workers are forks of a server process
+(Python's forkserver) that imports both once, while the batch itself starts. Elsewhere each worker imports them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+#: Whether processes that have imported libraries are forked. Apple's libraries do not allow it, Windows has no forks.
+HAS_FORK_SERVER = sys.platform == "linux"
+
+#: Modules that the server imports, in this order; the first one says why.
+SERVER_IMPORTS = (
+    "hsi_geo.tasks.tiles.ignored_interrupt",
+    "distributed",
+    "hsi_geo.tasks.tiles.jobs",
+    "hsi_geo.tasks.inference.mapping",
+)
+
+#: With this variable, which Dask sets, glibc returns torch's memory to the system after each product, and
+#: gets it again page by page: maps take more than twice as long.
+TRIM_VARIABLE = "MALLOC_TRIM_THRESHOLD_"
+
+#: Variables that make glibc keep memory that a worker's threads free, and use it again: two workers then
+#: map a tenth faster at the same time. Other C libraries ignore them.
+MALLOC_VARIABLES = {
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 30,
+    "MALLOC_TOP_PAD_": 64 << 20,
+}
+
+
+def worker_variables(threads: int) -> dict[str, int | None]:
+    """Environment variables of a worker process; None for those that it must not have.
+
+    Args:
+        threads: Threads of each worker.
+    """
+    return {
+        TRIM_VARIABLE: None,
+        **MALLOC_VARIABLES,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": 1,  # as Dask sets them; torch sets its own number
+        "OPENBLAS_NUM_THREADS": 1,
+    }
+
+
+def start_server(threads: int) -> bool:
+    """Start the process that workers are forked from; it imports what they need while this one goes on.
+
+    A server that runs already, of an earlier call or of another library, is used as it is. It ends with this process.
+
+    Args:
+        threads: Threads of each worker.
+
+    Returns:
+        Whether it runs. It does not where processes may not be forked, or where the path of the folder for temporary files
+        (TMPDIR) is too long for a socket.
+    """
+    if not HAS_FORK_SERVER:
+        return False
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(list(SERVER_IMPORTS))
+    try:
+        with _environment(worker_variables(threads)):  # libraries read it when they are loaded
+            forkserver.ensure_running()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _environment(variables: Mapping[str, int | None]) -> Iterator[None]:
+    """Set environment variables inside a ``with`` block."""
+    before = {name: os.environ.get(name) for name in variables}
+
+    def change(values: Mapping[str, int | str | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = str(value)
+
+    change(variables)
+    try:
+        yield
+    finally:
+        change(before)
