@@ -1,16 +1,18 @@
 """Time and memory of `classify` and `predict` against the size of a job: docs/performance.md.
 
-    python docs/measurements/scaling.py [--pixels 4,5,6,7] [--tiles 300] [--plot scaling.png] [--full]
+    python docs/measurements/scaling.py [--pixels 4,5,6,7] [--tiles 64:300,128:300] [--plot scaling.png] [--full]
 
 The scene is Indian Pines: repeated to more pixels by a VRT, resampled to fewer or more bands, with classes that k-means
 finds in it and shots at random pixels of each class. One thing grows at a time; the others stay at a scene of 145 x 145 pixels,
-200 bands, 10 classes and 5 points a class (classify), or at the model of these. A last table compares a batch of small tiles with
-one scene of as many pixels. The processor is limited to AVX2; --full takes all its instructions. Nothing else may run.
+200 bands, 10 classes and 5 points a class (classify), or at the model of these. A last table compares batches of small tiles
+(--tiles side in pixels:number) with one scene of as many pixels. The processor is limited to AVX2; --full takes all its instructions. Nothing else may run.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ import geopandas as gpd
 import machine
 import matplotlib as mpl
 import numpy as np
+import psutil
 import rasterio
 import shapely
 from affine import Affine
@@ -36,8 +39,8 @@ RESOLUTION_M, LEFT, TOP, CRS = 20.0, 500_000.0, 4_500_000.0, "EPSG:32616"
 #: What a job has where nothing else is said.
 BANDS, CLASSES, POINTS = 200, 10, 5
 
-#: Side of the tiles of a batch, in pixels.
-TILE_PX = 64
+#: Seconds between looks at the memory of a job.
+POLL_S = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Job:
         size: What was varied.
         command: "classify" or "predict".
         seconds: Wall time from process start to the end.
-        rss_mib: Peak resident memory of the process.
+        rss_mib: Peak resident memory of its largest process.
     """
 
     size: int
@@ -139,21 +142,17 @@ class Scenes:
         found = MiniBatchKMeans(classes, random_state=0, n_init=3).fit_predict(spectra)
         return np.asarray(found, np.int64)
 
-    def tiles(self, count: int) -> Path:
-        """A folder of small tiles, cut from the scene at random places."""
-        folder = self.folder / "tiles"
+    def tiles(self, side_px: int, count: int) -> Path:
+        """A folder of square tiles side by side, cut from a mosaic of copies of the scene at random places."""
+        folder = self.folder / f"tiles_{side_px}"
         folder.mkdir()
         height, width = self.cube.shape[1:]
         for number in range(count):
-            row = int(self.generator.integers(height - TILE_PX + 1))
-            col = int(self.generator.integers(width - TILE_PX + 1))
-            part = self.cube[:, row : row + TILE_PX, col : col + TILE_PX]
-            write(
-                folder / f"tile_{number:04d}.tif",
-                part,
-                self.centres_nm,
-                (number // 20, number % 20),
-            )
+            row, col = self.generator.integers(height), self.generator.integers(width)
+            rows, cols = (first + np.arange(side_px) for first in (row, col))
+            part = self.cube[:, rows % height][:, :, cols % width]
+            name = folder / f"tile_{number:04d}.tif"
+            write(name, part, self.centres_nm, (number // 20, number % 20))
         return folder
 
 
@@ -188,20 +187,25 @@ def write(
 
 
 def run(*arguments: str | Path) -> tuple[float, float]:
-    """Run a command of hsi-geo; wall seconds and peak memory in MiB."""
+    """Run a command of hsi-geo; wall seconds, and peak memory in MiB of the largest of its processes."""
     machine.require_quiet()
     started = time.perf_counter()
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [sys.executable, "-m", "hsi_geo", *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, status, usage = os.wait4(process.pid, 0)
+    largest = 0
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = [process, *process.children(recursive=True)]
+            largest = max(largest, *(one.memory_info().rss for one in family))
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(POLL_S)
     seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"failed: {' '.join(map(str, arguments))}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, largest / 2**20
 
 
 def classify(folder: Path, scene: Path, shots: Path) -> tuple[float, float]:
@@ -266,22 +270,30 @@ def show(found: dict[str, list[Job]]) -> None:
             )
 
 
-def show_batch(scenes: Scenes, count: int) -> None:
-    """Print times of a batch of small tiles, of half of them, and of one scene with as many pixels."""
+def show_batches(scenes: Scenes, batches: Sequence[tuple[int, int]]) -> None:
+    """Print times of batches of tiles (side in pixels, number), and of one scene with as many pixels."""
     folder = scenes.folder
     model = adapt(folder, scenes.scene(), scenes.shots())
-    tiles = sorted(scenes.tiles(count).iterdir())
-    print("\n| job | seconds | milliseconds a tile | peak RSS, MiB |\n|---|---|---|---|")
-    for part in (count // 2, count):
-        seconds, rss = run("batch", *tiles[:part], "--model", model, "-o", folder / f"maps_{part}")
-        print(
-            f"| batch of {part} tiles of {TILE_PX} x {TILE_PX} | {seconds:.1f} | {1e3 * seconds / part:.0f} | {rss:.0f} |"
-        )
-    pixels = count * TILE_PX**2
-    seconds, rss = predict(folder, scenes.repeated(pixels), model)
     print(
-        f"| predict of one scene of as many pixels | {seconds:.1f} | {1e3 * seconds / count:.0f} | {rss:.0f} |"
+        "\n| job | seconds | milliseconds a tile | times one scene | peak RSS, MiB |\n|---|---|---|---|---|"
     )
+    for side_px, count in batches:
+        tiles = sorted(scenes.tiles(side_px, count).iterdir())
+        one, one_mib = predict(folder, scenes.repeated(count * side_px**2), model)
+
+        def show(job: str, seconds: float, mib: float, count: int, one: float | None = one) -> None:
+            times = "" if one is None else f"{seconds / one:.2f}"
+            print(f"| {job} | {seconds:.1f} | {1e3 * seconds / count:.0f} | {times} | {mib:.0f} |")
+
+        size = f"tiles of {side_px} x {side_px}"
+        show(f"predict of one scene, as many pixels as {count} {size}", one, one_mib, count)
+        half = count // 2
+        for part, more in ((half, ()), (count, ()), (count, ("--no-halo",))):
+            out = folder / f"maps_{side_px}_{part}{''.join(more)}"
+            seconds, mib = run("batch", *tiles[:part], "--model", model, "-o", out, *more)
+            name = f"batch of {part} {size}{', without their neighbours' if more else ''}"
+            show(name, seconds, mib, part, one if part == count else None)
+        shutil.rmtree(tiles[0].parent)
 
 
 def plot(found: dict[str, list[Job]], path: Path) -> None:
@@ -316,7 +328,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pixels", default="4,5,6,7", help="powers of ten of the pixels")
-    parser.add_argument("--tiles", type=int, default=300)
+    parser.add_argument("--tiles", default="64:300,128:300,256:60", help="side in pixels:number")
+    parser.add_argument("--only", choices=("sizes", "batches"), help="one of the two parts")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--full", action="store_true", help="use all instructions, not only AVX2")
     options = parser.parse_args()
@@ -324,11 +337,14 @@ def main() -> None:
         machine.limit_instructions()
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as name:
         scenes = Scenes(Path(name))
-        found = measure(scenes, [int(power) for power in options.pixels.split(",")])
-        show(found)
-        show_batch(scenes, options.tiles)
-    if options.plot:
-        plot(found, options.plot)
+        if options.only != "batches":
+            found = measure(scenes, [int(power) for power in options.pixels.split(",")])
+            show(found)
+            if options.plot:
+                plot(found, options.plot)
+        if options.only != "sizes":
+            batches = [side_and_number.split(":") for side_and_number in options.tiles.split(",")]
+            show_batches(scenes, [(int(side), int(number)) for side, number in batches])
     print(f"\n{os.cpu_count()} cores; {machine.instructions()}.")
 
 

@@ -19,8 +19,9 @@ from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.classifier import ResampledStats
 from hsi_geo.tasks.inference.scene_statistics import sample_spectra
 
-#: Numbers of windows of a sample, tried in order until it has `ENOUGH_PX` pixels with data.
-SAMPLE_WINDOWS = (36, 288, 2304)
+#: Numbers and sides in pixels of the windows of a sample, tried in order until it has `ENOUGH_PX` pixels with data. The
+#: first ones give 5,000 pixels at most, since each tile of a batch is compared.
+SAMPLE_WINDOWS = ((36, 12), (288, 32), (2304, 32))
 ENOUGH_PX = 200
 
 #: With fewer pixels only a factor is determined: all of them may lie on one roof.
@@ -239,8 +240,8 @@ def sample_scene(view: xr.DataArray) -> Float32Array:
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
-    for count in SAMPLE_WINDOWS:
-        spectra = sample_spectra(view, count)
+    for count, size_px in SAMPLE_WINDOWS:
+        spectra = sample_spectra(view, count, size_px)
         if spectra.shape[1] >= ENOUGH_PX:
             break
     return spectra

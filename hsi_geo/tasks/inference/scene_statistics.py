@@ -78,7 +78,7 @@ def learn_spectral_stats(
     windows_a_scene = max(1, WINDOWS // len(views))
     for view in views:
         require_scale(view)
-    windows = _without_outliers(_read(views, windows_a_scene, reporter))
+    windows = _without_outliers(_read(views, windows_a_scene, WINDOW_PX, reporter))
     if not any(valid.any() for _, valid in windows):
         raise SceneError(
             f"scene '{name_of(views[0])}' has no data in {len(windows)} windows spread over it",
@@ -89,25 +89,26 @@ def learn_spectral_stats(
         return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 
-def sample_spectra(view: xr.DataArray, count: int) -> Float32Array:
+def sample_spectra(view: xr.DataArray, count: int, size_px: int) -> Float32Array:
     """Read the pixels of windows spread over a scene, without outliers.
 
     Args:
         view: (C, H, W) scene as `select_good_bands` returns it.
         count: Greatest number of windows.
+        size_px: Side of a window in pixels.
 
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
-    windows = _without_outliers(_read([view], count, _SILENT))
+    windows = _without_outliers(_read([view], count, size_px, _SILENT))
     return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
 
 
-def _read(views: Sequence[xr.DataArray], count: int, reporter: Reporter) -> Windows:
+def _read(views: Sequence[xr.DataArray], count: int, size_px: int, reporter: Reporter) -> Windows:
     """Windows spread over each scene; bands without any data are 0, so that they get no weight."""
     windows: Windows = []
     has_data = np.zeros(views[0].shape[0], bool)
-    places = [(view, window) for view in views for window in _spread(view, count)]
+    places = [(view, window) for view in views for window in _spread(view, count, size_px)]
     for done, (view, window) in enumerate(places):
         reporter.progress(stages.READING, done, len(places))
         image, valid, present = read_window_and_band_mask(view, window)
@@ -120,9 +121,9 @@ def _read(views: Sequence[xr.DataArray], count: int, reporter: Reporter) -> Wind
     return windows
 
 
-def _spread(view: xr.DataArray, count: int) -> Iterable[Window]:
+def _spread(view: xr.DataArray, count: int, size_px: int) -> Iterable[Window]:
     height, width = view.shape[-2:]
-    return spread_windows(height, width, WINDOW_PX, count)
+    return spread_windows(height, width, size_px, count)
 
 
 def _without_outliers(windows: Windows) -> Windows:

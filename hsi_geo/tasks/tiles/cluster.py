@@ -106,6 +106,8 @@ def local_cluster(
         "distributed.nanny.pre-spawn-environ": {**environment, **worker_variables(threads)},
         "distributed.worker.multiprocessing-method": method,
         **{key: [] for key in WEB_PAGES if not dashboard},
+        # Only the dashboard shows what it finds, and it looks at each worker a hundred times a second.
+        "distributed.worker.profile.enabled": dashboard,
     }
     with ExitStack() as stack:
         try:
