@@ -34,6 +34,7 @@ from hsi_geo.tasks.runtime import Compute
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.adaptation.prepared import PreparedScenes
+    from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
     from hsi_geo.tasks.artifacts.model import AdaptedModel
 
 DEFAULT_RECIPE = Recipe()
@@ -118,10 +119,16 @@ def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) 
     if cache is not None:
         require_cache_folder(Path(cache))
     reads = SceneReads(readable)
-    with reads.reading(), timings.stage(timings.IMPORTS):
-        from hsi_geo.tasks.adaptation.prepared import PreparedScenes
+    ahead: list[SpectralFeatures] = []
+    with reads.reading() as afterwards, timings.stage(timings.IMPORTS):
+        from hsi_geo.tasks.adaptation.spectral_features import compute_ahead
 
-    return PreparedScenes(reads, None if cache is None else Path(cache))
+        if cache is None and reads.size_px <= DEFAULT_RECIPE.budget_px:  # all pixels are used
+            afterwards(lambda: ahead.append(compute_ahead(reads)))
+        from hsi_geo.tasks.adaptation.prepared import PreparedScenes  # imports torch
+
+    folder = None if cache is None else Path(cache)
+    return PreparedScenes(reads, folder, ahead[0] if ahead else None)
 
 
 def adapt_opened(

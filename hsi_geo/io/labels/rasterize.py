@@ -67,10 +67,12 @@ def _under_polygons_apart(
     if height * width > TOGETHER_PX:
         return {}
 
+    shapes = [polygons[i].__geo_interface__ for i, _ in inside]  # converted once for both
+
     def rasterize(values: Iterable[int], merge: MergeAlg) -> IntArray:
         return np.asarray(
             rasterio.features.rasterize(
-                [(polygons[i], value) for (i, _), value in zip(inside, values, strict=True)],
+                zip(shapes, values, strict=True),
                 out_shape=around.shape,
                 transform=grid.transform_of(around),
                 all_touched=all_touched,
@@ -82,6 +84,7 @@ def _under_polygons_apart(
     shared = rasterize([1] * len(inside), MergeAlg.add) > 1
     owners = rasterize(range(1, len(inside) + 1), MergeAlg.replace)
     found: dict[int, PixelsUnder] = {}
+    small = []
     for number, (i, window) in enumerate(inside, start=1):
         part = window.relative_to(around).slices
         if not shared[part].any():
@@ -89,17 +92,20 @@ def _under_polygons_apart(
             if len(rows):
                 found[i] = rows + window.row, cols + window.col, False
             else:
-                found[i] = _pixel_inside(polygons[i], grid)
-    return found
+                small.append(i)
+    return found | dict(zip(small, _pixels_inside(polygons[small], grid), strict=True))
 
 
-def _pixel_inside(geometry: shapely.Geometry, grid: Grid) -> PixelsUnder:
-    """The pixel under some point of a geometry that covers no centre."""
+def _pixels_inside(geometries: AnyArray, grid: Grid) -> list[PixelsUnder]:
+    """The pixel under some point of each geometry; none of them covers a centre."""
     try:
-        point = geometry.representative_point()
+        points = shapely.get_coordinates(shapely.point_on_surface(geometries))
     except shapely.errors.GEOSException:  # a ring that crosses itself by rounding
-        point = shapely.Point(shapely.get_coordinates(geometry)[0])
-    return *grid.pixels_at(np.array([point.x]), np.array([point.y])), True
+        if len(geometries) > 1:
+            return [_pixels_inside(one, grid)[0] for one in np.split(geometries, len(geometries))]
+        points = shapely.get_coordinates(geometries[0])[:1]
+    rows, cols = grid.pixels_at(*points.T)
+    return [(rows[i : i + 1], cols[i : i + 1], True) for i in range(len(rows))]
 
 
 def _far(grid: Grid) -> float:
@@ -146,7 +152,7 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     rows, cols = np.nonzero(burnt)
     if len(rows):
         return rows + window.row, cols + window.col, False
-    return _pixel_inside(geometry, grid)
+    return _pixels_inside(np.array([geometry]), grid)[0]
 
 
 def _pixel_windows(bounds: Float64Array, grid: Grid) -> list[Window]:

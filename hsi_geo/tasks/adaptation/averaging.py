@@ -25,7 +25,8 @@ from hsi_geo.tasks.adaptation.ensemble import (
     average_by_cv_likelihood,
     classifier_predictions,
 )
-from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
+from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.adaptation.steps import wait_for
 from hsi_geo.tasks.validation.folds import LabelledPixels
 

@@ -13,7 +13,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array
-from hsi_geo.tasks.adaptation.feature_sets import SpatialContext
+from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Distance at which the familiarity is a half, in units of the typical distance between shots; and the

@@ -8,37 +8,31 @@ Letters for shapes: N pixels of all regions, C bands, D features of a pixel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.feature_cubes import (
+from hsi_geo.tasks.adaptation.encoded_regions import encoder_cubes
+from hsi_geo.tasks.adaptation.principal_components import principal_components
+from hsi_geo.tasks.adaptation.spectral_features import (
+    FAMILIARITY_FILTER_PX,
+    FILTER_PX,
     FeatureCubes,
-    compute_cubes,
-    filter_pixels,
+    SpatialContext,
+    SpectralFeatures,
     mean_squared_norm,
     rescale,
 )
-from hsi_geo.tasks.adaptation.principal_components import principal_components
 from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
-#: Standard deviation in pixels of the Gaussian filter of the classifiers' inputs.
-FILTER_PX = 1.0
-
 #: Mean sizes of superpixels, in pixels.
 SUPERPIXEL_SIZES_PX = (32, 128)
-
-#: Greatest number of whitened principal components.
-COMPONENTS = 120
 
 #: Prior weight of the two sets of plain spectra among those of single pixels.
 PLAIN_SHARE = 0.8
@@ -46,23 +40,6 @@ PLAIN_SHARE = 0.8
 #: Weights of the position in the features of the graphs, per pixel, in units of the features' root mean
 #: squared norm: for features of single pixels, and after a Gaussian filter.
 PIXEL_POSITION_WEIGHT, GAUSSIAN_POSITION_WEIGHT = 0.05, 0.02
-
-
-class SpatialContext(Enum):
-    """How the surroundings of a pixel contribute to its features."""
-
-    PIXEL = "not at all"
-    GAUSSIAN = "by a Gaussian filter"
-    SUPERPIXEL = "by the mean over a superpixel"
-
-
-#: Standard deviations in pixels of the Gaussian filters with which the familiarity of pixels is computed. A
-#: wide filter replaces superpixels, whose means differ so much that most pixels would be unfamiliar.
-FAMILIARITY_FILTER_PX = {
-    SpatialContext.PIXEL: 0.0,
-    SpatialContext.GAUSSIAN: FILTER_PX,
-    SpatialContext.SUPERPIXEL: 4.0,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,27 +104,41 @@ class PixelSpectra:
     smooth_components: Float32Array
 
 
+def single_pixels(parts: Sequence[FeatureCubes]) -> Float32Array:
+    """(N, D) features of single pixels.
+
+    Args:
+        parts: Cubes of whitened spectra, and of the encoder's features if there is an encoder. Each has the same mean
+            squared norm.
+    """
+    return _joined(parts, FAMILIARITY_FILTER_PX[SpatialContext.PIXEL])
+
+
+def _joined(parts: Sequence[FeatureCubes], sigma_px: float) -> Float32Array:
+    return np.concatenate([part.filtered(sigma_px) for part in parts], axis=1)
+
+
 @timings.stage(timings.FEATURES)
 def compute_spectra(
-    regions: TrainingRegions, cubes: FeatureCubes, check: Callable[[], None] = lambda: None
+    spectral: SpectralFeatures,
+    parts: Sequence[FeatureCubes],
+    check: Callable[[], None] = lambda: None,
 ) -> PixelSpectra:
     """Compute the features of the pixels of some regions, but those of superpixels.
 
     Args:
-        regions: Regions with N pixels in all.
-        cubes: What `compute_cubes` returned for them.
+        spectral: Features of the spectra; what is not computed yet is computed now.
+        parts: Cubes of whitened spectra, and of the encoder's features if there is an encoder.
         check: Called several times; an exception of it ends the job.
     """
     filtered = {}
     for context, sigma_px in FAMILIARITY_FILTER_PX.items():
-        filtered[context] = cubes.filtered(sigma_px) if sigma_px else cubes.pixels
+        filtered[context] = _joined(parts, sigma_px)
         check()
-    spectra = np.concatenate([p.image[:, p.inside].T for p in regions.regions]).astype(np.float64)
-    components = _whitened_components([region.image for region in regions.regions], spectra)
-    # Weak components are mostly noise, so that they are smoothed.
-    smooth = rescale(filter_pixels(components, cubes.valid, cubes.inside, FILTER_PX))
-    lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
-    return PixelSpectra(filtered, _standardize(spectra / lengths), _standardize(spectra), smooth)
+    spectral.compute_all(check)
+    return PixelSpectra(
+        filtered, spectral.unit_length, spectral.standardised, spectral.smooth_components
+    )
 
 
 @timings.stage(timings.FEATURES)
@@ -202,9 +193,29 @@ def compute_feature_sets(
     Raises:
         SceneError: If all pixels are the same.
     """
-    cubes = compute_cubes(regions, encoder, device)
-    superpixels = grow_superpixels(cubes.pixels, cubes.inside, SUPERPIXEL_SIZES_PX)
-    return assemble_feature_sets(compute_spectra(regions, cubes), superpixels)
+    spectral = SpectralFeatures(regions)
+    parts = feature_cubes(spectral, encoder, device)
+    inside = spectral.whitened.inside
+    superpixels = grow_superpixels(single_pixels(parts), inside, SUPERPIXEL_SIZES_PX)
+    return assemble_feature_sets(compute_spectra(spectral, parts), superpixels)
+
+
+def feature_cubes(
+    spectral: SpectralFeatures, encoder: S2Former | None, device: torch.device
+) -> list[FeatureCubes]:
+    """Cubes of whitened spectra, and of the encoder's features if there is an encoder.
+
+    Args:
+        spectral: Features of the spectra of some regions.
+        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
+        device: Device on which the encoder runs.
+
+    Raises:
+        SceneError: If all pixels are the same.
+    """
+    if encoder is None:
+        return [spectral.whitened]
+    return [spectral.whitened, encoder_cubes(spectral.regions, encoder, device)]
 
 
 def _superpixel_sets(
@@ -245,22 +256,3 @@ def graph_features(
         components = principal_components(features / norm)
         position = (weight * positions_px).astype(np.float32)
         yield np.concatenate([components, position], axis=1) if weight else components
-
-
-def _whitened_components(images: list[Float32Array], spectra: Float64Array) -> list[Float32Array]:
-    """Principal components of standardised bands, each with variance 1."""
-    scaler = StandardScaler().fit(spectra)
-    count = min(COMPONENTS, *spectra.shape)
-    pca = PCA(count, whiten=True, svd_solver="covariance_eigh").fit(scaler.transform(spectra))
-    # Components that hardly vary are rounding errors: whitened, they would count as much as the others.
-    varying = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
-    found = []
-    for image in images:
-        pixels = scaler.transform(image.reshape(len(image), -1).T.astype(np.float64))
-        components = pca.transform(pixels).T[varying].astype(np.float32)
-        found.append(components.reshape(-1, *image.shape[1:]))
-    return found
-
-
-def _standardize(spectra: Float64Array) -> Float32Array:
-    return np.asarray(StandardScaler().fit_transform(spectra), np.float32)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from hsi_geo.arrays import Float64Array
 from hsi_geo.models.classifier import Classifier
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.feature_cubes import encode_regions, mean_and_std
+from hsi_geo.tasks.adaptation.encoded_regions import encode_regions, mean_and_std
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
 #: Inverse of the regularisation strength.

@@ -18,15 +18,17 @@ from threadpoolctl import threadpool_limits
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.models.diffusion import knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.feature_cubes import compute_cubes
 from hsi_geo.tasks.adaptation.feature_sets import (
     SUPERPIXEL_SIZES_PX,
     FeatureSet,
     FeatureSets,
     assemble_feature_sets,
     compute_spectra,
+    feature_cubes,
     graph_features,
+    single_pixels,
 )
+from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps, wait_for
 from hsi_geo.tasks.adaptation.superpixels import grow_superpixels
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
@@ -60,6 +62,7 @@ def compute_pixel_features(
     encoder: S2Former | None,
     device: torch.device,
     advance: Steps | None = None,
+    spectral: SpectralFeatures | None = None,
 ) -> PixelFeatures:
     """Compute the features and graphs of the pixels of some regions.
 
@@ -68,19 +71,22 @@ def compute_pixel_features(
         encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
         device: Device on which the encoder runs.
         advance: Receives `PIXEL_FEATURE_STEPS` steps; None reports none.
+        spectral: Features of the spectra of these regions that were computed before; None computes them.
 
     Raises:
         SceneError: If all pixels are the same.
     """
     advance = advance or no_steps()
-    cubes = compute_cubes(regions, encoder, device)
+    spectral = spectral or SpectralFeatures(regions)
+    parts = feature_cubes(spectral, encoder, device)
+    pixels, inside = single_pixels(parts), spectral.whitened.inside
     advance.check()
     positions_px, graphs = regions.positions_px, []
     # Superpixels keep one core busy, and all else the other. BLAS has one thread for both: scikit-learn limits it for a
     # while in one of them, and its number of threads changes the rounding in the other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        growing = pool.submit(grow_superpixels, cubes.pixels, cubes.inside, SUPERPIXEL_SIZES_PX)
-        spectra = compute_spectra(regions, cubes, advance.check)
+        growing = pool.submit(grow_superpixels, pixels, inside, SUPERPIXEL_SIZES_PX)
+        spectra = compute_spectra(spectral, parts, advance.check)
         assembling = pool.submit(lambda: assemble_feature_sets(spectra, growing.result()))
         advance()
         for features in graph_features(spectra, positions_px):

@@ -22,6 +22,7 @@ from hsi_geo.tasks.adaptation.pixel_features import (
     content_hash,
 )
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
+from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.stored_walks import StoredWalks
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS
@@ -35,6 +36,7 @@ class PreparedScenes:
     Args:
         reads: Scenes of one sensor, CRS and pixel size, which can be read by windows.
         cache: Folder of files with features, for later runs; it is made if there is none. None keeps none.
+        spectral: Features of the spectra of these scenes that are computed already; None for none.
 
     Attributes:
         scenes: These scenes.
@@ -42,9 +44,15 @@ class PreparedScenes:
         walks: Random walks over the graphs of the last features, for previews.
     """
 
-    def __init__(self, reads: SceneReads, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        reads: SceneReads,
+        cache: Path | None = None,
+        spectral: SpectralFeatures | None = None,
+    ) -> None:
         self.scenes = reads.scenes
         self.reads = reads
+        self._spectral = spectral
         self._files = None if cache is None else FeatureFiles(cache)
         self._last: tuple[str, PixelFeatures] | None = None
         self.walks = StoredWalks(PROPAGATION_STEPS)
@@ -83,7 +91,11 @@ class PreparedScenes:
             files = self._files if to_file else None
             name = self._file_name(key, device)
             kept = None if files is None else files.read(name)
-            found = kept or compute_pixel_features(regions, encoder, device, advance)
+            # They are part of the features that are kept from now on.
+            spectral, self._spectral = self._spectral, None
+            if spectral is not None and not spectral.are_of(regions):
+                spectral = None
+            found = kept or compute_pixel_features(regions, encoder, device, advance, spectral)
             if files is not None and kept is None:
                 _write(files, name, found, advance.reporter)
             self._last = key, found

@@ -5,7 +5,7 @@ Nothing here needs torch, so that small scenes can be read while it is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +14,7 @@ import xarray as xr
 
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
-from hsi_geo.io.scenes.properties import select_good_bands
+from hsi_geo.io.scenes.properties import held_in_memory, select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.whitening import SpectralStats
@@ -47,31 +47,39 @@ class SceneReads:
 
     @cached_property
     def views(self) -> list[xr.DataArray]:
-        """The scenes as `select_good_bands` returns them.
+        """The scenes as `select_good_bands` returns them; small ones are in memory.
 
         Raises:
             SceneError: If single precision cannot hold the numbers of one of them.
         """
         for scene in self.scenes:
             require_scale(scene)
-        return [select_good_bands(scene) for scene in self.scenes]
+        return [held_in_memory(select_good_bands(scene)) for scene in self.scenes]
+
+    @property
+    def size_px(self) -> int:
+        """Number of pixels of all scenes."""
+        return sum(scene.shape[-2] * scene.shape[-1] for scene in self.scenes)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Read small scenes, and compute their statistics, in another thread inside a ``with`` block."""
-        pixels = sum(scene.shape[-2] * scene.shape[-1] for scene in self.scenes)
-        if pixels > SMALL_PX or not pixels:
-            yield
+    def reading(self) -> Iterator[Callable[[Callable[[], None]], object]]:
+        """Read small scenes, and compute their statistics, in another thread inside a ``with`` block.
+
+        An error comes again where a caller asks for the numbers.
+
+        Yields:
+            Function that lets the same thread call a function afterwards. For scenes that are not small it does nothing.
+        """
+        if not 0 < self.size_px <= SMALL_PX:
+            yield lambda job: None
             return
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(
-                self._read_all
-            )  # an error comes again where the caller asks for the numbers
-            yield
+            pool.submit(self._read_all)
+            yield pool.submit
+        self._was_read_ahead = self._spectral is not None
 
     def _read_all(self) -> None:
         self.spectral(SilentReporter())
-        self._was_read_ahead = True
         self.windows([(i, Window(0, 0, *scene.shape[-2:])) for i, scene in enumerate(self.scenes)])
 
     def spectral(self, reporter: Reporter) -> SpectralStats:

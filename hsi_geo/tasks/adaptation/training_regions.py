@@ -29,7 +29,7 @@ from hsi_geo.tiling import Grid, Window, spread_windows
 SIDES_PX = (64, 32, 16, 8)
 
 #: Margin around a region that is read as well, for spatial context: two standard deviations of the widest
-#: filter (`feature_sets.FAMILIARITY_FILTER_PX`), and half a window of the default network.
+#: filter (`spectral_features.FAMILIARITY_FILTER_PX`), and half a window of the default network.
 MARGIN_PX = 8
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rasterio.features
 import shapely
@@ -18,6 +19,7 @@ from pyproj import CRS
 from shapely import LineString, MultiPoint, MultiPolygon, Point, Polygon, affinity, box
 from shots_cases import GRID, UTM, at, centre, claimed, patch, shots_of, write
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.rasterize import pixels_under, pixels_under_each
 from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS, ShotPixels, burn, thin
@@ -154,6 +156,30 @@ def test_polygons_apart_are_rasterised_together(monkeypatch: pytest.MonkeyPatch)
     found = list(pixels_under_each(squares, grid, [False] * 20))
     assert [len(rows) for rows, _, _ in found] == [6] * 20
     assert calls == 2
+
+
+def test_a_ring_without_a_point_inside_takes_its_first_corner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """GEOS finds none in a ring that crosses itself by rounding; those beside it keep theirs."""
+    grid = Grid(9, 60, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 9.0), UTM)
+    small = [box(3 * i + 0.1, 5.1, 3 * i + 0.3, 5.3) for i in range(6)]
+    point_on_surface = shapely.point_on_surface
+
+    def fails_for_one(shapes: npt.NDArray[np.object_]) -> object:
+        if small[2] in shapes.tolist():
+            raise shapely.errors.GEOSException("found no point")
+        return point_on_surface(shapes)
+
+    monkeypatch.setattr(shapely, "point_on_surface", fails_for_one)
+    for rows, cols, _ in (pixels_under(small[2], grid, False), (*_places(small, grid)[2], True)):
+        assert (rows.tolist(), cols.tolist()) == ([3], [6])
+    assert [cols.tolist() for _, cols in _places(small, grid)] == [[3 * i] for i in range(6)]
+
+
+def _places(shapes: list[Polygon], grid: Grid) -> list[tuple[IntArray, IntArray]]:
+    found = pixels_under_each(shapes, grid, [False] * len(shapes))
+    return [(rows, cols) for rows, cols, small in found if small]
 
 
 def test_burn_leaves_out_holes() -> None:

@@ -23,7 +23,8 @@ from hsi_geo.tasks.adaptation.ensemble import (
     classifier_predictions,
     graph_predictions,
 )
-from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, SpatialContext, compute_feature_sets
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, compute_feature_sets
+from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.validation import folds as folding
 
