@@ -15,9 +15,9 @@ from hsi_geo.arrays import Float32Array
 from hsi_geo.models.diffusion import (
     adjust_priors,
     class_mass_normalization,
-    knn_transition_matrix,
     random_walk_with_restart,
 )
+from hsi_geo.models.neighbour_graph import knn_transition_matrix
 
 seeds = st.integers(0, 2**32 - 1)
 some = settings(deadline=None, max_examples=40)

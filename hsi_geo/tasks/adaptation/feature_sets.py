@@ -18,14 +18,13 @@ from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.encoded_regions import encoder_cubes
-from hsi_geo.tasks.adaptation.principal_components import principal_components
+from hsi_geo.tasks.adaptation.principal_components import unit_components
 from hsi_geo.tasks.adaptation.spectral_features import (
     FAMILIARITY_FILTER_PX,
     FILTER_PX,
     FeatureCubes,
     SpatialContext,
     SpectralFeatures,
-    mean_squared_norm,
     rescale,
 )
 from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
@@ -234,25 +233,21 @@ def _superpixel_sets(
         )
 
 
-def graph_features(
-    feature_sets: FeatureSets | PixelSpectra, positions_px: Float64Array
-) -> Iterator[Float32Array]:
-    """Compute the features whose nearest neighbours are connected in each graph.
+def graph_features(spectra: PixelSpectra, positions_px: Float64Array) -> Iterator[Float32Array]:
+    """Compute the features of the graphs that depend on the encoder; `SpectralFeatures.graph` is another one.
 
     Args:
-        feature_sets: Features as `compute_feature_sets` or `compute_spectra` returns them.
+        spectra: What `compute_spectra` returned.
         positions_px: (N, 2) row and column of each pixel.
 
     Yields:
-        (N, D) features of a graph: those of single pixels with the position, those after a Gaussian filter
-        with less of the position, and spectra without the position.
+        (N, D) features whose nearest neighbours are connected: those of single pixels with the position, and those after
+        a Gaussian filter with less of the position.
     """
-    for features, weight in (
-        (feature_sets.filtered[SpatialContext.PIXEL], PIXEL_POSITION_WEIGHT),
-        (feature_sets.filtered[SpatialContext.GAUSSIAN], GAUSSIAN_POSITION_WEIGHT),
-        (feature_sets.unit_length, 0.0),
+    for context, weight in (
+        (SpatialContext.PIXEL, PIXEL_POSITION_WEIGHT),
+        (SpatialContext.GAUSSIAN, GAUSSIAN_POSITION_WEIGHT),
     ):
-        norm = np.float32(np.sqrt(mean_squared_norm(features)))
-        components = principal_components(features / norm)
         position = (weight * positions_px).astype(np.float32)
-        yield np.concatenate([components, position], axis=1) if weight else components
+        components = unit_components(spectra.filtered[context])
+        yield np.concatenate([components, position], axis=1)

@@ -15,8 +15,9 @@ import torch
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
+from hsi_geo import timings
 from hsi_geo.arrays import AnyArray, Float64Array
-from hsi_geo.models.diffusion import knn_transition_matrix
+from hsi_geo.models.neighbour_graph import knn_transition_matrix
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.feature_sets import (
     SUPERPIXEL_SIZES_PX,
@@ -90,8 +91,11 @@ def compute_pixel_features(
         assembling = pool.submit(lambda: assemble_feature_sets(spectra, growing.result()))
         advance()
         for features in graph_features(spectra, positions_px):
-            graphs.append(knn_transition_matrix(features))
+            with timings.stage(timings.GRAPHS):
+                graphs.append(knn_transition_matrix(features, threads=torch.get_num_threads()))
             advance()
+        graphs.append(spectral.graph)
+        advance()
         wait_for([assembling], advance.check)
         return PixelFeatures(assembling.result(), tuple(graphs), positions_px)
 

@@ -29,3 +29,24 @@ def principal_components(features: Float32Array) -> Float32Array:
     pca = PCA(min(COMPONENTS, *features.shape), random_state=0)
     with np.errstate(invalid="ignore"):  # explained variance ratios of constant features
         return np.asarray(pca.fit_transform(features), np.float32)
+
+
+def unit_components(features: Float32Array) -> Float32Array:
+    """Strongest principal components of features whose root mean squared norm is made 1.
+
+    Args:
+        features: (N, D) features of the pixels.
+
+    Returns:
+        (N, min(`COMPONENTS`, N, D)) components.
+    """
+    return principal_components(features / np.float32(np.sqrt(mean_squared_norm(features))))
+
+
+def mean_squared_norm(features: Float32Array) -> float:
+    """Mean squared Euclidean norm of the rows, at least 1e-30.
+
+    Args:
+        features: (N, D) features.
+    """
+    return max(float(np.einsum("nd,nd->n", features, features).mean(dtype=np.float64)), 1e-30)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -20,7 +21,9 @@ from threadpoolctl import threadpool_limits
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array
 from hsi_geo.errors import SceneError
+from hsi_geo.models.neighbour_graph import knn_transition_matrix
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adaptation.principal_components import mean_squared_norm, unit_components
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, whole_scenes
 
@@ -91,7 +94,7 @@ class SpectralFeatures:
         self.regions = regions
 
     def compute_all(self, check: Callable[[], None] = lambda: None) -> None:
-        """Compute all of them.
+        """Compute all of them but the graph.
 
         Args:
             check: Called several times; an exception of it ends the job.
@@ -162,6 +165,12 @@ class SpectralFeatures:
             lengths = np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-9)
             return _standardize(spectra / lengths)
 
+    @cached_property
+    def graph(self) -> csr_matrix:
+        """(N, N) transition matrix of the graph of spectra, without the position: see `knn_transition_matrix`."""
+        with timings.stage(timings.SPECTRAL_FEATURES), threadpool_limits(1, user_api="blas"):
+            return knn_transition_matrix(unit_components(self.unit_length))
+
     @property
     def _spectra(self) -> Float64Array:
         """(N, C) physical values."""
@@ -179,6 +188,7 @@ def compute_ahead(reads: SceneReads) -> SpectralFeatures:
     """
     found = SpectralFeatures(whole_scenes(reads.scenes, reads, SilentReporter()))
     found.compute_all()
+    _ = found.graph
     return found
 
 
@@ -256,12 +266,3 @@ def rescale(features: Float32Array) -> Float32Array:
         features: (N, D) features.
     """
     return np.asarray(features * np.float32(np.sqrt(SQUARED_NORM / mean_squared_norm(features))))
-
-
-def mean_squared_norm(features: Float32Array) -> float:
-    """Mean squared Euclidean norm of the rows, at least 1e-30.
-
-    Args:
-        features: (N, D) features.
-    """
-    return max(float(np.einsum("nd,nd->n", features, features).mean(dtype=np.float64)), 1e-30)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hsi_geo.arrays import Float32Array
-from hsi_geo.models.diffusion import knn_transition_matrix, random_walk_with_restart
+from hsi_geo.models.diffusion import random_walk_with_restart
+from hsi_geo.models.neighbour_graph import knn_transition_matrix
 from hsi_geo.tasks.adaptation import stored_walks
 from hsi_geo.tasks.adaptation.stored_walks import StoredWalks
 

@@ -15,7 +15,7 @@ from builders import points_of, regions_of
 
 from hsi_geo.arrays import Float32Array
 from hsi_geo.io.labels.shots import make_shots
-from hsi_geo.models.diffusion import knn_transition_matrix
+from hsi_geo.models.neighbour_graph import knn_transition_matrix
 from hsi_geo.tasks.adaptation import ensemble
 from hsi_geo.tasks.adaptation.ensemble import (
     Prediction,
