@@ -89,8 +89,10 @@ def command(tiles: tuple[str, ...], model: Path, out: Path, progress: str, **giv
     """
     from hsi_geo.errors import BatchError
     from hsi_geo.tasks.batch import batch
+    from hsi_geo.tasks.tiles.worker_processes import allow_server
 
     values.take_grid(given)
+    allow_server()
     result = batch(
         tiles,
         model,

@@ -55,10 +55,11 @@ if mapping.write_map.__name__ != "slowly":  # Dask runs this twice
 
 #: Prints the environment of two workers, the command of their parent, and the modules that they had at their first job.
 ENVIRONMENT_OF_WORKERS = """
-import json, os
+import json, os, sys
 from pathlib import Path
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.tiles.cluster import local_cluster
+from hsi_geo.tasks.tiles.worker_processes import allow_server
 
 def look():
     import sys
@@ -69,6 +70,8 @@ def look():
     return found, "server" if "forkserver" in text else "script", sorted({m for m in sys.modules if "." not in m})
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        allow_server()
     with local_cluster(2, 3, SilentReporter()) as client:
         print(json.dumps(list(client.run(look).values())))
 """
@@ -188,13 +191,20 @@ def require_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-def test_workers_keep_memory_and_use_the_given_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("allowed", [(), ("allowed",)])
+def test_workers_keep_memory_and_use_the_given_threads(
+    tmp_path: Path, allowed: tuple[str, ...]
+) -> None:
     """In a process of its own, since the server that workers are forked from stays as long as a process."""
     script = tmp_path / "script.py"
     script.write_text(ENVIRONMENT_OF_WORKERS)
     environment = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
-        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, str(script), *allowed],
+        env={**environment, "TMPDIR": "/tmp"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     one, other = json.loads(done.stdout)
     assert one == other
@@ -202,9 +212,8 @@ def test_workers_keep_memory_and_use_the_given_threads(tmp_path: Path) -> None:
     assert "MALLOC_TRIM_THRESHOLD_" not in found
     assert found["OMP_NUM_THREADS"] == "3"
     assert found["MALLOC_ARENA_MAX"] == "1"
-    if sys.platform == "linux":
-        assert "torch" in modules
-        assert parent != "script"
+    assert "torch" in modules
+    assert parent == ("server" if allowed and sys.platform == "linux" else "script")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
@@ -212,7 +221,10 @@ def test_no_server_where_the_path_of_its_socket_is_too_long(tmp_path: Path) -> N
     """Workers then start as elsewhere, which the other tests of this module show under such a path."""
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
-    code = "from hsi_geo.tasks.tiles.worker_processes import start_server; print(start_server(1))"
+    code = (
+        "from hsi_geo.tasks.tiles.worker_processes import allow_server, start_server;"
+        "allow_server(); print(start_server(1))"
+    )
     for place, expected in ((folder, "False"), ("/tmp", "True")):
         done = subprocess.run(
             [sys.executable, "-c", code],

@@ -47,14 +47,15 @@ class SceneReads:
 
     @cached_property
     def views(self) -> list[xr.DataArray]:
-        """The scenes as `select_good_bands` returns them; small ones are in memory.
+        """The scenes as `select_good_bands` returns them, in memory if all of them together are small.
 
         Raises:
             SceneError: If single precision cannot hold the numbers of one of them.
         """
         for scene in self.scenes:
             require_scale(scene)
-        return [held_in_memory(select_good_bands(scene)) for scene in self.scenes]
+        views = [select_good_bands(scene) for scene in self.scenes]
+        return [held_in_memory(view) for view in views] if self.size_px <= SMALL_PX else views
 
     @property
     def size_px(self) -> int:

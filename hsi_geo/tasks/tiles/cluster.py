@@ -33,7 +33,12 @@ from hsi_geo import stages
 from hsi_geo.errors import ClusterError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter, SilentReporter
-from hsi_geo.tasks.tiles.worker_processes import TRIM_VARIABLE, start_server, worker_variables
+from hsi_geo.tasks.tiles.worker_processes import (
+    JOB_IMPORTS,
+    TRIM_VARIABLE,
+    start_server,
+    worker_variables,
+)
 
 #: Memory of a worker in bytes, without the blocks of a scene: Python, torch and GDAL.
 PROGRAM_BYTES = 1 << 30
@@ -353,7 +358,8 @@ class _WorkerSetup(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        importlib.import_module("hsi_geo.tasks.tiles.jobs")
+        for name in JOB_IMPORTS:
+            importlib.import_module(name)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """How the worker processes of this machine start.
 
-Each worker needs torch and Dask, whose import takes seconds. On Linux the workers are forks of a server process
+Each worker needs torch and Dask, whose import takes seconds. On Linux the workers of the command line are forks of a server process
 (Python's forkserver) that imports both once, while the batch itself starts. Elsewhere each worker imports them.
 """
 
@@ -15,13 +15,11 @@ from contextlib import contextmanager
 #: Whether processes that have imported libraries are forked. Apple's libraries do not allow it, Windows has no forks.
 HAS_FORK_SERVER = sys.platform == "linux"
 
+#: Modules of the jobs; the second one imports torch.
+JOB_IMPORTS = ("hsi_geo.tasks.tiles.jobs", "hsi_geo.tasks.inference.mapping")
+
 #: Modules that the server imports, in this order; the first one says why.
-SERVER_IMPORTS = (
-    "hsi_geo.tasks.tiles.ignored_interrupt",
-    "distributed",
-    "hsi_geo.tasks.tiles.jobs",
-    "hsi_geo.tasks.inference.mapping",
-)
+SERVER_IMPORTS = ("hsi_geo.tasks.tiles.ignored_interrupt", "distributed", *JOB_IMPORTS)
 
 #: With this variable, which Dask sets, glibc returns torch's memory to the system after each product, and
 #: gets it again page by page: maps take more than twice as long.
@@ -51,19 +49,30 @@ def worker_variables(threads: int) -> dict[str, int | None]:
     }
 
 
+#: Whether this process may start a server. A program that uses `hsi_geo.batch` may use multiprocessing itself, and
+#: would get processes of the same server, with its environment.
+_allowed = False
+
+
+def allow_server() -> None:
+    """Allow this process to start a server, as the command line does."""
+    global _allowed
+    _allowed = HAS_FORK_SERVER
+
+
 def start_server(threads: int) -> bool:
     """Start the process that workers are forked from; it imports what they need while this one goes on.
 
-    A server that runs already, of an earlier call or of another library, is used as it is. It ends with this process.
+    A server that runs already is used as it is. It ends with this process.
 
     Args:
         threads: Threads of each worker.
 
     Returns:
-        Whether it runs. It does not where processes may not be forked, or where the path of the folder for temporary files
-        (TMPDIR) is too long for a socket.
+        Whether it runs. It does not without `allow_server`, where processes may not be forked, or where the path of the
+        folder for temporary files (TMPDIR) is too long for a socket.
     """
-    if not HAS_FORK_SERVER:
+    if not _allowed:
         return False
     from multiprocessing import forkserver
 
