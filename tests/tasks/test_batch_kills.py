@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,29 +55,6 @@ if mapping.write_map.__name__ != "slowly":  # Dask runs this twice
     mapping.write_map = slow(mapping.write_map)
 """
 
-#: Prints the environment of two workers, the command of their parent, and the modules that they had at their first job.
-ENVIRONMENT_OF_WORKERS = """
-import json, os, sys
-from pathlib import Path
-from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.tiles.cluster import local_cluster
-from hsi_geo.tasks.tiles.worker_processes import allow_server
-
-def look():
-    import sys
-    parent = Path(f"/proc/{os.getppid()}/cmdline")
-    text = parent.read_text() if parent.exists() else ""
-    kept = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX")
-    found = {name: os.environ[name] for name in kept if name in os.environ}
-    return found, "server" if "forkserver" in text else "script", sorted({m for m in sys.modules if "." not in m})
-
-if __name__ == "__main__":
-    if sys.argv[1:]:
-        allow_server()
-    with local_cluster(2, 3, SilentReporter()) as client:
-        print(json.dumps(list(client.run(look).values())))
-"""
-
 COUNT = 6
 
 
@@ -92,8 +71,8 @@ class Scenery:
         self.maps = folder / "maps"
         self.preload = folder / "preload.py"
         self.preload.write_text(PRELOAD)
-        self.scratch = folder / "scratch"
-        self.scratch.mkdir()
+        # Short, as on machines of users: otherwise no socket of the server of workers fits into its path.
+        self.scratch = Path(tempfile.mkdtemp(prefix="kills-"))
         self.started: list[subprocess.Popen[str]] = []
 
     @property
@@ -128,6 +107,7 @@ class Scenery:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def wait_for_a_map(self, least: int = 1) -> None:
         for _ in range(1200):
@@ -176,11 +156,15 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+def _children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return list(psutil.Process(process.pid).children(recursive=True))
+
+
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Worker processes of a batch: forks of a server that it has started, or processes of its own."""
     return [
         child
-        for child in psutil.Process(process.pid).children(recursive=True)
+        for child in _children(process)
         if "spawn_main" in (command := " ".join(child.cmdline()))
         or ("forkserver" in command and child.ppid() != process.pid)
     ]
@@ -189,51 +173,6 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def require_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
-
-
-@pytest.mark.parametrize("allowed", [(), ("allowed",)])
-def test_workers_keep_memory_and_use_the_given_threads(
-    tmp_path: Path, allowed: tuple[str, ...]
-) -> None:
-    """In a process of its own, since the server that workers are forked from stays as long as a process."""
-    script = tmp_path / "script.py"
-    script.write_text(ENVIRONMENT_OF_WORKERS)
-    environment = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
-    done = subprocess.run(
-        [sys.executable, str(script), *allowed],
-        env={**environment, "TMPDIR": "/tmp"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    one, other = json.loads(done.stdout)
-    assert one == other
-    found, parent, modules = one
-    assert "MALLOC_TRIM_THRESHOLD_" not in found
-    assert found["OMP_NUM_THREADS"] == "3"
-    assert found["MALLOC_ARENA_MAX"] == "1"
-    assert "torch" in modules
-    assert parent == ("server" if allowed and sys.platform == "linux" else "script")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-def test_no_server_where_the_path_of_its_socket_is_too_long(tmp_path: Path) -> None:
-    """Workers then start as elsewhere, which the other tests of this module show under such a path."""
-    folder = tmp_path / ("long" * 30)
-    folder.mkdir()
-    code = (
-        "from hsi_geo.tasks.tiles.worker_processes import allow_server, start_server;"
-        "allow_server(); print(start_server(1))"
-    )
-    for place, expected in ((folder, "False"), ("/tmp", "True")):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "TMPDIR": str(place)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert (done.stdout.strip(), done.stderr) == (expected, "")
 
 
 def test_results_of_a_worker_that_died_later_are_kept() -> None:
@@ -296,7 +235,7 @@ def test_tile_that_kills_workers_fails_and_others_are_mapped(scenery: Scenery) -
 def test_interrupt_ends_a_batch_cleanly_and_the_next_run_continues(scenery: Scenery) -> None:
     process = scenery.start("--workers", "1")
     scenery.wait_for_a_map()
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = _children(process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     started = time.monotonic()
     code, _, err = finish(process)
@@ -311,6 +250,26 @@ def test_interrupt_ends_a_batch_cleanly_and_the_next_run_continues(scenery: Scen
     code, _, err = finish(scenery.start("--workers", "1"))
     assert (code, scenery.states().count("unchanged")) == (0, mapped)
     assert scenery.require_whole_maps() == COUNT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+@pytest.mark.parametrize("later_s", [0.0, 1.0])
+def test_interrupt_while_the_server_of_workers_starts(scenery: Scenery, later_s: float) -> None:
+    """It imports torch for seconds, and a terminal sends Ctrl-C to it, too."""
+    process = scenery.start("--workers", "1")
+    deadline = time.monotonic() + 60
+    while not any("forkserver" in " ".join(one.cmdline()) for one in _children(process)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(later_s)
+    children = _children(process)
+    os.killpg(process.pid, signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 130
+    assert "interrupted" in err
+    require_gone(children)
+    assert not list(scenery.maps.glob("*.tif"))
+    assert not scenery.leftovers()
 
 
 def test_killed_worker_loses_no_tile(scenery: Scenery) -> None:
@@ -332,7 +291,7 @@ def test_killed_worker_loses_no_tile(scenery: Scenery) -> None:
 def test_killed_client_leaves_no_partial_file(scenery: Scenery) -> None:
     process = scenery.start("--workers", "2")
     scenery.wait_for_a_map()
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = _children(process)
     process.kill()
     process.communicate()
     require_gone(children)

@@ -191,9 +191,9 @@ def held_in_memory(scene: xr.DataArray) -> xr.DataArray:
     """The scene with its values in memory if it is small, so that its file is read once and not for each use.
 
     Args:
-        scene: (band, y, x) array that no caller keeps, such as `select_good_bands` returns.
+        scene: (band, y, x) array; it stays lazy itself.
     """
-    return scene.load() if scene.nbytes <= SMALL_BYTES else scene
+    return scene.compute() if scene.nbytes <= SMALL_BYTES else scene
 
 
 def rescaled(scene: xr.DataArray, factor: float) -> xr.DataArray:

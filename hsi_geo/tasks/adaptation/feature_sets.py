@@ -134,7 +134,7 @@ def compute_spectra(
     for context, sigma_px in FAMILIARITY_FILTER_PX.items():
         filtered[context] = _joined(parts, sigma_px)
         check()
-    spectral.compute_all(check)
+    spectral.compute_features(check)
     return PixelSpectra(
         filtered, spectral.unit_length, spectral.standardised, spectral.smooth_components
     )

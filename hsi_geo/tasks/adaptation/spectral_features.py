@@ -93,8 +93,8 @@ class SpectralFeatures:
     def __init__(self, regions: TrainingRegions) -> None:
         self.regions = regions
 
-    def compute_all(self, check: Callable[[], None] = lambda: None) -> None:
-        """Compute all of them but the graph.
+    def compute_features(self, check: Callable[[], None] = lambda: None) -> None:
+        """Compute all features, without the graph.
 
         Args:
             check: Called several times; an exception of it ends the job.
@@ -173,7 +173,7 @@ class SpectralFeatures:
 
     @property
     def _spectra(self) -> Float64Array:
-        """(N, C) physical values."""
+        """(N, C) physical values; they are not kept, as they take more memory than all features."""
         return self.regions.spectra.T.astype(np.float64)
 
 
@@ -187,7 +187,7 @@ def compute_ahead(reads: SceneReads) -> SpectralFeatures:
         SceneError: If a scene has no data, or all pixels are the same.
     """
     found = SpectralFeatures(whole_scenes(reads.scenes, reads, SilentReporter()))
-    found.compute_all()
+    found.compute_features()
     _ = found.graph
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -18,10 +17,9 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.record import PARENTS, write_record
+from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_mask_warning
@@ -42,6 +40,7 @@ from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.artifacts.model import AdaptedModel, require_cover
 from hsi_geo.tasks.inference.axis_coverage import require_on_axis
 from hsi_geo.tasks.inference.domain_shift import DomainShift
+from hsi_geo.tasks.inference.map_record import accuracy_entries, new_record
 from hsi_geo.tasks.inference.map_sink import MapSink, map_sink, requested_mask
 from hsi_geo.tasks.inference.map_zones import write_zones
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
@@ -51,12 +50,8 @@ from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
 from hsi_geo.tasks.inference.side_threads import write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips
-from hsi_geo.tasks.runtime import Compute, computing, scene_hash, versions
-from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
+from hsi_geo.tasks.runtime import Compute, computing, scene_hash
 from hsi_geo.tiling import Window
-
-#: Reason why the accuracy of a map is unknown if its scene contains no shots.
-NOT_ADAPTED_TO = "the model was adapted to another scene"
 
 #: A class is missing in a map if fewer pixels are mapped to it than this share of the pixels under its shots.
 MISSING_SHARE = 0.5
@@ -164,11 +159,11 @@ def write_map(
         _map_strips(strips, sink, reporter)
         changed_px = sink.finish()
         ranges = strips.ranges.expand(bands_of(scene).in_order(), scene.shape[0])
-        record = _record(scene, model, model_hash, options, restat, writer)
+        record = new_record(scene, model, model_hash, options, restat, writer)
         if changed_px is not None:
             record["cleaned_pixels"] = changed_px
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
-        record |= _accuracy_entries(model, is_training_scene, shift)
+        record |= accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
         record["hashes"] |= more_hashes or {}
         record["mask"] = masked_counts(scene) | {"constant_px": strips.constant_px}
@@ -236,21 +231,6 @@ def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
     return Path(name_of(scene)).is_file() and scene_hash(scene) in model.record["hashes"].get(
         "scenes", ()
     )
-
-
-def _accuracy_entries(
-    model: AdaptedModel, is_training_scene: bool, shift: DomainShift | None
-) -> dict[str, Any]:
-    """Entries of the record: the accuracy of this scene, and whether the model's may hold for it."""
-    accuracy = model.record["accuracy"]
-    upper = model.record.get(PARENTS_ACCURACY) if is_training_scene else None
-    return {
-        **({} if upper is None else {PARENTS_ACCURACY: upper}),
-        "accuracy": accuracy if is_training_scene else Accuracy.unknown(NOT_ADAPTED_TO).as_dict(),
-        "scene_adapted_to": is_training_scene,
-        "domain_shift": None if shift is None else shift.as_dict(),
-        "drifts": shift is not None and shift.drifts,
-    }
 
 
 def describe_drift(shift: DomainShift) -> str:
@@ -325,77 +305,3 @@ def _require_classes(probabilities: Float32Array, mapped: BoolArray, window: Win
             f"{window.row + window.height}",
             hint="look at the scene's values with hsi-geo info, or adapt the model anew",
         )
-
-
-def _counted(counts: IntArray, class_id: int) -> dict[str, Any]:
-    """Pixels of a class, and their share of all pixels with data."""
-    count = int(counts[class_id])
-    return {"pixels": count, "share": round(count / max(1, int(counts[1:].sum())), 6)}
-
-
-def _held_out(model: AdaptedModel) -> dict[str, Any]:
-    """Confusion matrix of the held-out shots, by which areas of zones get their errors."""
-    matrix = model.record.get("held_out", {}).get("matrix")
-    return {} if matrix is None else {"held_out_matrix": matrix}
-
-
-def _record(
-    scene: xr.DataArray,
-    model: AdaptedModel,
-    model_hash: str,
-    options: MapOptions,
-    restat: bool,
-    writer: MapWriter,
-) -> dict[str, Any]:
-    shots, counts = model.record["shots"], writer.counts
-
-    def pixels(class_id: int) -> dict[str, Any]:
-        return _counted(counts, class_id)
-
-    rejection = writer.rejection
-    rejected: dict[str, Any] = {}
-    if rejection is not None:
-        rejected[REJECTED] = [
-            {"id": c.id, "name": c.name, "color": c.color, **pixels(c.id)}
-            for c in rejection.classes
-        ]
-    if writer.hierarchy is not None:
-        last = len(writer.hierarchy.table)
-        entries = [
-            {"id": c.id, "name": c.name, "color": c.color, **_counted(writer.parent_counts, c.id)}
-            for c in writer.parents_legend
-        ]
-        rejected[PARENTS] = entries[:last]
-        if rejection is not None:
-            rejected[REJECTED_PARENTS] = entries[last:]
-    used = options.pixel_parameters
-    if rejection is not None and "reject" in used:
-        used["min_familiarity"] = round(rejection.min_familiarity, 6)
-    return {
-        "classes": [{**c.as_dict(), "shots": shots[c.name], **pixels(c.id)} for c in model.classes],
-        **rejected,
-        "seed": model.record["seed"],
-        "adaptation": {
-            **{
-                key: model.record[key]
-                for key in ("accuracy", "found", "parameters", "hashes", "versions")
-            },
-            **_held_out(model),
-            # A model of an earlier version knows none.
-            "suspicious_shots": model.record.get("suspicious_shots", []),
-        },
-        "parameters": {
-            "aoi": None if options.aoi is None else os.fspath(options.aoi),
-            "confidence": options.confidence,
-            "probabilities": options.probabilities,
-            "restat": restat,
-            "window_px": model.tiling.size_px,
-            "stride_px": model.tiling.stride_px,
-            "wavelength_source": scene.attrs.get("wavelength_source"),
-            **used,
-            **({"grid": dict(scene.attrs["placed"])} if "placed" in scene.attrs else {}),
-        },
-        "hashes": {"scene": scene_hash(scene), "model": model_hash},
-        "scene": name_of(scene),
-        "versions": versions(),
-    }

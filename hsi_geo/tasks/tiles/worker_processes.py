@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ HAS_FORK_SERVER = sys.platform == "linux"
 #: Modules of the jobs; the second one imports torch.
 JOB_IMPORTS = ("hsi_geo.tasks.tiles.jobs", "hsi_geo.tasks.inference.mapping")
 
-#: Modules that the server imports, in this order; the first one says why.
-SERVER_IMPORTS = ("hsi_geo.tasks.tiles.ignored_interrupt", "distributed", *JOB_IMPORTS)
+#: Modules that the server imports.
+SERVER_IMPORTS = ("distributed", *JOB_IMPORTS)
 
 #: With this variable, which Dask sets, glibc returns torch's memory to the system after each product, and
 #: gets it again page by page: maps take more than twice as long.
@@ -74,15 +75,30 @@ def start_server(threads: int) -> bool:
     """
     if not _allowed:
         return False
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     multiprocessing.set_forkserver_preload(list(SERVER_IMPORTS))
+    resource_tracker.ensure_running()  # the server's start would do it, and unblock Ctrl-C before the server is there
     try:
-        with _environment(worker_variables(threads)):  # libraries read it when they are loaded
+        # Libraries read the environment when they are loaded.
+        with _environment(worker_variables(threads)), _interrupts_blocked():
             forkserver.ensure_running()
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C inside a ``with`` block, in this thread and for good in processes that it starts.
+
+    A terminal sends Ctrl-C to all processes. The server and the workers would print tracebacks; the batch ends them instead.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile arrives now
 
 
 @contextmanager
