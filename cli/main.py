@@ -50,6 +50,10 @@ FAILED, INTERRUPTED = 1, 130
 #: that stay, and looking through them again and again makes imports slower.
 OBJECTS_BEFORE_COLLECTION = 50_000
 
+#: Seconds after which a thread lets another one run (0.005 is Python's own). Threads that compute small arrays wait for each
+#: other after each of them.
+SWITCH_INTERVAL_S = 0.0005
+
 #: Error codes of the system for a full disk; printing to a file raises them too.
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -173,6 +177,7 @@ def main() -> None:
     drop_foreign_variables()
     _hide_dask()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     # Other programs stop us with SIGTERM. Exit as on Ctrl-C, and leave no incomplete file.
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -1,9 +1,15 @@
-"""The waiting policy of torch's threads, set when the package is imported."""
+"""Threads of libraries: the waiting policy of torch's, set when the package is imported, and the number of BLAS's."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: Whether torch was imported before this package. Its threads then spin: OpenMP reads its variables once,
 #: when torch is imported.
@@ -26,3 +32,30 @@ def yield_when_waiting() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # for GNU's OpenMP: a few microseconds
+
+
+#: Extension modules with which libraries of linear algebra (BLAS) are loaded.
+BLAS_MODULES = ("numpy._core._multiarray_umath", "scipy.linalg._fblas", "torch._C")
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Let BLAS compute on one thread inside a ``with`` block, in all threads of the process.
+
+    This is `threadpoolctl.threadpool_limits`, but libraries are looked for only when others were loaded. To look for
+    them takes long beside other threads, because each library that is found waits for the interpreter's lock.
+
+    Examples:
+        >>> with one_blas_thread():
+        ...     pass
+    """
+    controller = _controller(tuple(name in sys.modules for name in BLAS_MODULES))
+    limited: AbstractContextManager[Any] = controller.limit(limits=1, user_api="blas")
+    return limited
+
+
+@lru_cache
+def _controller(loaded: tuple[bool, ...]) -> ThreadpoolController:
+    """The libraries that are in use while some of `BLAS_MODULES` are loaded."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

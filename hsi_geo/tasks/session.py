@@ -41,6 +41,7 @@ from hsi_geo.tasks.inference.label_places import (
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
 from hsi_geo.tasks.runtime import Compute, scene_hash
+from hsi_geo.threads import one_blas_thread
 from hsi_geo.tiling import Bounds
 
 if TYPE_CHECKING:
@@ -222,7 +223,6 @@ class Session:
                 f"{count} places were asked for", hint=f"ask for one or more, at most {MOST_PLACES}"
             )
         preview = self._last_preview()
-        from threadpoolctl import threadpool_limits
 
         uncertainty = patch_uncertainty(preview.probabilities)
         candidates = most_uncertain(uncertainty, preview.probabilities, CANDIDATES)
@@ -232,7 +232,7 @@ class Session:
             preview.spectra, preview.class_ids > 0, candidates.rows, candidates.cols
         )
         features = place_features(spectra, candidates.probabilities)
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             chosen = choose_places(candidates, features, count, self._compute.seed)
         return suggested_points(candidates.pick(chosen), preview.grid, preview.classes)
 

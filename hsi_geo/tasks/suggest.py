@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from hsi_geo.arrays import Float32Array
 from hsi_geo.display.described import Described
@@ -48,6 +47,7 @@ from hsi_geo.tasks.inference.label_places import (
 from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
+from hsi_geo.threads import one_blas_thread
 from hsi_geo.tiling import Window, blocks
 from hsi_geo.wavelengths import same_centres
 
@@ -168,7 +168,7 @@ def suggest(
         candidates = _candidates(mapped.paths.probabilities)
         if not len(candidates.rows):
             raise _nothing_to_suggest(mapped.record, aoi)
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             chosen = choose_places(
                 candidates, _spectra(readable, adapted, candidates), count, compute.seed
             )

@@ -208,17 +208,31 @@ def _entries_of(folder: Path) -> set[str]:
         return {".", ".."}
 
 
+def _may_name(text: str, names: set[str], marked: Iterable[str]) -> bool:
+    """Whether a text has a slash, or one of the names between `_MARKS`.
+
+    Args:
+        text: A text.
+        names: `_comparable` names.
+        marked: Those of the names that have marks themselves.
+    """
+    if _SLASHES.search(text):
+        return True
+    text = _comparable(text)
+    return not names.isdisjoint(_MARKS.split(text)) or any(name in text for name in marked)
+
+
 def _named_in_xml(path: Path) -> Iterator[Path]:
     """Files in the texts of a VRT: sources, overviews, masks, and sources of warped rasters."""
     try:
         content = BytesIO(as_utf8(path.read_bytes()))
         entries = _entries_of(path.parent)
         names = entries | _entries_of(Path())  # a path may begin in the working directory, too
+        marked = [name for name in names if _MARKS.search(name)]
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
-            # Statistics are thousands of numbers, for which the disk is not asked.
-            is_name = _MARKS.search(text) or _SLASHES.search(text) or _comparable(text) in names
-            if is_name and 0 < len(text) < _HEAD:
+            # Statistics and descriptions of bands are thousands of texts, for which the disk is not asked.
+            if 0 < len(text) < _HEAD and _may_name(text, names, marked):
                 yield from _paths_in(text, path.parent, entries)
             element.clear()
     except (ET.ParseError, OSError):

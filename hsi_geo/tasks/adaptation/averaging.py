@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float64Array, IntArray
@@ -29,6 +28,7 @@ from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
 from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.adaptation.steps import wait_for
 from hsi_geo.tasks.validation.folds import LabelledPixels
+from hsi_geo.threads import one_blas_thread
 
 #: Number of feature sets that classifiers are fitted to at the same time.
 CLASSIFIER_THREADS = 2
@@ -73,38 +73,20 @@ class Ensemble:
         steps: Predictions of the classifiers alone, and with the graphs after each number of steps.
         weights: Weight of each feature set; weights sum to 1.
         prior: Prior weight of each feature set.
-        agreement: See `accuracy_by_agreement`.
     """
 
     members: list[Prediction]
     steps: list[Prediction]
     weights: Float64Array
     prior: Float64Array
-    agreement: float
-
-
-def fit_ensemble(
-    feature_sets: list[FeatureSet],
-    graphs_by_step: list[list[Prediction]],
-    shots: LabelledPixels,
-    prior: Float64Array | None = None,
-) -> Ensemble:
-    """Fit classifiers to all feature sets, and combine them with each other and with the graphs.
-
-    Args:
-        feature_sets: Features of the N pixels.
-        graphs_by_step: Predictions of each graph, by number of steps.
-        shots: Labelled pixels.
-        prior: Prior weight of each feature set; None computes it from the agreement of their predictions.
-    """
-    members = fit_members(feature_sets, shots)
-    return combine_members(feature_sets, members, graphs_by_step, shots, prior)
 
 
 def fit_members(
     feature_sets: list[FeatureSet],
     shots: LabelledPixels,
     check: Callable[[], None] = lambda: None,
+    *,
+    held_out_only: bool = False,
 ) -> list[Prediction]:
     """Fit classifiers to each feature set.
 
@@ -112,6 +94,7 @@ def fit_members(
         feature_sets: Features of the N pixels.
         shots: Labelled pixels.
         check: Called several times; an exception of it ends the job.
+        held_out_only: See `classifier_predictions`.
 
     Returns:
         The prediction of each feature set.
@@ -119,10 +102,10 @@ def fit_members(
     # One BLAS thread for each: synchronisation costs more than it gains.
     with (
         timings.stage(timings.CLASSIFIERS),
-        threadpool_limits(1, user_api="blas"),
+        one_blas_thread(),
         ThreadPoolExecutor(CLASSIFIER_THREADS) as pool,
     ):
-        pending = [pool.submit(_fit_classifiers, one, shots) for one in feature_sets]
+        pending = [pool.submit(_fit_classifiers, one, shots, held_out_only) for one in feature_sets]
         try:
             wait_for(pending, check)
         except BaseException:
@@ -152,7 +135,7 @@ def combine_members(
 
     average, weights = _average_feature_sets(feature_sets, members, shots, prior)
     steps = [average, *(combine_graphs(average, graphs, shots) for graphs in graphs_by_step)]
-    return Ensemble(members, steps, weights, prior, accuracy_by_agreement(members))
+    return Ensemble(members, steps, weights, prior)
 
 
 def _average_feature_sets(
@@ -247,30 +230,36 @@ def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:
     return max(0.0, float(cohen_kappa_score(one, other)))
 
 
-def _fit_classifiers(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+def _fit_classifiers(
+    feature_set: FeatureSet, shots: LabelledPixels, held_out_only: bool
+) -> Prediction:
     """Average of a feature set's classifiers, measured as a stage of its own."""
     with timings.stage(f"{timings.CLASSIFIERS}, {feature_set.name}"):
-        found = classifier_predictions(feature_set, shots)
+        found = classifier_predictions(feature_set, shots, held_out_only=held_out_only)
         return average_by_cv_likelihood(found, shots, CLASSIFIER_SHARPNESS, np.ones(len(found)))[0]
 
 
-def fit_ensemble_at_shots(
+def predict_held_out(
     feature_sets: list[FeatureSet],
     graphs_by_step: list[list[Prediction]],
     shots: LabelledPixels,
     prior: Float64Array,
-) -> list[Prediction]:
-    """The predictions of `fit_ensemble` for the shots' pixels only, which is faster.
+) -> Ensemble:
+    """Predictions of held-out shots by feature sets and graphs, and of no pixels: nothing is fitted to all shots.
 
     The prior is given, because agreement is that of all pixels. It comes from fits to all shots, and so knows the
     held-out ones a little: it tells which of six feature sets suit the scene, and nothing of single pixels.
+
+    Args:
+        feature_sets: Features of the N pixels.
+        graphs_by_step: Predictions of each graph, by number of steps.
+        shots: Labelled pixels.
+        prior: Prior weight of each feature set.
     """
-    return fit_ensemble(
-        [feature_set.take(shots.rows) for feature_set in feature_sets],
-        [[graph.take(shots.rows) for graph in graphs] for graphs in graphs_by_step],
-        replace(shots, rows=np.arange(len(shots.rows))),
-        prior,
-    ).steps
+    none = np.empty(0, np.intp)
+    graphs_by_step = [[graph.take(none) for graph in graphs] for graphs in graphs_by_step]
+    members = fit_members(feature_sets, shots, held_out_only=True)
+    return combine_members(feature_sets, members, graphs_by_step, shots, prior)
 
 
 def prior_weights(feature_sets: list[FeatureSet]) -> Float64Array:

@@ -105,7 +105,9 @@ class Walks:
     mean: Float32Array
 
 
-def classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> list[Prediction]:
+def classifier_predictions(
+    feature_set: FeatureSet, shots: LabelledPixels, *, held_out_only: bool = False
+) -> list[Prediction]:
     """Fit linear classifiers to a feature set, to all shots and without each fold.
 
     Logistic regression is always fitted. Linear discriminant analysis is fitted too if shots are few and
@@ -115,13 +117,15 @@ def classifier_predictions(feature_set: FeatureSet, shots: LabelledPixels) -> li
     Args:
         feature_set: Features of the N pixels.
         shots: Labelled pixels; no fold contains all shots of a class.
+        held_out_only: Whether only held-out shots are predicted, and no pixels, so that the fit to all shots is not
+            needed.
 
     Returns:
         One or two predictions.
     """
-    predictions = [_logistic_regression(feature_set, shots)]
+    predictions = [_logistic_regression(feature_set, shots, held_out_only)]
     if feature_set.context is not SpatialContext.PIXEL and _lda_helps(shots):
-        predictions.append(_discriminant_analysis(feature_set, shots))
+        predictions.append(_discriminant_analysis(feature_set, shots, held_out_only))
     return predictions
 
 
@@ -279,7 +283,9 @@ def normalize(posterior: Float32Array) -> Float32Array:
     return np.asarray(posterior / total, np.float32)
 
 
-def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+def _logistic_regression(
+    feature_set: FeatureSet, shots: LabelledPixels, held_out_only: bool
+) -> Prediction:
     """Logistic regression, fitted to all shots and without each fold."""
 
     def score(rows: IntArray | slice, train: BoolArray) -> Float32Array:
@@ -288,10 +294,12 @@ def _logistic_regression(feature_set: FeatureSet, shots: LabelledPixels) -> Pred
         model = fit_logistic_regression(inputs, shots.labels[train], weights, feature_set.C)
         return np.asarray(model.scores(feature_set.features[rows]), np.float32)
 
-    return _temperature_scale(*_score_all_and_held_out(score, shots), shots, LOG_SCALE_PRIOR_SD)
+    return _temperature_scale(*_scores(score, shots, held_out_only), shots, LOG_SCALE_PRIOR_SD)
 
 
-def _discriminant_analysis(feature_set: FeatureSet, shots: LabelledPixels) -> Prediction:
+def _discriminant_analysis(
+    feature_set: FeatureSet, shots: LabelledPixels, held_out_only: bool
+) -> Prediction:
     """Linear discriminant analysis, fitted to all shots and without each fold; weights below a half leave a shot out.
 
     The scores are far too large, so that only held-out shots determine their factor, without a prior.
@@ -303,22 +311,27 @@ def _discriminant_analysis(feature_set: FeatureSet, shots: LabelledPixels) -> Pr
         model = fit_discriminant(inputs, shots.labels[train][kept])
         return np.asarray(model.scores(feature_set.features[rows]), np.float32)
 
-    return _temperature_scale(*_score_all_and_held_out(score, shots), shots, np.inf)
+    return _temperature_scale(*_scores(score, shots, held_out_only), shots, np.inf)
 
 
-def _score_all_and_held_out(
-    score: Callable[[IntArray | slice, BoolArray], Float32Array], shots: LabelledPixels
+def _scores(
+    score: Callable[[IntArray | slice, BoolArray], Float32Array],
+    shots: LabelledPixels,
+    held_out_only: bool,
 ) -> tuple[Float32Array, Float32Array]:
     """(N, K') scores of all pixels after a fit to all shots, and (n, K') scores of held-out shots.
 
     Args:
         score: Function from pixels to score, and (n,) shots to fit to, to the scores.
         shots: Labelled pixels.
+        held_out_only: Whether nothing is fitted to all shots; N is 0 then.
     """
     held_out = np.zeros((len(shots.rows), len(shots.present)), np.float32)
     for fold in np.unique(shots.folds[shots.held]):
         test = shots.folds == fold
         held_out[test] = score(shots.rows[test], ~test)
+    if held_out_only:
+        return held_out[:0], held_out
     return score(slice(None), np.ones(len(shots.rows), bool)), held_out
 
 

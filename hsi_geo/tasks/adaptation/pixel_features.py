@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import AnyArray, Float64Array
@@ -33,6 +32,7 @@ from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps, wait_for
 from hsi_geo.tasks.adaptation.superpixels import grow_superpixels
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.threads import one_blas_thread
 
 #: Number of steps of `compute_pixel_features`, for the progress.
 PIXEL_FEATURE_STEPS = 4
@@ -85,7 +85,7 @@ def compute_pixel_features(
     positions_px, graphs = regions.positions_px, []
     # Superpixels keep one core busy, and all else the other. BLAS has one thread for both: scikit-learn limits it for a
     # while in one of them, and its number of threads changes the rounding in the other.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(1) as pool:
         growing = pool.submit(grow_superpixels, pixels, inside, SUPERPIXEL_SIZES_PX)
         spectra = compute_spectra(spectral, parts, advance.check)
         assembling = pool.submit(lambda: assemble_feature_sets(spectra, growing.result()))

@@ -16,7 +16,6 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array
@@ -26,6 +25,7 @@ from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.principal_components import mean_squared_norm, unit_components
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, whole_scenes
+from hsi_geo.threads import one_blas_thread
 
 #: Mean squared norm of a pixel's features, to which whitened features are scaled.
 SQUARED_NORM = 60.0
@@ -133,7 +133,7 @@ class SpectralFeatures:
             SceneError: If all pixels are the same.
         """
         # The number of BLAS's threads changes the rounding, and may not depend on who computes this.
-        with timings.stage(timings.SPECTRAL_FEATURES), threadpool_limits(1, user_api="blas"):
+        with timings.stage(timings.SPECTRAL_FEATURES), one_blas_thread():
             regions = self.regions.regions
             cubes = [_whiten_noise(self.regions, region.image) for region in regions]
             inside = [region.inside for region in regions]
@@ -144,7 +144,7 @@ class SpectralFeatures:
     @cached_property
     def smooth_components(self) -> Float32Array:
         """(N, D) whitened principal components after a Gaussian filter: weak ones are mostly noise."""
-        with timings.stage(timings.SPECTRAL_FEATURES), threadpool_limits(1, user_api="blas"):
+        with timings.stage(timings.SPECTRAL_FEATURES), one_blas_thread():
             cubes = _whitened_components(
                 [region.image for region in self.regions.regions], self._spectra
             )
@@ -168,7 +168,7 @@ class SpectralFeatures:
     @cached_property
     def graph(self) -> csr_matrix:
         """(N, N) transition matrix of the graph of spectra, without the position: see `knn_transition_matrix`."""
-        with timings.stage(timings.SPECTRAL_FEATURES), threadpool_limits(1, user_api="blas"):
+        with timings.stage(timings.SPECTRAL_FEATURES), one_blas_thread():
             return knn_transition_matrix(unit_components(self.unit_length))
 
     @property

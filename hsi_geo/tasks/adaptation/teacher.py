@@ -20,7 +20,6 @@ from functools import cache
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array
@@ -28,11 +27,11 @@ from hsi_geo.models.diffusion import adjust_priors, random_walk_with_restart
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation.averaging import (
     Ensemble,
+    accuracy_by_agreement,
     combine_members,
     distance_weights,
-    fit_ensemble,
-    fit_ensemble_at_shots,
     fit_members,
+    predict_held_out,
     prior_weights,
 )
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
@@ -56,6 +55,7 @@ from hsi_geo.tasks.validation.folds import (
     group_by_spatial_blocks,
     labelled_pixels,
 )
+from hsi_geo.threads import one_blas_thread
 
 #: Numbers of steps of the label propagation after which the teacher has a posterior.
 PROPAGATION_STEPS = (10, 40, 150)
@@ -147,12 +147,13 @@ def fit_teacher(
     advance()
     shots, ensemble = fitted.shots, fitted.ensemble
     distances = distance_weights(pixels.inputs, ensemble.weights)
-    agreement, blocked, here = ensemble.agreement, fitted.blocked, regions.in_scene
+    agreement = accuracy_by_agreement(ensemble.members)
+    blocked, here = fitted.blocked, regions.in_scene
 
     def exponent(posterior: Float32Array, accuracy: float) -> float:
         return exponent_for(posterior[here], familiarity[here], accuracy)
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(POSTERIOR_THREADS) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(POSTERIOR_THREADS) as pool:
         adjusting = [pool.submit(adjust_priors, step.probabilities) for step in ensemble.steps]
         scoring = pool.submit(familiarity_score, pixels.feature_sets.filtered, distances, shots)
         held_out = _predict_blocks(pixels, fitted)
@@ -232,7 +233,7 @@ def _predict_blocks(pixels: PixelFeatures, fitted: _Fitted) -> list[Prediction]:
     blocked, ensemble = fitted.blocked, fitted.ensemble
     if blocked is fitted.shots:
         return ensemble.steps
-    return fit_ensemble_at_shots(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior)
+    return predict_held_out(pixels.inputs, fitted.blocked_graphs, blocked, ensemble.prior).steps
 
 
 def _predict_shots(pixels: PixelFeatures, fitted: _Fitted, walk: Walk) -> Predict:
@@ -263,7 +264,7 @@ def _predict_shots(pixels: PixelFeatures, fitted: _Fitted, walk: Walk) -> Predic
             ensemble = combine_members(inputs, members, [graphs], alone, prior)
         else:
             graphs = [walk.prediction(alone) for walk in walks()]
-            ensemble = fit_ensemble(inputs, [graphs], alone, prior)
+            ensemble = predict_held_out(inputs, [graphs], alone, prior)
         distances = distance_weights(inputs, ensemble.weights)
         return ensemble.steps[-1].out_of_fold, familiarity_score(filtered, distances, alone)[1]
 
@@ -286,7 +287,7 @@ def _propagating(
     # BLAS has one thread for all of them: its number of threads changes the rounding, and may not depend on who is first.
     with (
         one_thread(),
-        threadpool_limits(1, user_api="blas"),
+        one_blas_thread(),
         ThreadPoolExecutor(GRAPH_THREADS) as pool,
     ):
         pending = [pool.submit(_propagate, one, foldings, walk) for one in transitions]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
@@ -19,6 +18,7 @@ from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window_and_band_mask
 from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.threads import one_blas_thread
 from hsi_geo.tiling import Window, spread_windows
 
 #: Number and side of the windows from which statistics are computed, spread over the scenes. A small scene is
@@ -85,7 +85,7 @@ def learn_spectral_stats(
             hint="look at it with hsi-geo info, or leave it out",
         )
     # The number of BLAS's threads changes the rounding, and may not depend on who computes the statistics.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 

@@ -97,17 +97,16 @@ def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
     np.testing.assert_allclose(within.probabilities.sum(axis=1), 1.0, rtol=1e-5)
 
 
-def test_fit_ensemble_at_shots_equals_fit_ensemble(planted: Planted, tmp_path: Path) -> None:
+def test_predict_held_out_equals_a_whole_fit(planted: Planted, tmp_path: Path) -> None:
     regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     shots = folding.labelled_pixels(regions.labels, regions.features)
     pixels = compute_pixel_features(regions, None, CPU)
-    views = pixels.feature_sets
     (graphs_by_stop,) = module._propagate_labels(pixels.graphs, [shots])
-    everywhere = averaging.fit_ensemble(views.classifier_inputs, graphs_by_stop, shots)
-    alone = averaging.fit_ensemble_at_shots(
-        views.classifier_inputs, graphs_by_stop, shots, everywhere.prior
-    )
-    for wide, narrow in zip(everywhere.steps, alone, strict=True):
-        assert len(narrow.probabilities) == len(shots.rows) < len(wide.probabilities)
-        np.testing.assert_allclose(narrow.probabilities, wide.probabilities[shots.rows], atol=1e-4)
-        np.testing.assert_allclose(narrow.out_of_fold, wide.out_of_fold, atol=1e-5)
+    inputs = pixels.feature_sets.classifier_inputs
+    members = averaging.fit_members(inputs, shots)
+    whole = averaging.combine_members(inputs, members, graphs_by_stop, shots)
+    held_out = averaging.predict_held_out(inputs, graphs_by_stop, shots, whole.prior)
+    np.testing.assert_array_equal(held_out.weights, whole.weights)
+    for one, other in zip(held_out.steps, whole.steps, strict=True):
+        assert one.probabilities.shape == (0, other.probabilities.shape[1])
+        np.testing.assert_array_equal(one.out_of_fold, other.out_of_fold)
