@@ -1,6 +1,6 @@
 """Time and memory of `classify` and `predict` against the size of a job: docs/performance.md.
 
-    python docs/measurements/scaling.py [--pixels 4,5,6,7] [--tiles 64:300,128:300] [--plot scaling.png] [--full]
+    python docs/measurements/scaling.py [--pixels 4,5,6,7,8] [--tiles 64:300,128:300] [--plot scaling.png] [--full]
 
 The scene is Indian Pines: repeated to more pixels by a VRT, resampled to fewer or more bands, with classes that k-means
 finds in it and shots at random pixels of each class. One thing grows at a time; the others stay at a scene of 145 x 145 pixels,
@@ -38,6 +38,12 @@ RESOLUTION_M, LEFT, TOP, CRS = 20.0, 500_000.0, 4_500_000.0, "EPSG:32616"
 
 #: What a job has where nothing else is said.
 BANDS, CLASSES, POINTS = 200, 10, 5
+
+#: Rows and columns of copies of the scene in a block, of which large mosaics consist.
+BLOCK = 8
+
+#: Power of ten of the pixels from which on only `predict` is measured: `classify` learns from no more pixels, and maps the same.
+ONLY_PREDICT = 8
 
 #: Seconds between looks at the memory of a job.
 POLL_S = 0.25
@@ -87,32 +93,44 @@ class Scenes:
 
     def repeated(self, pixels: int, bands: int = BANDS) -> Path:
         """A mosaic (VRT) of copies of the scene, with about so many pixels."""
-        source = self.scene(bands)
+        source, (height, width) = self.scene(bands), self.cube.shape[1:]
+        side_px = round(pixels**0.5)
+        if side_px > BLOCK * max(
+            height, width
+        ):  # a VRT of VRTs: with a source for each copy it would be too large
+            block = self.folder / f"block_{bands}.vrt"
+            height, width = BLOCK * height, BLOCK * width
+            self._write_mosaic(block, source, self.cube.shape[1:], (height, width), bands)
+            source = block
         path = self.folder / f"pixels_{pixels}_{bands}.vrt"
-        height, width = self.cube.shape[1:]
-        side = round(pixels**0.5)
-        rows, cols = -(-side // height), -(-side // width)
+        self._write_mosaic(path, source, (height, width), (side_px, side_px), bands)
+        return path
+
+    def _write_mosaic(
+        self, path: Path, source: Path, of_source: Sequence[int], size_px: Sequence[int], bands: int
+    ) -> None:
+        """Write a VRT of (rows, columns) `size_px` that repeats a source of (rows, columns) `of_source`."""
+        (height, width), (rows_px, cols_px) = of_source, size_px
         texts = [
-            f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}"><SRS>{CRS}</SRS>',
+            f'<VRTDataset rasterXSize="{cols_px}" rasterYSize="{rows_px}"><SRS>{CRS}</SRS>',
             f"<GeoTransform>{LEFT}, {RESOLUTION_M}, 0, {TOP}, 0, {-RESOLUTION_M}</GeoTransform>",
         ]
-        for band in range(1, bands + 1):
+        for band, centre_nm in enumerate(self._centres_nm(bands), start=1):
             texts.append(
                 f'<VRTRasterBand dataType="Int16" band="{band}"><Metadata>'
-                f'<MDI key="wavelength">{self._centres_nm(bands)[band - 1]:.3f}</MDI>'
+                f'<MDI key="wavelength">{centre_nm:.3f}</MDI>'
                 f'<MDI key="wavelength_units">nm</MDI></Metadata>'
             )
-            texts += [
-                f"<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>{band}</SourceBand>"
-                f'<SrcRect xOff="0" yOff="0" xSize="{min(width, side - col * width)}" ySize="{min(height, side - row * height)}"/>'
-                f'<DstRect xOff="{col * width}" yOff="{row * height}" xSize="{min(width, side - col * width)}" '
-                f'ySize="{min(height, side - row * height)}"/></SimpleSource>'
-                for row in range(rows)
-                for col in range(cols)
-            ]
+            for top in range(0, rows_px, height):
+                for left in range(0, cols_px, width):
+                    x, y = min(width, cols_px - left), min(height, rows_px - top)
+                    texts.append(
+                        f"<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>{band}</SourceBand>"
+                        f'<SrcRect xOff="0" yOff="0" xSize="{x}" ySize="{y}"/>'
+                        f'<DstRect xOff="{left}" yOff="{top}" xSize="{x}" ySize="{y}"/></SimpleSource>'
+                    )
             texts.append("</VRTRasterBand>")
         path.write_text("".join([*texts, "</VRTDataset>"]))
-        return path
 
     def _centres_nm(self, bands: int) -> Float64Array:
         if bands == len(self.cube):
@@ -232,16 +250,22 @@ def measure(scenes: Scenes, powers: Sequence[int]) -> dict[str, list[Job]]:
         {name: list[Job]() for name in ("pixels", "bands", "shots", "classes")},
     )
 
-    def add(what: str, size: int, scene: Path, shots: Path, *, mapped: bool = True) -> None:
-        found[what].append(Job(size, "classify", *classify(folder, scene, shots)))
+    def add_job(what: str, job: Job) -> None:
+        found[what].append(job)
+        print(f"{what} {job.size}: {job.command} {job.seconds:.1f} s", file=sys.stderr)
+
+    def add(
+        what: str, size: int, scene: Path, shots: Path, *, learnt: bool = True, mapped: bool = True
+    ) -> None:
+        if learnt:
+            add_job(what, Job(size, "classify", *classify(folder, scene, shots)))
         if mapped:
             model = adapt(folder, scenes.scene() if what == "pixels" else scene, shots)
-            found[what].append(Job(size, "predict", *predict(folder, scene, model)))
-        for job in found[what][-2 if mapped else -1 :]:
-            print(f"{what} {job.size}: {job.command} {job.seconds:.1f} s", file=sys.stderr)
+            add_job(what, Job(size, "predict", *predict(folder, scene, model)))
 
     for power in powers:
-        add("pixels", 10**power, scenes.repeated(10**power), scenes.shots())
+        learnt = power < ONLY_PREDICT
+        add("pixels", 10**power, scenes.repeated(10**power), scenes.shots(), learnt=learnt)
     for bands in (30, 100, 200, 430):
         add("bands", bands, scenes.scene(bands), scenes.shots())
     for of_class in (1, 10, 100, 1000):
@@ -327,7 +351,7 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pixels", default="4,5,6,7", help="powers of ten of the pixels")
+    parser.add_argument("--pixels", default="4,5,6,7,8", help="powers of ten of the pixels")
     parser.add_argument("--tiles", default="64:300,128:300,256:60", help="side in pixels:number")
     parser.add_argument("--only", choices=("sizes", "batches"), help="one of the two parts")
     parser.add_argument("--plot", type=Path)
