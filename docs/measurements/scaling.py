@@ -342,10 +342,16 @@ def plot(found: dict[str, list[Job]], path: Path) -> None:
         panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         panel.yaxis.set_major_formatter("{x:g}")
         sizes = sorted({job.size for job in jobs})
-        panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="small")
+        panel.set_xticks(sizes, [_tick(size) for size in sizes], fontsize="small")
         panel.grid(alpha=0.3)
         panel.legend()
     figure.savefig(path, dpi=110)
+
+
+def _tick(size: int) -> str:
+    """A number; a power of ten where it would be long."""
+    power = len(str(size)) - 1
+    return f"$10^{power}$" if size == 10**power and power > 3 else f"{size:,}"
 
 
 def main() -> None:

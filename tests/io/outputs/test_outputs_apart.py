@@ -16,10 +16,8 @@ from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
 from class_map_cases import random_probabilities, write_map
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.paths import exists
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs import inputs
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 
@@ -402,70 +400,3 @@ def test_the_disk_has_hard_links_or_not(tmp_path: Path, monkeypatch: pytest.Monk
                 path.write_text(text)
         assert [path.read_text() for path in finals] == [text, text]
     shutil.rmtree(tmp_path)
-
-
-def test_long_texts_of_a_side_file_are_searched_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """ENVI headers in an .aux.xml have a number for each band; each part of such a list could be a path."""
-    numbers = ", ".join(f"{0.4 + 0.01 * band:.6f}" for band in range(200))
-    items = f"<MDI key='wavelength'>{{{numbers}}}</MDI><MDI key='other'>(Other.txt, 2)</MDI>"
-    scene = tmp_path / "scene.dat"
-    scene.write_bytes(b"no raster")
-    (tmp_path / "Other.txt").write_text("an input")
-    (tmp_path / "scene.dat.aux.xml").write_text(f"<PAMDataset>{items}</PAMDataset>")
-    looks = 0
-
-    def counted(path: str | os.PathLike[str]) -> bool:
-        nonlocal looks
-        looks += 1
-        return exists(path)
-
-    monkeypatch.setattr(inputs, "exists", counted)
-    with pytest.raises(OptionError, match=r"Other\.txt"):
-        inputs.refuse_input_overwrite([tmp_path / "Other.txt"], [scene])
-    assert looks < 500
-
-
-def test_numbers_of_a_side_file_are_no_paths(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The disk is asked for texts that name something in the folder or in the working directory only."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    items = "".join(f"<MDI key='mean'>{0.4 + 0.01 * band:.6f}</MDI>" for band in range(200))
-    scene = tmp_path / "scene.dat"
-    scene.write_bytes(b"no raster")
-    (here / "Other").write_text("an input")
-    (tmp_path / "scene.dat.aux.xml").write_text(
-        f"<PAMDataset>{items}<MDI key='other'>Other</MDI></PAMDataset>"
-    )
-    looks = []
-
-    def noted(path: str | os.PathLike[str]) -> bool:
-        looks.append(Path(path).name)
-        return exists(path)
-
-    monkeypatch.setattr(inputs, "exists", noted)
-    with pytest.raises(OptionError, match="Other"):
-        inputs.refuse_input_overwrite([here / "Other"], [scene])
-    assert not [name for name in looks if name.startswith("0.")]
-
-
-def test_inputs_are_found_from_a_folder_that_was_deleted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing can be listed there, and the files that a side file names are inputs all the same."""
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    scene = tmp_path / "scene.dat"
-    scene.write_bytes(b"no raster")
-    (tmp_path / "Other").write_text("an input")
-    (tmp_path / "scene.dat.aux.xml").write_text(
-        "<PAMDataset><MDI key='other'>Other</MDI></PAMDataset>"
-    )
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    with pytest.raises(OptionError, match="Other"):
-        inputs.refuse_input_overwrite([tmp_path / "Other"], [scene])
