@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,13 @@ class AdaptedModel(Described):
     record: Mapping[str, Any]
     order: tuple[int, ...] | None = None
     shot_spectra: ShotSpectra | None = None
+
+    @cached_property
+    def mapping_classifier(self) -> Classifier:
+        """The classifier with its outputs in the order in which scenes are mapped; of many tiles the same."""
+        return (
+            self.classifier if self.order is None else self.classifier.with_class_order(self.order)
+        )
 
     def _summary(self, *, with_picture: bool) -> Summary:
         from hsi_geo.display.summaries import Summary

@@ -139,10 +139,9 @@ def write_map(
         ExitStack() as stack,
     ):
         bands = band_map(model.classifier.backbone.config, model.spectral, centres)
-        classifier = model.classifier
-        if model.order is not None:
-            classifier = classifier.with_class_order(model.order)
-        network = WindowGridNetwork.for_classifier(classifier, bands, model.tiling.stride_px, on)
+        network = WindowGridNetwork.for_classifier(
+            model.mapping_classifier, bands, model.tiling.stride_px, on
+        )
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
         sliding = SlidingWindow(padded, model.tiling, network, len(model.classes))
         sink = stack.enter_context(map_sink(writer, padded, halo, view, options.least_patch))

@@ -100,6 +100,11 @@ def sample_spectra(view: xr.DataArray, count: int, size_px: int) -> Float32Array
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
+    height, width = view.shape[-2:]
+    if (
+        -(-height // size_px) * -(-width // size_px) <= count
+    ):  # all pixels: by one read, not by many
+        count, size_px = 1, max(height, width)
     windows = _without_outliers(_read([view], count, size_px, _SILENT))
     return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
 
