@@ -50,8 +50,8 @@ FAILED, INTERRUPTED = 1, 130
 #: that stay, and looking through them again and again makes imports slower.
 OBJECTS_BEFORE_COLLECTION = 50_000
 
-#: Seconds after which a thread lets another one run (0.005 is Python's own). Threads that compute small arrays wait for each
-#: other after each of them.
+#: Seconds after which a thread gives the interpreter's lock to one that waits for it (0.005 is Python's own). Threads that
+#: compute small arrays wait for the lock after each of them.
 SWITCH_INTERVAL_S = 0.0005
 
 #: Error codes of the system for a full disk; printing to a file raises them too.

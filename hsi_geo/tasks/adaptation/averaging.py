@@ -245,7 +245,7 @@ def predict_held_out(
     shots: LabelledPixels,
     prior: Float64Array,
 ) -> Ensemble:
-    """Predictions of held-out shots by feature sets and graphs, and of no pixels: nothing is fitted to all shots.
+    """Predict held-out shots by feature sets and graphs; nothing is fitted to all shots.
 
     The prior is given, because agreement is that of all pixels. It comes from fits to all shots, and so knows the
     held-out ones a little: it tells which of six feature sets suit the scene, and nothing of single pixels.
@@ -255,6 +255,9 @@ def predict_held_out(
         graphs_by_step: Predictions of each graph, by number of steps.
         shots: Labelled pixels.
         prior: Prior weight of each feature set.
+
+    Returns:
+        The ensemble. Its predictions have out-of-fold probabilities, and probabilities of no pixels (N is 0).
     """
     none = np.empty(0, np.intp)
     graphs_by_step = [[graph.take(none) for graph in graphs] for graphs in graphs_by_step]

@@ -13,7 +13,7 @@ import xarray as xr
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.properties import bands_of, name_of
+from hsi_geo.io.scenes.properties import SMALL_BYTES, bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window_and_band_mask
 from hsi_geo.models.whitening import SpectralStats, learn_whitening
@@ -100,11 +100,9 @@ def sample_spectra(view: xr.DataArray, count: int, size_px: int) -> Float32Array
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
-    height, width = view.shape[-2:]
-    if (
-        -(-height // size_px) * -(-width // size_px) <= count
-    ):  # all pixels: by one read, not by many
-        count, size_px = 1, max(height, width)
+    rows, cols = (-(-side_px // size_px) for side_px in view.shape[-2:])
+    if rows * cols <= count and view.nbytes <= SMALL_BYTES:
+        count, size_px = 1, max(view.shape[-2:])  # the same pixels by one read
     windows = _without_outliers(_read([view], count, size_px, _SILENT))
     return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
 

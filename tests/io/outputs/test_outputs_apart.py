@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -384,19 +383,3 @@ def test_sqlite_journal_of_earlier_points_is_removed(tmp_path: Path) -> None:
     with atomic_outputs([final], overwrite=True) as where:
         where[final].write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["p.gpkg"]
-
-
-def test_the_disk_has_hard_links_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """FAT and some network drives have none."""
-
-    def no_links(*names: object, **how: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_links)
-    finals = [tmp_path / "a", tmp_path / "b"]
-    for overwrite, text in ((False, "one"), (True, "two")):
-        with atomic_outputs(finals, overwrite=overwrite) as where:
-            for path in where.values():
-                path.write_text(text)
-        assert [path.read_text() for path in finals] == [text, text]
-    shutil.rmtree(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,3 +200,19 @@ def test_a_folder_under_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for final, temporary in where.items():
             temporary.write_text(final.name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors", "map.tif"]
+
+
+def test_the_disk_has_hard_links_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAT and some network drives have none."""
+
+    def no_links(*names: object, **how: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    finals = [tmp_path / "a", tmp_path / "b"]
+    for overwrite, text in ((False, "one"), (True, "two")):
+        with atomic_outputs(finals, overwrite=overwrite) as where:
+            for path in where.values():
+                path.write_text(text)
+        assert [path.read_text() for path in finals] == [text, text]
+    shutil.rmtree(tmp_path)

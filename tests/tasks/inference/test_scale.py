@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from builders import model_for, nm_tags, run, write_tif
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,11 +20,12 @@ from hsi_geo import open_scene, predict, suggest
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, ScaleError
 from hsi_geo.io.scenes.properties import bands_of, rescaled, select_good_bands
-from hsi_geo.io.scenes.windows import read_window
+from hsi_geo.io.scenes.windows import read_window, read_window_and_band_mask
 from hsi_geo.models.classifier import resample_stats
 from hsi_geo.models.whitening import SpectralStats, Whitening
 from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
+from hsi_geo.tasks.inference import scene_statistics
 from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift, sample_scene
 from hsi_geo.tasks.inference.mapping import describe_drift
 from hsi_geo.tasks.inference.novelty import SAMPLE_PX, novelty
@@ -307,6 +309,27 @@ def test_measure_domain_shift_finds_the_power_of_ten_at_any_brightness(
     found = measure_domain_shift(stats, scaled, stats.whiten(scaled))
     assert found.factor == pytest.approx(10.0**power)
     assert not (power == 0 and found.drifts)
+
+
+def test_a_small_scene_is_sampled_by_one_read(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pixels are those of many windows; a scene that is not small is never read at once."""
+    view = select_good_bands(open_scene(planted.path))
+    sizes = []
+
+    def noted(view: xr.DataArray, window: Window) -> object:
+        sizes.append((window.height, window.width))
+        return read_window_and_band_mask(view, window)
+
+    monkeypatch.setattr(scene_statistics, "read_window_and_band_mask", noted)
+    at_once = scene_statistics.sample_spectra(view, 2304, 4)
+    assert sizes == [view.shape[-2:]]
+    monkeypatch.setattr(scene_statistics, "SMALL_BYTES", 0)
+    apart = scene_statistics.sample_spectra(view, 2304, 4)
+    assert max(sizes[1:]) == (4, 4)
+    order, other = (np.lexsort(pixels) for pixels in (at_once, apart))
+    np.testing.assert_array_equal(at_once[:, order], apart[:, other])
 
 
 @pytest.mark.parametrize("per_band", [False, True])
