@@ -17,6 +17,7 @@ import click
 from hsi_geo import timings  # noqa: F401  # imported early: it notes when the program began
 from hsi_geo.environment import drop_foreign_variables
 from hsi_geo.errors import HsiGeoError, os_error_text
+from hsi_geo.tasks.adaptation.feature_process import allow_process
 from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
@@ -158,6 +159,7 @@ def group() -> None:
 
 def run() -> None:
     """Run ``hsi-geo`` as a program, and exit at once when it is done."""
+    allow_process()
     try:
         main()
     except SystemExit as stop:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ContextDecorator, contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -32,6 +32,9 @@ REPORT: Final = "report"
 
 #: What no stage was measured for.
 OTHER: Final = "other"
+
+#: Ends the names of stages of another process.
+OTHER_PROCESS: Final = ", own process"
 
 #: When this module was imported, which the command line does first.
 _PROGRAM_START = time.perf_counter()
@@ -59,12 +62,14 @@ class Timings:
     Attributes:
         stages: Time of each stage, in the order in which they began.
         started: (wall, CPU) clocks when the recording began.
+        process_cpu_s: CPU time of another process, in seconds.
     """
 
     stages: dict[str, StageTime] = field(default_factory=dict)
     started: tuple[float, float] = field(
         default_factory=lambda: (time.perf_counter(), time.process_time())
     )
+    process_cpu_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, wall_s: float, cpu_s: float, *, beside: bool = False) -> None:
@@ -87,10 +92,22 @@ class Timings:
         self.add(IMPORTS, wall - _PROGRAM_START, cpu)
         self.started = (_PROGRAM_START, 0.0)
 
+    def add_process(self, stages: Mapping[str, StageTime], cpu_s: float) -> None:
+        """Add the times of another process, which worked beside this one.
+
+        Args:
+            stages: Time of each of its stages.
+            cpu_s: Its CPU time in seconds, with its imports.
+        """
+        for name, stage in stages.items():
+            self.add(f"{name}{OTHER_PROCESS}", stage.wall_s, stage.cpu_s, beside=True)
+        self.process_cpu_s += cpu_s
+
     def total(self) -> StageTime:
         """Time since the recording began, or since the program began."""
         wall, cpu = self.started
-        return StageTime(time.perf_counter() - wall, time.process_time() - cpu)
+        own = time.process_time() - cpu
+        return StageTime(time.perf_counter() - wall, own + self.process_cpu_s)
 
     def as_dict(self) -> dict[str, dict[str, float | bool]]:
         """Times by stage, with `OTHER` and ``total``, rounded to milliseconds, for JSON.

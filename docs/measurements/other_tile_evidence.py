@@ -32,8 +32,8 @@ from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import DEFAULT_WEIGHTS
-from hsi_geo.tasks.adaptation.feature_sets import compute_feature_sets
-from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
@@ -224,10 +224,10 @@ def best_classifiers(fields: BenchmarkScene) -> tuple[float, float]:
     west = positions[:, 1] < labels.shape[1] // 2
     field_of = numbered_fields(labels)[positions[:, 0], positions[:, 1]]
     of_east, of_a_field = [], []
-    feature_sets = compute_feature_sets(
+    pixels = compute_pixel_features(
         regions, load_weights(DEFAULT_WEIGHTS).encoder, torch.device("cpu")
     )
-    for one in feature_sets.classifier_inputs:
+    for one in pixels.inputs:
         features = one.features[known]
         for classifier in (
             LogisticRegression(C=one.C, max_iter=5000, tol=1e-3),

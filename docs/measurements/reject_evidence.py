@@ -34,7 +34,8 @@ from hsi_geo.io.scenes.properties import bands_of, select_good_bands
 from hsi_geo.models.classifier import band_map
 from hsi_geo.models.window_inference import WindowGridNetwork
 from hsi_geo.tasks.adaptation import prepared
-from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
+from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
 from hsi_geo.tasks.inference.rejection import REJECT_BELOW

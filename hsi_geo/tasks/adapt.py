@@ -27,6 +27,8 @@ from hsi_geo.io.scenes.properties import files_of, log_remarks
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter
+from hsi_geo.tasks.adaptation.ahead import features_ahead
+from hsi_geo.tasks.adaptation.feature_process import FeatureProcess, take_process
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
@@ -100,17 +102,22 @@ def adapt(
         trust_shots=trust_shots,
         cross_validation=cross_validation,
         stac=stac,
-        prepare=lambda readable: prepare(readable, cache),
+        prepare=lambda readable, labelled: prepare(readable, labelled, cache),
         compute=compute,
         reporter=reporter,
     )
 
 
-def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) -> PreparedScenes:
-    """Scenes with what no shot has an effect on, of which nothing is computed yet.
+def prepare(
+    readable: list[xr.DataArray],
+    labelled: Shots | None,
+    cache: str | os.PathLike[str] | None,
+) -> PreparedScenes:
+    """Scenes with what no shot has an effect on, of which little is computed yet.
 
     Args:
         readable: Scenes that can be read by windows.
+        labelled: Shots, if they are known already.
         cache: Folder of files with features; None keeps none.
 
     Raises:
@@ -119,12 +126,17 @@ def prepare(readable: list[xr.DataArray], cache: str | os.PathLike[str] | None) 
     if cache is not None:
         require_cache_folder(Path(cache))
     reads = SceneReads(readable)
-    ahead: list[SpectralFeatures] = []
+    is_ahead = cache is None and reads.size_px <= DEFAULT_RECIPE.budget_px  # all pixels are used
+    process = take_process(is_used=is_ahead)
+    ahead: list[SpectralFeatures | FeatureProcess] = []
     with reads.reading() as afterwards, timings.stage(timings.IMPORTS):
-        from hsi_geo.tasks.adaptation.spectral_features import compute_ahead
-
-        if cache is None and reads.size_px <= DEFAULT_RECIPE.budget_px:  # all pixels are used
-            afterwards(lambda: ahead.append(compute_ahead(reads)))
+        if process is None:
+            # With a process, scikit-learn is imported there.
+            from hsi_geo.tasks.adaptation import spectral_features  # noqa: F401
+        if is_ahead:
+            afterwards(lambda: ahead.append(features_ahead(reads, process)))
+        if labelled is not None:
+            afterwards(lambda: reads.shot_pixels(labelled))
         from hsi_geo.tasks.adaptation.prepared import PreparedScenes  # imports torch
 
     folder = None if cache is None else Path(cache)
@@ -142,7 +154,7 @@ def adapt_opened(
     trust_shots: bool,
     cross_validation: bool = False,
     stac: bool = False,
-    prepare: Callable[[list[xr.DataArray]], PreparedScenes],
+    prepare: Callable[[list[xr.DataArray], Shots], PreparedScenes],
     compute: Compute,
     reporter: Reporter,
 ) -> AdaptedModel:
@@ -158,7 +170,7 @@ def adapt_opened(
         trust_shots: See `adapt`.
         cross_validation: See `adapt`.
         stac: See `adapt`.
-        prepare: Function from scenes that can be read by windows to what was computed from them before.
+        prepare: Function from scenes that can be read by windows, and shots, to what was computed from them before.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages.
 
@@ -190,7 +202,7 @@ def adapt_opened(
         ) as where,
         unpacked(opened, reporter.log) as readable,
     ):
-        prepared = prepare(readable)
+        prepared = prepare(readable, labelled)
         with timings.stage(timings.IMPORTS):
             from hsi_geo.tasks.adaptation.fitting import fit_model
             from hsi_geo.tasks.artifacts.model import save_model

@@ -134,7 +134,7 @@ def classify(
             saved_model=None if save_model is None else Path(save_model),
             weights=weights,
             trust_shots=trust_shots,
-            prepare=lambda readable: prepare(readable, cache),
+            prepare=lambda readable, labelled: prepare(readable, labelled, cache),
             options=options,
             compute=compute,
             reporter=reporter or default_reporter(),
@@ -191,7 +191,7 @@ def classify_opened(
     saved_model: Path | None,
     weights: str | os.PathLike[str] | None,
     trust_shots: bool,
-    prepare: Callable[[list[xr.DataArray]], PreparedScenes],
+    prepare: Callable[[list[xr.DataArray], Shots], PreparedScenes],
     options: MapOptions,
     compute: Compute,
     reporter: Reporter,
@@ -206,7 +206,7 @@ def classify_opened(
         saved_model: Path of a model file to write; None keeps no model.
         weights: See `classify`.
         trust_shots: See `classify`.
-        prepare: Function from scenes that can be read by windows to what was computed from them before.
+        prepare: Function from scenes that can be read by windows, and shots, to what was computed from them before.
         options: See `classify`.
         compute: Device, number of threads, and seed.
         reporter: Receives progress and messages.

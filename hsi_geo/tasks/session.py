@@ -297,7 +297,7 @@ class Session:
             saved_model=None if save_model is None else Path(save_model),
             weights=self._weights,
             trust_shots=self._trust_shots,
-            prepare=lambda _: prepared,
+            prepare=lambda *_: prepared,
             options=options,
             compute=self._compute,
             reporter=reporter,
@@ -313,7 +313,7 @@ class Session:
             )
         if self._prepared is None:
             scenes = self._stack.enter_context(unpacked([self.scene], reporter.log))
-            self._prepared = adaptation.prepare(scenes, self._cache)
+            self._prepared = adaptation.prepare(scenes, None, self._cache)
         return self._prepared
 
     def _readable(self) -> xr.DataArray:

@@ -33,7 +33,8 @@ from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.ensemble import Prediction
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.validation.folds import LabelledPixels
 from hsi_geo.tiling import Tiling, Window

@@ -15,7 +15,8 @@ from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.scene import open_scenes
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation import cross_validation as module
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
 Planted = Any  # defined in conftest, which tests cannot import
 

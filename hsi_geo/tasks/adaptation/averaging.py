@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float64Array, IntArray
@@ -24,8 +23,8 @@ from hsi_geo.tasks.adaptation.ensemble import (
     average_by_cv_likelihood,
     classifier_predictions,
 )
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.adaptation.steps import wait_for
 from hsi_geo.tasks.validation.folds import LabelledPixels
 from hsi_geo.threads import one_blas_thread
@@ -227,7 +226,10 @@ def agreement_beyond_chance(one: IntArray, other: IntArray) -> float:
     """
     if np.array_equal(one, other) and (one == one[0]).all():
         return 0.0  # one class everywhere in both: kappa is not defined
-    return max(0.0, float(cohen_kappa_score(one, other)))
+    count = int(max(one.max(), other.max())) + 1
+    shares = np.bincount(one * count + other, minlength=count**2).reshape(count, count) / len(one)
+    by_chance = float(shares.sum(axis=0) @ shares.sum(axis=1))
+    return max(0.0, (float(np.trace(shares)) - by_chance) / (1.0 - by_chance))
 
 
 def _fit_classifiers(

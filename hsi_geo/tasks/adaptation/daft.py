@@ -117,13 +117,18 @@ def fine_tune(
             loss = loss_of(batch, noise)
             return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    with ThreadPoolExecutor(parts + 1) as pool:
-        following = pool.submit(sampler.sample)
+    # This thread computes as well: more threads than parts would wait for each other, and for the interpreter's lock.
+    with ThreadPoolExecutor(1) as helper:
+        following = helper.submit(sampler.sample)
         for step in range(steps):
             batches = following.result().to(device).split(parts)
+            others = [
+                helper.submit(gradients, *one)
+                for one in zip(batches[1:], noises[1:], strict=False)  # a batch may have one window
+            ]
             if step + 1 < steps:
-                following = pool.submit(sampler.sample)
-            found = list(pool.map(gradients, batches, noises))
+                following = helper.submit(sampler.sample)
+            found = [gradients(batches[0], noises[0]), *(other.result() for other in others)]
             loss = sum(part for part, _ in found)
             if not torch.isfinite(torch.as_tensor(loss)):
                 raise HsiGeoError(
@@ -132,7 +137,9 @@ def fine_tune(
                 )
             _set_mean_gradients(parameters, [part for _, part in found])
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
-            list(pool.map(lambda optimiser: optimiser.step(), optimisers))
+            stepping = helper.submit(_step_all, optimisers[1::2])
+            _step_all(optimisers[::2])
+            stepping.result()
             for schedule in schedules:
                 schedule.step()
             if ema is not None:
@@ -141,6 +148,11 @@ def fine_tune(
     result = classifier if ema is None else ema.module
     assert isinstance(result, Classifier)
     return result.cpu().eval()
+
+
+def _step_all(optimisers: Sequence[torch.optim.Optimizer]) -> None:
+    for optimiser in optimisers:
+        optimiser.step()
 
 
 def _set_mean_gradients(

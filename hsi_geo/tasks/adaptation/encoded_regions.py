@@ -11,7 +11,7 @@ import torch
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array
 from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.spectral_features import FeatureCubes
+from hsi_geo.tasks.adaptation.feature_cubes import FeatureCubes
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.encoder_features import sliding_encoder
 

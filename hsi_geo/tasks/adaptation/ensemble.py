@@ -20,10 +20,10 @@ from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.diffusion import class_mass_normalization, random_walk_with_restart
 from hsi_geo.tasks.adaptation.discriminant import fit_discriminant
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
 from hsi_geo.tasks.adaptation.logistic import fit_logistic_regression
 from hsi_geo.tasks.adaptation.shot_weights import training_weights
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Probabilities are clipped to this minimum before the logarithm, so that no single shot decides.

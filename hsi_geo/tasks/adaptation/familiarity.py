@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from sklearn.metrics import pairwise_distances_argmin_min
-from sklearn.metrics.pairwise import euclidean_distances
+import torch
+from scipy.special import stdtrit  # scipy.stats takes long to import
 
 from hsi_geo import timings
-from hsi_geo.arrays import Float32Array
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
+from hsi_geo.arrays import Float32Array, Float64Array
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 from hsi_geo.tasks.validation.folds import LabelledPixels
 
 #: Distance at which the familiarity is a half, in units of the typical distance between shots; and the
@@ -22,6 +21,9 @@ HALF_DISTANCE, DISTANCE_POWER = 3.5, 4
 
 #: Larger distances are clipped, so that their powers are finite.
 MAX_DISTANCE = 1000.0
+
+#: Most distances that are computed at once.
+BLOCK_NUMBERS = 4_000_000
 
 #: Share of land like the shots that `rejection_threshold` lets a map reject.
 FALSE_REJECTION = 0.05
@@ -54,7 +56,7 @@ def familiarity_score(
     distance, held_out_distance, total_weight = np.zeros(count), np.zeros(len(shots.rows)), 0.0
     for context, features in features_by_context.items():
         at_shots = features[shots.rows]
-        between = euclidean_distances(at_shots)
+        between = _distances(at_shots, at_shots)
         between[
             (shots.folds[:, None] == shots.folds) | (shots.features[:, None] == shots.features)
         ] = np.inf
@@ -62,7 +64,7 @@ def familiarity_score(
         known = np.isfinite(nearest_shot)
         unit = float(np.median(nearest_shot[known])) if known.any() else 0.0
         if unit > 0.0:  # otherwise the typical distance between shots is unknown
-            _, nearest = pairwise_distances_argmin_min(features, at_shots)
+            nearest = _nearest(features, at_shots)
             distance += weights[context] * nearest / unit
             held_out_distance += weights[context] * np.where(known, nearest_shot, 0.0) / unit
             total_weight += weights[context]
@@ -72,6 +74,21 @@ def familiarity_score(
         _familiarity(distance / (total_weight * HALF_DISTANCE)),
         _familiarity(held_out_distance / (total_weight * HALF_DISTANCE)),
     )
+
+
+def _nearest(features: Float32Array, others: Float32Array) -> Float64Array:
+    """(N,) distance of each row to the nearest of (m, D) other rows; the rows are taken in blocks, to save memory."""
+    rows = max(1, BLOCK_NUMBERS // len(others))
+    blocks = (features[first : first + rows] for first in range(0, len(features), rows))
+    return np.concatenate([_distances(block, others).min(axis=1) for block in blocks])
+
+
+def _distances(features: Float32Array, others: Float32Array) -> Float64Array:
+    """(N, m) Euclidean distances of (N, D) rows to (m, D) other rows, in double precision."""
+    one, other = torch.from_numpy(features).double(), torch.from_numpy(others).double()
+    found = torch.cdist(one, other, compute_mode="use_mm_for_euclid_dist")
+    distances: Float64Array = found.numpy()
+    return distances
 
 
 def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
@@ -108,6 +125,6 @@ def rejection_threshold(held_out: Float32Array) -> float | None:
         return round(float(np.quantile(familiarity, FALSE_REJECTION)), 6)
     clipped = np.clip(familiarity, 1e-6, 1.0 - 1e-6)
     logit = np.log(clipped / (1.0 - clipped))
-    width = stats.t.ppf(1.0 - FALSE_REJECTION, count - 1) * np.sqrt(1.0 + 1.0 / count)
+    width = stdtrit(count - 1, 1.0 - FALSE_REJECTION) * np.sqrt(1.0 + 1.0 / count)
     low = float(logit.mean() - width * logit.std(ddof=1))
     return round(float(1.0 / (1.0 + np.exp(-low))), 6)

@@ -15,9 +15,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
-from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, FeatureSets
-from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, FeatureSets, PixelFeatures
 from hsi_geo.tasks.runtime import versions
 
 #: Most bytes of all files of a folder. The oldest ones are removed.

@@ -2,43 +2,28 @@
 
 Spectra and features of a pre-trained encoder, scaled in several ways, for single pixels, after Gaussian
 filters, and as means over superpixels: some scenes profit from much spatial context, others from none.
+`feature_parts` computes what they consist of.
 
 Letters for shapes: N pixels of all regions, C bands, D features of a pixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
+from scipy.sparse import coo_array, csr_array
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
-from hsi_geo.models.s2former import S2Former
-from hsi_geo.tasks.adaptation.encoded_regions import encoder_cubes
-from hsi_geo.tasks.adaptation.principal_components import unit_components
-from hsi_geo.tasks.adaptation.spectral_features import (
-    FAMILIARITY_FILTER_PX,
-    FILTER_PX,
-    FeatureCubes,
-    SpatialContext,
-    SpectralFeatures,
-    rescale,
-)
-from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
+from hsi_geo.tasks.adaptation.feature_cubes import FILTER_PX, SpatialContext, rescale
 
 #: Mean sizes of superpixels, in pixels.
 SUPERPIXEL_SIZES_PX = (32, 128)
 
 #: Prior weight of the two sets of plain spectra among those of single pixels.
 PLAIN_SHARE = 0.8
-
-#: Weights of the position in the features of the graphs, per pixel, in units of the features' root mean
-#: squared norm: for features of single pixels, and after a Gaussian filter.
-PIXEL_POSITION_WEIGHT, GAUSSIAN_POSITION_WEIGHT = 0.05, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,41 +88,43 @@ class PixelSpectra:
     smooth_components: Float32Array
 
 
-def single_pixels(parts: Sequence[FeatureCubes]) -> Float32Array:
-    """(N, D) features of single pixels.
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """What the teacher computes from the pixels of some regions alone.
+
+    Attributes:
+        feature_sets: Features of the N pixels.
+        graphs: (N, N) transition matrix of each graph.
+        positions_px: (N, 2) row and column of each pixel.
+    """
+
+    feature_sets: FeatureSets
+    graphs: tuple[csr_array, ...]
+    positions_px: Float64Array
+
+    @property
+    def inputs(self) -> list[FeatureSet]:
+        """Feature sets that classifiers are fitted to."""
+        return self.feature_sets.classifier_inputs
+
+
+#: What feature sets and graphs consist of, in this order: features of pixels, graphs, and the (N,) superpixel of each pixel
+#: for each of `SUPERPIXEL_SIZES_PX`.
+Part = PixelSpectra | tuple[csr_array, ...] | list[IntArray]
+
+
+def combine_parts(parts: Iterable[Part], positions_px: Float64Array) -> PixelFeatures:
+    """Put the features and graphs of the pixels together.
 
     Args:
-        parts: Cubes of whitened spectra, and of the encoder's features if there is an encoder. Each has the same mean
-            squared norm.
+        parts: Three parts.
+        positions_px: (N, 2) row and column of each pixel.
     """
-    return _joined(parts, FAMILIARITY_FILTER_PX[SpatialContext.PIXEL])
-
-
-def _joined(parts: Sequence[FeatureCubes], sigma_px: float) -> Float32Array:
-    return np.concatenate([part.filtered(sigma_px) for part in parts], axis=1)
-
-
-@timings.stage(timings.FEATURES)
-def compute_spectra(
-    spectral: SpectralFeatures,
-    parts: Sequence[FeatureCubes],
-    check: Callable[[], None] = lambda: None,
-) -> PixelSpectra:
-    """Compute the features of the pixels of some regions, but those of superpixels.
-
-    Args:
-        spectral: Features of the spectra; what is not computed yet is computed now.
-        parts: Cubes of whitened spectra, and of the encoder's features if there is an encoder.
-        check: Called several times; an exception of it ends the job.
-    """
-    filtered = {}
-    for context, sigma_px in FAMILIARITY_FILTER_PX.items():
-        filtered[context] = _joined(parts, sigma_px)
-        check()
-    spectral.compute_features(check)
-    return PixelSpectra(
-        filtered, spectral.unit_length, spectral.standardised, spectral.smooth_components
-    )
+    spectra, graphs, superpixels = parts
+    assert isinstance(spectra, PixelSpectra)
+    assert isinstance(graphs, tuple)
+    assert isinstance(superpixels, list)
+    return PixelFeatures(assemble_feature_sets(spectra, superpixels), graphs, positions_px)
 
 
 @timings.stage(timings.FEATURES)
@@ -145,7 +132,7 @@ def assemble_feature_sets(spectra: PixelSpectra, superpixels: list[IntArray]) ->
     """Put all features of the pixels together.
 
     Args:
-        spectra: What `compute_spectra` returned.
+        spectra: Features of pixels.
         superpixels: For each of `SUPERPIXEL_SIZES_PX` the (N,) superpixel of each pixel, numbered from 0.
 
     Returns:
@@ -179,44 +166,6 @@ def assemble_feature_sets(spectra: PixelSpectra, superpixels: list[IntArray]) ->
     return FeatureSets(classifier_inputs, spectra.filtered, spectra.unit_length)
 
 
-def compute_feature_sets(
-    regions: TrainingRegions, encoder: S2Former | None, device: torch.device
-) -> FeatureSets:
-    """Compute all features of the pixels of some regions.
-
-    Args:
-        regions: Regions with N pixels in all.
-        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
-        device: Device on which the encoder runs.
-
-    Raises:
-        SceneError: If all pixels are the same.
-    """
-    spectral = SpectralFeatures(regions)
-    parts = feature_cubes(spectral, encoder, device)
-    inside = spectral.whitened.inside
-    superpixels = grow_superpixels(single_pixels(parts), inside, SUPERPIXEL_SIZES_PX)
-    return assemble_feature_sets(compute_spectra(spectral, parts), superpixels)
-
-
-def feature_cubes(
-    spectral: SpectralFeatures, encoder: S2Former | None, device: torch.device
-) -> list[FeatureCubes]:
-    """Cubes of whitened spectra, and of the encoder's features if there is an encoder.
-
-    Args:
-        spectral: Features of the spectra of some regions.
-        encoder: Pre-trained encoder, whose weights are not changed; None for no encoder features.
-        device: Device on which the encoder runs.
-
-    Raises:
-        SceneError: If all pixels are the same.
-    """
-    if encoder is None:
-        return [spectral.whitened]
-    return [spectral.whitened, encoder_cubes(spectral.regions, encoder, device)]
-
-
 def _superpixel_sets(
     features: list[Float32Array], superpixels: list[IntArray]
 ) -> Iterator[FeatureSet]:
@@ -233,21 +182,25 @@ def _superpixel_sets(
         )
 
 
-def graph_features(spectra: PixelSpectra, positions_px: Float64Array) -> Iterator[Float32Array]:
-    """Compute the features of the graphs that depend on the encoder; `SpectralFeatures.graph` is another one.
+def superpixel_means(features: Float32Array, superpixels: IntArray) -> Float32Array:
+    """Replace the features of each pixel by the mean of its superpixel.
 
     Args:
-        spectra: What `compute_spectra` returned.
-        positions_px: (N, 2) row and column of each pixel.
+        features: (N, D) features of the pixels.
+        superpixels: (N,) superpixel of each pixel, numbered from 0.
 
-    Yields:
-        (N, D) features whose nearest neighbours are connected: those of single pixels with the position, and those after
-        a Gaussian filter with less of the position.
+    Returns:
+        (N, D) means.
+
+    Examples:
+        >>> import numpy as np
+        >>> superpixel_means(np.array([[1.0], [3.0], [7.0]], np.float32), np.array([0, 0, 1])).tolist()
+        [[2.0], [2.0], [7.0]]
     """
-    for context, weight in (
-        (SpatialContext.PIXEL, PIXEL_POSITION_WEIGHT),
-        (SpatialContext.GAUSSIAN, GAUSSIAN_POSITION_WEIGHT),
-    ):
-        position = (weight * positions_px).astype(np.float32)
-        components = unit_components(spectra.filtered[context])
-        yield np.concatenate([components, position], axis=1)
+    count = int(superpixels.max()) + 1
+    members = coo_array(
+        (np.ones(len(features), np.float32), (superpixels, np.arange(len(features)))),
+        (count, len(features)),
+    ).tocsr()
+    sizes = np.bincount(superpixels, minlength=count).astype(np.float32)
+    return np.asarray((members @ features) / sizes[:, None], np.float32)[superpixels]

@@ -28,15 +28,16 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
 from hsi_geo.tasks.adaptation.cross_validation import METHOD, cross_validate
 from hsi_geo.tasks.adaptation.daft import fine_tune
+from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
 from hsi_geo.tasks.adaptation.library_regions import LIBRARY_REASON, library_entry, with_library
-from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
-from hsi_geo.tasks.adaptation.pixel_features import PIXEL_FEATURE_STEPS, PixelFeatures
+from hsi_geo.tasks.adaptation.pixel_features import PIXEL_FEATURE_STEPS
 from hsi_geo.tasks.adaptation.prepared import PreparedScenes
 from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
 from hsi_geo.tasks.adaptation.shot_weights import suspicious_message
 from hsi_geo.tasks.adaptation.steps import Steps
 from hsi_geo.tasks.adaptation.teacher import TEACHER_STEPS, Teacher, fit_teacher
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands, require_on_axis
@@ -240,6 +241,9 @@ def fit_classifier(
         advance=advance,
     )
     if recipe.method == "linear" and encoder is not None:
+        # It needs scikit-learn, which takes long to import.
+        from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
+
         return fit_linear_probe(regions, encoder, device), teacher
     torch.manual_seed(seed)  # independent of the teacher's draws
     classifier = Classifier(

@@ -14,10 +14,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
@@ -133,6 +129,12 @@ def library_entry(
 
 def _told_apart(regions: TrainingRegions) -> float | None:
     """Share of the spectra that a linear classifier of the others gives their class; None if classes are too small."""
+    # scikit-learn takes long to import, and most adaptations have no library.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     here = ~regions.in_scene
     spectra, labels = regions.spectra[:, here].T.astype(np.float64), regions.labels[here]
     classes, counts = np.unique(labels, return_counts=True)

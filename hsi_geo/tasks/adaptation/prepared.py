@@ -7,27 +7,31 @@ margins), so that all of it takes at most about 540 MB.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OutputError
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.feature_files import FeatureFiles
-from hsi_geo.tasks.adaptation.pixel_features import (
-    PIXEL_FEATURE_STEPS,
-    PixelFeatures,
-    compute_pixel_features,
-    content_hash,
-)
+from hsi_geo.tasks.adaptation.feature_process import FeatureProcess
+from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
+from hsi_geo.tasks.adaptation.pixel_features import PIXEL_FEATURE_STEPS, compute_pixel_features
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
-from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.stored_walks import StoredWalks
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.runtime import scene_hash
+
+if TYPE_CHECKING:
+    from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 
 
 class PreparedScenes:
@@ -36,7 +40,8 @@ class PreparedScenes:
     Args:
         reads: Scenes of one sensor, CRS and pixel size, which can be read by windows.
         cache: Folder of files with features, for later runs; it is made if there is none. None keeps none.
-        spectral: Features of the spectra of these scenes that are computed already; None for none.
+        ahead: Features of the spectra of these scenes that are computed already, or the process that computes them; None
+            for none.
 
     Attributes:
         scenes: These scenes.
@@ -48,11 +53,11 @@ class PreparedScenes:
         self,
         reads: SceneReads,
         cache: Path | None = None,
-        spectral: SpectralFeatures | None = None,
+        ahead: SpectralFeatures | FeatureProcess | None = None,
     ) -> None:
         self.scenes = reads.scenes
         self.reads = reads
-        self._spectral = spectral
+        self._ahead = ahead
         self._files = None if cache is None else FeatureFiles(cache)
         self._last: tuple[str, PixelFeatures] | None = None
         self.walks = StoredWalks(PROPAGATION_STEPS)
@@ -92,10 +97,11 @@ class PreparedScenes:
             name = self._file_name(key, device)
             kept = None if files is None else files.read(name)
             # They are part of the features that are kept from now on.
-            spectral, self._spectral = self._spectral, None
-            if spectral is not None and not spectral.are_of(regions):
-                spectral = None
-            found = kept or compute_pixel_features(regions, encoder, device, advance, spectral)
+            ahead, self._ahead = self._ahead, None
+            if ahead is not None and not ahead.same_pixels(regions):
+                ahead.close()
+                ahead = None
+            found = kept or compute_pixel_features(regions, encoder, device, advance, ahead)
             if files is not None and kept is None:
                 _write(files, name, found, advance.reporter)
             self._last = key, found
@@ -113,3 +119,35 @@ def _write(files: FeatureFiles, name: str, features: PixelFeatures, reporter: Re
         files.write(name, features)
     except OutputError as error:  # the result is worth more than the cache
         reporter.warning(f"features are not kept: {error.message}")
+
+
+def content_hash(regions: TrainingRegions, encoder: S2Former | None) -> str:
+    """SHA-256 of all that `compute_pixel_features` depends on: pixels, places, statistics and encoder.
+
+    Args:
+        regions: Pixels; their shots do not matter.
+        encoder: Encoder of the features; None for none.
+    """
+    digest = hashlib.sha256()
+
+    def add(array: AnyArray) -> None:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+
+    whitening = regions.spectral.whitening
+    for array in (regions.spectral.centres_nm, whitening.centre, whitening.matrix):
+        add(array)
+    for region in regions.regions:
+        where = [region.scene, *region.origin_px, *_numbers(region.window)]
+        digest.update(json.dumps([*where, *_numbers(region.padded_window)]).encode())
+        for pixels in (region.image, region.valid, region.inside):
+            add(pixels)
+    if encoder is not None:
+        for name, weights in sorted(encoder.state_dict().items()):
+            digest.update(name.encode())
+            add(weights.cpu().numpy())
+    return digest.hexdigest()
+
+
+def _numbers(window: object) -> list[int]:
+    return [getattr(window, name) for name in ("row", "col", "height", "width")]

@@ -26,13 +26,10 @@ from hsi_geo.tasks.adaptation.library_regions import with_library
 from hsi_geo.tasks.adaptation.pixel_features import PIXEL_FEATURE_STEPS
 from hsi_geo.tasks.adaptation.prepared import PreparedScenes
 from hsi_geo.tasks.adaptation.preview_regions import Lattice, cut_preview_regions
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions, whole_scenes
 from hsi_geo.tasks.adaptation.steps import Steps
 from hsi_geo.tasks.adaptation.teacher import TEACHER_STEPS, Teacher, fit_teacher
-from hsi_geo.tasks.adaptation.training_regions import (
-    TrainingRegions,
-    cut_training_regions,
-    whole_scenes,
-)
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation.accuracy import Accuracy
 from hsi_geo.tiling import Bounds, Grid, Window
 

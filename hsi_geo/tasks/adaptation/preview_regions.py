@@ -22,14 +22,9 @@ from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.progress import Reporter
+from hsi_geo.tasks.adaptation.region_cutting import MARGIN_PX, count_usable, keep_usable
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
-from hsi_geo.tasks.adaptation.training_regions import (
-    MARGIN_PX,
-    TrainingRegion,
-    TrainingRegions,
-    count_usable,
-    keep_usable,
-)
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegion, TrainingRegions
 from hsi_geo.tiling import Grid, Window
 
 #: Most pixels of the part that is shown.

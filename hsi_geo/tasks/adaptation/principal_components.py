@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from hsi_geo.arrays import Float32Array
+from hsi_geo.tasks.adaptation.feature_cubes import mean_squared_norm
 
 #: Number of components: further components add noise to a squared distance.
 COMPONENTS = 20
@@ -41,12 +42,3 @@ def unit_components(features: Float32Array) -> Float32Array:
         (N, min(`COMPONENTS`, N, D)) components.
     """
     return principal_components(features / np.float32(np.sqrt(mean_squared_norm(features))))
-
-
-def mean_squared_norm(features: Float32Array) -> float:
-    """Mean squared Euclidean norm of the rows, at least 1e-30.
-
-    Args:
-        features: (N, D) features.
-    """
-    return max(float(np.einsum("nd,nd->n", features, features).mean(dtype=np.float64)), 1e-30)

@@ -14,6 +14,10 @@ import xarray as xr
 
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.io.labels.several_scenes import burn_each
+from hsi_geo.io.labels.shot_pixels import ShotPixels
+from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import held_in_memory, select_good_bands
 from hsi_geo.io.scenes.quality import require_scale
 from hsi_geo.io.scenes.windows import read_window
@@ -44,6 +48,7 @@ class SceneReads:
         self._spectral: SpectralStats | None = None
         self._was_read_ahead = False  # and no caller has heard of it
         self._windows: dict[Place, tuple[Float32Array, BoolArray]] = {}
+        self._burnt: tuple[Shots, list[ShotPixels]] | None = None
 
     @cached_property
     def views(self) -> list[xr.DataArray]:
@@ -63,7 +68,7 @@ class SceneReads:
         return sum(scene.shape[-2] * scene.shape[-1] for scene in self.scenes)
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[[Callable[[], None]], object]]:
+    def reading(self) -> Iterator[Callable[[Callable[[], object]], object]]:
         """Read small scenes, and compute their statistics, in another thread inside a ``with`` block.
 
         An error comes again where a caller asks for the numbers.
@@ -110,3 +115,16 @@ class SceneReads:
             index, window = place
             self._windows[place] = before.get(place) or read_window(self.views[index], window)
         return [self._windows[place] for place in places]
+
+    def shot_pixels(self, shots: Shots) -> list[ShotPixels]:
+        """Pixels under the shots in each scene; those of the last call are not searched for again.
+
+        Args:
+            shots: Labelled geometries in any CRS.
+
+        Raises:
+            ShotsError: If no shot lies in any of the scenes.
+        """
+        if self._burnt is None or self._burnt[0] is not shots:
+            self._burnt = shots, burn_each(shots, aligned_grids(self.scenes))
+        return self._burnt[1]

@@ -8,11 +8,9 @@ Letters for shapes: N pixels of all regions, C bands, D features of a pixel, h r
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
@@ -21,66 +19,19 @@ from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.models.neighbour_graph import knn_transition_matrix
-from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adaptation.principal_components import mean_squared_norm, unit_components
-from hsi_geo.tasks.adaptation.scene_reads import SceneReads
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, whole_scenes
+from hsi_geo.tasks.adaptation.feature_cubes import (
+    FAMILIARITY_FILTER_PX,
+    FILTER_PX,
+    FeatureCubes,
+    filter_pixels,
+    rescale,
+)
+from hsi_geo.tasks.adaptation.principal_components import unit_components
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.threads import one_blas_thread
-
-#: Mean squared norm of a pixel's features, to which whitened features are scaled.
-SQUARED_NORM = 60.0
-
-#: Standard deviation in pixels of the Gaussian filter of the classifiers' inputs.
-FILTER_PX = 1.0
 
 #: Greatest number of whitened principal components.
 COMPONENTS = 120
-
-
-class SpatialContext(Enum):
-    """How the surroundings of a pixel contribute to its features."""
-
-    PIXEL = "not at all"
-    GAUSSIAN = "by a Gaussian filter"
-    SUPERPIXEL = "by the mean over a superpixel"
-
-
-#: Standard deviations in pixels of the Gaussian filters with which the familiarity of pixels is computed. A
-#: wide filter replaces superpixels, whose means differ so much that most pixels would be unfamiliar.
-FAMILIARITY_FILTER_PX = {
-    SpatialContext.PIXEL: 0.0,
-    SpatialContext.GAUSSIAN: FILTER_PX,
-    SpatialContext.SUPERPIXEL: 4.0,
-}
-
-
-class FeatureCubes:
-    """Features of each region with its margin, from which those with more spatial context follow.
-
-    Args:
-        cubes: (D, h, w) features of each region.
-        valid: (h, w) whether a pixel has data, of each region.
-        inside: (h, w) whether a pixel belongs to the region and has data, of each region; N pixels in all.
-    """
-
-    def __init__(
-        self, cubes: list[Float32Array], valid: list[BoolArray], inside: list[BoolArray]
-    ) -> None:
-        self.cubes = cubes
-        self.valid = valid
-        self.inside = inside
-        self._filtered: dict[float, Float32Array] = {}
-
-    def filtered(self, sigma_px: float) -> Float32Array:
-        """(N, D) features after a Gaussian filter, of a mean squared norm of `SQUARED_NORM`; they are kept.
-
-        Args:
-            sigma_px: Standard deviation of the filter in pixels; 0 filters nothing.
-        """
-        if sigma_px not in self._filtered:
-            found = filter_pixels(self.cubes, self.valid, self.inside, sigma_px)
-            self._filtered[sigma_px] = rescale(found)
-        return self._filtered[sigma_px]
 
 
 class SpectralFeatures:
@@ -109,21 +60,25 @@ class SpectralFeatures:
         check()
         _ = self.unit_length, self.standardised
 
-    def are_of(self, regions: TrainingRegions) -> bool:
-        """Whether some regions have the same pixels; their shots may be others.
+    def compute_all(self) -> None:
+        """Compute all features, and the graph.
+
+        Raises:
+            SceneError: If all pixels are the same.
+        """
+        self.compute_features()
+        _ = self.graph
+
+    def same_pixels(self, regions: TrainingRegions) -> bool:
+        """Whether they are the features of some regions; see `TrainingRegions.same_pixels`.
 
         Args:
-            regions: The other regions.
+            regions: The regions.
         """
-        own, others = self.regions.regions, regions.regions
-        return (
-            len(own) == len(others)
-            and self.regions.spectral is regions.spectral
-            and all(
-                a.image is b.image and np.array_equal(a.inside, b.inside)
-                for a, b in zip(own, others, strict=True)
-            )
-        )
+        return self.regions.same_pixels(regions)
+
+    def close(self) -> None:
+        """Do nothing; a process that computes features ends here."""
 
     @cached_property
     def whitened(self) -> FeatureCubes:
@@ -177,21 +132,6 @@ class SpectralFeatures:
         return self.regions.spectra.T.astype(np.float64)
 
 
-def compute_ahead(reads: SceneReads) -> SpectralFeatures:
-    """Compute the features of small scenes whose pixels are all used, before it is known which shots they have.
-
-    Args:
-        reads: The scenes, of one sensor, CRS and pixel size.
-
-    Raises:
-        SceneError: If a scene has no data, or all pixels are the same.
-    """
-    found = SpectralFeatures(whole_scenes(reads.scenes, reads, SilentReporter()))
-    found.compute_features()
-    _ = found.graph
-    return found
-
-
 def _whiten_noise(regions: TrainingRegions, image: Float32Array) -> Float32Array:
     whitening = regions.spectral.whitening
     centred = image - whitening.centre[:, None, None]
@@ -229,40 +169,3 @@ def _whitened_components(images: list[Float32Array], spectra: Float64Array) -> l
 
 def _standardize(spectra: Float64Array) -> Float32Array:
     return np.asarray(StandardScaler().fit_transform(spectra), np.float32)
-
-
-def filter_pixels(
-    cubes: list[Float32Array],
-    valid: list[BoolArray],
-    inside: list[BoolArray],
-    sigma_px: float,
-) -> Float32Array:
-    """Average features over the surroundings of each pixel; pixels without data are ignored.
-
-    Args:
-        cubes: (D, h, w) features of each region's padded window.
-        valid: (h, w) whether a pixel has data, of each region.
-        inside: (h, w) which pixels are returned, of each region; N in all.
-        sigma_px: Standard deviation of the Gaussian filter in pixels; 0 filters nothing.
-
-    Returns:
-        (N, D) features.
-    """
-    parts = []
-    for cube, has_data, selected in zip(cubes, valid, inside, strict=True):
-        smooth = cube
-        if sigma_px > 0:
-            sigma = (0.0, sigma_px, sigma_px)
-            weight = gaussian_filter(has_data.astype(np.float32), sigma_px)
-            smooth = gaussian_filter(cube * has_data, sigma) / np.maximum(weight, 1e-6)
-        parts.append(smooth[:, selected].T)
-    return np.concatenate(parts)
-
-
-def rescale(features: Float32Array) -> Float32Array:
-    """Multiply all features by one factor, so that their mean squared norm is `SQUARED_NORM`.
-
-    Args:
-        features: (N, D) features.
-    """
-    return np.asarray(features * np.float32(np.sqrt(SQUARED_NORM / mean_squared_norm(features))))

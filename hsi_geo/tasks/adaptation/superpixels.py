@@ -57,30 +57,6 @@ def grow_superpixels(
     return found
 
 
-def superpixel_means(features: Float32Array, superpixels: IntArray) -> Float32Array:
-    """Replace the features of each pixel by the mean of its superpixel.
-
-    Args:
-        features: (N, D) features of the pixels.
-        superpixels: (N,) superpixel of each pixel, numbered from 0.
-
-    Returns:
-        (N, D) means.
-
-    Examples:
-        >>> import numpy as np
-        >>> superpixel_means(np.array([[1.0], [3.0], [7.0]], np.float32), np.array([0, 0, 1])).tolist()
-        [[2.0], [2.0], [7.0]]
-    """
-    count = int(superpixels.max()) + 1
-    members = coo_array(
-        (np.ones(len(features), np.float32), (superpixels, np.arange(len(features)))),
-        (count, len(features)),
-    ).tocsr()
-    sizes = np.bincount(superpixels, minlength=count).astype(np.float32)
-    return np.asarray((members @ features) / sizes[:, None], np.float32)[superpixels]
-
-
 def _connected_regions(inside: Sequence[BoolArray]) -> Iterator[tuple[IntArray, BoolArray]]:
     """Rows among the N pixels, and mask in its image, of each connected component of each image."""
     first = 0

@@ -37,7 +37,8 @@ from hsi_geo.tasks.adaptation.averaging import (
 from hsi_geo.tasks.adaptation.calibration import expected_accuracy, exponent_for
 from hsi_geo.tasks.adaptation.ensemble import Prediction, Walk, graph_predictions, normalize
 from hsi_geo.tasks.adaptation.familiarity import familiarity_score, rejection_threshold
-from hsi_geo.tasks.adaptation.pixel_features import PixelFeatures, compute_pixel_features
+from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.adaptation.shot_walks import ShotWalks, walk_from_shots
 from hsi_geo.tasks.adaptation.shot_weights import (
     Predict,

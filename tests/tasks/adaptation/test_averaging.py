@@ -14,9 +14,9 @@ from builders import points_of, prediction_of, regions_of
 from hsi_geo.tasks.adaptation import averaging
 from hsi_geo.tasks.adaptation import teacher as module
 from hsi_geo.tasks.adaptation.ensemble import Prediction
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
 from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
 from hsi_geo.tasks.validation import folds as folding
 
 Planted = Any  # defined in conftest, which tests cannot import

@@ -12,7 +12,7 @@ from hsi_geo.tasks.adaptation.familiarity import (
     familiarity_score,
     rejection_threshold,
 )
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 
 
 def test_familiarity_score_uses_the_weights_of_contexts() -> None:

@@ -19,14 +19,11 @@ from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adapt import prepare
 from hsi_geo.tasks.adaptation import spectral_features
 from hsi_geo.tasks.adaptation.encoded_regions import encode_regions
+from hsi_geo.tasks.adaptation.feature_cubes import FAMILIARITY_FILTER_PX, filter_pixels
 from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.adaptation.recipe import Recipe
-from hsi_geo.tasks.adaptation.spectral_features import (
-    FAMILIARITY_FILTER_PX,
-    SpectralFeatures,
-    filter_pixels,
-)
-from hsi_geo.tasks.adaptation.training_regions import cut_training_regions, whole_scenes
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions, whole_scenes
+from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
 from hsi_geo.tasks.inference.encoder_features import scene_features
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -59,7 +56,7 @@ def test_features_computed_ahead_are_the_same(planted: Planted, tmp_path: Path) 
     """By `prepare`, in a thread, before the shots are known."""
     shots = planted.shots(tmp_path / "shots.gpkg")
     scenes, encoder = open_scenes([planted.path]), random_encoder()
-    prepared = prepare(scenes, None)
+    prepared = prepare(scenes, None, None)
     regions = cut_training_regions(
         scenes,
         read_shots(shots),
@@ -83,13 +80,13 @@ def test_features_computed_ahead_are_used_for_the_same_pixels_only(
     shots = planted.shots(tmp_path / "shots.gpkg")
     whole, parts = regions_of(planted.path, shots), regions_of(planted.path, shots, 300)
     found = SpectralFeatures(whole)
-    assert found.are_of(whole)
-    assert not found.are_of(parts)
+    assert found.same_pixels(whole)
+    assert not found.same_pixels(parts)
     (region,) = whole.regions
     cut = dataclasses.replace(region, inside=np.zeros_like(region.inside))
-    assert not found.are_of(dataclasses.replace(whole, regions=(cut,)))
+    assert not found.same_pixels(dataclasses.replace(whole, regions=(cut,)))
     more = dataclasses.replace(whole, regions=(region, region))
-    assert not found.are_of(more)
+    assert not found.same_pixels(more)
 
 
 def test_scenes_of_which_parts_are_used_have_no_features_ahead(
@@ -97,15 +94,15 @@ def test_scenes_of_which_parts_are_used_have_no_features_ahead(
 ) -> None:
     recipe = Recipe(budget_px=open_scene(planted.path)[0].size - 1)
     monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", recipe)
-    with mock.patch.object(spectral_features, "compute_ahead") as compute:
-        prepare(open_scenes([planted.path]), None)
+    with mock.patch("hsi_geo.tasks.adapt.features_ahead") as compute:
+        prepare(open_scenes([planted.path]), None, None)
     compute.assert_not_called()
 
 
 def test_an_error_of_features_computed_ahead_comes_with_the_features(tmp_path: Path) -> None:
     values = np.tile(np.arange(1.0, 7.0)[:, None, None], (1, 20, 30))
     scene = scene_from_array(values, np.linspace(500.0, 900.0, 6))
-    prepared = prepare([scene], None)
+    prepared = prepare([scene], None, None)
     regions = whole_scenes([scene], prepared.reads, SilentReporter())
     with pytest.raises(SceneError, match="all the same"):
         prepared.pixel_features(regions, None, CPU)

@@ -19,7 +19,8 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.spectral_library import LibrarySpectrum
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation.library_regions import MAX_SPECTRA, with_library
-from hsi_geo.tasks.adaptation.training_regions import TrainingRegions, cut_training_regions
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.inference.spectral_resampling import reflectance_unit, resample
 from hsi_geo.tasks.validation.folds import group_by_spatial_blocks, labelled_pixels
 

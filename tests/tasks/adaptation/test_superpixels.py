@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.ndimage import label
 
-from hsi_geo.tasks.adaptation.superpixels import grow_superpixels, superpixel_means
+from hsi_geo.tasks.adaptation.feature_sets import superpixel_means
+from hsi_geo.tasks.adaptation.superpixels import grow_superpixels
 
 Masks = list[np.ndarray]
 

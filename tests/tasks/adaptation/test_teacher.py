@@ -20,8 +20,8 @@ from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.models.diffusion import class_mass_normalization
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.adaptation import ensemble
+from hsi_geo.tasks.adaptation.feature_cubes import FILTER_PX
 from hsi_geo.tasks.adaptation.feature_sets import SUPERPIXEL_SIZES_PX
-from hsi_geo.tasks.adaptation.spectral_features import FILTER_PX
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, Teacher, fit_teacher
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tasks.validation import folds as folding

@@ -23,8 +23,9 @@ from hsi_geo.tasks.adaptation.ensemble import (
     classifier_predictions,
     graph_predictions,
 )
-from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, compute_feature_sets
-from hsi_geo.tasks.adaptation.spectral_features import SpatialContext
+from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
+from hsi_geo.tasks.adaptation.feature_sets import FeatureSet
+from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS, fit_teacher
 from hsi_geo.tasks.validation import folds as folding
 
@@ -57,7 +58,7 @@ def graphs(features: Float32Array, shots: Any) -> Prediction:
 def data(planted: Planted, tmp_path: Path) -> tuple[Float32Array, Any]:
     """Features of pixels, and the shots among them in four folds."""
     regions = regions_of(planted.path, planted.shots(tmp_path / "shots.gpkg"))
-    view = compute_feature_sets(regions, None, CPU).classifier_inputs[0]
+    view = compute_pixel_features(regions, None, CPU).inputs[0]
     return view.features, folding.labelled_pixels(regions.labels, regions.features)
 
 

@@ -23,11 +23,8 @@ from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.progress import Reporter, SilentReporter
-from hsi_geo.tasks.adaptation.training_regions import (
-    MARGIN_PX,
-    TrainingRegions,
-    cut_training_regions,
-)
+from hsi_geo.tasks.adaptation.region_cutting import MARGIN_PX, cut_training_regions
+from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import

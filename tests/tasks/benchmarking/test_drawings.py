@@ -15,7 +15,7 @@ from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene
 from hsi_geo.io.scenes.scene import open_scene, open_scenes, scene_from_array
 from hsi_geo.progress import SilentReporter, WarningRecorder
 from hsi_geo.tasks import benchmark as module
-from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
 from hsi_geo.tasks.benchmarking.drawings import DRAWINGS, STRETCH_PX, Drawing, select_bands
 from hsi_geo.tasks.benchmarking.protocol import draw_blocked, draw_shots
 

@@ -10,8 +10,8 @@ import torch
 
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adaptation.region_cutting import cut_training_regions
 from hsi_geo.tasks.adaptation.teacher import fit_teacher
-from hsi_geo.tasks.adaptation.training_regions import cut_training_regions
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
 from hsi_geo.tasks.artifacts.weights import load_weights
 from hsi_geo.tasks.benchmarking.protocol import SEEDS, draw_shots, shots_at
