@@ -145,7 +145,8 @@ def start_process() -> None:
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM],  # no module of the current folder is imported
+            # No module of the current folder is imported, and what this program ignores is ignored there.
+            [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what fails there is computed, and fails, here
