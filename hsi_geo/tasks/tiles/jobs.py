@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -315,3 +317,21 @@ def error_sentence(error: BaseException, *, local: bool) -> str:
     if isinstance(error, OSError):
         return "; ".join(os_error_text(error))
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def in_runs(tiles: Sequence[int], workers: int) -> list[int]:
+    """Order tiles so that each worker gets a run of them, if workers take turns.
+
+    Tiles that follow each other are mostly neighbours: what a worker has read for one of them is still in memory for the next.
+
+    Args:
+        tiles: Indices of the tiles.
+        workers: Number of workers; 0 counts as one.
+
+    Examples:
+        >>> in_runs([0, 1, 2, 3, 4], 2)
+        [0, 3, 1, 4, 2]
+    """
+    length = max(1, -(-len(tiles) // max(1, workers)))
+    runs = [tiles[first : first + length] for first in range(0, len(tiles), length)]
+    return [tile for turn in zip_longest(*runs) for tile in turn if tile is not None]

@@ -35,6 +35,7 @@ from hsi_geo.tasks.tiles.jobs import (
     describe_tile,
     error_sentence,
     failure,
+    in_runs,
     map_tile,
     tile_areas,
     unchanged,
@@ -259,9 +260,9 @@ class BatchRun:
         from hsi_geo.tasks.tiles.cluster import run_jobs
 
         self.jobs = self._jobs()
-        order = list(self.jobs)
+        order = in_runs(list(self.jobs), len(client.scheduler_info(n_workers=-1)["workers"]))
         progress = PixelProgress(self.reporter, sum(self._pixels(index) for index in order))
-        ordered = list(self.jobs.values())
+        ordered = [self.jobs[index] for index in order]
         for number, result in run_jobs(
             client, map_tile, ordered, self.options, on_event=progress.update
         ):
