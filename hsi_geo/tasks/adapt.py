@@ -132,7 +132,7 @@ def prepare(
     with reads.reading() as afterwards, timings.stage(timings.IMPORTS):
         if process is None:
             # With a process, scikit-learn is imported there.
-            from hsi_geo.tasks.adaptation import spectral_features  # noqa: F401
+            from hsi_geo.tasks.adaptation import feature_parts  # noqa: F401
         if is_ahead:
             afterwards(lambda: ahead.append(features_ahead(reads, process)))
         if labelled is not None:

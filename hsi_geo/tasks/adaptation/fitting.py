@@ -1,6 +1,6 @@
 """Fitting a model to shots: the steps of an adaptation.
 
-They are: band statistics of the scene (`training_regions`), an ensemble of classifiers that predicts all pixels of
+They are: band statistics of the scene (`region_cutting`), an ensemble of classifiers that predicts all pixels of
 the training regions (`teacher`), and a network that is fine-tuned on these predictions (`daft`) and can therefore
 classify pixels of other tiles too.
 """
