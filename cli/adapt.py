@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from hsi_geo.tasks.adaptation.feature_process import start_process
-
 from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs, table
@@ -58,7 +56,6 @@ def command(
 
         hsi-geo predict other.tif --model model.safetensors
     """
-    start_process()
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.validation.accuracy import Accuracy
 

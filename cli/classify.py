@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from hsi_geo.tasks.adaptation.feature_process import start_process
-
 from . import options, reporting, values
 from .command_line import command_line
 from .help import GroupedCommand
@@ -62,7 +60,6 @@ def command(
 
         hsi-geo classify ENMAP01.ZIP --shots labels.gpkg --class-field landcover
     """
-    start_process()
     from hsi_geo.tasks.classify import classify
 
     opened = values.open_scenes(scenes, given)

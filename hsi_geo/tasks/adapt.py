@@ -28,7 +28,7 @@ from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.adaptation.ahead import features_ahead
-from hsi_geo.tasks.adaptation.feature_process import FeatureProcess, take_process
+from hsi_geo.tasks.adaptation.feature_process import FeatureProcess, start_process
 from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.artifacts.shipped import SHIPPED
@@ -127,7 +127,7 @@ def prepare(
         require_cache_folder(Path(cache))
     reads = SceneReads(readable)
     is_ahead = cache is None and reads.size_px <= DEFAULT_RECIPE.budget_px  # all pixels are used
-    process = take_process(is_used=is_ahead)
+    process = start_process() if is_ahead else None
     ahead: list[SpectralFeatures | FeatureProcess] = []
     with reads.reading() as afterwards, timings.stage(timings.IMPORTS):
         if process is None:

@@ -1,8 +1,7 @@
 """A process in which the features of small scenes are computed.
 
 Python's modules are imported by one thread at a time. The features need scikit-learn, and the rest of an adaptation needs torch:
-two processes import them at the same time, and their threads do not wait for each other. The command line starts the process
-before anything else. Nothing here is slow to import.
+two processes import them at the same time, and their threads do not wait for each other. Nothing here is slow to import.
 
 The process reads two messages: the regions, from which it computes all that follows from the spectra, and the
 features of the encoder. It answers with the parts of features and graphs, each as soon as it is known. Both sides pickle them, to pipes that nobody else has.
@@ -36,9 +35,6 @@ ANSWERS = 4
 
 #: Whether this program may start a process. Only the command line itself does; a library starts none.
 _allowed = False
-
-#: The process that was started and that no adaptation uses yet.
-_started: FeatureProcess | None = None
 
 
 class FeatureProcess:
@@ -119,7 +115,7 @@ class FeatureProcess:
         self._send(message)
         try:
             *parts, (stages, cpu_s) = [pickle.load(self._process.stdout) for _ in range(ANSWERS)]
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except Exception:  # noqa: BLE001  # it has ended, or something else was printed to the pipe
             return None
         times = timings.active()
         if times is not None:
@@ -133,11 +129,10 @@ def allow_process() -> None:
     _allowed = True
 
 
-def start_process() -> None:
-    """Start a process for the next adaptation, which takes it; nothing happens without `allow_process`."""
-    global _started
-    if not _allowed or not sys.executable or _started is not None:
-        return
+def start_process() -> FeatureProcess | None:
+    """Start a process for one adaptation; None without `allow_process`, or where no process can start."""
+    if not _allowed or not sys.executable:
+        return None
     import subprocess
 
     flags = 0
@@ -154,22 +149,8 @@ def start_process() -> None:
             creationflags=flags,
         )
     except OSError:
-        return
-    _started = FeatureProcess(process)
-
-
-def take_process(*, is_used: bool = True) -> FeatureProcess | None:
-    """The process that was started, for one caller; None if there is none.
-
-    Args:
-        is_used: Whether the caller needs it; otherwise it ends, and None is returned.
-    """
-    global _started
-    taken, _started = _started, None
-    if taken is not None and not is_used:
-        taken.close()
         return None
-    return taken
+    return FeatureProcess(process)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,16 +20,22 @@ import torch
 from builders import random_encoder, regions_of
 
 from hsi_geo import timings
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.adapt import prepare
 from hsi_geo.tasks.adaptation import feature_process
 from hsi_geo.tasks.adaptation.feature_process import (
     FeatureProcess,
     allow_process,
     serve,
     start_process,
-    take_process,
 )
 from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
 from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
+from hsi_geo.tasks.adaptation.recipe import Recipe
+from hsi_geo.tasks.adaptation.region_cutting import whole_scenes
+from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.steps import Steps
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
 
@@ -51,10 +58,8 @@ def regions(planted: Planted, tmp_path: Path) -> TrainingRegions:
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[FeatureProcess]:
     monkeypatch.setattr(feature_process, "_allowed", False)
-    monkeypatch.setattr(feature_process, "_started", None)
     allow_process()
-    start_process()
-    started = take_process()
+    started = start_process()
     assert started is not None
     yield started
     started.close()
@@ -122,14 +127,18 @@ def test_an_answer_that_is_cut_off_is_none(regions: TrainingRegions, tmp_path: P
     assert FeatureProcess(child).finish(None, 1, lambda: None) is None
 
 
+def test_what_else_is_printed_to_the_pipe_is_no_answer() -> None:
+    """As a start-up file of Python may do."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print('Welcome to this cluster')"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert FeatureProcess(child).finish(None, 1, lambda: None) is None
+
+
 def test_an_error_of_the_process_comes_here(process: FeatureProcess, tmp_path: Path) -> None:
     """It says nothing; the same computation fails here, with its sentence."""
-    from hsi_geo.errors import SceneError
-    from hsi_geo.io.scenes.scene import scene_from_array
-    from hsi_geo.progress import SilentReporter
-    from hsi_geo.tasks.adaptation.region_cutting import whole_scenes
-    from hsi_geo.tasks.adaptation.scene_reads import SceneReads
-
     values = np.tile(np.arange(1.0, 7.0)[:, None, None], (1, 20, 30))
     scene = scene_from_array(values, np.linspace(500.0, 900.0, 6))
     regions = whole_scenes([scene], SceneReads([scene]), SilentReporter())
@@ -161,8 +170,7 @@ def test_a_cancelled_job_ends_the_process(
 
 def test_a_library_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_process, "_allowed", False)
-    start_process()
-    assert take_process() is None
+    assert start_process() is None
 
 
 @pytest.mark.parametrize("why", ["no program", "no memory"])
@@ -178,18 +186,17 @@ def test_a_process_that_cannot_start_is_not_needed(
             raise BlockingIOError
 
         monkeypatch.setattr(subprocess, "Popen", refuse)
-    start_process()
-    assert take_process() is None
+    assert start_process() is None
 
 
-def test_a_process_that_is_not_used_ends(process: FeatureProcess) -> None:
-    start_process()
-    started = feature_process._started
-    assert started is not None
-    start_process()  # there is one already
-    assert feature_process._started is started
-    assert take_process(is_used=False) is None
-    assert started._process.poll() is not None
+def test_only_scenes_whose_pixels_are_all_used_need_a_process(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(budget_px=open_scene(planted.path)[0].size - 1)
+    monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", recipe)
+    with mock.patch("hsi_geo.tasks.adapt.start_process") as start:
+        prepare([open_scene(planted.path)], None, None)
+    start.assert_not_called()
 
 
 def test_the_process_ends_when_nobody_asks(process: FeatureProcess) -> None:
