@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -21,9 +20,8 @@ from builders import random_encoder, regions_of
 
 from hsi_geo import timings
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.progress import SilentReporter
-from hsi_geo.tasks.adapt import prepare
 from hsi_geo.tasks.adaptation import feature_process
 from hsi_geo.tasks.adaptation.feature_process import (
     FeatureProcess,
@@ -33,7 +31,6 @@ from hsi_geo.tasks.adaptation.feature_process import (
 )
 from hsi_geo.tasks.adaptation.feature_sets import PixelFeatures
 from hsi_geo.tasks.adaptation.pixel_features import compute_pixel_features
-from hsi_geo.tasks.adaptation.recipe import Recipe
 from hsi_geo.tasks.adaptation.region_cutting import whole_scenes
 from hsi_geo.tasks.adaptation.scene_reads import SceneReads
 from hsi_geo.tasks.adaptation.steps import Steps
@@ -189,16 +186,6 @@ def test_a_process_that_cannot_start_is_not_needed(
     assert start_process() is None
 
 
-def test_only_scenes_whose_pixels_are_all_used_need_a_process(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = Recipe(budget_px=open_scene(planted.path)[0].size - 1)
-    monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", recipe)
-    with mock.patch("hsi_geo.tasks.adapt.start_process") as start:
-        prepare([open_scene(planted.path)], None, None)
-    start.assert_not_called()
-
-
 def test_the_process_ends_when_nobody_asks(process: FeatureProcess) -> None:
     """As if the other program had been killed: its end of the pipe is closed then."""
     assert process._process.stdin is not None
@@ -215,14 +202,7 @@ def test_the_command_maps_the_same_with_and_without_a_process(
     for name, program in PROGRAMS.items():
         out = tmp_path / f"{name}.tif"
         arguments = ["classify", planted.path, "--shots", shots, "-o", out, "--timings"]
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-        assert (timings.OTHER_PROCESS in done.stdout + done.stderr) == (name == "program")
+        assert (timings.OTHER_PROCESS in printed_by(program, arguments)) == (name == "program")
         maps.append(out.read_bytes())
     assert maps[0] == maps[1]
 
@@ -236,14 +216,7 @@ def test_the_command_imports_no_scikit_learn(planted: Planted, tmp_path: Path) -
     )
     shots = planted.shots(tmp_path / "shots.gpkg")
     arguments = ["classify", planted.path, "--shots", shots, "-o", tmp_path / "map.tif"]
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert "found False True" in done.stdout
+    assert "found False True" in printed_by(program, arguments)
 
 
 @pytest.mark.slow
@@ -265,6 +238,19 @@ def test_no_process_stays_when_the_command_ends(
     command.send_signal(number)
     assert command.wait(60) != 0
     wait_until(lambda: not processes_with(mark))
+
+
+def printed_by(program: str, arguments: list[Any]) -> str:
+    """What a program prints, with its messages."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout
 
 
 def processes_with(mark: str) -> list[int]:

@@ -94,9 +94,13 @@ def test_scenes_of_which_parts_are_used_have_no_features_ahead(
 ) -> None:
     recipe = Recipe(budget_px=open_scene(planted.path)[0].size - 1)
     monkeypatch.setattr("hsi_geo.tasks.adapt.DEFAULT_RECIPE", recipe)
-    with mock.patch("hsi_geo.tasks.adapt.features_ahead") as compute:
+    with (
+        mock.patch("hsi_geo.tasks.adapt.features_ahead") as compute,
+        mock.patch("hsi_geo.tasks.adapt.start_process") as start,
+    ):
         prepare(open_scenes([planted.path]), None, None)
     compute.assert_not_called()
+    start.assert_not_called()
 
 
 def test_an_error_of_features_computed_ahead_comes_with_the_features(tmp_path: Path) -> None:
