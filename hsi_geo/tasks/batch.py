@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import uuid
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -140,6 +141,7 @@ def batch(
         rescale=parse_rescale(rescale),
         map=options,
         compute=dataclasses.replace(compute, threads=threads),
+        run=uuid.uuid4().hex,
     )
     given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
     listed = list_tiles(given, reporter.warning, links)

@@ -27,7 +27,8 @@ from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tiling import Window
 
 dask = pytest.importorskip("dask", reason="needs the extra batch")
-from hsi_geo.tasks.tiles.cluster import local_cluster, run_jobs
+from hsi_geo.tasks.tiles.cluster import local_cluster
+from hsi_geo.tasks.tiles.worker_jobs import run_jobs
 
 # Each starts a cluster or two, whose workers take their time to start where other jobs run.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

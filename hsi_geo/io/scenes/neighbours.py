@@ -13,6 +13,8 @@ from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.base import Pixels
+from hsi_geo.io.scenes.lazy import with_grid
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.windows import data_mask
 from hsi_geo.tiling import Window
@@ -26,11 +28,13 @@ class NeighbourSource:
         pixels: Reads the stored values of the file.
         window: The pixels of the file, in rows and columns of the mosaic.
         nodata: (C,) stored values that mean no data, NaN where none is declared.
+        number: Number of the file among all files of the mosaic.
     """
 
     pixels: Pixels
     window: Window
     nodata: Float64Array
+    number: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +100,31 @@ class HaloScene:
             data of a neighbour.
         core: The tile's own pixels, in rows and columns of the scene.
         overlapped: Whether a neighbour overlaps the core.
+        sources: The tile and its neighbours, with their windows in rows and columns of the scene.
     """
 
     scene: xr.DataArray
     core: Window
     overlapped: bool
+    sources: tuple[NeighbourSource, ...] = ()
+
+    def cropped(self, window: Window) -> HaloScene:
+        """The same tile with a smaller margin.
+
+        Args:
+            window: Pixels that are kept, in rows and columns of the scene; they contain the core.
+        """
+        rows, cols = window.slices
+        grid = grid_of(self.scene)
+        smaller = dataclasses.replace(
+            grid, height=window.height, width=window.width, transform=grid.transform_of(window)
+        )
+        scene = with_grid(self.scene[:, rows, cols], smaller)
+        sources = tuple(
+            dataclasses.replace(source, window=source.window.relative_to(window))
+            for source in self.sources
+        )
+        return HaloScene(scene, self.core.relative_to(window), self.overlapped, sources)
 
     def core_mask(self, window: Window) -> BoolArray:
         """(height, width) True for the pixels of a window that belong to the tile itself.
@@ -119,6 +143,7 @@ def with_halo(
     neighbours: Sequence[NeighbourSource],
     margin_px: int,
     *,
+    number: int = 0,
     wavelengths: str | None = None,
 ) -> HaloScene:
     """Extend a tile by a margin that is read from its neighbours.
@@ -128,13 +153,14 @@ def with_halo(
         neighbours: Files on the tile's pixel grid with the same bands; their windows are in rows and
             columns of the tile.
         margin_px: Width of the margin on each side, in pixels.
+        number: Number of the tile among all files of the mosaic.
         wavelengths: Replaces the band centres of the file; see `open_scene`.
 
     Returns:
         The extended scene, a lazy array as from `open_scene`.
     """
     extended = tile.grid.window.grow(margin_px)
-    own = NeighbourSource(tile.pixels, tile.grid.window, tile.nodata)
+    own = NeighbourSource(tile.pixels, tile.grid.window, tile.nodata, number)
     sources = tuple(
         dataclasses.replace(source, window=source.window.relative_to(extended))
         for source in (own, *neighbours)
@@ -155,4 +181,4 @@ def with_halo(
     )
     overlapped = any(all(source.window.clip(*tile.grid.shape).shape) for source in neighbours)
     scene = scene_of(file, wavelengths=wavelengths)
-    return HaloScene(scene, tile.grid.window.relative_to(extended), overlapped)
+    return HaloScene(scene, tile.grid.window.relative_to(extended), overlapped, sources)

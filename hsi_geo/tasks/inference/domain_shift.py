@@ -19,10 +19,12 @@ from hsi_geo.arrays import Float32Array, Float64Array
 from hsi_geo.models.classifier import ResampledStats
 from hsi_geo.tasks.inference.scene_statistics import sample_spectra
 
-#: Numbers and sides in pixels of the windows of a sample, tried in order until it has `ENOUGH_PX` pixels with data. The
-#: first ones give 5,000 pixels at most, since each tile of a batch is compared.
+#: Numbers and sides in pixels of the windows of a sample, tried in order until it has `ENOUGH_PX` pixels with data.
 SAMPLE_WINDOWS = ((36, 12), (288, 32), (2304, 32))
 ENOUGH_PX = 200
+
+#: Most pixels of a sample, since each tile of a batch is compared. Shares of pixels are then known to a hundredth.
+SAMPLE_PX = 1500
 
 #: With fewer pixels only a factor is determined: all of them may lie on one roof.
 MIN_PX = 30
@@ -241,7 +243,7 @@ def sample_scene(view: xr.DataArray) -> Float32Array:
         (C, N) physical values of pixels with data; N may be 0.
     """
     for count, size_px in SAMPLE_WINDOWS:
-        spectra = sample_spectra(view, count, size_px)
+        spectra = sample_spectra(view, count, size_px, SAMPLE_PX)
         if spectra.shape[1] >= ENOUGH_PX:
             break
     return spectra

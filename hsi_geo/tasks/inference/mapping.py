@@ -47,6 +47,7 @@ from hsi_geo.tasks.inference.options import MapOptions, Rescale
 from hsi_geo.tasks.inference.rejection import rejection_of
 from hsi_geo.tasks.inference.scene_scale import match_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
+from hsi_geo.tasks.inference.shared_windows import SharedWindows, WindowStore
 from hsi_geo.tasks.inference.side_threads import write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips
@@ -73,6 +74,7 @@ def write_map(
     compute: Compute,
     reporter: Reporter,
     halo: HaloScene | None = None,
+    store: WindowStore | None = None,
     is_training_scene: bool = False,
     more_hashes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -90,6 +92,8 @@ def write_map(
         compute: Device and number of threads.
         reporter: Receives progress and messages.
         halo: The scene with the adjacent pixels of its neighbours, which windows at its border contain.
+        store: Keeps windows that the scene has in common with its neighbours, and has those that were computed for
+            these; None computes all windows. It belongs to one model, and to neighbours that are read in one way.
         is_training_scene: Whether the model was adapted to this scene. Scenes that are files are also recognised
             by their hash.
         more_hashes: Further entries of the record's hashes.
@@ -142,8 +146,12 @@ def write_map(
         network = WindowGridNetwork.for_classifier(
             model.mapping_classifier, bands, model.tiling.stride_px, on
         )
+        shared = None
+        if halo is not None and store is not None and options.least_patch is None:
+            shared = SharedWindows(store, factor, halo, model.tiling)
+            halo = shared.without_known(halo)
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
-        sliding = SlidingWindow(padded, model.tiling, network, len(model.classes))
+        sliding = SlidingWindow(padded, model.tiling, network, len(model.classes), shared)
         sink = stack.enter_context(map_sink(writer, padded, halo, view, options.least_patch))
         requested = partial(requested_mask, area, padded.hsi.grid, sink.mapped)
         # With one thread nothing is read ahead, since other workers use the other cores.

@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hsi_geo.arrays import Float32Array, Float64Array, IndexArray, IntArray
+from hsi_geo.arrays import Float32Array, Float64Array, IntArray
 from hsi_geo.models.classifier import ResampledStats, resample_stats
 from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference.domain_shift import MIN_PX
+from hsi_geo.tasks.inference.scene_statistics import thin_evenly
 from hsi_geo.tasks.runtime import one_thread
 
 #: Greatest number of shots of a class that a model keeps.
@@ -35,13 +36,11 @@ def keep_shot_spectra(
         spectra: (C, N) physical values of the pixels that the model was adapted to.
         labels: (N,) class index of each pixel, -1 for pixels without a shot.
     """
-    classes = np.unique(labels[labels >= 0])
-    kept = np.sort(
-        np.concatenate([_thin_evenly(np.flatnonzero(labels == c), SHOTS_A_CLASS) for c in classes])
-    )
+    members = [np.flatnonzero(labels == c) for c in np.unique(labels[labels >= 0])]
+    kept = np.sort(np.concatenate([own[thin_evenly(len(own), SHOTS_A_CLASS)] for own in members]))
     shots = np.ascontiguousarray(spectra[:, kept].T)
     stats = resample_stats(spectral, spectral.centres_nm)
-    sample = spectra[:, _thin_evenly(np.arange(spectra.shape[1]), SAMPLE_PX)]
+    sample = spectra[:, thin_evenly(spectra.shape[1], SAMPLE_PX)]
     distances = _distance_to_shots(stats, stats.whiten(sample), stats, shots)
     radius = float(np.quantile(distances, NEAR_SHARE))
     return ShotSpectra(shots, radius)
@@ -66,17 +65,10 @@ def novelty(
     """
     if shots is None or whitened.shape[1] < MIN_PX:
         return None
-    sample = whitened[:, _thin_evenly(np.arange(whitened.shape[1]), SAMPLE_PX)]
+    sample = whitened[:, thin_evenly(whitened.shape[1], SAMPLE_PX)]
     shot_stats = resample_stats(spectral, spectral.centres_nm)
     distances = _distance_to_shots(stats, sample, shot_stats, shots.spectra)
     return float((distances > shots.radius).mean())
-
-
-def _thin_evenly(indices: IndexArray, count: int) -> IndexArray:
-    """At most so many of the indices, evenly spaced."""
-    if len(indices) <= count:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, count).round().astype(np.intp)]
 
 
 def _distance_to_shots(

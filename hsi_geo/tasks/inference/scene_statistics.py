@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo import stages
-from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import SMALL_BYTES, bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
@@ -89,13 +89,16 @@ def learn_spectral_stats(
         return SpectralStats(bands.centres_nm, bands.fwhm_nm, learn_whitening(windows))
 
 
-def sample_spectra(view: xr.DataArray, count: int, size_px: int) -> Float32Array:
+def sample_spectra(
+    view: xr.DataArray, count: int, size_px: int, most_px: int | None = None
+) -> Float32Array:
     """Read the pixels of windows spread over a scene, without outliers.
 
     Args:
         view: (C, H, W) scene as `select_good_bands` returns it.
         count: Greatest number of windows.
         size_px: Side of a window in pixels.
+        most_px: Greatest number of pixels, evenly spaced among those that were read; None for all of them.
 
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
@@ -103,8 +106,29 @@ def sample_spectra(view: xr.DataArray, count: int, size_px: int) -> Float32Array
     rows, cols = (-(-side_px // size_px) for side_px in view.shape[-2:])
     if rows * cols <= count and view.nbytes <= SMALL_BYTES:
         count, size_px = 1, max(view.shape[-2:])  # the same pixels by one read
-    windows = _without_outliers(_read([view], count, size_px, _SILENT))
-    return np.concatenate([image[:, valid] for image, valid in windows], axis=1)
+    windows = _read([view], count, size_px, _SILENT)
+    spectra = np.concatenate([image[:, valid] for image, valid in windows], axis=1)
+    if most_px is not None:
+        spectra = spectra[:, thin_evenly(spectra.shape[1], most_px)]
+    image, valid = spectra[:, None], np.ones((1, spectra.shape[1]), bool)
+    ((image, valid),) = _without_outliers([(image, valid)])
+    return image[:, valid]
+
+
+def thin_evenly(size: int, count: int) -> IntArray:
+    """At most so many indices of an array, evenly spaced.
+
+    Args:
+        size: Length of the array.
+        count: Greatest number of indices.
+
+    Examples:
+        >>> thin_evenly(9, 3).tolist(), thin_evenly(2, 3).tolist()
+        ([0, 4, 8], [0, 1])
+    """
+    if size <= count:
+        return np.arange(size)
+    return np.linspace(0, size - 1, count).round().astype(np.int64)
 
 
 def _read(views: Sequence[xr.DataArray], count: int, size_px: int, reporter: Reporter) -> Windows:

@@ -8,7 +8,7 @@ Letters for shapes: B windows of P * P pixels, C bands, K outputs, R rows of Q w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import xarray as xr
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.io.scenes.windows import read_window
+from hsi_geo.tasks.inference.shared_windows import SharedWindows
 from hsi_geo.tiling import Tiling, Window, WindowGrid
 
 #: Number of windows in a batch.
@@ -60,6 +61,7 @@ class SlidingWindow:
         tiling: Size and stride of the windows.
         network: Network over regions; see `each_window` for one over windows.
         outputs: K, number of outputs of the network.
+        shared: Windows that the scene has in common with others; None if there are none.
 
     Examples:
         >>> import numpy as np
@@ -73,12 +75,18 @@ class SlidingWindow:
     """
 
     def __init__(
-        self, view: xr.DataArray, tiling: Tiling, network: RegionNetwork, outputs: int
+        self,
+        view: xr.DataArray,
+        tiling: Tiling,
+        network: RegionNetwork,
+        outputs: int,
+        shared: SharedWindows | None = None,
     ) -> None:
         self.view = view
         self.tiling = tiling
         self.network = network
         self.outputs = outputs
+        self.shared = shared
         self.batch = BATCH
         self.origin_px = view.hsi.grid.origin_px
         self.weights = torch.from_numpy(tiling.weights())
@@ -126,30 +134,68 @@ class SlidingWindow:
         size, stride = self.tiling.size_px, self.tiling.stride_px
         needed = valid if requested is None else valid & requested
         valids = valid.unfold(0, size, stride).unfold(1, size, stride)
-        at_row, at_col = torch.nonzero(
-            needed.unfold(0, size, stride).unfold(1, size, stride).any(dim=-1).any(dim=-1),
-            as_tuple=True,
+        places = torch.nonzero(
+            needed.unfold(0, size, stride).unfold(1, size, stride).any(dim=-1).any(dim=-1)
         )
-        if not len(at_row):
+        if not len(places):
             return torch.zeros(self.outputs + 1, *grid.extent.shape)
-        outputs_of = self.network(image, valid)
         patches = torch.zeros(grid.rows * grid.cols, self.outputs + 1, size, size)
+        for chosen, outputs in self._outputs(image, valid, grid, places):
+            r, c = chosen[:, 0], chosen[:, 1]
+            weights = (self.weights * valids[r, c])[:, None]
+            weighted = torch.where(weights > 0, outputs * weights, 0.0)
+            patches[r * grid.cols + c] = torch.cat([weighted, weights], dim=1)
+        columns = patches.flatten(1).T[None]  # (1, (K + 1) * P * P, R * Q)
+        return F.fold(columns, grid.extent.shape, (size, size), stride=stride)[0]
+
+    def _outputs(
+        self, image: Tensor, valid: Tensor, grid: WindowGrid, places: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """(B, 2) rows and columns of windows in the grid, and their (B, K, P, P) outputs, batch by batch."""
+        shared = self.shared
+        if shared is not None:
+            corners = [self._corner(grid, place) for place in places.tolist()]
+            known = [shared.outputs_of(*corner) for corner in corners]
+            found = torch.tensor([outputs is not None for outputs in known])
+            if found.any():
+                yield places[found], torch.stack([one for one in known if one is not None])
+            places = places[~found]
+        for chosen, outputs in self._computed(image, valid, places):
+            if shared is not None:
+                for place, one in zip(chosen.tolist(), outputs, strict=True):
+                    shared.keep(*self._corner(grid, place), one)
+            yield chosen, outputs
+
+    def _corner(self, grid: WindowGrid, place: Sequence[int]) -> tuple[int, int]:
+        """First row and column of a window of the grid, in rows and columns of the scene."""
+        stride = self.tiling.stride_px
+        return grid.row + place[0] * stride, grid.col + place[1] * stride
+
+    def _computed(
+        self, image: Tensor, valid: Tensor, places: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same by the network, which embeds no more of the region than the windows need."""
+        if not len(places):
+            return
+        size, stride = self.tiling.size_px, self.tiling.stride_px
+        first, last = places.amin(dim=0), places.amax(dim=0)
+        rows, cols = (
+            slice(start * stride, end * stride + size)
+            for start, end in zip(first.tolist(), last.tolist(), strict=True)
+        )
+        outputs_of = self.network(image[:, rows, cols], valid[rows, cols])
         start = 0
-        while start < len(at_row):
-            r, c = at_row[start : start + self.batch], at_col[start : start + self.batch]
+        while start < len(places):
+            chosen = places[start : start + self.batch]
             try:
-                outputs = outputs_of(r, c)
+                outputs = outputs_of(*(chosen - first).T)
             except (RuntimeError, MemoryError) as error:
                 if self.batch == 1 or not _is_out_of_memory(error):
                     raise
                 self.batch //= 2
                 continue
-            weights = (self.weights * valids[r, c])[:, None]
-            weighted = torch.where(weights > 0, outputs * weights, 0.0)
-            patches[r * grid.cols + c] = torch.cat([weighted, weights], dim=1)
-            start += len(r)
-        columns = patches.flatten(1).T[None]  # (1, (K + 1) * P * P, R * Q)
-        return F.fold(columns, grid.extent.shape, (size, size), stride=stride)[0]
+            yield chosen, outputs
+            start += len(chosen)
 
 
 def weighted_mean(sums: Tensor) -> Tensor:

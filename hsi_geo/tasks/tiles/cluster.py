@@ -7,32 +7,20 @@ import importlib.util
 import logging
 import os
 import signal
-import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import (
-    Client,
-    Future,
-    KilledWorker,
-    LocalCluster,
-    WorkerPlugin,
-    as_completed,
-    get_worker,
-)
-from distributed.core import Status
+from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
-from hsi_geo import stages
 from hsi_geo.errors import ClusterError
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.progress import Reporter, SilentReporter
+from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.worker_processes import (
     JOB_IMPORTS,
     TRIM_VARIABLE,
@@ -43,17 +31,8 @@ from hsi_geo.tasks.tiles.worker_processes import (
 #: Memory of a worker in bytes, without the blocks of a scene: Python, torch and GDAL.
 PROGRAM_BYTES = 1 << 30
 
-#: Number of times that a job is tried again after an unexpected exception.
-RETRIES = 1
-
 #: Seconds to wait for the answer of a scheduler.
 CONNECT_TIMEOUT_S = 15
-
-#: Jobs that are sent to the scheduler at a time.
-SUBMIT_BATCH = 1000
-
-#: Seconds between checks for results, and between two events of one job.
-POLL_S, EVENT_INTERVAL_S = 0.02, 1.0
 
 #: Address that no other machine can reach. Dask takes any free port.
 HOST = "127.0.0.1"
@@ -184,168 +163,6 @@ def remote_cluster(address: str, reporter: Reporter) -> Iterator[Client]:
                     "docs/batch.md shows how to unset it"
                 )
             yield client
-
-
-def run_jobs[J, R](
-    client: Client,
-    function: Callable[..., R],
-    jobs: Sequence[J],
-    *same: Any,
-    on_event: Callable[[Any], None] = lambda event: None,
-) -> Iterator[tuple[int, R | BaseException]]:
-    """Run jobs on the workers. Dask orders them, tries them again and replaces lost workers.
-
-    A job that still fails gives its exception. If its workers died again and again, another job may have
-    killed them, so it is tried once more when nothing else runs.
-
-    Args:
-        client: Client of the cluster.
-        function: Function of a job and the further arguments; picklable.
-        jobs: Jobs; picklable.
-        *same: Further arguments, the same for all jobs.
-        on_event: Receives (path, done) of a job that runs; see `WorkerReporter`.
-
-    Yields:
-        Index of a job and its result, or its exception, in the order in which they finish.
-
-    Raises:
-        ClusterError: If the scheduler is lost, or all workers of this machine.
-    """
-    topic = f"hsi-geo-{uuid.uuid4().hex}"
-    client.subscribe_topic(topic, lambda event: on_event(event[1]))
-    suspects = []
-    try:
-        for index, result in _round(client, function, jobs, range(len(jobs)), topic, same):
-            if isinstance(result, KilledWorker):
-                suspects.append(index)
-            else:
-                yield index, result
-        for index in suspects:
-            yield from _round(client, function, jobs, [index], topic, same)
-    finally:
-        if client.status == "running":
-            client.unsubscribe_topic(topic)
-
-
-def _round[J, R](
-    client: Client,
-    function: Callable[..., R],
-    jobs: Sequence[J],
-    chosen: Sequence[int],
-    topic: str,
-    same: tuple[Any, ...],
-) -> Iterator[tuple[int, R | BaseException]]:
-    futures = client.map(
-        _Job(function, topic, same),
-        [jobs[index] for index in chosen],
-        key=f"{function.__name__}-{uuid.uuid4().hex}",
-        pure=False,
-        retries=RETRIES,
-        batch_size=SUBMIT_BATCH,
-    )
-    index_of = dict(zip((future.key for future in futures), chosen, strict=True))
-    completed = as_completed(futures, loop=client.loop)
-    try:
-        del futures  # Dask runs a finished job again if a future of it is kept and its worker dies
-        while not completed.is_empty():
-            ready = completed.next_batch(block=False)
-            if not ready:
-                _require_scheduler(client)
-                _require_workers(client)
-                time.sleep(POLL_S)
-                continue
-            found = _gathered(client, ready)
-            for future in ready:
-                yield index_of[future.key], _outcome(client, future, found[future.key])
-    finally:
-        if client.status == "running":
-            client.cancel(list(completed.futures), force=True)
-
-
-def _gathered(client: Client, ready: list[Future]) -> dict[str, tuple[Any] | None]:
-    """What `_Job` returned by key; None for a job that failed.
-
-    If a worker dies before its result is fetched, Dask runs the job again, and this waits for it.
-    """
-    try:
-        return dict(client.gather({future.key: future for future in ready}, errors="skip"))
-    except OSError as error:  # the client may not know yet that the scheduler is gone
-        raise _scheduler_is_gone() from error
-
-
-def _outcome(client: Client, future: Future, returned: tuple[Any] | None) -> Any:
-    # The status alone is not enough: a job whose worker has died since runs again, though its result is
-    # here.
-    if returned is not None:
-        return returned[0]
-    if future.status == "error":
-        return future.exception()
-    _require_scheduler(client)
-    raise ClusterError("a tile's job was cancelled by another program", hint="run it again")
-
-
-def _require_scheduler(client: Client) -> None:
-    if client.status != "running":
-        raise _scheduler_is_gone()
-
-
-def _scheduler_is_gone() -> ClusterError:
-    return ClusterError(
-        "the Dask scheduler is gone",
-        hint="what is mapped stays: start it again and give the same command",
-    )
-
-
-def _require_workers(client: Client) -> None:
-    """Refuse to wait if all workers of this machine are gone; a user's own cluster may grow later."""
-    if client.cluster is None:
-        return
-    nannies = client.cluster.workers.values()
-    if all(nanny.status in (Status.closed, Status.failed) for nanny in nannies):
-        raise ClusterError(
-            "the workers on this machine died and could not be started again",
-            hint="what is mapped stays: see that memory is free, and give the same command",
-        )
-
-
-class _Job:
-    """A function with the arguments that are the same for all jobs, and the topic of its events."""
-
-    def __init__(self, function: Callable[..., Any], topic: str, same: tuple[Any, ...]) -> None:
-        self.function = function
-        self.topic = topic
-        self.same = same
-
-    def __call__(self, job: Any) -> tuple[Any]:
-        """Return the result in a tuple, so that None is a result, too."""
-        return (self.function(job, *self.same, WorkerReporter(self.topic, job)),)
-
-
-class WorkerReporter(SilentReporter):
-    """A reporter inside a worker. It sends progress to the client, but not too often.
-
-    Args:
-        topic: Topic of the events.
-        job: The job; its ``path``, if it has one, is sent with each event.
-    """
-
-    def __init__(self, topic: str, job: Any) -> None:
-        self.topic = topic
-        self.path = getattr(job, "path", None)
-        self.last = time.monotonic()
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Send an event (path, done).
-
-        Args:
-            stage: Name of the stage; only the pixels of `stages.MAPPING` are sent.
-            done: Number of steps that are done.
-            total: Not sent.
-        """
-        now = time.monotonic()
-        if stage == stages.MAPPING and now - self.last >= EVENT_INTERVAL_S:
-            self.last = now
-            get_worker().log_event(self.topic, (self.path, done))
 
 
 class _WorkerSetup(WorkerPlugin):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +35,7 @@ from hsi_geo.wavelengths import Bands
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.model import AdaptedModel
+    from hsi_geo.tasks.inference.shared_windows import WindowStore
 
 #: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
@@ -59,6 +58,7 @@ class BatchOptions:
         rescale: Factor that tiles' values are multiplied by, "auto", or None; see `predict`.
         map: Files to write beside each map, and memory to use.
         compute: Device, and number of threads of each worker.
+        run: Identifies this run of the batch among others of the same workers.
     """
 
     model: str
@@ -73,6 +73,7 @@ class BatchOptions:
     rescale: Rescale
     map: MapOptions
     compute: Compute
+    run: str = ""
 
     @property
     def pixel_parameters(self) -> dict[str, Any]:
@@ -112,6 +113,7 @@ class TileJob:
 
     Attributes:
         path: Path of the tile.
+        number: Number of the tile in the batch.
         paths: Paths of the map's files.
         neighbours: Neighbouring tiles that windows at the edge read, with their windows in the tile's
             pixels.
@@ -120,6 +122,7 @@ class TileJob:
     """
 
     path: str
+    number: int
     paths: MapPaths
     neighbours: tuple[NeighbourSource, ...]
     hashes: dict[str, Any]
@@ -224,6 +227,7 @@ def _write(
             file,
             job.neighbours,
             model.tiling.size_px + margin_px(options.map.least_patch, file.grid),
+            number=job.number,
             wavelengths=options.wavelengths,
         )
     readable = [scene] if halo is None else [scene, halo.scene]
@@ -240,6 +244,7 @@ def _write(
             compute=options.compute,
             reporter=reporter,
             halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
+            store=_windows_of(options.run),
             more_hashes=job.hashes,
         )
 
@@ -254,6 +259,14 @@ def _model(path: str, expected_hash: str) -> AdaptedModel:
     from hsi_geo.tasks.artifacts.model import load_model  # imports torch
 
     return load_model(path)
+
+
+@lru_cache(maxsize=1)
+def _windows_of(run: str) -> WindowStore:
+    """Windows that tiles of a batch have in common. A worker keeps those of one batch only: others read tiles in other ways."""
+    from hsi_geo.tasks.inference.shared_windows import WindowStore  # imports torch
+
+    return WindowStore()
 
 
 def tile_areas(
@@ -317,21 +330,3 @@ def error_sentence(error: BaseException, *, local: bool) -> str:
     if isinstance(error, OSError):
         return "; ".join(os_error_text(error))
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def in_runs(tiles: Sequence[int], workers: int) -> list[int]:
-    """Order tiles so that each worker gets a run of them, if workers take turns.
-
-    Tiles that follow each other are mostly neighbours: what a worker has read for one of them is still in memory for the next.
-
-    Args:
-        tiles: Indices of the tiles.
-        workers: Number of workers; 0 counts as one.
-
-    Examples:
-        >>> in_runs([0, 1, 2, 3, 4], 2)
-        [0, 3, 1, 4, 2]
-    """
-    length = max(1, -(-len(tiles) // max(1, workers)))
-    runs = [tiles[first : first + length] for first in range(0, len(tiles), length)]
-    return [tile for turn in zip_longest(*runs) for tile in turn if tile is not None]

@@ -43,7 +43,8 @@ def neighbours(
             other = tiles[near]
             if isinstance(tile, Tile) and isinstance(other, Tile) and _fits(tile, other):
                 window = tile.file.grid.window_of(other.file.grid.bounds)
-                found.append((near, NeighbourSource(other.file.pixels, window, other.file.nodata)))
+                source = NeighbourSource(other.file.pixels, window, other.file.nodata, near)
+                found.append((near, source))
         yield found
 
 
@@ -73,6 +74,7 @@ def _on_same_pixel_grid(grid: Grid, other: Grid) -> bool:
 
 def tile_job(
     path: str,
+    number: int,
     tile: Tile,
     paths: MapPaths,
     sources: Sequence[tuple[int, NeighbourSource]],
@@ -84,6 +86,7 @@ def tile_job(
 
     Args:
         path: Path of the tile.
+        number: Number of the tile in the batch.
         tile: The tile.
         paths: Paths of the map's files.
         sources: The tile's neighbours; see `neighbours`.
@@ -103,4 +106,4 @@ def tile_job(
         depends["mask"] = [[layer.flag for layer in mask.layers], options.mask_hash]
     job = text_hash(json.dumps(depends, sort_keys=True))
     halo = tuple(source for _, source in sources)
-    return TileJob(path, paths, halo, {"job": job, "neighbours": hashes}, logged)
+    return TileJob(path, number, paths, halo, {"job": job, "neighbours": hashes}, logged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -35,7 +36,6 @@ from hsi_geo.tasks.tiles.jobs import (
     describe_tile,
     error_sentence,
     failure,
-    in_runs,
     map_tile,
     tile_areas,
     unchanged,
@@ -43,6 +43,7 @@ from hsi_geo.tasks.tiles.jobs import (
 from hsi_geo.tasks.tiles.mosaic_polygons import write_mosaic_polygons
 from hsi_geo.tasks.tiles.mosaic_zones import write_mosaic_zones
 from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
+from hsi_geo.tasks.tiles.order import along_curve, in_runs
 from hsi_geo.tasks.tiles.outputs import (
     ClassArea,
     MappedTile,
@@ -52,6 +53,7 @@ from hsi_geo.tasks.tiles.outputs import (
     write_log,
     write_overview,
 )
+from hsi_geo.tasks.tiles.pixel_progress import PixelProgress
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -231,10 +233,11 @@ class BatchRun:
 
     def _describe(self, client: Client) -> None:
         """Read the headers of all tiles, to find neighbours and changes."""
-        from hsi_geo.tasks.tiles.cluster import run_jobs
+        from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
         jobs = [(tile.path, paths) for tile, paths in zip(self.listed, self.paths, strict=True)]
-        found = run_jobs(client, describe_tile, jobs, self.options)
+        runs = in_runs([1] * len(jobs), workers_of(client))
+        found = run_jobs(client, describe_tile, jobs, self.options, runs=runs)
         for done, (index, tile) in enumerate(found, start=1):
             self.tiles[index] = (
                 failure(tile, local=self.local) if isinstance(tile, BaseException) else tile
@@ -257,19 +260,28 @@ class BatchRun:
 
     def _map(self, client: Client) -> None:
         """Map the tiles that have no valid map."""
-        from hsi_geo.tasks.tiles.cluster import run_jobs
+        from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
         self.jobs = self._jobs()
-        order = in_runs(list(self.jobs), len(client.scheduler_info(n_workers=-1)["workers"]))
-        progress = PixelProgress(self.reporter, sum(self._pixels(index) for index in order))
-        ordered = [self.jobs[index] for index in order]
-        for number, result in run_jobs(
-            client, map_tile, ordered, self.options, on_event=progress.update
-        ):
+        grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in self.tiles]
+        order = along_curve(grids, list(self.jobs))
+        sizes_px = [self._pixels(index) for index in order]
+        progress = PixelProgress(self.reporter, sum(sizes_px))
+        found = run_jobs(
+            client,
+            map_tile,
+            [self.jobs[index] for index in order],
+            self.options,
+            runs=in_runs(sizes_px, workers_of(client)),
+            on_event=progress.update,
+        )
+        for number, result in found:
             index = order[number]
             outcome = (
                 failure(result, local=self.local) if isinstance(result, BaseException) else result
             )
+            if outcome.state == UNCHANGED:  # its worker was lost after it had mapped the tile
+                outcome = dataclasses.replace(outcome, state=MAPPED)
             self._set_outcome(index, outcome)
             progress.finish(self.listed[index].path, self._pixels(index))
 
@@ -285,7 +297,7 @@ class BatchRun:
                 continue
             path, paths = self.listed[index].path, self.paths[index]
             own = find_logged_files(paths, logged.get(str(paths.classes), {}))
-            job = tile_job(path, tile, paths, sources[index], self.tiles, self.options, own)
+            job = tile_job(path, index, tile, paths, sources[index], self.tiles, self.options, own)
             existing, overwrite = tile.existing, self.options.overwrite
             if existing is not None and existing.is_valid_for(job.hashes["job"]) and not overwrite:
                 self.outcomes[index] = unchanged(existing)
@@ -334,11 +346,12 @@ class BatchRun:
 
     def _areas(self, client: Client, maps: Sequence[MappedTile]) -> list[ClassArea]:
         """Area of each class in all maps."""
-        from hsi_geo.tasks.tiles.cluster import run_jobs
+        from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
         jobs, classes = area_jobs(maps), self.legend
         parts = []
-        found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes))
+        runs = in_runs([1] * len(jobs), workers_of(client))
+        found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes), runs=runs)
         for done, (index, part) in enumerate(found, start=1):
             if isinstance(part, Outcome):
                 raise MapError(part.error)
@@ -351,43 +364,3 @@ class BatchRun:
             parts.append(part)
             self.reporter.progress(stages.ADDING_AREAS, done, len(jobs))
         return sum_areas(parts, classes)
-
-
-class PixelProgress:
-    """Counts mapped pixels; large tiles report while they are mapped.
-
-    Args:
-        reporter: Receives progress of the stage "Mapping".
-        total: Number of pixels of all tiles.
-    """
-
-    def __init__(self, reporter: Reporter, total: int) -> None:
-        self.reporter = reporter
-        self.total = total
-        self.done = 0
-        self.partial: dict[str, int] = {}
-
-    def update(self, event: tuple[str, int]) -> None:
-        """Set the mapped pixels of a tile.
-
-        Args:
-            event: Path of the tile, and number of its pixels that are mapped.
-        """
-        tile, pixels = event
-        self.partial[tile] = pixels
-        self._report()
-
-    def finish(self, tile: str, pixels: int) -> None:
-        """Count a tile that is finished.
-
-        Args:
-            tile: Path of the tile.
-            pixels: Number of its pixels.
-        """
-        self.partial.pop(tile, None)
-        self.done += pixels
-        self._report()
-
-    def _report(self) -> None:
-        done = min(self.total, self.done + sum(self.partial.values()))
-        self.reporter.progress(stages.MAPPING, done, self.total)

@@ -1,0 +1,175 @@
+"""Windows that neighbouring tiles have in common: the tile that is mapped first computes them for the others.
+
+A window at the edge of a tile also contains pixels of a neighbour, whose map needs the same window. Outputs of a window depend
+only on the pixels in it, so that maps are the same whoever computed them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from itertools import combinations
+
+from torch import Tensor
+
+from hsi_geo.io.scenes.neighbours import HaloScene, NeighbourSource
+from hsi_geo.tiling import Tiling, Window
+
+#: Memory of the outputs that are kept, in bytes. Those of a tile's edge take a few per cent of it.
+MAX_BYTES = 64 << 20
+
+#: First row and first column of a window, counted from the first pixel of a tile.
+Place = tuple[int, int]
+
+
+class WindowStore:
+    """Outputs of windows by key; those that were used last are kept. Several threads may use it.
+
+    Args:
+        max_bytes: Memory of the outputs.
+
+    Examples:
+        >>> import torch
+        >>> store = WindowStore(max_bytes=8)
+        >>> for number in range(3):
+        ...     store.put(number, torch.full((1,), float(number)))
+        >>> [store.get(number) for number in range(3)]
+        [None, tensor([1.]), tensor([2.])]
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._outputs: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Tensor | None:
+        """The outputs of a window; None if they are not kept.
+
+        Args:
+            key: Key of the window.
+        """
+        with self._lock:
+            if key not in self._outputs:
+                return None
+            self._outputs.move_to_end(key)
+            return self._outputs[key]
+
+    def put(self, key: Hashable, outputs: Tensor) -> None:
+        """Keep the outputs of a window.
+
+        Args:
+            key: Key of the window.
+            outputs: (K, P, P) outputs; they are not copied.
+        """
+        with self._lock:
+            if key in self._outputs:
+                return
+            self._outputs[key] = outputs
+            self._bytes += outputs.nbytes
+            while self._bytes > self.max_bytes:
+                _, oldest = self._outputs.popitem(last=False)
+                self._bytes -= oldest.nbytes
+
+
+class SharedWindows:
+    """Windows that a tile has in common with its neighbours, and the outputs that are known of them.
+
+    Args:
+        store: Keeps outputs from tile to tile.
+        computed_with: All that outputs depend on beside the pixels, such as the model.
+        halo: The tile with its neighbours.
+        tiling: Size and stride of the windows.
+    """
+
+    def __init__(
+        self, store: WindowStore, computed_with: Hashable, halo: HaloScene, tiling: Tiling
+    ) -> None:
+        self._store = store
+        self._size_px = tiling.size_px
+        self._core = halo.core
+        windows = list(_windows(halo, tiling))
+        keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in windows)
+        self._keys = {place: (computed_with, key) for place, key in keys if key is not None}
+        # Kept here, too: the store may drop them before the tile is mapped.
+        found = ((place, store.get(key)) for place, key in self._keys.items())
+        self._known = {place: outputs for place, outputs in found if outputs is not None}
+        self._needed = [one for one in windows if self._place(one.row, one.col) not in self._known]
+
+    def without_known(self, halo: HaloScene) -> HaloScene:
+        """The tile with as much of its margin as windows contain whose outputs are not known.
+
+        Args:
+            halo: The tile with its neighbours. Places are counted in the result from now on.
+        """
+        parts = [halo.core, *(one.clip(*halo.scene.shape[-2:]) for one in self._needed)]
+        top, left = (min(getattr(part, side) for part in parts) for side in ("row", "col"))
+        bottom = max(part.row + part.height for part in parts)
+        right = max(part.col + part.width for part in parts)
+        cropped = halo.cropped(Window(top, left, bottom - top, right - left))
+        self._core = cropped.core
+        return cropped
+
+    def outputs_of(self, row: int, col: int) -> Tensor | None:
+        """(K, P, P) outputs of a window; None if they are not known.
+
+        Args:
+            row: First row of the window, in the scene that is mapped.
+            col: First column of the window.
+        """
+        return self._known.get(self._place(row, col))
+
+    def keep(self, row: int, col: int, outputs: Tensor) -> None:
+        """Keep the outputs of a window for the neighbours, if it contains pixels of them.
+
+        Args:
+            row: First row of the window, in the scene that is mapped.
+            col: First column of the window.
+            outputs: (K, P, P) outputs.
+        """
+        key = self._keys.get(self._place(row, col))
+        if key is not None:
+            self._store.put(key, outputs.clone())  # alone: a view would keep its whole batch
+
+    def _place(self, row: int, col: int) -> Place:
+        return row - self._core.row, col - self._core.col
+
+
+def _windows(halo: HaloScene, tiling: Tiling) -> Iterator[Window]:
+    """All windows that overlap a tile, in rows and columns of the tile with its margin."""
+    grid = tiling.covering(halo.core, halo.scene.hsi.grid.origin_px)
+    for row in range(grid.rows):
+        for col in range(grid.cols):
+            yield Window(
+                grid.row + row * tiling.stride_px,
+                grid.col + col * tiling.stride_px,
+                tiling.size_px,
+                tiling.size_px,
+            )
+
+
+def _key(window: Window, sources: tuple[NeighbourSource, ...]) -> Hashable | None:
+    """What a window shows: pixels of which files, at which place. None if it is not the same for all of these files.
+
+    Windows in one file only are needed for one map. Where files overlap, each map prefers its own.
+    """
+    touching = [
+        (source, part) for source in sources if all((part := _common(window, source.window)).shape)
+    ]
+    if len(touching) < 2:
+        return None
+    if any(all(_common(one, other).shape) for (_, one), (_, other) in combinations(touching, 2)):
+        return None
+    return frozenset(
+        (source.number, window.row - source.window.row, window.col - source.window.col)
+        for source, _ in touching
+    )
+
+
+def _common(one: Window, other: Window) -> Window:
+    """The pixels that two windows have in common; 0 rows or columns if there are none."""
+    top, left = max(one.row, other.row), max(one.col, other.col)
+    bottom = min(one.row + one.height, other.row + other.height)
+    right = min(one.col + one.width, other.col + other.width)
+    return Window(top, left, max(bottom - top, 0), max(right - left, 0))
