@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,12 +169,17 @@ def seeded(seed: int) -> Iterator[None]:
 def versions() -> dict[str, str]:
     """Versions of the packages that results depend on, by package name."""
     return {
-        "hsi-geo": version("hsi-geo"),
-        "torch": version("torch"),
+        "hsi-geo": _version("hsi-geo"),
+        "torch": _version("torch"),
         "numpy": np.__version__,
         "rasterio": rasterio.__version__,
         "gdal": rasterio.__gdal_version__,
     }
+
+
+@cache
+def _version(package: str) -> str:
+    return version(package)
 
 
 def scene_hash(scene: xr.DataArray) -> str:

@@ -27,6 +27,8 @@ from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tiling import Window
 
 dask = pytest.importorskip("dask", reason="needs the extra batch")
+from distributed import KilledWorker
+
 from hsi_geo.tasks.tiles.cluster import local_cluster
 from hsi_geo.tasks.tiles.worker_jobs import run_jobs
 
@@ -208,6 +210,19 @@ def test_a_worker_that_dies_again_is_started_again(tmp_path: Path) -> None:
     impatient = {"distributed.deploy.lost-worker-timeout": "0.1s"}
     with dask.config.set(impatient), local_cluster(1, 1, SilentReporter()) as client:
         assert dict(run_jobs(client, third_time, [7])) == {0: 7}
+
+
+def test_a_job_that_kills_its_worker_takes_no_other_job_of_its_run_with_it() -> None:
+    def job(number: int, _: object) -> int:
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    once = {"distributed.scheduler.allowed-failures": 1}
+    with dask.config.set(once), local_cluster(1, 1, SilentReporter()) as client:
+        found = dict(run_jobs(client, job, range(5), runs=[range(4), range(4, 5)]))
+    assert isinstance(found.pop(2), KilledWorker)
+    assert found == {number: number for number in (0, 1, 3, 4)}
 
 
 def test_workers_that_are_not_restarted_are_an_error() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import xarray as xr
@@ -20,6 +21,9 @@ from hsi_geo.tiling import Grid
 
 #: Name of the coordinate that holds transform and CRS.
 SPATIAL_REF = "spatial_ref"
+
+#: Number of CRS that are kept as libraries describe them: the tiles of a batch have one or a few.
+KNOWN_CRS = 32
 
 
 class _RioOnFirstUse:
@@ -49,17 +53,23 @@ def write_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
         scene: (band, y, x) array.
         grid: With as many rows and columns.
     """
-    attributes: dict[str, Any] = {}
-    if grid.crs is not None:
-        crs = _rasterio_crs(grid.crs.to_wkt())
-        with suppress(KeyError):  # a CRS without a name in CF
-            attributes = CRS.from_user_input(crs).to_cf()
-        attributes["spatial_ref"] = attributes["crs_wkt"] = crs.to_wkt()
+    attributes = {} if grid.crs is None else dict(_crs_attributes(grid.crs.to_wkt()))
     attributes["GeoTransform"] = " ".join(str(item) for item in grid.transform.to_gdal())
     written = scene.assign_coords({SPATIAL_REF: xr.Variable((), 0, attributes)})
     written.attrs.pop("grid_mapping", None)
     written.encoding["grid_mapping"] = SPATIAL_REF
     return written
+
+
+@lru_cache(maxsize=KNOWN_CRS)
+def _crs_attributes(wkt: str) -> dict[str, Any]:
+    """Attributes that describe a CRS; they must not be changed."""
+    attributes: dict[str, Any] = {}
+    crs = _rasterio_crs(wkt)
+    with suppress(KeyError):  # a CRS without a name in CF
+        attributes = CRS.from_user_input(crs).to_cf()
+    attributes["spatial_ref"] = attributes["crs_wkt"] = crs.to_wkt()
+    return attributes
 
 
 def read_crs(scene: xr.DataArray) -> CRS | None:
@@ -77,6 +87,11 @@ def read_crs(scene: xr.DataArray) -> CRS | None:
     if wkt is None or not alone:
         found = scene.rio.crs
         return CRS.from_wkt(found.to_wkt()) if found else None
+    return _crs_of(wkt)
+
+
+@lru_cache(maxsize=KNOWN_CRS)
+def _crs_of(wkt: str) -> CRS:
     return CRS.from_wkt(_rasterio_crs(wkt).to_wkt())
 
 

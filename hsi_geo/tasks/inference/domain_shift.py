@@ -20,11 +20,11 @@ from hsi_geo.models.classifier import ResampledStats
 from hsi_geo.tasks.inference.scene_statistics import sample_spectra
 
 #: Numbers and sides in pixels of the windows of a sample, tried in order until it has `ENOUGH_PX` pixels with data.
-SAMPLE_WINDOWS = ((36, 12), (288, 32), (2304, 32))
+SAMPLE_WINDOWS = ((36, 7), (288, 32), (2304, 32))
 ENOUGH_PX = 200
 
 #: Most pixels of a sample, since each tile of a batch is compared. Shares of pixels are then known to a hundredth.
-SAMPLE_PX = 1500
+SAMPLE_PX = 2000
 
 #: With fewer pixels only a factor is determined: all of them may lie on one roof.
 MIN_PX = 30
@@ -185,29 +185,32 @@ class _WhitenedMoments:
     def distance(self, factor: float) -> float:
         """Least distance after division by a factor and by any brightness within the range."""
         brightness = factor * 10.0 ** np.linspace(-BRIGHTNESS_RANGE, BRIGHTNESS_RANGE, 161)
-        return min(_root_mean_square(self._difference(divisor)) for divisor in brightness)
+        return float(_root_mean_square(self._difference(brightness[:, None])).min())
 
     def offset(self) -> tuple[float, float]:
         """Value that, subtracted from every band, gives the least distance; and that distance."""
-        difference = self._difference(1.0)
-        one = self._in_deviations(self.stats.matrix.sum(axis=1), 1.0)
+        no_change = np.ones(1)
+        difference = self._difference(no_change)
+        one = self._in_deviations(self.stats.matrix.sum(axis=1), no_change)
         size = float(one @ one)
         if size == 0.0:
-            return 0.0, _root_mean_square(difference)
+            return 0.0, float(_root_mean_square(difference))
         offset = float(one @ difference) / size
-        return offset, _root_mean_square(difference - offset * one)
+        return offset, float(_root_mean_square(difference - offset * one))
 
-    def _difference(self, divisor: float) -> Float64Array:
+    def _difference(self, divisor: Float64Array) -> Float64Array:
+        """(..., T) difference of the means after division, for (..., 1) divisors."""
         model_mean = self.stats.matrix @ self.stats.centre
         return self._in_deviations(self.mean / divisor - model_mean, divisor)
 
-    def _in_deviations(self, differences: Float64Array, divisor: float) -> Float64Array:
+    def _in_deviations(self, differences: Float64Array, divisor: Float64Array) -> Float64Array:
         larger = np.maximum(self.stats.whitened_std, self.std / divisor)
         return np.divide(differences, larger, out=np.zeros_like(differences), where=larger > 1e-9)
 
 
-def _root_mean_square(values: Float64Array) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+def _root_mean_square(values: Float64Array) -> Float64Array:
+    """(...) root mean squares of (..., T) values."""
+    return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))
 
 
 def times_larger(factor: float) -> str:

@@ -92,7 +92,9 @@ def learn_spectral_stats(
 def sample_spectra(
     view: xr.DataArray, count: int, size_px: int, most_px: int | None = None
 ) -> Float32Array:
-    """Read the pixels of windows spread over a scene, without outliers.
+    """Read pixels that are spread over a scene, without outliers.
+
+    Of a scene that fits into memory these are about as many single pixels as the windows have, by one read.
 
     Args:
         view: (C, H, W) scene as `select_good_bands` returns it.
@@ -103,9 +105,11 @@ def sample_spectra(
     Returns:
         (C, N) physical values of pixels with data; N may be 0.
     """
-    rows, cols = (-(-side_px // size_px) for side_px in view.shape[-2:])
-    if rows * cols <= count and view.nbytes <= SMALL_BYTES:
-        count, size_px = 1, max(view.shape[-2:])  # the same pixels by one read
+    if view.nbytes <= SMALL_BYTES:
+        height, width = view.shape[-2:]
+        step = max(1, round((height * width / (count * size_px**2)) ** 0.5))
+        view = view[:, ::step, ::step]
+        count, size_px = 1, max(view.shape[-2:])
     windows = _read([view], count, size_px, _SILENT)
     spectra = np.concatenate([image[:, valid] for image, valid in windows], axis=1)
     if most_px is not None:

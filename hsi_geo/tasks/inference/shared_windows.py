@@ -90,7 +90,8 @@ class SharedWindows:
         self._size_px = tiling.size_px
         self._core = halo.core
         windows = list(_windows(halo, tiling))
-        keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in windows)
+        at_edge = (one for one in windows if _common(one, halo.core) != one)
+        keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in at_edge)
         self._keys = {place: (computed_with, key) for place, key in keys if key is not None}
         # Kept here, too: the store may drop them before the tile is mapped.
         found = ((place, store.get(key)) for place, key in self._keys.items())

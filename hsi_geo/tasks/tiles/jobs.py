@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.errors import HsiGeoError, ModelFileError, os_error_text
+from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.maps.areas import class_areas
 from hsi_geo.io.maps.record import find_stale_files
@@ -21,6 +22,7 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
 from hsi_geo.io.readers.stac_assets import OWN_HOST
+from hsi_geo.io.scenes.held_pixels import held_if_small
 from hsi_geo.io.scenes.mask_option import with_mask
 from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 #: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
+
+#: Stamp of a scene that is no file of this machine, such as a link.
+UNKNOWN_STAMP = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ class Tile:
 
     Attributes:
         file: Description of the tile's file.
+        stamp: State of the file when it was described; see `paths.stamp`.
         bands: Wavelengths of the tile.
         hash: Hash that changes when the tile does; see `runtime.scene_hash`.
         remarks: Notes and warnings of the reader.
@@ -101,6 +107,7 @@ class Tile:
     """
 
     file: SceneFile
+    stamp: tuple[int, int]
     bands: Bands
     hash: str
     remarks: Remarks
@@ -114,6 +121,8 @@ class TileJob:
     Attributes:
         path: Path of the tile.
         number: Number of the tile in the batch.
+        file: Description of the tile's file.
+        stamp: State of the file when it was described.
         paths: Paths of the map's files.
         neighbours: Neighbouring tiles that windows at the edge read, with their windows in the tile's
             pixels.
@@ -123,6 +132,8 @@ class TileJob:
 
     path: str
     number: int
+    file: SceneFile
+    stamp: tuple[int, int]
     paths: MapPaths
     neighbours: tuple[NeighbourSource, ...]
     hashes: dict[str, Any]
@@ -165,11 +176,16 @@ def describe_tile(
     """
     path, paths = job
     try:
-        file = with_mask(read_scene(path, options.placement, options.links), options.mask)
+        state = stamp(path)
+        file = _describe(path, options)
         scene = scene_of(file, wavelengths=options.wavelengths)
-        file = dataclasses.replace(file, quality=())
         return Tile(
-            file, bands_of(scene), scene_hash(scene), remarks_of(scene), find_existing_map(paths)
+            file,
+            state,
+            bands_of(scene),
+            scene_hash(scene),
+            remarks_of(scene),
+            find_existing_map(paths),
         )
     except HsiGeoError as error:
         return Outcome(FAILED, error=error.sentence)
@@ -219,7 +235,7 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    file = with_mask(read_scene(job.path, options.placement, options.links), options.mask)
+    file = held_if_small(_described(job, options))
     scene = scene_of(file, wavelengths=options.wavelengths)
     halo = None
     if job.neighbours:
@@ -247,6 +263,18 @@ def _write(
             store=_windows_of(options.run),
             more_hashes=job.hashes,
         )
+
+
+def _described(job: TileJob, options: BatchOptions) -> SceneFile:
+    """The description of a tile's file; read again if the file has changed since, or has no date."""
+    if job.stamp != UNKNOWN_STAMP and job.stamp == stamp(job.path):
+        return job.file
+    return _describe(job.path, options)
+
+
+def _describe(path: str, options: BatchOptions) -> SceneFile:
+    file = with_mask(read_scene(path, options.placement, options.links), options.mask)
+    return dataclasses.replace(file, quality=())  # the mask has the flags that count
 
 
 @lru_cache(maxsize=1)

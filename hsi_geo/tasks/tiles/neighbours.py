@@ -106,4 +106,6 @@ def tile_job(
         depends["mask"] = [[layer.flag for layer in mask.layers], options.mask_hash]
     job = text_hash(json.dumps(depends, sort_keys=True))
     halo = tuple(source for _, source in sources)
-    return TileJob(path, number, paths, halo, {"job": job, "neighbours": hashes}, logged)
+    return TileJob(
+        path, number, tile.file, tile.stamp, paths, halo, {"job": job, "neighbours": hashes}, logged
+    )

@@ -21,7 +21,7 @@ RETRIES = 1
 SUBMIT_BATCH = 1000
 
 #: Seconds between checks for results, and between two events of one job.
-POLL_S, EVENT_INTERVAL_S = 0.02, 1.0
+POLL_S, EVENT_INTERVAL_S = 0.05, 1.0
 
 
 def run_jobs[J, R](

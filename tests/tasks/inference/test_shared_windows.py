@@ -1,0 +1,181 @@
+"""Windows that tiles have in common are computed once, and maps are the same as if each tile computed its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from batch_cases import COLS, ROWS, Run, Spans, cut
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_geo.io.scenes.neighbours import NeighbourSource
+from hsi_geo.tasks.inference import shared_windows
+from hsi_geo.tasks.inference.shared_windows import WindowStore
+from hsi_geo.tasks.inference.sliding_window import SlidingWindow
+from hsi_geo.tasks.tiles import jobs
+from hsi_geo.tiling import Window
+
+pytest.importorskip("dask", reason="needs the extra batch")
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+OVERLAPPING = ((0, 24), (15, 22)), ((0, 21), (13, 30), (30, 23))
+NARROW = ROWS, ((0, 17), (17, 3), (20, 33))
+APART = ((0, 14), (17, 20)), ((0, 25), (26, 27))
+
+EVERYTHING = {"confidence": True, "probabilities": True}
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of windows that networks compute."""
+    counts: list[int] = []
+    compute = SlidingWindow._computed
+
+    def counted(self: SlidingWindow, image: Any, valid: Any, places: torch.Tensor) -> Iterator[Any]:
+        counts.append(len(places))
+        return compute(self, image, valid, places)
+
+    monkeypatch.setattr(SlidingWindow, "_computed", counted)
+    return counts
+
+
+def maps_of(map_tiles: Run, tiles: Sequence[Path], **how: Any) -> dict[str, bytes]:
+    """Bytes of all rasters that a batch writes, made again."""
+    folder = map_tiles(tiles, overwrite=True, **EVERYTHING, **how).folder
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.tif"))}
+
+
+def change(tile: Path, at: tuple[slice, slice], factor: float) -> None:
+    with rasterio.open(tile, "r+") as file:
+        values = file.read()
+        part = values[:, at[0], at[1]]
+        values[:, at[0], at[1]] = -999 if factor == 0.0 else part * factor
+        file.write(values)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols"),
+    [(ROWS, COLS), OVERLAPPING, NARROW, APART],
+    ids=["cut", "overlapping", "narrow", "apart"],
+)
+@pytest.mark.parametrize("what", ["plain", "holes", "scales", "no room"])
+def test_maps_are_those_of_tiles_that_share_nothing(
+    scene: Planted,
+    map_tiles: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    computed: list[int],
+    rows: Spans,
+    cols: Spans,
+    what: str,
+) -> None:
+    tiles = cut(scene.path, tmp_path / "tiles", rows, cols)
+    how: dict[str, Any] = {}
+    if what == "holes":
+        change(tiles[0], np.s_[5:, -9:], 0.0)
+        change(tiles[-1], np.s_[:7, :30], 0.0)
+    elif what == "scales":
+        change(tiles[1], np.s_[:, :], 0.001)
+        how = {"rescale": "auto"}
+    elif what == "no room":
+        small = WindowStore(max_bytes=9000)
+        monkeypatch.setattr(jobs, "_windows_of", lambda run: small)
+    shared = maps_of(map_tiles, tiles, **how)
+    count = sum(computed)
+    computed.clear()
+    monkeypatch.setattr(jobs, "_windows_of", lambda run: None)
+    alone = maps_of(map_tiles, tiles, **how)
+    assert list(shared) == list(alone)
+    for name, content in alone.items():
+        assert shared[name] == content, name
+    assert count <= sum(computed)
+    if what == "plain" and (rows, cols) != OVERLAPPING:
+        assert count < 0.95 * sum(computed)
+
+
+def test_a_neighbour_that_cannot_be_read_changes_no_other_map(
+    tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiles[1].read_bytes()
+    tiles[1].write_bytes(data[: len(data) // 2])
+    shared = maps_of(map_tiles, tiles)
+    monkeypatch.setattr(jobs, "_windows_of", lambda run: None)
+    assert maps_of(map_tiles, tiles) == shared
+    assert shared
+
+
+def test_windows_of_one_batch_are_not_those_of_another(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same workers, tiles and places, but a mask that hides some pixels."""
+    maps_of(map_tiles, tiles)
+    mask = tmp_path / "mask.tif"
+    with rasterio.open(tiles[0]) as file:
+        profile = {**file.profile, "count": 1, "dtype": "uint8", "nodata": None}
+        hidden = np.zeros((1, *file.shape), "uint8")
+    hidden[:, :, -6:] = 1
+    with rasterio.open(mask, "w", **profile) as file:
+        file.write(hidden)
+    shared = maps_of(map_tiles, tiles, mask=str(mask))
+    monkeypatch.setattr(jobs, "_windows_of", lambda run: None)
+    assert maps_of(map_tiles, tiles, mask=str(mask)) == shared
+
+
+def sources(*windows: Window) -> tuple[NeighbourSource, ...]:
+    return tuple(
+        NeighbourSource(None, window, np.zeros(0), number)  # type: ignore[arg-type]
+        for number, window in enumerate(windows)
+    )
+
+
+#: Three tiles at a corner, and a fourth one that is not there.
+WEST, EAST, SOUTH = Window(0, 0, 20, 30), Window(0, 30, 20, 9), Window(20, 0, 25, 30)
+
+
+@given(st.integers(-15, 44), st.integers(-15, 38), st.permutations(range(3)))
+def test_the_key_of_a_window_is_the_same_from_each_tile(row: int, col: int, order: Any) -> None:
+    window = Window(row, col, 16, 16)
+    files = sources(WEST, EAST, SOUTH)
+    key = shared_windows._key(window, files)
+    for own in files:  # rows and columns are counted from another tile, which comes first
+        seen = [files[number] for number in order]
+        seen.sort(key=lambda source: source is not own)
+        moved = tuple(
+            dataclasses.replace(one, window=one.window.relative_to(own.window)) for one in seen
+        )
+        assert shared_windows._key(window.relative_to(own.window), moved) == key
+    touched = [one for one in files if all(shared_windows._common(window, one.window).shape)]
+    assert (key is None) == (len(touched) < 2)
+    for unknown in touched if key is not None else ():
+        others = tuple(one for one in files if one is not unknown)
+        assert shared_windows._key(window, others) != key
+
+
+def test_a_window_where_files_overlap_has_no_key() -> None:
+    files = sources(WEST, dataclasses.replace(EAST, col=28))
+    assert shared_windows._key(Window(0, 20, 16, 16), files) is None
+    assert shared_windows._key(Window(0, 20, 16, 16), sources(WEST, EAST)) is not None
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=40), st.integers(0, 60))
+def test_a_store_keeps_what_was_used_last(puts: list[tuple[int, int]], room: int) -> None:
+    store = WindowStore(max_bytes=room)
+    used: dict[int, int] = {}
+    for key, size in puts:
+        if key in used:
+            store.get(key)
+        store.put(key, torch.zeros(size, dtype=torch.uint8))
+        used[key] = used.pop(key, size)
+        while sum(used.values()) > room:
+            used.pop(next(iter(used)))
+    for key in range(10):
+        found = store.get(key)
+        assert (None if found is None else len(found)) == used.get(key)
