@@ -68,5 +68,14 @@ def test_each_job_of_a_run_tells_that_it_is_done(client: Any) -> None:
     assert events
 
 
+def test_jobs_with_much_data_are_no_warning(client: Any) -> None:
+    """Warnings are errors in tests, and each user would see this one."""
+
+    def size(job: bytes, reporter: Any) -> int:
+        return len(job)
+
+    assert dict(run_jobs(client, size, [bytes(12 << 20)])) == {0: 12 << 20}
+
+
 def test_the_number_of_workers_is_known(client: Any) -> None:
     assert workers_of(client) == 1

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import dask
 from distributed import Client, Future, KilledWorker, as_completed, get_worker
 from distributed.core import Status
 
@@ -19,6 +20,9 @@ RETRIES = 1
 
 #: Jobs that are sent to the scheduler at a time.
 SUBMIT_BATCH = 1000
+
+#: Dask warns of jobs with much data, and advises to load them on the workers. Some products keep the places of all pixels in memory.
+NO_SIZE_WARNING = {"distributed.admin.large-graph-warning-threshold": 1 << 62}
 
 #: Seconds between checks for results, and between two events of one job.
 POLL_S, EVENT_INTERVAL_S = 0.05, 1.0
@@ -87,14 +91,15 @@ def _round(
     client: Client, function: _Run, jobs: Sequence[Any], runs: Sequence[range]
 ) -> Iterator[tuple[int, Any, bool]]:
     """Index of a job, its result or exception, and whether it ran by itself."""
-    futures = client.map(
-        function,
-        [[jobs[index] for index in run] for run in runs],
-        key=f"{function.name}-{uuid.uuid4().hex}",
-        pure=False,
-        retries=RETRIES,
-        batch_size=SUBMIT_BATCH,
-    )
+    with dask.config.set(NO_SIZE_WARNING):
+        futures = client.map(
+            function,
+            [[jobs[index] for index in run] for run in runs],
+            key=f"{function.name}-{uuid.uuid4().hex}",
+            pure=False,
+            retries=RETRIES,
+            batch_size=max(1, SUBMIT_BATCH // max(map(len, runs), default=1)),
+        )
     run_of = dict(zip((future.key for future in futures), runs, strict=True))
     completed = as_completed(futures, loop=client.loop)
     try:
