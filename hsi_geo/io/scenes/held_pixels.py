@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -26,6 +28,10 @@ class HeldPixels:
         self.whole = Window(0, 0, *shape)
         self.held: tuple[IndexArray, AnyArray] | None = None
 
+    def release(self) -> None:
+        """Free the values; the next read gets them again."""
+        self.held = None
+
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`. The result must not be changed.
 
@@ -42,13 +48,23 @@ class HeldPixels:
         return values[:, rows, cols]
 
 
-def held_if_small(file: SceneFile) -> SceneFile:
-    """The file with its values kept after the first read, if they take little memory.
+@contextmanager
+def held_if_small(file: SceneFile) -> Iterator[SceneFile]:
+    """Keep the values of a file after the first read, if they take little memory.
 
     Args:
-        file: From a reader. A file that is compressed as a whole is returned as it is.
+        file: From a reader.
+
+    Yields:
+        The file. Its values are freed at the end of the block, whoever still has the file. A file that is compressed as a
+        whole is passed on as it is.
     """
     size = file.band_count * file.grid.height * file.grid.width * file.dtype.itemsize
     if file.packed or size > SMALL_BYTES:
-        return file
-    return dataclasses.replace(file, pixels=HeldPixels(file.pixels, file.grid.shape))
+        yield file
+        return
+    held = HeldPixels(file.pixels, file.grid.shape)
+    try:
+        yield dataclasses.replace(file, pixels=held)
+    finally:
+        held.release()

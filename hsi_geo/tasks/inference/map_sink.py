@@ -16,6 +16,7 @@ from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import area_mask
 from hsi_geo.io.maps.writer import MapWriter
 from hsi_geo.io.scenes.neighbours import HaloScene
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tasks.inference.cleaning import CleaningWriter
 from hsi_geo.tasks.inference.options import MinArea
@@ -98,7 +99,7 @@ def map_sink(
     if min_area is None:
         yield MapSink(output, halo, writer.write)
         return
-    grid, valid = padded.hsi.grid, output.validity
+    grid, valid = grid_of(padded), output.validity
     with scratch_folder() as folder:
         cleaner = CleaningWriter(
             writer,

@@ -153,7 +153,7 @@ def write_map(
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
         sliding = SlidingWindow(padded, model.tiling, network, len(model.classes), shared)
         sink = stack.enter_context(map_sink(writer, padded, halo, view, options.least_patch))
-        requested = partial(requested_mask, area, padded.hsi.grid, sink.mapped)
+        requested = partial(requested_mask, area, sliding.grid, sink.mapped)
         # With one thread nothing is read ahead, since other workers use the other cores.
         strips = Strips(
             sliding,

@@ -14,38 +14,41 @@ from itertools import combinations
 from torch import Tensor
 
 from hsi_geo.io.scenes.neighbours import HaloScene, NeighbourSource
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.tiling import Tiling, Window
 
-#: Memory of the outputs that are kept, in bytes. Those of a tile's edge take a few per cent of it.
+#: Memory of the outputs that are kept, in bytes: those at the edges of many tiles.
 MAX_BYTES = 64 << 20
 
 #: First row and first column of a window, counted from the first pixel of a tile.
 Place = tuple[int, int]
 
+#: What a window shows: numbers of files, and its first row and column in each.
+Key = frozenset[tuple[int, int, int]]
+
 
 class WindowStore:
-    """Outputs of windows by key; those that were used last are kept. Several threads may use it.
+    """Outputs of windows by key, until each tile that needs them has taken them. Several threads may use it.
 
     Args:
-        max_bytes: Memory of the outputs.
+        max_bytes: Memory of the outputs. Beyond it those that came first are dropped.
 
     Examples:
         >>> import torch
-        >>> store = WindowStore(max_bytes=8)
-        >>> for number in range(3):
-        ...     store.put(number, torch.full((1,), float(number)))
-        >>> [store.get(number) for number in range(3)]
-        [None, tensor([1.]), tensor([2.])]
+        >>> store = WindowStore()
+        >>> store.put("window", torch.ones(1), uses=1)
+        >>> store.take("window"), store.take("window")
+        (tensor([1.]), None)
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
-        self._outputs: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._outputs: OrderedDict[Hashable, tuple[Tensor, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> Tensor | None:
-        """The outputs of a window; None if they are not kept.
+    def take(self, key: Hashable) -> Tensor | None:
+        """The outputs of a window, which are dropped after their last use; None if they are not kept.
 
         Args:
             key: Key of the window.
@@ -53,24 +56,32 @@ class WindowStore:
         with self._lock:
             if key not in self._outputs:
                 return None
-            self._outputs.move_to_end(key)
-            return self._outputs[key]
+            outputs, uses = self._outputs[key]
+            if uses > 1:
+                self._outputs[key] = outputs, uses - 1
+            else:
+                self._drop(key)
+            return outputs
 
-    def put(self, key: Hashable, outputs: Tensor) -> None:
+    def put(self, key: Hashable, outputs: Tensor, *, uses: int) -> None:
         """Keep the outputs of a window.
 
         Args:
             key: Key of the window.
             outputs: (K, P, P) outputs; they are not copied.
+            uses: Number of tiles that still need them.
         """
         with self._lock:
             if key in self._outputs:
                 return
-            self._outputs[key] = outputs
+            self._outputs[key] = outputs, uses
             self._bytes += outputs.nbytes
             while self._bytes > self.max_bytes:
-                _, oldest = self._outputs.popitem(last=False)
-                self._bytes -= oldest.nbytes
+                self._drop(next(iter(self._outputs)))
+
+    def _drop(self, key: Hashable) -> None:
+        outputs, _ = self._outputs.pop(key)
+        self._bytes -= outputs.nbytes
 
 
 class SharedWindows:
@@ -92,9 +103,9 @@ class SharedWindows:
         windows = list(_windows(halo, tiling))
         at_edge = (one for one in windows if _common(one, halo.core) != one)
         keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in at_edge)
-        self._keys = {place: (computed_with, key) for place, key in keys if key is not None}
-        # Kept here, too: the store may drop them before the tile is mapped.
-        found = ((place, store.get(key)) for place, key in self._keys.items())
+        self._keys = {place: key for place, key in keys if key is not None}
+        self._computed_with = computed_with
+        found = ((place, store.take((computed_with, key))) for place, key in self._keys.items())
         self._known = {place: outputs for place, outputs in found if outputs is not None}
         self._needed = [one for one in windows if self._place(one.row, one.col) not in self._known]
 
@@ -131,7 +142,8 @@ class SharedWindows:
         """
         key = self._keys.get(self._place(row, col))
         if key is not None:
-            self._store.put(key, outputs.clone())  # alone: a view would keep its whole batch
+            own = outputs.clone()  # a view would keep its whole batch
+            self._store.put((self._computed_with, key), own, uses=len(key) - 1)
 
     def _place(self, row: int, col: int) -> Place:
         return row - self._core.row, col - self._core.col
@@ -139,7 +151,7 @@ class SharedWindows:
 
 def _windows(halo: HaloScene, tiling: Tiling) -> Iterator[Window]:
     """All windows that overlap a tile, in rows and columns of the tile with its margin."""
-    grid = tiling.covering(halo.core, halo.scene.hsi.grid.origin_px)
+    grid = tiling.covering(halo.core, grid_of(halo.scene).origin_px)
     for row in range(grid.rows):
         for col in range(grid.cols):
             yield Window(
@@ -150,8 +162,8 @@ def _windows(halo: HaloScene, tiling: Tiling) -> Iterator[Window]:
             )
 
 
-def _key(window: Window, sources: tuple[NeighbourSource, ...]) -> Hashable | None:
-    """What a window shows: pixels of which files, at which place. None if it is not the same for all of these files.
+def _key(window: Window, sources: tuple[NeighbourSource, ...]) -> Key | None:
+    """What a window shows. None if it is not the same for all of its files, or if there is one only.
 
     Windows in one file only are needed for one map. Where files overlap, each map prefers its own.
     """

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hsi_geo.arrays import BoolArray, Float32Array
+from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tasks.inference.shared_windows import SharedWindows
 from hsi_geo.tiling import Tiling, Window, WindowGrid
@@ -88,7 +89,9 @@ class SlidingWindow:
         self.outputs = outputs
         self.shared = shared
         self.batch = BATCH
-        self.origin_px = view.hsi.grid.origin_px
+        # Not view.hsi.grid: an array that holds its accessor is freed late, and its values with it.
+        self.grid = grid_of(view)
+        self.origin_px = self.grid.origin_px
         self.weights = torch.from_numpy(tiling.weights())
 
     def block(self, window: Window) -> tuple[Float32Array, BoolArray]:

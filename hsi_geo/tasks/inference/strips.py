@@ -159,7 +159,7 @@ class Strips:
         view = sliding.view
         self.ranges = BandRanges(view.shape[0])
         self.constant_px = 0
-        self.shape = view.hsi.grid.shape
+        self.shape = sliding.grid.shape
         self.core = core or Window(0, 0, *self.shape)
         self.plan = plan_reading(
             self.shape,

@@ -235,34 +235,34 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    file = held_if_small(_described(job, options))
-    scene = scene_of(file, wavelengths=options.wavelengths)
-    halo = None
-    if job.neighbours:
-        halo = with_halo(
-            file,
-            job.neighbours,
-            model.tiling.size_px + margin_px(options.map.least_patch, file.grid),
-            number=job.number,
-            wavelengths=options.wavelengths,
-        )
-    readable = [scene] if halo is None else [scene, halo.scene]
-    with unpacked(readable, reporter.log) as read:
-        from hsi_geo.tasks.inference.mapping import write_map  # imports torch
+    with held_if_small(_described(job, options)) as file:
+        scene = scene_of(file, wavelengths=options.wavelengths)
+        halo = None
+        if job.neighbours:
+            halo = with_halo(
+                file,
+                job.neighbours,
+                model.tiling.size_px + margin_px(options.map.least_patch, file.grid),
+                number=job.number,
+                wavelengths=options.wavelengths,
+            )
+        readable = [scene] if halo is None else [scene, halo.scene]
+        with unpacked(readable, reporter.log) as read:
+            from hsi_geo.tasks.inference.mapping import write_map  # imports torch
 
-        return write_map(
-            read[0],
-            model,
-            paths,
-            model_hash=options.model_hash,
-            options=options.map,
-            rescale=options.rescale,
-            compute=options.compute,
-            reporter=reporter,
-            halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
-            store=_windows_of(options.run),
-            more_hashes=job.hashes,
-        )
+            return write_map(
+                read[0],
+                model,
+                paths,
+                model_hash=options.model_hash,
+                options=options.map,
+                rescale=options.rescale,
+                compute=options.compute,
+                reporter=reporter,
+                halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
+                store=_windows_of(options.run),
+                more_hashes=job.hashes,
+            )
 
 
 def _described(job: TileJob, options: BatchOptions) -> SceneFile:

@@ -165,17 +165,30 @@ def test_a_window_where_files_overlap_has_no_key() -> None:
     assert shared_windows._key(Window(0, 20, 16, 16), sources(WEST, EAST)) is not None
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=40), st.integers(0, 60))
-def test_a_store_keeps_what_was_used_last(puts: list[tuple[int, int]], room: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9), st.integers(1, 3)), max_size=40),
+    st.integers(0, 60),
+)
+def test_a_store_drops_what_is_used_up_and_then_what_came_first(
+    puts: list[tuple[int, int, int]], room: int
+) -> None:
     store = WindowStore(max_bytes=room)
-    used: dict[int, int] = {}
-    for key, size in puts:
-        if key in used:
-            store.get(key)
-        store.put(key, torch.zeros(size, dtype=torch.uint8))
-        used[key] = used.pop(key, size)
-        while sum(used.values()) > room:
-            used.pop(next(iter(used)))
+    kept: dict[int, tuple[int, int]] = {}
+    for key, size, uses in puts:
+        store.put(key, torch.zeros(size, dtype=torch.uint8), uses=uses)
+        kept.setdefault(key, (size, uses))
+        while sum(size for size, _ in kept.values()) > room:
+            kept.pop(next(iter(kept)))
+        if size % 2 and key in kept:
+            store.take(key)
+            left = kept[key][1] - 1
+            kept[key] = kept[key][0], left
+            if not left:
+                del kept[key]
     for key in range(10):
-        found = store.get(key)
-        assert (None if found is None else len(found)) == used.get(key)
+        size, uses = kept.get(key, (0, 0))
+        for _ in range(uses):
+            found = store.take(key)
+            assert found is not None
+            assert len(found) == size
+        assert store.take(key) is None
