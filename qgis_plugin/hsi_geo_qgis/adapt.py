@@ -15,8 +15,8 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
+from .learning_parameters import MODEL_FILES
 from .map_files import move_file
-from .parameters import MODEL_FILES
 from .protocol import LEARNING, TRAINING
 
 #: Share of the time that each stage takes, about.

@@ -17,8 +17,8 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path, temporary_file
 from .map_files import move_file, warn_of_mismatches
+from .parameter_basics import one_of
 from .parameter_help import COMMON
-from .parameters import one_of
 
 #: Output and its key in the result.
 NUMBERS = (

@@ -18,7 +18,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .interpreter import SET_UP, SETTING, Launcher, LauncherError
 from .layers import Parameters
-from .parameters import ANY_FILE
+from .parameter_basics import ANY_FILE
 from .pythons import LOWEST
 from .runner import Run, launcher
 from .set_up import environment_folder

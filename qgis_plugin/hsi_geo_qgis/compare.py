@@ -24,7 +24,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import Value, arguments
 from .layers import SAMPLE_FIELDS, Parameters, export_source, is_output_wanted, raster_path
 from .map_files import move_file, warn_of_mismatches
-from .parameters import one_of
+from .parameter_basics import one_of
 from .protocol import COMPARING_MAPS
 from .styling import load_styled
 

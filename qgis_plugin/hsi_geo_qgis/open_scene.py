@@ -20,7 +20,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import Value, arguments
 from .layers import Parameters, is_link, is_output_wanted, scene_title
-from .parameters import one_of
+from .parameter_basics import one_of
 from .protocol import COPYING
 from .styling import load_styled, write_composite_style
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from qgis.core import (
     QgsProcessing,
-    QgsProcessingAlgorithm,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
@@ -22,15 +16,9 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .label_layers import further_labels
-from .parameter_help import COMMON
-from .scene_choice import suggested_labels, suggested_scene
-
-#: QGIS's own "All files (*.*)" refuses names without a dot.
-ANY_FILE = "All files (*)"
-
-#: Files of models, for the file dialog.
-MODEL_FILES = "hsi-geo models (*.safetensors)"
+from .learning_parameters import MODEL_FILES, LearningParameters
+from .parameter_basics import ANY_FILE, one_of
+from .scene_choice import suggested_scene
 
 #: Name and title of the parameters of rejected pixels and small patches; texts as on the command line.
 CLEANING = (
@@ -39,47 +27,15 @@ CLEANING = (
     ("MIN_AREA", "Remove patches smaller than (such as 0.5ha or 10px)"),
 )
 
-#: Least weight of a spectrum of a library; 0 would leave it out.
-LEAST_WEIGHT = 0.001
-
 #: Files of products that hsi-geo reads, for the file dialog.
 PRODUCT_FILES = (
     "Hyperspectral products (*.he5 *.h5 *.nc *.hdr *.zip *.tar *.gz *.tgz *METADATA.XML *METADATA.xml "
     f"*.tif *.tiff *.bsq *.bil *.bip *.dat *.img *.vrt *.json);;{ANY_FILE}"
 )
 
-#: Files of spectral libraries, for the file dialog.
-LIBRARY_FILES = (
-    "Spectral libraries (*.sli *.esl *.hdr *.csv *.txt *.gpkg *.geojson *.json *.asd *.sig);;"
-    f"{ANY_FILE}"
-)
 
-
-class CommonParameters(QgsProcessingAlgorithm):
-    """An algorithm that defines its parameters by what they are: a scene, labels, a model, an area.
-
-    Attributes:
-        HELPS: Help of the algorithm's own parameters by their names; see `parameter_help.COMMON` for the others.
-        listed: Title and help of each parameter, and whether it is under *Advanced*.
-    """
-
-    HELPS: ClassVar[Mapping[str, str]] = {}
-    listed: tuple[tuple[str, str, bool], ...] = ()
-
-    def addParameter(
-        self, definition: QgsProcessingParameterDefinition, createOutput: bool = True
-    ) -> bool:
-        """Add a parameter with its help.
-
-        Args:
-            definition: The parameter.
-            createOutput: Whether a destination also gets an output.
-        """
-        text = self.HELPS.get(definition.name()) or COMMON.get(definition.name(), "")
-        definition.setHelp(text)
-        is_advanced = definition.flags() & QgsProcessingParameterDefinition.Flag.FlagAdvanced
-        self.listed = (*self.listed, (definition.description(), text, bool(is_advanced)))
-        return bool(super().addParameter(definition, createOutput))
+class CommonParameters(LearningParameters):
+    """An algorithm that defines its parameters by what they are: a scene, labels, a model, an area."""
 
     def add_scene(self) -> None:
         """Add the parameters INPUT and PRODUCT: the scene, as a layer or as a file, folder or link."""
@@ -103,108 +59,6 @@ class CommonParameters(QgsProcessingAlgorithm):
         product.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ProductWidget"}})
         self.addParameter(product)
 
-    def add_labels(self, name: str, title: str) -> None:
-        """Add a layer of labelled features, CLASS_FIELD, and further layers.
-
-        Args:
-            name: Name of the parameter.
-            title: Title of the parameter.
-        """
-        kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
-        labels = QgsProcessingParameterFeatureSource(name, title, kinds, optional=True)
-        labels.setGuiDefaultValueOverride(suggested_labels())
-        self.addParameter(labels)
-        field = QgsProcessingParameterField(
-            "CLASS_FIELD", "Field with the class", parentLayerParameterName=name, optional=True
-        )
-        field.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.ClassFieldWidget"}})
-        self.addParameter(field)
-        kind = QgsProcessing.SourceType.TypeMapLayer
-        further = f"Further {title[0].lower()}{title[1:]} (layers, or rasters of classes)"
-        self.addParameter(
-            QgsProcessingParameterMultipleLayers(further_labels(name), further, kind, optional=True)
-        )
-
-    def add_learning(self) -> None:
-        """Add what a model is learnt from: LABELS with its field and further layers, a spectral library, and options."""
-        self.add_labels("LABELS", "Labels")
-        self.add_advanced(
-            QgsProcessingParameterField(
-                "PARENT_FIELD",
-                "Field with the parent of the class",
-                parentLayerParameterName="LABELS",
-                optional=True,
-            )
-        )
-        self.add_library()
-        self.add_all_touched()
-        self.add_trust_shots()
-        self.add_seed()
-        self.add_weights()
-
-    def add_library(self) -> None:
-        """Add the parameters LIBRARY, LIBRARY_FIELD and LIBRARY_WEIGHT: spectra that are used as labels."""
-        library = QgsProcessingParameterFile(
-            "LIBRARY",
-            "Spectral library (file or folder)",
-            optional=True,
-            fileFilter=LIBRARY_FILES,
-        )
-        library.setMetadata({"widget_wrapper": {"class": "hsi_geo_qgis.widgets.LibraryWidget"}})
-        self.add_advanced(library)
-        self.add_advanced(
-            QgsProcessingParameterString(
-                "LIBRARY_FIELD", "Field of the library with the class", optional=True
-            )
-        )
-        self.add_advanced(
-            QgsProcessingParameterNumber(
-                "LIBRARY_WEIGHT",
-                "Weight of a spectrum of the library",
-                QgsProcessingParameterNumber.Type.Double,
-                defaultValue=1.0,
-                minValue=LEAST_WEIGHT,
-                maxValue=1.0,
-            )
-        )
-
-    def add_scenes_to_learn_from(self) -> None:
-        """Add the parameters INPUTS and PRODUCT: several scenes, as layers or as a file, folder or link."""
-        self.add_scenes("Hyperspectral scenes (layers)")
-        self.add_product("and a product (file, folder or link)", optional=True)
-
-    def add_kept_model(self) -> None:
-        """Add the optional output MODEL, a file."""
-        self.addParameter(
-            QgsProcessingParameterFileDestination(
-                "MODEL",
-                "Model, to map other scenes with",
-                MODEL_FILES,
-                optional=True,
-                createByDefault=False,
-            )
-        )
-
-    def add_all_touched(self) -> None:
-        """Add the parameter ALL_TOUCHED: which pixels a polygon covers."""
-        self.add_advanced(
-            QgsProcessingParameterBoolean(
-                "ALL_TOUCHED",
-                "Take every pixel a polygon touches, not only centres",
-                defaultValue=False,
-            )
-        )
-
-    def add_trust_shots(self) -> None:
-        """Add the parameter TRUST_SHOTS: whether labels that look wrong weigh as much as others."""
-        self.add_advanced(
-            QgsProcessingParameterBoolean(
-                "TRUST_SHOTS",
-                "Trust all labels, also those that look wrong",
-                defaultValue=False,
-            )
-        )
-
     def add_scenes(self, title: str) -> None:
         """Add the parameter INPUTS: several raster layers.
 
@@ -216,24 +70,14 @@ class CommonParameters(QgsProcessingAlgorithm):
             QgsProcessingParameterMultipleLayers("INPUTS", title, kind, optional=True)
         )
 
+    def add_scenes_to_learn_from(self) -> None:
+        """Add the parameters INPUTS and PRODUCT: several scenes, as layers or as a file, folder or link."""
+        self.add_scenes("Hyperspectral scenes (layers)")
+        self.add_product("and a product (file, folder or link)", optional=True)
+
     def add_model(self) -> None:
         """Add the parameter MODEL."""
-        models = "hsi-geo models (*.safetensors)"
-        self.addParameter(QgsProcessingParameterFile("MODEL", "Model", fileFilter=models))
-
-    def add_seed(self) -> None:
-        """Add the parameter SEED."""
-        whole = QgsProcessingParameterNumber.Type.Integer
-        self.add_advanced(
-            QgsProcessingParameterNumber("SEED", "Seed", whole, defaultValue=0, minValue=0)
-        )
-
-    def add_weights(self) -> None:
-        """Add the parameter WEIGHTS."""
-        title = "Pre-trained weights (those of hsi-geo if empty)"
-        self.add_advanced(
-            QgsProcessingParameterFile("WEIGHTS", title, optional=True, fileFilter=ANY_FILE)
-        )
+        self.addParameter(QgsProcessingParameterFile("MODEL", "Model", fileFilter=MODEL_FILES))
 
     def add_rescale(self) -> None:
         """Add the parameter RESCALE."""
@@ -392,26 +236,3 @@ class CommonParameters(QgsProcessingAlgorithm):
                     name, title, optional=True, createByDefault=False
                 )
             )
-
-    def add_advanced(self, definition: QgsProcessingParameterDefinition) -> None:
-        """Add a parameter under *Advanced*.
-
-        Args:
-            definition: The parameter.
-        """
-        advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-        definition.setFlags(definition.flags() | advanced)
-        self.addParameter(definition)
-
-
-def one_of(name: str, title: str, options: list[str]) -> QgsProcessingParameterEnum:
-    """A parameter with a few choices; the first is the default.
-
-    Args:
-        name: Name of the parameter.
-        title: Title of the parameter.
-        options: The choices, which scripts use too.
-    """
-    return QgsProcessingParameterEnum(
-        name, title, options=options, defaultValue=options[0], usesStaticStrings=True
-    )

@@ -19,7 +19,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path
 from .map_files import warn_of_mismatches
-from .parameters import one_of
+from .parameter_basics import one_of
 
 #: Least number of places of a class that hsi-geo takes by itself.
 LEAST = 20

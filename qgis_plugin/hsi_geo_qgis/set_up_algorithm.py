@@ -18,7 +18,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .layers import Parameters
 from .network import proxy_of_qgis
-from .parameters import ANY_FILE, one_of
+from .parameter_basics import ANY_FILE, one_of
 from .pythons import python_in
 from .set_up import SetUp, remember
 from .set_up_plan import CPU, CPU_INDEX, DEFAULT, Options, sizes_text, torch_for

@@ -20,7 +20,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import Value, arguments
 from .layers import SAMPLE_FIELDS, Parameters, export_source, raster_path
 from .map_files import warn_of_mismatches
-from .parameters import one_of
+from .parameter_basics import one_of
 from .protocol import ADDING_AREAS
 
 

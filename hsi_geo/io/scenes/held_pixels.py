@@ -33,14 +33,16 @@ class HeldPixels:
         self.held = None
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
-        """See `readers.base.Pixels.read`. The result must not be changed.
+        """See `readers.base.Pixels.read`. The result cannot be changed.
 
         Args:
             bands: (B,) indices of bands. Only those of the first call are kept.
             window: Pixels.
         """
         if self.held is None:
-            self.held = bands, self.pixels.read(bands, self.whole)
+            values = self.pixels.read(bands, self.whole)
+            values.flags.writeable = False  # all who read get the same array
+            self.held = bands, values
         held_bands, values = self.held
         if not np.array_equal(bands, held_bands):
             return self.pixels.read(bands, window)

@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 #: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
 
-#: Stamp of a scene that is no file of this machine, such as a link.
-UNKNOWN_STAMP = (0, 0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
@@ -235,7 +232,8 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    with held_if_small(_described(job, options)) as file:
+    described = _described(job, options)
+    with held_if_small(described) as file:
         scene = scene_of(file, wavelengths=options.wavelengths)
         halo = None
         if job.neighbours:
@@ -260,16 +258,15 @@ def _write(
                 compute=options.compute,
                 reporter=reporter,
                 halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
-                store=_windows_of(options.run),
+                # Of a file that has changed the neighbours may have seen other values.
+                store=_windows_of(options.run) if described is job.file else None,
                 more_hashes=job.hashes,
             )
 
 
 def _described(job: TileJob, options: BatchOptions) -> SceneFile:
-    """The description of a tile's file; read again if the file has changed since, or has no date."""
-    if job.stamp != UNKNOWN_STAMP and job.stamp == stamp(job.path):
-        return job.file
-    return _describe(job.path, options)
+    """The description of a tile's file; read again if the file has changed since."""
+    return job.file if job.stamp == stamp(job.path) else _describe(job.path, options)
 
 
 def _describe(path: str, options: BatchOptions) -> SceneFile:

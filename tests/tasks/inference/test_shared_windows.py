@@ -20,6 +20,7 @@ from hsi_geo.tasks.inference import shared_windows
 from hsi_geo.tasks.inference.shared_windows import WindowStore
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.tiles import jobs
+from hsi_geo.tasks.tiles.run import BatchRun
 from hsi_geo.tiling import Window
 
 pytest.importorskip("dask", reason="needs the extra batch")
@@ -110,6 +111,37 @@ def test_a_neighbour_that_cannot_be_read_changes_no_other_map(
     monkeypatch.setattr(jobs, "_windows_of", lambda run: None)
     assert maps_of(map_tiles, tiles) == shared
     assert shared
+
+
+def test_a_tile_that_changes_after_its_header_was_read_is_mapped_as_it_is(
+    tiles: list[Path], map_tiles: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if its new values are declared in another way."""
+    map_all = BatchRun._map
+
+    def change_and_map(self: BatchRun, client: Any) -> None:
+        with rasterio.open(tiles[2]) as file:
+            values, profile, tags = file.read(), file.profile, file.tags(1)
+            every = [file.tags(band) for band in file.indexes]
+        assert tags
+        with rasterio.open(tiles[2], "w", **{**profile, "dtype": "float32"}) as file:
+            file.write(np.where(values == -999, values, values * 0.001))
+            for band, own in enumerate(every, start=1):
+                file.update_tags(band, **own)
+            file.scales = (1000.0,) * file.count
+        map_all(self, client)
+
+    before = maps_of(map_tiles, tiles, halo=False)
+    monkeypatch.setattr(BatchRun, "_map", change_and_map)
+    after = maps_of(map_tiles, tiles, halo=False)
+    name = f"{tiles[2].stem}.tif"
+    with (
+        rasterio.MemoryFile(before[name]) as old,
+        rasterio.MemoryFile(after[name]) as new,
+        old.open() as one,
+        new.open() as other,
+    ):
+        assert (one.read() == other.read()).mean() > 0.99
 
 
 def test_windows_of_one_batch_are_not_those_of_another(
