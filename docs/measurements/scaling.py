@@ -358,7 +358,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pixels", default="4,5,6,7,8", help="powers of ten of the pixels")
-    parser.add_argument("--tiles", default="64:300,128:300,256:300", help="side in pixels:number")
+    parser.add_argument("--tiles", default="64:300,128:300,256:60", help="side in pixels:number")
     parser.add_argument("--only", choices=("sizes", "batches"), help="one of the two parts")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--full", action="store_true", help="use all instructions, not only AVX2")
