@@ -45,11 +45,13 @@ class MosaicPixels:
         sources: The tile itself, then its neighbours.
         fill: (C,) stored values that mean no data.
         dtype: Type of the stored values.
+        unread: Numbers of the neighbours that could not be read so far.
     """
 
     sources: tuple[NeighbourSource, ...]
     fill: Float64Array
     dtype: np.dtype[np.generic]
+    unread: set[int] = dataclasses.field(default_factory=set)
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`.
@@ -73,6 +75,7 @@ class MosaicPixels:
             except SceneError:
                 if index == 0:
                     raise
+                self.unread.add(source.number)
                 continue
             rows, cols = here.relative_to(window.relative_to(source.window)).slices
             if free[rows, cols].all() and self._has_same_nodata(source):
@@ -101,12 +104,14 @@ class HaloScene:
         core: The tile's own pixels, in rows and columns of the scene.
         overlapped: Whether a neighbour overlaps the core.
         sources: The tile and its neighbours, with their windows in rows and columns of the scene.
+        unread: Numbers of the neighbours that could not be read so far; their pixels are missing.
     """
 
     scene: xr.DataArray
     core: Window
     overlapped: bool
-    sources: tuple[NeighbourSource, ...] = ()
+    sources: tuple[NeighbourSource, ...]
+    unread: set[int]
 
     def cropped(self, window: Window) -> HaloScene:
         """The same tile with a smaller margin.
@@ -124,7 +129,8 @@ class HaloScene:
             dataclasses.replace(source, window=source.window.relative_to(window))
             for source in self.sources
         )
-        return HaloScene(scene, self.core.relative_to(window), self.overlapped, sources)
+        core = self.core.relative_to(window)
+        return HaloScene(scene, core, self.overlapped, sources, self.unread)
 
     def core_mask(self, window: Window) -> BoolArray:
         """(height, width) True for the pixels of a window that belong to the tile itself.
@@ -167,6 +173,7 @@ def with_halo(
     )
     undeclared = np.nan if np.issubdtype(tile.dtype, np.floating) else 0.0
     fill = np.where(np.isnan(tile.nodata), undeclared, tile.nodata)
+    pixels = MosaicPixels(sources, fill, tile.dtype)
     file = dataclasses.replace(
         tile,
         grid=dataclasses.replace(
@@ -175,10 +182,11 @@ def with_halo(
             width=extended.width,
             transform=tile.grid.transform_of(extended),
         ),
-        pixels=MosaicPixels(sources, fill, tile.dtype),
+        pixels=pixels,
         quality=(),
         mask=None,
     )
     overlapped = any(all(source.window.clip(*tile.grid.shape).shape) for source in neighbours)
     scene = scene_of(file, wavelengths=wavelengths)
-    return HaloScene(scene, tile.grid.window.relative_to(extended), overlapped, sources)
+    core = tile.grid.window.relative_to(extended)
+    return HaloScene(scene, core, overlapped, sources, pixels.unread)

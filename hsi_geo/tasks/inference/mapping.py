@@ -148,7 +148,8 @@ def write_map(
         )
         shared = None
         if halo is not None and store is not None and options.least_patch is None:
-            shared = SharedWindows(store, factor, halo, model.tiling)
+            # Cleaning needs classes of the margin, too. The bands of neighbours may differ by a nanometre.
+            shared = SharedWindows(store, (factor, centres.tobytes()), halo, model.tiling)
             halo = shared.without_known(halo)
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
         sliding = SlidingWindow(padded, model.tiling, network, len(model.classes), shared)

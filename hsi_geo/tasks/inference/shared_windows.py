@@ -11,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from itertools import combinations
 
+import numpy as np
 from torch import Tensor
 
 from hsi_geo.io.scenes.neighbours import HaloScene, NeighbourSource
 from hsi_geo.io.scenes.properties import grid_of
-from hsi_geo.tiling import Tiling, Window
+from hsi_geo.tiling import Tiling, Window, WindowGrid
 
 #: Memory of the outputs that are kept, in bytes: those at the edges of many tiles.
 MAX_BYTES = 64 << 20
@@ -92,17 +93,20 @@ class SharedWindows:
         computed_with: All that outputs depend on beside the pixels, such as the model.
         halo: The tile with its neighbours.
         tiling: Size and stride of the windows.
+
+    Attributes:
+        origin_px: `Grid.origin_px` of the scene that is mapped. Rounding could give that of its own grid another value.
     """
 
     def __init__(
         self, store: WindowStore, computed_with: Hashable, halo: HaloScene, tiling: Tiling
     ) -> None:
         self._store = store
-        self._size_px = tiling.size_px
         self._core = halo.core
-        windows = list(_windows(halo, tiling))
-        at_edge = (one for one in windows if _common(one, halo.core) != one)
-        keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in at_edge)
+        self._unread = halo.unread
+        self.origin_px = grid_of(halo.scene).origin_px
+        windows = list(_windows_at_edge(halo.core, tiling.covering(halo.core, self.origin_px)))
+        keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in windows)
         self._keys = {place: key for place, key in keys if key is not None}
         self._computed_with = computed_with
         found = ((place, store.take((computed_with, key))) for place, key in self._keys.items())
@@ -121,6 +125,7 @@ class SharedWindows:
         right = max(part.col + part.width for part in parts)
         cropped = halo.cropped(Window(top, left, bottom - top, right - left))
         self._core = cropped.core
+        self.origin_px = self.origin_px[0] + top, self.origin_px[1] + left
         return cropped
 
     def outputs_of(self, row: int, col: int) -> Tensor | None:
@@ -133,7 +138,7 @@ class SharedWindows:
         return self._known.get(self._place(row, col))
 
     def keep(self, row: int, col: int, outputs: Tensor) -> None:
-        """Keep the outputs of a window for the neighbours, if it contains pixels of them.
+        """Keep the outputs of a window for the neighbours, if it contains pixels of them, and all of these were read.
 
         Args:
             row: First row of the window, in the scene that is mapped.
@@ -141,7 +146,7 @@ class SharedWindows:
             outputs: (K, P, P) outputs.
         """
         key = self._keys.get(self._place(row, col))
-        if key is not None:
+        if key is not None and not any(number in self._unread for number, _, _ in key):
             own = outputs.clone()  # a view would keep its whole batch
             self._store.put((self._computed_with, key), own, uses=len(key) - 1)
 
@@ -149,28 +154,32 @@ class SharedWindows:
         return row - self._core.row, col - self._core.col
 
 
-def _windows(halo: HaloScene, tiling: Tiling) -> Iterator[Window]:
-    """All windows that overlap a tile, in rows and columns of the tile with its margin."""
-    grid = tiling.covering(halo.core, grid_of(halo.scene).origin_px)
-    for row in range(grid.rows):
-        for col in range(grid.cols):
-            yield Window(
-                grid.row + row * tiling.stride_px,
-                grid.col + col * tiling.stride_px,
-                tiling.size_px,
-                tiling.size_px,
-            )
+def _windows_at_edge(core: Window, grid: WindowGrid) -> Iterator[Window]:
+    """The windows of a grid that overlap a tile and reach beyond it; a large tile has many more inside it."""
+    size, stride = grid.tiling.size_px, grid.tiling.stride_px
+    rows = [grid.row + row * stride for row in range(grid.rows)]
+    cols = [grid.col + col * stride for col in range(grid.cols)]
+    edge_cols = [c for c in cols if not core.col <= c <= core.col + core.width - size]
+    for row in rows:
+        is_inside = core.row <= row <= core.row + core.height - size
+        for col in edge_cols if is_inside else cols:
+            yield Window(row, col, size, size)
 
 
 def _key(window: Window, sources: tuple[NeighbourSource, ...]) -> Key | None:
     """What a window shows. None if it is not the same for all of its files, or if there is one only.
 
-    Windows in one file only are needed for one map. Where files overlap, each map prefers its own.
+    Windows in one file only are needed for one map. Where files overlap, each map prefers its own. Where they declare other
+    nodata values, each map reads all of them with its own.
     """
     touching = [
         (source, part) for source in sources if all((part := _common(window, source.window)).shape)
     ]
     if len(touching) < 2:
+        return None
+    if not all(
+        np.array_equal(one.nodata, sources[0].nodata, equal_nan=True) for one, _ in touching
+    ):
         return None
     if any(all(_common(one, other).shape) for (_, one), (_, other) in combinations(touching, 2)):
         return None

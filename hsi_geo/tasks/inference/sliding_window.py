@@ -91,7 +91,7 @@ class SlidingWindow:
         self.batch = BATCH
         # Not view.hsi.grid: an array that holds its accessor is freed late, and its values with it.
         self.grid = grid_of(view)
-        self.origin_px = self.grid.origin_px
+        self.origin_px = self.grid.origin_px if shared is None else shared.origin_px
         self.weights = torch.from_numpy(tiling.weights())
 
     def block(self, window: Window) -> tuple[Float32Array, BoolArray]:

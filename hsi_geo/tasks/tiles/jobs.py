@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 #: States of a tile.
 MAPPED, UNCHANGED, FAILED, PENDING = "mapped", "unchanged", "failed", "pending"
 
+#: Stamp of what is no file of this machine, such as a link.
+NO_FILE = (0, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
@@ -232,8 +235,7 @@ def _write(
     job: TileJob, paths: MapPaths, options: BatchOptions, reporter: Reporter
 ) -> dict[str, Any]:
     model = _model(options.model, options.model_hash)
-    described = _described(job, options)
-    with held_if_small(described) as file:
+    with held_if_small(_described(job, options)) as file:
         scene = scene_of(file, wavelengths=options.wavelengths)
         halo = None
         if job.neighbours:
@@ -259,14 +261,17 @@ def _write(
                 reporter=reporter,
                 halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
                 # Of a file that has changed the neighbours may have seen other values.
-                store=_windows_of(options.run) if described is job.file else None,
+                store=_windows_of(options.run) if job.stamp == stamp(job.path) else None,
                 more_hashes=job.hashes,
             )
 
 
 def _described(job: TileJob, options: BatchOptions) -> SceneFile:
-    """The description of a tile's file; read again if the file has changed since."""
-    return job.file if job.stamp == stamp(job.path) else _describe(job.path, options)
+    """The description of a tile's file; read again if the file has changed since, or if other files may have."""
+    is_alone = job.file.driver == "GTiff" and job.path.lower().endswith((".tif", ".tiff"))
+    if is_alone and job.stamp == stamp(job.path) != NO_FILE:
+        return job.file
+    return _describe(job.path, options)
 
 
 def _describe(path: str, options: BatchOptions) -> SceneFile:

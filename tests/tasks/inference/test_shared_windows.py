@@ -11,17 +11,23 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from batch_cases import COLS, ROWS, Run, Spans, cut
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import CRS
 
-from hsi_geo.io.scenes.neighbours import NeighbourSource
+from hsi_geo.arrays import AnyArray, IndexArray
+from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.raster_pixels import RasterPixels
+from hsi_geo.io.scenes.neighbours import HaloScene, NeighbourSource
+from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.tasks.inference import shared_windows
-from hsi_geo.tasks.inference.shared_windows import WindowStore
+from hsi_geo.tasks.inference.shared_windows import SharedWindows, WindowStore
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.tiles import jobs
 from hsi_geo.tasks.tiles.run import BatchRun
-from hsi_geo.tiling import Window
+from hsi_geo.tiling import Grid, Tiling, Window
 
 pytest.importorskip("dask", reason="needs the extra batch")
 
@@ -117,6 +123,32 @@ def test_a_neighbour_that_cannot_be_read_changes_no_other_map(
     assert shared
 
 
+def test_a_neighbour_that_was_not_read_once_has_its_own_map(
+    tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of a tile cannot be read while its neighbours are mapped, as on a network that is busy."""
+    read = RasterPixels.read
+    failures: list[str] = []
+
+    def read_or_fail(self: RasterPixels, bands: IndexArray, window: Window) -> AnyArray:
+        if self.path == str(tiles[1]) and window.width < 16:
+            failures.append(self.path)
+            raise SceneError("the server did not answer", hint="try again")
+        return read(self, bands, window)
+
+    monkeypatch.setattr(RasterPixels, "read", read_or_fail)
+    shared = maps_of(map_tiles, tiles)
+    assert failures
+    monkeypatch.setattr(jobs, "_windows_of", lambda run: None)
+    alone = maps_of(map_tiles, tiles)
+    own = [name for name in alone if name.startswith(tiles[1].stem)]
+    assert len(own) == 3
+    for (
+        name
+    ) in own:  # maps of others may be better: they may take windows that this tile has computed
+        assert shared[name] == alone[name], name
+
+
 def test_a_tile_that_changes_after_its_header_was_read_is_mapped_as_it_is(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +225,73 @@ def test_the_key_of_a_window_is_the_same_from_each_tile(row: int, col: int, orde
     for unknown in touched if key is not None else ():
         others = tuple(one for one in files if one is not unknown)
         assert shared_windows._key(window, others) != key
+
+
+def test_a_window_of_files_with_other_nodata_values_has_no_key() -> None:
+    first, second, third = sources(WEST, EAST, SOUTH)
+    window = Window(0, 20, 16, 16)
+    other = dataclasses.replace(second, nodata=np.array([-9999.0]))
+    assert shared_windows._key(window, (first, second, third)) is not None
+    assert shared_windows._key(window, (first, other, third)) is None
+    assert shared_windows._key(window, (other, first, third)) is None
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(-40, 40), st.integers(5, 16))
+def test_windows_at_the_edge_are_those_that_are_not_inside(
+    height: int, width: int, corner: int, stride: int
+) -> None:
+    core = Window(3, 7, height, width)
+    grid = Tiling(16, stride).covering(core, (corner, -corner))
+    every = [
+        Window(grid.row + row * stride, grid.col + col * stride, 16, 16)
+        for row in range(grid.rows)
+        for col in range(grid.cols)
+    ]
+    found = list(shared_windows._windows_at_edge(core, grid))
+    assert found == [one for one in every if shared_windows._common(one, core) != one]
+
+
+@pytest.mark.parametrize("size_m", [0.1, 0.3, 1.0, 30.0])
+@pytest.mark.parametrize("corner", [500000.07, 500000.17, 499999.9, 512345.6])
+def test_windows_are_found_again_where_numbers_of_pixels_round_badly(
+    size_m: float, corner: float
+) -> None:
+    """A margin that is cut off changes the corner of the grid, and may not move the windows."""
+    tiling, utm = Tiling(16, 14), CRS.from_epsg(32633)
+    for number in range(40):
+        store, left = WindowStore(), corner + size_m * 64 * number
+        found = []
+        for own in (0, 1):
+            core = Window(16, 16, 64, 64)
+            files = tuple(
+                NeighbourSource(None, Window(16, 16 + 64 * (one - own), 64, 64), np.zeros(0), one)  # type: ignore[arg-type]
+                for one in (0, 1)
+            )
+            transform = Affine(
+                size_m, 0.0, left + size_m * (64 * own - 16), 0.0, -size_m, 4e6 + 16 * size_m
+            )
+            scene = scene_from_array(
+                np.ones((1, 96, 96)), np.array([550.0]), grid=Grid(96, 96, transform, utm)
+            )
+            halo = HaloScene(scene, core, False, files, set())
+            shared = SharedWindows(store, "model", halo, tiling)
+            cropped = shared.without_known(halo)
+            assert shared.origin_px[1] + cropped.core.col == halo.scene.hsi.grid.origin_px[1] + 16
+            grid = tiling.covering(cropped.core, shared.origin_px)
+            for one in shared_windows._windows_at_edge(cropped.core, grid):
+                inside = one.clip(*cropped.scene.shape[-2:])
+                known = shared.outputs_of(one.row, one.col)
+                found.append(known is not None)
+                if known is None:  # all of its pixels in files are there
+                    assert sum(
+                        np.prod(shared_windows._common(one, f.window).shape)
+                        for f in cropped.sources
+                    ) == sum(
+                        np.prod(shared_windows._common(inside, f.window).shape)
+                        for f in cropped.sources
+                    )
+                    shared.keep(one.row, one.col, torch.zeros(1, 16, 16))
+        assert any(found) or size_m == 0.1  # tiles whose corners are rounded apart share nothing
 
 
 def test_a_window_where_files_overlap_has_no_key() -> None:
