@@ -49,7 +49,8 @@ def start(temporary: Path) -> Iterator[Start]:
             one.wait_end()
 
 
-#: An engine with sessions that compute nothing, until a file "go" appears if there is a file "wait".
+#: An engine with sessions that compute nothing. A method of theirs waits as long as there is a file "wait in METHOD":
+#: `prepare` runs before or after the first update, so a file for all methods could stop another one than the test means.
 FAKE = """
 import os, sys, time
 from pathlib import Path
@@ -58,7 +59,7 @@ from hsi_geo.tasks import serve
 folder = Path(os.environ["TMPDIR"]).parent
 class Slow(FakeSession):
     def _compute(self, reporter):
-        while (folder / "wait").exists():
+        while (folder / f"wait in {self.calls[-1]}").exists():
             if not (folder / "deaf").exists():
                 reporter.progress("Mapping", 1, 2)
             time.sleep(0.005)
@@ -89,7 +90,7 @@ def test_it_ends_in_the_middle_of_a_map(
     client = start(FAKE)
     client.call("open", scene="a.tif")
     client.call("update", session=1, shots=FEATURES)
-    for name in ("wait", *["deaf"] * deaf):
+    for name in ("wait in finish", *["deaf"] * deaf):
         (tmp_path / name).touch()
     maps = tmp_path / "maps"
     maps.mkdir()
@@ -139,7 +140,7 @@ def test_a_signal_ends_it_without_leftovers(
 ) -> None:
     client = start(FAKE)
     client.call("open", scene="a.tif")
-    (tmp_path / "wait").touch()
+    (tmp_path / "wait in update").touch()
     client.start("update", session=1, shots=FEATURES)
     client.wait_for(lambda: bool(client.notifications("progress")))
     client.process.send_signal(number)
@@ -151,7 +152,7 @@ def test_a_signal_ends_it_without_leftovers(
 @posix_only
 def test_it_ends_when_its_parent_is_killed(temporary: Path, tmp_path: Path) -> None:
     """kill -9 of the program that started it, while it computes."""
-    (tmp_path / "wait").touch()
+    (tmp_path / "wait in prepare").touch()
     requests = [
         {"jsonrpc": "2.0", "id": 1, "method": "open", "params": {"scene": "a.tif"}},
         {"jsonrpc": "2.0", "id": 2, "method": "initialize"},
