@@ -187,6 +187,7 @@ def test_a_cancelled_finish_writes_nothing_and_later_is_too_late(
 ) -> None:
     served.call("open", scene="a.tif")
     served.call("update", session=1, shots=FEATURES)
+    served.wait_until_idle(served.engine)  # the preparation must not stop at the gate
     session, out = served.made[0], tmp_path / "maps"
     out.mkdir()
     session.gate.clear()
