@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, require_real
 from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
@@ -23,6 +24,7 @@ from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_larg
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, header_beside
 from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
+from hsi_geo.io.readers.vrt_bands import file_bands
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
 
@@ -63,7 +65,7 @@ def describe_raster(
         The scene; its pixels are not read.
 
     Raises:
-        SceneError: If the raster has no bands, no real numbers, or blocks that are too large.
+        SceneError: If the raster has no bands, no real numbers, or blocks that are too large, or its file is cut short.
     """
     count = source.count
     if count == 0:
@@ -73,6 +75,7 @@ def describe_raster(
         )
     for dtype in source.dtypes:
         require_real(dtype, name)
+    require_whole(source, path, name)
     geolocation = find_geolocation(source, name)
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
@@ -159,7 +162,7 @@ def _find_bands_or_first(
     """Wavelengths of some bands; those of a mosaic's first file if the mosaic itself has none."""
     bands = _find_bands(source, whole, numbers)
     if bands.found is None and source.driver == "VRT":
-        return _bands_of_first_file(source, len(numbers)) or bands
+        return _bands_of_first_file(source, numbers) or bands
     return bands
 
 
@@ -174,18 +177,25 @@ def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[i
     return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
 
 
-def _bands_of_first_file(mosaic: rasterio.DatasetReader, count: int) -> TaggedBands | None:
-    """Wavelengths of a mosaic's first file: gdalbuildvrt does not copy them."""
+def _bands_of_first_file(
+    mosaic: rasterio.DatasetReader, numbers: Sequence[int]
+) -> TaggedBands | None:
+    """Wavelengths of a mosaic's first file that has its bands: gdalbuildvrt does not copy them.
+
+    Args:
+        mosaic: An open VRT.
+        numbers: Its bands, numbers from 1.
+    """
+    shown = file_bands(mosaic.tags(ns="xml:VRT").get("xml:VRT", ""), numbers)
+    if shown is None:
+        return None
+    kept = np.array(shown) - 1
     for path in mosaic.files[1:]:  # the first is the mosaic itself
         try:
             with rasterio.open(path) as file:
-                if file.count == count:
+                if file.count > kept.max():
                     whole = {**_tags(file, 0), **_side_tags(path, find_item(path))}
-                    bands = _find_bands(file, whole, file.indexes)
-                    if bands.found is None:
-                        return bands
-                    origin = f"{bands.found.source} of {Path(path).name}"
-                    return replace(bands, found=replace(bands.found, source=origin))
+                    return _find_bands(file, whole, file.indexes).picked(kept, Path(path).name)
         except RasterioError:
             continue  # reading its pixels raises the error
     return None

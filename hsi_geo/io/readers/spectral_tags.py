@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
@@ -68,6 +68,20 @@ class TaggedBands:
     good_source: str = "bbl"
     found_warnings: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def picked(self, bands: IndexArray, file: str) -> TaggedBands:
+        """Some of the bands, as a mosaic of the file shows them.
+
+        Args:
+            bands: (B,) bands to pick, from 0.
+            file: Name of the file, for messages.
+        """
+        found = self.found
+        if found is not None:
+            widths = None if found.widths is None else found.widths[bands]
+            origin = f"{found.source} of {file}"
+            found = replace(found, centres=found.centres[bands], widths=widths, source=origin)
+        return replace(self, found=found, good=None if self.good is None else self.good[bands])
 
 
 def find_bands(
