@@ -13,7 +13,7 @@ import rasterio
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.header_lists import plain_key
-from hsi_geo.io.readers.spectral_tags import Tags, header_beside
+from hsi_geo.io.readers.spectral_tags import ENVI_TYPES, Tags, header_beside
 
 #: Drivers whose pixels are plain numbers in one file, without compression.
 _RAW_DRIVERS = (
@@ -28,9 +28,6 @@ _RAW_DRIVERS = (
     "ROI_PAC",
     "RRASTER",
 )
-
-#: Bytes of a number by ENVI's data type.
-_ENVI_BYTES = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 9: 16, 12: 2, 13: 4, 14: 8, 15: 8}
 
 #: Bytes that are unpacked at a time.
 _CHUNK_BYTES = 1 << 22
@@ -70,7 +67,7 @@ def _require_envi_whole(path: str, name: str) -> None:
     header = header_beside(path)
     tags = {plain_key(key): value for key, value in header.items()}
     try:
-        size = _ENVI_BYTES[int(tags["datatype"])]
+        size = np.dtype(ENVI_TYPES[tags["datatype"]]).itemsize
         pixels = int(tags["samples"]) * int(tags["lines"]) * int(tags["bands"]) * size
     except (KeyError, ValueError):
         return  # no cube; GDAL reads it, or raises the error

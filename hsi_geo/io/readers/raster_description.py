@@ -17,12 +17,18 @@ from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, r
 from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
-from hsi_geo.io.readers.header_lists import HeaderLists
+from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
 from hsi_geo.io.readers.side_masks import find_side_masks
-from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, header_beside
+from hsi_geo.io.readers.spectral_tags import (
+    ENVI_TYPES,
+    TaggedBands,
+    Tags,
+    find_bands,
+    header_beside,
+)
 from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
 from hsi_geo.io.readers.vrt_bands import file_bands
 from hsi_geo.io.readers.vrt_blocks import block_lines
@@ -42,6 +48,9 @@ _GDAL_DOMAINS = (
 
 #: Texts in a header that declare no nodata value, or one that is missing anyway.
 _NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
+
+#: Keys in headers that tell how stored values are decoded, as `plain_key` makes them.
+_VALUE_KEYS = ("datagainvalues", "dataoffsetvalues", "dataignorevalue", "reflectancescalefactor")
 
 #: Warning about a raster whose CRS says nothing of its pixels.
 _NOWHERE = "it has a coordinate reference system and no geotransform: its place is not known"
@@ -234,8 +243,10 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> _S
     For an ENVI cube, the header is parsed here instead.
     """
     count, warnings = source.count, list[str]()
-    lists = HeaderLists.of(whole, count, warnings)
     is_envi = source.driver == "ENVI"
+    if not is_envi:
+        whole, warnings = _of_the_same_type(whole, source.dtypes[0])
+    lists = HeaderLists.of(whole, count, warnings)
 
     def declared(own: Float64Array, neutral: float, key: str) -> Float64Array:
         if key not in lists.tags or not (is_envi or _all_are(own, neutral)):
@@ -262,6 +273,30 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> _S
         scale = scale if gains is None else 1.0 / gains
         warnings += [warning] if warning else []
     return _StoredValues(nodata, scale, offset, tuple(warnings))
+
+
+def _of_the_same_type(whole: Tags, dtype: str) -> tuple[Tags, list[str]]:
+    """Tags without those that decode stored values, if a header beside a raster describes numbers of another type.
+
+    Such a header is that of a cube of integers from which the raster was made.
+
+    Args:
+        whole: Tags of the raster and of the header.
+        dtype: Type of the raster.
+
+    Returns:
+        tags: The tags that hold for the raster.
+        warnings: One sentence if some do not.
+    """
+    declared = ENVI_TYPES.get(next((v for k, v in whole.items() if plain_key(k) == "datatype"), ""))
+    kept = {key: value for key, value in whole.items() if plain_key(key) not in _VALUE_KEYS}
+    if declared in (None, dtype) or len(kept) == len(whole):
+        return whole, []
+    left_out = [key for key in whole if key not in kept]
+    names = ", ".join(f"'{key}'" for key in left_out)
+    return kept, [
+        f"the header beside it describes {declared}, and it holds {dtype}: {names} not used"
+    ]
 
 
 def _all_are(values: Float64Array, neutral: float) -> bool:

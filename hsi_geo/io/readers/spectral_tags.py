@@ -47,6 +47,21 @@ CENTRE_KEYS = (
 #: Keys of band widths.
 WIDTH_KEYS = ("fwhm", "fullwidthhalfmax", "fwhmnm", "fwhmum")
 
+#: Type of stored numbers by the ``data type`` of an ENVI header.
+ENVI_TYPES = {
+    "1": "uint8",
+    "2": "int16",
+    "3": "int32",
+    "4": "float32",
+    "5": "float64",
+    "6": "complex64",
+    "9": "complex128",
+    "12": "uint16",
+    "13": "uint32",
+    "14": "int64",
+    "15": "uint64",
+}
+
 #: Larger files that end in .hdr are no ENVI headers.
 MAX_HEADER_BYTES = 10_000_000
 
