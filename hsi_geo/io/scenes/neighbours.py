@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -37,6 +38,14 @@ class NeighbourSource:
     number: int = 0
 
 
+#: Ratio of levels from which on a neighbour's values are on another scale. Snow beside water differs by less; reflectance
+#: from 0 to 1 beside integers up to 10,000 by more.
+OTHER_SCALE = 1000.0
+
+#: Side of the three parts of a file by which its level is judged, and every how many bands are.
+_PART_PX, _BAND_STEP = 4, 8
+
+
 @dataclass(frozen=True, eq=False)
 class MosaicPixels:
     """Files with the same bands on one grid; where several have data, the first one is used.
@@ -46,17 +55,22 @@ class MosaicPixels:
         fill: (C,) stored values that mean no data.
         dtype: Type of the stored values.
         unread: Numbers of the neighbours that could not be read so far.
+        other_scale: Numbers of the neighbours whose values are on another scale so far.
+        levels: Level of each file by its number, as far as it is known; see `_level`.
     """
 
     sources: tuple[NeighbourSource, ...]
     fill: Float64Array
     dtype: np.dtype[np.generic]
-    unread: set[int] = dataclasses.field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
+    other_scale: set[int] = field(default_factory=set)
+    levels: dict[int, float] = field(default_factory=dict)
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """See `readers.base.Pixels.read`.
 
-        A neighbour that cannot be read counts as missing, so that the tile can still be mapped.
+        A neighbour that cannot be read, or holds values on another scale, counts as missing, so that the tile can still be
+        mapped.
 
         Args:
             bands: (B,) indices of the bands from 0, in any order.
@@ -71,6 +85,9 @@ class MosaicPixels:
             if not (here.height and here.width):
                 continue
             try:
+                if index and self._is_on_other_scale(source, bands):
+                    self.other_scale.add(source.number)
+                    continue
                 stored = source.pixels.read(bands, here)
             except SceneError:
                 if index == 0:
@@ -89,9 +106,35 @@ class MosaicPixels:
             free[rows, cols] = False
         return values
 
+    def _is_on_other_scale(self, source: NeighbourSource, bands: IndexArray) -> bool:
+        """Whether a neighbour's values differ so much from the tile's own that both cannot be in one unit.
+
+        The answer depends on the two files only: not on the pixels that are read, nor on which of them is the tile.
+        """
+        for one in (self.sources[0], source):
+            if one.number not in self.levels:
+                self.levels[one.number] = _level(one, bands)
+        own, other = (self.levels[one.number] for one in (self.sources[0], source))
+        return own > 0 and other > 0 and abs(math.log(other / own)) > math.log(OTHER_SCALE)
+
     def _has_same_nodata(self, source: NeighbourSource) -> bool:
         """Whether the same stored values mean no data in a source and in the tile itself."""
         return np.array_equal(source.nodata, self.sources[0].nodata, equal_nan=True)
+
+
+def _level(source: NeighbourSource, bands: IndexArray) -> float:
+    """Mean size of a file's values in the brightest of some bands, by three small parts of it; 0 if it is not known."""
+    height, width = source.window.shape
+    values = []
+    for quarter in (1, 2, 3):
+        part = Window(height * quarter // 4, width * quarter // 4, _PART_PX, _PART_PX)
+        # All bands are read, since values of a small tile are held for these.
+        stored = source.pixels.read(bands, part.clip(height, width))[::_BAND_STEP]
+        present = data_mask(stored, source.nodata[bands[::_BAND_STEP]]).all(axis=0)
+        values.append(np.abs(stored[:, present].astype(np.float64)))
+    every = np.concatenate(values, axis=1)
+    level = float(every.mean(axis=1).max()) if every.size else 0.0
+    return level if math.isfinite(level) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +148,15 @@ class HaloScene:
         overlapped: Whether a neighbour overlaps the core.
         sources: The tile and its neighbours, with their windows in rows and columns of the scene.
         unread: Numbers of the neighbours that could not be read so far; their pixels are missing.
+        other_scale: Numbers of the neighbours whose values are on another scale so far; their pixels are missing.
     """
 
     scene: xr.DataArray
     core: Window
     overlapped: bool
     sources: tuple[NeighbourSource, ...]
-    unread: set[int]
+    unread: set[int] = field(default_factory=set)
+    other_scale: set[int] = field(default_factory=set)
 
     def cropped(self, window: Window) -> HaloScene:
         """The same tile with a smaller margin.
@@ -130,7 +175,7 @@ class HaloScene:
             for source in self.sources
         )
         core = self.core.relative_to(window)
-        return HaloScene(scene, core, self.overlapped, sources, self.unread)
+        return dataclasses.replace(self, scene=scene, core=core, sources=sources)
 
     def core_mask(self, window: Window) -> BoolArray:
         """(height, width) True for the pixels of a window that belong to the tile itself.
@@ -151,6 +196,7 @@ def with_halo(
     *,
     number: int = 0,
     wavelengths: str | None = None,
+    levels: dict[int, float] | None = None,
 ) -> HaloScene:
     """Extend a tile by a margin that is read from its neighbours.
 
@@ -161,6 +207,7 @@ def with_halo(
         margin_px: Width of the margin on each side, in pixels.
         number: Number of the tile among all files of the mosaic.
         wavelengths: Replaces the band centres of the file; see `open_scene`.
+        levels: Levels of files by their numbers, kept from tile to tile; see `MosaicPixels.levels`.
 
     Returns:
         The extended scene, a lazy array as from `open_scene`.
@@ -173,7 +220,7 @@ def with_halo(
     )
     undeclared = np.nan if np.issubdtype(tile.dtype, np.floating) else 0.0
     fill = np.where(np.isnan(tile.nodata), undeclared, tile.nodata)
-    pixels = MosaicPixels(sources, fill, tile.dtype)
+    pixels = MosaicPixels(sources, fill, tile.dtype, levels={} if levels is None else levels)
     file = dataclasses.replace(
         tile,
         grid=dataclasses.replace(
@@ -189,4 +236,4 @@ def with_halo(
     overlapped = any(all(source.window.clip(*tile.grid.shape).shape) for source in neighbours)
     scene = scene_of(file, wavelengths=wavelengths)
     core = tile.grid.window.relative_to(extended)
-    return HaloScene(scene, core, overlapped, sources, pixels.unread)
+    return HaloScene(scene, core, overlapped, sources, pixels.unread, pixels.other_scale)

@@ -23,7 +23,7 @@ from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts, other_mask_warning
-from hsi_geo.io.scenes.neighbours import HaloScene
+from hsi_geo.io.scenes.neighbours import OTHER_SCALE, HaloScene
 from hsi_geo.io.scenes.properties import (
     bands_of,
     held_in_memory,
@@ -189,6 +189,11 @@ def write_map(
             reporter.warning(
                 f"the scale of scene '{name_of(scene)}' was not compared with that of the model, because "
                 "no pixel with data was found in windows spread over the scene"
+            )
+        if halo is not None and halo.other_scale:
+            reporter.warning(
+                f"scene '{name_of(scene)}' lies beside tiles whose values are more than {OTHER_SCALE:,.0f} times larger "
+                "or smaller: pixels of these are not used at its edges, where maps may not fit together"
             )
         single_scene = len(model.record["hashes"].get("scenes", ())) == 1
         if is_training_scene and options.aoi is None and single_scene:

@@ -103,7 +103,7 @@ class SharedWindows:
     ) -> None:
         self._store = store
         self._core = halo.core
-        self._unread = halo.unread
+        self._missing = (halo.unread, halo.other_scale)  # filled while the margin is read
         self.origin_px = grid_of(halo.scene).origin_px
         windows = list(_windows_at_edge(halo.core, tiling.covering(halo.core, self.origin_px)))
         keys = ((self._place(one.row, one.col), _key(one, halo.sources)) for one in windows)
@@ -146,7 +146,9 @@ class SharedWindows:
             outputs: (K, P, P) outputs.
         """
         key = self._keys.get(self._place(row, col))
-        if key is not None and not any(number in self._unread for number, _, _ in key):
+        if key is None:
+            return
+        if not any(number in numbers for numbers in self._missing for number, _, _ in key):
             own = outputs.clone()  # a view would keep its whole batch
             self._store.put((self._computed_with, key), own, uses=len(key) - 1)
 

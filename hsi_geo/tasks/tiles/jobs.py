@@ -245,6 +245,7 @@ def _write(
                 model.tiling.size_px + margin_px(options.map.least_patch, file.grid),
                 number=job.number,
                 wavelengths=options.wavelengths,
+                levels=_levels_of(options.run),
             )
         readable = [scene] if halo is None else [scene, halo.scene]
         with unpacked(readable, reporter.log) as read:
@@ -297,6 +298,12 @@ def _windows_of(run: str) -> WindowStore:
     from hsi_geo.tasks.inference.shared_windows import WindowStore  # imports torch
 
     return WindowStore()
+
+
+@lru_cache(maxsize=1)
+def _levels_of(run: str) -> dict[int, float]:
+    """Levels of the values of a batch's files, by number; see `MosaicPixels.levels`."""
+    return {}
 
 
 def tile_areas(
