@@ -196,9 +196,9 @@ def test_426_bands_are_described_within_a_second(tmp_path: Path) -> None:
     path = write_tif(
         tmp_path / "a.tif", cube_of(426), band_tags=nm_tags([float(c) for c in centres])
     )
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: others may run beside it
     assert open_scene(path).shape[0] == 426
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_ground_control_points_are_not_straightened_against_the_users_will(tmp_path: Path) -> None:

@@ -159,8 +159,8 @@ def test_cancel_is_answered_at_once_and_ends_the_job(served: Served) -> None:
     begin = time.monotonic()
     assert served.call("cancel", id=id) == {"cancelled": True}
     assert served.wait(id)["error"] == {"code": CANCELLED, "message": "cancelled"}
-    assert time.monotonic() - begin < 0.3
-    served.wait_for(lambda: served.made[0].users == 0, 0.5)
+    assert time.monotonic() - begin < 2  # the job itself would take 50
+    served.wait_for(lambda: served.made[0].users == 0, 5)
     served.made[0].gate.set()
     assert served.call("update", session=1, shots=FEATURES)
     assert len(served.answers(id)) == 1
