@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
@@ -19,32 +16,17 @@ from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
+from hsi_geo.io.readers.raster_bands import find_raster_bands, whole_tags
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import (
     ENVI_TYPES,
-    TaggedBands,
     Tags,
-    find_bands,
-    header_beside,
 )
 from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
-from hsi_geo.io.readers.vrt_bands import file_bands
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
-
-#: Metadata domains without tags of the user, and those that are parsed elsewhere.
-_GDAL_DOMAINS = (
-    "IMAGE_STRUCTURE",
-    "DERIVED_",
-    "SUBDATASETS",
-    "IMAGERY",
-    "RPC",
-    "xml:",
-    "json:",
-    "GEOLOC",
-)
 
 #: Texts in a header that declare no nodata value, or one that is missing anyway.
 _NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
@@ -89,14 +71,14 @@ def describe_raster(
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
     item = find_item(path) if item is None else item
-    whole = {**_tags(source, 0), **_side_tags(path, item)}
+    whole = whole_tags(source, path, item)
     alpha, spectral = alpha_band(source), list(source.indexes)
-    bands = _find_bands_or_first(source, whole, spectral)
+    bands = find_raster_bands(source, path, whole, spectral)
     if bands.found is not None:
         alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
     elif alpha is not None:
         spectral.remove(alpha)
-        bands = _find_bands_or_first(source, whole, spectral)
+        bands = find_raster_bands(source, path, whole, spectral)
     kept = np.array(spectral) - 1
     mask = find_mask(source, alpha)
     values = _stored_values(source, whole, path)
@@ -144,13 +126,6 @@ def describe_raster(
     )
 
 
-def _side_tags(path: str, item: StacSidecar | None) -> Tags:
-    """Lists in the files beside a raster. Those of a STAC item come before those of an ENVI header."""
-    if item is not None and "wavelength" in {key.lower() for key in item.tags}:
-        return item.tags
-    return {**({} if item is None else item.tags), **header_beside(path)}
-
-
 def _label(driver: str, item: StacSidecar | None) -> str:
     """The format, with the sensor that a STAC item names."""
     return f"{item.sensor}, {driver}" if item is not None and item.sensor else driver
@@ -163,60 +138,6 @@ def _is_compressed(path: str, whole: Tags) -> bool:
     if path.startswith("/vsitar/"):
         return ".tar/" not in path.lower()
     return path.startswith(streams) or "/vsigzip/" in path or compressed.strip() == "1"
-
-
-def _find_bands_or_first(
-    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]
-) -> TaggedBands:
-    """Wavelengths of some bands; those of a mosaic's first file if the mosaic itself has none."""
-    bands = _find_bands(source, whole, numbers)
-    if bands.found is None and source.driver == "VRT":
-        return _bands_of_first_file(source, numbers) or bands
-    return bands
-
-
-def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]) -> TaggedBands:
-    # One pass over the bands: repeated calls of tags() take seconds on 426 bands.
-    by_band = [_tags(source, band) for band in numbers]
-    imagery = [
-        source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
-        for band in numbers
-    ]
-    names = [source.descriptions[band - 1] or "" for band in numbers]
-    return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
-
-
-def _bands_of_first_file(
-    mosaic: rasterio.DatasetReader, numbers: Sequence[int]
-) -> TaggedBands | None:
-    """Wavelengths of a mosaic's first file that has its bands: gdalbuildvrt does not copy them.
-
-    Args:
-        mosaic: An open VRT.
-        numbers: Its bands, numbers from 1.
-    """
-    shown = file_bands(mosaic.tags(ns="xml:VRT").get("xml:VRT", ""), numbers)
-    if shown is None:
-        return None
-    kept = np.array(shown) - 1
-    for path in mosaic.files[1:]:  # the first is the mosaic itself
-        try:
-            with rasterio.open(path) as file:
-                if file.count > kept.max():
-                    whole = {**_tags(file, 0), **_side_tags(path, find_item(path))}
-                    return _find_bands(file, whole, file.indexes).picked(kept, Path(path).name)
-        except RasterioError:
-            continue  # reading its pixels raises the error
-    return None
-
-
-def _tags(source: rasterio.DatasetReader, band: int) -> Tags:
-    """Tags of a band, or of the raster (0), from all domains; those of ENVI take precedence."""
-    domains = [name for name in source.tag_namespaces(band) if not name.startswith(_GDAL_DOMAINS)]
-    tags: dict[str, str] = source.tags(band)
-    for domain in sorted(domains, key=lambda name: name == "ENVI"):
-        tags.update(source.tags(band, ns=domain))
-    return tags
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,19 +84,58 @@ class TaggedBands:
     found_warnings: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def picked(self, bands: IndexArray, file: str) -> TaggedBands:
-        """Some of the bands, as a mosaic of the file shows them.
+    def picked(self, bands: IndexArray) -> TaggedBands:
+        """Some of the bands.
 
         Args:
-            bands: (B,) bands to pick, from 0.
-            file: Name of the file, for messages.
+            bands: (B,) bands from 0, in any order.
         """
         found = self.found
         if found is not None:
             widths = None if found.widths is None else found.widths[bands]
-            origin = f"{found.source} of {file}"
-            found = replace(found, centres=found.centres[bands], widths=widths, source=origin)
+            found = replace(found, centres=found.centres[bands], widths=widths)
         return replace(self, found=found, good=None if self.good is None else self.good[bands])
+
+    def of_file(self, name: str) -> TaggedBands:
+        """The same bands, of which messages say that they come from a file.
+
+        Args:
+            name: Name of the file.
+        """
+        if self.found is None:
+            return self
+        return replace(self, found=replace(self.found, source=f"{self.found.source} of {name}"))
+
+
+def joined_bands(parts: Sequence[TaggedBands]) -> TaggedBands | None:
+    """Bands of several files one after the other.
+
+    Args:
+        parts: Bands of each file.
+
+    Returns:
+        The bands; None if a file has no wavelengths, or if they are in different units.
+    """
+    found = [part.found for part in parts if part.found is not None]
+    if len(found) < len(parts) or len({(one.unit, one.widths_unit) for one in found}) != 1:
+        return None
+    widths = [one.widths for one in found if one.widths is not None]
+    good = [
+        np.ones(one.centres.size, bool) if part.good is None else part.good
+        for part, one in zip(parts, found, strict=True)
+    ]
+    first = next((part for part in parts if part.good is not None), parts[0])
+    return replace(
+        first,
+        found=replace(
+            found[0],
+            centres=np.concatenate([one.centres for one in found]),
+            widths=np.concatenate(widths) if len(widths) == len(found) else None,
+        ),
+        good=None if first.good is None else np.concatenate(good),
+        found_warnings=tuple(dict.fromkeys(w for part in parts for w in part.found_warnings)),
+        warnings=tuple(dict.fromkeys(w for part in parts for w in part.warnings)),
+    )
 
 
 def find_bands(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 
 def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
@@ -21,17 +23,13 @@ def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
         >>> file_bands(f"<VRTDataset>{band.format(7)}{band.format(2)}</VRTDataset>", [1, 2])
         [7, 2]
     """
-    try:
-        root = ET.fromstring(text)
-    except ET.ParseError:
+    root = _parsed(text)
+    if root is None:
         return None
     warped = {one.get("dst", ""): one.get("src", "") for one in root.iter("BandMapping")}
     if warped:
         return _as_numbers([warped.get(str(number), "") for number in numbers])
-    elements = root.findall("VRTRasterBand")
-    if max(numbers) > len(elements):
-        return None
-    shown = [_shown_by(elements[number - 1]) for number in numbers]
+    shown = _shown(root, numbers)
     files = {frozenset(file for file, _ in sources) for sources in shown}
     bands = [{band for _, band in sources} for sources in shown]
     if len(files) != 1 or any(len(found) != 1 for found in bands):
@@ -39,13 +37,65 @@ def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
     return _as_numbers([band for found in bands for band in found])
 
 
-def _shown_by(band: ET.Element) -> set[tuple[str, str]]:
-    """File and band of each source. Without a number GDAL takes the first band of the file."""
-    sources = [one for one in band if one.tag.endswith("Source")]
-    return {
-        (one.findtext("SourceFilename", "").strip(), one.findtext("SourceBand", "1").strip())
-        for one in sources
-    }
+def stacked_bands(text: str, numbers: Sequence[int], folder: Path) -> list[tuple[str, int]] | None:
+    """File and band that each band of a VRT shows, where it shows one file each, as after ``gdalbuildvrt -separate``.
+
+    Args:
+        text: Text of the VRT.
+        numbers: (B,) bands of the VRT, from 1.
+        folder: Folder of the VRT, to which names in it may be relative.
+
+    Returns:
+        (B,) paths, and bands from 1. None for other VRTs.
+
+    Example:
+        >>> band = "<VRTRasterBand><SimpleSource><SourceFilename>{}</SourceFilename></SimpleSource></VRTRasterBand>"
+        >>> stacked_bands(f"<VRTDataset>{band.format('red')}{band.format('nir')}</VRTDataset>", [1, 2], Path())
+        [('red', 1), ('nir', 1)]
+    """
+    root = _parsed(text)
+    shown = [] if root is None else _shown(root, numbers)
+    if not shown or any(len(sources) != 1 for sources in shown):
+        return None
+    only = [next(iter(sources)) for sources in shown]
+    bands = _as_numbers([band for _, band in only])
+    if bands is None:
+        return None
+    paths = [str(folder / file.name) if file.is_relative else file.name for file, _ in only]
+    return list(zip(paths, bands, strict=True))
+
+
+class _File(NamedTuple):
+    """A file as a VRT names it."""
+
+    name: str
+    is_relative: bool
+
+
+def _parsed(text: str) -> ET.Element | None:
+    """The root element; None if the text is no XML."""
+    try:
+        return ET.fromstring(text)
+    except ET.ParseError:
+        return None
+
+
+def _shown(root: ET.Element, numbers: Sequence[int]) -> list[set[tuple[_File, str]]]:
+    """Files and bands that each band shows; empty if a band is missing. Without a number GDAL takes a file's first band."""
+    bands = root.findall("VRTRasterBand")
+    if max(numbers) > len(bands):
+        return []
+    return [
+        {_source(one) for one in bands[number - 1] if one.tag.endswith("Source")}
+        for number in numbers
+    ]
+
+
+def _source(element: ET.Element) -> tuple[_File, str]:
+    file = element.find("SourceFilename")
+    is_relative = file is not None and file.get("relativeToVRT") == "1"
+    name = element.findtext("SourceFilename", "").strip()
+    return _File(name, is_relative), element.findtext("SourceBand", "1").strip()
 
 
 def _as_numbers(texts: list[str]) -> list[int] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import cube_of, nm_tags, write_tif
+from builders import cube_of, nm_tags, write_envi, write_tif
 
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers.vrt_bands import file_bands
@@ -37,6 +37,9 @@ def folder(tmp_path: Path) -> Path:
     for name in ("a.tif", "b.tif"):
         tags = [{**tag, "bbl": str(int(i != 1))} for i, tag in enumerate(nm_tags(CENTRES))]
         write_tif(tmp_path / name, cube_of(4), band_tags=tags)
+    write_tif(tmp_path / "without.tif", cube_of(1))
+    micrometres = {"wavelength": "0.8", "wavelength_units": "um"}
+    write_tif(tmp_path / "micrometres.tif", cube_of(1), band_tags=[micrometres])
     return tmp_path
 
 
@@ -53,18 +56,47 @@ def test_wavelengths_follow_the_bands_that_are_shown(folder: Path, shown: list[i
 @pytest.mark.parametrize(
     "shown",
     [
-        [[("a.tif", "1")], [("b.tif", "1")]],
+        [[("a.tif", "1")], [("without.tif", "1")]],
+        [[("a.tif", "1")], [("micrometres.tif", "1")]],
+        [[("a.tif", "1")], [("nowhere.tif", "1")]],
         [[("a.tif", "1"), ("b.tif", "2")], [("a.tif", "2"), ("b.tif", "1")]],
         [[("a.tif", "mask,1")], [("a.tif", "2")]],
         [[("a.tif", "1")], []],
     ],
-    ids=["a stack of two files", "files with bands in other orders", "a mask", "an empty band"],
+    ids=[
+        "a file without wavelengths",
+        "files in different units",
+        "a missing file",
+        "files with bands in other orders",
+        "a mask",
+        "an empty band",
+    ],
 )
 def test_other_mosaics_have_no_wavelengths(
     folder: Path, shown: list[list[tuple[str, str | None]]]
 ) -> None:
     with pytest.raises(WavelengthError, match="no wavelengths"):
         open_scene(vrt(folder / "s.vrt", shown))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_stack_has_the_wavelengths_of_each_file(folder: Path, relative: bool) -> None:
+    """gdalbuildvrt -separate, of files of one band or of parts of several."""
+    write_tif(folder / "c.tif", cube_of(1), band_tags=nm_tags([1600.0]))
+    write_envi(
+        folder / "d.dat", cube_of(2), "wavelength = {2100, 2200}", "wavelength units = Nanometers"
+    )
+    shown = [("b.tif", "2"), ("b.tif", "1"), ("c.tif", "1"), ("d.dat", "2")]
+    path = vrt(folder / "s.vrt", [[one] for one in shown])
+    if not relative:
+        text = path.read_text().replace(
+            '<SourceFilename relativeToVRT="1">', f"<SourceFilename>{folder}/"
+        )
+        path.write_text(text)
+    scene = open_scene(path)
+    np.testing.assert_array_equal(bands_of(scene).centres_nm, [600.0, 500.0, 1600.0, 2200.0])
+    np.testing.assert_array_equal(bands_of(scene).good, [False, True, True, True])
+    assert scene.attrs["wavelength_source"].endswith("of 3 files")
 
 
 def test_bands_that_are_not_asked_for_may_be_of_any_kind(folder: Path) -> None:
