@@ -6,7 +6,6 @@ bands by their names or lengths, and the grid by a CF grid mapping, coordinates 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 import xarray as xr
 from affine import Affine
 
+from hsi_geo.arrays import AnyArray, IndexArray
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
@@ -22,36 +22,32 @@ from hsi_geo.io.readers.base import (
     Pixels,
     SceneFile,
     StackedPixels,
-    blocks_of,
     per_band,
     plain,
-    require_real,
 )
 from hsi_geo.io.readers.cf_bands import find_bad_bands, find_declared_bands, wavelength_warnings
+from hsi_geo.io.readers.cf_cube import Cube, find_cube
 from hsi_geo.io.readers.cf_flags import find_flags
 from hsi_geo.io.readers.cf_grid import find_grid, find_map, find_places, has_grid
 from hsi_geo.io.readers.cf_groups import (
     Groups,
-    iterate_variables,
     open_group,
     open_groups,
     require_few_groups,
 )
-from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
+from hsi_geo.io.readers.cf_stored import (
+    declared_attributes,
+    declared_dtype,
+    declared_values,
+)
 from hsi_geo.io.readers.glt import glt_fill_value
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.scaled_pixels import in_degrees
 from hsi_geo.io.readers.swath import SwathCoordinates
-from hsi_geo.tiling import Grid
-
-#: Names of the cube, best first. Without one of these, the largest variable is the cube.
-_CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance", "rhos")
+from hsi_geo.tiling import Grid, Window
 
 #: Longest name of a sensor and a product.
 LABEL_CHARACTERS = 80
-
-_BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
-_X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,41 +69,12 @@ class CfPixels(ArrayPixels):
         dataset = opened((self.engine, self.path, self.group, self.stamp), self._open)
         return dataset.variables[self.name]
 
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
+        """See `ArrayPixels.read`; in the type that `declared_dtype` gives."""
+        return declared_values(super().read(bands, window), self.variable())
+
     def _open(self) -> xr.Dataset:
         return open_group(self.path, self.group, self.engine)
-
-
-@dataclass(frozen=True, eq=False)
-class _Cube:
-    """The variable that holds the pixels.
-
-    Attributes:
-        group: Path of its group.
-        name: Its name in the group.
-        array: The variable.
-        order: Letters of its axes in their order: b(and), y, x.
-        missing: Which stored values mean no data.
-    """
-
-    group: str
-    name: str
-    array: xr.DataArray
-    order: str
-    missing: MissingValues
-
-    def axis(self, letter: str) -> str:
-        """Name of an axis, by its letter."""
-        return str(self.array.dims[self.order.index(letter)])
-
-    @property
-    def blocks(self) -> tuple[int, int] | None:
-        """(rows, columns) of its chunks; None if it has none."""
-        encoding = self.array.encoding
-        return blocks_of(encoding.get("chunksizes") or encoding.get("chunks"), self.order)
-
-    def size(self, letter: str) -> int:
-        """Length of an axis, by its letter."""
-        return int(self.array.shape[self.order.index(letter)])
 
 
 def read_cf(path: str, engine: str) -> SceneFile:
@@ -142,14 +109,14 @@ def read_cf(path: str, engine: str) -> SceneFile:
 
 
 def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
-    cube = _find_cube(groups, path)
+    cube = find_cube(groups, path)
     attributes = cube.array.attrs
     count = cube.size("b")
     bad = find_bad_bands(groups, count)
-    grid, geolocation = _georeference(groups, cube, path, engine)
-    nodata = cube.missing.nodata
+    grid, geolocation, grid_warnings = _georeference(groups, cube, path, engine)
+    nodata, dtype = cube.missing.nodata, declared_dtype(cube.array)
     if isinstance(geolocation, SwathCoordinates) and geolocation.own is not None:
-        nodata = glt_fill_value(nodata, cube.array.dtype)
+        nodata = glt_fill_value(nodata, dtype)
     stored = _variable(path, engine)(group=cube.group, name=cube.name, order=cube.order)
     shape = cube.size("y"), cube.size("x")
     flags, flag_warnings = find_flags(groups, path, engine, shape, partial(_flag_pixels, engine))
@@ -161,8 +128,14 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         found_warnings=wavelength_warnings(groups, count),
         good=bad.good,
         good_source=bad.name,
-        warnings=(*bad.warnings, *cube.missing.warnings, *flag_warnings),
-        dtype=cube.array.dtype,
+        warnings=(
+            *cube.warnings,
+            *grid_warnings,
+            *bad.warnings,
+            *cube.missing.warnings,
+            *flag_warnings,
+        ),
+        dtype=dtype,
         nodata=per_band(nodata, count),
         scale=per_band(attributes.get("scale_factor", 1.0), count),
         offset=per_band(attributes.get("add_offset", 0.0), count),
@@ -179,9 +152,9 @@ def _variable(path: str, engine: str) -> Callable[..., CfPixels]:
 
 
 def _georeference(
-    groups: Groups, cube: _Cube, path: str, engine: str
-) -> tuple[Grid, SwathCoordinates | None]:
-    """The grid of the cube, and where its pixels lie if they are a swath."""
+    groups: Groups, cube: Cube, path: str, engine: str
+) -> tuple[Grid, SwathCoordinates | None, tuple[str, ...]]:
+    """The grid of the cube, where its pixels lie if they are a swath, and warnings."""
     shape = cube.size("y"), cube.size("x")
     variable = _variable(path, engine)
 
@@ -191,7 +164,10 @@ def _georeference(
 
     def degrees(names: tuple[tuple[str, str], tuple[str, str]]) -> Pixels:
         parts = [
-            in_degrees(variable(group=group, name=name, order="yx"), groups[group][name].attrs)
+            in_degrees(
+                variable(group=group, name=name, order="yx"),
+                declared_attributes(groups[group][name]),
+            )
             for group, name in names
         ]
         return StackedPixels(tuple(parts), (1, 1))
@@ -202,11 +178,12 @@ def _georeference(
         height, width = groups[lookup[0][0]][lookup[0][1]].shape
         own = find_map(groups, cube.array, (height, width), path), bands(lookup)
         coordinates = own[1] if places is None else degrees(places)
-        return sensor, SwathCoordinates(coordinates=coordinates, own=own)
+        return sensor, SwathCoordinates(coordinates=coordinates, own=own), ()
     axes = (cube.group, cube.axis("y"), cube.axis("x"))
-    if places is not None and not has_grid(groups, cube.array, axes):
-        return sensor, SwathCoordinates(coordinates=degrees(places))
-    return find_grid(groups, cube.array, axes, shape, path), None
+    if places is not None and not has_grid(groups, cube.array, axes, path):
+        return sensor, SwathCoordinates(coordinates=degrees(places)), ()
+    grid, warnings = find_grid(groups, cube.array, axes, shape, path)
+    return grid, None, warnings
 
 
 def _label(groups: Groups, engine: str) -> str:
@@ -223,52 +200,6 @@ def _label(groups: Groups, engine: str) -> str:
 def _flag_pixels(engine: str, path: str, group: str, name: str, order: str) -> Pixels:
     """The pixels of a variable of flags."""
     return _variable(path, engine)(group=group, name=name, order=order)
-
-
-def _find_cube(groups: Groups, path: str) -> _Cube:
-    cubes = [
-        (group, name, array)
-        for group, name, array in iterate_variables(groups)
-        if array.ndim == 3 and array.dtype.kind in "iuf"
-    ]
-    if not cubes:
-        for _, _, array in iterate_variables(groups):
-            if array.ndim == 3:
-                require_real(array.dtype, path)
-        raise SceneError(
-            f"scene '{path}' holds no three-dimensional variable",
-            hint="give the file with the reflectance cube",
-        )
-
-    def rank(entry: tuple[str, str, xr.DataArray]) -> tuple[int, int]:
-        known = [name for name in _CUBES if entry[1].lower() == name]
-        return (_CUBES.index(known[0]) if known else len(_CUBES)), -entry[2].size
-
-    group, name, array = min(cubes, key=rank)
-    missing = find_missing_values(array.attrs, array.dtype)
-    return _Cube(group, name, array, _axis_order(groups, name, array, path), missing)
-
-
-def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> str:
-    """Letters of the axes in their order.
-
-    The axis of bands is found by its name, or by a list of wavelengths of its length. Of the other two
-    the first is y, unless its name is one of x.
-    """
-    dims = [str(dim) for dim in array.dims]
-    named = [dim for dim in dims if _BAND_AXIS.search(dim)]
-    listed = [dim for dim in dims if find_declared_bands(groups, array.sizes[dim]) is not None]
-    bands = named if len(named) == 1 else [dim for dim in listed if dim in (named or dims)]
-    if len(bands) != 1:
-        raise SceneError(
-            f"scene '{path}' has a variable '{name}' with the axes {', '.join(dims)}, and none of "
-            "them is known to be its bands",
-            hint="name one of them wavelength",
-        )
-    first, second = (dim for dim in dims if dim != bands[0])
-    mirrored = _X_AXIS.match(first) and not _X_AXIS.match(second)
-    letters = {bands[0]: "b", first: "x" if mirrored else "y", second: "y" if mirrored else "x"}
-    return "".join(letters[dim] for dim in dims)
 
 
 def _find_lookup(groups: Groups) -> tuple[tuple[str, str], tuple[str, str]] | None:

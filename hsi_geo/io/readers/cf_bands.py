@@ -10,6 +10,7 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
+from hsi_geo.io.readers.cf_stored import physical_values
 from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError, plain_key
 from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS
 from hsi_geo.wavelength_units import are_band_numbers
@@ -54,14 +55,14 @@ def find_declared_bands(groups: Groups, count: int) -> DeclaredBands | None:
     if found is None:
         return None
     name, array = found
-    centres, unit = np.asarray(array.values, np.float64), _unit(name, array)
+    centres, unit = physical_values(array, fill=np.nan), _unit(name, array)
     if are_band_numbers(centres, unit):
         return None
     widths = _find_list(_WIDTH_NAMES, groups, count)
     source = f"the variable {name}"
     if widths is None:
         return DeclaredBands(centres, unit, source)
-    fwhm = np.asarray(widths[1].values, np.float64)
+    fwhm = physical_values(widths[1], fill=np.nan)
     return DeclaredBands(centres, unit, source, fwhm, _unit(*widths))
 
 

@@ -1,0 +1,199 @@
+"""The variable of a netCDF or Zarr scene that holds its pixels, and the order of its axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import xarray as xr
+
+from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.base import blocks_of, require_real
+from hsi_geo.io.readers.cf_bands import find_declared_bands
+from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
+from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
+from hsi_geo.io.readers.cf_stored import declared_attributes, declared_dtype
+
+#: Names of the cube, best first. Without one of these, the largest variable is the cube.
+_CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance", "rhos")
+
+#: Words in the names of what describes the cube.
+_ABOUT_CUBES = re.compile(
+    r"unc(ert(aint(y|ies))?)?|std(ev|dev|err)?|deviation|(co)?variance|err(or)?s?|sigma|noise|snr|masks?|quality|qa|flags?",
+    re.IGNORECASE,
+)
+
+#: Number of other candidates that a warning names.
+_NAMED = 4
+
+_BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
+_X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
+
+_Candidate = tuple[str, str, xr.DataArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Cube:
+    """The variable that holds the pixels.
+
+    Attributes:
+        group: Path of its group.
+        name: Its name in the group.
+        array: The variable.
+        order: Letters of its axes in their order: b(and), y, x.
+        missing: Which stored values mean no data.
+        warnings: A sentence about other variables that may be the cube as well.
+    """
+
+    group: str
+    name: str
+    array: xr.DataArray
+    order: str
+    missing: MissingValues
+    warnings: tuple[str, ...] = ()
+
+    def axis(self, letter: str) -> str:
+        """Name of an axis, by its letter."""
+        return str(self.array.dims[self.order.index(letter)])
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """(rows, columns) of its chunks; None if it has none."""
+        encoding = self.array.encoding
+        return blocks_of(encoding.get("chunksizes") or encoding.get("chunks"), self.order)
+
+    def size(self, letter: str) -> int:
+        """Length of an axis, by its letter."""
+        return int(self.array.shape[self.order.index(letter)])
+
+
+def find_cube(groups: Groups, path: str) -> Cube:
+    """Find the cube of a scene.
+
+    Args:
+        groups: Groups of the file.
+        path: Path of the file, for messages.
+
+    Returns:
+        The variable with a known name, else the largest one that is none of noise, quality or masks.
+
+    Raises:
+        SceneError: If no variable has three axes, or none of them is known to be the bands.
+    """
+    candidates = [
+        (group, name, array)
+        for group, name, array in iterate_variables(groups)
+        if array.ndim == 3 and array.dtype.kind in "iuf"
+    ]
+    if not candidates:
+        for _, _, array in iterate_variables(groups):
+            if array.ndim == 3:
+                require_real(array.dtype, path)
+        raise SceneError(
+            f"scene '{path}' holds no three-dimensional variable",
+            hint="give the file with the reflectance cube",
+        )
+    (group, name, array), warnings = _choose(groups, candidates)
+    missing = find_missing_values(declared_attributes(array), declared_dtype(array))
+    order = _axis_order(groups, name, array, path)
+    return Cube(group, name, array, order, missing, warnings)
+
+
+def _choose(groups: Groups, candidates: Sequence[_Candidate]) -> tuple[_Candidate, tuple[str, ...]]:
+    """The cube, and a warning if others may be it as well."""
+    named = _ancillary(groups)
+
+    def rank(entry: _Candidate) -> tuple[int, bool, int, int]:
+        group, name, array = entry
+        known = name.lower() in _CUBES and not _is_about_cubes(group)
+        index = _CUBES.index(name.lower()) if known else len(_CUBES)
+        return index, name in named, 0 if known else _about_cubes(entry), -array.size
+
+    ranked = sorted(candidates, key=rank)  # equal ones stay in their order
+    best = rank(ranked[0])
+    equal = [entry for entry in ranked if rank(entry) == best]
+    if len(equal) > 1:
+        named_bands = [entry for entry in equal if any(map(_BAND_AXIS.search, _dims(entry[2])))]
+        equal = named_bands or [e for e in equal if _band_axes(groups, e[2])] or equal
+    larger = [  # its name alone may deceive
+        entry for entry in ranked if rank(entry)[:2] == best[:2] and rank(entry)[3] < best[3]
+    ]
+    chosen, *others = equal
+    return chosen, _several_warning(chosen, [*others, *larger])
+
+
+def _several_warning(chosen: _Candidate, others: Sequence[_Candidate]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    names = [f"'{_path_of(other)}'" for other in others[:_NAMED]]
+    if len(others) > _NAMED:
+        names.append(f"{len(others) - _NAMED} more")
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    warning = (
+        f"its variable '{_path_of(chosen)}' is read, and {listed} may be the scene as well: to use "
+        "another variable, write it to a file of its own"
+    )
+    return (warning,)
+
+
+def _path_of(entry: _Candidate) -> str:
+    return f"{entry[0].rstrip('/')}/{entry[1]}".removeprefix("/")
+
+
+def _ancillary(groups: Groups) -> frozenset[str]:
+    """Names of the variables that describe others (CF conventions, section 3.4)."""
+    listed = [
+        str(array.attrs.get("ancillary_variables", "")) for _, _, array in iterate_variables(groups)
+    ]
+    return frozenset(name.rsplit("/", 1)[-1] for text in listed for name in text.split())
+
+
+def _about_cubes(entry: _Candidate) -> int:
+    """How sure it is that a variable is noise, quality or a mask: 2 by its name, 1 by its description."""
+    group, name, array = entry
+    standard = str(array.attrs.get("standard_name", ""))
+    is_modified = len(standard.split()) > 1  # such as "surface_albedo standard_error"
+    if is_modified or any(map(_is_about_cubes, (group, name, standard))):
+        return 2
+    return int(_is_about_cubes(str(array.attrs.get("long_name", ""))))
+
+
+def _is_about_cubes(text: str) -> bool:
+    """Whether a whole word of a name, such as "refl_unc" or "reflStd", is one of noise, quality or masks."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text)
+    return any(_ABOUT_CUBES.fullmatch(word) for word in words)
+
+
+def _dims(array: xr.DataArray) -> list[str]:
+    return [str(dim) for dim in array.dims]
+
+
+def _band_axes(groups: Groups, array: xr.DataArray) -> list[str]:
+    """Axes that may be the bands, by their names, or by a list of wavelengths of their length."""
+    dims = _dims(array)
+    named = [dim for dim in dims if _BAND_AXIS.search(dim)]
+    if len(named) == 1:
+        return named
+    listed = [dim for dim in dims if find_declared_bands(groups, array.sizes[dim]) is not None]
+    return [dim for dim in listed if dim in (named or dims)]
+
+
+def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> str:
+    """Letters of the axes in their order.
+
+    The axis of bands is found by its name, or by a list of wavelengths of its length. Of the other two
+    the first is y, unless its name is one of x.
+    """
+    dims = _dims(array)
+    bands = _band_axes(groups, array)
+    if len(bands) != 1:
+        raise SceneError(
+            f"scene '{path}' has a variable '{name}' with the axes {', '.join(dims)}, and none of "
+            "them is known to be its bands",
+            hint="name one of them wavelength",
+        )
+    first, second = (dim for dim in dims if dim != bands[0])
+    mirrored = _X_AXIS.match(first) and not _X_AXIS.match(second)
+    letters = {bands[0]: "b", first: "x" if mirrored else "y", second: "y" if mirrored else "x"}
+    return "".join(letters[dim] for dim in dims)

@@ -1,0 +1,116 @@
+"""Which variable of a netCDF file or Zarr store is the cube."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from cf_cases import STORES, aviris_cube, dataset, write_netcdf
+
+from hsi_geo.io.scenes.scene import open_scene
+
+
+def beside(**others: Any) -> xr.Dataset:
+    """A scene with the cube `z`, which comes last.
+
+    Args:
+        others: Attributes of other variables, which hold ones, or arrays.
+    """
+    scene = dataset().rename(cube="z")
+    for name, other in others.items():
+        is_array = isinstance(other, xr.DataArray)
+        scene[name] = (
+            other if is_array else xr.ones_like(scene["z"].drop_attrs()).assign_attrs(other)
+        )
+    return scene[[*others, "z"]]
+
+
+ABOUT: dict[str, dict[str, Any]] = {
+    **{
+        name: {name: {}}
+        for name in (
+            *("refl_std", "error", "reflUnc", "RFL_Uncertainty", "cube_err", "a_sigma", "noise"),
+            *("SNR", "reflectanceStdDev", "quality", "flags", "data_mask", "stdev_1", "a-error"),
+        )
+    },
+    "long name": {"a": {"long_name": "Standard deviation of the reflectance"}},
+    "standard name": {"a": {"standard_name": "surface_reflectance standard_error"}},
+    "modifier": {"a": {"standard_name": "surface_reflectance number_of_observations"}},
+    "several": {"a_std": {}, "b_unc": {}, "c": {"long_name": "noise"}},
+}
+
+
+@pytest.mark.parametrize("case", ABOUT)
+def test_noise_and_masks_are_no_cube(tmp_path: Path, case: str) -> None:
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", beside(**ABOUT[case])))
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert not opened.attrs.get("warnings")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_ancillary_variables_are_no_cube(tmp_path: Path, store: str) -> None:
+    scene = beside(a={}, b={})
+    scene["z"].attrs["ancillary_variables"] = "a b"
+    opened = open_scene(STORES[store](tmp_path / "a.nc", scene))
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert not opened.attrs.get("warnings")
+
+
+def test_the_group_of_a_variable_tells_what_it_is(tmp_path: Path) -> None:
+    scene = dataset()
+    for group, values in (("errors", aviris_cube() * 0), ("rfl", aviris_cube())):
+        part = scene.copy().rename(cube="reflectance")
+        part["reflectance"].values = values
+        part.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", mode="a", group=group)
+    opened = open_scene(tmp_path / "a.nc")
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert not opened.attrs.get("warnings")
+
+
+@pytest.mark.parametrize(
+    "name", ["terrain_corrected", "standard_reflectance", "masked", "unclouded", "reference"]
+)
+def test_only_whole_words_make_a_variable_noise(tmp_path: Path, name: str) -> None:
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", beside(y_std={}, **{name: {}})))
+    (warning,) = opened.attrs["warnings"]
+    assert f"'{name}'" in warning
+    assert "'z'" in warning
+    assert "y_std" not in warning
+
+
+def test_a_file_of_noise_is_read(tmp_path: Path) -> None:
+    scene = dataset().rename(cube="reflectance_uncertainty")
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", scene))
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert not opened.attrs.get("warnings")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_equal_candidates_are_named(tmp_path: Path, store: str) -> None:
+    scene = beside(**{name: {} for name in "abcdefg"}, small=dataset()["cube"][:, :2].rename(y="v"))
+    opened = open_scene(STORES[store](tmp_path / "a.nc", scene))
+    (warning,) = opened.attrs["warnings"]
+    assert warning.startswith("its variable '")
+    assert "and 3 more may be the scene as well" in warning
+    assert "small" not in warning
+
+
+def test_a_variable_with_a_known_name_or_bands_has_no_rival(tmp_path: Path) -> None:
+    scene = beside(a=dataset()["cube"].rename(wavelength="time").drop_vars("time"))
+    scene["a"].values[:] = 0
+    path = write_netcdf(tmp_path / "a.nc", scene)
+    opened = open_scene(path)
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    known = beside(a={}).rename(z="radiance")
+    for one in (opened, open_scene(write_netcdf(tmp_path / "b.nc", known))):
+        assert not one.attrs.get("warnings")
+
+
+def test_a_larger_variable_with_a_doubtful_name_is_named(tmp_path: Path) -> None:
+    scene = beside(quality_checked=xr.concat([dataset()["cube"]] * 2, "y").rename(y="v", x="u"))
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", scene.drop_vars(["u", "v"])))
+    assert opened.shape == (4, 5, 7)
+    assert "'quality_checked' may be the scene as well" in opened.attrs["warnings"][0]
