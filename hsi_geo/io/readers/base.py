@@ -290,7 +290,8 @@ def read_part(array: Any, order: str, bands: IndexArray, window: Window) -> AnyA
 
     Args:
         array: Array that is indexed with one slice for each axis.
-        order: Letters of its axes in their order: b(and), y, x; without b it has a single band.
+        order: Letters of its axes in their order: b(and), y, x; without b it has a single band. 1 stands for an
+            axis of that length.
         bands: (B,) indices from 0, in any order.
         window: Window inside the array.
 
@@ -305,7 +306,8 @@ def read_part(array: Any, order: str, bands: IndexArray, window: Window) -> AnyA
     first = int(bands.min()) if "b" in order else 0
     rows, cols = window.slices
     part = {"b": slice(first, int(bands.max()) + 1), "y": rows, "x": cols}
-    values = np.asarray(array[tuple(part[axis] for axis in order)])
+    values = np.asarray(array[tuple(part.get(axis, 0) for axis in order)])
+    order = order.replace("1", "")
     if "b" not in order:
         values, order = values[None], "b" + order
     values = values.transpose([order.index(axis) for axis in "byx"])

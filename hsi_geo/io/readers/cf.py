@@ -119,7 +119,10 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         nodata = glt_fill_value(nodata, dtype)
     stored = _variable(path, engine)(group=cube.group, name=cube.name, order=cube.order)
     shape = cube.size("y"), cube.size("x")
-    flags, flag_warnings = find_flags(groups, path, engine, shape, partial(_flag_pixels, engine))
+    axes = cube.axis("y"), cube.axis("x")
+    flags, flag_warnings = find_flags(
+        groups, path, engine, shape, axes, partial(_flag_pixels, engine)
+    )
     return SceneFile(
         name=path,
         driver=_label(groups, engine),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.base import Pixels
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables, open_groups
+from hsi_geo.io.readers.cf_stored import declared_attributes
+from hsi_geo.io.readers.hdf5_access import other_size_warning
 from hsi_geo.io.readers.quality_layers import (
     ArrayFlags,
     FlagCode,
     QualityLayer,
     kind_of_flag,
 )
+from hsi_geo.io.readers.scaled_pixels import number_of
 
 #: Function from (path of the file, group, name, order of axes) to the pixels of a variable on the grid of
 #: the scene.
@@ -34,12 +38,20 @@ _EMIT_NAME = re.compile(r"EMIT_(?:L2A_(?:RFLUNCERT|RFL)|L1B_RAD)_", re.IGNORECAS
 #: Words in the names of masks of good pixels.
 _FREE = re.compile(r"free|clear|valid|good|(?:^|_)non?(?:_|$)", re.IGNORECASE)
 
+#: Number of pixels of a mask of floating point numbers that are checked.
+CHECKED_PX = 1 << 22
+
 #: Value of EMIT's masks without data.
 _EMIT_FILL = -9999.0
 
 
 def find_flags(
-    groups: Groups, path: str, engine: str, shape: tuple[int, int], place: Place
+    groups: Groups,
+    path: str,
+    engine: str,
+    shape: tuple[int, int],
+    axes: tuple[str, str],
+    place: Place,
 ) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
     """The flags of a scene.
 
@@ -48,55 +60,126 @@ def find_flags(
         path: Path of the file.
         engine: xarray's engine.
         shape: (rows, columns) of the cube as it is stored.
+        axes: Names of the axes of its rows and columns.
         place: Gives the pixels of a variable that has the rows and columns of the cube.
 
     Returns:
         layers: The flags.
-        warnings: One sentence for a file of masks that cannot be used.
+        warnings: One sentence for each mask, or file of masks, that cannot be used.
     """
-    layers = list(_cf_flags(groups, path, shape, place))
+    layers, warnings = _cf_flags(groups, path, shape, axes, place)
     beside = _emit_masks(path)
     if beside is None:
-        return tuple(layers), ()
+        return tuple(layers), tuple(warnings)
     try:
-        return (*layers, *_emit_flags(beside, engine, shape, place)), ()
+        return (*layers, *_emit_flags(beside, engine, shape, place)), tuple(warnings)
     except SceneError as error:
-        return tuple(layers), (f"the masks in '{Path(beside).name}' are not applied: {error}",)
+        warnings.append(f"the masks in '{Path(beside).name}' are not applied: {error}")
+        return tuple(layers), tuple(warnings)
 
 
 def _cf_flags(
-    groups: Groups, path: str, shape: tuple[int, int], place: Place
-) -> Iterator[QualityLayer]:
+    groups: Groups, path: str, shape: tuple[int, int], axes: tuple[str, str], place: Place
+) -> tuple[list[QualityLayer], list[str]]:
+    """The layers of all variables of flags, and warnings about those that cannot be used."""
+    layers, warnings = [], []
     for group, name, array in iterate_variables(groups):
-        if array.ndim != 2 or array.shape != shape or array.dtype.kind not in "iu":
+        codes = [
+            (meaning.replace("_", " ").lower(), kind, code)
+            for meaning, code in _codes(name, array)
+            if (kind := kind_of_flag(meaning)) is not None
+        ]
+        order = _order(array, shape, axes) if codes else ""
+        if not order and (not codes or sum(size > 1 for size in array.shape) < 2):
+            continue  # a list of one flag for each band or row is no mask of pixels
+        fault = _fault(name, array, shape, order, all(code is None for *_, code in codes))
+        if fault is not None:
+            warnings.append(fault)
             continue
-        for meaning, code in (
-            _meanings(array) if "flag_meanings" in array.attrs else _named(name, array)
-        ):
-            kind = kind_of_flag(meaning)
-            if kind is not None:
-                flag = meaning.replace("_", " ").lower()
-                yield QualityLayer(flag, kind, ArrayFlags(place(path, group, name, "yx"), 0, code))
+        pixels = place(path, group, name, order)
+        layers += [
+            QualityLayer(flag, kind, ArrayFlags(pixels, 0, code))
+            for flag, kind, code in codes
+            if code is not None
+        ]
+    return layers, warnings
 
 
-def _meanings(array: xr.DataArray) -> Iterator[tuple[str, FlagCode]]:
-    """Each meaning in CF's attributes, and the numbers that have it; none if their lengths differ."""
-    meanings = re.split(r"[\s,;]+", str(array.attrs.get("flag_meanings", "")).strip(" ,;"))
-    masks, values = (_whole(array.attrs.get(f"flag_{kind}")) for kind in ("masks", "values"))
-    unknown = _whole(array.attrs.get("_FillValue")) or ()
+def _order(array: xr.DataArray, shape: tuple[int, int], axes: tuple[str, str]) -> str:
+    """Letters of the axes, with 1 for an axis of that length; empty if they are not those of the scene."""
+    dims = [str(dim) for dim in array.dims]
+    if len(set(axes)) == 2 and all(dims.count(axis) == 1 for axis in axes):
+        letters = {axes[0]: "y", axes[1]: "x"}
+        orders = ["".join(letters.get(dim, "1") for dim in dims)]
+    else:
+        pairs = combinations(range(array.ndim), 2)
+        orders = [
+            "".join({first: "y", second: "x"}.get(i, "1") for i in range(array.ndim))
+            for first, second in pairs
+        ]
+    wanted = {"y": shape[0], "x": shape[1], "1": 1}
+    for order in orders:
+        if all(size == wanted[letter] for letter, size in zip(order, array.shape, strict=True)):
+            return order
+    return ""
+
+
+def _fault(
+    name: str, array: xr.DataArray, shape: tuple[int, int], order: str, uncoded: bool
+) -> str | None:
+    """Why flags cannot be used, as a sentence; None if they can be."""
+    if not order:
+        return other_size_warning(name, array.shape, shape)
+    if uncoded:
+        return f"its '{name}' has flag_meanings without a value or a mask for each: not used"
+    if array.dtype.kind not in "biuf":
+        return f"its '{name}' holds no numbers: not used"
+    if not _holds_whole_numbers(array, order):
+        return f"its '{name}' holds fractions, and flags are whole numbers: not used"
+    return None
+
+
+def _holds_whole_numbers(array: xr.DataArray, order: str) -> bool:
+    """Whether the numbers are whole; of a large image, evenly spread rows are read."""
+    scale = number_of(array.attrs, "scale_factor", 1.0)
+    if array.dtype.kind != "f":
+        return "flag_meanings" in array.attrs or scale % 1 == 0
+    step = max(1, -(-array.size // CHECKED_PX))
+    rows = tuple(slice(None, None, step) if letter == "y" else slice(None) for letter in order)
+    values = np.asarray(array[rows].values, np.float64)
+    values = values[np.isfinite(values) & ~np.isin(values, _unknown(array))]
+    return scale % 1 == 0 and bool((values % 1 == 0).all())
+
+
+def _codes(name: str, array: xr.DataArray) -> Iterator[tuple[str, FlagCode | None]]:
+    """What a variable flags, by its attributes or by its name; None for flags without a number."""
+    return _meanings(array) if "flag_meanings" in array.attrs else _named(name, array)
+
+
+def _meanings(array: xr.DataArray) -> Iterator[tuple[str, FlagCode | None]]:
+    """Each meaning in CF's attributes, and the numbers that have it; None if their lengths differ."""
+    attributes = declared_attributes(array)
+    meanings = re.split(r"[\s,;]+", str(attributes.get("flag_meanings", "")).strip(" ,;"))
+    masks, values = (_whole(attributes.get(f"flag_{kind}")) for kind in ("masks", "values"))
     for index, meaning in enumerate(meanings):
         bits = masks[index] if masks and len(masks) == len(meanings) else None
         value = values[index] if values and len(values) == len(meanings) else None
-        if bits is not None or value is not None:
-            yield meaning, FlagCode(None if value is None else (value,), bits, unknown)
+        known = bits is not None or value is not None
+        numbers = None if value is None else (value,)
+        yield meaning, FlagCode(numbers, bits, _unknown(array)) if known else None
 
 
-def _named(name: str, array: xr.DataArray) -> Iterator[tuple[str, FlagCode]]:
+def _named(name: str, array: xr.DataArray) -> Iterator[tuple[str, FlagCode | None]]:
     """The flag of a mask that only its name explains, such as ``cloud_mask``; none of masks of what is free of it."""
     word = re.search(r"[_ ]?(?:mask|flag)s?$", name, re.IGNORECASE)
     if word is not None and word.start() and not _FREE.search(name):
-        unknown = _whole(array.attrs.get("_FillValue")) or ()
-        yield name[: word.start()], FlagCode(unknown=(*unknown, 255))
+        yield name[: word.start()], FlagCode(unknown=(*_unknown(array), 255))
+
+
+def _unknown(array: xr.DataArray) -> tuple[float, ...]:
+    """The fill value, which says nothing of a pixel."""
+    fill = number_of(declared_attributes(array), "_FillValue", np.nan)
+    return (fill,) if np.isfinite(fill) else ()
 
 
 def _whole(values: Any) -> tuple[int, ...] | None:
