@@ -14,6 +14,7 @@ import xarray as xr
 
 from hsi_geo import timings
 from hsi_geo.errors import OptionError
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
@@ -178,8 +179,9 @@ def _map_paths(
 def _stem(scene: xr.DataArray, scenes: Sequence[xr.DataArray]) -> str:
     """The scene's file name, with its folder's before it where two would collide."""
     path = as_path(name_of(scene))
-    same = [other for other in scenes if as_path(name_of(other)).stem == path.stem]
-    return path.stem if len(same) == 1 else f"{path.absolute().parent.name}_{path.stem}"
+    stem = stem_of(path)
+    same = [other for other in scenes if stem_of(as_path(name_of(other))) == stem]
+    return stem if len(same) == 1 else f"{path.absolute().parent.name}_{stem}"
 
 
 def classify_opened(

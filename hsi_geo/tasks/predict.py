@@ -17,7 +17,7 @@ from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
-from hsi_geo.io.files.paths import is_gdal_name
+from hsi_geo.io.files.paths import is_gdal_name, stem_of
 from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.rejected_classes import REJECTED, read_rejected
@@ -337,7 +337,7 @@ def map_paths(
                 f"scene '{name_of(scene)}' is no file of this machine, and its map cannot be written beside it",
                 hint="give a file for the map with -o",
             )
-        out = source.with_name(f"{source.stem}_classes.tif")
+        out = source.with_name(f"{stem_of(source)}_classes.tif")
         if in_notebook() and not overwrite:
             out = _free_path(out)
     path = Path(out)

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 #: "/vsizip/...", "https://...", and GDAL's names of subdatasets such as NETCDF:"a.nc":reflectance.
 _GDAL_NAME = re.compile(r"/vsi|[A-Za-z][\w+.-]*://|[A-Z][A-Z0-9_]+:.", re.ASCII)
+
+#: What follows the last point of names without an ending: the number of a version, or of a day.
+_NUMBERED = re.compile(r"\.v?\d+", re.IGNORECASE)
+
+
+def stem_of(path: str | os.PathLike[str]) -> str:
+    """The name of a file without its ending. The last number of a date or a version is no ending.
+
+    Args:
+        path: Path of a file.
+
+    Example:
+        >>> stem_of("a/scene.v2.bsq"), stem_of("a/scene.v2"), stem_of("L2A_2019.05.01")
+        ('scene.v2', 'scene.v2', 'L2A_2019.05.01')
+    """
+    file = Path(path)
+    return file.name if _NUMBERED.fullmatch(file.suffix) else file.stem
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

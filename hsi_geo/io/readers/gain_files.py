@@ -5,6 +5,7 @@ Layout: the readme of AVIRIS Classic's orthocorrected radiance; a gain and the n
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,5 +50,11 @@ def _file_beside(path: str) -> Path | None:
     if not exists(path) or not cube.is_file():
         return None
     beside = sorted(cube.parent.glob("*.gain"))[:_MOST_FILES]
-    named = [file for file in beside if cube.name.startswith(file.stem) and file.is_file()]
+    named = [file for file in beside if _is_of(cube, file) and file.is_file()]
     return max(named, key=lambda file: len(file.stem), default=None)
+
+
+def _is_of(cube: Path, gains: Path) -> bool:
+    """Whether a cube's name goes on after that of the gains, but not by a number: "scene1.gain" is not of scene12."""
+    rest = cube.name.removeprefix(gains.stem)
+    return rest != cube.name and re.match(r"\d|\.v?\d", rest, re.IGNORECASE) is None

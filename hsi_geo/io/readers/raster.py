@@ -17,6 +17,9 @@ from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
+#: Endings of ENVI cubes; some have none.
+CUBES = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
+
 
 def read_raster(
     path: str | os.PathLike[str], *, name: str | None = None, item: StacSidecar | None = None
@@ -41,7 +44,7 @@ def read_raster(
         raise SceneNotFoundError(
             f"scene '{name}' does not exist", hint="check the path and its spelling"
         )
-    path = _data_of_header(path)
+    path = data_of_header(path)
     require_local(path, "scene", SceneError)
     try:
         with quiet_gdal(path), open_raster(path) as source:
@@ -86,14 +89,19 @@ def _require_answer(path: str) -> None:
             pass
 
 
-def _data_of_header(path: str) -> str:
-    """Path of the cube that an ENVI header describes; other paths are returned as they are."""
+def data_of_header(path: str) -> str:
+    """Path of the cube that an ENVI header describes.
+
+    Args:
+        path: Path of a header, such as "scene.hdr" or "scene.bsq.hdr"; other paths are returned as they are,
+            and that of a header without a cube, too.
+    """
     header = Path(path)
     if header.suffix.lower() != ".hdr":
         return path
     stem = header.with_suffix("")
-    suffixes = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
-    candidates = [stem, *(stem.with_suffix(suffix) for suffix in suffixes)]
+    # Appended as text: in "scene.v2.hdr" the stem has a point, too, and "scene.bsq" is another scene.
+    candidates = [Path(f"{stem}{ending}") for ending in ("", *CUBES)]
     exact = next((str(cube) for cube in candidates if cube.is_file()), None)
     if exact is not None or not header.is_file():
         return exact or path

@@ -45,6 +45,21 @@ def whole_tags(source: rasterio.DatasetReader, path: str, item: StacSidecar | No
     return {**_tags(source, 0), **_side_tags(path, item)}
 
 
+def only_band_tags(source: rasterio.DatasetReader, whole: Tags) -> tuple[Tags, Tags]:
+    """Tags of a raster's only band.
+
+    Args:
+        source: The open raster.
+        whole: From `whole_tags`.
+
+    Returns:
+        own: Tags of the band and of the raster; of lists with one word the word.
+        imagery: Tags in GDAL's IMAGERY domain.
+    """
+    own = {**whole, **_tags(source, 1)}
+    return {key: value.strip("{} ") for key, value in own.items()}, _imagery(source, 1)
+
+
 def _side_tags(path: str, item: StacSidecar | None) -> Tags:
     """Lists in the files beside a raster. Those of a STAC item come before those of an ENVI header."""
     if item is not None and "wavelength" in {key.lower() for key in item.tags}:
@@ -75,12 +90,16 @@ def find_raster_bands(
 def _find_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]) -> TaggedBands:
     # One pass over the bands: repeated calls of tags() take seconds on 426 bands.
     by_band = [_tags(source, band) for band in numbers]
-    imagery = [
-        source.tags(band, ns="IMAGERY") if "IMAGERY" in source.tag_namespaces(band) else {}
-        for band in numbers
-    ]
+    imagery = [_imagery(source, band) for band in numbers]
     names = [source.descriptions[band - 1] or "" for band in numbers]
     return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
+
+
+def _imagery(source: rasterio.DatasetReader, band: int) -> Tags:
+    tags: dict[str, str] = {}
+    if "IMAGERY" in source.tag_namespaces(band):
+        tags = source.tags(band, ns="IMAGERY")
+    return tags
 
 
 def _bands_of_files(

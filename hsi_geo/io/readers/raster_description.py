@@ -10,20 +10,25 @@ import rasterio
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
-from hsi_geo.io.readers.base import PickedPixels, Pixels, SceneFile, per_band, require_real
+from hsi_geo.io.readers.base import (
+    Geolocation,
+    PickedPixels,
+    Pixels,
+    SceneFile,
+    per_band,
+    require_real,
+)
 from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
+from hsi_geo.io.readers.quality_layers import QualityLayer
 from hsi_geo.io.readers.raster_bands import find_raster_bands, whole_tags
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
 from hsi_geo.io.readers.side_masks import find_side_masks
-from hsi_geo.io.readers.spectral_tags import (
-    ENVI_TYPES,
-    Tags,
-)
+from hsi_geo.io.readers.spectral_tags import ENVI_TYPES, Tags, unused_header
 from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
@@ -58,8 +63,71 @@ def describe_raster(
     Raises:
         SceneError: If the raster has no bands, no real numbers, or blocks that are too large, or its file is cut short.
     """
-    count = source.count
-    if count == 0:
+    head = read_head(source, path, name, item)
+    alpha, spectral = alpha_band(source), list(source.indexes)
+    bands = find_raster_bands(source, path, head.tags, spectral)
+    if bands.found is not None:
+        alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
+    elif alpha is not None:
+        spectral.remove(alpha)
+        bands = find_raster_bands(source, path, head.tags, spectral)
+    kept = np.array(spectral) - 1
+    mask = find_mask(source, alpha)
+    values = head.values
+    dtype = np.result_type(*(source.dtypes[band] for band in kept))
+    fill = None if mask is None else fill_for(mask, values.nodata, dtype)
+    lines = block_lines(path) if source.driver == "VRT" and source.count > 1 else None
+    pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
+    return SceneFile(
+        name=name,
+        driver=_label(source.driver, head.item),
+        grid=head.grid,
+        geolocation=head.geolocation,
+        found=bands.found,
+        found_warnings=bands.found_warnings,
+        good=bands.good,
+        good_source=bands.good_source,
+        dtype=dtype if fill is None else fill.dtype,
+        nodata=(values.nodata if fill is None else fill.values)[kept],
+        scale=values.scale[kept],
+        offset=values.offset[kept],
+        pixels=pixels if alpha is None else PickedPixels(pixels, kept),
+        block_px=source.block_shapes[0] if lines is None else lines.block_px,
+        packed=_is_compressed(path, head.tags),
+        notes=() if mask is None else (mask.note,),
+        quality=head.quality,
+        warnings=(*bands.warnings, *head.warnings),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RasterHead:
+    """What a raster and the files beside it tell, but for wavelengths and mask.
+
+    Attributes:
+        grid: Size, geotransform and CRS; without a CRS if the raster has no geotransform.
+        geolocation: Where the pixels lie, if they are not on a grid.
+        item: What a STAC item tells of the raster.
+        tags: Tags of the raster as a whole, and lists in the files beside it.
+        values: How stored values are decoded.
+        quality: Flags in the files beside it.
+        warnings: One sentence for each thing that cannot be used.
+    """
+
+    grid: Grid
+    geolocation: Geolocation | None
+    item: StacSidecar | None
+    tags: Tags
+    values: StoredValues
+    quality: tuple[QualityLayer, ...]
+    warnings: tuple[str, ...]
+
+
+def read_head(
+    source: rasterio.DatasetReader, path: str, name: str, item: StacSidecar | None = None
+) -> RasterHead:
+    """Read what a raster and the files beside it tell; see `describe_raster`."""
+    if source.count == 0:
         raise SceneError(
             f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
             hint="give one of its subdatasets as gdalinfo lists them",
@@ -71,54 +139,28 @@ def describe_raster(
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
     item = find_item(path) if item is None else item
-    whole = whole_tags(source, path, item)
-    alpha, spectral = alpha_band(source), list(source.indexes)
-    bands = find_raster_bands(source, path, whole, spectral)
-    if bands.found is not None:
-        alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
-    elif alpha is not None:
-        spectral.remove(alpha)
-        bands = find_raster_bands(source, path, whole, spectral)
-    kept = np.array(spectral) - 1
-    mask = find_mask(source, alpha)
-    values = _stored_values(source, whole, path)
-    dtype = np.result_type(*(source.dtypes[band] for band in kept))
-    fill = None if mask is None else fill_for(mask, values.nodata, dtype)
-    lines = block_lines(path) if source.driver == "VRT" and count > 1 else None
+    tags = whole_tags(source, path, item)
+    values = _stored_values(source, tags, path)
     quality, mask_warnings = find_side_masks(
         path, source.shape, source.transform, () if item is None else item.masks
     )
     # GDAL's identity stands for no geotransform: pixels of a metre at the origin of a CRS are none of a scene.
     nowhere = geolocation is None and bool(source.crs) and source.transform.is_identity
-    pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill)
-    return SceneFile(
-        name=name,
-        driver=_label(source.driver, item),
-        grid=Grid(
-            source.height,
-            source.width,
-            source.transform,
-            parse_crs(source.crs.to_wkt(), name)
-            if source.crs and geolocation is None and not nowhere
-            else None,
-        ),
+    crs = (
+        parse_crs(source.crs.to_wkt(), name)
+        if source.crs and geolocation is None and not nowhere
+        else None
+    )
+    return RasterHead(
+        grid=Grid(source.height, source.width, source.transform, crs),
         geolocation=geolocation,
-        found=bands.found,
-        found_warnings=bands.found_warnings,
-        good=bands.good,
-        good_source=bands.good_source,
-        dtype=dtype if fill is None else fill.dtype,
-        nodata=(values.nodata if fill is None else fill.values)[kept],
-        scale=values.scale[kept],
-        offset=values.offset[kept],
-        pixels=pixels if alpha is None else PickedPixels(pixels, kept),
-        block_px=source.block_shapes[0] if lines is None else lines.block_px,
-        packed=_is_compressed(path, whole),
-        notes=() if mask is None else (mask.note,),
+        item=item,
+        tags=tags,
+        values=values,
         quality=quality,
         warnings=(
-            *bands.warnings,
             *values.warnings,
+            *(unused_header(path) if source.driver == "ENVI" else ()),
             *((_NOWHERE,) if nowhere else ()),
             *(() if item is None else item.warnings),
             *mask_warnings,
@@ -141,7 +183,7 @@ def _is_compressed(path: str, whole: Tags) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _StoredValues:
+class StoredValues:
     """How stored values are decoded.
 
     Attributes:
@@ -157,7 +199,7 @@ class _StoredValues:
     warnings: tuple[str, ...]
 
 
-def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> _StoredValues:
+def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> StoredValues:
     """Nodata, scale and offset of the bands; without them, of the ENVI header.
 
     GDAL parses only the beginning of each word in ENVI's lists, and takes words that are no numbers for 0.
@@ -193,7 +235,7 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> _S
         gains, warning = find_gains(path, count)
         scale = scale if gains is None else 1.0 / gains
         warnings += [warning] if warning else []
-    return _StoredValues(nodata, scale, offset, tuple(warnings))
+    return StoredValues(nodata, scale, offset, tuple(warnings))
 
 
 def _of_the_same_type(whole: Tags, dtype: str) -> tuple[Tags, list[str]]:

@@ -11,7 +11,7 @@ from affine import Affine
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.paths import exists, stem_of
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -82,8 +82,8 @@ def _named(path: str, known: set[str]) -> Iterator[MaskAsset]:
     raster = Path(path)
     if not exists(path) or not raster.is_file():
         return
-    stem = raster.with_suffix("")
-    is_pixxel = any(stem.with_suffix(end).is_file() for end in (".xml", ".geojson"))
+    stem = raster.with_name(stem_of(raster))
+    is_pixxel = any(Path(f"{stem}{end}").is_file() for end in (".xml", ".geojson"))
     for ending in (".mask.tif", ".mask.tiff"):
         beside = Path(f"{stem}{ending}")
         if is_pixxel and beside.is_file() and str(beside) not in known:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.paths import exists, stem_of
 from hsi_geo.io.files.remote_files import suffix_of
 
 #: Larger files are no items, and more files in a folder are not searched for one.
@@ -75,7 +75,8 @@ def find_item(path: str) -> StacSidecar | None:
     raster = Path(path)
     if not exists(path) or not raster.is_file():
         return None
-    for beside in (Path(f"{path}.stac.json"), raster.with_suffix(".stac.json")):
+    for end in (raster.name, stem_of(raster)):
+        beside = raster.with_name(f"{end}.stac.json")
         if (item := read_item(beside)) is not None and (found := _of(item, raster)).tags:
             return found
     for beside in _candidates(raster):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
 from hsi_geo.arrays import Float64Array, IndexArray
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
@@ -47,7 +47,7 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     scene = xr.DataArray(
         xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
         coords=band_coordinates(bands),
-        name=Path(file.name).stem,
+        name=stem_of(file.name),
         attrs={
             "source": file.name,
             "driver": file.driver,

@@ -16,6 +16,7 @@ from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.remote_files import as_link, gdal_name
 from hsi_geo.io.readers import Links, read_scene
+from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
 from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
 from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
@@ -116,18 +117,32 @@ def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTi
         warn(f"folder '{folder}' is left out: it cannot be read ({error.strerror})")
         return
     rasters = {path for path in paths if path.suffix.lower() in (".tif", ".tiff")}
-    described = {path.with_suffix(".hdr") for path in rasters} | {
-        path.with_name(f"{path.name}.hdr") for path in rasters
+    described = {
+        path.with_name(f"{stem}{end}")
+        for path in rasters
+        for stem in (path.stem, path.name)
+        for end in (".hdr", ".HDR")
     }
     for path in paths:
         if (
             path.name.startswith(".") or path in described
         ):  # a header beside a GeoTIFF holds its wavelengths
             continue
+        if _has_two_headers(path):
+            continue
         if path.is_dir():
             yield from _of_folder(path, warn)
         elif path.name.lower().endswith(SUFFIXES):
             yield ListedTile(_absolute(str(path)))
+
+
+def _has_two_headers(header: Path) -> bool:
+    """Whether the cube of a header ("a.hdr") has another one ("a.bsq.hdr"), which GDAL reads."""
+    if header.suffix.lower() != ".hdr":
+        return False
+    cube = data_of_header(str(header))
+    others = [Path(f"{cube}{end}") for end in (".hdr", ".HDR")]
+    return header not in others and any(other.is_file() for other in others)
 
 
 def _of_text(path: Path) -> Iterator[ListedTile]:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.readers.stac_collections import split_member
@@ -80,7 +81,7 @@ def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
 def _all_candidates(paths: Sequence[str]) -> list[list[str]]:
     """For each tile the names it may have, the shortest first."""
     named = [as_path(path) for path in paths]
-    keys = [file_key(str(path.parent / path.stem)) for path in named]
+    keys = [file_key(str(path.parent / stem_of(path))) for path in named]
     together = Counter(keys)
     return [
         list(_candidates(path, alone=together[key] == 1))
@@ -106,9 +107,9 @@ def as_path(name: str) -> Path:
 
 
 def _candidates(path: Path, *, alone: bool) -> Iterator[str]:
-    first = path.stem if alone else path.name.replace(".", "_")
+    first = stem_of(path) if alone else path.name.replace(".", "_")
     folders = [part.strip(os.sep + ":") for part in path.parts[:-1]]
     for depth in range(len(folders) + 1):
         yield "_".join([*(f for f in folders[len(folders) - depth :] if f), first])
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()
-    yield f"{path.stem}_{digest[:HASH_DIGITS]}"
+    yield f"{stem_of(path)}_{digest[:HASH_DIGITS]}"
