@@ -6,39 +6,39 @@ Layout of Hyperion: USGS, EO-1 User Guide 2.3; scaled radiance, 40 a unit in the
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
-from rasterio.windows import Window as GdalWindow
 
-from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
+from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import require_local
-from hsi_geo.io.readers.base import SceneFile, plain, require_real, unreadable
-from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
-from hsi_geo.io.readers.handles import opened
+from hsi_geo.io.readers.band_file_pixels import BandFilePixels
+from hsi_geo.io.readers.band_sets import BandFile, BandSet, find_band_sets, left_out
+from hsi_geo.io.readers.base import SceneFile, plain
+from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.masks import Mask, MaskFill, fill_for, find_mask
 from hsi_geo.io.readers.packages import Package
-from hsi_geo.io.readers.spectral_tags import find_bands
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.io.readers.quality_layers import QualityLayer, RasterFlags
+from hsi_geo.io.readers.raster_description import RasterHead, only_band_tags, read_head
+from hsi_geo.io.readers.spectral_tags import Tags, find_bands
+from hsi_geo.wavelength_units import parse_band_name
 from hsi_geo.wavelengths import DeclaredBands
 
-#: Fewer files are no scene, and more are not opened.
-FEWEST_FILES, MOST_FILES = 3, 2000
+#: More files are not opened.
+MOST_FILES = 2000
 
-_IMAGE = re.compile(r"\.(tif|tiff)$", re.IGNORECASE)
+#: A set of files is chosen for its name among those that have at least this part of the largest set's files.
+_RIVAL = 0.5
 
-#: The number of a band in the name of its file: at its beginning, or after B, Band or a separator.
-_NUMBER = re.compile(
-    r"(?i)(?:^|(?<=^b)|(?<=[_\-. ]b)|(?<=band)|(?<=band[_\- ])|(?<=[_\-. ]))(\d{1,4})(?=[_\-.nuµ ]|$)"
-)
+#: Most sets or files that a message names.
+_SHOWN = 4
 
 _HYPERION = re.compile(r"^EO1H\d.*_B(\d{3})_L1[A-Z]+", re.IGNORECASE)
 
@@ -47,54 +47,6 @@ _VNIR, _SWIR = (1, 355.59, 10.17522), (71, 851.92, 10.08865)
 
 #: Bands of Hyperion that are calibrated, from first to last.
 _CALIBRATED = ((8, 57), (77, 224))
-
-
-@dataclass(frozen=True, slots=True)
-class BandFile:
-    """A file of one band.
-
-    Attributes:
-        number: Number of the band in its name.
-        name: Name of the file in its folder or archive.
-        path: Name that GDAL opens.
-    """
-
-    number: int
-    name: str
-    path: str
-
-
-def find_band_files(package: Package) -> tuple[BandFile, ...]:
-    """The rasters of a folder or archive whose names differ only by the number of a band.
-
-    Args:
-        package: Files of the folder or archive.
-
-    Returns:
-        The largest such group in the order of its numbers; empty if there are fewer than three files.
-
-    Example:
-        >>> names = tuple(f"x_B{n:03}_L1T.TIF" for n in (10, 9, 11)) + ("x_MTL.txt", "x_1.tif")
-        >>> package = Package("x", names, str, bytes)
-        >>> [one.number for one in find_band_files(package)]
-        [9, 10, 11]
-    """
-    groups: dict[tuple[str, str], list[BandFile]] = defaultdict(list)
-    for name in package.files:
-        base = PurePosixPath(name).name
-        if not _IMAGE.search(base):
-            continue
-        for match in _NUMBER.finditer(base):
-            rest = base[: match.start()] + "#" + base[match.end() :]
-            key = (str(PurePosixPath(name).parent), rest.lower())
-            groups[key].append(BandFile(int(match[1]), name, package.gdal_path(name)))
-    usable = [
-        group
-        for group in groups.values()
-        if len(group) >= FEWEST_FILES and len({one.number for one in group}) == len(group)
-    ]
-    largest = max(usable, key=len, default=[])
-    return tuple(sorted(largest, key=lambda one: one.number))
 
 
 def read_band_files(package: Package) -> SceneFile | None:
@@ -108,39 +60,34 @@ def read_band_files(package: Package) -> SceneFile | None:
         None if there are no such files.
 
     Raises:
-        SceneError: If files have several bands or different pixels, or cannot be opened.
+        SceneError: If files have several bands or different pixels, or cannot be opened; or if several sets
+            of files may be the scene.
     """
-    files = find_band_files(package)
-    if not files or not _has_one_band(files[0]):
+    sets = find_band_sets(package)
+    chosen = _chosen(package.name, sets)
+    if chosen is None or _band_count(chosen.files[0]) != 1:
         return None
+    files = chosen.files
     if len(files) > MOST_FILES:
         raise SceneError(
             f"scene '{package.name}' has {len(files):,} files of one band each",
             hint=f"give a folder with at most {MOST_FILES:,} of them",
         )
     heads = [_head(package.name, file) for file in files]
+    _require_one_place(package.name, files, heads)
     first = heads[0]
-    for file, head in zip(files, heads, strict=True):
-        is_same = head.shape == first.shape and head.transform.almost_equals(first.transform, 1e-6)
-        if not is_same or head.crs != first.crs:
-            what = "coordinate reference systems" if is_same else "pixels"
-            raise SceneError(
-                f"scene '{package.name}' has files of different {what}: '{file.name}' and '{files[0].name}'",
-                hint="put them on one grid, or give a folder with the files of one grid",
-            )
-    dtype = np.result_type(*(head.dtype for head in heads))
     numbers = np.array([file.number for file in files])
     is_hyperion = all(_HYPERION.match(PurePosixPath(file.name).name) for file in files)
     tags = find_bands(
         {},
         [head.tags for head in heads],
-        [{} for _ in heads],
+        [head.imagery for head in heads],
         [
-            head.description or _with_unit(PurePosixPath(file.name).stem)
+            head.description if parse_band_name(head.description) else file.wavelength
             for file, head in zip(files, heads, strict=True)
         ],
     )
-    scale = np.array([head.scale for head in heads])
+    scale = np.concatenate([head.about.values.scale for head in heads])
     if is_hyperion and (scale == 1).all():
         scale = np.where(numbers < _SWIR[0], 1 / 40, 1 / 80)
     calibrated = np.zeros(len(files), bool)
@@ -149,42 +96,105 @@ def read_band_files(package: Package) -> SceneFile | None:
     found = tags.found
     if found is None and is_hyperion:
         found = DeclaredBands(hyperion_centres(numbers), "nm", "Hyperion's band numbers")
+    stored = _stored(heads)
+    quality = tuple(dict.fromkeys(layer for head in heads for layer in head.about.quality))
+    beside = left_out(package, chosen, sets, _paths_of(quality))
+    beside_notes, beside_warnings = _beside(chosen, beside)
     return SceneFile(
         name=package.name,
         driver="Hyperion L1T" if is_hyperion else "one band a file",
-        grid=Grid(
-            *first.shape,
-            first.transform,
-            parse_crs(first.crs.to_wkt(), package.name) if first.crs else None,
-        ),
+        grid=first.about.grid,
+        geolocation=first.about.geolocation,
         found=found,
         found_warnings=tags.found_warnings,
         good=calibrated if is_hyperion else tags.good,
         good_source="Hyperion's calibrated bands" if is_hyperion else tags.good_source,
-        dtype=dtype,
-        nodata=np.array([np.nan if head.nodata is None else head.nodata for head in heads]),
+        dtype=stored.dtype,
+        nodata=stored.nodata,
         scale=scale,
-        offset=np.array([head.offset for head in heads]),
+        offset=np.concatenate([head.about.values.offset for head in heads]),
         pixels=BandFilePixels(
             tuple(file.path for file in files),
             package.name,
             first.shape,
-            dtype.name,
+            stored.dtype.name,
             stamp(files[0].path),
+            tuple(head.mask is not None for head in heads),
+            stored.fill,
         ),
         block_px=first.block_px,
         packed=any("/vsigzip/" in file.path or _is_packed_tar(file.path) for file in files),
-        notes=() if is_hyperion else _missing_numbers(numbers),
+        quality=quality,
+        notes=(
+            *(() if stored.fill is None else (stored.fill.mask.note,)),
+            *(() if is_hyperion else _missing_numbers(files)),
+            *beside_notes,
+        ),
+        warnings=(
+            *tags.warnings,
+            *dict.fromkeys(warning for head in heads for warning in head.about.warnings),
+            *beside_warnings,
+        ),
     )
 
 
-def _missing_numbers(numbers: IndexArray) -> tuple[str, ...]:
+def _chosen(scene: str, sets: Sequence[BandSet]) -> BandSet | None:
+    """The largest set, without those that are named like uncertainties or masks; None without sets.
+
+    Raises:
+        SceneError: If several sets are equally large.
+    """
+    rivals = [one for one in sets if len(one.files) >= _RIVAL * len(sets[0].files)]
+    rivals = [one for one in rivals if not one.is_auxiliary] or rivals
+    largest = [one for one in rivals if len(one.files) == len(rivals[0].files)]
+    if len(largest) > 1:  # previews of several bands are no files of one band
+        largest = [one for one in largest if _band_count(one.files[0]) in (1, None)]
+    if len(largest) < 2:
+        return next(iter(largest), None)
+    raise SceneError(
+        f"scene '{scene}' has {len(largest)} sets of {len(largest[0].files)} files of one band each: "
+        f"{_listed([repr(one.pattern) for one in largest])}",
+        hint="move the files of one set to a folder of their own, and give that folder",
+    )
+
+
+def _paths_of(quality: Sequence[QualityLayer]) -> set[str]:
+    return {layer.flags.path for layer in quality if isinstance(layer.flags, RasterFlags)}
+
+
+def _beside(chosen: BandSet, found: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notes and warnings about files that are not read, and about the names of those that are."""
+    measured, auxiliary = (
+        [name for name, is_auxiliary in found.items() if is_auxiliary == wanted]
+        for wanted in (False, True)
+    )
+    warnings = []
+    if chosen.is_auxiliary:
+        warnings.append(
+            f"its files '{chosen.pattern}' are named like uncertainties, masks or flags, and are read as the scene"
+        )
+    if measured:
+        warnings.append(
+            f"it reads the {len(chosen.files)} files '{chosen.pattern}', and not {_listed(measured)}"
+        )
+    notes = (f"it does not read {_listed(auxiliary)}",) if auxiliary else ()
+    return notes, tuple(warnings)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+
+
+def _missing_numbers(files: Sequence[BandFile]) -> tuple[str, ...]:
     """A note on the bands that are left out between others; none for numbers that are no simple count."""
+    numbers = np.array([file.number for file in files])
+    counts = (numbers % 1 == 0).all() and not any(
+        file.wavelength.startswith(f"{file.number:g}") for file in files
+    )
     lacking = np.setdiff1d(np.arange(numbers[0], numbers[-1]), numbers)
-    if not 0 < len(lacking) < len(numbers):
+    if not counts or not 0 < len(lacking) < len(numbers):
         return ()
-    shown = ", ".join(str(number) for number in lacking[:5]) + ", ..." * (len(lacking) > 5)
-    return (f"it has no file for band {shown}",)
+    return (f"it has no file for band {_listed([f'{number:g}' for number in lacking[:6]])}",)
 
 
 def hyperion_centres(numbers: IndexArray) -> Float64Array:
@@ -202,30 +212,38 @@ def hyperion_centres(numbers: IndexArray) -> Float64Array:
     return np.where(numbers < _SWIR[0], vnir, swir)
 
 
-def _has_one_band(file: BandFile) -> bool:
-    """Whether a file is a raster of one band."""
+def _is_packed_tar(path: str) -> bool:
+    return path.startswith("/vsitar/") and ".tar/" not in path.lower()
+
+
+def _band_count(file: BandFile) -> int | None:
+    """Number of bands of a file; None if it is no raster."""
     try:
         require_local(file.path, "scene", SceneError)
         with quiet_gdal(file.path), open_raster(file.path) as source:
-            return bool(source.count == 1)
+            return int(source.count)
     except RasterioError:
-        return False
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What the header of a band's file tells."""
+    """What a band's file tells."""
 
-    shape: tuple[int, int]
-    transform: Any
+    about: RasterHead
     crs: Any
+    control: tuple[str, ...]
     dtype: np.dtype[Any]
-    nodata: float | None
-    scale: float
-    offset: float
+    mask: Mask | None
     description: str
-    tags: dict[str, str]
+    tags: Tags
+    imagery: Tags
     block_px: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.about.grid.height, self.about.grid.width
 
 
 def _head(scene: str, file: BandFile) -> _Head:
@@ -238,17 +256,15 @@ def _head(scene: str, file: BandFile) -> _Head:
                     "not one",
                     hint="give the file that holds the scene",
                 )
-            require_real(source.dtypes[0], scene)
+            about = read_head(source, file.path, str(PurePosixPath(scene, file.name)))
             return _Head(
-                source.shape,
-                source.transform,
+                about,
                 source.crs,
+                tuple(_control(source)),
                 np.dtype(source.dtypes[0]),
-                source.nodatavals[0],
-                source.scales[0],
-                source.offsets[0],
+                find_mask(source),
                 source.descriptions[0] or "",
-                {**source.tags(), **source.tags(1)},
+                *only_band_tags(source, about),
                 source.block_shapes[0],
             )
     except RasterioError as error:
@@ -258,61 +274,64 @@ def _head(scene: str, file: BandFile) -> _Head:
         ) from error
 
 
-def _with_unit(stem: str) -> str:
-    """The name of a file with blanks between its words, so that "_650nm" reads as a wavelength."""
-    return re.sub(r"[_\-]+", " ", stem)
+def _control(source: rasterio.DatasetReader) -> Iterator[str]:
+    """What places a raster without a grid, as texts that are equal for equal places."""
+    if not source.transform.is_identity:
+        return
+    points, crs = source.gcps
+    if points:
+        yield crs.to_wkt() if crs else ""
+        for point in points:
+            yield " ".join(f"{value:.9g}" for value in (point.row, point.col, point.x, point.y))
+    elif source.rpcs is not None:
+        yield str(source.rpcs.to_dict())
+    else:
+        yield str(sorted(source.tags(ns="GEOLOCATION").items()))
 
 
-def _is_packed_tar(path: str) -> bool:
-    return path.startswith("/vsitar/") and ".tar/" not in path.lower()
+def _require_one_place(scene: str, files: Sequence[BandFile], heads: Sequence[_Head]) -> None:
+    """Refuse files whose pixels do not lie on those of the first.
 
-
-@dataclass(frozen=True, eq=False)
-class BandFilePixels:
-    """Stored values of files of one band each.
-
-    GDAL reads them through a virtual raster, which keeps few files open.
-
-    Attributes:
-        paths: Names that GDAL opens, in the order of the bands.
-        name: Name of the scene, for messages.
-        shape: (rows, columns) of each file.
-        dtype: Type of the values, by NumPy's name.
-        stamp: State of the first file when it was described.
+    Raises:
+        SceneError: If size, geotransform, CRS or ground control differ.
     """
+    first = heads[0]
+    place = first.about.grid.transform
+    for file, head in zip(files, heads, strict=True):
+        if head.shape != first.shape or not head.about.grid.transform.almost_equals(place, 1e-6):
+            what = "pixels"
+        elif head.crs != first.crs:
+            what = "coordinate reference systems"
+        elif head.control != first.control:
+            what = "ground control"
+        else:
+            continue
+        raise SceneError(
+            f"scene '{scene}' has files of different {what}: '{file.name}' and '{files[0].name}'",
+            hint="put them on one grid, or give a folder with the files of one grid",
+        )
 
-    paths: tuple[str, ...]
-    name: str
-    shape: tuple[int, int]
-    dtype: str
-    stamp: tuple[int, int]
 
-    def read(self, bands: IndexArray, window: Window) -> AnyArray:
-        """See `readers.base.Pixels.read`.
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Type, nodata values and masks of all files as those of one cube."""
 
-        Raises:
-            SceneError: If a file is damaged or cut short.
-        """
-        pixels = GdalWindow(window.col, window.row, window.width, window.height)
-        try:
-            with quiet_gdal(self.paths[0]):
-                key = ("one band a file", self.paths, self.stamp)
-                source = opened(key, lambda: rasterio.open(self._virtual_raster()))
-                return np.asarray(source.read([int(band) + 1 for band in bands], window=pixels))
-        except RasterioError as error:
-            raise unreadable(self.name, window, plain(error)) from error
+    dtype: np.dtype[Any]
+    nodata: Float64Array
+    fill: MaskFill | None
 
-    def _virtual_raster(self) -> str:
-        """The text of a VRT with a band for each file."""
-        rows, cols = self.shape
-        kind = GDAL_TYPES[self.dtype]
-        parts = [f'<VRTDataset rasterXSize="{cols}" rasterYSize="{rows}">']
-        for number, path in enumerate(self.paths, start=1):
-            name = escape(str(Path(path).absolute()) if not path.startswith("/vsi") else path)
-            parts.append(
-                f'<VRTRasterBand dataType="{kind}" band="{number}"><SimpleSource>'
-                f'<SourceFilename relativeToVRT="0">{name}</SourceFilename><SourceBand>1</SourceBand>'
-                f'<SourceProperties RasterXSize="{cols}" RasterYSize="{rows}" DataType="{kind}" '
-                'BlockXSize="256" BlockYSize="256"/></SimpleSource></VRTRasterBand>'
-            )
-        return "".join([*parts, "</VRTDataset>"])
+
+def _stored(heads: Sequence[_Head]) -> _Stored:
+    """The type that holds all bands, and a nodata value for the masked pixels of each."""
+    dtypes, nodata = [], []
+    for head in heads:
+        own = head.about.values.nodata
+        fill = None if head.mask is None else fill_for(head.mask, own, head.dtype)
+        dtypes.append(head.dtype if fill is None else fill.dtype)
+        nodata.append(own if fill is None else fill.values)
+    dtype, values = np.result_type(*dtypes), np.concatenate(nodata)
+    if not any(head.mask is not None for head in heads):
+        return _Stored(dtype, values, None)
+    # Bands without a mask have no masked pixels to fill.
+    filled = np.nan_to_num(values) if dtype.kind in "iu" else values
+    return _Stored(dtype, values, MaskFill(Mask(None, shared=False), filled, dtype))
