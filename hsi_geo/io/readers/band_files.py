@@ -26,7 +26,8 @@ from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, MaskFill, fill_for, find_mask
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.quality_layers import QualityLayer, RasterFlags
-from hsi_geo.io.readers.raster_description import RasterHead, only_band_tags, read_head
+from hsi_geo.io.readers.raster_bands import only_band_tags
+from hsi_geo.io.readers.raster_description import RasterHead, read_head
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands
 from hsi_geo.wavelength_units import parse_band_name
 from hsi_geo.wavelengths import DeclaredBands
@@ -264,7 +265,7 @@ def _head(scene: str, file: BandFile) -> _Head:
                 np.dtype(source.dtypes[0]),
                 find_mask(source),
                 source.descriptions[0] or "",
-                *only_band_tags(source, about),
+                *only_band_tags(source, about.tags),
                 source.block_shapes[0],
             )
     except RasterioError as error:
