@@ -12,6 +12,7 @@ from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_text
+from hsi_geo.io.scenes.comma_numbers import values_with_commas
 from hsi_geo.wavelength_units import are_band_numbers, parse_unit
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands, spacing
 
@@ -77,9 +78,16 @@ def _read_file(path: Path, count: int) -> DeclaredBands:
     separators = rows[0].count(separator) if rows else 0
     above = [line for line in comments[::-1] if line.count(separator) == separators]
     header, column = _header(rows[:1] + above, separator)
-    cells = [row.split(separator) for row in rows if row != header]
+    names = header.split(separator) if header else []
+    unit_texts = [names[column]] if header else comments[::-1]
+    unit = next((text for text in unit_texts if parse_unit(text) is not None), None)
+    body = [row for row in rows if row != header]
+    cells = [row.split(separator) for row in body]
     if separator != ",":
         cells = [[cell.replace(",", ".") for cell in row] for row in cells]  # decimal commas
+    elif header is None or separator not in header:
+        values = values_with_commas(body, f"wavelength file '{path}'", unit)
+        cells = [[value] for value in values] or cells
     try:
         centres = np.array([float(row[column]) for row in cells])
     except (ValueError, IndexError) as error:
@@ -92,9 +100,6 @@ def _read_file(path: Path, count: int) -> DeclaredBands:
             f"wavelength file '{path}' has {len(centres)} centres and the scene {count} bands",
             hint="write one centre for each band, in the scene's order",
         )
-    names = header.split(separator) if header else []
-    unit_texts = [names[column]] if header else comments[::-1]
-    unit = next((text for text in unit_texts if parse_unit(text) is not None), None)
     if are_band_numbers(centres, unit if header else None):
         raise OptionError(
             f"wavelength file '{path}' counts the bands in the column that was read",
