@@ -59,9 +59,10 @@ def command(
     from hsi_geo.tasks.adapt import adapt
     from hsi_geo.tasks.validation.accuracy import Accuracy
 
+    opened = values.open_scenes(scenes, given)
     model = adapt(
-        values.open_scenes(scenes, given),
-        values.read_labels(shots, given),
+        opened,
+        values.read_labels(shots, given, near=[one.hsi.grid for one in opened]),
         out=out,
         compute=values.compute(given),
         reporter=reporting.reporter(progress),

@@ -70,9 +70,12 @@ def command(
         hsi-geo assess map.tif --reference sample.gpkg --design stratified
     """
     from hsi_geo.io.labels.shot_files import REFERENCE
+    from hsi_geo.io.maps.reader import read_map
     from hsi_geo.tasks.assess import assess
 
-    labels = values.read_labels(reference, given, purpose=REFERENCE)
+    labels = values.read_labels(
+        reference, given, purpose=REFERENCE, near=[read_map(class_map).grid]
+    )
     found = assess(
         class_map,
         labels,

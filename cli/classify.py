@@ -63,7 +63,7 @@ def command(
     from hsi_geo.tasks.classify import classify
 
     opened = values.open_scenes(scenes, given)
-    labels = values.read_labels(shots, given)
+    labels = values.read_labels(shots, given, near=[one.hsi.grid for one in opened])
     keywords: dict[str, Any] = {
         "out": out,
         "save_model": save_model,

@@ -40,7 +40,9 @@ def command(
     from hsi_geo.tasks.info import info
 
     (opened,) = values.open_scenes([scene], given)
-    found = info(opened, values.read_labels(shots, given) if shots else None)
+    found = info(
+        opened, values.read_labels(shots, given, near=[opened.hsi.grid]) if shots else None
+    )
     if as_json:
         print_json(found, indent=2)
         return

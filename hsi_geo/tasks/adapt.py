@@ -94,7 +94,7 @@ def adapt(
     log_remarks(opened, reporter)
     return adapt_opened(
         opened,
-        read_shots(shots),
+        read_shots(shots, near=[scene.hsi.grid for scene in opened]),
         out=None if out is None else Path(out),
         overwrite=overwrite,
         weights=weights,

@@ -86,7 +86,7 @@ def assess(
     """
     recorder = WarningRecorder(reporter or default_reporter())
     opened = read_map(class_map).without_rejected()
-    labelled = read_shots(reference, purpose=REFERENCE)
+    labelled = read_shots(reference, purpose=REFERENCE, near=[opened.grid])
     for note in labelled.notes:
         recorder.log(note)
     finals = [] if out is None else [require_html(out)]

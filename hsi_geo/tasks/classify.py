@@ -224,7 +224,7 @@ def classify_opened(
         require_upright(scene)
         refuse_unusable_options(options, scene)  # before a minute of adaptation
     refuse_zones_elsewhere(options, scenes)
-    labelled = read_shots(shots)
+    labelled = read_shots(shots, near=[scene.hsi.grid for scene in scenes])
     require_parents(options, labelled.classes)
     require_usable(scenes, labelled, weights)
     inputs = [name for scene in scenes for name in files_of(scene)]

@@ -53,7 +53,7 @@ def info(
     described = describe_scene(opened)
     if shots is None:
         return {"scene": described, "shots": None}
-    labelled = read_shots(shots)
+    labelled = read_shots(shots, near=[opened.hsi.grid])
     return {"scene": described, "shots": describe_shots(labelled, opened)}
 
 

@@ -181,7 +181,7 @@ class Session:
         """
         reporter = reporter or self._reporter
         bounds = None if bounds is None else _require_bounds(bounds)
-        labelled = read_shots(shots)
+        labelled = read_shots(shots, near=[self.scene.hsi.grid])
         for note in labelled.notes:
             reporter.log(note)
         adaptation.require_usable([self.scene], labelled, self._weights)

@@ -150,7 +150,11 @@ def zones(
     found = read_zones(zones, opened.grid, field=zone_field, layer=zone_layer)
     for note in found.notes:
         reporter.warning(note)
-    labelled = None if reference is None else read_shots(reference, purpose=shot_files.REFERENCE)
+    labelled = (
+        None
+        if reference is None
+        else read_shots(reference, purpose=shot_files.REFERENCE, near=[opened.grid])
+    )
     inputs = [class_map, Path(class_map).with_suffix(".json"), zones, strata]
     inputs += [] if labelled is None else list(labelled.files)
     with atomic_outputs([final], overwrite=overwrite, inputs=inputs) as where:

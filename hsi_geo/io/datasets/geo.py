@@ -209,7 +209,7 @@ class ShotLabels(_GridDataset):
         *,
         transforms: Transforms | None = None,
     ) -> None:
-        self.shots = read_shots(shots)
+        self.shots = read_shots(shots, near=() if like is None else like.grids)
         self.grids = []
         self.pixels: list[ShotPixels] = []
         self.paths = [part.source for part in self.shots.parts or (self.shots,)]

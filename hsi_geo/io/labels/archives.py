@@ -13,13 +13,17 @@ from pathlib import Path, PurePosixPath
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files.archive_members import UNREADABLE
 from hsi_geo.io.files.limits import ARCHIVE_FILES
+from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.shapefiles import require_index
 from hsi_geo.io.readers.packages import is_archive
 
 Errors = type[HsiGeoError]
 
-#: Formats of one file that are looked for where an archive holds no Shapefile.
+#: Formats of one file that are looked for where an archive holds neither a Shapefile nor a database of ArcGIS.
 _SINGLE_FILES = (".gpkg", ".geojson", ".fgb", ".gml", ".kml", ".tab", ".mif", ".csv", ".tsv")
+
+#: Those of them that may lie beside a database of ArcGIS and only describe it.
+_TABLES = (".csv", ".tsv")
 
 #: Larger layers stay in their archive, where GDAL reads them without unpacking.
 _UNPACKED_BYTES = 256 << 20
@@ -75,7 +79,8 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
         siblings = (one.name for one in inside if one.parent == shape.parent)
         require_index(shape.name, siblings, f"{what} '{name}'", wrong)
     prefix = _gdal_prefix(path)
-    chosen = [one for one in shapes if one.stem == layer] or shapes
+    named = None if layer is None else find_name(layer, (one.stem for one in shapes))
+    chosen = [one for one in shapes if one.stem == named] or shapes
     if len({one.parent for one in chosen}) > 1:
         return VectorSource(name, layers=tuple(one.stem for one in chosen))
     if len(chosen) > 1:
@@ -83,6 +88,9 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
         return VectorSource(f"{prefix}/{folder}" if folder.name else prefix)
     if not shapes:
         chosen = [one for one in inside if one.suffix.lower() in _SINGLE_FILES]
+        databases = {str(up) for one in inside for up in one.parents if up.suffix.lower() == ".gdb"}
+        if len(databases) == 1 and all(one.suffix.lower() in _TABLES for one in chosen):
+            return VectorSource(f"{prefix}/{databases.pop()}")
     if len(chosen) != 1:
         return VectorSource(name)
     members = _parts(chosen[0], inside)

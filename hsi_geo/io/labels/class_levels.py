@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.class_names import clean_name, find_name
 from hsi_geo.text import quoted
 
 #: Separates the field of the upper level from that of the class.
@@ -30,7 +30,7 @@ def split_levels(fields: Sequence[str], wanted: str | None) -> tuple[str | None,
         >>> split_levels(["Level_1", "Level_2"], "Level_1/Level_2"), split_levels(["a/b"], "a/b")
         (('Level_1', 'Level_2'), (None, 'a/b'))
     """
-    if wanted is None or wanted.count(SEPARATOR) != 1 or wanted in fields:
+    if wanted is None or wanted.count(SEPARATOR) != 1 or find_name(wanted, fields):
         return None, wanted
     parent, field = wanted.split(SEPARATOR)
     return (parent, field) if parent and field else (None, wanted)

@@ -36,6 +36,24 @@ def clean_name(text: object) -> str:
     return composed.strip()
 
 
+def find_name(wanted: str, names: Iterable[str]) -> str | None:
+    """Find the name that a user means: the same letters may be composed in one text and not in another.
+
+    Args:
+        wanted: A name as the user typed it.
+        names: Names of fields or layers, as a file spells them.
+
+    Returns:
+        The name as the file spells it, the very same text if there is one; None if there is none.
+
+    Examples:
+        >>> find_name("Wa\u0308lder", ["Äcker", "Wälder"])
+        'Wälder'
+    """
+    same = [name for name in names if clean_name(name) == clean_name(wanted)]
+    return wanted if wanted in same else next(iter(same), None)
+
+
 def similar_name_warnings(names: Iterable[str]) -> list[str]:
     """Warn of names that differ only by case, blanks or invisible characters.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.envi_libraries import CUBES, library_header, read_envi_library
 from hsi_geo.io.labels.field_spectra import parse_asd, parse_sig
 from hsi_geo.io.labels.library_profiles import profile_fields, read_profiles
-from hsi_geo.io.labels.library_tables import NAMES, holds_spectra, read_table, rows_of
+from hsi_geo.io.labels.library_tables import NAMES, read_table, rows_of
 from hsi_geo.io.labels.spectral_library import MAX_SPECTRA, LibrarySpectrum, make_spectrum
+from hsi_geo.io.labels.table_kinds import kind_of_table
 from hsi_geo.io.labels.vectors import UNREADABLE
+from hsi_geo.tiling import Grid
 
 #: Endings of libraries that are known by them.
 _INSTRUMENTS = (".asd", ".sig")
@@ -26,11 +28,13 @@ _TABLES = (".csv", ".txt", ".tsv")
 _VECTORS = (".gpkg", ".geojson", ".json", ".fgb", ".sqlite")
 
 
-def is_library(path: object) -> bool:
+def is_library(path: object, near: Sequence[Grid] = (), *, needs_places: bool = False) -> bool:
     """Whether a path is that of a spectral library, not of labelled places.
 
     Args:
         path: Path of a file or of a folder with files of field instruments.
+        near: Grids of the scenes, if they are known: see `table_kinds.kind_of_table`.
+        needs_places: Whether a table that may be read as either is one of places.
     """
     if not isinstance(path, str | os.PathLike) or not exists(path):
         return False
@@ -46,7 +50,7 @@ def is_library(path: object) -> bool:
         return "library" in library_header(here).get("filetype", "").lower()
     try:
         if suffix in _TABLES:
-            return holds_spectra(here)
+            return kind_of_table(here, near, needs_places=needs_places).is_library
         return suffix in _VECTORS and profile_fields(here) != []
     except (OSError, ValueError, HsiGeoError, *UNREADABLE):
         return False

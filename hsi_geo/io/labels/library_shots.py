@@ -17,6 +17,8 @@ from hsi_geo.io.labels.library_files import read_library
 from hsi_geo.io.labels.shot_files import Purpose
 from hsi_geo.io.labels.shots import LandClass, Shots, require_number_of_classes
 from hsi_geo.io.labels.spectral_library import LibrarySpectrum, SpectralLibrary, labels_of
+from hsi_geo.io.labels.table_kinds import kind_of_table
+from hsi_geo.tiling import Grid
 
 
 def require_weight(weight: float) -> float:
@@ -45,6 +47,7 @@ def join_libraries(
     class_fields: Sequence[str | None],
     weight: float,
     purpose: Purpose,
+    near: Sequence[Grid] = (),
 ) -> Shots:
     """Shots with the spectra of libraries.
 
@@ -57,6 +60,7 @@ def join_libraries(
         class_fields: For each its field that holds the class; None finds it.
         weight: Weight of each spectrum beside a drawn shot, above 0 to 1. Libraries that were read before keep theirs.
         purpose: What the shots are used for.
+        near: Grids of the scenes, if they are known.
 
     Raises:
         ShotsError: If a library cannot be read, or there are too few classes, or more than can be mapped.
@@ -78,7 +82,7 @@ def join_libraries(
     notes = [] if drawn is None else list(drawn.notes)
     skipped = [] if drawn is None else list(drawn.skipped)
     for one, class_field in zip(libraries, class_fields, strict=True):
-        own = _read(one) if isinstance(one, Shots) else _read_file(one, class_field, wanted)
+        own = _read(one) if isinstance(one, Shots) else _read_file(one, class_field, wanted, near)
         spectra += own.spectra
         labels += [spelt.get(label.casefold(), label) for label in own.labels]
         notes += own.notes
@@ -121,9 +125,13 @@ class _Labelled:
 
 
 def _read_file(
-    path: str | os.PathLike[str], class_field: str | None, wanted: Sequence[str]
+    path: str | os.PathLike[str],
+    class_field: str | None,
+    wanted: Sequence[str],
+    near: Sequence[Grid],
 ) -> _Labelled:
     found = read_library(path)
+    kind = kind_of_table(Path(path), near)
     own, note = labels_of(found, class_field, wanted, os.fspath(path))
     kept = [(one, str(label)) for one, label in zip(found, own, strict=True) if label]
     if not kept:
@@ -136,7 +144,7 @@ def _read_file(
     return _Labelled(
         [one for one, _ in kept],
         [label for _, label in kept],
-        [f"'{name}': {len(kept)} spectra, {note}"],
+        [f"'{name}': {len(kept)} spectra, {note}", *([kind.note] if kind.note else [])],
         [f"{without} spectra without a class in '{name}'"] if without else [],
     )
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hsi_geo.arrays import Float64Array
-from hsi_geo.errors import ShotsError
+from hsi_geo.errors import HsiGeoError, ShotsError
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.spectral_library import LibrarySpectrum, library_nm, make_spectrum
+from hsi_geo.wavelength_units import OPTICAL_NM
 
 #: Fewest columns of numbers in the header of a table of spectra.
 _FEWEST_COLUMNS = 5
+
+#: Narrowest range of the wavelengths of a table that also has coordinates.
+_NARROWEST_NM = 100.0
 
 #: Names of the first column of a table with a spectrum a column.
 _WAVELENGTH = re.compile(r"^(wave|wvl|lambda|nm$|um$|nanomet|micromet)", re.IGNORECASE)
@@ -48,8 +53,8 @@ def rows_of(text: str) -> Rows:
     return [row for row in cells if any(row)]
 
 
-def holds_spectra(path: Path) -> bool:
-    """Whether a table holds spectra, by its beginning.
+def first_rows(path: Path) -> Rows:
+    """The header and at most 49 more rows of a table.
 
     Args:
         path: Path of the table.
@@ -58,7 +63,7 @@ def holds_spectra(path: Path) -> bool:
         start = file.read(1 << 20)
     text = decode(start)[0]
     whole = text if len(start) < 1 << 20 else text.rpartition("\n")[0] or text
-    return _layout(rows_of(whole)[:50]) is not None
+    return rows_of(whole)[:50]
 
 
 def _number(text: str) -> float | None:
@@ -67,8 +72,12 @@ def _number(text: str) -> float | None:
     return None if match is None else float(match[1].replace(",", "."))
 
 
-def _layout(rows: Rows) -> str | None:
-    """How a table holds spectra: "rows", "columns", or None if it holds none."""
+def layout_of(rows: Rows) -> str | None:
+    """How a table holds spectra: "rows", "columns", or None if it holds none.
+
+    Args:
+        rows: Its rows, the header first.
+    """
     if len(rows) < 2:
         return None
     header = rows[0]
@@ -102,7 +111,7 @@ def read_table(path: Path) -> list[LibrarySpectrum]:
     """
     require_text(path, "spectral library", ShotsError)
     rows = rows_of(decode(path.read_bytes())[0])
-    layout = _layout(rows)
+    layout = layout_of(rows)
     if layout is None:
         raise ShotsError(
             f"spectral library '{path}' has no wavelengths in its first row or first column",
@@ -111,14 +120,41 @@ def read_table(path: Path) -> list[LibrarySpectrum]:
     return _by_rows(rows, str(path)) if layout == "rows" else _by_columns(rows, str(path))
 
 
-def _by_rows(rows: Rows, source: str) -> list[LibrarySpectrum]:
-    header = rows[0]
-    bands = {
+def has_wavelengths(header: Sequence[str]) -> bool:
+    """Whether the numbers in the names of columns are those of a spectrum, not of years, dates or bands.
+
+    Args:
+        header: Names of the columns of a table with a spectrum a row.
+
+    Examples:
+        >>> has_wavelengths(["class", "X450.0", "X700.5", "X2400.0"]), has_wavelengths(["2018", "2019", "2020"])
+        (True, False)
+    """
+    try:
+        centres = _centres(header, _bands(header), "")
+    except HsiGeoError:
+        return False
+    low, high = float(centres.min()), float(centres.max())
+    return OPTICAL_NM[0] <= low and high <= OPTICAL_NM[1] and high - low >= _NARROWEST_NM
+
+
+def _bands(header: Sequence[str]) -> dict[int, float]:
+    """The number in the name of each column that has one."""
+    return {
         index: number
         for index, cell in enumerate(header)
         if (number := _number(cell)) and number > 0.1
     }
-    centres = _in_nm(np.array(list(bands.values())), header[next(iter(bands))], source)
+
+
+def _centres(header: Sequence[str], bands: Mapping[int, float], source: str) -> Float64Array:
+    return _in_nm(np.array(list(bands.values())), header[next(iter(bands))], source)
+
+
+def _by_rows(rows: Rows, source: str) -> list[LibrarySpectrum]:
+    header = rows[0]
+    bands = _bands(header)
+    centres = _centres(header, bands, source)
     others = [index for index in range(len(header)) if index not in bands]
     named = next((index for index in others if NAMES.match(header[index])), None)
     found = []

@@ -68,7 +68,13 @@ class Columns:
             named = {"GEOM_POSSIBLE_NAMES": self.names[0]}
         else:
             named = {"X_POSSIBLE_NAMES": self.names[0], "Y_POSSIBLE_NAMES": self.names[1]}
-        return {**named, "KEEP_GEOM_COLUMNS": "NO", "AUTODETECT_TYPE": "YES"}
+        # GDAL takes a header with a number in it, such as a year, for values.
+        return {
+            **named,
+            "KEEP_GEOM_COLUMNS": "NO",
+            "AUTODETECT_TYPE": "YES",
+            "HEADERS": "YES",
+        }
 
     def __str__(self) -> str:
         return " and ".join(f"'{name}'" for name in self.names)

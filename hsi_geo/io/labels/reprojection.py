@@ -41,20 +41,20 @@ def reproject(
         The features, in the same order. Longitudes are counted as in the scene.
     """
     own, target = frame.crs, grid.crs
-    if grid.frame is not None and _is_known(own):
+    if grid.frame is not None and is_known(own):
         placed = reproject(frame, grid.frame.upright, name=name, wrong=wrong, of=of)
         return _in_sensor_frame(placed, grid.frame)
-    if not (_is_known(own) or _is_known(target)):
+    if not (is_known(own) or is_known(target)):
         return frame.set_crs(target, allow_override=True)
-    if _is_known(own) and not own.equals(target):
+    if is_known(own) and not own.equals(target):
         _require_degrees(frame, own, name, wrong)
-    if not _is_known(target):
+    if not is_known(target):
         described = own.name if own is not None else ""
         raise wrong(
             f"the {of} has no coordinate reference system, and {name} one ({described})",
             hint=f"assign one to the {of} with gdal_edit.py -a_srs, or draw in the {of}'s frame",
         )
-    if not _is_known(own):
+    if not is_known(own):
         raise wrong(
             f"no coordinate reference system is set for {name}, and one is for the {of}",
             hint="assign it (in QGIS: Set Layer CRS)",
@@ -102,7 +102,7 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
     wide = _are_wide(frame, own)
     if not wide.any():
         return frame.to_crs(target)
-    circle = _full_circle(own)
+    circle = full_circle(own)
     from_scene = Transformer.from_crs(target, own, always_xy=True)
     left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
     right += circle if right < left else 0.0  # across the antimeridian
@@ -129,7 +129,7 @@ def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
     """(N,) True for polygons in degrees that span more than 90 degrees across or 60 upwards."""
     if not crs.is_geographic:
         return np.zeros(len(frame), bool)
-    circle = _full_circle(crs)
+    circle = full_circle(crs)
     bounds = shapely.bounds(frame.geometry.to_numpy())
     wide = (bounds[:, 2] - bounds[:, 0] > circle / 4) | (bounds[:, 3] - bounds[:, 1] > circle / 6)
     return np.asarray(wide & frame.geom_type.str.contains("Polygon", na=False).to_numpy())
@@ -144,7 +144,7 @@ def _match_longitudes(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoD
     if not crs.is_geographic:
         return frame
     left, _, right, _ = grid.bounds
-    circle = _full_circle(crs)
+    circle = full_circle(crs)
     shapes = frame.geometry.to_numpy()
     bounds = shapely.bounds(shapes)
     if not ((bounds[:, 0] < left) | (bounds[:, 2] > right)).any():
@@ -178,8 +178,12 @@ def _meets(geometry: shapely.Geometry | None, bounds: tuple[float, float, float,
     return bool(across and bottom <= bounds[3] and top >= bounds[1])
 
 
-def _full_circle(crs: CRS) -> float:
-    """360 degrees in the unit of a geographic CRS."""
+def full_circle(crs: CRS) -> float:
+    """360 degrees in the unit of a geographic CRS.
+
+    Args:
+        crs: The geographic CRS.
+    """
     return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
 
 
@@ -189,7 +193,7 @@ def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors
         return
     left, bottom, right, top = frame.total_bounds
     x, y = np.abs(frame.geometry.bounds.to_numpy().reshape(-1, 2, 2)).transpose(2, 0, 1)
-    circle = _full_circle(crs)  # from -720 to 720; latitudes may be rounded
+    circle = full_circle(crs)  # from -720 to 720; latitudes may be rounded
     if ((x <= 2 * circle).all(axis=1) & (y <= 1.0001 * circle / 4).all(axis=1)).any():
         return
     raise wrong(
@@ -220,10 +224,13 @@ def have_valid_coordinates(geometries: AnyArray) -> BoolArray:
     return valid
 
 
-def _is_known(crs: CRS | None) -> TypeGuard[CRS]:
+def is_known(crs: CRS | None) -> TypeGuard[CRS]:
     """Whether a CRS is that of a planet.
 
     Formats that need a CRS write an "undefined" one where there is none: an engineering CRS or, in
     GeoPackages and files made from them, a geographic one.
+
+    Args:
+        crs: The CRS of a file; None if it states none.
     """
     return crs is not None and not crs.is_engineering and "undefined" not in crs.name.lower()

@@ -6,38 +6,35 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import rasterio
-import rasterio.features
 import shapely
-from pyproj import CRS
-from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
-from hsi_geo.io.files.file_names import openable
-from hsi_geo.io.files.paths import exists
-from hsi_geo.io.files.references import require_file, require_local
+from hsi_geo.io.files.references import require_file
 from hsi_geo.io.labels.class_colors import parse_color
 from hsi_geo.io.labels.class_levels import class_text, parents_of_classes, split_levels
-from hsi_geo.io.labels.class_names import clean_name
-from hsi_geo.io.labels.class_values import read_class_values
-from hsi_geo.io.labels.qgis_styles import NO_STYLE, Style, find_style
+from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.class_rasters import read_patches
+from hsi_geo.io.labels.containers import (
+    data_of_header,
+    find_raster,
+    is_file_database,
+    is_named_as_raster,
+)
+from hsi_geo.io.labels.qgis_styles import Style, find_style
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
 from hsi_geo.io.labels.shapefiles import has_attribute_table
 from hsi_geo.io.labels.single_values import require_single_values
-from hsi_geo.io.labels.vectors import read_vector
-from hsi_geo.io.readers.base import plain, require_real
-from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.masks import only_band
+from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.text import did_you_mean, quoted
+from hsi_geo.tiling import Grid
 
 #: Names, in lower case, of the class field in files with several fields.
 USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
@@ -45,11 +42,9 @@ USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover",
 #: Names, in lower case, of fields that hold the colour of a class.
 COLOR_FIELDS = ("color", "colour")
 
-#: Endings of rasters of class ids.
-RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
 
-#: A field of more different values than this does not hold classes.
-MAX_CLASSES = 1000
+#: Most characters of a text in a table that messages show.
+MOST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,11 @@ class LabelledFile:
 
 
 def read_labelled(
-    name: str, class_field: str | None, layer: str | None, purpose: Purpose
+    name: str,
+    class_field: str | None,
+    layer: str | None,
+    purpose: Purpose,
+    near: Sequence[Grid] = (),
 ) -> LabelledFile:
     """Read a file of shots.
 
@@ -119,6 +118,7 @@ def read_labelled(
             those of the upper level and of the class.
         layer: Name of the layer in a file of several; None for the only one.
         purpose: What the shots are used for.
+        near: Grids of the scenes, if they are known: of a large raster only the part around them is read.
 
     Returns:
         The shots that have a geometry and a class.
@@ -128,22 +128,32 @@ def read_labelled(
         ShotsError: If it cannot be read, or has no shot with a geometry and a class.
         ClassFieldError: If there is no such field, or several may hold the class.
     """
-    if Path(name).suffix.lower() in RASTERS:
-        return _without_fields(_read_raster(name, purpose), class_field, layer)
-    require_file(name, f"{purpose.labels} file", ShotsError)
-    frame = read_vector(
-        name,
-        what=f"{purpose.labels} file",
-        layer=layer,
-        missing=ShotsNotFoundError,
-        wrong=ShotsError,
-        tables=True,
-    )
+    what = f"{purpose.labels} file"
+    opened_as = data_of_header(name)
+    if is_named_as_raster(opened_as):
+        return _without_fields(_read_raster(name, opened_as, purpose, near), class_field, layer)
+    if not is_file_database(name):
+        require_file(name, what, ShotsError)
+    try:
+        frame = read_vector(
+            opened_as,
+            what=what,
+            layer=layer,
+            missing=ShotsNotFoundError,
+            wrong=ShotsError,
+            tables=True,
+        )
+    except ShotsError as error:
+        inside = find_raster(opened_as, what, ShotsError) if is_unopened(error) else None
+        if inside is None:
+            raise
+        return _without_fields(_read_raster(name, inside, purpose, near), class_field, layer)
     if frame.empty:
         raise EmptyShotsError(
             f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}"
         )
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
+    unreadable: Mapping[int, str] = frame.attrs["unreadable"]
     style = find_style(name, frame.attrs["layer"])
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
     repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
@@ -160,7 +170,7 @@ def read_labelled(
     for field in (class_field,) if parent_field is None else (parent_field, class_field):
         require_single_values(frame[field], f"the field '{field}' of {purpose.labels} '{name}'")
     others = [field for field in answer_fields(_fields(frame)) if field != class_field]
-    frame, skipped = _usable(frame, class_field, name, purpose)
+    frame, skipped = _usable(frame, class_field, name, purpose, unreadable)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
     colors = _colors(frame, class_field) or _of_field(style.colors, style, class_field)
@@ -188,20 +198,34 @@ def read_labelled(
 
 
 def _usable(
-    frame: gpd.GeoDataFrame, class_field: str, name: str, purpose: Purpose
+    frame: gpd.GeoDataFrame,
+    class_field: str,
+    name: str,
+    purpose: Purpose,
+    unreadable: Mapping[int, str],
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
     skipped = []
     shapes = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
     present = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     valid = present & have_valid_coordinates(shapes)
     labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
-    if not present.all():
-        skipped.append(f"{int((~present).sum())} without geometry")
+    if count := int((~present).sum()) - len(unreadable):
+        skipped.append(f"{count} without geometry")
+    if unreadable:
+        number, text = next(iter(unreadable.items()))
+        such = f"such as '{text[:MOST_SHOWN]}' of feature {number}"
+        skipped.append(f"{len(unreadable)} with coordinates that could not be read, {such}")
     if (present & ~valid).any():
         skipped.append(f"{int((present & ~valid).sum())} with coordinates that are no numbers")
     if not labelled.all():
         skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
     frame = frame[valid & labelled]
+    if frame.empty and unreadable:
+        raise ShotsError(
+            f"{purpose.labels} '{name}' have coordinates that could not be read, {such}",
+            hint="write decimal numbers without separators of thousands, or degrees such as 13.25 or 13°15'00\"E in "
+            "columns called lon and lat",
+        )
     if frame.empty:
         raise EmptyShotsError(
             f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
@@ -217,9 +241,9 @@ def _find_class_field(
     fields = _fields(frame)
     require_answers(frame, fields, wanted)
     if wanted is not None and fields:
-        same = [field for field in fields if clean_name(field) == clean_name(wanted)]
-        if same:
-            return wanted if wanted in same else same[0], None
+        found = find_name(wanted, fields)
+        if found is not None:
+            return found, None
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
             hint=f"choose one of them with --class-field{did_you_mean(wanted, fields)}",
@@ -227,7 +251,7 @@ def _find_class_field(
     answers = answer_fields(fields)
     possible = [field for field in answers if _may_hold_classes(frame[field], field)]
     usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
-    in_style = [field for field in possible if field == style.class_field]
+    in_style = [field for field in possible if find_name(field, [style.class_field])]
     for candidates, reason in (
         (fields, "the only field"),
         (possible, "the only field that can hold it"),
@@ -286,77 +310,18 @@ def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:
 
 def _of_field(entries: Mapping[str, str], style: Style, class_field: str) -> Mapping[str, str]:
     """Entries of a style, if it is that of the class field; else none."""
-    return entries if style.class_field == class_field else {}
+    return entries if find_name(class_field, [style.class_field]) is not None else {}
 
 
 # Rasters --------------------------------------------------------------------------------------
 
 
-def _read_raster(name: str, purpose: Purpose) -> LabelledFile:
-    """Read each patch of one class id as a polygon. Whether 0 is a class: see `ClassValues`."""
-    if not exists(name):
-        raise ShotsNotFoundError(
-            f"{purpose.labels} file '{name}' does not exist", hint="check the path and its spelling"
-        )
-    require_local(name, f"{purpose.labels} file", ShotsError)
-    try:
-        with quiet_gdal(name), openable(name) as opened, open_raster(opened) as file:
-            classes = only_band(file)
-            if classes is None:
-                raise ShotsError(
-                    f"{purpose.labels} '{name}' are a raster of {file.count} bands",
-                    hint="give one band of class ids, 0 where there is none",
-                )
-            (band, mask), transform = classes, file.transform
-            require_real(file.dtypes[band - 1], name, purpose.labels, ShotsError)
-            ids = file.read(band)
-            labelled = np.isfinite(ids)
-            if mask is not None:
-                labelled &= mask.valid(file, [band])[0]
-            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-            colors, metadata = _color_table(file), read_class_values(file)
-    except RasterioError as error:
-        raise ShotsError(
-            f"{purpose.labels} '{name}' are no raster that GDAL can open ({plain(error)})",
-            hint="give a GeoTIFF of class ids, or a GeoPackage",
-        ) from error
-    style = find_style(name, None)
-    metadata = metadata.with_names(
-        {int(v): label for v, label in style.labels.items() if v.isdecimal()}
-    )
-    if metadata.nodata is not None:
-        labelled &= ids != metadata.nodata
-    if not metadata.zero_is_class:
-        labelled &= ids != 0
-    values = np.unique(ids[labelled])
-    whole = values.size == 0 or (values == np.round(values)).all()
-    if not whole or values.size > MAX_CLASSES or (values.size and abs(values).max() > 2**31 - 1):
-        raise ShotsError(
-            f"{purpose.labels} '{name}' are a raster of {values.size} different values "
-            f"from {values[0]:g} to {values[-1]:g}",
-            hint="give one band of class ids, 0 where there is none",
-        )
-    if not values.size:
-        raise EmptyShotsError(
-            f"{purpose.labels} '{name}' are a raster without a class id",
-            hint=f"give {purpose.wanted}",
-        )
-    patches = list(
-        rasterio.features.shapes(
-            np.where(labelled, ids, 0).astype(np.int32), mask=labelled, transform=transform
-        )
-    )
-    notes = [f"class ids taken from a raster, {int(labelled.sum())} pixels"]
-    if (ids[labelled] == 0).any():
-        notes.append(f"0 is one of its classes: {metadata.zero_reason}")
+def _read_raster(name: str, opened_as: str, purpose: Purpose, near: Sequence[Grid]) -> LabelledFile:
+    """Labels of a raster, each patch of one class id as a polygon."""
+    found = read_patches(name, opened_as, purpose.labels, purpose.wanted, purpose.raster, near)
+    ids = np.arange(1, len(found.values) + 1)
     return LabelledFile(
-        gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=crs),
-        pd.Series([int(value) for _, value in patches]),
-        np.arange(1, len(patches) + 1),
-        style.colors if style is not NO_STYLE else colors,
-        {str(value): label for value, label in metadata.names.items()},
-        (),
-        tuple(notes),
+        found.geometry, found.values, ids, found.colors, found.names, (), found.notes
     )
 
 
@@ -369,12 +334,3 @@ def _without_fields(file: LabelledFile, class_field: str | None, layer: str | No
     ]
     notes = [f"{option} is ignored: a raster has neither fields nor layers" for option in given]
     return dataclasses.replace(file, notes=(*file.notes, *notes))
-
-
-def _color_table(file: rasterio.DatasetReader) -> dict[str, str]:
-    """Colours by value; empty if the raster has no colour table."""
-    try:
-        table = file.colormap(1)
-    except ValueError:
-        return {}
-    return {str(i): "#" + bytes(rgba[:3]).hex() for i, rgba in table.items() if rgba[3]}

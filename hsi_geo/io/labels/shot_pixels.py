@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -11,10 +10,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from hsi_geo.arrays import AnyArray, Float64Array, IntArray
+from hsi_geo.arrays import AnyArray, IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.rasterize import pixels_under_each, resolve_conflicts
 from hsi_geo.io.labels.reprojection import reproject
+from hsi_geo.io.labels.scene_surroundings import bounds_text
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.tiling import Grid, Window
 
@@ -156,7 +156,7 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     if not found:
         raise ShotsError(
             f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover "
-            f"{_bounds_text(frame.total_bounds)}, the {raster} {_bounds_text(grid.bounds)}",
+            f"{bounds_text(frame.total_bounds)}, the {raster} {bounds_text(grid.bounds)}",
             hint=_why_outside(shots, grid),
         )
     # Of several shots of one class on a pixel one gets it. Their places decide which, so that the
@@ -219,8 +219,3 @@ def _why_outside(shots: Shots, grid: Grid) -> str:
     if shots.in_scene_frame and maybe_degrees and grid.crs is not None and grid.crs.is_projected:
         return "if these are degrees, call their columns lon and lat"
     return _CHECK_CRS
-
-
-def _bounds_text(bounds: Sequence[float] | Float64Array) -> str:
-    left, bottom, right, top = bounds
-    return f"x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}"

@@ -14,8 +14,10 @@ from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
 from hsi_geo.io.labels.library_shots import join_libraries
 from hsi_geo.io.labels.parents import with_parents
-from hsi_geo.io.labels.shot_files import TRAINING, Purpose, read_labelled
+from hsi_geo.io.labels.shot_files import REFERENCE, TRAINING, Purpose, read_labelled
 from hsi_geo.io.labels.shots import Shots, SomeShots, make_shots
+from hsi_geo.io.labels.table_kinds import points_notes
+from hsi_geo.tiling import Grid
 
 #: Shots of one file, or what identifies them.
 _OneFile = str | os.PathLike[str] | Shots
@@ -33,6 +35,7 @@ def read_shots(
     classes: Choice | os.PathLike[str] = None,
     library_weight: float = 1.0,
     purpose: Purpose = TRAINING,
+    near: Sequence[Grid] = (),
 ) -> Shots:
     """Read labelled geometries from a vector file, a table of points or a raster, or from several of them.
 
@@ -59,6 +62,9 @@ def read_shots(
         library_weight: Weight of each spectrum of a library beside a drawn shot, above 0 to 1.
         purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
             labels to assess a map with, which may be of one class.
+        near: Grids of the scenes that the shots are for, if they are known. Of a large raster only the part around
+            them is read. A table with wavelengths and with longitudes and latitudes is one of points if a point lies
+            in one of them, else a spectral library.
 
     Returns:
         The shots. Classes are ordered by the user's ids if the field is integer, else by name.
@@ -90,20 +96,23 @@ def read_shots(
     paths = [part for part, _ in parts_of]
     choices = [[choice[index] for _, index in parts_of] for choice in choices]
     library = [
-        one.library is not None if isinstance(one, Shots) else is_library(one) for one in paths
+        one.library is not None
+        if isinstance(one, Shots)
+        else is_library(one, near, needs_places=purpose.labels == REFERENCE.labels)
+        for one in paths
     ]
     if any(library):
-        return _with_libraries(paths, library, choices, all_touched, library_weight, purpose)
+        return _with_libraries(paths, library, choices, all_touched, library_weight, purpose, near)
     if len(paths) == 1:
         field, one_layer, style = (choice[0] for choice in choices)
-        return _read_one(paths[0], field, one_layer, style, all_touched, purpose)
+        return _read_one(paths[0], field, one_layer, style, all_touched, purpose, near)
     _require_distinct(paths, choices[1], purpose)
     one_class = dataclasses.replace(purpose, fewest_classes=1)
     parts: list[Shots] = []
     empty = []
     for one, field, one_layer, style in zip(paths, *choices, strict=True):
         try:
-            parts.append(_read_one(one, field, one_layer, style, all_touched, one_class))
+            parts.append(_read_one(one, field, one_layer, style, all_touched, one_class, near))
         except EmptyShotsError as error:
             empty.append(error)
         except ClassFieldError as error:
@@ -125,6 +134,7 @@ def _with_libraries(
     all_touched: bool,
     weight: float,
     purpose: Purpose,
+    near: Sequence[Grid],
 ) -> Shots:
     """Shots of drawn files, if there are some, with the spectra of libraries."""
     drawn_at = [index for index, is_one in enumerate(library) if not is_one]
@@ -139,11 +149,12 @@ def _with_libraries(
             all_touched=all_touched,
             classes=styles,
             purpose=one_class,
+            near=near,
         )
     libraries = [index for index, is_one in enumerate(library) if is_one]
     files = [paths[index] for index in libraries]
     own_fields = [choices[0][index] for index in libraries]
-    joined = join_libraries(drawn, files, own_fields, weight, purpose)
+    joined = join_libraries(drawn, files, own_fields, weight, purpose, near)
     named = {style for index in libraries if (style := choices[2][index]) is not None}
     if drawn is None and len(named) == 1:
         joined = style_classes(joined, named.pop())
@@ -217,11 +228,12 @@ def _read_one(
     classes: str | None,
     all_touched: bool,
     purpose: Purpose,
+    near: Sequence[Grid],
 ) -> Shots:
     if isinstance(path, Shots):
         return path
     name = os.fspath(path)
-    file = read_labelled(name, class_field, layer, purpose)
+    file = read_labelled(name, class_field, layer, purpose, near)
     shots = make_shots(
         file.geometry,
         file.labels,
@@ -234,7 +246,7 @@ def _read_one(
     )
     shots = dataclasses.replace(
         shots,
-        notes=(*file.notes, *shots.notes),
+        notes=(*file.notes, *points_notes(Path(name)), *shots.notes),
         in_scene_frame=file.in_scene_frame,
         files=(name,),
         other_fields=file.other_fields,

@@ -197,7 +197,7 @@ def name_stem(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.casefold())
+    return re.sub(r"[^a-z0-9]", "", clean_name(text).casefold())
 
 
 def _column(spectra: Sequence[LibrarySpectrum], key: str) -> list[str | None]:

@@ -21,6 +21,7 @@ from hsi_geo.io.files.references import is_link, require_local, require_local_ar
 from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
+from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.point_tables import (
     TABLES,
     as_csv,
@@ -29,6 +30,7 @@ from hsi_geo.io.labels.point_tables import (
     read_header,
     set_table_crs,
 )
+from hsi_geo.io.labels.row_places import place_by_texts, read_texts
 from hsi_geo.io.labels.shapefiles import require_parts
 from hsi_geo.io.readers.packages import is_archive
 from hsi_geo.text import did_you_mean, quoted
@@ -62,8 +64,9 @@ def read_vector(
 
     Returns:
         Its features, indexed by their ids in the file. Its ``attrs`` hold ``notes`` (what was
-        decided while reading, as sentences), ``layer`` (its name) and ``columns`` (`Columns` of a
-        table of points, else None).
+        decided while reading, as sentences), ``layer`` (its name), ``columns`` (`Columns` of a
+        table of points, else None) and ``unreadable`` (text of the coordinates by id, for rows of a table whose
+        coordinates cannot be read).
     """
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
@@ -105,6 +108,7 @@ def _read_file(
             warnings.filterwarnings("ignore", "Could not parse column .* as JSON", UserWarning)
             chosen = _choose_layer(name, _layers(table), layer, what, wrong, chooses_layer)
             frame, encoding = read_layer(table, chosen, {} if columns is None else columns.options)
+            texts = None if columns is None else read_texts(table, frame, columns)
     except UNREADABLE as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
@@ -117,12 +121,25 @@ def _read_file(
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(file))
-    crs_note = None
+    notes = [one for one in (note, encoding) if one]
+    unreadable: dict[int, str] = {}
     if columns is not None:
-        frame, crs_note = set_table_crs(frame, file, columns)
-    notes = [one for one in (note, encoding, crs_note) if one]
-    frame.attrs |= {"notes": notes, "layer": chosen, "columns": columns}
+        if texts is not None:
+            frame, unreadable, note = place_by_texts(frame, texts, columns, name)
+            notes += [note] if note else []
+        frame, note = set_table_crs(frame, file, columns)
+        notes += [note] if note else []
+    frame.attrs |= {"notes": notes, "layer": chosen, "columns": columns, "unreadable": unreadable}
     return frame
+
+
+def is_unopened(error: HsiGeoError) -> bool:
+    """Whether `read_vector` failed because GDAL opens the file with no driver for features.
+
+    Args:
+        error: What it raised.
+    """
+    return isinstance(error.__cause__, DataSourceError)
 
 
 def _hint_for(name: str) -> str:
@@ -185,11 +202,12 @@ def _choose_layer(
             f"{what} '{name}' holds no layer of features",
             hint="give a GeoPackage, Shapefile or GeoJSON",
         )
-    if layer is not None and layer not in layers:
+    found = None if layer is None else find_name(layer, layers)
+    if layer is not None and found is None:
         raise wrong(
             f"{what} '{name}' has no layer '{layer}', only {quoted(layers)}",
             hint=f"choose one of them with --layer{did_you_mean(layer, layers)}",
         )
     if layer is None and len(layers) > 1:
         raise _several_layers(name, layers, what, wrong, chooses_layer)
-    return layer or (layers[0] if layers else None)
+    return found or layers[0]

@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain
@@ -143,12 +144,13 @@ def _read_polygons(
 
 def _choose_field(fields: Sequence[str], field: str | None, name: str) -> str | None:
     if field is not None:
-        if field not in fields:
+        found = find_name(field, fields)
+        if found is None:
             raise OptionError(
                 f"zones '{name}' have no field '{field}', only {quoted(fields)}",
                 hint=f"choose one of them with --zone-field{did_you_mean(field, fields)}",
             )
-        return field
+        return found
     by_lower = {one.lower(): one for one in reversed(fields)}
     return next((by_lower[one] for one in FIELDS if one in by_lower), None)
 

@@ -111,8 +111,7 @@ def read_packed_raster(package: Package) -> SceneFile:
     Raises:
         SceneError: If there is no raster, or several.
     """
-    inside = {name.lower() for name in package.files}
-    rasters = [name for name in package.files if _is_raster(name.lower(), inside)]
+    rasters = rasters_in(package)
     reflectance = [name for name in rasters if re.search("re?fl", PurePosixPath(name).name.lower())]
     if len(rasters) > 1 and len(reflectance) == 1:
         rasters = reflectance
@@ -128,6 +127,16 @@ def read_packed_raster(package: Package) -> SceneFile:
         "EnMAP or DESIS product",
         hint="unpack it and give the scene's file",
     )
+
+
+def rasters_in(package: Package) -> list[str]:
+    """Names of the files that are rasters: GeoTIFFs, and cubes with a header of ENVI beside them.
+
+    Args:
+        package: The files of a folder or an archive.
+    """
+    inside = {name.lower() for name in package.files}
+    return [name for name in package.files if _is_raster(name.lower(), inside)]
 
 
 def _is_raster(name: str, inside: set[str]) -> bool:

@@ -146,7 +146,7 @@ class LiveSession:
             The answer.
         """
         with self.lock:
-            shots = read_request_shots(params, self._folder)
+            shots = read_request_shots(params, self._folder, [self._session.scene.hsi.grid])
             learnt: dict[str, Any] = {"trust_shots": params.get("trust_shots", False)}
             if "bounds" in params:
                 learnt["bounds"] = tuple(map(float, params["bounds"]))

@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 from hsi_geo.errors import HsiGeoError, OptionError
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots
+from hsi_geo.tiling import Grid
 
 #: What messages call shots that came in a request.
 SOURCE = "shots of the request"
@@ -45,12 +46,15 @@ class RequestShots:
         return [{**one, "feature_id": self.ids[int(one["feature_id"])]} for one in entries]
 
 
-def read_request_shots(params: Mapping[str, Any], folder: Path) -> RequestShots:
+def read_request_shots(
+    params: Mapping[str, Any], folder: Path, near: Sequence[Grid] = ()
+) -> RequestShots:
     """Read the shots of a request.
 
     Args:
         params: Checked parameters of `update`.
         folder: Folder for temporary files.
+        near: Grids of the scenes, if they are known.
 
     Raises:
         HsiGeoError: If they cannot be read; the message says why.
@@ -58,7 +62,7 @@ def read_request_shots(params: Mapping[str, Any], folder: Path) -> RequestShots:
     options = {name: params[name] for name in READING if name in params}
     given = params["shots"]
     if not isinstance(given, dict):
-        return RequestShots(read_shots(given, **options))
+        return RequestShots(read_shots(given, near=near, **options))
     crs = _crs_of(given)
     features = [{**feature, "id": number} for number, feature in enumerate(given["features"])]
     ids = [feature.get("id", number) for number, feature in enumerate(given["features"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import pytest
 from builders import NORTH_UP
 from hypothesis import example, given
 from hypothesis import strategies as st
-from shots_cases import points_in_row
+from shots_cases import GRID, points_in_row
 
 from hsi_geo import adapt, assess, classify
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import LandClass, make_shots
+from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
@@ -130,6 +132,36 @@ def test_read_shots_finds_class_field_in_either_unicode_form(
     frame.to_file(tmp_path / "shots.gpkg")
     shots = read_shots(tmp_path / "shots.gpkg", class_field=wanted)
     assert [c.name for c in shots.classes] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("stored", "wanted"), [(NFC, NFD), (NFD, NFC)])
+def test_names_that_a_user_types_are_found_in_either_unicode_form(
+    tmp_path: Path, stored: str, wanted: str
+) -> None:
+    """Layers of a file and of an archive, fields of zones and libraries, and a field with a slash in its name."""
+    frame = points_in_row(["a", "b"])
+    for layer in (stored, "other"):
+        (tmp_path / layer).mkdir()
+        frame.to_file(tmp_path / "shots.gpkg", layer=layer)
+        frame.to_file(tmp_path / layer / f"{layer}.shp")
+    with zipfile.ZipFile(tmp_path / "shots.zip", "w") as archive:
+        for file in sorted(tmp_path.glob("*/*.*")):
+            archive.write(file, file.relative_to(tmp_path))
+    for name in ("shots.gpkg", "shots.zip"):
+        assert len(read_shots(tmp_path / name, layer=wanted).classes) == 2
+    areas = frame.rename(columns={"class": stored}).set_geometry(frame.buffer(20.0))
+    areas.to_file(tmp_path / "zones.gpkg")
+    assert read_zones(tmp_path / "zones.gpkg", GRID, field=wanted).field == stored
+    split = frame.rename(columns={"class": f"{stored}/{stored}"}).assign(other="x")
+    split.to_file(tmp_path / "split.geojson")
+    whole = read_shots(tmp_path / "split.geojson", class_field=f"{wanted}/{wanted}")
+    assert [c.name for c in whole.classes] == ["a", "b"]
+    columns = [f"{nm}" for nm in range(400, 1000, 100)]
+    rows = [[*line, *(["0.1"] * 6)] for line in (["a", "x"], ["b", "y"])]
+    lines = [[stored, "other", *columns], *rows]
+    (tmp_path / "library.csv").write_text("\n".join(map(",".join, lines)), encoding="utf-8")
+    library = read_shots(tmp_path / "library.csv", class_field=wanted)
+    assert [c.name for c in library.classes] == ["a", "b"]
 
 
 @pytest.mark.parametrize("value", [NFC, NFD])

@@ -1,0 +1,114 @@
+"""The surroundings of scenes: which part of a raster lies there, and whether points do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.reprojection import full_circle, is_known, reproject
+from hsi_geo.tiling import Bounds, Grid, Window
+
+#: Pixels of a raster that are read around a scene: its edges are bent in another CRS.
+MARGIN_PX = 16
+
+
+def part_around(raster: Grid, scenes: Sequence[Grid]) -> Window:
+    """Find the part of a raster around scenes.
+
+    Args:
+        raster: Pixels of the raster.
+        scenes: Pixels of each scene; none means that they are not known.
+
+    Returns:
+        The smallest window around all scenes that meet the raster, with a margin; empty if none does. It is the whole
+        raster where the place of a scene in it is not known.
+
+    Examples:
+        >>> from affine import Affine
+        >>> raster = Grid(500, 400, Affine(10.0, 0.0, 0.0, 0.0, -10.0, 5000.0), None)
+        >>> part_around(raster, [Grid(5, 6, Affine(30.0, 0.0, 1000.0, 0.0, -30.0, 3000.0), None)])
+        Window(row=184, col=84, height=47, width=50)
+    """
+    if not scenes:
+        return raster.window
+    parts = []
+    for scene in scenes:
+        found = _bounds_in(scene, raster)
+        if found is None:
+            return raster.window
+        for bounds in found:
+            part = raster.window_of(bounds).grow(MARGIN_PX).clip(*raster.shape)
+            if part.height and part.width:
+                parts.append(part)
+    if not parts:
+        return Window(0, 0, 0, 0)
+    row, col = min(one.row for one in parts), min(one.col for one in parts)
+    height = max(one.row + one.height for one in parts) - row
+    return Window(row, col, height, max(one.col + one.width for one in parts) - col)
+
+
+def _bounds_in(scene: Grid, raster: Grid) -> list[Bounds] | None:
+    """Bounds of a scene in the CRS of a raster, in degrees also a full circle further; None if they are not known."""
+    if scene.frame is not None:
+        scene = scene.frame.upright
+    if not (is_known(scene.crs) and is_known(raster.crs)):
+        return None if is_known(scene.crs) or is_known(raster.crs) else [scene.bounds]
+    try:
+        to_raster = Transformer.from_crs(scene.crs, raster.crs, always_xy=True)
+        left, bottom, right, top = to_raster.transform_bounds(*scene.bounds, errcheck=True)
+    except ProjError:
+        return None
+    if not np.isfinite([left, bottom, right, top]).all():
+        return None
+    if not raster.crs.is_geographic:
+        return None if right < left else [(left, bottom, right, top)]
+    circle = full_circle(raster.crs)
+    right += circle if right < left else 0.0  # across the antimeridian
+    shifts = [times * circle for times in (-2, -1, 0, 1, 2)]
+    return [(left + shift, bottom, right + shift, top) for shift in shifts]
+
+
+def any_inside(points: Float64Array, crs: CRS, scenes: Sequence[Grid]) -> bool | None:
+    """Whether one of some points lies in a scene.
+
+    Args:
+        points: (N, 2) coordinates.
+        crs: Their coordinate reference system.
+        scenes: Pixels of each scene.
+
+    Returns:
+        The answer; None where no scene has a place on the Earth.
+    """
+    frame = gpd.GeoDataFrame(geometry=shapely.points(points), crs=crs)
+    known = False
+    for scene in scenes:
+        grid = scene if scene.frame is None else scene.frame.upright
+        try:
+            placed = reproject(frame, grid, name="points", wrong=ShotsError)
+        except ShotsError:
+            continue
+        known = True
+        if shapely.intersects(shapely.box(*grid.bounds), placed.geometry.to_numpy()).any():
+            return True
+    return False if known else None
+
+
+def bounds_text(bounds: Sequence[float] | Float64Array) -> str:
+    """Bounds as part of a sentence.
+
+    Args:
+        bounds: (left, bottom, right, top).
+
+    Example:
+        >>> bounds_text((0.0, 1.5, 20.0, 30.0))
+        'x 0 to 20, y 1.5 to 30'
+    """
+    left, bottom, right, top = bounds
+    return f"x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}"
