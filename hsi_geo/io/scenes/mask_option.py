@@ -24,6 +24,7 @@ from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.aoi import area_mask, read_polygons
+from hsi_geo.io.labels.containers import data_of_header, find_raster
 from hsi_geo.io.readers.base import Pixels, SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
@@ -297,18 +298,19 @@ def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
             f"--mask '{option}' is neither a file nor words for flags",
             hint=f"give auto, none, the path of a mask, or some of {','.join(KINDS)}",
         )
+    path = data_of_header(path)
     require_local(path, "mask", OptionError)
     if is_link(path):
         require_allowed_links(path, wrong=OptionError)
     flags: AreaFlags | GriddedFlags
-    try:
-        with quiet_gdal(path), open_raster(path) as source:
-            bounds, crs = source.bounds, source.crs
-    except RasterioError:
+    raster = find_raster(path, "mask", OptionError)
+    if raster is None:
         flags = AreaFlags(read_polygons(path, file.grid, what="mask", option="--mask"), file.grid)
         meets = flags.area.intersects(shapely.box(*file.grid.bounds))
     else:
-        flags = GriddedFlags(path, file.grid)
+        with quiet_gdal(raster), open_raster(raster) as source:
+            bounds, crs = source.bounds, source.crs
+        flags = GriddedFlags(raster, file.grid)
         flags.read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
         meets = crs is None or _meets(bounds, crs, file.grid)
     return (QualityLayer(FILE_FLAG, FILE_FLAG, flags),) if meets else ()
