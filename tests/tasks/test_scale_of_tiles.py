@@ -72,18 +72,18 @@ def test_no_margin_is_read_from_a_tile_on_another_scale(
 ) -> None:
     for path in tiles:
         change(path, lambda values: values, dtype="float32")
-    whole = {path: ids_in(file) for path, file in map_tiles(tiles).maps.items()}
+    whole = {name: ids_in(file) for name, file in map_tiles(tiles).maps.items()}
     smaller(tiles[1])
     others = [path for path in tiles if path != tiles[1]]
-    alone = {}
+    alone: dict[str, Any] = {}
     for given in (others, tiles[1:2]):
         result = map_tiles(given, overwrite=True, rescale="auto")
-        alone |= {path: ids_in(file) for path, file in result.maps.items()}
+        alone |= {name: ids_in(file) for name, file in result.maps.items()}
     result = map_tiles(tiles, overwrite=True, rescale="auto")
-    together = {path: ids_in(file) for path, file in result.maps.items()}
-    for path, ids in together.items():
-        np.testing.assert_array_equal(ids, alone[path])
-    assert any((whole[path] != ids).any() for path, ids in together.items())  # margins matter
+    together = {name: ids_in(file) for name, file in result.maps.items()}
+    for name, ids in together.items():
+        np.testing.assert_array_equal(ids, alone[name])
+    assert any((whole[name] != ids).any() for name, ids in together.items())  # margins matter
     record = json.loads(result.maps[str(tiles[0])].with_suffix(".json").read_text())
     assert "more than 1,000 times larger or smaller" in str(record["warnings"])
 

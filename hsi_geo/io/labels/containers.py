@@ -12,7 +12,6 @@ from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.packages import is_archive, open_archive, rasters_in
-from hsi_geo.io.readers.raster import _data_of_header
 
 #: Endings of rasters. Other files are tried as features first.
 RASTERS = (".tif", ".tiff", ".img", ".vrt", ".bsq", ".dat", ".asc")
@@ -22,15 +21,6 @@ _VIRTUAL_LAYER = b"<ogrvrtdatasource"
 
 #: Bytes of a text in which its first element is looked for.
 _START_BYTES = 4096
-
-
-def data_of_header(name: str) -> str:
-    """Path of the raster that an ENVI header describes; other names are returned as they are.
-
-    Args:
-        name: Path of any file.
-    """
-    return _data_of_header(name)
 
 
 def is_named_as_raster(name: str) -> bool:

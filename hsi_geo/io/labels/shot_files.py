@@ -22,7 +22,6 @@ from hsi_geo.io.labels.class_levels import class_text, parents_of_classes, split
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.class_rasters import read_patches
 from hsi_geo.io.labels.containers import (
-    data_of_header,
     find_raster,
     is_file_database,
     is_named_as_raster,
@@ -33,6 +32,7 @@ from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
 from hsi_geo.io.labels.shapefiles import has_attribute_table
 from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
+from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.text import did_you_mean, quoted
 from hsi_geo.tiling import Grid
 

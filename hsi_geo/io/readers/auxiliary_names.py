@@ -7,8 +7,9 @@ import re
 #: Words of such names, in lower case and in the singular.
 _AUXILIARY = frozenset(
     [
-        *("unc", "uncert", "uncertainty", "uncertaintie", "std", "stdev", "stddev", "err", "error"),
-        *("sigma", "noise", "mask", "quality", "flag", "snr"),
+        *("unc", "uncert", "uncertainty", "uncertainties", "std", "stdev", "stddev", "stderr"),
+        *("deviation", "variance", "covariance", "err", "error", "sigma", "noise", "snr"),
+        *("mask", "quality", "qa", "flag"),
     ]
 )
 
@@ -30,4 +31,5 @@ def is_auxiliary(name: str) -> bool:
         >>> [is_auxiliary(name) for name in ("terrain", "reflectance_masked", "denoised", "ferry")]
         [False, False, False, False]
     """
-    return any(word.lower().removesuffix("s") in _AUXILIARY for word in _WORD.findall(name))
+    words = [word.lower() for word in _WORD.findall(name)]
+    return any({word, word.removesuffix("s")} & _AUXILIARY for word in words)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.base import blocks_of, require_real
 from hsi_geo.io.readers.cf_bands import find_declared_bands
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
@@ -17,12 +18,6 @@ from hsi_geo.io.readers.cf_stored import declared_attributes, declared_dtype
 
 #: Names of the cube, best first. Without one of these, the largest variable is the cube.
 _CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance", "rhos")
-
-#: Words in the names of what describes the cube.
-_ABOUT_CUBES = re.compile(
-    r"unc(ert(aint(y|ies))?)?|std(ev|dev|err)?|deviation|(co)?variance|err(or)?s?|sigma|noise|snr|masks?|quality|qa|flags?",
-    re.IGNORECASE,
-)
 
 #: Number of other candidates that a warning names.
 _NAMED = 4
@@ -106,7 +101,7 @@ def _choose(groups: Groups, candidates: Sequence[_Candidate]) -> tuple[_Candidat
 
     def rank(entry: _Candidate) -> tuple[int, bool, int, int]:
         group, name, array = entry
-        known = name.lower() in _CUBES and not _is_about_cubes(group)
+        known = name.lower() in _CUBES and not is_auxiliary(group)
         index = _CUBES.index(name.lower()) if known else len(_CUBES)
         return index, name in named, 0 if known else _about_cubes(entry), -array.size
 
@@ -154,15 +149,9 @@ def _about_cubes(entry: _Candidate) -> int:
     group, name, array = entry
     standard = str(array.attrs.get("standard_name", ""))
     is_modified = len(standard.split()) > 1  # such as "surface_albedo standard_error"
-    if is_modified or any(map(_is_about_cubes, (group, name, standard))):
+    if is_modified or any(map(is_auxiliary, (group, name, standard))):
         return 2
-    return int(_is_about_cubes(str(array.attrs.get("long_name", ""))))
-
-
-def _is_about_cubes(text: str) -> bool:
-    """Whether a whole word of a name, such as "refl_unc" or "reflStd", is one of noise, quality or masks."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text)
-    return any(_ABOUT_CUBES.fullmatch(word) for word in words)
+    return int(is_auxiliary(str(array.attrs.get("long_name", ""))))
 
 
 def _dims(array: xr.DataArray) -> list[str]:

@@ -24,7 +24,7 @@ from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.aoi import area_mask, read_polygons
-from hsi_geo.io.labels.containers import data_of_header, find_raster
+from hsi_geo.io.labels.containers import find_raster
 from hsi_geo.io.readers.base import Pixels, SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
@@ -36,6 +36,7 @@ from hsi_geo.io.readers.quality_layers import (
     QualityLayer,
     count_flags,
 )
+from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.tiling import Grid, Window
 
 #: Words that stand for several flags, or for none.
