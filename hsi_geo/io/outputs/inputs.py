@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import OptionError
+from hsi_geo.io.files.names_of_parts import MARKS, SLASHES, comparable, paths_in
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.virtual_files import as_utf8
 from hsi_geo.io.maps.record import recorded_files
@@ -23,11 +23,6 @@ from hsi_geo.io.readers.opening import product_part
 
 #: A path or GDAL's name of a part of a file; None where an option was not given.
 Name = str | os.PathLike[str] | None
-
-#: Characters around a path in GDAL's names of parts of files and in its virtual file systems.
-_MARKS = re.compile(r"/vsi\w+/|://|[:\"'{}(),;=?&]")
-
-_SLASHES = re.compile(r"[/\\]")
 
 #: First bytes of a TIFF. The files beside it are known by their names, without GDAL.
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -92,7 +87,7 @@ def files_behind(name: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
         Each file once, and whether the name itself contains it.
     """
     seen: set[Path] = set()
-    waiting = [(path, True) for path in _paths_in(os.fspath(name))]
+    waiting = [(path, True) for path in paths_in(os.fspath(name))]
     while waiting:
         path, is_named = waiting.pop()
         if path in seen:
@@ -125,41 +120,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, hash(
         os.path.normcase(path.resolve())
     )  # a file system without inode numbers
-
-
-def _paths_in(
-    name: str, folder: Path | None = None, entries: Container[str] | None = None
-) -> Iterator[Path]:
-    """Files and folders in a name: the longest from each position where a path may begin.
-
-    Args:
-        name: A path, GDAL's name of a part of a file, or a text with one.
-        folder: Folder that relative paths begin in; None for the working directory.
-        entries: `_comparable` names of what is in the folder, which saves a look at the disk for each part of a long text.
-    """
-    for whole in [name] if folder is None else [str(folder / name), name]:
-        if exists(whole):
-            yield Path(whole)
-            return
-    marks = list(_MARKS.finditer(name))
-    stops = {len(name), *(mark.start() for mark in marks)}
-    slashes = {at for at, letter in enumerate(name) if letter in "/\\"}
-    for start in (0, *(mark.end() for mark in marks)):
-        for stop in sorted((end for end in stops | slashes if end > start), reverse=True):
-            part = name[start:stop]
-            one_name = not _SLASHES.search(part)
-            if entries is not None and one_name and _comparable(part) not in entries:
-                continue
-            path = Path(part) if folder is None else folder / part
-            # A folder that is only part of a longer path is not read.
-            if exists(path) and (path.is_file() or (stop in stops and path.is_dir())):
-                yield path
-                break
-
-
-def _comparable(name: str) -> str:
-    """Form of a file's name that is the same for all names that a file system takes for equal."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -201,25 +161,25 @@ def _referenced_by(path: Path) -> Iterator[Path]:
 
 
 def _entries_of(folder: Path) -> set[str]:
-    """`_comparable` names of what is in a folder; those of the folder itself if it was deleted or cannot be listed."""
+    """`comparable` names of what is in a folder; those of the folder itself if it was deleted or cannot be listed."""
     try:
-        return {".", "..", *(_comparable(entry.name) for entry in folder.iterdir())}
+        return {".", "..", *(comparable(entry.name) for entry in folder.iterdir())}
     except OSError:
         return {".", ".."}
 
 
 def _may_name(text: str, names: set[str], marked: Iterable[str]) -> bool:
-    """Whether a text has a slash, or one of the names between `_MARKS`.
+    """Whether a text has a slash, or one of the names between `MARKS`.
 
     Args:
         text: A text.
-        names: `_comparable` names.
+        names: `comparable` names.
         marked: Those of the names that have marks themselves.
     """
-    if _SLASHES.search(text):
+    if SLASHES.search(text):
         return True
-    text = _comparable(text)
-    return not names.isdisjoint(_MARKS.split(text)) or any(name in text for name in marked)
+    text = comparable(text)
+    return not names.isdisjoint(MARKS.split(text)) or any(name in text for name in marked)
 
 
 def _named_in_xml(path: Path) -> Iterator[Path]:
@@ -228,12 +188,12 @@ def _named_in_xml(path: Path) -> Iterator[Path]:
         content = BytesIO(as_utf8(path.read_bytes()))
         entries = _entries_of(path.parent)
         names = entries | _entries_of(Path())  # a path may begin in the working directory, too
-        marked = [name for name in names if _MARKS.search(name)]
+        marked = [name for name in names if MARKS.search(name)]
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
             # Statistics and descriptions of bands are thousands of texts, for which the disk is not asked.
             if 0 < len(text) < _HEAD and _may_name(text, names, marked):
-                yield from _paths_in(text, path.parent, entries)
+                yield from paths_in(text, path.parent, entries)
             element.clear()
     except (ET.ParseError, OSError):
         return  # the reader of the file reports it
