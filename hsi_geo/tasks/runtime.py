@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -20,6 +20,7 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.readers.pixel_files import file_states
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
@@ -183,25 +184,59 @@ def _version(package: str) -> str:
 
 
 def scene_hash(scene: xr.DataArray) -> str:
-    """SHA-256 of a scene's header, file size and modification time; pixels are not read.
+    """SHA-256 of a scene's header, and of size and modification time of all files that hold its values and masks.
+
+    Pixels are not read. Copies of the same files have the same hash, wherever they are.
 
     Args:
         scene: What `open_scene` returned.
     """
+    attrs = scene.attrs
+    header = _header(scene) | {
+        "fwhm_nm": bands_of(scene).fwhm_nm.tolist(),
+        "nodata": np.asarray(attrs.get("_FillValue", np.nan), np.float64).tolist(),
+        "scale": np.asarray(attrs.get("scale_factor", 1.0), np.float64).tolist(),
+        "offset": np.asarray(attrs.get("add_offset", 0.0), np.float64).tolist(),
+        "files": file_states(scene.encoding.get("files", ())),
+    }
+    return text_hash(json.dumps(header, sort_keys=True))
+
+
+def earlier_scene_hash(scene: xr.DataArray) -> str:
+    """The hash that earlier versions wrote into models: of one file only, without scale and nodata.
+
+    Args:
+        scene: What `open_scene` returned.
+    """
+    (state,) = file_states([name_of(scene)])
+    size, mtime_ns = state if isinstance(state, tuple) else (None, None)  # a folder had none
+    header = _header(scene) | {"size": size, "mtime_ns": mtime_ns}
+    return text_hash(json.dumps(header, sort_keys=True))
+
+
+def known_files(scene: xr.DataArray) -> tuple[str, ...]:
+    """The files that hold a scene's values.
+
+    Args:
+        scene: (band, y, x) array.
+
+    Returns:
+        Paths; none if a part of the values is in memory or on another machine, so that a hash does not tell them.
+    """
+    files = scene.encoding.get("files", ())
+    return () if None in file_states(files) else files
+
+
+def _header(scene: xr.DataArray) -> dict[str, Any]:
     grid, bands = scene.hsi.grid, bands_of(scene)
-    path = Path(name_of(scene))
-    status = path.stat() if path.is_file() else None
-    header = {
+    return {
         "shape": list(scene.shape),
         "dtype": str(scene.dtype),
         "transform": list(grid.transform)[:6],
         "crs": grid.crs.to_wkt() if grid.crs is not None else None,
         "centres_nm": bands.centres_nm.tolist(),
         "good": bands.good.tolist(),
-        "size": status.st_size if status else None,
-        "mtime_ns": status.st_mtime_ns if status else None,
     }
-    return text_hash(json.dumps(header, sort_keys=True))
 
 
 def shots_hash(shots: Shots) -> str:

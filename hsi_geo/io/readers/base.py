@@ -27,7 +27,8 @@ Errors = type[HsiGeoError]
 class Pixels(Protocol):
     """Stored values of a scene, read window by window.
 
-    Objects can be pickled: DataLoader workers and Dask open files by themselves.
+    Objects can be pickled: DataLoader workers and Dask open files by themselves. Their attributes ``path``, ``paths``,
+    ``files`` and ``dem`` name the files; see `pixel_files`.
     """
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:

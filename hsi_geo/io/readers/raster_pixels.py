@@ -29,6 +29,7 @@ class RasterPixels:
         stamp: State of the file when it was described, see `paths.stamp`.
         lines: Block boundaries of a mosaic's files, along which windows are split; None for no splits.
         fill: Values of masked pixels; None if the file has no mask.
+        files: Further files that hold values, such as headers, masks and the sources of a mosaic.
     """
 
     path: str
@@ -36,6 +37,7 @@ class RasterPixels:
     stamp: tuple[int, int]
     lines: BlockLines | None = None
     fill: MaskFill | None = None
+    files: tuple[str, ...] = ()
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) stored values; see `Pixels.read`.

@@ -13,6 +13,7 @@ from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.glt import GltPixels
+from hsi_geo.io.readers.pixel_files import pixel_files
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
@@ -59,6 +60,8 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "packed": file.packed,
         },
     )
+    # Arrays that are computed from this one keep the attributes, but not the encoding: their values are in no file.
+    scene.encoding["files"] = pixel_files(file.pixels)
     if file.notes:
         scene.attrs["notes"] = file.notes
     if file.warnings or bands.warnings:

@@ -1,0 +1,146 @@
+"""The files that hold the values of a scene, and their state, by which a change is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import html
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import rasterio
+
+from hsi_geo.io.files.names_of_parts import paths_in
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.references import is_link
+
+#: Size and modification time in ns; for a folder a hash of those of its files. None for what is no file of this machine.
+State = tuple[int, int] | str | None
+
+#: Attributes by which readers of pixels and flags name files.
+_NAMES = ("path", "paths", "files", "dem")
+
+#: Endings of files that GDAL lists and that hold no values: pyramids, and statistics that programs write when they show a
+#: raster. Scale, offset, nodata and place in an `.aux.xml` are in the description of the scene.
+_NO_VALUES = (".ovr", ".rrd", ".aux.xml", ".aux")
+
+#: Elements of a VRT that name its sources.
+_SOURCE = re.compile(rb"<Source(?:Filename|Dataset)\b[^>]*>([^<]+)<")
+
+#: Stands for a virtual raster that is given as its text.
+_TEXT = "<VRTDataset>"
+
+
+def raster_files(source: rasterio.DatasetReader, path: str) -> tuple[str, ...]:
+    """Files that hold values of an open raster, beside the one at its path.
+
+    Args:
+        source: The raster.
+        path: Name that GDAL opens.
+
+    Returns:
+        Headers, masks and further files of values; of a virtual raster all its sources. None for links and for files in
+        archives.
+    """
+    if not exists(path):
+        return ()
+    if source.driver == "VRT":  # GDAL asks the disk for each source of each band
+        return tuple(map(str, _sources_of(Path(path))))
+    return tuple(
+        name for name in source.files if name != path and not name.lower().endswith(_NO_VALUES)
+    )
+
+
+def pixel_files(reader: object) -> tuple[str, ...]:
+    """Files that pixels and flags are read from.
+
+    Args:
+        reader: Reads pixels, or flags, with all readers in its attributes.
+
+    Returns:
+        Paths, each once; names of what is no file of this machine as they are.
+    """
+    found: dict[str, None] = {}
+    for name in dict.fromkeys(_names_in(reader)):
+        if name.startswith("<"):
+            found[_TEXT] = None
+            continue
+        local = [] if is_link(name) else [str(path) for path in paths_in(name)]
+        found.update(dict.fromkeys(local or [name]))
+    return tuple(found)
+
+
+def file_states(files: Sequence[str]) -> list[State]:
+    """The state of each file. It does not depend on where the files are.
+
+    Args:
+        files: From `pixel_files`.
+
+    Example:
+        >>> file_states(["no such file"])
+        [None]
+    """
+    return [_state(path) for path in files]
+
+
+def _names_in(reader: object) -> Iterator[str]:
+    """Names of files in the attributes of a reader, and of the readers in them."""
+    for key, value in _attributes(reader):
+        several = value if isinstance(value, tuple) else (value,)
+        for one in several:
+            if isinstance(one, str):
+                if key in _NAMES:
+                    yield one
+            elif type(one).__module__.startswith("hsi_geo."):
+                yield from _names_in(one)
+
+
+def _attributes(reader: object) -> list[tuple[str, object]]:
+    if dataclasses.is_dataclass(reader):  # one with slots has no __dict__
+        fields = dataclasses.fields(reader)
+        return [(field.name, getattr(reader, field.name)) for field in fields]
+    return list(getattr(reader, "__dict__", {}).items())
+
+
+def _sources_of(vrt: Path) -> Iterator[Path]:
+    """Sources of a virtual raster, and those of its sources, with the headers of raw files."""
+    seen, waiting = {vrt}, [vrt]
+    while waiting:
+        here = waiting.pop()
+        try:
+            named = dict.fromkeys(_SOURCE.findall(here.read_bytes()))
+        except OSError:
+            continue  # reading its pixels raises the error
+        for name in named:
+            for path in paths_in(html.unescape(os.fsdecode(name)).strip(), here.parent):
+                if path in seen:
+                    continue
+                seen.add(path)
+                yield path
+                suffix = path.suffix.lower()
+                if suffix == ".vrt":
+                    waiting.append(path)
+                elif suffix not in (".tif", ".tiff"):
+                    headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
+                    yield from (header for header in headers if header.is_file())
+
+
+def _state(path: str) -> State:
+    try:
+        status = os.stat(path)  # noqa: PTH116  (Path raises for names that are no paths)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size, status.st_mtime_ns
+    digest = hashlib.sha256()
+    for parent, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = os.path.join(parent, name)  # noqa: PTH118  (a store may have many thousand files)
+            digest.update(
+                f"{os.path.relpath(file, path)}\t{_state(file)}\n".encode(errors="surrogateescape")
+            )
+    return digest.hexdigest()
