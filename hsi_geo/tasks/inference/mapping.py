@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,13 @@ from hsi_geo.tasks.inference.shared_windows import SharedWindows, WindowStore
 from hsi_geo.tasks.inference.side_threads import write_behind
 from hsi_geo.tasks.inference.sliding_window import SlidingWindow
 from hsi_geo.tasks.inference.strips import Strips
-from hsi_geo.tasks.runtime import Compute, computing, scene_hash
+from hsi_geo.tasks.runtime import (
+    Compute,
+    computing,
+    earlier_scene_hash,
+    known_files,
+    scene_hash,
+)
 from hsi_geo.tiling import Window
 
 #: A class is missing in a map if fewer pixels are mapped to it than this share of the pixels under its shots.
@@ -114,9 +119,10 @@ def write_map(
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
     view = held_in_memory(view)
-    is_training_scene = is_training_scene or _has_training_hash(scene, model)
     factor, shift = 1.0, None
-    checks_scale = not restat and (not is_training_scene or rescale is not None)
+    has_known_scale = is_training_scene or _has_training_hash(scene, model)
+    is_training_scene = has_known_scale or _has_earlier_hash(scene, model)
+    checks_scale = not restat and (not has_known_scale or rescale is not None)
     if restat:
         model = dataclasses.replace(model, spectral=learn_spectral_stats([view], reporter))
     if checks_scale:
@@ -240,10 +246,15 @@ def _write_polygons(written: MapPaths, smooth: int) -> None:
 
 
 def _has_training_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
-    """Whether a model was adapted to this scene's file; arrays that are no file have no hash to compare."""
-    return Path(name_of(scene)).is_file() and scene_hash(scene) in model.record["hashes"].get(
-        "scenes", ()
-    )
+    """Whether a model was adapted to the files of this scene; arrays that are no files have no hash to compare."""
+    hashes = model.record["hashes"].get("scenes", ())
+    return bool(known_files(scene)) and scene_hash(scene) in hashes
+
+
+def _has_earlier_hash(scene: xr.DataArray, model: AdaptedModel) -> bool:
+    """Whether a model of an earlier version was adapted to this scene's file, maybe with another scale."""
+    hashes = model.record["hashes"].get("scenes", ())
+    return len(known_files(scene)) == 1 and earlier_scene_hash(scene) in hashes
 
 
 def describe_drift(shift: DomainShift) -> str:
