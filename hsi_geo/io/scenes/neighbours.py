@@ -54,7 +54,7 @@ class MosaicPixels:
         sources: The tile itself, then its neighbours.
         fill: (C,) stored values that mean no data.
         dtype: Type of the stored values.
-        unread: Numbers of the neighbours that could not be read so far.
+        unread: Numbers of the neighbours that could not be read so far, with the sentence that says why.
         other_scale: Numbers of the neighbours whose values are on another scale so far.
         levels: Level of each file by its number, as far as it is known; see `_level`.
     """
@@ -62,7 +62,7 @@ class MosaicPixels:
     sources: tuple[NeighbourSource, ...]
     fill: Float64Array
     dtype: np.dtype[np.generic]
-    unread: set[int] = field(default_factory=set)
+    unread: dict[int, str] = field(default_factory=dict)
     other_scale: set[int] = field(default_factory=set)
     levels: dict[int, float] = field(default_factory=dict)
 
@@ -89,10 +89,10 @@ class MosaicPixels:
                     self.other_scale.add(source.number)
                     continue
                 stored = source.pixels.read(bands, here)
-            except SceneError:
+            except SceneError as error:
                 if index == 0:
                     raise
-                self.unread.add(source.number)
+                self.unread.setdefault(source.number, error.message)
                 continue
             rows, cols = here.relative_to(window.relative_to(source.window)).slices
             if free[rows, cols].all() and self._has_same_nodata(source):
@@ -147,7 +147,8 @@ class HaloScene:
         core: The tile's own pixels, in rows and columns of the scene.
         overlapped: Whether a neighbour overlaps the core.
         sources: The tile and its neighbours, with their windows in rows and columns of the scene.
-        unread: Numbers of the neighbours that could not be read so far; their pixels are missing.
+        unread: Numbers of the neighbours that could not be read so far, with the sentence that says why; their pixels
+            are missing.
         other_scale: Numbers of the neighbours whose values are on another scale so far; their pixels are missing.
     """
 
@@ -155,7 +156,7 @@ class HaloScene:
     core: Window
     overlapped: bool
     sources: tuple[NeighbourSource, ...]
-    unread: set[int] = field(default_factory=set)
+    unread: dict[int, str] = field(default_factory=dict)
     other_scale: set[int] = field(default_factory=set)
 
     def cropped(self, window: Window) -> HaloScene:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -81,7 +81,7 @@ def write_map(
     halo: HaloScene | None = None,
     store: WindowStore | None = None,
     is_training_scene: bool = False,
-    more_hashes: Mapping[str, Any] | None = None,
+    more_hashes: Callable[[], Mapping[str, Any]] = dict,
 ) -> dict[str, Any]:
     """Map a scene to files that no other process reads yet.
 
@@ -101,7 +101,7 @@ def write_map(
             these; None computes all windows. It belongs to one model, and to neighbours that are read in one way.
         is_training_scene: Whether the model was adapted to this scene. Scenes that are files are also recognised
             by their hash.
-        more_hashes: Further entries of the record's hashes.
+        more_hashes: Returns further entries of the record's hashes, once all pixels are read.
 
     Returns:
         The record that was written as JSON.
@@ -179,7 +179,11 @@ def write_map(
         record["parameters"]["rescale"] = None if factor == 1.0 else factor
         record |= accuracy_entries(model, is_training_scene, shift)
         record["bad_bands"] = [dataclasses.asdict(band) for band in bad_bands(scene, ranges)]
-        record["hashes"] |= more_hashes or {}
+        record["hashes"] |= more_hashes()
+        for reason in () if halo is None else halo.unread.values():
+            reporter.warning(
+                f"its margin lacks the pixels of a neighbour, and may show a seam: {reason}"
+            )
         record["mask"] = masked_counts(scene) | {"constant_px": strips.constant_px}
         if strips.constant_px:
             note = constant_note(strips.constant_px, grid.height * grid.width)

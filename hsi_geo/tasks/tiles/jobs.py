@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,14 @@ from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
 from hsi_geo.io.readers.stac_assets import OWN_HOST
 from hsi_geo.io.scenes.held_pixels import held_if_small
 from hsi_geo.io.scenes.mask_option import with_mask
-from hsi_geo.io.scenes.neighbours import NeighbourSource, with_halo
+from hsi_geo.io.scenes.neighbours import HaloScene, NeighbourSource, with_halo
 from hsi_geo.io.scenes.properties import Remarks, bands_of, remarks_of
 from hsi_geo.io.scenes.scene import scene_of
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder
 from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions, Rescale
-from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash
+from hsi_geo.tasks.runtime import Compute, file_hash, scene_hash, text_hash
 from hsi_geo.tasks.tiles.existing_maps import ExistingMap, find_existing_map, require_own_outputs
 from hsi_geo.wavelengths import Bands
 
@@ -263,8 +264,17 @@ def _write(
                 halo=None if halo is None else dataclasses.replace(halo, scene=read[1]),
                 # Of a file that has changed the neighbours may have seen other values.
                 store=_windows_of(options.run) if job.stamp == stamp(job.path) else None,
-                more_hashes=job.hashes,
+                more_hashes=partial(_hashes_of, job, halo),
             )
+
+
+def _hashes_of(job: TileJob, halo: HaloScene | None) -> dict[str, Any]:
+    """Hashes of what a map was made of. Without a neighbour that could not be read it is made again by the next run."""
+    if halo is None or not halo.unread:
+        return job.hashes
+    pairs = zip(job.neighbours, job.hashes["neighbours"], strict=True)
+    read = [hash_ for source, hash_ in pairs if source.number not in halo.unread]
+    return {"job": text_hash(json.dumps([job.hashes["job"], read])), "neighbours": read}
 
 
 def _described(job: TileJob, options: BatchOptions) -> SceneFile:

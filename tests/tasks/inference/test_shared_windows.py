@@ -273,7 +273,7 @@ def test_windows_are_found_again_where_numbers_of_pixels_round_badly(
             scene = scene_from_array(
                 np.ones((1, 96, 96)), np.array([550.0]), grid=Grid(96, 96, transform, utm)
             )
-            halo = HaloScene(scene, core, False, files, set())
+            halo = HaloScene(scene, core, False, files, {})
             shared = SharedWindows(store, "model", halo, tiling)
             cropped = shared.without_known(halo)
             assert shared.origin_px[1] + cropped.core.col == halo.scene.hsi.grid.origin_px[1] + 16
