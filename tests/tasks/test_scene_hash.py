@@ -12,14 +12,19 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
+from builders import CENTRES, NORTH_UP, cube_of, nm_tags, write_envi, write_tif
 from cf_cases import write_zarr
 from product_cases import write_enmap
 
 from hsi_geo import Session, batch, open_scene
 from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.glt import GltPixels
+from hsi_geo.io.readers.image_models import ModelLookup, RationalPolynomials
+from hsi_geo.io.readers.pixel_files import pixel_files
 from hsi_geo.io.readers.raster_description import describe_raster
+from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.tasks.runtime import known_files, scene_hash
+from hsi_geo.tiling import Grid
 
 #: A time in ns that no file of a test has by itself.
 ANOTHER_NS = 1_700_000_000_123_456_789
@@ -209,6 +214,17 @@ def test_file_in_an_archive_changes_with_the_archive(tmp_path: Path) -> None:
         assert known_files(scene) == (str(archive),)
         os.utime(archive, ns=(0, os.stat(archive).st_mtime_ns - 10**9))  # noqa: PTH116
         assert scene_hash(open_scene(name)) != before
+
+
+def test_terrain_model_is_a_file_of_the_pixels_that_it_places(tmp_path: Path) -> None:
+    swath, terrain = tif(tmp_path), tmp_path / "dem.tif"
+    shutil.copy(swath, terrain)
+    polynomials: Any = None
+    grid = Grid(5, 7, NORTH_UP, None)
+    lookup = ModelLookup(RationalPolynomials(polynomials, str(terrain)), (5, 7), grid)
+    pixels = RasterPixels(str(swath), "a", (0, 0))
+    placed = GltPixels(pixels, (5, 7), lookup, 0.0, np.dtype("int16"))
+    assert pixel_files(placed) == (str(swath), str(terrain))
 
 
 def test_values_that_are_computed_from_a_file_are_not_known_by_it(tmp_path: Path) -> None:
