@@ -13,6 +13,7 @@ import rasterio
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.header_lists import plain_key
+from hsi_geo.io.readers.pixel_files import vrt_sources
 from hsi_geo.io.readers.spectral_tags import ENVI_TYPES, Tags, header_beside
 
 #: Drivers whose pixels are plain numbers in one file, without compression.
@@ -47,8 +48,8 @@ def require_whole(source: rasterio.DatasetReader, path: str, name: str) -> None:
         SceneError: If a file is too short.
     """
     if source.driver == "VRT":
-        for file in source.files[1:]:
-            _require_envi_whole(file, name)
+        for file in vrt_sources(Path(path)) if Path(path).is_file() else ():
+            _require_envi_whole(str(file), name)
     elif source.driver in _RAW_DRIVERS and source.compression is None and Path(path).is_file():
         files = [path] if source.driver == "ENVI" else source.files
         files = [file for file in files if Path(file).is_file() and not file.endswith(".xml")]

@@ -48,10 +48,40 @@ def raster_files(source: rasterio.DatasetReader, path: str) -> tuple[str, ...]:
     if not exists(path):
         return ()
     if source.driver == "VRT":  # GDAL asks the disk for each source of each band
-        return tuple(map(str, _sources_of(Path(path))))
+        return tuple(map(str, vrt_sources(Path(path))))
     return tuple(
         name for name in source.files if name != path and not name.lower().endswith(_NO_VALUES)
     )
+
+
+def vrt_sources(vrt: Path) -> Iterator[Path]:
+    """Find the sources of a virtual raster, and those of its sources, with the headers of raw files.
+
+    Args:
+        vrt: Path of the virtual raster.
+
+    Yields:
+        Paths of files that exist, each once.
+    """
+    seen, waiting = {vrt}, [vrt]
+    while waiting:
+        here = waiting.pop()
+        try:
+            named = dict.fromkeys(_SOURCE.findall(here.read_bytes()))
+        except OSError:
+            continue  # reading its pixels raises the error
+        for name in named:
+            for path in paths_in(html.unescape(os.fsdecode(name)).strip(), here.parent):
+                if path in seen:
+                    continue
+                seen.add(path)
+                yield path
+                suffix = path.suffix.lower()
+                if suffix == ".vrt":
+                    waiting.append(path)
+                elif suffix not in (".tif", ".tiff"):
+                    headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
+                    yield from (header for header in headers if header.is_file())
 
 
 def pixel_files(reader: object) -> tuple[str, ...]:
@@ -103,29 +133,6 @@ def _attributes(reader: object) -> list[tuple[str, object]]:
         fields = dataclasses.fields(reader)
         return [(field.name, getattr(reader, field.name)) for field in fields]
     return list(getattr(reader, "__dict__", {}).items())
-
-
-def _sources_of(vrt: Path) -> Iterator[Path]:
-    """Sources of a virtual raster, and those of its sources, with the headers of raw files."""
-    seen, waiting = {vrt}, [vrt]
-    while waiting:
-        here = waiting.pop()
-        try:
-            named = dict.fromkeys(_SOURCE.findall(here.read_bytes()))
-        except OSError:
-            continue  # reading its pixels raises the error
-        for name in named:
-            for path in paths_in(html.unescape(os.fsdecode(name)).strip(), here.parent):
-                if path in seen:
-                    continue
-                seen.add(path)
-                yield path
-                suffix = path.suffix.lower()
-                if suffix == ".vrt":
-                    waiting.append(path)
-                elif suffix not in (".tif", ".tiff"):
-                    headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
-                    yield from (header for header in headers if header.is_file())
 
 
 def _state(path: str) -> State:
