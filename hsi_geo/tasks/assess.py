@@ -16,9 +16,9 @@ from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
+from hsi_geo.io.maps.drawn_strata import DrawnStrata, read_drawn_strata
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_legend_record, read_record
-from hsi_geo.io.maps.sample_points import DrawnStrata, read_drawn_strata
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
@@ -89,6 +89,8 @@ def assess(
     labelled = read_shots(reference, purpose=REFERENCE, near=[opened.grid])
     for note in labelled.notes:
         recorder.log(note)
+    for caution in labelled.cautions:
+        recorder.warning(caution)
     finals = [] if out is None else [require_html(out)]
     inputs = [class_map, Path(class_map).with_suffix(".json"), *labelled.files, strata]
     with atomic_outputs(finals, overwrite=overwrite, inputs=inputs) as where:
@@ -271,11 +273,10 @@ def _report_drawn(
             hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
         )
     reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
-    places = sum(drawn.drawn.values())
-    empty = places - len(np.unique(sample.features))
+    empty = drawn.places - len(np.unique(sample.features))
     if empty:
         reporter.warning(
-            f"{empty} of {places} places of the sample have no class that counts: the result is right only if they are "
+            f"{empty} of {drawn.places} places of the sample have no class that counts: the result is right only if they are "
             "like the others of their stratum"
         )
 

@@ -155,6 +155,8 @@ def zones(
         if reference is None
         else read_shots(reference, purpose=shot_files.REFERENCE, near=[opened.grid])
     )
+    for caution in () if labelled is None else labelled.cautions:
+        reporter.warning(caution)
     inputs = [class_map, Path(class_map).with_suffix(".json"), zones, strata]
     inputs += [] if labelled is None else list(labelled.files)
     with atomic_outputs([final], overwrite=overwrite, inputs=inputs) as where:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import shapely
 from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array, IntArray
-from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.sample_fields import (
     NOTE,
     PLACE,
@@ -24,85 +23,7 @@ from hsi_geo.io.labels.sample_fields import (
     STRATUM_N,
     STRATUM_PX,
 )
-from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.maps.vector_files import LayerWriter
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnStrata:
-    """Strata that a sample was drawn in.
-
-    Attributes:
-        sizes: Number of pixels of each stratum by its name.
-        drawn: Number of places that were drawn in each.
-        of_feature: Name of the stratum by the id of the feature.
-    """
-
-    sizes: Mapping[str, int]
-    drawn: Mapping[str, int]
-    of_feature: Mapping[int, str]
-
-    def of_pixels(self, labelled: Shots, features: IntArray) -> IntArray:
-        """Stratum of sampled pixels.
-
-        Args:
-            labelled: The reference.
-            features: (N,) row of the reference that each pixel belongs to.
-
-        Returns:
-            (N,) indices into ``sizes``.
-        """
-        index_of = {name: index for index, name in enumerate(self.sizes)}
-        ids = labelled.frame["feature_id"].to_numpy()[features]
-        return np.array([index_of[self.of_feature[int(id)]] for id in ids], np.int64)
-
-
-def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
-    """Read how a sample was drawn.
-
-    Args:
-        labelled: Reference that was read from one file.
-
-    Returns:
-        The strata; None if the file does not hold them.
-
-    Raises:
-        ShotsError: If some places lack them, or they contradict each other.
-    """
-    if len(labelled.files) == 0 or labelled.parts:
-        return None
-    try:
-        frame = read_vector(
-            labelled.source,
-            what="reference",
-            layer=labelled.layer,
-            missing=ShotsError,
-            wrong=ShotsError,
-            tables=True,
-        )
-    except ShotsError:  # a raster, or a table that was read otherwise
-        return None
-    if not {STRATUM, STRATUM_PX} <= set(frame.columns):
-        return None
-    labels = frame.loc[frame.index.isin(labelled.frame["feature_id"])]
-    if labels[[STRATUM, STRATUM_PX]].isna().any().any():
-        raise ShotsError(
-            f"some places of '{labelled.source}' have a class and no {STRATUM}",
-            hint="leave out places that were not drawn with the others, or leave out --design",
-        )
-    known = frame[[STRATUM, STRATUM_PX]].dropna()
-    sizes = known.groupby(STRATUM, sort=True)[STRATUM_PX].agg(["min", "max", "size"])
-    if (sizes["min"] != sizes["max"]).any() or (sizes["min"] <= 0).any():
-        raise ShotsError(
-            f"places of '{labelled.source}' give one {STRATUM} different numbers of pixels",
-            hint="assess one sample at a time",
-        )
-    return DrawnStrata(
-        {str(name): int(px) for name, px in sizes["min"].items()},
-        {str(name): int(n) for name, n in sizes["size"].items()},
-        {int(id): str(name) for id, name in labels[STRATUM].items()},
-    )
 
 
 @dataclass(frozen=True, eq=False)

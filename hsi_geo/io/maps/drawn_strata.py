@@ -1,0 +1,162 @@
+"""Strata that a sample was drawn in, as its files say: `sample` writes them into its GeoPackage."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from pyproj.exceptions import ProjError
+
+from hsi_geo.arrays import IntArray
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.class_levels import class_text
+from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_PX
+from hsi_geo.io.labels.shot_files import RASTERS
+from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.labels.vectors import read_vector
+from hsi_geo.text import quoted
+
+#: Digits of coordinates in metres and in degrees, about a millimetre: places of equal ones are the same place.
+DIGITS_M, DIGITS_DEGREES = 3, 8
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnStrata:
+    """Strata that a sample was drawn in.
+
+    Attributes:
+        sizes: Number of pixels of each stratum by its name.
+        places: Number of places that were drawn in all. A place that several files have counts once.
+        of_feature: For each file, name of the stratum by the id of the feature.
+    """
+
+    sizes: Mapping[str, int]
+    places: int
+    of_feature: Sequence[Mapping[int, str]]
+
+    def of_pixels(self, labelled: Shots, features: IntArray) -> IntArray:
+        """Stratum of sampled pixels.
+
+        Args:
+            labelled: The reference.
+            features: (N,) row of the reference that each pixel belongs to.
+
+        Returns:
+            (N,) indices into ``sizes``.
+        """
+        index_of = {name: index for index, name in enumerate(self.sizes)}
+        ids = labelled.frame["feature_id"].to_numpy()[features]
+        # Each file numbers its features on its own.
+        parts = (
+            labelled.frame["part"].to_numpy()[features] if labelled.parts else np.zeros_like(ids)
+        )
+        names = [self.of_feature[part][int(id)] for part, id in zip(parts, ids, strict=True)]
+        return np.array([index_of[name] for name in names], np.int64)
+
+
+def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
+    """Read how a sample was drawn.
+
+    Args:
+        labelled: Reference that was read from one file, or from several: the places of several people, or
+            several samples of one map.
+
+    Returns:
+        The strata of all files; None if no file holds them.
+
+    Raises:
+        ShotsError: If some places or files lack them, or they contradict each other.
+    """
+    parts = labelled.parts or (labelled,)
+    read = [_read_part(part) for part in parts]
+    frames = [frame for frame in read if frame is not None]
+    if not frames:
+        return None
+    lacking = [part.source for part, frame in zip(parts, read, strict=True) if frame is None]
+    if lacking:
+        known = next(part for part, frame in zip(parts, read, strict=True) if frame is not None)
+        raise ShotsError(
+            f"{quoted(lacking)} {'does' if len(lacking) == 1 else 'do'} not say in which {STRATUM} each place was "
+            f"drawn, and '{known.source}' does",
+            hint=f"give files of one sample with their fields {STRATUM} and {STRATUM_PX}, or the map that all places "
+            "were drawn from with --strata",
+        )
+    return DrawnStrata(
+        _sizes(parts, frames),
+        _count_places(frames),
+        [
+            _strata_of_labels(part, frame).to_dict()
+            for part, frame in zip(parts, frames, strict=True)
+        ],
+    )
+
+
+def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
+    """Features of a file with their strata; None if it does not hold them."""
+    if not part.files or part.frame.empty or Path(part.source).suffix.lower() in RASTERS:
+        return None
+    frame = read_vector(
+        part.source,
+        what="reference",
+        layer=part.layer,
+        missing=ShotsError,
+        wrong=ShotsError,
+        tables=True,
+    )
+    column_of = {str(c).lower(): c for c in frame.columns}  # programs change the case of names
+    if not {STRATUM, STRATUM_PX} <= column_of.keys():
+        return None
+    strata = frame[column_of[STRATUM]]
+    return gpd.GeoDataFrame(
+        {
+            STRATUM: strata.map(class_text, na_action="ignore"),
+            STRATUM_PX: pd.to_numeric(frame[column_of[STRATUM_PX]], errors="coerce"),
+        },
+        geometry=frame.geometry,
+    )
+
+
+def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> pd.Series[str]:
+    """Stratum by the id of each feature that has a class."""
+    labels = frame.loc[frame.index.isin(part.frame["feature_id"])]
+    if labels[[STRATUM, STRATUM_PX]].isna().any().any():
+        raise ShotsError(
+            f"some places of '{part.source}' have a class and no {STRATUM}",
+            hint="leave out places that were not drawn with the others, or leave out --design",
+        )
+    return labels[STRATUM]
+
+
+def _sizes(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> dict[str, int]:
+    """Number of pixels of each stratum, which all places have to agree on."""
+    every = pd.concat(frame[[STRATUM, STRATUM_PX]].dropna() for frame in frames)
+    sizes = every.groupby(STRATUM, sort=True)[STRATUM_PX].agg(["min", "max"])
+    wrong = sizes[(sizes["min"] != sizes["max"]) | (sizes["min"] <= 0)]
+    if len(wrong):
+        raise ShotsError(
+            f"places of {quoted([part.source for part in parts])} give the {STRATUM} '{wrong.index[0]}' different "
+            f"numbers of pixels, {wrong['min'].iloc[0]:,.0f} and {wrong['max'].iloc[0]:,.0f}",
+            hint="assess one sample at a time",
+        )
+    return {str(name): int(px) for name, px in sizes["min"].items()}
+
+
+def _count_places(frames: Sequence[gpd.GeoDataFrame]) -> int:
+    """Number of different places with a stratum; people may have filled in copies of one file."""
+    crs = frames[0].crs
+    digits = DIGITS_DEGREES if crs is not None and crs.is_geographic else DIGITS_M
+    found: set[tuple[float, float]] = set()
+    for frame in frames:
+        places = frame[frame[STRATUM].notna()].geometry
+        if crs is not None and places.crs is not None:
+            with contextlib.suppress(ProjError):  # on another planet; the pixels were found before
+                places = places.to_crs(crs)
+        found.update(
+            places.bounds[["minx", "miny"]].round(digits).itertuples(index=False, name=None)
+        )
+    return len(found)
