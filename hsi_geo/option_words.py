@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 #: Options that are switched on.
 _SWITCHES = (
@@ -85,20 +86,48 @@ def python_words(text: str) -> str:
         >>> python_words("give --rescale 10000 or --rescale auto")
         'give rescale=10000 or rescale="auto"'
     """
-    return _FOUND.sub(_argument, text)
+    return replace_options(text, _argument)
 
 
-def _argument(found: re.Match[str]) -> str:
-    option, value = found["option"], found["value"]
-    if option is None:
-        return found[0]
+def replace_options(text: str, worded: Callable[[str, str], str | None]) -> str:
+    """A message with other words for the options of the command line.
+
+    Args:
+        text: Message. Names in it are in single quotes and stay as they are.
+        worded: Gives the words for an option and the value after it, which is empty without one. None keeps both,
+            for options of other programs.
+
+    Examples:
+        >>> replace_options("give --min-area 9, or --mask", lambda option, value: f"<{option} {value}>")
+        'give <--min-area 9>, or <--mask >'
+    """
+
+    def one(found: re.Match[str]) -> str:
+        if found["option"] is None:
+            return found[0]
+        words = worded(found["option"], found["value"] or "")
+        return found[0] if words is None else words
+
+    return _FOUND.sub(one, text)
+
+
+def is_own_option(option: str) -> bool:
+    """Whether an option is one of hsi-geo, and not of another program that a message names.
+
+    Args:
+        option: The option with its hyphens.
+    """
+    return option in _OTHER or option.removeprefix("--") in (*_SWITCHES, *_WORDS, *_SAME)
+
+
+def _argument(option: str, value: str) -> str | None:
+    if not is_own_option(option):
+        return None
     name = option.removeprefix("--")
     if option in _OTHER:
         return _OTHER[option] + (f" {value}" if value else "")
     if name in _SWITCHES:
         return f"{name.replace('-', '_')}=True" + (f" {value}" if value else "")
-    if name not in _WORDS and name not in _SAME:
-        return found[0]  # an option of another program
     argument = f"{name.replace('-', '_')}="
     if not value:
         return argument

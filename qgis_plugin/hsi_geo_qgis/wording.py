@@ -27,6 +27,14 @@ _WITH_VALUE = re.compile(
     rf"({_OPTION})(?:[ =](FILE|POLYGONS|FACTOR|START:STOP|[\d.]+(?::[\d.]+)?(?![\w.])|'[^']*'"
     r"|(?:auto|index|cpu|cuda|none|simple|stratified)\b))?"
 )
+#: Parameters of the live engine's requests, whose messages name them as members of JSON.
+PARAMETERS = frozenset(
+    "aoi all_touched asset bounds cache class_field classes confidence count device follow_links grid layer "
+    "library_weight mask max_memory min_area min_confidence out overwrite parents polygons probabilities reject report "
+    "save_model scene seed shots smooth stac straighten swath threads trust_shots wavelengths weights zone_field "
+    "zones".split()
+)
+_MEMBER = re.compile(r'"([a-z_]+)"(?:: (true|false|"[^"]*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?')
 _COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")
 _PLACEHOLDERS = {"FILE": "a file", "POLYGONS": "polygons", "FACTOR": "a factor"}
 
@@ -74,6 +82,30 @@ def advice(hint: str, titles: Titles, names: Mapping[str, str] | None = None) ->
         if all(option in titles for option in _FOUND.findall(way))
     ]
     return in_dialog(", or ".join(ways), titles, names)
+
+
+def as_options(text: str) -> str:
+    """A message of the live engine with options of the command line for the parameters of its requests.
+
+    Args:
+        text: The message.
+
+    >>> as_options('choose one with "class_field", or give "overwrite": true')
+    'choose one with --class-field, or give --overwrite'
+    >>> print(as_options('"min_area": "5 acres" is no area of {"1": {"name": "roof"}}'))
+    --min-area '5 acres' is no area of {"1": {"name": "roof"}}
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found[1], found[2] or ""
+        if name not in PARAMETERS:
+            return found[0]
+        named = "--" + ("no-" if value == "false" else "") + name.replace("_", "-")
+        if value in ("", "true", "false"):
+            return named
+        return f"{named} '{value[1:-1]}'" if value.startswith('"') else f"{named} {value}"
+
+    return _MEMBER.sub(option, text)
 
 
 def without_folder(text: str, folder: str) -> str:

@@ -17,11 +17,13 @@ from hsi_geo_qgis.protocol import (
     failure,
     parse_event,
 )
-from hsi_geo_qgis.wording import advice, in_dialog
+from hsi_geo_qgis.wording import PARAMETERS, advice, as_options, in_dialog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsi_geo import stages
+from hsi_geo.tasks.serving.parameters import METHODS
+from hsi_geo.tasks.serving.request_words import request_hint, request_words
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,6 +105,20 @@ def test_hints_name_elements_of_the_dialog(hint: str, shown: str) -> None:
 def test_messages_have_the_words_of_the_dialog(message: str, shown: str) -> None:
     titles = {**TITLES, "--wavelengths": "Waves"}
     assert in_dialog(message, titles, {"/tmp/x/y z.gpkg": "Meine Flächen"}) == shown
+
+
+def test_messages_of_the_engine_have_the_words_of_the_dock() -> None:
+    """The engine names parameters of requests; the dock drops ways that it does not offer."""
+    engine = {one.name for all_ in METHODS.values() for one in all_} - {"session", "id", "x", "y"}
+    assert engine == PARAMETERS
+    titles = {"--wavelengths": "Waves"}
+    for text in sentences():
+        for sent in (request_words(text), request_hint(text)):
+            shown = in_dialog(as_options(sent), titles)
+            assert not re.search(r"(?<![\w-])--[a-z]", shown), shown
+            assert not [name for name in PARAMETERS if f'"{name}"' in shown], shown
+    hint = request_hint("give --wavelengths 400:2500, or --overwrite, or write --parents")
+    assert advice(as_options(hint), titles) == "give '400:2500' in 'Waves'"
 
 
 def sentences() -> list[str]:

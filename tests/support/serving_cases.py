@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -45,6 +46,22 @@ FEATURES: dict[str, Any] = {
         for number, name in enumerate(("water", "meadow", "water"))
     ],
 }
+
+
+#: An option of the command line outside of quoted names.
+OPTION = re.compile(r"(?:^|\s)--[a-z]")
+
+
+def texts_of(message: Any) -> Iterator[str]:
+    """Each text in a message, without what is in single quotes: names of files and classes."""
+    if isinstance(message, str):
+        yield re.sub(r"(?<!\w)'.*?'(?!\w)", "''", message)
+    elif isinstance(message, Mapping):
+        for value in message.values():
+            yield from texts_of(value)
+    elif isinstance(message, list):
+        for value in message:
+            yield from texts_of(value)
 
 
 class FakeSession:
@@ -160,18 +177,21 @@ class Client:
 
     Attributes:
         messages: All messages of the engine, in order.
+        in_options: Texts of them that name an option of the command line, which requests do not have.
     """
 
     def __init__(self, write: Callable[[bytes], Any]) -> None:
         self._write = write
         self._changed = threading.Condition()
         self.messages: list[dict[str, Any]] = []
+        self.in_options: list[str] = []
         self._id = 0
 
     def take(self, line: str, can_be_dropped: bool = False) -> None:
         """Receive a line of the engine."""
         message = json.loads(line)
         assert "\n" not in line
+        self.in_options += [text for text in texts_of(message) if OPTION.search(text)]
         assert message["jsonrpc"] == "2.0"
         with self._changed:
             self.messages.append(message)
@@ -199,6 +219,7 @@ class Client:
         with self._changed:
             found = self._changed.wait_for(lambda: self.answers(id), seconds)
         assert found, f"no answer to {id} in {seconds} s: {self.messages[-5:]}"
+        assert not self.in_options
         return dict(found[0])
 
     def call(self, method: str, seconds: float = 60.0, **params: Any) -> Any:

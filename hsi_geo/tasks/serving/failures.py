@@ -6,6 +6,7 @@ import errno
 
 from hsi_geo.errors import HsiGeoError, os_error_text
 from hsi_geo.tasks.serving.messages import FAILED, INTERNAL_ERROR, RpcError
+from hsi_geo.tasks.serving.request_words import request_hint, request_words
 from hsi_geo.text import plain
 
 #: Errors of the system for a full disk.
@@ -50,5 +51,5 @@ def rpc_error(error: BaseException) -> RpcError:
 
 
 def _failed(error: BaseException, message: str, hint: str, code: str) -> RpcError:
-    hint = hint.replace("--overwrite", '"overwrite": true')  # as a parameter of a request
-    return RpcError(FAILED, message, {"hint": hint, "kind": type(error).__name__, "code": code})
+    data = {"hint": request_hint(hint), "kind": type(error).__name__, "code": code}
+    return RpcError(FAILED, request_words(message), data)

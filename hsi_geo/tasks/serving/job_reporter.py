@@ -8,6 +8,7 @@ from typing import Any
 
 from hsi_geo.progress import Clock
 from hsi_geo.tasks.serving.jobs import Job
+from hsi_geo.tasks.serving.request_words import request_words
 
 #: Seconds between two notifications of progress, at least.
 INTERVAL_S = 0.1
@@ -44,9 +45,9 @@ class JobReporter:
     def log(self, message: str) -> None:
         """Send a message."""
         self._job.check()
-        self._notify("log", {"message": message})
+        self._notify("log", {"message": request_words(message)})
 
     def warning(self, message: str) -> None:
         """Send a warning."""
         self._job.check()
-        self._notify("warning", {"message": message})
+        self._notify("warning", {"message": request_words(message)})

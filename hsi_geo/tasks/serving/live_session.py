@@ -23,6 +23,7 @@ from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.serving.jobs import Job
 from hsi_geo.tasks.serving.messages import FAILED, RpcError
 from hsi_geo.tasks.serving.request_shots import RequestShots, read_request_shots
+from hsi_geo.tasks.serving.request_words import request_words
 from hsi_geo.tiling import Bounds, Grid
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class LiveSession:
             "height": grid.height,
             "pixel_size": grid.resolution,
             "centres_nm": scene.hsi.good["wavelength"].values,
-            "messages": [*remarks.notes, *remarks.warnings],
+            "messages": list(map(request_words, [*remarks.notes, *remarks.warnings])),
         }
 
     def prepare(self, reporter: Reporter) -> None:
@@ -315,7 +316,7 @@ class LiveSession:
             "classes": class_entries(preview),
             "accuracy": preview.accuracy.as_dict(),
             "suspicious_shots": shots.with_own_ids(preview.suspicious_shots),
-            "warnings": preview.warnings,
+            "warnings": list(map(request_words, preview.warnings)),
             "seconds": preview.seconds,
         }
 

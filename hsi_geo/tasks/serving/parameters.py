@@ -10,6 +10,9 @@ from typing import Any
 from hsi_geo.tasks.serving.messages import WRONG_PARAMETERS, RpcError
 from hsi_geo.text import did_you_mean, plain
 
+#: What is wanted for a parameter that is switched on or off.
+TRUE_OR_FALSE = "true or false"
+
 #: Longest part of a wrong value that a message shows.
 SHOWN = 60
 
@@ -86,7 +89,7 @@ def _text(name: str, *, required: bool = False) -> Parameter:
 
 
 def _flag(name: str) -> Parameter:
-    return Parameter(name, lambda value: isinstance(value, bool), "true or false")
+    return Parameter(name, lambda value: isinstance(value, bool), TRUE_OR_FALSE)
 
 
 def _whole(name: str, low: int, high: int, *, required: bool = False) -> Parameter:

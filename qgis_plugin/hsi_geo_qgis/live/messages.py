@@ -7,7 +7,7 @@ from typing import Any
 
 from qgis.core import QgsProcessingUtils
 
-from ..wording import advice, in_dialog, without_folder
+from ..wording import advice, as_options, in_dialog, without_folder
 from .texts import sentence
 
 #: Title of each widget of the dock by the option of the command line.
@@ -27,7 +27,8 @@ def engine_text(text: str, names: Mapping[str, str]) -> str:
         text: The message.
         names: What users call a file by its path.
     """
-    return sentence(without_folder(in_dialog(text, TITLES, names), QgsProcessingUtils.tempFolder()))
+    shown = in_dialog(as_options(text), TITLES, names)
+    return sentence(without_folder(shown, QgsProcessingUtils.tempFolder()))
 
 
 def error_text(error: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -39,5 +40,5 @@ def error_text(error: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """
     data = error.get("data")
     hint = str(data.get("hint") or "") if isinstance(data, Mapping) else ""
-    parts = [str(error.get("message", "")), advice(hint, TITLES, names)]
+    parts = [str(error.get("message", "")), advice(as_options(hint), TITLES, names)]
     return engine_text("; ".join(part for part in parts if part), names)

@@ -213,10 +213,10 @@ def test_geojson_gives_the_map_of_the_same_file(
         ({"out": "{folder}/nowhere/m.tif"}, "does not exist"),
         ({"out": "{folder}/m.png"}, "does not end in .tif"),
         ({"out": "{scene}", "overwrite": True}, "would replace"),
-        ({"out": "{folder}/m.tif", "reject": "much"}, "--reject 'much'"),
-        ({"out": "{folder}/m.tif", "min_area": "-3"}, "--min-area '-3'"),
+        ({"out": "{folder}/m.tif", "reject": "much"}, '"reject": "much"'),
+        ({"out": "{folder}/m.tif", "min_area": "-3"}, '"min_area": "-3"'),
         ({"out": "{folder}/m.tif", "aoi": "nope.gpkg"}, "nope.gpkg"),
-        ({"out": "{folder}/m.tif", "parents": True}, "--parents"),
+        ({"out": "{folder}/m.tif", "parents": True}, '"parents": true'),
         (
             {"out": "{folder}/m.tif", "save_model": "{folder}/other/m.safetensors"},
             "other' does not",
