@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from hsi_geo.arrays import Float32Array, Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.models.wavelength_axis import BandMap, resample_to_axis
@@ -162,7 +162,61 @@ def resample_stats(spectral: SpectralStats, centres_nm: Float64Array) -> Resampl
     )
 
 
-def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: Float64Array) -> BandMap:
+def estimate_bands(
+    spectral: SpectralStats,
+    centres_nm: Float64Array,
+    known: BoolArray,
+    values: Float64Array,
+    steps: Float64Array,
+) -> tuple[Float64Array, Float64Array]:
+    """Estimate bands of a scene from its others, by the statistics of a classifier.
+
+    Args:
+        spectral: The classifier's own bands and statistics.
+        centres_nm: (C,) band centres of the scene in nm, increasing.
+        known: (C,) True for the L bands that the others are estimated from.
+        values: (L, N) physical values of these bands.
+        steps: (C,) steps to which the values of each band are rounded, in physical values; 0 for none.
+
+    Returns:
+        expected: (C - L, N) conditional means of the other bands.
+        deviation: (C - L,) standard deviations of the bands from these, where the classifier was adapted and
+            with values that are rounded.
+
+    Examples:
+        >>> import numpy as np
+        >>> from hsi_geo.models.whitening import Whitening
+        >>> whitening = Whitening(np.array([3.0, 5.0]), np.eye(2), np.array([[1.0, 1.8], [1.8, 4.0]]))
+        >>> spectral = SpectralStats(np.array([500.0, 600.0]), np.array([10.0, 10.0]), whitening)
+        >>> expected, deviation = estimate_bands(
+        ...     spectral, spectral.centres_nm, np.array([True, False]), np.array([[4.0]]), np.zeros(2)
+        ... )
+        >>> expected.round(1).tolist(), deviation.round(2).tolist()
+        ([[6.8]], [0.87])
+    """
+    resampling = _resampling_matrix(centres_nm, spectral)
+    covariance = resampling @ spectral.whitening.covariance @ resampling.T
+    centre = resampling @ spectral.whitening.centre
+    scale = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    scale[scale == 0] = 1.0
+    correlation = covariance / scale[:, None] / scale[None, :]
+    shared = correlation[np.ix_(known, ~known)]
+    variance = correlation[np.ix_(known, known)] + UNSHARED_VARIANCE * np.eye(int(known.sum()))
+    weights = np.linalg.solve(variance, shared)
+    standardised = (values - centre[known, None]) / scale[known, None]
+    expected = centre[~known, None] + scale[~known, None] * (weights.T @ standardised)
+    left = np.diagonal(correlation)[~known] - np.einsum("ij,ij->j", weights, shared)
+    rounding = np.square(steps / scale) / 12  # variance of a uniform distribution
+    rounded = rounding[~known] + np.square(weights).T @ rounding[known]
+    return expected, scale[~known] * np.sqrt(np.maximum(left, UNSHARED_VARIANCE) + rounded)
+
+
+def band_map(
+    config: S2FormerConfig,
+    spectral: SpectralStats,
+    centres_nm: Float64Array,
+    missing: BoolArray | None = None,
+) -> BandMap:
     """Combine whitening and resampling into one affine map from a scene's values to the network's axis.
 
     The scene's bands are mapped to the bands of the statistics, whitened, and resampled to the axis.
@@ -171,10 +225,13 @@ def band_map(config: S2FormerConfig, spectral: SpectralStats, centres_nm: Float6
         config: Shape of the S2Former.
         spectral: The classifier's own bands and statistics.
         centres_nm: (C,) band centres of the scene in nm, increasing.
+        missing: (C,) True for bands whose values are not used, as if the scene lacked them; None for none.
 
     Returns:
         The map for (B, C, H, W) images of the scene.
     """
+    if missing is not None and missing.any():
+        return band_map(config, spectral, centres_nm[~missing]).with_unused(missing)
     axis = resample_to_axis(config, spectral.centres_nm, spectral.fwhm_nm)
     # The centre that is subtracted first is near the scene's values, so that no digits are lost.
     stats = resample_stats(spectral, centres_nm)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import WavelengthError
 from hsi_geo.models.s2former_config import S2FormerConfig
 from hsi_geo.wavelengths import spacing
@@ -56,6 +56,24 @@ class BandMap(NamedTuple):
         """
         shift = self.shift - self.matrix @ self.centre
         return BandMap(self.matrix @ matrix, centre, shift, self.present)
+
+    def with_unused(self, unused: BoolArray) -> BandMap:
+        """The same map of more bands, of which some have no weight.
+
+        Args:
+            unused: (C',) True for bands without weight, False for the bands of this map in their order.
+
+        Examples:
+            >>> bands = BandMap(torch.ones(4, 2), torch.ones(2), torch.zeros(4), torch.ones(4))
+            >>> wider = bands.with_unused(np.array([False, True, False]))
+            >>> wider.matrix[0].tolist(), wider.centre.tolist()
+            ([1.0, 0.0, 1.0], [1.0, 0.0, 1.0])
+        """
+        used = torch.from_numpy(np.flatnonzero(~unused))
+        matrix = self.matrix.new_zeros(len(self.matrix), len(unused))
+        centre = self.centre.new_zeros(len(unused))
+        matrix[:, used], centre[used] = self.matrix, self.centre
+        return BandMap(matrix, centre, self.shift, self.present)
 
     def reduce(self) -> ReducedBands:
         """Split this map in two. Whitening keeps few directions of many bands, so that R is less than C.

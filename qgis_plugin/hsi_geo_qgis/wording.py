@@ -29,10 +29,47 @@ _WITH_VALUE = re.compile(
 )
 #: Parameters of the live engine's requests, whose messages name them as members of JSON.
 PARAMETERS = frozenset(
-    "aoi all_touched asset bounds cache class_field classes confidence count device follow_links grid layer "
-    "library_weight mask max_memory min_area min_confidence out overwrite parents polygons probabilities reject report "
-    "save_model scene seed shots smooth stac straighten swath threads trust_shots wavelengths weights zone_field "
-    "zones".split()
+    [
+        "aoi",
+        "all_touched",
+        "asset",
+        "bounds",
+        "cache",
+        "class_field",
+        "classes",
+        "confidence",
+        "count",
+        "device",
+        "follow_links",
+        "grid",
+        "layer",
+        "library_weight",
+        "mask",
+        "max_memory",
+        "min_area",
+        "min_confidence",
+        "out",
+        "overwrite",
+        "parents",
+        "polygons",
+        "probabilities",
+        "reject",
+        "report",
+        "save_model",
+        "scene",
+        "seed",
+        "shots",
+        "smooth",
+        "stac",
+        "straighten",
+        "swath",
+        "threads",
+        "trust_shots",
+        "wavelengths",
+        "weights",
+        "zone_field",
+        "zones",
+    ]
 )
 _MEMBER = re.compile(r'"([a-z_]+)"(?:: (true|false|"[^"]*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?')
 _COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")

@@ -17,7 +17,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_files import REFERENCE
 
 Recorder = Any  # defined in conftest, which tests cannot import
-Frame = gpd.GeoDataFrame
+Frame = Any  # a GeoDataFrame
 Write = Callable[[Frame, Path], list[Any]]
 
 

@@ -89,10 +89,7 @@ def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
     return DrawnStrata(
         _sizes(parts, frames),
         _count_places(frames),
-        [
-            _strata_of_labels(part, frame).to_dict()
-            for part, frame in zip(parts, frames, strict=True)
-        ],
+        [_strata_of_labels(part, frame) for part, frame in zip(parts, frames, strict=True)],
     )
 
 
@@ -121,7 +118,7 @@ def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
     )
 
 
-def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> pd.Series[str]:
+def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> dict[int, str]:
     """Stratum by the id of each feature that has a class."""
     labels = frame.loc[frame.index.isin(part.frame["feature_id"])]
     if labels[[STRATUM, STRATUM_PX]].isna().any().any():
@@ -129,7 +126,7 @@ def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> pd.Series[str]:
             f"some places of '{part.source}' have a class and no {STRATUM}",
             hint="leave out places that were not drawn with the others, or leave out --design",
         )
-    return labels[STRATUM]
+    return {int(id): str(name) for id, name in labels[STRATUM].items()}
 
 
 def _sizes(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> dict[str, int]:

@@ -119,15 +119,20 @@ def write_map(
     require_cover(model, centres, name_of(scene))
     require_on_axis(model.classifier.backbone.config, scene)
     view = held_in_memory(view)
-    factor, shift = 1.0, None
+    factor, shift, constant = 1.0, None, None
     has_known_scale = is_training_scene or _has_training_hash(scene, model)
     is_training_scene = has_known_scale or _has_earlier_hash(scene, model)
     checks_scale = not restat and (not has_known_scale or rescale is not None)
     if restat:
         model = dataclasses.replace(model, spectral=learn_spectral_stats([view], reporter))
     if checks_scale:
-        factor, shift = match_scale(view, model.spectral, model.shot_spectra, rescale, reporter)
+        factor, shift, constant = match_scale(
+            view, model.spectral, model.shot_spectra, rescale, reporter
+        )
         view = rescaled(view, factor)
+    missing = np.zeros(len(centres), bool) if constant is None else constant.missing
+    if constant is not None:
+        constant.warn(view, reporter)
     if grid.frame is not None and paths.polygons is not None:
         raise OptionError(
             f"scene '{name_of(scene)}' is read in the rows and columns of the sensor, and polygons need a map grid",
@@ -148,14 +153,15 @@ def write_map(
         MapWriter(written, grid, model.classes, model.order, rejection) as writer,
         ExitStack() as stack,
     ):
-        bands = band_map(model.classifier.backbone.config, model.spectral, centres)
+        bands = band_map(model.classifier.backbone.config, model.spectral, centres, missing)
         network = WindowGridNetwork.for_classifier(
             model.mapping_classifier, bands, model.tiling.stride_px, on
         )
         shared = None
         if halo is not None and store is not None and options.least_patch is None:
             # Cleaning needs classes of the margin, too. The bands of neighbours may differ by a nanometre.
-            shared = SharedWindows(store, (factor, centres.tobytes()), halo, model.tiling)
+            key = (factor, centres[~missing].tobytes())
+            shared = SharedWindows(store, key, halo, model.tiling)
             halo = shared.without_known(halo)
         padded = view if halo is None else rescaled(select_good_bands(halo.scene), factor)
         sliding = SlidingWindow(padded, model.tiling, network, len(model.classes), shared)

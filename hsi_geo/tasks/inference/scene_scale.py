@@ -14,6 +14,7 @@ from hsi_geo.models.classifier import resample_stats
 from hsi_geo.models.whitening import SpectralStats
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
+from hsi_geo.tasks.inference.constant_bands import ConstantBands, find_constant, judge_constant
 from hsi_geo.tasks.inference.domain_shift import (
     MAX_DISTANCE,
     MAX_LEVEL,
@@ -34,7 +35,7 @@ def match_scale(
     shots: ShotSpectra | None,
     rescale: Rescale,
     reporter: Reporter,
-) -> tuple[float, DomainShift | None]:
+) -> tuple[float, DomainShift | None, ConstantBands | None]:
     """Determine the factor by which a scene's values are multiplied before a model maps them.
 
     Args:
@@ -45,20 +46,23 @@ def match_scale(
         reporter: Receives a message if a power of ten is applied.
 
     Returns:
-        The factor, and the difference that remains; None instead of the difference if the sample has no pixel
-        with data.
+        The factor, the difference that remains, and the constant bands, without which it was measured; None instead
+        of both if the sample has no pixel with data.
 
     Raises:
+        WavelengthError: If so many bands are constant that too few are left for the model.
         ScaleError: If the values are on another scale, or differ otherwise too much from the model's.
     """
     factor = 1.0 if rescale is None or rescale == "auto" else rescale
     spectra = sample_scene(rescaled(view, factor))
     if not spectra.shape[1]:
-        return factor, None
-    name = name_of(view)
-    stats = resample_stats(spectral, bands_of(view).centres_nm)
-    whitened = stats.whiten(spectra)
-    shift = measure_domain_shift(stats, spectra, whitened)
+        return factor, None, None
+    name, centres = name_of(view), bands_of(view).centres_nm
+    constant = find_constant(spectra, spectral, centres)
+    stats = resample_stats(spectral, centres[~constant])
+    varying = spectra[~constant]
+    whitened = stats.whiten(varying)
+    shift = measure_domain_shift(stats, varying, whitened)
     if rescale == "auto" and shift.factor != 1.0:
         factor = 1.0 / shift.factor
         reporter.log(
@@ -66,9 +70,12 @@ def match_scale(
             "scale of the model"
         )
         spectra, whitened = spectra * np.float32(factor), whitened * factor
-        shift = measure_domain_shift(stats, spectra, whitened)
+        varying = spectra[~constant]
+        shift = measure_domain_shift(stats, varying, whitened)
+    judged = judge_constant(constant, spectra, spectral, rescaled(view, factor))
     require_same_scale(shift, name, factor)
-    return factor, dataclasses.replace(shift, novelty=novelty(spectral, stats, shots, whitened))
+    shift = dataclasses.replace(shift, novelty=novelty(spectral, stats, shots, whitened))
+    return factor, shift, judged
 
 
 def require_same_scale(shift: DomainShift, name: str, applied: float) -> None:
