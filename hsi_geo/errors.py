@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from hsi_geo.option_words import python_words
+
+#: What to do about a file name that the disk does not allow.
+SHORTER_NAME = "choose a shorter name"
+
+#: What to do when a file cannot be written, by the system's reason.
+_WRITE_HINTS = {
+    errno.ENAMETOOLONG: SHORTER_NAME,
+    errno.EACCES: "check that its folder can be written to",
+    errno.EROFS: "check that its folder can be written to",
+}
 
 
 class HsiGeoError(Exception):
@@ -163,4 +176,25 @@ def os_error_text(error: OSError) -> tuple[str, str]:
     named = f"'{error.filename}'" if error.filename else "a file"
     why = error.strerror or " ".join(str(error).split()).rstrip(".") or type(error).__name__
     what = f"{named} cannot be read or written ({why})"
-    return what, "check that the file is complete, and that its folder and disk are there"
+    hint = "check that the file is complete, and that its folder and disk are there"
+    return what, SHORTER_NAME if error.errno == errno.ENAMETOOLONG else hint
+
+
+def write_error_text(text: str) -> tuple[str, str]:
+    """Reason and hint for an error of a library that writes files, which names the system's reason in its text.
+
+    Args:
+        text: The library's text.
+
+    Examples:
+        >>> write_error_text("cannot create /maps/aaa.tif: File name too long")
+        ('File name too long', 'choose a shorter name')
+        >>> write_error_text("write error on tile 3")
+        ('write error on tile 3', "check the disk's free space")
+    """
+    for number, hint in _WRITE_HINTS.items():
+        reason = os.strerror(number)
+        if reason.lower() in text.lower():
+            # The library's text repeats a name that is too long.
+            return (reason if hint == SHORTER_NAME else text), hint
+    return text, "check the disk's free space"

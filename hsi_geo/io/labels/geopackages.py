@@ -14,7 +14,7 @@ from pyogrio.errors import (
     GeometryError,
 )
 
-from hsi_geo.errors import OptionError, OutputError
+from hsi_geo.errors import OptionError, OutputError, write_error_text
 from hsi_geo.io.readers.base import plain
 
 
@@ -62,6 +62,5 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _cannot_be_written(path: Path, why: str) -> OutputError:
-    return OutputError(
-        f"points '{path.name}' cannot be written ({why})", hint="check the disk's free space"
-    )
+    why, hint = write_error_text(why)
+    return OutputError(f"points '{path.name}' cannot be written ({why})", hint=hint)

@@ -23,7 +23,7 @@ from pyogrio.errors import (
     GeometryError,
 )
 
-from hsi_geo.errors import OutputError
+from hsi_geo.errors import OutputError, write_error_text
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.vector_names import style_beside
 from hsi_geo.io.maps.vector_styles import vector_style
@@ -194,9 +194,7 @@ def writing_layer(path: Path) -> Iterator[None]:
             warnings.filterwarnings("ignore", "'crs' was not provided")  # the map has none either
             yield
     except _ERRORS as error:
-        raise OutputError(
-            f"layer '{path.name}' cannot be written ({plain(error)})",
-            hint="check the disk's free space",
-        ) from error
+        why, hint = write_error_text(plain(error))
+        raise OutputError(f"layer '{path.name}' cannot be written ({why})", hint=hint) from error
     finally:
         pyogrio.set_gdal_config_options(before)

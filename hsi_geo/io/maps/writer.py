@@ -25,7 +25,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, IntArray
-from hsi_geo.errors import OutputError
+from hsi_geo.errors import OutputError, write_error_text
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
 from hsi_geo.io.maps.control_points import georeference
@@ -332,6 +332,5 @@ def writing(path: Path, what: str = "map") -> Iterator[None]:
         yield
     except (RasterioError, CPLE_BaseError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise OutputError(
-            f"{what} '{path.name}' cannot be written ({first})", hint="check the disk's free space"
-        ) from error
+        why, hint = write_error_text(first)
+        raise OutputError(f"{what} '{path.name}' cannot be written ({why})", hint=hint) from error

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from hsi_geo.errors import OutputError
+from hsi_geo.errors import SHORTER_NAME, OutputError
 from hsi_geo.io.files import scratch
 from hsi_geo.io.outputs.checks import (
     read_along,
@@ -186,6 +186,8 @@ def _write_error(folder: Path, error: OSError) -> OutputError:
         hint = "check the disk's free space"
     elif error.errno == errno.EFBIG:
         hint = "check how large files may be on this disk and for you (ulimit -f)"
+    elif error.errno == errno.ENAMETOOLONG:
+        hint = SHORTER_NAME
     return OutputError(f"writing to '{folder}' failed ({error.strerror})", hint=hint)
 
 

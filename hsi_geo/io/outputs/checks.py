@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hsi_geo.errors import OptionError, OutputError, OutputExistsError
+from hsi_geo.errors import SHORTER_NAME, OptionError, OutputError, OutputExistsError
 from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
 from hsi_geo.io.outputs.side_files import beside_output
 
@@ -18,7 +19,7 @@ def require_usable_names(targets: Sequence[Path]) -> None:
         targets: Final paths.
 
     Raises:
-        OutputError: If a folder is missing, or a path is a folder.
+        OutputError: If a folder is missing, a path is a folder, or a name is too long for the disk.
         OptionError: If two paths are the same.
     """
     for folder in dict.fromkeys(target.parent for target in targets):
@@ -28,6 +29,7 @@ def require_usable_names(targets: Sequence[Path]) -> None:
             )
     taken = set()
     for target in targets:
+        _require_short_name(target)
         if target.is_dir():
             raise OutputError(f"output '{target}' is a folder", hint="give the path of a file")
         name = os.path.normcase(target)
@@ -36,6 +38,16 @@ def require_usable_names(targets: Sequence[Path]) -> None:
                 f"two files would be written as '{target}'", hint="choose another name with -o"
             )
         taken.add(name)
+
+
+def _require_short_name(target: Path) -> None:
+    try:
+        target.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(
+                f"output '{target.name}' cannot be written ({error.strerror})", hint=SHORTER_NAME
+            ) from error
 
 
 def require_free(targets: Sequence[Path], found: str = "is already there") -> None:

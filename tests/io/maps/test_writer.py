@@ -247,3 +247,9 @@ def test_map_writer_reports_failed_disk(tmp_path: Path) -> None:
         MapWriter(paths, GRID, CLASSES),
     ):
         pass
+
+
+@pytest.mark.parametrize("length", [246, 250])
+def test_a_name_that_is_too_long_needs_a_shorter_one(tmp_path: Path, length: int) -> None:
+    with pytest.raises(OutputError, match=r"\(File name too long\); choose a shorter name"):
+        write_map(MapPaths.of(tmp_path / f"{'m' * length}.tif"), random_probabilities())

@@ -216,3 +216,20 @@ def test_the_disk_has_hard_links_or_not(tmp_path: Path, monkeypatch: pytest.Monk
                 path.write_text(text)
         assert [path.read_text() for path in finals] == [text, text]
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["m" * 300, "ä" * 150])
+def test_a_name_that_is_too_long_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(OutputError, match=r"too long\); choose a shorter name"),
+        atomic_outputs([tmp_path / name], overwrite=True),
+    ):
+        pytest.fail("the block is not entered")
+
+
+def test_a_name_that_is_too_long_inside_the_block(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"too long\); choose a shorter name"),
+        atomic_outputs([tmp_path / "a.tif"], overwrite=True) as where,
+    ):
+        where[tmp_path / "a.tif"].with_suffix("." + "b" * 300).touch()
