@@ -37,6 +37,21 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return os.path.exists(path)  # noqa: PTH110  (Path.exists raises for names that are too long)
 
 
+def real_path(path: str | os.PathLike[str]) -> str:
+    r"""The path that all names of a file have in common: absolute, without links and "..".
+
+    A link to itself, and a name that cannot be a path, are returned as they are.
+
+    Example:
+        >>> real_path("/a/b/../c.tif"), real_path("c\0.tif")
+        ('/a/c.tif', 'c\x00.tif')
+    """
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return os.fspath(path)
+
+
 def is_gdal_name(name: str) -> bool:
     """Whether a name is no path of a file, but may be one of GDAL's names.
 

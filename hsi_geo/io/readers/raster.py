@@ -77,6 +77,18 @@ def read_raster_text(text: str, name: str) -> SceneFile:
         ) from error
 
 
+def cube_of(path: str | os.PathLike[str]) -> str:
+    """The file with the pixels of a scene that is named by its ENVI header.
+
+    Args:
+        path: Path of a header, or of any other file.
+
+    Returns:
+        Path of the cube; the same path for other files, and for a header without a cube.
+    """
+    return _data_of_header(os.fspath(path))
+
+
 def _require_answer(path: str) -> None:
     """Say why a link cannot be read, if its server does.
 

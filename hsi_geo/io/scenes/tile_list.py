@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.limits import NAMES_BYTES
-from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.paths import exists, is_gdal_name, real_path
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.remote_files import as_link, gdal_name
 from hsi_geo.io.readers import Links, read_scene
-from hsi_geo.io.readers.raster import data_of_header
+from hsi_geo.io.readers.raster import cube_of, data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
 from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
 from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
+from hsi_geo.io.scenes.own_outputs import OwnOutputs
+from hsi_geo.io.scenes.tile_files import is_cube_header, is_side_file, tile_key
+from hsi_geo.text import quoted
 
 #: Endings of scenes in a folder; an ENVI cube is found by its header.
 SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
@@ -46,47 +50,98 @@ def list_tiles(
     given: Iterable[str | os.PathLike[str]],
     warn: Callable[[str], object],
     links: Links = OWN_HOST,
+    own: OwnOutputs | None = None,
 ) -> list[ListedTile]:
     """Expand paths to tiles, in the order given, each tile once.
+
+    A file under several names, and an ENVI cube and its header, are one tile. Maps that hsi-geo made are left out,
+    and files that are read with a tile.
 
     Args:
         given: Scenes; globs; folders of scenes; text files with a path or link a line (`.txt`, `.lst`);
             VRT mosaics, for their sources; STAC items, item collections and collections, as files or links.
-        warn: Called with a message for each folder that cannot be read; its tiles are left out.
+        warn: Called with a message for each folder that cannot be read, whose tiles are left out, and for files that
+            are left out; but not for maps that a folder's search finds in the output folder.
         links: Which assets of items are the scenes, and whether items may name files on other hosts.
+        own: Which files hsi-geo made; None looks at the records beside files only.
 
     Returns:
         The tiles.
 
     Raises:
         SceneNotFoundError: If a glob, a folder or a list holds nothing.
-        SceneError: If a list cannot be read.
+        SceneError: If a list cannot be read, or nothing but maps that hsi-geo made was given.
     """
+    own = own or OwnOutputs()
     found: dict[str, ListedTile] = {}
+    made: dict[str, bool] = {}  # whether a message names it
     for one in given:
-        tiles = list(_expanded(os.fspath(one), warn, links))
+        name = os.fspath(one)
+        tiles = list(_expanded(name, _Search(warn, links, own)))
         if not tiles:
             raise SceneNotFoundError(
-                f"there are no tiles in '{os.fspath(one)}'", hint="check the path and its spelling"
+                f"there are no tiles in '{name}'", hint="check the path and its spelling"
             )
+        is_searched = exists(name) and Path(name).is_dir()
         for tile in tiles:
-            found.setdefault(tile.path, tile)
+            if own.has(tile.path):
+                made[tile.path] = not (is_searched and own.in_folder(tile.path))
+                continue
+            same = found.setdefault(tile_key(tile.path), tile)
+            if is_cube_header(tile.path) and not is_cube_header(same.path):
+                # A cube is named by its header, as in a folder, so that its map belongs to the same tile.
+                found[tile_key(tile.path)] = dataclasses.replace(same, path=tile.path)
     if not found:
-        raise SceneError("no tile was given", hint="give at least one")
-    return list(found.values())
+        all_made = quoted([Path(path).name for path in made])
+        raise SceneError(
+            f"no tile is left: hsi-geo made {all_made}" if made else "no tile was given",
+            hint="give at least one",
+        )
+    if names := [Path(path).name for path, is_named in made.items() if is_named]:
+        warn(f"left out, as hsi-geo made them: {quoted(names)}")
+    return _without_side_files(list(found.values()), warn)
 
 
-def _expanded(name: str, warn: Callable[[str], object], links: Links) -> Iterator[ListedTile]:
+def _without_side_files(tiles: list[ListedTile], warn: Callable[[str], object]) -> list[ListedTile]:
+    """The tiles without files that are read with another one, such as the `.aux.xml` that ``tiles/*`` contains."""
+    paths = [tile.path for tile in tiles]
+    left_out = {path for path in paths if is_side_file(path, paths)}
+    if left_out:
+        names = [Path(path).name for path in paths if path in left_out]
+        warn(f"left out, as they are read with other tiles: {quoted(names)}")
+    return [tile for tile in tiles if tile.path not in left_out]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search for tiles.
+
+    Attributes:
+        warn: See `list_tiles`.
+        links: See `list_tiles`.
+        own: See `list_tiles`.
+        visited: Real paths of folders that were searched: links may lead back to them.
+    """
+
+    warn: Callable[[str], object]
+    links: Links
+    own: OwnOutputs
+    visited: set[str] = field(default_factory=set)
+
+
+def _expanded(name: str, search: _Search) -> Iterator[ListedTile]:
     path = Path(name)
     if not exists(name) and glob.has_magic(name) and not is_gdal_name(name):
         for match in sorted(glob.glob(name, recursive=True)):  # noqa: PTH207  (absolute ones, too)
-            yield from _expanded(match, warn, links)
+            yield from _expanded(match, search)
         return
     suffix = path.suffix.lower()
     if exists(name) and path.is_dir():
-        yield from _of_folder(path, warn)
+        yield from _of_folder(path, search)
+    elif is_items_name(name) and search.own.has(name):  # the record of a map is no STAC item
+        yield ListedTile(_absolute(name))
     elif is_items_name(name) and (as_link(name) or not is_gdal_name(name)):
-        yield from _of_items(name, links)
+        yield from _of_items(name, search.links)
     elif suffix in _LISTING and not is_gdal_name(name):
         yield from _LISTING[suffix](path)
     else:
@@ -102,36 +157,34 @@ def _absolute(name: str, folder: Path | None = None) -> str:
     return str((folder or Path()).joinpath(name).absolute())
 
 
-def _of_folder(folder: Path, warn: Callable[[str], object]) -> Iterator[ListedTile]:
+def _of_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
     """A folder that is a product or a store is one tile; any other folder is searched for tiles."""
+    if (real := real_path(folder)) in search.visited:
+        return
+    search.visited.add(real)
     try:
         read_scene(folder)
     except HsiGeoError:
-        pass
+        yield from _in_folder(folder, search)
     else:
         yield ListedTile(_absolute(str(folder)))
-        return
+
+
+def _in_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:  # such as lost+found; the folder then has no tiles
-        warn(f"folder '{folder}' is left out: it cannot be read ({error.strerror})")
+        search.warn(f"folder '{folder}' is left out: it cannot be read ({error.strerror})")
         return
-    rasters = {path for path in paths if path.suffix.lower() in (".tif", ".tiff")}
-    described = {
-        path.with_name(f"{stem}{end}")
-        for path in rasters
-        for stem in (path.stem, path.name)
-        for end in (".hdr", ".HDR")
-    }
+    described = _headers_of_rasters(paths, search.own)
     for path in paths:
-        if (
-            path.name.startswith(".") or path in described
-        ):  # a header beside a GeoTIFF holds its wavelengths
+        if path.name.startswith(".") or path in described:
             continue
         if _has_two_headers(path):
             continue
         if path.is_dir():
-            yield from _of_folder(path, warn)
+            is_output = search.own.is_folder(path)
+            yield from (_in_output_folder if is_output else _of_folder)(path, search)
         elif path.name.lower().endswith(SUFFIXES):
             yield ListedTile(_absolute(str(path)))
 
@@ -143,6 +196,31 @@ def _has_two_headers(header: Path) -> bool:
     cube = data_of_header(str(header))
     others = [Path(f"{cube}{end}") for end in (".hdr", ".HDR")]
     return header not in others and any(other.is_file() for other in others)
+
+
+def _headers_of_rasters(paths: list[Path], own: OwnOutputs) -> set[Path]:
+    """Headers that hold the wavelengths of a GeoTIFF beside them, and describe no cube."""
+    found, every = set(), set(paths)
+    for path in paths:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            stems, ends = (path.stem, path.name), (".hdr", ".HDR")
+            headers = {path.with_name(f"{stem}{end}") for stem in stems for end in ends} & every
+            if headers and not own.has(path):
+                found |= {one for one in headers if cube_of(one) in (str(one), str(path))}
+    return found
+
+
+def _in_output_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
+    """The maps in the output folder, in a search of the folder that it lies in. Scenes are left out with a message."""
+    others = []
+    for tile in _in_folder(folder, search):
+        if search.own.has(tile.path):
+            yield tile
+        elif not search.own.had(tile.path):  # a map that is not as it was written is made again
+            others.append(tile.path)
+    if others:
+        names = quoted([str(Path(path).relative_to(folder.absolute())) for path in others])
+        search.warn(f"left out, as they lie in the output folder '{folder}': {names}")
 
 
 def _of_text(path: Path) -> Iterator[ListedTile]:

@@ -1,0 +1,52 @@
+"""Files of one tile: names of the same file, a cube and its header, and files that are read with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hsi_geo.io.files.paths import exists, real_path
+from hsi_geo.io.outputs.side_files import RASTERS, beside_input
+from hsi_geo.io.readers.raster import cube_of
+
+#: Endings of files that hold no pixels of a scene: georeferencing, statistics, names, styles, pyramids, masks.
+_SIDE_ENDS = (".aux.xml", ".aux", ".qml", ".prj", ".tfw", ".tifw", ".wld", ".ovr", ".msk", ".hdr")
+
+
+def tile_key(name: str) -> str:
+    """A key that is the same for all names of a tile: that of its file, and for an ENVI header that of the cube.
+
+    Args:
+        name: Path of a file, or another name of a scene.
+    """
+    if not exists(name):
+        return name
+    return real_path(cube_of(name) if Path(name).is_file() else name)
+
+
+def is_cube_header(name: str) -> bool:
+    """Whether a file is the header of an ENVI cube, and not one beside a GeoTIFF or without a cube.
+
+    Args:
+        name: Path of a file, or another name of a scene.
+    """
+    cube = cube_of(name) if exists(name) else name
+    return cube != name and not cube.lower().endswith(RASTERS)
+
+
+def is_side_file(name: str, tiles: Iterable[str]) -> bool:
+    """Whether a file is read with one of the tiles, and is none by itself.
+
+    Args:
+        name: Path of a file, or another name of a scene.
+        tiles: Names of all tiles.
+    """
+    path = Path(name)
+    if not name.lower().endswith(_SIDE_ENDS) or not exists(name) or cube_of(name) != name:
+        return False
+    others = (Path(one) for one in tiles if one != name)
+    return any(
+        path in beside_input(other)
+        for other in others
+        if other.parent == path.parent and path.name.startswith(other.stem)
+    )
