@@ -10,22 +10,24 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import OptionError, OutputError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.zones import check_zones
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.readers import Links, Placement
+from hsi_geo.io.scenes.own_outputs import OwnOutputs
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.jobs import BatchOptions
-from hsi_geo.tasks.tiles.outputs import assign_map_paths
+from hsi_geo.tasks.tiles.outputs import assign_map_paths, files_in_log
 from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
 from hsi_geo.tasks.tiles.worker_processes import start_server
+from hsi_geo.text import plain
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -144,9 +146,13 @@ def batch(
         run=uuid.uuid4().hex,
     )
     given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
-    listed = list_tiles(given, reporter.warning, links)
     folder = Path(out).absolute()
-    paths = assign_map_paths(listed, given, folder, options)
+    _require_utf8(folder)
+    logged = files_in_log(folder).values()
+    own = OwnOutputs(folder, {name: sha for files in logged for name, sha in files.items()})
+    listed = list_tiles(given, reporter.warning, links, own)
+    lists = [one for one in given if not own.has(one)]
+    paths = assign_map_paths(listed, lists, folder, options)
     is_new = make_folder(folder)
     if scheduler is None:
         start_server(threads)
@@ -172,6 +178,16 @@ def batch(
             listed, paths, folder, adapted, batch_options, reporter, local=scheduler is None,
             together=together,
         ).run(cluster)  # fmt: skip
+
+
+def _require_utf8(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(
+            f"output folder '{plain(folder)}' is not named in UTF-8, and GDAL cannot be given such a name",
+            hint="choose another folder with -o",
+        ) from error
 
 
 def _absolute(option: str | None) -> str | None:

@@ -24,7 +24,8 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.footprints import Footprints
 from hsi_geo.tasks.tiles.jobs import MAPPED, UNCHANGED, Outcome
-from hsi_geo.tasks.tiles.map_names import map_names
+from hsi_geo.tasks.tiles.map_names import EarlierMaps, map_names
+from hsi_geo.text import plain_json
 
 LOG, ITEMS, INDEX, POLYGONS = "batch.jsonl", "items.json", "index", "polygons"
 
@@ -85,7 +86,7 @@ def assign_map_paths(
     Raises:
         OptionError: If a file of a map would replace a tile, or what tiles were listed from.
     """
-    names = map_names([tile.path for tile in listed], RESERVED)
+    names = map_names([tile.path for tile in listed], RESERVED, EarlierMaps(folder))
     found = [
         MapPaths.of(
             folder / f"{name}.tif",
@@ -293,7 +294,9 @@ def _write(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -
     finals = [folder / name for name in texts]
     with atomic_outputs(finals, overwrite=True, stale=stale, name="batch") as where:
         for final in finals:
-            where[final].write_text(texts[final.name], encoding="utf-8")
+            # In JSON names that are not UTF-8 can be written as escapes.
+            escape = plain_json if final.suffix in (".json", ".jsonl") else str
+            where[final].write_text(escape(texts[final.name]), encoding="utf-8")
 
 
 def _crs_label(one: GeoreferencedMap) -> str:
