@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -15,10 +14,11 @@ from pyproj.exceptions import ProjError
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_levels import class_text
+from hsi_geo.io.labels.containers import find_raster, is_named_as_raster
 from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_PX
-from hsi_geo.io.labels.shot_files import RASTERS
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.labels.vectors import read_vector
+from hsi_geo.io.labels.vectors import is_unopened, read_vector
+from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.text import quoted
 
 #: Digits of coordinates in metres and in degrees, about a millimetre: places of equal ones are the same place.
@@ -95,16 +95,24 @@ def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
 
 def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
     """Features of a file with their strata; None if it does not hold them."""
-    if not part.files or part.frame.empty or Path(part.source).suffix.lower() in RASTERS:
+    if not part.files or part.frame.empty:
         return None
-    frame = read_vector(
-        part.source,
-        what="reference",
-        layer=part.layer,
-        missing=ShotsError,
-        wrong=ShotsError,
-        tables=True,
-    )
+    opened_as = data_of_header(part.source)
+    if is_named_as_raster(opened_as):
+        return None
+    try:
+        frame = read_vector(
+            opened_as,
+            what="reference",
+            layer=part.layer,
+            missing=ShotsError,
+            wrong=ShotsError,
+            tables=True,
+        )
+    except ShotsError as error:
+        if is_unopened(error) and find_raster(opened_as, "reference", ShotsError) is not None:
+            return None
+        raise
     column_of = {str(c).lower(): c for c in frame.columns}  # programs change the case of names
     if not {STRATUM, STRATUM_PX} <= column_of.keys():
         return None

@@ -77,18 +77,6 @@ def read_raster_text(text: str, name: str) -> SceneFile:
         ) from error
 
 
-def cube_of(path: str | os.PathLike[str]) -> str:
-    """The file with the pixels of a scene that is named by its ENVI header.
-
-    Args:
-        path: Path of a header, or of any other file.
-
-    Returns:
-        Path of the cube; the same path for other files, and for a header without a cube.
-    """
-    return _data_of_header(os.fspath(path))
-
-
 def _require_answer(path: str) -> None:
     """Say why a link cannot be read, if its server does.
 
@@ -101,22 +89,22 @@ def _require_answer(path: str) -> None:
             pass
 
 
-def data_of_header(path: str) -> str:
+def data_of_header(path: str | os.PathLike[str]) -> str:
     """Path of the cube that an ENVI header describes.
 
     Args:
         path: Path of a header, such as "scene.hdr" or "scene.bsq.hdr"; other paths are returned as they are,
             and that of a header without a cube, too.
     """
-    header = Path(path)
+    given, header = os.fspath(path), Path(path)
     if header.suffix.lower() != ".hdr":
-        return path
+        return given
     stem = header.with_suffix("")
     # Appended as text: in "scene.v2.hdr" the stem has a point, too, and "scene.bsq" is another scene.
     candidates = [Path(f"{stem}{ending}") for ending in ("", *CUBES)]
     exact = next((str(cube) for cube in candidates if cube.is_file()), None)
     if exact is not None or not header.is_file():
-        return exact or path
+        return exact or given
     # File systems that ignore case: SCENE.HDR beside scene.bsq.
     beside = {cube.name.lower(): str(cube) for cube in sorted(header.parent.iterdir())}
-    return next((beside[c.name.lower()] for c in candidates if c.name.lower() in beside), path)
+    return next((beside[c.name.lower()] for c in candidates if c.name.lower() in beside), given)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hsi_geo.io.files.paths import exists, real_path
 from hsi_geo.io.outputs.side_files import RASTERS, beside_input
-from hsi_geo.io.readers.raster import cube_of
+from hsi_geo.io.readers.raster import data_of_header
 
 #: Endings of files that hold no pixels of a scene: georeferencing, statistics, names, styles, pyramids, masks.
 _SIDE_ENDS = (".aux.xml", ".aux", ".qml", ".prj", ".tfw", ".tifw", ".wld", ".ovr", ".msk", ".hdr")
@@ -21,7 +21,7 @@ def tile_key(name: str) -> str:
     """
     if not exists(name):
         return name
-    return real_path(cube_of(name) if Path(name).is_file() else name)
+    return real_path(data_of_header(name) if Path(name).is_file() else name)
 
 
 def is_cube_header(name: str) -> bool:
@@ -30,7 +30,7 @@ def is_cube_header(name: str) -> bool:
     Args:
         name: Path of a file, or another name of a scene.
     """
-    cube = cube_of(name) if exists(name) else name
+    cube = data_of_header(name) if exists(name) else name
     return cube != name and not cube.lower().endswith(RASTERS)
 
 
@@ -42,7 +42,7 @@ def is_side_file(name: str, tiles: Iterable[str]) -> bool:
         tiles: Names of all tiles.
     """
     path = Path(name)
-    if not name.lower().endswith(_SIDE_ENDS) or not exists(name) or cube_of(name) != name:
+    if not name.lower().endswith(_SIDE_ENDS) or not exists(name) or data_of_header(name) != name:
         return False
     others = (Path(one) for one in tiles if one != name)
     return any(

@@ -17,7 +17,7 @@ from hsi_geo.io.files.paths import exists, is_gdal_name, real_path
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.remote_files import as_link, gdal_name
 from hsi_geo.io.readers import Links, read_scene
-from hsi_geo.io.readers.raster import cube_of, data_of_header
+from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
 from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
 from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
@@ -206,7 +206,7 @@ def _headers_of_rasters(paths: list[Path], own: OwnOutputs) -> set[Path]:
             stems, ends = (path.stem, path.name), (".hdr", ".HDR")
             headers = {path.with_name(f"{stem}{end}") for stem in stems for end in ends} & every
             if headers and not own.has(path):
-                found |= {one for one in headers if cube_of(one) in (str(one), str(path))}
+                found |= {one for one in headers if data_of_header(one) in (str(one), str(path))}
     return found
 
 
