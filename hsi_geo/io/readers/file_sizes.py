@@ -63,7 +63,7 @@ def _require_envi_whole(path: str, name: str) -> None:
     Raises:
         SceneError: If it is too short.
     """
-    if path.lower().endswith((".tif", ".tiff")) or not Path(path).is_file():
+    if path.lower().endswith((".tif", ".tiff", ".hdr", ".vrt")) or not Path(path).is_file():
         return  # a header beside a GeoTIFF only names its bands
     header = header_beside(path)
     tags = {plain_key(key): value for key, value in header.items()}
