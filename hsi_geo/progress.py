@@ -9,6 +9,7 @@ import time
 from typing import Any, Protocol
 
 from hsi_geo.option_words import python_words
+from hsi_geo.text import plain
 
 _logger = logging.getLogger("hsi_geo")
 
@@ -51,11 +52,11 @@ class LoggingReporter:
 
     def log(self, message: str) -> None:
         """Send a message to the logger ``hsi_geo``, level INFO."""
-        _logger.info(python_words(message))
+        _logger.info(plain(python_words(message)))
 
     def warning(self, message: str) -> None:
         """Send a warning to the logger ``hsi_geo``, level WARNING."""
-        _logger.warning(python_words(message))
+        _logger.warning(plain(python_words(message)))
 
 
 class NotebookReporter(LoggingReporter):
