@@ -71,7 +71,7 @@ def atomic_outputs(
     several jobs that write the same files one succeeds, and the others fail.
 
     Files that other programs read as part of an output, such as pyramids of an earlier map, are removed
-    with the file that is replaced. Without ``overwrite`` they are an error.
+    with the file that is replaced or removed. Without ``overwrite`` they are an error.
 
     Args:
         finals: Paths to write. None is fine.
@@ -104,7 +104,9 @@ def atomic_outputs(
         return
     folder, inputs = targets[0].parent, list(inputs)
     require_usable_names(targets)
-    removable = without_inputs(stale, inputs) if overwrite else []
+    stale = [path for path in stale if path not in targets]
+    gone = [*stale, *(path for path in read_along(stale) if path not in targets)]
+    removable = without_inputs(gone, inputs) if overwrite else []
     refuse_input_overwrite([*targets, *read_along(targets)], inputs)
     if not overwrite:
         require_free(targets)

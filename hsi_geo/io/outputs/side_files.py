@@ -12,18 +12,26 @@ from pathlib import Path
 
 RASTERS = (".tif", ".tiff")
 
-#: Suffixes of files that GDAL reads with any ``x.tif``: pyramids, masks, statistics and names, ArcGIS's
+#: Suffixes of files that GDAL reads with any raster ``x.tif``: pyramids, masks, statistics and names, ArcGIS's
 #: attribute table. Each of them may have such files, too.
-_OF_RASTER = re.compile(r"(\.(ovr|msk|aux\.xml|aux|vat\.dbf|vat\.cpg))+", re.IGNORECASE)
+_OF_RASTER = r"(\.(ovr|msk|aux\.xml|aux|vat\.dbf|vat\.cpg))+"
 
-#: Suffixes, after the stem, of pyramids and statistics of Erdas, and of world files of TIFF.
-_OF_STEM = re.compile(r"\.(rrd|aux|tfw|tifw|tiffw)", re.IGNORECASE)
+#: Suffixes of files that SQLite applies to any database of the name.
+_OF_SQLITE = r"-(wal|shm|journal)"
+
+#: What is read with a new file, by its suffix: what follows its name, and what follows its stem (pyramids and
+#: statistics of Erdas, world files of TIFF). Formats that are missing here, such as JSON, FlatGeobuf and GeoParquet, have
+#: no such files. Types beside a CSV (`.csvt`), styles (`.qml`) and world files of pictures are made by people, and stay.
+_READ_WITH = {
+    ".tif": (_OF_RASTER, r"\.(rrd|aux|tfw|tifw|tiffw)"),
+    ".tiff": (_OF_RASTER, r"\.(rrd|aux|tfw|tifw|tiffw)"),
+    ".vrt": (_OF_RASTER, r"\.(rrd|aux)"),
+    ".png": (_OF_RASTER, r"\.(rrd|aux)"),
+    ".gpkg": (_OF_SQLITE, None),
+}
 
 #: Suffixes of files that georeference a raster without a geotransform.
 WORLD_FILES = (".tfw", ".tifw", ".wld")
-
-#: Suffixes of files that SQLite applies to any database of the name.
-_OF_SQLITE = re.compile(r"-(wal|shm|journal)")
 
 #: First bytes of an .aux of Erdas: LaTeX writes .aux, too.
 _ERDAS = b"EHFA_HEADER_TAG"
@@ -38,25 +46,15 @@ def beside_output(final: Path) -> list[Path]:
     Args:
         final: Path of the new file.
     """
-    suffix = final.suffix.lower()
-    if suffix in RASTERS:
-        return [
-            path
-            for path in _same_stem(final)
-            if (
-                _OF_RASTER.fullmatch(path.name[len(final.name) :])
-                and path.name.startswith(final.name)
-            )
-            or _is_of_stem(path, final)
-        ]
-    if suffix == ".gpkg":
-        return [
-            path
-            for path in _same_stem(final)
-            if path.name.startswith(final.name)
-            and _OF_SQLITE.fullmatch(path.name[len(final.name) :])
-        ]
-    return []
+    after_name, after_stem = _READ_WITH.get(final.suffix.lower(), (None, None))
+    if after_name is None:
+        return []
+    return [
+        path
+        for path in _same_stem(final)
+        if _follows(path, final.name, after_name)
+        or (after_stem is not None and _follows(path, final.stem, after_stem) and _is_read(path))
+    ]
 
 
 def world_files(final: Path) -> list[Path]:
@@ -139,14 +137,16 @@ _PARTS = frozenset(
 _CUBES = frozenset(["", ".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli"])
 
 
-def _is_of_stem(path: Path, final: Path) -> bool:
-    tail = path.name[len(final.stem) :]
-    if not path.name.startswith(final.stem) or not _OF_STEM.fullmatch(tail):
-        return False
-    return tail.lower() != ".aux" or _is_erdas(path)
+def _follows(path: Path, start: str, pattern: str) -> bool:
+    """Whether a file's name is a start and one of some suffixes, in any case of letters."""
+    tail = path.name[len(start) :]
+    return path.name.startswith(start) and bool(re.fullmatch(pattern, tail, re.IGNORECASE))
 
 
-def _is_erdas(path: Path) -> bool:
+def _is_read(path: Path) -> bool:
+    """Whether GDAL reads a file with one of the same stem: an `.aux` only if it is of Erdas."""
+    if path.suffix.lower() != ".aux":
+        return True
     try:
         with path.open("rb") as file:
             return file.read(len(_ERDAS)) == _ERDAS
