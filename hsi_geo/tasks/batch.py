@@ -25,6 +25,7 @@ from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.outputs import assign_map_paths, files_in_log
+from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
 from hsi_geo.tasks.tiles.worker_processes import start_server
 from hsi_geo.text import plain
@@ -107,6 +108,8 @@ def batch(
     Raises:
         SceneError: If a list of tiles (``.txt``, ``.lst``, ``.json``, ``.vrt``) cannot be read or is
             empty; nothing is written then.
+        OutputExistsError: If the folder has a file with a name that a batch gives to what it writes beside the maps, and
+            no batch made it; nothing is written then.
         HsiGeoError: If the model cannot be read, another batch writes into the folder, or the
             cluster is lost; maps that are done stay.
     """
@@ -153,6 +156,7 @@ def batch(
     listed = list_tiles(given, reporter.warning, links, own)
     lists = [one for one in given if not own.has(one)]
     paths = assign_map_paths(listed, lists, folder, options)
+    refuse_foreign_outputs(folder, [""], together)
     is_new = make_folder(folder)
     if scheduler is None:
         start_server(threads)

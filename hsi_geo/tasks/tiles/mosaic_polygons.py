@@ -7,19 +7,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
-
 from hsi_geo import stages
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.maps.polygons import CLASS_FIELD, write_polygons
+from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.footprints import Footprints
-from hsi_geo.tasks.tiles.outputs import INDEX, POLYGONS, refuse_foreign
+from hsi_geo.tasks.tiles.overview_files import INDEX, POLYGONS, refuse_foreign
 
 
 def write_mosaic_polygons(
@@ -50,7 +47,7 @@ def write_mosaic_polygons(
     written = {}
     for name, group in zip(names, groups, strict=True):
         final = folder / f"{POLYGONS}{name.removeprefix(INDEX)}.gpkg"
-        refuse_foreign(final, is_own=_is_layer_of_polygons(final))
+        refuse_foreign(final)
         percents = [
             replace(maps[index], path=confidence)
             for index in group
@@ -79,11 +76,3 @@ def write_mosaic_polygons(
 
 def _report(reporter: Reporter, height: int, rows: int) -> None:
     reporter.progress(stages.POLYGONS, rows, height)
-
-
-def _is_layer_of_polygons(path: Path) -> bool:
-    try:
-        fields = set(pyogrio.read_info(path, layer=path.stem)["fields"])
-    except (DataSourceError, DataLayerError):
-        return False
-    return {CLASS_FIELD, "hectares", "confidence", "pixels"} <= fields

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +12,13 @@ from hsi_geo import stages
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.zone_areas import ZoneArea, write_zone_table
+from hsi_geo.io.maps.zone_areas import write_zone_table
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.tiles.outputs import INDEX, refuse_foreign
+from hsi_geo.tasks.tiles.overview_files import INDEX, ZONES, refuse_foreign
 from hsi_geo.tasks.validation.zone_table import NOTHING, empty_zones, zone_table
 from hsi_geo.text import quoted
-
-#: Stem of the tables.
-ZONES = "zones"
 
 
 def write_mosaic_zones(
@@ -57,7 +53,7 @@ def write_mosaic_zones(
     known: list[str] = []
     for name in names:
         final = folder / f"{ZONES}{name.removeprefix(INDEX)}.csv"
-        refuse_foreign(final, is_own=_is_table_of_zones(final))
+        refuse_foreign(final)
         opened = replace(read_map(mosaics[name]), rejected=tuple(rejected))
         found = read_zones(options.zones, opened.grid, field=options.zone_field)
         rows = zone_table(
@@ -82,12 +78,3 @@ def write_mosaic_zones(
 
 def _report(reporter: Reporter, count: int, done: int) -> None:
     reporter.progress(stages.ADDING_AREAS, done, count)
-
-
-def _is_table_of_zones(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
-    return header == [field.name for field in fields(ZoneArea)]

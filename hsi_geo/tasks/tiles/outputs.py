@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import json
 import os
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import read_recorded_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
+from hsi_geo.io.outputs.side_files import beside_output
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.footprints import Footprints
 from hsi_geo.tasks.tiles.jobs import MAPPED, UNCHANGED, Outcome
 from hsi_geo.tasks.tiles.map_names import EarlierMaps, map_names
+from hsi_geo.tasks.tiles.overview_files import (
+    INDEX,
+    ITEMS,
+    LAYERS,
+    LOG,
+    POLYGONS,
+    ZONES,
+    earlier_layers,
+    earlier_mosaics,
+    index_name,
+    is_own,
+    layer_names,
+    refuse_foreign,
+)
 from hsi_geo.text import plain_json
-
-LOG, ITEMS, INDEX, POLYGONS = "batch.jsonl", "items.json", "index", "polygons"
+from hsi_geo.tiling import Grid
 
 #: Stems of maps that would replace these files.
 RESERVED = {Path(LOG).stem, Path(ITEMS).stem, INDEX}
@@ -157,90 +170,113 @@ def sum_areas(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
     ]
 
 
+def index_endings(grids: Sequence[Grid]) -> list[str]:
+    """What follows ``index`` in the names of the mosaics of maps: one for each group of `Footprints`.
+
+    Args:
+        grids: Pixels of the maps.
+    """
+    groups = Footprints(grids).groups
+    if len(groups) == 1:
+        return [""]
+    found: list[str] = []
+    for number, group in enumerate(groups, start=1):
+        ending = f"_{_crs_label(grids[group[0]])}"
+        # The same CRS upside down gets a number.
+        found.append(ending if ending not in found else f"{ending}_{number}")
+    return found
+
+
 def write_overview(
-    folder: Path, maps: Sequence[MappedTile], classes: ClassTable, reporter: Reporter
+    folder: Path,
+    maps: Sequence[MappedTile],
+    classes: ClassTable,
+    together: MapOptions,
+    reporter: Reporter,
 ) -> dict[str, Path]:
     """Write one mosaic for each CRS, and STAC items, of the maps of this batch.
 
-    A mosaic of an earlier batch goes if no map of this one has its CRS: it would seem current.
+    A mosaic of an earlier batch goes if no map of this one has its CRS: it would seem current. So do polygons and zones
+    that this batch does not write.
 
     Args:
         folder: Folder of the maps.
         maps: Tiles that have a map now; none is fine.
         classes: Legend of all maps: their class table, and rejected classes.
-        reporter: Receives a warning if maps have no CRS, and are in no mosaic.
+        together: Options with the polygons and zones that are to be written of all maps together.
+        reporter: Receives a warning if maps have no CRS, and are in no mosaic, or polygons or zones may show earlier maps.
 
     Returns:
         Name and path of each file, and of the log.
 
     Raises:
+        OutputExistsError: If a file of that name is there that no batch made.
         OutputError: If a file cannot be written.
     """
     from hsi_geo.io.maps.stac_items import item_collection  # an optional package
 
     mosaics = [one.map for one in maps]
-    groups = Footprints([one.grid for one in mosaics]).groups
-    texts: dict[str, str] = {}
-    for number, group in enumerate(groups, start=1):
-        members = [mosaics[index] for index in group]
-        name = INDEX if len(groups) == 1 else f"{INDEX}_{_crs_label(members[0])}"
-        if f"{name}.vrt" in texts:  # the same CRS upside down
-            name += f"_{number}"
-        texts[f"{name}.vrt"] = index_xml(members, classes, folder)
+    grids = [one.grid for one in mosaics]
+    groups, endings = Footprints(grids).groups, index_endings(grids)
+    texts = {
+        index_name(ending): index_xml([mosaics[index] for index in group], classes, folder)
+        for ending, group in zip(endings, groups, strict=True)
+    }
+    for name in texts:
+        refuse_foreign(folder / name)
     outside = len(mosaics) - sum(map(len, groups))
     if outside:
         reporter.warning(f"{outside} maps have no CRS and are in no {INDEX}.vrt")
-    items = item_collection([(one.map, one.tile) for one in maps], classes, folder)
-    texts[ITEMS] = json.dumps(items.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    stale = [path for path in _earlier_mosaics(folder) if path.name not in texts]
-    _write(folder, texts, stale)
-    return {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
-
-
-def _earlier_mosaics(folder: Path) -> list[Path]:
-    """Mosaics in a folder that a batch wrote."""
-    return [
-        path
-        for path in sorted(folder.glob(f"{INDEX}*.vrt"))
-        if _is_overview(path) and path.is_file() and _is_own_mosaic(path)
+    layers = layer_names(endings, together)
+    items = item_collection([(one.map, one.tile) for one in maps], classes, folder).to_dict()
+    items |= {LAYERS: layers} if layers else {}
+    texts[ITEMS] = json.dumps(items, indent=1, ensure_ascii=False) + "\n"
+    written = {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
+    indexes = earlier_mosaics(folder)
+    newest_ns = max((one.path.stat().st_mtime_ns for one in mosaics), default=0)
+    shown = {*endings, *(path.stem.removeprefix(INDEX) for path in indexes)}
+    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter)
+    stale += [path for path in indexes if path.name not in texts]
+    current = [
+        name for name in texts if _has_current_pyramids(folder / name, texts[name], newest_ns)
     ]
+    _write(folder, {name: texts[name] for name in texts if name not in current}, stale)
+    return written
 
 
-def _is_own_mosaic(path: Path) -> bool:
-    """Whether a VRT has the form that `index_xml` gives: classes with names, of maps beside it."""
-    try:
-        root = ET.fromstring(path.read_bytes())
-    except (ET.ParseError, OSError, RecursionError):
-        return False
-    bands = root.findall("VRTRasterBand")
-    if root.tag != "VRTDataset" or len(bands) != 1:
-        return False
-    names = [
-        (name.text or "")
-        for name in bands[0].iterfind("ComplexSource/SourceFilename[@relativeToVRT='1']")
-    ]
-    return (
-        bands[0].find("CategoryNames") is not None
-        and bands[0].find("GDALRasterAttributeTable") is not None
-        and len(names) == len(list(bands[0].iter("SourceFilename"))) > 0
-        and all(name.endswith(".tif") and "/" not in name for name in names)
-    )
+def _stale_layers(
+    folder: Path,
+    layers: Sequence[str],
+    endings: Iterable[str],
+    newest_ns: int,
+    reporter: Reporter,
+) -> list[Path]:
+    """Layers and tables that an earlier batch wrote, and this one does not write.
 
-
-def refuse_foreign(path: Path, *, is_own: bool) -> None:
-    """Refuse to replace a file that has a name of a batch's outputs and that no batch made.
-
-    Args:
-        path: Path of the output.
-        is_own: Whether a file there has the form that a batch gives it.
-
-    Raises:
-        OutputExistsError: If another file is there.
+    Those that are not known to be of a batch stay: `hsi-geo polygons` gives files of the user the same form, and batches
+    of earlier versions did not list theirs. The reporter receives a warning if they are older than a map.
     """
-    if path.exists() and not is_own:
-        raise OutputExistsError(
-            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
-        )
+    stale = [path for path in earlier_layers(folder) if path.name not in layers]
+    for path in stale:
+        reporter.log(f"'{path.name}' of an earlier batch is removed: it shows earlier maps")
+    for ending in endings:
+        for path in (folder / f"{POLYGONS}{ending}.gpkg", folder / f"{ZONES}{ending}.csv"):
+            if path.name in layers or path in stale or not is_own(path):
+                continue
+            if path.stat().st_mtime_ns < newest_ns:
+                reporter.warning(f"'{path}' is older than the maps: it may show other classes")
+    return stale
+
+
+def _has_current_pyramids(path: Path, text: str, newest_ns: int) -> bool:
+    """Whether a mosaic is as it would be written, with pyramids that are newer than all maps."""
+    pyramids = beside_output(path)
+    return (
+        bool(pyramids)
+        and path.is_file()
+        and path.read_bytes() == text.encode()
+        and min(one.stat().st_mtime_ns for one in pyramids) > newest_ns
+    )
 
 
 def write_log(folder: Path, entries: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
@@ -283,11 +319,36 @@ def files_in_log(folder: Path) -> dict[str, dict[str, str]]:
         By the path of each map, SHA-256 of its files by their names. Empty if there is no log that can be read.
     """
     try:
-        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines]
-        return {entry["map"]: dict(entry["files"]) for entry in entries}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {entry["map"]: dict(entry["files"]) for entry in _entries_of_log(folder)}
+    except (ValueError, TypeError, KeyError):
         return {}
+
+
+def tiles_in_log(folder: Path) -> dict[str, str]:
+    """Read from the log of an earlier batch which tile each map shows.
+
+    Args:
+        folder: Folder of the maps.
+
+    Returns:
+        Path of the tile by the path of its map, of maps that were complete. Empty if there is no log that can be read.
+    """
+    try:
+        return {
+            entry["map"]: entry["tile"]
+            for entry in _entries_of_log(folder)
+            if entry["state"] in (MAPPED, UNCHANGED)
+        }
+    except (TypeError, KeyError):
+        return {}
+
+
+def _entries_of_log(folder: Path) -> list[Any]:
+    try:
+        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+    except (OSError, ValueError, RecursionError):
+        return []
 
 
 def _write(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -> None:
@@ -299,7 +360,7 @@ def _write(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -
             where[final].write_text(escape(texts[final.name]), encoding="utf-8")
 
 
-def _crs_label(one: GeoreferencedMap) -> str:
+def _crs_label(grid: Grid) -> str:
     """The CRS of a map as part of a file name, such as epsg_32633."""
-    authority = None if one.grid.crs is None else one.grid.crs.to_authority()
+    authority = None if grid.crs is None else grid.crs.to_authority()
     return "_".join(authority).lower() if authority else "crs"

@@ -49,10 +49,12 @@ from hsi_geo.tasks.tiles.outputs import (
     MappedTile,
     area_jobs,
     files_in_log,
+    index_endings,
     sum_areas,
     write_log,
     write_overview,
 )
+from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.pixel_progress import PixelProgress
 
 if TYPE_CHECKING:
@@ -175,6 +177,7 @@ class BatchRun:
 
         Raises:
             MapError: If a map cannot be read back.
+            OutputExistsError: If a file beside the maps has a name of this batch's outputs, and no batch made it.
             ClusterError: If the cluster is lost.
             OutputError: If a file cannot be written.
         """
@@ -193,7 +196,7 @@ class BatchRun:
                 f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
                 "command maps the rest"
             ) from interrupt
-        outputs = write_overview(self.folder, maps, self.legend, self.reporter)
+        outputs = write_overview(self.folder, maps, self.legend, self.together, self.reporter)
         mosaics = dict(outputs)
         if self.together.polygons:
             placed, smooth = [one.map for one in maps], self.together.smooth
@@ -263,6 +266,8 @@ class BatchRun:
         from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
         self.jobs = self._jobs()
+        described = [tile.file.grid for tile in self.tiles if isinstance(tile, Tile)]
+        refuse_foreign_outputs(self.folder, index_endings(described), self.together)
         grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in self.tiles]
         order = along_curve(grids, list(self.jobs))
         sizes_px = [self._pixels(index) for index in order]

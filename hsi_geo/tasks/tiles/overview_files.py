@@ -1,0 +1,206 @@
+"""Names of the files beside the maps of a batch, and which files of these names a batch wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from hsi_geo.errors import OutputExistsError
+from hsi_geo.io.maps.polygons import CLASS_FIELD
+from hsi_geo.io.maps.zone_areas import ZoneArea
+from hsi_geo.tasks.inference.options import MapOptions
+
+LOG, ITEMS, INDEX, POLYGONS, ZONES = "batch.jsonl", "items.json", "index", "polygons", "zones"
+
+#: Member of the item collection that lists the layers and tables that a batch writes beside it. `hsi-geo polygons` and
+#: `hsi-geo zones` give files of the user the same form.
+LAYERS = "hsi_geo:layers"
+
+
+def index_name(ending: str) -> str:
+    """Name of a mosaic.
+
+    Args:
+        ending: What follows ``index``: the CRS, or nothing for the only one.
+
+    >>> index_name("_epsg_32633")
+    'index_epsg_32633.vrt'
+    """
+    return f"{INDEX}{ending}.vrt"
+
+
+def layer_names(endings: Iterable[str], options: MapOptions) -> list[str]:
+    """Names of the layers of polygons and of the tables of zones that belong to mosaics.
+
+    Args:
+        endings: What follows ``index`` in the name of each mosaic.
+        options: Which of both are written.
+
+    >>> layer_names([""], MapOptions(polygons=True))
+    ['polygons.gpkg']
+    """
+    found = []
+    for ending in endings:
+        if options.polygons:
+            found.append(f"{POLYGONS}{ending}.gpkg")
+        if options.zones is not None:
+            found.append(f"{ZONES}{ending}.csv")
+    return found
+
+
+def refuse_foreign_outputs(folder: Path, endings: Iterable[str], options: MapOptions) -> None:
+    """Refuse a folder in which a batch would replace files of these names that no batch made.
+
+    Args:
+        folder: Folder of the maps, which may not exist.
+        endings: What follows ``index`` in the name of each mosaic.
+        options: Whether polygons and zones are written.
+
+    Raises:
+        OutputExistsError: If such a file is there.
+    """
+    endings = list(endings)
+    for name in (LOG, ITEMS, *map(index_name, endings), *layer_names(endings, options)):
+        refuse_foreign(folder / name)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse to replace a file that has a name of a batch's outputs and that no batch made.
+
+    Args:
+        path: Path of the output.
+
+    Raises:
+        OutputExistsError: If another file is there.
+    """
+    if path.exists() and not is_own(path):
+        raise OutputExistsError(
+            f"output '{path}' is there, and no batch made it", hint="move it to another folder"
+        )
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file has the form that a batch of this or an earlier version gives it.
+
+    Args:
+        path: A file with a name of a batch's outputs.
+    """
+    if not path.is_file():
+        return False
+    return {".jsonl": _is_log, ".json": _is_collection, ".vrt": _is_mosaic, ".gpkg": _is_layer}.get(
+        path.suffix, _is_table
+    )(path)
+
+
+def earlier_mosaics(folder: Path) -> list[Path]:
+    """Mosaics in a folder that a batch wrote.
+
+    Args:
+        folder: Folder of the maps.
+    """
+    return [
+        path
+        for path in sorted(folder.glob(index_name("*")))
+        if f"{path.stem}_".startswith(f"{INDEX}_") and is_own(path)
+    ]
+
+
+def earlier_layers(folder: Path) -> list[Path]:
+    """Layers and tables in a folder that a batch wrote, according to its item collection.
+
+    Args:
+        folder: Folder of the maps.
+    """
+    found = _read_json(folder / ITEMS)
+    names = found.get(LAYERS) if isinstance(found, dict) else None
+    paths = [folder / name for name in names or () if _is_layer_name(name)]
+    return [path for path in paths if is_own(path)]
+
+
+def _is_layer_name(name: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and Path(name).name == name
+        and (
+            (name.startswith(POLYGONS) and name.endswith(".gpkg"))
+            or (name.startswith(ZONES) and name.endswith(".csv"))
+        )
+    )
+
+
+def _read_json(path: Path) -> Any:
+    """Content of a JSON file; None if it is none."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _is_log(path: Path) -> bool:
+    """Whether each line describes a tile. A file without lines has nothing to lose."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        entries = [json.loads(line) for line in lines]
+    except (OSError, ValueError, RecursionError):
+        return False
+    return all(isinstance(one, dict) and {"tile", "map", "state"} <= set(one) for one in entries)
+
+
+def _is_collection(path: Path) -> bool:
+    """Whether all items are those of maps in the same folder."""
+    found = _read_json(path)
+    if not isinstance(found, dict) or found.get("type") != "FeatureCollection":
+        return False
+    items: Any = found.get("features")
+    if items == []:
+        return set(found) <= {"type", "features", LAYERS}
+    try:
+        return all(one["assets"]["map"]["href"] == f"./{one['id']}.tif" for one in items)
+    except (KeyError, TypeError):
+        return False
+
+
+def _is_mosaic(path: Path) -> bool:
+    """Whether a VRT has the form that `index_xml` gives: classes with names, of maps beside it."""
+    try:
+        root = ET.fromstring(path.read_bytes())
+    except (ET.ParseError, OSError, RecursionError):
+        return False
+    bands = root.findall("VRTRasterBand")
+    if root.tag != "VRTDataset" or len(bands) != 1:
+        return False
+    names = [
+        (name.text or "")
+        for name in bands[0].iterfind("ComplexSource/SourceFilename[@relativeToVRT='1']")
+    ]
+    return (
+        bands[0].find("CategoryNames") is not None
+        and bands[0].find("GDALRasterAttributeTable") is not None
+        and len(names) == len(list(bands[0].iter("SourceFilename"))) > 0
+        and all(name.endswith(".tif") and "/" not in name for name in names)
+    )
+
+
+def _is_layer(path: Path) -> bool:
+    try:
+        found = set(pyogrio.read_info(path, layer=path.stem)["fields"])
+    except (DataSourceError, DataLayerError):
+        return False
+    return {CLASS_FIELD, "hectares", "confidence", "pixels"} <= found
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return header == [field.name for field in fields(ZoneArea)]
