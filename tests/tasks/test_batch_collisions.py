@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 import rasterio
 from batch_cases import Run, cut, ids_in
 
+from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.tasks.tiles.existing_maps import ExistingMap, require_same_tile
 from hsi_geo.tasks.tiles.run import BatchResult
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -102,6 +106,80 @@ def test_a_later_batch_replaces_no_map_of_another_tile(
     assert f"is the map of '{east[0]}'" in next(iter(result.outcomes.values())).error
     assert path.read_bytes() == before
     assert map_tiles(west, overwrite=True).count("mapped") == 1
+
+
+@pytest.fixture
+def other_date(scene: Planted, tmp_path: Path) -> list[Path]:
+    """Two tiles of one name and one grid, in folders of their own, the second written later."""
+    found = []
+    for seconds, year in ((10**9, "2020"), (10**9 + 5, "2021")):
+        (path,) = cut(scene.path, tmp_path / year, ((0, 9),), ((0, 14),))
+        os.utime(path, (seconds, seconds))
+        found.append(path)
+    return found
+
+
+def test_the_map_of_a_tile_whose_disk_is_away_is_not_replaced(
+    other_date: list[Path], map_tiles: Run, tmp_path: Path
+) -> None:
+    """Also by a tile on the same grid, again and again."""
+    first, second = other_date
+    (path,) = map_tiles([first]).maps.values()
+    before = path.read_bytes()
+    away = first.parent.rename(tmp_path / "away")
+    for _ in range(2):
+        result = map_tiles([second])
+        assert result.count("failed") == 1
+        error = next(iter(result.outcomes.values())).error
+        assert f"is the map of '{first}', which is not there now" in error
+        assert path.read_bytes() == before
+    away.rename(first.parent)
+    assert map_tiles([first]).count("unchanged") == 1
+    away = first.parent.rename(tmp_path / "away")
+    assert map_tiles([second], overwrite=True).count("mapped") == 1
+
+
+def test_a_tile_whose_folder_was_renamed_is_mapped_again_with_other_options(
+    other_date: list[Path], map_tiles: Run, tmp_path: Path
+) -> None:
+    first, _ = other_date
+    map_tiles([first])
+    moved = first.parent.rename(tmp_path / "renamed") / first.name
+    assert map_tiles([moved], confidence=True).count("mapped") == 1
+
+
+LINK = "https://host.org/2020/a.tif"
+SAME = [
+    (LINK, "s", LINK, "s", None),
+    (LINK, "s", f"{LINK}?key=2", "s", None),
+    (f"/vsicurl/{LINK}?key=1", "s", f"{LINK}?key=2", "s", None),
+    ("/away/a.tif", "s", "/t/a.tif", "other", "/t/a.tif"),
+    ("/away/a.tif", "s", __file__, "s", None),
+    (__file__, "s", "/t/a.tif", "other", None),  # a tile that is there is compared elsewhere
+]
+OTHERS = [
+    (LINK, "s", "https://host.org/2021/a.tif", "s", None),
+    (LINK, "s", f"{LINK}?key=2", "other", None),
+    (f"{LINK}#1", "s", f"{LINK}#2", "s", None),
+    (LINK, "s", __file__, "other", None),
+    ("/away/a.tif", "s", LINK, "s", None),
+    ("/away/a.tif", "s", __file__, "other", "/t/a.tif"),
+    ("/vsizip//away/2020.zip/a.tif", "s", "/vsizip//t/2021.zip/a.tif", "s", None),
+    ("/away/a.tif", "", __file__, "other", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("tile", "hash_", "path", "scene", "logged", "is_same"),
+    [(*one, True) for one in SAME] + [(*one, False) for one in OTHERS],
+)
+def test_a_tile_that_is_not_there_now(
+    tile: str, hash_: str, path: str, scene: str, logged: str | None, is_same: bool
+) -> None:
+    existing = ExistingMap("job", tile, hash_, ())
+    wanted = nullcontext() if is_same else pytest.raises(OutputExistsError, match="not there now")
+    with wanted:
+        require_same_tile(MapPaths.of(Path("m.tif")), existing, [path], scene, logged)
 
 
 def test_a_tile_that_has_moved_keeps_its_map(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.maps.record import find_damage, owner_of, read_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.runtime import file_hash
@@ -21,6 +23,7 @@ class ExistingMap:
     Attributes:
         job: Hash of all that the map depended on.
         tile: Path of its tile.
+        scene: Hash of its tile; see `runtime.scene_hash`. Empty if the record has none.
         files: Files of the map, complete or not.
         warnings: Warnings of the batch that made it.
         damage: Sentence on a file that is not as it was written; empty if all are.
@@ -29,6 +32,7 @@ class ExistingMap:
 
     job: str
     tile: str
+    scene: str
     files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
     damage: str = ""
@@ -61,12 +65,13 @@ def find_existing_map(paths: MapPaths) -> ExistingMap | None:
             probabilities=parameters["probabilities"] is True,
             parents=parameters.get("parents") is True,
         )
-        job, tile = str(record["hashes"]["job"]), str(record["scene"])
+        hashes, tile = record["hashes"], str(record["scene"])
+        job, scene = str(hashes["job"]), str(hashes.get("scene", ""))
     except (TypeError, KeyError):
         return None
     texts = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
     drifts = record.get("drifts") is True
-    return ExistingMap(job, tile, tuple(files.all), texts, find_damage(files), drifts)
+    return ExistingMap(job, tile, scene, tuple(files.all), texts, find_damage(files), drifts)
 
 
 def find_logged_files(paths: MapPaths, hashes: Mapping[str, str]) -> tuple[Path, ...]:
@@ -136,8 +141,45 @@ def require_own_outputs(
             )
 
 
+def require_same_tile(
+    paths: MapPaths, existing: ExistingMap, names: Sequence[str], scene: str, logged: str | None
+) -> None:
+    """Refuse to replace a map whose tile is not there now, unless it is the tile to map that has moved.
+
+    A missing tile may also lie on a disk that is away, and its map may be all that is left of it here. A tile that has
+    moved keeps its size and its time of modification, which are in its hash.
+
+    Args:
+        paths: Paths of the map.
+        existing: The map.
+        names: Path of the tile to map, and other names of it.
+        scene: Hash of the tile to map; see `runtime.scene_hash`.
+        logged: Path of the tile whose map it was in the last batch, according to its log; None if that is not known.
+
+    Raises:
+        OutputExistsError: If nothing shows that it is the same tile.
+    """
+    if existing.tile in names or logged in names or exists(existing.tile):
+        return  # of a tile that is there: see `require_own_outputs`
+    # A link has neither size nor time: only its query may differ, as it may hold a key.
+    is_link_of_tile = _without_query(existing.tile) in map(_without_query, names)
+    may_have_moved = exists(names[0]) or is_link_of_tile
+    if existing.scene == scene and may_have_moved:
+        return
+    raise OutputExistsError(
+        f"output '{paths.classes}' is the map of '{existing.tile}', which is not there now",
+        hint="choose another folder, or give --overwrite if it is the same tile, moved and changed",
+    )
+
+
+def _without_query(name: str) -> str:
+    """A link without its query; other names as they are."""
+    link = as_link(name)
+    return name if link is None else re.sub(r"\?[^#]*", "", link)
+
+
 def _is_another(tile: str, path: str) -> bool:
-    """Whether a tile is another file than that at a path; a tile that has moved is the same."""
+    """Whether a tile is another file than that at a path; see `require_same_tile` for one that is not there."""
     if tile == path or not exists(tile):
         return False
     here, there = Path(path), Path(tile)

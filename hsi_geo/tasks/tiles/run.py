@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hsi_geo import stages
 from hsi_geo.display.described import Described
-from hsi_geo.errors import MapError, OptionError, ScaleError
+from hsi_geo.errors import MapError, OptionError, OutputExistsError, ScaleError
 from hsi_geo.io.files.scratch import remove_leftovers
 from hsi_geo.io.labels.rejected_classes import rejected_classes
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
@@ -23,7 +23,11 @@ from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.tiles.existing_maps import find_existing_map, find_logged_files
+from hsi_geo.tasks.tiles.existing_maps import (
+    find_existing_map,
+    find_logged_files,
+    require_same_tile,
+)
 from hsi_geo.tasks.tiles.jobs import (
     FAILED,
     MAPPED,
@@ -51,6 +55,7 @@ from hsi_geo.tasks.tiles.outputs import (
     files_in_log,
     index_endings,
     sum_areas,
+    tiles_in_log,
     write_log,
     write_overview,
 )
@@ -295,7 +300,7 @@ class BatchRun:
         sources: list[list[tuple[int, NeighbourSource]]] = [[] for _ in self.tiles]
         if self.options.halo:
             sources = list(neighbours(self.tiles, self._margin_px()))
-        logged = files_in_log(self.folder)
+        logged, tile_of = files_in_log(self.folder), tiles_in_log(self.folder)
         jobs = {}
         for index, tile in enumerate(self.tiles):
             if isinstance(tile, Outcome):
@@ -307,6 +312,13 @@ class BatchRun:
             if existing is not None and existing.is_valid_for(job.hashes["job"]) and not overwrite:
                 self.outcomes[index] = unchanged(existing)
                 continue
+            if existing is not None and not overwrite:
+                names, before = (path, tile.file.name), tile_of.get(str(paths.classes))
+                try:
+                    require_same_tile(paths, existing, names, tile.hash, before)
+                except OutputExistsError as error:
+                    self._set_outcome(index, Outcome(FAILED, error=error.sentence, code=error.code))
+                    continue
             damage = (
                 existing.damage if existing is not None else "its record is lost" if own else ""
             )
