@@ -206,3 +206,26 @@ def test_pyramids_stay_as_long_as_the_maps(
         os.utime(tiles[0], (1, 1))
     assert map_tiles(tiles[:2]).count("mapped") == 2 * changed
     assert pyramids.exists() != changed
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_interruption_says_which_command_maps_the_rest(
+    tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    def interrupt(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    def interrupted(step: str) -> str:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as caught:
+            patch.setattr(f"hsi_geo.tasks.tiles.run.{step}", interrupt)
+            map_tiles(tiles[:2], overwrite=overwrite)
+        return str(caught.value)
+
+    again = "the same command maps the rest"
+    rest = "the same command without --overwrite maps those that have no valid map"
+    wanted = f": 2 of 2 tiles are mapped and stay, {rest if overwrite else again}"
+    assert interrupted("area_jobs").endswith(wanted)
+    done = 0 if overwrite else 2  # maps that were there before are not those of this run
+    wanted = f": {done} of 2 tiles are mapped and stay, {again}"
+    assert interrupted("along_curve").endswith(wanted)
+    assert map_tiles(tiles[:2]).count("unchanged") == 2

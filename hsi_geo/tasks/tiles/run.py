@@ -197,9 +197,11 @@ class BatchRun:
                 self._close()
         except KeyboardInterrupt as interrupt:
             done = self._count(MAPPED, UNCHANGED)
+            rest = "the same command maps the rest"
+            if done and self.options.overwrite:
+                rest = "the same command without --overwrite maps those that have no valid map"
             raise KeyboardInterrupt(
-                f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, the same "
-                "command maps the rest"
+                f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, {rest}"
             ) from interrupt
         outputs = write_overview(self.folder, maps, self.legend, self.together, self.reporter)
         mosaics = dict(outputs)
@@ -232,12 +234,19 @@ class BatchRun:
             pending = self.outcomes[index].state == PENDING
             if not pending or (existing := find_existing_map(job.paths)) is None:
                 continue
-            if existing.is_valid_for(job.hashes["job"]):
+            # With --overwrite a valid map may also be one that was there before.
+            if existing.is_valid_for(job.hashes["job"]) and not self._was_mapped(index, job):
                 self.outcomes[index] = Outcome(MAPPED, warnings=existing.warnings)
         entries = list(zip(self.listed, self.paths, self.outcomes, strict=True))
         undone = [p.classes.stem for _, p, o in entries if o.state not in (MAPPED, UNCHANGED)]
         remove_leftovers(self.folder, undone)
         write_log(self.folder, entries)
+
+    def _was_mapped(self, index: int, job: TileJob) -> bool:
+        """Whether a tile had a valid map before this run."""
+        tile = self.tiles[index]
+        before = tile.existing if isinstance(tile, Tile) else None
+        return before is not None and before.is_valid_for(job.hashes["job"])
 
     def _describe(self, client: Client) -> None:
         """Read the headers of all tiles, to find neighbours and changes."""

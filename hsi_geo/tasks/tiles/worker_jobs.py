@@ -151,7 +151,7 @@ def _require_scheduler(client: Client) -> None:
 def _scheduler_is_gone() -> ClusterError:
     return ClusterError(
         "the Dask scheduler is gone",
-        hint="what is mapped stays: start it again and give the same command",
+        hint="what is mapped stays: start it again and give the same command, without --overwrite",
     )
 
 
@@ -163,7 +163,8 @@ def _require_workers(client: Client) -> None:
     if all(nanny.status in (Status.closed, Status.failed) for nanny in nannies):
         raise ClusterError(
             "the workers on this machine died and could not be started again",
-            hint="what is mapped stays: see that memory is free, and give the same command",
+            hint="what is mapped stays: see that memory is free, and give the same command, without "
+            "--overwrite",
         )
 
 
