@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
         ("""raise ModuleNotFoundError("No module named 'zarr.codecs'")""", 5, "1 skipped"),
     ],
 )
+@pytest.mark.slow
 def test_failed_import_is_an_error_unless_an_extra_is_missing(
     tmp_path: Path, statement: str, exit_code: int, expected: str
 ) -> None:

@@ -41,6 +41,7 @@ RUNS = {
     "name",
     [name if name != "map_folder" else pytest.param(name, marks=pytest.mark.slow) for name in RUNS],
 )
+@pytest.mark.slow
 def test_example_runs_and_draws_a_picture(
     name: str,
     tmp_path: Path,

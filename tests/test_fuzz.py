@@ -206,6 +206,7 @@ def test_any_assets_of_a_stac_item(tmp_path: Path, image: Any, mask: Any, beside
     features=st.lists(st.dictionaries(st.sampled_from(["id", "properties", "assets"]), PARTS)),
     member=st.sampled_from(["", "#", "#a", "#None"]),
 )
+@pytest.mark.slow
 def test_any_items_of_a_collection(
     tmp_path: Path, content: Any, features: list[Any], member: str
 ) -> None:

@@ -97,6 +97,7 @@ def test_messages_of_a_notebook_go_to_logging(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == ["12 shots"]
 
 
+@pytest.mark.slow
 def test_an_adaptation_with_folds_reports_each_stage_to_its_end(
     planted: Any, tmp_path: Path, recorder: Any
 ) -> None:

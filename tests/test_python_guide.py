@@ -47,6 +47,7 @@ def write_inputs(make_scene: MakeScene, folder: Path) -> None:
     "page",
     [pytest.param(page, marks=pytest.mark.slow if "python.md" in page else ()) for page in PAGES],
 )
+@pytest.mark.slow
 def test_blocks_run(
     page: str,
     make_scene: MakeScene,

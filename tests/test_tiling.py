@@ -178,6 +178,7 @@ def test_spread_windows_of_a_vast_scene_are_few(side: int) -> None:
     side=st.integers(1, 70),
     count=st.integers(1, 40),
 )
+@pytest.mark.slow
 def test_spread_windows_are_a_sample_of_all_blocks(
     height: int, width: int, side: int, count: int
 ) -> None:

@@ -204,6 +204,7 @@ def test_classify_writes_the_files_of_its_options(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_adapt_and_predict_commands_write_the_bytes_of_classify(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -352,6 +353,7 @@ main()
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("stage", [stages.TRAINING, stages.MAPPING])
+@pytest.mark.slow
 def test_interrupted_commands_leave_no_file(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals, stage: str
 ) -> None:

@@ -283,6 +283,7 @@ print(*(name for name, module in sys.modules.items() if module))
         "suggest scene.tif --model model.safetensors -n 3 -o {out}/p.gpkg",
     ],
 )
+@pytest.mark.slow
 def test_jobs_import_only_what_they_use(line: str, inputs: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHORT_PROGRAM, *line.format(out=tmp_path).split()],

@@ -61,6 +61,7 @@ def test_every_parameter_has_help_in_plain_words(case: Case, fake: Fake) -> None
 
 
 @needs_toolbox
+@pytest.mark.slow
 def test_every_algorithm_opens_in_the_designer_and_in_a_batch(case: Case, fake: Fake) -> None:
     found = case("dialogs", python=fake.python, plugins=PLUGINS)
     assert set(found) == ALGORITHMS

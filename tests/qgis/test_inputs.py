@@ -220,6 +220,7 @@ LINK = "https://data.example.org/x/EMIT_1.nc?token=a/b.c"
 @pytest.mark.parametrize(
     "name", ["classify", "adapt", "classify_scenes", "predict", "info", "open"]
 )
+@pytest.mark.slow
 def test_links_are_given_as_they_are(
     name: str, call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -260,6 +261,7 @@ def test_a_list_of_links_is_a_batch(call: Call, fake: Fake, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["classify", "adapt", "classify_scenes"])
 @pytest.mark.parametrize("drawn", [True, False])
+@pytest.mark.slow
 def test_a_spectral_library_is_given_with_its_weight(
     name: str, drawn: bool, call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def spread(job: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_points_polygons_and_a_raster_are_shots_together(
     case: Case, spread: dict[str, Any]
 ) -> None:
@@ -74,6 +75,7 @@ def test_points_polygons_and_a_raster_are_shots_together(
     assert "The class of 'Quadrate (neu)' is in the field 'Klasse'." in found["log"]
 
 
+@pytest.mark.slow
 def test_a_raster_alone_is_enough(case: Case, spread: dict[str, Any]) -> None:
     spread["layers"] = spread["layers"][2:]
     del spread["parameters"]["CLASS_FIELD"]
@@ -120,6 +122,7 @@ def test_messages_name_the_layers(case: Case, spread: dict[str, Any]) -> None:
     assert "/processing_" not in found["error"] + found["log"]
 
 
+@pytest.mark.slow
 def test_an_empty_layer_and_names_that_differ_by_case_are_told(
     case: Case, spread: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def requests(engine: Path, method: str) -> list[Job]:
     return [one["params"] for one in found if one["method"] == method]
 
 
+@pytest.mark.slow
 def test_a_whole_session(live: Case, engine: Path, tmp_path: Path) -> None:
     found = live("live_session", picture=str(tmp_path / "live.png"))
     assert found["first_text"] == "Choose a scene."
@@ -166,6 +167,7 @@ def test_layers_of_a_geopackage_and_of_the_user(
     )
 
 
+@pytest.mark.slow
 def test_updates_follow_changes(live: Case, engine: Path) -> None:
     found = live("live_updates")
     assert found["percent"] == 25
@@ -246,6 +248,7 @@ def test_a_killed_qgis_leaves_no_engine_and_no_file(live: Case, engine: Path) ->
     assert not list(engine.glob("fake-engine-*"))
 
 
+@pytest.mark.slow
 def test_state_survives_saving_the_project(live: Case) -> None:
     found = live("live_project")
     assert found["wrote"]

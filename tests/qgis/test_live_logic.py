@@ -39,6 +39,7 @@ def test_other_lines_are_none(line: str) -> None:
 
 
 @given(st.integers(1), st.text(), st.dictionaries(st.text(), JSON))
+@pytest.mark.slow
 def test_a_request_is_one_line_without_what_is_not_given(
     number: int, method: str, params: dict[str, object]
 ) -> None:

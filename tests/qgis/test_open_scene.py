@@ -81,6 +81,7 @@ PRODUCTS: dict[Callable[[Path], Path], str] = {
 
 
 @pytest.mark.parametrize("build", PRODUCTS, ids=lambda build: build.__name__)
+@pytest.mark.slow
 def test_a_product_lies_at_its_place_in_colours(
     build: Callable[[Path], Path], case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_product_lies_at_its_place_in_colours(
     assert [json.loads(call)[-2:] for call in calls] == [["--", str(product)]] * 2
 
 
+@pytest.mark.slow
 def test_colours_bands_and_place_are_choices(
     case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -188,6 +188,7 @@ def test_make_plugin_builds_what_the_plugin_site_takes(tmp_path: Path) -> None:
     assert "hsi_geo/data/s2former.safetensors" in packed
 
 
+@pytest.mark.slow
 def test_scanners_find_nothing() -> None:
     """As `make lint` runs them; the plugin site blocks a plugin for any finding."""
     bandit = [sys.executable, "-m", "bandit", "--quiet", "--recursive", str(FOLDER)]

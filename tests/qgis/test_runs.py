@@ -34,6 +34,7 @@ def shots_by_class(job: dict[str, Any]) -> dict[str, int]:
     return {entry["name"]: entry["shots"] for entry in record["classes"]}
 
 
+@pytest.mark.slow
 def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_path: Path) -> None:
     """Also: GDAL_DATA, PROJ_LIB and PYTHONHOME that suit QGIS do not reach hsi-geo."""
     job["parameters"]["CONFIDENCE"] = str(tmp_path / "sicher.tif")
@@ -58,6 +59,7 @@ def test_a_temporary_layer_and_its_style(case: Case, job: dict[str, Any], tmp_pa
         assert file.descriptions == ("asphalt", "Wiese", "Gewässer")
 
 
+@pytest.mark.slow
 def test_each_run_leaves_one_dated_group_below_its_labels(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_temporary_layer_without_crs_is_exported_without(
         reproject(fake.given("shots"), grid, name="shots", wrong=ShotsError)
 
 
+@pytest.mark.slow
 def test_cancelling_ends_the_child_and_leaves_no_file(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:

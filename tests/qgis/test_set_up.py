@@ -169,6 +169,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("stage", "after_s"), MOMENTS)
+@pytest.mark.slow
 def test_cancel_leaves_nothing(
     stage: str, after_s: float, case: Callable[..., Job], profile: Path, wheels: Path
 ) -> None:
@@ -214,6 +215,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "said"), REFUSED)
+@pytest.mark.slow
 def test_wrong_options_are_one_sentence(
     options: dict[str, str], said: str, case: Callable[..., Job], profile: Path, tmp_path: Path
 ) -> None:
@@ -225,6 +227,7 @@ def test_wrong_options_are_one_sentence(
     assert found["left"] == ["set_up.log"]
 
 
+@pytest.mark.slow
 def test_python_of_qgis_is_too_old_or_good(call: Run, qgis_python: str, wheels: Path) -> None:
     code = "import sys; print('%d.%d' % sys.version_info[:2], sys.version_info >= (3, 12))"
     version, good = subprocess.run(
@@ -262,6 +265,7 @@ def proxy() -> Iterator[http.server.ThreadingHTTPServer]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_pip_goes_through_the_proxy_of_qgis(
     case: Callable[..., Job], profile: Path, proxy: http.server.ThreadingHTTPServer
 ) -> None:
@@ -303,6 +307,7 @@ def test_dialog(case: Callable[..., Job], profile: Path, wheels: Path) -> None:
     assert not found["left_at_last"]
 
 
+@pytest.mark.slow
 def test_menu_and_first_use(case: Callable[..., Job]) -> None:
     first, second = case("menu")["sessions"]
     for session in (first, second):

@@ -41,6 +41,7 @@ def succeeded(shown: subprocess.CompletedProcess[str]) -> str:
     return shown.stdout
 
 
+@pytest.mark.slow
 def test_a_scene_is_described(call: Call, job: dict[str, Any], tmp_path: Path) -> None:
     page, values = tmp_path / "scene.html", tmp_path / "scene.json"
     shown = succeeded(
@@ -119,6 +120,7 @@ def test_suggest_label_adapt_apply_assess(
     assert "<html" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_several_scenes_are_mapped_with_one_model(
     case: Case, job: dict[str, Any], make_scene: MakeScene, tmp_path: Path
 ) -> None:
@@ -273,6 +275,7 @@ def test_a_style_beside_a_map_and_its_polygons_serves_both(
     assert found["legend"] == [[c.name, c.color] for c in CLASSES]
 
 
+@pytest.mark.slow
 def test_a_sample_is_drawn_answered_and_assessed(case: Case, call: Call, tmp_path: Path) -> None:
     """The form offers the classes; the assessment finds the strata in the layer."""
     write_class_map(tmp_path, damaged())
@@ -297,6 +300,7 @@ def test_a_sample_is_drawn_answered_and_assessed(case: Case, call: Call, tmp_pat
     assert "FURTHER_PLACES:" in shown
 
 
+@pytest.mark.slow
 def test_maps_are_compared(case: Case, tmp_path: Path) -> None:
     write_class_map(tmp_path, truth(), name="old.tif")
     new = truth()
@@ -319,6 +323,7 @@ def test_maps_are_compared(case: Case, tmp_path: Path) -> None:
     assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_areas_of_zones_are_counted_and_corrected(case: Case, call: Call, tmp_path: Path) -> None:
     path = write_class_map(tmp_path, damaged())
     left, top = GRID @ (0, 0)

@@ -66,6 +66,7 @@ def test_classify_finds_the_true_map(planted: Planted, tmp_path: Path, recorder:
     assert not recorder.warnings
 
 
+@pytest.mark.slow
 def test_adapt_and_predict_write_the_bytes_of_classify(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", crs="EPSG:4326")
     options = MapOptions(confidence=True, probabilities=True)
@@ -80,6 +81,7 @@ def test_adapt_and_predict_write_the_bytes_of_classify(planted: Planted, tmp_pat
         assert path.read_bytes() == three.paths.as_dict()[name].read_bytes(), name
 
 
+@pytest.mark.slow
 def test_adapt_gives_the_same_bytes_for_the_same_seed_only(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -100,6 +102,7 @@ def test_adapt_leaves_the_callers_random_state_unchanged(planted: Planted, tmp_p
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.slow
 def test_classify_ignores_the_order_of_bands(make_scene: MakeScene, tmp_path: Path) -> None:
     order = np.random.default_rng(0).permutation(40)
     straight, mixed = make_scene("straight.tif"), make_scene("mixed.tif", order=order)
@@ -228,6 +231,7 @@ def test_accuracy_is_the_same_after_json() -> None:
     assert str(Accuracy.unknown("why not")) == "not estimated: why not"
 
 
+@pytest.mark.slow
 def test_classify_maps_berlin(data: Path, tmp_path: Path) -> None:
     """Gzip-compressed ENVI with wavelengths in um, multipolygons with text classes."""
     folder = data / "enmap_berlin"

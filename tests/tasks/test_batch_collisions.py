@@ -53,6 +53,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("names", NAMES)
+@pytest.mark.slow
 def test_each_tile_keeps_its_map(two: list[Path], map_tiles: Run, names: tuple[str, str]) -> None:
     """With any options, in any order of runs, with --overwrite or without."""
     tiles = [tile.rename(tile.with_name(name)) for tile, name in zip(two, names, strict=True)]

@@ -101,6 +101,7 @@ def test_baselines_classify_planted_classes(name: str) -> None:
     assert (probabilities.argmax(axis=1) == truth.ravel()).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_benchmark_continues_an_interrupted_run(tmp_path: Path) -> None:
     first = benchmark(tmp_path, seeds=1, methods=CHEAP[:1])
     marked = json.loads(first.results.read_text())

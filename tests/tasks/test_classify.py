@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("quick")
 
 
+@pytest.mark.slow
 def test_classify_takes_two_paths(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     result = classify(planted.path, shots)
@@ -68,6 +69,7 @@ def test_classify_writes_the_bytes_of_the_command_line(planted: Planted, tmp_pat
     assert record["seed"] == 3
 
 
+@pytest.mark.slow
 def test_classify_takes_shots_of_several_files(planted: Planted, tmp_path: Path) -> None:
     """The map is that of one file with all shots; the record and the report keep each file."""
     shots = planted.shots(tmp_path / "shots.gpkg")
@@ -101,12 +103,14 @@ def test_classify_takes_shots_of_several_files(planted: Planted, tmp_path: Path)
     assert warned not in run("assess", tmp_path / "map.tif", "--reference", other).stderr
 
 
+@pytest.mark.slow
 def test_classify_writes_a_list_of_one_scene_to_a_folder(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     (result,) = classify([planted.path], shots, out=tmp_path / "maps")
     assert result.paths.classes == tmp_path / "maps" / "scene_classes.tif"
 
 
+@pytest.mark.slow
 def test_classify_saves_the_model_that_adapt_writes(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     saved, adapted = tmp_path / "saved.safetensors", tmp_path / "adapted.safetensors"

@@ -248,6 +248,7 @@ def test_a_number_above_one_is_asked_for_its_percent_sign(value: float | str, me
 
 
 @pytest.mark.parametrize("max_memory", [1 << 12, 1 << 29])
+@pytest.mark.slow
 def test_pixels_of_one_value_are_counted_once(
     scene: Any, model: Path, tmp_path: Path, max_memory: int
 ) -> None:

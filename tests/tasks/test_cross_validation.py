@@ -54,6 +54,7 @@ def test_without_shots_removes_labels_in_all_regions(regions: TrainingRegions) -
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_predict_equals_a_map(
     planted: Planted, shots: Path, regions: TrainingRegions, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_demo_replaces_its_own_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_demo_scores_the_map_of_classify(tmp_path: Path) -> None:
     """The same score, counted by class names at the pixels of the ground truth."""
     result = demo(tmp_path, compute=Compute(seed=1220))

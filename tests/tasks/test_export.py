@@ -53,6 +53,7 @@ def with_parents(model: AdaptedModel) -> AdaptedModel:
 
 @needs_onnx
 @pytest.mark.parametrize("change", [lambda model: model, with_parents], ids=["flat", "parents"])
+@pytest.mark.slow
 def test_onnxruntime_maps_a_scene_to_the_classes_of_predict(
     planted: Planted, tmp_path: Path, change: Any
 ) -> None:
@@ -72,6 +73,7 @@ def test_onnxruntime_maps_a_scene_to_the_classes_of_predict(
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_probabilities_of_any_number_of_windows_are_those_of_the_network(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_probabilities_of_any_number_of_windows_are_those_of_the_network(
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_metadata_say_all_that_another_program_needs(planted: Planted, tmp_path: Path) -> None:
     import onnx
 
@@ -136,6 +139,7 @@ def test_metadata_say_all_that_another_program_needs(planted: Planted, tmp_path:
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_equal_models_give_equal_bytes_by_command_and_in_python(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -155,6 +159,7 @@ def test_equal_models_give_equal_bytes_by_command_and_in_python(
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_a_graph_with_other_probabilities_is_not_written(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_items_keep_to_the_schemas_of_their_extensions(planted: Planted, tmp_pat
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_item_of_classify_has_the_report_and_no_file_that_is_not_kept(
     planted: Planted, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_result_shows_map_legend_accuracy_and_files(planted: Planted, tmp_path: 
     assert shown == {c.name: c.color for c in result.classes}
 
 
+@pytest.mark.slow
 def test_result_of_another_scene_says_so(
     planted: Planted, make_scene: MakeScene, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_result_of_another_scene_says_so(
     assert [row[1] for row in rows_in(model._repr_html_())] == ["4", "4", "4"]
 
 
+@pytest.mark.slow
 def test_result_whose_map_is_gone(planted: Planted, tmp_path: Path) -> None:
     result = classify(planted.path, planted.shots(tmp_path / "shots.gpkg"))
     result.paths.classes.unlink()
@@ -107,6 +109,7 @@ def test_result_whose_map_is_gone(planted: Planted, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("notebook")
+@pytest.mark.slow
 def test_a_cell_that_is_run_again_writes_another_map(planted: Planted, tmp_path: Path) -> None:
     """The first free number, whichever of the files of a map is taken; `overwrite` replaces the first."""
     shots = planted.shots(tmp_path / "shots.gpkg")
@@ -122,6 +125,7 @@ def test_a_cell_that_is_run_again_writes_another_map(planted: Planted, tmp_path:
 
 
 @pytest.mark.usefixtures("notebook")
+@pytest.mark.slow
 def test_an_output_that_was_named_is_never_renamed(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     out = tmp_path / "scene_classes.tif"
@@ -132,6 +136,7 @@ def test_an_output_that_was_named_is_never_renamed(planted: Planted, tmp_path: P
     assert "--" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_script_has_one_default_output(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     classify(planted.path, shots)

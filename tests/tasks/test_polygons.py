@@ -186,6 +186,7 @@ def test_command_prints_what_it_wrote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("out", ["map.tif", "map.gpkg", "map.fgb"])
+@pytest.mark.slow
 def test_classify_writes_polygons_beside_the_map(
     quick: None, planted: Planted, tmp_path: Path, out: str
 ) -> None:

@@ -67,6 +67,7 @@ def test_pretrain_with_mixed_sensors_writes_weights_log_and_plot(
     assert not out.with_name("w.safetensors.run").exists()
 
 
+@pytest.mark.slow
 def test_scale_of_a_scene_is_logged_and_does_not_change_the_losses(
     make_scene: MakeScene, tmp_path: Path, recorder: Any
 ) -> None:
@@ -92,6 +93,7 @@ def test_scale_of_a_scene_is_logged_and_does_not_change_the_losses(
     assert "small.tif' has values about 10,000 times smaller than scene" in messages[0]
 
 
+@pytest.mark.slow
 def test_pretrain_is_reproducible_by_its_seed(planted: Planted, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(seed + 40)
@@ -100,6 +102,7 @@ def test_pretrain_is_reproducible_by_its_seed(planted: Planted, tmp_path: Path) 
     assert not same(tmp_path / "a", tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_bf16_gives_similar_losses(planted: Planted, tmp_path: Path) -> None:
     """bf16 if requested; it is the default on GPUs that support it."""
     losses = [
@@ -155,6 +158,7 @@ def finish(child: subprocess.Popen[str]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     make_scene: MakeScene, tmp_path: Path, how: signal.Signals
 ) -> None:

@@ -210,6 +210,7 @@ def test_classify_gives_the_same_model_with_a_report(
     assert plain.accuracy == reported.accuracy
 
 
+@pytest.mark.slow
 def test_log_record_and_report_name_a_wrong_shot(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
@@ -242,6 +243,7 @@ def test_log_record_and_report_name_a_wrong_shot(
     assert f"{one['weight']:.2f}" in row
 
 
+@pytest.mark.slow
 def test_held_out_shots_are_predicted_without_their_pixels(
     planted: Planted, odd_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +264,7 @@ def test_held_out_shots_are_predicted_without_their_pixels(
     assert sorted(pixel for part in missing for pixel in part) == sorted(everything)
 
 
+@pytest.mark.slow
 def test_classify_writes_a_report_for_each_scene(
     planted: Planted,
     halves: list[Path],
@@ -282,6 +285,7 @@ def test_classify_writes_a_report_for_each_scene(
         assert len(list(page.pictures)) == 4
 
 
+@pytest.mark.slow
 def test_report_bytes_are_reproducible(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=2)
     pages = []
@@ -314,6 +318,7 @@ def test_class_spectra_are_means_of_pixels(planted: Planted, tmp_path: Path) -> 
     assert np.isnan(none).all()
 
 
+@pytest.mark.slow
 def test_classify_command_writes_a_report(planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "my shots.gpkg", per_class=2)
     out = tmp_path / "m.tif"
@@ -336,6 +341,7 @@ def test_classify_command_writes_a_report(planted: Planted, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("design", [None, "simple"])
+@pytest.mark.slow
 def test_assess_writes_a_report(planted: Planted, tmp_path: Path, design: str | None) -> None:
     out = tmp_path / "m.tif"
     classify(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=out)

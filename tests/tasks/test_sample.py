@@ -139,6 +139,7 @@ def test_assess_covers_the_true_accuracy(class_map: Path, tmp_path: Path) -> Non
     assert held >= 34
 
 
+@pytest.mark.slow
 def test_assess_takes_the_strata_of_the_file(
     class_map: Path, tmp_path: Path, recorder: Recorder
 ) -> None:

@@ -54,6 +54,7 @@ def permuted(scene: xr.DataArray) -> xr.DataArray:
 @pytest.mark.parametrize(
     "name", ["indian_pines", pytest.param("simulated_fields", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_model_is_robust_to_small_changes_of_the_sensor(
     name: str, method: Any, data: Path, tmp_path: Path
 ) -> None:

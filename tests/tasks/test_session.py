@@ -150,6 +150,7 @@ def test_part_of_a_large_scene_is_previewed_in_full(planted: Planted, shots: Pat
 
 
 @pytest.mark.usefixtures("large")
+@pytest.mark.slow
 def test_finish_of_a_large_scene_writes_the_bytes_of_classify(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -228,6 +229,7 @@ def test_errors_name_what_is_wrong(planted: Planted, shots: Path, tmp_path: Path
         Session(tmp_path / "none.tif")
 
 
+@pytest.mark.slow
 def test_cache_is_used_by_later_runs(
     planted: Planted, shots: Path, tmp_path: Path, computed: list[int]
 ) -> None:
@@ -249,6 +251,7 @@ def test_cache_is_used_by_later_runs(
     assert len(list(folder.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_cache_of_another_scene_or_a_damaged_one_is_not_used(
     planted: Planted, shots: Path, tmp_path: Path, computed: list[int]
 ) -> None:

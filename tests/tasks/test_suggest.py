@@ -112,6 +112,7 @@ def test_suggest_stays_inside_the_area(planted: Planted, unsure: Any, tmp_path: 
     assert ((rows >= 2) & (rows < 20) & (cols >= 30) & (cols < 50)).all()
 
 
+@pytest.mark.slow
 def test_suggest_accepts_scene_without_crs_or_with_fewer_bands(
     make_scene: MakeScene, tmp_path: Path, planted: Planted, unsure: Any
 ) -> None:

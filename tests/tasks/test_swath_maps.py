@@ -82,6 +82,7 @@ def shots(tmp_path: Path, swath: Swath) -> Path:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_the_map_lies_where_the_swath_does(
     scene: Path, shots: Path, swath: Swath, tmp_path: Path
 ) -> None:

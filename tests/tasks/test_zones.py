@@ -213,6 +213,7 @@ def test_held_out_shots_never_leave_a_class_without_doubt() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_maps_of_shots_have_a_hint_and_maps_of_other_scenes_none(
     planted: Planted, make_scene: Any, tmp_path: Path
 ) -> None:
@@ -401,6 +402,7 @@ def test_names_are_no_formulas_in_spreadsheets(tmp_path: Path, name: str, writte
     assert set(pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="areas")["zone"]) == {name}
 
 
+@pytest.mark.slow
 def test_a_batch_counts_zones_across_its_tiles(
     scene: Planted, model: Path, tiles: list[Path], scheduler: str, tmp_path: Path
 ) -> None:
@@ -439,6 +441,7 @@ def test_a_batch_counts_zones_across_its_tiles(
 
 
 @pytest.mark.parametrize(("field_px", "least", "most"), [(10, 0.25, 0.9), (1, 0.0, 0.06)])
+@pytest.mark.slow
 def test_errors_of_whole_fields_are_found_and_make_wider_intervals(
     field_px: int, least: float, most: float
 ) -> None:

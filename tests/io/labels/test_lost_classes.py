@@ -51,6 +51,7 @@ def test_classify_warns_of_a_class_that_is_lost(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_predict_warns_of_lost_classes_on_whole_scenes_only(
     planted: Planted, tmp_path: Path, halves: list[Path], recorder: Recorder
 ) -> None:

@@ -133,6 +133,7 @@ def test_assess_warns_of_class_names_of_another_map(
     assert [text for text in recorder.warnings if "the class names of 'm.tif' are not" in text]
 
 
+@pytest.mark.slow
 def test_shots_and_map_of_one_name(planted: Planted, tmp_path: Path, quick: None) -> None:
     shots = planted.shots(tmp_path / "a.gpkg")
     kept = shots.read_bytes()

@@ -168,6 +168,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {"a.tif": scene, "a.nc": write_emit
 
 @pytest.mark.parametrize("way", ["fine", "slow", "flaky", "cutonce"])
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.slow
 def test_links_give_what_local_files_give(served: Served, name: str, way: str) -> None:
     """Also by a server that is slow, or fails once."""
     if name == "a.tif" and way == "cutonce":

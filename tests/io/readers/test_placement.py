@@ -210,6 +210,7 @@ def polynomials(height: float) -> RPC:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_polynomials_place_pixels_at_their_own_height(tmp_path: Path) -> None:
     cube = cube_of(3, 40, 60)
     with rasterio.open(
@@ -259,6 +260,7 @@ def terrain(lon: AnyArray, lat: AnyArray) -> AnyArray:
     return 1500.0 + (lon - 9.5) * 30_000.0 + (lat - 45.0) * 20_000.0
 
 
+@pytest.mark.slow
 def test_polynomials_with_terrain_place_pixels_at_its_height(tmp_path: Path) -> None:
     cube = cube_of(3, 40, 60)
     path, dem = write_raw(tmp_path / "raw.tif", cube), write_terrain(tmp_path / "dem.tif")

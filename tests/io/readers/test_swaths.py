@@ -159,6 +159,7 @@ def test_a_pace_swath_shows_the_nearest_pixel(
         [(500_000.0, 4_500_000.0), (350_000.0, 100_000.0), (650_000.0, 7_900_000.0)]
     ),
 )
+@pytest.mark.slow
 def test_edges_are_not_smeared(
     tmp_path: Path, degrees: float, width: float, height: float, lat: tuple[float, float]
 ) -> None:
@@ -193,6 +194,7 @@ def test_gaps_in_a_swath_are_not_smeared() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_an_index_is_the_same_in_any_windows() -> None:
     """Parts of 1,024 pixels are made one by one."""
     swath = make_swath(180, 120, size=(400.0, 310.0), bend=0.0)

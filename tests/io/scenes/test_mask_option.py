@@ -599,6 +599,7 @@ def test_bits_and_values_of_cf_are_compared_together() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_masked_pixels_teach_nothing_and_get_no_class(planted: Planted, tmp_path: Path) -> None:
     """As if the pixels were missing in the scene itself."""
     shots = planted.shots(tmp_path / "shots.gpkg")

@@ -65,6 +65,7 @@ def regions_of(planted: Planted, shots: Any, reporter: Any = None) -> TrainingRe
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_a_library_alone_maps_the_scene(planted: Planted, tmp_path: Path) -> None:
     library = library_of(planted, tmp_path / "library.csv")
     done = run("classify", planted.path, "--shots", library, "-o", tmp_path / "map.tif", "--report")
@@ -96,6 +97,7 @@ def test_info_counts_the_spectra_of_each_class(planted: Planted, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_drawn_shots_are_held_out_and_spectra_are_not(planted: Planted, tmp_path: Path) -> None:
     library = library_of(planted, tmp_path / "library.csv")
     shots = planted.shots(tmp_path / "shots.gpkg", per_class=4)

@@ -86,6 +86,7 @@ def test_linear_probe_with_two_classes_and_an_absent_one(
         assert (found[planted.truth == index] == name).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_adapt_and_predict_equal_classify(planted: Planted, weights: Path, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     one = classify(planted.path, shots, out=tmp_path / "one.tif", weights=weights)

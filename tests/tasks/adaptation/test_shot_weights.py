@@ -169,6 +169,7 @@ def share_of(
     return float((found[truth.ravel() == kind] == name).mean())
 
 
+@pytest.mark.slow
 def test_wrong_shots_weigh_less() -> None:
     scene, truth = scene_of(3)
     counts = [(0, "a", 4), (1, "a", 1), (1, "b", 4), (2, "b", 1), (2, "c", 4), (0, "c", 1)]
@@ -196,6 +197,7 @@ def test_wrong_shots_weigh_less() -> None:
     assert (trusted.steps[-1][rows, found.drawn[0]] == 1.0).all()
 
 
+@pytest.mark.slow
 def test_right_shots_weigh_fully() -> None:
     scene, truth = scene_of(3)
     regions = regions_of([scene], shots_in(truth, [(0, "a", 5), (1, "b", 5), (2, "c", 5)]))

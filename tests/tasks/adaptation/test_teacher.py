@@ -275,6 +275,7 @@ def noisy(patch_px: int, noise: float = 2.0) -> tuple[TrainingRegions, IntArray]
     return regions_of([scene], shots), flat
 
 
+@pytest.mark.slow
 def test_context_px_depends_on_the_size_of_patches() -> None:
     """The same noise on patches of one pixel, which a filter destroys, and on large patches."""
     (fine, _), (coarse, truth) = noisy(1), noisy(14)

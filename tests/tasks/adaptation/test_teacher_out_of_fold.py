@@ -242,6 +242,7 @@ def test_average_by_cv_likelihood_does_not_use_the_predicted_fold(
         assert np.abs(after.probabilities - before.probabilities).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_accuracy_is_low_for_random_labels(planted: Planted, tmp_path: Path) -> None:
     """A third of three classes is right by chance, a little more by the choice of weights."""
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg", per_class=8))

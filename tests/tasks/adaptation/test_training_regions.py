@@ -182,6 +182,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 @settings(deadline=None, max_examples=60)
 @given(case=cases())
+@pytest.mark.slow
 def test_every_usable_shot_is_in_exactly_one_region(case: Case) -> None:
     regions = cut([case.scene], case.shots, case.budget_px)
     seen = {}

@@ -55,6 +55,7 @@ def test_item_describes_the_model(planted: Planted) -> None:
         pytest.skip("needs the web, where the schemas of STAC extensions lie")
 
 
+@pytest.mark.slow
 def test_adapt_writes_the_item(quick: None, planted: Planted, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     out = tmp_path / "m.safetensors"

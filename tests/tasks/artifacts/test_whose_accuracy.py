@@ -104,6 +104,7 @@ def test_drift_is_a_warning_that_the_estimate_does_not_hold(
     assert "does not hold here" in "".join(record["warnings"])
 
 
+@pytest.mark.slow
 def test_arrays_are_not_recognised_as_the_training_scene(
     here: Any, there: Any, shots: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_replaced_file_is_another_scene(here: Any, model: Path, tmp_path: Path) 
     assert predict(here.path, model, out=tmp_path / "map.tif").accuracy.oa is None
 
 
+@pytest.mark.slow
 def test_accuracy_of_several_scenes_is_reported_for_all(
     here: Any, there: Any, shots: Path, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def test_wrong_labels_are_one_in_five(
 
 
 @given(seed=st.integers(0, 200))
+@pytest.mark.slow
 def test_stretch_grows_a_connected_polygon_inside_one_field(seed: int) -> None:
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.repeat(generator.integers(0, 4, (5, 7)), 9, axis=0), 8, axis=1)

@@ -110,6 +110,7 @@ def test_info_notes_ignored_bands(make_scene: MakeScene, tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("job", ["adapt", "classify", "predict"])
+@pytest.mark.slow
 def test_jobs_report_ignored_bands_once(
     make_scene: MakeScene, tmp_path: Path, recorder: Recorder, job: str
 ) -> None:

@@ -196,6 +196,7 @@ def test_drifts_depends_on_level_distance_and_novelty(
     assert ("unlike every shot" in text) == (novelty is not None)
 
 
+@pytest.mark.slow
 def test_predict_checks_a_tile_with_data_in_one_corner(
     planted: Planted, model: AdaptedModel, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def change(tile: Path, at: tuple[slice, slice], factor: float) -> None:
     ids=["cut", "overlapping", "narrow", "apart"],
 )
 @pytest.mark.parametrize("what", ["plain", "holes", "scales", "no room"])
+@pytest.mark.slow
 def test_maps_are_those_of_tiles_that_share_nothing(
     scene: Planted,
     map_tiles: Run,
@@ -112,6 +113,7 @@ def test_maps_are_those_of_tiles_that_share_nothing(
         assert count < 0.95 * sum(computed)
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_cannot_be_read_changes_no_other_map(
     tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_tile_that_changes_after_its_header_was_read_is_mapped_as_it_is(
         assert (one.read() == other.read()).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_windows_of_one_batch_are_not_those_of_another(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -319,6 +319,7 @@ def test_finish_writes_the_bytes_of_classify(
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.slow
 def test_two_scenes_in_turn(start: Start, make_scene: Any, tmp_path: Path) -> None:
     scenes = [make_scene(), make_scene("other.tif", height=25, seed=3)]
     client = start(QUICK)

@@ -137,6 +137,7 @@ def test_shots_that_cannot_be_used(client: Real, planted: Planted, given: Any, p
     assert scratch.PREFIX not in message  # no path of the engine's own
 
 
+@pytest.mark.slow
 def test_a_scene_that_is_removed_and_comes_back(
     client: Real, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_scene_that_is_removed_and_comes_back(
     client.call("finish", session=1, out=str(tmp_path / "m2.tif"))
 
 
+@pytest.mark.slow
 def test_shots_that_are_deleted_between(
     client: Real, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +169,7 @@ def test_shots_that_are_deleted_between(
     assert (tmp_path / "m_report.html").exists()
 
 
+@pytest.mark.slow
 def test_an_update_while_finish_runs_comes_after_it(
     client: Real, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +184,7 @@ def test_an_update_while_finish_runs_comes_after_it(
     )
 
 
+@pytest.mark.slow
 def test_geojson_gives_the_map_of_the_same_file(
     client: Real, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -238,6 +242,7 @@ def test_maps_that_cannot_be_written(
     assert not list((tmp_path / "maps").iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_temporary_files(planted: Planted, shots: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as resized:
         client = Real(resized(200))
@@ -262,6 +267,7 @@ def test_a_full_disk_of_temporary_files(planted: Planted, shots: Path, tmp_path:
         assert not list((tmp_path / "disk").iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_temporary_files_that_is_gone(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -282,6 +288,7 @@ def test_a_folder_of_temporary_files_that_is_gone(
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_places_outside_the_scene(client: Real, planted: Planted, shots: Path) -> None:
     client.call("open", scene=str(planted.path))
     client.call("update", session=1, shots=str(shots))
