@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 from cf_cases import write_aviris, write_aviris_raw
 from emit_cases import write_emit
 from fuzzing import fuzz, open_and_check, result_or_error
@@ -58,6 +59,7 @@ def objects_of(file: h5py.File) -> list[str]:
 
 @fuzz
 @given(data=st.data())
+@pytest.mark.slow
 def test_any_damage_to_a_product(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "product.h5"
     path.unlink(missing_ok=True)
@@ -98,6 +100,7 @@ def damage(file: h5py.File, data: st.DataObject) -> None:
     share=st.floats(0.0, 1.0),
     noise=st.binary(max_size=30),
 )
+@pytest.mark.slow
 def test_any_cut_or_overwritten_product(
     tmp_path: Path, product: str, share: float, noise: bytes
 ) -> None:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
 
 
+@pytest.mark.slow
 def test_check_environment_of_a_complete_environment(call: Call) -> None:
     shown = call("hsi_geo:environment")
     assert shown.returncode == 0, shown.stdout + shown.stderr
@@ -31,6 +34,7 @@ def test_check_environment_of_a_complete_environment(call: Call) -> None:
     assert report == f"{place}. {system}. {ready}"
 
 
+@pytest.mark.slow
 def test_a_python_that_works_is_remembered(
     program: str, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Fake = Any  # defined in conftest, which tests cannot import
 
@@ -31,6 +33,7 @@ def test_bad_input_is_the_error_of_the_algorithm(
     assert not Path(job["parameters"]["OUTPUT"]).exists()
 
 
+@pytest.mark.slow
 def test_errors_have_names_of_layers_and_parameters(case: Case, job: dict[str, Any]) -> None:
     """Errors of hsi-geo itself: about an exported layer, and with options in message and hint."""
     found = case("without_crs", **job)

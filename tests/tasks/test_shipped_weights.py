@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 
@@ -34,6 +35,7 @@ def test_script_names_no_benchmark_scene() -> None:
     assert not [name for name in LOADERS if name.replace("_", "") in words]
 
 
+@pytest.mark.slow
 def test_sources_hold_no_benchmark_scene(data: Path) -> None:
     """Neither by name nor by pixels; the model card has their number."""
     script: Any = SimpleNamespace(**runpy.run_path(str(SCRIPT)))
