@@ -9,7 +9,6 @@ import time
 from typing import Any, Protocol
 
 from hsi_geo.option_words import python_words
-from hsi_geo.text import plain
 
 _logger = logging.getLogger("hsi_geo")
 
@@ -44,6 +43,11 @@ class Reporter(Protocol):
         """
 
 
+def _in_utf8(message: str) -> str:
+    """A message in which bytes of file names that are no text are escaped: a log cannot hold them."""
+    return message.encode("utf-8", "backslashreplace").decode()
+
+
 class LoggingReporter:
     """Sends messages to Python's logging and ignores progress; the default of the library."""
 
@@ -52,11 +56,11 @@ class LoggingReporter:
 
     def log(self, message: str) -> None:
         """Send a message to the logger ``hsi_geo``, level INFO."""
-        _logger.info(plain(python_words(message)))
+        _logger.info(_in_utf8(python_words(message)))
 
     def warning(self, message: str) -> None:
         """Send a warning to the logger ``hsi_geo``, level WARNING."""
-        _logger.warning(plain(python_words(message)))
+        _logger.warning(_in_utf8(python_words(message)))
 
 
 class NotebookReporter(LoggingReporter):

@@ -16,8 +16,8 @@ from hsi_geo.io import model_file
 from hsi_geo.io.labels.zones import check_zones
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
+from hsi_geo.io.outputs.own_outputs import OwnOutputs
 from hsi_geo.io.readers import Links, Placement
-from hsi_geo.io.scenes.own_outputs import OwnOutputs
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale

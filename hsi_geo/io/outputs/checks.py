@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hsi_geo.errors import SHORTER_NAME, OptionError, OutputError, OutputExistsError
+from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
-from hsi_geo.io.outputs.side_files import beside_output
 
 
 def require_usable_names(targets: Sequence[Path]) -> None:

@@ -15,9 +15,9 @@ from rasterio.errors import RasterioError
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.names_of_parts import MARKS, SLASHES, comparable, paths_in
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.side_files import beside_input
 from hsi_geo.io.files.virtual_files import as_utf8
 from hsi_geo.io.maps.record import recorded_files
-from hsi_geo.io.outputs.side_files import beside_input
 from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.readers.opening import product_part
 

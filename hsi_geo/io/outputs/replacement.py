@@ -12,8 +12,8 @@ from pathlib import Path
 import rasterio
 
 from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.io.files.side_files import RASTERS, world_files
 from hsi_geo.io.outputs.checks import irreplaceable, link, read_along, require_free
-from hsi_geo.io.outputs.side_files import RASTERS, world_files
 from hsi_geo.io.readers.gdal import quiet_gdal
 
 #: Subfolder of the temporary folder for the files that are replaced, until all renames are done.

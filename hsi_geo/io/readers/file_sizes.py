@@ -10,6 +10,7 @@ from zlib import decompressobj, error
 
 import numpy as np
 import rasterio
+from rasterio.errors import RasterioError
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.header_lists import plain_key
@@ -24,11 +25,14 @@ _RAW_DRIVERS = (
     "GenBin",
     "ISCE",
     "PAux",
-    "PCIDSK",
     "PDS4",
     "ROI_PAC",
     "RRASTER",
 )
+
+#: Endings of sources of a mosaic that are no cubes: a header beside a GeoTIFF only names its bands, and GDAL takes an
+#: archive for the cube of a header beside it.
+_NO_CUBES = (".tif", ".tiff", ".hdr", ".vrt", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 
 #: Bytes that are unpacked at a time.
 _CHUNK_BYTES = 1 << 22
@@ -53,8 +57,15 @@ def require_whole(source: rasterio.DatasetReader, path: str, name: str) -> None:
     elif source.driver in _RAW_DRIVERS and source.compression is None and Path(path).is_file():
         files = [path] if source.driver == "ENVI" else source.files
         files = [file for file in files if Path(file).is_file() and not file.endswith(".xml")]
-        pixels = source.height * source.width * sum(np.dtype(d).itemsize for d in source.dtypes)
+        bits = [_bits(source, band) for band in source.indexes]
+        pixels = source.height * ((source.width * sum(bits) + 7) // 8)
         _require_bytes(max(files, key=_bytes, default=path), pixels, source.tags(ns="ENVI"), name)
+
+
+def _bits(source: rasterio.DatasetReader, band: int) -> int:
+    """Bits of a stored number, which may be fewer than those of its type."""
+    declared = source.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", "")
+    return int(declared) if declared.isdecimal() else 8 * np.dtype(source.dtypes[band - 1]).itemsize
 
 
 def _require_envi_whole(path: str, name: str) -> None:
@@ -63,8 +74,8 @@ def _require_envi_whole(path: str, name: str) -> None:
     Raises:
         SceneError: If it is too short.
     """
-    if path.lower().endswith((".tif", ".tiff", ".hdr", ".vrt")) or not Path(path).is_file():
-        return  # a header beside a GeoTIFF only names its bands
+    if path.lower().endswith(_NO_CUBES) or not Path(path).is_file():
+        return
     header = header_beside(path)
     tags = {plain_key(key): value for key, value in header.items()}
     try:
@@ -72,7 +83,19 @@ def _require_envi_whole(path: str, name: str) -> None:
         pixels = int(tags["samples"]) * int(tags["lines"]) * int(tags["bands"]) * size
     except (KeyError, ValueError):
         return  # no cube; GDAL reads it, or raises the error
-    _require_bytes(path, pixels, header, name)
+    try:
+        _require_bytes(path, pixels, header, name)
+    except SceneError:
+        if _is_envi(path):  # not a picture or an archive beside a header that only names bands
+            raise
+
+
+def _is_envi(path: str) -> bool:
+    try:
+        with rasterio.open(path) as source:
+            return bool(source.driver == "ENVI")
+    except RasterioError:
+        return False
 
 
 def _require_bytes(path: str, pixels: int, tags: Tags, name: str) -> None:

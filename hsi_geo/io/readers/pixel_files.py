@@ -80,7 +80,10 @@ def vrt_sources(vrt: Path) -> Iterator[Path]:
                 if suffix == ".vrt":
                     waiting.append(path)
                 elif suffix not in (".tif", ".tiff"):
-                    headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
+                    ends = (".hdr", ".HDR")
+                    headers = [
+                        path.with_name(f"{s}{e}") for s in (path.stem, path.name) for e in ends
+                    ]
                     yield from (header for header in headers if header.is_file())
 
 

@@ -12,6 +12,7 @@ from hsi_geo.errors import MissingPackageError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.files.remote_files import as_link, open_remote
+from hsi_geo.io.files.side_files import names_by_lower_case
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
@@ -106,5 +107,6 @@ def data_of_header(path: str | os.PathLike[str]) -> str:
     if exact is not None or not header.is_file():
         return exact or given
     # File systems that ignore case: SCENE.HDR beside scene.bsq.
-    beside = {cube.name.lower(): str(cube) for cube in sorted(header.parent.iterdir())}
-    return next((beside[c.name.lower()] for c in candidates if c.name.lower() in beside), given)
+    beside = names_by_lower_case(header.parent)
+    found = next((beside[c.name.lower()] for c in candidates if c.name.lower() in beside), None)
+    return given if found is None else str(header.with_name(found))

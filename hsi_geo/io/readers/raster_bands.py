@@ -136,11 +136,14 @@ def _bands_of_stack(stacked: Sequence[tuple[str, int]]) -> TaggedBands | None:
     """Wavelengths of the bands of several files; paths, and bands from 1."""
     parts = []
     for path, group in groupby(stacked, key=itemgetter(0)):
+        shown = np.array([band for _, band in group])
         try:
-            bands, _ = _bands_of(path)
+            bands, count = _bands_of(path)
         except RasterioError:
             return None
-        parts.append(bands.picked(np.array([band for _, band in group]) - 1))
+        if shown.max() > count:
+            return None  # reading its pixels raises the error
+        parts.append(bands.picked(shown - 1))
     joined = joined_bands(parts)
     return joined if joined is None else joined.of_file(f"{len(parts)} files")
 

@@ -125,11 +125,14 @@ class MosaicPixels:
 def _level(source: NeighbourSource, bands: IndexArray) -> float:
     """Mean size of a file's values in the brightest of some bands, by three small parts of it; 0 if it is not known."""
     height, width = source.window.shape
-    values = []
+    values = [np.empty((len(bands[::_BAND_STEP]), 0))]
     for quarter in (1, 2, 3):
         part = Window(height * quarter // 4, width * quarter // 4, _PART_PX, _PART_PX)
-        # All bands are read, since values of a small tile are held for these.
-        stored = source.pixels.read(bands, part.clip(height, width))[::_BAND_STEP]
+        try:
+            # All bands are read, since values of a small tile are held for these.
+            stored = source.pixels.read(bands, part.clip(height, width))[::_BAND_STEP]
+        except SceneError:
+            continue  # a damaged part may be far from the margin
         present = data_mask(stored, source.nodata[bands[::_BAND_STEP]]).all(axis=0)
         values.append(np.abs(stored[:, present].astype(np.float64)))
     every = np.concatenate(values, axis=1)
@@ -221,6 +224,8 @@ def with_halo(
     )
     undeclared = np.nan if np.issubdtype(tile.dtype, np.floating) else 0.0
     fill = np.where(np.isnan(tile.nodata), undeclared, tile.nodata)
+    if tile.packed:  # each part would be unpacked from its beginning
+        levels = dict.fromkeys([source.number for source in sources], 0.0)
     pixels = MosaicPixels(sources, fill, tile.dtype, levels={} if levels is None else levels)
     file = dataclasses.replace(
         tile,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from hsi_geo.io.files.paths import exists, real_path
-from hsi_geo.io.outputs.side_files import RASTERS, beside_input
+from hsi_geo.io.files.side_files import RASTERS, beside_input
 from hsi_geo.io.readers.raster import data_of_header
 
 #: Endings of files that hold no pixels of a scene: georeferencing, statistics, names, styles, pyramids, masks.
@@ -34,19 +34,21 @@ def is_cube_header(name: str) -> bool:
     return cube != name and not cube.lower().endswith(RASTERS)
 
 
-def is_side_file(name: str, tiles: Iterable[str]) -> bool:
-    """Whether a file is read with one of the tiles, and is none by itself.
+def side_files_among(names: Sequence[str]) -> set[str]:
+    """The files that are read with another one of some files, and are no tiles by themselves.
 
     Args:
-        name: Path of a file, or another name of a scene.
-        tiles: Names of all tiles.
+        names: Paths of files, and other names of scenes.
     """
-    path = Path(name)
-    if not name.lower().endswith(_SIDE_ENDS) or not exists(name) or data_of_header(name) != name:
-        return False
-    others = (Path(one) for one in tiles if one != name)
-    return any(
-        path in beside_input(other)
-        for other in others
-        if other.parent == path.parent and path.name.startswith(other.stem)
-    )
+    every = set(names)
+    doubtful = {
+        name
+        for name in every
+        if name.lower().endswith(_SIDE_ENDS) and exists(name) and data_of_header(name) == name
+    }
+    if not doubtful:
+        return set()
+    read_with: set[str] = set()
+    for name in every - doubtful if len(every) > len(doubtful) else every:
+        read_with.update(str(path) for path in beside_input(Path(name)) if str(path) != name)
+    return doubtful & read_with

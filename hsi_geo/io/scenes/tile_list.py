@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote
 
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
@@ -21,8 +22,7 @@ from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
 from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
 from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
-from hsi_geo.io.scenes.own_outputs import OwnOutputs
-from hsi_geo.io.scenes.tile_files import is_cube_header, is_side_file, tile_key
+from hsi_geo.io.scenes.tile_files import is_cube_header, side_files_among, tile_key
 from hsi_geo.text import quoted
 
 #: Endings of scenes in a folder; an ENVI cube is found by its header.
@@ -46,11 +46,36 @@ class ListedTile:
     datetime: str | None = None
 
 
+class KnownOutputs(Protocol):
+    """Tells which files hsi-geo made; see `outputs.own_outputs.OwnOutputs`."""
+
+    def is_folder(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a path is the output folder."""
+
+    def in_folder(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file lies in the output folder."""
+
+    def has(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file is a map, or belongs to one."""
+
+    def had(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file has the name of a file that hsi-geo made."""
+
+
+class _NoOutputs:
+    """hsi-geo has made none of the files."""
+
+    def is_folder(self, path: str | os.PathLike[str]) -> bool:
+        return False
+
+    in_folder = has = had = is_folder
+
+
 def list_tiles(
     given: Iterable[str | os.PathLike[str]],
     warn: Callable[[str], object],
     links: Links = OWN_HOST,
-    own: OwnOutputs | None = None,
+    own: KnownOutputs | None = None,
 ) -> list[ListedTile]:
     """Expand paths to tiles, in the order given, each tile once.
 
@@ -63,7 +88,7 @@ def list_tiles(
         warn: Called with a message for each folder that cannot be read, whose tiles are left out, and for files that
             are left out; but not for maps that a folder's search finds in the output folder.
         links: Which assets of items are the scenes, and whether items may name files on other hosts.
-        own: Which files hsi-geo made; None looks at the records beside files only.
+        own: Which files hsi-geo made; None for no file.
 
     Returns:
         The tiles.
@@ -72,7 +97,7 @@ def list_tiles(
         SceneNotFoundError: If a glob, a folder or a list holds nothing.
         SceneError: If a list cannot be read, or nothing but maps that hsi-geo made was given.
     """
-    own = own or OwnOutputs()
+    own = own or _NoOutputs()
     found: dict[str, ListedTile] = {}
     made: dict[str, bool] = {}  # whether a message names it
     for one in given:
@@ -105,7 +130,7 @@ def list_tiles(
 def _without_side_files(tiles: list[ListedTile], warn: Callable[[str], object]) -> list[ListedTile]:
     """The tiles without files that are read with another one, such as the `.aux.xml` that ``tiles/*`` contains."""
     paths = [tile.path for tile in tiles]
-    left_out = {path for path in paths if is_side_file(path, paths)}
+    left_out = side_files_among(paths)
     if left_out:
         names = [Path(path).name for path in paths if path in left_out]
         warn(f"left out, as they are read with other tiles: {quoted(names)}")
@@ -125,7 +150,7 @@ class _Search:
 
     warn: Callable[[str], object]
     links: Links
-    own: OwnOutputs
+    own: KnownOutputs
     visited: set[str] = field(default_factory=set)
 
 
@@ -198,7 +223,7 @@ def _has_two_headers(header: Path) -> bool:
     return header not in others and any(other.is_file() for other in others)
 
 
-def _headers_of_rasters(paths: list[Path], own: OwnOutputs) -> set[Path]:
+def _headers_of_rasters(paths: list[Path], own: KnownOutputs) -> set[Path]:
     """Headers that hold the wavelengths of a GeoTIFF beside them, and describe no cube."""
     found, every = set(), set(paths)
     for path in paths:

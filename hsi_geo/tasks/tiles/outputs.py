@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import read_recorded_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
-from hsi_geo.io.outputs.side_files import beside_output
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions

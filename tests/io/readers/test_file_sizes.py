@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,13 +83,7 @@ def test_other_raw_formats_that_are_cut_short_are_refused(
 
 def test_a_mosaic_of_a_cube_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = write_envi(tmp_path / "a.dat", cube_of(3), NM)
-    bands = "".join(
-        f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">'
-        f"a.dat</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
-        for band in (1, 2, 3)
-    )
-    mosaic = tmp_path / "all.vrt"
-    mosaic.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{bands}</VRTDataset>')
+    mosaic = mosaic_of(tmp_path / "all.vrt", str(path))
     assert open_scene(mosaic).shape == (3, 5, 7)
     os.truncate(path, BYTES - 1)
     with pytest.raises(SceneError, match=r"all\.vrt' is cut short: its file 'a\.dat'"):
@@ -100,3 +96,44 @@ def test_a_header_beside_a_compressed_geotiff_says_nothing_of_its_size(tmp_path:
     assert open_scene(tmp_path / "a.tif").shape == (3, 5, 7)
     with rasterio.open(tmp_path / "a.tif") as source:
         file_sizes.require_whole(source, str(tmp_path / "a.tif"), "a.tif")
+
+
+def mosaic_of(path: Path, source: str, count: int = 3) -> Path:
+    bands = "".join(
+        f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="0">'
+        f"{source}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for band in range(1, count + 1)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{bands}</VRTDataset>')
+    return path
+
+
+def test_a_picture_in_a_mosaic_with_a_header_of_wavelengths_is_whole(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a.png", cube_of(3, dtype="uint8"), driver="PNG")
+    write_envi(tmp_path / "b.dat", np.repeat(cube_of(3), 9, 1), NM, header=tmp_path / "a.hdr")
+    assert open_scene(mosaic_of(tmp_path / "all.vrt", f"{tmp_path}/a.png")).shape == (3, 5, 7)
+
+
+def test_a_cube_in_an_archive_beside_a_header_is_whole(tmp_path: Path) -> None:
+    path = write_envi(tmp_path / "c.dat", cube_of(3), NM)
+    with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in (path, path.with_suffix(".hdr")):
+            archive.write(file, file.name)
+    mosaic = mosaic_of(tmp_path / "all.vrt", f"/vsizip/{tmp_path}/c.zip/c.dat")
+    scene = open_scene(mosaic, wavelengths="500:700")
+    np.testing.assert_array_equal(scene.values, cube_of(3))
+
+
+@pytest.mark.parametrize(
+    ("driver", "name", "options"),
+    [
+        ("PCIDSK", "a.pix", {"INTERLEAVING": "TILED", "COMPRESSION": "RLE"}),
+        ("EHdr", "a.bil", {"NBITS": "1"}),
+    ],
+)
+def test_numbers_that_take_fewer_bytes_are_whole(
+    tmp_path: Path, driver: str, name: str, options: dict[str, Any]
+) -> None:
+    ones = np.ones((3, 128, 160), np.uint8)
+    write_tif(tmp_path / name, ones, driver=driver, **options)
+    np.testing.assert_array_equal(open_scene(tmp_path / name, wavelengths="500:700").values, ones)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from builders import cube_of
 
 from hsi_geo.arrays import AnyArray, IndexArray
+from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.neighbours import MosaicPixels, NeighbourSource
 from hsi_geo.tiling import Window
 
@@ -80,6 +81,27 @@ def test_pixels_without_data_say_nothing_of_a_scale() -> None:
     assert pair(OWN, right, nodata=-1e6).read(ALL, Window(0, 20, 16, 20)).tolist() == right.tolist()
     empty = pair(np.full_like(OWN, -1e6), OWN * 1e4, nodata=-1e6)
     np.testing.assert_array_equal(empty.read(ALL, Window(0, 20, 16, 20)), OWN * 1e4)
+
+
+@dataclass(frozen=True, eq=False)
+class Damaged(Values):
+    """Pixels of which some rows cannot be read."""
+
+    def read(self, bands: IndexArray, window: Window) -> AnyArray:
+        if window.row >= 8:
+            raise SceneError("these rows are damaged", hint="copy the file again")
+        return super().read(bands, window)
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_damage_far_from_the_margin_costs_no_pixel(damaged: int) -> None:
+    pixels = pair(OWN, OWN)
+    sources = list(pixels.sources)
+    sources[damaged] = replace(sources[damaged], pixels=Damaged(OWN))
+    pixels = replace(pixels, sources=tuple(sources))
+    read = pixels.read(ALL, Window(0, 10, 5, 20))
+    np.testing.assert_array_equal(read, np.concatenate([OWN[:, :5, 10:], OWN[:, :5, :10]], axis=2))
+    assert not pixels.unread
 
 
 def test_levels_are_kept_from_tile_to_tile() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hsi_geo.io.files.paths import exists, real_path
+from hsi_geo.io.files.side_files import RASTERS
 from hsi_geo.io.maps.record import RecordedFile, read_recorded_files
-from hsi_geo.io.outputs.side_files import RASTERS
 
 #: Endings of the names, without suffix, of files that belong to a map.
 _ENDS = (

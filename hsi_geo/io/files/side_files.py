@@ -158,14 +158,43 @@ def _is_read(path: Path) -> bool:
 _CACHE_AFTER_NS = 5_000_000_000
 
 
+def names_by_lower_case(folder: Path) -> dict[str, str]:
+    """Names in a folder by their lower case; of several the first in the order of the alphabet.
+
+    Args:
+        folder: Path of the folder. One that cannot be read has no names.
+    """
+    changed = _stable_since(folder)
+    try:
+        return _lower_names(folder) if changed is None else _listed_lower(folder, changed)
+    except OSError:
+        return {}
+
+
+def _stable_since(folder: Path) -> int | None:
+    """Time of a folder's last change; None if it may change again within the resolution of its time stamp."""
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return None
+    return changed if time.time_ns() - changed > _CACHE_AFTER_NS else None
+
+
+@lru_cache(maxsize=4)
+def _listed_lower(folder: Path, changed: int) -> dict[str, str]:
+    return _lower_names(folder)
+
+
+def _lower_names(folder: Path) -> dict[str, str]:
+    return {name.lower(): name for name in reversed(_names(folder))}
+
+
 def _same_stem(path: Path) -> list[Path]:
     """Files in the same folder whose name begins with the stem."""
     folder, stem = path.parent, path.stem
+    changed = _stable_since(folder)
     try:
-        changed = folder.stat().st_mtime_ns
-        # A folder may change again within the resolution of its time stamp.
-        is_stable = time.time_ns() - changed > _CACHE_AFTER_NS
-        names = _listed(folder, changed) if is_stable else _names(folder)
+        names = _names(folder) if changed is None else _listed(folder, changed)
     except OSError:
         return []
     following = itertools.islice(names, bisect_left(names, stem), None)

@@ -12,7 +12,7 @@ import pytest
 from builders import CENTRES, cube_of, nm_tags, write_envi, write_tif
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.own_outputs import OwnOutputs
+from hsi_geo.io.outputs.own_outputs import OwnOutputs
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.tasks.tiles.map_names import EarlierMaps, map_names
 

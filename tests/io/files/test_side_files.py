@@ -11,8 +11,8 @@ import rasterio.shutil
 from builders import write_tif
 from rasterio.enums import Resampling
 
+from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.outputs.side_files import beside_output
 
 READ = [
     *(("x.vrt", f"x.vrt.{end}") for end in ("ovr", "OVR", "msk", "msk.ovr", "aux.xml", "aux")),
