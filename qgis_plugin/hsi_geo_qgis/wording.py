@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -71,7 +72,9 @@ PARAMETERS = frozenset(
         "zones",
     ]
 )
-_MEMBER = re.compile(r'"([a-z_]+)"(?:: (true|false|"[^"]*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?')
+_MEMBER = re.compile(
+    r'"([a-z_]+)"(?:: (true|false|"(?:[^"\\]|\\.)*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?'
+)
 _COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")
 _PLACEHOLDERS = {"FILE": "a file", "POLYGONS": "polygons", "FACTOR": "a factor"}
 
@@ -140,7 +143,7 @@ def as_options(text: str) -> str:
         named = "--" + ("no-" if value == "false" else "") + name.replace("_", "-")
         if value in ("", "true", "false"):
             return named
-        return f"{named} '{value[1:-1]}'" if value.startswith('"') else f"{named} {value}"
+        return f"{named} '{json.loads(value)}'" if value.startswith('"') else f"{named} {value}"
 
     return _MEMBER.sub(option, text)
 

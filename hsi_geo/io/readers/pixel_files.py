@@ -16,6 +16,7 @@ import rasterio
 from hsi_geo.io.files.names_of_parts import paths_in
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import is_link
+from hsi_geo.io.readers.quality_layers import AppliedMask
 
 #: Size and modification time in ns; for a folder a hash of those of its files. None for what is no file of this machine.
 State = tuple[int, int] | str | None
@@ -127,6 +128,8 @@ def _names_in(reader: object) -> Iterator[str]:
             if isinstance(one, str):
                 if key in _NAMES:
                     yield one
+            elif isinstance(one, AppliedMask) and one.file is not None:
+                continue  # a mask of the user is no part of the scene
             elif type(one).__module__.startswith("hsi_geo."):
                 yield from _names_in(one)
 

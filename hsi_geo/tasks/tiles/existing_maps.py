@@ -168,7 +168,7 @@ def require_same_tile(
         return
     raise OutputExistsError(
         f"output '{paths.classes}' is the map of '{existing.tile}', which is not there now",
-        hint="choose another folder, or give --overwrite if it is the same tile, moved and changed",
+        hint="choose another folder, or give --overwrite if it is the same tile, copied or moved",
     )
 
 

@@ -235,7 +235,8 @@ def write_overview(
     indexes = earlier_mosaics(folder)
     newest_ns = max((one.path.stat().st_mtime_ns for one in mosaics), default=0)
     shown = {*endings, *(path.stem.removeprefix(INDEX) for path in indexes)}
-    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter)
+    # Without a map of this batch those of an earlier one may be whole, and what shows them is kept.
+    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter) if maps else []
     stale += [path for path in indexes if path.name not in texts]
     current = [
         name for name in texts if _has_current_pyramids(folder / name, texts[name], newest_ns)
