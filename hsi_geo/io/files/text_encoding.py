@@ -20,7 +20,7 @@ from hsi_geo.io.files.paths import exists
 _TEXTS = (".csv", ".tsv", ".psv", ".txt", ".geojson", ".json", ".geojsonl", ".geojsons", ".gml", ".kml", ".gpx")  # fmt: skip
 
 #: Side files that GDAL reads with a text.
-_BESIDE = (".csvt", ".xsd", ".gfs")
+_BESIDE = (".csvt", ".prj", ".xsd", ".gfs")
 
 #: Larger files are not converted, in bytes.
 _MOST_BYTES = 256 << 20

@@ -183,9 +183,10 @@ def as_csv(name: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
         table = Path(folder) / path.with_suffix(".csv").name
         shutil.copyfile(path, table)
-        types = path.with_suffix(".csvt")
-        if exists(types):
-            shutil.copyfile(types, table.with_suffix(".csvt"))
+        for ending in (".csvt", ".prj"):
+            beside = path.with_suffix(ending)
+            if exists(beside):
+                shutil.copyfile(beside, table.with_suffix(ending))
         yield str(table)
 
 

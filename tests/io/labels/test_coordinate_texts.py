@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import shapely
+from pyproj import CRS
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.coordinate_texts import parse_coordinate
@@ -119,11 +120,24 @@ def test_srid_that_cannot_be_used_is_refused(tmp_path: Path, rows: list[str], me
         read_shots(tmp_path / "a.csv")
 
 
-def test_srid_beside_another_crs_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("WKT,class\nSRID=32633;POINT(4 5),a\nSRID=32633;POINT(4 6),b\n")
-    (tmp_path / "a.prj").write_text("EPSG:32632")
-    with pytest.raises(ShotsError, match=r"SRID 32633, and the \.prj"):
-        read_shots(tmp_path / "a.csv")
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("ending", [".csv", ".txt", ".tsv"])
+def test_srid_beside_another_crs_is_refused(tmp_path: Path, ending: str, encoding: str) -> None:
+    text = "WKT\tclass\nSRID=32633;POINT(4 5)\tWälder\nSRID=32633;POINT(4 6)\tb\n"
+    (tmp_path / f"a{ending}").write_text(text, encoding)
+    for prj in ("EPSG:32632", CRS.from_epsg(25833).to_wkt("WKT1_ESRI")):
+        (tmp_path / "a.prj").write_text(prj)
+        with pytest.raises(ShotsError, match=r"SRID 32633, and the \.prj"):
+            read_shots(tmp_path / f"a{ending}")
+
+
+@pytest.mark.parametrize("kind", ["WKT1_ESRI", "WKT1_GDAL", "WKT2_2019"])
+@pytest.mark.parametrize("code", [4326, 3035, 31468, 25833])
+def test_srid_beside_the_same_crs(tmp_path: Path, code: int, kind: str) -> None:
+    text = f"geometry\tclass\nSRID={code};POINT(4 5)\ta\nSRID={code};POINT(5 5)\tb\n"
+    (tmp_path / "a.txt").write_text(text)
+    (tmp_path / "a.prj").write_text(CRS.from_epsg(code).to_wkt(kind))
+    assert read_shots(tmp_path / "a.txt").frame.crs.to_epsg() == code
 
 
 @pytest.mark.parametrize(
