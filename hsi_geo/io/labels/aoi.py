@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import rasterio.features
@@ -10,9 +11,11 @@ import shapely
 
 from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.containers import find_raster
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
-from hsi_geo.io.labels.vectors import read_vector
+from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.packages import is_archive
 from hsi_geo.tiling import Grid, Window
 
 
@@ -78,6 +81,36 @@ def read_polygons(
             hint="mend them, in QGIS with Fix geometries",
         ) from error
     return area
+
+
+def find_raster_or_polygons(
+    path: str, grid: Grid, *, what: str, option: str
+) -> tuple[str | None, shapely.Geometry]:
+    """Find the raster of a mask, or read its polygons. Those of an archive come before a raster in it, as of shots.
+
+    Args:
+        path: A raster, a vector file, or an archive of either.
+        grid: Pixels of the scene.
+        what: What it is, for messages ("mask").
+        option: The option that it is given to, for messages.
+
+    Returns:
+        raster: The name by which GDAL opens the raster; None for polygons.
+        area: The polygons in the CRS of the scene, as `read_polygons` returns them; None for a raster.
+
+    Raises:
+        OptionError: If it is neither, or its polygons cannot be used.
+    """
+    if not is_archive(Path(path)):
+        raster = find_raster(path, what, OptionError)
+        return raster, None if raster else read_polygons(path, grid, what=what, option=option)
+    try:
+        return None, read_polygons(path, grid, what=what, option=option)
+    except OptionError as error:
+        raster = find_raster(path, what, OptionError) if is_unopened(error) else None
+        if raster is None:
+            raise
+        return raster, None
 
 
 def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:

@@ -23,8 +23,7 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
-from hsi_geo.io.labels.aoi import area_mask, read_polygons
-from hsi_geo.io.labels.containers import find_raster
+from hsi_geo.io.labels.aoi import area_mask, find_raster_or_polygons
 from hsi_geo.io.readers.base import Pixels, SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
@@ -304,10 +303,10 @@ def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
     if is_link(path):
         require_allowed_links(path, wrong=OptionError)
     flags: AreaFlags | GriddedFlags
-    raster = find_raster(path, "mask", OptionError)
+    raster, area = find_raster_or_polygons(path, file.grid, what="mask", option="--mask")
     if raster is None:
-        flags = AreaFlags(read_polygons(path, file.grid, what="mask", option="--mask"), file.grid)
-        meets = flags.area.intersects(shapely.box(*file.grid.bounds))
+        flags = AreaFlags(area, file.grid)
+        meets = area.intersects(shapely.box(*file.grid.bounds))
     else:
         with quiet_gdal(raster), open_raster(raster) as source:
             bounds, crs = source.bounds, source.crs

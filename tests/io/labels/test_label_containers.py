@@ -182,6 +182,21 @@ def test_layers_are_read_as_shots_areas_and_zones(tmp_path: Path, kind: str) -> 
     assert [one.name for one in read_zones(path, GRID, field="class").zones] == ["tree", "soil"]
 
 
+def test_polygons_of_an_archive_are_the_mask_beside_a_raster(tmp_path: Path) -> None:
+    """As shots of an archive are; a preview in it is none."""
+    scene = write_tif(tmp_path / "a.tif", cube_of(3, *GRID.shape), transform=GRID.transform,
+                      crs="EPSG:32633", band_tags=nm_tags((500.0, 600.0, 700.0)))  # fmt: skip
+    frame = points_at([(2, 3), (7, 11)], ["a", "b"])
+    frame.geometry = frame.buffer(5.0, cap_style="square")
+    (tmp_path / "drawn").mkdir()
+    frame.to_file(tmp_path / "drawn" / "drawn.shp")
+    with zipfile.ZipFile(tmp_path / "mask.zip", "w") as archive:
+        for file in (tmp_path / "drawn").iterdir():
+            archive.write(file, file.name)
+        archive.write(scene, "preview.tif")
+    assert masked_counts(open_scene(scene, mask=str(tmp_path / "mask.zip")))["masked_px"] == 2
+
+
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     points_at([(2, 3), (7, 11)], ["a", "b"]).to_file(tmp_path / "labels" / "a.shp")
