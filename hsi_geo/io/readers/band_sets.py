@@ -24,19 +24,31 @@ FEWEST_FILES = 3
 _IMAGE = re.compile(r"\.(tif|tiff)$", re.IGNORECASE)
 
 #: A number with a unit of wavelengths. Its fraction may follow a comma or, as in "450p5nm", a p.
+_UNIT = r"(?P<unit>nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|[µμ]m)(?![^\W\d_])"
 _WAVELENGTH = re.compile(
-    r"(?<!\d)(?P<whole>\d{1,6})(?:[.,p](?P<part>\d{1,6}))?(?=[ _\-]*"
-    r"(?P<unit>nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|[µμ]m)(?![^\W\d_]))",
+    rf"(?<!\d)(?P<whole>\d{{1,6}})(?:[.,p](?P<part>\d{{1,6}}))?(?=[ _\-]*{_UNIT})",
     re.IGNORECASE,
 )
 
-#: Where the number of a band begins in a name: at its beginning, or after B, Band or a separator.
+#: The limits of a band, as in "450-460nm" or "450nm-460nm".
+_LIMITS = re.compile(
+    r"(?<!\d)(?<!\d[.,p])(?P<low>\d{1,6}(?:[.,p]\d{1,6})?) ?(?P<first>(?:nm|um|[µμ]m)?) ?[-\u2013] ?"
+    rf"(?P<high>\d{{1,6}}(?:[.,p]\d{{1,6}})?)(?=[ _\-]*{_UNIT})",
+    re.IGNORECASE,
+)
+
+#: The upper limit of a band is at most this many times the lower one.
+_WIDEST = 2
+
+#: Where the number of a band begins in a name: at its beginning, or after B, Band or a separator; and where it ends:
+#: before a separator, or a letter of words such as nir and nmrefl.
 _BEFORE = r"(?:^|(?<=^b)|(?<=[_\-. ]b)|(?<=band)|(?<=band[_\- ])|(?<=[_\-. ]))"
-_NUMBER = re.compile(rf"{_BEFORE}(?P<whole>\d{{1,4}})(?=[_\-. ]|$)", re.IGNORECASE)
+_AFTER = r"(?=[_\-. nuµμ]|$)"
+_NUMBER = re.compile(rf"{_BEFORE}(?P<whole>\d{{1,4}}){_AFTER}", re.IGNORECASE)
 
 #: A decimal number; the parts of a date such as 2019.05.01 are none.
 _DECIMAL = re.compile(
-    rf"{_BEFORE}(?<!\d\.)(?P<whole>\d{{1,6}})\.(?P<part>\d{{1,6}})(?!\.\d)(?=[_\-. ]|$)",
+    rf"{_BEFORE}(?<!\d\.)(?P<whole>\d{{1,6}})\.(?P<part>\d{{1,6}})(?!\.\d){_AFTER}",
     re.IGNORECASE,
 )
 
@@ -83,12 +95,13 @@ class BandSet:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A number in a name: its text at [start, end), what it is worth, and its unit."""
+    """A number in a name: its text at [start, end), what it is worth, its unit, and the lower limit of a band."""
 
     start: int
     end: int
     value: str
     unit: str
+    low: str = ""
 
 
 #: How sound a reading of names is: wavelengths with a unit (2), without (1), with one and impossible (0); then which
@@ -190,8 +203,14 @@ def _candidates(name: str) -> Iterator[tuple[str, _Candidate]]:
     folder, base = PurePosixPath(name).parent, PurePosixPath(name).name
     stem = _IMAGE.sub("", base)
     ending = base[len(stem) :]
-    for is_decimal in (True, False):
+    limits = list(_limits(stem))
+    for is_decimal, of_limits in ((True, True), (True, False), (False, False)):
+        if of_limits and not limits:
+            continue
         wavelengths = tuple(_fields(_WAVELENGTH, stem, is_decimal=is_decimal))
+        if of_limits:
+            both = [*limits, *_apart(wavelengths, limits)]
+            wavelengths = tuple(sorted(both, key=lambda one: one.start))
         for numbers in _free(stem, wavelengths, is_decimal=is_decimal):
             candidate = _Candidate(name, *numbers, is_decimal)
             free = [*candidate.wavelengths, *([candidate.number] if candidate.number else [])]
@@ -237,11 +256,25 @@ def _fields(kind: re.Pattern[str], stem: str, *, is_decimal: bool) -> Iterator[_
             yield _Field(match.start("part"), match.end("part"), part, unit)
 
 
+def _limits(stem: str) -> Iterator[_Field]:
+    """Pairs of numbers that may be the limits of a band, worth their middle."""
+    for match in _LIMITS.finditer(stem):
+        low, high = (float(re.sub("[,p]", ".", match[side].lower())) for side in ("low", "high"))
+        unit = match["unit"]
+        ends = [_Field(0, 0, str(value), unit) for value in (low, high)]
+        if low < high <= _WIDEST * low and _are_wavelengths(ends):
+            middle = f"{(low + high) / 2:.10g}"
+            yield _Field(match.start("low"), match.end("high"), middle, unit, str(low))
+
+
 def _set_of(
     pattern: str, group: Sequence[_Candidate], package: Package
 ) -> tuple[_Rank, BandSet] | None:
     """A set with its rank among the readings of its names; None if its numbers do not tell its files apart."""
     if len(group) < FEWEST_FILES:
+        return None
+    lows = [field.low for one in group for field in one.wavelengths if field.low]
+    if lows and len(set(lows)) == 1:  # one number before all wavelengths is no limit of theirs
         return None
     numbers: Sequence[_Field] = [one.number for one in group if one.number is not None]
     columns = zip(*(one.wavelengths for one in group), strict=True)
@@ -257,7 +290,9 @@ def _set_of(
         for one, number, text in zip(group, numbers, texts, strict=True)
     ]
     files.sort(key=lambda file: file.number)
-    if group[0].is_decimal:
+    if lows:
+        preference = 4
+    elif group[0].is_decimal:
         preference = 3 if _prefers_decimals(numbers) else 1
     else:
         preference = 2 if centres is None or group[0].number is None else 0

@@ -79,6 +79,34 @@ def test_whole_wavelengths_after_a_point(tmp_path: Path, pattern: str) -> None:
     np.testing.assert_array_equal(bands_of(open_scene(tmp_path)).centres_nm, whole)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "lows", "centres"),
+    [
+        ("b_{0}-{1}nm.tif", (480, 450, 460), [455, 465, 485]),
+        ("b_{0}nm-{1}nm.tif", (480, 450, 460), [455, 465, 485]),
+        ("B{n}_{0} - {1} nm.tif", (450, 460, 480), [455, 465, 485]),
+        ("b_0.{0}-0.{1}um_10nm.tif", (480, 450, 460), [455, 465, 485]),
+        ("{n}-{0}nm.tif", (450, 460, 480), [450, 460, 480]),
+        ("2019-05-01-400-{0}nm.tif", (480, 450, 460), [450, 460, 480]),
+        ("T700-{0}nm.tif", (480, 450, 460), [450, 460, 480]),
+    ],
+)
+def test_limits_of_bands_in_names(
+    tmp_path: Path, pattern: str, lows: tuple[int, ...], centres: list[float]
+) -> None:
+    for number, low in enumerate(lows, start=1):
+        write_tif(tmp_path / pattern.format(low, low + 10, n=number), cube_of(1))
+    np.testing.assert_allclose(bands_of(open_scene(tmp_path)).centres_nm, centres)
+
+
+@pytest.mark.parametrize("pattern", ["B{0}nir.tif", "{0}nmrefl.tif", "x_{0}.5nmrefl.tif"])
+def test_numbers_before_words(tmp_path: Path, pattern: str) -> None:
+    for index, number in enumerate((1450, 450, 550)):
+        write_tif(tmp_path / pattern.format(number), cube_of(3)[index][None])
+    opened = open_scene(tmp_path, wavelengths="450:650")
+    np.testing.assert_array_equal(opened.values, cube_of(3)[[1, 2, 0]])
+
+
 def test_two_detectors_may_share_a_wavelength(tmp_path: Path) -> None:
     write_bands(tmp_path, "s_B{n}_{nm}nm.tif", (900.0, 910.0, 920.0, 910.0, 921.0))
     centres = bands_of(open_scene(tmp_path)).centres_nm
