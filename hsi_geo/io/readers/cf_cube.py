@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.readers.auxiliary_names import is_auxiliary
+from hsi_geo.io.readers.auxiliary_names import is_auxiliary, may_be_measured
 from hsi_geo.io.readers.base import blocks_of, require_real
 from hsi_geo.io.readers.cf_bands import find_declared_bands
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
@@ -111,11 +111,15 @@ def _choose(groups: Groups, candidates: Sequence[_Candidate]) -> tuple[_Candidat
     if len(equal) > 1:
         named_bands = [entry for entry in equal if any(map(_BAND_AXIS.search, _dims(entry[2])))]
         equal = named_bands or [e for e in equal if _band_axes(groups, e[2])] or equal
-    larger = [  # its name alone may deceive
-        entry for entry in ranked if rank(entry)[:2] == best[:2] and rank(entry)[3] < best[3]
-    ]
     chosen, *others = equal
-    return chosen, _several_warning(chosen, [*others, *larger])
+    size = best[3]
+    passed_over = [  # its name alone may deceive
+        entry
+        for entry, (*known, about, own) in ((one, rank(one)) for one in ranked)
+        if tuple(known) == best[:2] and about > best[2]
+        if own < size or (own == size and _is_doubtful(entry, chosen))
+    ]
+    return chosen, _several_warning(chosen, [*others, *passed_over])
 
 
 def _several_warning(chosen: _Candidate, others: Sequence[_Candidate]) -> tuple[str, ...]:
@@ -152,6 +156,15 @@ def _about_cubes(entry: _Candidate) -> int:
     if is_modified or any(map(is_auxiliary, (group, name, standard))):
         return 2
     return int(is_auxiliary(str(array.attrs.get("long_name", ""))))
+
+
+def _is_doubtful(entry: _Candidate, chosen: _Candidate) -> bool:
+    """Whether nothing but its name tells that a variable is noise, quality or a mask, and that not for sure."""
+    group, name, array = entry
+    described = [str(array.attrs.get(key, "")) for key in ("standard_name", "long_name")]
+    if len(described[0].split()) > 1 or any(map(is_auxiliary, (group, *described))):
+        return False
+    return is_auxiliary(name) and may_be_measured(name, chosen[1])
 
 
 def _dims(array: xr.DataArray) -> list[str]:

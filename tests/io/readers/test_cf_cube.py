@@ -114,3 +114,27 @@ def test_a_larger_variable_with_a_doubtful_name_is_named(tmp_path: Path) -> None
     opened = open_scene(write_netcdf(tmp_path / "a.nc", scene.drop_vars(["u", "v"])))
     assert opened.shape == (4, 5, 7)
     assert "'quality_checked' may be the scene as well" in opened.attrs["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "name", ["noise_corrected", "error-corrected", "noise_reduced", "noiseRemoved", "errors_free"]
+)
+def test_values_without_noise_are_none(tmp_path: Path, name: str) -> None:
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", beside(y_std={}).rename(z=name)))
+    assert opened.shape == (4, 5, 7)
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert not opened.attrs.get("warnings")
+    opened = open_scene(write_netcdf(tmp_path / "b.nc", beside(**{name: {}})))
+    assert name in opened.attrs["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_doubtful"),
+    [("quality_checked", True), ("noise_adjusted", True), ("z_noise", False), ("std_z", False)],
+)
+def test_a_variable_of_equal_size_with_a_doubtful_name(
+    tmp_path: Path, name: str, is_doubtful: bool
+) -> None:
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", beside(**{name: {}})))
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert bool(opened.attrs.get("warnings")) == is_doubtful
