@@ -29,6 +29,7 @@ from hsi_geo.io.readers.quality_layers import QualityLayer, RasterFlags
 from hsi_geo.io.readers.raster_bands import only_band_tags
 from hsi_geo.io.readers.raster_description import RasterHead, read_head
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands
+from hsi_geo.io.readers.stac_sidecar import FolderItems
 from hsi_geo.wavelength_units import parse_band_name
 from hsi_geo.wavelengths import DeclaredBands
 
@@ -74,7 +75,8 @@ def read_band_files(package: Package) -> SceneFile | None:
             f"scene '{package.name}' has {len(files):,} files of one band each",
             hint=f"give a folder with at most {MOST_FILES:,} of them",
         )
-    heads = [_head(package.name, file) for file in files]
+    items = FolderItems([PurePosixPath(file.path).name for file in files])
+    heads = [_head(package.name, file, items) for file in files]
     _require_one_place(package.name, files, heads)
     first = heads[0]
     numbers = np.array([file.number for file in files])
@@ -247,7 +249,7 @@ class _Head:
         return self.about.grid.height, self.about.grid.width
 
 
-def _head(scene: str, file: BandFile) -> _Head:
+def _head(scene: str, file: BandFile, items: FolderItems) -> _Head:
     require_local(file.path, "scene", SceneError)
     try:
         with quiet_gdal(file.path), open_raster(file.path) as source:
@@ -257,7 +259,8 @@ def _head(scene: str, file: BandFile) -> _Head:
                     "not one",
                     hint="give the file that holds the scene",
                 )
-            about = read_head(source, file.path, str(PurePosixPath(scene, file.name)))
+            name = str(PurePosixPath(scene, file.name))
+            about = read_head(source, file.path, name, folder_items=items)
             return _Head(
                 about,
                 source.crs,

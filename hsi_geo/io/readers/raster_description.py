@@ -30,7 +30,7 @@ from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import ENVI_TYPES, Tags, unused_header
-from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
+from hsi_geo.io.readers.stac_sidecar import FolderItems, StacSidecar, find_item
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
 
@@ -125,9 +125,13 @@ class RasterHead:
 
 
 def read_head(
-    source: rasterio.DatasetReader, path: str, name: str, item: StacSidecar | None = None
+    source: rasterio.DatasetReader,
+    path: str,
+    name: str,
+    item: StacSidecar | None = None,
+    folder_items: FolderItems | None = None,
 ) -> RasterHead:
-    """Read what a raster and the files beside it tell; see `describe_raster`."""
+    """Read what a raster and the files beside it tell; see `describe_raster` and `find_item`."""
     if source.count == 0:
         raise SceneError(
             f"scene '{name}' holds {len(source.subdatasets)} subdatasets and no bands of its own",
@@ -139,7 +143,7 @@ def read_head(
     geolocation = find_geolocation(source, name)
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
-    item = find_item(path) if item is None else item
+    item = find_item(path, folder_items) if item is None else item
     tags = whole_tags(source, path, item)
     values = _stored_values(source, tags, path)
     quality, mask_warnings = find_side_masks(

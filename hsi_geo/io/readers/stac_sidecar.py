@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -60,7 +60,36 @@ class StacSidecar:
     warnings: tuple[str, ...] = ()
 
 
-def find_item(path: str) -> StacSidecar | None:
+class FolderItems:
+    """The items in the folders of many rasters, each read once; see `find_item`.
+
+    Args:
+        names: Names of the rasters.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = frozenset(names)
+        self._by_name: dict[Path, dict[str, Json]] = {}
+
+    def of(self, raster: Path) -> Json | None:
+        """The item in the folder of a raster that has it as an asset; None if there is none."""
+        folder = raster.parent
+        if folder not in self._by_name:
+            self._by_name[folder] = self._read(folder)
+        return self._by_name[folder].get(raster.name)
+
+    def _read(self, folder: Path) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        for path in _listed_items(folder):
+            item = read_item(path, naming="assets")
+            for asset in {} if item is None else assets_of(item).values():
+                name = file_name(asset.get("href"))
+                if item is not None and name in self._names:
+                    found.setdefault(name, item)
+        return found
+
+
+def find_item(path: str, folder_items: FolderItems | None = None) -> StacSidecar | None:
     """Find the item beside a local raster.
 
     It is named like the raster (``.stac.json``, ``.json``, ``.geojson``), or one of its assets is the
@@ -68,6 +97,7 @@ def find_item(path: str) -> StacSidecar | None:
 
     Args:
         path: Path of the raster.
+        folder_items: Items in the folders of this raster and of others; None to read those of this one only.
 
     Returns:
         What the item tells; None if there is none.
@@ -79,11 +109,14 @@ def find_item(path: str) -> StacSidecar | None:
         beside = raster.with_name(f"{end}.stac.json")
         if (item := read_item(beside)) is not None and (found := _of(item, raster)).tags:
             return found
-    for beside in _candidates(raster):
+    named = [raster.with_suffix(".json"), Path(f"{raster}.json"), raster.with_suffix(".geojson")]
+    others = _listed_items(raster.parent) if folder_items is None else []
+    for beside in (*named, *(other for other in others if other not in named)):
         item = read_item(beside, naming=raster.name)
         if item is not None and asset_of(item, raster.name) is not None:
             return _of(item, raster)
-    return None
+    item = None if folder_items is None else folder_items.of(raster)
+    return None if item is None else _of(item, raster)
 
 
 def _of(item: Json, raster: Path) -> StacSidecar:
@@ -116,12 +149,10 @@ def unread_mask(title: str, asset: Json, reason: str) -> str:
     return f"the flags in '{name}' ({title}) are not applied: {reason}"
 
 
-def _candidates(raster: Path) -> Iterator[Path]:
-    named = [raster.with_suffix(".json"), Path(f"{raster}.json"), raster.with_suffix(".geojson")]
-    yield from named
-    others = sorted(raster.parent.glob("*.json")) if raster.parent.is_dir() else []
-    if len(others) <= MAX_ITEMS:
-        yield from (other for other in others if other not in named)
+def _listed_items(folder: Path) -> list[Path]:
+    """The JSON files in a folder; none if there are too many."""
+    listed = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    return listed if len(listed) <= MAX_ITEMS else []
 
 
 def read_item(path: Path, naming: str = "") -> Json | None:

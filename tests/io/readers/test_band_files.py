@@ -294,6 +294,30 @@ def test_a_crs_without_a_geotransform(tmp_path: Path) -> None:
     assert warning.endswith("system and no geotransform: its place is not known")
 
 
+def test_items_beside_many_files_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets = {}
+    for number, um in enumerate((0.88, 0.45, 0.66)):
+        write_tif(tmp_path / f"B{number}.tif", cube_of(1))
+        band = {"name": "x", "center_wavelength": um}
+        assets[f"{number}"] = {"href": f"./B{number}.tif", "eo:bands": [band]}
+    for name in ("a", "z"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"properties": {}, "assets": assets}))
+        assets = {}
+    read: list[str] = []
+
+    def read_bytes(path: Path) -> bytes:
+        read.append(path.name)
+        with path.open("rb") as file:
+            return file.read()
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    np.testing.assert_allclose(bands_of(open_scene(tmp_path)).centres_nm, [880.0, 450.0, 660.0])
+    assert read.count("z.json") <= 2
+    assert read.count("a.json") <= 2  # also as the item of the whole folder
+
+
 def test_imagery_tags_of_single_files(tmp_path: Path) -> None:
     for number, um in enumerate(("0.450", "0.66", "0.88")):
         imagery = [{"CENTRAL_WAVELENGTH_UM": um, "FWHM_UM": "0.01"}]
