@@ -152,7 +152,9 @@ def _references(file: Path, is_index: bool, checked: CheckedFile) -> Iterator[tu
     except OSError:
         return  # the error is raised where the file is read
     with opened:
-        for name in dict.fromkeys(names_in_file(opened, file.name, checked)):  # a VRT's for each band
+        for name in dict.fromkeys(
+            names_in_file(opened, file.name, checked)
+        ):  # a VRT's for each band
             yield from _follow(name, file.parent, checked)
     if is_index or is_tile_index(file):
         for name in names_in_tile_index(file, checked):
