@@ -78,6 +78,7 @@ NEEDS = (
 )
 
 
+@pytest.mark.slow
 def test_names_of_a_missing_extra_say_what_installs_it(tmp_path: Path) -> None:
     attempts = [
         f"try:\n    {code}\nexcept ImportError as error: print(type(error).__name__, error)\n"

@@ -184,6 +184,7 @@ PARTS = st.recursive(
 
 @fuzz
 @given(image=PARTS, mask=st.dictionaries(ASSET, PARTS), beside=st.booleans())
+@pytest.mark.slow
 def test_any_assets_of_a_stac_item(tmp_path: Path, image: Any, mask: Any, beside: bool) -> None:
     if not (tmp_path / "a.tif").exists():
         write_tif(tmp_path / "a.tif", cube_of(3))
@@ -347,6 +348,7 @@ SIDE_FILES = st.sampled_from(
         ),
     ),
 )
+@pytest.mark.slow
 def test_any_side_file_of_a_geotiff(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / "a.tif"
     for old in tmp_path.iterdir():

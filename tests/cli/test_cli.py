@@ -221,6 +221,7 @@ def test_adapt_and_predict_commands_write_the_bytes_of_classify(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_classify_writes_maps_of_several_scenes_to_a_folder(
     make_scene: MakeScene, planted: Planted, shots: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_classify_writes_maps_of_several_scenes_to_a_folder(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_jsonl_writes_events_of_the_protocol(planted: Planted, shots: Path, tmp_path: Path) -> None:
     shown = run(
         "classify", planted.path, "--shots", shots, "-o", tmp_path / "m.tif", "--progress", "jsonl"
@@ -298,6 +300,7 @@ def test_a_closed_pipe_prints_no_error(planted: Planted, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_overwrite_replaces_an_output(planted: Planted, shots: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.tif"
     out.write_bytes(b"precious")

@@ -238,6 +238,7 @@ def test_every_command_has_mistakes_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("command", MISTAKES)
+@pytest.mark.slow
 def test_mistakes_are_reported_before_slow_packages_are_imported(
     command: str, inputs: Path
 ) -> None:
@@ -301,6 +302,7 @@ def test_jobs_import_only_what_they_use(line: str, inputs: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("command", "found"), [("info", False), ("doctor", True)])
+@pytest.mark.slow
 def test_dask_is_imported_only_where_a_command_needs_it(
     command: str, found: bool, inputs: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_output_is_utf8_in_every_locale(
 
 
 @pytest.mark.parametrize("environment", ["cp1252", "all of it"])
+@pytest.mark.slow
 def test_json_is_utf8_in_every_locale(
     environment: str, chinese: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_result_event_has_paths_that_the_code_page_lacks(
     assert events(done.stderr)[-1]["outputs"] == {"report": str(page)}
 
 
+@pytest.mark.slow
 def test_file_names_that_are_not_utf8_are_refused(
     make_scene: MakeScene, planted: Planted, tmp_path: Path
 ) -> None:

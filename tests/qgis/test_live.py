@@ -222,6 +222,7 @@ def test_suggestions_and_a_cancelled_map(live: Case, tmp_path: Path) -> None:
     assert found["can_finish"]
 
 
+@pytest.mark.slow
 def test_a_killed_engine_is_told_and_restarted(live: Case) -> None:
     found = live("live_restart")
     told = "problem: The engine of hsi-geo was ended by the system. Your shots are kept."
@@ -237,6 +238,7 @@ def test_a_killed_engine_is_told_and_restarted(live: Case) -> None:
     assert found["not_set_up"].startswith("problem: Python '/nowhere/python' of $HSI_GEO_PYTHON")
 
 
+@pytest.mark.slow
 def test_a_killed_qgis_leaves_no_engine_and_no_file(live: Case, engine: Path) -> None:
     with pytest.raises(AssertionError):
         live("live_orphan")

@@ -94,6 +94,7 @@ def test_adapt_gives_the_same_bytes_for_the_same_seed_only(
     assert models[0] == models[1] != models[2]
 
 
+@pytest.mark.slow
 def test_adapt_leaves_the_callers_random_state_unchanged(planted: Planted, tmp_path: Path) -> None:
     torch.manual_seed(11)
     expected = torch.rand(3)
@@ -112,6 +113,7 @@ def test_classify_ignores_the_order_of_bands(make_scene: MakeScene, tmp_path: Pa
     assert (read(one.paths.classes) == read(two.paths.classes)).all()
 
 
+@pytest.mark.slow
 def test_classify_takes_shots_without_crs_for_a_scene_without_crs(
     make_scene: MakeScene, tmp_path: Path, recorder: Recorder
 ) -> None:
@@ -121,6 +123,7 @@ def test_classify_takes_shots_without_crs_for_a_scene_without_crs(
     assert any("no coordinate reference system" in message for message in recorder.warnings)
 
 
+@pytest.mark.slow
 def test_classify_keeps_the_values_of_integer_classes(planted: Planted, tmp_path: Path) -> None:
     frame = gpd.read_file(planted.shots(tmp_path / "shots.gpkg"))
     frame["class"] = frame["class"].map({"meadow": 30, "asphalt": 7, "water": 12})
@@ -129,6 +132,7 @@ def test_classify_keeps_the_values_of_integer_classes(planted: Planted, tmp_path
     assert [(c.id, c.value) for c in result.classes] == [(1, 7), (2, 12), (3, 30)]
 
 
+@pytest.mark.slow
 def test_classify_gives_each_shot_to_the_scene_it_lies_in(
     planted: Planted, tmp_path: Path, halves: list[Path]
 ) -> None:
@@ -147,6 +151,7 @@ def test_adapt_refuses_scenes_of_different_sensors(make_scene: MakeScene, tmp_pa
         adapt([one.path, other.path], one.shots(tmp_path / "shots.gpkg"))
 
 
+@pytest.mark.slow
 def test_classify_never_maps_a_class_without_usable_pixels(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:
@@ -195,6 +200,7 @@ def test_adapt_refuses_shots_with_one_usable_class(planted: Planted, tmp_path: P
         adapt(planted.path, shots)
 
 
+@pytest.mark.slow
 def test_adapt_stops_if_the_loss_is_nan(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

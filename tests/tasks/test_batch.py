@@ -167,6 +167,7 @@ TEXTS = (".tif.aux.xml", ".qml", ".json")
     ("file", "harm"),
     [(file, harm) for file in FILES for harm in HARM if (file in TEXTS, harm) != (True, "flipped")],
 )
+@pytest.mark.slow
 def test_damaged_map_is_made_again_and_named(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, recorder: Recorder, file: str, harm: str
 ) -> None:

@@ -156,6 +156,7 @@ def test_command_prints_a_table(tmp_path: Path) -> None:
     assert wrong.exit_code == 2
 
 
+@pytest.mark.slow
 def test_command_compares_ways_to_draw(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--drawing", "points,stretch,wrong", "--bands", "all,eighth", "--seeds", "1"]
@@ -180,6 +181,7 @@ def test_benchmark_reads_entries_without_drawing_and_bands(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.slow
 def test_the_first_method_is_compared_whichever_was_measured_first(tmp_path: Path) -> None:
     one, other = CHEAP[:2]
     benchmark(tmp_path, seeds=1, methods=(other,))
@@ -196,6 +198,7 @@ def test_command_help_lists_all_methods() -> None:
     assert parts & methods == set(VARIANTS) - {OURS}
 
 
+@pytest.mark.slow
 def test_command_uses_the_default_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEFAULT_METHODS", CHEAP)
     args = ["benchmark", "--seeds", "1", "--progress", "none", "-o", str(tmp_path)]

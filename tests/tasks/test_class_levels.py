@@ -95,6 +95,7 @@ def test_files_name_both_levels(scene: Planted, levelled: Path, tmp_path: Path) 
     assert not (parents[~uncertain & (parents > 0)] > 2).any()
 
 
+@pytest.mark.slow
 def test_tiles_and_cleaning_keep_both_levels(
     scene: Planted, levelled: Path, tmp_path: Path, scheduler: str
 ) -> None:

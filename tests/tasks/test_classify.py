@@ -121,6 +121,7 @@ def test_classify_saves_the_model_that_adapt_writes(planted: Planted, tmp_path: 
     assert one.paths.classes.read_bytes() == two.paths.classes.read_bytes()
 
 
+@pytest.mark.slow
 def test_classify_keeps_a_model_that_exists_and_saves_none_if_it_fails(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_compute_refuses_invalid_values(wrong: dict[str, object]) -> None:
         Compute(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_adapt_records_the_wavelength_option_of_several_scenes(
     planted: Planted, tmp_path: Path
 ) -> None:

@@ -169,6 +169,7 @@ def test_small_patches_are_gone_and_confidence_is_that_of_the_class(
         assert not (cleaned[around] > 0).any() or patch == 0
 
 
+@pytest.mark.slow
 def test_cleaned_tiles_have_no_seams(
     scene: Planted, unsure: Path, tmp_path: Path, scheduler: str
 ) -> None:

@@ -228,6 +228,7 @@ def test_smoothing_changes_no_map(
 
 @needs("batch")
 @pytest.mark.parametrize("smooth", [0, 3])
+@pytest.mark.slow
 def test_polygons_of_a_batch_cross_the_edges_of_tiles(
     map_tiles: Run, tiles: list[Path], scene: Planted, model: Path, tmp_path: Path, smooth: int
 ) -> None:

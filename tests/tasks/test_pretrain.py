@@ -229,6 +229,7 @@ def test_damaged_checkpoint_raises(
         job.pretrain(planted.path, out, recipe=RECIPE, accelerator="cpu", resume=True)
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_the_previous_checkpoint(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def reported(
     )
 
 
+@pytest.mark.slow
 def test_report_map_gives_hectares_in_degrees(make_scene: Any, tmp_path: Path) -> None:
     """Where rows differ in area, each class has the sum of its rows."""
     planted = make_scene()
@@ -386,6 +387,7 @@ def test_report_escapes_text_of_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
+@pytest.mark.slow
 def test_browser_shows_the_report(reported: Any, planted: Planted, tmp_path: Path) -> None:
     """The map's colours are on the screen, large, and nothing was asked of the network."""
     assert CHROMIUM is not None

@@ -55,6 +55,7 @@ def test_one_tile_of_another_scale_is_refused_and_one_dark_tile_is_not(
     assert [line["code"] for line in lines] == [None, "scale", *[None] * 4]
 
 
+@pytest.mark.slow
 def test_rescale_auto_matches_the_scale_of_each_tile(
     tiles: list[Path], map_tiles: Run, tmp_path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def test_preview_shows_the_planted_classes(planted: Planted, shots: Path) -> Non
     assert preview.accuracy.oa is None or preview.accuracy.oa > 0.5
 
 
+@pytest.mark.slow
 def test_preview_does_not_depend_on_the_order_of_the_shots(planted: Planted, shots: Path) -> None:
     frame = gpd.read_file(shots)
     with Session(planted.path) as session:
@@ -134,6 +135,7 @@ def test_large_scene_is_previewed_by_every_kth_pixel(planted: Planted, shots: Pa
 
 
 @pytest.mark.usefixtures("large")
+@pytest.mark.slow
 def test_part_of_a_large_scene_is_previewed_in_full(planted: Planted, shots: Path) -> None:
     left, top = planted.transform @ (30, 4)
     right, bottom = planted.transform @ (49, 25)
@@ -161,6 +163,7 @@ def test_finish_of_a_large_scene_writes_the_bytes_of_classify(
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
 
 
+@pytest.mark.slow
 def test_cancelled_update_leaves_the_session_usable(planted: Planted, shots: Path) -> None:
     class Cancelling(SilentReporter):
         def progress(self, stage: str, done: int, total: int) -> None:
@@ -382,6 +385,7 @@ def test_views_of_a_large_scene_are_not_cached(
     assert not list((tmp_path / "cache").iterdir())
 
 
+@pytest.mark.slow
 def test_previews_of_other_pixels_forget_the_walks(
     planted: Planted, shots: Path, tmp_path: Path
 ) -> None:

@@ -228,6 +228,7 @@ def test_adapt_and_info_warn_of_similar_names(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_assess_matches_classes_of_unusual_names(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:

@@ -38,6 +38,7 @@ def of(warnings: list[str]) -> list[str]:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_classify_warns_of_a_class_that_is_lost(
     planted: Planted, tmp_path: Path, recorder: Recorder
 ) -> None:

@@ -156,6 +156,7 @@ def assert_same_map(one: WrittenMap, other: WrittenMap, how: str) -> None:
 
 
 @pytest.mark.usefixtures("few_steps")
+@pytest.mark.slow
 def test_classify_does_not_depend_on_order_ids_and_names(scene: Planted, tmp_path: Path) -> None:
     shots = drawn(scene, tmp_path)
     first = mapped(scene.path, shots, SAME, tmp_path / "first.tif")
@@ -204,6 +205,7 @@ def test_model_file_keeps_the_canonical_order(planted: Planted, tmp_path: Path) 
 
 @settings(max_examples=40)
 @given(order=st.permutations(range(7)), names=st.permutations(["a", "b", "c"]))
+@pytest.mark.slow
 def test_burn_does_not_depend_on_order(order: list[int], names: list[str]) -> None:
     """Overlapping shots of a class share its pixels by their places; conflicts stay conflicts."""
     grid = Grid(12, 15, NORTH_UP, None)

@@ -234,6 +234,7 @@ def test_berlins_library_has_its_levels(data: Path) -> None:
     assert [c.name for c in both.classes] == [c.name for c in shots.classes]
 
 
+@pytest.mark.slow
 def test_a_table_of_thousands_of_spectra(data: Path) -> None:
     found = read_library(data / "speclib" / "roberts2017_urban.csv")
     assert len(found) == 3725

@@ -51,6 +51,7 @@ def as_zarr(path: Path) -> Path:
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("convert", [as_envi, as_zip, as_netcdf, as_zarr])
+@pytest.mark.slow
 def test_each_format_gives_the_same_map(
     planted: Planted, tmp_path: Path, convert: Callable[[Path], Path]
 ) -> None:

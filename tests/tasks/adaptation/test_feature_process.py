@@ -72,6 +72,7 @@ def assert_same(found: PixelFeatures, expected: PixelFeatures) -> None:
 
 
 @pytest.mark.parametrize("has_encoder", [True, False])
+@pytest.mark.slow
 def test_a_process_computes_the_same_numbers(
     regions: TrainingRegions, process: FeatureProcess, has_encoder: bool
 ) -> None:
@@ -96,6 +97,7 @@ def test_features_that_share_an_array_share_it_afterwards(
     assert found.inputs[0].features is next(iter(found.feature_sets.filtered.values()))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_not_needed(
     regions: TrainingRegions, process: FeatureProcess
 ) -> None:

@@ -173,6 +173,7 @@ def test_assess_command_prints_table_and_json(write_map: WriteMap, everywhere: P
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_assess_warns_if_reference_is_the_shots(planted: Any, tmp_path: Path) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     out = tmp_path / "m.tif"

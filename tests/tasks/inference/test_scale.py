@@ -299,6 +299,7 @@ def test_require_common_scale_refuses_a_power_of_ten(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(power=st.integers(-8, 8), brightness=st.floats(0.75, 1.35), seed=st.integers(0, 99))
+@pytest.mark.slow
 def test_measure_domain_shift_finds_the_power_of_ten_at_any_brightness(
     planted: Planted, power: int, brightness: float, seed: int
 ) -> None:

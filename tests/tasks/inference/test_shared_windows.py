@@ -125,6 +125,7 @@ def test_a_neighbour_that_cannot_be_read_changes_no_other_map(
     assert shared
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_was_not_read_once_has_its_own_map(
     tiles: list[Path], map_tiles: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_neighbour_that_was_not_read_once_has_its_own_map(
         assert shared[name] == alone[name], name
 
 
+@pytest.mark.slow
 def test_a_tile_that_changes_after_its_header_was_read_is_mapped_as_it_is(
     tiles: list[Path], map_tiles: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,7 +263,7 @@ def test_windows_are_found_again_where_numbers_of_pixels_round_badly(
 ) -> None:
     """A margin that is cut off changes the corner of the grid, and may not move the windows."""
     tiling, utm = Tiling(16, 14), CRS.from_epsg(32633)
-    for number in range(40):
+    for number in range(12):
         store, left = WindowStore(), corner + size_m * 64 * number
         found = []
         for own in (0, 1):

@@ -150,6 +150,7 @@ def test_a_signal_ends_it_without_leftovers(
 
 
 @posix_only
+@pytest.mark.slow
 def test_it_ends_when_its_parent_is_killed(temporary: Path, tmp_path: Path) -> None:
     """kill -9 of the program that started it, while it computes."""
     (tmp_path / "wait in prepare").touch()
@@ -188,6 +189,7 @@ time.sleep(100)
 
 
 @posix_only
+@pytest.mark.slow
 def test_it_ends_when_its_client_reads_no_more(temporary: Path) -> None:
     """stdout is closed at the client's end, and stdin stays open."""
     reading, writing = os.pipe()
@@ -209,6 +211,7 @@ def test_it_ends_when_its_client_reads_no_more(temporary: Path) -> None:
 
 
 @posix_only
+@pytest.mark.slow
 def test_what_a_killed_engine_left_is_removed_by_the_next(start: Start, temporary: Path) -> None:
     client = start(FAKE)
     client.call("open", scene="a.tif")

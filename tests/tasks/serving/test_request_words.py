@@ -78,6 +78,7 @@ def library_texts() -> Iterator[str]:
                 yield node.value
 
 
+@pytest.mark.slow
 def test_no_option_of_the_library_is_left() -> None:
     named = [text for text in library_texts() if OPTION.search(text)]
     assert len(named) > 30
