@@ -12,6 +12,10 @@ from pathlib import Path
 
 RASTERS = (".tif", ".tiff")
 
+#: Suffixes of ENVI cubes, some of which have none, and of their headers.
+CUBES = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
+HEADERS = (".hdr", ".HDR")
+
 #: Suffixes of files that GDAL reads with any raster ``x.tif``: pyramids, masks, statistics and names, ArcGIS's
 #: attribute table. Each of them may have such files, too.
 _OF_RASTER = r"(\.(ovr|msk|aux\.xml|aux|vat\.dbf|vat\.cpg))+"
@@ -85,7 +89,7 @@ def beside_input(path: Path) -> list[Path]:
             continue
         tail = other.name[len(path.stem) :].lower()
         whole = bool(path.suffix) and other.name.startswith((f"{path.name}.", f"{path.name}-"))
-        cube = path.suffix.lower() == ".hdr" and tail in _CUBES
+        cube = path.suffix.lower() == ".hdr" and tail in ("", *CUBES)
         if whole or tail.removeprefix(".") in _PARTS or cube:
             found.append(other)
     return found
@@ -133,9 +137,6 @@ _PARTS = frozenset(
     ]
 )
 
-#: Suffixes of ENVI cubes; some have none.
-_CUBES = frozenset(["", ".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli"])
-
 
 def _follows(path: Path, start: str, pattern: str) -> bool:
     """Whether a file's name is a start and one of some suffixes, in any case of letters."""
@@ -156,6 +157,21 @@ def _is_read(path: Path) -> bool:
 
 #: Nanoseconds since the last change after which a folder's listing is cached.
 _CACHE_AFTER_NS = 5_000_000_000
+
+
+def header_names(path: str | os.PathLike[str], stem: Path | None = None) -> list[Path]:
+    """Paths that an ENVI header of a raster may have, in the order in which GDAL takes them.
+
+    Args:
+        path: Path of the raster.
+        stem: Path of the raster without its suffix; None takes what follows the last point for the suffix.
+
+    Examples:
+        >>> [header.name for header in header_names("a.bsq")]
+        ['a.bsq.hdr', 'a.bsq.HDR', 'a.hdr', 'a.HDR']
+    """
+    stems = (os.fspath(path), Path(path).with_suffix("") if stem is None else stem)
+    return list(dict.fromkeys(Path(f"{one}{end}") for one in stems for end in HEADERS))
 
 
 def names_by_lower_case(folder: Path) -> dict[str, str]:

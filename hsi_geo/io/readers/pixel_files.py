@@ -16,6 +16,7 @@ import rasterio
 from hsi_geo.io.files.names_of_parts import paths_in
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import is_link
+from hsi_geo.io.files.side_files import header_names
 from hsi_geo.io.readers.quality_layers import AppliedMask
 
 #: Size and modification time in ns; for a folder a hash of those of its files. None for what is no file of this machine.
@@ -81,11 +82,7 @@ def vrt_sources(vrt: Path) -> Iterator[Path]:
                 if suffix == ".vrt":
                     waiting.append(path)
                 elif suffix not in (".tif", ".tiff"):
-                    ends = (".hdr", ".HDR")
-                    headers = [
-                        path.with_name(f"{s}{e}") for s in (path.stem, path.name) for e in ends
-                    ]
-                    yield from (header for header in headers if header.is_file())
+                    yield from (one for one in header_names(path) if one.is_file())
 
 
 def pixel_files(reader: object) -> tuple[str, ...]:

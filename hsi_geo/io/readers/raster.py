@@ -12,14 +12,11 @@ from hsi_geo.errors import MissingPackageError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.files.remote_files import as_link, open_remote
-from hsi_geo.io.files.side_files import names_by_lower_case
+from hsi_geo.io.files.side_files import CUBES, names_by_lower_case
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
-
-#: Endings of ENVI cubes; some have none.
-CUBES = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
 
 
 def read_raster(

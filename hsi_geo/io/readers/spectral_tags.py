@@ -11,6 +11,7 @@ import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.io.files.paths import exists, stem_of
+from hsi_geo.io.files.side_files import header_names
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
     HeaderLists,
@@ -182,8 +183,8 @@ def header_beside(path: str) -> Tags:
     Returns:
         Values by key; empty if there is no header.
     """
-    for beside in _headers(path, Path(path).with_suffix("")):
-        if tags := read_envi_header(beside):
+    for beside in header_names(path):
+        if exists(beside) and (tags := read_envi_header(beside)):
             return tags
     return {}
 
@@ -196,19 +197,13 @@ def unused_header(path: str) -> tuple[str, ...]:
     """
     found = [
         (beside.name, tags)
-        for beside in _headers(path, Path(path).with_name(stem_of(path)))
-        if (tags := read_envi_header(beside))
+        for beside in header_names(path, Path(path).with_name(stem_of(path)))
+        if exists(beside) and (tags := read_envi_header(beside))
     ]
     other = next((name for name, tags in found[1:] if tags != found[0][1]), None)
     if other is None:
         return ()
     return (f"it has two headers that differ: '{found[0][0]}' is used, and '{other}' is not",)
-
-
-def _headers(path: str, stem: Path) -> list[Path]:
-    """Headers beside a raster, in the order in which GDAL takes them."""
-    named = dict.fromkeys(Path(f"{one}{end}") for one in (path, stem) for end in (".hdr", ".HDR"))
-    return [beside for beside in named if exists(beside)]
 
 
 def read_envi_header(path: Path) -> Tags:

@@ -17,6 +17,7 @@ from hsi_geo.io.files.limits import NAMES_BYTES
 from hsi_geo.io.files.paths import exists, is_gdal_name, real_path
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.remote_files import as_link, gdal_name
+from hsi_geo.io.files.side_files import HEADERS, header_names
 from hsi_geo.io.readers import Links, read_scene
 from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
@@ -47,7 +48,7 @@ class ListedTile:
 
 
 class KnownOutputs(Protocol):
-    """Tells which files hsi-geo made; see `outputs.own_outputs.OwnOutputs`."""
+    """Tells which files hsi-geo made; `OwnOutputs` is one that looks at records and logs."""
 
     def is_folder(self, path: str | os.PathLike[str]) -> bool:
         """Whether a path is the output folder."""
@@ -219,7 +220,7 @@ def _has_two_headers(header: Path) -> bool:
     if header.suffix.lower() != ".hdr":
         return False
     cube = data_of_header(str(header))
-    others = [Path(f"{cube}{end}") for end in (".hdr", ".HDR")]
+    others = [Path(f"{cube}{end}") for end in HEADERS]
     return header not in others and any(other.is_file() for other in others)
 
 
@@ -228,8 +229,7 @@ def _headers_of_rasters(paths: list[Path], own: KnownOutputs) -> set[Path]:
     found, every = set(), set(paths)
     for path in paths:
         if path.suffix.lower() in (".tif", ".tiff"):
-            stems, ends = (path.stem, path.name), (".hdr", ".HDR")
-            headers = {path.with_name(f"{stem}{end}") for stem in stems for end in ends} & every
+            headers = set(header_names(path)) & every
             if headers and not own.has(path):
                 found |= {one for one in headers if data_of_header(one) in (str(one), str(path))}
     return found
