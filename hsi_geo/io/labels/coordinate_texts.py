@@ -100,11 +100,8 @@ def parse_geometry(text: str) -> tuple[shapely.Geometry | None, int | None]:
 
 
 def _parsed(parse: Callable[[str], shapely.Geometry], text: str) -> shapely.Geometry | None:
+    unreadable = (shapely.errors.ShapelyError, ValueError, NotImplementedError)  # curves
     try:
         return parse(text)
-    except (
-        shapely.errors.ShapelyError,
-        ValueError,
-        NotImplementedError,
-    ):  # the last one for curves
+    except unreadable:
         return None
