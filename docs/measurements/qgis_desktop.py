@@ -276,6 +276,24 @@ class Desk:
         """Whether the canvas has no layer left to draw."""
         return not self.iface.mapCanvas().isDrawing()
 
+    def zoom_to(self, layer: Any) -> Iterator[Wait]:
+        """Make a layer the active one, and zoom to it until all of it is seen.
+
+        QGIS hands a new layer, and with the first one its CRS, to the canvas some time after the
+        layer was added. What was zoomed to before is then lost.
+        """
+        canvas = self.iface.mapCanvas()
+        yield lambda: layer in canvas.layers()
+        self.iface.setActiveLayer(layer)
+        self.iface.zoomToActiveLayer()
+        yield self.is_drawn
+        while not canvas.extent().contains(canvas.mapSettings().layerExtentToOutputExtent(
+            layer, layer.extent()
+        )):  # fmt: skip
+            self.iface.zoomToActiveLayer()
+            yield 0.5
+            yield self.is_drawn
+
     def share_of_colours(self, names: set[str]) -> float:
         """Share of the canvas's pixels that have one of some colours, such as ``#e60000``."""
         picture = self.iface.mapCanvas().grab().toImage()

@@ -138,9 +138,7 @@ class Person:
         yield lambda: self.dock.session.is_open or bool(self.dock.notice.kind)
         yield lambda: self.layer() is not None or bool(self.dock.notice.kind)
         self.found["opened"] = [self.dock.notice.kind, self.layer() and self.layer().name()]
-        self.desk.iface.setActiveLayer(self.layer())
-        self.desk.iface.zoomToActiveLayer()
-        yield self.desk.is_drawn
+        yield from self.desk.zoom_to(self.layer())
 
     def draw_all(self, places: dict[str, list[list[float]]]) -> Iterator[Wait]:
         """Make layers of shots, name their classes, and draw."""
@@ -208,9 +206,7 @@ class Person:
         """Delete the selected shot by the bin, and look at the whole scene again."""
         yield from self.change(self.dock.delete_button.click)
         self.found["wrong_after_delete"] = self.wrong()
-        self.desk.iface.setActiveLayer(self.layer())
-        self.desk.iface.zoomToActiveLayer()
-        yield self.desk.is_drawn
+        yield from self.desk.zoom_to(self.layer())
 
     def change_class(self, point: list[float]) -> Iterator[Wait]:
         """Give a shot another class by a key; QGIS's own undo takes it back."""

@@ -135,8 +135,7 @@ def open_scene(desk: Desk, job: Job, folder: Path) -> Iterator[Wait]:
     yield desk.run(dialog)
     yield 2.0
     scene = desk.layers()[0]
-    desk.iface.setActiveLayer(scene)
-    desk.iface.zoomToActiveLayer()
+    yield from desk.zoom_to(scene)
     desk.look_left_of(scene, 0.9)
     desk.widen_layers(300)
     desk.end_of_log(dialog)
@@ -149,8 +148,7 @@ def classify(desk: Desk, job: Job, folder: Path) -> Iterator[Wait]:
     """Fill in Classify with few shots, run it, and show the map below the labels."""
     scene = desk.layers()[0]
     labels = desk.iface.addVectorLayer(job["labels"], "Labels", "ogr")
-    desk.iface.setActiveLayer(scene)
-    desk.iface.zoomToActiveLayer()
+    yield from desk.zoom_to(scene)
     given = {"INPUT": scene, "LABELS": labels, "CLASS_FIELD": job["field"], **job["outputs"]}
     dialog = desk.open_dialog("classify", given, (120, 90, 900, 690))
     yield 2.5
@@ -166,8 +164,7 @@ def classify(desk: Desk, job: Job, folder: Path) -> Iterator[Wait]:
     dialog.close()
     desk.toolbox().hide()
     desk.widen_layers(470)
-    desk.iface.setActiveLayer(scene)
-    desk.iface.zoomToActiveLayer()
+    yield from desk.zoom_to(scene)
     yield 2.5
     desk.shoot(folder / "qgis-result.png")
 

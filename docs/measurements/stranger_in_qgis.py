@@ -151,8 +151,7 @@ def open_scene(desk: Desk, diary: Diary, scene: Job) -> Iterator[Wait]:
     near = all(abs(a - b) < pixel / 100 for a, b in zip(found, scene["bounds"]))  # noqa: B905  # Python 3.9
     demand(near, f"{layer.name()} lies at {found}, the product at {scene['bounds']}")
     demand(layer.crs().authid() == scene["crs"], f"{layer.name()} is in {layer.crs().authid()}")
-    desk.iface.setActiveLayer(layer)
-    desk.iface.zoomToActiveLayer()
+    yield from desk.zoom_to(layer)
     yield 2.0
     diary.note(
         "Look at the layer", f"{layer.name()}: {layer.bandCount()} bands, at the product's place",
