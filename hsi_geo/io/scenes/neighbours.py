@@ -125,15 +125,15 @@ class MosaicPixels:
 def _level(source: NeighbourSource, bands: IndexArray) -> float:
     """Mean size of a file's values in the brightest of some bands, by three small parts of it; 0 if it is not known."""
     height, width = source.window.shape
-    values = [np.empty((len(bands[::_BAND_STEP]), 0))]
+    bands = bands[::_BAND_STEP]
+    values = [np.empty((len(bands), 0))]
     for quarter in (1, 2, 3):
         part = Window(height * quarter // 4, width * quarter // 4, _PART_PX, _PART_PX)
         try:
-            # All bands are read, since values of a small tile are held for these.
-            stored = source.pixels.read(bands, part.clip(height, width))[::_BAND_STEP]
+            stored = source.pixels.read(bands, part.clip(height, width))
         except SceneError:
             continue  # a damaged part may be far from the margin
-        present = data_mask(stored, source.nodata[bands[::_BAND_STEP]]).all(axis=0)
+        present = data_mask(stored, source.nodata[bands]).all(axis=0)
         values.append(np.abs(stored[:, present].astype(np.float64)))
     every = np.concatenate(values, axis=1)
     level = float(every.mean(axis=1).max()) if every.size else 0.0
