@@ -5,7 +5,7 @@
 The scene is Indian Pines: repeated to more pixels by a VRT, resampled to fewer or more bands, with classes that k-means
 finds in it and shots at random pixels of each class. One thing grows at a time; the others stay at a scene of 145 x 145 pixels,
 200 bands, 10 classes and 5 points a class (classify), or at the model of these. A last table compares batches of small tiles
-(--tiles side in pixels:number) with one scene of as many pixels. The processor is limited to AVX2; --full takes all its instructions. Nothing else may run.
+(--tiles side in pixels:number) with one file of the same pixels. The processor is limited to AVX2; --full takes all its instructions. Nothing else may run.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -28,6 +28,8 @@ import psutil
 import rasterio
 import shapely
 from affine import Affine
+from rasterio.io import DatasetWriter
+from rasterio.windows import Window
 from sklearn.cluster import MiniBatchKMeans
 
 from hsi_geo.arrays import Float32Array, Float64Array, IntArray
@@ -38,6 +40,9 @@ RESOLUTION_M, LEFT, TOP, CRS = 20.0, 500_000.0, 4_500_000.0, "EPSG:32616"
 
 #: What a job has where nothing else is said.
 BANDS, CLASSES, POINTS = 200, 10, 5
+
+#: Tiles that lie side by side.
+TILES_IN_ROW = 20
 
 #: Rows and columns of copies of the scene in a block, of which large mosaics consist.
 BLOCK = 8
@@ -170,8 +175,24 @@ class Scenes:
             rows, cols = (first + np.arange(side_px) for first in (row, col))
             part = self.cube[:, rows % height][:, :, cols % width]
             name = folder / f"tile_{number:04d}.tif"
-            write(name, part, self.centres_nm, (number // 20, number % 20))
+            write(name, part, self.centres_nm, divmod(number, TILES_IN_ROW))
         return folder
+
+    def joined(self, tiles: Sequence[Path], side_px: int) -> Path:
+        """One file with the pixels of tiles that `tiles` wrote, stored as they are."""
+        path, (rows, cols) = (
+            self.folder / f"joined_{side_px}.tif",
+            np.divmod(len(tiles) - 1, TILES_IN_ROW),
+        )
+        width = TILES_IN_ROW if rows else cols + 1
+        with new_file(path, self.centres_nm, ((rows + 1) * side_px, width * side_px)) as file:
+            for number, tile in enumerate(tiles):
+                row, col = divmod(number, TILES_IN_ROW)
+                with rasterio.open(tile) as source:
+                    file.write(
+                        source.read(), window=Window(col * side_px, row * side_px, side_px, side_px)
+                    )
+        return path
 
 
 def _interpolated(
@@ -186,22 +207,31 @@ def _interpolated(
     return np.asarray(cube[below] * (1 - weight) + cube[above] * weight, np.float32)
 
 
-def write(
-    path: Path, cube: Float32Array, centres_nm: Float64Array, tile: tuple[int, int] = (0, 0)
-) -> None:
-    """Write a GeoTIFF with wavelengths, at a place that a tile's number gives."""
-    _, height, width = cube.shape
+@contextlib.contextmanager
+def new_file(
+    path: Path, centres_nm: Float64Array, size_px: tuple[int, int], tile: tuple[int, int] = (0, 0)
+) -> Iterator[DatasetWriter]:
+    """A GeoTIFF of (rows, columns) `size_px` with wavelengths, at a place that a tile's row and column give."""
+    height, width = size_px
     corner = Affine.translation(
         LEFT + tile[1] * width * RESOLUTION_M, TOP - tile[0] * height * RESOLUTION_M
     )
     with rasterio.open(
-        path, "w", driver="GTiff", count=len(cube), height=height, width=width, dtype="int16",
+        path, "w", driver="GTiff", count=len(centres_nm), height=height, width=width, dtype="int16",
         crs=CRS, transform=corner @ Affine.scale(RESOLUTION_M, -RESOLUTION_M), compress="deflate", tiled=True,
-        blockxsize=64, blockysize=64,
+        blockxsize=64, blockysize=64, bigtiff="if_safer",
     ) as file:  # fmt: skip
-        file.write(cube.round().astype(np.int16))
         for band, centre_nm in enumerate(centres_nm, start=1):
             file.update_tags(band, wavelength=f"{centre_nm:.3f}", wavelength_units="nm")
+        yield file
+
+
+def write(
+    path: Path, cube: Float32Array, centres_nm: Float64Array, tile: tuple[int, int] = (0, 0)
+) -> None:
+    """Write a cube to a new file; see `new_file`."""
+    with new_file(path, centres_nm, cube.shape[1:], tile) as file:
+        file.write(cube.round().astype(np.int16))
 
 
 def run(*arguments: str | Path) -> tuple[float, float]:
@@ -295,7 +325,7 @@ def show(found: dict[str, list[Job]]) -> None:
 
 
 def show_batches(scenes: Scenes, batches: Sequence[tuple[int, int]]) -> None:
-    """Print times of batches of tiles (side in pixels, number), and of one scene with as many pixels."""
+    """Print times of batches of tiles (side in pixels, number), and of one scene with the same pixels."""
     folder = scenes.folder
     model = adapt(folder, scenes.scene(), scenes.shots())
     print(
@@ -303,14 +333,16 @@ def show_batches(scenes: Scenes, batches: Sequence[tuple[int, int]]) -> None:
     )
     for side_px, count in batches:
         tiles = sorted(scenes.tiles(side_px, count).iterdir())
-        one, one_mib = predict(folder, scenes.repeated(count * side_px**2), model)
+        scene = scenes.joined(tiles, side_px)
+        one, one_mib = predict(folder, scene, model)
+        scene.unlink()
 
         def show(job: str, seconds: float, mib: float, count: int, one: float | None = one) -> None:
             times = "" if one is None else f"{seconds / one:.2f}"
             print(f"| {job} | {seconds:.1f} | {1e3 * seconds / count:.0f} | {times} | {mib:.0f} |")
 
         size = f"tiles of {side_px} x {side_px}"
-        show(f"predict of one scene, as many pixels as {count} {size}", one, one_mib, count)
+        show(f"predict of one scene, the pixels of {count} {size}", one, one_mib, count)
         half = count // 2
         for part, more in ((half, ()), (count, ()), (count, ("--no-halo",))):
             out = folder / f"maps_{side_px}_{part}{''.join(more)}"
