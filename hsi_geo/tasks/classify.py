@@ -257,7 +257,7 @@ def classify_opened(
         with timings.stage(timings.IMPORTS):
             # These import torch; `adapt` has done so after its checks.
             from hsi_geo.tasks.artifacts.model import load_model
-            from hsi_geo.tasks.inference.mapping import missing_class_warnings
+            from hsi_geo.tasks.inference.map_warnings import missing_class_warnings
 
         map_one = _Mapper(
             load_model(model_path),

@@ -14,7 +14,7 @@ import shapely
 from builders import model_for
 
 from hsi_geo import MapOptions, adapt, classify, predict
-from hsi_geo.tasks.inference.mapping import missing_class_warnings
+from hsi_geo.tasks.inference.map_warnings import missing_class_warnings
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any

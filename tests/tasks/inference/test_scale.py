@@ -27,7 +27,7 @@ from hsi_geo.tasks.artifacts.model import AdaptedModel, save_model
 from hsi_geo.tasks.artifacts.shot_spectra import ShotSpectra
 from hsi_geo.tasks.inference import scene_statistics
 from hsi_geo.tasks.inference.domain_shift import DomainShift, measure_domain_shift, sample_scene
-from hsi_geo.tasks.inference.mapping import describe_drift
+from hsi_geo.tasks.inference.map_warnings import describe_drift
 from hsi_geo.tasks.inference.novelty import SAMPLE_PX, novelty
 from hsi_geo.tasks.inference.scene_scale import require_common_scale
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
