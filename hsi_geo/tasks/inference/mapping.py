@@ -214,7 +214,7 @@ def _map_pixels(
         return _MappedPixels(strips.ranges, strips.constant_px, sink.finish())
 
 
-def _log_missing(scene: xr.DataArray, mask: Mapping[str, Any], reporter: Reporter) -> None:
+def _log_missing(scene: xr.DataArray, mask: dict[str, Any], reporter: Reporter) -> None:
     """Say how many pixels were missing because of their values or of flags."""
     if mask["constant_px"]:
         note = constant_note(mask["constant_px"], scene.shape[1] * scene.shape[2])
