@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_geo.text import number_text
+
 from . import options, reporting, values
 from .command_line import command_line
 from .help import GroupedCommand
@@ -150,7 +152,7 @@ def _area_rows(found: Assessment) -> list[tuple[str, ...]]:
             (
                 score.name,
                 *(
-                    f"{100 * share:.2f} %" if ha is None else f"{ha:,.1f} ha"
+                    f"{100 * share:.2f} %" if ha is None else f"{number_text(ha, 1)} ha"
                     for ha, share in zip(in_ha, shares, strict=True)
                 ),
             )

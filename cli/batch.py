@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_geo.text import number_text
+
 from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import files, table
@@ -132,7 +134,7 @@ def print_batch(result: BatchResult) -> None:
     mapped = max(1, sum(area.pixels for area in result.areas))
     rows = [("class", "id", "pixels", "share", "area (ha)")]
     for area in result.areas:
-        hectares = "" if area.hectares is None else f"{area.hectares:.2f}"
+        hectares = "" if area.hectares is None else number_text(area.hectares, 2)
         share = f"{100 * area.pixels / mapped:.1f} %"
         rows.append((area.name, str(area.id), str(area.pixels), share, hectares))
     click.echo(table(rows))

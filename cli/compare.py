@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_geo.text import number_text
+
 from . import options, reporting
 from .assess import assessment_parts
 from .command_line import command_line
@@ -127,14 +129,14 @@ def _matrix_rows(found: Comparison) -> list[tuple[str, ...]]:
     if hectares is None:
         cells = [[str(count) for count in row] for row in found.matrix.pixels.tolist()]
     else:
-        cells = [[f"{area:.2f}" for area in row] for row in hectares.tolist()]
+        cells = [[number_text(area, 2) for area in row] for row in hectares.tolist()]
     return [("", *names), *((name, *row) for name, row in zip(names, cells, strict=True))]
 
 
 def _change_rows(found: Comparison) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("change", "id", "pixels", "area (ha)", "confidence")]
     for one in found.changes:
-        hectares = "" if one.hectares is None else f"{one.hectares:.2f}"
+        hectares = "" if one.hectares is None else number_text(one.hectares, 2)
         confidence = "-" if one.confidence is None else f"{one.confidence:.0f} %"
         rows.append((one.name, str(one.id), str(one.pixels), hectares, confidence))
     return rows

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_geo.text import number_text
+
 from . import options, reporting
 from .help import GroupedCommand
 from .printing import pairs, table
@@ -60,7 +62,7 @@ def command(class_map: str, out: Path, progress: str, **given: Any) -> None:
 def _rows(found: PolygonsResult) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("class", "value", "polygons", "pixels", "area (ha)")]
     for value, one in found.counts.items():
-        hectares = "" if one.hectares is None else f"{one.hectares:.2f}"
+        hectares = "" if one.hectares is None else number_text(one.hectares, 2)
         name = found.classes[value].name
         rows.append((name, str(value), str(one.polygons), str(one.pixels), hectares))
     return rows

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_geo.text import number_text
+
 from . import options, reporting, values
 from .help import GroupedCommand
 from .printing import pairs, table
@@ -118,4 +120,4 @@ def _rows(areas: tuple[ZoneArea, ...]) -> list[tuple[str, ...]]:
 
 
 def _cell(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
+    return "-" if value is None else number_text(value, digits)

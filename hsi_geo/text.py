@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -69,6 +70,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower_case = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
     return f". Did you mean '{by_lower_case[close[0]]}'?" if close else ""
+
+
+def number_text(value: float, digits: int) -> str:
+    """An area or a share as text; a small one has more digits, so that it is not shown as 0.
+
+    Args:
+        value: The number, such as hectares.
+        digits: Number of decimals. A number below 1 has at least three digits that count.
+
+    Examples:
+        >>> [number_text(value, 1) for value in (1234.56, 0.09, 0.00007052, 0.5, 0.0)]
+        ['1,234.6', '0.09', '0.0000705', '0.5', '0.0']
+    """
+    fixed = f"{value:,.{digits}f}"
+    if not 0 < abs(value) < 1:
+        return fixed
+    decimals = 2 - math.floor(math.log10(abs(value)))
+    return max(fixed, f"{value:.{decimals}f}".rstrip("0"), key=len)
 
 
 def spreadsheet_text(text: str) -> str:

@@ -18,6 +18,7 @@ from hsi_geo.io.maps.vector_names import require_vector_name, style_beside
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import require_passes
+from hsi_geo.text import number_text
 
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
@@ -54,7 +55,7 @@ class PolygonsResult(Described):
                     self.classes[value].name,
                     f"{one.polygons:,}",
                     f"{one.pixels:,}",
-                    "-" if one.hectares is None else f"{one.hectares:,.1f}",
+                    "-" if one.hectares is None else number_text(one.hectares, 1),
                 )
                 for value, one in self.counts.items()
             ],

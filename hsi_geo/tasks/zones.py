@@ -47,7 +47,7 @@ from hsi_geo.tasks.validation.zone_table import (
     held_out_estimator,
     zone_table,
 )
-from hsi_geo.text import quoted
+from hsi_geo.text import number_text, quoted
 
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
@@ -87,7 +87,9 @@ class ZonesResult(Described):
 def _with_error(value: float | None, error: float | None, digits: int) -> str:
     if value is None:
         return "-"
-    return f"{value:,.{digits}f}" + ("" if error is None else f" +- {error:,.{digits}f}")
+    return number_text(value, digits) + (
+        "" if error is None else f" +- {number_text(error, digits)}"
+    )
 
 
 def zones(

@@ -72,6 +72,23 @@ def pixel_area_ha(grid: Grid) -> float | None:
     return None if rows is None or not (rows == rows[0]).all() else float(rows[0])
 
 
+def area_decimals(grid: Grid) -> int:
+    """Number of decimals that hold hectares to about a hundredth of a pixel, and at least four.
+
+    Args:
+        grid: Pixels of a map or a scene.
+
+    Examples:
+        >>> from affine import Affine
+        >>> utm = CRS.from_epsg(32633)
+        >>> [area_decimals(Grid(2, 3, Affine(m, 0, 4e5, 0, -m, 5e6), utm)) for m in (30.0, 1.0, 0.02)]
+        [4, 6, 10]
+    """
+    rows = row_areas_ha(grid)
+    smallest = 0.0 if rows is None else float(np.abs(rows).min())
+    return max(4, 2 - int(np.floor(np.log10(smallest)))) if smallest > 0 else 4
+
+
 def _projected_areas_ha(grid: Grid, crs: CRS, metres: float) -> Float64Array:
     scales = _areal_scales(grid, crs)
     if not (np.abs(scales - 1) > AREA_TOLERANCE).any():

@@ -17,7 +17,7 @@ import shapely
 from hsi_geo.arrays import BoolArray, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.zones import Zone
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import area_decimals, row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.io.maps.vector_files import LayerWriter, writing_layer
 from hsi_geo.text import spreadsheet_text
@@ -26,8 +26,8 @@ from hsi_geo.tiling import Grid, Window, blocks
 #: Suffixes of tables that can be written.
 TABLES = (".csv", ".gpkg")
 
-#: Columns of the table, as `ZoneArea` holds them.
-_DIGITS = {"mapped_ha": 4, "hectares": 4, "hectares_se": 4}
+#: Columns of the table that hold hectares.
+_HECTARES = ("mapped_ha", "hectares", "hectares_se")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,10 @@ def write_zone_table(
         [dataclasses.asdict(row) for row in rows],
         columns=[field.name for field in dataclasses.fields(ZoneArea)],
     )
+    decimals = dict.fromkeys(_HECTARES, area_decimals(grid))
     for column in table.columns:
         if table[column].dtype.kind == "f":
-            table[column] = table[column].round(_DIGITS.get(column, 3))
+            table[column] = table[column].round(decimals.get(str(column), 3))
     if path.suffix.lower() == ".csv":
         for column in ("zone", "name"):
             table[column] = [spreadsheet_text(text) for text in table[column]]

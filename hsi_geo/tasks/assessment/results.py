@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.display.described import Described
-from hsi_geo.text import quoted
+from hsi_geo.text import number_text, quoted
 
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
@@ -150,9 +150,7 @@ class Assessment(Described):
         if any(one.area is not None and one.area.ha is not None for one in self.scores):
             header.append("area, ha")
             for row, one in zip(rows, self.scores, strict=True):
-                row.append(
-                    "-" if one.area is None else f"{one.area.ha:,.1f} +- {one.area.ha_se:,.1f}"
-                )
+                row.append("-" if one.area is None else _hectares(one.area))
         facts = [
             f"{self.pixels} reference pixels in {self.features} features, {design}",
             f"average accuracy {self.aa} %, kappa {self.kappa or '-'} (100 is perfect)",
@@ -174,3 +172,9 @@ class Assessment(Described):
             rows,
             "producer's accuracies",
         )
+
+
+def _hectares(area: Area) -> str:
+    if area.ha is None or area.ha_se is None:
+        return "-"
+    return f"{number_text(area.ha, 1)} +- {number_text(area.ha_se, 1)}"

@@ -12,6 +12,7 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.assessment.results import Assessment
 from hsi_geo.tasks.change.change_classes import ChangeClasses
 from hsi_geo.tasks.change.matrix import ChangeMatrix
+from hsi_geo.text import number_text
 
 if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
@@ -94,7 +95,9 @@ class Comparison(Described):
         return {
             "classes": list(self.classes.names),
             "pixels": self.matrix.pixels.tolist(),
-            "hectares": None if hectares is None else hectares.round(6).tolist(),
+            "hectares": None
+            if hectares is None  # digits without the noise of sums
+            else [[float(f"{area:.12g}") for area in row] for row in hectares.tolist()],
             "confidence": None
             if percent is None
             else [[None if np.isnan(v) else round(v, 1) for v in row] for row in percent.tolist()],
@@ -118,7 +121,7 @@ class Comparison(Described):
                 (
                     one.name,
                     f"{one.pixels:,}",
-                    "-" if one.hectares is None else f"{one.hectares:,.1f}",
+                    "-" if one.hectares is None else number_text(one.hectares, 1),
                     "-" if one.confidence is None else f"{one.confidence:.0f} %",
                 )
                 for one in self.changes

@@ -19,6 +19,7 @@ from hsi_geo.io.reports.images import image_uri
 from hsi_geo.io.scenes.previews import SIDE_PX
 from hsi_geo.tasks.assessment.results import Area, Assessment, Estimate
 from hsi_geo.tasks.reporting.map_report import matrix_table
+from hsi_geo.text import number_text
 
 #: Most values of a map that are coloured; others are white.
 MOST_CLASSES = 1000
@@ -163,7 +164,7 @@ def _area_cells(area: Area) -> list[str]:
     in_ha = (area.mapped_ha, area.ha, area.ha_se)
     shares = (area.mapped_share, area.share, area.share_se)
     return [
-        f"{100 * share:.2f} %" if ha is None else f"{ha:,.1f} ha"
+        f"{100 * share:.2f} %" if ha is None else f"{number_text(ha, 1)} ha"
         for ha, share in zip(in_ha, shares, strict=True)
     ]
 

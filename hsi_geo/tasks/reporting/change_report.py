@@ -17,6 +17,7 @@ from hsi_geo.io.reports.images import image_uri, shades
 from hsi_geo.io.scenes.previews import SIDE_PX
 from hsi_geo.tasks.change.results import Comparison
 from hsi_geo.tasks.reporting.assessment_report import assessment_sections
+from hsi_geo.text import number_text
 
 #: Most changes that are listed.
 MOST_CHANGES = 50
@@ -69,8 +70,8 @@ def _facts(compared: ChangeReportContext) -> Section:
     rows = [
         ("old map", compared.old),
         ("new map", compared.new),
-        ("compared", f"{total:,.1f} {unit}"),
-        ("changed", f"{total * found.matrix.changed_share:,.1f} {unit}"),
+        ("compared", f"{number_text(total, 1)} {unit}"),
+        ("changed", f"{number_text(total * found.matrix.changed_share, 1)} {unit}"),
         ("not compared", f"{found.matrix.uncompared:,} pixels that one map gives no class"),
         (
             "rejected, and compared apart" if found.classes.rejected else "rejected, not compared",
@@ -134,7 +135,7 @@ def _matrix(found: Comparison) -> Section:
     if hectares is None:
         cells = [[f"{count:,}" for count in row] for row in pixels.tolist()]
     else:
-        cells = [[f"{area:,.1f}" for area in row] for row in hectares.tolist()]
+        cells = [[number_text(area, 1) for area in row] for row in hectares.tolist()]
     rows = [(name, *row) for name, row in zip(names, cells, strict=True)]
     unit = "Pixels" if hectares is None else "Hectares"
     table = Table(
@@ -157,7 +158,7 @@ def _changes(found: Comparison) -> Section:
             one.name,
             str(one.id),
             f"{one.pixels:,}",
-            "-" if one.hectares is None else f"{one.hectares:,.1f}",
+            "-" if one.hectares is None else number_text(one.hectares, 1),
             "-" if one.confidence is None else f"{one.confidence:.0f} %",
         )
         for one in listed

@@ -33,6 +33,7 @@ from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
+from hsi_geo.text import number_text
 from hsi_geo.tiling import Grid, Window
 
 #: Two classes are confused if this share of their held-out pixels was classified as the other.
@@ -296,7 +297,7 @@ def _area_section(mapped: MapReportContext) -> Section:
     header = ["class", "pixels", "share"] + (["hectares"] if hectares is not None else [])
     rows = [
         [c["name"], f"{c['pixels']:,}", f"{100 * c['share']:.2f} %"]
-        + ([f"{hectares[c['id']]:,.2f}"] if hectares is not None else [])
+        + ([number_text(hectares[c["id"]], 2)] if hectares is not None else [])
         for c in legend_entries(mapped.record)
     ]
     text = (

@@ -61,6 +61,7 @@ from hsi_geo.tasks.tiles.outputs import (
 )
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.pixel_progress import PixelProgress
+from hsi_geo.text import number_text
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -120,7 +121,7 @@ class BatchResult(Described):
             [f"folder: {self.folder}", f"tiles with warnings: {self.warned}"],
             ("class", "pixels", "hectares"),
             [
-                (one.name, f"{one.pixels:,}", f"{one.hectares:,.1f}" if one.hectares else "-")
+                (one.name, f"{one.pixels:,}", number_text(one.hectares, 1) if one.hectares else "-")
                 for one in self.areas
             ],
         )

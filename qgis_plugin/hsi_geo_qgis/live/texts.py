@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,11 +42,13 @@ def area_text(hectares: float | None) -> str:
     Args:
         hectares: The area; None if it is not known.
 
-    >>> area_text(1234.6), area_text(3.21), area_text(None)
-    ('1,235', '3.2', '')
+    >>> area_text(1234.6), area_text(3.21), area_text(0.00007052), area_text(None)
+    ('1,235', '3.2', '0.000071', '')
     """
     if hectares is None:
         return ""
+    if 0 < hectares < 0.1:  # small pixels: two digits that count
+        return f"{hectares:.{1 - math.floor(math.log10(hectares))}f}".rstrip("0")
     return f"{hectares:,.0f}" if hectares >= 100 else f"{hectares:.1f}"
 
 
