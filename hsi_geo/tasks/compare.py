@@ -100,7 +100,7 @@ def compare(
         opened = read_map(path)
         for text in mixed_file_warnings(opened.path, list(opened.names.values())):
             recorder.warning(text)
-        dated.append(open_dated(opened, with_rejected=with_rejected))
+        dated.append(open_dated(opened, recorder.warning, with_rejected=with_rejected))
     before, after = dated
     rejected = (*before.rejected_names, *after.rejected_names)
     classes = match_classes(before.classes, after.classes, rejected)
@@ -115,7 +115,7 @@ def compare(
         has, each = ("has", "it") if len(lacking) == 1 else ("have", "them")
         recorder.log(
             f"the confidence of changes is not known: {quoted(lacking)} {has} no MAP_confidence.tif or "
-            f"MAP_probabilities.tif beside {each}"
+            f"MAP_probabilities.tif beside {each} that fits"
         )
     with (
         scratch_folder() as scratch,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hsi_geo import stages
 from hsi_geo.display.described import Described
 from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.confidence import find_percent, require_percent
 from hsi_geo.io.maps.polygons import PolygonCount, write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import mixed_file_warnings
@@ -103,17 +104,18 @@ def polygons(
     opened = read_map(class_map)
     for text in mixed_file_warnings(opened.path, list(opened.names.values())):
         reporter.warning(text)
-    beside = Path(opened.path).with_name(f"{Path(opened.path).stem}_confidence.tif")
-    if confidence is None and beside.exists():
-        confidence = beside
-    inputs = [class_map, confidence]
+    if confidence is None:
+        percent = find_percent(opened, reporter.warning)
+    else:
+        percent = require_percent(confidence, opened)
+    inputs = [class_map, None if percent is None else percent.path]
     height = opened.grid.height
     with atomic_outputs([*style_beside(final), final], overwrite=overwrite, inputs=inputs) as where:
         counts, classes = write_polygons(
             opened,
             where[final],
             layer=final.stem,
-            confidence=None if confidence is None else read_map(confidence),
+            confidence=percent,
             passes=smooth,
             progress=lambda rows: reporter.progress(stages.POLYGONS, rows, height),
         )

@@ -240,7 +240,7 @@ def _plan(
     for value, count in counts.items():
         pixels[stratum_of[value]] += count
     plan = _Plan(names, pixels, [expected or EXPECTED] * len(names), stratum_of)
-    confidence = find_confidence(opened) if expected is None else None
+    confidence = find_confidence(opened, reporter.warning) if expected is None else None
     if confidence is None:
         if expected is None:
             reporter.log(f"{100 * EXPECTED:.0f} % of the pixels are expected to be right")

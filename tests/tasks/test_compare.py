@@ -367,7 +367,7 @@ def test_many_classes_have_legible_ids() -> None:
 
 
 def test_rotated_and_degree_grids_are_one_lattice_too() -> None:
-    from hsi_geo.tasks.change.common_grid import lattice_offset
+    from hsi_geo.io.maps.pixel_lattices import lattice_offset
 
     for transform, epsg in (
         (Affine(30.0, 7.0, 4e5, 5.0, -20.0, 5e6), 32633),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +13,18 @@ import rasterio.windows
 from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import Float64Array
-from hsi_geo.errors import MapError
-from hsi_geo.io.maps.reader import ReadMap
+from hsi_geo.errors import HsiGeoError, MapError
+from hsi_geo.io.files.paths import exists, is_gdal_name
+from hsi_geo.io.files.references import require_local
+from hsi_geo.io.maps.pixel_lattices import describe_pixels, same_pixels
+from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, grid_of_raster, read_map
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS, MapPaths
+from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.tiling import Window
+from hsi_geo.tiling import Grid, Window, blocks
+
+#: Types of rasters of per cent of any program.
+_WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +62,101 @@ class Confidence:
         return np.where(missing, np.nan, percent)
 
 
-def find_confidence(opened: ReadMap) -> Confidence | None:
+def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence | None:
     """Find the confidence of a map: ``MAP_confidence.tif`` beside it, else ``MAP_probabilities.tif``.
 
     Args:
         opened: The map.
+        warn: Receives a sentence about a file of that name that is not the map's confidence.
 
     Returns:
-        The confidence; None if there is neither, or it has other pixels than the map.
+        The confidence; None if there is neither, or none with the pixels of the map.
     """
     beside = MapPaths.of(Path(opened.path), confidence=True, probabilities=True)
     for path, is_percent in ((beside.confidence, True), (beside.probabilities, False)):
         if path is None or not path.is_file():
             continue
-        with quiet_gdal(path), open_raster(path) as file:
-            if file.shape == opened.grid.shape and file.dtypes[0] == "uint8":
-                return Confidence(path, is_percent)
+        found = Confidence(path, is_percent)
+        problem = _problem(found, opened)
+        if problem is None:
+            return found
+        warn(f"'{path}' is not used as the confidence of map '{opened.path}': {problem}")
     return None
+
+
+def find_percent(opened: ReadMap, warn: Callable[[str], None]) -> ReadMap | None:
+    """Find the raster of per cent of a map, ``MAP_confidence.tif`` beside it.
+
+    Args:
+        opened: The map.
+        warn: Receives a sentence about a file of that name that is not the map's confidence.
+    """
+    path = MapPaths.of(Path(opened.path), confidence=True).confidence
+    if path is None or not path.is_file():
+        return None
+    problem = _problem(Confidence(path, is_percent=True), opened)
+    if problem is None:
+        return read_map(path)
+    warn(f"'{path}' is not used as the confidence of map '{opened.path}': {problem}")
+    return None
+
+
+def require_percent(path: str | os.PathLike[str], opened: ReadMap) -> ReadMap:
+    """Open a raster that was given as the confidence of a map.
+
+    Args:
+        path: Raster of per cent.
+        opened: The map.
+
+    Raises:
+        MapNotFoundError: If there is no such file.
+        MapError: If it is no raster of whole per cent on the pixels of the map.
+    """
+    name = os.fspath(path)
+    if exists(name) or is_gdal_name(name):
+        require_local(name, "confidence", MapError)
+        problem = _problem(Confidence(Path(name), is_percent=True), opened, kinds=_WHOLE)
+        if problem is not None:
+            raise MapError(
+                f"'{name}' cannot be the confidence of map '{opened.path}': {problem}",
+                hint="give the file of confidence that was written with the map",
+            )
+    return read_map(path)
+
+
+def _problem(
+    found: Confidence, opened: ReadMap, *, kinds: tuple[str, ...] = ("uint8",)
+) -> str | None:
+    """Why a raster is not the confidence of a map; None if it is."""
+    name = str(found.path)
+    try:
+        with quiet_gdal(name), open_raster(name) as file:
+            grid, dtypes = grid_of_raster(file, name), file.dtypes
+        if any(dtype not in kinds for dtype in dtypes) or (found.is_percent and len(dtypes) > 1):
+            bands = "one band" if len(dtypes) == 1 else f"{len(dtypes)} bands"
+            return f"it has {bands} of {dtypes[0]}, not one of whole per cent"
+        if not same_pixels(opened.grid, grid):
+            own, theirs = _described(opened.grid), _described(grid)
+            return f"it has other pixels, {theirs}; the map has {own}"
+        low, high = _range(found, opened.grid)
+    except (RasterioError, HsiGeoError) as error:
+        return f"it cannot be read ({plain(error)})"
+    if low < 0 or high > 100:
+        return f"its values go from {low:g} to {high:g}, and per cent from 0 to 100"
+    return None
+
+
+def _described(grid: Grid) -> str:
+    return f"{grid.height} x {grid.width} of {describe_pixels(grid)}"
+
+
+def _range(found: Confidence, grid: Grid) -> tuple[float, float]:
+    """Least and largest per cent of a raster; (0, 0) if it has none."""
+    percent = read_map(found.path) if found.is_percent else None
+    low, high = [0.0], [0.0]
+    for strip in blocks(*grid.shape, STRIP_PX, grid.width):
+        values = found.read(strip) if percent is None else percent.read(strip).compressed()
+        if np.isfinite(values).any():
+            low.append(float(np.nanmin(values)))
+            high.append(float(np.nanmax(values)))
+    return min(low), max(high)

@@ -85,8 +85,6 @@ def write_polygons(
         MapError: If the map is damaged, or has no pixel with a class.
         OutputError: If the disk is full or gone.
     """
-    if confidence is not None:
-        require_same_grid(class_map, confidence)
     counts: dict[int, PolygonCount] = {}
     with LayerWriter(path, layer) as writer:
         waiting: list[gpd.GeoDataFrame] = []
@@ -113,24 +111,6 @@ def write_polygons(
     if path.suffix != ".parquet":
         _require_count(path, layer, writer.count)
     return {value: counts[value] for value in classes}, classes
-
-
-def require_same_grid(class_map: ReadMap, other: ReadMap) -> None:
-    """Refuse a raster that does not lie on the pixels of a map.
-
-    Args:
-        class_map: The map.
-        other: Raster that has a value for each pixel of the map.
-
-    Raises:
-        MapError: If they differ in size or place.
-    """
-    own, theirs = class_map.grid, other.grid
-    if own.shape != theirs.shape or not own.transform.almost_equals(theirs.transform, 1e-6):
-        raise MapError(
-            f"'{other.path}' does not have the pixels of map '{class_map.path}'",
-            hint="give the file that was written with the map",
-        )
 
 
 def _frame(

@@ -208,9 +208,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
         with quiet_gdal(name), open_raster(name) as file:
             _require_pixels(file, name)
             classes, dtypes, metadata = only_band(file), file.dtypes, read_class_values(file)
-            crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-            frame = frame_of_points(file, name)
-            grid = Grid(file.height, file.width, file.transform, crs, frame)
+            grid = grid_of_raster(file, name)
     except RasterioError as error:
         raise MapError(
             f"map '{name}' is not a raster that GDAL can open",
@@ -226,6 +224,20 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
         )
     rejected = _rejected_beside(Path(name))
     return ReadMap(name, grid, metadata, *classes, rejected=rejected)
+
+
+def grid_of_raster(file: rasterio.DatasetReader, name: str) -> Grid:
+    """Pixels of a raster, and where they lie if it has ground control points.
+
+    Args:
+        file: The open raster.
+        name: Name of it, for messages.
+
+    Raises:
+        SceneError: If its points give no place.
+    """
+    crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
+    return Grid(file.height, file.width, file.transform, crs, frame_of_points(file, name))
 
 
 def _rejected_beside(path: Path) -> ClassTable:

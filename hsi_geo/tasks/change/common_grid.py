@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,9 @@ from hsi_geo.errors import MapError
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.confidence import Confidence, find_confidence
 from hsi_geo.io.maps.legend import read_legend
+from hsi_geo.io.maps.pixel_lattices import describe_pixels, lattice_offset
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.tiling import Grid, Window, blocks
-
-#: Largest difference of two pixel grids, in pixels over the whole map, at which they are one.
-SAME_PX = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +41,14 @@ class DatedMap:
     confidence: Confidence | None
 
 
-def open_dated(opened: ReadMap, *, with_rejected: bool = False) -> DatedMap:
+def open_dated(
+    opened: ReadMap, warn: Callable[[str], None], *, with_rejected: bool = False
+) -> DatedMap:
     """Find the classes and the confidence of a map.
 
     Args:
         opened: Map of any program.
+        warn: Receives a sentence about a file that is named as the confidence and is not used.
         with_rejected: Whether rejected pixels have a class, of their own.
 
     Raises:
@@ -66,7 +67,7 @@ def open_dated(opened: ReadMap, *, with_rejected: bool = False) -> DatedMap:
     values = {*opened.names, *counts} - (set() if with_rejected else left_out)
     classes = tuple(read_legend(opened, values).values())
     rejected = sum(count for value, count in counts.items() if value in left_out)
-    return DatedMap(opened, classes, names, rejected, find_confidence(opened))
+    return DatedMap(opened, classes, names, rejected, find_confidence(opened, warn))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +146,15 @@ def on_one_grid(
     numbers = [{c.id: number_of[c.name] for c in one.classes} for one in (old, new)]
     own, theirs = old.opened.grid, new.opened.grid
     offset = lattice_offset(own, theirs)
+    if offset is None and (own.frame is not None or theirs.frame is not None):
+        raise MapError(
+            f"the maps have different pixels: {describe_pixels(own)} in '{old.opened.path}', {describe_pixels(theirs)} in "
+            f"'{new.opened.path}'",
+            hint="make both maps on one map grid, not in the rows and columns of a sensor",
+        )
     if offset is None and not resample:
         raise MapError(
-            f"the maps have different pixels: {_describe(own)} in '{old.opened.path}', {_describe(theirs)} in "
+            f"the maps have different pixels: {describe_pixels(own)} in '{old.opened.path}', {describe_pixels(theirs)} in "
             f"'{new.opened.path}'",
             hint="give --resample, which puts the new map on the pixels of the old one by the nearest pixel",
         )
@@ -162,43 +169,12 @@ def on_one_grid(
             f"maps '{old.opened.path}' and '{new.opened.path}' do not overlap",
             hint="give two maps of the same land",
         )
-    grid = Grid(shared.height, shared.width, own.transform_of(shared), own.crs)
+    grid = Grid(shared.height, shared.width, own.transform_of(shared), own.crs, own.frame)
     yield (
         grid,
         Layer(old, numbers[0], shared.row, shared.col),
         Layer(new, numbers[1], shared.row - row, shared.col - col),
     )
-
-
-def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
-    """Row and column of a grid in which another grid of the same pixels begins; None if its pixels are others.
-
-    Examples:
-        >>> from affine import Affine
-        >>> own = Grid(4, 6, Affine(30.0, 0.0, 0.0, 0.0, -30.0, 90.0), None)
-        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 60.0, 0.0, -30.0, 60.0), None))
-        (1, 2)
-        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 70.0, 0.0, -30.0, 60.0), None)) is None
-        True
-    """
-    same_crs = (
-        own.crs == theirs.crs
-        if own.crs is None or theirs.crs is None
-        else own.crs.equals(theirs.crs)
-    )
-    if not same_crs:
-        return None
-    between = ~own.transform @ theirs.transform
-    corners = np.array([between @ (x, y) for x in (0, theirs.width) for y in (0, theirs.height)])
-    col, row = np.round(corners[0])
-    wanted = [(col + x, row + y) for x in (0, theirs.width) for y in (0, theirs.height)]
-    return (int(row), int(col)) if np.abs(corners - wanted).max() < SAME_PX else None
-
-
-def _describe(grid: Grid) -> str:
-    crs = "no CRS" if grid.crs is None else grid.crs.name
-    x, y = grid.resolution
-    return f"{x:.6g} x {y:.6g} from ({grid.transform.c:.10g}, {grid.transform.f:.10g}) in {crs}"
 
 
 def _warp(

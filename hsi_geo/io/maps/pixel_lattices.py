@@ -1,0 +1,86 @@
+"""Whether two rasters have the same pixels: their CRS, and their places in pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hsi_geo.tiling import Grid, SensorFrame
+
+#: Largest difference of two pixel grids, in pixels over the whole map, at which they are one.
+SAME_PX = 0.05
+
+
+def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
+    """Row and column of a grid in which another grid of the same pixels begins; None if its pixels are others.
+
+    The rows and columns of a sensor are the same pixels only if both images have the same size and place.
+
+    Args:
+        own: Pixels of a map.
+        theirs: Pixels of another raster.
+
+    Examples:
+        >>> from affine import Affine
+        >>> own = Grid(4, 6, Affine(30.0, 0.0, 0.0, 0.0, -30.0, 90.0), None)
+        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 60.0, 0.0, -30.0, 60.0), None))
+        (1, 2)
+        >>> lattice_offset(own, Grid(2, 2, Affine(30.0, 0.0, 70.0, 0.0, -30.0, 60.0), None)) is None
+        True
+    """
+    if own.frame is not None or theirs.frame is not None:
+        return (0, 0) if _same_image(own, theirs) else None
+    if not _same_crs(own, theirs):
+        return None
+    between = ~own.transform @ theirs.transform
+    corners = np.array([between @ (x, y) for x in (0, theirs.width) for y in (0, theirs.height)])
+    col, row = np.round(corners[0])
+    wanted = [(col + x, row + y) for x in (0, theirs.width) for y in (0, theirs.height)]
+    return (int(row), int(col)) if np.abs(corners - wanted).max() < SAME_PX else None
+
+
+def same_pixels(own: Grid, theirs: Grid) -> bool:
+    """Whether two rasters have the same number of rows and columns at the same place.
+
+    Args:
+        own: Pixels of a map.
+        theirs: Pixels of another raster.
+    """
+    return own.shape == theirs.shape and lattice_offset(own, theirs) == (0, 0)
+
+
+def describe_pixels(grid: Grid) -> str:
+    """Size, place and CRS of pixels, for a message.
+
+    Args:
+        grid: Pixels of a map.
+    """
+    if grid.frame is not None:
+        return f"{grid.height} rows and {grid.width} columns of a sensor"
+    crs = "no CRS" if grid.crs is None else grid.crs.name
+    x, y = grid.resolution
+    return f"{x:.6g} x {y:.6g} from ({grid.transform.c:.10g}, {grid.transform.f:.10g}) in {crs}"
+
+
+def _same_crs(own: Grid, theirs: Grid) -> bool:
+    if own.crs is None or theirs.crs is None:
+        return own.crs is theirs.crs
+    return own.crs.equals(theirs.crs, ignore_axis_order=True)  # rasters have x before y
+
+
+def _same_image(own: Grid, theirs: Grid) -> bool:
+    first, second = own.frame, theirs.frame
+    if first is None or second is None or own.shape != theirs.shape:
+        return False
+    if not _same_crs(first.upright, second.upright):
+        return False
+    size = np.array(first.upright.resolution)
+    moved = np.abs(_spots(first, own) - _spots(second, theirs)) / size[:, None]
+    return not (moved >= SAME_PX).any()
+
+
+def _spots(frame: SensorFrame, grid: Grid) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """(2, 9) coordinates of pixels at corners, edges and in the middle; NaN where unknown."""
+    rows, cols = (np.array([0, (n - 1) // 2, n - 1]) for n in grid.shape)
+    spots = np.meshgrid(rows, cols, indexing="ij")
+    left, top = round(grid.transform.c), round(grid.transform.f)
+    return np.stack(frame.centres(spots[1].ravel() + left, spots[0].ravel() + top))
