@@ -12,7 +12,7 @@ from hsi_geo import stages
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.class_names import similar_name_warnings
-from hsi_geo.io.maps.polygons import write_polygons
+from hsi_geo.io.maps.polygons import require_outlines, write_polygons
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import find_stale_files, mixed_file_warnings, write_record
 from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
@@ -102,6 +102,8 @@ def compare(
             recorder.warning(text)
         dated.append(open_dated(opened, recorder.warning, with_rejected=with_rejected))
     before, after = dated
+    if paths.polygons is not None:
+        require_outlines(before.opened)
     rejected = (*before.rejected_names, *after.rejected_names)
     classes = match_classes(before.classes, after.classes, rejected)
     for text in similar_name_warnings(classes.names):

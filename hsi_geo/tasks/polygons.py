@@ -12,7 +12,7 @@ from hsi_geo import stages
 from hsi_geo.display.described import Described
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.confidence import find_percent, require_percent
-from hsi_geo.io.maps.polygons import PolygonCount, write_polygons
+from hsi_geo.io.maps.polygons import PolygonCount, require_outlines, write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.record import mixed_file_warnings
 from hsi_geo.io.maps.vector_names import require_vector_name, style_beside
@@ -102,6 +102,7 @@ def polygons(
     require_passes(smooth)
     final = require_vector_name(out)
     opened = read_map(class_map)
+    require_outlines(opened)
     for text in mixed_file_warnings(opened.path, list(opened.names.values())):
         reporter.warning(text)
     if confidence is None:

@@ -165,7 +165,8 @@ def sample(
     with atomic_outputs([final], overwrite=overwrite, inputs=[class_map]) as where:
         places = _draw(opened, plan, drawn, np.random.default_rng(seed))
         fields, classes = _questions(opened)
-        frame = sample_frame(places, opened.grid.crs, fields)
+        grid = opened.grid if opened.grid.frame is None else opened.grid.frame.upright
+        frame = sample_frame(places, grid.crs, fields)
         write_sample(frame, form_style(classes, fields), where[final])
     strata = tuple(
         Stratum(*one) for one in zip(plan.names, plan.pixels, drawn, plan.expected, strict=True)
@@ -300,7 +301,10 @@ def _draw(
 
 
 def _centres(opened: ReadMap, rows: IntArray, cols: IntArray) -> tuple[Float64Array, Float64Array]:
-    t = opened.grid.transform
+    grid = opened.grid
+    if grid.frame is not None:
+        return grid.frame.centres(cols, rows)
+    t = grid.transform
     return (
         t.c + t.a * (cols + 0.5) + t.b * (rows + 0.5),
         t.f + t.d * (cols + 0.5) + t.e * (rows + 0.5),

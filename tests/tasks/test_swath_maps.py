@@ -17,9 +17,9 @@ from builders import cube_of, nm_tags, write_tif
 from builders import run as run_command
 from swath_cases import Swath, expected_pixels, make_swath, write_tanager
 
-from hsi_geo import assess, classify, open_scene, read_shots
+from hsi_geo import assess, classify, compare, open_scene, polygons, read_shots, sample
 from hsi_geo.arrays import AnyArray, IntArray
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shots import make_shots
@@ -224,6 +224,64 @@ def test_a_map_with_control_points_of_another_program_is_placed(
     pixels = burn(make_shots(gpd.GeoSeries(spots, crs=4326), ["a", "b"]), grid)
     assert pixels.rows.tolist() == [9, 30]
     assert pixels.cols.tolist() == [6, 11]
+
+
+TURNED = Affine.translation(5e5, 4e6) @ Affine.rotation(20.0) @ Affine.scale(30.0, -30.0)
+
+
+def write_line(path: Path, classes: AnyArray, place: Affine = TURNED) -> Path:
+    """A map in the rows and columns of a sensor, placed by control points."""
+    spots = [(r, c) for r in np.linspace(0, HEIGHT, 5) for c in np.linspace(0, WIDTH, 5)]
+    points = [rasterio.control.GroundControlPoint(r, c, *(place @ (c, r))) for r, c in spots]
+    with rasterio.open(
+        path, "w", driver="GTiff", height=HEIGHT, width=WIDTH, count=1, dtype="uint8", nodata=0,
+        gcps=points, crs="EPSG:32633",
+    ) as file:  # fmt: skip
+        file.write(classes.astype("uint8"), 1)
+    return path
+
+
+def test_a_sample_of_a_map_of_the_sensor_lies_on_the_earth(tmp_path: Path) -> None:
+    path = write_line(tmp_path / "line.tif", truth())
+    sample(path, tmp_path / "visit.gpkg", count=60)
+    places = gpd.read_file(tmp_path / "visit.gpkg", layer="visit")
+    assert places.crs == "EPSG:32633"
+    cols, rows = ~TURNED @ (places.geometry.x.to_numpy(), places.geometry.y.to_numpy())
+    np.testing.assert_allclose([cols % 1, rows % 1], 0.5, atol=1e-3)
+    values = truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
+    assert places["stratum"].tolist() == values.astype(str).tolist()
+    places.assign(**{"class": places["stratum"]}).to_file(tmp_path / "seen.gpkg")
+    found = assess(path, tmp_path / "seen.gpkg", design="stratified")
+    assert (found.pixels, found.oa.value) == (60, 1.0)
+
+
+def test_a_comparison_of_maps_of_the_sensor_keeps_their_place(tmp_path: Path) -> None:
+    later = truth()
+    later[:5, :9] = 3
+    old = write_line(tmp_path / "old.tif", truth())
+    new = write_line(tmp_path / "new.tif", later)
+    found = compare(old, new, out=tmp_path / "change.tif")
+    assert found.matrix.hectares is None
+    assert found.matrix.pixels[0, 2] == 45
+    with rasterio.open(tmp_path / "change.tif") as file:
+        points, crs = file.gcps
+    assert crs.to_epsg() == 32633
+    for point in points:
+        assert (point.x, point.y) == pytest.approx(TURNED @ (point.col, point.row), abs=0.1)
+    elsewhere = write_line(tmp_path / "far.tif", later, TURNED @ Affine.translation(9, 0))
+    for resample in (False, True):
+        with pytest.raises(MapError, match="44 rows and 33 columns of a sensor"):
+            compare(old, elsewhere, out=tmp_path / "none.tif", resample=resample)
+    assert not (tmp_path / "none.tif").exists()
+
+
+def test_a_map_of_the_sensor_has_no_polygons(tmp_path: Path) -> None:
+    path = write_line(tmp_path / "line.tif", truth())
+    with pytest.raises(OptionError, match="polygons need a map grid"):
+        polygons(path, tmp_path / "patches.gpkg")
+    with pytest.raises(OptionError, match="polygons need a map grid"):
+        compare(path, path, out=tmp_path / "change.tif", polygons=True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["line.tif"]
 
 
 def test_a_rotated_line_in_the_geometry_of_the_sensor(tmp_path: Path) -> None:

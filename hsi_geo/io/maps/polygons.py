@@ -13,7 +13,7 @@ import pandas as pd
 import pyogrio
 
 from hsi_geo.arrays import Float64Array, IntArray
-from hsi_geo.errors import MapError, OutputError
+from hsi_geo.errors import MapError, OptionError, OutputError
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.patches import Patches, find_patches
@@ -83,8 +83,10 @@ def write_polygons(
 
     Raises:
         MapError: If the map is damaged, or has no pixel with a class.
+        OptionError: If it is in the rows and columns of a sensor.
         OutputError: If the disk is full or gone.
     """
+    require_outlines(class_map)
     counts: dict[int, PolygonCount] = {}
     with LayerWriter(path, layer) as writer:
         waiting: list[gpd.GeoDataFrame] = []
@@ -111,6 +113,22 @@ def write_polygons(
     if path.suffix != ".parquet":
         _require_count(path, layer, writer.count)
     return {value: counts[value] for value in classes}, classes
+
+
+def require_outlines(class_map: ReadMap) -> None:
+    """Refuse a map whose pixels have no outline on a map.
+
+    Args:
+        class_map: Map of any program.
+
+    Raises:
+        OptionError: If it is in the rows and columns of a sensor.
+    """
+    if class_map.grid.frame is not None:
+        raise OptionError(
+            f"map '{class_map.path}' is in the rows and columns of a sensor, and polygons need a map grid",
+            hint="make the map on a map grid",
+        )
 
 
 def _frame(
