@@ -8,22 +8,18 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pystac
 import shapely
-from pyproj import Transformer
-from pyproj.exceptions import ProjError
 from pystac.extensions.classification import Classification, ClassificationExtension
 from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.map_paths import MapPaths
+from hsi_geo.io.maps.outlines import bbox_of, footprint_of
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.scenes.tile_list import ListedTile
@@ -31,9 +27,6 @@ from hsi_geo.tiling import Grid
 
 #: Extension that says how data were made; pystac has no class for it.
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-
-#: Vertices along each side of a footprint, since straight edges are curved in another CRS.
-_SIDE_VERTICES = 8
 
 
 def item_collection(
@@ -150,7 +143,7 @@ def _item(
     item = pystac.Item(
         id=one.path.stem,
         geometry=None if footprint is None else shapely.geometry.mapping(footprint),
-        bbox=None if footprint is None else list(footprint.bounds),
+        bbox=None if footprint is None else list(bbox_of(footprint)),
         datetime=_taken(tile),
         properties={},
     )
@@ -181,12 +174,13 @@ def _add_projection(item: pystac.Item, grid: Grid) -> None:
     """Add CRS, size and place of the pixels; a CRS without a code is written out."""
     code = None if grid.crs is None else grid.crs.to_authority()
     t = grid.transform
+    is_placed = grid.frame is None  # rows and columns of a sensor are no coordinates
     ProjectionExtension.ext(item, add_if_missing=True).apply(
         code=None if code is None else ":".join(code),
         projjson=grid.crs.to_json_dict() if grid.crs is not None and code is None else None,
-        bbox=list(grid.bounds),
+        bbox=list(grid.bounds) if is_placed else None,
         shape=list(grid.shape),
-        transform=[t.a, t.b, t.c, t.d, t.e, t.f],
+        transform=[t.a, t.b, t.c, t.d, t.e, t.f] if is_placed else None,
     )
 
 
@@ -196,29 +190,3 @@ def _taken(tile: ListedTile) -> datetime:
             return pystac.utils.str_to_datetime(tile.datetime)
     path = Path(tile.path)
     return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
-
-
-def footprint_of(grid: Grid) -> Any:
-    """Outline of a map or a scene in longitude and latitude; None without a CRS of the earth.
-
-    Args:
-        grid: Its pixels.
-    """
-    if grid.crs is None:
-        return None
-    try:
-        to_degrees = _transformer(grid.crs.to_wkt())
-    except ProjError:  # of another planet, or an engineering CRS
-        return None
-    left, bottom, right, top = grid.bounds
-    box = shapely.box(left, bottom, right, top)
-    box = shapely.segmentize(box, max(right - left, top - bottom) / _SIDE_VERTICES)
-    footprint = shapely.transform(
-        box, lambda xy: np.round(np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])), 7)
-    )
-    return footprint if np.isfinite(footprint.bounds).all() else None
-
-
-@lru_cache
-def _transformer(wkt: str) -> Transformer:
-    return Transformer.from_crs(wkt, "OGC:CRS84", always_xy=True)

@@ -63,7 +63,8 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
     )
     from pystac.extensions.raster import DataType
 
-    from hsi_geo.io.maps.stac_items import classification_of, footprint_of
+    from hsi_geo.io.maps.outlines import bbox_of, footprint_of
+    from hsi_geo.io.maps.stac_items import classification_of
 
     shapes = [shape for shape in map(footprint_of, grids) if shape is not None]
     footprint = shapely.union_all(shapes) if shapes else None
@@ -71,7 +72,7 @@ def model_item(model: AdaptedModel, grids: Sequence[Grid], file_name: str) -> It
     item = pystac.Item(
         id=stem,
         geometry=None if footprint is None else shapely.geometry.mapping(footprint),
-        bbox=None if footprint is None else list(footprint.bounds),
+        bbox=None if footprint is None else list(bbox_of(footprint)),
         datetime=None,
         start_datetime=datetime.fromisoformat(_ALWAYS[0]).astimezone(UTC),
         end_datetime=datetime.fromisoformat(_ALWAYS[1]).astimezone(UTC),
