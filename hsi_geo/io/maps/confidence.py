@@ -13,7 +13,7 @@ import rasterio.windows
 from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import Float64Array
-from hsi_geo.errors import HsiGeoError, MapError
+from hsi_geo.errors import MapError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.maps.pixel_lattices import describe_pixels, same_pixels
@@ -127,7 +127,11 @@ def require_percent(path: str | os.PathLike[str], opened: ReadMap) -> ReadMap:
 def _problem(
     found: Confidence, opened: ReadMap, *, kinds: tuple[str, ...] = ("uint8",)
 ) -> str | None:
-    """Why a raster is not the confidence of a map; None if it is."""
+    """Why a raster is not the confidence of a map; None if it is.
+
+    Raises:
+        MapError: If it is damaged.
+    """
     name = str(found.path)
     try:
         with quiet_gdal(name), open_raster(name) as file:
@@ -139,8 +143,11 @@ def _problem(
             own, theirs = _described(opened.grid), _described(grid)
             return f"it has other pixels, {theirs}; the map has {own}"
         low, high = _range(found, opened.grid)
-    except (RasterioError, HsiGeoError) as error:
-        return f"it cannot be read ({plain(error)})"
+    except RasterioError as error:
+        raise MapError(
+            f"confidence '{name}' cannot be read ({plain(error)})",
+            hint="make the map again, or copy it again",
+        ) from error
     if low < 0 or high > 100:
         return f"its values go from {low:g} to {high:g}, and per cent from 0 to 100"
     return None
