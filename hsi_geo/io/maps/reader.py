@@ -30,6 +30,12 @@ from hsi_geo.tiling import Grid, Window
 
 MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
 
+#: Largest number of a class, as in rasters of shots.
+MOST_ID = 2**31 - 1
+
+#: What to do where a raster is no class map.
+_OTHER_FILES = "give the map, not its confidence, its probabilities or the scene"
+
 #: Number of rows that are read at a time.
 STRIP_PX = 256
 
@@ -138,8 +144,8 @@ class ReadMap:
         """
         with quiet_gdal(self.path), open_raster(self.path) as file:
             shape = _thumbnail_shape(file.shape, side_px)
-            values = file.read(self.band, out_shape=shape).astype(np.int64)
-            return self._known(values, self._valid(file, None, shape))
+            values, is_whole = _whole(file.read(self.band, out_shape=shape))
+            return self._known(values, self.valid(file, None, shape) & is_whole)
 
     def read(self, window: Window) -> MaskedInts:
         """Read the values of a window.
@@ -156,20 +162,22 @@ class ReadMap:
         try:
             with quiet_gdal(self.path), open_raster(self.path) as file:
                 part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-                values = file.read(self.band, window=part).astype(np.int64)
-                valid = self._valid(file, part, window.shape)
+                values, is_whole = _whole(file.read(self.band, window=part))
+                valid = self.valid(file, part, window.shape) & is_whole
         except RasterioError as error:
-            raise MapError(
-                f"map '{self.path}' is damaged in rows {window.row} to "
-                f"{window.row + window.height}",
-                hint="make it again, or copy it again",
-            ) from error
+            raise _damaged(self.path, window) from error
         return self._known(values, valid)
 
-    def _valid(
+    def valid(
         self, file: Any, part: rasterio.windows.Window | None, shape: tuple[int, int]
     ) -> BoolArray:
-        """(height, width) False where the mask of the file excludes a pixel."""
+        """(height, width) False where the mask of the file excludes a pixel.
+
+        Args:
+            file: The open map.
+            part: Pixels to read; None for all.
+            shape: (rows, columns) of the result.
+        """
         if self.mask is None:
             return np.ones(shape, bool)
         return np.asarray(self.mask.valid(file, [self.band], part, shape)[0])
@@ -189,7 +197,7 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
     `.aux.xml` beside it. Names and nodata value decide whether 0 is a class, see `ClassValues`.
 
     Args:
-        path: Raster with one band of integers, of any format that GDAL reads.
+        path: Raster with one band of integers, or of floats that are whole numbers, of any format that GDAL reads.
 
     Returns:
         The map.
@@ -216,14 +224,52 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
         ) from error
     if classes is not None:
         require_real(dtypes[classes[0] - 1], name, "map", MapError)
-    if classes is None or np.dtype(dtypes[classes[0] - 1]).kind not in "iu":
+    if classes is None:
         raise MapError(
             f"'{name}' is no class map: it has {len(dtypes)} bands of {dtypes[0]} and should have "
-            "one band of integers",
-            hint="give the map, not its confidence, its probabilities or the scene",
+            "one band of whole numbers",
+            hint=_OTHER_FILES,
         )
-    rejected = _rejected_beside(Path(name))
-    return ReadMap(name, grid, metadata, *classes, rejected=rejected)
+    opened = ReadMap(name, grid, metadata, *classes, rejected=_rejected_beside(Path(name)))
+    if np.dtype(dtypes[classes[0] - 1]).kind == "f":
+        _require_whole(opened)
+    return opened
+
+
+def _require_whole(opened: ReadMap) -> None:
+    """Refuse a map of floats, as raster calculators write them, if one is no number of a class."""
+    for strip in _strips(opened.grid.window):
+        part = rasterio.windows.Window(strip.col, strip.row, strip.width, strip.height)
+        try:
+            with quiet_gdal(opened.path), open_raster(opened.path) as file:
+                values = file.read(opened.band, window=part)
+                valid = opened.valid(file, part, strip.shape) & np.isfinite(values)
+        except RasterioError as error:
+            raise _damaged(opened.path, strip) from error
+        if (nodata := opened.class_values.nodata) is not None:
+            valid &= values != np.asarray(nodata, values.dtype)
+        others = values[valid & ~_whole(values)[1]]
+        if others.size:
+            raise MapError(
+                f"'{opened.path}' is no class map: its values are {values.dtype}, such as {others[0]:.6g}, and should "
+                f"be whole numbers up to {MOST_ID}",
+                hint=_OTHER_FILES,
+            )
+
+
+def _whole(values: AnyArray) -> tuple[IntArray, BoolArray]:
+    """The values as integers, and whether each is one; 0 for others, such as NaN."""
+    if values.dtype.kind != "f":
+        return values.astype(np.int64), np.ones(values.shape, bool)
+    is_whole = (np.abs(values) <= MOST_ID) & (values == np.round(values))
+    return np.where(is_whole, values, 0).astype(np.int64), is_whole
+
+
+def _damaged(path: str, window: Window) -> MapError:
+    return MapError(
+        f"map '{path}' is damaged in rows {window.row} to {window.row + window.height}",
+        hint="make it again, or copy it again",
+    )
 
 
 def grid_of_raster(file: rasterio.DatasetReader, name: str) -> Grid:

@@ -8,6 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from builders import run, write_tif
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -87,3 +89,42 @@ def test_assess_without_georeference_prints_only_json(nowhere: Path, tmp_path: P
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert all(line.startswith("{") for line in result.stderr.splitlines())
+
+
+def floats(path: Path, values: np.ndarray, dtype: str, nodata: float | None) -> Path:
+    with rasterio.open(
+        path, "w", driver="GTiff", height=5, width=7, count=1, dtype=dtype, nodata=nodata,
+        crs="EPSG:32633", transform=Affine(30, 0, 5e5, 0, -30, 5e6),
+    ) as file:  # fmt: skip
+        file.write(values.astype(dtype), 1)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("nodata", [None, 0.0, float("nan"), -9999.0, float(np.finfo("f4").min)])
+def test_maps_of_whole_floats_are_those_of_integers(
+    tmp_path: Path, dtype: str, nodata: float | None
+) -> None:
+    """As raster calculators write them."""
+    missing = 0.0 if nodata is None else nodata
+    values = np.where(CLASSES == 0, missing, CLASSES)
+    opened = read_map(floats(tmp_path / "map.tif", values, dtype, nodata))
+    assert opened.counts() == COUNTS
+    read = opened.read(opened.grid.window)
+    assert read.dtype == np.int64
+    np.testing.assert_array_equal(read.filled(0), CLASSES)
+    np.testing.assert_array_equal(opened.thumbnail(7).filled(0), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [(2.5, "2.5"), (3e9, "3e+09"), (-1e30, "-1e+30")],
+    ids=["share", "large", "fill"],
+)
+def test_maps_of_other_floats_are_refused(tmp_path: Path, odd: float, shown: str) -> None:
+    values = CLASSES.astype(float)
+    values[4, 6] = odd
+    path = floats(tmp_path / "map.tif", values, "float32", None)
+    with pytest.raises(MapError, match="are float32, such as") as caught:
+        read_map(path)
+    assert f"such as {shown}," in str(caught.value)
