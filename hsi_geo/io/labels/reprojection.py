@@ -10,8 +10,9 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from hsi_geo.arrays import AnyArray, BoolArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.labels.bent_edges import split_bent_edges
 from hsi_geo.tiling import Grid, SensorFrame
 
 Errors = type[HsiGeoError]
@@ -101,14 +102,15 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
     """
     wide = _are_wide(frame, own)
     if not wide.any():
-        return frame.to_crs(target)
+        return _to_crs(frame, grid, own, target)
     circle = full_circle(own)
     from_scene = Transformer.from_crs(target, own, always_xy=True)
     left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
     right += circle if right < left else 0.0  # across the antimeridian
     margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
+    middle, half = (left + right) / 2, min((right - left) / 2 + margin, circle / 2)
     around = shapely.box(
-        left - margin, max(bottom - margin, -pole), right + margin, min(top + margin, pole)
+        middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
     )
     shapes = frame.geometry.to_numpy().copy()
     for index in np.flatnonzero(wide):
@@ -116,13 +118,34 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
         copies = [_shift_x(polygon, times * circle) for times in (-1, 0, 1)]
         shapes[index] = shapely.intersection(shapely.union_all(copies), around)
     covering = wide & shapely.equals(shapes, around)  # around a pole, no box of longitudes will do
-    placed = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=own)).to_crs(target)
+    cut = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=own))
+    placed = _to_crs(cut, grid, own, target)
     if covering.any():
         shapes = placed.geometry.to_numpy().copy()
         side = max(grid.resolution)
         shapes[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
         placed = placed.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=target))
     return placed
+
+
+def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
+    """Features in a scene's CRS, with vertices on edges that are bent there."""
+    transformer = Transformer.from_crs(own, target, always_xy=True)
+
+    def place(xy: Float64Array) -> Float64Array:
+        return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
+
+    placed = frame.to_crs(target)
+    shapes = frame.geometry.to_numpy()
+    split = split_bent_edges(shapes, place, grid)
+    changed = np.flatnonzero([new is not old for new, old in zip(split, shapes, strict=True)])
+    if not len(changed):
+        return placed
+    moved = gpd.GeoSeries(split[changed], crs=own).to_crs(target).to_numpy()
+    found = placed.geometry.to_numpy().copy()
+    usable = have_valid_coordinates(moved)  # an edge may pass where the projection is undefined
+    found[changed[usable]] = moved[usable]
+    return placed.set_geometry(gpd.GeoSeries(found, index=placed.index, crs=target))
 
 
 def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
