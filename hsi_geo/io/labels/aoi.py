@@ -12,6 +12,7 @@ import shapely
 from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.containers import find_raster
+from hsi_geo.io.labels.geometry_repair import repair
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.base import plain
@@ -72,8 +73,8 @@ def read_polygons(
     frame = reproject(frame, grid, name=f"{what} '{name}'", wrong=OptionError)
     polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
     try:
-        valid = shapely.make_valid(shapely.force_2d(polygons[have_valid_coordinates(polygons)]))
-        area = shapely.union_all(valid)
+        valid = shapely.force_2d(polygons[have_valid_coordinates(polygons)])
+        area = shapely.union_all(repair(valid))
         area.intersects(shapely.box(*grid.bounds))
     except shapely.errors.GEOSException as error:
         raise OptionError(

@@ -13,6 +13,7 @@ from pyproj.exceptions import ProjError
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.bent_edges import split_bent_edges
+from hsi_geo.io.labels.geometry_repair import repair
 from hsi_geo.tiling import Grid, SensorFrame
 
 Errors = type[HsiGeoError]
@@ -82,7 +83,7 @@ def _in_sensor_frame(frame: gpd.GeoDataFrame, sensor: SensorFrame) -> gpd.GeoDat
     side = min(sensor.upright.resolution)
     around = shapely.box(*sensor.upright.bounds).buffer(SENSOR_MARGIN_PX * side, join_style="mitre")
     extended = shapely.get_dimensions(shapes) > 0
-    valid = shapely.make_valid(shapes[extended])
+    valid = repair(shapes[extended], keep_collapsed=True)  # a shot without an area is one
     shapes[extended] = shapely.segmentize(
         shapely.intersection(valid, around), SENSOR_STEP_PX * side
     )
@@ -113,8 +114,9 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
         middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
     )
     shapes = frame.geometry.to_numpy().copy()
+    shapes[wide] = repair(shapely.force_2d(shapes[wide]))
     for index in np.flatnonzero(wide):
-        polygon = shapely.make_valid(shapely.force_2d(shapes[index]))
+        polygon = shapes[index]
         copies = [_shift_x(polygon, times * circle) for times in (-1, 0, 1)]
         shapes[index] = shapely.intersection(shapely.union_all(copies), around)
     covering = wide & shapely.equals(shapes, around)  # around a pole, no box of longitudes will do
@@ -137,7 +139,9 @@ def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.G
 
     placed = frame.to_crs(target)
     shapes = frame.geometry.to_numpy()
-    split = split_bent_edges(shapes, place, grid)
+    split = shapes.copy()
+    numbers = have_valid_coordinates(shapes)
+    split[numbers] = split_bent_edges(shapes[numbers], place, grid)
     changed = np.flatnonzero([new is not old for new, old in zip(split, shapes, strict=True)])
     if not len(changed):
         return placed
@@ -153,9 +157,11 @@ def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
     if not crs.is_geographic:
         return np.zeros(len(frame), bool)
     circle = full_circle(crs)
-    bounds = shapely.bounds(frame.geometry.to_numpy())
+    shapes = frame.geometry.to_numpy()
+    bounds = shapely.bounds(shapes)
     wide = (bounds[:, 2] - bounds[:, 0] > circle / 4) | (bounds[:, 3] - bounds[:, 1] > circle / 6)
-    return np.asarray(wide & frame.geom_type.str.contains("Polygon", na=False).to_numpy())
+    polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
+    return np.asarray(wide & polygons & have_valid_coordinates(shapes))
 
 
 def _match_longitudes(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoDataFrame:
@@ -180,7 +186,7 @@ def _match_longitudes(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoD
             if _meets(copy := _shift_x(geometry, times * circle), grid.bounds)
         ]
         if len(copies) > 1 and geometry.geom_type.endswith("Polygon"):
-            moved[index] = shapely.union_all(shapely.make_valid(copies))
+            moved[index] = shapely.union_all(repair(np.array(copies)))
         elif copies:
             moved[index] = copies[0]
     return frame.set_geometry(gpd.GeoSeries(moved, index=frame.index, crs=frame.crs))

@@ -12,6 +12,7 @@ import shapely
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.geometry_repair import repair
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain
@@ -82,8 +83,9 @@ def read_zones(
     frame, chosen, notes = _read_polygons(name, field, layer)
     frame = reproject(frame, grid, name=f"zones '{name}'", wrong=OptionError)
     try:
-        parts = shapely.make_valid(shapely.force_2d(frame.geometry.to_numpy()))
-        parts[~have_valid_coordinates(frame.geometry.to_numpy())] = shapely.Polygon()
+        parts = shapely.force_2d(frame.geometry.to_numpy())
+        parts[~have_valid_coordinates(parts)] = shapely.Polygon()
+        parts = repair(parts)
         names = frame["zone"].to_numpy()
         zones = tuple(
             Zone(str(one), shapely.union_all(parts[names == one])) for one in dict.fromkeys(names)

@@ -1,0 +1,34 @@
+"""Repair of polygons that cross or cover themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+from hsi_geo.arrays import AnyArray
+
+
+def repair(shapes: AnyArray, *, keep_collapsed: bool = False) -> AnyArray:
+    """Make geometries valid, so that what their parts cover is covered once.
+
+    Where parts of a multipolygon overlap, the area belongs to it. GEOS's usual method counts how often a place is
+    covered, and leaves out what is covered twice. Both lobes of a bow-tie stay, and holes along a shell are holes.
+
+    Args:
+        shapes: (N,) geometries with finite coordinates.
+        keep_collapsed: Whether polygons without an area become lines or points. Otherwise they become empty.
+
+    Returns:
+        (N,) the geometries. Those that are valid are the same objects.
+
+    Examples:
+        >>> overlapping = shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(1, 1, 3, 3)])
+        >>> repair(np.array([overlapping]))[0].area
+        7.0
+    """
+    found = np.asarray(shapes).copy()
+    broken = ~shapely.is_valid(found) & ~shapely.is_missing(found)
+    found[broken] = shapely.make_valid(
+        found[broken], method="structure", keep_collapsed=keep_collapsed
+    )
+    return found
