@@ -73,6 +73,20 @@ def style_classes(shots: Shots, path: str | os.PathLike[str]) -> Shots:
     )
 
 
+def named_classes(path: str | os.PathLike[str]) -> frozenset[str]:
+    """Names and values of the classes that a file of classes names.
+
+    Args:
+        path: JSON file, as of `style_classes`.
+
+    Raises:
+        OptionError: If the file is missing or of another form.
+    """
+    styles = _read(path)
+    names = [style["name"] for style in styles.values() if "name" in style]
+    return frozenset(clean_name(name) for name in [*styles, *names])
+
+
 def _keys_of_classes(classes: ClassTable, styles: dict[str, Any]) -> dict[int, str]:
     """Entry of each class by its id: the one of its value, else for a class that is text the one of its name."""
     found = {one.id: _key(one) for one in classes if _key(one) in styles}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -109,6 +109,7 @@ def read_labelled(
     layer: str | None,
     purpose: Purpose,
     near: Sequence[Grid] = (),
+    kept: Collection[str] = (),
 ) -> LabelledFile:
     """Read a file of shots.
 
@@ -119,6 +120,7 @@ def read_labelled(
         layer: Name of the layer in a file of several; None for the only one.
         purpose: What the shots are used for.
         near: Grids of the scenes, if they are known: of a large raster only the part around them is read.
+        kept: Names of classes that are no missing values in a table, even if they read as such ("NA").
 
     Returns:
         The shots that have a geometry and a class.
@@ -142,6 +144,7 @@ def read_labelled(
             missing=ShotsNotFoundError,
             wrong=ShotsError,
             tables=True,
+            kept=kept,
         )
     except ShotsError as error:
         inside = find_raster(opened_as, what, ShotsError) if is_unopened(error) else None
@@ -162,6 +165,8 @@ def read_labelled(
         parent_field, _ = _find_class_field(frame, parent_field, style, name, purpose)
     class_field, note = _find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
+    missing: Mapping[str, str] = frame.attrs.get("missing", {})
+    notes += [missing[field] for field in (parent_field, class_field) if field and field in missing]
     if class_field in repeated:
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have several fields '{class_field}'",

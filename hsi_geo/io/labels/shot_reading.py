@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
-from hsi_geo.io.labels.class_styles import style_classes
+from hsi_geo.io.labels.class_styles import named_classes, style_classes
 from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
 from hsi_geo.io.labels.library_shots import join_libraries
@@ -233,7 +233,8 @@ def _read_one(
     if isinstance(path, Shots):
         return path
     name = os.fspath(path)
-    file = read_labelled(name, class_field, layer, purpose, near)
+    named = () if classes is None else named_classes(classes)
+    file = read_labelled(name, class_field, layer, purpose, near, named)
     shots = make_shots(
         file.geometry,
         file.labels,

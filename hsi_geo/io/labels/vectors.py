@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
 from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.missing_texts import drop_missing_texts
 from hsi_geo.io.labels.point_tables import (
     TABLES,
     as_csv,
@@ -50,6 +51,7 @@ def read_vector(
     wrong: Errors,
     tables: bool = False,
     chooses_layer: bool = True,
+    kept: Collection[str] = (),
 ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file.
 
@@ -61,12 +63,14 @@ def read_vector(
         wrong: Raised if it is no vector file, has no such layer, or has several to choose from.
         tables: Read tables of points, too, whose columns hold coordinates; see `find_columns`.
         chooses_layer: Whether the user has an option to choose a layer with; for messages.
+        kept: Names of classes that are no missing values in a table of points, even if they read as such ("NA").
 
     Returns:
         Its features, indexed by their ids in the file. Its ``attrs`` hold ``notes`` (what was
         decided while reading, as sentences), ``layer`` (its name), ``columns`` (`Columns` of a
-        table of points, else None) and ``unreadable`` (text of the coordinates by id, for rows of a table whose
-        coordinates cannot be read).
+        table of points, else None), ``unreadable`` (text of the coordinates by id, for rows of a table whose
+        coordinates cannot be read) and ``missing`` (a sentence by the name of a column of a table, for words that were
+        taken for missing values).
     """
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
@@ -83,7 +87,7 @@ def read_vector(
             require_local(file, f"{what} '{name}':", wrong)
         elif is_archive(Path(name)):
             require_local_archive(name, what, wrong)
-        return _read_file(name, file, what, layer, wrong, tables, chooses_layer)
+        return _read_file(name, file, what, layer, wrong, tables, chooses_layer, kept)
 
 
 def _read_file(
@@ -94,6 +98,7 @@ def _read_file(
     wrong: Errors,
     tables: bool,
     chooses_layer: bool,
+    kept: Collection[str],
 ) -> gpd.GeoDataFrame:
     """Read a file that may be a copy of what ``name`` holds; messages name the latter."""
     columns = find_columns(file) if tables else None
@@ -123,13 +128,16 @@ def _read_file(
         raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(file))
     notes = [one for one in (note, encoding) if one]
     unreadable: dict[int, str] = {}
+    missing: dict[str, str] = {}
     if columns is not None:
         if texts is not None:
             frame, unreadable, note = place_by_texts(frame, texts, columns, name)
             notes += [note] if note else []
         frame, note = set_table_crs(frame, file, columns)
         notes += [note] if note else []
+        frame, missing = drop_missing_texts(frame, kept)
     frame.attrs |= {"notes": notes, "layer": chosen, "columns": columns, "unreadable": unreadable}
+    frame.attrs["missing"] = missing
     return frame
 
 
