@@ -51,7 +51,7 @@ def read_vector(
     wrong: Errors,
     tables: bool = False,
     chooses_layer: bool = True,
-    kept: Collection[str] = (),
+    kept: Collection[str] | None = None,
 ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file.
 
@@ -63,7 +63,8 @@ def read_vector(
         wrong: Raised if it is no vector file, has no such layer, or has several to choose from.
         tables: Read tables of points, too, whose columns hold coordinates; see `find_columns`.
         chooses_layer: Whether the user has an option to choose a layer with; for messages.
-        kept: Names of classes that are no missing values in a table of points, even if they read as such ("NA").
+        kept: Take words such as NA in a table of points for missing values, but for these names of classes. None takes
+            no word so.
 
     Returns:
         Its features, indexed by their ids in the file. Its ``attrs`` hold ``notes`` (what was
@@ -98,7 +99,7 @@ def _read_file(
     wrong: Errors,
     tables: bool,
     chooses_layer: bool,
-    kept: Collection[str],
+    kept: Collection[str] | None,
 ) -> gpd.GeoDataFrame:
     """Read a file that may be a copy of what ``name`` holds; messages name the latter."""
     columns = find_columns(file) if tables else None
@@ -135,7 +136,8 @@ def _read_file(
             notes += [note] if note else []
         frame, note = set_table_crs(frame, file, columns)
         notes += [note] if note else []
-        frame, missing = drop_missing_texts(frame, kept)
+        if kept is not None:
+            frame, missing = drop_missing_texts(frame, kept)
     frame.attrs |= {"notes": notes, "layer": chosen, "columns": columns, "unreadable": unreadable}
     frame.attrs["missing"] = missing
     return frame

@@ -13,6 +13,7 @@ from pandas._libs.parsers import STR_NA_VALUES
 from hsi_geo.io.labels.missing_texts import MISSING_TEXTS
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.maps.drawn_strata import read_drawn_strata
 
 
 def table(path: Path, classes: list[str], header: str = "x,y,class", separator: str = ",") -> Path:
@@ -112,3 +113,13 @@ def test_text_of_a_geopackage_is_a_class(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame({"class": ["rye", "NA"]}, geometry=points, crs=32633)
     frame.to_file(tmp_path / "a.gpkg")
     assert [c.name for c in read_shots(tmp_path / "a.gpkg").classes] == ["NA", "rye"]
+
+
+def test_strata_of_a_sample_keep_such_names(tmp_path: Path) -> None:
+    """`sample` writes them: they are classes of a map."""
+    header = "x,y,class,stratum,stratum_px"
+    rows = ["rye,None,500", "None,None,500", "rye,rye,300"]
+    path = table(tmp_path / "a.csv", rows, header)
+    drawn = read_drawn_strata(read_shots(path, class_field="class", purpose=REFERENCE))
+    assert drawn is not None
+    assert drawn.sizes == {"None": 500, "rye": 300}
