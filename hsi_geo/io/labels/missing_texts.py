@@ -69,6 +69,6 @@ def _note(name: str, counts: Counter[str]) -> str:
     words, rows = sorted(counts), sum(counts.values())
     has = f"{rows} rows have" if rows > 1 else "1 row has"
     return (
-        f"{has} {quoted(words)} in '{name}', which is taken for no value: to map a class of this name, "
-        "name it in a file of classes"
+        f"{has} {quoted(words)} in '{name}', which is taken for no value: to keep it as a class, "
+        "name it in a file of classes, or save the table as a GeoPackage"
     )
