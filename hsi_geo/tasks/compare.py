@@ -247,7 +247,6 @@ def _write_polygons(
     write_polygons(
         opened,
         written.polygons,
-        layer=written.polygons.stem,
         confidence=None if written.confidence is None else read_map(written.confidence),
         passes=smooth,
         only=values,

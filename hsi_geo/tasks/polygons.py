@@ -115,7 +115,6 @@ def polygons(
         counts, classes = write_polygons(
             opened,
             where[final],
-            layer=final.stem,
             confidence=percent,
             passes=smooth,
             progress=lambda rows: reporter.progress(stages.POLYGONS, rows, height),

@@ -189,7 +189,7 @@ def zones(
             reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
         if not basis:
             reporter.log("nothing is known of the map's errors: areas have no standard error")
-        write_zone_table(rows, found.zones, opened.grid, where[final], final.stem)
+        write_zone_table(rows, found.zones, opened.grid, where[final])
     return ZonesResult(final, tuple(rows), basis, empty)
 
 

@@ -270,7 +270,7 @@ def test_a_style_beside_a_map_and_its_polygons_serves_both(
     paths = MapPaths.of(tmp_path / "map.fgb")
     write_map(paths, random_probabilities())
     assert paths.polygons is not None
-    write_polygons(read_map(paths.classes), paths.polygons, layer="map")
+    write_polygons(read_map(paths.classes), paths.polygons)
     found = case("opened_layer", path=str(tmp_path / f"map{suffix}"))
     assert found["legend"] == [[c.name, c.color] for c in CLASSES]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,6 +17,31 @@ from pyogrio.errors import (
 
 from hsi_geo.errors import OptionError, OutputError, write_error_text
 from hsi_geo.io.readers.base import plain
+
+#: Table of a GeoPackage in which QGIS keeps styles.
+STYLES = "layer_styles"
+
+#: Other names, and beginnings of names, that GeoPackage, SQLite and GDAL keep for their own tables.
+_RESERVED, _RESERVED_BEGINNINGS = ("ogr_empty_table",), ("gpkg", "sqlite_")
+
+
+def layer_name(path: Path, otherwise: str, tables: Iterable[str] = ()) -> str:
+    """Name of a layer: that of its file, unless a table of the file has this name, in any case.
+
+    Args:
+        path: GeoPackage that holds the layer.
+        otherwise: Name of the layer if that of the file cannot be used.
+        tables: Names of tables that are written into the file as well.
+
+    Examples:
+        >>> layer_name(Path("communes.gpkg"), "zones", ["areas"])
+        'communes'
+        >>> layer_name(Path("Areas.gpkg"), "zones", ["areas"])
+        'zones'
+    """
+    name = path.stem.lower()
+    taken = {STYLES, *_RESERVED, *(table.lower() for table in tables)}
+    return otherwise if name in taken or name.startswith(_RESERVED_BEGINNINGS) else path.stem
 
 
 def require_geopackage(path: str | os.PathLike[str]) -> Path:
@@ -49,7 +75,7 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
         OutputError: If the file does not hold all that was written.
     """
     try:
-        frame.to_file(path, driver="GPKG")
+        frame.to_file(path, layer=layer_name(path, "points"), driver="GPKG")
         back = gpd.read_file(path)
         whole = back.geometry.geom_equals_exact(frame.geometry, 0.0).all() and all(
             back[field].astype("string").equals(frame[field].astype("string"))

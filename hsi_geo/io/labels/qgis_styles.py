@@ -16,6 +16,7 @@ from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.text_encoding import xml_text
 from hsi_geo.io.labels.class_colors import parse_color
 from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.geopackages import STYLES
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def find_style(path: str, layer: str | None) -> Style:
 def _from_geopackage(path: str, layer: str | None) -> Style:
     try:
         with openable(path) as named:
-            if "layer_styles" not in {str(row[0]) for row in pyogrio.list_layers(named)}:
+            if STYLES not in {str(row[0]) for row in pyogrio.list_layers(named)}:
                 return NO_STYLE
-            table = gpd.read_file(named, layer="layer_styles")
+            table = gpd.read_file(named, layer=STYLES)
     except (DataSourceError, DataLayerError):
         return NO_STYLE
     if not {"f_table_name", "styleQML"} <= set(table.columns):

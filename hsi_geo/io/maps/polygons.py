@@ -14,6 +14,7 @@ import pyogrio
 
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import MapError, OptionError, OutputError
+from hsi_geo.io.labels.geopackages import layer_name
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.patches import Patches, find_patches
@@ -58,7 +59,6 @@ def write_polygons(
     class_map: ReadMap,
     path: Path,
     *,
-    layer: str,
     confidence: ReadMap | None = None,
     passes: int = 0,
     only: Collection[int] | None = None,
@@ -70,7 +70,6 @@ def write_polygons(
     Args:
         class_map: Map of any program.
         path: File to write; its suffix says the format.
-        layer: Name of the layer.
         confidence: Raster of per cent on the same grid; None leaves the field ``confidence`` empty.
         passes: Number of passes of smoothing of the outlines; 0 follows the pixels.
         only: Values of the classes whose patches are written, maybe none; None writes those of all classes.
@@ -88,6 +87,7 @@ def write_polygons(
     """
     require_outlines(class_map)
     counts: dict[int, PolygonCount] = {}
+    layer = layer_name(path, "polygons")
     with LayerWriter(path, layer) as writer:
         waiting: list[gpd.GeoDataFrame] = []
         for every, rows in find_patches(class_map, confidence, passes=passes):

@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.io.labels.geopackages import layer_name
 from hsi_geo.io.labels.sample_fields import (
     NOTE,
     PLACE,
@@ -147,6 +148,6 @@ def write_sample(frame: gpd.GeoDataFrame, style: str, path: Path) -> None:
     Raises:
         OutputError: If the disk is full or gone.
     """
-    with LayerWriter(path, path.stem) as writer:
+    with LayerWriter(path, layer_name(path, "places")) as writer:
         writer.write(frame)
         writer.embed_style(style)

@@ -24,6 +24,7 @@ from pyogrio.errors import (
 )
 
 from hsi_geo.errors import OutputError, write_error_text
+from hsi_geo.io.labels.geopackages import STYLES
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.vector_names import style_beside
 from hsi_geo.io.maps.vector_styles import vector_style
@@ -174,7 +175,7 @@ def _write_style_table(path: Path, layer: str, style: str) -> None:
             "update_time": [pd.Timestamp("1970-01-01", tz="UTC")],
         }
     )
-    pyogrio.write_dataframe(table, path, layer="layer_styles", driver="GPKG")
+    pyogrio.write_dataframe(table, path, layer=STYLES, driver="GPKG")
 
 
 @contextmanager

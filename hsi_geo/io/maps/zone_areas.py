@@ -16,6 +16,7 @@ import shapely
 
 from hsi_geo.arrays import BoolArray, IntArray
 from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.geopackages import layer_name
 from hsi_geo.io.labels.zones import Zone
 from hsi_geo.io.maps.areas import area_decimals, row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
@@ -25,6 +26,9 @@ from hsi_geo.tiling import Grid, Window, blocks
 
 #: Suffixes of tables that can be written.
 TABLES = (".csv", ".gpkg")
+
+#: Name of the table in a GeoPackage.
+_TABLE = "areas"
 
 #: Columns of the table that hold hectares.
 _HECTARES = ("mapped_ha", "hectares", "hectares_se")
@@ -160,16 +164,18 @@ def require_table_name(path: Path) -> Path:
 
 
 def write_zone_table(
-    rows: Sequence[ZoneArea], zones: Sequence[Zone], grid: Grid, path: Path, layer: str
+    rows: Sequence[ZoneArea], zones: Sequence[Zone], grid: Grid, path: Path
 ) -> None:
     """Write the areas of zones: a CSV, or a GeoPackage that has the zones and the table ``areas``.
+
+    The layer of zones has the name of the file, or is ``zones`` where the table has that name. Each zone has the class of
+    the largest estimated area.
 
     Args:
         rows: The areas.
         zones: The zones, for a GeoPackage.
         grid: Pixels of the map, whose CRS the zones have.
         path: File to write.
-        layer: Name of the layer of zones. Each has the class of the largest estimated area.
 
     Raises:
         OutputError: If the disk is full or gone.
@@ -198,12 +204,12 @@ def write_zone_table(
         for zone in zones
     ]
     crs = None if grid.crs is None else grid.crs.to_wkt()
-    with LayerWriter(path, layer) as writer:
+    with LayerWriter(path, layer_name(path, "zones", [_TABLE])) as writer:
         writer.write(gpd.GeoDataFrame(frame, geometry=shapes, crs=crs))
     kinds = {"value": "int64", "pixels": "int64", "zone": "str", "name": "str", "basis": "str"}
     numbers = table.astype({column: kinds.get(str(column), "float64") for column in table.columns})
     with writing_layer(path):
-        pyogrio.write_dataframe(numbers, path, layer="areas", driver="GPKG")
+        pyogrio.write_dataframe(numbers, path, layer=_TABLE, driver="GPKG")
 
 
 def _polygons(geometry: shapely.Geometry) -> list[shapely.Polygon]:

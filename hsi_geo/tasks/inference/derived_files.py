@@ -71,7 +71,6 @@ def _write_polygons(written: MapPaths, smooth: int) -> None:
     write_polygons(
         read_map(written.classes),
         written.polygons,
-        layer=written.polygons.stem,
         confidence=read_map(written.confidence),
         passes=smooth,
     )

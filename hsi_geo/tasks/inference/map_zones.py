@@ -51,7 +51,7 @@ def write_zones(
     rows = zone_table(opened, found.zones, names, estimator, basis)
     if empty := empty_zones(found.zones, rows):
         reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
-    write_zone_table(rows, found.zones, opened.grid, written.zones, "zones")
+    write_zone_table(rows, found.zones, opened.grid, written.zones)
     record["parameters"] |= {
         "zones": os.fspath(options.zones),
         "zone_field": found.field,

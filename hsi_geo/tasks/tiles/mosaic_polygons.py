@@ -65,7 +65,6 @@ def write_mosaic_polygons(
             write_polygons(
                 mosaic,
                 where[final],
-                layer=final.stem,
                 confidence=read_map(beside),
                 passes=smooth,
                 progress=partial(_report, reporter, height),

@@ -68,7 +68,7 @@ def write_mosaic_zones(
         counted |= set(known) - set(empty_zones(found.zones, rows))
         inputs: Sequence[str | os.PathLike[str]] = [options.zones]
         with atomic_outputs([final], overwrite=True, name="batch", inputs=inputs) as where:
-            write_zone_table(rows, found.zones, opened.grid, where[final], final.stem)
+            write_zone_table(rows, found.zones, opened.grid, where[final])
         written[final.stem] = final
     empty = [zone for zone in dict.fromkeys(known) if zone not in counted]
     if empty:
