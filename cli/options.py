@@ -214,8 +214,8 @@ _ZONES = (
     click.option(
         "--zone-field",
         metavar="FIELD",
-        help="Field of the zones with their names; zones of one name are one.  [default: zone, name or id if there is one, else "
-        "they are numbered]",
+        help="Field of the zones with their names; zones of one name are one.  [default: zone, name or id if it tells them apart, "
+        "else they are numbered]",
     ),
 )
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--zone-field",
     metavar="FIELD",
-    help="Field with the names of zones; zones of one name are one.  [default: zone, name or id if there is one, else the "
+    help="Field with the names of zones; zones of one name are one.  [default: zone, name or id if it tells them apart, else the "
     "zones are numbered]",
 )
 @click.option(

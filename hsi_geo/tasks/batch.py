@@ -124,7 +124,8 @@ def batch(
             hint="leave it out: items.json describes them",
         )
     if options.zones is not None:
-        check_zones(options.zones, field=options.zone_field)
+        for note in check_zones(options.zones, field=options.zone_field):
+            reporter.warning(note)
     together = options
     options = dataclasses.replace(options, zones=None, zone_field=None)
     if options.polygons:

@@ -120,7 +120,7 @@ def zones(
         zones: Vector file of polygons in any CRS.
         out: Table to write: ``.csv``, or ``.gpkg`` with the zones and the table ``areas``.
         zone_field: Field with the names of zones; zones of one name are one. None takes a field such as ``zone`` or
-            ``name``, else numbers the features from 1.
+            ``name`` in which each has a value of its own, else numbers the features from 1.
         zone_layer: Layer of the zones; None for the only one.
         reference: Random sample of reference labels, as for `assess`; None for none.
         design: How its places were drawn, as for `assess`. It is needed with a reference.

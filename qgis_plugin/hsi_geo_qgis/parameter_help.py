@@ -39,7 +39,7 @@ COMMON = {
     "ZONES": "Polygons in any CRS: communes, catchments, parcels. The area of each class in each of them is counted, with its "
     "standard error where one is known. They may overlap: a pixel then counts in each.",
     "ZONE_FIELD": "Field with the names of the zones; zones of one name are one. If it is empty: the field 'zone', 'name' or 'id' "
-    "if there is one, else the zones are numbered.",
+    "if it tells them apart, else the zones are numbered.",
     "ZONE_TABLE": "CSV file with a row for each class of each zone. Choose zones, too. If it is empty and zones are chosen, the table "
     "is MAP_zones.csv beside the map.",
     "AOI": "Layer of polygons in any CRS. If it is empty, the whole scene is taken.",

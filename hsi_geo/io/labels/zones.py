@@ -19,7 +19,8 @@ from hsi_geo.io.readers.base import plain
 from hsi_geo.text import did_you_mean, quoted
 from hsi_geo.tiling import Grid
 
-#: Fields that name zones, in order, in any case. Without one of them zones are numbered.
+#: Fields that name zones, in order, in any case. One is taken by itself only if it tells all zones apart; else zones are
+#: numbered.
 FIELDS = ("zone", "zone_name", "name", "zone_id", "label", "id")
 
 
@@ -73,11 +74,12 @@ def read_zones(
     Args:
         path: Vector file of polygons in any CRS.
         grid: Pixels of the map.
-        field: Field with the names of the zones. None takes one of `FIELDS`, else numbers them.
+        field: Field with the names of the zones. None takes the first of `FIELDS` in which all zones have
+            values of their own, else numbers them.
         layer: Layer of the file; None for the only one.
 
     Raises:
-        OptionError: If the file is missing, or has no polygon, no such field, or broken polygons.
+        OptionError: If the file is missing, or has no polygon, no such field, no value in it, or broken polygons.
     """
     name = os.fspath(path)
     frame, chosen, notes = _read_polygons(name, field, layer)
@@ -98,17 +100,20 @@ def read_zones(
     return Zones(zones, chosen, tuple(notes))
 
 
-def check_zones(path: str | os.PathLike[str], *, field: str | None = None) -> None:
+def check_zones(path: str | os.PathLike[str], *, field: str | None = None) -> tuple[str, ...]:
     """Refuse zones that cannot be read, before there is a map.
 
     Args:
         path: Vector file of polygons in any CRS.
         field: Field with the names of the zones, as for `read_zones`.
 
+    Returns:
+        What was left out or decided, as sentences.
+
     Raises:
-        OptionError: If the file is missing, or has no polygon or no such field.
+        OptionError: If the file is missing, or has no polygon, no such field, or no value in it.
     """
-    _read_polygons(os.fspath(path), field, None)
+    return tuple(_read_polygons(os.fspath(path), field, None)[2])
 
 
 def _read_polygons(
@@ -123,38 +128,74 @@ def _read_polygons(
         wrong=OptionError,
         chooses_layer=False,
     )
-    frame = frame.reset_index(drop=True)
+    frame = frame.set_index(pd.RangeIndex(1, len(frame) + 1))
     fields = [str(column) for column in frame.columns if column != frame.geometry.name]
-    chosen = _choose_field(fields, field, name)
-    texts = [str(n) for n in range(1, len(frame) + 1)]
-    if chosen is not None:
-        texts = [_text(value) for value in frame[chosen]]
-    frame = gpd.GeoDataFrame({"zone": texts}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
-    notes: list[str] = []
     is_polygon = frame.geom_type.str.contains("Polygon", na=False)
     if not is_polygon.any():
         raise OptionError(f"zones '{name}' hold no polygon", hint="give polygons to --zones")
+    notes: list[str] = []
     if others := int((~is_polygon).sum()):
         notes.append(f"{others} features of '{name}' are no polygons and are left out")
-    unnamed = is_polygon & (frame["zone"] == "")
-    if unnamed.any():
-        notes.append(
-            f"{int(unnamed.sum())} zones have no value in the field '{chosen}' and are left out"
+    frame = frame[is_polygon]
+    chosen = (
+        _telling_field(frame, fields, name, notes)
+        if field is None
+        else _wanted_field(fields, field, name)
+    )
+    texts = list(map(str, frame.index)) if chosen is None else _texts(frame, chosen)
+    named = gpd.GeoDataFrame({"zone": texts}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
+    named = named[named["zone"] != ""]
+    if named.empty:
+        raise OptionError(
+            f"no zone of '{name}' has a value in the field '{chosen}'",
+            hint=f"choose another field with --zone-field: it has {quoted(fields)}",
         )
-    return frame[is_polygon & ~unnamed], chosen, notes
+    if unnamed := len(frame) - len(named):
+        notes.append(f"{unnamed} zones have no value in the field '{chosen}' and are left out")
+    if (count := named["zone"].nunique()) < len(named):
+        notes.append(
+            f"{len(named)} features of '{name}' make {count} zones: those of one value in the field '{chosen}' are joined"
+        )
+    return named, chosen, notes
 
 
-def _choose_field(fields: Sequence[str], field: str | None, name: str) -> str | None:
-    if field is not None:
-        found = find_name(field, fields)
-        if found is None:
-            raise OptionError(
-                f"zones '{name}' have no field '{field}', only {quoted(fields)}",
-                hint=f"choose one of them with --zone-field{did_you_mean(field, fields)}",
-            )
-        return found
+def _wanted_field(fields: Sequence[str], field: str, name: str) -> str:
+    found = find_name(field, fields)
+    if found is None:
+        raise OptionError(
+            f"zones '{name}' have no field '{field}', only {quoted(fields)}",
+            hint=f"choose one of them with --zone-field{did_you_mean(field, fields)}",
+        )
+    return found
+
+
+def _telling_field(
+    frame: gpd.GeoDataFrame, fields: Sequence[str], name: str, notes: list[str]
+) -> str | None:
+    """First of `FIELDS` that tells all zones apart; None without one. Notes get what users may not expect.
+
+    Editors make a field `id` without being asked, and leave it empty or 0.
+    """
     by_lower = {one.lower(): one for one in reversed(fields)}
-    return next((by_lower[one] for one in FIELDS if one in by_lower), None)
+    passed: list[str] = []
+    chosen = None
+    for one in (by_lower[lower] for lower in FIELDS if lower in by_lower):
+        texts = _texts(frame, one)
+        if "" not in texts and len(set(texts)) == len(texts):
+            chosen = one
+            break
+        passed.append(one)
+    if passed:
+        named = "numbered" if chosen is None else f"named by the field '{chosen}'"
+        which = f"the field{'s' if len(passed) > 1 else ''} {quoted(passed)}"
+        notes.append(
+            f"zones of '{name}' are {named}, as {which} would not tell them apart; --zone-field takes another field"
+        )
+    return chosen
+
+
+def _texts(frame: gpd.GeoDataFrame, field: str) -> list[str]:
+    return [_text(value) for value in frame[field]]
 
 
 def _text(value: object) -> str:
