@@ -33,7 +33,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
     other_strata,
     own_strata,
     read_sample,
-    require_probability_sample,
+    require_points,
     require_same_land,
 )
 from hsi_geo.tasks.assessment.results import Assessment, Design
@@ -138,8 +138,8 @@ def assess_map(
         reporter.warning(warning)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
-    if sample.lacking:
-        reporter.warning(sample.lacking)
+    if lacking := sample.lacking(design):
+        reporter.warning(lacking)
     if strata is not None and design != "stratified":
         raise OptionError(
             "strata were given, and the design is not stratified", hint="add --design stratified"
@@ -150,7 +150,7 @@ def assess_map(
         return dataclasses.replace(
             describe(sample), parents=None if upper is None else describe(upper)
         )
-    require_probability_sample(labelled, sample, design)
+    require_points(labelled, design)
     return _of_whole_map(opened, labelled, sample, parents, design, strata, reporter)
 
 
@@ -230,7 +230,9 @@ def sample_with_strata(
     sample = read_sample(opened, labelled)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
-    require_probability_sample(labelled, sample, design)
+    if lacking := sample.lacking(design):
+        reporter.warning(lacking)
+    require_points(labelled, design)
     counts = opened.class_counts()
     return sample, *_strata_of(opened, labelled, sample, design, strata, counts, reporter)
 

@@ -216,11 +216,14 @@ def _by_sample(
     areas_ha = row_areas_ha(opened.grid)
     if areas_ha is not None and not (areas_ha == areas_ha[0]).all():
         weights = weights * areas_ha[sample.rows]
-    # Values without a name that no place is in are classes as well.
-    names = list(dict.fromkeys([*sample.names, *map(opened.name_of, _values(opened))]))
+    names = list(sample.names)
     size = len(names)
     whole = confusion_of_sample(sample.mapped, sample.truth, weights, size)
-    lacking = [name for name, n in zip(names, whole.mapped_places, strict=True) if n < FEWEST]
+    lacking = [
+        name
+        for name, n in zip(names, whole.mapped_places, strict=True)
+        if n < FEWEST and name not in sample.only_in_reference
+    ]
     if lacking:
         reporter.warning(
             f"the reference has fewer than two places in {quoted(lacking)} of the map: their areas stay as mapped, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class ReadMap:
     mask: Mask | None = None
     rejected: ClassTable = ()
     ignored: tuple[int, ...] = ()
+    _counted: dict[int, int] = field(default_factory=dict, init=False, repr=False)
 
     def without_rejected(self) -> ReadMap:
         """The same map; rejected pixels count as pixels of no class."""
@@ -104,12 +105,13 @@ class ReadMap:
 
     def counts(self) -> dict[int, int]:
         """Number of pixels by value, without pixels of no class."""
-        counted: dict[int, int] = {}
-        for strip in _strips(self.grid.window):
-            values = self.read(strip).compressed()
-            for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-                counted[int(value)] = counted.get(int(value), 0) + int(count)
-        return counted
+        counted = self._counted  # a large map is read once
+        if not counted:
+            for strip in _strips(self.grid.window):
+                values = self.read(strip).compressed()
+                for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+                    counted[int(value)] = counted.get(int(value), 0) + int(count)
+        return dict(counted)
 
     def class_counts(self) -> dict[str, int]:
         """Number of pixels by class name, in the order of the values.

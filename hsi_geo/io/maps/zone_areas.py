@@ -40,7 +40,7 @@ class ZoneArea:
 
     Attributes:
         zone: Name of the zone.
-        value: Value of the class in the map.
+        value: Value of the class in the map; None for a class that only the reference has.
         name: Name of the class.
         pixels: Number of pixels of the class whose centres lie in the zone.
         mapped_ha: Their area in hectares; None if the CRS does not define it.
@@ -55,7 +55,7 @@ class ZoneArea:
     """
 
     zone: str
-    value: int
+    value: int | None
     name: str
     pixels: int
     mapped_ha: float | None
@@ -185,6 +185,7 @@ def write_zone_table(
         columns=[field.name for field in dataclasses.fields(ZoneArea)],
     )
     decimals = dict.fromkeys(_HECTARES, area_decimals(grid))
+    table["value"] = table["value"].astype("Int64")  # with gaps
     for column in table.columns:
         if table[column].dtype.kind == "f":
             table[column] = table[column].round(decimals.get(str(column), 3))
@@ -206,7 +207,7 @@ def write_zone_table(
     crs = None if grid.crs is None else grid.crs.to_wkt()
     with LayerWriter(path, layer_name(path, "zones", [_TABLE])) as writer:
         writer.write(gpd.GeoDataFrame(frame, geometry=shapes, crs=crs))
-    kinds = {"value": "int64", "pixels": "int64", "zone": "str", "name": "str", "basis": "str"}
+    kinds = {"value": "Int64", "pixels": "int64", "zone": "str", "name": "str", "basis": "str"}
     numbers = table.astype({column: kinds.get(str(column), "float64") for column in table.columns})
     with writing_layer(path):
         pyogrio.write_dataframe(numbers, path, layer=_TABLE, driver="GPKG")

@@ -11,6 +11,7 @@ import numpy as np
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, ShotsError
+from hsi_geo.io.labels.class_rasters import MAX_CLASSES
 from hsi_geo.io.labels.shot_pixels import burn, to_grid
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
@@ -56,9 +57,14 @@ class Sample:
         np.add.at(found, (self.mapped, self.truth), 1)
         return found
 
-    @property
-    def lacking(self) -> str:
-        """Sentence on classes that only the reference has; empty without any."""
+    def lacking(self, design: Design | None) -> str:
+        """Sentence on classes that only the reference has; empty without any.
+
+        With a design their area is estimated like that of any other class: the estimators hold for a mapped area of 0.
+
+        Args:
+            design: Sampling design that the user stated; None without one.
+        """
         if not self.only_in_reference:
             return ""
         first = len(self.names) - len(self.only_in_reference)  # they come last
@@ -66,7 +72,10 @@ class Sample:
         lacking = f"the map has no class {quoted(list(self.only_in_reference))}"
         if not counted:
             return f"{lacking}, nor another class where the reference has it"
-        return f"{lacking}: {counted} pixels of it in the reference count as wrong"
+        text = f"{lacking}: {counted} pixels of it in the reference count as wrong"
+        if design is None:
+            return text
+        return f"{text}, and its area is estimated from them; if the map has it under another name, rename one of both"
 
 
 def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
@@ -81,7 +90,7 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
 
     Raises:
         ShotsError: If not one label lies on a mapped pixel.
-        MapError: If map and reference have no class in common.
+        MapError: If map and reference have no class in common, or the map has too many values without a name.
     """
     pixels = burn(labelled, opened.grid)
     values = opened.values_at(pixels.rows, pixels.cols)
@@ -92,7 +101,7 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
             hint="give reference labels where the map shows classes",
         )
     mapped = values.compressed()
-    shown = sorted({*opened.names, *map(int, mapped)})
+    shown = _values_of_classes(opened)
     in_map = list(dict.fromkeys(opened.name_of(value) for value in shown))
     in_reference = [c.name for c in labelled.classes]
     shared = [name for name in in_reference if name in in_map]
@@ -163,6 +172,18 @@ def at_upper_level(sample: Sample, parents: Mapping[str, str]) -> Sample | None:
         only_in_map=tuple(name for name in names if name not in lone[0]),
         only_in_reference=tuple(name for name in names if name not in lone[1]),
     )
+
+
+def _values_of_classes(opened: ReadMap) -> list[int]:
+    """Values of all classes of a map, those that have a name and those that it contains."""
+    present = opened.counts()
+    unnamed = len(present.keys() - opened.class_values.names.keys())
+    if unnamed > MAX_CLASSES:
+        raise MapError(
+            f"map '{opened.path}' has {unnamed:,} values without a name, and a class map at most {MAX_CLASSES:,}",
+            hint="give the map of classes, not numbers of objects or heights",
+        )
+    return sorted({*opened.names, *present})
 
 
 def _why_none(opened: ReadMap) -> str:
@@ -269,16 +290,15 @@ def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
     return values
 
 
-def require_probability_sample(labelled: Shots, sample: Sample, design: Design) -> None:
+def require_points(labelled: Shots, design: Design) -> None:
     """Refuse labels that cannot be a sample of the stated design.
 
     Args:
         labelled: Reference labels.
-        sample: Pixels of these labels.
         design: Sampling design that the user stated.
 
     Raises:
-        ShotsError: If they are not points, or of classes that the map lacks.
+        ShotsError: If they are not points.
     """
     kinds = sorted(set(labelled.frame.geom_type) - {"Point"})
     if kinds:
@@ -286,10 +306,4 @@ def require_probability_sample(labelled: Shots, sample: Sample, design: Design) 
             f"a {design} random sample consists of points, and the reference has {kinds[0]}s: "
             "pixels of one of them were not drawn one by one",
             hint="leave out --design, or draw points at random (in QGIS: Random points)",
-        )
-    if sample.only_in_reference:
-        raise ShotsError(
-            f"the map has no class {quoted(list(sample.only_in_reference))}, and areas are "
-            "estimated by the map's classes",
-            hint="rename classes so that they match, or leave out --design",
         )

@@ -71,7 +71,7 @@ def zone_table(
         )
 
         def row(
-            name: str, value: int, px: int, area: float, found: float, error: float, why: str,
+            name: str, value: int | None, px: int, area: float, found: float, error: float, why: str,
             zone: Zone = zone, total: float = total, estimate: ZoneEstimate = estimate,
             places: int | None = places,
         ) -> ZoneArea:  # fmt: skip
@@ -96,7 +96,7 @@ def zone_table(
             if total and (pixels[i] or estimate.areas[i] > 1e-9 * total):
                 error = float(estimate.errors[i])
                 rows.append(
-                    row(name, value_of.get(name, 0), pixels[i], mapped[i], estimate.areas[i], error, basis)
+                    row(name, value_of.get(name), pixels[i], mapped[i], estimate.areas[i], error, basis)
                 )  # fmt: skip
         for value, name in rejected.items():
             if count.pixels.get(value):
