@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from hsi_geo.arrays import IntArray
-from hsi_geo.errors import MapError, OptionError
+from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.shot_files import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
-from hsi_geo.io.maps.drawn_strata import DrawnStrata, read_drawn_strata
+from hsi_geo.io.maps.drawn_strata import DrawnStrata, read_drawn_strata, unequal_probabilities
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_legend_record, read_record
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -140,18 +140,39 @@ def assess_map(
         reporter.warning(f"left out: {text}")
     if lacking := sample.lacking(design):
         reporter.warning(lacking)
-    if strata is not None and design != "stratified":
-        raise OptionError(
-            "strata were given, and the design is not stratified", hint="add --design stratified"
-        )
+    _require_design(labelled, design, strata)
     parents = _parents_of(opened, labelled)
     if design is None:
+        if unequal_probabilities(labelled):
+            reporter.warning(
+                f"'{labelled.source}' says that its places were drawn in strata, more densely in some; these numbers do not "
+                "weigh them, and --design stratified does"
+            )
         upper = at_upper_level(sample, parents)
         return dataclasses.replace(
             describe(sample), parents=None if upper is None else describe(upper)
         )
     require_points(labelled, design)
     return _of_whole_map(opened, labelled, sample, parents, design, strata, reporter)
+
+
+def _require_design(
+    labelled: Shots, design: Design | None, strata: str | os.PathLike[str] | None
+) -> None:
+    """Refuse a design that is not the one that files say, and strata without a design that has some."""
+    if strata is not None and design != "stratified":
+        raise OptionError(
+            "strata were given, and the design is not stratified", hint="add --design stratified"
+        )
+    if design != "simple":
+        return
+    if of_stratum := unequal_probabilities(labelled):
+        rare, often = (pick(of_stratum, key=of_stratum.__getitem__) for pick in (min, max))
+        raise ShotsError(
+            f"'{labelled.source}' is no simple random sample: it says that 1 pixel in {1 / of_stratum[rare]:,.0f} was drawn "
+            f"in the stratum '{rare}', and 1 in {1 / of_stratum[often]:,.0f} in '{often}'",
+            hint="take --design stratified, which weighs places by their strata",
+        )
 
 
 def _parents_of(opened: ReadMap, labelled: Shots) -> dict[str, str]:
@@ -232,6 +253,7 @@ def sample_with_strata(
         reporter.warning(f"left out: {text}")
     if lacking := sample.lacking(design):
         reporter.warning(lacking)
+    _require_design(labelled, design, strata)
     require_points(labelled, design)
     counts = opened.class_counts()
     return sample, *_strata_of(opened, labelled, sample, design, strata, counts, reporter)

@@ -15,7 +15,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_levels import class_text
 from hsi_geo.io.labels.containers import find_raster, is_named_as_raster
-from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_PX
+from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_N, STRATUM_PX
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
@@ -93,6 +93,33 @@ def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
     )
 
 
+def unequal_probabilities(labelled: Shots) -> dict[str, float]:
+    """Probability with which a pixel of each stratum was drawn, where the files of a sample say that they differ.
+
+    Args:
+        labelled: Reference that was read from one file or from several.
+
+    Returns:
+        Probability by the name of the stratum. Empty if files say nothing, or differ by no more than whole numbers of places
+        make necessary: a stratified sample in proportion to the strata is as good as a simple one.
+    """
+    frames = []
+    for part in labelled.parts or (labelled,):
+        with contextlib.suppress(ShotsError):  # a file of another kind, which holds no strata
+            frames.append(_read_part(part))
+    known = [frame for frame in frames if frame is not None]
+    if not known:
+        return {}
+    every = pd.concat(frame.drop(columns="geometry") for frame in known)
+    every = every[every[STRATUM].notna() & (every[STRATUM_PX] > 0)]
+    strata = every.groupby(STRATUM, sort=True).agg({STRATUM_PX: "max", STRATUM_N: "max"})
+    places = strata[STRATUM_N].fillna(every.groupby(STRATUM).size())
+    in_proportion = strata[STRATUM_PX] * places.sum() / strata[STRATUM_PX].sum()
+    if ((places - in_proportion).abs() < 1).all():
+        return {}
+    return {str(name): float(p) for name, p in (places / strata[STRATUM_PX]).items()}
+
+
 def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
     """Features of a file with their strata; None if it does not hold them."""
     if not part.files or part.frame.empty:
@@ -117,10 +144,12 @@ def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
     if not {STRATUM, STRATUM_PX} <= column_of.keys():
         return None
     strata = frame[column_of[STRATUM]]
+    drawn = frame[column_of[STRATUM_N]] if STRATUM_N in column_of else None
     return gpd.GeoDataFrame(
         {
             STRATUM: strata.map(class_text, na_action="ignore"),
             STRATUM_PX: pd.to_numeric(frame[column_of[STRATUM_PX]], errors="coerce"),
+            STRATUM_N: np.nan if drawn is None else pd.to_numeric(drawn, errors="coerce"),
         },
         geometry=frame.geometry,
     )
