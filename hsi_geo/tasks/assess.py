@@ -279,7 +279,10 @@ def _strata_of(
     _log_zero_class("strata", drawn_from, reporter)
     sizes = drawn_from.class_counts()
     require_same_land(opened, counts, drawn_from, sizes)
-    return other_strata(labelled, sample, opened, drawn_from, sizes), sizes
+    came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
+    # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
+    ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
+    return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
 
 
 def _report_drawn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from hsi_geo.io.maps.sample_points import DrawnPlaces, form_style, sample_frame,
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.assessment.results import Design
-from hsi_geo.tasks.assessment.sample_size import allocate, needed_places
+from hsi_geo.tasks.assessment.sample_size import accuracy_variance, allocate, needed_places
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
 from hsi_geo.tiling import blocks
 
@@ -328,14 +329,13 @@ def _questions(opened: ReadMap) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _standard_error(strata: Sequence[Stratum]) -> float:
-    """Standard error of the overall accuracy (Cochran 1977, eq. 5.9)."""
+    """Standard error of the overall accuracy."""
     total = sum(one.pixels for one in strata)
-    variance = sum(
-        (one.pixels / total) ** 2
-        * one.expected
-        * (1 - one.expected)
-        * (1 - one.places / one.pixels)
-        / max(one.places, 1)
-        for one in strata
+    drawn = [one for one in strata if one.places]  # a stratum without a place cannot be estimated
+    variance = accuracy_variance(
+        [one.pixels / total for one in drawn],
+        [math.sqrt(one.expected * (1 - one.expected)) for one in drawn],
+        [one.places for one in drawn],
+        [one.pixels for one in drawn],
     )
-    return float(np.sqrt(variance))
+    return math.sqrt(variance)

@@ -1,9 +1,10 @@
 """Accuracy and areas of a whole map, estimated from a probability sample.
 
 Every estimate is a ratio of two estimated totals of a stratified random sample, as in Stehman 2014
-(International Journal of Remote Sensing 35, 4923-4939, doi 10.1080/01431161.2014.930207), without the
-correction for finite populations. Where the strata are the map's classes these are the estimators of
-Olofsson et al. 2014 (Remote Sensing of Environment 148, 42-57, doi 10.1016/j.rse.2014.02.015).
+(International Journal of Remote Sensing 35, 4923-4939, doi 10.1080/01431161.2014.930207). Where the strata are
+the map's classes these are the estimators of Olofsson et al. 2014 (Remote Sensing of Environment 148, 42-57, doi
+10.1016/j.rse.2014.02.015), with the correction for finite populations, which they leave out: pixels are drawn without
+replacement, so n of N pixels leave 1 - n / N of the variance (Cochran 1977, section 2.6). It counts on small maps only.
 """
 
 from __future__ import annotations
@@ -104,14 +105,13 @@ def estimate_areas(
     in_truth = truth[:, None] == np.arange(classes)
     both = in_map & in_truth
     all_of_it = np.ones((len(truth), 1))
-    weight = pixels / pixels.sum()
     scale = None if areas is None else areas[:, None]
 
     def ratios(of: npt.ArrayLike, to: npt.ArrayLike) -> Ratios:
         parts = [np.asarray(part, np.float64) for part in (of, to)]
         if scale is not None:
             parts = [scale * part for part in parts]
-        return _ratios(parts[0], parts[1], strata, weight)
+        return _ratios(parts[0], parts[1], strata, pixels)
 
     return AreaEstimates(
         oa=ratios(both.sum(axis=1, keepdims=True), all_of_it),
@@ -164,9 +164,14 @@ def pool_small(
     return moved[strata], merged, pooled
 
 
-def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, weight: Float64Array) -> Ratios:
+def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, pixels: Float64Array) -> Ratios:
     """Ratios of the totals of (N, K) values to those of (N, K) or (N, 1) values."""
+    weight = pixels / pixels.sum()
     drawn = [strata == stratum for stratum in range(len(weight))]
+    # Points on the edges of pixels of other maps may be more than a stratum has pixels.
+    left = [
+        max(0.0, 1 - here.sum() / n) if n else 0.0 for here, n in zip(drawn, pixels, strict=True)
+    ]
 
     def total(values: Float64Array) -> Float64Array:
         means = (w * values[here].mean(axis=0) for w, here in zip(weight, drawn, strict=True) if w)
@@ -177,8 +182,8 @@ def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, weight: Float6
         value = np.where(whole > 0, total(of) / whole, np.nan)
         residual = of - value * to
         variance = sum(
-            w**2 * residual[here].var(axis=0, ddof=1) / here.sum()
-            for w, here in zip(weight, drawn, strict=True)
+            w**2 * residual[here].var(axis=0, ddof=1) / here.sum() * part
+            for w, here, part in zip(weight, drawn, left, strict=True)
             if w
         )
         return Ratios(value, np.sqrt(variance) / whole)

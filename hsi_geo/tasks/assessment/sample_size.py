@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 
@@ -41,6 +42,27 @@ def needed_places(
     mean = math.fsum(w * s for w, s in zip(weights, spreads, strict=True))
     finite = math.fsum(w * s**2 for w, s in zip(weights, spreads, strict=True)) / pixels
     return min(pixels, max(1, math.ceil(mean**2 / (target_se**2 + finite) - 1e-9)))
+
+
+def accuracy_variance(
+    weights: npt.ArrayLike, spreads: npt.ArrayLike, places: npt.ArrayLike, pixels: npt.ArrayLike
+) -> float:
+    """Variance of the overall accuracy that a stratified sample estimates (Cochran 1977, eq. 5.9).
+
+    Pixels are drawn without replacement, so what is left of a stratum counts: with all of its pixels nothing is unknown.
+
+    Args:
+        weights: (H,) share of the map of each stratum.
+        spreads: (H,) standard deviation of being right in each stratum, 0 to 0.5.
+        places: (H,) number of places in each stratum, above 0.
+        pixels: (H,) number of pixels of each stratum.
+
+    Examples:
+        >>> round(accuracy_variance([0.5, 0.5], [0.4, 0.4], [100, 100], [100, 200]), 9)
+        0.0002
+    """
+    w, s, n, size = (np.asarray(one, np.float64) for one in (weights, spreads, places, pixels))
+    return float((w**2 * s**2 * np.maximum(1 / n - 1 / size, 0)).sum())
 
 
 def allocate(sizes: Sequence[int], places: int, least: int) -> list[int]:
@@ -84,8 +106,8 @@ def allocate(sizes: Sequence[int], places: int, least: int) -> list[int]:
 def places_to_halve(right: BoolArray, strata: IntArray, sizes: Mapping[str, int]) -> dict[str, int]:
     """Fewest further places that halve the interval of the overall accuracy.
 
-    Places go where they lower the variance most: to large strata with many errors. The share of right pixels in a
-    stratum is taken as (right + 1) / (places + 2), as none is known to be without errors.
+    Places go where they lower the variance most: to large strata with many errors, up to all pixels of a stratum. The
+    share of right pixels in a stratum is taken as (right + 1) / (places + 2), as none is known to be without errors.
 
     Args:
         right: (N,) whether the map is right at each sampled pixel.
@@ -98,28 +120,30 @@ def places_to_halve(right: BoolArray, strata: IntArray, sizes: Mapping[str, int]
     Examples:
         >>> right = np.array([True] * 90 + [False] * 10)
         >>> places_to_halve(right, np.zeros(100, int), {"map": 10_000})
-        {'map': 300}
+        {'map': 289}
     """
     pixels = np.array(list(sizes.values()), np.float64)
     count = np.bincount(strata, minlength=len(pixels)).astype(np.float64)
     hits = np.bincount(strata, right, minlength=len(pixels))
     used = (pixels > 0) & (count > 0)
-    weights = pixels / pixels[used].sum()
+    names = [name for name, here in zip(sizes, used, strict=True) if here]
+    pixels, count, hits = pixels[used], count[used], hits[used]
+    weights = pixels / pixels.sum()
     share = (hits + 1) / (count + 2)
     spreads = np.sqrt(share * (1 - share))
 
-    def variance(places: Float64Array) -> float:
-        return float((weights[used] ** 2 * spreads[used] ** 2 / places[used]).sum())
+    def places(factor: float) -> Float64Array:
+        return np.maximum(count, np.minimum(factor * weights * spreads, pixels))
 
-    target = variance(count) / 4
+    def is_enough(factor: float) -> bool:
+        return accuracy_variance(weights, spreads, places(factor), pixels) <= target
+
+    target = accuracy_variance(weights, spreads, count, pixels) / 4
     low, high = 0.0, 1.0
-    while variance(np.maximum(count, high * weights * spreads)) > target:
+    while not is_enough(high):
         high *= 2
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if variance(np.maximum(count, middle * weights * spreads)) > target:
-            low = middle
-        else:
-            high = middle
-    more = np.ceil(np.maximum(count, high * weights * spreads) - count - 1e-6)
-    return {name: int(n) for name, n, here in zip(sizes, more, used, strict=True) if here and n > 0}
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    more = np.ceil(places(high) - count - 1e-6)
+    return {name: int(n) for name, n in zip(names, more, strict=True) if n > 0}

@@ -160,7 +160,7 @@ def estimate_zone(
     """Correct the mapped areas of a zone for the map's errors.
 
     A mapped class with `OWN_PLACES` places in the zone is corrected by them, as Olofsson et al. 2014 do for a whole map:
-    the estimate is unbiased by the design. The other classes are corrected by the confusion of the whole map, as if the
+    the estimate is unbiased by the design, and only pixels that nobody visited are in doubt. The other classes are corrected by the confusion of the whole map, as if the
     map confused land in the zone as it does elsewhere (Saerens et al. 2002, doi 10.1162/089976602753284446). Classes without
     places stay as mapped.
 
@@ -199,7 +199,10 @@ def estimate_zone(
         without_error, (places * rates + _one_place(len(mapped))) / (places + 1), rates
     )
     spread = usual * (1 - usual) / np.maximum(places - 1, 1)
-    variance += (own_area[:, None] ** 2 * spread).sum(axis=0)
+    left = 1 - np.minimum(
+        own.mapped_places / np.maximum(pixels, 1), 1
+    )  # pixels that nobody visited
+    variance += ((own_area**2 * left)[:, None] * spread).sum(axis=0)
     if elsewhere.any():
         found, possible = _by_confusion(elsewhere, mapped, whole)
         trials = _trials(pixels, correlation)

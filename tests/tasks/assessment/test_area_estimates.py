@@ -60,7 +60,7 @@ def test_pool_small_does_not_depend_on_order_of_classes(
 
 
 def test_estimate_areas_of_one_stratum_are_sample_shares() -> None:
-    """The textbook's p and sqrt(p (1 - p) / (n - 1))."""
+    """The textbook's p and sqrt((1 - n / N) p (1 - p) / (n - 1)), Cochran 1977, eq. 3.8."""
     mapped = np.array([0] * 9 + [2])
     actual = np.array([0] * 6 + [1, 1, 2, 2])
     sizes = {"meadow": 700, "asphalt": 90, "deep water": 200, "scree": 10}
@@ -69,9 +69,9 @@ def test_estimate_areas_of_one_stratum_are_sample_shares() -> None:
     found = estimate_areas(mapped, actual, 4, strata, merged)
     share = np.array([0.6, 0.2, 0.2, 0.0])
     np.testing.assert_allclose(found.share.value, share)
-    np.testing.assert_allclose(found.share.error, np.sqrt(share * (1 - share) / 9))
+    np.testing.assert_allclose(found.share.error, np.sqrt(0.99 * share * (1 - share) / 9))
     np.testing.assert_allclose(found.oa.value, 0.7)
-    np.testing.assert_allclose(found.oa.error, np.sqrt(0.7 * 0.3 / 9))
+    np.testing.assert_allclose(found.oa.error, np.sqrt(0.99 * 0.7 * 0.3 / 9))
     assert found.total == 1000
 
 
@@ -90,8 +90,8 @@ def test_standard_errors_match_spread_of_samples_that_miss_a_class() -> None:
     sizes = dict(zip(NAMES, np.bincount(mapped).tolist(), strict=True))
     estimates: list[AreaEstimates] = []
     often = 0
-    for _ in range(1500):  # with replacement, as the formulas have it
-        drawn = generator.choice(len(mapped), 150)
+    for _ in range(1500):
+        drawn = generator.choice(len(mapped), 150, replace=False)
         strata, merged, pooled = pool_small(mapped[drawn], sizes)
         often += bool(pooled)
         estimates.append(estimate_areas(mapped[drawn], actual[drawn], 4, strata, merged))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import geopandas as gpd
 import numpy as np
 import pytest
+from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsi_geo import assess, sample
 from hsi_geo.tasks.assessment.sample_size import allocate, needed_places, places_to_halve
 
 
@@ -52,7 +57,7 @@ def test_every_allocation_keeps_the_least_numbers(
 
 @given(
     rights=st.lists(st.tuples(st.integers(0, 40), st.integers(2, 40)), min_size=1, max_size=5),
-    pixels=st.lists(st.integers(100, 10**6), min_size=5, max_size=5),
+    pixels=st.lists(st.integers(40, 10**6) | st.integers(40, 90), min_size=5, max_size=5),
 )
 def test_further_places_halve_the_standard_error(
     rights: list[tuple[int, int]], pixels: list[int]
@@ -69,10 +74,28 @@ def test_further_places_halve_the_standard_error(
         found = 0.0
         for number, (hits, n) in enumerate(rights):
             p = (min(hits, n) + 1) / (n + 2)
-            count = n + further.get(f"s{number}", 0)
-            found += (sizes[f"s{number}"] / total) ** 2 * p * (1 - p) / count
+            count, size = n + further.get(f"s{number}", 0), sizes[f"s{number}"]
+            assert count <= size
+            found += (size / total) ** 2 * p * (1 - p) / count * (1 - count / size)
         return found
 
     assert variance(more) <= variance({}) / 4 * (1 + 1e-9)
-    fewer = {name: n - 1 for name, n in more.items()}  # no place is wasted
-    assert variance(fewer) > variance({}) / 4 * (1 - 1e-9)
+    if more:
+        fewer = {name: n - 1 for name, n in more.items()}  # no place is wasted
+        assert variance(fewer) > variance({}) / 4 * (1 - 1e-9)
+    else:  # all pixels were visited
+        assert variance({}) == pytest.approx(0, abs=1e-15)
+
+
+def test_expected_and_found_standard_errors_are_one(tmp_path: Path) -> None:
+    """Of half of a small map; the same accuracy is expected as is found."""
+    path = write_class_map(tmp_path, damaged())
+    frame = gpd.read_file(sample(path, tmp_path / "v.gpkg", count=900).path, layer="v")
+    cols, rows = (np.floor(c).astype(int) for c in ~GRID @ (frame.geometry.x, frame.geometry.y))
+    frame["class"] = np.array(["", *NAMES])[truth()[rows, cols]]
+    frame.to_file(tmp_path / "a.gpkg")
+    found = assess(path, tmp_path / "a.gpkg", design="stratified")
+    error = (found.oa.high - found.oa.value) / 1.96
+    expected = sample(path, tmp_path / "w.gpkg", count=900, expected=found.oa.value).expected_se
+    assert error == pytest.approx(expected, rel=0.03)
+    assert 900 + found.further_places < np.count_nonzero(damaged())
