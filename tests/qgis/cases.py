@@ -50,6 +50,7 @@ from qgis.core import (
 )
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
+from shot_cases import live_defaults, live_fixed_layers, live_one_of_two_fixed
 
 
 def cancelled(job: Job) -> Job:
@@ -275,8 +276,11 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_defaults,
         live_drawing,
+        live_fixed_layers,
         live_layers,
+        live_one_of_two_fixed,
         live_orphan,
         live_product,
         live_project,

@@ -13,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import pytest
+from live_shots import CLASSES, WRONG
 
 MakeScene = Callable[..., Any]  # defined in the other conftest
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -243,3 +244,33 @@ def job(make_scene: MakeScene, tmp_path: Path) -> dict[str, Any]:
             "OUTPUT": str(tmp_path / "Karte ü.tif"),
         },
     }
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    """Folder of the small engine. QGIS starts its script ``python``."""
+    folder = tmp_path / "Größe engine"
+    folder.mkdir()
+    script = folder / "python"
+    program = HERE / "fake_engine.py"
+    script.write_text(
+        f"#!/bin/sh\nHSI_GEO_FAKE_ENGINE='{folder}' exec '{sys.executable}' '{program}' \"$@\"\n",
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def live(case: Case, engine: Path, make_scene: MakeScene, tmp_path: Path) -> Case:
+    """Function that runs a case about the dock with the small engine."""
+    scene = make_scene("Szene mit ä.tif")
+
+    def run(name: str, **job: Any) -> Any:
+        given = {
+            "scene": str(scene.path), "classes": CLASSES, "wrong": WRONG, "cursor": [30, 10],
+            "out": str(tmp_path / "Karte ü.tif"), "engine": str(engine), "folder": str(tmp_path),
+        }  # fmt: skip
+        return case(name, python=engine / "python", **{**given, **job})
+
+    return run

@@ -10,52 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_shots import CLASSES, WRONG
 
 Job = dict[str, Any]
 Case = Callable[..., Job]
 MakeScene = Callable[..., Any]
-
-HERE = Path(__file__).parent
-
-#: Five points a class on the planted scene, as (column, row) of their pixels.
-CLASSES = {
-    "Wiese ä": [[3, 12], [8, 16], [14, 4], [17, 19], [12, 11]],
-    "Straße": [[25, 3], [33, 15], [40, 8], [48, 20], [50, 33]],
-    "Wasser": [[4, 30], [12, 26], [20, 34], [28, 25], [34, 31]],
-}
-
-#: A point of the first class amid the second one.
-WRONG = [36, 11]
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder of the small engine. QGIS starts its script ``python``."""
-    folder = tmp_path / "Größe engine"
-    folder.mkdir()
-    script = folder / "python"
-    program = HERE / "fake_engine.py"
-    script.write_text(
-        f"#!/bin/sh\nHSI_GEO_FAKE_ENGINE='{folder}' exec '{sys.executable}' '{program}' \"$@\"\n",
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
-    return folder
-
-
-@pytest.fixture
-def live(case: Case, engine: Path, make_scene: MakeScene, tmp_path: Path) -> Case:
-    """Function that runs a case of `live_cases.py` with the small engine."""
-    scene = make_scene("Szene mit ä.tif")
-
-    def run(name: str, **job: Any) -> Job:
-        given = {
-            "scene": str(scene.path), "classes": CLASSES, "wrong": WRONG, "cursor": [30, 10],
-            "out": str(tmp_path / "Karte ü.tif"), "engine": str(engine), "folder": str(tmp_path),
-        }  # fmt: skip
-        return case(name, python=engine / "python", **{**given, **job})
-
-    return run
 
 
 def requests(engine: Path, method: str) -> list[Job]:
@@ -127,7 +86,7 @@ def test_drawing_and_keys(live: Case) -> None:
     assert found["active"] == "Shots (polygons)"
     assert found["polygon"] == [[2, 2], [2, 8], [9, 8], [9, 1], [2, 2]]
     assert found["polygons"] == 1
-    assert found["renamed"]
+    assert found["renamed"] == ""
     assert found["value"] == "oats"
     assert found["two_of_a_name"] == [
         ["oats", "Class 2"], "Another class has that name, or the name is empty.",

@@ -106,8 +106,9 @@ class CanvasLink(QObject):
 
     def delete_selected(self) -> None:
         """Delete the selected shots."""
-        count = self.dock.shots.delete_selected()
-        self.dock.work.tell(f"Deleted: {count}." if count else "No shot is selected.")
+        count, problem = self.dock.shots.delete_selected()
+        done = f"Deleted: {count}." if count else "No shot is selected."
+        self.dock.work.tell(problem or done)
 
     def current_color(self) -> QColor:
         """Colour of the class that is drawn."""
@@ -138,9 +139,10 @@ class CanvasLink(QObject):
         if suggestions.is_active:
             suggestions.answer(index)
         elif shots.selected():
-            count = shots.reclass_selected(index)
+            count, problem = shots.reclass_selected(index)
             name = shots.classes[index].name
-            self.dock.work.tell(f"Now {name}: {count} shot{'s' if count != 1 else ''}.")
+            done = f"Now {name}: {count} shot{'s' if count != 1 else ''}."
+            self.dock.work.tell(problem or done)
         else:
             shots.choose(index)
         return True

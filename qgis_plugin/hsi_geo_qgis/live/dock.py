@@ -255,8 +255,9 @@ class LiveDock(QgsDockWidget):
             index: Index of the class.
             name: The name.
         """
-        if not self.shots.rename(index, name):
-            self.work.tell("Another class has that name, or the name is empty.")
+        problem = self.shots.rename(index, name)
+        if problem:
+            self.work.tell(problem)
         self.show_classes()
 
     def remove_class(self, index: int) -> None:

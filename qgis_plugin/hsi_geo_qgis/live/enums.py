@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import Qgis, QgsVectorLayer, QgsWkbTypes
+from qgis.core import Qgis, QgsFields, QgsVectorLayer, QgsWkbTypes
 
 
 def is_point_layer(layer: QgsVectorLayer) -> bool:
@@ -34,6 +34,19 @@ def polygon_geometry() -> Any:
     if hasattr(Qgis, "GeometryType"):
         return Qgis.GeometryType.Polygon
     return QgsWkbTypes.GeometryType.PolygonGeometry
+
+
+def is_own_field(layer: QgsVectorLayer, index: int) -> bool:
+    """Whether a layer stores the values of a field itself: it is neither computed nor joined.
+
+    Args:
+        layer: The layer.
+        index: Index of the field.
+    """
+    origin = layer.fields().fieldOrigin(index)
+    if hasattr(Qgis, "FieldOrigin"):  # QGIS 3.38 and newer
+        return origin in (Qgis.FieldOrigin.Provider, Qgis.FieldOrigin.Edit)
+    return origin in (QgsFields.FieldOrigin.OriginProvider, QgsFields.FieldOrigin.OriginEdit)
 
 
 def flags(value: Any) -> int:

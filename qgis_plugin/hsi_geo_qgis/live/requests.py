@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .session import UpdateRequest
 from .shot_features import ENGINE_NAME, FIELD, feature_collection, shots_key
+from .update_request import UpdateRequest
 
 if TYPE_CHECKING:
     from .dock import LiveDock
@@ -39,7 +39,8 @@ class RequestMaker:
         dock = self.dock
         if not dock.shots.layers:
             return UpdateRequest(problem=NO_LAYERS)
-        shots, crs = dock.shots.collect()
+        collected = dock.shots.collect()
+        shots, crs = collected.shots, collected.crs
         if len({shot.name for shot in shots}) < 2:
             return UpdateRequest(problem=FEW_CLASSES)
         bounds, trust = self.bounds(), dock.scene.trust.isChecked()
@@ -51,7 +52,7 @@ class RequestMaker:
             "trust_shots": trust,
         }
         key = shots_key(shots, crs, bounds, trust, dock.scene_path, sorted(colors.items()))
-        return UpdateRequest(params, key, self.names(), shots=shots)
+        return UpdateRequest(params, key, self.names(), shots=shots, warnings=collected.warnings())
 
     def names(self) -> dict[str, str]:
         """What users call what the engine names."""

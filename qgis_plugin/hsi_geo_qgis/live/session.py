@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
@@ -14,6 +13,7 @@ from .engine import Engine
 from .messages import engine_text, error_text
 from .rpc import CANCELLED
 from .texts import sentence
+from .update_request import UpdateRequest
 
 #: Milliseconds between a change and the update, so that several changes give one.
 PAUSE_MS = 400
@@ -22,25 +22,6 @@ PAUSE_MS = 400
 SLIDER_PAUSE_MS = 120
 
 Answer = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class UpdateRequest:
-    """What the next preview is computed from.
-
-    Attributes:
-        params: Parameters of ``update``, without the session.
-        key: The same for two requests that give the same preview.
-        names: What users call a file by its path.
-        problem: What is missing, as one sentence; the request is not sent then.
-        shots: The shots, in the order of their ids.
-    """
-
-    params: Mapping[str, Any] = field(default_factory=dict)
-    key: str = ""
-    names: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
-    shots: Sequence[Any] = ()
 
 
 class LiveSession(QObject):
@@ -358,7 +339,8 @@ class LiveSession(QObject):
     def warnings(self) -> list[str]:
         """What the last preview warns of, as sentences."""
         names = self.sent.names
-        return [engine_text(str(one), names) for one in self.preview.get("warnings") or []]
+        found = [engine_text(str(one), names) for one in self.preview.get("warnings") or []]
+        return [*self.sent.warnings, *found]
 
 
 OnSpectrum = Callable[[Answer], None]

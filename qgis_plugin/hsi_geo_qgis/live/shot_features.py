@@ -43,6 +43,29 @@ class Shot:
     geometry: QgsGeometry
 
 
+@dataclass(frozen=True)
+class Collected:
+    """The shots of all layers.
+
+    Attributes:
+        shots: The shots.
+        crs: CRS of all of them.
+        classless: Number of features that have no class that the dock knows.
+    """
+
+    shots: Sequence[Shot]
+    crs: QgsCoordinateReferenceSystem
+    classless: int = 0
+
+    def warnings(self) -> list[str]:
+        """What a preview of these shots leaves out, as sentences."""
+        if not self.classless:
+            return []
+        one = self.classless == 1
+        text = "feature has no class, and is" if one else "features have no class, and are"
+        return [f"{self.classless} {text} left out."]
+
+
 def shots_key(shots: Sequence[Shot], crs: QgsCoordinateReferenceSystem, *more: Any) -> str:
     """A text that is the same for the same shots.
 

@@ -32,7 +32,8 @@ from .classes import (
 )
 from .enums import is_point_layer, is_polygon_layer
 from .new_layers import SHOTS_PROPERTY
-from .shot_features import FIELD, Shot, transformed
+from .shot_edits import Chosen, add, delete, why_no_class, write_class
+from .shot_features import FIELD, Collected, Shot, transformed
 
 #: Signals of a layer after which its shots may differ.
 _SIGNALS = (
@@ -143,7 +144,7 @@ class ShotLayers(QObject):
         self._set_classes((*self.classes, new_class(self.classes, is_numeric=numeric)))
         self.choose(len(self.classes) - 1)
 
-    def rename(self, index: int, name: str) -> bool:
+    def rename(self, index: int, name: str) -> str:
         """Give a class another name; its shots follow.
 
         Args:
@@ -151,23 +152,23 @@ class ShotLayers(QObject):
             name: The name.
 
         Returns:
-            False if the name is empty, or that of another class.
+            Why the class keeps its name, as one sentence; empty if it has the new one.
         """
         name, one = name.strip(), self.classes[index]
         if not name or name in [other.name for other in self.classes if other is not one]:
-            return False
+            return "Another class has that name, or the name is empty."
         if name == one.name:
-            return True
+            return ""
         renamed = replace(one, name=name)
         if isinstance(one.value, str):
             renamed = replace(renamed, value=name)
             self._renaming = True  # half of the features have the old value for a moment
-            for layer in self._alive():
-                found = [f.id() for f in layer.getFeatures() if self._key(layer, f) == one.key]
-                self._write(layer, found, name, "Rename class")
+            problem = write_class(self._of_class(one), name, "Rename class")
             self._renaming = False
+            if problem:
+                return f"Class {one.name} keeps its name. {problem}"
         self._replace(index, renamed)
-        return True
+        return ""
 
     def recolor(self, index: int, color: str) -> None:
         """Give a class another colour.
@@ -287,80 +288,68 @@ class ShotLayers(QObject):
             return f"There is no layer of {kind}. Choose one, or make new shots."
         if not self.classes:
             return "There is no class. Add one first."
-        if not (layer.isEditable() or layer.startEditing()):
-            return f"Layer '{layer.name()}' cannot be edited."
-        feature = QgsFeature(layer.fields())
+        one, field = self.classes[self.current], self._index(layer)
+        problem = why_no_class(layer, field, one.value)
+        if problem:
+            return problem
         placed = transformed(geometry, crs, layer.crs())
         if layer.wkbType() != placed.wkbType():
             placed = next(iter(placed.coerceToType(layer.wkbType())), placed)
-        feature.setGeometry(placed)
-        one = self.classes[self.current]
-        feature.setAttribute(layer.fields().lookupField(self.field(layer)), one.value)
-        layer.beginEditCommand(f"Add shot of {one.name}")
-        layer.addFeature(feature)
-        layer.endEditCommand()
-        layer.triggerRepaint()
-        return ""
+        return add(layer, placed, {field: one.value}, f"Add shot of {one.name}")
 
     def selected(self) -> int:
         """Number of selected shots."""
         return sum(int(layer.selectedFeatureCount()) for layer in self._alive())
 
-    def reclass_selected(self, index: int) -> int:
+    def reclass_selected(self, index: int) -> tuple[int, str]:
         """Give the selected shots another class. They are selected no more.
 
         Args:
             index: Index of the class.
 
         Returns:
-            Number of shots.
+            Number of shots, and what is wrong as one sentence: then no shot has changed.
         """
-        count, one = 0, self.classes[index]
-        for layer in self._alive():
-            chosen = list(layer.selectedFeatureIds())
-            if chosen and (layer.isEditable() or layer.startEditing()):
-                self._write(layer, chosen, one.value, f"Shots are {one.name}")
-                layer.removeSelection()
-                count += len(chosen)
-        return count
+        one, chosen = self.classes[index], self._selected()
+        problem = write_class(chosen, one.value, f"Shots are {one.name}")
+        if problem:
+            return 0, problem
+        self.unselect()
+        return sum(len(features) for *_, features in chosen), ""
 
-    def delete_selected(self) -> int:
+    def delete_selected(self) -> tuple[int, str]:
         """Delete the selected shots.
 
         Returns:
-            Number of shots.
+            Number of shots, and what is wrong as one sentence: then no shot is deleted.
         """
-        count = 0
-        for layer in self._alive():
-            chosen = list(layer.selectedFeatureIds())
-            if chosen and (layer.isEditable() or layer.startEditing()):
-                layer.beginEditCommand("Delete shots")
-                layer.deleteFeatures(chosen)
-                layer.endEditCommand()
-                layer.triggerRepaint()
-                count += len(chosen)
-        return count
+        chosen = self._selected()
+        problem = delete(chosen, "Delete shots")
+        return (0, problem) if problem else (sum(len(features) for *_, features in chosen), "")
 
     def unselect(self) -> None:
         """Select no shot."""
         for layer in self._alive():
             layer.removeSelection()
 
-    def collect(self) -> tuple[list[Shot], QgsCoordinateReferenceSystem]:
-        """The shots as QGIS shows them, with unsaved edits, and their CRS."""
+    def collect(self) -> Collected:
+        """The shots as QGIS shows them, with unsaved edits."""
         names = {one.key: one.name for one in self.classes}
         alive = self._alive()
         crs = alive[0].crs() if alive else QgsCoordinateReferenceSystem()
-        found = []
+        found, classless = [], 0
         for layer, feature in self._features():
             name = names.get(self._key(layer, feature), "")
             geometry = feature.geometry()
-            if not name or geometry.isNull() or geometry.isEmpty():
+            if geometry.isNull() or geometry.isEmpty():
+                continue
+            if not name:
+                classless += 1
                 continue
             placed = transformed(geometry, layer.crs(), crs)
             if not placed.isNull():
                 found.append(Shot(layer.id(), feature.id(), name, placed))
-        return found, crs
+        return Collected(found, crs, classless)
 
     def _features(self) -> Iterator[tuple[QgsVectorLayer, QgsFeature]]:
         for layer in self._alive():
@@ -371,15 +360,21 @@ class ShotLayers(QObject):
         value = feature.attribute(self.field(layer))
         return class_name(value) if is_class(value) else ""
 
-    def _write(self, layer: QgsVectorLayer, features: list[int], value: Any, text: str) -> None:
-        if not features or not (layer.isEditable() or layer.startEditing()):
-            return
-        index = layer.fields().lookupField(self.field(layer))
-        layer.beginEditCommand(text)
-        for feature in features:
-            layer.changeAttributeValue(feature, index, value)
-        layer.endEditCommand()
-        layer.triggerRepaint()
+    def _index(self, layer: QgsVectorLayer) -> int:
+        """Index of the field with the class."""
+        return int(layer.fields().lookupField(self.field(layer)))
+
+    def _selected(self) -> list[Chosen]:
+        found = [(one, self._index(one), list(one.selectedFeatureIds())) for one in self._alive()]
+        return [one for one in found if one[2]]
+
+    def _of_class(self, wanted: ShotClass) -> list[Chosen]:
+        """The features of a class, in layers that have some."""
+        found = []
+        for layer in self._alive():
+            ids = [f.id() for f in layer.getFeatures() if self._key(layer, f) == wanted.key]
+            found.append((layer, self._index(layer), ids))
+        return [one for one in found if one[2]]
 
 
 def _is_point(geometry: QgsGeometry) -> bool:

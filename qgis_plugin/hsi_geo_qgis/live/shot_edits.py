@@ -1,0 +1,139 @@
+"""Edits of the layers of shots: all of what a person wants, or nothing and a sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qgis.core import QgsGeometry, QgsVectorLayer, QgsVectorLayerUtils
+
+from .enums import is_own_field
+
+#: Features of one layer: the layer, the index of its class field, and ids.
+Chosen = tuple[QgsVectorLayer, int, Sequence[int]]
+
+
+def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
+    """Why features of a layer cannot get a class.
+
+    Args:
+        layer: The layer; it is made editable if that is possible.
+        field: Index of the field with the class.
+        value: Value of the class, a text or a whole number.
+
+    Returns:
+        One sentence; empty if they can get it.
+    """
+    name = layer.name()
+    problem = why_not_editable(layer)
+    if problem:
+        return problem
+    one = layer.fields().at(field)
+    if not is_own_field(layer, field):
+        return f"Field '{one.name()}' of layer '{name}' is computed or joined, so its values cannot be changed."
+    if one.isNumeric() and not _is_number(value):
+        return f"Field '{one.name()}' of layer '{name}' holds whole numbers, and '{value}' is none."
+    if not one.isNumeric() and 0 < one.length() < len(str(value)):
+        return f"Field '{one.name()}' of layer '{name}' holds {one.length()} letters, and '{value}' has more."
+    return ""
+
+
+def why_not_editable(layer: QgsVectorLayer) -> str:
+    """Why a layer cannot be edited.
+
+    Args:
+        layer: The layer; it is made editable if that is possible.
+
+    Returns:
+        One sentence; empty if it is editable.
+    """
+    if layer.isEditable() or (not layer.readOnly() and layer.startEditing()):
+        return ""
+    return f"Layer '{layer.name()}' cannot be edited."
+
+
+def write_class(chosen: Sequence[Chosen], value: Any, text: str) -> str:
+    """Give features of one layer or more another class; all of them, or none.
+
+    Args:
+        chosen: The features.
+        value: Value of the class.
+        text: What QGIS's list of undo steps says.
+
+    Returns:
+        What is wrong, as one sentence; empty if nothing is.
+    """
+    for layer, field, _ in chosen:
+        problem = why_no_class(layer, field, value)
+        if problem:
+            return problem
+
+    def write(layer: QgsVectorLayer, field: int, features: Sequence[int]) -> bool:
+        return all(layer.changeAttributeValue(one, field, value) for one in features)
+
+    return _in_one_step(chosen, text, write)
+
+
+def delete(chosen: Sequence[Chosen], text: str) -> str:
+    """Delete features of one layer or more; all of them, or none.
+
+    Args:
+        chosen: The features.
+        text: What QGIS's list of undo steps says.
+
+    Returns:
+        What is wrong, as one sentence; empty if nothing is.
+    """
+    for layer, _, _ in chosen:
+        problem = why_not_editable(layer)
+        if problem:
+            return problem
+
+    def remove(layer: QgsVectorLayer, _: int, features: Sequence[int]) -> bool:
+        return bool(layer.deleteFeatures(list(features)))
+
+    return _in_one_step(chosen, text, remove)
+
+
+def add(layer: QgsVectorLayer, geometry: QgsGeometry, values: Mapping[int, Any], text: str) -> str:
+    """Add a feature. Its other fields get the default values of the layer, as with QGIS's own tools.
+
+    Args:
+        layer: The layer, which is editable.
+        geometry: The geometry, in the CRS of the layer.
+        values: Value by the index of a field.
+        text: What QGIS's list of undo steps says.
+
+    Returns:
+        What is wrong, as one sentence; empty if nothing is.
+    """
+    context = layer.createExpressionContext()
+    feature = QgsVectorLayerUtils.createFeature(layer, geometry, dict(values), context)
+
+    def insert(layer: QgsVectorLayer, _: int, __: Sequence[int]) -> bool:
+        return bool(layer.addFeature(feature))
+
+    return _in_one_step([(layer, -1, ())], text, insert)
+
+
+def _in_one_step(
+    chosen: Sequence[Chosen], text: str, act: Callable[[QgsVectorLayer, int, Sequence[int]], bool]
+) -> str:
+    """Act on each layer as one undo step, or take all of it back."""
+    begun = []
+    for one in chosen:
+        layer = one[0]
+        layer.beginEditCommand(text)
+        begun.append(layer)
+        if not act(*one):
+            for other in reversed(begun):
+                other.destroyEditCommand()
+            return f"Layer '{layer.name()}' does not take the change."
+    for layer in begun:
+        layer.endEditCommand()
+        layer.triggerRepaint()
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return str(value).strip().lstrip("-").isdigit()
