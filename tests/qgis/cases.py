@@ -23,6 +23,7 @@ from label_cases import (
     unsaved_edits,
     without_crs,
 )
+from leaving_cases import live_leaving, live_removed, live_two_scenes
 from live_cases import (
     live_drawing,
     live_layers,
@@ -280,13 +281,16 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_drawing,
         live_fixed_layers,
         live_layers,
+        live_leaving,
         live_one_of_two_fixed,
         live_orphan,
         live_product,
         live_project,
+        live_removed,
         live_restart,
         live_session,
         live_suggestions,
+        live_two_scenes,
         live_updates,
     )
 }

@@ -1,7 +1,8 @@
 """A small engine that speaks the protocol of ``hsi-geo serve``: the class of a pixel is that of the nearest shot.
 
 It notes each request in ``requests.jsonl`` of the folder in HSI_GEO_FAKE_ENGINE. The file ``delay`` there holds the
-seconds that an update takes.
+seconds that an update takes. A scene with "slow" in its name takes a second to open, and is opened also if that is
+cancelled meanwhile.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def _flat(value: Any) -> list[float]:
 class Scene:
     """A scene and its last preview."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, session: int) -> None:
+        self.session = session
         with rasterio.open(path) as file:
             self.crs, self.transform = file.crs, file.transform
             self.width, self.height, self.bounds = file.width, file.height, list(file.bounds)
@@ -68,7 +70,7 @@ class Scene:
     def describe(self) -> Params:
         side = abs(self.transform.a)
         return {
-            "session": 1, "name": Path(self.path).name, "bounds": self.bounds,
+            "session": self.session, "name": Path(self.path).name, "bounds": self.bounds,
             "crs": self.crs.to_wkt() if self.crs else None, "width": self.width, "height": self.height,
             "pixel_size": [side, side], "centres_nm": list(range(len(self.values))), "messages": [],
         }  # fmt: skip
@@ -200,7 +202,8 @@ class Scene:
 
 
 def work(jobs: queue.Queue[Params], cancelled: set[int]) -> None:
-    scene: Scene | None = None
+    scenes: dict[int, Scene] = {}
+    opened = 0
     while True:
         request = jobs.get()
         number, method, params = request["id"], request["method"], request.get("params", {})
@@ -208,17 +211,18 @@ def work(jobs: queue.Queue[Params], cancelled: set[int]) -> None:
             if number in cancelled:
                 raise CancelledError
             if method == "open":
+                time.sleep(1.0 if "slow" in Path(params["scene"]).name else 0.0)
                 if not Path(params["scene"]).exists():
                     raise RefusedError(
                         "the scene does not exist", "check the path, or give --swath"
                     )
-                scene = Scene(params["scene"])
-                result = scene.describe()
+                opened += 1
+                scenes[opened] = Scene(params["scene"], opened)
+                result = scenes[opened].describe()
             elif method in ("update", "finish"):
-                assert scene is not None
-                result = getattr(scene, method)(params, number, cancelled)
+                result = getattr(scenes[params["session"]], method)(params, number, cancelled)
             elif method in ("preview", "spectrum", "suggest"):
-                result = getattr(scene, method)(params)
+                result = getattr(scenes[params["session"]], method)(params)
             else:
                 result = {}
             send({"id": number, "result": result})

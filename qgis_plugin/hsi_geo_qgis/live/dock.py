@@ -7,7 +7,7 @@ from typing import Any
 
 from qgis.core import QgsProject
 from qgis.gui import QgsDockWidget
-from qgis.PyQt.QtGui import QIcon, QKeyEvent
+from qgis.PyQt.QtGui import QCloseEvent, QIcon, QKeyEvent
 from qgis.PyQt.QtWidgets import QPushButton, QWidget
 
 from ..about import ICON
@@ -135,9 +135,12 @@ class LiveDock(QgsDockWidget):
             (session.failed, self.tell_problem),
             (session.hinted, self.hint),
             (session.died, self.tell_death),
+            (session.dropped, steps.tell_dropped),
             (session.worked, self.work.work),
             (self.closed, self.end),
             (QgsProject.instance().cleared, self.restore),
+            (QgsProject.instance().layersRemoved, self.chooser.on_removed),
+            (QgsProject.instance().layersRemoved, self.shot_chooser.on_removed),
         ):
             signal.connect(slot)
         self.suggest_button.clicked.connect(lambda _=False: steps.suggest())
@@ -162,9 +165,19 @@ class LiveDock(QgsDockWidget):
         self.save_state()
         self._stop()
 
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask first if a map is being written; Qt calls this."""
+        if self.is_active and not self.chooser.may_leave():
+            event.ignore()
+        else:
+            super().closeEvent(event)
+
     def unload(self) -> None:
         """End the session before the plugin goes, and wait for the engine."""
-        QgsProject.instance().cleared.disconnect(self.restore)
+        project = QgsProject.instance()
+        project.cleared.disconnect(self.restore)
+        for chooser in (self.chooser, self.shot_chooser):
+            project.layersRemoved.disconnect(chooser.on_removed)
         self.is_active = False
         self._stop(wait=True)
 

@@ -44,8 +44,8 @@ class LiveEntry:
         """
         if shown:
             self.open()
-        elif self.dock is not None:
-            self.dock.close()
+        elif self.dock is not None and not self.dock.close():
+            self.action.setChecked(True)
 
     def open(self) -> LiveDock:
         """Show the dock; it is made at the first time."""

@@ -141,6 +141,17 @@ class FinishDialog(QDialog):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
 
+def may_stop(parent: QWidget | None) -> bool:
+    """Ask whether the map that is being written may be cancelled.
+
+    Args:
+        parent: What the question is shown above.
+    """
+    text = "A map is being written. Cancel it? Nothing of it is kept then."
+    answer = QMessageBox.question(parent, "hsi-geo live", text)
+    return bool(answer == QMessageBox.StandardButton.Yes)
+
+
 def add_results(
     result: Mapping[str, Any],
     scene: str,

@@ -51,7 +51,8 @@ class RequestMaker:
             "bounds": bounds,
             "trust_shots": trust,
         }
-        key = shots_key(shots, crs, bounds, trust, dock.scene_path, sorted(colors.items()))
+        session = dock.session.info.get("session")
+        key = shots_key(shots, crs, bounds, trust, session, sorted(colors.items()))
         return UpdateRequest(params, key, self.names(), shots=shots, warnings=collected.warnings())
 
     def names(self) -> dict[str, str]:

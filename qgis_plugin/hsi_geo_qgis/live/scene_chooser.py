@@ -16,6 +16,7 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from ..layers import layer_path
+from .finish import may_stop
 from .panels import set_layer
 from .product import show_product
 from .project_state import read_state
@@ -40,7 +41,8 @@ class SceneChooser:
 
     def __init__(self, dock: LiveDock) -> None:
         self.dock = dock
-        self._is_due = False
+        self._is_due = self._is_asking = False
+        self._layer_id = ""  # of the scene that is open
 
     def follow(self, *_: Any) -> None:
         """Open the scene that was chosen, a moment later: while QGIS removes layers, no other one may be removed."""
@@ -50,12 +52,30 @@ class SceneChooser:
 
     def forget(self) -> None:
         """Forget what was chosen, such as in another project."""
-        self._is_due = False
+        self._is_due, self._layer_id = False, ""
+
+    def on_removed(self, *_: Any) -> None:
+        """Close the scene if its layer was removed: QGIS's list shows another layer then, which nobody has chosen."""
+        QTimer.singleShot(0, self._close_removed)
+
+    def _close_removed(self) -> None:
+        if sip.isdeleted(self.dock) or not self._layer_id:
+            return
+        if QgsProject.instance().mapLayer(self._layer_id) is None:
+            set_layer(self.dock.scene.layers, None)
+            self.no_scene()
 
     def _open_chosen(self) -> None:
         if self._is_due and not sip.isdeleted(self.dock):
             self._is_due = False
-            self.choose_layer(self.dock.scene.layers.currentLayer())
+            chosen = self.dock.scene.layers.currentLayer()
+            layer = QgsProject.instance().mapLayer(self._layer_id)
+            is_gone = bool(self._layer_id) and layer is None  # nothing to go back to
+            if is_gone or chosen is layer or self.may_leave():
+                self.choose_layer(chosen)
+            else:
+                set_layer(self.dock.scene.layers, layer)
+                self.dock.save_state()
 
     def choose_layer(self, layer: QgsMapLayer | None) -> None:
         """Open the scene of a layer.
@@ -74,6 +94,7 @@ class SceneChooser:
             self.no_scene()
             self.dock.notice.say("problem", sentence(str(error)))
             return
+        self._layer_id = layer.id()
         if path == self.dock.scene_path:  # it is open already
             self.dock.save_state()
             return
@@ -92,7 +113,7 @@ class SceneChooser:
             path = QFileDialog.getExistingDirectory(self.dock, title, begin)
         else:
             path, _ = QFileDialog.getOpenFileName(self.dock, title, begin)
-        if path:
+        if path and self.may_leave():
             QgsSettings().setValue(_LAST_FOLDER, path)
             self.open_product(path)
 
@@ -103,13 +124,13 @@ class SceneChooser:
             path: Its file or folder.
         """
         set_layer(self.dock.scene.layers, None)
-        self.dock.product = path
+        self.dock.product, self._layer_id = path, ""
         self.open(path, path)
 
         def show(layer: QgsMapLayer) -> None:
             if self.dock.scene_path == path:
                 set_layer(self.dock.scene.layers, layer)
-                self.dock.product = ""
+                self.dock.product, self._layer_id = "", layer.id()
                 self.dock.save_state()
 
         def tell(reason: str) -> None:
@@ -135,18 +156,32 @@ class SceneChooser:
 
     def reopen(self) -> None:
         """Open the scene again, if its options are others."""
-        dock = self.dock
-        if dock.restoring or dock.scene.wavelengths.text().strip() == read_state().wavelengths:
+        dock, before = self.dock, read_state().wavelengths
+        field = dock.scene.wavelengths
+        if dock.restoring or self._is_asking or field.text().strip() == before:
             return
-        if dock.scene_path:
+        if not self.may_leave():
+            field.setText(before)
+        elif dock.scene_path:
             self.open(dock.scene_path, dock.scene_name)
+
+    def may_leave(self) -> bool:
+        """Whether the scene may be closed. The person is asked if a map is being written."""
+        if not self.dock.session.is_finishing:
+            return True
+        if self._is_asking:
+            return False
+        self._is_asking = True
+        may = may_stop(self.dock)
+        self._is_asking = False
+        return may
 
     def no_scene(self) -> None:
         """Close the scene."""
         dock = self.dock
         dock.session.close()
         dock.clear_preview()
-        dock.scene_path = dock.scene_name = dock.product = ""
+        dock.scene_path = dock.scene_name = dock.product = self._layer_id = ""
         dock.save_state()
         dock.work.tell(CHOOSE)
         dock.enable()

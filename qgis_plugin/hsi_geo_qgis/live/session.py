@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ PAUSE_MS = 400
 SLIDER_PAUSE_MS = 120
 
 Answer = Mapping[str, Any]
+OnAnswer = Callable[[Answer], None]
 
 
 class LiveSession(QObject):
@@ -36,6 +38,7 @@ class LiveSession(QObject):
         failed: Signal with one sentence: a request failed, and the session goes on.
         hinted: Signal with one sentence on what is missing for a preview; empty if nothing is.
         died: Signal with one sentence: the engine has ended.
+        dropped: Signal with one sentence: a map is not written, since its scene was closed.
         worked: Signal of progress: what is done, and per cent (-1 if it is not known). The text is empty when
             nothing is done.
     """
@@ -45,6 +48,7 @@ class LiveSession(QObject):
     failed = pyqtSignal(str)
     hinted = pyqtSignal(str)
     died = pyqtSignal(str)
+    dropped = pyqtSignal(str)
     worked = pyqtSignal(str, float)
 
     def __init__(self, collect: Callable[[], UpdateRequest], parent: QObject | None = None) -> None:
@@ -58,9 +62,9 @@ class LiveSession(QObject):
         self.min_confidence = 0
         self._scene, self._options = "", dict[str, Any]()
         self._opening = self._updating = self._finishing = self._pointing = 0
-        self._next_point: tuple[float, float, OnSpectrum] | None = None
+        self._next_point: tuple[float, float, OnAnswer] | None = None
         self.sent = UpdateRequest()
-        self._done_key = ""
+        self._done_key = self._map = ""
         self._pause, self._slider_pause = QTimer(self), QTimer(self)
         for timer, milliseconds, act in (
             (self._pause, PAUSE_MS, self._update),
@@ -99,8 +103,20 @@ class LiveSession(QObject):
                 return
             self.engine.start(found)
         self.worked.emit("Opening the scene", -1.0)
+        number = 0
+
+        def result(answer: Answer) -> None:
+            if number == self._opening:
+                self._on_open(answer)
+            else:  # another scene was chosen meanwhile
+                self._end(answer.get("session"))
+
+        def refused(answer: Answer) -> None:
+            if number == self._opening:
+                self._on_open_error(answer)
+
         params = {"scene": scene, **options}
-        self._opening = self.engine.ask("open", params, self._on_open, self._on_open_error)
+        number = self._opening = self.engine.ask("open", params, result, refused)
 
     def restart(self) -> None:
         """Start the engine anew, and open the scene again."""
@@ -114,22 +130,30 @@ class LiveSession(QObject):
             wait: Whether to wait for the end of the engine.
         """
         self._scene = ""
+        if self._map:
+            self.dropped.emit(_dropped(self._map))
         self._reset()
         self.engine.stop(wait=wait)
         self.worked.emit("", 0.0)
 
     def _end_session(self) -> None:
-        for number in (self._updating, self._finishing):
+        for number in (self._opening, self._updating, self._finishing):
             self.engine.cancel(number)
-        if self.info:
-            self.engine.ask("close", {"session": self.info.get("session")}, _ignore, _ignore)
+        if self._map and not self._finishing:  # else the answer of the engine tells it
+            self.dropped.emit(_dropped(self._map))
+        self._end(self.info.get("session"))
         self._reset()
+
+    def _end(self, session: Any) -> None:
+        if session is not None:
+            self.engine.ask("close", {"session": session}, _ignore, _ignore)
 
     def _reset(self) -> None:
         self._pause.stop()
         self._slider_pause.stop()
         self.sent = UpdateRequest()
-        self.info, self.preview, self._done_key = {}, {}, ""
+        self.info, self.preview = {}, {}
+        self._done_key = self._map = ""
         self._opening = self._updating = self._finishing = self._pointing = 0
         self._next_point = None
 
@@ -165,7 +189,7 @@ class LiveSession(QObject):
         """Tell that shots or the view have changed: what is computed is cancelled, and starts anew after a pause."""
         if not self.is_open:
             return
-        if self._updating:
+        if self._updating and not self._map:  # what is being written stays as it was
             self.engine.cancel(self._updating)
             self._updating, self._done_key = 0, ""
             self.worked.emit("", 0.0)
@@ -181,14 +205,16 @@ class LiveSession(QObject):
         self._slider_pause.start()
 
     def _update(self) -> None:
-        if self._finishing or not self.is_open:  # it follows when the map is written
+        if self._map or not self.is_open:  # it follows when the map is written
             return
         request = self._collect()
         self.hinted.emit(request.problem)
         if not request.problem and request.key != self._done_key:
             self._send(request, self._on_preview)
 
-    def _send(self, request: UpdateRequest, on_result: Callable[[Answer], None]) -> None:
+    def _send(
+        self, request: UpdateRequest, on_result: OnAnswer, on_error: OnAnswer | None = None
+    ) -> None:
         self.worked.emit("Computing the preview", -1.0)
         number = 0
 
@@ -203,7 +229,9 @@ class LiveSession(QObject):
             if number == self._updating:
                 self._updating = 0
                 self.worked.emit("", 0.0)
-                if answer.get("code") != CANCELLED:
+                if on_error is not None:
+                    on_error(answer)
+                elif answer.get("code") != CANCELLED:
                     self._done_key = ""
                     self.failed.emit(error_text(answer, request.names))
 
@@ -222,12 +250,23 @@ class LiveSession(QObject):
         """Ask for the preview with another transparency."""
         if not self.preview or self._updating:  # the update brings it
             return
-        params = {"session": self.info["session"], "min_confidence": self.min_confidence}
-        self.engine.ask("preview", params, self._on_preview, _ignore)
+        self._ask("preview", {"min_confidence": self.min_confidence}, self._on_preview, _ignore)
+
+    def _ask(
+        self, method: str, params: Mapping[str, Any], on_result: OnAnswer, on_error: OnAnswer
+    ) -> int:
+        """Ask about the open scene. An answer that comes after it was closed is dropped."""
+        session = self.info["session"]
+
+        def if_open(act: OnAnswer) -> OnAnswer:
+            return lambda answer: act(answer) if self.info.get("session") == session else None
+
+        given = {"session": session, **params}
+        return self.engine.ask(method, given, if_open(on_result), if_open(on_error))
 
     # Questions ------------------------------------------------------------------------------------
 
-    def spectrum(self, x: float, y: float, on_result: OnSpectrum) -> None:
+    def spectrum(self, x: float, y: float, on_result: OnAnswer) -> None:
         """Ask for the spectrum of a place. Only the last of several places is asked for.
 
         Args:
@@ -251,8 +290,7 @@ class LiveSession(QObject):
             if waiting is not None:
                 self.spectrum(*waiting)
 
-        params = {"session": self.info["session"], "x": x, "y": y}
-        self._pointing = self.engine.ask("spectrum", params, result, again)
+        self._pointing = self._ask("spectrum", {"x": x, "y": y}, result, again)
 
     def suggest(self, count: int, on_result: Callable[[list[dict[str, Any]]], None]) -> None:
         """Ask for places where a shot helps most.
@@ -272,16 +310,12 @@ class LiveSession(QObject):
                 self.failed.emit(error_text(answer, {}))
 
         self.worked.emit("Looking for places", -1.0)
-        params = {"session": self.info["session"], "count": count}
-        self.engine.ask("suggest", params, result, error)
+        self._ask("suggest", {"count": count}, result, error)
 
     # The map --------------------------------------------------------------------------------------
 
     def finish(
-        self,
-        params: Mapping[str, Any],
-        names: Mapping[str, str],
-        on_result: Callable[[Answer], None],
+        self, params: Mapping[str, Any], names: Mapping[str, str], on_result: OnAnswer
     ) -> None:
         """Write the map of the shots as they are now.
 
@@ -296,26 +330,41 @@ class LiveSession(QObject):
             self.failed.emit(request.problem)
             return
 
+        name = self._map = os.path.basename(str(params["out"]))
+        number = 0
+
         def write(answer: Answer | None = None) -> None:
+            nonlocal number
             if answer is not None:
                 self._on_preview(answer)
             self.worked.emit("Writing the map", -1.0)
             given = {"session": self.info["session"], **params}
-            self._finishing = self.engine.ask("finish", given, result, error)
+            number = self._finishing = self.engine.ask("finish", given, result, error)
+
+        def end() -> None:
+            self._finishing, self._map = 0, ""
+            self.worked.emit("", 0.0)
+
+        def text(answer: Answer) -> str:
+            cancelled = answer.get("code") == CANCELLED
+            return "Cancelled; nothing was written." if cancelled else error_text(answer, names)
 
         def result(answer: Answer) -> None:
-            self._finishing = 0
-            self.worked.emit("", 0.0)
-            on_result(answer)
+            if number == self._finishing:
+                end()
+            on_result(answer)  # also if it was written just before another scene was chosen
             self.change()  # whatever was drawn meanwhile
 
         def error(answer: Answer) -> None:
-            self._finishing = 0
-            self.worked.emit("", 0.0)
-            cancelled = answer.get("code") == CANCELLED
-            text = "Cancelled; nothing was written." if cancelled else error_text(answer, names)
-            self.failed.emit(text)
-            self.change()
+            if number != self._finishing:  # another scene was chosen
+                is_cancelled = answer.get("code") == CANCELLED
+                self.dropped.emit(_dropped(name) if is_cancelled else f"{name}: {text(answer)}")
+                return
+            was_writing = bool(self._finishing)  # else the preview before it has failed
+            end()
+            self.failed.emit(text(answer))
+            if was_writing:
+                self.change()
 
         if self._updating:
             self.engine.cancel(self._updating)
@@ -323,12 +372,12 @@ class LiveSession(QObject):
         if request.key == self._done_key:
             write()
         else:
-            self._send(request, write)
+            self._send(request, write, error)
 
     @property
     def is_finishing(self) -> bool:
-        """Whether the map is being written."""
-        return bool(self._finishing)
+        """Whether the map is being written, or the preview before it is computed."""
+        return bool(self._map)
 
     def cancel(self) -> None:
         """Cancel what is computed. A preview starts again with the next change."""
@@ -343,8 +392,9 @@ class LiveSession(QObject):
         return [*self.sent.warnings, *found]
 
 
-OnSpectrum = Callable[[Answer], None]
-
-
 def _ignore(_: Answer) -> None:
     """For answers that nobody needs."""
+
+
+def _dropped(name: str) -> str:
+    return f"Map '{name}' was cancelled; nothing was written."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProject
 from qgis.PyQt import sip
@@ -72,6 +72,18 @@ class ShotChooser:
         """Take the layers that are chosen, once QGIS has removed those that go."""
         if not self.dock.restoring:
             QTimer.singleShot(0, self._choose)
+
+    def on_removed(self, *_: Any) -> None:
+        """Use no layer in place of one that was removed: QGIS's list shows another one, which nobody has chosen."""
+        QTimer.singleShot(0, self._forget_removed)
+
+    def _forget_removed(self) -> None:
+        if sip.isdeleted(self.dock) or self.dock.shots.are_all_alive():
+            return
+        for combo in (self.dock.shots_panel.points, self.dock.shots_panel.polygons):
+            if combo.currentLayer() not in self.dock.shots.layers:
+                set_layer(combo, None)
+        self.choose()
 
     def _choose(self) -> None:
         if not sip.isdeleted(self.dock):

@@ -116,6 +116,10 @@ class ShotLayers(QObject):
         """The layer of polygons; None if there is none."""
         return next((one for one in self._alive() if is_polygon_layer(one)), None)
 
+    def are_all_alive(self) -> bool:
+        """Whether no layer was removed from the project."""
+        return len(self._alive()) == len(self.layers)
+
     def _alive(self) -> list[QgsVectorLayer]:
         """The layers that are still in the project."""
         return [one for one in self.layers if _in_project(one)]

@@ -143,11 +143,22 @@ class NextSteps:
 
         def done(result: Mapping[str, Any]) -> None:
             summary = add_results(result, scene, labels, field, started)
-            dock.preview.set_visible(False)
+            if dock.scene_name == scene:
+                dock.preview.set_visible(False)
             self._tell(summary.message, result.get("outputs") or {})
 
         dock.session.finish(choice.params(), dock.requests.names(), done)
         dock.enable()
+
+    def tell_dropped(self, text: str) -> None:
+        """Tell that a map was cancelled, where it is seen without the dock too.
+
+        Args:
+            text: One sentence.
+        """
+        self.dock.notice.say("warning", text)
+        bar = self.dock.iface.messageBar()
+        bar.pushMessage("hsi-geo", text, Qgis.MessageLevel.Warning, MESSAGE_SECONDS)
 
     def _tell(self, text: str, outputs: Mapping[str, Any]) -> None:
         """Say what was written, in the dock and in QGIS's message bar, and offer the batch."""
