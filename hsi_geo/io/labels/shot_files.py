@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pandas.api.types import infer_dtype
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
@@ -31,7 +32,7 @@ from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
 from hsi_geo.io.labels.shapefiles import has_attribute_table
 from hsi_geo.io.labels.single_values import require_single_values
-from hsi_geo.io.labels.vectors import is_unopened, read_vector
+from hsi_geo.io.labels.vectors import dates_as_text, is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.text import did_you_mean, quoted
 from hsi_geo.tiling import Grid
@@ -42,6 +43,9 @@ USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover",
 #: Names, in lower case, of fields that hold the colour of a class.
 COLOR_FIELDS = ("color", "colour")
 
+
+#: Kinds of columns, in pandas' words, that may have been made from texts.
+_TIMES = ("datetime64", "datetime", "date", "time")
 
 #: Most characters of a text in a table that messages show.
 MOST_SHOWN = 60
@@ -136,8 +140,9 @@ def read_labelled(
         return _without_fields(_read_raster(name, opened_as, purpose, near), class_field, layer)
     if not is_file_database(name):
         require_file(name, what, ShotsError)
-    try:
-        frame = read_vector(
+
+    def read() -> gpd.GeoDataFrame:
+        return read_vector(
             opened_as,
             what=what,
             layer=layer,
@@ -146,6 +151,9 @@ def read_labelled(
             tables=True,
             kept=kept,
         )
+
+    try:
+        frame = read()
     except ShotsError as error:
         inside = find_raster(opened_as, what, ShotsError) if is_unopened(error) else None
         if inside is None:
@@ -172,7 +180,12 @@ def read_labelled(
             f"{purpose.labels} '{name}' have several fields '{class_field}'",
             hint="rename all but one of them, or choose another field with --class-field",
         )
-    for field in (class_field,) if parent_field is None else (parent_field, class_field):
+    levels = (class_field,) if parent_field is None else (parent_field, class_field)
+    if any(infer_dtype(frame[field]) in _TIMES for field in levels):
+        with dates_as_text():
+            written = read()
+        frame = frame.assign(**{field: written[field] for field in levels})
+    for field in levels:
         require_single_values(frame[field], f"the field '{field}' of {purpose.labels} '{name}'")
     others = [field for field in answer_fields(_fields(frame)) if field != class_field]
     frame, skipped = _usable(frame, class_field, name, purpose, unreadable)

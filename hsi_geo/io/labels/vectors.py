@@ -166,6 +166,18 @@ def _hint_for(name: str) -> str:
 
 
 @contextmanager
+def dates_as_text() -> Iterator[None]:
+    """Keep the GDAL of pyogrio from taking texts of GeoJSON for dates and times: GeoJSON has neither."""
+    option = "OGR_GEOJSON_DATE_AS_STRING"
+    before = pyogrio.get_gdal_config_option(option)
+    pyogrio.set_gdal_config_options({option: "YES"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({option: before})
+
+
+@contextmanager
 def gdal_offline(name: str) -> Iterator[None]:
     """Keep the GDAL of pyogrio from opening what a local file refers to on other machines.
 

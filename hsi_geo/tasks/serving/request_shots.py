@@ -80,12 +80,20 @@ def read_request_shots(
     finally:
         path.unlink(missing_ok=True)
     frame = shots.frame.set_crs(crs, allow_override=True)
-    return RequestShots(dataclasses.replace(shots, frame=frame, source=SOURCE, files=()), ids)
+    named = dataclasses.replace(
+        shots, frame=frame, source=SOURCE, files=(), in_scene_frame=crs is None
+    )
+    return RequestShots(named, ids)
 
 
-def _crs_of(collection: Mapping[str, Any]) -> CRS:
-    """The CRS of a FeatureCollection: its member ``crs``, a text or as of GeoJSON 2008; else WGS 84."""
+def _crs_of(collection: Mapping[str, Any]) -> CRS | None:
+    """The CRS of a FeatureCollection: its member ``crs``, a text or as of GeoJSON 2008; else WGS 84.
+
+    None, as of a null, means the frame of the scene, which may have no CRS.
+    """
     given = collection.get("crs", "OGC:CRS84")
+    if given is None:
+        return None
     if isinstance(given, dict):
         properties = given.get("properties")
         given = properties.get("name") if isinstance(properties, dict) else None
