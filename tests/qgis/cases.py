@@ -51,7 +51,14 @@ from qgis.core import (
 )
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
-from shot_cases import live_defaults, live_fixed_layers, live_one_of_two_fixed
+from shot_cases import (
+    live_crs,
+    live_defaults,
+    live_fixed_layers,
+    live_one_of_two_fixed,
+    live_overwrite,
+    live_saved_shots,
+)
 
 
 def cancelled(job: Job) -> Job:
@@ -277,6 +284,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_crs,
         live_defaults,
         live_drawing,
         live_fixed_layers,
@@ -284,10 +292,12 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_leaving,
         live_one_of_two_fixed,
         live_orphan,
+        live_overwrite,
         live_product,
         live_project,
         live_removed,
         live_restart,
+        live_saved_shots,
         live_session,
         live_suggestions,
         live_two_scenes,

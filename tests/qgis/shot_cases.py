@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from live_person import Job, Person, pause
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
     QgsDefaultValue,
     QgsFeature,
     QgsField,
@@ -16,6 +20,7 @@ from qgis.core import (
     QgsVectorLayerJoinInfo,
 )
 from qgis.PyQt.QtCore import QVariant
+from qgis.PyQt.QtWidgets import QMessageBox
 
 NAMES = ("meadow", "asphalt", "water")
 
@@ -170,3 +175,94 @@ def live_defaults(job: Job) -> Job:
     person.dock.link.use_point_tool()
     person.click(5, 5)
     return {"rows": [feature.attributes() for feature in layer.getFeatures()]}
+
+
+def live_overwrite(job: Job) -> Job:
+    """New shots in a GeoPackage that exists, with and without its ending."""
+    from hsi_geo_qgis.live import shot_chooser
+
+    person = Person(job)
+    person.open_scene()
+    folder = Path(job["folder"])
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    found: Job = {}
+    for name, typed, answer in (
+        ("no", "data", no), ("yes", "data", yes), ("new", "other", None), ("typed", "own.gpkg", None),
+    ):  # fmt: skip
+        path = folder / (typed if typed.endswith(".gpkg") else f"{typed}.gpkg")
+        if name != "new":
+            path.write_bytes(b"precious")
+        given = (str(folder / typed), "GeoPackage (*.gpkg)")
+        with (
+            mock.patch.object(shot_chooser, "QFileDialog") as files,
+            mock.patch.object(shot_chooser, "QMessageBox") as box,
+        ):
+            files.getSaveFileName.return_value = given
+            box.StandardButton, box.question.return_value = QMessageBox.StandardButton, answer
+            person.dock.shot_chooser.new(True)
+        found[name] = (path.read_bytes() == b"precious", box.question.call_count)
+    return found
+
+
+def live_saved_shots(job: Job) -> Job:
+    """Go to a shot that looks wrong after its edits were saved, and after it was deleted."""
+    person = Person(job)
+    dock = person.dock
+    person.open_scene()
+    dock.shot_chooser.make_layers(job["folder"] + "/saved.gpkg")
+    for number, places in enumerate(job["classes"].values(), start=1):
+        if number > len(dock.shots.classes):
+            dock.shots.add_class()
+        person.draw(places, str(number))
+    person.draw([job["wrong"]], "1")
+    person.rest()
+    layer = dock.shots.points()
+    dock.preview_panel.shot_chosen.emit(0)
+    before = list(layer.selectedFeatureIds())
+    assert layer.commitChanges()
+    dock.preview_panel.shot_chosen.emit(0)
+    after = list(layer.selectedFeatureIds())
+    found: Job = {"wanted": [person.shot(*job["wrong"])], "before": before, "after": after}
+    found["text"] = dock.work.text.text()
+    layer.startEditing()
+    layer.deleteFeature(after[0])
+    dock.preview_panel.shot_chosen.emit(0)
+    found["gone"] = (list(layer.selectedFeatureIds()), dock.work.text.text())
+    return found
+
+
+#: A transverse Mercator projection that no authority has a code for.
+OWN_CRS = "+proj=tmerc +lat_0=0 +lon_0=15.01 +k=0.9996 +x_0=500000 +ellps=WGS84 +units=m"
+
+
+def live_crs(job: Job) -> Job:
+    """Shots on a scene without a CRS, also if its layer has one, and in a CRS of the user's own."""
+    person = Person(job)
+    dock = person.dock
+    crs = QgsCoordinateReferenceSystem(job["layer_crs"])
+    if crs.isValid():
+        person.scene.setCrs(crs)
+        person.canvas.setDestinationCrs(crs)
+    person.open_scene()
+    own = points(person, "class:string", [*NAMES, *NAMES])
+    if job["own_crs"]:
+        target = QgsCoordinateReferenceSystem.fromProj(OWN_CRS)
+        target = QgsCoordinateReferenceSystem(f"USER:{target.saveAsUserCrs('mine')}")
+        transform = QgsCoordinateTransform(own.crs(), target, QgsProject.instance())
+        moved = {}
+        for feature in own.getFeatures():
+            geometry = feature.geometry()
+            geometry.transform(transform)
+            moved[feature.id()] = geometry
+        own.dataProvider().changeGeometryValues(moved)
+        own.setCrs(target)
+    use(person, own)
+    person.rest()
+    first = person.place(3, 5)
+    return {
+        "crs": dock.view.crs.authid(),
+        "own": own.crs().authid(),
+        "place": [first.x(), first.y()],
+        "notice": person.notice(),
+        "has_preview": bool(dock.session.preview),
+    }

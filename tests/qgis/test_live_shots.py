@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pyproj
 import pytest
 
 Job = dict[str, Any]
@@ -68,3 +71,54 @@ def test_a_change_of_two_layers_is_made_in_both_or_in_none(live: Any) -> None:
 
 def test_drawn_shots_get_the_default_values_of_the_layer(live: Any) -> None:
     assert live("live_defaults")["rows"] == [["Class 1", "Ann"]]
+
+
+def test_a_geopackage_is_replaced_only_if_the_person_says_so(live: Any) -> None:
+    found = live("live_overwrite")
+    assert found["no"] == [True, 1]
+    assert found["yes"] == [False, 1]
+    assert found["new"] == [False, 0]
+    assert found["typed"] == [False, 0]  # QGIS's dialog has asked
+
+
+def test_a_shot_that_looks_wrong_is_found_after_saving(live: Any) -> None:
+    found = live("live_saved_shots")
+    assert found["before"] != found["after"]  # ids of unsaved features are others
+    assert found["after"] == found["wanted"]
+    assert found["text"].startswith("Selected.")
+    assert found["gone"] == [[], "The shot was changed or deleted meanwhile."]
+
+
+@pytest.mark.parametrize(
+    ("scene_crs", "layer_crs", "own_crs", "wanted"),
+    [
+        (None, "", False, None),
+        (None, "EPSG:32633", False, None),
+        (None, "EPSG:32633", True, None),
+        ("EPSG:32633", "", False, "EPSG:32633"),
+        ("EPSG:32633", "", True, "WKT"),
+    ],
+    ids=["none", "none_layer", "none_layer_own", "code", "own"],
+)
+def test_the_engine_knows_the_crs_of_shots(
+    live: Any, engine: Path, make_scene: Any, scene_crs: str | None, layer_crs: str, own_crs: bool,
+    wanted: str | None,
+) -> None:  # fmt: skip
+    scene = make_scene("there.tif", crs=scene_crs)
+    found = live("live_crs", scene=str(scene.path), layer_crs=layer_crs, own_crs=own_crs)
+    assert found["notice"] == ""
+    assert found["has_preview"]
+    lines = (engine / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    shots = [json.loads(line)["params"].get("shots") for line in lines]
+    (sent,) = [one for one in shots if one]
+    if wanted == "WKT":
+        assert found["own"].startswith("USER:")
+        there = pyproj.CRS.from_user_input(sent["crs"])
+        back = pyproj.Transformer.from_crs(there, scene_crs, always_xy=True)
+        assert back.transform(*sent["features"][0]["geometry"]["coordinates"]) == pytest.approx(
+            found["place"], abs=0.01
+        )
+    else:
+        assert sent["crs"] == wanted
+        place = sent["features"][0]["geometry"]["coordinates"]
+        assert place == pytest.approx(found["place"], abs=0.01)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import Qgis, QgsFields, QgsVectorLayer, QgsWkbTypes
+from qgis.core import (
+    Qgis,
+    QgsCoordinateReferenceSystem,
+    QgsFields,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
 
 
 def is_point_layer(layer: QgsVectorLayer) -> bool:
@@ -47,6 +53,17 @@ def is_own_field(layer: QgsVectorLayer, index: int) -> bool:
     if hasattr(Qgis, "FieldOrigin"):  # QGIS 3.38 and newer
         return origin in (Qgis.FieldOrigin.Provider, Qgis.FieldOrigin.Edit)
     return origin in (QgsFields.FieldOrigin.OriginProvider, QgsFields.FieldOrigin.OriginEdit)
+
+
+def wkt2(crs: QgsCoordinateReferenceSystem) -> str:
+    """A CRS as WKT 2, which holds what other programs need to know of it.
+
+    Args:
+        crs: The CRS.
+    """
+    if hasattr(Qgis, "CrsWktVariant"):  # QGIS 3.36 and newer
+        return str(crs.toWkt(Qgis.CrsWktVariant.Preferred))
+    return str(crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED))
 
 
 def flags(value: Any) -> int:

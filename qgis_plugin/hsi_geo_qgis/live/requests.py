@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .shot_features import ENGINE_NAME, FIELD, feature_collection, shots_key
+from qgis.core import QgsCoordinateReferenceSystem
+
+from .shot_features import ENGINE_NAME, FIELD, feature_collection, moved, shots_key
 from .update_request import UpdateRequest
 
 if TYPE_CHECKING:
@@ -40,20 +42,25 @@ class RequestMaker:
         if not dock.shots.layers:
             return UpdateRequest(problem=NO_LAYERS)
         collected = dock.shots.collect()
-        shots, crs = collected.shots, collected.crs
+        shots, crs, sent_crs = collected.shots, collected.crs, collected.crs
+        if dock.view is not None and not dock.view.has_crs:  # only QGIS knows where the scene lies
+            shots, crs = moved(shots, crs, dock.view.crs), dock.view.crs
+            sent_crs = QgsCoordinateReferenceSystem()
         if len({shot.name for shot in shots}) < 2:
             return UpdateRequest(problem=FEW_CLASSES)
         bounds, trust = self.bounds(), dock.scene.trust.isChecked()
         colors = {one.name: one.color for one in dock.shots.classes}
         params = {
-            "shots": feature_collection(shots, crs, colors),
+            "shots": feature_collection(shots, sent_crs, colors),
             "class_field": FIELD,
             "bounds": bounds,
             "trust_shots": trust,
         }
         session = dock.session.info.get("session")
         key = shots_key(shots, crs, bounds, trust, session, sorted(colors.items()))
-        return UpdateRequest(params, key, self.names(), shots=shots, warnings=collected.warnings())
+        return UpdateRequest(
+            params, key, self.names(), shots=shots, crs=crs, warnings=collected.warnings()
+        )
 
     def names(self) -> dict[str, str]:
         """What users call what the engine names."""

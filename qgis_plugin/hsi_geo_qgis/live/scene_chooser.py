@@ -193,7 +193,8 @@ class SceneChooser:
             info: Its answer.
         """
         dock = self.dock
-        dock.view = SceneView(dock.canvas, info)
+        layer = dock.scene.layers.currentLayer()
+        dock.view = SceneView(dock.canvas, info, None if layer is None else layer.crs())
         bands = len(info.get("centres_nm") or [])
         size = f"{info.get('width')} \N{MULTIPLICATION SIGN} {info.get('height')} pixels"
         dock.scene.describe(f"{size}, {bands} bands")

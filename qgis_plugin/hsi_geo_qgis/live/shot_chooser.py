@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QTimer
-from qgis.PyQt.QtWidgets import QFileDialog
+from qgis.PyQt.QtWidgets import QFileDialog, QMessageBox
 
 from .new_layers import make_layers
 from .panels import set_layer
@@ -40,8 +41,16 @@ class ShotChooser:
             path, _ = QFileDialog.getSaveFileName(self.dock, "New shots", "shots.gpkg", files)
             if not path:
                 return
-            path += "" if path.lower().endswith(".gpkg") else ".gpkg"
+            if not path.lower().endswith(".gpkg"):  # the dialog has asked about another file
+                path += ".gpkg"
+                if os.path.exists(path) and not self._may_replace(path):
+                    return
         self.make_layers(path)
+
+    def _may_replace(self, path: str) -> bool:
+        text = f"'{os.path.basename(path)}' exists. Replace it, and all layers in it?"
+        answer = QMessageBox.question(self.dock, "New shots", text)
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
     def make_layers(self, path: str = "") -> None:
         """Make layers of shots, and draw into them.

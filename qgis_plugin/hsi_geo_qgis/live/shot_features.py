@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qgis.core import (
@@ -16,11 +16,16 @@ from qgis.core import (
     QgsProject,
 )
 
+from .enums import wkt2
+
 #: Field with the class, in the layers that *New shots* makes and in requests.
 FIELD = "class"
 
 #: What messages of the engine call the shots.
 ENGINE_NAME = "shots of the request"
+
+#: Authorities whose codes other programs know as well.
+AUTHORITIES = ("EPSG", "ESRI", "OGC", "IAU_2015")
 
 #: Digits after the point of coordinates in a request: what a number of double precision holds.
 _DIGITS = 15
@@ -88,7 +93,7 @@ def feature_collection(
 
     Args:
         shots: The shots.
-        crs: Their CRS.
+        crs: Their CRS; that of the scene if it is not valid.
         colors: Colour by the name of a class.
     """
     features = [
@@ -100,10 +105,38 @@ def feature_collection(
         }
         for index, shot in enumerate(shots)
     ]
-    found: dict[str, Any] = {"type": "FeatureCollection", "features": features}
-    if crs.isValid():
-        found["crs"] = crs.authid() or crs.toWkt()
-    return found
+    return {"type": "FeatureCollection", "crs": crs_text(crs), "features": features}
+
+
+def crs_text(crs: QgsCoordinateReferenceSystem) -> str | None:
+    """A CRS as the engine understands it: only QGIS knows the numbers of CRSs that a user has defined.
+
+    Args:
+        crs: The CRS.
+
+    Returns:
+        Its code, or WKT; None, which means that of the scene, if it is not valid.
+    """
+    if not crs.isValid():
+        return None
+    code = str(crs.authid())
+    return code if code.split(":")[0] in AUTHORITIES else wkt2(crs)
+
+
+def moved(
+    shots: Sequence[Shot],
+    source: QgsCoordinateReferenceSystem,
+    target: QgsCoordinateReferenceSystem,
+) -> list[Shot]:
+    """Shots in another CRS, without those that have no place there.
+
+    Args:
+        shots: The shots.
+        source: Their CRS.
+        target: The other CRS.
+    """
+    found = [replace(one, geometry=transformed(one.geometry, source, target)) for one in shots]
+    return [one for one in found if not one.geometry.isNull()]
 
 
 def transformed(

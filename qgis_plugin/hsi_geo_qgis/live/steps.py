@@ -64,12 +64,26 @@ class NextSteps:
         layer = None if shot is None else QgsProject.instance().mapLayer(shot.layer_id)
         if shot is None or dock.view is None or not isinstance(layer, QgsVectorLayer):
             return
-        dock.view.zoom_to(shot.geometry, dock.shots.layers[0].crs())
+        dock.view.zoom_to(shot.geometry, dock.session.sent.crs)
         dock.shots.unselect()
-        layer.selectByIds([shot.feature_id])
+        found = self._now(shot)
+        if found is None:
+            dock.work.tell("The shot was changed or deleted meanwhile.")
+            return
+        layer.selectByIds([found])
         dock.iface.setActiveLayer(layer)
         dock.work.tell("Selected. A key 1 to 9 gives it another class, the bin deletes it.")
         dock.canvas.setFocus()
+
+    def _now(self, shot: Shot) -> int | None:
+        """Id of a shot as it is now: QGIS gives features other ids when their edits are saved. None if it is gone."""
+        alike = [
+            int(one.feature_id)
+            for one in self.dock.requests.collect().shots
+            if (one.layer_id, one.name) == (shot.layer_id, shot.name)
+            and one.geometry.isGeosEqual(shot.geometry)
+        ]
+        return shot.feature_id if shot.feature_id in alike else next(iter(alike), None)
 
     def _shot(self, entry: Mapping[str, Any]) -> Shot | None:
         shots, index = self.dock.session.sent.shots, entry.get("feature_id")

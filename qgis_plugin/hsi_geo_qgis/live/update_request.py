@@ -17,6 +17,7 @@ class UpdateRequest:
         names: What users call a file by its path.
         problem: What is missing, as one sentence; the request is not sent then.
         shots: The shots, in the order of their ids.
+        crs: CRS of the shots, as QGIS has it.
         warnings: What it leaves out, as sentences.
     """
 
@@ -25,4 +26,5 @@ class UpdateRequest:
     names: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     shots: Sequence[Any] = ()
+    crs: Any = None
     warnings: Sequence[str] = ()

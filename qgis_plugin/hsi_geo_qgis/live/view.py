@@ -28,17 +28,27 @@ class SceneView:
     Args:
         canvas: The canvas.
         info: Answer of the engine to ``open``.
+        shown: CRS of its layer in QGIS.
 
     Attributes:
-        crs: CRS of the scene; invalid if it has none.
+        crs: CRS of the scene, or of its layer if its file has none; invalid if neither has one.
+        has_crs: Whether its file has one.
     """
 
-    def __init__(self, canvas: QgsMapCanvas, info: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        canvas: QgsMapCanvas,
+        info: Mapping[str, Any],
+        shown: QgsCoordinateReferenceSystem | None = None,
+    ) -> None:
         self.canvas = canvas
         wkt = str(info.get("crs") or "")
         self.crs = QgsCoordinateReferenceSystem()
         if wkt:
             self.crs.createFromWkt(wkt)
+        self.has_crs = bool(wkt)
+        if shown is not None and not wkt:
+            self.crs = shown
         self.bounds = [float(one) for one in info.get("bounds") or (0.0, 0.0, 0.0, 0.0)]
         sides = [abs(float(one)) for one in info.get("pixel_size") or (1.0, 1.0)]
         self.pixel = max(sides)
