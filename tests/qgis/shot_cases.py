@@ -266,3 +266,23 @@ def live_crs(job: Job) -> Job:
         "notice": person.notice(),
         "has_preview": bool(dock.session.preview),
     }
+
+
+def live_mixed_fields(job: Job) -> Job:
+    """Points with texts and polygons with whole numbers: draw a class of the points, and add one."""
+    person = Person(job)
+    person.open_scene()
+    dock = person.dock
+    fields = QgsVectorLayer("Polygon?field=code:integer", "fields", "memory")
+    fields.setCrs(person.scene.crs())
+    use(person, points(person, "class:string", [*NAMES, *NAMES]), fields)
+    square = QgsGeometry.fromPointXY(person.place(30, 20)).buffer(60, 4)
+    problem = dock.shots.add(square, person.scene.crs())
+    dock.shots.add_class()
+    added = dock.shots.classes[-1].value
+    return {
+        "problem": problem,
+        "added": added,
+        "second": dock.shots.add(square, person.scene.crs()),
+        "codes": [feature["code"] for feature in fields.getFeatures()],
+    }

@@ -122,3 +122,12 @@ def test_the_engine_knows_the_crs_of_shots(
         assert sent["crs"] == wanted
         place = sent["features"][0]["geometry"]["coordinates"]
         assert place == pytest.approx(found["place"], abs=0.01)
+
+
+def test_a_text_is_not_drawn_into_a_field_of_numbers(live: Any) -> None:
+    found = live("live_mixed_fields")
+    text = "Field 'code' of layer 'fields' holds whole numbers, and 'asphalt' is none."
+    assert found["problem"] == text
+    assert found["added"] == 1
+    assert found["second"] == ""
+    assert found["codes"] == [1]

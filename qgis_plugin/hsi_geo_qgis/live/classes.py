@@ -78,7 +78,8 @@ def new_class(classes: Sequence[ShotClass], *, is_numeric: bool) -> ShotClass:
     name = f"Class {number}"
     value: Any = name
     if is_numeric:
-        value = 1 + max([int(one.value) for one in classes], default=0)
+        numbers = [int(one.key) for one in classes if one.key.lstrip("-").isdigit()]
+        value = 1 + max(numbers, default=0)  # another layer may hold texts
     return ShotClass(value, name, new_color(classes))
 
 
