@@ -66,7 +66,7 @@ values, scale and warnings. Nothing is mapped.</p>
         """Run hsi-geo."""
         command = arguments(
             "info",
-            self.scene(parameters, context),
+            self.scene(parameters, context, feedback),
             json=True,
             **self.opening_options(parameters, context),
         )

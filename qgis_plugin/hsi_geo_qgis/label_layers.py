@@ -28,6 +28,7 @@ from .layers import (
     scene_title,
     vector_layer,
 )
+from .raster_overrides import require_nodata_of_file
 
 #: Parameter of a spectral library.
 LIBRARY = "LIBRARY"
@@ -152,6 +153,7 @@ def _further_layer(
         layer.loadDefaultStyle()  # a file given by its path: the style saved beside it
     if isinstance(layer, QgsRasterLayer):
         path = layer_path(layer, context)
+        require_nodata_of_file(layer)
         return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer), path=path)
     if not isinstance(layer, QgsVectorLayer):
         raise QgsProcessingException(

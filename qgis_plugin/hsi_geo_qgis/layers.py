@@ -26,6 +26,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from .raster_overrides import crs_problem, require_nodata_of_file
+
 Parameters = dict[str, Any]
 
 #: Custom property of a layer that *Open scene* made: path of the product that it shows.
@@ -44,7 +46,7 @@ def raster_path(
     name: str,
     context: QgsProcessingContext,
 ) -> str:
-    """Path or name that GDAL opens for a raster parameter.
+    """Path or name that GDAL opens for a raster parameter of classes, heights or per cent.
 
     Args:
         algorithm: The algorithm of the parameter.
@@ -53,23 +55,63 @@ def raster_path(
         context: As given to the algorithm.
 
     Raises:
-        QgsProcessingException: If it is no raster, or one that GDAL does not read.
+        QgsProcessingException: If it is no raster, or one that GDAL does not read, or QGIS shows it in another CRS
+            or with other values of no data than its file says.
     """
+    layer = _raster_layer(algorithm, parameters, name, context)
+    path = layer_path(layer, context)
+    require_nodata_of_file(layer)
+    return path
+
+
+def scene_path(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback | None = None,
+) -> str:
+    """Path or name that GDAL opens for a raster parameter of a scene.
+
+    Args:
+        algorithm: The algorithm of the parameter.
+        parameters: As given to the algorithm.
+        name: Name of the parameter.
+        context: As given to the algorithm.
+        feedback: See `layer_path`.
+
+    Raises:
+        QgsProcessingException: If it is no raster, or see `layer_path`.
+    """
+    return layer_path(_raster_layer(algorithm, parameters, name, context), context, feedback)
+
+
+def _raster_layer(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+) -> QgsRasterLayer:
     layer = algorithm.parameterAsRasterLayer(parameters, name, context)
     if layer is None:
         raise QgsProcessingException(algorithm.invalidRasterError(parameters, name))
-    return layer_path(layer, context)
+    return layer
 
 
-def layer_path(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
+def layer_path(
+    layer: QgsRasterLayer,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback | None = None,
+) -> str:
     """Path or name that GDAL opens for a raster layer.
 
     Args:
         layer: The layer.
         context: As given to the algorithm.
+        feedback: Receives a warning, instead of an error, of a CRS that only QGIS holds.
 
     Raises:
-        QgsProcessingException: If GDAL does not read it.
+        QgsProcessingException: If GDAL does not read it, or QGIS shows it in another CRS than its file says.
     """
     if layer.providerType() != "gdal":
         raise QgsProcessingException(
@@ -77,6 +119,11 @@ def layer_path(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
             "export it as GeoTIFF"
         )
     product = _product_of(layer, context)
+    problem = crs_problem(layer, product)
+    if problem and feedback is None:
+        raise QgsProcessingException(problem)
+    if problem:
+        feedback.pushWarning(problem)
     return product or without_options(layer.source())
 
 

@@ -20,6 +20,7 @@ from .layers import (
     is_output_wanted,
     layer_path,
     raster_path,
+    scene_path,
 )
 from .parameters import CLEANING, CommonParameters
 from .scene_choice import scene_problem
@@ -61,12 +62,18 @@ class ParameterValues(CommonParameters):
             )
         return path
 
-    def scene(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+    def scene(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback | None = None,
+    ) -> str:
         """Path of the scene.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
+            feedback: Receives a warning, instead of an error, of a CRS that only QGIS holds.
 
         Raises:
             QgsProcessingException: If no scene is given, or two are.
@@ -76,7 +83,7 @@ class ParameterValues(CommonParameters):
             raise QgsProcessingException(problem)
         if parameters.get("PRODUCT"):
             return str(self.parameterAsFile(parameters, "PRODUCT", context))
-        return raster_path(self, parameters, "INPUT", context)
+        return scene_path(self, parameters, "INPUT", context, feedback)
 
     def scenes(
         self, parameters: Parameters, context: QgsProcessingContext, *others: str

@@ -24,6 +24,7 @@ from label_cases import (
     without_crs,
 )
 from leaving_cases import live_leaving, live_removed, live_two_scenes
+from layer_cases import overridden
 from live_cases import (
     live_drawing,
     live_layers,
@@ -273,6 +274,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         dialog,
         layers_of_project,
         several_labels,
+        overridden,
         several_scenes,
         commands_in_log,
         helped,
