@@ -16,7 +16,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
 from .learning_parameters import MODEL_FILES
-from .map_files import move_file
+from .map_files import move_files
 from .protocol import LEARNING, TRAINING
 
 #: Share of the time that each stage takes, about.
@@ -64,7 +64,7 @@ both scenes, that layer and its field, and run.</p>"""
         )
         run = self.run_command(command, feedback, STAGES)
         run.show_output(after=1)
-        move_file(model, target)
+        move_files({model: target})
         share = run.result["accuracy"]["oa"]
         return {
             "OUTPUT": os.path.abspath(target),

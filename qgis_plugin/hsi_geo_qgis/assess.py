@@ -16,7 +16,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path, temporary_file
-from .map_files import move_file, warn_of_mismatches
+from .map_files import move_files, warn_of_mismatches, write_text
 from .parameter_basics import one_of
 from .parameter_help import COMMON
 
@@ -122,9 +122,8 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
             results[FURTHER] = sum(found["more_places"].values())
         if parameters.get("OUTPUT"):
             results["OUTPUT"] = self.parameterAsFileOutput(parameters, "OUTPUT", context)
-            with open(results["OUTPUT"], "w", encoding="utf-8") as file:
-                json.dump(found, file, indent=2, ensure_ascii=False)
+            write_text(results["OUTPUT"], json.dumps(found, indent=2, ensure_ascii=False))
         if report is not None:
             results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
-            move_file(report, results["REPORT"])
+            move_files({report: results["REPORT"]})
         return results

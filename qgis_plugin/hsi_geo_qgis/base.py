@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,11 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
 from .about import ICON, VERSION, help_page
+from .destinations import check_destinations
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
 from .layers import Parameters, is_output_wanted, scene_title
-from .map_files import load_table, move_file, warn_of_mismatches
+from .map_files import load_table, move_files, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
@@ -108,7 +109,8 @@ class HsiGeoAlgorithm(ParameterValues):
     def prepareAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        """Read styles of label layers, on the main thread, where layers live."""
+        """Check the files to write, and read styles of label layers, on the main thread, where layers live."""
+        check_destinations(self, parameters, context)
         self.started = datetime.now()
         self.summary: RunSummary | None = None
         self.labels = []
@@ -195,56 +197,47 @@ class HsiGeoAlgorithm(ParameterValues):
         context: QgsProcessingContext,
         feedback: QgsProcessingFeedback,
         run: Run,
+        more: Mapping[str, str] | None = None,
     ) -> Results:
-        """Move optional rasters to the user's paths, check all files, and load the styles.
+        """Move optional files to the user's paths, check all files, and load the styles.
 
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
             feedback: Receives a warning for each file that differs from the map's record.
             run: The run that wrote the maps.
+            more: New path of each further file by its path.
 
         Returns:
-            Path of each output by its name.
+            Path of each output by its name, without those of ``more``.
         """
         run.show_output(after=1)  # the paths, which QGIS shows itself
         written = run.result["outputs"]
         results: Results = {"OUTPUT": written["map"]}
-        for name in ("CONFIDENCE", "PROBABILITIES"):
+        targets = dict(more or {})
+        for name in ("CONFIDENCE", "PROBABILITIES", "PARENTS"):
             if is_output_wanted(parameters, name):
-                target = self.parameterAsOutputLayer(parameters, name, context)
-                move_file(written[name.lower()], target)
-                results[name] = target
-        if is_output_wanted(parameters, "PARENTS"):
-            target = self.parameterAsOutputLayer(parameters, "PARENTS", context)
-            for kind, path in (
-                ("parents_names", f"{target}.aux.xml"),
-                ("parents_style", f"{os.path.splitext(target)[0]}.qml"),
-                ("parents", target),
-            ):
-                move_file(written[kind], path)
-            results["PARENTS"] = target
+                results[name] = self.parameterAsOutputLayer(parameters, name, context)
+                targets[written[name.lower()]] = results[name]
+        if "PARENTS" in results:
+            targets[written["parents_names"]] = f"{results['PARENTS']}.aux.xml"
+            targets[written["parents_style"]] = f"{os.path.splitext(results['PARENTS'])[0]}.qml"
         moved = {name.lower(): path for name, path in results.items() if name != "OUTPUT"}
-        warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "zones" in written:
-            results["ZONE_TABLE"] = self._zone_table(parameters, context, written["zones"])
+            results["ZONE_TABLE"] = written["zones"]
+            if parameters.get("ZONE_TABLE"):
+                table = self.parameterAsFileOutput(parameters, "ZONE_TABLE", context)
+                targets[written["zones"]] = results["ZONE_TABLE"] = table
+        move_files(targets)
+        warn_of_mismatches(results["OUTPUT"], feedback, moved)
+        if "ZONE_TABLE" in results:
+            load_table(results["ZONE_TABLE"], context)
         if "CONFIDENCE" in results:
             write_confidence_style(results["CONFIDENCE"])
         self.summary = self.run_summary(run)
         titles = {one.name(): one.description() for one in self.parameterDefinitions()}
         arrange(results, titles, self.summary, context)
         return results
-
-    def _zone_table(
-        self, parameters: Parameters, context: QgsProcessingContext, written: str
-    ) -> str:
-        """Move the table of zones to the user's path, and have it loaded; its path."""
-        target = written
-        if parameters.get("ZONE_TABLE"):
-            target = self.parameterAsFileOutput(parameters, "ZONE_TABLE", context)
-            move_file(written, target)
-        load_table(target, context)
-        return str(target)
 
     def run_summary(self, run: Run) -> RunSummary:
         """What the layers of a run tell about it.

@@ -14,7 +14,6 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
-from .map_files import move_file
 from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
@@ -72,11 +71,12 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         kept = {"save_model": model, "report": reports}
         command = arguments("classify", scene, **learning, **running, **mapping, **kept)
         run = self.run_command(command, feedback, STAGES)
-        results = self.finish_maps(parameters, context, feedback, run)
-        if reports:
-            results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
-            move_file(run.result["outputs"]["report"], results["REPORT"])
+        more: Results = {}
+        moved = {}
         if model is not None:
-            move_file(model, target)
-            results["MODEL"] = os.path.abspath(target)
-        return results
+            moved[model] = target
+            more["MODEL"] = os.path.abspath(target)
+        if reports:
+            more["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
+            moved[run.result["outputs"]["report"]] = more["REPORT"]
+        return {**self.finish_maps(parameters, context, feedback, run, moved), **more}

@@ -20,7 +20,7 @@ from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
 from .layers import Parameters, scene_title, temporary_file
-from .map_files import load_table, move_file, warn_of_mismatches
+from .map_files import load_table, move_files, warn_of_mismatches
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
 from .styling import write_confidence_style
@@ -132,7 +132,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         }
         if model is not None:
             target = self.parameterAsFileOutput(parameters, "MODEL", context)
-            move_file(model, target)
+            move_files({model: target})
             results["MODEL"] = os.path.abspath(target)
         feedback.pushInfo(self.summary.message)
         return results

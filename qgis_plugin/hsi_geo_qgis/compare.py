@@ -23,7 +23,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import Value, arguments
 from .layers import SAMPLE_FIELDS, Parameters, export_source, is_output_wanted, raster_path
-from .map_files import move_file, warn_of_mismatches
+from .map_files import move_files, warn_of_mismatches
 from .parameter_basics import one_of
 from .protocol import COMPARING_MAPS
 from .styling import load_styled
@@ -159,16 +159,20 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
             "OUTPUT": written["map"],
             "CHANGED": 100.0 * run.result["comparison"]["changed_share"],
         }
-        for name, target in wanted.items():
-            if name.lower() not in written:
-                raise QgsProcessingException(
-                    "a map has no confidence beside it, and the log names it; leave out the confidence of changes"
-                )
-            move_file(written[name.lower()], target)
-            results[name] = target
         if parameters.get("REPORT"):
-            results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
-            move_file(written["report"], results["REPORT"])
+            wanted["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
+        move_files(
+            {
+                written[name.lower()]: path
+                for name, path in wanted.items()
+                if name.lower() in written
+            }
+        )
+        if not {name.lower() for name in wanted} <= written.keys():
+            raise QgsProcessingException(
+                "a map has no confidence beside it, and the log names it; leave out the confidence of changes"
+            )
+        results.update(wanted)
         load_styled(results["OUTPUT"], context)
         return results
 

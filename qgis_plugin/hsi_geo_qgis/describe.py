@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
@@ -18,6 +17,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
+from .map_files import write_text
 
 #: Output and its key in the description.
 NUMBERS = (
@@ -87,7 +87,7 @@ values, scale and warnings. Nothing is mapped.</p>
         for name, text in texts.items():
             if parameters.get(name):
                 results[name] = self.parameterAsFileOutput(parameters, name, context)
-                _write(results[name], text)
+                write_text(results[name], text)
         return results
 
 
@@ -137,13 +137,3 @@ def _page(rows: list[tuple[str, str]], warnings: list[str]) -> str:
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Scene</title></head>\n"
         f"<body><table cellpadding='4'>\n{cells}\n</table></body></html>\n"
     )
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise QgsProcessingException(
-            f"'{path}' cannot be written ({error.strerror}); choose another file"
-        ) from error

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Mapping
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingUtils,
+)
 
 from .record import mismatch_warning, mismatched_files, record_path
 from .runner import warn
@@ -32,19 +39,60 @@ def warn_of_mismatches(
     return [(f"'{os.path.basename(path)}'", f"'{record}'") for path in paths]
 
 
-def move_file(source: str, target: str | None) -> None:
-    """Move a file to another folder or disk; no incomplete file gets the final name.
+def move_files(targets: Mapping[str, str]) -> None:
+    """Move files to other folders or disks; no incomplete file gets a final name.
 
     Args:
-        source: Path of the file.
-        target: New path. Nothing is done if there is none, or it is the same.
+        targets: New path of each file by its path. Nothing is done where both are the same.
+
+    Raises:
+        QgsProcessingException: If some could not be moved. All others were, and the message says where these are.
     """
-    if not target or os.path.abspath(source) == os.path.abspath(target):
+    problems = []
+    for source, target in targets.items():
+        try:
+            _move(source, target)
+        except OSError as error:
+            kept = "until QGIS ends" if QgsProcessingUtils.tempFolder() in source else "as it is"
+            problems.append(
+                f"'{target}' cannot be written ({error.strerror}); the finished file is kept {kept}, copy it: '{source}'"
+            )
+    if problems:
+        raise QgsProcessingException(". ".join(problems))
+
+
+def _move(source: str, target: str) -> None:
+    if os.path.abspath(source) == os.path.abspath(target):
         return
-    beside = f"{target}.part"
-    shutil.copyfile(source, beside)
-    os.replace(beside, target)
-    os.remove(source)
+    beside = f"{target}.{uuid.uuid4().hex[:8]}.part"  # a name that no file of the user has
+    try:
+        shutil.copyfile(source, beside)
+        os.replace(beside, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.remove(beside)
+        raise
+    with contextlib.suppress(OSError):  # the copy is what was asked for
+        os.remove(source)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file of text.
+
+    Args:
+        path: Path of the file.
+        text: Its content.
+
+    Raises:
+        QgsProcessingException: If it cannot be written.
+    """
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise QgsProcessingException(
+            f"'{path}' cannot be written ({error.strerror}); choose another file"
+        ) from error
 
 
 def load_table(path: str, context: QgsProcessingContext) -> None:

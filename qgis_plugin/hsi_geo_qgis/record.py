@@ -29,6 +29,15 @@ def record_path(class_map: str) -> str:
     return os.path.splitext(class_map)[0] + ".json"
 
 
+def has_record(class_map: str) -> bool:
+    """Whether a record lies beside a class map.
+
+    Args:
+        class_map: Path of the class map.
+    """
+    return isinstance(_read(record_path(class_map)).get("files"), dict)
+
+
 def mismatched_files(class_map: str, moved: Mapping[str, str] | None = None) -> list[str]:
     """Files of a map that differ from its record.
 

@@ -25,6 +25,7 @@ from label_cases import (
 )
 from leaving_cases import live_leaving, live_removed, live_two_scenes
 from layer_cases import overridden
+from layer_cases import coded_places, moved, overridden, several_runs
 from live_cases import (
     live_drawing,
     live_layers,
@@ -275,6 +276,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         layers_of_project,
         several_labels,
         overridden,
+        moved,
+        coded_places,
+        several_runs,
         several_scenes,
         commands_in_log,
         helped,

@@ -61,7 +61,7 @@ calls = home / "calls.jsonl"
 number = len(calls.read_text(encoding="utf-8").splitlines()) if calls.exists() else 0
 answers = json.loads((home / "answers.json").read_text(encoding="utf-8"))
 answer = answers[min(number, len(answers) - 1)]
-for option in ("--shots", "--aoi", "--classes"):
+for option in ("--shots", "--aoi", "--classes", "--zones", "--reference"):
     given = [value for name, value in zip(arguments, arguments[1:]) if name == option and value]
     for count, path in enumerate(given, start=1):
         end = ".json" if option == "--classes" else Path(path).suffix

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer, QgsRasterRange
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsCoordinateReferenceSystem,
+    QgsMarkerSymbol,
+    QgsProcessingException,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRasterRange,
+    QgsRendererCategory,
+    QgsVectorLayer,
+)
 from running import Job, run
 
 
@@ -21,4 +31,35 @@ def overridden(job: Job) -> Job:
         QgsProject.instance().addMapLayer(layer)
         given = [layer.id()] if row["parameter"].startswith("MORE_") else layer.id()
         rows.append(run(row["algorithm"], {**row["parameters"], row["parameter"]: given}))
+    return {"rows": rows}
+
+
+def several_runs(job: Job) -> Job:
+    """Run algorithms one after another, each with the paths that it is given."""
+    return {"rows": [run(row["algorithm"], row["parameters"]) for row in job["rows"]]}
+
+
+def moved(job: Job) -> Job:
+    """Move files as an algorithm does at its end."""
+    from hsi_geo_qgis.map_files import move_files
+
+    try:
+        move_files(job["targets"])
+    except QgsProcessingException as error:
+        return {"error": str(error)}
+    return {"error": ""}
+
+
+def coded_places(job: Job) -> Job:
+    """Run algorithms with reference points whose codes are named by the categories of each field."""
+    layer = QgsVectorLayer(job["reference"], "Orte")
+    rows = []
+    for row in job["rows"]:
+        categories = [
+            QgsRendererCategory(int(code), QgsMarkerSymbol.createSimple({}), name)
+            for code, name in job["names"].items()
+        ]
+        layer.setRenderer(QgsCategorizedSymbolRenderer("code", categories))
+        QgsProject.instance().addMapLayer(layer)
+        rows.append(run(row["algorithm"], {**row["parameters"], "REFERENCE": layer.id()}))
     return {"rows": rows}

@@ -1,0 +1,204 @@
+"""The files that a run writes: checked before it starts, so that no hour is lost and no layer replaced."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterDefinition,
+    QgsProperty,
+    QgsProviderRegistry,
+    QgsRasterLayer,
+)
+
+from .layers import PRODUCT_PROPERTY, Parameters, vector_layer, without_options
+from .record import has_record, record_path
+
+#: End of the name that hsi-geo gives an output beside the raster OUTPUT, from where it is moved.
+_BESIDE = {
+    "CONFIDENCE": "_confidence.tif",
+    "PROBABILITIES": "_probabilities.tif",
+    "PARENTS": "_parents.tif",
+    "POLYGONS": "_polygons.gpkg",
+    "REPORT": "_report.html",
+    "ZONE_TABLE": "_zones.csv",
+}
+
+#: What scripts and dialogs give for an output that QGIS makes a temporary file for.
+_TEMPORARY = "TEMPORARY_OUTPUT"
+
+_RASTER, _FOLDER = "rasterDestination", "folderDestination"
+
+
+def check_destinations(
+    algorithm: QgsProcessingAlgorithm, parameters: Parameters, context: QgsProcessingContext
+) -> None:
+    """Refuse files that cannot be written, or that would replace what the run reads, or each other.
+
+    Call it on the main thread, where layers live. Files without a path of the user are left out.
+
+    Args:
+        algorithm: The algorithm.
+        parameters: As given to the algorithm.
+        context: As given to the algorithm.
+
+    Raises:
+        QgsProcessingException: If a folder is missing or cannot be written to, or a file would replace another one.
+    """
+    wanted = {}
+    for definition in algorithm.destinationParameterDefinitions():
+        path = _chosen_path(parameters.get(definition.name()), context)
+        if path and definition.type() == _FOLDER:
+            _check_folder(_existing(path))
+        elif path:
+            _check_folder(os.path.dirname(os.path.abspath(path)))
+            if os.path.isdir(path):
+                raise QgsProcessingException(f"'{path}' is a folder; choose a file")
+            wanted[definition.name()] = definition, path
+    if not wanted:
+        return
+    read = {_key(path): name for path, name in _files_read(algorithm, parameters, context)}
+    taken: dict[str, str] = {}
+    for definition, path in wanted.values():
+        for file in _files_of(definition, path, wanted):
+            key, title = _key(file), definition.description()
+            if key in read:
+                raise QgsProcessingException(
+                    f"'{title}' would replace '{file}', which belongs to {read[key]}, and the run reads that; choose "
+                    "another file"
+                )
+            if taken.setdefault(key, title) != title:
+                raise QgsProcessingException(
+                    f"'{title}' and '{taken[key]}' would both write '{file}'; choose another file for one of them"
+                )
+        style = _style(path)
+        is_new_raster = definition.type() == _RASTER and not os.path.exists(path)
+        if is_new_raster and os.path.exists(style):
+            raise QgsProcessingException(
+                f"'{style}' exists without '{os.path.basename(path)}', so it is the style of something else; choose "
+                f"another name for '{definition.description()}'"
+            )
+
+
+def _files_of(
+    definition: QgsProcessingParameterDefinition, path: str, wanted: dict[str, Any]
+) -> Iterator[str]:
+    """Every file that an output writes, for a while or for good."""
+    yield path
+    if definition.type() == _RASTER:
+        yield _style(path)
+        yield f"{path}.aux.xml"
+    name = definition.name()
+    output, place = wanted.get("OUTPUT", (None, ""))
+    if output is None or output.type() != _RASTER:
+        return
+    stem = os.path.splitext(place)[0]
+    if name == "OUTPUT":
+        yield f"{stem}.json"
+    elif name in _BESIDE:
+        yield stem + _BESIDE[name]
+
+
+def _files_read(
+    algorithm: QgsProcessingAlgorithm, parameters: Parameters, context: QgsProcessingContext
+) -> Iterator[tuple[str, str]]:
+    """Each file that the inputs are read from, and what users call the input."""
+    for definition in algorithm.parameterDefinitions():
+        name, kind = definition.name(), definition.type()
+        if definition.isDestination() or not parameters.get(name):
+            continue
+        layers: list[QgsMapLayer | None] = []
+        if kind == "file":
+            path = str(algorithm.parameterAsFile(parameters, name, context))
+            yield from ((file, f"'{path}'") for file in _files_of_dataset(path, path))
+        elif kind == "raster":
+            layers = [algorithm.parameterAsRasterLayer(parameters, name, context)]
+        elif kind == "source":
+            layers = [vector_layer(parameters, name, context)]
+        elif kind == "multilayer":
+            layers = algorithm.parameterAsLayerList(parameters, name, context) or []
+        for layer in layers:
+            if layer is not None:
+                for file in _files_of_layer(layer):
+                    yield file, f"layer '{layer.name()}'"
+
+
+def _files_of_layer(layer: QgsMapLayer) -> Iterator[str]:
+    """Files that a layer shows, and the record of a class map."""
+    source = str(layer.source())
+    found = QgsProviderRegistry.instance().decodeUri(layer.providerType(), source)
+    path = str(found.get("path") or "").removeprefix("file://")
+    if path and has_record(path):
+        yield record_path(path)
+    name = without_options(source) if isinstance(layer, QgsRasterLayer) else path
+    yield from _files_of_dataset(name, path)
+    product = str(layer.customProperty(PRODUCT_PROPERTY) or "")
+    if product:
+        yield from _files_of_dataset(product, product)
+
+
+def _files_of_dataset(name: str, path: str) -> list[str]:
+    """The file of a dataset, and what GDAL finds beside it or inside a mosaic, if it lies on this computer."""
+    if not os.path.isfile(path):
+        return []
+    from osgeo import gdal  # comes with QGIS
+
+    with warnings.catch_warnings():  # GDAL says that it will raise errors in version 4
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            dataset = gdal.OpenEx(name)
+            found = [] if dataset is None else dataset.GetFileList() or []
+        except RuntimeError:  # no dataset, where GDAL raises errors already
+            found = []
+    return [path, *found]
+
+
+def _chosen_path(value: Any, context: QgsProcessingContext) -> str:
+    """The path that a user chose for an output; empty if QGIS makes one, or a database is meant."""
+    if isinstance(value, QgsProcessingOutputLayerDefinition):
+        value = value.sink
+    if isinstance(value, QgsProperty):
+        value, _ = value.valueAsString(context.expressionContext(), "")
+    if not isinstance(value, str) or value == _TEMPORARY:
+        return ""
+    is_database = "://" in value or "dbname=" in value or value.startswith("memory:")
+    return "" if is_database else value
+
+
+def _check_folder(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise QgsProcessingException(
+            f"folder '{folder}' does not exist; create it, or choose another one"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise QgsProcessingException(
+            f"nothing can be written into folder '{folder}' ({error.strerror}); choose another one"
+        ) from error
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the nearest one above it that exists: folders for maps are made."""
+    folder = os.path.abspath(folder)
+    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _style(path: str) -> str:
+    return os.path.splitext(path)[0] + ".qml"
+
+
+def _key(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))
