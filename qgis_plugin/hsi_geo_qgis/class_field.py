@@ -37,6 +37,10 @@ MAX_CLASSES = 1000
 MAX_COUNTED_FEATURES = 100_000
 
 
+#: Numbers of Qt's types of values, in Qt 5 and 6: truth value, whole and other numbers, text, date, time, both.
+_PLAIN_TYPES = frozenset([1, 2, 3, 4, 5, 6, 38, 10, 14, 15, 16])
+
+
 @dataclass(frozen=True)
 class FieldSummary:
     """What is known of a field.
@@ -171,6 +175,16 @@ def _summaries(layer: QgsVectorLayer) -> list[FieldSummary]:
         named = widget in TRANSLATING_WIDGETS
         found.append(FieldSummary(field.name(), not field.isNumeric(), named, repeats))
     return found
+
+
+def is_plain(field: QgsField) -> bool:
+    """Whether a field holds single values, and no lists, objects or bytes.
+
+    Args:
+        field: Field of a vector layer.
+    """
+    kind = field.type()
+    return int(getattr(kind, "value", kind)) in _PLAIN_TYPES
 
 
 def may_hold_classes(field: QgsField) -> bool:

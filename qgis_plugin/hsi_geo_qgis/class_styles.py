@@ -15,7 +15,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .class_field import MAX_CLASSES, class_name, shown_names
+from .class_field import MAX_CLASSES, class_name, is_plain, shown_names
 from .layers import temporary_file
 
 #: {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
@@ -36,7 +36,7 @@ def class_styles(layer: QgsVectorLayer | None, field: str) -> Styles:
         {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
     """
     index = -1 if layer is None else layer.fields().lookupField(field)
-    if layer is None or index < 0:
+    if layer is None or index < 0 or not is_plain(layer.fields().at(index)):
         return {}
     values = [value for value in layer.uniqueValues(index) if _is_class(value)]
     if len(values) > MAX_CLASSES:

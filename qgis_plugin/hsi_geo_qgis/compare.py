@@ -21,8 +21,10 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
+from .class_styles import class_styles
 from .command import Value, arguments
-from .layers import SAMPLE_FIELDS, Parameters, export_source, is_output_wanted, raster_path
+from .feature_export import export_source
+from .layers import SAMPLE_FIELDS, Parameters, is_output_wanted, raster_path, vector_layer
 from .map_files import move_files, warn_of_mismatches
 from .parameter_basics import one_of
 from .protocol import COMPARING_MAPS
@@ -119,6 +121,35 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         )
         self.addOutput(QgsProcessingOutputNumber("CHANGED", "Share that changed (per cent)"))
 
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Read the names of the classes of the reference, on the main thread, where layers live."""
+        layer = vector_layer(parameters, "REFERENCE", context)
+        named = {
+            field: {
+                value: style["name"]
+                for value, style in class_styles(layer, field).items()
+                if "name" in style
+            }
+            for field in self._reference_fields(parameters, context)
+        }
+        self.reference_names = {
+            field: names
+            for field, names in named.items()
+            if any(value != name for value, name in names.items())
+        }
+        return super().prepareAlgorithm(parameters, context, feedback)
+
+    def _reference_fields(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[str, ...]:
+        """Fields with the class at the earlier and the later date."""
+        return tuple(
+            self.parameterAsString(parameters, name, context) or default
+            for name, default in (("OLD_FIELD", "class_old"), ("NEW_FIELD", "class_new"))
+        )
+
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
@@ -183,11 +214,10 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         if not parameters.get("REFERENCE"):
             return {}
         source = self.parameterAsSource(parameters, "REFERENCE", context)
-        fields = [
-            self.parameterAsString(parameters, name, context) or default
-            for name, default in (("OLD_FIELD", "class_old"), ("NEW_FIELD", "class_new"))
-        ]
-        path = export_source(source, context, feedback, more=(*fields, *SAMPLE_FIELDS))
+        fields = self._reference_fields(parameters, context)
+        path = export_source(
+            source, context, feedback, more=(*fields, *SAMPLE_FIELDS), names=self.reference_names
+        )
         self.names[path] = str(source.sourceName())
         design = self.parameterAsEnumString(parameters, "DESIGN", context)
         return {

@@ -20,10 +20,10 @@ from qgis.core import (
 from .class_field import default_class_field
 from .class_styles import Styles, class_styles, raster_styles, write_class_styles
 from .command import Value
+from .feature_export import export_source
 from .layers import (
     SAMPLE_FIELDS,
     Parameters,
-    export_source,
     layer_path,
     scene_title,
     vector_layer,

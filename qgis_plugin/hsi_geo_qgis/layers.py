@@ -1,28 +1,21 @@
-"""Export layers of QGIS to files that hsi-geo reads."""
+"""Layers of QGIS: the files that they show, and those that are made for a run."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
-    QgsFeature,
-    QgsFeatureRequest,
-    QgsFeatureSink,
-    QgsFields,
     QgsMapLayer,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeatureSource,
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsRasterLayer,
-    QgsVectorFileWriter,
     QgsVectorLayer,
 )
 
@@ -120,9 +113,9 @@ def layer_path(
         )
     product = _product_of(layer, context)
     problem = crs_problem(layer, product)
-    if problem and feedback is None:
-        raise QgsProcessingException(problem)
     if problem:
+        if feedback is None:
+            raise QgsProcessingException(problem)
         feedback.pushWarning(problem)
     return product or without_options(layer.source())
 
@@ -171,100 +164,6 @@ def scene_title(name: str) -> str:
     if "://" in name:
         name = re.split(r"[?#]", name, maxsplit=1)[0]
     return os.path.basename(name.rstrip("/\\"))
-
-
-def export_features(
-    algorithm: QgsProcessingAlgorithm,
-    parameters: Parameters,
-    name: str,
-    context: QgsProcessingContext,
-    feedback: QgsProcessingFeedback,
-    field: str = "",
-) -> str:
-    """Write the features of a parameter to a GeoPackage among QGIS's temporary files.
-
-    Edits that are not saved yet are written, too. If the parameter says so, only selected features are.
-
-    Args:
-        algorithm: The algorithm of the parameter.
-        parameters: As given to the algorithm.
-        name: Name of the parameter.
-        context: As given to the algorithm.
-        feedback: Its cancelling ends the writing.
-        field: Name of the one field to write; empty writes none.
-
-    Returns:
-        Path of the GeoPackage.
-
-    Raises:
-        QgsProcessingException: If there is no such layer, or it cannot be written.
-    """
-    source = algorithm.parameterAsSource(parameters, name, context)
-    if source is None:
-        raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
-    return export_source(source, context, feedback, field)
-
-
-def export_source(
-    source: QgsProcessingFeatureSource,
-    context: QgsProcessingContext,
-    feedback: QgsProcessingFeedback,
-    field: str = "",
-    more: Sequence[str] = (),
-) -> str:
-    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`.
-
-    Args:
-        source: The features.
-        context: As given to the algorithm.
-        feedback: Its cancelling ends the writing.
-        field: Name of the one field to write; empty writes none.
-        more: Names of further fields, which are written if the layer has them.
-
-    Returns:
-        Path of the GeoPackage.
-
-    Raises:
-        QgsProcessingException: If the field is missing, or the file cannot be written.
-    """
-    fields, attributes = QgsFields(), []
-    if field:
-        attributes = [source.fields().lookupField(field)]
-        if attributes[0] < 0:
-            known = ", ".join(f"'{known}'" for known in source.fields().names())
-            raise QgsProcessingException(
-                f"layer '{source.sourceName()}' has no field '{field}', only {known}"
-            )
-    attributes += [
-        index
-        for index in (source.fields().lookupField(name) for name in more)
-        if index >= 0 and index not in attributes
-    ]
-    for index in attributes:
-        fields.append(source.fields().at(index))
-    path = temporary_file(f"{_file_name(source.sourceName())}.gpkg")
-    options = QgsVectorFileWriter.SaveVectorOptions()
-    options.driverName = "GPKG"
-    # The user's field may have the name that GDAL gives its own columns.
-    options.layerOptions = ["FID=hsi_geo_fid", "GEOMETRY_NAME=hsi_geo_geometry"]
-    writer = QgsVectorFileWriter.create(
-        path, fields, source.wkbType(), source.sourceCrs(), context.transformContext(), options
-    )
-    if writer.hasError() != QgsVectorFileWriter.WriterError.NoError:
-        raise QgsProcessingException(f"'{path}' cannot be written: {writer.errorMessage()}")
-    request = QgsFeatureRequest().setSubsetOfAttributes(attributes)
-    # hsi-geo repairs invalid polygons, or names them in an error.
-    unchecked = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-    for feature in source.getFeatures(request, unchecked):
-        if feedback.isCanceled():
-            break
-        copy = QgsFeature(fields)
-        copy.setGeometry(feature.geometry())
-        copy.setAttributes([feature.attribute(index) for index in attributes])
-        if not writer.addFeature(copy, QgsFeatureSink.Flag.FastInsert):
-            raise QgsProcessingException(f"'{path}' cannot be written: {writer.errorMessage()}")
-    del writer  # closes the file
-    return path
 
 
 def vector_layer(
@@ -319,8 +218,3 @@ def _vector_layer(value: Any, context: QgsProcessingContext) -> QgsVectorLayer |
         value = QgsProcessingUtils.mapLayerFromString(value, context)
     is_vector = isinstance(value, QgsMapLayer) and isinstance(value, QgsVectorLayer)
     return value if is_vector else None
-
-
-def _file_name(name: str) -> str:
-    """A layer's name as a file name, so that messages show the name of the layer."""
-    return re.sub(r"[^\w .-]", "_", os.path.basename(name)).strip(" .") or "layer"

@@ -12,11 +12,10 @@ from qgis.core import (
 )
 
 from .command import Value
+from .feature_export import export_features, export_source, plain_fields
 from .label_layers import LabelLayer, label_options
 from .layers import (
     Parameters,
-    export_features,
-    export_source,
     is_output_wanted,
     layer_path,
     raster_path,
@@ -145,7 +144,7 @@ class ParameterValues(CommonParameters):
         if source is None:
             raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
         field = self.parameterAsString(parameters, "ZONE_FIELD", context)
-        names = [field] if field else list(source.fields().names())
+        names = [] if field else plain_fields(source.fields())
         path = export_source(source, context, feedback, field, more=names)
         self.names[path] = str(source.sourceName())
         return {"zones": path, "zone_field": field}

@@ -17,8 +17,11 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
+from .class_styles import class_styles, write_class_styles
 from .command import Value, arguments
-from .layers import SAMPLE_FIELDS, Parameters, export_source, raster_path
+from .feature_export import export_source
+from .label_layers import STYLE_NAME
+from .layers import SAMPLE_FIELDS, Parameters, raster_path, vector_layer
 from .map_files import warn_of_mismatches
 from .parameter_basics import one_of
 from .protocol import ADDING_AREAS
@@ -76,6 +79,19 @@ areas are corrected for the errors of the map.</p>"""
         )
         self.addOutput(QgsProcessingOutputNumber("ZONES_COUNTED", "Number of zones"))
 
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Read the names of the classes of the places, on the main thread, where layers live."""
+        self.place_styles = class_styles(
+            vector_layer(parameters, "REFERENCE", context),
+            self._class_of_places(parameters, context),
+        )
+        return super().prepareAlgorithm(parameters, context, feedback)
+
+    def _class_of_places(self, parameters: Parameters, context: QgsProcessingContext) -> str:
+        return self.parameterAsString(parameters, "CLASS_OF_PLACES", context) or "class"
+
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
@@ -103,11 +119,15 @@ areas are corrected for the errors of the map.</p>"""
         if not parameters.get("REFERENCE"):
             return {}
         source = self.parameterAsSource(parameters, "REFERENCE", context)
-        field = self.parameterAsString(parameters, "CLASS_OF_PLACES", context) or "class"
+        field = self._class_of_places(parameters, context)
         path = export_source(source, context, feedback, field, SAMPLE_FIELDS)
         self.names[path] = str(source.sourceName())
+        classes = write_class_styles(self.place_styles)
+        if classes:
+            self.names[classes] = STYLE_NAME
         return {
             "reference": path,
             "class_field": field,
+            "classes": classes,
             "design": self.parameterAsEnumString(parameters, "DESIGN", context),
         }

@@ -1,0 +1,104 @@
+"""Fields of layers that are exported: types that a file cannot hold, names, and codes with a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+
+Case = Callable[..., dict[str, Any]]
+Fake = Any  # defined in conftest, which tests cannot import
+
+#: Fields of zones, the field that is chosen, and the fields that are exported.
+FIELDS = [
+    ({"name": "A", "meta": {"k": 1}, "tags": ["x", "y"], "n": 1}, "", ["name", "n"]),
+    ({"ID": "A", "id": 1, "Id": 2}, "", ["ID"]),
+    ({"ID": "A", "id": 1}, "id", ["id"]),
+    ({"ID": "A", "id": 1}, "ID", ["ID"]),
+    ({"when": "2020-01-01", "share": 0.5, "kept": True}, "", ["when", "share", "kept"]),
+    ({}, "", []),
+]
+
+
+@pytest.fixture
+def layers(job: dict[str, Any], tmp_path: Path) -> Callable[[dict[str, Any]], str]:
+    """Function that writes the planted points, with fields, as GeoJSON."""
+    points = gpd.read_file(job["labels"]).to_crs("EPSG:4326")[["geometry"]]
+
+    def write(fields: dict[str, Any], *, buffered: bool = False) -> str:
+        table = points.assign(geometry=points.buffer(0.001)) if buffered else points
+        found = json.loads(table.to_json(drop_id=True))
+        for feature in found["features"]:
+            feature["properties"] = fields
+        path = tmp_path / f"layer{len(list(tmp_path.glob('layer*')))}.geojson"
+        path.write_text(json.dumps(found))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.filterwarnings("ignore:Geometry is in a geographic CRS")
+@pytest.mark.parametrize(("fields", "chosen", "expected"), FIELDS)
+def test_zones_are_exported_with_fields_that_a_file_can_hold(
+    fields: dict[str, Any], chosen: str, expected: list[str], case: Case, fake: Fake,
+    job: dict[str, Any], layers: Callable[..., str], tmp_path: Path,
+) -> None:  # fmt: skip
+    parameters = {
+        "INPUT": job["parameters"]["INPUT"], "ZONES": layers(fields, buffered=True),
+        "ZONE_FIELD": chosen, "OUTPUT": str(tmp_path / "areas.gpkg"),
+    }  # fmt: skip
+    row = {"algorithm": "zones", "parameters": parameters}
+    case("several_runs", rows=[row], python=fake.python)
+    assert list(fake.given("zones").columns) == [*expected, "geometry"]
+
+
+#: Fields of labels, parameters, and what is said.
+UNUSABLE = [
+    ({"meta": {"k": 1}}, {"CLASS_FIELD": "meta"}, "field 'meta' of layer"),
+    ({"class": "a", "Class": "b"}, {"CLASS_FIELD": "class", "PARENT_FIELD": "Class"}, "'class' and 'Class'"),
+]  # fmt: skip
+
+
+def test_fields_that_cannot_be_written_are_refused(
+    case: Case, fake: Fake, job: dict[str, Any], layers: Callable[..., str]
+) -> None:
+    rows = [
+        {"algorithm": "classify", "parameters": {**job["parameters"], "LABELS": layers(fields), **given}}
+        for fields, given, _ in UNUSABLE
+    ]  # fmt: skip
+    found = case("several_runs", rows=rows, python=fake.python)["rows"]
+    for row, (*_, text) in zip(found, UNUSABLE, strict=True):
+        assert not row["ok"]
+        assert text in row.get("error", row["log"]), row
+        assert "/tmp" not in row.get("error", row["log"])
+
+
+def test_codes_of_places_have_the_names_of_their_categories(
+    case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """In Areas per zone as in Assess map; Compare maps takes one field for both dates."""
+    names = {"1": "Wasser", "2": "Straße", "3": "Wiese"}
+    points = gpd.read_file(job["labels"])
+    points["code"] = [1 + number % 3 for number in range(len(points))]
+    points["stratum_px"] = 7
+    points.to_file(tmp_path / "places.gpkg")
+    scene, field = job["parameters"]["INPUT"], {"CLASS_OF_PLACES": "code"}
+    dates = {"OLD_FIELD": "code", "NEW_FIELD": "code"}
+    rows = [
+        {"algorithm": "zones", "parameters": {"INPUT": scene, "ZONES": job["labels"], **field, "OUTPUT": str(tmp_path / "a.gpkg")}},
+        {"algorithm": "compare", "parameters": {"OLD": scene, "NEW": scene, **dates, "OUTPUT": str(tmp_path / "a.tif")}},
+    ]  # fmt: skip
+    given = {"reference": str(tmp_path / "places.gpkg"), "names": names, "python": fake.python}
+    case("coded_places", rows=rows[:1], **given)
+    styles = json.loads((fake.folder / "classes.json").read_text(encoding="utf-8"))
+    assert {code: style["name"] for code, style in styles.items()} == names
+    assert "--classes" in fake.arguments
+    case("coded_places", rows=rows[1:], **given)
+    found = fake.given("reference")
+    assert list(found.columns) == ["code", "stratum_px", "geometry"]
+    assert list(found["code"]) == [names[str(code)] for code in points["code"]]
+    assert set(found["stratum_px"]) == {7}
