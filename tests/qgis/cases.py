@@ -23,9 +23,8 @@ from label_cases import (
     unsaved_edits,
     without_crs,
 )
-from leaving_cases import live_leaving, live_removed, live_two_scenes
-from layer_cases import overridden
 from layer_cases import coded_places, moved, overridden, several_runs
+from leaving_cases import live_leaving, live_removed, live_two_scenes
 from live_cases import (
     live_drawing,
     live_layers,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_names import clean_name, find_name
 from hsi_geo.text import quoted
@@ -82,3 +83,22 @@ def class_text(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return clean_name(value)
+
+
+def has_class(values: pd.Series[Any]) -> BoolArray:
+    """Find the shots that have a class.
+
+    Args:
+        values: (N,) class of each shot, as a field or a list holds it.
+
+    Returns:
+        (N,) False where the class is missing, an empty text or no finite number.
+
+    Examples:
+        >>> has_class(pd.Series(["rye", None, " ", float("inf")])).tolist()
+        [True, False, False, False]
+    """
+    if pd.api.types.is_integer_dtype(values) and not values.hasnans:
+        return np.ones(len(values), bool)
+    missing = values.isna() | values.isin([np.inf, -np.inf])
+    return np.asarray(~missing & (values.map(class_text) != ""), bool)

@@ -19,7 +19,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.files.references import require_file
 from hsi_geo.io.labels.class_colors import parse_color
-from hsi_geo.io.labels.class_levels import class_text, parents_of_classes, split_levels
+from hsi_geo.io.labels.class_levels import class_text, has_class, parents_of_classes, split_levels
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.class_rasters import read_patches
 from hsi_geo.io.labels.containers import (
@@ -226,7 +226,7 @@ def _usable(
     shapes = frame.geometry.to_numpy()  # GeoSeries.notna warns where a geometry is empty
     present = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     valid = present & have_valid_coordinates(shapes)
-    labelled = frame[class_field].notna() & (frame[class_field].map(class_text) != "")
+    labelled = has_class(frame[class_field])
     if count := int((~present).sum()) - len(unreadable):
         skipped.append(f"{count} without geometry")
     if unreadable:

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import BoolArray, IntArray
 from hsi_geo.display.described import Described
-from hsi_geo.errors import ShotsError
+from hsi_geo.errors import EmptyShotsError, ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
+from hsi_geo.io.labels.class_levels import has_class
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_rasters import MAX_CLASSES
 from hsi_geo.io.labels.shot_files import TRAINING, Purpose
@@ -155,7 +156,7 @@ SomeShots = str | os.PathLike[str] | Shots | Sequence[str | os.PathLike[str] | S
 
 
 def make_shots(
-    geometry: gpd.GeoSeries,
+    geometry: gpd.GeoSeries | Sequence[shapely.Geometry | None],
     labels: pd.Series[Any] | Sequence[Any],
     *,
     ids: Sequence[int] | IntArray | None = None,
@@ -168,8 +169,10 @@ def make_shots(
     """Build shots from geometries and their classes.
 
     Args:
-        geometry: (N,) geometry of each shot, with a CRS or without. Parts count as shots of their own.
-        labels: (N,) class of each shot, text or integers. Floats that are whole count as integers.
+        geometry: (N,) geometry of each shot, with a CRS or without (a list has none). Parts count as shots of
+            their own. Missing and empty ones are left out.
+        labels: (N,) class of each shot in the same order, text or integers. Floats that are whole count as
+            integers. Shots whose class is missing (None, NaN, an empty text) are left out.
         ids: (N,) id of each shot; None counts them from 0.
         source: What messages call the shots.
         skipped: What was left out before, as parts of a sentence ("2 without geometry").
@@ -181,18 +184,33 @@ def make_shots(
         The shots with their class table.
 
     Raises:
-        ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped.
+        ShotsError: If there are fewer classes than the purpose needs, or more than can be mapped, or if there
+            are more or fewer labels than geometries.
+        EmptyShotsError: If no shot has a geometry and a class.
 
     Examples:
         >>> points = gpd.GeoSeries(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
         >>> [(c.id, c.name) for c in make_shots(points, ["rye", "oats"]).classes]
         [(1, 'oats'), (2, 'rye')]
     """
-    # One row for each part: the parts of a multipolygon are separate features.
-    parts = gpd.GeoSeries(geometry).reset_index(drop=True).explode()
-    parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
+    shapes = gpd.GeoSeries(geometry).reset_index(drop=True)
     given = pd.Series(list(labels))
+    if len(given) != len(shapes):
+        raise ShotsError(
+            f"{purpose.labels} '{source}' have {len(shapes)} geometries and {len(given)} labels",
+            hint="give one label for each geometry, in their order",
+        )
     require_single_values(given, f"the class of shots of '{source}'")
+    usable, left_out = _usable(shapes, given)
+    if not usable.any():
+        raise EmptyShotsError(
+            f"{purpose.labels} '{source}' have no geometry with a class",
+            hint=f"draw {purpose.wanted}",
+        )
+    given = given[usable].infer_objects()  # numbers are such again without their gaps
+    # One row for each part: the parts of a multipolygon are separate features.
+    parts = shapes[usable].explode()
+    parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
     values = _class_values(given)[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     require_number_of_classes(distinct, source, purpose)
@@ -209,15 +227,15 @@ def make_shots(
         )
     )
     class_ids = values.map({value: id for id, value in enumerate(distinct, start=1)})
-    feature_ids = np.arange(len(geometry)) if ids is None else np.asarray(ids, np.int64)
-    flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=geometry.crs)
+    feature_ids = np.arange(len(shapes)) if ids is None else np.asarray(ids, np.int64)
+    flat = gpd.GeoSeries(shapely.force_2d(parts.to_numpy()), crs=shapes.crs)
     frame = gpd.GeoDataFrame(
         {"class_id": class_ids.to_numpy(), "feature_id": feature_ids[parts.index]}, geometry=flat
     )
     notes = _normalised_names(given, set() if integer else set(distinct))
     chosen = tuple(id for id, color in enumerate(given_colors, start=1) if color is None)
     return Shots(
-        classes, frame, source, tuple(skipped), notes, purpose=purpose, default_colors=chosen
+        classes, frame, source, (*skipped, *left_out), notes, purpose=purpose, default_colors=chosen
     )
 
 
@@ -258,10 +276,21 @@ def _normalised_names(labels: pd.Series[Any], names: set[str]) -> tuple[str, ...
     )
 
 
+def _usable(shapes: gpd.GeoSeries, labels: pd.Series[Any]) -> tuple[BoolArray, tuple[str, ...]]:
+    """Which shots have a geometry and a class, and what is said of the others."""
+    drawn = shapes.to_numpy()
+    present, labelled = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn)), has_class(labels)
+    counts = {
+        "without geometry": int((~present).sum()),
+        "without a class": int((~labelled).sum()),
+    }
+    return present & labelled, tuple(f"{n} {what}" for what, n in counts.items() if n)
+
+
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
     """Labels as Python integers where all of them are whole numbers, else as clean text."""
     if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
         numbers = labels.to_numpy(np.float64)
         if (numbers == np.round(numbers)).all():
-            return pd.Series([int(number) for number in numbers], dtype=object)
-    return pd.Series([clean_name(label) for label in labels], dtype=object)
+            return pd.Series([int(number) for number in numbers], labels.index, dtype=object)
+    return pd.Series([clean_name(label) for label in labels], labels.index, dtype=object)
