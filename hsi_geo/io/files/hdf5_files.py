@@ -5,6 +5,8 @@ External storage makes any local file readable as pixels. External links and vir
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,45 @@ def is_hdf5(path: Path) -> bool:
     return False
 
 
+def open_shared[H](open_: Callable[..., H]) -> H:
+    """Open a local HDF5 file for reading, whoever else has it open.
+
+    HDF5 opens a file a second time in one process only with the same choice of locks. Others open with HDF5's own
+    choice, which is tried first. Network drives may know no locks, and a program that writes the file keeps its
+    lock: then it is opened without.
+
+    Args:
+        open_: Function that opens the file, with h5py's argument ``locking`` or without.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        OSError: If the file is damaged, or another program writes it.
+    """
+    try:
+        return open_()
+    except OSError as error:
+        refused = error
+    try:
+        return open_(locking=False)
+    except OSError as error:
+        raise (refused if is_being_written(refused) else error) from None
+
+
+def is_being_written(error: BaseException) -> bool:
+    """Whether a file could not be opened because another program has it open for writing.
+
+    Args:
+        error: What HDF5 raised.
+    """
+    return isinstance(error, BlockingIOError) or "already open for write" in str(error)
+
+
+#: What to do about a file that another program writes.
+WRITTEN_HINT = "close it there, or wait until it is written"
+
+
 def require_own_data(path: Path, what: str, wrong: Errors) -> None:
     """Refuse an HDF5 file that takes values from other files, or that has too many groups.
 
@@ -55,7 +96,7 @@ def require_own_data(path: Path, what: str, wrong: Errors) -> None:
             return
         import h5py
 
-        with h5py.File(path, "r", locking=False) as file:  # read-only folders and network drives
+        with open_shared(partial(h5py.File, path, "r")) as file:
             require_own_values(file, f"{what} '{path}'", wrong)
     except HsiGeoError:
         raise

@@ -66,7 +66,7 @@ class CfPixels(ArrayPixels):
 
     def variable(self) -> Any:
         """See `ArrayPixels.variable`."""
-        dataset = opened((self.engine, self.path, self.group, self.stamp), self._open)
+        dataset = opened((self.engine, self.path, self.group, self.stamp), self._open, self)
         return dataset.variables[self.name]
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from hsi_geo.errors import HsiGeoError, SceneError
+from hsi_geo.io.files.hdf5_files import WRITTEN_HINT, is_being_written, open_shared
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
 from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import missing_package, plain
@@ -38,13 +40,16 @@ def open_groups(path: str, engine: str) -> Groups:
     """
     try:
         with _without_zarr_warning():
-            groups: Groups = xr.open_groups(_source(path, engine), **_options(path, engine))
-        return groups
+            return _opened(xr.open_groups, path, engine)
     except HsiGeoError:
         raise
     except Exception as error:
         if isinstance(error, ImportError) or "unrecognized engine" in str(error):
             raise missing_package(engine, path, _INSTALL[engine]) from error
+        if is_being_written(error):
+            raise SceneError(
+                f"scene '{path}' is open for writing in another program", hint=WRITTEN_HINT
+            ) from error
         raise SceneError(
             f"scene '{path}' cannot be read as netCDF or Zarr ({plain(error)})",
             hint="copy or download it again, or convert it to GeoTIFF",
@@ -60,13 +65,17 @@ def open_group(path: str, group: str, engine: str) -> xr.Dataset:
         engine: xarray's engine: "h5netcdf" or "zarr".
     """
     with _without_zarr_warning():
-        return xr.open_dataset(_source(path, engine), group=group, **_options(path, engine))
+        return _opened(partial(xr.open_dataset, group=group), path, engine)
 
 
-def _source(path: str, engine: str) -> Any:
-    """What xarray opens: the path, or a file object for netCDF on another machine."""
-    link = as_link(path) if engine == "h5netcdf" else None
-    return path if link is None else open_remote(link)
+def _opened[H](open_: Callable[..., H], path: str, engine: str) -> H:
+    """What a function of xarray returns for the path, or for a file object for netCDF on another machine."""
+    options = _options(path, engine)
+    if engine != "h5netcdf":
+        return open_(path, **options)
+    if (link := as_link(path)) is not None:
+        return open_(open_remote(link), **options)
+    return open_shared(lambda **locks: open_(path, **options, driver_kwds=locks))
 
 
 @contextmanager
@@ -90,9 +99,8 @@ def _options(path: str, engine: str) -> dict[str, Any]:
         is_web = path.lower().startswith(("http://", "https://"))
         # A server that sends to another host is not followed.
         return options | ({"storage_options": {"allow_redirects": False}} if is_web else {})
-    # HDF5 that is no netCDF has no names for its axes. Files are not locked, as in readers.hdf5: HDF5
-    # opens no file a second time with another choice.
-    return options | {"phony_dims": "access", "driver_kwds": {"locking": False}}
+    # HDF5 that is no netCDF has no names for its axes.
+    return options | {"phony_dims": "access"}
 
 
 def iterate_variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 #: Largest number of files that a thread keeps open. A tile of a batch is read with its eight neighbours, and most of these
@@ -20,39 +22,74 @@ class Closable(Protocol):
         """Close the file."""
 
 
+@dataclass(slots=True)
+class _Entry:
+    """An open file, and the ids of the objects that read it; none for a file that is nobody's own."""
+
+    handle: Any
+    users: set[int] = field(default_factory=set)
+
+
+class _Cache(dict[Any, _Entry]):
+    """Open files by their keys. Unlike a plain dictionary it can be referred to weakly."""
+
+
 #: Handles of this thread, by process and file. Those of GDAL and HDF5 must not be shared between threads,
 #: or between a process and its fork.
 _open = threading.local()
 
 
-def opened[H: Closable](file: tuple[Any, ...], open_: Callable[[], H]) -> H:
+def opened[H: Closable](
+    file: tuple[Any, ...], open_: Callable[[], H], user: object | None = None
+) -> H:
     """The handle of a file in this process and thread. The `MAX_OPEN` files that were used last stay open.
 
     Args:
         file: Key of the file and of how it is opened. It includes the file's `stamp`, so that a file that
             was written again is opened again.
         open_: Function that opens the file.
+        user: Object that reads the file. The file is let go when all its users are gone; None keeps it. HDF5 lets
+            nobody write a file that is open.
 
     Returns:
         The open file. It must not be closed by the caller.
     """
-    cache: dict[Any, H] = _open.__dict__.setdefault("cache", {})
+    cache: _Cache = _open.__dict__.setdefault("cache", _Cache())
     key = (os.getpid(), *file)
-    if key in cache:
-        cache[key] = cache.pop(key)  # the file that was used last is the last one
-        return cache[key]
-    # A fork copies the entries of its parent, which closes its files itself.
-    for old in [old for old in cache if old[0] != os.getpid()]:
-        cache.pop(old)
-    while len(cache) >= MAX_OPEN:
-        cache.pop(next(iter(cache))).close()
-    cache[key] = open_()
-    return cache[key]
+    entry = cache.pop(key, None)
+    if entry is None:
+        # A fork copies the entries of its parent, which closes its files itself.
+        for old in [old for old in list(cache) if old[0] != os.getpid()]:
+            cache.pop(old, None)
+        while len(cache) >= MAX_OPEN:
+            if (oldest := cache.pop(next(iter(cache)), None)) is not None:
+                oldest.handle.close()
+        entry = _Entry(open_())
+    cache[key] = entry  # the file that was used last is the last one
+    if user is not None and id(user) not in entry.users:
+        entry.users.add(id(user))
+        weakref.finalize(user, _let_go, weakref.ref(cache), key, id(user)).atexit = False
+    handle: H = entry.handle
+    return handle
+
+
+def _let_go(cache: weakref.ref[_Cache], key: tuple[Any, ...], user: int) -> None:
+    """Forget a file whose last user is gone, maybe in another thread.
+
+    It is not closed, as somebody may have taken it just before: h5py and xarray close what nobody refers to.
+    """
+    files = cache()
+    entry = None if files is None else files.get(key)
+    if files is None or entry is None:
+        return
+    entry.users.discard(user)
+    if not entry.users:
+        files.pop(key, None)
 
 
 @atexit.register
 def _close_all() -> None:
     """Close files before the interpreter shuts down, when GDAL no longer can."""
-    for key, handle in _open.__dict__.pop("cache", {}).items():
+    for key, entry in _open.__dict__.pop("cache", {}).items():
         if key[0] == os.getpid():
-            handle.close()
+            entry.handle.close()

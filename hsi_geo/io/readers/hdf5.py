@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hsi_geo.errors import HsiGeoError, SceneError
-from hsi_geo.io.files.hdf5_files import DAMAGED, require_own_values
+from hsi_geo.io.files.hdf5_files import DAMAGED, WRITTEN_HINT, is_being_written, require_own_values
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.hdf5_access import layout_errors, names_in, open_hdf5
 from hsi_geo.io.readers.neon import read_neon
@@ -37,6 +37,10 @@ def read_hdf5(path: str) -> SceneFile | None:
     except HsiGeoError:
         raise
     except DAMAGED as error:
+        if is_being_written(error):
+            raise SceneError(
+                f"scene '{path}' is open for writing in another program", hint=WRITTEN_HINT
+            ) from error
         raise SceneError(
             f"scene '{path}' is a damaged HDF5 file ({plain(error)})",
             hint="copy or download the file again",

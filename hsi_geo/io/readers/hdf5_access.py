@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.files.hdf5_files import DAMAGED
+from hsi_geo.io.files.hdf5_files import DAMAGED, open_shared
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import (
@@ -48,7 +49,8 @@ class HdfPixels(ArrayPixels):
 
     def variable(self) -> Any:
         """See `ArrayPixels.variable`."""
-        return opened(("h5py", self.path, self.stamp), lambda: open_hdf5(self.path))[self.dataset]
+        file = opened(("h5py", self.path, self.stamp), partial(open_hdf5, self.path), self)
+        return file[self.dataset]
 
 
 def open_hdf5(path: str) -> h5py.File:
@@ -59,7 +61,7 @@ def open_hdf5(path: str) -> h5py.File:
 
     Raises:
         MissingPackageError: If h5py is not installed.
-        OSError: If the file is damaged.
+        OSError: If the file is damaged, or another program writes it.
     """
     try:
         import h5py
@@ -67,7 +69,7 @@ def open_hdf5(path: str) -> h5py.File:
         raise missing_package("h5py", path, INSTALL) from error
     if (link := as_link(path)) is not None:
         return h5py.File(open_remote(link), "r")
-    return h5py.File(path, "r", locking=False)  # read-only folders and network drives
+    return open_shared(partial(h5py.File, path, "r"))
 
 
 def names_in(file: h5py.File, group: str) -> list[str]:
