@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,30 @@ FILE_HINT = "give a file made by hsi-geo adapt or hsi-geo pretrain"
 _TYPES = {"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64"}
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+def path_of_model(model: object) -> Path | None:
+    """The path of a model that is given as a file or as an object.
+
+    Args:
+        model: Path of a model file, or what `adapt` returned.
+
+    Returns:
+        The path; None for an object.
+
+    Raises:
+        ModelFileError: If it is neither, or the file holds no model.
+    """
+    if isinstance(model, str | os.PathLike):
+        require_kind(Path(model), "model")
+        return Path(model)
+    if hasattr(model, "classifier"):  # its class imports torch
+        return None
+    found = "no model" if model is None else f"a value of the type {type(model).__name__}"
+    raise ModelFileError(
+        f"{found} was given as a model",
+        hint="give the path of a model file, or what adapt returned",
+    )
 
 
 def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], info: object) -> bytes:

@@ -63,8 +63,9 @@ def adapt(
     Args:
         scenes: Path of a scene, or what `open_scene` returned; or a list of them, of one sensor, CRS
             and pixel size. Each shot goes to the scene it lies in.
-        shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
-            returned; or a list of these, such as points in one file and polygons in another.
+        shots: Path of a vector file with labelled geometries in any CRS, a GeoDataFrame with a column of
+            classes, or what `read_shots` returned; or a list of these, such as points in one file and
+            polygons in another.
         out: Path of the model file; None writes none.
         overwrite: Whether to replace ``out`` if it exists; without it that raises an error.
         weights: Path of network weights that `pretrain` wrote, to start from. None takes the

@@ -63,8 +63,8 @@ def assess(
 
     Args:
         class_map: Map of any program, as `read_map` opens it.
-        reference: Vector file, table of points or raster of reference labels in any CRS, or labels that
-            `read_shots` returned, or a list of these. One class is enough.
+        reference: Vector file, table of points or raster of reference labels in any CRS, a GeoDataFrame,
+            labels that `read_shots` returned, or a list of these. One class is enough.
         design: How the reference points were sampled: "simple" (at random) or "stratified" (at
             random within each class of a map, or within the strata that `sample` wrote into the file). None: not at
             random, or not known.

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.errors import OptionError, OutputError
+from hsi_geo.errors import ModelFileError, OptionError, OutputError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.zones import check_zones
@@ -130,9 +130,13 @@ def batch(
     options = dataclasses.replace(options, zones=None, zone_field=None)
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
-    path = Path(model).absolute()
-    links = Links(asset, follow_links)
-    model_file.require_kind(path, "model")
+    model_path = model_file.path_of_model(model)
+    if model_path is None:
+        raise ModelFileError(
+            "an adapted model was given to a batch, whose workers read a file",
+            hint="write it with adapt(out=...), and give its path",
+        )
+    path, links = model_path.absolute(), Links(asset, follow_links)
     threads = compute.threads or 1
     batch_options = BatchOptions(
         model=str(path),

@@ -99,8 +99,9 @@ def classify(
     Args:
         scene: Path of a scene, or what `open_scene` returned; or a list of them, of one sensor, CRS
             and pixel size. Each shot goes to the scene it lies in.
-        shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots`
-            returned; or a list of these, such as points in one file and polygons in another.
+        shots: Path of a vector file with labelled geometries in any CRS, a GeoDataFrame with a column of
+            classes, or what `read_shots` returned; or a list of these, such as points in one file and
+            polygons in another.
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
             scene. In a notebook a number is added to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
@@ -144,7 +145,7 @@ def classify(
 
 
 def _is_list(scene: SomeScenes) -> bool:
-    return not isinstance(scene, str | os.PathLike | xr.DataArray)
+    return not isinstance(scene, str | os.PathLike | xr.DataArray | xr.Dataset)
 
 
 @contextmanager

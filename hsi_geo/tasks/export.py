@@ -83,9 +83,7 @@ def export(
         raise OptionError(
             f"output '{final}' does not end in .onnx", hint="give a name such as model.onnx"
         )
-    model_path = model if isinstance(model, str | os.PathLike) else None
-    if model_path is not None:
-        model_file.require_kind(Path(model_path), "model")
+    model_path = model_file.path_of_model(model)
     with atomic_outputs([final], overwrite=overwrite, inputs=[model_path]) as where:
         require_extra("onnx", "ONNX files")
         reporter.progress(stages.EXPORTING, 0, 1)

@@ -39,8 +39,8 @@ def info(
 
     Args:
         scene: Path of a scene or an opened one; see `open_scene`.
-        shots: Vector file or class raster with labelled features, shots that were read before, or a list
-            of these. None describes the scene only.
+        shots: Vector file or class raster with labelled features, a GeoDataFrame, shots that were read
+            before, or a list of these. None describes the scene only.
 
     Returns:
         The keys ``scene`` and ``shots`` (None without shots), with values that JSON can hold; see

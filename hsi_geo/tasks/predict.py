@@ -183,9 +183,7 @@ def predict(
     log_remarks([opened], reporter)
     paths = map_paths(opened, out, options, overwrite=overwrite)
     require_upright(opened)
-    model_path = model if isinstance(model, str | os.PathLike) else None
-    if model_path is not None:
-        model_file.require_kind(Path(model_path), "model")
+    model_path = model_file.path_of_model(model)
     refuse_unusable_options(options, opened)
     refuse_zones_elsewhere(options, [opened])
     with (

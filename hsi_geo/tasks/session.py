@@ -167,8 +167,8 @@ class Session:
         every k-th pixel if it has more than 12,000.
 
         Args:
-            shots: Path of a vector file with labelled geometries in any CRS, or what `read_shots` returned; or a list of
-                these. `finish` maps with the same shots.
+            shots: Path of a vector file with labelled geometries in any CRS, a GeoDataFrame, or what `read_shots`
+                returned; or a list of these. `finish` maps with the same shots.
             bounds: Part of a large scene, (left, bottom, right, top) in its CRS; None for all of it.
             trust_shots: Whether all shots weigh the same; see `classify`.
             reporter: Receives progress and messages; None takes that of the session.

@@ -44,7 +44,13 @@ from hsi_geo.tasks.inference.label_places import (
     place_features,
     suggested_points,
 )
-from hsi_geo.tasks.inference.options import DEFAULT_MEMORY, MapOptions, Rescale, parse_rescale
+from hsi_geo.tasks.inference.options import (
+    DEFAULT_MEMORY,
+    MapOptions,
+    Rescale,
+    parse_rescale,
+    require_file_name,
+)
 from hsi_geo.tasks.predict import predict
 from hsi_geo.tasks.runtime import Compute
 from hsi_geo.threads import one_blas_thread
@@ -135,12 +141,11 @@ def suggest(
     reporter = reporter or default_reporter()
     if count < 1:
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
+    require_file_name("--aoi", aoi)
     opened = open_scene(scene)
     require_upright(opened)
     finals = [] if out is None else [require_geopackage(out)]
-    model_path = model if isinstance(model, str | os.PathLike) else None
-    if model_path is not None:
-        model_file.require_kind(Path(model_path), "model")
+    model_path = model_file.path_of_model(model)
     parse_rescale(rescale)
     if aoi is not None:
         read_area(aoi, opened.hsi.grid)

@@ -324,7 +324,7 @@ def test_bounds_that_are_none_are_refused(planted: Planted, shots: Path, bounds:
 def test_arguments_of_another_type_are_refused(planted: Planted, shots: Path) -> None:
     with Session(planted.path) as session:
         with pytest.raises(OptionError, match="None is no file of shots"):
-            session.update(None)  # type: ignore[arg-type]
+            session.update(None)
         session.update(shots)
         for count in (1.5, True, "a"):
             with pytest.raises(OptionError, match="is no number of places"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -43,9 +43,11 @@ USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover",
 #: Names, in lower case, of fields that hold the colour of a class.
 COLOR_FIELDS = ("color", "colour")
 
-
 #: Kinds of columns, in pandas' words, that may have been made from texts.
 _TIMES = ("datetime64", "datetime", "date", "time")
+
+#: What messages call features that a program holds.
+FRAME = "GeoDataFrame"
 
 #: Most characters of a text in a table that messages show.
 MOST_SHOWN = 60
@@ -159,13 +161,59 @@ def read_labelled(
         if inside is None:
             raise
         return _without_fields(_read_raster(name, inside, purpose, near), class_field, layer)
-    if frame.empty:
-        raise EmptyShotsError(
-            f"{purpose.labels} file '{name}' is empty", hint=f"draw {purpose.wanted}"
+    style = find_style(name, frame.attrs["layer"])
+    return _labelled(frame, name, f"file '{name}'", class_field, purpose, style, read)
+
+
+def labelled_frame(
+    frame: gpd.GeoDataFrame, class_field: str | None, layer: str | None, purpose: Purpose
+) -> LabelledFile:
+    """As `read_labelled`, for features that a program holds.
+
+    Args:
+        frame: Features with a class field. Ids are those of its index if they are distinct integers, else from 0.
+        class_field: Name of the field that holds the class, as in `read_labelled`.
+        layer: Layer that the user gave; a frame has none.
+        purpose: What the shots are used for.
+
+    Raises:
+        ShotsError: If no column is its geometry, or no shot has a geometry and a class.
+        ClassFieldError: As `read_labelled`.
+    """
+    active = frame.active_geometry_name
+    if active is None:
+        raise ShotsError(
+            f"{purpose.labels} '{FRAME}' have no active geometry",
+            hint="choose the column of the geometry with set_geometry",
         )
+    others = [name for name, dtype in frame.dtypes.items() if dtype == "geometry"]
+    frame = frame.drop(columns=[name for name in others if name != active]).rename(columns=str)
+    frame = frame.set_geometry(str(active))
+    if not (frame.index.is_unique and pd.api.types.is_integer_dtype(frame.index)):
+        frame = frame.reset_index(drop=True)
+    frame.attrs = {"notes": [], "columns": None, "unreadable": {}}
+    if layer is not None:
+        frame.attrs["notes"] = [f"--layer is ignored: a {FRAME} has no layers"]
+    return _labelled(frame, FRAME, f"'{FRAME}'", class_field, purpose)
+
+
+# Features -------------------------------------------------------------------------------------
+
+
+def _labelled(
+    frame: gpd.GeoDataFrame,
+    name: str,
+    called: str,
+    class_field: str | None,
+    purpose: Purpose,
+    style: Style = Style(),
+    read: Callable[[], gpd.GeoDataFrame] | None = None,
+) -> LabelledFile:
+    """Shots of features; ``attrs`` are those of `read_vector`, which `read` calls again."""
+    if frame.empty:
+        raise EmptyShotsError(f"{purpose.labels} {called} is empty", hint=f"draw {purpose.wanted}")
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     unreadable: Mapping[int, str] = frame.attrs["unreadable"]
-    style = find_style(name, frame.attrs["layer"])
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
     repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
     parent_field, class_field = split_levels(_fields(frame), class_field)
@@ -181,7 +229,7 @@ def read_labelled(
             hint="rename all but one of them, or choose another field with --class-field",
         )
     levels = (class_field,) if parent_field is None else (parent_field, class_field)
-    if any(infer_dtype(frame[field]) in _TIMES for field in levels):
+    if read is not None and any(infer_dtype(frame[field]) in _TIMES for field in levels):
         with dates_as_text():
             written = read()
         frame = frame.assign(**{field: written[field] for field in levels})
@@ -210,9 +258,6 @@ def read_labelled(
             parent_field,
         ),
     )
-
-
-# Features -------------------------------------------------------------------------------------
 
 
 def _usable(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import geopandas as gpd
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
 from hsi_geo.io.labels.class_styles import named_classes, style_classes
@@ -14,13 +16,20 @@ from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
 from hsi_geo.io.labels.library_shots import join_libraries
 from hsi_geo.io.labels.parents import with_parents
-from hsi_geo.io.labels.shot_files import REFERENCE, TRAINING, Purpose, read_labelled
-from hsi_geo.io.labels.shots import Shots, SomeShots, make_shots
+from hsi_geo.io.labels.shot_files import (
+    FRAME,
+    REFERENCE,
+    TRAINING,
+    Purpose,
+    labelled_frame,
+    read_labelled,
+)
+from hsi_geo.io.labels.shots import Shots, SomeShots, SomeSource, make_shots
 from hsi_geo.io.labels.table_kinds import points_notes
 from hsi_geo.tiling import Grid
 
-#: Shots of one file, or what identifies them.
-_OneFile = str | os.PathLike[str] | Shots
+#: Types of `SomeSource`.
+_SOURCES = (str, os.PathLike, Shots, gpd.GeoDataFrame)
 
 #: A class field or a layer: one for all files, or one for each. None and an empty text mean none is chosen.
 Choice = str | None | Sequence[str | None]
@@ -42,9 +51,9 @@ def read_shots(
     Args:
         path: GeoPackage, Shapefile, GeoJSON, FlatGeobuf or another vector format of GDAL, also in a ZIP
             or TAR archive; a CSV or text table with the columns x, y (in the CRS of the scene) or
-            lon, lat; a raster of class ids, 0 for no class. Shots that were read before are returned
-            as they are. A list of these, such as points in one file and polygons in another, gives
-            the shots of all; each may have its own CRS. See `joined_shots.join_shots` for how their
+            lon, lat; a raster of class ids, 0 for no class. A GeoDataFrame with a column of classes
+            is read as a file would be. Shots that were read before are returned as they are. A list of
+            these, such as points in one file and polygons in another, gives the shots of all; each may have its own CRS. See `joined_shots.join_shots` for how their
             classes are matched. A spectral library (ENVI ``.sli``, a table with wavelengths, profiles of the
             EnMAP-Box, ASD or SVC spectra or a folder of them) gives spectra without a place, alone or
             together with drawn shots.
@@ -98,7 +107,8 @@ def read_shots(
     library = [
         one.library is not None
         if isinstance(one, Shots)
-        else is_library(one, near, needs_places=purpose.labels == REFERENCE.labels)
+        else not isinstance(one, gpd.GeoDataFrame)
+        and is_library(one, near, needs_places=purpose.labels == REFERENCE.labels)
         for one in paths
     ]
     if any(library):
@@ -128,7 +138,7 @@ def read_shots(
 
 
 def _with_libraries(
-    paths: list[_OneFile],
+    paths: list[SomeSource],
     library: list[bool],
     choices: list[list[str | None]],
     all_touched: bool,
@@ -161,7 +171,7 @@ def _with_libraries(
     return joined
 
 
-def _drawn_and_library(one: _OneFile) -> list[_OneFile]:
+def _drawn_and_library(one: SomeSource) -> list[SomeSource]:
     """Shots that were read before, drawn ones and the spectra of a library apart; files as they are."""
     if not isinstance(one, Shots) or one.library is None or one.frame.empty:
         return [one]
@@ -169,26 +179,30 @@ def _drawn_and_library(one: _OneFile) -> list[_OneFile]:
     return [dataclasses.replace(one, library=None), spectra]
 
 
-def as_list(path: SomeShots) -> list[_OneFile]:
+def as_list(path: SomeShots) -> list[SomeSource]:
     """Files of shots as a list.
 
     Args:
         path: One of them, or a list.
 
     Raises:
-        OptionError: If the list is empty.
+        OptionError: If the list is empty, or something in it is neither a file nor shots.
 
     Examples:
         >>> as_list("a.gpkg"), as_list(["a.gpkg", "b.gpkg"])
         (['a.gpkg'], ['a.gpkg', 'b.gpkg'])
     """
-    if not isinstance(path, str | os.PathLike | Shots | Iterable):
-        raise OptionError(
-            f"{path!r} is no file of shots", hint="give a path, or what read_shots returned"
-        )
-    found = [path] if isinstance(path, str | os.PathLike | Shots) else list(path)
+    # A table or a dataset is iterable, too: over the names of its columns.
+    is_one = isinstance(path, (*_SOURCES, Mapping)) or hasattr(path, "dtypes")
+    found: list[Any] = list(path) if isinstance(path, Iterable) and not is_one else [path]
     if not found:
         raise OptionError("the list of shots is empty", hint="give at least one file of shots")
+    for one in found:
+        if not isinstance(one, _SOURCES):
+            raise OptionError(
+                f"{'None' if one is None else f'a value of the type {type(one).__name__}'} is no file of shots",
+                hint="give a path, a GeoDataFrame with a column of classes, or what read_shots or make_shots returned",
+            )
     return found
 
 
@@ -222,7 +236,7 @@ def one_for_each(choice: Choice, count: int, option: str) -> list[str | None]:
 
 
 def _read_one(
-    path: _OneFile,
+    path: SomeSource,
     class_field: str | None,
     layer: str | None,
     classes: str | None,
@@ -232,9 +246,15 @@ def _read_one(
 ) -> Shots:
     if isinstance(path, Shots):
         return path
-    name = os.fspath(path)
-    named = () if classes is None else named_classes(classes)
-    file = read_labelled(name, class_field, layer, purpose, near, named)
+    files: tuple[str, ...] = ()
+    if isinstance(path, gpd.GeoDataFrame):
+        name = FRAME
+        file = labelled_frame(path, class_field, layer, purpose)
+    else:
+        name = os.fspath(path)
+        files = (name,)
+        named = () if classes is None else named_classes(classes)
+        file = read_labelled(name, class_field, layer, purpose, near, named)
     shots = make_shots(
         file.geometry,
         file.labels,
@@ -247,9 +267,13 @@ def _read_one(
     )
     shots = dataclasses.replace(
         shots,
-        notes=(*file.notes, *points_notes(Path(name)), *shots.notes),
+        notes=(
+            *file.notes,
+            *(note for one in files for note in points_notes(Path(one))),
+            *shots.notes,
+        ),
         in_scene_frame=file.in_scene_frame,
-        files=(name,),
+        files=files,
         other_fields=file.other_fields,
         class_field=class_field,
         layer=layer,
@@ -263,12 +287,12 @@ def _read_one(
 
 
 def _require_distinct(
-    paths: Sequence[_OneFile], layers: Sequence[str | None], purpose: Purpose
+    paths: Sequence[SomeSource], layers: Sequence[str | None], purpose: Purpose
 ) -> None:
     """Refuse a layer that is given twice."""
-    seen = set()
+    seen: set[tuple[Path, str | None]] = set()
     for path, layer in zip(paths, layers, strict=True):
-        if isinstance(path, Shots):
+        if isinstance(path, Shots | gpd.GeoDataFrame):
             continue
         key = (Path(path).absolute(), layer)
         if key in seen:

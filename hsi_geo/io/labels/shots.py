@@ -151,8 +151,11 @@ class Shots(Described):
         return summarize_shots(self, with_picture=with_picture)
 
 
-#: What functions take as shots: a file, shots that were read, or a list of these.
-SomeShots = str | os.PathLike[str] | Shots | Sequence[str | os.PathLike[str] | Shots]
+#: Shots of one source: a file, shots that were read, or features with a class field.
+type SomeSource = str | os.PathLike[str] | Shots | gpd.GeoDataFrame
+
+#: What functions take as shots: one source or a list of them.
+type SomeShots = SomeSource | Sequence[SomeSource]
 
 
 def make_shots(

@@ -18,6 +18,7 @@ from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.stac_assets import Links
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
+from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
 from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of
@@ -26,7 +27,7 @@ from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
 
 Path_ = str | os.PathLike[str]
-SomeScene = Path_ | xr.DataArray
+SomeScene = Path_ | xr.DataArray | xr.Dataset
 SomeScenes = SomeScene | Sequence[SomeScene]
 
 
@@ -51,7 +52,7 @@ def open_scene(
             format of GDAL; or a link to one of these (``https://``, ``s3://``, ``/vsicurl/``); or a STAC
             item, as a file or a link. An array that was opened before is returned as it is. Any other
             array needs a coordinate ``wavelength`` along ``band``, in the unit of its attribute
-            ``units`` (nm if there is none).
+            ``units`` (nm if there is none). A dataset with one variable of three dimensions is that variable.
         wavelengths: Replaces the band centres of the file or array: a file (one centre in nm a line, or
             a CSV with a column ``wavelength`` and maybe ``fwhm``; numbers whose median is below 100 are
             micrometres), ``START:STOP`` in nm for evenly spread bands, or ``index`` for bands without a
@@ -90,6 +91,7 @@ def open_scene(
         OptionError: If ``wavelengths`` is no list of centres or ``mask`` no mask, or if they do not fit the
             scene.
     """
+    path = given_scene(path)
     if not isinstance(path, xr.DataArray):
         placement = Placement(grid, straighten, pixel_size=pixel_size, dem=dem)
         file = read_scene(path, placement, Links(asset, follow_links))
@@ -134,10 +136,6 @@ def open_scenes(
     Raises:
         SceneError: If the list is empty; else see `open_scene`.
     """
-    if isinstance(scenes, str | os.PathLike | xr.DataArray):
-        scenes = [scenes]
-    if not scenes:
-        raise SceneError("no scene was given", hint="give at least one")
     return [
         open_scene(
             scene,
@@ -150,7 +148,7 @@ def open_scenes(
             asset=asset,
             follow_links=follow_links,
         )
-        for scene in scenes
+        for scene in given_scenes(scenes)
     ]
 
 
@@ -204,7 +202,7 @@ def scene_from_array(
         (band, y, x) array.
 
     Raises:
-        SceneError: If the shapes of values and centres do not match.
+        SceneError: If the shapes of values, centres and grid do not match.
         WavelengthError: If the centres are no optical wavelengths.
 
     Example:
@@ -213,11 +211,18 @@ def scene_from_array(
         >>> scene.dims, scene.shape
         (('band', 'y', 'x'), (2, 3, 4))
     """
+    values = values if hasattr(values, "ndim") else np.asarray(values)
     if values.ndim != 3 or len(values) != len(centres_nm):
         raise SceneError(
             f"array '{name}' has the shape {values.shape} and there are {len(centres_nm)} band "
             "centres",
             hint="give (bands, rows, columns) and one centre a band",
+        )
+    if grid is not None and values.shape[1:] != (grid.height, grid.width):
+        raise SceneError(
+            f"array '{name}' has {values.shape[1]} x {values.shape[2]} pixels and the grid {grid.height} x {grid.width} "
+            "(rows x columns)",
+            hint="give the grid of these pixels",
         )
     require_real(values.dtype, name, "array")
     centres = np.asarray(centres_nm, np.float64)

@@ -97,8 +97,10 @@ class MapOptions:
         """Check the values; some may be given as texts.
 
         Raises:
-            OptionError: If one of them is no share, no area, or out of range.
+            OptionError: If one of them is no path, no share, no area, or out of range.
         """
+        require_file_name("--aoi", self.aoi)
+        require_file_name("--zones", self.zones)
         require_passes(self.smooth)
         if self.zone_field is not None and self.zones is None:
             raise OptionError(
@@ -135,6 +137,23 @@ class MapOptions:
             "parents": self.parents or None,
         }
         return {name: value for name, value in given.items() if value is not None}
+
+
+def require_file_name(option: str, given: object) -> None:
+    """Refuse geometries and tables in place of a file: the record of a map names the file.
+
+    Args:
+        option: Option of the command line.
+        given: Path of a vector file, or None.
+
+    Raises:
+        OptionError: If it is neither.
+    """
+    if given is not None and not isinstance(given, str | os.PathLike):
+        raise OptionError(
+            f"{option} is the path of a vector file, and a value of the type {type(given).__name__} was given",
+            hint="write it to a file, for example with GeoDataFrame.to_file, and give its path",
+        )
 
 
 def parse_reject(reject: object) -> Reject:

@@ -55,7 +55,7 @@ def test_polygon_with_long_edges_covers_the_centres_in_it(
     def inside(by: float) -> np.ndarray:
         """Whether a place by some part of a pixel beside the centre is in the box."""
         x, y = to_own.transform(*(grid.transform @ (cols + 0.5 + by, rows + 0.5 + by)))
-        return (box[0] < x) & (x < box[2]) & (box[1] < y) & (y < box[3])
+        return np.asarray((box[0] < x) & (x < box[2]) & (box[1] < y) & (y < box[3]))
 
     covered = area_mask(placed(shapely.box(*box), grid, crs), grid, grid.window)
     sure = (inside(-0.05) == inside(0.05)) & (inside(0) == inside(0.05))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
-from pandas._libs.parsers import STR_NA_VALUES
 
 from hsi_geo.io.labels.missing_texts import MISSING_TEXTS
 from hsi_geo.io.labels.shot_files import REFERENCE
@@ -23,7 +24,10 @@ def table(path: Path, classes: list[str], header: str = "x,y,class", separator: 
 
 
 def test_words_are_those_of_pandas() -> None:
-    assert STR_NA_VALUES - {""} == MISSING_TEXTS
+    cases = {case for word in MISSING_TEXTS for case in (word, word.upper(), word.lower(), word.title())}
+    words = sorted({*cases, "rye", "unknown", "-", "?", "99"})
+    read = pd.read_csv(io.StringIO("\n".join(["class", *words])))["class"]
+    assert {word for word, gone in zip(words, read.isna(), strict=True) if gone} == MISSING_TEXTS
 
 
 @pytest.mark.parametrize("word", sorted(MISSING_TEXTS))

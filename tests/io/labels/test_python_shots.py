@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -9,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import xarray as xr
 
-from hsi_geo.errors import EmptyShotsError, ShotsError
+from hsi_geo.errors import EmptyShotsError, OptionError, ShotsError
+from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, make_shots
 
 POINTS = gpd.GeoSeries(shapely.points([[1.0, 2], [3, 5], [8, 11], [4, 7]]), crs=32633)
@@ -65,3 +68,88 @@ def test_make_shots_refuses_another_number_of_labels(count: int) -> None:
 def test_make_shots_refuses_labels_that_are_all_missing(labels: list[Any]) -> None:
     with pytest.raises(EmptyShotsError, match="have no geometry with a class; draw shots of at"):
         make_shots(POINTS, labels)
+
+
+# GeoDataFrames --------------------------------------------------------------------------------
+
+
+def frame(**columns: Any) -> gpd.GeoDataFrame:
+    named = columns or {"class": ["rye", "oats", None, "rye"], "remark": [1.5, 2.5, 3.5, 4.5]}
+    return gpd.GeoDataFrame(named, geometry=POINTS.to_list(), crs=32633)
+
+
+FRAMES: dict[str, gpd.GeoDataFrame] = {
+    "plain": frame(),
+    "other index": frame().set_index(pd.Index([7, 5, 9, 2])),
+    "index of texts": frame().set_index(pd.Index(list("dbca"))),
+    "repeated index": frame().set_index(pd.Index([0, 0, 0, 0])),
+    "other geometry": frame().rename_geometry("shape"),
+    "two geometries": frame().assign(buffer=POINTS.buffer(3.0)),
+    "colours": frame(
+        **{"class": ["rye", "oats", None, "rye"], "color": ["#ff0000", "#00ff00", "", "#ff0000"]}
+    ),
+}
+
+
+@pytest.mark.parametrize("given", list(FRAMES.values()), ids=list(FRAMES))
+def test_read_shots_takes_a_geodataframe_like_a_file(
+    tmp_path: Path, given: gpd.GeoDataFrame
+) -> None:
+    """Its columns were taken for paths."""
+    before = given.copy()
+    shots = read_shots(given)
+    drawn = given[[c for c in given.columns if c != "buffer"]]
+    drawn.to_file(tmp_path / "a.gpkg", index=False)
+    in_file = read_shots(tmp_path / "a.gpkg")
+    assert (shots.classes, shots.notes) == (in_file.classes, in_file.notes)
+    assert shots.skipped == in_file.skipped == ("1 without a class in 'class'",)
+    assert shots.frame.geometry.tolist() == in_file.frame.geometry.tolist()
+    assert shots.frame.crs.equals(in_file.frame.crs)
+    ids = {"other index": [7, 5, 2]}.get(next(k for k, v in FRAMES.items() if v is given))
+    assert shots.frame["feature_id"].tolist() == (ids or [0, 1, 3])
+    assert (shots.source, shots.files) == ("GeoDataFrame", ())
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_geodataframes_are_joined_with_files(tmp_path: Path) -> None:
+    frame(**{"class": ["oats", "oats", "hay", "hay"]}).to_file(tmp_path / "a.gpkg")
+    shots = read_shots([frame(), tmp_path / "a.gpkg", frame()])
+    assert [c.name for c in shots.classes] == ["hay", "oats", "rye"]
+    assert [len(part.frame) for part in shots.parts] == [3, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "message"),
+    [
+        (frame(a=list("xyxy"), b=list("xxyy")), None, "have 2 fields that could hold the class"),
+        (frame(), "kind", "'GeoDataFrame' have no field 'kind', only 'class', 'remark'"),
+        (frame().iloc[:0], None, "shots 'GeoDataFrame' is empty; draw shots of at least two"),
+        (gpd.GeoDataFrame({"class": list("xyxy")}), None, "have no active geometry; choose the"),
+    ],
+    ids=["two fields", "no such field", "empty", "no geometry"],
+)
+def test_read_shots_refuses_geodataframes(
+    given: gpd.GeoDataFrame, field: str | None, message: str
+) -> None:
+    with pytest.raises(ShotsError, match=message):
+        read_shots(given, class_field=field)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (None, "None"),
+        (3, "int"),
+        ([None], "None"),
+        (POINTS, "GeoSeries"),
+        ([POINTS], "GeoSeries"),
+        (pd.DataFrame({"class": ["a"]}), "DataFrame"),
+        (xr.Dataset({"a": 1}), "Dataset"),
+        ({"class": "a"}, "dict"),
+    ],
+    ids=["none", "number", "list of none", "series", "list", "table", "dataset", "dict"],
+)
+def test_read_shots_says_what_it_was_given(given: Any, shown: str) -> None:
+    type_of = "" if shown == "None" else "a value of the type "
+    with pytest.raises(OptionError, match=f"^{type_of}{shown} is no file of shots; give a path"):
+        read_shots(given)

@@ -1,0 +1,141 @@
+"""What Python programs give to tasks in place of paths: frames, datasets, arrays, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from hsi_geo import MapOptions, batch, classify, export, open_scene, predict, suggest
+from hsi_geo.errors import ModelFileError, OptionError, SceneError
+from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
+from hsi_geo.tiling import Grid
+
+Planted = Any  # defined in conftest, which tests cannot import
+
+FRAME = gpd.GeoDataFrame({"class": ["a"]}, geometry=[shapely.Point(1, 2)], crs=32633)
+
+
+def same_scene(one: xr.DataArray, other: xr.DataArray) -> bool:
+    (values, valid), (others, other_valid) = one.hsi.read(), other.hsi.read()
+    return (
+        np.array_equal(values, others)
+        and np.array_equal(valid, other_valid)
+        and np.array_equal(one.hsi.bands.centres_nm, other.hsi.bands.centres_nm)
+        and one.hsi.grid.crs.equals(other.hsi.grid.crs)
+    )
+
+
+DATASETS: dict[str, Callable[[Planted], xr.Dataset]] = {
+    "own engine": lambda planted: xr.open_dataset(planted.path, engine="hsi_geo"),
+    "array as dataset": lambda planted: open_scene(planted.path).to_dataset(name="refl"),
+    "wavelengths and CRS as variables": lambda planted: (
+        open_scene(planted.path)
+        .to_dataset(name="refl")
+        .reset_coords(["wavelength", "spatial_ref"])
+        .assign(remark="of one value")
+    ),
+}
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS.values()), ids=list(DATASETS))
+def test_a_dataset_of_one_cube_is_a_scene(
+    planted: Planted, dataset: Callable[[Planted], xr.Dataset]
+) -> None:
+    """The names of its variables were taken for paths."""
+    given, scene = dataset(planted), open_scene(planted.path)
+    assert same_scene(open_scene(given), scene)
+    assert all(same_scene(one, scene) for one in open_scenes([given, planted.path]))
+    assert len(open_scenes(given)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.ones((3, 4, 5)), "a value of the type ndarray is no scene; give a path or what"),
+        ([np.ones((3, 4, 5))], "a value of the type ndarray is no scene"),
+        (3, "a value of the type int is no scene"),
+        (None, "no scene was given"),
+        ([], "no scene was given"),
+        (FRAME, "a value of the type GeoDataFrame is no scene"),
+        (xr.Dataset({"a": 1}), "and this one has none; give the variable that holds the bands"),
+        (
+            xr.Dataset({n: (("band", "y", "x"), np.ones((3, 4, 5))) for n in "ab"}),
+            r"and this one has 2 \('a', 'b'\)",
+        ),
+    ],
+    ids=["array", "list", "number", "none", "empty", "frame", "flat dataset", "two cubes"],
+)
+def test_other_values_are_no_scene(given: Any, message: str) -> None:
+    with pytest.raises(SceneError, match=message):
+        open_scenes(given)
+
+
+def test_scene_from_array_compares_the_grid(planted: Planted) -> None:
+    """xarray's error named coordinates that nobody gave."""
+    height, width = planted.values.shape[1:]
+    with pytest.raises(SceneError, match=f"has {height} x {width} pixels and the grid {width} x"):
+        scene_from_array(
+            planted.values, planted.centres_nm, grid=Grid(width, height, planted.transform, None)
+        )
+
+
+TASKS: dict[str, Callable[[Path, Any, Path], object]] = {
+    "predict": lambda scene, model, out: predict(scene, model, out=out / "map.tif"),
+    "suggest": lambda scene, model, _: suggest(scene, model),
+    "export": lambda _, model, out: export(model, out / "a.onnx"),
+    "batch": lambda scene, model, out: batch([scene], model, out / "maps"),
+}
+
+
+@pytest.mark.parametrize("task", list(TASKS.values()), ids=list(TASKS))
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [(None, "no model"), (3, "a value of the type int"), (FRAME, "a value of the type GeoData")],
+    ids=["none", "number", "frame"],
+)
+def test_other_values_are_no_model(
+    planted: Planted,
+    tmp_path: Path,
+    task: Callable[[Path, Any, Path], object],
+    model: Any,
+    found: str,
+) -> None:
+    with pytest.raises(ModelFileError, match=f"^{found}.* was given as a model; give the path of"):
+        task(planted.path, model, tmp_path)
+    assert list(tmp_path.iterdir()) == [planted.path]
+
+
+@pytest.mark.parametrize("name", ["aoi", "zones"])
+@pytest.mark.parametrize(
+    "given",
+    [FRAME, FRAME.geometry, FRAME.geometry[0]],
+    ids=["frame", "series", "geometry"],
+)
+def test_areas_are_files(name: str, given: Any) -> None:
+    message = (
+        f"^{name}= is the path of a vector file, and a value of the type {type(given).__name__}"
+    )
+    with pytest.raises(OptionError, match=message):
+        MapOptions(**{name: given})
+
+
+def test_suggest_takes_its_area_from_a_file(planted: Planted) -> None:
+    with pytest.raises(OptionError, match="aoi= is the path of a vector file"):
+        suggest(planted.path, planted.path, aoi=FRAME)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_classify_takes_a_geodataframe(planted: Planted, tmp_path: Path) -> None:
+    path = planted.shots(tmp_path / "shots.gpkg")
+    for shots, out in ((path, "file.tif"), (gpd.read_file(path), "frame.tif")):
+        classify(planted.path, shots, out=tmp_path / out)
+    maps = [(tmp_path / out).read_bytes() for out in ("file.tif", "frame.tif")]
+    assert maps[0] == maps[1]
