@@ -36,7 +36,7 @@ class Cube:
         group: Path of its group.
         name: Its name in the group.
         array: The variable.
-        order: Letters of its axes in their order: b(and), y, x.
+        order: Letters of its axes in their order: b(and), y, x, and 1 for a further axis of that length.
         missing: Which stored values mean no data.
         warnings: A sentence about other variables that may be the cube as well.
     """
@@ -74,17 +74,18 @@ def find_cube(groups: Groups, path: str) -> Cube:
         The variable with a known name, else the largest one that is none of noise, quality or masks.
 
     Raises:
-        SceneError: If no variable has three axes, or none of them is known to be the bands.
+        SceneError: If no variable has three axes beside those of length 1, or none of them is known to be the bands.
     """
     candidates = [
         (group, name, array)
         for group, name, array in iterate_variables(groups)
-        if array.ndim == 3 and array.dtype.kind in "iuf"
+        if len(_dims(array)) == 3 and array.dtype.kind in "iuf"
     ]
     if not candidates:
         for _, _, array in iterate_variables(groups):
-            if array.ndim == 3:
+            if len(_dims(array)) == 3:
                 require_real(array.dtype, path)
+        _refuse_many_axes(groups, path)
         raise SceneError(
             f"scene '{path}' holds no three-dimensional variable",
             hint="give the file with the reflectance cube",
@@ -168,7 +169,34 @@ def _is_doubtful(entry: _Candidate, chosen: _Candidate) -> bool:
 
 
 def _dims(array: xr.DataArray) -> list[str]:
-    return [str(dim) for dim in array.dims]
+    """Axes without the first ones of length 1 that are more than three, such as a single time."""
+    dims = [str(dim) for dim in array.dims]
+    single = [dim for dim in dims if array.sizes[dim] == 1 and not _BAND_AXIS.search(dim)]
+    further = single[: max(0, len(dims) - 3)]
+    return [dim for dim in dims if dim not in further]
+
+
+def _refuse_many_axes(groups: Groups, path: str) -> None:
+    """Refuse a cube of several times, or of another axis more.
+
+    Raises:
+        SceneError: If there is one.
+    """
+    large = [
+        (array.size, name, array)
+        for _, name, array in iterate_variables(groups)
+        if len(_dims(array)) > 3 and array.dtype.kind in "iuf"
+    ]
+    if not large:
+        return
+    _, name, array = max(large, key=lambda entry: entry[0])
+    axes = ", ".join(f"{dim} ({array.sizes[dim]})" for dim in _dims(array))
+    first = next(dim for dim in _dims(array) if not _BAND_AXIS.search(dim))
+    raise SceneError(
+        f"scene '{path}' has a variable '{name}' with {len(_dims(array))} axes: {axes}, and a scene has three",
+        hint="write one image of it to a file, for example with xarray: "
+        f"xarray.open_dataset(...).isel({first}=0).to_netcdf(...)",
+    )
 
 
 def _band_axes(groups: Groups, array: xr.DataArray) -> list[str]:
@@ -198,4 +226,4 @@ def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> st
     first, second = (dim for dim in dims if dim != bands[0])
     mirrored = _X_AXIS.match(first) and not _X_AXIS.match(second)
     letters = {bands[0]: "b", first: "x" if mirrored else "y", second: "y" if mirrored else "x"}
-    return "".join(letters[dim] for dim in dims)
+    return "".join(letters.get(str(dim), "1") for dim in array.dims)

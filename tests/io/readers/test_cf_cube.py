@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from cf_cases import STORES, aviris_cube, dataset, write_netcdf
 
+from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.scene import open_scene
 
 
@@ -138,3 +139,59 @@ def test_a_variable_of_equal_size_with_a_doubtful_name(
     opened = open_scene(write_netcdf(tmp_path / "a.nc", beside(**{name: {}})))
     np.testing.assert_array_equal(opened.values, aviris_cube())
     assert bool(opened.attrs.get("warnings")) == is_doubtful
+
+
+# Further axes ---------------------------------------------------------------------------------
+
+SINGLE: dict[str, list[tuple[str, int]]] = {
+    "time first": [("time", 0)],
+    "time last": [("time", 3)],
+    "time between": [("time", 1)],
+    "time and member": [("time", 0), ("member", 0)],
+}
+
+
+def with_axes(axes: list[tuple[str, int]], times: int = 1) -> xr.Dataset:
+    scene = dataset()
+    for name, at in axes:
+        cube = scene["cube"]
+        parts = [cube + 1000 * number for number in range(times)]
+        scene["cube"] = xr.concat(
+            [part.expand_dims({name: [i]}) for i, part in enumerate(parts)], name
+        )
+        dims = [dim for dim in scene["cube"].dims if dim != name]
+        dims.insert(at, name)
+        scene["cube"] = scene["cube"].transpose(*dims).assign_attrs(cube.attrs)
+    return scene
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("axes", list(SINGLE.values()), ids=list(SINGLE))
+def test_axes_of_length_1_are_left_out(
+    tmp_path: Path, store: str, axes: list[tuple[str, int]]
+) -> None:
+    scene = with_axes(axes)
+    angles = xr.zeros_like(scene["cube"].isel(wavelength=0))  # (time, y, x), smaller than the cube
+    opened = open_scene(STORES[store](tmp_path / "a.nc", scene.assign(sun_zenith=angles)))
+    plain = open_scene(STORES[store](tmp_path / "b.nc", dataset()))
+    np.testing.assert_array_equal(opened.values, aviris_cube())
+    assert opened.hsi.grid.transform == plain.hsi.grid.transform
+    assert opened.hsi.grid.crs.equals(plain.hsi.grid.crs)
+    assert opened.hsi.bands.centres_nm.tolist() == plain.hsi.bands.centres_nm.tolist()
+
+
+def test_one_band_of_one_time_is_a_scene(tmp_path: Path) -> None:
+    scene = with_axes([("time", 0)]).isel(wavelength=[2])
+    opened = open_scene(write_netcdf(tmp_path / "a.nc", scene))
+    np.testing.assert_array_equal(opened.values, aviris_cube()[2:3])
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_several_times_are_refused_with_their_names(tmp_path: Path, store: str) -> None:
+    path = STORES[store](tmp_path / "a.nc", with_axes([("time", 0)], times=2))
+    with pytest.raises(
+        SceneError,
+        match=r"'cube' with 4 axes: time \(2\), wavelength \(\d+\), y \(\d+\), x \(\d+\), and a scene "
+        r"has three; write one image of it .*isel\(time=0\)",
+    ):
+        open_scene(path)
