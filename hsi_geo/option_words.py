@@ -60,6 +60,11 @@ _SAME = (
     "onnx",
     "zones",
     "zone-field",
+    "steps",
+    "batch",
+    "checkpoint-every",
+    "devices",
+    "num-nodes",
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.

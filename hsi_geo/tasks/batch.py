@@ -22,7 +22,7 @@ from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report, require_parents
-from hsi_geo.tasks.runtime import Compute, file_hash
+from hsi_geo.tasks.runtime import Compute, file_hash, require_whole
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.outputs import assign_map_paths, files_in_log
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
@@ -130,6 +130,7 @@ def batch(
     options = dataclasses.replace(options, zones=None, zone_field=None)
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
+    require_whole("--workers", workers, 1)
     model_path = model_file.path_of_model(model)
     if model_path is None:
         raise ModelFileError(

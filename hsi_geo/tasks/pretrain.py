@@ -20,7 +20,7 @@ from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
 from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, LOG, RUN_FILES, remove_run
-from hsi_geo.tasks.runtime import scene_hash, versions
+from hsi_geo.tasks.runtime import require_whole, scene_hash, versions
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.weights import Weights
@@ -94,11 +94,24 @@ def pretrain(
         Paths of the files.
 
     Raises:
-        HsiGeoError: If scenes, output, checkpoint or initial weights cannot be used, or the loss becomes NaN; the
+        HsiGeoError: If numbers, scenes, output, checkpoint or initial weights cannot be used, or the loss becomes NaN; the
             message says why.
     """
     recipe = recipe or PretrainRecipe()
-    recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
+    steps = recipe.steps if steps is None else steps
+    recipe = dataclasses.replace(
+        recipe, steps=steps, batch=recipe.batch if batch is None else batch
+    )
+    for option, number, least in (
+        ("--steps", recipe.steps, 1),
+        ("--batch", recipe.batch, 1),
+        ("--checkpoint-every", recipe.checkpoint_every, 1),
+        ("--devices", devices, 1),
+        ("--num-nodes", num_nodes, 1),
+        ("--workers", workers, 0),
+        ("--seed", seed, 0),
+    ):
+        require_whole(option, number, least)
     reporter = reporter or default_reporter()
     if _is_child():
         reporter = SilentReporter()  # only the first process reports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import numbers
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,32 @@ class Compute:
             raise OptionError(f"{self.threads} threads were given", hint="give 1 or more")
         if self.seed < 0:
             raise OptionError(f"the seed {self.seed} is negative", hint="give 0 or more")
+
+
+def require_whole(option: str, value: object, least: int) -> None:
+    """Refuse numbers that would fail later, or be taken for others.
+
+    Args:
+        option: Option of the command line.
+        value: What was given; None for nothing.
+        least: Smallest number that can be used.
+
+    Raises:
+        OptionError: If it is no whole number, or a smaller one.
+
+    Examples:
+        >>> require_whole("--workers", 2, 1)
+        >>> require_whole("--workers", 0, 1)
+        Traceback (most recent call last):
+        hsi_geo.errors.OptionError: workers= is a whole number, and 0 was given; give 1 or more
+    """
+    if value is None:
+        return
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or int(value) < least:  # type: ignore[call-overload]
+        raise OptionError(
+            f"{option} is a whole number, and {value!r} was given", hint=f"give {least} or more"
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 import shapely
 import xarray as xr
 
-from hsi_geo import MapOptions, batch, classify, export, open_scene, predict, suggest
+from hsi_geo import MapOptions, batch, classify, export, open_scene, predict, pretrain, suggest
 from hsi_geo.errors import ModelFileError, OptionError, SceneError
 from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
 from hsi_geo.tiling import Grid
@@ -139,3 +139,41 @@ def test_classify_takes_a_geodataframe(planted: Planted, tmp_path: Path) -> None
         classify(planted.path, shots, out=tmp_path / out)
     maps = [(tmp_path / out).read_bytes() for out in ("file.tif", "frame.tif")]
     assert maps[0] == maps[1]
+
+
+# Numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("steps", -3, 1),
+        ("steps", 0, 1),  # the default was taken
+        ("steps", 2.5, 1),
+        ("batch", 0, 1),
+        ("batch", True, 1),
+        ("devices", 0, 1),
+        ("num_nodes", -1, 1),
+        ("workers", -1, 0),
+        ("seed", -1, 0),
+    ],
+)
+def test_pretrain_refuses_numbers_before_it_writes(
+    planted: Planted, tmp_path: Path, name: str, value: Any, least: int
+) -> None:
+    message = rf"^{name}= is a whole number, and {value} was given; give {least} or more$"
+    with pytest.raises(OptionError, match=message):
+        pretrain(planted.path, tmp_path / "w.safetensors", **{name: value})
+    assert list(tmp_path.iterdir()) == [planted.path]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5])
+def test_batch_refuses_numbers_of_workers(planted: Planted, tmp_path: Path, workers: Any) -> None:
+    with pytest.raises(OptionError, match=r"^workers= is a whole number"):
+        batch([planted.path], "m.safetensors", tmp_path / "maps", workers=workers)
+
+
+@pytest.mark.parametrize("memory", [0, -1, 1.5, "1GB"])
+def test_map_options_refuse_other_sizes_of_memory(memory: Any) -> None:
+    with pytest.raises(OptionError, match=r"^max_memory= is a whole number"):
+        MapOptions(max_memory=memory)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hsi_geo.errors import OptionError
+from hsi_geo.tasks.runtime import require_whole
 
 #: Default memory budget of the strips of a scene, in bytes.
 DEFAULT_MEMORY = 512 << 20
@@ -101,6 +102,7 @@ class MapOptions:
         """
         require_file_name("--aoi", self.aoi)
         require_file_name("--zones", self.zones)
+        require_whole("--max-memory", self.max_memory, 1)
         require_passes(self.smooth)
         if self.zone_field is not None and self.zones is None:
             raise OptionError(
