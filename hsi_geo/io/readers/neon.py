@@ -51,6 +51,8 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         (height, width),
         lambda name: HdfPixels(path=path, dataset=f"{group}/{name}", order="yx", stamp=stamp(path)),
     )
+    # Tiles of other years, and copies, spell them in small letters.
+    attributes = {name.lower(): value for name, value in data.attrs.items()}
     return SceneFile(
         name=path,
         driver=f"NEON {'bidirectional ' if 'bidirectional' in Path(path).name else ''}HDF5",
@@ -60,8 +62,8 @@ def read_neon(file: h5py.File, path: str, group: str) -> SceneFile:
         good=~bad if bad.any() else None,
         good_source="Band_Window",
         dtype=data.dtype,
-        nodata=per_band(data.attrs.get("Data_Ignore_Value"), count),
-        scale=_scale(data.attrs.get("Scale_Factor", 1.0), count),
+        nodata=per_band(attributes.get("data_ignore_value"), count),
+        scale=_scale(attributes.get("scale_factor", 1.0), count),
         offset=per_band(0.0, count),
         pixels=pixels,
         quality=quality,

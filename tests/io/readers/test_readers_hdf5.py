@@ -132,6 +132,19 @@ def test_prisma_corners_are_pixel_centres_or_edges(tmp_path: Path, edges: bool) 
     assert grid.crs.to_epsg() == 32632
 
 
+def test_neon_attributes_in_small_letters_are_read(tmp_path: Path) -> None:
+    """Values were 10,000 times too large, and -9999 was data."""
+    with h5py.File(path := write_neon(tmp_path / "small.h5"), "r+") as file:
+        attributes = file["SJER/Reflectance/Reflectance_Data"].attrs
+        for name in list(attributes):
+            attributes[name.lower()] = attributes.pop(name)
+    values, valid = open_scene(path).hsi.read()
+    wanted, also_valid = open_scene(write_neon(tmp_path / "capital.h5")).hsi.read()
+    np.testing.assert_array_equal(values, wanted)
+    np.testing.assert_array_equal(valid, also_valid)
+    assert not valid.all()
+
+
 def test_neon_cube_with_bands_last_is_read(tmp_path: Path) -> None:
     scene = open_scene(write_neon(tmp_path / "NEON.h5"))
     bands = bands_of(scene)
