@@ -24,7 +24,9 @@ def table(path: Path, classes: list[str], header: str = "x,y,class", separator: 
 
 
 def test_words_are_those_of_pandas() -> None:
-    cases = {case for word in MISSING_TEXTS for case in (word, word.upper(), word.lower(), word.title())}
+    cases = {
+        case for word in MISSING_TEXTS for case in (word, word.upper(), word.lower(), word.title())
+    }
     words = sorted({*cases, "rye", "unknown", "-", "?", "99"})
     read = pd.read_csv(io.StringIO("\n".join(["class", *words])))["class"]
     assert {word for word, gone in zip(words, read.isna(), strict=True) if gone} == MISSING_TEXTS
