@@ -194,7 +194,7 @@ def labelled_frame(
     frame.attrs = {"notes": [], "columns": None, "unreadable": {}}
     if layer is not None:
         frame.attrs["notes"] = [f"--layer is ignored: a {FRAME} has no layers"]
-    return _labelled(frame, FRAME, f"'{FRAME}'", class_field, purpose)
+    return _labelled(frame, FRAME, f"'{FRAME}'", class_field, purpose, Style())
 
 
 # Features -------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _labelled(
     called: str,
     class_field: str | None,
     purpose: Purpose,
-    style: Style = Style(),
+    style: Style,
     read: Callable[[], gpd.GeoDataFrame] | None = None,
 ) -> LabelledFile:
     """Shots of features; ``attrs`` are those of `read_vector`, which `read` calls again."""
