@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array, UInt8Array
 from hsi_geo.display.described import Described
-from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
+from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.coordinates import in_order
+from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
 from hsi_geo.io.scenes.quality import band_statistics
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
@@ -53,6 +56,8 @@ class HsiAccessor(Described):
     """
 
     def __init__(self, scene: xr.DataArray) -> None:
+        with suppress(SceneError):  # each property says what it misses
+            scene = in_order(scene, name_of(scene))
         self._scene = scene
 
     @cached_property

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from affine import Affine
 
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.scenes.grid_mapping import read_crs, read_transform
+from hsi_geo.io.scenes.coordinates import transform_of
+from hsi_geo.io.scenes.grid_mapping import read_crs
 from hsi_geo.io.scenes.lazy import CHECKED_BY
 from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid
@@ -42,27 +42,13 @@ def grid_of(scene: xr.DataArray) -> Grid:
 
     Args:
         scene: (..., y, x) array with the coordinates that rioxarray reads.
+
+    Raises:
+        SceneError: If the coordinates are not evenly spaced, or one of them is missing.
     """
     height, width = scene.shape[-2:]
     frame = scene.attrs.get("sensor_frame")
-    return Grid(height, width, _transform_of(scene), read_crs(scene), frame)
-
-
-def _transform_of(scene: xr.DataArray) -> Affine:
-    """The affine as the file has it; from the coordinates where a scene was cut or has none."""
-    transform = read_transform(scene)
-    if "x" not in scene.coords or "y" not in scene.coords:
-        return Affine.identity() if transform is None else transform
-    x, y = scene["x"].values, scene["y"].values
-    if transform is not None:
-        first = ~transform @ (float(x[0]), float(y[0]))
-        last = ~transform @ (float(x[-1]), float(y[-1]))
-        whole = (0.5, 0.5, len(x) - 0.5, len(y) - 0.5)
-        if np.allclose((*first, *last), whole, atol=1e-3):
-            return transform
-    xres = float(x[1] - x[0]) if len(x) > 1 else transform.a if transform else 1.0
-    yres = float(y[1] - y[0]) if len(y) > 1 else transform.e if transform else 1.0
-    return Affine(xres, 0.0, float(x[0]) - xres / 2, 0.0, yres, float(y[0]) - yres / 2)
+    return Grid(height, width, transform_of(scene, name_of(scene)), read_crs(scene), frame)
 
 
 def require_upright(scene: xr.DataArray) -> None:

@@ -18,6 +18,7 @@ from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.stac_assets import Links
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
+from hsi_geo.io.scenes.coordinates import in_order
 from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
@@ -51,8 +52,9 @@ def open_scene(
             it), PRISMA, Tanager, PACE, EMIT, NEON or AVIRIS in HDF5 or netCDF, Zarr store, or any other
             format of GDAL; or a link to one of these (``https://``, ``s3://``, ``/vsicurl/``); or a STAC
             item, as a file or a link. An array that was opened before is returned as it is. Any other
-            array needs a coordinate ``wavelength`` along ``band``, in the unit of its attribute
-            ``units`` (nm if there is none). A dataset with one variable of three dimensions is that variable.
+            array needs axes named ``y`` and ``x`` and one of the bands, and a coordinate ``wavelength``
+            along the bands, in the unit of its attribute ``units`` (nm if there is none). Further axes
+            have the length 1. A dataset with one variable of three dimensions is that variable.
         wavelengths: Replaces the band centres of the file or array: a file (one centre in nm a line, or
             a CSV with a column ``wavelength`` and maybe ``fwhm``; numbers whose median is below 100 are
             micrometres), ``START:STOP`` in nm for evenly spread bands, or ``index`` for bands without a
@@ -85,7 +87,7 @@ def open_scene(
 
     Raises:
         SceneNotFoundError: If there is no such file.
-        SceneError: If it holds no scene.
+        SceneError: If it holds no scene, or an array has other axes.
         MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
         OptionError: If ``wavelengths`` is no list of centres or ``mask`` no mask, or if they do not fit the
@@ -102,9 +104,10 @@ def open_scene(
             hint="give --mask to open_scene together with the path of the scene",
         )
     require_real(path.dtype, name_of(path))
+    scene = in_order(path, name_of(path))
     if wavelengths is not None:
-        return _with_given_wavelengths(path, wavelengths)
-    return _with_checked_bands(path)
+        return _with_given_wavelengths(scene, wavelengths)
+    return _with_checked_bands(scene)
 
 
 @timings.stage(timings.OPENING)
@@ -257,11 +260,6 @@ def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
 
 def _with_given_wavelengths(scene: xr.DataArray, wavelengths: str) -> xr.DataArray:
     """An array with the band centres that the option gives; warnings on its former ones go."""
-    if "band" not in scene.dims:
-        raise SceneError(
-            f"scene '{name_of(scene)}' has the dimensions {scene.dims} and none named band",
-            hint="rename them to band, y and x",
-        )
     good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
     bands = bands_from_option(wavelengths, scene.sizes["band"], good)
     former = f"(from {scene.attrs.get('wavelength_source', '')})"

@@ -253,5 +253,5 @@ def test_wavelength_option_refuses_arrays_that_it_does_not_match() -> None:
     scene = scene_from_array(cube_of(4), NM)
     with pytest.raises(OptionError, match="is neither a file"):
         open_scene(scene, wavelengths="no.csv")
-    with pytest.raises(SceneError, match="none named band"):
-        open_scene(xr.DataArray(cube_of(4), dims=("c", "y", "x")), wavelengths="400:900")
+    with pytest.raises(SceneError, match="has the axes"):
+        open_scene(xr.DataArray(cube_of(4), dims=("c", "y", "lon")), wavelengths="400:900")
