@@ -22,6 +22,7 @@ import xarray as xr
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.readers.pixel_files import file_states
+from hsi_geo.io.scenes.lazy import files_with_values
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
 from hsi_geo.threads import SPINNING, TORCH_CAME_FIRST
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 #: Choices of `Compute.device`.
 DEVICES = ("auto", "cpu", "cuda")
+
+
+#: Bytes of values that are hashed at a time.
+_HASHED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +218,8 @@ def _version(package: str) -> str:
 def scene_hash(scene: xr.DataArray) -> str:
     """SHA-256 of a scene's header, and of size and modification time of all files that hold its values and masks.
 
-    Pixels are not read. Copies of the same files have the same hash, wherever they are.
+    Pixels are not read. Copies of the same files have the same hash, wherever they are. Of values in memory only the header
+    counts.
 
     Args:
         scene: What `open_scene` returned.
@@ -224,9 +230,24 @@ def scene_hash(scene: xr.DataArray) -> str:
         "nodata": np.asarray(attrs.get("_FillValue", np.nan), np.float64).tolist(),
         "scale": np.asarray(attrs.get("scale_factor", 1.0), np.float64).tolist(),
         "offset": np.asarray(attrs.get("add_offset", 0.0), np.float64).tolist(),
-        "files": file_states(scene.encoding.get("files", ())),
+        "files": file_states(files_with_values(scene) or ()),
     }
+    if scene.chunks is not None and "opened" in scene.encoding:  # Dask may read the files later
+        header["read_by_dask"] = file_states(scene.encoding["opened"].files)
     return text_hash(json.dumps(header, sort_keys=True))
+
+
+def values_hash(scene: xr.DataArray) -> str:
+    """SHA-256 of a scene's header and all of its stored values, for a scene whose files are not known.
+
+    Args:
+        scene: (band, y, x) array. It is read by some rows at a time.
+    """
+    digest = hashlib.sha256(scene_hash(scene).encode())
+    rows = max(1, _HASHED_BYTES // max(1, scene[:, :1].nbytes))
+    for row in range(0, scene.shape[1], rows):
+        digest.update(np.ascontiguousarray(scene[:, row : row + rows].values).data)
+    return digest.hexdigest()
 
 
 def earlier_scene_hash(scene: xr.DataArray) -> str:
@@ -250,7 +271,7 @@ def known_files(scene: xr.DataArray) -> tuple[str, ...]:
     Returns:
         Paths; none if a part of the values is in memory or on another machine, so that a hash does not tell them.
     """
-    files = scene.encoding.get("files", ())
+    files = files_with_values(scene) or ()
     return () if None in file_states(files) else files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,48 @@ register_rio()
 
 #: Attribute of the coordinate ``wavelength`` that marks its unit as checked.
 CHECKED_BY = "checked_by"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a scene was when it was opened; its array has this in its encoding.
+
+    Attributes:
+        files: Files that hold its values; see `pixel_files`.
+        dtype: Type of the stored values.
+        bands: Number of bands.
+        grid: All pixels.
+        is_copied: Whether the array reads an unchanged copy of the values, and no longer the files.
+    """
+
+    files: tuple[str, ...]
+    dtype: np.dtype[np.generic]
+    bands: int
+    grid: Grid
+    is_copied: bool = False
+
+
+def files_with_values(scene: xr.DataArray) -> tuple[str, ...] | None:
+    """The files that an array reads its values from.
+
+    xarray keeps the encoding when values are replaced, so it does not tell.
+
+    Args:
+        scene: (band, y, x) array.
+
+    Returns:
+        What `pixel_files` found for a scene that is still lazy, or a selection of it. None for values in memory:
+        whether they were changed after they were read is not known.
+    """
+    opened: Opened | None = scene.encoding.get("opened")
+    if opened is None:
+        return None
+    data: Any = scene.variable._data  # .data would read the pixels
+    while not isinstance(data, _LazyPixels) and not opened.is_copied:
+        data = getattr(data, "array", None)  # xarray's arrays that select, or copy on write
+        if data is None:
+            return None
+    return opened.files
 
 
 def band_coordinates(bands: Bands) -> dict[str, Any]:
@@ -60,8 +103,10 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
             "packed": file.packed,
         },
     )
-    # Arrays that are computed from this one keep the attributes, but not the encoding: their values are in no file.
-    scene.encoding["files"] = pixel_files(file.pixels)
+    # Arrays that are computed from this one keep the attributes, but most lose the encoding.
+    scene.encoding["opened"] = Opened(
+        pixel_files(file.pixels), file.dtype, file.band_count, file.grid
+    )
     if file.notes:
         scene.attrs["notes"] = file.notes
     if file.warnings or bands.warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ import xarray as xr
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.files.scratch import scratch_folder
+from hsi_geo.io.scenes.lazy import files_with_values
 from hsi_geo.io.scenes.properties import name_of
 
 #: Number of bytes that are copied at a time.
@@ -25,7 +27,7 @@ def unpacked(
     """Copy scenes that cannot be read by windows to temporary files.
 
     Args:
-        scenes: Arrays from `open_scene`. Those that can be read by windows are passed on.
+        scenes: Arrays from `open_scene`. Those that can be read by windows, or are in memory, are passed on.
         log: Called with a message for each copy.
 
     Yields:
@@ -37,7 +39,7 @@ def unpacked(
     with ExitStack() as stack:
         readable = []
         for scene in scenes:
-            if scene.attrs.get("packed"):
+            if scene.attrs.get("packed") and not _is_in_memory(scene):
                 folder = stack.enter_context(scratch_folder())
                 log(
                     f"scene '{name_of(scene)}' is compressed as a whole: it is read through a "
@@ -62,8 +64,15 @@ def _reserve(path: Path, size: int) -> None:
                 file.write(bytes(min(CHUNK_BYTES, size - start)))
 
 
+def _is_in_memory(scene: xr.DataArray) -> bool:
+    """Whether a scene was read, or its values were computed."""
+    return files_with_values(scene) is None and scene.chunks is None
+
+
 def _is_whole(scene: xr.DataArray) -> bool:
-    """Whether a scene is as it was opened: all bands in their order, all pixels."""
+    """Whether a scene is as it was opened: the values of the file, all bands in their order, all pixels."""
+    if files_with_values(scene) is None:
+        return False
     bands = np.arange(1, scene.shape[0] + 1)
     same = scene.attrs.get("opened_shape") == scene.shape
     return same and np.array_equal(scene["band"].values, bands)
@@ -90,6 +99,8 @@ def _copied(scene: xr.DataArray, path: Path) -> xr.DataArray:
             hint="set TMPDIR to a folder with more free space, or unpack the scene beforehand",
         ) from error
     copy = scene.copy(data=values)
+    if files_with_values(scene) is not None:
+        copy.encoding["opened"] = dataclasses.replace(scene.encoding["opened"], is_copied=True)
     copy.attrs.update(packed=False, block_px=(1, width))
     for key in ("unpacks", "opened_shape"):
         copy.attrs.pop(key, None)

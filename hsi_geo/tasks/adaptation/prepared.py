@@ -28,7 +28,7 @@ from hsi_geo.tasks.adaptation.steps import Steps, no_steps
 from hsi_geo.tasks.adaptation.stored_walks import StoredWalks
 from hsi_geo.tasks.adaptation.teacher import PROPAGATION_STEPS
 from hsi_geo.tasks.adaptation.training_regions import TrainingRegions
-from hsi_geo.tasks.runtime import scene_hash
+from hsi_geo.tasks.runtime import known_files, scene_hash, values_hash
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.adaptation.spectral_features import SpectralFeatures
@@ -94,7 +94,7 @@ class PreparedScenes:
             # Two sets of features would need twice the memory, and walks belong to their graphs.
             self._last, self.walks = None, StoredWalks(PROPAGATION_STEPS)
             files = self._files if to_file else None
-            name = self._file_name(key, device)
+            name = "" if files is None else self._file_name(key, device)
             kept = None if files is None else files.read(name)
             # They are part of the features that are kept from now on.
             ahead, self._ahead = self._ahead, None
@@ -110,7 +110,10 @@ class PreparedScenes:
 
     def _file_name(self, key: str, device: torch.device) -> str:
         """What features depend on: windows of the encoder reach beyond the regions, and threads change the rounding."""
-        scenes = (scene_hash(scene)[:16] for scene in self.scenes)
+        scenes = (
+            (scene_hash(scene) if known_files(scene) else values_hash(scene))[:16]
+            for scene in self.scenes
+        )
         return "-".join([key, *scenes, device.type, str(torch.get_num_threads())])
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import shapely
 import xarray as xr
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import grid_of
-from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.tasks.runtime import known_files, scene_hash, values_hash
 
 if TYPE_CHECKING:
     from planted import Planted
@@ -131,3 +135,94 @@ def test_other_axes_are_refused_with_their_names(planted: Planted, case: str) ->
     changed = OTHER_AXES[case](open_scene(planted.path).load())
     with pytest.raises(SceneError, match=f"has the axes {', '.join(changed.dims) or 'none'}, and"):
         open_scene(changed)
+
+
+def test_a_part_without_coordinates_is_refused(planted: Planted) -> None:
+    whole = open_scene(planted.path).drop_vars(["x", "y"])
+    assert grid_of(whole).transform == planted.transform
+    with pytest.raises(SceneError, match="no coordinate x and y, and its pixels are not"):
+        grid_of(whole.isel(x=slice(10, 53)))
+
+
+# Values of the file -----------------------------------------------------------------------------
+
+
+def by_engine(scene: xr.DataArray) -> xr.DataArray:
+    """The same scene from xarray's engine."""
+    return xr.open_dataset(scene.attrs["source"], engine="hsi_geo", cache=False)["band_data"]
+
+
+def cached(scene: xr.DataArray) -> xr.DataArray:
+    """From xarray's engine, after its values were read and kept."""
+    found = xr.open_dataset(scene.attrs["source"], engine="hsi_geo")["band_data"]
+    assert found.values.any()
+    return found
+
+
+def assigned(scene: xr.DataArray) -> xr.DataArray:
+    scene = scene.load()
+    scene[:, 10:20] = -999
+    return scene
+
+
+def written_through_the_engine(scene: xr.DataArray) -> xr.DataArray:
+    found = xr.open_dataset(scene.attrs["source"], engine="hsi_geo")["band_data"]
+    found[:, 10:20] = -999
+    return found
+
+
+SAME: dict[str, Change] = {
+    "opened": lambda s: s,
+    "engine": by_engine,
+    "part": lambda s: s.isel(x=slice(3, 20), band=[5, 1]),
+    "part of the engine": lambda s: by_engine(s).isel(x=slice(3, 20)),
+    "other order": lambda s: s.transpose("y", "x", "band"),
+    "shallow copy": lambda s: s.copy(deep=False),
+    "deep copy": lambda s: s.copy(),
+    "pickled": lambda s: pickle.loads(pickle.dumps(s)),
+    "attributes": lambda s: s.assign_attrs(note=1),
+    "renamed": lambda s: s.rename("other"),
+}
+OTHERS: dict[str, Change] = {
+    "replaced": lambda s: s.copy(data=s.values[:, ::-1, ::-1]),
+    "assigned": assigned,
+    "assigned through the engine": written_through_the_engine,
+    "loaded": lambda s: s.load(),
+    "cached": cached,
+    "time": lambda s: s.expand_dims("time"),  # xarray reads it
+    "rolled": lambda s: s.roll(x=5),
+    "computed": lambda s: s * 2,
+    "masked": lambda s: s.where(s > 900),
+    "same type": lambda s: s.astype("int16"),
+    "joined": lambda s: xr.concat([s.isel(x=slice(20)), s.isel(x=slice(20, 53))], "x"),
+    "clipped": lambda s: s.rio.clip([shapely.box(*s.rio.bounds()).buffer(-200)], drop=False),
+    "chunks": lambda s: s.chunk(x=10),
+    "made": lambda s: scene_from_array(s.values, s["wavelength"].values, grid=s.hsi.grid),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")  # of rioxarray
+@pytest.mark.parametrize("case", [*SAME, *OTHERS])
+def test_files_are_known_as_long_as_values_are_read_from_them(planted: Planted, case: str) -> None:
+    scene = open_scene(planted.path)
+    changed = open_scene((SAME | OTHERS)[case](scene))
+    again = open_scene(planted.path)
+    same = case in SAME
+    assert known_files(changed) == ((str(planted.path),) if same else ())
+    is_whole = changed.shape == again.shape
+    assert (scene_hash(changed) == scene_hash(again)) == (same and is_whole)
+
+
+def test_the_hash_of_chunks_changes_with_their_file(planted: Planted) -> None:
+    chunks = open_scene(planted.path).chunk(x=10)
+    before = scene_hash(chunks)
+    os.utime(planted.path, ns=(1, 1))
+    assert scene_hash(chunks) != before
+
+
+def test_values_of_unknown_files_have_a_hash(planted: Planted) -> None:
+    scene = open_scene(planted.path).load()
+    other = scene.copy()
+    other[3, 36, 52] += 1
+    assert scene_hash(scene) == scene_hash(other)
+    assert values_hash(scene) == values_hash(scene.copy(deep=True)) != values_hash(other)

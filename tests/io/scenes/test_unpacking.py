@@ -14,6 +14,7 @@ from builders import cube_of, nm_tags, watch_reads, write_envi, write_tif
 from hsi_geo.errors import OutputError
 from hsi_geo.io.readers import RasterPixels, glt
 from hsi_geo.io.scenes import unpacking
+from hsi_geo.io.scenes.lazy import files_with_values
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
@@ -148,6 +149,9 @@ def test_a_rotated_line_is_unpacked_in_one_pass(
         assert rows == sorted(rows)
         np.testing.assert_array_equal(copy.values, expected)
         assert "unpacks" not in copy.attrs
-    for part in (scene.isel(band=slice(None, None, -1)), scene[:, 3:], scene[2:5]):
+        assert files_with_values(copy) == files_with_values(scene) == (str(path), str(header))
+    computed = scene * 2
+    reordered = scene.isel(band=slice(None, None, -1))
+    for part in (reordered, scene[:, 3:], scene[2:5], computed, computed.chunk(x=9)):
         with unpacked([part], list[str]().append) as (copy,):
             np.testing.assert_array_equal(copy.values, part.values)
