@@ -22,6 +22,7 @@ from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.outputs.checks import require_free
+from hsi_geo.io.scenes.windows import stored_nodata
 from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.adapt import DEFAULT_RECIPE, adapt
 from hsi_geo.tasks.adaptation.recipe import Recipe
@@ -317,9 +318,9 @@ def _fill_missing(scene: BenchmarkScene) -> npt.NDArray[np.float64]:
     """All bands of the scene, with missing values replaced by the mean of the band."""
     cube = scene.scene.values.astype(np.float64)
     bad = ~np.isfinite(cube)
-    nodata = scene.scene.rio.nodata
-    if nodata is not None and np.isfinite(nodata):
-        bad |= cube == nodata
+    nodata = stored_nodata(scene.scene)
+    if nodata is not None:
+        bad |= cube == nodata[:, None, None]
     if not bad.any():
         return cube
     means = np.where(bad, 0.0, cube).sum(axis=(1, 2)) / np.maximum((~bad).sum(axis=(1, 2)), 1)

@@ -14,6 +14,7 @@ from hsi_geo.io.labels.shot_pixels import MAX_PIXELS_PER_CLASS
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.readers.quality_layers import AppliedMask, QualityLayer, count_flags
+from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band, declared
 from hsi_geo.io.scenes.mask_option import masked_counts
 from hsi_geo.io.scenes.properties import name_of, remarks_of, require_upright
 from hsi_geo.io.scenes.quality import (
@@ -95,11 +96,11 @@ def describe_scene(scene: xr.DataArray) -> dict[str, Any]:
         "range_nm": [float(known.min()), float(known.max())],
         "wavelength_source": scene.attrs.get("wavelength_source"),
         "bad_bands": [dataclasses.asdict(band) for band in bad_bands(scene, quality)],
-        "nodata": _number(scene.attrs.get("_FillValue")),
+        "nodata": _number(declared(scene, NODATA)),
         "nodata_share": quality.nodata_share,
         "same_value_share": quality.same_value_share,
-        "scale": _number(scene.attrs.get("scale_factor", 1.0)),
-        "offset": _number(scene.attrs.get("add_offset", 0.0)),
+        "scale": _number(by_band(scene, SCALE, 1.0)),
+        "offset": _number(by_band(scene, OFFSET, 0.0)),
         "values": [_finite(quality.low), _finite(quality.high)],
         "values_look_like": kind_of_values(scene, quality),
         "notes": _notes(scene),

@@ -22,6 +22,7 @@ import xarray as xr
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.readers.pixel_files import file_states
+from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, declared
 from hsi_geo.io.scenes.lazy import files_with_values
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.progress import Reporter
@@ -224,17 +225,21 @@ def scene_hash(scene: xr.DataArray) -> str:
     Args:
         scene: What `open_scene` returned.
     """
-    attrs = scene.attrs
     header = _header(scene) | {
         "fwhm_nm": bands_of(scene).fwhm_nm.tolist(),
-        "nodata": np.asarray(attrs.get("_FillValue", np.nan), np.float64).tolist(),
-        "scale": np.asarray(attrs.get("scale_factor", 1.0), np.float64).tolist(),
-        "offset": np.asarray(attrs.get("add_offset", 0.0), np.float64).tolist(),
+        "nodata": _declared(scene, NODATA, np.nan),
+        "scale": _declared(scene, SCALE, 1.0),
+        "offset": _declared(scene, OFFSET, 0.0),
         "files": file_states(files_with_values(scene) or ()),
     }
     if scene.chunks is not None and "opened" in scene.encoding:  # Dask may read the files later
         header["read_by_dask"] = file_states(scene.encoding["opened"].files)
     return text_hash(json.dumps(header, sort_keys=True))
+
+
+def _declared(scene: xr.DataArray, name: str, missing: float) -> Any:
+    found = declared(scene, name)
+    return np.asarray(missing if found is None else found).tolist()
 
 
 def values_hash(scene: xr.DataArray) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from affine import Affine
 
-from hsi_geo.arrays import AnyArray, IndexArray
+from hsi_geo.arrays import AnyArray, Float64Array, IndexArray
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
@@ -139,14 +140,22 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
             *flag_warnings,
         ),
         dtype=dtype,
-        nodata=per_band(nodata, count),
-        scale=per_band(attributes.get("scale_factor", 1.0), count),
-        offset=per_band(attributes.get("add_offset", 0.0), count),
+        nodata=_by_band(groups, cube, "nodata", nodata, np.nan),
+        scale=_by_band(groups, cube, "scale_factor", attributes.get("scale_factor"), 1.0),
+        offset=_by_band(groups, cube, "add_offset", attributes.get("add_offset"), 0.0),
         pixels=cube.missing.apply(stored),
         geolocation=geolocation,
         quality=flags,
         block_px=cube.blocks,
     )
+
+
+def _by_band(groups: Groups, cube: Cube, name: str, of_all: Any, missing: float) -> Float64Array:
+    """The number of all bands, or those of a variable along the bands, as arrays of `open_scene` have it."""
+    along = groups[cube.group].variables.get(name)
+    if of_all is None and along is not None and along.dims == (cube.axis("b"),):
+        of_all = along.values if along.dtype.kind in "iuf" else None
+    return per_band(missing if of_all is None else of_all, cube.size("b"))
 
 
 def _variable(path: str, engine: str) -> Callable[..., CfPixels]:

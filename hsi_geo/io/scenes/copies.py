@@ -21,6 +21,7 @@ from hsi_geo.io.files.remote_files import gdal_name
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_pixels import RasterPixels
+from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
 
 #: Rows of a strip of a GeoTIFF copy.
@@ -61,8 +62,8 @@ def virtual_raster(scene: xr.DataArray, raster: str, chosen: Sequence[int]) -> s
         raster: See `raster_of`.
         chosen: Indices of the bands, in the order of the VRT.
     """
-    grid, nodata = grid_of(scene), _per_band(scene, "_FillValue", np.nan)
-    scale, offset = _per_band(scene, "scale_factor", 1.0), _per_band(scene, "add_offset", 0.0)
+    grid, nodata = grid_of(scene), by_band(scene, NODATA, np.nan)
+    scale, offset = by_band(scene, SCALE, 1.0), by_band(scene, OFFSET, 0.0)
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
     if grid.crs is not None:
         # Without a mapping of axes GDAL takes x for the first: longitude or easting.
@@ -108,7 +109,7 @@ def write_copy(
         RasterioError: If the copy cannot be written.
     """
     grid, part = grid_of(scene), scene.isel(band=list(chosen))
-    nodata = _per_band(scene, "_FillValue", np.nan)[list(chosen)]
+    nodata = by_band(scene, NODATA, np.nan)[list(chosen)]
     common = next((float(value) for value in nodata if not np.isnan(value)), None)
     profile = {
         "driver": "GTiff",
@@ -135,8 +136,8 @@ def write_copy(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
             file.update_tags(**{SOURCE_TAG: name_of(scene)})
-            file.scales = tuple(_per_band(scene, "scale_factor", 1.0)[list(chosen)])
-            file.offsets = tuple(_per_band(scene, "add_offset", 0.0)[list(chosen)])
+            file.scales = tuple(by_band(scene, SCALE, 1.0)[list(chosen)])
+            file.offsets = tuple(by_band(scene, OFFSET, 0.0)[list(chosen)])
             for number, band in enumerate(chosen, start=1):
                 file.set_band_description(number, names[band])
                 file.update_tags(number, **tags[band])
@@ -174,9 +175,3 @@ def _add_tags(element: ET.Element, tags: dict[str, str]) -> None:
     metadata = ET.SubElement(element, "Metadata")
     for key, value in tags.items():
         ET.SubElement(metadata, "MDI", key=key).text = value
-
-
-def _per_band(scene: xr.DataArray, key: str, missing: float) -> Float64Array:
-    """(C,) values of an attribute."""
-    values = np.asarray(scene.attrs.get(key, missing), np.float64)
-    return np.broadcast_to(values, (scene.shape[0],))

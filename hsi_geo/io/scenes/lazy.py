@@ -10,11 +10,12 @@ import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
-from hsi_geo.arrays import Float64Array, IndexArray
+from hsi_geo.arrays import IndexArray
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.glt import GltPixels
 from hsi_geo.io.readers.pixel_files import pixel_files
+from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, attrs_and_coords
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
 from hsi_geo.wavelengths import Bands
@@ -88,19 +89,19 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         file: From a reader.
         bands: Centres, widths and flags, in the order of the file.
     """
+    attrs, coords = attrs_and_coords({SCALE: file.scale, OFFSET: file.offset, NODATA: file.nodata})
     scene = xr.DataArray(
         xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
-        coords=band_coordinates(bands),
+        coords=band_coordinates(bands) | coords,
         name=stem_of(file.name),
         attrs={
             "source": file.name,
             "driver": file.driver,
             "wavelength_source": bands.source,
             "bad_band_source": file.good_source,
-            "scale_factor": _one_or_per_band(file.scale),
-            "add_offset": _one_or_per_band(file.offset),
             "block_px": file.block_px or (1, file.grid.width),
             "packed": file.packed,
+            **attrs,
         },
     )
     # Arrays that are computed from this one keep the attributes, but most lose the encoding.
@@ -122,8 +123,6 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         scene.attrs["sensor_frame"] = file.grid.frame
     if file.mask is not None:
         scene.attrs["mask"] = file.mask
-    if not np.isnan(file.nodata).all():
-        scene.attrs["_FillValue"] = _one_or_per_band(file.nodata)
     return with_grid(scene, file.grid)
 
 
@@ -142,13 +141,6 @@ def with_grid(scene: xr.DataArray, grid: Grid) -> xr.DataArray:
             x=grid.transform.a * cols + grid.transform.c,
         )
     return write_grid(scene, grid)
-
-
-def _one_or_per_band(values: Float64Array) -> Any:
-    """One number if it is the same for all bands, as other software expects, else (C,) numbers."""
-    first = values[0]
-    same = np.isnan(values).all() if np.isnan(first) else (values == first).all()
-    return float(first) if same else values
 
 
 class _LazyPixels(BackendArray):

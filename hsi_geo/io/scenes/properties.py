@@ -12,6 +12,7 @@ import xarray as xr
 
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scenes.coordinates import transform_of
+from hsi_geo.io.scenes.declared_values import OFFSET, SCALE, by_band, declare
 from hsi_geo.io.scenes.grid_mapping import read_crs
 from hsi_geo.io.scenes.lazy import CHECKED_BY
 from hsi_geo.progress import Reporter
@@ -193,7 +194,5 @@ def rescaled(scene: xr.DataArray, factor: float) -> xr.DataArray:
     """
     if factor == 1.0:
         return scene
-    scale, offset = scene.attrs.get("scale_factor", 1.0), scene.attrs.get("add_offset", 0.0)
-    return scene.assign_attrs(
-        scale_factor=np.multiply(scale, factor), add_offset=np.multiply(offset, factor)
-    )
+    scaled = declare(scene, SCALE, factor * by_band(scene, SCALE, 1.0))
+    return declare(scaled, OFFSET, factor * by_band(scene, OFFSET, 0.0))

@@ -11,6 +11,7 @@ import xarray as xr
 from hsi_geo.display.summaries import SIDE_PX, Summary, crs_text, picture_or_none
 from hsi_geo.errors import OptionError, WavelengthError
 from hsi_geo.io.scenes.composites import COMPOSITES
+from hsi_geo.io.scenes.declared_values import NODATA, SCALE, declared
 from hsi_geo.io.scenes.previews import composite, is_quick
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, remarks_of
 from hsi_geo.text import plain, quoted
@@ -137,9 +138,10 @@ def _of_grid(grid: Grid) -> str:
 
 def _of_values(scene: xr.DataArray) -> str:
     parts = [str(scene.dtype)]
-    for key, title in (("scale_factor", "scale"), ("_FillValue", "no data")):
-        values = np.unique(np.atleast_1d(np.asarray(scene.attrs.get(key, 1.0), np.float64)))
-        if key in scene.attrs and not (key == "scale_factor" and (values == 1).all()):
+    for name, title in ((SCALE, "scale"), (NODATA, "no data")):
+        found = declared(scene, name)
+        values = np.unique(np.atleast_1d(np.nan if found is None else found))
+        if not (np.isnan(values).all() or (name == SCALE and (values == 1).all())):
             parts.append(f"{title} {values[0]:g}" if len(values) == 1 else f"{title} by band")
     return f"values: {', '.join(parts)}"
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array
+from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band, declared
 from hsi_geo.tiling import Window
 
 #: Larger numbers are fill values that the file does not declare: no sensor measures them.
@@ -101,12 +102,12 @@ def physical_values(
     Returns:
         The same three arrays as `read_window_and_band_mask`.
     """
-    present = data_mask(stored, _per_band(scene, "_FillValue"))
+    present = data_mask(stored, by_band(scene, NODATA, np.nan))
     if np.issubdtype(stored.dtype, np.floating):
         stored = np.where(present, stored, 0)  # NaN and what float32 cannot hold
     image = stored.astype(np.float32)
-    scale, offset = _per_band(scene, "scale_factor"), _per_band(scene, "add_offset")
-    if scale is not None and offset is not None and ((scale != 1) | (offset != 0)).any():
+    scale, offset = by_band(scene, SCALE, 1.0), by_band(scene, OFFSET, 0.0)
+    if ((scale != 1) | (offset != 0)).any():
         image *= scale.astype(np.float32)[:, None, None]
         image += offset.astype(np.float32)[:, None, None]
     valid = present.any(axis=0)
@@ -215,7 +216,7 @@ def stored_nodata(scene: xr.DataArray) -> Float64Array | None:
     Returns:
         (C,) values, NaN where none is declared; None if no band declares one.
     """
-    return _per_band(scene, "_FillValue")
+    return None if declared(scene, NODATA) is None else by_band(scene, NODATA, np.nan)
 
 
 def _plausible(stored: AnyArray) -> BoolArray:
@@ -232,16 +233,6 @@ def _plausible(stored: AnyArray) -> BoolArray:
         usual = np.quantile(spectra, 0.25, axis=0, method="lower")
         plausible[:, suspect] &= spectra <= np.maximum(OUTLIER_FACTOR * usual, SUSPECT_MAGNITUDE)
     return plausible
-
-
-def _per_band(scene: xr.DataArray, key: str) -> Float64Array | None:
-    """(C,) values of an attribute for the bands that the array still has."""
-    if key not in scene.attrs:
-        return None
-    values = np.atleast_1d(np.asarray(scene.attrs[key], np.float64))
-    if len(values) == 1:
-        return np.repeat(values, scene.shape[0])
-    return np.asarray(values[scene["band"].values - 1])
 
 
 def _fill_from_nearest_band(spectra: Float32Array, present: BoolArray) -> Float32Array:

@@ -16,6 +16,7 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array, Float64Array
 from hsi_geo.errors import WavelengthError
+from hsi_geo.io.scenes.declared_values import SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.quality import assess_quality
 from hsi_geo.models.classifier import estimate_bands, resample_stats
@@ -129,8 +130,7 @@ def judge_constant(
 def _steps(view: xr.DataArray) -> Float64Array:
     """(C,) physical values of one step of stored integers, 0 for floats. Coarse steps make a band constant, too."""
     is_whole = np.issubdtype(view.dtype, np.integer)
-    scale = np.abs(np.asarray(view.attrs.get("scale_factor", 1.0), np.float64))
-    return np.broadcast_to(scale if is_whole else np.float64(0.0), (view.shape[0],))
+    return np.abs(by_band(view, SCALE, 1.0)) if is_whole else np.zeros(view.shape[0])
 
 
 def _varied(spectral: SpectralStats, centres_nm: Float64Array) -> BoolArray:

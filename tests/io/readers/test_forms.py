@@ -37,6 +37,7 @@ from swath_cases import (
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.labels.library_files import read_library
+from hsi_geo.io.scenes.declared_values import SCALE, by_band
 from hsi_geo.io.scenes.mask_option import masked_counts
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene
@@ -425,7 +426,7 @@ def test_aviris_is_divided_by_its_gains(
     Path(f"{path}.hdr").write_text(f"ENVI\n{header}")
     (tmp_path / f"{name}.gain").write_text(text)
     scene = open_scene(path)
-    np.testing.assert_allclose(np.broadcast_to(scene.attrs["scale_factor"], 3), factors)
+    np.testing.assert_allclose(by_band(scene, SCALE, 1.0), factors)
     warnings = scene.attrs.get("warnings", ())
     assert [f"its '{name}.gain' has no gain" in one for one in warnings] == [True] * warned
     assert any("rotated by -13.0 degrees" in one for one in scene.attrs["notes"])

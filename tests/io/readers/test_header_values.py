@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from builders import cube_of, physical, write_envi, write_tif
 
+from hsi_geo.io.scenes.declared_values import OFFSET, SCALE, declared
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene
 
@@ -37,8 +38,8 @@ def test_gains_and_offsets(
     tmp_path: Path, lines: list[str], scale: Any, offset: Any, beside: bool
 ) -> None:
     scene = opened(tmp_path, lines, beside)
-    np.testing.assert_allclose(scene.attrs["scale_factor"], scale)
-    np.testing.assert_allclose(scene.attrs["add_offset"], offset)
+    np.testing.assert_allclose(declared(scene, SCALE), scale)
+    np.testing.assert_allclose(declared(scene, OFFSET), offset)
     assert not warnings_of(scene)
 
 

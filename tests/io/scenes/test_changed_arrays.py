@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import rasterio
+import rioxarray
 import shapely
 import xarray as xr
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.properties import grid_of
+from hsi_geo.io.scenes.properties import grid_of, rescaled
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
+from hsi_geo.tasks.info import describe_scene
 from hsi_geo.tasks.runtime import known_files, scene_hash, values_hash
 
 if TYPE_CHECKING:
     from planted import Planted
+
+# rioxarray 0.23 multiplies affines in the way that affine 3.1 is about to deprecate.
+pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 
 Change = Callable[[xr.DataArray], xr.DataArray]
 
@@ -201,7 +209,6 @@ OTHERS: dict[str, Change] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")  # of rioxarray
 @pytest.mark.parametrize("case", [*SAME, *OTHERS])
 def test_files_are_known_as_long_as_values_are_read_from_them(planted: Planted, case: str) -> None:
     scene = open_scene(planted.path)
@@ -226,3 +233,113 @@ def test_values_of_unknown_files_have_a_hash(planted: Planted) -> None:
     other[3, 36, 52] += 1
     assert scene_hash(scene) == scene_hash(other)
     assert values_hash(scene) == values_hash(scene.copy(deep=True)) != values_hash(other)
+
+
+# Scale, offset and nodata ------------------------------------------------------------------------
+
+
+def with_scales(planted: Planted) -> tuple[xr.DataArray, npt.NDArray[np.float64]]:
+    """A scene whose bands have different scales and offsets, and its (C, H, W) physical values, NaN for nodata."""
+    scale, offset = 1e-4 * (1 + np.arange(40)), 0.1 * np.arange(40)
+    with rasterio.open(planted.path, "r+") as file:
+        file.scales, file.offsets = scale, offset
+    values = np.where(planted.truth > 0, planted.values, np.nan)
+    return open_scene(planted.path), values * scale[:, None, None] + offset[:, None, None]
+
+
+BANDS: dict[str, tuple[Change, object]] = {
+    "all": (lambda s: s, slice(None)),
+    "no numbers": (lambda s: s.drop_vars("band"), slice(None)),
+    "part without numbers": (lambda s: s.drop_vars("band")[10:20], slice(10, 20)),
+    "new numbers": (lambda s: s[10:20].assign_coords(band=np.arange(1, 11)), slice(10, 20)),
+    "numbers from 0": (lambda s: s.assign_coords(band=np.arange(40)), slice(None)),
+    "index taken away": (lambda s: s[5:].reset_index("band", drop=True), slice(5, 40)),
+    "reversed": (lambda s: s[::-1].drop_vars("band"), slice(None, None, -1)),
+    "by wavelength": (lambda s: s.swap_dims(band="wavelength").sortby("wavelength"), slice(None)),
+    "joined": (lambda s: xr.concat([s[20:], s[:20]], "band"), np.r_[20:40, 0:20]),
+    "good bands": (lambda s: s.hsi.good, slice(None)),
+}
+
+
+@pytest.mark.parametrize("case", BANDS)
+def test_scales_follow_their_bands(planted: Planted, case: str) -> None:
+    scene, physical = with_scales(planted)
+    change, bands = BANDS[case]
+    image, valid = open_scene(change(scene)).hsi.read()
+    np.testing.assert_array_equal(valid, planted.truth > 0)
+    np.testing.assert_allclose(image[:, valid], physical[bands][:, valid], rtol=1e-5)  # type: ignore[index]
+
+
+def test_scales_follow_bands_through_netcdf(planted: Planted, tmp_path: Path) -> None:
+    scene, physical = with_scales(planted)
+    part = scene[3:20]
+    part.attrs = {"_FillValue": np.int16(part.attrs["_FillValue"])}
+    part.to_netcdf(tmp_path / "part.nc")
+    image, valid = open_scene(tmp_path / "part.nc").hsi.read()
+    np.testing.assert_array_equal(valid, planted.truth > 0)
+    np.testing.assert_allclose(image[:, valid], physical[3:20, valid], rtol=1e-5)
+
+
+def test_bands_with_other_scales_cannot_be_mixed_up(planted: Planted) -> None:
+    scene, _ = with_scales(planted)
+    beside = scene.assign_coords(x=scene["x"] + 53 * 30.0, scale_factor=scene["scale_factor"] * 2)
+    with pytest.raises(SceneError, match="another scale_factor along"):
+        xr.concat([scene, beside], "x", coords="different", compat="equals").hsi.read()
+
+
+def test_numbers_by_band_can_be_multiplied(planted: Planted) -> None:
+    scene, physical = with_scales(planted)
+    image, valid = rescaled(scene, 100.0).hsi.read()
+    np.testing.assert_allclose(image[:, valid], 100 * physical[:, valid], rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:(Scales|Offsets) differ across bands:UserWarning")
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    "bands", [slice(None), slice(3, 9), slice(None, None, -1)], ids=["all", "part", "reversed"]
+)
+def test_scales_of_rioxarray_are_applied(planted: Planted, masked: bool, bands: slice) -> None:
+    _, physical = with_scales(planted)
+    raster = rioxarray.open_rasterio(planted.path, masked=masked)
+    scene = raster.assign_coords(wavelength=("band", planted.centres_nm)).isel(band=bands)
+    image, valid = open_scene(scene).hsi.read()
+    np.testing.assert_array_equal(valid, planted.truth > 0)
+    np.testing.assert_allclose(image[:, valid], physical[bands][:, valid], rtol=1e-5)
+
+
+def test_a_list_that_does_not_fit_the_bands_is_refused(planted: Planted) -> None:
+    scene = open_scene(planted.path).drop_vars("band").assign_attrs(scale_factor=[1.0, 2.0])
+    with pytest.raises(
+        SceneError, match="40 bands, and its attribute 'scale_factor' has 2 numbers"
+    ):
+        scene.hsi.read()
+
+
+PLACES = ["_FillValue", "missing_value", "fill_value", "nodata", "nodatavals", "encoding"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nodata_is_found_in_each_place_of_rioxarray(planted: Planted, place: str) -> None:
+    scene = scene_from_array(planted.values[:5], planted.centres_nm[:5])
+    value = planted.values[0][planted.truth == 0][0]
+    if place == "encoding":
+        scene.encoding["_FillValue"] = value
+    else:
+        scene.attrs[place] = [value] * 5 if place == "nodatavals" else value
+    _, valid = open_scene(scene).hsi.read()
+    np.testing.assert_array_equal(valid, planted.truth > 0)
+    assert describe_scene(scene)["nodata"] == value
+
+
+def test_the_first_place_counts_and_texts_do_not() -> None:
+    values = np.array([[[1, 2, 3]], [[4, 2, 3]]])
+    scene = scene_from_array(values, np.array([550.0, 660.0]))
+    scene.attrs |= {"_FillValue": "none", "missing_value": 2, "nodata": 3}
+    assert scene.hsi.read()[1].tolist() == [[True, False, True]]
+
+
+def test_masked_arrays_have_nan_for_nodata(planted: Planted) -> None:
+    raster = rioxarray.open_rasterio(planted.path, masked=True)
+    scene = open_scene(raster.assign_coords(wavelength=("band", planted.centres_nm)))
+    np.testing.assert_array_equal(scene.hsi.read()[1], planted.truth > 0)
+    assert describe_scene(scene)["nodata"] is None
