@@ -11,6 +11,7 @@ import xarray as xr
 from hsi_geo.arrays import BoolArray, Float32Array, UInt8Array
 from hsi_geo.display.described import Described
 from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.computed_values import physical
 from hsi_geo.io.scenes.coordinates import in_order
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of, select_good_bands
 from hsi_geo.io.scenes.quality import band_statistics
@@ -98,6 +99,17 @@ class HsiAccessor(Described):
             valid: (height, width) True where there is data.
         """
         return read_window(self._scene, self.grid.window if window is None else window)
+
+    def physical(self) -> xr.DataArray:
+        """Read physical values to compute with; see `computed_values.physical`.
+
+        Arithmetic of xarray keeps nodata value, scale and offset, which then apply to the result again. An array of
+        physical values declares none.
+
+        Returns:
+            (band, y, x) float32 array in memory: scaled values, NaN where there is no data.
+        """
+        return physical(self._scene)
 
     def picture(self, side_px: int = 900) -> tuple[UInt8Array, str]:
         """Read the scene in colour infrared, or another composite that it has the bands for.

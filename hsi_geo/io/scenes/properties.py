@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.errors import SceneError, WavelengthError
+from hsi_geo.io.scenes.computed_values import warn_of_declared
 from hsi_geo.io.scenes.coordinates import transform_of
 from hsi_geo.io.scenes.declared_values import OFFSET, SCALE, by_band, declare
 from hsi_geo.io.scenes.grid_mapping import read_crs
@@ -100,14 +101,14 @@ def files_of(scene: xr.DataArray) -> tuple[str, ...]:
 
 
 def remarks_of(scene: xr.DataArray) -> Remarks:
-    """What the reader found in the file of a scene.
+    """What the reader found in the file of a scene, and what is not sure of values that were computed from it.
 
     Args:
         scene: (band, y, x) array from `open_scene`.
     """
     return Remarks(
         tuple(scene.attrs.get("notes", ())),
-        tuple(scene.attrs.get("warnings", ())),
+        (*scene.attrs.get("warnings", ()), *warn_of_declared(scene)),
     )
 
 

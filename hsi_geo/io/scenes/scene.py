@@ -22,7 +22,7 @@ from hsi_geo.io.scenes.coordinates import in_order
 from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
-from hsi_geo.io.scenes.properties import bands_of, name_of, remarks_of
+from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.wavelength_option import bands_from_option
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands
@@ -254,7 +254,7 @@ def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
     bands = bands_of(scene)
     checked = _with_bands(scene, bands)
     if bands.warnings:
-        checked.attrs["warnings"] = (*bands.warnings, *remarks_of(scene).warnings)
+        checked.attrs["warnings"] = (*bands.warnings, *scene.attrs.get("warnings", ()))
     return checked
 
 
@@ -263,7 +263,7 @@ def _with_given_wavelengths(scene: xr.DataArray, wavelengths: str) -> xr.DataArr
     good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
     bands = bands_from_option(wavelengths, scene.sizes["band"], good)
     former = f"(from {scene.attrs.get('wavelength_source', '')})"
-    kept = [warning for warning in remarks_of(scene).warnings if former not in warning]
+    kept = [warning for warning in scene.attrs.get("warnings", ()) if former not in warning]
     made = _with_bands(scene, bands)
     made.attrs |= {"wavelength_source": bands.source, "warnings": (*bands.warnings, *kept)}
     if not made.attrs["warnings"]:

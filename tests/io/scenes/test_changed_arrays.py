@@ -1,4 +1,4 @@
-"""Arrays that users changed with xarray after they opened them, or made themselves."""
+"""Values of arrays that users changed with xarray after they opened them, or made themselves."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import rasterio
 import rioxarray
 import shapely
 import xarray as xr
+from planted import Recorder
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.scenes.properties import grid_of, rescaled
+from hsi_geo.io.scenes import computed_values
+from hsi_geo.io.scenes.properties import log_remarks, remarks_of, rescaled
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.tasks.info import describe_scene
 from hsi_geo.tasks.runtime import known_files, scene_hash, values_hash
@@ -29,128 +31,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 
 Change = Callable[[xr.DataArray], xr.DataArray]
-
-# Coordinates ----------------------------------------------------------------------------------
-
-UNEVEN: dict[str, tuple[Change, str]] = {
-    "rows left out": (
-        lambda s: s.isel(y=np.r_[0:12, 20:37]),
-        "'y' that are not evenly spaced: rows 12 and 13",
-    ),
-    "gap in columns": (
-        lambda s: xr.concat([s.isel(x=slice(15)), s.isel(x=slice(30, 53))], "x"),
-        "'x' that are not evenly spaced: columns 15 and 16",
-    ),
-    "gap in the middle": (lambda s: s.isel(x=np.r_[0:20, 33:53]), "columns 20 and 21"),
-    "ends of the file": (
-        lambda s: s.isel(x=np.r_[0:5, 6, 6:53]),  # as long as the file, with its first and last
-        "columns 5 and 6",
-    ),
-    "parts exchanged": (
-        lambda s: xr.concat([s.isel(x=slice(30, 53)), s.isel(x=slice(30))], "x"),
-        "columns 23 and 24",
-    ),
-    "one place twice": (lambda s: s.isel(y=[3, 3]), "rows 1 and 2"),
-    "padded": (
-        lambda s: s.pad(x=2, constant_values=-999),
-        "no number for coordinate 'x' in column 1",
-    ),
-    "no x": (lambda s: s.isel(x=slice(10, 53)).drop_vars("x"), "no coordinate x"),
-    "no y": (lambda s: s.drop_vars("y"), "no coordinate y"),
-    "x by pixel": (
-        lambda s: s.assign_coords(x=(("y", "x"), np.ones(s.shape[1:]))),
-        "'x' that is not one number for each column",
-    ),
-    "x as text": (lambda s: s.assign_coords(x=[f"c{n}" for n in range(53)]), "one number for each"),
-    "no pixel": (lambda s: s.isel(y=slice(0)), "no row"),
-}
-
-
-@pytest.mark.parametrize("case", UNEVEN)
-def test_uneven_coordinates_are_refused_with_their_place(planted: Planted, case: str) -> None:
-    change, said = UNEVEN[case]
-    with pytest.raises(SceneError, match=said):
-        grid_of(open_scene(change(open_scene(planted.path))))
-
-
-EVEN: dict[str, tuple[Change, tuple[int, int, int, int]]] = {
-    # the first pixel and the distance to the next one, in rows and columns of the file
-    "slice": (lambda s: s.isel(y=slice(3, 30), x=slice(7, 50)), (3, 1, 7, 1)),
-    "every third": (lambda s: s.isel(y=slice(1, None, 3), x=slice(2, None, 2)), (1, 3, 2, 2)),
-    "south up": (lambda s: s.sortby("y"), (36, -1, 0, 1)),
-    "mirrored": (lambda s: s.sortby("x", ascending=False), (0, 1, 52, -1)),
-    "one pixel": (lambda s: s.isel(y=[9], x=[4]), (9, 1, 4, 1)),
-    "without a transform": (lambda s: s.isel(x=slice(5, 9)).drop_vars("spatial_ref"), (0, 1, 5, 1)),
-    "float32": (lambda s: s.assign_coords(x=s["x"].astype("float32")), (0, 1, 0, 1)),
-}
-
-
-@pytest.mark.parametrize("case", EVEN)
-def test_even_coordinates_give_the_grid(planted: Planted, case: str) -> None:
-    change, (row, rows, col, cols) = EVEN[case]
-    found = grid_of(open_scene(change(open_scene(planted.path)))).transform
-    for here in (0.5, 1.5):
-        expected = planted.transform @ (
-            col + 0.5 + cols * (here - 0.5),
-            row + 0.5 + rows * (here - 0.5),
-        )
-        assert found @ (here, here) == pytest.approx(expected, abs=1e-6)
-
-
-# Axes -----------------------------------------------------------------------------------------
-
-ORDERS: dict[str, Change] = {
-    "rows first": lambda s: s.transpose("y", "x", "band"),
-    "columns before rows": lambda s: s.transpose("band", "x", "y"),
-    "time": lambda s: s.expand_dims("time"),
-    "time at the end": lambda s: s.expand_dims(time=[3]).transpose("y", "x", "band", "time"),
-    "wavelength": lambda s: s.swap_dims(band="wavelength"),
-    "wavelength without numbers": lambda s: s.swap_dims(band="wavelength").drop_vars("band"),
-    "other name": lambda s: s.drop_vars("band").rename(band="channel"),
-    "wavelength and time": lambda s: s.swap_dims(band="wavelength").expand_dims(time=[3]),
-    "band as a scalar": lambda s: (
-        s.swap_dims(band="wavelength").drop_vars("band").assign_coords(band=3)
-    ),
-}
-
-
-@pytest.mark.parametrize("case", ORDERS)
-def test_axes_in_any_order_are_found_by_name(planted: Planted, case: str) -> None:
-    scene = open_scene(planted.path)
-    changed = ORDERS[case](scene)
-    for found in (open_scene(changed), open_scene(changed, wavelengths="400:900")):
-        assert found.dims == ("band", "y", "x")
-        np.testing.assert_array_equal(found.values, planted.values)
-        assert found.hsi.grid.transform == planted.transform
-    np.testing.assert_array_equal(open_scene(changed)["wavelength"], planted.centres_nm)
-    image, valid = changed.hsi.read()
-    np.testing.assert_array_equal(valid, planted.truth > 0)
-    assert image.shape == scene.shape
-
-
-OTHER_AXES: dict[str, Change] = {
-    "one band": lambda s: s.isel(band=3),
-    "one row": lambda s: s.isel(y=3),
-    "geographic names": lambda s: s.rename(y="latitude", x="longitude"),
-    "two dates": lambda s: xr.concat([s, s], "time"),
-    "two further": lambda s: xr.concat([s, s], "time").drop_vars("band").rename(band="channel"),
-    "nothing": lambda s: s.mean(),
-}
-
-
-@pytest.mark.parametrize("case", OTHER_AXES)
-def test_other_axes_are_refused_with_their_names(planted: Planted, case: str) -> None:
-    changed = OTHER_AXES[case](open_scene(planted.path).load())
-    with pytest.raises(SceneError, match=f"has the axes {', '.join(changed.dims) or 'none'}, and"):
-        open_scene(changed)
-
-
-def test_a_part_without_coordinates_is_refused(planted: Planted) -> None:
-    whole = open_scene(planted.path).drop_vars(["x", "y"])
-    assert grid_of(whole).transform == planted.transform
-    with pytest.raises(SceneError, match="no coordinate x and y, and its pixels are not"):
-        grid_of(whole.isel(x=slice(10, 53)))
-
 
 # Values of the file -----------------------------------------------------------------------------
 
@@ -343,3 +223,76 @@ def test_masked_arrays_have_nan_for_nodata(planted: Planted) -> None:
     scene = open_scene(raster.assign_coords(wavelength=("band", planted.centres_nm)))
     np.testing.assert_array_equal(scene.hsi.read()[1], planted.truth > 0)
     assert describe_scene(scene)["nodata"] is None
+
+
+# Computed values --------------------------------------------------------------------------------
+
+
+def test_physical_values_are_scaled_once(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, expected = with_scales(planted)
+    monkeypatch.setattr(computed_values, "_PART_BYTES", 40 * 53 * 2 * 5)  # some rows at a time
+    found = scene.hsi.physical()
+    np.testing.assert_allclose(found.values, expected, rtol=1e-5)
+    assert found.dtype == np.float32
+    for changed in (found, found * 3, open_scene(found + 1, wavelengths="400:900")):
+        assert remarks_of(changed).warnings == ()
+        np.testing.assert_array_equal(changed.hsi.read()[1], planted.truth > 0)
+    valid = planted.truth > 0
+    np.testing.assert_allclose(
+        (found * 3).hsi.read()[0][:, valid], 3 * expected[:, valid], rtol=1e-5
+    )
+    assert (scene.dtype, float(scene["scale_factor"][1])) == (np.int16, 2e-4)
+
+
+WARNED: dict[str, tuple[Change, str]] = {
+    "factor": (lambda s: s * 1e-4, "nodata value -999, scale 0.0001, offset 0.5"),
+    "sum": (lambda s: s - 50, "nodata value -999, scale 0.0001, offset 0.5"),
+    "no scale": (
+        lambda s: s.drop_attrs().assign_attrs(driver="GTiff", _FillValue=1) + 1,
+        ": nodata value 1;",
+    ),
+    "replaced": (lambda s: s.copy(data=s.values * 1e-4), "scale 0.0001"),
+    "by band": (
+        lambda s: (
+            s.assign_coords(scale_factor=("band", np.arange(40.0)))
+            .drop_attrs()
+            .assign_attrs(driver="")
+            * 2
+        ),
+        ": scale by band;",
+    ),
+    "joined": (
+        lambda s: xr.concat(
+            [s, s.assign_coords(x=s["x"] + 53 * 30.0).assign_attrs(scale_factor=2)], "x"
+        ),
+        "scale 0.0001",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_what_still_applies_to_computed_values_gets_a_warning(planted: Planted, case: str) -> None:
+    with rasterio.open(planted.path, "r+") as file:
+        file.scales, file.offsets = [1e-4] * 40, [0.5] * 40
+    change, said = WARNED[case]
+    recorder = Recorder()
+    log_remarks([open_scene(change(open_scene(planted.path)))], recorder)
+    (warning,) = recorder.warnings
+    assert said in warning
+
+
+SILENT: dict[str, Change] = {
+    **SAME,
+    "loaded": lambda s: s.load(),
+    "chunks": lambda s: s.chunk(x=10),
+    "part in memory": lambda s: s.load().isel(x=slice(3, 9), band=[3, 1]),
+    "assigned": assigned,
+    "joined again": lambda s: xr.concat([s.isel(x=slice(20)), s.isel(x=slice(20, 53))], "x"),
+    "nothing declared": lambda s: (s * 2).drop_attrs(),
+    "made": OTHERS["made"],
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_stored_values_get_no_warning(planted: Planted, case: str) -> None:
+    assert remarks_of(open_scene(SILENT[case](open_scene(planted.path)))).warnings == ()
