@@ -6,7 +6,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +127,7 @@ def with_scales(planted: Planted) -> tuple[xr.DataArray, npt.NDArray[np.float64]
     return open_scene(planted.path), values * scale[:, None, None] + offset[:, None, None]
 
 
-BANDS: dict[str, tuple[Change, object]] = {
+BANDS: dict[str, tuple[Change, Any]] = {
     "all": (lambda s: s, slice(None)),
     "no numbers": (lambda s: s.drop_vars("band"), slice(None)),
     "part without numbers": (lambda s: s.drop_vars("band")[10:20], slice(10, 20)),
@@ -147,7 +147,7 @@ def test_scales_follow_their_bands(planted: Planted, case: str) -> None:
     change, bands = BANDS[case]
     image, valid = open_scene(change(scene)).hsi.read()
     np.testing.assert_array_equal(valid, planted.truth > 0)
-    np.testing.assert_allclose(image[:, valid], physical[bands][:, valid], rtol=1e-5)  # type: ignore[index]
+    np.testing.assert_allclose(image[:, valid], physical[bands][:, valid], rtol=1e-5)
 
 
 def test_scales_follow_bands_through_netcdf(planted: Planted, tmp_path: Path) -> None:
