@@ -129,7 +129,9 @@ OTHER_AXES: dict[str, Change] = {
 @pytest.mark.parametrize("case", OTHER_AXES)
 def test_other_axes_are_refused_with_their_names(planted: Planted, case: str) -> None:
     changed = OTHER_AXES[case](open_scene(planted.path).load())
-    with pytest.raises(SceneError, match=f"has the axes {', '.join(changed.dims) or 'none'}, and"):
+    with pytest.raises(
+        SceneError, match=f"has the axes {', '.join(map(str, changed.dims)) or 'none'}, and"
+    ):
         open_scene(changed)
 
 

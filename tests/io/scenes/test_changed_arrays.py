@@ -180,7 +180,7 @@ def test_numbers_by_band_can_be_multiplied(planted: Planted) -> None:
 )
 def test_scales_of_rioxarray_are_applied(planted: Planted, masked: bool, bands: slice) -> None:
     _, physical = with_scales(planted)
-    raster = rioxarray.open_rasterio(planted.path, masked=masked)
+    raster: Any = rioxarray.open_rasterio(planted.path, masked=masked)
     scene = raster.assign_coords(wavelength=("band", planted.centres_nm)).isel(band=bands)
     image, valid = open_scene(scene).hsi.read()
     np.testing.assert_array_equal(valid, planted.truth > 0)
@@ -219,7 +219,7 @@ def test_the_first_place_counts_and_texts_do_not() -> None:
 
 
 def test_masked_arrays_have_nan_for_nodata(planted: Planted) -> None:
-    raster = rioxarray.open_rasterio(planted.path, masked=True)
+    raster: Any = rioxarray.open_rasterio(planted.path, masked=True)
     scene = open_scene(raster.assign_coords(wavelength=("band", planted.centres_nm)))
     np.testing.assert_array_equal(scene.hsi.read()[1], planted.truth > 0)
     assert describe_scene(scene)["nodata"] is None
@@ -241,7 +241,8 @@ def test_physical_values_are_scaled_once(planted: Planted, monkeypatch: pytest.M
     np.testing.assert_allclose(
         (found * 3).hsi.read()[0][:, valid], 3 * expected[:, valid], rtol=1e-5
     )
-    assert (scene.dtype, float(scene["scale_factor"][1])) == (np.int16, 2e-4)
+    assert scene.dtype == np.int16
+    assert float(scene["scale_factor"][1]) == 2e-4
 
 
 WARNED: dict[str, tuple[Change, str]] = {
