@@ -152,7 +152,7 @@ def test_commands_import_nothing_heavy(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PLUGIN, ids=lambda p: p.name)
 def test_plugin_imports_qgis_and_the_standard_library_only(path: Path) -> None:
-    of_qgis = {"qgis", "processing"}  # QGIS's toolbox is a Python package of its own
+    of_qgis = {"qgis", "processing", "osgeo"}  # the toolbox and GDAL are packages of their own
     assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names | of_qgis
 
 

@@ -38,8 +38,8 @@ def test_gains_and_offsets(
     tmp_path: Path, lines: list[str], scale: Any, offset: Any, beside: bool
 ) -> None:
     scene = opened(tmp_path, lines, beside)
-    np.testing.assert_allclose(declared(scene, SCALE), scale)
-    np.testing.assert_allclose(declared(scene, OFFSET), offset)
+    np.testing.assert_allclose(np.asarray(declared(scene, SCALE), float), scale)
+    np.testing.assert_allclose(np.asarray(declared(scene, OFFSET), float), offset)
     assert not warnings_of(scene)
 
 
