@@ -71,13 +71,13 @@ def command(
 
         hsi-geo assess map.tif --reference sample.gpkg --design stratified
     """
-    from hsi_geo.io.labels.shot_files import REFERENCE
+    from hsi_geo.io.labels.purposes import REFERENCE
     from hsi_geo.io.maps.reader import read_map
     from hsi_geo.tasks.assess import assess
 
-    labels = values.read_labels(
-        reference, given, purpose=REFERENCE, near=[read_map(class_map).grid]
-    )
+    opened = read_map(class_map)
+    purpose = REFERENCE.keeping(opened.names.values())
+    labels = values.read_labels(reference, given, purpose=purpose, near=[opened.grid])
     found = assess(
         class_map,
         labels,

@@ -78,13 +78,15 @@ def command(class_map: str, reference: tuple[str, ...], progress: str, **given: 
 
         hsi-geo zones map.tif --zones z.gpkg -o areas.gpkg --zone-field name
     """
-    from hsi_geo.io.labels.shot_files import REFERENCE
+    from hsi_geo.io.labels.purposes import REFERENCE
     from hsi_geo.io.maps.reader import read_map
     from hsi_geo.tasks.zones import zones
 
     if reference:
+        opened = read_map(class_map)
+        purpose = REFERENCE.keeping(opened.names.values())
         given["reference"] = values.read_labels(
-            reference, given, purpose=REFERENCE, near=[read_map(class_map).grid]
+            reference, given, purpose=purpose, near=[opened.grid]
         )
     else:
         for name in ("class_field", "layer", "classes", "all_touched"):

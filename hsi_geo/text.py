@@ -87,7 +87,7 @@ def number_text(value: float, digits: int) -> str:
     if not 0 < abs(value) < 1:
         return fixed
     decimals = 2 - math.floor(math.log10(abs(value)))
-    return max(fixed, f"{value:.{decimals}f}".rstrip("0"), key=len)
+    return max(fixed, f"{value:.{decimals}f}".rstrip("0").rstrip("."), key=len)
 
 
 def spreadsheet_text(text: str) -> str:

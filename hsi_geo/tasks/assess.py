@@ -13,7 +13,7 @@ import numpy as np
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.drawn_strata import DrawnStrata, read_drawn_strata, unequal_probabilities
@@ -86,7 +86,8 @@ def assess(
     """
     recorder = WarningRecorder(reporter or default_reporter())
     opened = read_map(class_map).without_rejected()
-    labelled = read_shots(reference, purpose=REFERENCE, near=[opened.grid])
+    purpose = REFERENCE.keeping(opened.names.values())
+    labelled = read_shots(reference, purpose=purpose, near=[opened.grid])
     for note in labelled.notes:
         recorder.log(note)
     for caution in labelled.cautions:

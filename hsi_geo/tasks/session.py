@@ -18,6 +18,7 @@ from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.io.outputs.atomic import require_cache_folder
+from hsi_geo.io.readers.pixel_files import State, file_states
 from hsi_geo.io.scenes.properties import (
     log_remarks,
     name_of,
@@ -40,7 +41,7 @@ from hsi_geo.tasks.inference.label_places import (
 )
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import MapResult, map_paths
-from hsi_geo.tasks.runtime import Compute, scene_hash
+from hsi_geo.tasks.runtime import Compute
 from hsi_geo.threads import one_blas_thread
 from hsi_geo.tiling import Bounds
 
@@ -97,7 +98,7 @@ class Session:
         require_upright(self.scene)
         if cache is not None:
             require_cache_folder(Path(cache))
-        self._hash = scene_hash(self.scene)
+        self._states = _states_of_files(self.scene)
         if self._weights != "none":
             model_file.require_kind(Path(self._weights), "weights")
         log_remarks([self.scene], self._reporter)
@@ -306,7 +307,7 @@ class Session:
 
     def _ready(self, reporter: Reporter) -> PreparedScenes:
         self._require_open()
-        if scene_hash(self.scene) != self._hash:
+        if _states_of_files(self.scene) != self._states:
             raise SceneError(
                 f"scene '{name_of(self.scene)}' has changed since the session opened it",
                 hint="open another session",
@@ -363,3 +364,9 @@ def _require_bounds(bounds: Bounds) -> Bounds:
             hint="give left, bottom, right and top",
         )
     return left, bottom, right, top
+
+
+def _states_of_files(scene: xr.DataArray) -> list[State]:
+    """State of each file that a scene was opened from, whether or not its values are in memory by now."""
+    opened = scene.encoding.get("opened")
+    return [] if opened is None else file_states(opened.files)

@@ -14,7 +14,7 @@ from hsi_geo import stages
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels import shot_files
+from hsi_geo.io.labels import purposes
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.zones import Zone, read_zones
@@ -155,7 +155,11 @@ def zones(
     labelled = (
         None
         if reference is None
-        else read_shots(reference, purpose=shot_files.REFERENCE, near=[opened.grid])
+        else read_shots(
+            reference,
+            purpose=purposes.REFERENCE.keeping(opened.names.values()),
+            near=[opened.grid],
+        )
     )
     for caution in () if labelled is None else labelled.cautions:
         reporter.warning(caution)

@@ -126,8 +126,10 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
     ) -> bool:
         """Read the names of the classes of the reference, on the main thread, where layers live."""
         layer = vector_layer(parameters, "REFERENCE", context)
+        fields = [] if layer is None else layer.fields().names()
+        own = {name.lower(): name for name in fields}  # QGIS finds fields in any case
         named = {
-            field: {
+            own.get(field.lower(), field): {
                 value: style["name"]
                 for value, style in class_styles(layer, field).items()
                 if "name" in style

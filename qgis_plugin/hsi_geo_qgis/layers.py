@@ -38,6 +38,8 @@ def raster_path(
     parameters: Parameters,
     name: str,
     context: QgsProcessingContext,
+    *,
+    zero_is_missing: bool = True,
 ) -> str:
     """Path or name that GDAL opens for a raster parameter of classes, heights or per cent.
 
@@ -46,6 +48,7 @@ def raster_path(
         parameters: As given to the algorithm.
         name: Name of the parameter.
         context: As given to the algorithm.
+        zero_is_missing: Whether 0 is no data where the file names no other value, as in rasters of classes.
 
     Raises:
         QgsProcessingException: If it is no raster, or one that GDAL does not read, or QGIS shows it in another CRS
@@ -53,7 +56,7 @@ def raster_path(
     """
     layer = _raster_layer(algorithm, parameters, name, context)
     path = layer_path(layer, context)
-    require_nodata_of_file(layer)
+    require_nodata_of_file(layer, zero_is_missing=zero_is_missing)
     return path
 
 
@@ -95,6 +98,8 @@ def layer_path(
     layer: QgsRasterLayer,
     context: QgsProcessingContext,
     feedback: QgsProcessingFeedback | None = None,
+    *,
+    may_lack_crs: bool = False,
 ) -> str:
     """Path or name that GDAL opens for a raster layer.
 
@@ -102,6 +107,7 @@ def layer_path(
         layer: The layer.
         context: As given to the algorithm.
         feedback: Receives a warning, instead of an error, of a CRS that only QGIS holds.
+        may_lack_crs: Whether the file may have no CRS, since that of the layer is taken.
 
     Raises:
         QgsProcessingException: If GDAL does not read it, or QGIS shows it in another CRS than its file says.
@@ -112,7 +118,7 @@ def layer_path(
             "export it as GeoTIFF"
         )
     product = _product_of(layer, context)
-    problem = crs_problem(layer, product)
+    problem = crs_problem(layer, product, may_lack_crs=may_lack_crs)
     if problem:
         if feedback is None:
             raise QgsProcessingException(problem)

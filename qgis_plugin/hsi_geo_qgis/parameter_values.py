@@ -245,7 +245,9 @@ class ParameterValues(CommonParameters):
             "pixel_size": self.parameterAsDouble(parameters, "PIXEL_SIZE", context)
             if parameters.get("PIXEL_SIZE")
             else None,
-            "dem": raster_path(self, parameters, "DEM", context) if parameters.get("DEM") else None,
+            "dem": raster_path(self, parameters, "DEM", context, zero_is_missing=False)
+            if parameters.get("DEM")
+            else None,
             "follow_links": self.parameterAsBoolean(parameters, "FOLLOW_LINKS", context),
         }
 

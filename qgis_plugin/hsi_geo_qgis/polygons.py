@@ -64,7 +64,7 @@ polygons of low confidence by <i>"confidence" &lt; 50</i>, and look at them firs
         command = arguments(
             "polygons",
             class_map,
-            confidence=raster_path(self, parameters, "CONFIDENCE", context)
+            confidence=raster_path(self, parameters, "CONFIDENCE", context, zero_is_missing=False)
             if parameters.get("CONFIDENCE")
             else None,
             smooth=self.parameterAsInt(parameters, "SMOOTH", context),

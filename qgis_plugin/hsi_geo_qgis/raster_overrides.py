@@ -18,18 +18,19 @@ from qgis.core import (
 _SAME_PLACE_PX = 0.1
 
 
-def crs_problem(layer: QgsRasterLayer, product: str = "") -> str:
+def crs_problem(layer: QgsRasterLayer, product: str = "", *, may_lack_crs: bool = False) -> str:
     """How the CRS of a layer differs from that of its file, which hsi-geo reads.
 
     Args:
         layer: A layer that GDAL reads.
         product: Path of the product that it shows; empty if it shows its own file.
+        may_lack_crs: Whether the file may have no CRS, since that of the layer is taken.
 
     Returns:
         A sentence with advice; empty if both put the raster at the same place.
     """
     file_crs = _crs_of_file(layer)
-    if _is_same_place(layer, file_crs):
+    if _is_same_place(layer, file_crs) or (may_lack_crs and not file_crs.isValid()):
         return ""
     shown = f"in {_named(layer.crs())}" if layer.crs().isValid() else "without a CRS"
     held = f"says {_named(file_crs)}" if file_crs.isValid() else "has no CRS"
@@ -40,11 +41,12 @@ def crs_problem(layer: QgsRasterLayer, product: str = "") -> str:
     )
 
 
-def nodata_problem(layer: QgsRasterLayer) -> str:
+def nodata_problem(layer: QgsRasterLayer, *, zero_is_missing: bool = True) -> str:
     """How the values of no data of a layer differ from those of its file, which hsi-geo reads.
 
     Args:
         layer: A layer that GDAL reads, with one value a pixel: classes, heights or per cent.
+        zero_is_missing: Whether 0 is no data where the file names no other value, as in rasters of classes.
 
     Returns:
         A sentence with advice; empty if there is no difference that matters.
@@ -57,7 +59,7 @@ def nodata_problem(layer: QgsRasterLayer) -> str:
             "hsi-geo reads the file; switch it on under 'Transparency' of the layer's properties, or write a copy "
             "without it by 'Translate'"
         )
-    missing = 0.0 if own is None else own  # 0 is no class where nothing else is
+    missing = 0.0 if own is None and zero_is_missing else own
     added = [
         (one.min(), one.max())
         for one in provider.userNoDataValues(band)
@@ -74,16 +76,17 @@ def nodata_problem(layer: QgsRasterLayer) -> str:
     )
 
 
-def require_nodata_of_file(layer: QgsRasterLayer) -> None:
+def require_nodata_of_file(layer: QgsRasterLayer, *, zero_is_missing: bool = True) -> None:
     """Refuse values of no data that only QGIS holds.
 
     Args:
         layer: A layer that GDAL reads; see `nodata_problem`.
+        zero_is_missing: See `nodata_problem`.
 
     Raises:
         QgsProcessingException: If there are such values.
     """
-    problem = nodata_problem(layer)
+    problem = nodata_problem(layer, zero_is_missing=zero_is_missing)
     if problem:
         raise QgsProcessingException(problem)
 

@@ -19,7 +19,7 @@ from hsi_geo import MapOptions, assess, batch, classify, predict, read_shots, sa
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.labels.parents import parent_indices, parent_table, with_parents
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.maps.record import is_complete

@@ -35,6 +35,9 @@ def same_scene(one: xr.DataArray, other: xr.DataArray) -> bool:
 DATASETS: dict[str, Callable[[Planted], xr.Dataset]] = {
     "own engine": lambda planted: xr.open_dataset(planted.path, engine="hsi_geo"),
     "array as dataset": lambda planted: open_scene(planted.path).to_dataset(name="refl"),
+    "one time": lambda planted: (
+        open_scene(planted.path).expand_dims("time").to_dataset(name="refl")
+    ),
     "wavelengths and CRS as variables": lambda planted: (
         open_scene(planted.path)
         .to_dataset(name="refl")
@@ -177,3 +180,9 @@ def test_batch_refuses_numbers_of_workers(planted: Planted, tmp_path: Path, work
 def test_map_options_refuse_other_sizes_of_memory(memory: Any) -> None:
     with pytest.raises(OptionError, match=r"^max_memory= is a whole number"):
         MapOptions(max_memory=memory)
+
+
+def test_memory_may_be_a_whole_float() -> None:
+    assert MapOptions(max_memory=2e9).max_memory == 2_000_000_000  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="max_memory= is a whole number"):
+        MapOptions(max_memory=2.5)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from class_map_cases import random_probabilities, write_map
 
 from hsi_geo import assess, read_shots, sample
 from hsi_geo.errors import HsiGeoError, MapError, OptionError, ShotsError
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.maps.writer import MapPaths
 
 Recorder = Any  # defined in conftest, which tests cannot import

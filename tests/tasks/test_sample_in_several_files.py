@@ -14,7 +14,7 @@ from shapely import box
 
 from hsi_geo import assess, read_shots, sample, zones
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 
 Recorder = Any  # defined in conftest, which tests cannot import
 Frame = Any  # a GeoDataFrame

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from builders import run
 
 from hsi_geo import MapOptions, Session, classify, read_shots
@@ -334,6 +335,15 @@ def test_arguments_of_another_type_are_refused(planted: Planted, shots: Path) ->
         for place in (("a", 1.0), (np.nan, 1.0), (None, 1.0)):
             with pytest.raises(OptionError, match="is no place"):
                 session.spectrum(*place)
+
+
+def test_scene_may_be_looked_at_during_a_session(planted: Planted, shots: Path) -> None:
+    cube = xr.open_dataset(planted.path, engine="hsi_geo")["band_data"]
+    with Session(cube) as session:
+        assert cube.values.any()  # xarray keeps them
+        session.update(shots)
+        session.scene.load()
+        session.update(shots)
 
 
 def test_scene_that_changes_during_a_session_is_refused(

@@ -15,7 +15,7 @@ from pyproj.exceptions import ProjError
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.parents import with_parents
-from hsi_geo.io.labels.shot_files import Purpose
+from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.shots import ClassTable, LandClass, Shots, require_number_of_classes
 from hsi_geo.text import quoted
 
@@ -41,7 +41,7 @@ def join_shots(parts: Sequence[Shots], purpose: Purpose) -> Shots:
 
     Examples:
         >>> import shapely
-        >>> from hsi_geo.io.labels.shot_files import TRAINING
+        >>> from hsi_geo.io.labels.purposes import TRAINING
         >>> from hsi_geo.io.labels.shots import make_shots
         >>> places = gpd.GeoSeries([shapely.Point(0, 0), shapely.Point(1, 0)])
         >>> points = make_shots(places, ["roof", "tree"])

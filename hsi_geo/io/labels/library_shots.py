@@ -14,7 +14,7 @@ from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.joined_shots import joined_classes
 from hsi_geo.io.labels.library_files import read_library
-from hsi_geo.io.labels.shot_files import Purpose
+from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.shots import LandClass, Shots, require_number_of_classes
 from hsi_geo.io.labels.spectral_library import LibrarySpectrum, SpectralLibrary, labels_of
 from hsi_geo.io.labels.table_kinds import kind_of_table

@@ -27,6 +27,7 @@ from hsi_geo.io.labels.containers import (
     is_file_database,
     is_named_as_raster,
 )
+from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style, find_style
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
@@ -51,33 +52,6 @@ FRAME = "GeoDataFrame"
 
 #: Most characters of a text in a table that messages show.
 MOST_SHOWN = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """What labelled geometries are used for.
-
-    Attributes:
-        labels: What messages call them ("shots").
-        raster: What messages call the raster that they are used on ("scene", "map").
-        fewest_classes: Number of classes that are needed, 1 or more.
-    """
-
-    labels: str
-    raster: str
-    fewest_classes: int
-
-    @property
-    def wanted(self) -> str:
-        """What to draw, for hints."""
-        return self.labels if self.fewest_classes < 2 else f"{self.labels} of at least two classes"
-
-
-#: Shots to adapt a model to. Two classes are needed to separate them.
-TRAINING = Purpose("shots", "scene", 2)
-
-#: Reference labels to assess a map with. One class is enough, for example water.
-REFERENCE = Purpose("reference labels", "map", 1)
 
 
 @dataclass(frozen=True, eq=False)

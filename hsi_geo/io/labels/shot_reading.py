@@ -16,14 +16,8 @@ from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
 from hsi_geo.io.labels.library_shots import join_libraries
 from hsi_geo.io.labels.parents import with_parents
-from hsi_geo.io.labels.shot_files import (
-    FRAME,
-    REFERENCE,
-    TRAINING,
-    Purpose,
-    labelled_frame,
-    read_labelled,
-)
+from hsi_geo.io.labels.purposes import REFERENCE, TRAINING, Purpose
+from hsi_geo.io.labels.shot_files import FRAME, labelled_frame, read_labelled
 from hsi_geo.io.labels.shots import Shots, SomeShots, SomeSource, make_shots
 from hsi_geo.io.labels.table_kinds import points_notes
 from hsi_geo.tiling import Grid
@@ -69,7 +63,7 @@ def read_shots(
         classes: Path of a JSON file with names and colours of the classes, as of
             `class_styles.style_classes`. For a list of files, one for all, or a list with one for each.
         library_weight: Weight of each spectrum of a library beside a drawn shot, above 0 to 1.
-        purpose: What the shots are used for: `shot_files.TRAINING`, or `shot_files.REFERENCE` for
+        purpose: What the shots are used for: `purposes.TRAINING`, or `purposes.REFERENCE` for
             labels to assess a map with, which may be of one class.
         near: Grids of the scenes that the shots are for, if they are known. Of a large raster only the part around
             them is read. A table with wavelengths and with longitudes and latitudes is one of points if a point lies
@@ -253,7 +247,7 @@ def _read_one(
     else:
         name = os.fspath(path)
         files = (name,)
-        named = () if classes is None else named_classes(classes)
+        named = purpose.kept if classes is None else purpose.kept | named_classes(classes)
         file = read_labelled(name, class_field, layer, purpose, near, named)
     shots = make_shots(
         file.geometry,

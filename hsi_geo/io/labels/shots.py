@@ -24,7 +24,7 @@ from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.class_levels import has_class
 from hsi_geo.io.labels.class_names import clean_name, similar_name_warnings
 from hsi_geo.io.labels.class_rasters import MAX_CLASSES
-from hsi_geo.io.labels.shot_files import TRAINING, Purpose
+from hsi_geo.io.labels.purposes import TRAINING, Purpose
 from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.spectral_library import SpectralLibrary
 from hsi_geo.text import quoted

@@ -25,6 +25,11 @@ from hsi_geo.text import quoted
 DIGITS_M, DIGITS_DEGREES = 3, 8
 
 
+#: Ratio of two strata's shares of visited pixels from which on they count as drawn unevenly, if a file does not say how
+#: many places were drawn: some may have been left out since.
+UNEVEN = 1.5
+
+
 @dataclass(frozen=True, eq=False)
 class DrawnStrata:
     """Strata that a sample was drawn in.
@@ -113,11 +118,17 @@ def unequal_probabilities(labelled: Shots) -> dict[str, float]:
     every = pd.concat(frame.drop(columns="geometry") for frame in known)
     every = every[every[STRATUM].notna() & (every[STRATUM_PX] > 0)]
     strata = every.groupby(STRATUM, sort=True).agg({STRATUM_PX: "max", STRATUM_N: "max"})
-    places = strata[STRATUM_N].fillna(every.groupby(STRATUM).size())
+    counted = strata[STRATUM_N].isna().any()
+    places = every.groupby(STRATUM).size() if counted else strata[STRATUM_N]
+    rates = places / strata[STRATUM_PX]
     in_proportion = strata[STRATUM_PX] * places.sum() / strata[STRATUM_PX].sum()
-    if ((places - in_proportion).abs() < 1).all():
+    if counted:
+        is_even = rates.max() < UNEVEN * rates.min()
+    else:
+        is_even = ((places - in_proportion).abs() < 1).all()
+    if is_even:
         return {}
-    return {str(name): float(p) for name, p in (places / strata[STRATUM_PX]).items()}
+    return {str(name): float(p) for name, p in rates.items()}
 
 
 def _read_part(part: Shots) -> gpd.GeoDataFrame | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+from pyproj import Transformer
 
 from hsi_geo.tiling import Grid, SensorFrame
 
@@ -45,7 +48,11 @@ def same_pixels(own: Grid, theirs: Grid) -> bool:
         own: Pixels of a map.
         theirs: Pixels of another raster.
     """
-    return own.shape == theirs.shape and lattice_offset(own, theirs) == (0, 0)
+    if own.shape != theirs.shape:
+        return False
+    if _same_place(own, theirs):  # files of other formats describe a CRS in other words
+        theirs = dataclasses.replace(theirs, crs=own.crs)
+    return lattice_offset(own, theirs) == (0, 0)
 
 
 def describe_pixels(grid: Grid) -> str:
@@ -65,6 +72,18 @@ def _same_crs(own: Grid, theirs: Grid) -> bool:
     if own.crs is None or theirs.crs is None:
         return own.crs is theirs.crs
     return own.crs.equals(theirs.crs, ignore_axis_order=True)  # rasters have x before y
+
+
+def _same_place(own: Grid, theirs: Grid) -> bool:
+    """Whether two CRS put the corners of a raster at the same place."""
+    if own.crs is None or theirs.crs is None or own.frame is not None or theirs.frame is not None:
+        return False
+    corners = [own.transform @ (x, y) for x in (0, own.width) for y in (0, own.height)]
+    x, y = np.transpose(corners)
+    moved = np.stack(
+        Transformer.from_crs(theirs.crs, own.crs, always_xy=True).transform(x, y)
+    ) - np.stack([x, y])
+    return bool((np.abs(moved).max(axis=1) < SAME_PX * np.array(own.resolution)).all())
 
 
 def _same_image(own: Grid, theirs: Grid) -> bool:

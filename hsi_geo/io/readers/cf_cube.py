@@ -76,11 +76,15 @@ def find_cube(groups: Groups, path: str) -> Cube:
     Raises:
         SceneError: If no variable has three axes beside those of length 1, or none of them is known to be the bands.
     """
-    candidates = [
+    squeezed = [
         (group, name, array)
         for group, name, array in iterate_variables(groups)
         if len(_dims(array)) == 3 and array.dtype.kind in "iuf"
     ]
+    # Tables of other things may have further axes of length 1, too.
+    candidates = [
+        entry for entry in squeezed if entry[2].ndim == 3 or _band_axes(groups, entry[2])
+    ] or squeezed
     if not candidates:
         for _, _, array in iterate_variables(groups):
             if len(_dims(array)) == 3:

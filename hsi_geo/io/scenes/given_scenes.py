@@ -53,7 +53,11 @@ def given_scene(scene: Any) -> str | os.PathLike[str] | xr.DataArray:
     if isinstance(scene, str | os.PathLike | xr.DataArray):
         return scene
     if isinstance(scene, xr.Dataset):
-        cubes = [str(name) for name, variable in scene.data_vars.items() if variable.ndim == 3]
+        cubes = [str(name) for name, one in scene.data_vars.items() if one.ndim == 3] or [
+            str(name)
+            for name, one in scene.data_vars.items()
+            if sum(size > 1 for size in one.shape) == 3
+        ]
         if len(cubes) == 1:
             lists = [name for name, variable in scene.data_vars.items() if variable.ndim < 2]
             return scene.set_coords(lists)[cubes[0]]

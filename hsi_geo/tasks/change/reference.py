@@ -8,7 +8,7 @@ import os
 import geopandas as gpd
 
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import LandClass, Shots
 from hsi_geo.tasks.change.change_classes import pair_name

@@ -102,6 +102,8 @@ class MapOptions:
         """
         require_file_name("--aoi", self.aoi)
         require_file_name("--zones", self.zones)
+        if isinstance(self.max_memory, float) and self.max_memory.is_integer():  # 2e9
+            object.__setattr__(self, "max_memory", int(self.max_memory))
         require_whole("--max-memory", self.max_memory, 1)
         require_passes(self.smooth)
         if self.zone_field is not None and self.zones is None:

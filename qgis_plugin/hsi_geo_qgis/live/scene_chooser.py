@@ -89,7 +89,7 @@ class SceneChooser:
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
         try:
-            path = layer_path(layer, context)
+            path = layer_path(layer, context, may_lack_crs=True)
         except QgsProcessingException as error:
             self.no_scene()
             self.dock.notice.say("problem", sentence(str(error)))

@@ -16,7 +16,7 @@ from shots_cases import GRID, UTM, centre, claimed, patch, write
 
 from hsi_geo.errors import ClassFieldError, HsiGeoError, OptionError, ShotsError
 from hsi_geo.io.labels.joined_shots import join_shots
-from hsi_geo.io.labels.shot_files import REFERENCE, TRAINING
+from hsi_geo.io.labels.purposes import REFERENCE, TRAINING
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, make_shots

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from hsi_geo.io.labels.missing_texts import MISSING_TEXTS
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.drawn_strata import read_drawn_strata
 
@@ -129,3 +129,10 @@ def test_strata_of_a_sample_keep_such_names(tmp_path: Path) -> None:
     drawn = read_drawn_strata(read_shots(path, class_field="class", purpose=REFERENCE))
     assert drawn is not None
     assert drawn.sizes == {"None": 500, "rye": 300}
+
+
+def test_classes_of_the_map_are_kept(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", ["None", "oats", "NA", "oats", "None"])
+    shots = read_shots(path, purpose=REFERENCE.keeping(["None", "oats"]))
+    assert [c.name for c in shots.classes] == ["None", "oats"]
+    assert shots.skipped == ("1 without a class in 'class'",)

@@ -30,7 +30,7 @@ from library_cases import (
 
 from hsi_geo.errors import ClassFieldError, OptionError, ShotsError
 from hsi_geo.io.labels.library_files import is_library, read_library
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 
 

@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.library_files import is_library
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tiling import Grid
 

@@ -19,7 +19,7 @@ from pyproj import CRS
 
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.aoi import read_area
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tiling import Grid

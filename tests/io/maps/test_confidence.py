@@ -10,7 +10,9 @@ import pytest
 import rasterio
 from affine import Affine
 from class_map_cases import random_probabilities, write_map
+from pyproj import CRS
 from rasterio.control import GroundControlPoint
+from rasterio.shutil import copy
 
 from hsi_geo import compare, polygons, sample
 from hsi_geo.errors import MapError
@@ -104,6 +106,18 @@ def test_per_cent_on_the_pixels_of_the_map_are_its_confidence(
     assert find_percent(opened, told.append) is not None
     assert require_percent(found.path, opened).path == str(found.path)
     assert told == []
+
+
+def test_the_crs_may_be_written_in_other_words(tmp_path: Path) -> None:
+    """An ASCII grid has the CRS as ESRI writes it, without the parameters of the datum."""
+    own = {"crs": "EPSG:31468", "transform": GRID @ Affine.scale(2)}
+    opened = write_pair(tmp_path, PERCENT, own, own)
+    source = rasterio.open(tmp_path / "map_confidence.tif")
+    copy(source, tmp_path / "other.asc", driver="AAIGrid")
+    with rasterio.open(tmp_path / "other.asc") as other:
+        assert not CRS.from_user_input(other.crs).equals(opened.grid.crs)
+    require_percent(tmp_path / "other.asc", opened)
+    source.close()
 
 
 def test_probabilities_are_checked_as_well(tmp_path: Path) -> None:

@@ -195,3 +195,11 @@ def test_several_times_are_refused_with_their_names(tmp_path: Path, store: str) 
         r"has three; write one image of it .*isel\(time=0\)",
     ):
         open_scene(path)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_three_axes_come_before_four(tmp_path: Path, store: str) -> None:
+    """A larger table with an axis of length 1 is not the scene."""
+    table = ("lut_time", "a", "b", "c"), np.ones((1, 40, 40, 40), np.float32)
+    opened = open_scene(STORES[store](tmp_path / "a.nc", dataset().assign(lut=table)))
+    np.testing.assert_array_equal(opened.values, aviris_cube())

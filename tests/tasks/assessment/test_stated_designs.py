@@ -99,6 +99,13 @@ def test_a_sample_of_equal_probabilities_may_be_called_simple(
     assert not recorder.warnings
 
 
+def test_places_may_be_left_out_of_a_sample(class_map: Path, tmp_path: Path) -> None:
+    """Without the number of drawn places, a few that are missing in one stratum do not make it uneven."""
+    frame = drawn(class_map, tmp_path, count=377, least=5)
+    kept = frame.drop(index=frame.index[frame["stratum"] == NAMES[1]][:12])
+    assess(class_map, without_numbers(kept, tmp_path), design="simple")
+
+
 @pytest.mark.parametrize("command", ["zones", "compare"])
 def test_other_commands_refuse_it_as_well(class_map: Path, tmp_path: Path, command: str) -> None:
     frame = drawn(class_map, tmp_path, **DENSER_IN_SOME)
@@ -124,7 +131,7 @@ def test_other_commands_refuse_it_as_well(class_map: Path, tmp_path: Path, comma
 def frame_of(reference: Path) -> Any:
     """The labels of one class field, of a file that has several."""
     from hsi_geo import read_shots
-    from hsi_geo.io.labels.shot_files import REFERENCE
+    from hsi_geo.io.labels.purposes import REFERENCE
 
     return read_shots(reference, class_field="class", purpose=REFERENCE)
 

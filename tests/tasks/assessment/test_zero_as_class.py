@@ -20,7 +20,7 @@ from rasterio.shutil import copy
 
 from hsi_geo import assess, read_shots
 from hsi_geo.io.labels.class_values import ClassValues
-from hsi_geo.io.labels.shot_files import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.tasks.assessment.reference_sample import read_sample
 
