@@ -12,7 +12,7 @@ from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.labels.bent_edges import split_bent_edges
+from hsi_geo.io.labels.bent_edges import may_bend, split_bent_edges
 from hsi_geo.io.labels.geometry_repair import repair
 from hsi_geo.tiling import Grid, SensorFrame
 
@@ -24,6 +24,9 @@ SENSOR_MARGIN_PX, SENSOR_STEP_PX = 8.0, 2.0
 
 #: Coordinates of maps are smaller than this. GEOS fails for larger ones.
 LARGEST_COORDINATE = 1e15
+
+#: Edges up to this long, in degrees or in metres, are bent by less than their length.
+SHORT_EDGE, SHORT_EDGE_M = 1.0, 1e5
 
 
 def reproject(
@@ -137,19 +140,28 @@ def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.G
     def place(xy: Float64Array) -> Float64Array:
         return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
 
+    short = (
+        full_circle(own) * SHORT_EDGE / 360 if own.is_geographic else SHORT_EDGE_M / _metres(own)
+    )
     placed = frame.to_crs(target)
-    shapes = frame.geometry.to_numpy()
-    split = shapes.copy()
-    numbers = have_valid_coordinates(shapes)
-    split[numbers] = split_bent_edges(shapes[numbers], place, grid)
-    changed = np.flatnonzero([new is not old for new, old in zip(split, shapes, strict=True)])
-    if not len(changed):
+    shapes, found = frame.geometry.to_numpy(), placed.geometry.to_numpy().copy()
+    near = np.flatnonzero(may_bend(shapes, found, grid, short=short))
+    near = near[have_valid_coordinates(shapes[near])]
+    old = shapes[near]
+    split = split_bent_edges(old, found[near], place, grid, short=short)
+    is_new = np.array([after is not before for after, before in zip(split, old, strict=True)], bool)
+    if not is_new.any():
         return placed
-    moved = gpd.GeoSeries(split[changed], crs=own).to_crs(target).to_numpy()
-    found = placed.geometry.to_numpy().copy()
+    changed = near[is_new]
+    moved = gpd.GeoSeries(split[is_new], crs=own).to_crs(target).to_numpy()
     usable = have_valid_coordinates(moved)  # an edge may pass where the projection is undefined
     found[changed[usable]] = moved[usable]
     return placed.set_geometry(gpd.GeoSeries(found, index=placed.index, crs=target))
+
+
+def _metres(crs: CRS) -> float:
+    """Metres of a unit of a projected CRS."""
+    return float(crs.axis_info[0].unit_conversion_factor or 1.0) if crs.axis_info else 1.0
 
 
 def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
+from rasterio.features import rasterize
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels.aoi import area_mask
+from hsi_geo.io.labels.aoi import area_mask, read_area
 from hsi_geo.io.labels.bent_edges import MOST_VERTICES
 from hsi_geo.io.labels.reprojection import reproject
+from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.tiling import Grid
 
 EUROPE = Grid(150, 190, Affine(20000, 0, 2600000, 0, -20000, 4900000), CRS.from_epsg(3035))
@@ -61,6 +64,56 @@ def test_polygon_with_long_edges_covers_the_centres_in_it(
     sure = (inside(-0.05) == inside(0.05)) & (inside(0) == inside(0.05))
     assert 0 < inside(0).sum() < inside(0).size
     np.testing.assert_array_equal(covered[sure], inside(0)[sure])
+
+
+BOW_TIE = shapely.Polygon([(13.6, 50.9), (16.2, 51.9), (16.2, 50.9), (13.6, 51.9)])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        BOW_TIE,
+        shapely.MultiPolygon([BOW_TIE]),
+        shapely.GeometryCollection([BOW_TIE, shapely.Point(14, 51)]),
+    ],
+    ids=["polygon", "multipolygon", "collection"],
+)
+def test_both_lobes_of_a_bow_tie_with_long_edges_stay(
+    shape: shapely.Geometry, tmp_path: Path
+) -> None:
+    shot = placed(shape, SAXONY, 4326)
+    assert shapely.get_num_coordinates(shot) > 20  # its edges are bent
+    valid = shapely.make_valid(BOW_TIE).segmentize(0.01)
+    lobes = gpd.GeoSeries([valid], crs=4326).to_crs(SAXONY.crs).iloc[0]
+    pixels = area_mask(lobes, SAXONY, SAXONY.window)
+    burnt = rasterize([shot], out_shape=SAXONY.shape, transform=SAXONY.transform)
+    assert np.count_nonzero(burnt.astype(bool) != pixels) < 0.003 * pixels.sum()
+
+    path = tmp_path / "bow_tie.gpkg"
+    gpd.GeoDataFrame(geometry=[BOW_TIE], crs=4326).to_file(path)
+    area = read_area(path, SAXONY)
+    assert area is not None
+    zone = read_zones(path, SAXONY).zones[0]
+    for found in (area, zone.geometry):
+        assert found.area == pytest.approx(lobes.area, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        shapely.Polygon([(13.6, 50.9), (16.2, 50.9), (16.2, 51.9), (16.2, 50.9)]),
+        shapely.Polygon(
+            shapely.box(13.6, 51.1, 16.2, 51.8).exterior,
+            [shapely.box(13.5, 51.0, 16.3, 51.9).exterior],
+        ),
+    ],
+    ids=["spike", "covering_hole"],
+)
+def test_invalid_polygon_keeps_its_rings(shape: shapely.Polygon) -> None:
+    found = placed(shape, SAXONY, 4326)
+    assert isinstance(found, shapely.Polygon)
+    assert len(found.interiors) == len(shape.interiors)
+    assert shapely.get_num_coordinates(found) > 20
 
 
 def test_line_with_two_ends_follows_its_parallel() -> None:
