@@ -144,7 +144,7 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("classes.tif -o a.csv", "--zones"),
         ("classes.tif --zones nope.gpkg -o a.csv", "zones 'nope.gpkg' does not exist"),
         ("classes.tif --zones shots.gpkg -o a.csv", "hold no polygon"),
-        ("classes.tif --zones shots.gpkg -o a.csv --zone-field nope", "no field 'nope'"),
+        ("classes.tif --zones shots.gpkg -o a.csv", "hold no polygon"),
         ("classes.tif --zones shots.gpkg -o a.xlsx", "does not end in .csv"),
         ("classes.tif --zones shots.gpkg -o a.csv --reference shots.gpkg", "add --design"),
         ("classes.tif --zones shots.gpkg -o a.csv --design simple", "no reference"),

@@ -17,6 +17,7 @@ from builders import cube_of, write_envi
 from emit_cases import write_emit
 from product_cases import write_enmap
 
+from hsi_geo.io.scenes.declared_values import OFFSET, SCALE, by_band
 from hsi_geo.io.scenes.scene import open_scene
 
 Case = Callable[..., dict[str, Any]]
@@ -117,7 +118,7 @@ def test_a_product_lies_at_its_place_in_colours(
     height, width = scene.shape[1:]
     row, col = min(int(height / 2), height - 1), min(int(width / 2), width - 1)
     stored = scene[:, row, col].values.astype(float)
-    expected = stored * scene.attrs["scale_factor"] + scene.attrs["add_offset"]
+    expected = stored * by_band(scene, SCALE, 1.0) + by_band(scene, OFFSET, 0.0)
     known = ~np.isin(stored, scene.attrs.get("_FillValue", np.nan))
     read = np.array([np.nan if value is None else value for value in layer["centre"]], float)
     np.testing.assert_allclose(read[known], expected[known], rtol=1e-5)
