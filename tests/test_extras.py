@@ -92,6 +92,7 @@ def test_names_of_a_missing_extra_say_what_installs_it(tmp_path: Path) -> None:
         assert said.endswith(f"; run: pip install 'hsi-geo[{extra}]'"), code
 
 
+@pytest.mark.slow
 def test_command_of_a_missing_extra_is_one_sentence(tmp_path: Path) -> None:
     code = (
         "from hsi_geo.cli.main import main\nsys.argv[1:] = ['pretrain', 'a.tif', '-o', 'w']\nmain()"

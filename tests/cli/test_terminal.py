@@ -111,6 +111,7 @@ def test_json_is_utf8_in_every_locale(
 
 
 @pytest.mark.parametrize("environment", ["cp1252", "all of it"])
+@pytest.mark.slow
 def test_result_event_has_paths_that_the_code_page_lacks(
     environment: str, chinese: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ Fake = Any  # defined in conftest, which tests cannot import
 Case = Callable[..., dict[str, Any]]
 
 
+@pytest.mark.slow
 def test_bad_input_is_the_error_of_the_algorithm(
     call: Call, case: Case, job: dict[str, Any]
 ) -> None:

@@ -112,6 +112,7 @@ def test_only_selected_features_of_the_first_layer_are_taken(
     assert len(fake.given("shots2")) == 3
 
 
+@pytest.mark.slow
 def test_messages_name_the_layers(case: Case, spread: dict[str, Any]) -> None:
     for path, _ in spread["layers"][:2]:
         frame = gpd.read_file(path)
@@ -152,6 +153,7 @@ def test_without_labels_the_dialog_says_so(case: Case, fake: Fake, job: dict[str
     ("layer", "said"),
     [("INPUT", "one band of class ids"), ("none.gpkg", "none.gpkg")],
 )
+@pytest.mark.slow
 def test_what_holds_no_labels_is_named(
     layer: str, said: str, case: Case, job: dict[str, Any]
 ) -> None:

@@ -160,6 +160,7 @@ def test_updates_follow_changes(live: Case, engine: Path) -> None:
     assert found["after"] == ""
 
 
+@pytest.mark.slow
 def test_suggestions_and_a_cancelled_map(live: Case, tmp_path: Path) -> None:
     found = live("live_suggestions")
     assert found["texts"] == [

@@ -16,6 +16,7 @@ def slow(make_scene: Any) -> str:
 
 
 @pytest.mark.parametrize("first", ["slow", "missing"])
+@pytest.mark.slow
 def test_the_scene_that_was_chosen_last_is_open(
     live: Any, slow: str, engine: Path, first: str
 ) -> None:
@@ -34,6 +35,7 @@ def test_the_scene_that_was_chosen_last_is_open(
 @pytest.mark.parametrize(
     "act", ["scene", "close", "button", "wavelengths", "remove", "project", "unload"]
 )
+@pytest.mark.slow
 def test_a_map_that_is_cancelled_is_told(live: Any, slow: str, act: str) -> None:
     found = live("live_leaving", slow=slow, act=act, yes=True, before_preview=False)
     by_a_person = act in ("scene", "close", "button", "wavelengths")

@@ -100,6 +100,7 @@ def test_a_shot_that_looks_wrong_is_found_after_saving(live: Any) -> None:
     ],
     ids=["none", "none_layer", "none_layer_own", "code", "own"],
 )
+@pytest.mark.slow
 def test_the_engine_knows_the_crs_of_shots(
     live: Any, engine: Path, make_scene: Any, scene_crs: str | None, layer_crs: str, own_crs: bool,
     wanted: str | None,

@@ -158,6 +158,7 @@ def test_metadata_is_complete() -> None:
     assert general["version"] == project["version"]
 
 
+@pytest.mark.slow
 def test_make_plugin_builds_what_the_plugin_site_takes(tmp_path: Path) -> None:
     subprocess.run(
         ["make", "plugin", f"BUILD={tmp_path}", f"PYTHON={sys.executable}",

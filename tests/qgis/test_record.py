@@ -98,6 +98,7 @@ def warnings_in(shown: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("harmed", [True, False])
+@pytest.mark.slow
 def test_apply_model_warns_of_a_file_that_differs_from_the_record(
     call: Call, fake: Fake, job: dict[str, Any], paths: MapPaths, harmed: bool
 ) -> None:

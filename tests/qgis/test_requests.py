@@ -17,6 +17,7 @@ Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
 
 
+@pytest.mark.slow
 def test_parameters_become_options(
     call: Call, fake: Fake, job: dict[str, Any], tmp_path: Path
 ) -> None:

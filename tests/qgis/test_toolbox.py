@@ -247,6 +247,7 @@ def test_a_bad_tile_is_a_warning(
     assert "FAILED:\t1" in shown
 
 
+@pytest.mark.slow
 def test_polygons_of_a_map_are_coloured_as_the_map(case: Case, tmp_path: Path) -> None:
     write_class_map(tmp_path, damaged())
     out = tmp_path / "Flächen.gpkg"

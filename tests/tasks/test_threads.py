@@ -49,6 +49,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+@pytest.mark.slow
 def test_importing_the_package_sets_the_waiting_policy(
     start: tuple[str, dict[str, str], tuple[str, bool]],
 ) -> None:

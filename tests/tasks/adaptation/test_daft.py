@@ -110,6 +110,7 @@ def test_class_weights_raises_rare_classes_only() -> None:
     np.testing.assert_array_equal(class_weights(np.zeros((3, 4), np.float32)), np.ones(4))
 
 
+@pytest.mark.slow
 def test_fine_tune_works_with_small_regions(planted: Planted, tmp_path: Path) -> None:
     """A third of the scene, in regions no larger than a window."""
     regions = cut(planted, tmp_path, 700)

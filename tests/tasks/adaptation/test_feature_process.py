@@ -88,6 +88,7 @@ def test_a_process_computes_the_same_numbers(
     assert process._process.poll() is not None
 
 
+@pytest.mark.slow
 def test_features_that_share_an_array_share_it_afterwards(
     regions: TrainingRegions, process: FeatureProcess
 ) -> None:

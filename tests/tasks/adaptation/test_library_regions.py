@@ -112,6 +112,7 @@ def test_drawn_shots_are_held_out_and_spectra_are_not(planted: Planted, tmp_path
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_a_class_may_be_in_the_library_only(planted: Planted, tmp_path: Path) -> None:
     """Drawn shots of one class, and spectra of the two others."""
     library = library_of(planted, tmp_path / "library.csv")

@@ -21,6 +21,7 @@ from hsi_geo.tasks.adaptation.logistic import fit_logistic_regression
     strength=st.sampled_from([0.1, 1.0, 10.0]),
     repeated=st.booleans(),
 )
+@pytest.mark.slow
 def test_scores_are_those_of_scikit_learn(
     seed: int, classes: int, more: int, features: int, strength: float, repeated: bool
 ) -> None:

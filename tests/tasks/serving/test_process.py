@@ -84,6 +84,7 @@ def test_it_ends_when_stdin_is_closed_and_leaves_no_file(start: Start, temporary
 
 
 @pytest.mark.parametrize("deaf", [False, True], ids=["reports progress", "never reports progress"])
+@pytest.mark.slow
 def test_it_ends_in_the_middle_of_a_map(
     start: Start, temporary: Path, tmp_path: Path, deaf: bool
 ) -> None:
@@ -111,6 +112,7 @@ def test_shutdown_is_answered_and_ends_it(start: Start, temporary: Path) -> None
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.slow
 def test_libraries_cannot_write_to_the_protocol(start: Start) -> None:
     client = start(
         FAKE
