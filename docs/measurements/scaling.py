@@ -100,9 +100,8 @@ class Scenes:
         """A mosaic (VRT) of copies of the scene, with about so many pixels."""
         source, (height, width) = self.scene(bands), self.cube.shape[1:]
         side_px = round(pixels**0.5)
-        if side_px > BLOCK * max(
-            height, width
-        ):  # a VRT of VRTs: with a source for each copy it would be too large
+        # A VRT of VRTs: with a source for each copy it would be too large.
+        if side_px > BLOCK * max(height, width):
             block = self.folder / f"block_{bands}.vrt"
             height, width = BLOCK * height, BLOCK * width
             self._write_mosaic(block, source, self.cube.shape[1:], (height, width), bands)
