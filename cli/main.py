@@ -7,9 +7,7 @@ import errno
 import gc
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any
 
 import click
@@ -21,6 +19,7 @@ from hsi_geo.tasks.adaptation.feature_process import allow_process
 from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
+from .interrupts import stop_on_signals
 from .terminal import discard_output, restart_in_utf8_mode, use_utf8_streams
 
 #: Name and help line of each command; its module is imported only when it is called.
@@ -180,8 +179,7 @@ def main() -> None:
     _hide_dask()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # Other programs stop us with SIGTERM. Exit as on Ctrl-C, and leave no incomplete file.
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_on_signals()  # other programs use SIGTERM: exit as on Ctrl-C, and leave no incomplete file
     try:
         group()
     except SystemExit as stop:
@@ -227,7 +225,3 @@ def _exit_at_once(code: int) -> None:
         return
     atexit._run_exitfuncs()  # ends processes that libraries started
     os._exit(code)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
