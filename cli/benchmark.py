@@ -117,7 +117,7 @@ def command(
     """
     from hsi_geo.tasks.benchmark import benchmark
 
-    if not all(number.isdigit() and int(number) > 0 for number in shots):
+    if not all(number.isdecimal() and int(number) > 0 for number in shots):
         raise click.BadParameter("give numbers such as 5 or 1,2,5", param_hint="--shots")
     result = benchmark(
         out,

@@ -497,3 +497,10 @@ def test_bad_input_prints_one_sentence_and_changes_nothing(
 def test_each_file_of_the_table_is_used() -> None:
     words = {word for command, _ in BAD_INPUT.values() for word in shlex.split(command)}
     assert set(FILES) <= words
+
+
+@pytest.mark.parametrize("shots", ["0", "-1", "1.5", "five", "\u00b2"], ids=ascii)
+def test_shots_of_a_benchmark_are_whole_numbers(shots: str, tmp_path: Path) -> None:
+    shown = run("benchmark", "--shots", f"5,{shots}", "-o", tmp_path)
+    assert shown.exit_code == 2
+    assert "give numbers such as 5 or 1,2,5" in shown.stderr

@@ -275,7 +275,9 @@ def live_mixed_fields(job: Job) -> Job:
     dock = person.dock
     fields = QgsVectorLayer("Polygon?field=code:integer", "fields", "memory")
     fields.setCrs(person.scene.crs())
-    use(person, points(person, "class:string", [*NAMES, *NAMES]), fields)
+    use(
+        person, points(person, "class:string", [*NAMES, *NAMES, "\u00b2"]), fields
+    )  # a digit, no number
     square = QgsGeometry.fromPointXY(person.place(30, 20)).buffer(60, 4)
     problem = dock.shots.add(square, person.scene.crs())
     dock.shots.add_class()

@@ -78,7 +78,7 @@ def new_class(classes: Sequence[ShotClass], *, is_numeric: bool) -> ShotClass:
     name = f"Class {number}"
     value: Any = name
     if is_numeric:
-        numbers = [int(one.key) for one in classes if one.key.lstrip("-").isdigit()]
+        numbers = [int(one.key) for one in classes if one.key.removeprefix("-").isdecimal()]
         value = 1 + max(numbers, default=0)  # another layer may hold texts
     return ShotClass(value, name, new_color(classes))
 

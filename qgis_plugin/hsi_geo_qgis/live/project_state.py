@@ -49,7 +49,7 @@ def read_state() -> LiveState:
         elif isinstance(default, bool):
             found[one.name] = text == "1"
         elif isinstance(default, int):
-            found[one.name] = int(text) if text.lstrip("-").isdigit() else default
+            found[one.name] = int(text) if text.removeprefix("-").isdecimal() else default
         else:
             found[one.name] = text
     return LiveState(**found)

@@ -136,4 +136,4 @@ def _in_one_step(
 
 
 def _is_number(value: Any) -> bool:
-    return str(value).strip().lstrip("-").isdigit()
+    return str(value).strip().removeprefix("-").isdecimal()
