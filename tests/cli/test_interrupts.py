@@ -111,9 +111,10 @@ class _Watched:
 
 def _log_from_c() -> None:
     """Log a message as GDAL does, through a function that C calls."""
-    logger = logging.Logger("gdal")
-    logger.addHandler(_Interrupting())
+    logger, handler = logging.getLogger(__name__), _Interrupting()
+    logger.addHandler(handler)
     ctypes.CFUNCTYPE(None)(lambda: logger.warning("a message"))()
+    logger.removeHandler(handler)
 
 
 def _object_goes() -> None:
