@@ -25,6 +25,17 @@ MAX_DISTANCE = 1000.0
 #: Most distances that are computed at once.
 BLOCK_NUMBERS = 4_000_000
 
+#: Least unit of distances, as a share of the median distance between shots of two classes. Where spectra hardly vary, as in
+#: simulated, denoised and 8-bit scenes, shots of a class can be nearly the same, and all else would be far from them.
+LEAST_UNIT = 0.05
+
+#: About as many shots are enough for that median.
+MEDIAN_SHOTS = 300
+
+#: Familiarity at two and a half units. A threshold above it that would reject a larger share of all pixels than
+#: `LARGE_SHARE` says more of shots that lie alike, such as in the middle of fields, than of land.
+NEAR_SHOTS, LARGE_SHARE = 1.0 / (1.0 + (2.5 / HALF_DISTANCE) ** DISTANCE_POWER), 0.25
+
 #: Share of land like the shots that `rejection_threshold` lets a map reject.
 FALSE_REJECTION = 0.05
 
@@ -43,7 +54,8 @@ def familiarity_score(
     Familiarity is 1 minus novelty: 1 / (1 + (d / `HALF_DISTANCE`) ** `DISTANCE_POWER`), where d is the
     distance to the nearest shot, divided by the median distance of a shot to the nearest shot of another
     fold and feature. If each class is one polygon, that is a shot of another class: pixels of one polygon are so
-    similar that nearly all others would be unfamiliar. Distances are averaged over spatial contexts with weights
+    similar that nearly all others would be unfamiliar. The median is at least `LEAST_UNIT` of that between shots of two
+    classes. Distances are averaged over spatial contexts with weights
     (`averaging.distance_weights`), so that unusual surroundings do not make a pixel unfamiliar in a scene where
     context does not help.
 
@@ -57,6 +69,7 @@ def familiarity_score(
     for context, features in features_by_context.items():
         at_shots = features[shots.rows]
         between = _distances(at_shots, at_shots)
+        least_unit = LEAST_UNIT * _distance_of_classes(between, shots)
         between[
             (shots.folds[:, None] == shots.folds) | (shots.features[:, None] == shots.features)
         ] = np.inf
@@ -64,6 +77,7 @@ def familiarity_score(
         known = np.isfinite(nearest_shot)
         unit = float(np.median(nearest_shot[known])) if known.any() else 0.0
         if unit > 0.0:  # otherwise the typical distance between shots is unknown
+            unit = max(unit, least_unit)
             nearest = _nearest(features, at_shots)
             distance += weights[context] * nearest / unit
             held_out_distance += weights[context] * np.where(known, nearest_shot, 0.0) / unit
@@ -74,6 +88,14 @@ def familiarity_score(
         _familiarity(distance / (total_weight * HALF_DISTANCE)),
         _familiarity(held_out_distance / (total_weight * HALF_DISTANCE)),
     )
+
+
+def _distance_of_classes(between: Float64Array, shots: LabelledPixels) -> float:
+    """Median of the (n, n) distances between shots of two classes, or of a regular selection of them; 0 with one class."""
+    some = slice(None, None, max(1, len(shots.labels) // MEDIAN_SHOTS))
+    labels = shots.labels[some]
+    of_classes = between[some, some][labels[:, None] != labels]
+    return float(np.median(of_classes)) if len(of_classes) else 0.0
 
 
 def _nearest(features: Float32Array, others: Float32Array) -> Float64Array:
@@ -96,7 +118,7 @@ def _familiarity(distance: npt.NDArray[np.floating]) -> Float32Array:
     return np.asarray(1.0 / (1.0 + clipped**DISTANCE_POWER), np.float32)
 
 
-def rejection_threshold(held_out: Float32Array) -> float | None:
+def rejection_threshold(held_out: Float32Array, pixels: Float32Array) -> float | None:
     """Familiarity below which a pixel is unlike any shot, so that `FALSE_REJECTION` of land like the shots is rejected.
 
     That is the quantile of the held-out shots. With fewer than `QUANTILE_SHOTS` no shot can be below it. Then the
@@ -104,27 +126,38 @@ def rejection_threshold(held_out: Float32Array) -> float | None:
     distributed, and the threshold is the end of the interval in which a further shot lies (prediction interval with
     Student's t). It is lower than the quantile: few shots reject less.
 
+    A threshold above `NEAR_SHOTS` that rejects more than `LARGE_SHARE` of all pixels is lowered to `NEAR_SHOTS`.
+
     Args:
         held_out: (n,) familiarity of each shot with respect to shots of other folds, as `familiarity_score` returns it,
             for the shots that are held out.
+        pixels: (N,) familiarity of all pixels.
 
     Returns:
         The threshold, 0 to 1; None if fewer than `FEWEST_SHOTS` shots are held out.
 
     Examples:
-        >>> rejection_threshold(np.linspace(0.5, 1.0, 101, dtype=np.float32))
+        >>> rejection_threshold(np.linspace(0.5, 1.0, 101, dtype=np.float32), np.ones(9, np.float32))
         0.525
-        >>> rejection_threshold(np.float32([0.9, 0.8])) is None
+        >>> rejection_threshold(np.float32([0.9, 0.8]), np.ones(9, np.float32)) is None
         True
     """
-    count = len(held_out)
-    if count < FEWEST_SHOTS:
+    if len(held_out) < FEWEST_SHOTS:
         return None
+    threshold = _low_end(held_out)
+    if threshold > NEAR_SHOTS and (pixels < threshold).mean() > LARGE_SHARE:
+        threshold = NEAR_SHOTS
+    return round(threshold, 6)
+
+
+def _low_end(held_out: Float32Array) -> float:
+    """Familiarity that `FALSE_REJECTION` of further shots are expected to be below."""
+    count = len(held_out)
     familiarity = held_out.astype(np.float64)
     if count >= QUANTILE_SHOTS:
-        return round(float(np.quantile(familiarity, FALSE_REJECTION)), 6)
+        return float(np.quantile(familiarity, FALSE_REJECTION))
     clipped = np.clip(familiarity, 1e-6, 1.0 - 1e-6)
     logit = np.log(clipped / (1.0 - clipped))
     width = stdtrit(count - 1, 1.0 - FALSE_REJECTION) * np.sqrt(1.0 + 1.0 / count)
     low = float(logit.mean() - width * logit.std(ddof=1))
-    return round(float(1.0 / (1.0 + np.exp(-low))), 6)
+    return float(1.0 / (1.0 + np.exp(-low)))

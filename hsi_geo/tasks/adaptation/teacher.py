@@ -177,7 +177,7 @@ def fit_teacher(
         estimate(out_of_fold, [c.name for c in regions.classes], METHOD),
         float(ensemble.weights @ [one.context_px for one in pixels.inputs]),
         suspicious,
-        rejection_threshold(held_out_familiarity[shots.held]),
+        rejection_threshold(held_out_familiarity[shots.held], familiarity[here]),
     )
 
 

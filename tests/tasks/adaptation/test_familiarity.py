@@ -9,6 +9,7 @@ from builders import points_of
 from hsi_geo.arrays import Float32Array
 from hsi_geo.tasks.adaptation.familiarity import (
     FALSE_REJECTION,
+    NEAR_SHOTS,
     familiarity_score,
     rejection_threshold,
 )
@@ -67,7 +68,7 @@ def test_threshold_rejects_five_per_cent_of_land_like_the_shots(
 
     rejected = []
     for _ in range(300):
-        threshold = rejection_threshold(familiarity(shots))
+        threshold = rejection_threshold(familiarity(shots), familiarity(2000))
         assert threshold is not None
         rejected.append((familiarity(2000) < threshold).mean())
     assert lowest <= np.mean(rejected) <= highest
@@ -75,7 +76,54 @@ def test_threshold_rejects_five_per_cent_of_land_like_the_shots(
 
 
 def test_threshold_needs_shots_that_differ_and_is_a_share() -> None:
-    assert rejection_threshold(np.ones(2, np.float32)) is None
+    assert rejection_threshold(np.ones(2, np.float32), np.ones(9, np.float32)) is None
     for held in (np.ones(5, np.float32), np.zeros(5, np.float32), np.ones(50, np.float32)):
-        threshold = rejection_threshold(held)
+        threshold = rejection_threshold(held, np.ones(9, np.float32))
         assert threshold is not None and 0.0 <= threshold <= 1.0
+
+
+@pytest.mark.parametrize("shots", [6, 60])
+@pytest.mark.parametrize(
+    ("pixels", "is_lowered"),
+    [
+        ("all a little different", True),
+        ("all like the shots", False),
+        ("a fifth is other land", False),
+    ],
+)
+def test_shots_that_lie_alike_do_not_reject_much_land(
+    shots: int, pixels: str, is_lowered: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    held = np.asarray(rng.uniform(0.985, 0.995, shots), np.float32)
+    of_pixels = {
+        "all a little different": np.linspace(0.85, 0.98, 500),
+        "all like the shots": np.full(500, 0.992),
+        "a fifth is other land": np.r_[np.full(400, 0.992), np.full(100, 0.3)],
+    }[pixels]
+    threshold = rejection_threshold(held, np.float32(of_pixels))
+    assert threshold is not None
+    if is_lowered:
+        assert threshold == pytest.approx(NEAR_SHOTS, abs=1e-6)
+    else:
+        assert threshold > 0.97
+
+
+def test_threshold_that_is_low_stays_whatever_it_rejects() -> None:
+    held = np.linspace(0.4, 1.0, 61, dtype=np.float32)
+    assert rejection_threshold(held, np.zeros(100, np.float32)) == pytest.approx(0.43, abs=1e-3)
+
+
+def test_shots_that_are_nearly_the_same_leave_ordinary_pixels_familiar() -> None:
+    """As in scenes without noise: the shots differ by a millionth of what pixels differ by."""
+    shots = points_of([0, 1, 0, 1, 0, 1, 0, 1])
+    rng = np.random.default_rng(0)
+    at_shots = np.repeat([[0.0], [1.0]], 4, axis=1).T.ravel()[:, None] + 1e-6 * rng.random((8, 1))
+    others = np.repeat([0.0, 1.0], 100)[:, None] + 0.01 * rng.standard_normal((200, 1))
+    features = np.float32(np.concatenate([at_shots, others, [[9.0]]]))
+    pixels, held = familiarity_score(
+        {SpatialContext.PIXEL: features}, {SpatialContext.PIXEL: 1.0}, shots
+    )
+    assert (held > 0.9).all()
+    assert (pixels[:-1] > 0.9).all()
+    assert pixels[-1] < 0.5
