@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import xarray as xr
 
 from hsi_geo import timings
@@ -273,10 +272,7 @@ def classify_opened(
             map_one(scene, one.moved(where)) for scene, one in zip(readable, paths, strict=True)
         ]
         if len(records) > 1 and options.aoi is None:  # of one scene, `write_map` warns
-            pixels = [[c["pixels"] for c in record["classes"]] for record in records]
-            for warning in missing_class_warnings(
-                map_one.model, np.array([0, *np.sum(pixels, axis=0)])
-            ):
+            for warning in missing_class_warnings(records):
                 recorder.warning(warning)
     return [
         MapResult(one, map_one.model.classes, Accuracy.from_dict(record["accuracy"]), record)

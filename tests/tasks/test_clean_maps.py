@@ -86,6 +86,24 @@ def test_rejected_pixels_are_those_below_the_shares(
     assert sum(shares) == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("min_area", [None, "9px"], ids=["rejected", "cleaned"])
+def test_the_record_counts_each_class_before_its_pixels_are_removed(
+    scene: Planted, unsure: Path, tmp_path: Path, min_area: str | None
+) -> None:
+    ids, confidence, _, plain = rasters(tmp_path, scene.path, unsure)
+    assert "pixels_before" not in plain["classes"][0]
+    share = middle(confidence, ids) / 100
+    found, *_, record = rasters(
+        tmp_path, scene.path, unsure, min_confidence=share, min_area=min_area
+    )
+    uncertain = found == len(record["classes"]) + 2
+    assert uncertain.any()
+    for entry in record["classes"]:
+        own = ids == entry["id"]
+        assert entry["pixels_before"] == own.sum()
+        assert entry["rejected_pixels"] == (own & uncertain).sum()
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [

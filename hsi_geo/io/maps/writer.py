@@ -68,6 +68,7 @@ class MapLayers:
             written.
         parents: (H, W) ids of the upper level; None if the classes have one level.
         parents_percent: (H, W) confidence of the upper level; None likewise, or if it is not written.
+        chosen: (H, W) class ids before pixels were rejected and small patches given away; None if they are `ids`.
     """
 
     ids: IntArray
@@ -75,6 +76,7 @@ class MapLayers:
     steps: npt.NDArray[Any] | None
     parents: IntArray | None = None
     parents_percent: npt.NDArray[Any] | None = None
+    chosen: IntArray | None = None
 
 
 class MapWriter:
@@ -96,6 +98,8 @@ class MapWriter:
         rejection: Which pixels are rejected, or None.
         legend: Class table, and the rejected classes.
         counts: Number of pixels that were written, by class id from 0 to the last of the legend.
+        chosen_counts: The same before pixels were rejected and small patches given away.
+        rejected_counts: Number of rejected pixels, by the class id that they had before.
         hierarchy: Parents of the classes; None if the classes have one level.
         parent_counts: Number of pixels that were written, by id of the upper level.
     """
@@ -116,6 +120,8 @@ class MapWriter:
         self.hierarchy = Hierarchy.of(classes, order)
         self._order = np.arange(len(classes)) if order is None else np.asarray(order, np.int64)
         self.counts = np.zeros(max((c.id for c in self.legend), default=0) + 1, np.int64)
+        self.chosen_counts = np.zeros_like(self.counts)
+        self.rejected_counts = np.zeros_like(self.counts)
         self.parent_counts = np.zeros(
             max((c.id for c in self.parents_legend), default=0) + 1, np.int64
         )
@@ -213,15 +219,16 @@ class MapWriter:
                 parents = self.hierarchy.rejection(self.rejection).apply(
                     parents, sums, sums.max(axis=0)
                 )
+        before = None
         if self.rejection is not None:
-            ids = self.rejection.apply(ids, probabilities, shown)
+            before, ids = ids, self.rejection.apply(ids, probabilities, shown)
         percent = steps = None
         if confidence:
             percent = np.where(valid, np.rint(100 * shown), NO_PERCENT)
         if probability:
             steps = np.rint(PROBABILITY_STEPS * probabilities[np.argsort(self._order)])
             steps = np.where(valid, steps, NO_PERCENT)
-        return MapLayers(ids, percent, steps, parents, parents_percent)
+        return MapLayers(ids, percent, steps, parents, parents_percent, before)
 
     def write_layers(self, window: Window, block: MapLayers) -> None:
         """Write one block as it is stored.
@@ -237,7 +244,7 @@ class MapWriter:
             self.parent_counts += np.bincount(
                 block.parents.ravel(), minlength=len(self.parent_counts)
             )
-        self.counts += np.bincount(block.ids.ravel(), minlength=len(self.counts))
+        self._count(block.ids, block.ids if block.chosen is None else block.chosen)
         layers = {self.paths.classes: block.ids[None]}
         if self.paths.confidence is not None and block.percent is not None:
             layers[self.paths.confidence] = block.percent[None]
@@ -254,6 +261,17 @@ class MapWriter:
                 values = layer.astype(file.dtypes[0])
                 file.write(values, window=pixels)
                 self._written[path].append((window, checksum(values)))
+
+    def _count(self, ids: IntArray, chosen: IntArray) -> None:
+        """Count the pixels of each class, and those of each class before."""
+        written = np.bincount(ids.ravel(), minlength=len(self.counts))
+        self.counts += written
+        if chosen is ids:
+            self.chosen_counts += written
+            return
+        self.chosen_counts += np.bincount(chosen.ravel(), minlength=len(self.counts))
+        rejected = chosen[ids > len(self.classes)]
+        self.rejected_counts += np.bincount(rejected, minlength=len(self.counts))
 
     def _start_classes(self, path: Path, legend: ClassTable) -> None:
         wide = max((c.id for c in legend), default=0) > 255

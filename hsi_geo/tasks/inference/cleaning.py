@@ -119,6 +119,9 @@ class CleaningWriter:
         self._ids = _on_disk(folder / "ids", np.uint16, grid.shape)
         self._percent = _on_disk(folder / "percent", np.uint8, grid.shape)
         self._steps = _on_disk(folder / "steps", np.uint8, (classes, *grid.shape))
+        self._chosen = None  # without rejection they are the ids
+        if writer.rejection is not None:
+            self._chosen = _on_disk(folder / "chosen", np.uint16, grid.shape)
         self._parents = self._parents_percent = None
         if writer.hierarchy is not None:
             self._parents = _on_disk(folder / "parents", np.uint16, grid.shape)
@@ -134,6 +137,8 @@ class CleaningWriter:
         block = self.writer.layers(probabilities)
         rows, cols = window.slices
         self._ids[rows, cols] = block.ids
+        if self._chosen is not None:
+            self._chosen[rows, cols] = block.chosen
         self._percent[rows, cols] = block.percent
         self._steps[:, rows, cols] = block.steps
         if self._parents is not None and self._parents_percent is not None:
@@ -173,11 +178,13 @@ class CleaningWriter:
         shown = ids > 0
         if self.validity is not None:
             shown &= self.validity(block)
+        chosen = before if self._chosen is None else self._chosen[here.slices].astype(np.int64)
         layers = MapLayers(
             np.where(shown, ids, NO_CLASS),
             np.where(shown, percent, NO_PERCENT),
             np.where(shown, steps, NO_PERCENT),
             *self._upper_level(here, ids, steps, moved, shown),
+            np.where(shown, chosen, NO_CLASS),
         )
         return layers, int((moved & shown).sum())
 

@@ -21,6 +21,10 @@ from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 #: Reason why the accuracy of a map is unknown if its scene contains no shots.
 NOT_ADAPTED_TO = "the model was adapted to another scene"
 
+#: Keys of a class in the record of a map with rejected pixels or a least area of patches: its pixels before pixels were
+#: rejected and small patches given away, and how many of these were rejected.
+PIXELS_BEFORE, REJECTED_PIXELS = "pixels_before", "rejected_pixels"
+
 
 def new_record(
     scene: xr.DataArray,
@@ -45,6 +49,15 @@ def new_record(
     def pixels(class_id: int) -> dict[str, Any]:
         return _counted(counts, class_id)
 
+    def before(class_id: int) -> dict[str, int]:
+        """Pixels before rejection and cleaning, and how many of them were rejected."""
+        if writer.rejection is None and options.min_area is None:
+            return {}
+        return {
+            PIXELS_BEFORE: int(writer.chosen_counts[class_id]),
+            REJECTED_PIXELS: int(writer.rejected_counts[class_id]),
+        }
+
     rejection = writer.rejection
     rejected: dict[str, Any] = {}
     if rejection is not None:
@@ -65,7 +78,10 @@ def new_record(
     if rejection is not None and "reject" in used:
         used["min_familiarity"] = round(rejection.min_familiarity, 6)
     return {
-        "classes": [{**c.as_dict(), "shots": shots[c.name], **pixels(c.id)} for c in model.classes],
+        "classes": [
+            {**c.as_dict(), "shots": shots[c.name], **pixels(c.id), **before(c.id)}
+            for c in model.classes
+        ],
         **rejected,
         "seed": model.record["seed"],
         "adaptation": {

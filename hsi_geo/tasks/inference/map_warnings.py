@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import xarray as xr
 
@@ -10,12 +12,15 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.io.scenes.mask_option import other_mask_warning
 from hsi_geo.io.scenes.neighbours import OTHER_SCALE, HaloScene
 from hsi_geo.io.scenes.properties import name_of
-from hsi_geo.tasks.artifacts.model import AdaptedModel
 from hsi_geo.tasks.inference.domain_shift import DomainShift
+from hsi_geo.tasks.inference.map_record import PIXELS_BEFORE, REJECTED_PIXELS
 from hsi_geo.tasks.inference.scaled_scene import ScaledScene
 
 #: A class is missing in a map if fewer pixels are mapped to it than this share of the pixels under its shots.
 MISSING_SHARE = 0.5
+
+#: Options by which pixels are rejected, by their names in records.
+REJECTING = {"reject": "--reject", "min_confidence": "--min-confidence"}
 
 
 def map_warnings(
@@ -70,22 +75,79 @@ def describe_drift(shift: DomainShift) -> str:
     )
 
 
-def missing_class_warnings(model: AdaptedModel, counts: IntArray) -> list[str]:
-    """Find classes that a map lacks although its scene contains shots of them.
+def missing_class_warnings(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Find classes that maps lack although their scenes contain shots of them.
 
-    A class with few shots may not be learnt beside classes with many more.
+    A class with few shots may not be learnt beside classes with many more. Or its pixels were rejected, or given to
+    their neighbours.
 
     Args:
-        model: Model whose record has the number of pixels under each class's shots.
-        counts: (K + 1,) number of mapped pixels by class id; index 0 is nodata.
+        records: Records of the maps of all scenes that one model was adapted to. Each has the number of pixels under
+            the shots of all scenes.
 
     Returns:
         A warning for each such class.
     """
-    shots: Mapping[str, int] = model.record["shots"]
-    return [
-        f"the map has {int(counts[c.id]) or 'no'} pixels of class '{c.name}', whose shots cover "
-        f"{shots[c.name]}: draw more of it, or fewer of the other classes"
-        for c in model.classes
-        if counts[c.id] < MISSING_SHARE * shots.get(c.name, 0)
-    ]
+    parameters = records[0]["parameters"]
+    found = map(_LostClass.of, zip(*(record["classes"] for record in records), strict=True))
+    return [one.sentence(parameters) for one in found if one.mapped < MISSING_SHARE * one.shots]
+
+
+@dataclass(frozen=True, slots=True)
+class _LostClass:
+    """Pixels of a class in all maps of a model.
+
+    Attributes:
+        name: Name of the class.
+        shots: Pixels under its shots.
+        mapped: Pixels in the maps.
+        before: Pixels before rejection and cleaning.
+        rejected: Pixels among these that were rejected.
+    """
+
+    name: str
+    shots: int
+    mapped: int
+    before: int
+    rejected: int
+
+    @classmethod
+    def of(cls, entries: Sequence[Mapping[str, Any]]) -> Self:
+        """Sum the entries of a class in the records of several maps."""
+        return cls(
+            entries[0]["name"],
+            entries[0]["shots"],
+            sum(one["pixels"] for one in entries),
+            sum(one.get(PIXELS_BEFORE, one["pixels"]) for one in entries),
+            sum(one.get(REJECTED_PIXELS, 0) for one in entries),
+        )
+
+    def sentence(self, parameters: Mapping[str, Any]) -> str:
+        """Say that the class is lost, and why.
+
+        Args:
+            parameters: Parameters of the maps, of which rejection and the least area may be the reason.
+        """
+        lost = (
+            f"the map has {self.mapped or 'no'} pixels of class '{self.name}', whose shots cover "
+            f"{self.shots}"
+        )
+        if self.before < MISSING_SHARE * self.shots:
+            return f"{lost}: draw more of it, or fewer of the other classes"
+        given = max(0, self.before - self.rejected - self.mapped)
+        rejecting = " or ".join(option for name, option in REJECTING.items() if name in parameters)
+        reasons = [
+            f"{self._some(number)} {what}"
+            for number, what in (
+                (self.rejected, f"rejected ({rejecting})"),
+                (given, "given to their neighbours (--min-area)"),
+            )
+            if number
+        ]
+        return f"{lost}: {', and '.join(reasons)}; give a smaller value to keep more"
+
+    def _some(self, number: int) -> str:
+        """Say how many of its pixels before something happened to."""
+        if number == self.before:
+            return f"all {number} pixels of it were" if number > 1 else "its only pixel was"
+        return f"{number} of its {self.before} pixels {'were' if number > 1 else 'was'}"

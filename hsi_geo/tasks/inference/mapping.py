@@ -125,7 +125,7 @@ def write_map(
             reporter.warning(warning)
         single_scene = len(model.record["hashes"].get("scenes", ())) == 1
         if scaled.is_training_scene and options.aoi is None and single_scene:
-            for warning in missing_class_warnings(model, writer.counts):
+            for warning in missing_class_warnings([record]):
                 reporter.warning(warning)
         record["warnings"] = recorder.warnings
         times = timings.active()

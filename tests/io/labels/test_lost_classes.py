@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from builders import model_for
 
 from hsi_geo import MapOptions, adapt, classify, predict
 from hsi_geo.tasks.inference.map_warnings import missing_class_warnings
@@ -73,6 +70,15 @@ def test_predict_warns_of_lost_classes_on_whole_scenes_only(
     assert len(of(recorder.warnings)) <= 1  # of all maps together
 
 
+def record_of(shots: tuple[int, ...], pixels: tuple[int, ...], **parameters: Any) -> dict[str, Any]:
+    """The part of a map's record that tells of its classes."""
+    classes = [
+        {"id": i, "name": f"class {i}", "shots": drawn, "pixels": mapped}
+        for i, (drawn, mapped) in enumerate(zip(shots, pixels, strict=True), start=1)
+    ]
+    return {"classes": classes, "parameters": parameters}
+
+
 @pytest.mark.parametrize(
     ("shots", "pixels", "messages"),
     [
@@ -84,12 +90,65 @@ def test_predict_warns_of_lost_classes_on_whole_scenes_only(
     ],
 )
 def test_lost_classes_compares_map_with_shots(
-    planted: Planted, shots: tuple[int, ...], pixels: tuple[int, ...], messages: list[str]
+    shots: tuple[int, ...], pixels: tuple[int, ...], messages: list[str]
 ) -> None:
-    model = model_for(planted.path)
-    counts = {c.name: n for c, n in zip(model.classes, shots, strict=True)}
-    model = dataclasses.replace(model, record={**model.record, "shots": counts})
-    found = missing_class_warnings(model, np.array([7, *pixels]))
+    found = missing_class_warnings([record_of(shots, pixels)])
     assert len(found) == len(messages)
     for text, wanted in zip(found, messages, strict=True):
         assert wanted in text
+        assert text.endswith("draw more of it, or fewer of the other classes")
+
+
+def test_lost_classes_are_those_of_all_maps_together() -> None:
+    parts = [record_of((12, 9, 3), (5, 3, 0)), record_of((12, 9, 3), (1, 1, 2))]
+    (text,) = missing_class_warnings(parts)
+    assert "4 pixels of class 'class 2', whose shots cover 9" in text
+
+
+BOTH = {"reject": "auto", "min_confidence": 0.5}
+AREA = {"min_area": "9px"}
+
+
+@pytest.mark.parametrize(
+    ("mapped", "before", "rejected", "parameters", "reason"),
+    [
+        (0, 8, 8, {"reject": 0.2}, "all 8 pixels of it were rejected (--reject)"),
+        (1, 8, 7, BOTH, "7 of its 8 pixels were rejected (--reject or --min-confidence)"),
+        (0, 8, 0, AREA, "all 8 pixels of it were given to their neighbours (--min-area)"),
+        (0, 5, 4, {**BOTH, **AREA}, "4 of its 5 pixels were rejected (--reject or --min-confidence), and 1 of its 5 pixels was given to their neighbours (--min-area)"),
+        (3, 9, 7, {**BOTH, **AREA}, "7 of its 9 pixels were rejected (--reject or --min-confidence)"),
+        (2, 3, 1, BOTH, None),  # the model never gave it half of its shots
+        (0, 0, 0, {**BOTH, **AREA}, None),
+    ],
+)  # fmt: skip
+def test_a_class_that_options_removed_is_not_lost_to_the_others(
+    mapped: int, before: int, rejected: int, parameters: dict[str, Any], reason: str | None
+) -> None:
+    record = record_of((8, 4, 3), (mapped, 90, 20), **parameters)
+    record["classes"][0] |= {"pixels_before": before, "rejected_pixels": rejected}
+    (text,) = missing_class_warnings([record])
+    start = f"the map has {mapped or 'no'} pixels of class 'class 1', whose shots cover 8: "
+    if reason is None:
+        assert text == f"{start}draw more of it, or fewer of the other classes"
+    else:
+        assert text == f"{start}{reason}; give a smaller value to keep more"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"min_confidence": 1.0}, "were rejected (--min-confidence)"),
+        ({"min_area": "500px", "reject": 0.0}, "given to their neighbours (--min-area)"),
+    ],
+)
+def test_classify_says_which_option_removed_a_class(
+    planted: Planted, tmp_path: Path, recorder: Recorder, options: dict[str, Any], reason: str
+) -> None:
+    out = tmp_path / "map.tif"
+    shots = planted.shots(tmp_path / "shots.gpkg", per_class=5)
+    made = classify(planted.path, shots, out=out, options=MapOptions(**options), reporter=recorder)
+    lost = of(recorder.warnings)
+    assert lost and all(reason in text for text in lost)
+    assert lost == of(made.record["warnings"])
