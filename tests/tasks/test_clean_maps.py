@@ -19,10 +19,13 @@ from scipy import ndimage
 from hsi_geo import MapOptions, assess, batch, predict
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_values import read_class_values
+from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.reader import read_colors
 from hsi_geo.io.maps.record import mixed_file_warnings
+from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.io.maps.small_patches import label_patches
 from hsi_geo.tasks.artifacts.model import load_model, save_model
+from hsi_geo.tasks.inference.map_warnings import rejected_warnings
 from hsi_geo.tasks.inference.rejection import REJECT_BELOW
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -164,6 +167,35 @@ def test_auto_takes_the_threshold_of_the_model(
     fixed = tmp_path / "fixed.tif"
     predict(scene.path, unsure, out=fixed, options=MapOptions(reject=0.45))
     assert out.read_bytes() == fixed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares"),
+    [
+        ((900, 50, 25, 25, 0), []),  # nodata does not count
+        ((0, 50, 25, 26, 0), ["26 % of the pixels with data are 'unlike any shot' (--reject: below 0.4)"]),
+        ((7, 10, 10, 40, 60), ["33 % of the pixels with data are 'unlike any shot' (--reject: below 0.4)",
+                               "50 % of the pixels with data are 'too uncertain' (--min-confidence: below 0.655)"]),
+        ((9, 0, 0, 0, 0), []),
+    ],
+    ids=["quarter", "more", "both", "empty"],
+)  # fmt: skip
+def test_a_threshold_that_rejects_much_is_named(counts: tuple[int, ...], shares: list[str]) -> None:
+    table = (LandClass(1, "oats", "#e69f00"), LandClass(2, "rye", "#56b4e9"))
+    rejection = Rejection.of(table, min_familiarity=0.4, min_confidence=0.6549)
+    found = list(rejected_warnings(rejection, np.array(counts)))
+    assert [text.split(": look")[0] for text in found] == shares
+    one = Rejection.of(table, min_confidence=0.5)
+    assert list(rejected_warnings(one, np.array([0, 1, 1, 0, 0]))) == []
+
+
+def test_a_map_that_is_mostly_rejected_gets_a_warning(
+    scene: Planted, unsure: Path, tmp_path: Path, recorder: Any
+) -> None:
+    out, much = tmp_path / "map.tif", MapOptions(min_confidence=1.0)
+    record = predict(scene.path, unsure, out=out, options=much, reporter=recorder).record
+    (text,) = (text for text in recorder.warnings if "too uncertain" in text)
+    assert text in record["warnings"]
 
 
 @pytest.mark.parametrize("least", ["6px", "0.36 ha"])

@@ -9,6 +9,7 @@ from typing import Any, Self
 import xarray as xr
 
 from hsi_geo.arrays import IntArray
+from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.io.scenes.mask_option import other_mask_warning
 from hsi_geo.io.scenes.neighbours import OTHER_SCALE, HaloScene
 from hsi_geo.io.scenes.properties import name_of
@@ -19,12 +20,19 @@ from hsi_geo.tasks.inference.scaled_scene import ScaledScene
 #: A class is missing in a map if fewer pixels are mapped to it than this share of the pixels under its shots.
 MISSING_SHARE = 0.5
 
+#: A threshold rejects much of a map if it rejects more than this share of the pixels with data.
+MUCH_REJECTED = 0.25
+
 #: Options by which pixels are rejected, by their names in records.
 REJECTING = {"reject": "--reject", "min_confidence": "--min-confidence"}
 
 
 def map_warnings(
-    scene: xr.DataArray, scaled: ScaledScene, halo: HaloScene | None, counts: IntArray
+    scene: xr.DataArray,
+    scaled: ScaledScene,
+    halo: HaloScene | None,
+    counts: IntArray,
+    rejection: Rejection | None = None,
 ) -> Iterator[str]:
     """Find what may be wrong with a map.
 
@@ -32,7 +40,8 @@ def map_warnings(
         scene: Scene that was mapped.
         scaled: The scene on the scale of its model.
         halo: The scene with the adjacent pixels of its neighbours, after these were read; None for none.
-        counts: (K + 1,) number of mapped pixels by class id; index 0 is nodata.
+        counts: (K + 1,) number of mapped pixels by class id, or more with rejected classes; index 0 is nodata.
+        rejection: Which pixels were rejected; None for none.
 
     Yields:
         A sentence for each finding.
@@ -54,6 +63,32 @@ def map_warnings(
             f"scene '{name}' lies beside tiles whose values are more than {OTHER_SCALE:,.0f} times larger "
             "or smaller: pixels of these are not used at its edges, where maps may not fit together"
         )
+    if rejection is not None:
+        yield from rejected_warnings(rejection, counts)
+
+
+def rejected_warnings(rejection: Rejection, counts: IntArray) -> Iterator[str]:
+    """Find thresholds that reject much of a map.
+
+    Args:
+        rejection: Which pixels were rejected.
+        counts: (n + 1,) number of mapped pixels by id of the n classes and rejected classes; index 0 is nodata.
+
+    Yields:
+        A warning for each such threshold.
+    """
+    pixels = int(counts[1:].sum())
+    thresholds = {
+        rejection.unlike_id: f"--reject: below {rejection.min_familiarity:.3g}",
+        rejection.uncertain_id: f"--min-confidence: below {rejection.min_confidence:.3g}",
+    }
+    for one in rejection.classes:
+        share = counts[one.id] / max(1, pixels)
+        if share > MUCH_REJECTED:
+            yield (
+                f"{100 * share:.0f} % of the pixels with data are '{one.name}' ({thresholds[one.id]}): look at "
+                "the map of the confidence, and give a smaller value, or draw shots where land was rejected"
+            )
 
 
 def describe_drift(shift: DomainShift) -> str:

@@ -121,7 +121,7 @@ def write_map(
         record |= pixels.entries(scene)
         record["hashes"] |= more_hashes()
         _log_missing(scene, record["mask"], reporter)
-        for warning in map_warnings(scene, scaled, halo, writer.counts):
+        for warning in map_warnings(scene, scaled, halo, writer.counts, rejection):
             reporter.warning(warning)
         single_scene = len(model.record["hashes"].get("scenes", ())) == 1
         if scaled.is_training_scene and options.aoi is None and single_scene:
