@@ -13,7 +13,8 @@ import xarray as xr
 
 from hsi_geo import timings
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.paths import stem_of
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
@@ -22,6 +23,8 @@ from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, SomeScenes, open_scenes
+from hsi_geo.io.scenes.tile_files import tile_key
+from hsi_geo.io.scenes.tile_list import absolute_name
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.adapt import adapt_opened, prepare, require_usable
@@ -34,12 +37,15 @@ from hsi_geo.tasks.predict import (
     require_parents,
 )
 from hsi_geo.tasks.runtime import Compute, file_hash
-from hsi_geo.tasks.tiles.map_names import as_path
+from hsi_geo.tasks.tiles.map_names import map_names
 from hsi_geo.tasks.validation.accuracy import Accuracy
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.adaptation.prepared import PreparedScenes
     from hsi_geo.tasks.artifacts.model import AdaptedModel
+
+#: What follows the name of a scene in the name of its map.
+_ENDING = "_classes"
 
 
 @overload
@@ -104,7 +110,7 @@ def classify(
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
             scene. In a notebook a number is added to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
-            is complete.
+            is complete. Where names would collide, those of the folders of the scenes come first.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
         save_model: Path of a model file to write, with which `predict` maps other scenes of the sensor; the file is
             the one that `adapt` writes. None keeps no model.
@@ -163,9 +169,10 @@ def _map_paths(
     if out is None:
         raise OptionError("several scenes need a folder for their maps", hint="give one with -o")
     folder = Path(out)
+    stems = map_stems(scenes)
     paths = [
-        map_paths(s, folder / f"{_stem(s, scenes)}_classes.tif", options, overwrite=overwrite)
-        for s in scenes
+        map_paths(s, folder / f"{stem}{_ENDING}.tif", options, overwrite=overwrite)
+        for s, stem in zip(scenes, stems, strict=True)
     ]
     is_new = make_folder(folder)
     try:
@@ -176,12 +183,29 @@ def _map_paths(
         raise
 
 
-def _stem(scene: xr.DataArray, scenes: Sequence[xr.DataArray]) -> str:
-    """The scene's file name, with its folder's before it where two would collide."""
-    path = as_path(name_of(scene))
-    stem = stem_of(path)
-    same = [other for other in scenes if stem_of(as_path(name_of(other))) == stem]
-    return stem if len(same) == 1 else f"{path.absolute().parent.name}_{stem}"
+def map_stems(scenes: Sequence[xr.DataArray]) -> list[str]:
+    """The stem of each scene's map, named as the maps of a batch are.
+
+    Args:
+        scenes: Scenes of one run.
+
+    Raises:
+        OptionError: If a scene is given twice, or two scenes have one name.
+    """
+    names = [name_of(scene) for scene in scenes]
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        other = first.setdefault(tile_key(name), index)
+        if other == index:
+            continue
+        is_stored = exists(name) or as_link(name) is not None  # arrays may share a name
+        grids = [scenes[one].hsi.grid for one in (other, index)]
+        if is_stored and len({(grid.shape, grid.transform) for grid in grids}) == 1:
+            raise OptionError(f"scene '{name}' is given twice", hint="give each scene once")
+        raise OptionError(
+            f"two scenes have the name '{name}'", hint="give each a name or a file of its own"
+        )
+    return map_names([absolute_name(name) for name in names], (), ending=_ENDING)
 
 
 def classify_opened(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import pytest
+import xarray as xr
 from builders import model_for, run, snapshot
 
 from hsi_geo import Compute, MapOptions, adapt, batch, classify, open_scene, predict, read_shots
@@ -212,4 +213,54 @@ def test_names_of_maps_of_links_have_no_query() -> None:
     scenes = [
         scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]), name=name) for name in names
     ]
-    assert [module._stem(scene, scenes) for scene in scenes] == ["a_b", "c_b", "d"]
+    assert module.map_stems(scenes) == ["a_b", "c_b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("files", "stems"),
+    [
+        (["a/x/s.tif", "b/x/s.tif"], ["a_x_s", "b_x_s"]),
+        (["a/s.tif", "b/s.tif", "c.tif"], ["a_s", "b_s", "c"]),
+        (["a/s.tif", "a/s.tiff"], ["s_tif", "s_tiff"]),
+        (["a/s.tif", "b/S.tif"], ["a_s", "b_S"]),
+        (["s.tif", "s_confidence.tif"], ["s", "s_confidence"]),
+    ],
+    ids=["deep", "folders", "suffixes", "case", "confidence"],
+)
+def test_maps_of_scenes_of_one_name_are_named_as_in_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], stems: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in files:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    assert module.map_stems([tiny(name) for name in files]) == stems
+    assert module.map_stems([tiny(str(tmp_path / name)) for name in files]) == stems
+
+
+def tiny(name: str, rows: int = 3) -> xr.DataArray:
+    return scene_from_array(np.ones((2, rows, 4)), np.array([550.0, 660.0]), name=name)
+
+
+@pytest.mark.parametrize("other", ["s.tif", "../a/s.tif", "link.tif"])
+def test_a_scene_that_is_given_twice_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Path("s.tif").touch()
+    Path("link.tif").symlink_to("s.tif")
+    with pytest.raises(OptionError, match="is given twice"):
+        module.map_stems([tiny(str(folder / "s.tif")), tiny("t"), tiny(other)])
+    with pytest.raises(OptionError, match="two scenes have the name"):  # parts of a file
+        module.map_stems([tiny("s.tif", 9), tiny(other)])
+
+
+def test_arrays_of_one_name_need_names_of_their_own(planted: Planted, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="two scenes have the name 'flight'"):
+        module.map_stems([tiny("flight"), tiny("flight")])
+    out = tmp_path / "maps"
+    with pytest.raises(OptionError, match="is given twice"):
+        classify([planted.path, planted.path], planted.shots(tmp_path / "s.gpkg"), out=out)
+    assert not out.exists()

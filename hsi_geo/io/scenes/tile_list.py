@@ -165,21 +165,26 @@ def _expanded(name: str, search: _Search) -> Iterator[ListedTile]:
     if exists(name) and path.is_dir():
         yield from _of_folder(path, search)
     elif is_items_name(name) and search.own.has(name):  # the record of a map is no STAC item
-        yield ListedTile(_absolute(name))
+        yield ListedTile(absolute_name(name))
     elif is_items_name(name) and (as_link(name) or not is_gdal_name(name)):
         yield from _of_items(name, search.links)
     elif suffix in _LISTING and not is_gdal_name(name):
         yield from _LISTING[suffix](path)
     else:
-        yield ListedTile(_absolute(name))
+        yield ListedTile(absolute_name(name))
 
 
-def _absolute(name: str, folder: Path | None = None) -> str:
-    """A path that other processes can open; relative to a folder if it lies there."""
+def absolute_name(name: str, folder: Path | None = None) -> str:
+    """A name of a scene that other processes can open: an absolute path, a link, or one of GDAL's names.
+
+    Args:
+        name: Name of a scene.
+        folder: Folder that the name is relative to if such a file lies there; None for the current one.
+    """
     if is_gdal_name(name) and folder is None:
         return name
     if folder is not None and (is_gdal_name(name) or not exists(folder / name)):
-        return _absolute(name)
+        return absolute_name(name)
     return str((folder or Path()).joinpath(name).absolute())
 
 
@@ -193,7 +198,7 @@ def _of_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
     except HsiGeoError:
         yield from _in_folder(folder, search)
     else:
-        yield ListedTile(_absolute(str(folder)))
+        yield ListedTile(absolute_name(str(folder)))
 
 
 def _in_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
@@ -212,7 +217,7 @@ def _in_folder(folder: Path, search: _Search) -> Iterator[ListedTile]:
             is_output = search.own.is_folder(path)
             yield from (_in_output_folder if is_output else _of_folder)(path, search)
         elif path.name.lower().endswith(SUFFIXES):
-            yield ListedTile(_absolute(str(path)))
+            yield ListedTile(absolute_name(str(path)))
 
 
 def _has_two_headers(header: Path) -> bool:
@@ -252,7 +257,7 @@ def _of_text(path: Path) -> Iterator[ListedTile]:
     for line in _text(path).splitlines():
         name = line.strip()
         if name and not name.startswith("#"):
-            yield ListedTile(_absolute(name, path.parent))
+            yield ListedTile(absolute_name(name, path.parent))
 
 
 def _of_vrt(path: Path) -> Iterator[ListedTile]:
@@ -271,10 +276,10 @@ def _of_vrt(path: Path) -> Iterator[ListedTile]:
         for band in root.findall("VRTRasterBand")
     ]
     if not bands or len(set(bands[0])) < 2 or any(set(band) != set(bands[0]) for band in bands):
-        yield ListedTile(_absolute(str(path)))
+        yield ListedTile(absolute_name(str(path)))
         return
     for name, relative in dict.fromkeys(bands[0]):
-        yield ListedTile(_absolute(name, path.parent if relative else None))
+        yield ListedTile(absolute_name(name, path.parent if relative else None))
 
 
 def _of_items(name: str, links: Links) -> Iterator[ListedTile]:

@@ -26,6 +26,7 @@ def map_names(
     paths: Sequence[str],
     reserved: Collection[str],
     earlier: EarlierMaps | None = None,
+    ending: str = "",
 ) -> list[str]:
     """Choose a stem for each tile: that of its file, with more of its path where names would collide.
 
@@ -39,16 +40,19 @@ def map_names(
         paths: Paths of the tiles, without duplicates.
         reserved: Stems that may not be used.
         earlier: Maps in the output folder; None for none.
+        ending: What follows the stem in the name of each map.
 
     Returns:
-        Stem of each map.
+        Stem of each map, without the ending.
 
     >>> map_names(["/t/a.tif", "/t/a_confidence.tif", "/u/b.tif"], reserved=())
     ['a', 't_a_confidence', 'b']
+    >>> map_names(["/t/a.tif", "/t/a_confidence.tif", "/u/a.tif"], reserved=(), ending="_classes")
+    ['t_a', 'a_confidence', 'u_a']
     """
     candidates = _all_candidates(paths)
     taken = {file_key(stem) for stem in reserved}
-    names = _choose(candidates, {}, taken)
+    names = _choose(candidates, {}, taken, ending)
     if earlier is None:
         return names
     possible = [
@@ -68,11 +72,14 @@ def map_names(
         for stem in reversed(stems)
         if earlier.is_of(stem, paths[index])
     }
-    return _choose(candidates, kept, taken)
+    return _choose(candidates, kept, taken, ending)
 
 
 def _choose(
-    candidates: Sequence[Sequence[str]], kept: dict[int, str], taken: Collection[str]
+    candidates: Sequence[Sequence[str]],
+    kept: dict[int, str],
+    taken: Collection[str],
+    ending: str,
 ) -> list[str]:
     """Choose a name of each tile, so that none clashes.
 
@@ -80,6 +87,7 @@ def _choose(
         candidates: For each tile the names it may have, the shortest first.
         kept: Names by the index of the tile that change only if they clash with each other.
         taken: Keys of names that may not be used.
+        ending: What follows the stem in the name of each map.
     """
     step = [0] * len(candidates)
     kept = dict(kept)
@@ -88,7 +96,7 @@ def _choose(
             kept.get(index, stems[at])
             for index, (stems, at) in enumerate(zip(candidates, step, strict=True))
         ]
-        clashing = _clashing(names, taken)
+        clashing = _clashing(names, taken, ending)
         moving = [i for i in clashing - set(kept) if step[i] < len(candidates[i]) - 1]
         for i in moving:
             step[i] += 1
@@ -149,12 +157,12 @@ def file_key(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _clashing(names: Sequence[str], taken: Collection[str]) -> set[int]:
+def _clashing(names: Sequence[str], taken: Collection[str], ending: str) -> set[int]:
     """Indices of the names that need to change."""
     owners = defaultdict(set)
     own = []
     for index, name in enumerate(names):
-        map_ = Path(f"{name}.tif")
+        map_ = Path(f"{name}{ending}.tif")
         own.append({file_key(path.name) for path in MapPaths.of(map_).all})
         every = MapPaths.of(map_, confidence=True, probabilities=True, parents=True).with_report()
         for path in every.all:
