@@ -173,9 +173,9 @@ def test_auto_takes_the_threshold_of_the_model(
     ("counts", "shares"),
     [
         ((900, 50, 25, 25, 0), []),  # nodata does not count
-        ((0, 50, 25, 26, 0), ["26 % of the pixels with data are 'unlike any shot' (--reject: below 0.4)"]),
-        ((7, 10, 10, 40, 60), ["33 % of the pixels with data are 'unlike any shot' (--reject: below 0.4)",
-                               "50 % of the pixels with data are 'too uncertain' (--min-confidence: below 0.655)"]),
+        ((0, 50, 25, 26, 0), ["26 % of the pixels with data are 'unlike any shot' (--reject, threshold 0.4)"]),
+        ((7, 10, 10, 40, 60), ["33 % of the pixels with data are 'unlike any shot' (--reject, threshold 0.4)",
+                               "50 % of the pixels with data are 'too uncertain' (--min-confidence, threshold 0.655)"]),
         ((9, 0, 0, 0, 0), []),
     ],
     ids=["quarter", "more", "both", "empty"],

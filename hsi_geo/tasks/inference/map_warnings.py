@@ -79,8 +79,8 @@ def rejected_warnings(rejection: Rejection, counts: IntArray) -> Iterator[str]:
     """
     pixels = int(counts[1:].sum())
     thresholds = {
-        rejection.unlike_id: f"--reject: below {rejection.min_familiarity:.3g}",
-        rejection.uncertain_id: f"--min-confidence: below {rejection.min_confidence:.3g}",
+        rejection.unlike_id: f"--reject, threshold {rejection.min_familiarity:.3g}",
+        rejection.uncertain_id: f"--min-confidence, threshold {rejection.min_confidence:.3g}",
     }
     for one in rejection.classes:
         share = counts[one.id] / max(1, pixels)
