@@ -23,6 +23,7 @@ LAYERS = {
     "arrays": 0,
     "errors": 0,
     "extras": 1,
+    "interrupts": 0,
     "progress": 0,
     "stages": 0,
     "text": 0,

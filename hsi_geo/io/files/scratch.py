@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from hsi_geo.interrupts import uninterrupted
+
 #: Prefix of all temporary folders of this package.
 PREFIX = ".hsi-geo-"
 
@@ -104,7 +106,8 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 def remove(folder: Path) -> None:
     """Remove a temporary folder; files that cannot be removed are left to `remove_abandoned`."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with uninterrupted():
+        shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         _made.discard(folder)
 

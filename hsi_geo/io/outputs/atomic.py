@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 from hsi_geo.errors import SHORTER_NAME, OutputError
+from hsi_geo.interrupts import note_outputs, uninterrupted
 from hsi_geo.io.files import scratch
 from hsi_geo.io.outputs.checks import (
     read_along,
@@ -68,7 +69,8 @@ def atomic_outputs(
 
     Files are renamed in the order of ``finals``. Either all files get their names, or none does and
     the earlier files are restored. Without ``overwrite`` nothing is replaced at the end either: of
-    several jobs that write the same files one succeeds, and the others fail.
+    several jobs that write the same files one succeeds, and the others fail. Ctrl-C waits from the first
+    rename until the folder is removed.
 
     Files that other programs read as part of an output, such as pyramids of an earlier map, are removed
     with the file that is replaced or removed. Without ``overwrite`` they are an error.
@@ -111,26 +113,30 @@ def atomic_outputs(
     if not overwrite:
         require_free(targets)
     stages: dict[Path, Path] = {}
-    try:
-        for one in dict.fromkeys(
-            target.parent for target in targets
-        ):  # they may be on several disks
-            stages[one] = _make_stage(one, name)
-            require_replaceable([t for t in targets if t.parent == one], stages[one])
-        where = {target: stages[target.parent] / target.name for target in targets}
-        yield dict(where)
-        written = {source: target for target, source in where.items() if source.exists()}
-        before = _BEFORE_RENAMING.get()
-        if before is not None and not scratch.is_temporary(folder):
-            before(targets)
-        Replacement(stages, written, removable, overwrite).apply()
-    except OSError as error:
-        if isinstance(error, OutputError) or error.errno is None:
-            raise
-        raise _write_error(folder, error) from error
-    finally:
-        for stage in stages.values():
-            scratch.remove(stage)
+    with ExitStack() as waiting:  # an interrupt waits until all is done
+        try:
+            for one in dict.fromkeys(
+                target.parent for target in targets
+            ):  # they may be on several disks
+                stages[one] = _make_stage(one, name)
+                require_replaceable([t for t in targets if t.parent == one], stages[one])
+            where = {target: stages[target.parent] / target.name for target in targets}
+            yield dict(where)
+            written = {source: target for target, source in where.items() if source.exists()}
+            before = _BEFORE_RENAMING.get()
+            if before is not None and not scratch.is_temporary(folder):
+                before(targets)
+            Replacement(stages, written, removable, overwrite).apply(waiting)
+            if not scratch.is_temporary(folder):
+                note_outputs(written.values())
+        except OSError as error:
+            if isinstance(error, OutputError) or error.errno is None:
+                raise
+            raise _write_error(folder, error) from error
+        finally:
+            with uninterrupted():
+                for stage in stages.values():
+                    scratch.remove(stage)
 
 
 def make_folder(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import rasterio
 
 from hsi_geo.errors import OutputError, OutputExistsError
+from hsi_geo.interrupts import uninterrupted
 from hsi_geo.io.files.side_files import RASTERS, world_files
 from hsi_geo.io.outputs.checks import irreplaceable, link, read_along, require_free
 from hsi_geo.io.readers.gdal import quiet_gdal
@@ -48,8 +49,12 @@ class Replacement:
         self.renamed: dict[Path, Path] = {}
         self.earlier: dict[Path, Path] = {}
 
-    def apply(self) -> None:
+    def apply(self, waiting: ExitStack) -> None:
         """Rename the new files and remove the stale ones.
+
+        Args:
+            waiting: An interrupt that comes between the first rename and the end of this waits until this is closed: an
+                undo that is interrupted would leave some files new and some old, and lose those that were set aside.
 
         Raises:
             OutputExistsError: If a file has appeared under a final name, and may not be replaced.
@@ -63,6 +68,7 @@ class Replacement:
         with ExitStack() as locks:
             for folder in _distinct(self.stages):
                 locks.enter_context(_folder_lock(folder))
+            waiting.enter_context(uninterrupted())
             try:
                 self._set_earlier_aside()
                 for source, target in self.written.items():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from hsi_geo.interrupts import noting_outputs
 from hsi_geo.io.outputs.atomic import atomic_outputs, make_folder
 from hsi_geo.tasks.adaptation.feature_cubes import SpatialContext
 from hsi_geo.tasks.adaptation.feature_sets import FeatureSet, FeatureSets, PixelFeatures
@@ -69,7 +70,11 @@ class FeatureFiles:
         """
         make_folder(self.folder)
         path = self._path(key)
-        with atomic_outputs([path], overwrite=True) as where, where[path].open("wb") as file:
+        with (
+            noting_outputs(),  # a cache is no output
+            atomic_outputs([path], overwrite=True) as where,
+            where[path].open("wb") as file,
+        ):
             np.savez(file, allow_pickle=False, **_pack(features))
         self._prune(path)
 
