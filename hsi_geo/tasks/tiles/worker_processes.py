@@ -6,12 +6,13 @@ Each worker needs torch and Dask, whose import takes seconds. On Linux the worke
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 #: Whether processes that have imported libraries are forked. Apple's libraries do not allow it, Windows has no forks.
 HAS_FORK_SERVER = sys.platform == "linux"
@@ -64,7 +65,7 @@ def allow_server() -> None:
 def start_server(threads: int) -> bool:
     """Start the process that workers are forked from; it imports what they need while this one goes on.
 
-    A server that runs already is used as it is. It ends with this process.
+    A server that runs already is used as it is. It is ended when this process exits.
 
     Args:
         threads: Threads of each worker.
@@ -85,7 +86,21 @@ def start_server(threads: int) -> bool:
             forkserver.ensure_running()
     except OSError:
         return False
+    atexit.unregister(_end_server)
+    atexit.register(_end_server, os.getpid())
     return True
+
+
+def _end_server(owner: int) -> None:
+    """End the server. By itself it would end only when its imports are done, seconds after an interrupted batch."""
+    from multiprocessing.forkserver import _forkserver
+
+    pid: int | None = getattr(_forkserver, "_forkserver_pid", None)
+    if pid is None or os.getpid() != owner:  # a fork has the variables of its parent
+        return
+    with suppress(OSError):  # it has ended
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 @contextmanager
