@@ -1,50 +1,91 @@
-"""Ctrl-C, and SIGTERM of other programs, stop a command; where an exception would be lost they wait a little."""
+"""Ctrl-C, SIGTERM of other programs and a closed terminal stop a command; where an exception would be lost they wait a little."""
 
 from __future__ import annotations
 
 import _thread
-import logging
 import signal
-import threading
 import time
-import weakref
+from collections.abc import Iterable
 from types import FrameType
+
+from hsi_geo.interrupts import STOPPING
 
 #: Seconds after which a signal that came in a wrong moment is sent again.
 INTERVAL_S = 0.02
 
-#: Seconds after which a command stops in any case, as if it imports modules from a very slow disk.
+#: Seconds after which a command stops in any case, as if it imports torch from a very slow disk.
 LONGEST_WAIT_S = 20.0
 
-#: Files of Python functions that libraries in C call. Each import runs in the first one. Modules in C++, such as torch's,
-#: end the process with SIGABRT if an import that they begin raises an exception. GDAL's messages are logged, and an
-#: exception meanwhile is printed and lost, as in functions that are called when an object goes.
-CALLED_FROM_C = frozenset(
-    {
-        "<frozen importlib._bootstrap>",
-        logging.__file__,
-        weakref.__file__,
-    }
-)
+#: Modules whose functions libraries in C call. GDAL's messages are logged, and an exception meanwhile is printed and lost, as
+#: in functions that are called when an object goes.
+CALLED_FROM_C = ("logging", "weakref")
+
+#: Most files that the sentence of an interrupt names.
+MOST_NAMES = 4
 
 
 def stop_on_signals() -> None:
-    """Raise KeyboardInterrupt in the main thread on SIGINT and SIGTERM.
+    """Raise KeyboardInterrupt in the main thread on SIGINT, SIGTERM and SIGHUP.
 
-    A signal that arrives where an exception would not reach the command is sent again a little later. SIGINT stays ignored
-    where it is, as in background jobs of a shell.
+    A signal that arrives where an exception would not reach the command is sent again a little later. SIGINT and SIGHUP stay
+    ignored where they are, as in background jobs of a shell, and with nohup.
     """
     handler = _Handler()
-    signal.signal(signal.SIGTERM, handler)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, handler)
+    for number in STOPPING:
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """Ignore the signals that stop a command: it is at its end."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def came_from_interrupt(error: BaseException) -> bool:
+    """Whether an interrupt led to an error. Modules that were made with pybind11 turn it into an ImportError.
+
+    Args:
+        error: The error.
+    """
+    seen: set[int] = set()
+    causes: list[BaseException | None] = [error]
+    while causes:
+        one = causes.pop()
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            causes += [one.__cause__, one.__context__]
+    return False
+
+
+def what_was_written(outputs: Iterable[object]) -> str:
+    """Sentence for an interrupted command.
+
+    Args:
+        outputs: Files that it had written.
+
+    >>> what_was_written([])
+    'interrupted, nothing was written'
+    >>> what_was_written(["map.tif", "map.json"])
+    "interrupted after 'map.tif' and 'map.json' were written"
+    """
+    names = [f"'{name}'" for name in dict.fromkeys(map(str, outputs))]
+    if not names:
+        return "interrupted, nothing was written"
+    if len(names) > MOST_NAMES:
+        names[MOST_NAMES:] = [f"{len(names) - MOST_NAMES} other files"]
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"interrupted after {listed} {'was' if len(names) == 1 else 'were'} written"
 
 
 class _Handler:
-    """Handler of both signals; Python calls it in the main thread."""
+    """Handler of all these signals; Python calls it in the main thread."""
 
     def __init__(self) -> None:
         self._first_s: float | None = None
+        self._main = _thread.get_ident()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         now_s = time.monotonic()
@@ -52,23 +93,40 @@ class _Handler:
         if not _is_lost_in(frame) or now_s - self._first_s > LONGEST_WAIT_S:
             raise KeyboardInterrupt
         # Not `threading.Thread`: its start takes locks that the main thread may hold now.
-        _thread.start_new_thread(_send_later, (number,))
+        _thread.start_new_thread(self._send_later, (number,))
 
-
-def _send_later(number: int) -> None:
-    """Send a signal to the main thread once more."""
-    time.sleep(INTERVAL_S)
-    main = threading.main_thread().ident
-    if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, number)  # ends waiting for a lock or a file, too
-    else:  # Windows
-        _thread.interrupt_main(signal.Signals(number))
+    def _send_later(self, number: int) -> None:
+        """Send a signal to the main thread once more."""
+        time.sleep(INTERVAL_S)
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(self._main, number)  # ends waiting for a lock or a file, too
+        else:  # Windows
+            _thread.interrupt_main(signal.Signals(number))
 
 
 def _is_lost_in(frame: FrameType | None) -> bool:
     """Whether a library in C called a frame, or one of its callers, and would not pass an exception on."""
     while frame is not None:
-        if frame.f_code.co_filename in CALLED_FROM_C or frame.f_code.co_name == "__del__":
+        if _is_called_from_c(frame) or _imports_torch(frame):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_called_from_c(frame: FrameType) -> bool:
+    code = frame.f_code
+    return (
+        frame.f_globals.get("__name__") in CALLED_FROM_C
+        or code.co_name == "__del__"
+        # The import system has a function that is called when a lock of a module goes.
+        or (code.co_name == "cb" and code.co_filename == "<frozen importlib._bootstrap>")
+    )
+
+
+def _imports_torch(frame: FrameType) -> bool:
+    """Whether a frame is a module of torch that is being imported.
+
+    Its parts in C++ import others, and end the process with SIGABRT if that raises an exception.
+    """
+    module = str(frame.f_globals.get("__name__"))
+    return frame.f_code.co_name == "<module>" and f"{module}.".startswith("torch.")

@@ -8,18 +8,21 @@ import gc
 import importlib
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from hsi_geo import timings  # noqa: F401  # imported early: it notes when the program began
 from hsi_geo.environment import drop_foreign_variables
-from hsi_geo.errors import HsiGeoError, os_error_text
+from hsi_geo.errors import HsiGeoError, OutputError, os_error_text
+from hsi_geo.interrupts import noting_outputs
 from hsi_geo.tasks.adaptation.feature_process import allow_process
 from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
-from .interrupts import stop_on_signals
+from .interrupts import came_from_interrupt, ignore_signals, stop_on_signals, what_was_written
+from .start import INTERRUPTED
 from .terminal import discard_output, restart_in_utf8_mode, use_utf8_streams
 
 #: Name and help line of each command; its module is imported only when it is called.
@@ -44,7 +47,7 @@ COMMANDS = {
     "doctor": "Check the installation, and say how to repair it.",
 }
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 #: Number of new objects after which Python looks for unused ones (700 is its own). The modules of a command are objects
 #: that stay, and looking through them again and again makes imports slower.
@@ -90,7 +93,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print an error as one sentence, and exit with its code."""
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except click.ClickException as error:
             # The message may contain names of files, and these control characters.
             error.message = plain(error.message)  # type: ignore[misc]  # declared final
@@ -100,8 +103,8 @@ class LazyGroup(click.Group):
         except HsiGeoError as error:
             reporting.write_error(ctx, error.message, error.hint, error.code)
         except KeyboardInterrupt as interrupt:
-            what = str(interrupt) or "interrupted, nothing was written"
-            reporting.write_error(ctx, what, "", "interrupted")
+            with suppress(OSError):  # a terminal that was closed
+                reporting.write_error(ctx, str(interrupt), "", "interrupted")
             ctx.exit(INTERRUPTED)
         except MemoryError:
             reporting.write_error(ctx, "out of memory", self._less_memory(ctx), "memory")
@@ -136,6 +139,24 @@ class LazyGroup(click.Group):
                 "unexpected",
             )
         ctx.exit(FAILED)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interrupt says what was written."""
+        with noting_outputs() as written:
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as interrupt:
+                if isinstance(lost := interrupt.__context__, OutputError):
+                    raise lost from interrupt  # it says where the earlier files are now
+                if str(interrupt):
+                    raise
+                raise KeyboardInterrupt(what_was_written(written)) from interrupt
+            except OutputError:
+                raise
+            except Exception as error:
+                if not came_from_interrupt(error):
+                    raise
+                raise KeyboardInterrupt(what_was_written(written)) from error
 
     def _less_memory(self, ctx: click.Context) -> str:
         """Hint for a lack of memory, with an option of the command if it has one."""
@@ -223,5 +244,8 @@ def _exit_at_once(code: int) -> None:
                 stream.flush()
     except OSError:
         return
+    except KeyboardInterrupt:  # nobody reads the pipe that it is printed to
+        code = INTERRUPTED
+    ignore_signals()  # the functions below would print a traceback
     atexit._run_exitfuncs()  # ends processes that libraries started
     os._exit(code)

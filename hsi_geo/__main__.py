@@ -1,6 +1,6 @@
 """``python -m hsi_geo`` is ``hsi-geo``."""
 
-from hsi_geo.cli.main import run
+from hsi_geo.cli.start import run
 
 if __name__ == "__main__":
     run()

@@ -8,7 +8,10 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it takes long to import
+    from pathlib import Path
 
 #: Signals that stop a job. A terminal that is closed sends SIGHUP, which Windows does not have.
 STOPPING = tuple(
@@ -71,6 +74,7 @@ def noting_outputs() -> Iterator[list[Path]]:
     Yields:
         List of the files, which grows.
 
+    >>> from pathlib import Path
     >>> with noting_outputs() as written:
     ...     note_outputs([Path("map.tif")])
     >>> [path.name for path in written]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -37,8 +36,6 @@ def serve() -> None:
     reading, writing = take_streams()
     folder = Path(tempfile.gettempdir())
     scratch.remove_abandoned(folder)  # of an engine that was killed
-    if hasattr(signal, "SIGHUP"):  # a terminal that is closed
-        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     try:
         exit_code = run(reading, writing, folder)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import logging
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -13,11 +14,20 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from hsi_geo.cli import interrupts
-from hsi_geo.cli.interrupts import stop_on_signals
+from hsi_geo.cli.interrupts import came_from_interrupt, stop_on_signals, what_was_written
+from hsi_geo.cli.main import LazyGroup, group
 
-NUMBERS = [signal.SIGINT, signal.SIGTERM]
+from hsi_geo.errors import HsiGeoError, OutputError
+from hsi_geo.io.outputs.atomic import atomic_outputs
+
+NUMBERS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
+
+#: A part of torch, as far as its name tells, and another module.
+TORCH, OTHER = "torch.interrupted", "interrupted_module"
 
 #: Sends itself a signal, as a user may at any moment, and says whether an exception came before its end.
 MODULE = """
@@ -43,12 +53,21 @@ def _handlers() -> Iterator[None]:
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """File of a module that can be imported."""
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Writes a module of a name, and imports it."""
     (tmp_path / "interrupted_inner.py").write_text("import time; time.sleep(0.1)")
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path / "interrupted_module.py"
-    for name in ("interrupted_module", "interrupted_inner"):
+    for name in [name for name in sys.modules if name.split(".")[0] == "torch"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    def write_and_import(name: str, text: str) -> None:
+        (tmp_path / f"{name.replace('.', '/')}.py").write_text(text)
+        importlib.import_module(name)
+
+    yield write_and_import
+    for name in ("torch", TORCH, OTHER, "interrupted_inner"):
         sys.modules.pop(name, None)
 
 
@@ -60,35 +79,43 @@ def test_signals_stop_a_command(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_imports_are_finished_first(module: Path, number: int) -> None:
-    module.write_text(MODULE.format(number=int(number)))
+def test_imports_of_torch_are_finished_first(
+    module: Callable[[str, str], None], number: int
+) -> None:
     stop_on_signals()
     with pytest.raises(KeyboardInterrupt):
-        importlib.import_module("interrupted_module")
+        module(TORCH, MODULE.format(number=int(number)))
         time.sleep(10)
-    assert sys.modules["interrupted_module"].whole
+    assert sys.modules[TORCH].whole
 
 
-def test_one_that_waited_ends_waiting_for_a_lock(module: Path) -> None:
-    module.write_text(MODULE.format(number=int(signal.SIGINT)))
+@pytest.mark.parametrize("name", [OTHER, "torch_like"])
+def test_other_imports_are_stopped(module: Callable[[str, str], None], name: str) -> None:
+    stop_on_signals()
+    with pytest.raises(ImportError) as caught:
+        module(name, MODULE.format(number=int(signal.SIGINT)))
+    assert came_from_interrupt(caught.value)
+    assert name not in sys.modules
+
+
+def test_one_that_waited_ends_waiting_for_a_lock(module: Callable[[str, str], None]) -> None:
     stop_on_signals()
     lock = threading.Lock()
     lock.acquire()
     began_s = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        importlib.import_module("interrupted_module")
+        module(TORCH, MODULE.format(number=int(signal.SIGINT)))
         lock.acquire(timeout=20)
     assert time.monotonic() - began_s < 10
 
 
 def test_an_import_that_does_not_end_is_stopped(
-    module: Path, monkeypatch: pytest.MonkeyPatch
+    module: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interrupts, "LONGEST_WAIT_S", 0.05)
-    module.write_text("import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(20)")
     stop_on_signals()
     with pytest.raises(KeyboardInterrupt):
-        importlib.import_module("interrupted_module")
+        module(TORCH, "import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(20)")
 
 
 def _interrupt(*_: object) -> None:
@@ -137,10 +164,9 @@ def test_functions_that_c_calls_are_finished_first(
     assert not capfd.readouterr().err
 
 
-def test_an_import_of_another_thread_does_not_wait(module: Path) -> None:
-    module.write_text("import time\ntime.sleep(0.5)")
+def test_an_import_of_another_thread_does_not_wait(module: Callable[[str, str], None]) -> None:
     stop_on_signals()
-    thread = threading.Thread(target=importlib.import_module, args=("interrupted_module",))
+    thread = threading.Thread(target=module, args=(TORCH, "import time\ntime.sleep(0.5)"))
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -150,8 +176,133 @@ def test_an_import_of_another_thread_does_not_wait(module: Path) -> None:
         thread.join()
 
 
-def test_background_jobs_ignore_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [NUMBERS[0], NUMBERS[2]], ids=["background", "nohup"])
+def test_signals_stay_ignored(number: int) -> None:
+    if number == signal.SIGTERM:
+        pytest.skip("Windows has no SIGHUP")
+    signal.signal(number, signal.SIG_IGN)
     stop_on_signals()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(number) is signal.SIG_IGN
+    signal.raise_signal(number)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], "interrupted, nothing was written"),
+        (["z.csv"], "interrupted after 'z.csv' was written"),
+        (["z.csv", "z.csv"], "interrupted after 'z.csv' was written"),
+        (["a", "b", "c"], "interrupted after 'a', 'b' and 'c' were written"),
+        ([*"abcdef"], "interrupted after 'a', 'b', 'c', 'd' and 2 other files were written"),
+    ],
+)
+def test_the_sentence_names_what_was_written(names: list[str], sentence: str) -> None:
+    assert what_was_written(names) == sentence
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt
+
+
+def _import_from_c() -> None:
+    try:
+        _stop()
+    except KeyboardInterrupt as interrupt:
+        raise ImportError("initialization failed") from interrupt
+
+
+def _missing_extra() -> None:
+    try:
+        _import_from_c()
+    except ImportError:
+        raise HsiGeoError("the package is not installed", hint="install it") from None
+
+
+def _lost_files() -> None:
+    try:
+        raise OutputError("the earlier files are now in 'x'", hint="move them back")
+    finally:
+        _stop()
+
+
+def _own_sentence() -> None:
+    raise KeyboardInterrupt("interrupted: 2 of 3 tiles are mapped")
+
+
+#: What an interrupted command raises, and what the program prints.
+ENDS: dict[str, tuple[Callable[[], None], int, str]] = {
+    "interrupt": (_stop, 130, "interrupted after '{out}' was written"),
+    "module in C++": (_import_from_c, 130, "interrupted after '{out}' was written"),
+    "missing package": (_missing_extra, 130, "interrupted after '{out}' was written"),
+    "own sentence": (_own_sentence, 130, "interrupted: 2 of 3 tiles are mapped"),
+    "lost files": (_lost_files, 1, "the earlier files are now in 'x'; move them back"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_interrupted_commands_say_what_was_written(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how, code, sentence = ENDS[end]
+    out = tmp_path / "z.csv"
+
+    @click.command()
+    def command() -> None:
+        with atomic_outputs([out], overwrite=False) as where:
+            where[out].write_text("1")
+        how()
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: command)
+    shown = CliRunner().invoke(group, ["info"])
+    assert (shown.exit_code, shown.stderr) == (code, f"Error: {sentence.format(out=out)}\n")
+
+
+#: Sends a signal to itself at the first import of a module, and runs the program.
+EARLY_PROGRAM = """
+import os, signal, sys, time
+class Sends:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Sends())
+sys.argv = ["hsi-geo", "info", "nope.tif"]
+from hsi_geo.cli.start import run
+run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes otherwise")
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("module_name", ["hsi_geo.cli.main", "click", "hsi_geo.cli.info"])
+def test_signals_while_the_program_starts(module_name: str, number: int) -> None:
+    program = EARLY_PROGRAM.format(module=module_name, number=int(number))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "Error: interrupted, nothing was written\n")
+
+
+#: Sends itself a signal when the program has done all, and functions are called that libraries left.
+LATE_PROGRAM = """
+import atexit, os, signal, sys, time
+def late():
+    os.kill(os.getpid(), {number})
+    time.sleep(0.1)
+    print("all done", flush=True)
+atexit.register(late)
+sys.argv = ["hsi-geo", "--help"]
+from hsi_geo.cli.start import run
+run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes otherwise")
+@pytest.mark.parametrize("number", NUMBERS)
+def test_signals_at_the_end_of_the_program(number: int) -> None:
+    program = LATE_PROGRAM.format(number=int(number))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("all done\n")

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,13 @@ def _handlers() -> Iterator[None]:
 class _Calls:
     """Sends signals at some calls, from the first call inside a block on; fails at one call."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, at: dict[int, int], fails: int = -1) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, at: Mapping[int, int], fails: int = -1) -> None:
         self.count = 0
         for owner, name in CALLS:
             patch.setattr(owner, name, self._watched(getattr(owner, name), at, fails))
 
     def _watched(
-        self, call: Callable[..., Any], at: dict[int, int], fails: int
+        self, call: Callable[..., Any], at: Mapping[int, int], fails: int
     ) -> Callable[..., Any]:
         def watched(*args: Any, **how: Any) -> Any:
             number, self.count = self.count, self.count + 1
@@ -55,7 +55,7 @@ class _Calls:
         return watched
 
 
-def _write(folder: Path, text: str, at: dict[int, int], fails: int = -1) -> int:
+def _write(folder: Path, text: str, at: Mapping[int, int], fails: int = -1) -> int:
     """Write files; how many calls of the system that took after the last byte."""
     finals = [folder / name for name in NAMES]
     with pytest.MonkeyPatch.context() as patch, atomic_outputs(finals, overwrite=True) as where:
