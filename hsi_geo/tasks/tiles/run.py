@@ -188,14 +188,7 @@ class BatchRun:
             OutputError: If a file cannot be written.
         """
         try:
-            try:
-                with cluster as client:
-                    self._describe(client)
-                    self._map(client)
-                    maps = self._maps()
-                    areas = self._areas(client, maps)
-            finally:
-                self._close()
+            return self._run(cluster)
         except KeyboardInterrupt as interrupt:
             done = self._count(MAPPED, UNCHANGED)
             rest = "the same command maps the rest"
@@ -204,6 +197,16 @@ class BatchRun:
             raise KeyboardInterrupt(
                 f"interrupted: {done} of {len(self.listed)} tiles are mapped and stay, {rest}"
             ) from interrupt
+
+    def _run(self, cluster: AbstractContextManager[Client]) -> BatchResult:
+        try:
+            with cluster as client:
+                self._describe(client)
+                self._map(client)
+                maps = self._maps()
+                areas = self._areas(client, maps)
+        finally:
+            self._close()
         outputs = write_overview(self.folder, maps, self.legend, self.together, self.reporter)
         mosaics = dict(outputs)
         if self.together.polygons:
