@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 import os
 import signal
@@ -205,5 +204,18 @@ def _counted(workers: int) -> str:
 
 
 def _dashboard(client: Client) -> str:
-    link = client.dashboard_link if importlib.util.find_spec("bokeh") else None
+    """Where to watch the workers; empty if the scheduler serves no such page.
+
+    A scheduler tells an address in any case: it is that of its web server, which may have other pages only.
+    """
+
+    def is_served(dask_scheduler: Any) -> bool:
+        """Is sent as a whole, being no function of a module: the scheduler may not have this package."""
+        served = dask_scheduler.http_application.applications
+        return any(hasattr(one, "app_paths") for one in served)
+
+    try:
+        link = client.dashboard_link if client.run_on_scheduler(is_served) else None
+    except Exception:  # noqa: BLE001  (it may forbid such questions, or be of a version that does not know them)
+        link = None
     return f", watch them at {link}" if link else ""
