@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -28,6 +29,9 @@ from .styling import load_with_style
 
 #: Share of the time that each stage takes, about.
 STAGES = {CHECKING_TILES: 0.05, MAPPING: 0.9, ADDING_AREAS: 0.05}
+
+#: What the name of a mosaic of confidence ends in.
+CONFIDENCE_END = "_confidence.vrt"
 
 #: Output and the state of the tiles that it counts.
 NUMBERS = (
@@ -134,7 +138,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             raise QgsProcessingException(run.failure())
         if run.has_failed:
             warn(run.failure(), feedback)
-        mosaics = [path for path in run.result["outputs"].values() if path.endswith(".vrt")]
+        mosaics = _mosaics_of_maps(run.result["outputs"].values())
         style = _style_of_a_map(run.result["outputs"]["log"])
         if context.project() is not None:
             for path in mosaics:
@@ -160,6 +164,11 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         if not any(parameters.get(name) for name in ("INPUTS", "FOLDER", "PRODUCT")):
             return False, "no tiles are given; choose a folder of tiles, raster layers, or a list"
         return super().checkParameterValues(parameters, context)
+
+
+def _mosaics_of_maps(outputs: Iterable[str]) -> list[str]:
+    """Those of a batch's files that are mosaics of maps; one of confidence would get their style."""
+    return [path for path in outputs if path.endswith(".vrt") and not path.endswith(CONFIDENCE_END)]
 
 
 def _style_of_a_map(log: str) -> str:

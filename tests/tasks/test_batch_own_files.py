@@ -56,6 +56,8 @@ OWN = [
     ("items.json", items(ITEM, **{"hsi_geo:layers": ["polygons.gpkg"]})),
     ("index.vrt", mosaic("a.tif")),
     ("index_epsg_32633.vrt", mosaic("a.tif")),
+    ("index_confidence.vrt", mosaic("a_confidence.tif", "")),
+    ("index_epsg_32633_confidence.vrt", mosaic("a_confidence.tif", "")),
     ("zones.csv", HEADER),
 ]
 
@@ -72,6 +74,9 @@ FOREIGN = [
     ("index.vrt", "<VRTDataset/>"),
     ("index.vrt", mosaic("../a.tif")),
     ("index.vrt", mosaic("a.tif", "")),
+    ("index_confidence.vrt", mosaic("a_confidence.tif")),
+    ("index_confidence.vrt", mosaic("a.tif", "")),
+    ("index_confidence.vrt", mosaic("../a_confidence.tif", "")),
     ("polygons.gpkg", "mine"),
     ("zones.csv", "mine\n"),
 ]

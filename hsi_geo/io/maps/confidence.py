@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,8 @@ class Confidence:
 def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence | None:
     """Find the confidence of a map: ``MAP_confidence.tif`` beside it, else ``MAP_probabilities.tif``.
 
+    The confidence of a mosaic, ``MAP.vrt``, may be a mosaic as well: ``MAP_confidence.vrt``.
+
     Args:
         opened: The map.
         warn: Receives a sentence about a file of that name that is not the map's confidence.
@@ -72,32 +74,44 @@ def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence 
     Returns:
         The confidence; None if there is neither, or none with the pixels of the map.
     """
-    beside = MapPaths.of(Path(opened.path), confidence=True, probabilities=True)
-    for path, is_percent in ((beside.confidence, True), (beside.probabilities, False)):
-        if path is None or not path.is_file():
-            continue
-        found = Confidence(path, is_percent)
-        problem = _problem(found, opened)
-        if problem is None:
-            return found
-        warn(f"'{path}' is not used as the confidence of map '{opened.path}': {problem}")
-    return None
+    if (percent := _first_fitting(_percent_beside(opened), opened, warn)) is not None:
+        return percent
+    probabilities = MapPaths.of(Path(opened.path), probabilities=True).probabilities
+    assert probabilities is not None  # asked for above
+    return _first_fitting([Confidence(probabilities, is_percent=False)], opened, warn)
 
 
 def find_percent(opened: ReadMap, warn: Callable[[str], None]) -> ReadMap | None:
-    """Find the raster of per cent of a map, ``MAP_confidence.tif`` beside it.
+    """Find the raster of per cent of a map: ``MAP_confidence.tif`` beside it, or that of a mosaic (see `find_confidence`).
 
     Args:
         opened: The map.
         warn: Receives a sentence about a file of that name that is not the map's confidence.
     """
-    path = MapPaths.of(Path(opened.path), confidence=True).confidence
-    if path is None or not path.is_file():
-        return None
-    problem = _problem(Confidence(path, is_percent=True), opened)
-    if problem is None:
-        return read_map(path)
-    warn(f"'{path}' is not used as the confidence of map '{opened.path}': {problem}")
+    found = _first_fitting(_percent_beside(opened), opened, warn)
+    return None if found is None else read_map(found.path)
+
+
+def _percent_beside(opened: ReadMap) -> list[Confidence]:
+    """Where the raster of per cent of a map may be, the likeliest place first."""
+    path = Path(opened.path)
+    beside = MapPaths.of(path, confidence=True).confidence
+    assert beside is not None  # asked for above
+    mosaics = [beside.with_suffix(path.suffix)] if path.suffix.lower() == ".vrt" else []
+    return [Confidence(one, is_percent=True) for one in (*mosaics, beside)]
+
+
+def _first_fitting(
+    candidates: Iterable[Confidence], opened: ReadMap, warn: Callable[[str], None]
+) -> Confidence | None:
+    """The first raster that is there and is the confidence of a map. A sentence names each that is not."""
+    for found in candidates:
+        if not found.path.is_file():
+            continue
+        problem = _problem(found, opened)
+        if problem is None:
+            return found
+        warn(f"'{found.path}' is not used as the confidence of map '{opened.path}': {problem}")
     return None
 
 
@@ -114,7 +128,6 @@ def require_percent(path: str | os.PathLike[str], opened: ReadMap) -> ReadMap:
     """
     name = os.fspath(path)
     if exists(name) or is_gdal_name(name):
-        require_local(name, "confidence", MapError)
         problem = _problem(Confidence(Path(name), is_percent=True), opened, kinds=_WHOLE)
         if problem is not None:
             raise MapError(
@@ -133,6 +146,7 @@ def _problem(
         MapError: If it is damaged.
     """
     name = str(found.path)
+    require_local(name, "confidence", MapError)
     try:
         with quiet_gdal(name), open_raster(name) as file:
             grid, dtypes = grid_of_raster(file, name), file.dtypes

@@ -69,7 +69,8 @@ def percent_xml(maps: Sequence[GeoreferencedMap], folder: Path) -> str:
     """
     root, band, whole = _mosaic(maps, "Byte", NO_PERCENT)
     _add_sources(band, maps, whole, "Byte", folder, NO_PERCENT)
-    return ET.tostring(root, encoding="unicode")
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _mosaic(

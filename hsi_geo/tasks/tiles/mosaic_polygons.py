@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 
 from hsi_geo import stages
-from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.vrt_index import GeoreferencedMap, percent_xml
-from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.footprints import Footprints
-from hsi_geo.tasks.tiles.overview_files import INDEX, POLYGONS, refuse_foreign
+from hsi_geo.tasks.tiles.overview_files import (
+    CONFIDENCE,
+    INDEX,
+    POLYGONS,
+    names_of_indexes,
+    refuse_foreign,
+)
 
 
 def write_mosaic_polygons(
@@ -31,7 +35,7 @@ def write_mosaic_polygons(
     Args:
         folder: Folder of the maps.
         maps: The maps, each with its confidence beside it.
-        mosaics: Path of each mosaic by its name; other files are left out.
+        mosaics: Path of each mosaic, and of that of its confidence, by its name; other files are left out.
         smooth: Number of passes in which outlines are smoothed.
         reporter: Receives progress.
 
@@ -43,29 +47,19 @@ def write_mosaic_polygons(
         OutputError: If a layer cannot be written.
     """
     groups = Footprints([one.grid for one in maps]).groups
-    names = [name for name in mosaics if name.startswith(INDEX)]
+    names = names_of_indexes(mosaics)
     written = {}
     for name, group in zip(names, groups, strict=True):
         final = folder / f"{POLYGONS}{name.removeprefix(INDEX)}.gpkg"
         refuse_foreign(final)
-        percents = [
-            replace(maps[index], path=confidence)
-            for index in group
-            if (confidence := MapPaths.of(maps[index].path, confidence=True).confidence)
-        ]
         rejected = read_map(maps[group[0]].path).rejected  # the mosaic has no record of its own
         mosaic = replace(read_map(mosaics[name]), rejected=rejected)
         height = mosaic.grid.height
-        with (
-            scratch_folder() as scratch,
-            atomic_outputs([final], overwrite=True, name="batch") as where,
-        ):
-            beside = scratch / "confidence.vrt"
-            beside.write_text(percent_xml(percents, scratch), encoding="utf-8")
+        with atomic_outputs([final], overwrite=True, name="batch") as where:
             write_polygons(
                 mosaic,
                 where[final],
-                confidence=read_map(beside),
+                confidence=read_map(mosaics[f"{name}{CONFIDENCE}"]),
                 passes=smooth,
                 progress=partial(_report, reporter, height),
             )

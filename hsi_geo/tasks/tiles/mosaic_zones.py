@@ -16,7 +16,7 @@ from hsi_geo.io.maps.zone_areas import write_zone_table
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
-from hsi_geo.tasks.tiles.overview_files import INDEX, ZONES, refuse_foreign
+from hsi_geo.tasks.tiles.overview_files import INDEX, ZONES, names_of_indexes, refuse_foreign
 from hsi_geo.tasks.validation.zone_table import NOTHING, empty_zones, zone_table
 from hsi_geo.text import quoted
 
@@ -48,7 +48,7 @@ def write_mosaic_zones(
     """
     assert options.zones is not None
     written = {}
-    names = [name for name in mosaics if name.startswith(INDEX)]
+    names = names_of_indexes(mosaics)
     counted: set[str] = set()
     known: list[str] = []
     for name in names:

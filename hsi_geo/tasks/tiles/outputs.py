@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.record import read_recorded_files
-from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
@@ -32,11 +33,14 @@ from hsi_geo.tasks.tiles.overview_files import (
     LOG,
     POLYGONS,
     ZONES,
+    confidence_name,
     earlier_layers,
     earlier_mosaics,
+    have_confidence,
     index_name,
     is_own,
     layer_names,
+    names_of_indexes,
     refuse_foreign,
 )
 from hsi_geo.text import plain_json
@@ -194,7 +198,7 @@ def write_overview(
     together: MapOptions,
     reporter: Reporter,
 ) -> dict[str, Path]:
-    """Write one mosaic for each CRS, and STAC items, of the maps of this batch.
+    """Write one mosaic for each CRS, one of its confidence if the maps have theirs, and STAC items, of this batch's maps.
 
     A mosaic of an earlier batch goes if no map of this one has its CRS: it would seem current. So do polygons and zones
     that this batch does not write.
@@ -203,7 +207,7 @@ def write_overview(
         folder: Folder of the maps.
         maps: Tiles that have a map now; none is fine.
         classes: Legend of all maps: their class table, and rejected classes.
-        together: Options with the polygons and zones that are to be written of all maps together.
+        together: Options with the confidence of each map, and the polygons and zones of all maps together.
         reporter: Receives a warning if maps have no CRS, and are in no mosaic, or polygons or zones may show earlier maps.
 
     Returns:
@@ -218,10 +222,12 @@ def write_overview(
     mosaics = [one.map for one in maps]
     grids = [one.grid for one in mosaics]
     groups, endings = Footprints(grids).groups, index_endings(grids)
-    texts = {
-        index_name(ending): index_xml([mosaics[index] for index in group], classes, folder)
-        for ending, group in zip(endings, groups, strict=True)
-    }
+    texts: dict[str, str] = {}
+    for ending, group in zip(endings, groups, strict=True):
+        texts[index_name(ending)] = index_xml([mosaics[one] for one in group], classes, folder)
+        if have_confidence(together):
+            percents = [_confidence_of(mosaics[one]) for one in group]
+            texts[confidence_name(ending)] = percent_xml(percents, folder)
     for name in texts:
         refuse_foreign(folder / name)
     outside = len(mosaics) - sum(map(len, groups))
@@ -234,7 +240,8 @@ def write_overview(
     written = {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
     indexes = earlier_mosaics(folder)
     newest_ns = max((one.path.stat().st_mtime_ns for one in mosaics), default=0)
-    shown = {*endings, *(path.stem.removeprefix(INDEX) for path in indexes)}
+    stems = names_of_indexes(path.stem for path in indexes)
+    shown = {*endings, *(stem.removeprefix(INDEX) for stem in stems)}
     # Without a map of this batch those of an earlier one may be whole, and what shows them is kept.
     stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter) if maps else []
     stale += [path for path in indexes if path.name not in texts]
@@ -243,6 +250,13 @@ def write_overview(
     ]
     _write(folder, {name: texts[name] for name in texts if name not in current}, stale)
     return written
+
+
+def _confidence_of(one: GeoreferencedMap) -> GeoreferencedMap:
+    """The raster of per cent of a map."""
+    path = MapPaths.of(one.path, confidence=True).confidence
+    assert path is not None  # asked for above
+    return dataclasses.replace(one, path=path)
 
 
 def _stale_layers(

@@ -20,6 +20,9 @@ from hsi_geo.tasks.inference.options import MapOptions
 
 LOG, ITEMS, INDEX, POLYGONS, ZONES = "batch.jsonl", "items.json", "index", "polygons", "zones"
 
+#: What the name of a map's confidence has more than that of the map, for a mosaic as well.
+CONFIDENCE = "_confidence"
+
 #: Member of the item collection that lists the layers and tables that a batch writes beside it. `hsi-geo polygons` and
 #: `hsi-geo zones` give files of the user the same form.
 LAYERS = "hsi_geo:layers"
@@ -35,6 +38,39 @@ def index_name(ending: str) -> str:
     'index_epsg_32633.vrt'
     """
     return f"{INDEX}{ending}.vrt"
+
+
+def confidence_name(ending: str) -> str:
+    """Name of the mosaic of confidence that belongs to a mosaic of maps.
+
+    Args:
+        ending: What follows ``index`` in the name of that mosaic.
+
+    >>> confidence_name("_epsg_32633")
+    'index_epsg_32633_confidence.vrt'
+    """
+    return index_name(f"{ending}{CONFIDENCE}")
+
+
+def have_confidence(options: MapOptions) -> bool:
+    """Whether each map of a batch has its confidence beside it: polygons need it.
+
+    Args:
+        options: Options of all maps together.
+    """
+    return options.confidence or options.polygons
+
+
+def names_of_indexes(names: Iterable[str]) -> list[str]:
+    """Names of the mosaics of maps among those of a batch's files, without suffix.
+
+    Args:
+        names: Names of files without suffix.
+
+    >>> names_of_indexes(["batch", "index_epsg_32633", "index_epsg_32633_confidence"])
+    ['index_epsg_32633']
+    """
+    return [name for name in names if name.startswith(INDEX) and not name.endswith(CONFIDENCE)]
 
 
 def layer_names(endings: Iterable[str], options: MapOptions) -> list[str]:
@@ -62,13 +98,16 @@ def refuse_foreign_outputs(folder: Path, endings: Iterable[str], options: MapOpt
     Args:
         folder: Folder of the maps, which may not exist.
         endings: What follows ``index`` in the name of each mosaic.
-        options: Whether polygons and zones are written.
+        options: Whether confidence, polygons and zones are written.
 
     Raises:
         OutputExistsError: If such a file is there.
     """
     endings = list(endings)
-    for name in (LOG, ITEMS, *map(index_name, endings), *layer_names(endings, options)):
+    mosaics = [*map(index_name, endings)]
+    if have_confidence(options):
+        mosaics += map(confidence_name, endings)
+    for name in (LOG, ITEMS, *mosaics, *layer_names(endings, options)):
         refuse_foreign(folder / name)
 
 
@@ -101,7 +140,7 @@ def is_own(path: Path) -> bool:
 
 
 def earlier_mosaics(folder: Path) -> list[Path]:
-    """Mosaics in a folder that a batch wrote.
+    """Mosaics of maps and of their confidence in a folder that a batch wrote.
 
     Args:
         folder: Folder of the maps.
@@ -169,7 +208,7 @@ def _is_collection(path: Path) -> bool:
 
 
 def _is_mosaic(path: Path) -> bool:
-    """Whether a VRT has the form that `index_xml` gives: classes with names, of maps beside it."""
+    """Whether a VRT has the form that `index_xml` or `percent_xml` gives: classes with names, or none, of maps beside it."""
     try:
         root = ET.fromstring(path.read_bytes())
     except (ET.ParseError, OSError, RecursionError):
@@ -181,11 +220,13 @@ def _is_mosaic(path: Path) -> bool:
         (name.text or "")
         for name in bands[0].iterfind("ComplexSource/SourceFilename[@relativeToVRT='1']")
     ]
+    is_percent = path.stem.endswith(CONFIDENCE)
+    parts = [bands[0].find(part) for part in ("CategoryNames", "GDALRasterAttributeTable")]
     return (
-        bands[0].find("CategoryNames") is not None
-        and bands[0].find("GDALRasterAttributeTable") is not None
+        all((part is None) == is_percent for part in parts)
         and len(names) == len(list(bands[0].iter("SourceFilename"))) > 0
-        and all(name.endswith(".tif") and "/" not in name for name in names)
+        and all(name.endswith(f"{CONFIDENCE * is_percent}.tif") for name in names)
+        and not any("/" in name for name in names)
     )
 
 

@@ -108,6 +108,48 @@ def test_per_cent_on_the_pixels_of_the_map_are_its_confidence(
     assert told == []
 
 
+#: Files beside a map, and which of them is its confidence.
+MOSAICS: list[tuple[str, str, tuple[str, ...], str | None]] = [
+    ("mosaic", "map.vrt", ("map_confidence.vrt",), "map_confidence.vrt"),
+    ("raster", "map.vrt", ("map_confidence.tif",), "map_confidence.tif"),
+    ("both", "map.vrt", ("map_confidence.tif", "map_confidence.vrt"), "map_confidence.vrt"),
+    ("capitals", "map.VRT", ("map_confidence.VRT",), "map_confidence.VRT"),
+    ("of_a_raster", "map.tif", ("map_confidence.vrt",), None),
+    ("neither", "map.vrt", (), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "wanted"), [case[1:] for case in MOSAICS], ids=[case[0] for case in MOSAICS]
+)
+def test_the_confidence_of_a_mosaic_is_a_mosaic_or_a_raster(
+    tmp_path: Path, name: str, beside: tuple[str, ...], wanted: str | None
+) -> None:
+    classes = write(tmp_path / "a.tif", np.ones(SHAPE), nodata=0)
+    percent = write(tmp_path / "b.tif", PERCENT)
+    for source, copied in ((classes, name), *((percent, one) for one in beside)):
+        driver = "VRT" if copied.lower().endswith(".vrt") else "GTiff"
+        copy(source, tmp_path / copied, driver=driver)
+    told: list[str] = []
+    opened = read_map(tmp_path / name)
+    found, raster = find_confidence(opened, told.append), find_percent(opened, told.append)
+    assert (found and found.path.name, raster and Path(raster.path).name) == (wanted, wanted)
+    assert told == []
+
+
+@pytest.mark.parametrize("name", ["map_confidence.vrt", "map_confidence.tif"])
+def test_a_confidence_on_another_machine_is_refused(tmp_path: Path, name: str) -> None:
+    """Whatever its name is: GDAL looks at the content."""
+    copy(write(tmp_path / "a.tif", np.ones(SHAPE), nodata=0), tmp_path / "map.vrt", driver="VRT")
+    copy(write(tmp_path / "b.tif", PERCENT), tmp_path / "b.vrt", driver="VRT")
+    text = (tmp_path / "b.vrt").read_text()
+    (tmp_path / name).write_text(text.replace("b.tif", "/vsicurl/http://127.0.0.1:9/b.tif"))
+    opened = read_map(tmp_path / "map.vrt")
+    for find in (find_confidence, find_percent):
+        with pytest.raises(MapError, match=f"{name}' refers to .*, which is not on this machine"):
+            find(opened, pytest.fail)
+
+
 def test_the_crs_may_be_written_in_other_words(tmp_path: Path) -> None:
     """An ASCII grid has the CRS as ESRI writes it, without the parameters of the datum."""
     own = {"crs": "EPSG:31468", "transform": GRID @ Affine.scale(2)}
