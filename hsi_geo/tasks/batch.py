@@ -23,8 +23,9 @@ from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash, require_whole
+from hsi_geo.tasks.tiles.batch_log import files_in_log
 from hsi_geo.tasks.tiles.jobs import BatchOptions
-from hsi_geo.tasks.tiles.outputs import assign_map_paths, files_in_log
+from hsi_geo.tasks.tiles.outputs import assign_map_paths
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
 from hsi_geo.tasks.tiles.worker_processes import start_server

@@ -54,19 +54,6 @@ def test_a_list_that_cannot_be_read_stops_the_batch_before_any_work(
     assert not (tmp_path / "maps").exists()
 
 
-def test_index_without_maps_is_removed(tiles: list[Path], map_tiles: Run, tmp_path: Path) -> None:
-    """Every tile fails in the second run."""
-    assert "index" in map_tiles(tiles[:2]).outputs
-    for tile in tiles[:2]:
-        tile.write_text("no raster")
-    result = map_tiles(tiles[:2])
-    assert result.count("failed") == 2
-    assert "index" not in result.outputs
-    assert not (tmp_path / "maps" / "index.vrt").exists()
-    items = json.loads((tmp_path / "maps" / "items.json").read_text())
-    assert items["features"] == []
-
-
 @pytest.fixture
 def two_zones(make_scene: MakeScene) -> list[Path]:
     return [

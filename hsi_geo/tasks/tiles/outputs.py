@@ -1,30 +1,26 @@
-"""Files beside the maps of a batch: names, mosaics, STAC items, log and areas of the classes."""
+"""Files beside the maps of a batch: names, mosaics, STAC items and areas of the classes."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.record import read_recorded_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
-from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.tiles.footprints import Footprints
-from hsi_geo.tasks.tiles.jobs import MAPPED, UNCHANGED, Outcome
 from hsi_geo.tasks.tiles.map_names import EarlierMaps, map_names
 from hsi_geo.tasks.tiles.overview_files import (
     INDEX,
@@ -42,8 +38,8 @@ from hsi_geo.tasks.tiles.overview_files import (
     layer_names,
     names_of_indexes,
     refuse_foreign,
+    write_texts,
 )
-from hsi_geo.text import plain_json
 from hsi_geo.tiling import Grid
 
 #: Stems of maps that would replace these files.
@@ -125,7 +121,7 @@ def assign_map_paths(
 
 
 def _is_overview(path: Path) -> bool:
-    """Whether `write_overview` or `write_log` may give a file this name."""
+    """Whether `write_overview` or `batch_log.write_log` may give a file this name."""
     index = path.suffix == ".vrt" and f"{path.stem}_".startswith(f"{INDEX}_")
     return index or path.name in (LOG, ITEMS)
 
@@ -201,7 +197,7 @@ def write_overview(
     """Write one mosaic for each CRS, one of its confidence if the maps have theirs, and STAC items, of this batch's maps.
 
     A mosaic of an earlier batch goes if no map of this one has its CRS: it would seem current. So do polygons and zones
-    that this batch does not write.
+    that this batch does not write. Without a map of this batch all stay: the maps that they show do, too.
 
     Args:
         folder: Folder of the maps.
@@ -211,7 +207,7 @@ def write_overview(
         reporter: Receives a warning if maps have no CRS, and are in no mosaic, or polygons or zones may show earlier maps.
 
     Returns:
-        Name and path of each file, and of the log.
+        Name and path of each file, and of the log: only of the log without maps.
 
     Raises:
         OutputExistsError: If a file of that name is there that no batch made.
@@ -219,6 +215,12 @@ def write_overview(
     """
     from hsi_geo.io.maps.stac_items import item_collection  # an optional package
 
+    if not maps:
+        if earlier_mosaics(folder):
+            reporter.log(
+                f"no tile was mapped: {INDEX}.vrt and {ITEMS} stay as an earlier batch wrote them"
+            )
+        return {"log": folder / LOG}
     mosaics = [one.map for one in maps]
     grids = [one.grid for one in mosaics]
     groups, endings = Footprints(grids).groups, index_endings(grids)
@@ -239,16 +241,15 @@ def write_overview(
     texts[ITEMS] = json.dumps(items, indent=1, ensure_ascii=False) + "\n"
     written = {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
     indexes = earlier_mosaics(folder)
-    newest_ns = max((one.path.stat().st_mtime_ns for one in mosaics), default=0)
+    newest_ns = max(one.path.stat().st_mtime_ns for one in mosaics)
     stems = names_of_indexes(path.stem for path in indexes)
     shown = {*endings, *(stem.removeprefix(INDEX) for stem in stems)}
-    # Without a map of this batch those of an earlier one may be whole, and what shows them is kept.
-    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter) if maps else []
+    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter)
     stale += [path for path in indexes if path.name not in texts]
     current = [
         name for name in texts if _has_current_pyramids(folder / name, texts[name], newest_ns)
     ]
-    _write(folder, {name: texts[name] for name in texts if name not in current}, stale)
+    write_texts(folder, {name: texts[name] for name in texts if name not in current}, stale)
     return written
 
 
@@ -292,87 +293,6 @@ def _has_current_pyramids(path: Path, text: str, newest_ns: int) -> bool:
         and path.read_bytes() == text.encode()
         and min(one.stat().st_mtime_ns for one in pyramids) > newest_ns
     )
-
-
-def write_log(folder: Path, entries: Sequence[tuple[ListedTile, MapPaths, Outcome]]) -> None:
-    """Write the log: a JSON object a line, for each tile.
-
-    Args:
-        folder: Folder of the maps.
-        entries: Each tile with the paths of its map and its outcome.
-
-    Raises:
-        OutputError: If it cannot be written.
-    """
-    lines = [
-        {
-            "tile": listed.path,
-            "map": str(paths.classes),
-            "state": outcome.state,
-            "seconds": round(outcome.seconds, 3),
-            "error": outcome.error or None,
-            "warnings": list(outcome.warnings),
-            "files": {one.path.name: one.sha256 for one in read_recorded_files(paths.classes)}
-            if outcome.state in (MAPPED, UNCHANGED)
-            else {},
-            "code": outcome.code or None,
-            "drifts": outcome.drifts,
-        }
-        for listed, paths, outcome in entries
-    ]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    _write(folder, {LOG: text})
-
-
-def files_in_log(folder: Path) -> dict[str, dict[str, str]]:
-    """Read the hashes of files from the log of an earlier batch.
-
-    Args:
-        folder: Folder of the maps.
-
-    Returns:
-        By the path of each map, SHA-256 of its files by their names. Empty if there is no log that can be read.
-    """
-    try:
-        return {entry["map"]: dict(entry["files"]) for entry in _entries_of_log(folder)}
-    except (ValueError, TypeError, KeyError):
-        return {}
-
-
-def tiles_in_log(folder: Path) -> dict[str, str]:
-    """Read from the log of an earlier batch which tile each map shows.
-
-    Args:
-        folder: Folder of the maps.
-
-    Returns:
-        Path of the tile by the path of its map, of maps that were complete. Empty if there is no log that can be read.
-    """
-    try:
-        return {
-            entry["map"]: entry["tile"]
-            for entry in _entries_of_log(folder)
-            if entry["state"] in (MAPPED, UNCHANGED)
-        }
-    except (TypeError, KeyError):
-        return {}
-
-
-def _entries_of_log(folder: Path) -> list[Any]:
-    try:
-        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, ValueError, RecursionError):
-        return []
-
-
-def _write(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -> None:
-    finals = [folder / name for name in texts]
-    with atomic_outputs(finals, overwrite=True, stale=stale, name="batch") as where:
-        for final in finals:
-            # In JSON names that are not UTF-8 can be written as escapes.
-            escape = plain_json if final.suffix in (".json", ".jsonl") else str
-            where[final].write_text(escape(texts[final.name]), encoding="utf-8")
 
 
 def _crs_label(grid: Grid) -> str:

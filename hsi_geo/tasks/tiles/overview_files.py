@@ -1,11 +1,11 @@
-"""Names of the files beside the maps of a batch, and which files of these names a batch wrote."""
+"""Files beside the maps of a batch: their names, which ones a batch wrote, and how they are written."""
 
 from __future__ import annotations
 
 import csv
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.polygons import CLASS_FIELD
 from hsi_geo.io.maps.zone_areas import ZoneArea
+from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.tasks.inference.options import MapOptions
+from hsi_geo.text import plain_json
 
 LOG, ITEMS, INDEX, POLYGONS, ZONES = "batch.jsonl", "items.json", "index", "polygons", "zones"
 
@@ -162,6 +164,25 @@ def earlier_layers(folder: Path) -> list[Path]:
     names = found.get(LAYERS) if isinstance(found, dict) else None
     paths = [folder / name for name in names or () if _is_layer_name(name)]
     return [path for path in paths if is_own(path)]
+
+
+def write_texts(folder: Path, texts: Mapping[str, str], stale: Iterable[Path] = ()) -> None:
+    """Write files beside the maps: all of them, or none.
+
+    Args:
+        folder: Folder of the maps.
+        texts: Text of each file by its name.
+        stale: Files to remove when the new ones appear.
+
+    Raises:
+        OutputError: If one cannot be written.
+    """
+    finals = [folder / name for name in texts]
+    with atomic_outputs(finals, overwrite=True, stale=stale, name="batch") as where:
+        for final in finals:
+            # In JSON names that are not UTF-8 can be written as escapes.
+            escape = plain_json if final.suffix in (".json", ".jsonl") else str
+            where[final].write_text(escape(texts[final.name]), encoding="utf-8")
 
 
 def _is_layer_name(name: Any) -> bool:

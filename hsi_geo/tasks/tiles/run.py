@@ -23,6 +23,7 @@ from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions
+from hsi_geo.tasks.tiles.batch_log import files_in_log, tiles_in_log, write_log
 from hsi_geo.tasks.tiles.existing_maps import (
     find_existing_map,
     find_logged_files,
@@ -52,11 +53,8 @@ from hsi_geo.tasks.tiles.outputs import (
     ClassArea,
     MappedTile,
     area_jobs,
-    files_in_log,
     index_endings,
     sum_areas,
-    tiles_in_log,
-    write_log,
     write_overview,
 )
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
