@@ -18,7 +18,7 @@ from hsi_geo.arrays import UInt8Array
 from hsi_geo.errors import MapError, MissingPackageError
 from hsi_geo.extras import EXTRAS
 from hsi_geo.tasks.predict import predict
-from hsi_geo.tasks.tiles.outputs import area_jobs
+from hsi_geo.tasks.tiles.map_areas import area_jobs
 from hsi_geo.tasks.tiles.run import BatchResult
 
 Planted = Any  # defined in conftest, which tests cannot import

@@ -13,7 +13,7 @@ from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Estimate
 from hsi_geo.tasks.suggest import Suggestions
 from hsi_geo.tasks.tiles.jobs import Outcome
-from hsi_geo.tasks.tiles.outputs import ClassArea
+from hsi_geo.tasks.tiles.map_areas import ClassArea
 from hsi_geo.tasks.tiles.run import BatchResult
 
 if TYPE_CHECKING:

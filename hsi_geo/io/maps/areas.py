@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -143,9 +144,24 @@ def _cell_area(grid: Grid) -> float:
 # Classes of a map -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class AddedAreas:
+    """What a map adds to maps before it.
+
+    Attributes:
+        pixels: (K,) number of pixels by class.
+        hectares: (K,) area by class, NaN if the CRS does not define the size of a pixel.
+        hidden: Number of pixels with a class that do not count, as a map before has a class there.
+    """
+
+    pixels: IntArray
+    hectares: Float64Array
+    hidden: int
+
+
 def class_areas(
     one: GeoreferencedMap, classes: int, before: Sequence[GeoreferencedMap] = ()
-) -> tuple[IntArray, Float64Array]:
+) -> AddedAreas:
     """Count the area of each class that a map adds to other maps.
 
     Args:
@@ -153,28 +169,26 @@ def class_areas(
         classes: K, the highest class id.
         before: Maps of the same CRS. A pixel that has a class in one of them is not counted.
 
-    Returns:
-        pixels: (K,) number of pixels by class.
-        hectares: (K,) area by class, NaN if the CRS does not define the size of a pixel.
-
     Raises:
         MapError: If a map is damaged or gone.
     """
-    pixels, hectares = np.zeros(classes, np.int64), np.zeros(classes)
+    pixels, hectares, hidden = np.zeros(classes, np.int64), np.zeros(classes), 0
     areas_ha = row_areas_ha(one.grid)
     if areas_ha is None:
         areas_ha = np.full(one.grid.height, np.nan)
     with _reading(one.path) as file:
         for block in blocks(one.grid.height, one.grid.width, BLOCK_PX, one.grid.width):
             ids = _ids(file, block)
+            present = int((ids != NO_CLASS).sum())
             for other in before:
                 ids[_has_class(other, one.grid, block)] = NO_CLASS
+            hidden += present - int((ids != NO_CLASS).sum())
             cells = np.arange(block.height)[:, None] * (classes + 1) + ids
             counted = np.bincount(cells.ravel(), minlength=block.height * (classes + 1))
             counts = counted.reshape(block.height, classes + 1)
             pixels += counts[:, 1:].sum(axis=0)
             hectares += areas_ha[block.slices[0]] @ counts[:, 1:]
-    return pixels, hectares
+    return AddedAreas(pixels, hectares, hidden)
 
 
 @contextmanager

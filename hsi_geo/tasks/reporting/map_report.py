@@ -314,7 +314,7 @@ def _hectares(mapped: MapReportContext) -> Mapping[int, float] | None:
     if pixel_ha is not None:
         return {c["id"]: c["pixels"] * pixel_ha for c in legend_entries(mapped.record)}
     one = GeoreferencedMap(mapped.paths.classes, grid)
-    hectares = class_areas(one, max(c.id for c in mapped.legend))[1]
+    hectares = class_areas(one, max(c.id for c in mapped.legend)).hectares
     return None if np.isnan(hectares).any() else dict(enumerate(hectares.tolist(), start=1))
 
 

@@ -10,13 +10,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from hsi_geo.errors import HsiGeoError, ModelFileError, os_error_text
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.scratch import remove_leftovers
-from hsi_geo.io.maps.areas import class_areas
+from hsi_geo.io.maps.areas import AddedAreas, class_areas
 from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
@@ -318,7 +315,7 @@ def _levels_of(run: str) -> dict[int, float]:
 
 def tile_areas(
     job: tuple[GeoreferencedMap, list[GeoreferencedMap]], last_id: int, reporter: Reporter
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | Outcome:
+) -> AddedAreas | Outcome:
     """Areas of the classes in a map.
 
     Args:
@@ -327,7 +324,7 @@ def tile_areas(
         reporter: Not used; workers give one to each job.
 
     Returns:
-        Pixels and hectares of each class id, see `class_areas`; an outcome if the map cannot be read.
+        Pixels and hectares of each class id; an outcome if the map cannot be read.
     """
     try:
         return class_areas(job[0], last_id, job[1])

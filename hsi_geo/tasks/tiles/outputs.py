@@ -1,4 +1,4 @@
-"""Files beside the maps of a batch: names, mosaics, STAC items and areas of the classes."""
+"""Files beside the maps of a batch: names, mosaics and STAC items."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
@@ -45,9 +42,6 @@ from hsi_geo.tiling import Grid
 #: Stems of maps that would replace these files.
 RESERVED = {Path(LOG).stem, Path(ITEMS).stem, INDEX}
 
-#: (K,) pixels and hectares of the classes; see `class_areas`.
-Areas = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
-
 
 @dataclass(frozen=True, slots=True)
 class MappedTile:
@@ -60,23 +54,6 @@ class MappedTile:
 
     tile: ListedTile
     map: GeoreferencedMap
-
-
-@dataclass(frozen=True, slots=True)
-class ClassArea:
-    """Area of a class in all maps. Land in several maps counts once.
-
-    Attributes:
-        id: Id of the class, from 1.
-        name: Name of the class.
-        pixels: Number of pixels.
-        hectares: Area; None if the CRS of a map gives its pixels no size.
-    """
-
-    id: int
-    name: str
-    pixels: int
-    hectares: float | None
 
 
 def assign_map_paths(
@@ -124,50 +101,6 @@ def _is_overview(path: Path) -> bool:
     """Whether `write_overview` or `batch_log.write_log` may give a file this name."""
     index = path.suffix == ".vrt" and f"{path.stem}_".startswith(f"{INDEX}_")
     return index or path.name in (LOG, ITEMS)
-
-
-def area_jobs(maps: Sequence[MappedTile]) -> list[tuple[GeoreferencedMap, list[GeoreferencedMap]]]:
-    """Jobs that count the classes in each map.
-
-    Args:
-        maps: Tiles that have a map.
-
-    Returns:
-        Each map, with the maps before it that it overlaps and whose pixels do not count again.
-    """
-    placed = [one.map for one in maps]
-    footprints = Footprints([one.grid for one in placed])
-    return [
-        (one, [placed[other] for other in footprints.near(index, -0.5) if other < index])
-        for index, one in enumerate(placed)
-    ]
-
-
-def sum_areas(parts: Iterable[Areas], classes: ClassTable) -> list[ClassArea]:
-    """Sum the areas of all maps.
-
-    Args:
-        parts: Pixels and hectares of each class id in each map; see `class_areas`.
-        classes: Legend of all maps: their class table, and rejected classes.
-
-    Returns:
-        Area of each class; in hectares only if every map has hectares.
-
-    >>> from hsi_geo.io.labels.shots import LandClass
-    >>> part = np.array([4]), np.array([0.16])
-    >>> sum_areas([part, part], [LandClass(1, "water", "#0000ff", None)])
-    [ClassArea(id=1, name='water', pixels=8, hectares=0.32)]
-    """
-    last_id = max((c.id for c in classes), default=0)
-    pixels, hectares = np.zeros(last_id, np.int64), np.zeros(last_id)
-    for own_pixels, own_hectares in parts:
-        pixels += own_pixels
-        hectares += own_hectares
-    return [
-        ClassArea(c.id, c.name, int(n), None if np.isnan(ha) else float(ha))
-        for c in classes
-        for n, ha in ((pixels[c.id - 1], hectares[c.id - 1]),)
-    ]
 
 
 def index_endings(grids: Sequence[Grid]) -> list[str]:

@@ -45,20 +45,24 @@ from hsi_geo.tasks.tiles.jobs import (
     tile_areas,
     unchanged,
 )
+from hsi_geo.tasks.tiles.map_areas import (
+    ClassArea,
+    area_jobs,
+    hidden_maps_warning,
+    sum_areas,
+)
 from hsi_geo.tasks.tiles.mosaic_polygons import write_mosaic_polygons
 from hsi_geo.tasks.tiles.mosaic_zones import write_mosaic_zones
 from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
 from hsi_geo.tasks.tiles.order import along_curve, in_runs
 from hsi_geo.tasks.tiles.outputs import (
-    ClassArea,
     MappedTile,
-    area_jobs,
     index_endings,
-    sum_areas,
     write_overview,
 )
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.pixel_progress import PixelProgress
+from hsi_geo.tasks.tiles.tile_labels import tile_labels
 from hsi_geo.text import number_text
 
 if TYPE_CHECKING:
@@ -154,6 +158,7 @@ class BatchRun:
         self.together = together
         self.local = local
         self.listed = listed
+        self.labels = tile_labels([tile.path for tile in listed])
         self.paths = paths
         self.folder = folder
         self.model = model
@@ -270,9 +275,9 @@ class BatchRun:
         """Report each remark of the reader once: tiles of one flight mostly share them."""
         for kind, report in (("notes", self.reporter.log), ("warnings", self.reporter.warning)):
             tiles_of: dict[str, list[str]] = {}
-            for listed, tile in zip(self.listed, self.tiles, strict=True):
+            for label, tile in zip(self.labels, self.tiles, strict=True):
                 for remark in getattr(tile.remarks, kind) if isinstance(tile, Tile) else ():
-                    tiles_of.setdefault(remark, []).append(Path(listed.path).name)
+                    tiles_of.setdefault(remark, []).append(label)
             for remark, names in tiles_of.items():
                 others = f" and {len(names) - 1} more" if len(names) > 1 else ""
                 report(f"tile '{names[0]}'{others}: {remark}")
@@ -355,7 +360,7 @@ class BatchRun:
 
     def _set_outcome(self, index: int, outcome: Outcome) -> None:
         self.outcomes[index] = outcome
-        name = Path(self.listed[index].path).name
+        name = self.labels[index]
         for text in outcome.warnings:
             self.reporter.warning(f"tile '{name}': {text}")
         if outcome.state == FAILED:
@@ -376,7 +381,7 @@ class BatchRun:
         """Area of each class in all maps."""
         from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
-        jobs, classes = area_jobs(maps), self.legend
+        jobs, classes = area_jobs([one.map for one in maps]), self.legend
         parts = []
         runs = in_runs([1] * len(jobs), workers_of(client))
         found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes), runs=runs)
@@ -391,4 +396,6 @@ class BatchRun:
                 ) from part
             parts.append(part)
             self.reporter.progress(stages.ADDING_AREAS, done, len(jobs))
+        if warning := hidden_maps_warning(parts):
+            self.reporter.warning(warning)
         return sum_areas(parts, classes)

@@ -132,7 +132,8 @@ def test_row_areas_ha_is_none_without_known_crs(crs: CRS | None, tmp_path: Path)
     assert pixel_area_ha(grid) is None
     one = write(tmp_path / "map.tif", np.ones(grid.shape, np.uint8), grid)
     assert read_map(one.path).class_areas_ha() is None
-    pixels, hectares = class_areas(one, 2)
+    added = class_areas(one, 2)
+    pixels, hectares = added.pixels, added.hectares
     assert pixels.tolist() == [20, 0]
     assert np.isnan(hectares).all()
 
@@ -156,7 +157,7 @@ def test_class_areas_are_sums_over_rows(crs: CRS, tmp_path: Path) -> None:
     rows = row_areas_ha(grid)
     assert rows is not None
     expected = [float((rows[:, None] * (ids == c)).sum()) for c in (1, 2, 3)]
-    assert class_areas(one, 3)[1] == pytest.approx(expected)
+    assert class_areas(one, 3).hectares == pytest.approx(expected)
     assert read_map(one.path).class_areas_ha() == pytest.approx(
         dict(zip("123", expected, strict=True))
     )
