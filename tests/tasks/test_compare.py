@@ -18,6 +18,7 @@ from builders import run
 from class_map_cases import CLASSES, random_probabilities, write_map
 from class_map_cases import GRID as CLASS_GRID
 from pyproj import CRS
+from small_disk import small_disk
 
 from hsi_geo import compare, sample
 from hsi_geo.arrays import AnyArray
@@ -170,6 +171,33 @@ def test_another_grid_is_refused_or_resampled(write: Write, tmp_path: Path) -> N
         file.transform = target
     found = compare(first, third, out=tmp_path / "change.tif", resample=True, overwrite=True)
     assert (np.abs(found.matrix.pixels - by_hand(truth(), later())) <= 40).all()
+
+
+def test_a_full_temporary_folder_never_gives_a_wrong_comparison(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GDAL reports no error when the last blocks of the resampled map do not fit."""
+    classes = np.random.default_rng(2).integers(1, 4, (150, 90), np.uint8)
+    first, second = write(classes, "old.tif"), write(np.kron(classes, np.ones((3, 3))), "new.tif")
+    with rasterio.open(second, "r+") as file:
+        file.transform = GRID @ Affine.scale(1 / 3)
+    ends: list[bool] = []
+    out = tmp_path / "change.tif"
+    with small_disk(tmp_path / "disk") as disk:
+        monkeypatch.setattr("tempfile.tempdir", str(disk(100)))
+        for blocks in (1, 7, 11, 15, 100):
+            disk(blocks)
+            try:
+                found = compare(first, second, out=out, resample=True, overwrite=True)
+            except HsiGeoError as error:
+                assert "cannot be written" in str(error) or "not hold" in str(error)
+                ends.append(False)
+            else:
+                assert np.trace(found.matrix.pixels) == classes.size
+                ends.append(True)
+            assert not list((tmp_path / "disk").iterdir())
+    assert not ends[0]
+    assert ends[-1]
 
 
 def test_maps_apart_are_refused(write: Write, tmp_path: Path) -> None:

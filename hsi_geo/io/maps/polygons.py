@@ -10,10 +10,9 @@ from types import MappingProxyType
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 
 from hsi_geo.arrays import Float64Array, IntArray
-from hsi_geo.errors import MapError, OptionError, OutputError
+from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.geopackages import layer_name
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.legend import read_legend
@@ -110,8 +109,6 @@ def write_polygons(
             writer.write(_joined(waiting))
         classes = read_legend(class_map, counts)
         writer.write_style(list(classes.values()), CLASS_FIELD)
-    if path.suffix != ".parquet":
-        _require_count(path, layer, writer.count)
     return {value: counts[value] for value in classes}, classes
 
 
@@ -157,12 +154,3 @@ def _frame(
 def _joined(frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=frames[0].crs)
-
-
-def _require_count(path: Path, layer: str, count: int) -> None:
-    """Read a file back: SQLite does not report every failed write."""
-    if pyogrio.read_info(path, layer=layer, force_feature_count=True)["features"] != count:
-        raise OutputError(
-            f"polygons '{path.name}' do not hold what was written",
-            hint="check the disk and its free space",
-        )

@@ -10,10 +10,10 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from hsi_geo.arrays import UInt8Array
+from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import add_names, qgis_style, rgb
 from hsi_geo.io.maps.control_points import georeference
-from hsi_geo.io.maps.read_back import checksum, require_written
 from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS, no_georeference_warning, writing
 from hsi_geo.tiling import Grid
 

@@ -70,9 +70,13 @@ class LayerWriter:
     ) -> None:
         if self._parquet is not None:
             self._parquet.close()
-        if kind is None and self._format == ".fgb":
-            with writing_layer(self.path):
+        if kind is not None:
+            return
+        with writing_layer(self.path):
+            if self._format == ".fgb":
                 self._copy_to_flatgeobuf()
+            if self._format != ".parquet":
+                self._require_count()
 
     def write(self, frame: gpd.GeoDataFrame) -> None:
         """Append features.
@@ -127,6 +131,15 @@ class LayerWriter:
         """
         with writing_layer(self.path):
             _write_style_table(self.path, self.layer, style)
+
+    def _require_count(self) -> None:
+        """Read the file back: SQLite does not report every failed write."""
+        info = pyogrio.read_info(self.path, layer=self.layer, force_feature_count=True)
+        if info["features"] != self.count:
+            raise OutputError(
+                f"layer '{self.path.name}' does not hold what was written to it",
+                hint="check the disk and its free space",
+            )
 
     def _append_to_parquet(self, frame: gpd.GeoDataFrame) -> None:
         import pyarrow.parquet as pq

@@ -26,12 +26,12 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from hsi_geo import timings
 from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.errors import OutputError, write_error_text
+from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import aux_xml, qgis_style, rgb
 from hsi_geo.io.maps.control_points import georeference
 from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.maps.map_paths import MapPaths
-from hsi_geo.io.maps.read_back import checksum, require_written
 from hsi_geo.io.maps.rejection import Rejection
 from hsi_geo.tiling import Grid, Window
 

@@ -17,12 +17,14 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.files.remote_files import gdal_name
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
+from hsi_geo.tiling import Window
 
 #: Rows of a strip of a GeoTIFF copy.
 STRIP_ROWS = 32
@@ -107,6 +109,7 @@ def write_copy(
     Raises:
         SceneError: If the scene cannot be read.
         RasterioError: If the copy cannot be written.
+        OutputError: If it does not hold what was written.
     """
     grid, part = grid_of(scene), scene.isel(band=list(chosen))
     nodata = by_band(scene, NODATA, np.nan)[list(chosen)]
@@ -132,6 +135,7 @@ def write_copy(
     row_bytes = max(1, len(chosen) * grid.width * scene.dtype.itemsize)
     rows = max(1, COPY_BYTES // row_bytes // STRIP_ROWS) * STRIP_ROWS
     names, tags = _band_texts(scene)
+    written: list[tuple[Window, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
@@ -145,7 +149,9 @@ def write_copy(
                 stored = _with_one_nodata(part[:, row : row + rows].values, nodata, common)
                 window = rasterio.windows.Window(0, row, grid.width, stored.shape[1])
                 file.write(stored, window=window)
+                written.append((Window(row, 0, stored.shape[1], grid.width), checksum(stored)))
                 report(min(row + rows, grid.height), grid.height)
+        require_written(path, written, "raster")
 
 
 def _with_one_nodata(stored: AnyArray, nodata: Float64Array, common: float | None) -> AnyArray:

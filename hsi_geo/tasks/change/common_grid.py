@@ -14,11 +14,13 @@ from rasterio.warp import reproject
 
 from hsi_geo.arrays import AnyArray, Float64Array, IntArray
 from hsi_geo.errors import MapError
+from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.confidence import Confidence, find_confidence
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.pixel_lattices import describe_pixels, lattice_offset
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
+from hsi_geo.io.maps.writer import writing
 from hsi_geo.tiling import Grid, Window, blocks
 
 
@@ -193,7 +195,7 @@ def _warp(
     for path, dtype, nodata in drafts:
         source = path.with_stem(f"{path.stem}_own")
         with _raster(source, theirs, dtype, nodata) as file:
-            for block in blocks(theirs.height, theirs.width, STRIP_PX, theirs.width):
+            for block in _strips(theirs):
                 if nodata == 0:
                     values: AnyArray = numbered(new.opened.read(block), numbers)
                 else:
@@ -212,12 +214,22 @@ def _warp(
     return drafts[0][0], drafts[1][0] if len(drafts) > 1 else None
 
 
-def _raster(path: Path, grid: Grid, dtype: str, nodata: int) -> rasterio.io.DatasetWriter:
-    return rasterio.open(
-        path, "w", driver="GTiff", height=grid.height, width=grid.width, count=1, dtype=dtype,
-        nodata=nodata, transform=grid.transform, compress="deflate",
-        crs=None if grid.crs is None else grid.crs.to_wkt(),
-    )  # fmt: skip
+@contextmanager
+def _raster(path: Path, grid: Grid, dtype: str, nodata: int) -> Iterator[rasterio.io.DatasetWriter]:
+    """A new raster of one band, which is read back at the end."""
+    with writing(path, "temporary file"):
+        with rasterio.open(
+            path, "w+", driver="GTiff", height=grid.height, width=grid.width, count=1, dtype=dtype,
+            nodata=nodata, transform=grid.transform, compress="deflate",
+            crs=None if grid.crs is None else grid.crs.to_wkt(),
+        ) as file:  # fmt: skip
+            yield file
+            written = [(one, checksum(file.read(window=_window(one)))) for one in _strips(grid)]
+        require_written(path, written, "temporary file")
+
+
+def _strips(grid: Grid) -> Iterator[Window]:
+    return blocks(grid.height, grid.width, STRIP_PX, grid.width)
 
 
 def _read(path: Path, window: Window) -> AnyArray:

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from builders import NORTH_UP, snapshot
+from builders import NORTH_UP, nm_tags, snapshot, write_tif
 from class_map_cases import GRID, random_probabilities, write_map
 from small_disk import BLOCK, file_size_limit, small_disk
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io import model_file
+from hsi_geo.io.datasets.indian_pines import LabelledScene, write_scene
 from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
 from hsi_geo.io.maps.record import is_complete
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.figures import draw_losses
 from hsi_geo.io.reports.html import Report, write_report
+from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.convert import convert
 from hsi_geo.tiling import Grid
 
 BIG = Grid(300, 270, NORTH_UP, GRID.crs)  # with overviews
@@ -53,6 +56,26 @@ def points(path: Path) -> None:
     write_suggested_points(many, GRID.crs, path)
 
 
+#: Bands of the scenes, in nanometres.
+CENTRES = np.linspace(450.0, 2400.0, 7)
+
+#: Values that no compression makes much smaller.
+CUBE = np.random.default_rng(4).integers(1, 9000, (len(CENTRES), 90, 61), "uint16")
+
+
+def copy(folder: Path) -> None:
+    scene = folder.parent / "scene.tif"
+    if not scene.exists():
+        write_tif(scene, CUBE, band_tags=nm_tags(list(CENTRES)))
+    convert(scene, folder / "copy.tif", overwrite=True, reporter=SilentReporter())
+
+
+def labelled_scene(path: Path) -> None:
+    truth = np.ones((90, 61), np.uint8)
+    grid = Grid(90, 61, NORTH_UP, GRID.crs)
+    write_scene(LabelledScene(CUBE, CENTRES, truth, ("a",), grid), path, {"DESCRIPTION": "test"})
+
+
 def model(path: Path) -> None:
     arrays = {"a": np.arange(9000, dtype=np.float32)}
     model_file.save(path, "model", arrays, {"x": 1})
@@ -71,6 +94,8 @@ OUTPUTS: dict[str, tuple[Write, int, int]] = {
     "a map": (just_a_map, 0, 30),
     "a map with confidence and probabilities": (map_with_all, 50, 230),
     "points": (one_file("p.gpkg", points), 10, 60),
+    "a copy of a scene": (copy, 0, 44),
+    "a labelled scene": (one_file("s.tif", labelled_scene), 0, 44),
     "a model": (one_file("m.safetensors", model), 0, 14),
     "a report": (one_file("r.html", report), 0, 24),
     "a plot": (one_file("p.png", plot), 3, 12),
@@ -170,6 +195,7 @@ def test_outputs_on_a_full_disk_are_whole_or_nothing(
 
 #: Outputs, largest limit, and step between limits, in bytes.
 LIMITS = [("a map", 90_000, 2999), ("points", 240_000, 9999), ("a model", 50_000, 4999)]
+LIMITS += [("a copy of a scene", 180_000, 9999), ("a labelled scene", 180_000, 9999)]
 
 
 @pytest.mark.parametrize(("name", "most", "step"), LIMITS)

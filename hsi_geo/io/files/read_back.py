@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ from hsi_geo.errors import OutputError
 from hsi_geo.tiling import Window
 
 
-def require_written(path: Path, written: Sequence[tuple[Window, int]]) -> None:
-    """Read a file back, since GDAL does not report a disk that is full when it closes a file.
+def require_written(path: Path, written: Sequence[tuple[Window, int]], what: str = "map") -> None:
+    """Read a file back: GDAL does not report a disk that is full when it closes a file, or in its threads.
 
     Args:
         path: Raster that was written.
         written: Each window that was written, and the checksum of its values.
+        what: What messages call the file.
 
     Raises:
         OutputError: If it does not hold what was written, or its overviews cannot be read.
@@ -30,7 +32,7 @@ def require_written(path: Path, written: Sequence[tuple[Window, int]]) -> None:
             pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
             if checksum(file.read(window=pixels)) != expected:
                 raise OutputError(
-                    f"map '{path.name}' does not hold what was written to it",
+                    f"{what} '{path.name}' does not hold what was written to it",
                     hint="check the disk and its free space",
                 )
         levels = len(file.overviews(1))
@@ -40,7 +42,7 @@ def require_written(path: Path, written: Sequence[tuple[Window, int]]) -> None:
                 file.read(window=window)
 
 
-def checksum(values: npt.NDArray[np.integer]) -> int:
+def checksum(values: npt.NDArray[Any]) -> int:
     """Checksum (CRC-32) of the values of a block.
 
     Args:
