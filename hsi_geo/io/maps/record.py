@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,10 +145,18 @@ class RecordedFile:
     sha256: str
 
     @property
+    def has_size(self) -> bool:
+        """Whether the file exists and has the size that was written."""
+        try:
+            return self.path.stat().st_size == self.size
+        except OSError:
+            return False
+
+    @property
     def is_unchanged(self) -> bool:
         """Whether the file exists and holds the bytes that were written."""
         try:
-            return self.path.stat().st_size == self.size and _sha256(self.path) == self.sha256
+            return self.has_size and _sha256(self.path) == self.sha256
         except OSError:
             return False
 
@@ -339,30 +347,6 @@ def find_stale_files(paths: MapPaths) -> list[Path]:
         for one in read_recorded_files(paths.classes)
         if one.path not in paths.all and one.is_unchanged
     ]
-
-
-def recorded_files(record: Path) -> Iterator[Path]:
-    """List a record and the unchanged files that it describes.
-
-    Args:
-        record: Path of any file.
-
-    Yields:
-        The paths; none if the file is not the record of a map.
-    """
-    if record.suffix.lower() != ".json":
-        return
-    content = _read(record)
-    # The name of a map ends in .tif or .tiff, and its record does not hold which.
-    found = [
-        one.path
-        for suffix in (".tif", ".tiff")
-        for one in _files_in(record.with_suffix(suffix), content)
-        if one.is_unchanged
-    ]
-    if found:
-        yield record
-        yield from found
 
 
 def _read(path: Path) -> dict[str, Any]:

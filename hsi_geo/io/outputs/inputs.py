@@ -6,6 +6,7 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from io import BytesIO
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from rasterio.errors import RasterioError
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.names_of_parts import MARKS, SLASHES, comparable, paths_in
 from hsi_geo.io.files.paths import exists
-from hsi_geo.io.files.side_files import beside_input
+from hsi_geo.io.files.side_files import RASTERS, beside_input
 from hsi_geo.io.files.virtual_files import as_utf8
-from hsi_geo.io.maps.record import recorded_files
+from hsi_geo.io.outputs.own_outputs import described_rasters, recorded_files
 from hsi_geo.io.readers.gdal import quiet_gdal
 from hsi_geo.io.readers.opening import product_part
 
@@ -39,8 +40,8 @@ def refuse_input_overwrite(outputs: Iterable[Path], inputs: Iterable[Name]) -> N
 
     Files are compared by identity, not by name: links, hard links, other cases of letters and GDAL's
     names of parts of a file are the same file. Files that an input refers to are inputs, too: sources of a
-    mosaic, files of a product, headers, styles, pyramids. Of these, files that hsi-geo wrote itself,
-    according to the record among the outputs, may be replaced.
+    mosaic, files of a product, headers, styles, pyramids, the record of a map. Of these, files that hsi-geo wrote
+    itself, according to the record among the outputs, may be replaced together with the map of that record.
 
     Args:
         outputs: Paths to write or to remove.
@@ -71,7 +72,14 @@ def refuse_input_overwrite(outputs: Iterable[Path], inputs: Iterable[Name]) -> N
     ]
     if not common:
         return  # saves the hashes below
-    own = {_identity(path) for final in existing.values() for path in recorded_files(final)}
+    # A map that lies in the folder of a product is not part of it.
+    read = {_identity(path) for name in names for path, named in files_behind(name) if named}
+    own = {
+        _identity(path)
+        for final in existing.values()
+        if _replaces_map(final, outputs, read)
+        for path in recorded_files(final)
+    }
     for output, path, name, is_named in common:
         if is_named or _identity(path) not in own:
             raise _would_replace(output, path, name)
@@ -97,8 +105,27 @@ def files_behind(name: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
             waiting += [(file, False) for file in _files_in(path)]
             continue
         yield path, is_named
-        waiting += [(file, False) for file in (*beside_input(path), *_of_product(path))]
+        waiting += [
+            (file, False) for file in (*beside_input(path), *_of_product(path), *_record_of(path))
+        ]
         waiting += [(file, is_named) for file in _referenced_by(path)]
+
+
+def _replaces_map(
+    record: Path, outputs: Iterable[Path], read: AbstractSet[tuple[int, int] | None]
+) -> bool:
+    """Whether the map that a record describes is replaced with it, and is not read."""
+    taken = {os.path.realpath(path) for path in outputs}
+    rasters = described_rasters(record)
+    replaced = any(os.path.realpath(path) in taken for path in rasters)
+    return replaced and read.isdisjoint(filter(None, map(_identity, rasters)))
+
+
+def _record_of(path: Path) -> Iterator[Path]:
+    """The record of a map."""
+    record = path.with_suffix(".json")
+    if path.suffix.lower() in RASTERS and path in described_rasters(record):
+        yield record
 
 
 def _would_replace(output: Path, path: Path, name: str | os.PathLike[str]) -> OptionError:

@@ -86,6 +86,42 @@ class OwnOutputs:
         return path.name in self._logged and self.in_folder(path)
 
 
+def described_rasters(record: Path) -> list[Path]:
+    """Maps that a record may describe: its name does not tell whether that of the map ends in .tif or .tiff.
+
+    Args:
+        record: Path of any file.
+
+    Returns:
+        Paths of the rasters that have the size in the record; if none has, the paths that the map may have had.
+        Empty if the file is not the record of a map.
+    """
+    maps = [one for one in _listed(record) if one.name == "map"]
+    return [one.path for one in maps if one.has_size] or [one.path for one in maps]
+
+
+def recorded_files(record: Path) -> Iterator[Path]:
+    """List a record and the unchanged files that it describes.
+
+    Args:
+        record: Path of any file.
+
+    Yields:
+        The paths; none if the file is not the record of a map.
+    """
+    found = [one.path for one in _listed(record) if one.is_unchanged]
+    if found:
+        yield record
+        yield from found
+
+
+def _listed(record: Path) -> list[RecordedFile]:
+    """What a record lists, for each name that its map may have; empty if the file is no record."""
+    if record.suffix.lower() != ".json":
+        return []
+    return [one for end in RASTERS for one in read_recorded_files(record.with_suffix(end))]
+
+
 def _entry_of(path: Path) -> RecordedFile | None:
     """What the record of a map beside a file says of it; None if none lists it."""
     stem = Path(path.name.removesuffix(".aux.xml")).stem

@@ -258,6 +258,31 @@ def test_outputs_beside_an_input_may_be_replaced(tmp_path: Path) -> None:
         refuse_input_overwrite(paths.all, [tmp_path / "a.gpkg"])
 
 
+@pytest.mark.parametrize(
+    ("made", "read", "out", "refused"),
+    [
+        ("m.tif", "m.tif", "m.tiff", True),
+        ("m.tiff", "m.tiff", "m.tif", True),
+        ("m.tif", "m.gpkg", "m.tiff", True),  # the style beside the shots is that of m.tif
+        ("m.tif", "m.gpkg", "m.tif", False),
+        ("m.tiff", "m.gpkg", "m.tiff", False),
+        ("m.tif", "other.tif", "m.tiff", False),
+    ],
+)
+def test_the_record_of_a_map_is_replaced_with_it_only(
+    tmp_path: Path, made: str, read: str, out: str, refused: bool
+) -> None:
+    """Maps that end in .tif and .tiff have the same names of styles and records."""
+    (tmp_path / "m.gpkg").touch()
+    write_map(MapPaths.of(tmp_path / made), random_probabilities())
+    outputs = MapPaths.of(tmp_path / out).all
+    if not refused:
+        refuse_input_overwrite(outputs, [tmp_path / read])
+        return
+    with pytest.raises(OptionError, match=r"m\.(qml|json)' would replace"):
+        refuse_input_overwrite(outputs, [tmp_path / read])
+
+
 def test_input_written_by_hsi_geo_is_kept(tmp_path: Path) -> None:
     paths = MapPaths.of(tmp_path / "m.tif", confidence=True)
     write_map(paths, random_probabilities())

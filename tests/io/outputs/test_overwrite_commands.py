@@ -45,6 +45,10 @@ def cases() -> dict[str, str]:
         "suggest the area": "suggest scene.tif --model m.safetensors --aoi a.gpkg -o a.gpkg",
         "suggest the model": "suggest scene.tif --model m.gpkg -o m.gpkg",
         "assess the reference": "assess map.tif --reference ref.html -o ref.html",
+        # The record and the style of a map have the same names for both endings of a TIFF.
+        "compare the record of the first map": "compare map.tif map2.tif -o map.tiff",
+        "compare the record of the second map": "compare map.tif map2.tif -o map2.tiff",
+        "classify the record of the shots": "classify scene.tif --shots map.tif -o map.tiff",
     }
 
 
@@ -73,7 +77,8 @@ def folder(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     Path("w.run").mkdir()
     shutil.copy(planted.path, "w.run/log.csv")
     shutil.copy(planted.path, "w.run/log.csv.tif")
-    predict(planted.path, model, out="map.tif")
+    for name in ("map.tif", "map2.tif"):
+        predict(planted.path, model, out=name)
     return tmp_path
 
 
