@@ -23,7 +23,12 @@ from hsi_geo.text import did_you_mean, plain
 from . import reporting
 from .interrupts import came_from_interrupt, ignore_signals, stop_on_signals, what_was_written
 from .start import INTERRUPTED
-from .terminal import discard_output, restart_in_utf8_mode, use_utf8_streams
+from .terminal import (
+    discard_output,
+    occupy_closed_streams,
+    restart_in_utf8_mode,
+    use_utf8_streams,
+)
 
 #: Name and help line of each command; its module is imported only when it is called.
 COMMANDS = {
@@ -195,6 +200,7 @@ def main() -> None:
         SystemExit: At the end, with the exit code.
     """
     restart_in_utf8_mode()
+    occupy_closed_streams()
     use_utf8_streams()
     drop_foreign_variables()
     _hide_dask()

@@ -56,7 +56,7 @@ class TerminalReporter:
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._tty = sys.stderr.isatty()
+        self._tty = sys.stderr is not None and sys.stderr.isatty()  # None if it is closed
         self._open_line = False
 
     def progress(self, stage: str, done: int, total: int) -> None:

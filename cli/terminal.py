@@ -14,6 +14,17 @@ import click
 from hsi_geo.text import plain, plain_json
 
 
+def occupy_closed_streams() -> None:
+    """Open nothing (`os.devnull`) in place of closed standard streams; call at the start.
+
+    A file of data would get the number of a closed stream, and C libraries would print into it. `sys.stderr` and the
+    others stay None.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)  # of child processes, too
+    os.close(number)
+
+
 def use_utf8_streams() -> None:
     """Make pipes UTF-8 in every locale, and let no printed character raise an error; call at the start.
 

@@ -42,6 +42,19 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 NAMES = {"meadow": "Grünland", "asphalt": "łąka", "water": "水田 👩‍🌾"}
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"], ids=["err", "out", "all"])
+@pytest.mark.skipif(os.name == "nt", reason="the shell is that of Unix")
+def test_a_command_with_closed_streams_writes_its_output(tmp_path: Path, closed: str) -> None:
+    """As under pythonw and starters of desktops; no file of data gets the number of a stream."""
+    tags = [{"wavelength": str(nm), "wavelength_units": "Nanometers"} for nm in (450, 550, 650)]
+    scene = write_tif(tmp_path / "a.tif", cube_of(3), band_tags=tags)
+    out = tmp_path / "b.tif"
+    line = f'"{sys.executable}" -m hsi_geo convert "{scene}" -o "{out}" {closed}'
+    assert subprocess.run(line, shell=True, check=False, timeout=60).returncode == 0
+    with rasterio.open(out) as file:
+        np.testing.assert_array_equal(file.read(), cube_of(3))
+
+
 def call(
     where: Path, environment: Mapping[str, str], *args: object
 ) -> subprocess.CompletedProcess[bytes]:
