@@ -13,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from hsi_geo import stages
-from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.errors import OptionError, OutputError, SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -106,6 +106,8 @@ def convert(
     """
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
+    if Path(out).is_dir():
+        raise OutputError(f"output '{out}' is a folder", hint="give the path of a file")
     keeps = grid is None and pixel_size is None
     placement = Placement(grid, keep_rotated=keeps, pixel_size=pixel_size, dem=dem)
     file = with_mask(read_scene(scene, placement, Links(asset, follow_links)), mask)

@@ -14,7 +14,7 @@ from builders import cube_of, nm_tags, run, snapshot, write_envi, write_tif
 from emit_cases import write_emit
 from product_cases import write_desis, write_enmap
 
-from hsi_geo.errors import OptionError, OutputExistsError, SceneError
+from hsi_geo.errors import OptionError, OutputError, OutputExistsError, SceneError
 from hsi_geo.io.scenes.composites import COMPOSITES, choose_bands, make_composites
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.tasks.convert import convert
@@ -198,6 +198,14 @@ def test_the_command_prints_and_reports_what_is_shown(tmp_path: Path) -> None:
     assert shown.exit_code == 1
     assert "give --overwrite" in shown.stderr
     assert snapshot(tmp_path) == {**before, "view.vrt": snapshot(tmp_path)["view.vrt"]}
+
+
+@pytest.mark.parametrize("out", ["", ".", "..", "/", "folder", "folder/"])
+def test_a_folder_is_no_output(out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    with pytest.raises(OutputError, match="is a folder; give the path of a file"):
+        convert(geotiff(tmp_path), out)
 
 
 def test_unusable_choices_are_refused(tmp_path: Path) -> None:
