@@ -22,6 +22,7 @@ from hsi_geo.text import did_you_mean, plain
 
 from . import reporting
 from .interrupts import came_from_interrupt, ignore_signals, stop_on_signals, what_was_written
+from .memory import is_shortage, limit_text
 from .start import INTERRUPTED
 from .terminal import (
     discard_output,
@@ -111,8 +112,6 @@ class LazyGroup(click.Group):
             with suppress(OSError):  # a terminal that was closed
                 reporting.write_error(ctx, str(interrupt), "", "interrupted")
             ctx.exit(INTERRUPTED)
-        except MemoryError:
-            reporting.write_error(ctx, "out of memory", self._less_memory(ctx), "memory")
         except UnicodeEncodeError as error:
             reporting.write_error(
                 ctx,
@@ -123,6 +122,11 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             raise  # the reader closed the pipe, as `| head` does; click exits
         except Exception as error:
+            if is_shortage(error):
+                limit = limit_text()
+                hint = ("raise this limit, or " if limit else "") + self._less_memory(ctx)
+                reporting.write_error(ctx, f"out of memory{limit}", hint, "memory")
+                ctx.exit(FAILED)
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 reporting.write_error(
                     ctx,

@@ -149,6 +149,35 @@ def _full(**options: object) -> None:
     raise MemoryError
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        OSError(12, "Cannot allocate memory"),
+        MemoryError(),
+    ],
+    ids=["library", "system", "python"],
+)
+def test_a_library_that_gets_no_memory_names_the_limit(
+    error: Exception, planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limits of memory")
+
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    def limits(which: int) -> tuple[int, int]:
+        return (3_000_000_000, -1) if which == resource.RLIMIT_AS else (-1, -1)
+
+    monkeypatch.setattr("hsi_geo.tasks.convert.convert", fail)
+    monkeypatch.setattr(resource, "getrlimit", limits)
+    result = run("convert", planted.path, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: out of memory (it is limited to 3.0 GB, see ulimit -v); raise this limit, or take a smaller scene\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["adapt", pytest.param("pretrain", marks=needs("pretrain"))])
 def test_weights_of_another_network_get_a_hint(
     command: str, planted: Planted, tmp_path: Path
