@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from pathlib import Path
 
 from hsi_geo.option_words import python_words
 
 #: What to do about a file name that the disk does not allow.
 SHORTER_NAME = "choose a shorter name"
+
+#: Free bytes of a disk that is not full.
+_ROOM = 1 << 20
 
 #: What to do when a file cannot be written, by the system's reason.
 _WRITE_HINTS = {
@@ -180,21 +185,36 @@ def os_error_text(error: OSError) -> tuple[str, str]:
     return what, SHORTER_NAME if error.errno == errno.ENAMETOOLONG else hint
 
 
-def write_error_text(text: str) -> tuple[str, str]:
+def write_error_text(text: str, path: Path) -> tuple[str, str]:
     """Reason and hint for an error of a library that writes files, which names the system's reason in its text.
 
     Args:
         text: The library's text.
+        path: File that is written.
 
     Examples:
-        >>> write_error_text("cannot create /maps/aaa.tif: File name too long")
+        >>> write_error_text("cannot create /maps/aaa.tif: File name too long", Path("/maps/aaa.tif"))
         ('File name too long', 'choose a shorter name')
-        >>> write_error_text("write error on tile 3")
-        ('write error on tile 3', "check the disk's free space")
+        >>> write_error_text("cannot create a.gpkg", Path("/no such folder/.tmp/a.gpkg"))
+        ('its folder is no longer there', 'check the disk, and write into a folder that stays')
     """
     for number, hint in _WRITE_HINTS.items():
         reason = os.strerror(number)
         if reason.lower() in text.lower():
             # The library's text repeats a name that is too long.
             return (reason if hint == SHORTER_NAME else text), hint
-    return text, "check the disk's free space"
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return "its folder is no longer there", "check the disk, and write into a folder that stays"
+    if shutil.disk_usage(folder).free >= _ROOM and _has_size_limit():
+        return text, "check how large files may be (ulimit -f)"
+    return text, "check the disk and its free space"
+
+
+def _has_size_limit() -> bool:
+    """Whether the sizes of files are limited for this process."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return False
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY

@@ -33,6 +33,7 @@ NAMES = {
     "GPKG x": ("zones", "polygons", "places"),
     "sqlite_x": ("zones", "polygons", "places"),
     "ogr_empty_table": ("zones", "polygons", "places"),
+    "{b}": ("zones", "polygons", "places"),
 }
 
 

@@ -25,6 +25,10 @@ STYLES = "layer_styles"
 _RESERVED, _RESERVED_BEGINNINGS = ("ogr_empty_table",), ("gpkg", "sqlite_")
 
 
+#: Characters that GDAL does not take in the name of a layer.
+_UNSAFE = frozenset("{}")
+
+
 def layer_name(path: Path, otherwise: str, tables: Iterable[str] = ()) -> str:
     """Name of a layer: that of its file, unless a table of the file has this name, in any case.
 
@@ -38,10 +42,13 @@ def layer_name(path: Path, otherwise: str, tables: Iterable[str] = ()) -> str:
         'communes'
         >>> layer_name(Path("Areas.gpkg"), "zones", ["areas"])
         'zones'
+        >>> layer_name(Path("{b}.gpkg"), "zones")
+        'zones'
     """
     name = path.stem.lower()
     taken = {STYLES, *_RESERVED, *(table.lower() for table in tables)}
-    return otherwise if name in taken or name.startswith(_RESERVED_BEGINNINGS) else path.stem
+    unusable = name in taken or name.startswith(_RESERVED_BEGINNINGS) or _UNSAFE.intersection(name)
+    return otherwise if unusable else path.stem
 
 
 def require_geopackage(path: str | os.PathLike[str]) -> Path:
@@ -88,5 +95,5 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _cannot_be_written(path: Path, why: str) -> OutputError:
-    why, hint = write_error_text(why)
+    why, hint = write_error_text(why, path)
     return OutputError(f"points '{path.name}' cannot be written ({why})", hint=hint)

@@ -208,7 +208,7 @@ def writing_layer(path: Path) -> Iterator[None]:
             warnings.filterwarnings("ignore", "'crs' was not provided")  # the map has none either
             yield
     except _ERRORS as error:
-        why, hint = write_error_text(plain(error))
+        why, hint = write_error_text(plain(error), path)
         raise OutputError(f"layer '{path.name}' cannot be written ({why})", hint=hint) from error
     finally:
         pyogrio.set_gdal_config_options(before)

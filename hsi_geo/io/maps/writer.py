@@ -350,5 +350,5 @@ def writing(path: Path, what: str = "map") -> Iterator[None]:
         yield
     except (RasterioError, CPLE_BaseError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        why, hint = write_error_text(first)
+        why, hint = write_error_text(first, path)
         raise OutputError(f"{what} '{path.name}' cannot be written ({why})", hint=hint) from error

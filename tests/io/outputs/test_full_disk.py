@@ -12,7 +12,7 @@ from builders import NORTH_UP, nm_tags, snapshot, write_tif
 from class_map_cases import GRID, random_probabilities, write_map
 from small_disk import BLOCK, file_size_limit, small_disk
 
-from hsi_geo.errors import OutputError
+from hsi_geo.errors import OutputError, write_error_text
 from hsi_geo.io import model_file
 from hsi_geo.io.datasets.indian_pines import LabelledScene, write_scene
 from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
@@ -218,3 +218,13 @@ def test_outputs_under_a_file_size_limit_are_whole_or_nothing(
             break
     assert not ends[0]
     assert ends[-1]
+
+
+def test_the_advice_fits_the_cause(tmp_path: Path) -> None:
+    """A library names no cause: the folder and the limits of this process are looked at."""
+    path = tmp_path / "a.gpkg"
+    assert write_error_text("no such table", path)[1] == "check the disk and its free space"
+    with file_size_limit(1 << 12):
+        assert write_error_text("no such table", path)[1].endswith("(ulimit -f)")
+    gone = tmp_path / "gone" / "a.gpkg"
+    assert write_error_text("unable to open", gone)[0] == "its folder is no longer there"
