@@ -98,12 +98,17 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print an error as one sentence, and exit with its code."""
+        words = [*ctx._protected_args, *ctx.args]
         try:
             return self._invoke(ctx)
         except click.ClickException as error:
             # The message may contain names of files, and these control characters.
             error.message = plain(error.message)  # type: ignore[misc]  # declared final
-            raise
+            if not reporting.asks_for_events(words):
+                raise
+            # Click's text is of several lines, and the choice may not be parsed yet.
+            reporting.write_event("error", message=error.format_message(), hint="", code="option")
+            ctx.exit(error.exit_code)
         except (click.exceptions.Exit, click.Abort):
             raise
         except HsiGeoError as error:

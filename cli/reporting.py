@@ -8,8 +8,9 @@ result {outputs: {name: path}, ...}, timings {stages: {name: {wall_s, cpu_s, bes
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,21 @@ def for_programs(ctx: click.Context) -> bool:
         ctx: Context of the command, which holds the choice of --progress.
     """
     return bool(ctx.meta.get(_META) == "jsonl")
+
+
+def asks_for_events(words: Sequence[str]) -> bool:
+    """Whether words of a command line choose ``--progress jsonl``; for wrong use, which click does not parse to its end.
+
+    Args:
+        words: Words of the command line.
+
+    Examples:
+        >>> asks_for_events(["zones", "map.tif", "--progress", "jsonl"])
+        True
+        >>> asks_for_events(["zones", "--progress=none"])
+        False
+    """
+    return "--progress=jsonl" in words or ("--progress", "jsonl") in itertools.pairwise(words)
 
 
 def store_choice(ctx: click.Context, param: click.Parameter, value: str) -> str:

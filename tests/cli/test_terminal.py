@@ -42,6 +42,25 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 NAMES = {"meadow": "Grünland", "asphalt": "łąka", "water": "水田 👩‍🌾"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "zones map.tif --zones z.gpkg --progress jsonl",
+        "zones map.tif --progress=jsonl",
+        "convert a.tif --no-such-option --progress jsonl",
+        "convert --progress jsonl a.tif -o b.tif --bands none",
+        "info a.tif b.tif c.tif --tile --progress jsonl",
+    ],
+    ids=["output", "two", "option", "choice", "info"],
+)
+def test_wrong_use_is_one_event_for_programs(line: str) -> None:
+    result = run(*line.split())
+    assert result.exit_code == 2
+    (event,) = [json.loads(one) for one in result.stderr.splitlines()]
+    assert (event["type"], event["code"]) == ("error", "option")
+    assert "\n" not in event["message"]
+
+
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"], ids=["err", "out", "all"])
 @pytest.mark.skipif(os.name == "nt", reason="the shell is that of Unix")
 def test_a_command_with_closed_streams_writes_its_output(tmp_path: Path, closed: str) -> None:
