@@ -101,7 +101,7 @@ def test_shots_that_lie_alike_do_not_reject_much_land(
         "all like the shots": np.full(500, 0.992),
         "a fifth is other land": np.r_[np.full(400, 0.992), np.full(100, 0.3)],
     }[pixels]
-    threshold = rejection_threshold(held, np.float32(of_pixels))
+    threshold = rejection_threshold(held, np.asarray(of_pixels, np.float32))
     assert threshold is not None
     if is_lowered:
         assert threshold == pytest.approx(NEAR_SHOTS, abs=1e-6)
@@ -120,7 +120,7 @@ def test_shots_that_are_nearly_the_same_leave_ordinary_pixels_familiar() -> None
     rng = np.random.default_rng(0)
     at_shots = np.repeat([[0.0], [1.0]], 4, axis=1).T.ravel()[:, None] + 1e-6 * rng.random((8, 1))
     others = np.repeat([0.0, 1.0], 100)[:, None] + 0.01 * rng.standard_normal((200, 1))
-    features = np.float32(np.concatenate([at_shots, others, [[9.0]]]))
+    features = np.asarray(np.concatenate([at_shots, others, [[9.0]]]), np.float32)
     pixels, held = familiarity_score(
         {SpatialContext.PIXEL: features}, {SpatialContext.PIXEL: 1.0}, shots
     )

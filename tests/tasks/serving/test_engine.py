@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -209,10 +210,10 @@ def test_a_job_whose_files_get_their_names_is_not_cancelled(
     renaming, go_on = threading.Event(), threading.Event()
     apply = Replacement.apply
 
-    def slow(self: Replacement) -> None:
+    def slow(self: Replacement, waiting: ExitStack) -> None:
         renaming.set()
         assert go_on.wait(20)
-        apply(self)
+        apply(self, waiting)
 
     monkeypatch.setattr(Replacement, "apply", slow)
     served.call("open", scene="a.tif")
