@@ -226,6 +226,43 @@ def test_smoothing_changes_no_map(
     assert with_layer.record["parameters"]["polygons"] is True
 
 
+@pytest.mark.parametrize("out", ["map.tif", "map.gpkg"])
+@pytest.mark.parametrize(
+    ("with_model", "rejecting"),
+    [
+        pytest.param(False, True, id="classify-rejecting", marks=pytest.mark.slow),
+        pytest.param(True, True, id="predict-rejecting"),
+        pytest.param(True, False, id="predict-all"),
+    ],
+)
+def test_polygons_beside_a_map_are_those_of_polygons(
+    quick: None,
+    planted: Planted,
+    model: Path,
+    tmp_path: Path,
+    out: str,
+    with_model: bool,
+    rejecting: bool,
+) -> None:
+    """They are made before the record, which lists the rejected classes."""
+    options = MapOptions(
+        polygons=True, smooth=1, confidence=True, min_confidence=0.6 if rejecting else None
+    )
+    result: Any
+    if with_model:
+        result = predict(planted.path, model, out=tmp_path / out, options=options, rescale="auto")
+    else:
+        shots = planted.shots(tmp_path / "shots.gpkg")
+        result = classify(planted.path, shots, out=tmp_path / out, options=options)
+    beside = read(result.paths.polygons)
+    polygons(result.paths.classes, tmp_path / "later.gpkg", smooth=1)
+    assert beside.equals(read(tmp_path / "later.gpkg"))
+    of_rejected = beside["name"] == "too uncertain"
+    assert of_rejected.any() == rejecting
+    assert (beside["rejected"][of_rejected] == 100).all()
+    assert beside["rejected"].notna().all() == rejecting
+
+
 @needs("batch")
 @pytest.mark.parametrize("smooth", [0, 3])
 @pytest.mark.slow

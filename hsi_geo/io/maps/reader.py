@@ -50,7 +50,7 @@ class ReadMap:
         class_values: Nodata value and class names.
         band: Number of the band that holds the classes, from 1.
         mask: Mask of valid pixels (alpha band, mask band), None if the map has none.
-        rejected: Rejected classes that the record beside the map lists.
+        rejected: Rejected classes that the map can have, as its record lists them.
         ignored: Values that count as no class.
     """
 
@@ -192,7 +192,7 @@ class ReadMap:
         return known if self.class_values.zero_is_class else np.ma.masked_where(values == 0, known)
 
 
-def read_map(path: str | os.PathLike[str]) -> ReadMap:
+def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None) -> ReadMap:
     """Open a class map.
 
     Class names are GDAL's category names or raster attribute table, inside the file or in the
@@ -200,6 +200,8 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
 
     Args:
         path: Raster with one band of integers, or of floats that are whole numbers, of any format that GDAL reads.
+        rejected: Rejected classes of a map whose record is not beside it: it is not written yet, or the map is a
+            mosaic. None takes those of the record.
 
     Returns:
         The map.
@@ -232,7 +234,9 @@ def read_map(path: str | os.PathLike[str]) -> ReadMap:
             "one band of whole numbers",
             hint=_OTHER_FILES,
         )
-    opened = ReadMap(name, grid, metadata, *classes, rejected=_rejected_beside(Path(name)))
+    if rejected is None:
+        rejected = _rejected_beside(Path(name))
+    opened = ReadMap(name, grid, metadata, *classes, rejected=rejected)
     if np.dtype(dtypes[classes[0] - 1]).kind == "f":
         _require_whole(opened)
     return opened

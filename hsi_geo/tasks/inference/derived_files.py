@@ -6,6 +6,8 @@ import dataclasses
 from typing import Any
 
 from hsi_geo import timings
+from hsi_geo.io.labels.rejected_classes import read_rejected
+from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.polygons import write_polygons
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
@@ -46,7 +48,7 @@ def write_derived_files(
     if paths.zones is not None:
         write_zones(written, record, options, reporter)
     if paths.polygons is not None:
-        _write_polygons(written, options.smooth)
+        _write_polygons(written, read_rejected(record), options.smooth)
         record["parameters"] |= {"polygons": True, "smooth": options.smooth}
         if paths.confidence is None and written.confidence is not None:
             written.confidence.unlink()
@@ -64,12 +66,12 @@ def write_derived_files(
 
 
 @timings.stage(timings.WRITING)
-def _write_polygons(written: MapPaths, smooth: int) -> None:
+def _write_polygons(written: MapPaths, rejected: ClassTable, smooth: int) -> None:
     """Write the polygons of a map."""
     assert written.polygons is not None
     assert written.confidence is not None  # written for them
     write_polygons(
-        read_map(written.classes),
+        read_map(written.classes, rejected=rejected),
         written.polygons,
         confidence=read_map(written.confidence),
         passes=smooth,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any
 
@@ -41,7 +40,7 @@ def write_zones(
     """
     assert written.zones is not None
     assert options.zones is not None
-    opened = dataclasses.replace(read_map(written.classes), rejected=read_rejected(record))
+    opened = read_map(written.classes, rejected=read_rejected(record))
     found = read_zones(options.zones, opened.grid, field=options.zone_field)
     for note in found.notes:
         reporter.warning(note)

@@ -53,7 +53,7 @@ def write_mosaic_polygons(
         final = folder / f"{POLYGONS}{name.removeprefix(INDEX)}.gpkg"
         refuse_foreign(final)
         rejected = read_map(maps[group[0]].path).rejected  # the mosaic has no record of its own
-        mosaic = replace(read_map(mosaics[name]), rejected=rejected)
+        mosaic = read_map(mosaics[name], rejected=rejected)
         height = mosaic.grid.height
         with atomic_outputs([final], overwrite=True, name="batch") as where:
             write_polygons(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def write_mosaic_zones(
     for name in names:
         final = folder / f"{ZONES}{name.removeprefix(INDEX)}.csv"
         refuse_foreign(final)
-        opened = replace(read_map(mosaics[name]), rejected=tuple(rejected))
+        opened = read_map(mosaics[name], rejected=tuple(rejected))
         found = read_zones(options.zones, opened.grid, field=options.zone_field)
         rows = zone_table(
             opened,
