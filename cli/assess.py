@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hsi_geo.text import number_text
-
 from . import options, reporting, values
 from .command_line import command_line
 from .help import GroupedCommand
@@ -143,20 +141,8 @@ def _class_rows(found: Assessment) -> list[tuple[str, ...]]:
 def _area_rows(found: Assessment) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("area", "in the map", "estimated", "standard error")]
     for score in found.scores:
-        area = score.area
-        if area is None:
-            continue
-        in_ha = (area.mapped_ha, area.ha, area.ha_se)
-        shares = (area.mapped_share, area.share, area.share_se)
-        rows.append(
-            (
-                score.name,
-                *(
-                    f"{100 * share:.2f} %" if ha is None else f"{number_text(ha, 1)} ha"
-                    for ha, share in zip(in_ha, shares, strict=True)
-                ),
-            )
-        )
+        if score.area is not None:
+            rows.append((score.name, *score.area.texts))
     return rows
 
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import ShotsError
 
 #: Fewest sampled pixels of a stratum, without which its standard error is unknown.
 FEWEST = 2
+
+#: Differences of less than this part of the largest value are those of rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class AreaEstimates:
         producer: (K,) producer's accuracy (recall) of each class.
         f1: (K,) harmonic mean of both.
         share: (K,) share of the area that each class covers on the ground.
+        alike: (K,) True where each stratum has only places of the class, or none of them, and pixels that nobody visited.
+            The standard error of the share then says nothing: it is 0 where pixels have the same area.
         total: Number of pixels of all strata.
     """
 
@@ -53,6 +58,7 @@ class AreaEstimates:
     producer: Ratios
     f1: Ratios
     share: Ratios
+    alike: BoolArray
     total: int
 
 
@@ -119,8 +125,17 @@ def estimate_areas(
         producer=ratios(both, in_truth),
         f1=ratios(2 * both, in_map.astype(int) + in_truth),
         share=ratios(in_truth, all_of_it),
+        alike=_are_alike(in_truth, strata, pixels),
         total=int(pixels.sum()),
     )
+
+
+def _are_alike(in_truth: BoolArray, strata: IntArray, pixels: Float64Array) -> BoolArray:
+    """(K,) whether the places of each stratum say the same of a class, as (N, K) values, and are not all of its pixels."""
+    drawn = [in_truth[strata == stratum] for stratum in range(len(pixels))]
+    mixed = [one.any(axis=0) & ~one.all(axis=0) for one in drawn if len(one)]
+    all_visited = all(len(one) >= n for one, n in zip(drawn, pixels, strict=True))
+    return ~np.any(mixed, axis=0) & ~np.bool_(all_visited)
 
 
 def pool_small(
@@ -181,8 +196,14 @@ def _ratios(of: Float64Array, to: Float64Array, strata: IntArray, pixels: Float6
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(whole > 0, total(of) / whole, np.nan)
         residual = of - value * to
+        noise = (ROUNDING * np.maximum(of.max(initial=0.0), to.max(initial=0.0))) ** 2
+
+        def spread(here: BoolArray) -> Float64Array:
+            found = residual[here].var(axis=0, ddof=1)
+            return np.where(found < noise, 0.0, found)
+
         variance = sum(
-            w**2 * residual[here].var(axis=0, ddof=1) / here.sum() * part
+            w**2 * spread(here) / here.sum() * part
             for w, here, part in zip(weight, drawn, left, strict=True)
             if w
         )

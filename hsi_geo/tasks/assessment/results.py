@@ -50,6 +50,7 @@ class Area:
         mapped_ha: ``mapped_share`` in hectares; None if the area of a pixel is unknown.
         ha: ``share`` in hectares; None likewise.
         ha_se: ``share_se`` in hectares; None likewise.
+        note: Why the standard error says nothing, such as "no error found among 20 places"; empty where it does.
     """
 
     mapped_share: float
@@ -58,6 +59,18 @@ class Area:
     mapped_ha: float | None
     ha: float | None
     ha_se: float | None
+    note: str = ""
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """The mapped area, the estimated one and its standard error, or the note in its place."""
+        in_ha = (self.mapped_ha, self.ha, self.ha_se)
+        shares = (self.mapped_share, self.share, self.share_se)
+        mapped, estimated, error = (
+            f"{100 * share:.2f} %" if ha is None else f"{number_text(ha, 1)} ha"
+            for ha, share in zip(in_ha, shares, strict=True)
+        )
+        return mapped, estimated, self.note or error
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +190,5 @@ class Assessment(Described):
 def _hectares(area: Area) -> str:
     if area.ha is None or area.ha_se is None:
         return "-"
-    return f"{number_text(area.ha, 1)} +- {number_text(area.ha_se, 1)}"
+    error = f"({area.note})" if area.note else f"+- {number_text(area.ha_se, 1)}"
+    return f"{number_text(area.ha, 1)} {error}"

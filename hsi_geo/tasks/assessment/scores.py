@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ def estimate_map(
             user=_normal(found.user, i, of_map[i]),
             producer=_normal(found.producer, i, of_truth[i]),
             f1=_normal(found.f1, i, of_map[i] + of_truth[i] - agreed[i]),
-            area=_area(found.share, land, i),
+            area=_area(found.share, land, i, _note(matrix, i) if found.alike[i] else ""),
         )
         for i, name in enumerate(sample.names)
     )
@@ -196,10 +197,22 @@ def estimate_map(
     )
 
 
-def _area(share: Ratios, land: MappedLand, i: int) -> Area:
+def _note(matrix: IntArray, i: int) -> str:
+    """Why the places of each stratum say the same of the area of a class."""
+    agreed = int(matrix[i, i])
+    places = int(matrix[i].sum() + matrix[:, i].sum()) - agreed
+    if not places:
+        return "no place of this class"
+    if places > agreed:
+        return "no difference among the places of a stratum"
+    return f"no error found among {places} places"
+
+
+def _area(share: Ratios, land: MappedLand, i: int, note: str) -> Area:
     shares = [float(values[i]) for values in (land.shares, share.value, share.error)]
     total_ha = land.total_ha
-    return Area(*shares, *(None if total_ha is None else part * total_ha for part in shares))
+    in_ha = (None if total_ha is None else part * total_ha for part in shares)
+    return dataclasses.replace(Area(*shares, *in_ha), note=note)
 
 
 def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None:

@@ -17,9 +17,8 @@ from hsi_geo.io.maps.reader import ReadMap
 from hsi_geo.io.reports.html import Picture, Report, Section, Table, write_report
 from hsi_geo.io.reports.images import image_uri
 from hsi_geo.io.scenes.previews import SIDE_PX
-from hsi_geo.tasks.assessment.results import Area, Assessment, Estimate
+from hsi_geo.tasks.assessment.results import Assessment, Estimate
 from hsi_geo.tasks.reporting.map_report import matrix_table
-from hsi_geo.text import number_text
 
 #: Most values of a map that are coloured; others are white.
 MOST_CLASSES = 1000
@@ -151,22 +150,13 @@ def _area_section(found: Assessment, colors: Mapping[str, str]) -> Section:
     rows, swatches = [], []
     for score in found.scores:
         if score.area is not None:
-            rows.append((score.name, *_area_cells(score.area)))
+            rows.append((score.name, *score.area.texts))
             swatches.append(colors.get(score.name, "#ffffff"))
     table = Table(("class", "in the map", "estimated", "standard error"), rows, colors=swatches)
     text = (
         "Estimated areas are corrected for the map's errors (Olofsson et al. 2014, Stehman 2014)."
     )
     return Section("Areas", (text,), tables=(table,))
-
-
-def _area_cells(area: Area) -> list[str]:
-    in_ha = (area.mapped_ha, area.ha, area.ha_se)
-    shares = (area.mapped_share, area.share, area.share_se)
-    return [
-        f"{100 * share:.2f} %" if ha is None else f"{number_text(ha, 1)} ha"
-        for ha, share in zip(in_ha, shares, strict=True)
-    ]
 
 
 def _map_section(opened: ReadMap, colors: dict[str, str]) -> Section:

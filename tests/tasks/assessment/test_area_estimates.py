@@ -75,6 +75,39 @@ def test_estimate_areas_of_one_stratum_are_sample_shares() -> None:
     assert found.total == 1000
 
 
+@given(st.lists(st.integers(3, 10**7), min_size=2, max_size=4), st.integers(2, 60))
+def test_no_error_found_is_an_error_of_0_without_rounding(sizes: list[int], places: int) -> None:
+    """Means of strata with uneven weights sum to a ratio next to 1, and residuals next to 0."""
+    classes = len(sizes)
+    mapped = np.repeat(np.arange(classes), places)
+    named = dict(zip(NAMES, sizes, strict=False))
+    found = estimate_areas(mapped, mapped, classes, mapped, named)
+    for ratios in (found.oa, found.user, found.producer, found.f1, found.share):
+        assert (ratios.error == 0).all()
+    assert (found.alike == (places < max(sizes))).all()
+    wrong = np.where(np.arange(len(mapped)) == 0, 1, mapped)
+    also = estimate_areas(mapped, wrong, classes, mapped, named)
+    assert (also.share.error[:2] > 0).all() == (places < sizes[0])
+    assert not also.alike[:2].any()
+    assert (also.share.error[2:] == 0).all()
+
+
+def test_rounding_depends_on_the_size_of_values() -> None:
+    """Pixels of square kilometres or of square millimetres, whose areas are not those of one another."""
+    mapped, truth = np.repeat([0, 1, 2], 7), np.repeat([0, 1, 2], 7)
+    truth[-1] = 1
+    errors = []
+    for unit in (1e-7, 1e7):
+        areas = unit * (1 + np.arange(len(mapped)) / 50)
+        found = estimate_areas(
+            mapped, truth, 3, mapped, {"rye": 90_001, "oats": 700, "peas": 3_333}, areas
+        )
+        assert found.user.error[:2].tolist() == [0, 0]
+        assert (found.share.error > 0).all()
+        errors.append(found.share.error)
+    np.testing.assert_allclose(errors[0], errors[1])
+
+
 def test_estimate_areas_refuses_stratum_of_one_pixel() -> None:
     strata, merged, _ = pool_small(np.array([1]), {"meadow": 700, "asphalt": 90})
     with pytest.raises(ShotsError, match="fewer than two pixels in asphalt"):

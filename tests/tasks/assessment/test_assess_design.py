@@ -16,6 +16,7 @@ from assess_cases import GRID, NAMES, damaged, truth, without
 from pyproj import CRS
 
 from hsi_geo import assess
+from hsi_geo.cli.assess import assessment_parts
 from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.tiling import Grid
@@ -49,6 +50,44 @@ def test_assess_pools_classes_that_a_simple_sample_misses(
     assert all(area.share_se > 0 for area in areas)
     with pytest.raises(ShotsError, match="fewer than two pixels in deep water"):
         assess(write_map(damaged()), reference, design="stratified")
+
+
+@pytest.mark.parametrize("design", ["simple", "stratified"])
+def test_where_no_place_is_wrong_a_note_stands_for_the_error(
+    write_map: WriteMap, write_points: WritePoints, tmp_path: Path, design: Any
+) -> None:
+    """Two classes are mapped perfectly, and the third one is mapped to land of a fourth."""
+    at = np.concatenate([np.argwhere(truth() == c)[: 20 + c] for c in (1, 2, 3)])
+    reference = write_points(at, ("", *NAMES[:2], "peat"))
+    found = assess(write_map(truth()), reference, design=design, out=tmp_path / "page.html")
+    notes = {one.name: one.area.note for one in found.scores if one.area is not None}
+    alike = "no difference among the places of a stratum"
+    assert notes == {
+        NAMES[0]: "no error found among 21 places",
+        NAMES[1]: "no error found among 22 places",
+        NAMES[2]: alike,
+        "peat": alike,
+    }
+    assert all(one.area.share_se == 0 for one in found.scores if one.area is not None)
+    user = found.scores[0].user
+    assert user is not None
+    assert user.low < 0.9  # Wilson's interval
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = "\n".join(assessment_parts(found))
+    for text in (page, shown):
+        assert "no error found among 21 places" in text
+        assert "0.000" not in text
+    assert "(no error found among 21 places)" in found._repr_html_()
+
+
+def test_where_all_pixels_were_visited_an_error_of_0_is_one(
+    write_map: WriteMap, write_points: WritePoints
+) -> None:
+    reference = write_points(np.argwhere(truth() > 0))
+    found = assess(write_map(truth()), reference, design="stratified")
+    for one in found.scores:
+        assert one.area is not None
+        assert one.area.texts[2] == "0.0 ha"
 
 
 def test_assess_takes_strata_of_another_map(write_map: WriteMap, everywhere: Path) -> None:
