@@ -359,7 +359,7 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     ),
     "shots without a class": (
         "info scene.tif --shots no_class.gpkg",
-        "a geometry and a class in 'class'",
+        "no class yet: the field 'class' is empty in all rows",
     ),
     "shots on nodata": (
         "classify scene.tif --shots on_nodata.gpkg",

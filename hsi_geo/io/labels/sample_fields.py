@@ -1,4 +1,4 @@
-"""Fields of a random sample of places: those that people fill in, and those that say how places were drawn."""
+"""Fields of places that hsi-geo chose: those that people fill in, and those that say how and why they were chosen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError
 from hsi_geo.io.labels.class_levels import class_text
+from hsi_geo.io.labels.suggested_points import CONFIDENCE, GUESS, RANK
 from hsi_geo.text import quoted
 
 #: Stratum of a place, pixels of the stratum, places drawn in it, and the probability that a pixel of it was drawn.
@@ -34,8 +35,42 @@ def is_sample(fields: Iterable[str]) -> bool:
     return {STRATUM, STRATUM_PX, STRATUM_N} <= {field.lower() for field in fields}
 
 
+def is_suggestion(fields: Iterable[str]) -> bool:
+    """Whether a file with these fields has places that were suggested for labelling.
+
+    Args:
+        fields: Names of the fields, in any case.
+
+    Examples:
+        >>> is_suggestion(["rank", "guess", "confidence", "class"]), is_suggestion(["rank", "class"])
+        (True, False)
+    """
+    return {RANK, GUESS, CONFIDENCE} <= {field.lower() for field in fields}
+
+
+def guess_cautions(fields: Sequence[str], chosen: str, source: str) -> list[str]:
+    """Warn of a class field that holds what a model thinks of places that it is not sure of.
+
+    Args:
+        fields: Names of the fields of a file.
+        chosen: The one that is taken for the class.
+        source: Name of the file.
+
+    Examples:
+        >>> guess_cautions(["rank", "guess", "confidence", "class"], "class", "points.gpkg")
+        []
+    """
+    if not is_suggestion(fields) or chosen.lower() != GUESS:
+        return []
+    warning = (
+        f"the field '{chosen}' of '{source}' holds the model's own guesses, at places that it is not sure of: a model learns "
+        "nothing new from them, and an accuracy by them says nothing"
+    )
+    return [warning]
+
+
 def answer_fields(fields: Sequence[str]) -> list[str]:
-    """Fields that can hold an answer: for a sample those that do not say how it was drawn, else all.
+    """Fields that can hold an answer: those that do not say how or why a place was chosen.
 
     Args:
         fields: Names of the fields of a file.
@@ -44,9 +79,12 @@ def answer_fields(fields: Sequence[str]) -> list[str]:
         >>> answer_fields(["place", "class", "note", "stratum", "stratum_px", "stratum_n"])
         ['class']
     """
-    if not is_sample(fields):
-        return list(fields)
-    return [field for field in fields if field.lower() not in _OWN]
+    own: tuple[str, ...] = ()
+    if is_sample(fields):
+        own = _OWN
+    elif is_suggestion(fields):
+        own = (RANK, GUESS, CONFIDENCE)
+    return [field for field in fields if field.lower() not in own]
 
 
 def require_answers(frame: pd.DataFrame, fields: Sequence[str], wanted: str | None) -> None:
@@ -62,10 +100,10 @@ def require_answers(frame: pd.DataFrame, fields: Sequence[str], wanted: str | No
         ClassFieldError: If the class field is one of those that say how places were drawn.
     """
     answers = answer_fields(fields)
-    if len(answers) == len(fields) or not answers:
+    if not is_sample(fields) or not answers:
         return
     asked = [field for field in answers if field == wanted] or answers
-    if not any(_has_text(frame[field]) for field in asked):
+    if not any(has_text(frame[field]) for field in asked):
         usual = [field for field in asked if field.lower().startswith("class")] or asked
         raise EmptyShotsError(
             "no place of this sample has a class yet",
@@ -78,5 +116,10 @@ def require_answers(frame: pd.DataFrame, fields: Sequence[str], wanted: str | No
         )
 
 
-def _has_text(values: pd.Series[Any]) -> bool:
+def has_text(values: pd.Series[Any]) -> bool:
+    """Whether a field holds anything but blanks.
+
+    Args:
+        values: (N,) values of the field.
+    """
     return any(class_text(value) != "" for value in values.dropna())

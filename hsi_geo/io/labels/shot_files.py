@@ -19,6 +19,12 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
 from hsi_geo.io.files.references import require_file
 from hsi_geo.io.labels.class_colors import parse_color
+from hsi_geo.io.labels.class_fields import (
+    COLOR_FIELDS,
+    fields_of,
+    find_class_field,
+    may_hold_classes,
+)
 from hsi_geo.io.labels.class_levels import class_text, has_class, parents_of_classes, split_levels
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.class_rasters import read_patches
@@ -30,19 +36,11 @@ from hsi_geo.io.labels.containers import (
 from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style, find_style
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
-from hsi_geo.io.labels.sample_fields import answer_fields, require_answers
-from hsi_geo.io.labels.shapefiles import has_attribute_table
+from hsi_geo.io.labels.sample_fields import answer_fields, guess_cautions
 from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.vectors import dates_as_text, is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
-from hsi_geo.text import did_you_mean, quoted
 from hsi_geo.tiling import Grid
-
-#: Names, in lower case, of the class field in files with several fields.
-USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
-
-#: Names, in lower case, of fields that hold the colour of a class.
-COLOR_FIELDS = ("color", "colour")
 
 #: Kinds of columns, in pandas' words, that may have been made from texts.
 _TIMES = ("datetime64", "datetime", "date", "time")
@@ -69,6 +67,7 @@ class LabelledFile:
         in_scene_frame: Whether coordinates are in the CRS of the scene, as the file states none.
         other_fields: Names of other fields that may hold the class; empty for a raster.
         parents: Name of the class of the upper level, by class as text; empty for one level.
+        cautions: What the user should know before, as sentences.
     """
 
     geometry: gpd.GeoSeries
@@ -81,6 +80,7 @@ class LabelledFile:
     in_scene_frame: bool = False
     other_fields: tuple[str, ...] = ()
     parents: Mapping[str, str] = MappingProxyType({})
+    cautions: tuple[str, ...] = ()
 
 
 def read_labelled(
@@ -190,10 +190,10 @@ def _labelled(
     unreadable: Mapping[int, str] = frame.attrs["unreadable"]
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
     repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
-    parent_field, class_field = split_levels(_fields(frame), class_field)
+    parent_field, class_field = split_levels(fields_of(frame), class_field)
     if parent_field is not None:
-        parent_field, _ = _find_class_field(frame, parent_field, style, name, purpose)
-    class_field, note = _find_class_field(frame, class_field, style, name, purpose)
+        parent_field, _ = find_class_field(frame, parent_field, style, name, purpose)
+    class_field, note = find_class_field(frame, class_field, style, name, purpose)
     notes += [note] if note else []
     missing: Mapping[str, str] = frame.attrs.get("missing", {})
     notes += [missing[field] for field in (parent_field, class_field) if field and field in missing]
@@ -209,7 +209,7 @@ def _labelled(
         frame = frame.assign(**{field: written[field] for field in levels})
     for field in levels:
         require_single_values(frame[field], f"the field '{field}' of {purpose.labels} '{name}'")
-    others = [field for field in answer_fields(_fields(frame)) if field != class_field]
+    others = [field for field in answer_fields(fields_of(frame)) if field != class_field]
     frame, skipped = _usable(frame, class_field, name, purpose, unreadable)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
@@ -223,7 +223,7 @@ def _labelled(
         tuple(skipped),
         tuple(notes),
         columns is not None and frame.crs is None,
-        tuple(field for field in others if _may_hold_classes(frame[field], field)),
+        tuple(field for field in others if may_hold_classes(frame[field], field)),
         {}
         if parent_field is None
         else parents_of_classes(
@@ -231,6 +231,7 @@ def _labelled(
             f"{purpose.labels} '{name}'",
             parent_field,
         ),
+        tuple(guess_cautions(fields_of(frame), class_field, name)),
     )
 
 
@@ -269,68 +270,6 @@ def _usable(
             hint=f"draw {purpose.wanted}",
         )
     return frame, skipped
-
-
-def _find_class_field(
-    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
-) -> tuple[str, str | None]:
-    """The name of the class field, and a note on how it was found if the user gave none."""
-    fields = _fields(frame)
-    require_answers(frame, fields, wanted)
-    if wanted is not None and fields:
-        found = find_name(wanted, fields)
-        if found is not None:
-            return found, None
-        raise ClassFieldError(
-            f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
-            hint=f"choose one of them with --class-field{did_you_mean(wanted, fields)}",
-        )
-    answers = answer_fields(fields)
-    possible = [field for field in answers if _may_hold_classes(frame[field], field)]
-    usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
-    in_style = [field for field in possible if find_name(field, [style.class_field])]
-    for candidates, reason in (
-        (fields, "the only field"),
-        (possible, "the only field that can hold it"),
-        (usual, "by its name"),
-        (in_style, f"by {style.source}"),
-    ):
-        if len(candidates) == 1:
-            return candidates[0], f"class taken from field '{candidates[0]}' ({reason})"
-    if not fields:
-        raise ClassFieldError(
-            f"{purpose.labels} '{name}' have no fields",
-            hint="add a field that holds the class of each"
-            if has_attribute_table(name)
-            else "copy the .dbf file that belongs to the Shapefile, too",
-        )
-    shown = possible or fields
-    raise ClassFieldError(
-        f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
-        hint=f"choose one with --class-field{_most_like_usual(shown)}",
-    )
-
-
-def _most_like_usual(fields: Sequence[str]) -> str:
-    """A question about the field whose name is most like a usual one; empty if none is, or several are."""
-    asked = {did_you_mean(usual, fields) for usual in USUAL_CLASS_FIELDS} - {""}
-    return asked.pop() if len(asked) == 1 else ""
-
-
-def _fields(frame: gpd.GeoDataFrame) -> list[str]:
-    return [str(field) for field in frame.columns if field != frame.geometry.name]
-
-
-def _may_hold_classes(values: pd.Series[Any], field: str) -> bool:
-    """Whether a field holds text or whole numbers, and no colours."""
-    if field.lower() in COLOR_FIELDS or not values.notna().any():
-        return False
-    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
-        return False
-    if pd.api.types.is_numeric_dtype(values):
-        numbers = values.dropna().to_numpy(np.float64)
-        return bool((numbers == np.round(numbers)).all())
-    return True
 
 
 def _colors(frame: gpd.GeoDataFrame, class_field: str) -> dict[str, str]:

@@ -52,7 +52,7 @@ def read_shots(
             EnMAP-Box, ASD or SVC spectra or a folder of them) gives spectra without a place, alone or
             together with drawn shots.
         class_field: Name of the field that holds the class, text or integer. None: the only field that
-            can hold it, the only one with a usual name (`shot_files.USUAL_CLASS_FIELDS`), or the
+            can hold it, the only one with a usual name (`class_fields.USUAL_CLASS_FIELDS`), or the
             one that the QGIS style of the file classifies by. "Level_1/Level_2" names the fields of two levels: the
             classes are those of the second, and the first holds their parents. For a list of files, one name for
             all, or a list with one for each.
@@ -266,6 +266,7 @@ def _read_one(
             *(note for one in files for note in points_notes(Path(one))),
             *shots.notes,
         ),
+        cautions=(*file.cautions, *shots.cautions),
         in_scene_frame=file.in_scene_frame,
         files=files,
         other_fields=file.other_fields,

@@ -10,8 +10,8 @@ import numpy as np
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import ClassFieldError, ShotsError
+from hsi_geo.io.labels.class_fields import USUAL_CLASS_FIELDS
 from hsi_geo.io.labels.class_names import clean_name
-from hsi_geo.io.labels.shot_files import USUAL_CLASS_FIELDS
 from hsi_geo.text import quoted
 from hsi_geo.wavelength_units import are_band_numbers, to_nm
 

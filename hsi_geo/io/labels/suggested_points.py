@@ -17,6 +17,9 @@ from hsi_geo.io.labels.geopackages import write_geopackage
 #: Field that the analyst fills in. `read_shots` leaves out points where it stays empty.
 CLASS_FIELD = "class"
 
+#: Fields of what the model thinks of a place.
+RANK, GUESS, CONFIDENCE = "rank", "guess", "confidence"
+
 
 @dataclass(frozen=True, slots=True)
 class SuggestedPoint:
@@ -50,9 +53,9 @@ def write_suggested_points(points: Sequence[SuggestedPoint], crs: CRS | None, pa
     """
     frame = gpd.GeoDataFrame(
         {
-            "rank": [p.rank for p in points],
-            "guess": [p.guess for p in points],
-            "confidence": [p.confidence for p in points],
+            RANK: [p.rank for p in points],
+            GUESS: [p.guess for p in points],
+            CONFIDENCE: [p.confidence for p in points],
             CLASS_FIELD: pd.Series([None] * len(points), dtype="string"),
         },
         geometry=shapely.points([p.x for p in points], [p.y for p in points]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -209,10 +208,16 @@ def _note(matrix: IntArray, i: int) -> str:
 
 
 def _area(share: Ratios, land: MappedLand, i: int, note: str) -> Area:
-    shares = [float(values[i]) for values in (land.shares, share.value, share.error)]
-    total_ha = land.total_ha
-    in_ha = (None if total_ha is None else part * total_ha for part in shares)
-    return dataclasses.replace(Area(*shares, *in_ha), note=note)
+    mapped, estimated, error = (
+        float(values[i]) for values in (land.shares, share.value, share.error)
+    )
+
+    def hectares(part: float) -> float | None:
+        return None if land.total_ha is None else part * land.total_ha
+
+    return Area(
+        mapped, estimated, error, hectares(mapped), hectares(estimated), hectares(error), note
+    )
 
 
 def _normal(estimates: Ratios, i: int, pixels: npt.ArrayLike) -> Estimate | None:

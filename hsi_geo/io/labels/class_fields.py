@@ -1,0 +1,150 @@
+"""Which field of a file of labels holds the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from hsi_geo.errors import ClassFieldError, EmptyShotsError
+from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.purposes import Purpose
+from hsi_geo.io.labels.qgis_styles import Style
+from hsi_geo.io.labels.sample_fields import answer_fields, has_text, require_answers
+from hsi_geo.io.labels.shapefiles import has_attribute_table
+from hsi_geo.text import did_you_mean, quoted
+
+#: Names, in lower case, of the class field in files with several fields.
+USUAL_CLASS_FIELDS = ("class", "class_name", "classname", "label", "land_cover", "landcover")
+
+#: Names, in lower case, of fields that hold the colour of a class.
+COLOR_FIELDS = ("color", "colour")
+
+#: Names, in lower case, of the fields of macroclasses of the Semi-Automatic Classification Plugin, the best first. Its other
+#: fields (C_name, C_ID, class_id) name each region that was drawn.
+MACROCLASS_FIELDS = ("mc_name", "mc_id", "macroclass_id")
+
+
+def find_class_field(
+    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
+) -> tuple[str, str | None]:
+    """The name of the class field, and a note on how it was found if the user gave none.
+
+    Args:
+        frame: Features of the file, one or more.
+        wanted: Name of the field as the user gave it; None to find it.
+        style: Style of the layer in QGIS, which may name the field.
+        name: Name of the file, for messages.
+        purpose: What the labels are used for.
+
+    Raises:
+        ClassFieldError: If there is no such field, or several may hold the class.
+        EmptyShotsError: If nobody has filled in the field of the class.
+    """
+    fields = fields_of(frame)
+    require_answers(frame, fields, wanted)
+    if wanted is not None and fields:
+        found = find_name(wanted, fields)
+        if found is not None:
+            return found, None
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
+            hint=f"choose one of them with --class-field{did_you_mean(wanted, _repeated(frame, fields))}",
+        )
+    answers = answer_fields(fields)
+    possible = [field for field in answers if may_hold_classes(frame[field], field)]
+    usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
+    in_style = [field for field in possible if find_name(field, [style.class_field])]
+    if not usual and not in_style:
+        _require_filled(frame, answers, possible, name, purpose)
+    of_scp = sorted(
+        (field for field in possible if field.lower() in MACROCLASS_FIELDS),
+        key=lambda field: MACROCLASS_FIELDS.index(field.lower()),
+    )
+    for candidates, reason in (
+        (fields, "the only field"),
+        (possible, "the only field that can hold it"),
+        (usual, "by its name"),
+        (in_style, f"by {style.source}"),
+        (
+            of_scp[:1] if not usual else [],
+            "the macroclass of the Semi-Automatic Classification Plugin",
+        ),
+    ):
+        if len(candidates) == 1:
+            return candidates[0], f"class taken from field '{candidates[0]}' ({reason})"
+    if not fields:
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have no fields",
+            hint="add a field that holds the class of each"
+            if has_attribute_table(name)
+            else "copy the .dbf file that belongs to the Shapefile, too",
+        )
+    shown = possible or fields
+    raise ClassFieldError(
+        f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
+        hint=f"choose one with --class-field{_most_like_usual(_repeated(frame, shown))}",
+    )
+
+
+def _require_filled(
+    frame: gpd.GeoDataFrame,
+    answers: Sequence[str],
+    possible: Sequence[str],
+    name: str,
+    purpose: Purpose,
+) -> None:
+    """Refuse a file whose field of the class is empty: another field would be taken for it, such as an id."""
+    empty = [
+        field
+        for field in answers
+        if field.lower() in USUAL_CLASS_FIELDS and not has_text(frame[field])
+    ]
+    if empty:
+        others = [field for field in possible if field not in empty]
+        choice = f", or choose another field with --class-field: {quoted(others)}" if others else ""
+        raise EmptyShotsError(
+            f"{purpose.labels} '{name}' have no class yet: the field '{empty[0]}' is empty in all rows",
+            hint=f"fill in the field '{empty[0]}'{choice}",
+        )
+
+
+def _repeated(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> list[str]:
+    """Fields to suggest: those that have a value twice, if there are such. Others are numbers and names of features."""
+    repeated = [field for field in fields if frame[field].dropna().astype(str).duplicated().any()]
+    return repeated or list(fields)
+
+
+def _most_like_usual(fields: Sequence[str]) -> str:
+    """A question about the field whose name is most like a usual one; empty if none is, or several are."""
+    asked = {did_you_mean(usual, fields) for usual in USUAL_CLASS_FIELDS} - {""}
+    return asked.pop() if len(asked) == 1 else ""
+
+
+def fields_of(frame: gpd.GeoDataFrame) -> list[str]:
+    """Names of all fields but the geometry.
+
+    Args:
+        frame: Features of a file.
+    """
+    return [str(field) for field in frame.columns if field != frame.geometry.name]
+
+
+def may_hold_classes(values: pd.Series[Any], field: str) -> bool:
+    """Whether a field holds text or whole numbers, and no colours.
+
+    Args:
+        values: (N,) values of the field.
+        field: Its name.
+    """
+    if field.lower() in COLOR_FIELDS or not has_text(values):
+        return False
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.dropna().to_numpy(np.float64)
+        return bool((numbers == np.round(numbers)).all())
+    return True

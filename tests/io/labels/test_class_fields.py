@@ -1,0 +1,146 @@
+"""The field of the class in files of this program that are to be filled in, and of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from hsi_geo.errors import ClassFieldError, EmptyShotsError, HsiGeoError
+from hsi_geo.io.labels.shot_reading import read_shots
+
+UTM = "EPSG:32633"
+
+SUGGESTED: dict[str, list[Any]] = {
+    "rank": [1, 2, 3, 4],
+    "guess": list("abab"),
+    "confidence": [50, 60, 55, 71],
+}
+
+
+def write(path: Path, fields: dict[str, list[Any]]) -> Path:
+    """Four points with some fields."""
+    places = [shapely.Point(500_000 + 30 * i, 5_800_000 - 20 * i) for i in range(4)]
+    gpd.GeoDataFrame(fields, geometry=places, crs=UTM).to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "shp"])
+@pytest.mark.parametrize(
+    ("fields", "others"),
+    [
+        pytest.param(SUGGESTED, "", id="suggested"),
+        pytest.param({"id": [1, 2, 3, 4]}, "'id'", id="fresh"),
+        pytest.param({"id": [1, 2, 3, 4], "crop": list("abab")}, "'id', 'crop'", id="several"),
+        pytest.param({}, "", id="only"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "empty"),
+    [("class", None), ("Label", ""), ("class", " ")],
+    ids=["none", "text", "blank"],
+)
+def test_an_empty_class_field_is_said_so(
+    tmp_path: Path, suffix: str, fields: dict[str, list[Any]], others: str, name: str, empty: Any
+) -> None:
+    path = write(tmp_path / f"a.{suffix}", fields | {name: [empty] * 4})
+    with pytest.raises(
+        EmptyShotsError, match=f"no class yet: the field '{name}' is empty"
+    ) as error:
+        read_shots(path)
+    assert error.value.hint is not None
+    assert error.value.hint.startswith(f"fill in the field '{name}'")
+    assert ("--class-field" in error.value.hint) == bool(others)
+    assert error.value.hint.endswith(others)
+
+
+def test_an_empty_class_field_of_one_of_several_files_leaves_it_out(tmp_path: Path) -> None:
+    drawn = write(tmp_path / "drawn.gpkg", {"id": [1, 2, 3, 4], "class": list("abab")})
+    waiting = write(tmp_path / "points.gpkg", SUGGESTED | {"class": [None] * 4})
+    found = read_shots([drawn, waiting])
+    assert len(found.frame) == 4
+    (caution,) = found.cautions
+    assert "points.gpkg" in caution
+    assert caution.endswith("the field 'class' is empty in all rows: it is left out")
+
+
+def test_guesses_of_the_model_are_no_classes(tmp_path: Path) -> None:
+    path = write(tmp_path / "points.gpkg", SUGGESTED | {"class": ["a", None, "c", None]})
+    found = read_shots(path)
+    assert [c.name for c in found.classes] == ["a", "c"]
+    assert (found.cautions, found.other_fields) == ((), ())
+    (caution,) = read_shots(path, class_field="guess").cautions
+    assert "the model's own guesses" in caution
+    own = write(tmp_path / "own.gpkg", {"guess": list("abab"), "owner": list("xxyy")})
+    assert read_shots(own, class_field="guess").cautions == ()
+
+
+SCP_7: dict[str, list[Any]] = {
+    "MC_ID": [1, 1, 2, 2],
+    "MC_name": list("aabb"),
+    "C_ID": [1, 2, 3, 4],
+    "C_name": list("pqrs"),
+}
+SCP_8: dict[str, list[Any]] = {
+    "uid": list("wxyz"),
+    "macroclass_id": [7, 7, 9, 9],
+    "class_id": [1, 2, 3, 4],
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "classes"),
+    [
+        pytest.param(SCP_7, "MC_name", ["a", "b"], id="scp-7"),
+        pytest.param(SCP_7 | {"MC_name": [None] * 4}, "MC_ID", ["1", "2"], id="scp-7-unnamed"),
+        pytest.param(SCP_8, "macroclass_id", ["7", "9"], id="scp-8"),
+        pytest.param(SCP_8 | {"label": list("efef")}, "label", ["e", "f"], id="own-field"),
+        pytest.param(
+            {"id": [1, 2, 3, 4], "Class": [3, 3, 5, 5]}, "Class", ["3", "5"], id="dzetsaka"
+        ),
+        pytest.param(
+            {"CODE": [3, 3, 5, 5], "OTB_INDEX": [0, 1, 2, 3], "classname": list("eeff")},
+            "classname",
+            ["e", "f"],
+            id="otb",
+        ),
+    ],
+)
+def test_labels_of_other_programs(
+    tmp_path: Path, fields: dict[str, list[Any]], field: str, classes: list[str]
+) -> None:
+    found = read_shots(write(tmp_path / "a.gpkg", fields))
+    assert [c.name for c in found.classes] == classes
+    assert f"class taken from field '{field}'" in found.notes[0]
+
+
+def test_both_levels_of_scp(tmp_path: Path) -> None:
+    found = read_shots(write(tmp_path / "a.gpkg", SCP_7), class_field="MC_name/C_name")
+    assert {c.name: c.parent for c in found.classes} == {"p": "a", "q": "a", "r": "b", "s": "b"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted", "proposed"),
+    [
+        pytest.param({"class_id": [1, 2, 3, 4], "kind": list("eeff")}, None, "", id="unique"),
+        pytest.param(
+            {"class_id": [1, 1, 3, 4], "kind": list("eeff")}, None, "class_id", id="repeated"
+        ),
+        pytest.param(
+            {"class_id": [1, 2, 3, 4], "kind": list("efgh")}, None, "class_id", id="all-unique"
+        ),
+        pytest.param(SCP_8, "class", "", id="wanted"),
+        pytest.param(SCP_7, "MCname", "MC_name", id="typo"),
+    ],
+)
+def test_a_field_that_differs_in_each_feature_is_not_proposed(
+    tmp_path: Path, fields: dict[str, list[Any]], wanted: str | None, proposed: str
+) -> None:
+    with pytest.raises(ClassFieldError) as error:
+        read_shots(write(tmp_path / "a.gpkg", fields), class_field=wanted)
+    assert isinstance(error.value, HsiGeoError)
+    asked = f". Did you mean '{proposed}'?" if proposed else "--class-field"
+    assert (error.value.hint or "").endswith(asked)
