@@ -37,7 +37,7 @@ from .terminal import print_line
     is_flag=True,
     help="Also write a STAC item, MODEL.json, with the bands and classes of the model, by which catalogues find it.",
 )
-@options.seed
+@options.seed("model")
 @options.common()
 def command(
     scenes: tuple[str, ...],

@@ -16,7 +16,7 @@ from .printing import print_maps
 @click.command(name="classify", cls=GroupedCommand)
 @options.scenes
 @options.shots(required=True)
-@options.out
+@options.out("; for several scenes a folder")
 @options.mapping()
 @click.option(
     "--save-model",
@@ -27,7 +27,7 @@ from .printing import print_maps
 @options.weights
 @options.trust_shots
 @options.cache
-@options.seed
+@options.seed("map")
 @click.option(
     "--report",
     is_flag=True,

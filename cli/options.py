@@ -15,22 +15,39 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 scene = click.argument("scene", type=click.Path(path_type=str))
 scenes = click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=str))
-out = click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    help="GeoTIFF to write, MAP.tif; or its polygons, MAP.gpkg, MAP.fgb or MAP.parquet, with MAP.tif beside them; for "
-    "several scenes a folder.  [default: SCENE_classes.tif beside the scene]",
-)
 
-seed = click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Start of the random numbers. Two runs with the same seed give the same map; another seed "
-    "shows how much the map depends on chance.",
-)
+
+def out(more: str = "") -> Decorator:
+    """Option for the file of a map.
+
+    Args:
+        more: What else may be given, after the files of one map.
+    """
+    return click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        help="GeoTIFF to write, MAP.tif; or its polygons, MAP.gpkg, MAP.fgb or MAP.parquet, with MAP.tif beside "
+        f"them{more}.  [default: SCENE_classes.tif beside the scene]",
+    )
+
+
+def seed(made: str) -> Decorator:
+    """Option for the start of the random numbers.
+
+    Args:
+        made: What the command makes with them.
+    """
+    return click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help=f"Start of the random numbers. Two runs with the same seed give the same {made}; another seed "
+        "shows how much depends on chance.",
+    )
+
+
 device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -214,8 +231,8 @@ _ZONES = (
     click.option(
         "--zone-field",
         metavar="FIELD",
-        help="Field of the zones with their names; zones of one name are one.  [default: zone, name or id if it tells them apart, "
-        "else they are numbered]",
+        help="Field of the zones with their names; zones of one name are one.  [default: the first of zone, zone_name, name, "
+        "zone_id, label and id that tells them apart, else they are numbered]",
     ),
 )
 
@@ -249,7 +266,8 @@ _BESIDE_MAP = (
     click.option(
         "--polygons",
         is_flag=True,
-        help="Also write MAP_polygons.gpkg: each patch of a class as a polygon with name, hectares and confidence.",
+        help="Also write MAP_polygons.gpkg: each patch of a class as a polygon with name, hectares and confidence. A batch "
+        "writes polygons.gpkg for all maps together, and MAP_confidence.tif beside each map.",
     ),
     smooth,
     click.option(

@@ -20,7 +20,7 @@ from .printing import print_maps
     type=click.Path(path_type=Path),
     help="Model file (.safetensors) that hsi-geo adapt wrote.",
 )
-@options.out
+@options.out()
 @click.option(
     "--restat",
     is_flag=True,

@@ -98,7 +98,7 @@ from .printing import pairs
     show_default=True,
     help="Number of processes that read scenes.",
 )
-@options.seed
+@options.seed("weights")
 @options.wavelengths
 @options.mask
 @options.asset

@@ -52,7 +52,7 @@ from .terminal import print_line
     help="Share of the pixels that are expected to be right.  [default: the mean confidence of each class if "
     "MAP_confidence.tif is beside the map, else 0.8]",
 )
-@options.seed
+@options.seed("places")
 @options.overwrite
 @options.progress
 def command(class_map: str, out: Path, progress: str, **given: Any) -> None:

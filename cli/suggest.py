@@ -38,7 +38,7 @@ from .printing import pairs, table
 @options.rescale
 @options.aoi
 @options.max_memory
-@options.seed
+@options.seed("places")
 @options.common()
 def command(scene: str, model: Path, out: Path, progress: str, **given: Any) -> None:
     """Suggest places in SCENE where the next shots would help most.

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @click.option(
     "--zone-field",
     metavar="FIELD",
-    help="Field with the names of zones; zones of one name are one.  [default: zone, name or id if it tells them apart, else the "
-    "zones are numbered]",
+    help="Field with the names of zones; zones of one name are one.  [default: the first of zone, zone_name, "
+    "name, zone_id, label and id that tells them apart, else the zones are numbered]",
 )
 @click.option(
     "--zone-layer", metavar="LAYER", help="Layer of the zones; needed only for a file with several."

@@ -24,6 +24,7 @@ from hsi_geo.cli.main import COMMANDS
 
 from hsi_geo import stages
 from hsi_geo.extras import EXTRAS
+from hsi_geo.io.labels.zones import FIELDS
 
 Planted = Any  # defined in conftest, which tests cannot import
 MakeScene = Callable[..., Planted]
@@ -41,6 +42,31 @@ def test_every_command_has_help() -> None:
         shown = run(name, "--help")
         assert shown.exit_code == 0
         assert shown.output.startswith("Usage:")
+
+
+@pytest.mark.parametrize("command", ["zones", "classify", "predict", "batch"])
+def test_help_names_all_fields_of_zones_in_their_order(command: str) -> None:
+    text = " ".join(run(command, "--help").output.split())
+    assert f"the first of {', '.join(FIELDS[:-1])} and {FIELDS[-1]} that tells them apart" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted", "unwanted"),
+    [
+        ("predict", "with MAP.tif beside them. [default", "several scenes a folder"),
+        ("classify", "for several scenes a folder", "-"),
+        ("classify", "the same seed give the same map", "-"),
+        ("adapt", "the same seed give the same model", "the same map"),
+        ("pretrain", "the same seed give the same weights", "the same map"),
+        ("sample", "the same seed give the same places", "the same map"),
+        ("suggest", "the same seed give the same places", "the same map"),
+        ("batch", "writes polygons.gpkg for all maps together", "-"),
+    ],
+)
+def test_help_says_what_a_command_makes(command: str, wanted: str, unwanted: str) -> None:
+    text = " ".join(run(command, "--help").output.split())
+    assert wanted in text
+    assert unwanted == "-" or unwanted not in text
 
 
 def test_version() -> None:
