@@ -18,6 +18,9 @@ from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.raster_description import describe_raster
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
+#: Suffixes of arrays of NumPy and MATLAB, in which many public scenes are given away. They have neither wavelengths nor a place.
+ARRAY_FILES = (".npy", ".npz", ".mat")
+
 
 def read_raster(
     path: str | os.PathLike[str], *, name: str | None = None, item: StacSidecar | None = None
@@ -51,8 +54,18 @@ def read_raster(
         _require_answer(path)
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
-            hint="give a GeoTIFF, or an ENVI cube with its .hdr beside it",
+            hint=_hint(name),
         ) from error
+
+
+def _hint(name: str) -> str:
+    """What to do with a file that GDAL cannot open."""
+    if Path(name).suffix.lower() in ARRAY_FILES:
+        return (
+            "in Python, read the array and its wavelengths, and make a scene of them with "
+            "hsi_geo.io.scenes.scene.scene_from_array; examples/own_sensor.py shows how"
+        )
+    return "give a GeoTIFF, or an ENVI cube with its .hdr beside it"
 
 
 def read_raster_text(text: str, name: str) -> SceneFile:

@@ -18,6 +18,7 @@ from hsi_geo.io.readers import Placement, SceneFile, read_scene
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.stac_assets import Links
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
+from hsi_geo.io.scenes.class_maps import is_class_map
 from hsi_geo.io.scenes.coordinates import in_order
 from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
@@ -172,10 +173,15 @@ def scene_of(file: SceneFile, *, wavelengths: str | None = None) -> xr.DataArray
             scene.attrs["wavelength_file"] = wavelengths
         return scene
     bands = file.bands
+    if bands is None and is_class_map(file):
+        raise WavelengthError(
+            f"'{file.name}' is a class map, and no scene: it has one band, whose values have names or colours",
+            hint="give the scene that it was made from; assess, polygons and zones read a class map",
+        )
     if bands is None:
         why = f" ({file.found_warnings[0]})" if file.found_warnings else ""
         raise WavelengthError(
-            f"scene '{file.name}' has {file.band_count} bands and no wavelengths{why}",
+            f"scene '{file.name}' has {file.band_count} band{'s' if file.band_count > 1 else ''} and no wavelengths{why}",
             hint="give them with --wavelengths FILE (one centre in nm a line), "
             "--wavelengths START:STOP (nm, evenly spread) or --wavelengths index",
         )

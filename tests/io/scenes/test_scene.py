@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from affine import Affine
 from builders import (
@@ -27,6 +28,8 @@ from builders import (
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError, SceneNotFoundError, WavelengthError
+from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.readers import RasterPixels
 from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
@@ -203,6 +206,48 @@ def test_open_scene_refuses_a_file_that_is_no_raster(tmp_path: Path) -> None:
     path.write_text("no raster at all")
     with pytest.raises(SceneError, match="is not a raster that GDAL can open"):
         open_scene(path)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "MAT"])
+def test_open_scene_says_how_to_read_an_array(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cube.{suffix}"
+    path.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    with pytest.raises(SceneError, match="is not a raster that GDAL can open") as caught:
+        open_scene(path)
+    assert caught.value.hint is not None
+    assert "hsi_geo.io.scenes.scene.scene_from_array" in caught.value.hint
+
+
+@pytest.mark.parametrize("has", ["names", "colours", "neither"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_open_scene_says_that_a_file_is_a_class_map(tmp_path: Path, has: str, dtype: str) -> None:
+    path = tmp_path / "map.tif"
+    values = np.arange(35).reshape(1, 5, 7).astype(dtype)
+    place = Affine(20, 0, 500_000, 0, -30, 5_800_000)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=7,
+        height=5,
+        count=1,
+        dtype=dtype,
+        transform=place,
+        crs="EPSG:32633",
+    ) as file:
+        file.write(values)
+        if has == "colours" and dtype == "uint8":
+            file.write_colormap(1, {1: (230, 159, 0, 255)})
+    if has == "names":
+        table = (LandClass(1, "oats", "#e69f00"), LandClass(2, "rye", "#56b4e9"))
+        Path(f"{path}.aux.xml").write_text(aux_xml(table), encoding="utf-8")
+    is_map = has != "neither" and dtype == "uint8"
+    wanted = "is a class map, and no scene" if is_map else "has 1 band and no wavelengths"
+    with pytest.raises(WavelengthError, match=wanted) as caught:
+        open_scene(path)
+    assert ("assess, polygons and zones" in (caught.value.hint or "")) == is_map
+    if not is_map:
+        assert open_scene(path, wavelengths="500:510").shape == (1, 5, 7)
 
 
 def test_open_scene_refuses_a_file_without_permission(
