@@ -98,7 +98,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print an error as one sentence, and exit with its code."""
-        words = [*ctx._protected_args, *ctx.args]
+        words = [*getattr(ctx, "_protected_args", ()), *ctx.args]  # click 9 may not have the first
         try:
             return self._invoke(ctx)
         except click.ClickException as error:

@@ -43,9 +43,10 @@ def require_written(path: Path, written: Sequence[tuple[Window, int]], what: str
 
 
 def checksum(values: npt.NDArray[Any]) -> int:
-    """Checksum (CRC-32) of the values of a block.
+    """Checksum (CRC-32) of the values of a block, the same for both orders of bytes.
 
     Args:
         values: (bands, H, W) values.
     """
-    return zlib.crc32(np.ascontiguousarray(values).data)
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return zlib.crc32(np.ascontiguousarray(native).data)

@@ -97,14 +97,14 @@ def _require_filled(
     name: str,
     purpose: Purpose,
 ) -> None:
-    """Refuse a file whose field of the class is empty: another field would be taken for it, such as an id."""
+    """Refuse a file whose field of the class is empty, and whose other fields only number or name the features."""
     empty = [
         field
         for field in answers
         if field.lower() in USUAL_CLASS_FIELDS and not has_text(frame[field])
     ]
-    if empty:
-        others = [field for field in possible if field not in empty]
+    others = [field for field in possible if field not in empty]
+    if empty and not any(_is_repeated(frame[field]) for field in others):
         choice = f", or choose another field with --class-field: {quoted(others)}" if others else ""
         raise EmptyShotsError(
             f"{purpose.labels} '{name}' have no class yet: the field '{empty[0]}' is empty in all rows",
@@ -114,8 +114,12 @@ def _require_filled(
 
 def _repeated(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> list[str]:
     """Fields to suggest: those that have a value twice, if there are such. Others are numbers and names of features."""
-    repeated = [field for field in fields if frame[field].dropna().astype(str).duplicated().any()]
-    return repeated or list(fields)
+    return [field for field in fields if _is_repeated(frame[field])] or list(fields)
+
+
+def _is_repeated(values: pd.Series[Any]) -> bool:
+    """Whether a value occurs twice, as classes do."""
+    return bool(values.dropna().astype(str).duplicated().any())
 
 
 def _most_like_usual(fields: Sequence[str]) -> str:

@@ -34,7 +34,7 @@ def write(path: Path, fields: dict[str, list[Any]]) -> Path:
     [
         pytest.param(SUGGESTED, "", id="suggested"),
         pytest.param({"id": [1, 2, 3, 4]}, "'id'", id="fresh"),
-        pytest.param({"id": [1, 2, 3, 4], "crop": list("abab")}, "'id', 'crop'", id="several"),
+        pytest.param({"id": [1, 2, 3, 4], "name": list("abcd")}, "'id', 'name'", id="several"),
         pytest.param({}, "", id="only"),
     ],
 )
@@ -55,6 +55,20 @@ def test_an_empty_class_field_is_said_so(
     assert error.value.hint.startswith(f"fill in the field '{name}'")
     assert ("--class-field" in error.value.hint) == bool(others)
     assert error.value.hint.endswith(others)
+
+
+@pytest.mark.parametrize("classes", [list("abab"), [3, 3, 5, 5]], ids=["texts", "numbers"])
+def test_a_field_with_repeated_values_is_the_class_beside_an_empty_one(
+    classes: list[Any], tmp_path: Path
+) -> None:
+    fields = {"label": [None] * 4, "crop": classes}
+    path = write(tmp_path / "a.gpkg", fields)
+    assert [c.name for c in read_shots(path).classes] == sorted({str(one) for one in classes})
+    other = write(tmp_path / "b.gpkg", {"crop": classes[::-1]})
+    assert len(read_shots([path, other]).frame) == 8
+    ambiguous = write(tmp_path / "c.gpkg", fields | {"id": [1, 2, 3, 4]})
+    with pytest.raises(ClassFieldError, match="2 fields that could hold the class"):
+        read_shots(ambiguous)
 
 
 def test_an_empty_class_field_of_one_of_several_files_leaves_it_out(tmp_path: Path) -> None:
