@@ -27,8 +27,11 @@ DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # machines are noisy
 settings.load_profile("repeatable")
 
-# Background jobs of a shell ignore Ctrl-C, and processes that tests interrupt would inherit that.
+# Background jobs of a shell ignore Ctrl-C, those of nohup the end of a terminal, and processes that tests interrupt would
+# inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Figures are drawn without a screen.
 os.environ["MPLBACKEND"] = "agg"
