@@ -30,5 +30,5 @@ def test_other_values_are_found_in_any_part(tmp_path: Path) -> None:
     require_written(path, written, "raster")
     changed = values.copy()
     changed[1, -1, -1] += 1
-    with pytest.raises(OutputError, match="raster 'a.tif' does not hold what was written"):
+    with pytest.raises(OutputError, match=r"raster 'a\.tif' does not hold what was written"):
         require_written(path, [written[0], (lower, checksum(changed[:, 2:]))], "raster")

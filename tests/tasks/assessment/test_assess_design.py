@@ -13,10 +13,10 @@ import pytest
 import rasterio
 from affine import Affine
 from assess_cases import GRID, NAMES, damaged, truth, without
+from hsi_geo.cli.assess import assessment_parts
 from pyproj import CRS
 
 from hsi_geo import assess
-from hsi_geo.cli.assess import assessment_parts
 from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
 from hsi_geo.tiling import Grid
