@@ -24,7 +24,7 @@ Planted = Any  # defined in conftest, which tests cannot import
 Disk = Callable[[int], Path]
 
 #: What a batch writes beside the maps.
-OVERVIEWS = {"batch.jsonl", "items.json", "index.vrt"}
+OVERVIEWS = {"batch.jsonl", "items.json", "index.vrt", "index_confidence.vrt"}
 
 
 @pytest.fixture

@@ -381,8 +381,7 @@ class BatchRun:
         """Area of each class in all maps."""
         from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
-        jobs, classes = area_jobs([one.map for one in maps]), self.legend
-        parts = []
+        jobs, classes, parts = area_jobs([one.map for one in maps]), self.legend, []
         runs = in_runs([1] * len(jobs), workers_of(client))
         found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes), runs=runs)
         for done, (index, part) in enumerate(found, start=1):
