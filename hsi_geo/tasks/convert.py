@@ -106,7 +106,7 @@ def convert(
     """
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
-    if os.path.isdir(out):  # noqa: PTH112  (a name that is too long is none)
+    if os.path.isdir(Path(out)):  # noqa: PTH112  (a name that is too long is none)
         raise OutputError(f"output '{out}' is a folder", hint="give the path of a file")
     keeps = grid is None and pixel_size is None
     placement = Placement(grid, keep_rotated=keeps, pixel_size=pixel_size, dem=dem)
