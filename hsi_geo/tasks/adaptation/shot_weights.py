@@ -34,8 +34,9 @@ VARIANT_FAMILIARITY, VARIANT_POWER = 16.0 / 17.0, 2
 #: what a right one brings, so that doubtful shots weigh less than their probability.
 WEIGHT_POWER = 3.0
 
-#: A shot with at least this weight weighs fully, so that nothing changes where no label looks wrong.
-FULL_WEIGHT = 0.9
+#: A shot with at least this weight, a label that is right with a probability of nine in ten, weighs fully: nothing
+#: changes, and nothing is fitted again, where no label looks wrong.
+FULL_WEIGHT = 0.75
 
 #: Least weight.
 LEAST_WEIGHT = 1e-3
