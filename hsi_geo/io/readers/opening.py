@@ -26,7 +26,7 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
-from hsi_geo.io.readers.raster import read_raster, read_raster_text
+from hsi_geo.io.readers.raster import data_of_header, read_raster, read_raster_text
 from hsi_geo.io.readers.remote_vrt import whole_vrt
 from hsi_geo.io.readers.stac_assets import OWN_HOST, Links, image_of
 from hsi_geo.io.readers.stac_collections import is_items_name, member_of, only_item
@@ -177,7 +177,8 @@ def _read_file(path: Path) -> SceneFile:
     if product:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
-            return read_product(package)
+            is_metadata = path.name.upper().endswith("METADATA.XML")
+            return read_product(package, None if is_metadata else Path(data_of_header(path)).name)
     if is_hdf5(path):
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     return read_raster(path)

@@ -109,7 +109,7 @@ def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iter
             f"it has {found[0]} x {found[1]} pixels and the scene {shape[0]} x {shape[1]}",
             hint="give it with --mask, which takes the nearest pixel",
         )
-    if not _same_place(place, transform, shape):
+    if not same_place(place, transform, shape):
         raise SceneError(
             "its pixels lie elsewhere than those of the scene",
             hint="give it with --mask, which takes the nearest pixel",
@@ -119,8 +119,14 @@ def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iter
             yield QualityLayer(flag, kind, RasterFlags(asset.path, band, shape, code))
 
 
-def _same_place(one: Affine, two: Affine, shape: tuple[int, int]) -> bool:
-    """Whether the corners of two rasters differ by less than a part of a pixel, or one has no geotransform."""
+def same_place(one: Affine, two: Affine, shape: tuple[int, int]) -> bool:
+    """Whether the corners of two rasters differ by less than a part of a pixel, or one has no geotransform.
+
+    Args:
+        one: Geotransform of the first.
+        two: Geotransform of the second.
+        shape: (rows, columns) of both.
+    """
     if one.is_identity or two.is_identity or two.is_degenerate:
         return True
     back = ~two @ one

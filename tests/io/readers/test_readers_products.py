@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from builders import cube_of, physical, write_envi, write_tif
+from affine import Affine
+from builders import NORTH_UP, cube_of, physical, write_envi, write_tif
 from product_cases import (
     CENTRES,
     ENMAP,
@@ -23,8 +25,12 @@ from product_cases import (
 )
 
 from hsi_geo.errors import SceneError
+from hsi_geo.io.scenes.declared_values import SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, grid_of
 from hsi_geo.io.scenes.scene import open_scene
+
+#: Geotransform of a part of an image: its second row and third column.
+PART = NORTH_UP @ Affine.translation(2, 1)
 
 
 def zipped(folder: Path) -> Path:
@@ -146,6 +152,107 @@ def test_a_spoilt_product_is_refused(
     spoil(folder)
     with pytest.raises(SceneError, match=message):
         open_scene(folder)
+
+
+# Images beside a product, or in its place -----------------------------------------------------
+
+
+def _part(
+    folder: Path,
+    name: str,
+    dtype: str = "int16",
+    *,
+    bands: int = 7,
+    centres: Sequence[float] = (),
+    **more: Any,
+) -> Path:
+    """A part of a product's image, with numbers of its own, as GeoTIFF or ENVI cube."""
+    cube = (cube_of(7)[:bands, 1:4, 2:6] + 1000).astype(dtype)
+    driver = "GTiff" if name.lower().endswith(".tif") else "ENVI"
+    tags = [{"wavelength": str(nm), "wavelength_units": "nm"} for nm in centres]
+    path = folder / f"{ENMAP}-{name}"
+    return write_tif(path, cube, driver=driver, transform=PART, band_tags=tags, **more)
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["beside", "alone"])
+@pytest.mark.parametrize(
+    ("name", "dtype", "scale"),
+    [
+        ("SPECTRAL_IMAGE_subset.tif", "int16", GAINS),
+        ("SPECTRAL_IMAGE_subset.tif", "float32", (1.0,) * 7),
+        ("SPECTRAL_IMAGE_crop.bsq", "int16", GAINS),
+        ("SPECTRAL_IMAGE.bsq", "int16", GAINS),
+        ("SPECTRAL_IMAGE.bsq", "float32", (1.0,) * 7),
+    ],
+)
+def test_the_image_that_is_given_is_read(
+    tmp_path: Path, name: str, dtype: str, scale: Sequence[float], *, alone: bool
+) -> None:
+    folder = write_enmap(tmp_path / "product")
+    if alone:
+        for path in folder.glob("*.TIF"):
+            path.unlink()
+    image = _part(folder, name, dtype)
+    scene = open_scene(image)
+    np.testing.assert_array_equal(scene.values, cube_of(7)[:, 1:4, 2:6] + 1000)
+    assert grid_of(scene).transform == PART
+    np.testing.assert_array_equal(bands_of(scene).centres_nm, CENTRES)
+    np.testing.assert_array_equal(by_band(scene, SCALE, 1.0), scale)
+    assert not scene.attrs.get("quality")
+
+
+@pytest.mark.parametrize("name", ["SPECTRAL_IMAGE_subset.hdr", "SPECTRAL_IMAGE.hdr"])
+def test_the_cube_of_a_header_that_is_given_is_read(tmp_path: Path, name: str) -> None:
+    header = _part(write_enmap(tmp_path / "a"), f"{Path(name).stem}.bsq").with_suffix(".hdr")
+    assert open_scene(header, mask="none").shape == (7, 3, 4)
+
+
+def test_what_an_image_tells_itself_comes_before_its_metadata(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path / "a")
+    image = _part(folder, "SPECTRAL_IMAGE_part.tif", scales=(0.5,) * 7, offsets=(2.0,) * 7)
+    scene = open_scene(image, mask="none")
+    assert (scene.attrs["scale_factor"], scene.attrs["add_offset"]) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("bands", "centres", "warning"),
+    [
+        (3, CENTRES[:3], "describes 7 bands, and it has 3: not used"),
+        (7, CENTRES[::-1], "describes bands of other wavelengths: not used"),
+    ],
+    ids=["fewer bands", "another order"],
+)
+def test_metadata_of_other_bands_is_not_used(
+    tmp_path: Path, bands: int, centres: Sequence[float], warning: str
+) -> None:
+    image = _part(write_enmap(tmp_path / "a"), "SPECTRAL_IMAGE_b.tif", bands=bands, centres=centres)
+    scene = open_scene(image)
+    np.testing.assert_array_equal(bands_of(scene).centres_nm, centres)
+    assert scene.attrs["scale_factor"] == 1
+    assert any(warning in one for one in scene.attrs["warnings"])
+
+
+def test_masks_of_the_product_count_for_images_on_its_pixels(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path / "a")
+    smooth = write_tif(folder / f"{ENMAP}-SPECTRAL_IMAGE_smooth.tif", cube_of(7) / 2)
+    flags = [layer.flag for layer in open_scene(smooth).attrs["quality"]]
+    assert flags == ["cloud", "defective"]
+
+
+def test_a_product_with_two_images_says_which_is_read(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path / "a")
+    _part(folder, "SPECTRAL_IMAGE.bsq")
+    scene = open_scene(folder, mask="none")
+    np.testing.assert_array_equal(scene.values, stored())
+    assert any(r"SPECTRAL_IMAGE.TIF', and not 'ENMAP01" in one for one in scene.attrs["warnings"])
+
+
+def test_one_image_of_a_detector_is_refused(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path / "product")
+    _level_1b(folder)
+    image = _part(folder, "SPECTRAL_IMAGE_VNIR.TIF", bands=3)
+    with pytest.raises(SceneError, match="order or download the L2A"):
+        open_scene(image)
 
 
 # Other archives -------------------------------------------------------------------------------
