@@ -22,7 +22,7 @@ FOLDER_LEVELS = 3
 
 @dataclass(frozen=True)
 class Package:
-    """The files of a folder or an archive.
+    """The files of a folder or an archive, without those of `is_of_macos`.
 
     Attributes:
         name: The path as the user gave it.
@@ -47,6 +47,20 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+def is_of_macos(name: str) -> bool:
+    """Whether macOS made a file beside one of the user, for attributes that archives and other file systems lack.
+
+    Args:
+        name: Name of a file, relative to its folder or archive.
+
+    Example:
+        >>> is_of_macos("a/._scene.tif"), is_of_macos("__MACOSX/scene.tif"), is_of_macos("a/scene.tif")
+        (True, True, False)
+    """
+    path = PurePosixPath(name)
+    return path.name.startswith("._") or "__MACOSX" in path.parts
+
+
 def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
     """List the files of a folder.
 
@@ -58,9 +72,10 @@ def open_folder(path: Path, name: str, pattern: str = "*") -> Package:
     levels = ["/".join(["*"] * depth) for depth in range(1, FOLDER_LEVELS + 1)]
     globs = levels if pattern == "*" else [pattern]
     files = sorted(file for glob in globs for file in path.glob(glob) if file.is_file())
+    names = (file.relative_to(path).as_posix() for file in files)
     return Package(
         name,
-        tuple(file.relative_to(path).as_posix() for file in files),
+        tuple(one for one in names if not is_of_macos(one)),
         lambda inside: str(path / inside),
         lambda inside: _from_folder(path / inside),
     )
@@ -83,7 +98,7 @@ def open_archive(path: Path) -> Package:
             _require_few(len(files), name)
             return Package(
                 name,
-                tuple(files),
+                tuple(one for one in files if not is_of_macos(one)),
                 lambda inside: f"/vsizip/{_braced(path)}/{inside}",
                 lambda inside: _from_zip(path, inside),
             )
@@ -96,7 +111,7 @@ def open_archive(path: Path) -> Package:
         ) from error
     return Package(
         name,
-        tuple(sorted(members)),
+        tuple(one for one in sorted(members) if not is_of_macos(one)),
         lambda inside: _in_tar(path, members[inside]),
         lambda inside: _from_tar(path, inside),
     )

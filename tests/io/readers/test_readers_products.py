@@ -154,6 +154,55 @@ def test_a_spoilt_product_is_refused(
         open_scene(folder)
 
 
+# Files of macOS -------------------------------------------------------------------------------
+
+
+def _folder(folder: Path) -> Path:
+    return folder
+
+
+@pytest.mark.parametrize("inside", ["._{}", "__MACOSX/._{}"], ids=["beside", "apart"])
+@pytest.mark.parametrize("pack", [_folder, zipped, tarred], ids=["folder", "zip", "tar"])
+@pytest.mark.parametrize("write", [write_enmap, write_desis], ids=["EnMAP", "DESIS"])
+def test_files_of_macos_are_no_part_of_a_product(
+    tmp_path: Path, write: Callable[[Path], Path], pack: Callable[[Path], Path], inside: str
+) -> None:
+    folder = write(tmp_path / "product")
+    add_files_of_macos(folder, inside)
+    np.testing.assert_array_equal(open_scene(pack(folder), mask="none").values, stored())
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred], ids=["zip", "tar"])
+@pytest.mark.parametrize("name", ["scene.tif", "scene.bsq"])
+def test_files_of_macos_are_no_rasters(
+    tmp_path: Path, name: str, pack: Callable[[Path], Path]
+) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    if name.endswith(".tif"):
+        write_tif(folder / name, cube_of(3))
+    else:
+        write_envi(folder / name, cube_of(3))
+    add_files_of_macos(folder, "__MACOSX/a/._{}")
+    scene = open_scene(pack(folder), wavelengths="500:700")
+    np.testing.assert_array_equal(scene.values, cube_of(3))
+
+
+def test_files_of_macos_are_no_bands(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_tif(tmp_path / f"s_B0{number}_{number + 4}50nm.tif", cube_of(3)[number - 1 : number])
+    add_files_of_macos(tmp_path, "._{}")
+    np.testing.assert_array_equal(open_scene(tmp_path).values, cube_of(3))
+
+
+def add_files_of_macos(folder: Path, inside: str) -> None:
+    """A file of attributes for each file of a folder."""
+    for path in list(folder.iterdir()):
+        junk = folder / inside.format(path.name)
+        junk.parent.mkdir(parents=True, exist_ok=True)
+        junk.write_bytes(b"\0\5\x16\7Mac OS X")
+
+
 # Images beside a product, or in its place -----------------------------------------------------
 
 
