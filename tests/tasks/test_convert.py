@@ -130,6 +130,34 @@ def test_the_raster_is_the_same_scene(build: Build, ending: str, tmp_path: Path)
         np.testing.assert_array_equal(file.read(), scene.values)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [
+        ("uint16", "-9999"),
+        ("uint8", "-1"),
+        ("uint8", "0.5"),
+        ("int16", "65535"),
+        pytest.param(
+            *("float32", "1e40"),
+            marks=pytest.mark.filterwarnings("ignore:overflow encountered in cast"),  # rasterio's
+        ),
+        ("int16", "{-9999, -9998, 65535, -9999}"),
+    ],
+)
+def test_a_nodata_value_that_the_type_cannot_hold(tmp_path: Path, dtype: str, nodata: str) -> None:
+    cube = (cube_of(4) % 200).astype(dtype)
+    path = write_tif(tmp_path / "a.bsq", cube, driver="ENVI")
+    with path.with_suffix(".hdr").open("a") as header:
+        header.write("\n".join(["", *ENVI_BANDS, f"data ignore value = {nodata}", ""]))
+    scene = open_scene(path)
+    (warning,) = scene.attrs["warnings"]
+    assert f"is no number of the type {dtype}: not used" in warning
+    made = convert(path, tmp_path / "b.tif")
+    with rasterio.open(made.path) as file:
+        np.testing.assert_array_equal(file.read(), cube)
+        assert file.read_masks().all()
+
+
 def test_a_copy_in_strips_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hsi_geo.io.scenes.copies.COPY_BYTES", 1)
     tags = nm_tags([450.0, 550.0, 650.0])

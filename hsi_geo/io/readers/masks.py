@@ -143,6 +143,30 @@ def only_band(source: rasterio.DatasetReader) -> tuple[int, Mask | None] | None:
     return (numbers[0], find_mask(source, alpha)) if len(numbers) == 1 else None
 
 
+def fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:
+    """Which numbers a type can hold.
+
+    Args:
+        values: (C,) numbers.
+        dtype: Type of stored values. Floats may round a number, but not to infinity.
+
+    Returns:
+        (C,) True for numbers that stored values can be; False for NaN.
+
+    Example:
+        >>> fits(np.array([7.0, -9999.0, 0.5, np.nan]), np.dtype("uint16")).tolist()
+        [True, False, False, False]
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            rounded = values.astype(dtype)
+        return ~np.isnan(values) & (np.isfinite(rounded) | np.isinf(values))
+    limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+    # The largest 64-bit number rounds up as a float: the first number beyond it is exact.
+    inside = (values >= limits.min) & (values < float(limits.max) + 1)
+    return np.asarray(inside & (values == np.floor(values)))
+
+
 def fill_for(mask: Mask, nodata: Float64Array, dtype: np.dtype[Any]) -> MaskFill:
     """Choose the values of masked pixels: the declared nodata value, else one that no pixel can have.
 

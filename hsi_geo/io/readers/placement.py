@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_local
@@ -20,6 +20,7 @@ from hsi_geo.io.readers.crs_choice import NATIVE, SWATH, UTM, parse_grid_option
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.glt import GltFlags, GltPixels
 from hsi_geo.io.readers.image_models import AffineModel, ModelledImage, RationalPolynomials
+from hsi_geo.io.readers.masks import fits
 from hsi_geo.tiling import Grid
 
 #: What the record of a map in the rows and columns of a sensor says.
@@ -233,7 +234,7 @@ def _on_grid(file: SceneFile, placed: PlacedGrid, placement: Placement) -> Scene
 def _fill_of(file: SceneFile) -> tuple[Float64Array, Float64Array]:
     """Stored value of grid pixels that show no pixel of the file, and the file's nodata values with it, by band."""
     declared = file.nodata
-    missing = ~_fits(declared, file.dtype)
+    missing = ~fits(declared, file.dtype)
     if not missing.any():
         return declared, declared
     if not missing.all():
@@ -243,12 +244,3 @@ def _fill_of(file: SceneFile) -> tuple[Float64Array, Float64Array]:
     # 0 in all bands counts as missing where no value is declared, and NaN always does.
     value = np.nan if np.issubdtype(file.dtype, np.floating) else 0.0
     return np.full(len(declared), value), declared
-
-
-def _fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:
-    """Which values a type can hold."""
-    if not np.issubdtype(dtype, np.integer):
-        return ~np.isnan(values)
-    limits = np.iinfo(dtype)
-    whole: BoolArray = values == np.floor(values)
-    return whole & (values >= limits.min) & (values <= limits.max)

@@ -22,7 +22,7 @@ from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
-from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask
+from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, fits
 from hsi_geo.io.readers.pixel_files import raster_files
 from hsi_geo.io.readers.quality_layers import QualityLayer
 from hsi_geo.io.readers.raster_bands import find_raster_bands, whole_tags
@@ -231,6 +231,13 @@ def _stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> St
         nodata = declared(nodata, np.nan, "dataignorevalue")
     elif is_envi:
         nodata = per_band(None, count)
+    dtype = np.result_type(*source.dtypes)
+    unfit = ~np.isnan(nodata) & ~fits(nodata, dtype)
+    if unfit.any():
+        warnings.append(
+            f"its nodata value {nodata[unfit][0]:g} is no number of the type {dtype}: not used"
+        )
+        nodata = np.where(unfit, np.nan, nodata)
     factor = lists.numbers("reflectancescalefactor", or_one=True)
     if factor is not None and not (factor > 0).all():
         warnings.append(f"its 'reflectance scale factor' is {factor.min():g}: not used")

@@ -21,6 +21,7 @@ from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.files.remote_files import gdal_name
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
+from hsi_geo.io.readers.masks import fits
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
@@ -113,6 +114,7 @@ def write_copy(
     """
     grid, part = grid_of(scene), scene.isel(band=list(chosen))
     nodata = by_band(scene, NODATA, np.nan)[list(chosen)]
+    nodata = np.where(fits(nodata, scene.dtype), nodata, np.nan)
     common = next((float(value) for value in nodata if not np.isnan(value)), None)
     profile = {
         "driver": "GTiff",
