@@ -13,6 +13,7 @@ import rasterio
 from builders import cube_of, nm_tags, run, snapshot, write_envi, write_tif
 from emit_cases import write_emit
 from product_cases import write_desis, write_enmap
+from rasterio.enums import ColorInterp, MaskFlags
 
 from hsi_geo.errors import OptionError, OutputError, OutputExistsError, SceneError
 from hsi_geo.io.scenes.composites import COMPOSITES, choose_bands, make_composites
@@ -86,6 +87,8 @@ def emit(folder: Path) -> Path:
 
 Build = Callable[[Path], Path]
 
+FOUR_NM = [450.0, 550.0, 650.0, 860.0]
+
 #: Builder of a scene, and whether GDAL reads its pixels in their place.
 SCENES: dict[Build, bool] = {
     envi: True,
@@ -156,6 +159,61 @@ def test_a_nodata_value_that_the_type_cannot_hold(tmp_path: Path, dtype: str, no
     with rasterio.open(made.path) as file:
         np.testing.assert_array_equal(file.read(), cube)
         assert file.read_masks().all()
+
+
+def _mask_of_one_pixel(folder: Path, row: int, height: int = 5) -> Path:
+    flags = np.zeros((1, height, 7), "uint8")
+    flags[0, row, 3] = 1
+    return write_tif(folder / "mask.tif", flags)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("nodata", [None, 7])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32", "float64"])
+def test_other_programs_see_masked_pixels_as_missing(
+    tmp_path: Path, dtype: str, nodata: int | None, count: int
+) -> None:
+    cube = (cube_of(count) % 90 + 10).astype(dtype)
+    tags = nm_tags(FOUR_NM[:count])
+    path = write_tif(tmp_path / "a.tif", cube, band_tags=tags, nodata=nodata)
+    mask = _mask_of_one_pixel(tmp_path, 2)
+    made = convert(path, tmp_path / "b.tif", mask=str(mask))
+    with rasterio.open(made.path) as file:
+        assert ColorInterp.alpha not in file.colorinterp
+        assert np.argwhere(file.read_masks() == 0).tolist() == [[b, 2, 3] for b in range(count)]
+    (values, valid), (expected, expected_valid) = (
+        scene.hsi.read() for scene in (open_scene(made.path), open_scene(path, mask=str(mask)))
+    )
+    np.testing.assert_array_equal(valid, expected_valid)
+    np.testing.assert_array_equal(values, expected)
+    assert {one.name for one in tmp_path.iterdir()} == {"a.tif", "b.tif", "mask.tif"}
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_other_programs_see_the_border_of_a_grid_as_missing(tmp_path: Path, dtype: str) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(4, dtype=dtype) + 5, band_tags=nm_tags(FOUR_NM))
+    made = convert(path, tmp_path / "b.tif", grid="EPSG:3035")
+    valid = open_scene(path, grid="EPSG:3035").hsi.read()[1]
+    assert 0 < valid.sum() < valid.size
+    with rasterio.open(made.path) as file:
+        assert file.dtypes[0] == dtype
+        np.testing.assert_array_equal(file.read_masks(1) != 0, valid)
+
+
+@pytest.mark.parametrize("row", [0, 70, 99])
+def test_the_mask_of_a_copy_in_strips_is_whole(
+    tmp_path: Path, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hsi_geo.io.scenes.copies.COPY_BYTES", 1)
+    scene = write_tif(tmp_path / "a.tif", cube_of(4, 100, 7) + 1, band_tags=nm_tags(FOUR_NM))
+    made = convert(
+        scene, tmp_path / "b.tif", mask=str(_mask_of_one_pixel(tmp_path, row, height=100))
+    )
+    with rasterio.open(made.path) as file:
+        assert np.argwhere(file.read_masks(1) == 0).tolist() == [[row, 3]]
+    whole = convert(scene, tmp_path / "c.tif")
+    with rasterio.open(whole.path) as file:  # no pixel is missing: no mask
+        assert MaskFlags.per_dataset not in file.mask_flag_enums[0]
 
 
 def test_a_copy_in_strips_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import rasterio.io
 import rasterio.windows
 import xarray as xr
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
-from hsi_geo.arrays import AnyArray, Float64Array
+from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.files.remote_files import gdal_name
@@ -101,6 +102,9 @@ def write_copy(
 ) -> None:
     """Write a GeoTIFF of stored values, with the scene's wavelengths, scale and grid.
 
+    Other programs find its missing pixels by a nodata value. Without a declared one it is NaN for floats; for
+    integers the GeoTIFF has a mask, if pixels have 0 in all bands.
+
     Args:
         scene: (band, y, x) array from `open_scene`.
         path: Path of the GeoTIFF.
@@ -124,7 +128,9 @@ def write_copy(
         "width": grid.width,
         "crs": None if grid.crs is None else CRS.from_wkt(grid.crs.to_wkt()),
         "transform": grid.transform,
-        "nodata": common,
+        "nodata": np.nan if common is None and scene.dtype.kind == "f" else common,
+        # GDAL's own choice for four bands of bytes is a picture, with the fourth band as its alpha.
+        "photometric": "rgb" if len(chosen) == 3 and scene.dtype == np.uint8 else "minisblack",
         "interleave": "band",
         "tiled": False,
         "blockysize": min(STRIP_ROWS, grid.height),
@@ -140,7 +146,11 @@ def write_copy(
     written: list[tuple[Window, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as file:
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+            rasterio.open(path, "w", **profile) as file,
+        ):
+            mask = _CopyMask(file) if _has_zeros_for_nodata(part, common) else None
             file.update_tags(**{SOURCE_TAG: name_of(scene)})
             file.scales = tuple(by_band(scene, SCALE, 1.0)[list(chosen)])
             file.offsets = tuple(by_band(scene, OFFSET, 0.0)[list(chosen)])
@@ -152,8 +162,52 @@ def write_copy(
                 window = rasterio.windows.Window(0, row, grid.width, stored.shape[1])
                 file.write(stored, window=window)
                 written.append((Window(row, 0, stored.shape[1], grid.width), checksum(stored)))
+                if mask is not None:
+                    mask.write(stored.any(axis=0), written[-1][0])
                 report(min(row + rows, grid.height), grid.height)
-        require_written(path, written, "raster")
+        require_written(path, written, "raster", [] if mask is None else mask.written)
+
+
+def _has_zeros_for_nodata(scene: xr.DataArray, nodata: float | None) -> bool:
+    """Whether 0 in all bands means that a pixel is missing; see `windows.read_window`."""
+    return nodata is None and scene.dtype.kind != "f" and len(scene) > 1
+
+
+class _CopyMask:
+    """The mask of a GeoTIFF, which is made with the first missing pixel.
+
+    Args:
+        file: The GeoTIFF, open for writing.
+
+    Attributes:
+        written: Each window of the mask, and the checksum of its values; empty without missing pixels.
+    """
+
+    def __init__(self, file: rasterio.io.DatasetWriter) -> None:
+        self.written: list[tuple[Window, int]] = []
+        self._file = file
+        self._whole: list[Window] = []
+
+    def write(self, valid: BoolArray, window: Window) -> None:
+        """Write the mask of a window.
+
+        Args:
+            valid: (height, width) True where there is data.
+            window: The window, each at most once.
+        """
+        if not self.written and valid.all():
+            self._whole.append(window)
+            return
+        for earlier in self._whole:
+            self._write(np.ones(earlier.shape, bool), earlier)
+        self._whole.clear()
+        self._write(valid, window)
+
+    def _write(self, valid: BoolArray, window: Window) -> None:
+        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+        values = np.where(valid, np.uint8(255), np.uint8(0))
+        self._file.write_mask(values, window=pixels)
+        self.written.append((window, checksum(values)))
 
 
 def _with_one_nodata(stored: AnyArray, nodata: Float64Array, common: float | None) -> AnyArray:
