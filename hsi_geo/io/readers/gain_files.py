@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo.arrays import Float64Array
+from hsi_geo.io.files.beside import files_in, is_file, read_small_file
 from hsi_geo.io.files.limits import TEXT_BYTES
-from hsi_geo.io.files.paths import exists
 
 #: Most files of gains in a folder that are looked at.
 _MOST_FILES = 64
@@ -32,12 +32,10 @@ def find_gains(path: str, count: int) -> tuple[Float64Array | None, str]:
     found = _file_beside(path)
     if found is None:
         return None, ""
+    text = (read_small_file(found, TEXT_BYTES) or b"").decode("latin-1")
     try:
-        if found.stat().st_size > TEXT_BYTES:
-            raise ValueError("it is no list of gains")
-        rows = [line.split() for line in found.read_text("latin-1").splitlines() if line.strip()]
-        gains = np.array([float(row[0]) for row in rows])
-    except (OSError, ValueError, IndexError):
+        gains = np.array([float(line.split()[0]) for line in text.splitlines() if line.strip()])
+    except (ValueError, IndexError):
         gains = np.empty(0)
     if len(gains) == count and (gains > 0).all() and np.isfinite(gains).all():
         return gains, ""
@@ -47,10 +45,10 @@ def find_gains(path: str, count: int) -> tuple[Float64Array | None, str]:
 def _file_beside(path: str) -> Path | None:
     """The file whose name is the beginning of the cube's; None without one."""
     cube = Path(path)
-    if not exists(path) or not cube.is_file():
+    if not is_file(path):
         return None
-    beside = sorted(cube.parent.glob("*.gain"))[:_MOST_FILES]
-    named = [file for file in beside if _is_of(cube, file) and file.is_file()]
+    beside = files_in(cube.parent, "*.gain")[:_MOST_FILES]
+    named = [file for file in beside if _is_of(cube, file) and is_file(file)]
     return max(named, key=lambda file: len(file.stem), default=None)
 
 

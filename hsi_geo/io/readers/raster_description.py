@@ -9,6 +9,7 @@ import rasterio
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
+from hsi_geo.io.files.beside import as_path
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import (
     Geolocation,
@@ -140,6 +141,7 @@ def read_head(
     for dtype in source.dtypes:
         require_real(dtype, name)
     require_whole(source, path, name)
+    path = as_path(path)
     geolocation = find_geolocation(source, name)
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)

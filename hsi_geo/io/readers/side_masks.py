@@ -11,7 +11,8 @@ from affine import Affine
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import SceneError
-from hsi_geo.io.files.paths import exists, stem_of
+from hsi_geo.io.files.beside import files_in, gdal_name_of, is_file
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -80,18 +81,18 @@ def find_side_masks(
 def _named(path: str, known: set[str]) -> Iterator[MaskAsset]:
     """Masks that are known by their names."""
     raster = Path(path)
-    if not exists(path) or not raster.is_file():
+    if not is_file(path):
         return
     stem = raster.with_name(stem_of(raster))
-    is_pixxel = any(Path(f"{stem}{end}").is_file() for end in (".xml", ".geojson"))
+    is_pixxel = any(is_file(f"{stem}{end}") for end in (".xml", ".geojson"))
     for ending in (".mask.tif", ".mask.tiff"):
-        beside = Path(f"{stem}{ending}")
-        if is_pixxel and beside.is_file() and str(beside) not in known:
-            yield MaskAsset(str(beside), "pixxel", {})
-    for beside in sorted(raster.parent.glob("*[mM][aA][sS][kK]*.[tT][iI][fF]*")):
-        rest = beside.stem.removeprefix(stem.name)
-        if rest != beside.stem and _DATA_MASK_NAME.fullmatch(rest) and str(beside) not in known:
-            yield MaskAsset(str(beside), "Data Mask", {})
+        beside = gdal_name_of(f"{stem}{ending}")
+        if is_pixxel and is_file(beside) and beside not in known:
+            yield MaskAsset(beside, "pixxel", {})
+    for other in files_in(raster.parent, "*[mM][aA][sS][kK]*.[tT][iI][fF]*"):
+        rest, name = other.stem.removeprefix(stem.name), gdal_name_of(other)
+        if rest != other.stem and _DATA_MASK_NAME.fullmatch(rest) and name not in known:
+            yield MaskAsset(name, "Data Mask", {})
 
 
 def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iterator[QualityLayer]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
-from hsi_geo.io.files.paths import exists, stem_of
+from hsi_geo.io.files.beside import is_file, read_small_file
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.side_files import header_names
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
@@ -184,7 +185,7 @@ def header_beside(path: str) -> Tags:
         Values by key; empty if there is no header.
     """
     for beside in header_names(path):
-        if exists(beside) and (tags := read_envi_header(beside)):
+        if is_file(beside) and (tags := read_envi_header(beside)):
             return tags
     return {}
 
@@ -198,7 +199,7 @@ def unused_header(path: str) -> tuple[str, ...]:
     found = [
         (beside.name, tags)
         for beside in header_names(path, Path(path).with_name(stem_of(path)))
-        if exists(beside) and (tags := read_envi_header(beside))
+        if is_file(beside) and (tags := read_envi_header(beside))
     ]
     other = next((name for name, tags in found[1:] if tags != found[0][1]), None)
     if other is None:
@@ -215,12 +216,9 @@ def read_envi_header(path: Path) -> Tags:
     Returns:
         Values with their braces, by key; empty if the file is no ENVI header.
     """
-    try:
-        if path.stat().st_size > MAX_HEADER_BYTES:
-            return {}
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
-        return {}
+    content = read_small_file(path, MAX_HEADER_BYTES)
+    text = (content or b"").decode("utf-8-sig", errors="replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.lstrip().upper().startswith("ENVI"):
         return {}
     pairs = re.findall(r"^[ \t]*([^=\n;{}]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", text, re.MULTILINE)

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hsi_geo.io.files.paths import exists, stem_of
+from hsi_geo.io.files.beside import files_in, gdal_name_of, is_file, read_small_file
+from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.remote_files import suffix_of
 
 #: Larger files are no items, and more files in a folder are not searched for one.
@@ -103,7 +104,7 @@ def find_item(path: str, folder_items: FolderItems | None = None) -> StacSidecar
         What the item tells; None if there is none.
     """
     raster = Path(path)
-    if not exists(path) or not raster.is_file():
+    if not is_file(path):
         return None
     for end in (raster.name, stem_of(raster)):
         beside = raster.with_name(f"{end}.stac.json")
@@ -125,8 +126,8 @@ def _of(item: Json, raster: Path) -> StacSidecar:
         beside = raster.parent / file_name(content.get("href"))
         if beside == raster:
             continue
-        if beside.is_file():
-            masks.append(MaskAsset(str(beside), title, content))
+        if is_file(beside):
+            masks.append(MaskAsset(gdal_name_of(beside), title, content))
         elif _is_raster(content):
             warnings.append(unread_mask(title, content, "it is not beside the image"))
     tags = item_tags(item, raster.name)
@@ -151,7 +152,7 @@ def unread_mask(title: str, asset: Json, reason: str) -> str:
 
 def _listed_items(folder: Path) -> list[Path]:
     """The JSON files in a folder; none if there are too many."""
-    listed = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    listed = files_in(folder, "*.json")
     return listed if len(listed) <= MAX_ITEMS else []
 
 
@@ -165,14 +166,11 @@ def read_item(path: Path, naming: str = "") -> Json | None:
     Returns:
         The item; None if there is no file, or it holds something else.
     """
-    try:
-        if not path.is_file() or path.stat().st_size > MAX_ITEM_BYTES:
-            return None
-        text = path.read_bytes()
-        is_wanted = naming.encode("utf-8", "replace") in text or not naming.isascii()
-        return parse_item(text) if is_wanted else None
-    except OSError:
+    text = read_small_file(path, MAX_ITEM_BYTES)
+    if text is None:
         return None
+    is_wanted = naming.encode("utf-8", "replace") in text or not naming.isascii()
+    return parse_item(text) if is_wanted else None
 
 
 def parse_item(text: bytes) -> Json | None:
