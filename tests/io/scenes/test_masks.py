@@ -236,3 +236,11 @@ def test_masked_pixels_of_maps_and_references_are_left_out(kind: str, tmp_path: 
     rows, cols = np.indices(VALID.shape).reshape(2, -1)
     np.testing.assert_array_equal(opened.values_at(rows, cols).filled(0), (CLASSES * VALID).ravel())
     assert assess(whole, part).pixels == VALID.sum()
+
+
+def test_a_nodata_value_that_the_type_cannot_hold_is_none_of_masked_pixels(tmp_path: Path) -> None:
+    path = unmasked(tmp_path / "a.bsq", "uint16", driver="ENVI")
+    masked(path, internal=False)
+    with path.with_suffix(".hdr").open("a") as header:
+        header.write(f"\nwavelength = {{{str(CENTRES[:3])[1:-1]}}}\ndata ignore value = -9999\n")
+    np.testing.assert_array_equal(open_scene(path).hsi.read()[1], VALID)
