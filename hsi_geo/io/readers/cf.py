@@ -29,13 +29,21 @@ from hsi_geo.io.readers.base import (
 from hsi_geo.io.readers.cf_bands import find_bad_bands, find_declared_bands, wavelength_warnings
 from hsi_geo.io.readers.cf_cube import Cube, find_cube
 from hsi_geo.io.readers.cf_flags import find_flags
-from hsi_geo.io.readers.cf_grid import find_grid, find_map, find_places, has_grid
+from hsi_geo.io.readers.cf_grid import (
+    Layer,
+    find_grid,
+    find_map,
+    find_places,
+    has_grid,
+    unused_places_warning,
+)
 from hsi_geo.io.readers.cf_groups import (
     Groups,
     open_group,
     open_groups,
     require_few_groups,
 )
+from hsi_geo.io.readers.cf_plane import Plane, is_x_axis
 from hsi_geo.io.readers.cf_stored import (
     declared_attributes,
     declared_dtype,
@@ -119,10 +127,8 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     if isinstance(geolocation, SwathCoordinates) and geolocation.own is not None:
         nodata = glt_fill_value(nodata, dtype)
     stored = _variable(path, engine)(group=cube.group, name=cube.name, order=cube.order)
-    shape = cube.size("y"), cube.size("x")
-    axes = cube.axis("y"), cube.axis("x")
     flags, flag_warnings = find_flags(
-        groups, path, engine, shape, axes, partial(_flag_pixels, engine)
+        groups, path, engine, cube.plane, partial(_flag_pixels, engine)
     )
     return SceneFile(
         name=path,
@@ -167,34 +173,35 @@ def _georeference(
     groups: Groups, cube: Cube, path: str, engine: str
 ) -> tuple[Grid, SwathCoordinates | None, tuple[str, ...]]:
     """The grid of the cube, where its pixels lie if they are a swath, and warnings."""
-    shape = cube.size("y"), cube.size("x")
-    variable = _variable(path, engine)
+    plane, variable = cube.plane, _variable(path, engine)
 
-    def bands(names: tuple[tuple[str, str], tuple[str, str]]) -> Pixels:
-        parts = tuple(variable(group=group, name=name, order="yx") for group, name in names)
-        return StackedPixels(parts, (1, 1))
+    def bands(layers: tuple[Layer, Layer]) -> Pixels:
+        parts = (variable(group=group, name=name, order=order) for group, name, order in layers)
+        return StackedPixels(tuple(parts), (1, 1))
 
-    def degrees(names: tuple[tuple[str, str], tuple[str, str]]) -> Pixels:
+    def degrees(layers: tuple[Layer, Layer]) -> Pixels:
         parts = [
             in_degrees(
-                variable(group=group, name=name, order="yx"),
+                variable(group=group, name=name, order=order),
                 declared_attributes(groups[group][name]),
             )
-            for group, name in names
+            for group, name, order in layers
         ]
         return StackedPixels(tuple(parts), (1, 1))
 
-    sensor = Grid(*shape, Affine.identity(), None)
-    lookup, places = _find_lookup(groups), find_places(groups, shape)
+    sensor = Grid(*plane.shape, Affine.identity(), None)
+    axes = (cube.group, *plane.names)
+    lookup, places = _find_lookup(groups), find_places(groups, plane)
     if lookup is not None:
-        height, width = groups[lookup[0][0]][lookup[0][1]].shape
-        own = find_map(groups, cube.array, (height, width), path), bands(lookup)
+        layers, shape = lookup
+        own = find_map(groups, cube.array, axes, shape, path), bands(layers)
         coordinates = own[1] if places is None else degrees(places)
         return sensor, SwathCoordinates(coordinates=coordinates, own=own), ()
-    axes = (cube.group, cube.axis("y"), cube.axis("x"))
     if places is not None and not has_grid(groups, cube.array, axes, path):
         return sensor, SwathCoordinates(coordinates=degrees(places)), ()
-    grid, warnings = find_grid(groups, cube.array, axes, shape, path)
+    grid, warnings = find_grid(groups, cube.array, axes, plane.shape, path)
+    if grid.crs is None and not warnings:
+        warnings = unused_places_warning(groups, plane)
     return grid, None, warnings
 
 
@@ -214,10 +221,17 @@ def _flag_pixels(engine: str, path: str, group: str, name: str, order: str) -> P
     return _variable(path, engine)(group=group, name=name, order=order)
 
 
-def _find_lookup(groups: Groups) -> tuple[tuple[str, str], tuple[str, str]] | None:
-    """(group, name) of the lookup table's columns, and of its rows; None without a table."""
+def _find_lookup(groups: Groups) -> tuple[tuple[Layer, Layer], tuple[int, int]] | None:
+    """The lookup table's columns and rows, and its (rows, columns); None without a table."""
     for columns, rows in (("glt_x", "glt_y"), ("sample", "line")):
         for group, dataset in groups.items():
-            if {columns, rows} <= set(dataset.variables) and dataset[columns].ndim == 2:
-                return (group, columns), (group, rows)
+            if not {columns, rows} <= set(dataset.variables) or dataset[columns].ndim != 2:
+                continue
+            first, second = (str(dim) for dim in dataset[columns].dims)
+            order = "xy" if is_x_axis(first) and not is_x_axis(second) else "yx"
+            sizes = dict(zip(order, dataset[columns].shape, strict=True))
+            names = (first, second) if order == "yx" else (second, first)
+            plane = Plane(names, (sizes["y"], sizes["x"]), order)
+            if of_rows := plane.order_of(dataset[rows]):
+                return ((group, columns, order), (group, rows, of_rows)), plane.shape
     return None

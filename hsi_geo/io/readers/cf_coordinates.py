@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.readers.cf_groups import Groups
+from hsi_geo.io.readers.cf_groups import Groups, nearest_first
 from hsi_geo.io.readers.cf_stored import physical_values
 
 #: Coordinates are evenly spaced if none deviates by more than this share of a pixel.
@@ -119,7 +119,7 @@ def _beside(
     listed = str(array.attrs.get("coordinates") or array.encoding.get("coordinates") or "").split()
     along = [
         one
-        for one in _nearest_first(groups, group)
+        for one in _one_axis(groups, group)
         if one.dims == (dim,) and one.size == array.sizes[dim] and one.dtype.kind in "iuf"
     ]
     along = [one for one in along if not _counts(one)]
@@ -135,14 +135,9 @@ def _beside(
     return next(iter([*stated, *named, *others]), None)
 
 
-def _nearest_first(groups: Groups, group: str) -> Iterator[xr.DataArray]:
-    """All variables: those of a group, of the groups above, and of others."""
-
-    def distance(other: str) -> tuple[bool, int]:
-        above = other == "/" or group == other or group.startswith(other.rstrip("/") + "/")
-        return not above, -len(other) if above else len(other)
-
-    for other in sorted(groups, key=distance):
+def _one_axis(groups: Groups, group: str) -> Iterator[xr.DataArray]:
+    """Variables of one axis: those of a group, of the groups above, and of others."""
+    for other in nearest_first(groups, group):
         for name in groups[other].variables:
             if groups[other].variables[name].ndim == 1:
                 yield groups[other][name]
@@ -200,6 +195,11 @@ def measures(name: Any, array: Any, names: tuple[str, ...], units: str) -> bool:
 def are_degrees(y: xr.DataArray, x: xr.DataArray) -> bool:
     """Whether two coordinates are latitudes and longitudes."""
     return _in_degrees(y, *LATITUDE) and _in_degrees(x, *LONGITUDE)
+
+
+def are_lengths(y: xr.DataArray, x: xr.DataArray) -> bool:
+    """Whether two coordinates have units of length."""
+    return all(_LENGTH.match(_unit(one)) is not None for one in (y, x))
 
 
 def _in_degrees(coordinate: xr.DataArray, names: tuple[str, ...], units: str) -> bool:

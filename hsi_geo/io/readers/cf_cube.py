@@ -14,6 +14,7 @@ from hsi_geo.io.readers.base import blocks_of, require_real
 from hsi_geo.io.readers.cf_bands import find_declared_bands
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
 from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
+from hsi_geo.io.readers.cf_plane import Plane, is_x_axis
 from hsi_geo.io.readers.cf_stored import declared_attributes, declared_dtype
 
 #: Names of the cube, best first. Without one of these, the largest variable is the cube.
@@ -23,7 +24,6 @@ _CUBES = ("reflectance", "rfl", "surface_reflectance", "radiance", "toa_radiance
 _NAMED = 4
 
 _BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
-_X_AXIS = re.compile(r"^(x|east.*|lon.*|col.*|sample.*|crosstrack|width)$", re.IGNORECASE)
 
 _Candidate = tuple[str, str, xr.DataArray]
 
@@ -57,6 +57,12 @@ class Cube:
         """(rows, columns) of its chunks; None if it has none."""
         encoding = self.array.encoding
         return blocks_of(encoding.get("chunksizes") or encoding.get("chunks"), self.order)
+
+    @property
+    def plane(self) -> Plane:
+        """Its rows and columns."""
+        stored = "".join(letter for letter in self.order if letter in "yx")
+        return Plane((self.axis("y"), self.axis("x")), (self.size("y"), self.size("x")), stored)
 
     def size(self, letter: str) -> int:
         """Length of an axis, by its letter."""
@@ -228,6 +234,6 @@ def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> st
             hint="name one of them wavelength",
         )
     first, second = (dim for dim in dims if dim != bands[0])
-    mirrored = _X_AXIS.match(first) and not _X_AXIS.match(second)
+    mirrored = is_x_axis(first) and not is_x_axis(second)
     letters = {bands[0]: "b", first: "x" if mirrored else "y", second: "y" if mirrored else "x"}
     return "".join(letters.get(str(dim), "1") for dim in array.dims)

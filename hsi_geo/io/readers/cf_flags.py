@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.base import Pixels
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables, open_groups
+from hsi_geo.io.readers.cf_plane import Plane
 from hsi_geo.io.readers.cf_stored import declared_attributes
 from hsi_geo.io.readers.hdf5_access import other_size_warning
 from hsi_geo.io.readers.quality_layers import (
@@ -49,8 +49,7 @@ def find_flags(
     groups: Groups,
     path: str,
     engine: str,
-    shape: tuple[int, int],
-    axes: tuple[str, str],
+    plane: Plane,
     place: Place,
 ) -> tuple[tuple[QualityLayer, ...], tuple[str, ...]]:
     """The flags of a scene.
@@ -59,27 +58,26 @@ def find_flags(
         groups: All groups of its file.
         path: Path of the file.
         engine: xarray's engine.
-        shape: (rows, columns) of the cube as it is stored.
-        axes: Names of the axes of its rows and columns.
+        plane: Rows and columns of the cube as it is stored.
         place: Gives the pixels of a variable that has the rows and columns of the cube.
 
     Returns:
         layers: The flags.
         warnings: One sentence for each mask, or file of masks, that cannot be used.
     """
-    layers, warnings = _cf_flags(groups, path, shape, axes, place)
+    layers, warnings = _cf_flags(groups, path, plane, place)
     beside = _emit_masks(path)
     if beside is None:
         return tuple(layers), tuple(warnings)
     try:
-        return (*layers, *_emit_flags(beside, engine, shape, place)), tuple(warnings)
+        return (*layers, *_emit_flags(beside, engine, plane.shape, place)), tuple(warnings)
     except SceneError as error:
         warnings.append(f"the masks in '{Path(beside).name}' are not applied: {error}")
         return tuple(layers), tuple(warnings)
 
 
 def _cf_flags(
-    groups: Groups, path: str, shape: tuple[int, int], axes: tuple[str, str], place: Place
+    groups: Groups, path: str, plane: Plane, place: Place
 ) -> tuple[list[QualityLayer], list[str]]:
     """The layers of all variables of flags, and warnings about those that cannot be used."""
     layers, warnings = [], []
@@ -89,10 +87,10 @@ def _cf_flags(
             for meaning, code in _codes(name, array)
             if (kind := kind_of_flag(meaning)) is not None
         ]
-        order = _order(array, shape, axes) if codes else ""
+        order = plane.order_of(array) if codes else ""
         if not order and (not codes or sum(size > 1 for size in array.shape) < 2):
             continue  # a list of one flag for each band or row is no mask of pixels
-        fault = _fault(name, array, shape, order, all(code is None for *_, code in codes))
+        fault = _fault(name, array, plane.shape, order, all(code is None for *_, code in codes))
         if fault is not None:
             warnings.append(fault)
             continue
@@ -103,25 +101,6 @@ def _cf_flags(
             if code is not None
         ]
     return layers, warnings
-
-
-def _order(array: xr.DataArray, shape: tuple[int, int], axes: tuple[str, str]) -> str:
-    """Letters of the axes, with 1 for an axis of that length; empty if they are not those of the scene."""
-    dims = [str(dim) for dim in array.dims]
-    if len(set(axes)) == 2 and all(dims.count(axis) == 1 for axis in axes):
-        letters = {axes[0]: "y", axes[1]: "x"}
-        orders = ["".join(letters.get(dim, "1") for dim in dims)]
-    else:
-        pairs = combinations(range(array.ndim), 2)
-        orders = [
-            "".join({first: "y", second: "x"}.get(i, "1") for i in range(array.ndim))
-            for first, second in pairs
-        ]
-    wanted = {"y": shape[0], "x": shape[1], "1": 1}
-    for order in orders:
-        if all(size == wanted[letter] for letter, size in zip(order, array.shape, strict=True)):
-            return order
-    return ""
 
 
 def _fault(

@@ -116,6 +116,25 @@ def iterate_variables(groups: Groups) -> Iterator[tuple[str, str, xr.DataArray]]
             yield group, str(name), groups[group][name]
 
 
+def nearest_first(groups: Groups, group: str) -> list[str]:
+    """Paths of all groups: a group itself, those above it, and others.
+
+    Args:
+        groups: Groups of the file.
+        group: Path of the group.
+
+    Example:
+        >>> nearest_first({"/": xr.Dataset(), "/b": xr.Dataset(), "/a": xr.Dataset()}, "/a")
+        ['/a', '/', '/b']
+    """
+
+    def distance(other: str) -> tuple[bool, int]:
+        above = other == "/" or group == other or group.startswith(other.rstrip("/") + "/")
+        return not above, -len(other) if above else len(other)
+
+    return sorted(groups, key=distance)
+
+
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a Zarr store, of version 2 or 3."""
     markers = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
