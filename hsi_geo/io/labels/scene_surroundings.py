@@ -40,7 +40,7 @@ def part_around(raster: Grid, scenes: Sequence[Grid]) -> Window:
         return raster.window
     parts = []
     for scene in scenes:
-        found = _bounds_in(scene, raster)
+        found = bounds_in(scene, raster)
         if found is None:
             return raster.window
         for bounds in found:
@@ -54,8 +54,17 @@ def part_around(raster: Grid, scenes: Sequence[Grid]) -> Window:
     return Window(row, col, height, max(one.col + one.width for one in parts) - col)
 
 
-def _bounds_in(scene: Grid, raster: Grid) -> list[Bounds] | None:
-    """Bounds of a scene in the CRS of a raster, in degrees also a full circle further; None if they are not known."""
+def bounds_in(scene: Grid, raster: Grid) -> list[Bounds] | None:
+    """Bounds of a scene in the CRS of a raster.
+
+    Args:
+        scene: Pixels of the scene.
+        raster: Pixels of the raster.
+
+    Returns:
+        The bounds, in degrees also one and two full circles further to both sides, in the middle those that are not
+        shifted; None if they are not known.
+    """
     if scene.frame is not None:
         scene = scene.frame.upright
     if not (is_known(scene.crs) and is_known(raster.crs)):

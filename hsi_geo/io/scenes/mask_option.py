@@ -11,23 +11,14 @@ from typing import Any
 import numpy as np
 import shapely
 import xarray as xr
-from rasterio.crs import CRS
-from rasterio.enums import Resampling
-from rasterio.errors import CRSError, RasterioError
-from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
-from rasterio.windows import Window as GdalWindow
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.paths import exists, is_gdal_name, stamp
+from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.aoi import area_mask, find_raster_or_polygons
-from hsi_geo.io.readers.base import Pixels, SceneFile, plain
-from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.handles import opened
-from hsi_geo.io.readers.masks import find_mask
+from hsi_geo.io.readers.base import Pixels, SceneFile
 from hsi_geo.io.readers.quality_layers import (
     AUTO_KINDS,
     KINDS,
@@ -36,6 +27,7 @@ from hsi_geo.io.readers.quality_layers import (
     count_flags,
 )
 from hsi_geo.io.readers.raster import data_of_header
+from hsi_geo.io.scenes.mask_raster import GriddedFlags, lay_over
 from hsi_geo.tiling import Grid, Window
 
 #: Words that stand for several flags, or for none.
@@ -224,72 +216,6 @@ class AreaFlags:
         return area_mask(self.area, self.grid, window), np.ones(window.shape, bool)
 
 
-@dataclass(frozen=True, eq=False)
-class GriddedFlags:
-    """The first band of a raster on any grid; the nearest of its pixels counts.
-
-    Attributes:
-        path: Name that GDAL opens.
-        grid: Grid of the scene.
-    """
-
-    path: str
-    grid: Grid
-
-    def read(self, window: Window) -> tuple[BoolArray, BoolArray]:
-        """See `quality_layers.Flags.read`."""
-        pixels = GdalWindow(window.col, window.row, window.width, window.height)
-        try:
-            with quiet_gdal(self.path):
-                key = (self.path, stamp(self.path), "mask", self.grid.transform, self.grid.shape)
-                source = opened(key, self._open)
-                stored, nodata = source.read(1, window=pixels), source.nodata
-                mask = find_mask(source)
-                known = np.ones(window.shape, bool)
-                if mask is not None:
-                    known = mask.valid(source, [1], pixels)[0]
-        except RasterioError as error:
-            raise OptionError(
-                f"mask '{self.path}' cannot be read ({plain(error)})",
-                hint="give a raster that GDAL opens, or polygons",
-            ) from error
-        if nodata not in (None, 0):
-            known = known & (stored != nodata)
-        if stored.dtype.kind == "f":
-            known = known & np.isfinite(stored)
-        return (stored != 0) & known, known
-
-    def _open(self) -> Any:
-        source = open_raster(self.path)
-        own = source.crs
-        if self._has_same_pixels(source):
-            return source
-        target = None if self.grid.crs is None else CRS.from_wkt(self.grid.crs.to_wkt())
-        if own is None or target is None:
-            source.close()
-            raise OptionError(
-                f"mask '{self.path}' has other pixels than the scene, and one of them has no coordinate "
-                "reference system",
-                hint="assign one with gdal_edit.py -a_srs, or give a mask with the scene's pixels",
-            )
-        return WarpedVRT(
-            source,
-            crs=target,
-            transform=self.grid.transform,
-            height=self.grid.height,
-            width=self.grid.width,
-            resampling=Resampling.nearest,
-        )
-
-    def _has_same_pixels(self, source: Any) -> bool:
-        if source.shape != self.grid.shape:
-            return False
-        placed = bool(source.transform.almost_equals(self.grid.transform, 1e-6))
-        if source.crs is None:
-            return placed or bool(source.transform.is_identity)
-        return placed and self.grid.crs is not None and self.grid.crs.equals(source.crs.to_wkt())
-
-
 def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
     """The layer of a mask; none if it lies outside the scene."""
     path = os.fspath(option)
@@ -302,31 +228,14 @@ def _layers_of_file(file: SceneFile, option: str) -> tuple[QualityLayer, ...]:
     require_local(path, "mask", OptionError)
     if is_link(path):
         require_allowed_links(path, wrong=OptionError)
-    flags: AreaFlags | GriddedFlags
     raster, area = find_raster_or_polygons(path, file.grid, what="mask", option="--mask")
-    if raster is None:
-        flags = AreaFlags(area, file.grid)
-        meets = area.intersects(shapely.box(*file.grid.bounds))
+    flags: AreaFlags | GriddedFlags | None
+    if raster is not None:
+        flags = lay_over(raster, file.grid)
     else:
-        with quiet_gdal(raster), open_raster(raster) as source:
-            bounds, crs = source.bounds, source.crs
-        flags = GriddedFlags(raster, file.grid)
-        flags.read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
-        meets = crs is None or _meets(bounds, crs, file.grid)
-    return (QualityLayer(FILE_FLAG, FILE_FLAG, flags),) if meets else ()
-
-
-def _meets(bounds: tuple[float, float, float, float], crs: CRS, grid: Grid) -> bool:
-    """Whether a raster shares more than an edge with a scene."""
-    if grid.crs is None:
-        return True
-    target = CRS.from_wkt(grid.crs.to_wkt())
-    try:
-        left, bottom, right, top = transform_bounds(crs, target, *bounds)
-    except (CRSError, RasterioError):
-        return False
-    x0, y0, x1, y1 = grid.bounds
-    return bool(right > x0 and left < x1 and top > y0 and bottom < y1)
+        meets = area.intersects(shapely.box(*file.grid.bounds))
+        flags = AreaFlags(area, file.grid) if meets else None
+    return () if flags is None else (QualityLayer(FILE_FLAG, FILE_FLAG, flags),)
 
 
 # Missing values -------------------------------------------------------------------------------
