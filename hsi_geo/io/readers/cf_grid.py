@@ -134,6 +134,7 @@ def find_places(groups: Groups, plane: Plane) -> tuple[Layer, Layer] | None:
         has none.
 
     Example:
+        >>> import numpy as np
         >>> places = {name: (("x", "y"), np.zeros((3, 2))) for name in ("lon", "lat")}
         >>> find_places({"/": xr.Dataset(places)}, Plane(("y", "x"), (2, 3)))
         (('/', 'lon', 'xy'), ('/', 'lat', 'xy'))
